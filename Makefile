@@ -1,0 +1,56 @@
+# Needs Python 3.10 or newer, make and a package index. Everything lands in .venv and .venv-peers.
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0
+
+# onnxruntime-gpu where an NVIDIA driver answers, onnxruntime elsewhere.
+ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu; fi)
+STAMP := $(VENV)/.installed-$(ACCEL)
+PIP_FLAGS := --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint bench peers peers-test clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo        train on handwritten digits, save, export, predict without torch"
+	@echo "make test        run every test"
+	@echo "make lint        ruff and mypy"
+	@echo "make bench       figures side by side with hand-written PyTorch and bare onnxruntime"
+	@echo "make peers       an environment with real Keras in it"
+	@echo "make peers-test  the tests that compare with it directly"
+	@echo "make clean       remove the environments and caches"
+
+demo: $(STAMP)
+	$(VENV)/bin/python examples/digits.py
+
+test: $(STAMP)
+	$(VENV)/bin/python -m pytest -n auto $(ARGS)
+
+lint: $(STAMP)
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m mypy
+
+bench: $(STAMP)
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+peers: $(PEERS)/.installed
+
+peers-test: $(STAMP) $(PEERS)/.installed
+	KCOMPILE_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(VENV)/bin/python -m pytest -m peers $(ARGS)
+
+$(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kcompile needs Python 3.10 or newer, this is " + sys.version.split()[0] + ": set PYTHON=")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt \
+		-e './runtime[$(ACCEL)]' -e '.[$(ACCEL),train,viz,test]'
+	@touch $@
+
+$(PEERS)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install $(PIP_FLAGS) $(PEER_PACKAGES)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

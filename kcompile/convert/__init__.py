@@ -1,0 +1,1 @@
+"""Weights and models across frameworks: PyTorch, safetensors, ONNX."""

@@ -1,0 +1,27 @@
+"""What every test shares: reproducible hypothesis runs, and one thread a process when tests run in parallel."""
+
+from __future__ import annotations
+
+import os
+
+# With `-n auto` each worker has one core: thread pools as wide as the machine would only fight one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "kcompile", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("kcompile")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `peers` need real Keras: `make peers-test` says where it is."""
+    if os.environ.get("KCOMPILE_PEERS_PYTHON"):
+        return
+    for item in items:
+        if item.get_closest_marker("peers"):
+            item.add_marker(pytest.mark.skip(reason="compares with real Keras: run `make peers-test`"))
