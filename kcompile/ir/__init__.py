@@ -1,0 +1,48 @@
+"""The one graph: ONNX operators over typed, immutable values.
+
+- ``Value``, ``Constant``, ``Parameter``, ``Node``: the pieces (values.py), with ``Storage`` behind a parameter.
+- ``op``: emits operators, checked and typed by ONNX (emission.py, inference.py); Python arithmetic and indexing
+  on values do the same (arithmetic.py).
+- ``Graph``: a slice of values for one phase; ``Body``: the subgraph of a control-flow operator (graph.py).
+- ``print(graph)`` shows it as SSA text (printing.py).
+"""
+
+from .arithmetic import install as _install_arithmetic
+from .dtypes import as_dtype, from_onnx, to_onnx
+from .emission import KCOMPILE_DOMAIN, as_value, emit, op, schema_of
+from .errors import GraphError, OperatorError
+from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
+from .inference import OPSET
+from .scope import absolute_scope, current_scope, name_scope
+from .storage import Storage
+from .values import Constant, Node, Parameter, Value, format_type
+
+_install_arithmetic()
+
+__all__ = [
+    "KCOMPILE_DOMAIN",
+    "LEARNING_PHASE",
+    "OPSET",
+    "Body",
+    "Constant",
+    "Graph",
+    "GraphError",
+    "Node",
+    "OperatorError",
+    "Parameter",
+    "Phase",
+    "Storage",
+    "Value",
+    "absolute_scope",
+    "as_dtype",
+    "as_value",
+    "current_scope",
+    "emit",
+    "format_type",
+    "from_onnx",
+    "name_scope",
+    "op",
+    "schema_of",
+    "to_onnx",
+    "value_info",
+]

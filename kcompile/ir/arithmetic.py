@@ -1,0 +1,171 @@
+"""Python operators and indexing on values, as backend tensors have them; importing this installs them on Value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .emission import as_value, op
+from .errors import OperatorError
+from .values import Constant, Value
+
+_END = np.iinfo(np.int64).max
+_BEGIN = np.iinfo(np.int64).min
+
+
+def _binary(function: Callable[[Value, Value], Value]) -> tuple[Callable, Callable]:
+    """The method and its reflected twin; the other operand takes the dtype of self."""
+
+    def method(self: Value, other: Any) -> Value:
+        return function(self, as_value(other, like=self))
+
+    def reflected(self: Value, other: Any) -> Value:
+        return function(as_value(other, like=self), self)
+
+    return method, reflected
+
+
+def _truediv(a: Value, b: Value) -> Value:
+    if a.dtype.kind in "iub":  # ONNX's Div on integers truncates; Python's / does not
+        a, b = op.Cast(a, to=_FLOAT), op.Cast(b, to=_FLOAT)
+    return op.Div(a, b)
+
+
+def _floordiv(a: Value, b: Value) -> Value:
+    if a.dtype.kind in "iub":
+        return op.Div(op.Sub(a, op.Mod(a, b)), b)  # Mod takes the divisor's sign, so this rounds down
+    return op.Floor(op.Div(a, b))
+
+
+def _mod(a: Value, b: Value) -> Value:
+    if a.dtype.kind in "iub":
+        return op.Mod(a, b)
+    return op.Sub(a, op.Mul(op.Floor(op.Div(a, b)), b))
+
+
+def _logical(bool_op: str, bit_op: str) -> Callable[[Value, Value], Value]:
+    return lambda a, b: getattr(op, bool_op if a.dtype == bool else bit_op)(a, b)
+
+
+_FLOAT = 1  # TensorProto.FLOAT
+
+_ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
+    "add": lambda a, b: op.Add(a, b),
+    "sub": lambda a, b: op.Sub(a, b),
+    "mul": lambda a, b: op.Mul(a, b),
+    "truediv": _truediv,
+    "floordiv": _floordiv,
+    "mod": _mod,
+    "pow": lambda a, b: op.Pow(a, b),
+    "matmul": lambda a, b: op.MatMul(a, b),
+    "and": _logical("And", "BitwiseAnd"),
+    "or": _logical("Or", "BitwiseOr"),
+    "xor": _logical("Xor", "BitwiseXor"),
+}
+_COMPARISONS: dict[str, Callable[[Value, Value], Value]] = {
+    "lt": lambda a, b: op.Less(a, b),
+    "le": lambda a, b: op.LessOrEqual(a, b),
+    "gt": lambda a, b: op.Greater(a, b),
+    "ge": lambda a, b: op.GreaterOrEqual(a, b),
+}
+
+
+def index(x: Value, key: Any) -> Value:
+    """``x[key]`` for ints, slices, None, Ellipsis, symbolic integers, and one list, array or Value of indices.
+
+    Emits at most one Slice, one Squeeze, one Unsqueeze, and a Gather per index tensor.
+
+    Raises:
+        OperatorError: for more indices than axes, or a boolean mask (its result has no static rank to
+            train on; use K.switch or tf-style masking by multiplication).
+    """
+    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = _expand_ellipsis(x, keys)
+    axis = 0
+    slices: list[tuple[int, int, int, int]] = []
+    gathers: list[tuple[int, Any]] = []
+    squeezed: list[int] = []
+    inserted: list[int] = []
+    for k in keys:
+        if k is None:
+            inserted.append(axis - len(squeezed) + len(inserted))
+            continue
+        if isinstance(k, bool | np.bool_) or (isinstance(k, Value) and k.dtype == bool):
+            raise OperatorError(f"{x!r} cannot be indexed by a boolean mask; multiply by it, or use K.switch.")
+        if isinstance(k, slice):
+            if k != slice(None):
+                slices.append((axis, *_slice_bounds(k)))
+        elif isinstance(k, int | np.integer):
+            slices.append((axis, int(k), int(k) + 1 if k != -1 else _END, 1))
+            squeezed.append(axis)
+        else:
+            gathers.append((axis, k))
+            if _rank_of_index(k) == 0:
+                squeezed.append(axis)
+        axis += 1
+    for gather_axis, indices in gathers:
+        indices = as_value(indices) if not isinstance(indices, list) else Constant(np.asarray(indices, np.int64))
+        if _rank_of_index(indices) == 0:
+            indices = op.Unsqueeze(indices, [0])
+        elif _rank_of_index(indices) != 1:
+            if len(keys) > 1:
+                raise OperatorError("an index tensor of more than one axis must be the only index; use K.gather.")
+        x = op.Gather(x, indices, axis=gather_axis)
+    if slices:
+        axes, starts, ends, steps = zip(*slices, strict=True)
+        x = op.Slice(x, list(starts), list(ends), list(axes), list(steps))
+    if squeezed:
+        x = op.Squeeze(x, squeezed)
+    if inserted:
+        x = op.Unsqueeze(x, inserted)
+    return x
+
+
+def _expand_ellipsis(x: Value, keys: list[Any]) -> list[Any]:
+    used = sum(k is not None and k is not Ellipsis for k in keys)
+    if x.rank is not None and used > x.rank:
+        raise OperatorError(f"{x!r} has {x.rank} axes; {used} indices were given.")
+    places = [i for i, k in enumerate(keys) if k is Ellipsis]
+    if not places:
+        return keys
+    if len(places) > 1 or x.rank is None:
+        raise OperatorError(f"{x!r}: one Ellipsis at most, and only where the rank is known.")
+    at = places[0]
+    return keys[:at] + [slice(None)] * (x.rank - used) + keys[at + 1 :]
+
+
+def _slice_bounds(s: slice) -> tuple[int, int, int]:
+    step = 1 if s.step is None else int(s.step)
+    start = (0 if step > 0 else _END) if s.start is None else s.start
+    stop = (_END if step > 0 else _BEGIN) if s.stop is None else s.stop
+    if isinstance(start, Value) or isinstance(stop, Value):
+        raise OperatorError("slice bounds must be numbers; use K.slice(x, start, size) for symbolic ones.")
+    return int(start), int(stop), step
+
+
+def _rank_of_index(k: Any) -> int | None:
+    return k.rank if isinstance(k, Value) else np.ndim(k)
+
+
+def _pow_method(self: Value, other: Any) -> Value:
+    # the exponent of Pow has a type of its own, and squares are common enough to be worth Mul
+    if isinstance(other, int | float) and other == 2:
+        return op.Mul(self, self)
+    return op.Pow(self, as_value(other, like=self))
+
+
+def install() -> None:
+    """Puts the methods on Value; done once, when kcompile.ir is imported."""
+    for name, function in _ARITHMETIC.items():
+        method, reflected = _binary(function)
+        setattr(Value, f"__{name}__", method)
+        setattr(Value, f"__r{name}__", reflected)
+    for name, function in _COMPARISONS.items():
+        setattr(Value, f"__{name}__", _binary(function)[0])
+    Value.__pow__ = _pow_method
+    Value.__neg__ = lambda self: op.Neg(self)
+    Value.__abs__ = lambda self: op.Abs(self)
+    Value.__invert__ = lambda self: op.Not(self) if self.dtype == bool else op.BitwiseNot(self)
+    Value.__getitem__ = index

@@ -1,0 +1,56 @@
+"""Element types: numpy dtypes inside, ONNX ``TensorProto.DataType`` at the border."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+DTypeLike = Any
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype:
+    """The numpy dtype for a name (``"float32"``, ``"bfloat16"``, ``"string"``), a dtype or a scalar type."""
+    if isinstance(dtype, str):
+        return _from_name(dtype)
+    return np.dtype(dtype)
+
+
+@lru_cache(maxsize=None)
+def _from_name(name: str) -> np.dtype:
+    if name == "string":
+        return np.dtype(object)
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes  # comes with onnx; registers bfloat16 and the float8 family
+
+        if not hasattr(ml_dtypes, name):
+            raise TypeError(f"{name!r} is not the name of an element type") from None
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+@lru_cache(maxsize=None)
+def to_onnx(dtype: np.dtype) -> int:
+    """The ``TensorProto.DataType`` of a numpy dtype."""
+    return int(helper.np_dtype_to_tensor_dtype(dtype))
+
+
+@lru_cache(maxsize=None)
+def from_onnx(elem_type: int) -> np.dtype:
+    """The numpy dtype of a ``TensorProto.DataType``; strings are ``object`` arrays."""
+    if elem_type == onnx.TensorProto.STRING:
+        return np.dtype(object)
+    return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
+
+
+@lru_cache(maxsize=None)
+def from_type_str(type_str: str) -> np.dtype | None:
+    """The dtype that a formal parameter such as ``tensor(int64)`` fixes; None for a type variable."""
+    if not (type_str.startswith("tensor(") and type_str.endswith(")")):
+        return None
+    name = {"float": "float32", "double": "float64"}.get(type_str[7:-1], type_str[7:-1])
+    return as_dtype(name)

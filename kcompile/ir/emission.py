@@ -1,0 +1,204 @@
+"""``op.Conv(x, kernel, strides=[2, 2])``: any operator of the ONNX standard set, applied to values.
+
+Inputs and attributes are checked against the operator's schema, and the types and shapes of the outputs
+come from ONNX's own inference. Python numbers, lists and arrays given as inputs become constants of the type
+that the operator asks for. The three operators that ONNX lacks live in the domain ``kcompile``; slicing a graph for a
+phase removes ``Phase``, and none of them ever reaches an exported file:
+
+- ``Phase(train, inference)``: one of the two, chosen when the graph is sliced.
+- ``StopGradient(x)``: x, through which no gradient flows.
+- ``Gradient(y, x1, ..., xn)``: the gradients of sum(y) with respect to x1 ... xn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from onnx import defs
+
+from .dtypes import from_type_str
+from .errors import OperatorError
+from .inference import OPSET, describe, infer
+from .scope import current_scope
+from .values import Constant, Node, Shape, Value
+
+KCOMPILE_DOMAIN = "kcompile"
+
+_Variadic = defs.OpSchema.FormalParameterOption.Variadic
+_Optional = defs.OpSchema.FormalParameterOption.Optional
+
+
+@lru_cache(maxsize=None)
+def schema_of(op_type: str) -> defs.OpSchema:
+    """The ONNX schema of an operator in the IR's operator set.
+
+    Raises:
+        OperatorError: if the standard has no such operator.
+    """
+    try:
+        return defs.get_schema(op_type, OPSET, "")
+    except defs.SchemaError:
+        raise OperatorError(f"{op_type} is not an operator of the ONNX standard set, version {OPSET}") from None
+
+
+@lru_cache(maxsize=None)
+def _default_outputs(op_type: str) -> int:
+    """How many outputs an operator has unless told: those that are not optional, at least one."""
+    return max(1, sum(output.option != _Optional for output in schema_of(op_type).outputs))
+
+
+class Emitter:
+    """The operators as methods: ``op.Add(a, b)``, ``op.LSTM(x, w, r, b, hidden_size=8, outputs=3)``.
+
+    The keyword ``outputs`` says how many outputs are wanted where the operator has optional or any number of them.
+    A single output is returned as a Value, several as a tuple.
+    """
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        schema_of(op_type)  # an unknown name fails here
+
+        def emit_operator(*inputs: Any, outputs: int | None = None, **attributes: Any) -> Any:
+            return emit(op_type, inputs, attributes, outputs)
+
+        emit_operator.__name__ = op_type
+        setattr(self, op_type, emit_operator)
+        return emit_operator
+
+    def Phase(self, train: Value, inference: Value) -> Value:
+        """``train`` while training, ``inference`` otherwise; slicing for a phase keeps one branch."""
+        dtype, shape = inference.dtype, _common_shape(train.shape, inference.shape)
+        if train.dtype != dtype:
+            raise OperatorError(
+                describe("Phase", (train, inference), {}, current_scope(), "the two branches have different dtypes")
+            )
+        return _emit_own("Phase", (train, inference), [(dtype, shape)])[0]
+
+    def StopGradient(self, x: Value) -> Value:
+        """``x``, through which no gradient flows."""
+        return _emit_own("StopGradient", (x,), [(x.dtype, x.shape)])[0]
+
+    def Gradient(self, y: Value, *xs: Value) -> tuple[Value, ...]:
+        """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend on."""
+        return _emit_own("Gradient", (y, *xs), [(x.dtype, x.shape) for x in xs])
+
+
+op = Emitter()
+
+
+def emit(
+    op_type: str, inputs: Sequence[Any], attributes: Mapping[str, Any], outputs: int | None = None
+) -> Value | tuple[Value, ...]:
+    """Applies one standard operator.
+
+    Args:
+        op_type: the operator's name.
+        inputs: values, Python numbers, lists or arrays; None for an omitted optional input.
+        attributes: by name; those that are None are left out.
+        outputs: number of outputs, None for all that are not optional.
+
+    Raises:
+        OperatorError: if the schema does not allow this.
+    """
+    schema = schema_of(op_type)
+    attributes = {k: v for k, v in attributes.items() if v is not None}
+    values = _as_values(schema, inputs)
+    scope = current_scope()
+    _check(schema, values, attributes, scope)
+    count = _default_outputs(op_type) if outputs is None else outputs
+    types = infer(schema, values, attributes, count, scope)
+    node = Node(op_type, values, attributes, types, scope=scope)
+    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+
+def as_value(x: Any, like: Value | None = None) -> Value:
+    """x itself if it is a Value, else a Constant.
+
+    Args:
+        like: where given, a number, list or array takes its dtype. Otherwise floats become float32,
+            ints int64, and arrays keep their dtype.
+    """
+    if isinstance(x, Value):
+        return x
+    return Constant(_constant_array(x, None if like is None else like.dtype))
+
+
+def _constant_array(x: Any, dtype: np.dtype | None) -> np.ndarray:
+    array = np.asarray(x)
+    if dtype is None:
+        if isinstance(x, np.ndarray | np.generic):
+            return array
+        dtype = {"f": np.dtype(np.float32), "i": np.dtype(np.int64)}.get(array.dtype.kind)
+        if dtype is None:
+            return array
+    if dtype == object:
+        return array.astype(object)
+    if array.dtype.kind == "f" and np.dtype(dtype).kind in "iub" and not np.all(array == np.floor(array)):
+        raise OperatorError(f"the number {x!r} would be cut off as {np.dtype(dtype).name}; cast the tensor first")
+    return array.astype(dtype)
+
+
+def _as_values(schema: defs.OpSchema, inputs: Sequence[Any]) -> list[Value | None]:
+    """Turns what was given into values; constants take the dtype that the schema asks for at their place."""
+    inputs = list(inputs)
+    while inputs and inputs[-1] is None:
+        inputs.pop()
+    if all(x is None or isinstance(x, Value) for x in inputs):
+        return inputs
+    formal = [_formal(schema, i) for i in range(len(inputs))]
+    known = {f.type_str: x for f, x in zip(formal, inputs, strict=True) if f is not None and isinstance(x, Value)}
+    values: list[Value | None] = []
+    for parameter, x in zip(formal, inputs, strict=True):
+        if x is None or isinstance(x, Value) or parameter is None:
+            values.append(x if x is None else as_value(x))
+        elif parameter.type_str in known:
+            values.append(as_value(x, like=known[parameter.type_str]))
+        else:
+            values.append(Constant(_constant_array(x, from_type_str(parameter.type_str))))
+    return values
+
+
+def _formal(schema: defs.OpSchema, i: int) -> defs.OpSchema.FormalParameter | None:
+    if i < len(schema.inputs):
+        return schema.inputs[i]
+    if schema.inputs and schema.inputs[-1].option == _Variadic:
+        return schema.inputs[-1]
+    return None
+
+
+def _check(
+    schema: defs.OpSchema, inputs: Sequence[Value | None], attributes: Mapping[str, Any], scope: str
+) -> None:
+    """Arity, names of attributes and required ones; types are checked by inference."""
+    problem = ""
+    unknown = [name for name in attributes if name not in schema.attributes]
+    missing = [name for name, a in schema.attributes.items() if a.required and name not in attributes]
+    omitted = [
+        parameter.name
+        for i, parameter in enumerate(schema.inputs)
+        if parameter.option == defs.OpSchema.FormalParameterOption.Single
+        and (i >= len(inputs) or inputs[i] is None)
+    ]
+    if unknown:
+        problem = f"unknown attribute {unknown[0]!r}; it has {', '.join(sorted(schema.attributes)) or 'none'}"
+    elif missing:
+        problem = f"the attribute {missing[0]!r} is required"
+    elif omitted:
+        problem = f"the input {omitted[0]!r} is required"
+    elif len(inputs) > schema.max_input:
+        problem = f"{len(inputs)} inputs given, at most {schema.max_input} allowed"
+    if problem:
+        raise OperatorError(describe(schema.name, inputs, attributes, scope, problem))
+
+
+def _emit_own(op_type: str, inputs: Sequence[Value], types: Sequence[tuple[np.dtype, Shape]]) -> tuple[Value, ...]:
+    return Node(op_type, inputs, {}, types, domain=KCOMPILE_DOMAIN, scope=current_scope()).outputs
+
+
+def _common_shape(a: Shape, b: Shape) -> Shape:
+    """What is true of both shapes: axes on which they differ are unknown."""
+    if a is None or b is None or len(a) != len(b):
+        return None
+    return tuple(x if x == y else None for x, y in zip(a, b, strict=True))

@@ -1,0 +1,11 @@
+"""Errors of the intermediate representation."""
+
+from __future__ import annotations
+
+
+class OperatorError(ValueError):
+    """An operator was applied to inputs or attributes that its ONNX definition does not allow."""
+
+
+class GraphError(ValueError):
+    """A graph cannot be sliced: an output depends on a value that is not among the inputs."""

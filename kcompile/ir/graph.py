@@ -1,0 +1,224 @@
+"""Graphs: slices of the web of values, cut out when somebody wants to compute something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import onnx
+from onnx import helper
+
+from .dtypes import to_onnx
+from .emission import KCOMPILE_DOMAIN
+from .errors import GraphError
+from .values import Constant, Node, Parameter, Value, format_type
+
+Phase = Literal["train", "inference"]
+
+LEARNING_PHASE = Value("int64", (), "keras_learning_phase")
+"""The symbolic learning phase: 1 in a graph sliced for training, 0 in one sliced for inference."""
+
+_PHASE_VALUE = {"train": Constant(1, "int64"), "inference": Constant(0, "int64")}
+
+
+class Graph:
+    """The nodes between inputs and outputs, in topological order, for one phase.
+
+    Args:
+        outputs: values to compute.
+        inputs: values that are given; slicing stops there.
+        updates: pairs (parameter, new value), applied after the outputs are computed. An update that
+            leaves its parameter as it is in this phase is dropped.
+        phase: "train" or "inference": which branch of each ``Phase`` node is kept.
+
+    Attributes:
+        inputs, outputs: as given.
+        nodes: operators in an order in which they can run. Phase and Identity nodes are not among them: whoever
+            walks the graph reads operands through ``resolve``.
+        parameters: the parameters read or updated, in the order of first use.
+        updates: the pairs that matter in this phase.
+        captures: what is read from outside besides the inputs: the parameters, and for the body of a
+            control-flow operator any value of the outer graph.
+
+    Raises:
+        GraphError: if an output depends on a value that nobody gives.
+    """
+
+    def __init__(
+        self,
+        outputs: Sequence[Value],
+        inputs: Sequence[Value] = (),
+        updates: Iterable[tuple[Parameter, Value]] = (),
+        phase: Phase = "inference",
+    ) -> None:
+        self.phase: Phase = phase
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self._given = set(self.inputs)
+        self._alias: dict[Value, Value] = {LEARNING_PHASE: _PHASE_VALUE[phase]}
+        updates = list(updates)
+        self.nodes = self._sort([*self.outputs, *(new for _, new in updates)])
+        self.updates = tuple((p, new) for p, new in updates if self.resolve(new) is not p)
+        self.captures = self._find_captures()
+        self.parameters = tuple(v for v in self.captures if isinstance(v, Parameter))
+
+    def resolve(self, value: Value) -> Value:
+        """The value that stands for ``value`` in this phase: past Phase and Identity nodes."""
+        passed = []
+        while value not in self._given:
+            target = self._alias.get(value)
+            if target is None:
+                target = self._step(value)
+            if target is None:
+                break
+            passed.append(value)
+            value = target
+        for alias in passed:
+            self._alias[alias] = value
+        return value
+
+    def operands(self, node: Node) -> tuple[Value | None, ...]:
+        """The inputs of a node as they stand in this phase."""
+        return tuple(None if value is None else self.resolve(value) for value in node.inputs)
+
+    def bodies(self, node: Node) -> dict[str, Graph]:
+        """The bodies of a control-flow operator for this phase, by attribute name."""
+        return {k: a.sliced(self.phase) for k, a in node.attributes.items() if isinstance(a, Body)}
+
+    def dependencies(self, node: Node) -> list[Value]:
+        """All values that must exist before the node runs: its operands and what its bodies capture."""
+        values = [value for value in self.operands(node) if value is not None]
+        for body in self.bodies(node).values():
+            values.extend(self.resolve(value) for value in body.captures)
+        return values
+
+    def _step(self, value: Value) -> Value | None:
+        """One step past a node that computes nothing in this phase; None if the value is computed."""
+        node = value.node
+        if node is None:
+            return None
+        if node.op_type == "Phase" and node.domain == KCOMPILE_DOMAIN:
+            return node.inputs[0 if self.phase == "train" else 1]
+        if node.op_type == "Identity":
+            return node.inputs[0]
+        if node.op_type == "StopGradient" and self.phase == "inference":
+            return node.inputs[0]
+        return None
+
+    def _sort(self, wanted: Sequence[Value]) -> tuple[Node, ...]:
+        """Depth-first, without recursion: graphs are thousands of nodes deep."""
+        order: list[Node] = []
+        done: set[Node] = set()
+        stack: list[tuple[Node, bool]] = []
+        for value in reversed(wanted):
+            self._push(self.resolve(value), None, stack)
+        while stack:
+            node, expanded = stack.pop()
+            if node in done:
+                continue
+            if expanded:
+                done.add(node)
+                order.append(node)
+                continue
+            stack.append((node, True))
+            for value in reversed(self.dependencies(node)):
+                if value.node not in done:
+                    self._push(value, node, stack)
+        return tuple(order)
+
+    def _push(self, value: Value, consumer: Node | None, stack: list[tuple[Node, bool]]) -> None:
+        if value in self._given or isinstance(value, Constant | Parameter):
+            return
+        if value.node is None:
+            self._missing(value, consumer)
+        else:
+            stack.append((value.node, False))
+
+    def _missing(self, value: Value, consumer: Node | None) -> None:
+        given = ", ".join(repr(v.name) for v in self.inputs) or "none"
+        used = f"{consumer.name} needs" if consumer is not None else "an output is"
+        raise GraphError(
+            f"Graph disconnected: {used} the input {value.name!r} ({format_type(value)}), which is not among the "
+            f"inputs given ({given})."
+        )
+
+    def _find_captures(self) -> tuple[Value, ...]:
+        """The values read that are neither given, nor constant, nor computed by a node of this graph."""
+        inside = set(self.nodes)
+        read = [value for node in self.nodes for value in self.dependencies(node)]
+        read += [self.resolve(value) for value in self.outputs]
+        for parameter, new in self.updates:
+            read += [parameter, self.resolve(new)]
+        return tuple(
+            dict.fromkeys(
+                value
+                for value in read
+                if value not in self._given and not isinstance(value, Constant) and value.node not in inside
+            )
+        )
+
+    def __str__(self) -> str:
+        from .printing import format_graph
+
+        return format_graph(self)
+
+
+class Body:
+    """The body of a control-flow operator (Scan, Loop, If), as a node holds it: sliced when the outer graph is.
+
+    Only what depends on the formal inputs is inside; everything else that the outputs read is computed
+    outside, once, and captured: loop-invariant code moves out by construction.
+
+    Args:
+        outputs: results of one step, in the order that the operator asks for.
+        inputs: formal inputs, fresh values without a producer.
+        inside: nodes that belong inside although they read no formal input (the branches of an imported If).
+    """
+
+    def __init__(self, outputs: Sequence[Value], inputs: Sequence[Value] = (), inside: Iterable[Node] = ()) -> None:
+        self.outputs = tuple(outputs)
+        self.inputs = tuple(inputs)
+        self._inside = frozenset(inside)
+        self._sliced: dict[Phase, Graph] = {}
+
+    def sliced(self, phase: Phase) -> Graph:
+        """The body as a graph for one phase; what it reads from outside is in its ``captures``."""
+        if phase not in self._sliced:
+            self._sliced[phase] = _BodyGraph(self.outputs, self.inputs, self._inside, phase)
+        return self._sliced[phase]
+
+    def signature_proto(self) -> onnx.GraphProto:
+        """A GraphProto with the types of inputs and outputs only: what inference of the operator reads."""
+        return helper.make_graph(
+            [],
+            "body",
+            [value_info(v, f"in{i}") for i, v in enumerate(self.inputs)],
+            [value_info(v, f"out{i}") for i, v in enumerate(self.outputs)],
+        )
+
+
+class _BodyGraph(Graph):
+    """A graph that captures instead of failing, and keeps inside only what depends on its inputs."""
+
+    def __init__(
+        self, outputs: Sequence[Value], inputs: Sequence[Value], inside: frozenset[Node], phase: Phase
+    ) -> None:
+        self._forced = inside
+        super().__init__(outputs, inputs, phase=phase)
+
+    def _missing(self, value: Value, consumer: Node | None) -> None:
+        """A value of the outer graph: captured."""
+
+    def _sort(self, wanted: Sequence[Value]) -> tuple[Node, ...]:
+        inside: set[Node] = set()
+        for node in (order := super()._sort(wanted)):
+            if node in self._forced or any(
+                value in self._given or value.node in inside for value in self.dependencies(node)
+            ):
+                inside.add(node)
+        return tuple(node for node in order if node in inside)
+
+
+def value_info(value: Value, name: str) -> onnx.ValueInfoProto:
+    """The ONNX declaration of a value under a name."""
+    return helper.make_tensor_value_info(name, to_onnx(value.dtype), value.shape)

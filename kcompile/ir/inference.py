@@ -1,0 +1,114 @@
+"""Types and shapes of a node's outputs, by ONNX's own inference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper, shape_inference
+from onnx.defs import OpSchema
+
+from .dtypes import from_onnx, to_onnx
+from .errors import OperatorError
+from .values import Constant, Shape, Value, format_type
+
+# Constants up to this many elements are shown to inference: shapes, axes, pads, repeats.
+_MAX_DATA_ELEMENTS = 64
+
+
+def type_proto(value: Value) -> onnx.TypeProto:
+    """The ONNX type of a value."""
+    return helper.make_tensor_type_proto(to_onnx(value.dtype), value.shape)
+
+
+def shape_of(proto: onnx.TypeProto) -> tuple[np.dtype, Shape]:
+    """dtype and shape of an ONNX tensor type.
+
+    Raises:
+        OperatorError: for sequences, maps and optionals, which the IR does not carry.
+    """
+    if not proto.HasField("tensor_type"):
+        raise OperatorError(f"only tensors are supported, found a value of type {proto.WhichOneof('value')}")
+    tensor = proto.tensor_type
+    dtype = from_onnx(tensor.elem_type)
+    if not tensor.HasField("shape"):
+        return dtype, None
+    return dtype, tuple(
+        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim
+    )
+
+
+def attribute_proto(name: str, value: Any, schema: OpSchema) -> onnx.AttributeProto:
+    """One attribute as ONNX stores it; a Body becomes a graph with only its signature (enough for inference)."""
+    kind = onnx.AttributeProto.AttributeType.Value(schema.attributes[name].type.name)
+    if kind == onnx.AttributeProto.GRAPH:
+        value = value.signature_proto()
+    elif kind == onnx.AttributeProto.TENSOR and isinstance(value, np.ndarray):
+        value = numpy_helper.from_array(value)
+    elif kind == onnx.AttributeProto.FLOAT:
+        value = float(value)
+    elif kind == onnx.AttributeProto.INT:
+        value = int(value)
+    elif kind == onnx.AttributeProto.INTS:
+        value = [int(v) for v in value]
+    elif kind == onnx.AttributeProto.FLOATS:
+        value = [float(v) for v in value]
+    return helper.make_attribute(name, value, attr_type=kind)
+
+
+def infer(
+    schema: OpSchema,
+    inputs: Sequence[Value | None],
+    attributes: Mapping[str, Any],
+    num_outputs: int,
+    where: str,
+) -> list[tuple[np.dtype, Shape]]:
+    """dtype and shape of each output of an operator.
+
+    Raises:
+        OperatorError: if the specification does not allow these inputs or attributes; the message says
+            which operator, on which types, emitted where.
+    """
+    names = ["" if value is None else f"i{i}" for i, value in enumerate(inputs)]
+    outputs = [f"o{i}" for i in range(num_outputs)]
+    try:
+        node = onnx.NodeProto(op_type=schema.name, domain=schema.domain, input=names, output=outputs)
+        node.attribute.extend(attribute_proto(k, v, schema) for k, v in attributes.items())
+        types = {n: type_proto(v) for n, v in zip(names, inputs, strict=True) if v is not None}
+        data = {
+            n: numpy_helper.from_array(v.array)
+            for n, v in zip(names, inputs, strict=True)
+            if isinstance(v, Constant) and v.array.size <= _MAX_DATA_ELEMENTS and v.dtype != object
+        }
+        found = shape_inference.infer_node_outputs(
+            schema, node, types, data, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10
+        )
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, TypeError, ValueError) as error:
+        raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
+    results = []
+    for name in outputs:
+        if name not in found:
+            raise OperatorError(
+                describe(schema.name, inputs, attributes, where, f"output {name[1:]} has no type here")
+            )
+        results.append(shape_of(found[name]))
+    return results
+
+
+OPSET = 21
+"""The version of the ONNX standard operator set that the IR speaks."""
+
+
+def describe(
+    op_type: str, inputs: Sequence[Value | None], attributes: Mapping[str, Any], where: str, problem: str
+) -> str:
+    """The text of an OperatorError: operator, operand types, attributes, layer path and the problem."""
+    operands = ", ".join("-" if v is None else format_type(v) for v in inputs)
+    shown = "".join(f", {k}={v!r}" for k, v in attributes.items() if not hasattr(v, "sliced"))
+    place = f" in {where}" if where else ""
+    return f"{op_type}({operands}{shown}){place}: {problem.strip().splitlines()[0] if problem.strip() else problem}"
+
+
+__all__ = ["OPSET", "describe", "infer", "shape_of", "type_proto"]

@@ -1,0 +1,55 @@
+"""The one host buffer behind a weight, and the version by which its other views know that they are stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+
+class Storage:
+    """One host buffer, seen by numpy, by torch and by onnxruntime.
+
+    Args:
+        value: initial contents, in the logical layout (for a convolution kernel: HWIO).
+        order: the axes from outermost to innermost in memory, None for C order. A kernel stored with
+            ``order=(3, 2, 0, 1)`` is HWIO to everyone who asks and OIHW in memory, so the
+            graph's ``Transpose`` to OIHW is a free view.
+    """
+
+    __slots__ = ("_array", "_fetch", "order", "version")
+
+    def __init__(self, value: np.ndarray, order: Sequence[int] | None = None) -> None:
+        value = np.asarray(value)
+        self.order = tuple(order) if order is not None else None
+        self.version = 0
+        self._fetch: Callable[[np.ndarray], None] | None = None
+        if self.order is None:
+            self._array = np.array(value, order="C")
+        else:
+            stored = np.array(value.transpose(self.order), order="C")
+            self._array = stored.transpose(np.argsort(self.order))
+
+    @property
+    def array(self) -> np.ndarray:
+        """The buffer in its logical layout, current also when a device copy leads. Not a copy."""
+        if self._fetch is not None:
+            fetch, self._fetch = self._fetch, None
+            fetch(self._array)
+        return self._array
+
+    def assign(self, value: np.ndarray) -> None:
+        """Overwrites the contents in place; views (numpy, torch) see it, sessions notice by ``version``."""
+        self._fetch = None
+        np.copyto(self._array, value, casting="same_kind")
+        self.version += 1
+
+    def written(self, fetch: Callable[[np.ndarray], None] | None = None) -> None:
+        """Says that somebody changed the value.
+
+        Args:
+            fetch: None where the host buffer itself was written; else a function that copies the
+                leading device copy into the host array it is given, called at the next read.
+        """
+        self._fetch = fetch
+        self.version += 1

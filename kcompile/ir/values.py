@@ -1,0 +1,185 @@
+"""Values, constants, parameters and nodes: the immutable pieces that graphs are sliced from.
+
+A value points to the node that produced it, a node to the values it read. Nobody owns a global graph, so
+what nobody refers to is freed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .dtypes import DTypeLike, as_dtype
+from .storage import Storage
+
+Dim = int | str | None
+Shape = tuple[Dim, ...] | None
+
+
+class Value:
+    """One tensor of a graph: a type, and the node output that computes it.
+
+    Python operators and indexing emit ONNX operators. Equality and hashing are by identity.
+
+    Attributes:
+        dtype: numpy dtype of the elements.
+        shape: per axis an int, a symbol (str) where the size is dynamic but named, or None where nothing is
+            known; None as a whole where even the rank is unknown.
+        node: the producer; None for graph inputs, constants and parameters.
+        index: which output of the producer this is.
+        meta: annotations of the front end (for instance which layer call made this value); never read by
+            the IR, free to change.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "index", "meta", "node", "shape")
+
+    # numpy must hand mixed arithmetic over to Value instead of iterating
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        dtype: DTypeLike,
+        shape: Sequence[Dim] | None,
+        name: str | None = None,
+        node: Node | None = None,
+        index: int = 0,
+    ) -> None:
+        self.dtype: np.dtype = as_dtype(dtype)
+        self.shape: Shape = None if shape is None else tuple(shape)
+        self.node = node
+        self.index = index
+        self.meta: dict[str, Any] = {}
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """The given name, or ``scope/Operator:index`` of the producer; unique only among graph inputs."""
+        if self._name is not None:
+            return self._name
+        if self.node is None:
+            return "value"
+        return f"{self.node.name}:{self.index}"
+
+    @property
+    def rank(self) -> int | None:
+        """Number of axes, None if unknown."""
+        return None if self.shape is None else len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {format_type(self)}>"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, a, b) "
+            "instead of `if`, and `is None` to test for a missing value."
+        )
+
+    def __iter__(self) -> Iterator[Value]:
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise TypeError(f"{self!r} cannot be iterated: the size of its first axis is not known.")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __len__(self) -> int:
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise TypeError(f"len() of {self!r}: the size of its first axis is not known; use K.shape(x)[0].")
+        return self.shape[0]
+
+    __hash__ = object.__hash__
+
+    # The arithmetic below is filled in by ir.arithmetic, which needs the emitter.
+
+
+class Constant(Value):
+    """A value known while the graph is built.
+
+    Attributes:
+        array: the elements; treat as read-only.
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any, dtype: DTypeLike | None = None, name: str | None = None) -> None:
+        self.array = np.asarray(array, dtype=None if dtype is None else as_dtype(dtype))
+        super().__init__(self.array.dtype, self.array.shape, name)
+
+
+class Parameter(Value):
+    """A weight or a state: a value with storage that training, updates and users write to.
+
+    Attributes:
+        storage: the host buffer that numpy, torch and onnxruntime share.
+        trainable: whether gradients update it (layers decide anew at each compile()).
+    """
+
+    __slots__ = ("storage", "trainable")
+
+    def __init__(self, storage: Storage | np.ndarray, name: str, trainable: bool = True) -> None:
+        self.storage = storage if isinstance(storage, Storage) else Storage(storage)
+        self.trainable = trainable
+        array = self.storage.array
+        super().__init__(array.dtype, array.shape, name)
+
+    def numpy(self) -> np.ndarray:
+        """A C-ordered copy of the current value."""
+        return np.array(self.storage.array, order="C")
+
+    def assign(self, value: Any) -> None:
+        """Overwrites the value in place.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
+        value = np.asarray(value, dtype=self.dtype)
+        if value.shape != self.shape:
+            raise ValueError(f"Weight {self.name} has shape {self.shape}; got a value of shape {value.shape}.")
+        self.storage.assign(value)
+
+
+class Node:
+    """One operator applied.
+
+    Attributes:
+        op_type: operator name as in the ONNX specification.
+        domain: "" for the standard set, "kcompile" for the few operators that never reach a file.
+        inputs: the values read; None for an omitted optional input.
+        attributes: plain Python values as given (ints, floats, strings, lists, numpy arrays, Body for a subgraph);
+            attributes left out have the specification's default.
+        outputs: the values produced.
+        scope: path of the layer that emitted the node.
+    """
+
+    __slots__ = ("__weakref__", "attributes", "domain", "inputs", "op_type", "outputs", "scope")
+
+    def __init__(
+        self,
+        op_type: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        output_types: Sequence[tuple[np.dtype, Shape]],
+        domain: str = "",
+        scope: str = "",
+    ) -> None:
+        self.op_type = op_type
+        self.domain = domain
+        self.inputs = tuple(inputs)
+        self.attributes = dict(attributes)
+        self.scope = scope
+        self.outputs = tuple(Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types))
+
+    @property
+    def name(self) -> str:
+        """``scope/Operator``; not unique."""
+        return f"{self.scope}/{self.op_type}" if self.scope else self.op_type
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name}>"
+
+
+def format_type(value: Value) -> str:
+    """``float32[batch, 28, 28]``; ``?`` for an unknown axis, ``[...]`` for an unknown rank."""
+    name = "string" if value.dtype == object else value.dtype.name
+    if value.shape is None:
+        return f"{name}[...]"
+    return f"{name}[{', '.join('?' if dim is None else str(dim) for dim in value.shape)}]"
