@@ -12,7 +12,7 @@ phase removes ``Phase``, and none of them ever reaches an exported file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -67,14 +67,20 @@ class Emitter:
         setattr(self, op_type, emit_operator)
         return emit_operator
 
-    def Phase(self, train: Value, inference: Value) -> Value:
-        """``train`` while training, ``inference`` otherwise; slicing for a phase keeps one branch."""
+    def Phase(self, train: Value, inference: Value, owner: Hashable | None = None) -> Value:
+        """``train`` while training, ``inference`` otherwise; slicing for a phase keeps one branch.
+
+        Args:
+            owner: whom slicing asks: a graph sliced with this owner among its ``frozen`` keeps the
+                inference branch in training too (a BatchNormalization that is not trainable).
+        """
         dtype, shape = inference.dtype, _common_shape(train.shape, inference.shape)
         if train.dtype != dtype:
             raise OperatorError(
                 describe("Phase", (train, inference), {}, current_scope(), "the two branches have different dtypes")
             )
-        return _emit_own("Phase", (train, inference), [(dtype, shape)])[0]
+        attributes = {} if owner is None else {"owner": owner}
+        return _emit_own("Phase", (train, inference), [(dtype, shape)], attributes)[0]
 
     def StopGradient(self, x: Value) -> Value:
         """``x``, through which no gradient flows."""
@@ -193,8 +199,13 @@ def _check(
         raise OperatorError(describe(schema.name, inputs, attributes, scope, problem))
 
 
-def _emit_own(op_type: str, inputs: Sequence[Value], types: Sequence[tuple[np.dtype, Shape]]) -> tuple[Value, ...]:
-    return Node(op_type, inputs, {}, types, domain=KCOMPILE_DOMAIN, scope=current_scope()).outputs
+def _emit_own(
+    op_type: str,
+    inputs: Sequence[Value],
+    types: Sequence[tuple[np.dtype, Shape]],
+    attributes: Mapping[str, Any] | None = None,
+) -> tuple[Value, ...]:
+    return Node(op_type, inputs, attributes or {}, types, domain=KCOMPILE_DOMAIN, scope=current_scope()).outputs
 
 
 def _common_shape(a: Shape, b: Shape) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal
 
 import onnx
@@ -30,6 +30,7 @@ class Graph:
         updates: pairs (parameter, new value), applied after the outputs are computed. An update that
             leaves its parameter as it is in this phase is dropped.
         phase: "train" or "inference": which branch of each ``Phase`` node is kept.
+        frozen: owners of ``Phase`` nodes that keep their inference branch in training too.
 
     Attributes:
         inputs, outputs: as given.
@@ -50,8 +51,10 @@ class Graph:
         inputs: Sequence[Value] = (),
         updates: Iterable[tuple[Parameter, Value]] = (),
         phase: Phase = "inference",
+        frozen: Iterable[Hashable] = (),
     ) -> None:
         self.phase: Phase = phase
+        self.frozen = frozenset(frozen)
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self._given = set(self.inputs)
@@ -83,7 +86,7 @@ class Graph:
 
     def bodies(self, node: Node) -> dict[str, Graph]:
         """The bodies of a control-flow operator for this phase, by attribute name."""
-        return {k: a.sliced(self.phase) for k, a in node.attributes.items() if isinstance(a, Body)}
+        return {k: a.sliced(self.phase, self.frozen) for k, a in node.attributes.items() if isinstance(a, Body)}
 
     def dependencies(self, node: Node) -> list[Value]:
         """All values that must exist before the node runs: its operands and what its bodies capture."""
@@ -98,7 +101,8 @@ class Graph:
         if node is None:
             return None
         if node.op_type == "Phase" and node.domain == KCOMPILE_DOMAIN:
-            return node.inputs[0 if self.phase == "train" else 1]
+            train = self.phase == "train" and node.attributes.get("owner") not in self.frozen
+            return node.inputs[0 if train else 1]
         if node.op_type == "Identity":
             return node.inputs[0]
         if node.op_type == "StopGradient" and self.phase == "inference":
@@ -179,13 +183,14 @@ class Body:
         self.outputs = tuple(outputs)
         self.inputs = tuple(inputs)
         self._inside = frozenset(inside)
-        self._sliced: dict[Phase, Graph] = {}
+        self._sliced: dict[tuple[Phase, frozenset[Hashable]], Graph] = {}
 
-    def sliced(self, phase: Phase) -> Graph:
+    def sliced(self, phase: Phase, frozen: frozenset[Hashable] = frozenset()) -> Graph:
         """The body as a graph for one phase; what it reads from outside is in its ``captures``."""
-        if phase not in self._sliced:
-            self._sliced[phase] = _BodyGraph(self.outputs, self.inputs, self._inside, phase)
-        return self._sliced[phase]
+        key = (phase, frozen)
+        if key not in self._sliced:
+            self._sliced[key] = _BodyGraph(self.outputs, self.inputs, self._inside, phase, frozen)
+        return self._sliced[key]
 
     def signature_proto(self) -> onnx.GraphProto:
         """A GraphProto with the types of inputs and outputs only: what inference of the operator reads."""
@@ -201,10 +206,15 @@ class _BodyGraph(Graph):
     """A graph that captures instead of failing, and keeps inside only what depends on its inputs."""
 
     def __init__(
-        self, outputs: Sequence[Value], inputs: Sequence[Value], inside: frozenset[Node], phase: Phase
+        self,
+        outputs: Sequence[Value],
+        inputs: Sequence[Value],
+        inside: frozenset[Node],
+        phase: Phase,
+        frozen: frozenset[Hashable],
     ) -> None:
         self._forced = inside
-        super().__init__(outputs, inputs, phase=phase)
+        super().__init__(outputs, inputs, phase=phase, frozen=frozen)
 
     def _missing(self, value: Value, consumer: Node | None) -> None:
         """A value of the outer graph: captured."""

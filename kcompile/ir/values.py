@@ -67,6 +67,16 @@ class Value:
         """Number of axes, None if unknown."""
         return None if self.shape is None else len(self.shape)
 
+    def refine(self, shape: Sequence[Dim]) -> None:
+        """Adds what the maker of the value knows of its shape: fills in axes that inference left open.
+
+        Only for whoever has just emitted the value, before anybody else reads it.
+        """
+        if self.shape is None:
+            self.shape = tuple(shape)
+        elif len(self.shape) == len(shape):
+            self.shape = tuple(new if old is None else old for old, new in zip(self.shape, shape, strict=True))
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {format_type(self)}>"
 
