@@ -1,0 +1,1 @@
+"""Golden results of real Keras: the case tables, their runner and a reader of the stored results."""
