@@ -1,0 +1,213 @@
+"""Makes onnxruntime sessions: providers, options, and errors in words of our own."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import re
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import ExecutionError, ModelFileError, ProviderError, RuntimeNotInstalledError
+from .header import check_header
+
+Providers = Sequence["str | tuple[str, dict[str, Any]]"]
+
+# CUDA's TensorFloat-32 keeps 10 bits of each factor: a model would answer differently on a GPU than on a CPU.
+_CUDA_OPTIONS = {"use_tf32": "0"}
+
+
+@functools.cache
+def load_onnxruntime() -> Any:
+    """The onnxruntime module.
+
+    Raises:
+        RuntimeNotInstalledError: neither onnxruntime nor onnxruntime-gpu is installed, or it does not load.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise RuntimeNotInstalledError(f"onnxruntime is installed but does not load: {error}") from None
+        raise RuntimeNotInstalledError(
+            "running a model needs onnxruntime, which is not installed: pip install 'kcompile-runtime[cpu]', or "
+            "'kcompile-runtime[gpu]' where there is an NVIDIA GPU"
+        ) from None
+    except ImportError as error:
+        raise RuntimeNotInstalledError(f"onnxruntime is installed but does not load: {error}") from None
+    if not hasattr(onnxruntime, "InferenceSession"):
+        # What is left of the folder after one of onnxruntime and onnxruntime-gpu was uninstalled over the other.
+        raise RuntimeNotInstalledError(
+            "the installed onnxruntime is damaged: uninstall onnxruntime and onnxruntime-gpu, then install one of them"
+        )
+    return onnxruntime
+
+
+def create_session(
+    model: str | os.PathLike[str] | bytes,
+    providers: Providers | None = None,
+    *,
+    initializers: Mapping[str, np.ndarray] | None = None,
+    intra_op_threads: int | None = None,
+    session_options: Any = None,
+) -> tuple[Any, Any]:
+    """A session, and whatever must live as long as it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ModelFileError: the model cannot be loaded.
+        ProviderError: a provider that was asked for is not there.
+        RuntimeNotInstalledError: onnxruntime is not installed.
+    """
+    ort = load_onnxruntime()
+    where = describe_model(model)
+    check_header(model, where)
+    options = session_options if session_options is not None else _default_options(ort)
+    if intra_op_threads is not None:
+        options.intra_op_num_threads = intra_op_threads
+    keep = None
+    if isinstance(model, bytes):
+        # A model given as bytes has no folder of its own; without this, onnxruntime would read any file under the
+        # working directory that the model names. Nothing can exist below the null device.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", os.path.join(os.devnull, "none")
+        )
+    if initializers:
+        keep = {name: ort.OrtValue.ortvalue_from_numpy(_contiguous(a)) for name, a in initializers.items()}
+        options.add_external_initializers(list(keep), list(keep.values()))
+    source = model if isinstance(model, bytes) else os.fspath(model)
+    if providers is not None:
+        return _create_with(ort, source, options, _check_providers(ort, providers), where), keep
+    return _create_anywhere(ort, source, options, where), keep
+
+
+def describe_model(model: str | os.PathLike[str] | bytes) -> str:
+    """How messages name a model."""
+    if isinstance(model, bytes):
+        return f"model of {len(model)} bytes"
+    if isinstance(model, (str, os.PathLike)):
+        return repr(os.fspath(model))
+    raise TypeError(f"expected the path of a model or its bytes, found {type(model).__name__}")
+
+
+def execution_error(error: Exception, where: str) -> ExecutionError:
+    """What onnxruntime said while running, without its own file names and stack."""
+    return ExecutionError(f"{where}: running the model failed: {_first_line(error)}")
+
+
+def _default_options(ort: Any) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    # Threads that wait for work spin before they sleep: for long by default, which takes cores from whoever works
+    # beside them (torch between two predictions, other sessions), and not spinning at all costs up to a half more per
+    # run (CNN, one sample: 62 against 42 us). Spinning for the length of a short run keeps the speed without the
+    # burning. Releases of onnxruntime that do not know the entry ignore it.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
+    return options
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def _check_providers(ort: Any, providers: Providers) -> list[str | tuple[str, dict[str, Any]]]:
+    if isinstance(providers, str):
+        raise ProviderError(f"providers: expected a list of names, found the string {providers!r}")
+    available = ort.get_available_providers()
+    for provider in providers:
+        name = provider if isinstance(provider, str) else provider[0]
+        if name not in available:
+            raise ProviderError(
+                f"the installed onnxruntime {ort.__version__} has no provider {name!r}; it has {', '.join(available)}"
+            )
+    if not providers:
+        raise ProviderError(f"providers is empty; the installed onnxruntime has {', '.join(available)}")
+    return list(providers)
+
+
+def _create_anywhere(ort: Any, source: str | bytes, options: Any, where: str) -> Any:
+    """On CUDA where it works, else on the CPU."""
+    cpu: list[str | tuple[str, dict[str, Any]]] = ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in ort.get_available_providers() or not _cuda_device_answers():
+        return _create_with(ort, source, options, cpu, where)
+    _load_cuda_libraries(ort)
+    reason: Exception
+    try:
+        return _create_with(ort, source, options, [("CUDAExecutionProvider", _CUDA_OPTIONS), *cpu], where)
+    except (ModelFileError, ProviderError) as error:
+        reason = error
+    session = _create_with(ort, source, options, cpu, where)
+    warnings.warn(f"running on the CPU: there is a GPU, but {reason}", RuntimeWarning, stacklevel=5)
+    return session
+
+
+def _create_with(ort: Any, source: str | bytes, options: Any, providers: Any, where: str) -> Any:
+    try:
+        session = ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
+    except MemoryError:
+        raise
+    except Exception as error:  # onnxruntime's exceptions have no common base but this
+        raise _load_error(ort, error, where) from None
+    wanted = [p if isinstance(p, str) else p[0] for p in providers]
+    missing = [name for name in wanted if name not in session.get_providers()]
+    if missing:
+        raise ProviderError(
+            f"onnxruntime {ort.__version__} could not start {', '.join(missing)}; for CUDA, check that the CUDA and "
+            "cuDNN libraries it was built for are installed (kcompile-runtime[gpu] brings them)"
+        )
+    return session
+
+
+@functools.cache
+def _cuda_device_answers() -> bool:
+    """Whether the NVIDIA driver is there and counts at least one device."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+@functools.cache
+def _load_cuda_libraries(ort: Any) -> None:
+    """Find CUDA and cuDNN among installed packages, as torch does."""
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+
+
+def _load_error(ort: Any, error: Exception, where: str) -> ModelFileError:
+    text = str(error)
+    runtime = f"onnxruntime {ort.__version__}"
+    opset = re.search(r"Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)", text, re.S)
+    if opset:
+        found, domain, most = opset.groups()
+        return ModelFileError(
+            f"{where} uses opset {found} of {domain}; {runtime} supports up to {most}: upgrade onnxruntime or "
+            f"export the model with an opset of at most {most}"
+        )
+    version = re.search(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)", text)
+    if version:
+        return ModelFileError(
+            f"{where} is of ONNX IR version {version[1]}; {runtime} supports up to {version[2]}: upgrade onnxruntime"
+        )
+    if "xternal data" in text or "xternal initializer" in text:
+        return ModelFileError(
+            f"{where} keeps weights in another file that cannot be read; a model given by path may name files in its "
+            f"own folder, one given as bytes none ({_first_line(error)})"
+        )
+    if "protobuf parsing failed" in text:
+        return ModelFileError(f"{where} is truncated or damaged: it does not parse as an ONNX model")
+    return ModelFileError(f"{runtime} cannot load {where}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    """The part of an onnxruntime message that speaks of the model."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+    text = re.sub(r"/onnxruntime_src/\S+ .*?\) ", "", text)
+    return " ".join(text.split())[:500]

@@ -1,0 +1,176 @@
+"""State that a model carries from call to call: pairs of an input and an output that users do not see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError, ModelFileError
+from .tensors import TensorInfo, format_shape
+
+#: Metadata entry that names a model's states.
+STATES_KEY = "kcompile.states"
+#: A state larger than this per sample is no state but a file that lies about one.
+_MAX_BYTES = 1 << 31
+
+
+@dataclass(frozen=True)
+class StateInfo:
+    """One state.
+
+    Attributes:
+        input: name of the graph input that reads it.
+        output: name of the graph output that replaces it.
+        dtype: numpy's name of the element type.
+        shape: an int, a str (symbolic axis: takes the size of the input axis of that name) or None (the number of
+            samples) for each axis.
+        initial: value after `reset_states`, broadcast to the shape; zeros where None.
+    """
+
+    input: str
+    output: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+    initial: np.ndarray | None = None
+
+    def allocate(self, samples: int | None, axes: Mapping[str, int]) -> np.ndarray:
+        """The value after a reset, for a call with so many samples and named axes of these sizes."""
+        shape = tuple(self._size(size, samples, axes) for size in self.shape)
+        if self.initial is None:
+            return np.zeros(shape, self.dtype)
+        try:
+            return np.broadcast_to(self.initial, shape).copy()
+        except ValueError:
+            raise ModelFileError(
+                f"state {self.input!r}: its initial value of shape {format_shape(self.initial.shape)} does not fit "
+                f"{format_shape(shape)}"
+            ) from None
+
+    def _size(self, size: int | str | None, samples: int | None, axes: Mapping[str, int]) -> int:
+        if isinstance(size, int):
+            return size
+        if isinstance(size, str) and size in axes:
+            return axes[size]
+        if samples is None:
+            raise InputError(f"state {self.input!r}: no input tells the size of its axis {size!r}")
+        return samples
+
+
+def read_states(
+    metadata: Mapping[str, str], inputs: list[TensorInfo], outputs: list[TensorInfo], where: str
+) -> list[StateInfo]:
+    """The states that a model's metadata names, checked against its graph.
+
+    Raises:
+        ModelFileError: the entry is malformed or names inputs, outputs, dtypes or shapes that the graph lacks.
+    """
+    text = metadata.get(STATES_KEY)
+    if text is None:
+        return []
+    place = f"{where}: metadata entry {STATES_KEY!r}"
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ModelFileError(f"{place} is not JSON") from None
+    if not isinstance(entries, list):
+        raise ModelFileError(f"{place}: expected a list, found {type(entries).__name__}")
+    by_input = {info.name: info for info in inputs}
+    by_output = {info.name: info for info in outputs}
+    states = [_read_state(entry, by_input, by_output, place) for entry in entries]
+    for names in ([s.input for s in states], [s.output for s in states]):
+        if len(set(names)) != len(names):
+            raise ModelFileError(f"{place} names a tensor twice: {', '.join(names)}")
+    return states
+
+
+def _read_state(
+    entry: Any, inputs: dict[str, TensorInfo], outputs: dict[str, TensorInfo], place: str
+) -> StateInfo:
+    if not isinstance(entry, dict) or not {"input", "output", "shape", "dtype"} <= entry.keys():
+        raise ModelFileError(f"{place}: each state needs 'input', 'output', 'shape' and 'dtype'")
+    for key, known in (("input", inputs), ("output", outputs)):
+        name = entry[key]
+        if not isinstance(name, str) or name not in known:
+            raise ModelFileError(f"{place}: the graph has no {key} {name!r}")
+    info = inputs[entry["input"]]
+    shape = entry["shape"]
+    if not isinstance(shape, list) or not all(size is None or type(size) in (int, str) for size in shape):
+        raise ModelFileError(f"{place}: state {info.name!r}: shape must be a list of sizes, found {shape!r}")
+    if not info.is_numpy or entry["dtype"] != info.dtype:
+        raise ModelFileError(
+            f"{place}: state {info.name!r}: expected the graph's dtype {info.dtype}, found {entry['dtype']!r}"
+        )
+    if not _compatible(tuple(shape), info.shape):
+        raise ModelFileError(
+            f"{place}: state {info.name!r}: its shape {format_shape(tuple(shape))} does not fit the graph's "
+            f"{format_shape(info.shape or ())}"
+        )
+    _check_size([size for size in shape if isinstance(size, int)], info, place)
+    initial = entry.get("initial")
+    return StateInfo(
+        info.name, entry["output"], info.dtype, tuple(shape), _read_initial(initial, info, place)
+    )
+
+
+def _compatible(shape: tuple[int | str | None, ...], graph: tuple[int | str | None, ...] | None) -> bool:
+    if graph is None or len(shape) != len(graph):
+        return False
+    pairs = zip(shape, graph, strict=True)
+    return all(a == b for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+
+
+def _check_size(sizes: list[int], info: TensorInfo, place: str) -> None:
+    count = np.dtype(info.dtype).itemsize
+    for size in sizes:
+        count *= size
+    if min(sizes, default=0) < 0 or count > _MAX_BYTES:
+        raise ModelFileError(f"{place}: state {info.name!r} declares an impossible size: {sizes}")
+
+
+def _read_initial(value: Any, info: TensorInfo, place: str) -> np.ndarray | None:
+    if value is None:
+        return None
+    try:
+        return np.asarray(value, dtype=info.dtype)
+    except (ValueError, TypeError, OverflowError):
+        raise ModelFileError(
+            f"{place}: state {info.name!r}: its initial value is no {info.dtype} array"
+        ) from None
+
+
+class StateStore:
+    """The current value of every state. Not safe for threads: its owner locks."""
+
+    def __init__(self, states: list[StateInfo]) -> None:
+        self.states = states
+        self._values: dict[str, np.ndarray] = {}
+        self._samples: int | None = None
+
+    def reset(self) -> None:
+        """Forget every value; the next call starts from the initial ones."""
+        self._values = {}
+        self._samples = None
+
+    def feed(self, samples: int | None, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
+        """State inputs for a call with so many samples.
+
+        Raises:
+            InputError: the states were made for another number of samples.
+        """
+        if not self._values:
+            self._values = {state.input: state.allocate(samples, axes) for state in self.states}
+            self._samples = samples
+        elif samples != self._samples and any(not isinstance(s.shape[0], int) for s in self.states if s.shape):
+            raise InputError(
+                f"the model carries state for {self._samples} samples, this call has {samples}: pass as many, or "
+                "call reset_states() first"
+            )
+        return self._values
+
+    def store(self, values: list[np.ndarray]) -> None:
+        """Take the state outputs of a call, in the order of `states`."""
+        self._values = {state.input: value for state, value in zip(self.states, values, strict=True)}
