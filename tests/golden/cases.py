@@ -19,6 +19,8 @@ import zlib
 
 import numpy as np
 
+from . import case_values
+
 
 def array(name, tag, shape, low=-1.0, high=1.0, dtype="float32"):
     """The numbers of one tensor: see the module's docstring for the rule."""
@@ -478,3 +480,4 @@ def _optimizers():
 _optimizers()
 
 GROUPS = {"layers": LAYERS, "optimizers": OPTIMIZERS}
+GROUPS.update(case_values.GROUPS)

@@ -9,9 +9,10 @@ import os
 
 import numpy as np
 
-from . import cases, runner
+from . import cases, run_values, runner
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+RUNNERS = dict(runner.RUNNERS, **run_values.RUNNERS)
 
 
 class Golden:
@@ -65,7 +66,7 @@ def load(group, folder=FOLDER):
         if name in table:
             prefix = name + "|"
             arrays = {key[len(prefix):]: value for key, value in flat.items() if key.startswith(prefix)}
-            result.append(Golden(group, table[name], arrays, meta, info["judge"]))
+            result.append(Golden(group, table[name], arrays, meta, meta.get("judge", info["judge"])))
     return result
 
 
@@ -76,7 +77,7 @@ def unjudged(group, folder=FOLDER):
 
 def run(keras, golden):
     """Runs the golden's case with the Keras given: (arrays, meta) to compare with ``golden.arrays`` and ``golden.meta``."""
-    return runner.RUNNERS[golden.group](keras, golden.case)
+    return RUNNERS[golden.group](keras, golden.case)
 
 
 def _info(group, folder):
@@ -92,6 +93,16 @@ def save(group, folder, results, failed, judge):
         json.dump({"judge": judge, "failed": failed, "cases": {name: runner.plain(meta) for name, (_, meta) in results.items()}},
                   stream, indent=None, separators=(",", ":"), sort_keys=False)
         stream.write("\n")
+
+
+def fill(group, folder, results, judge):
+    """Adds another judge's answers to cases that the first one refused; each says in its meta who gave it."""
+    info = _info(group, folder)
+    merged = {golden.name: (golden.arrays, golden.meta) for golden in load(group, folder)}
+    for name, (arrays, meta) in results.items():
+        merged[name] = (arrays, dict(meta, judge=judge, refused_by_first=info["failed"][name]))
+    failed = {name: reason for name, reason in info["failed"].items() if name not in results}
+    save(group, folder, merged, failed, info["judge"])
 
 
 def _pack(flat):

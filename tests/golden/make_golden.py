@@ -34,18 +34,31 @@ def import_judge(which):
     if hasattr(tf, "compat"):
         tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     name = "tf_keras" if which == "tf_keras" else "keras"
+    if which == "tf_keras":
+        module = LegacyOptimizers(module)
     return module, "%s %s, TensorFlow %s, Python %d.%d" % (name, version, tf.__version__, *sys.version_info[:2])
 
 
-def answers(keras, group, pattern):
+class LegacyOptimizers:
+    """tf_keras with the optimizers that still know ``lr`` and ``decay``."""
+
+    def __init__(self, module):
+        self._module = module
+        self.optimizers = module.optimizers.legacy
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+def answers(keras, group, wanted):
     """({case: (arrays, meta)}, {case: reason}) of a group; a case that the judge refuses is recorded with its error."""
     results, failed = {}, {}
     for case in cases.GROUPS[group]:
-        if pattern and not re.search(pattern, case["name"]):
+        if not wanted(case["name"]):
             continue
         runner.sub_module(keras, "backend").clear_session()
         try:
-            results[case["name"]] = runner.RUNNERS[group](keras, case)
+            results[case["name"]] = load.RUNNERS[group](keras, case)
         except Exception as error:  # the judge's refusal is an answer too: it goes into the file
             failed[case["name"]] = "%s: %s" % (type(error).__name__, str(error).strip().split("\n")[0][:200])
             if os.environ.get("GOLDEN_TRACE"):
@@ -73,16 +86,22 @@ def main():
     parser.add_argument("--out", default=load.FOLDER)
     parser.add_argument("--only", nargs="*", default=list(cases.GROUPS))
     parser.add_argument("--cases", help="a regular expression of case names (nothing is written)")
+    parser.add_argument("--fill", action="store_true", help="answer only what the stored judge refused, beside its answers")
     parser.add_argument("--compare", help="folder of earlier answers to compare with; nothing is written")
     options = parser.parse_args()
     keras, judge = import_judge(options.keras)
     for group in options.only:
-        results, failed = answers(keras, group, options.cases)
+        pattern = options.cases or ""
+        unanswered = load.unjudged(group, options.out) if options.fill else None
+        results, failed = answers(keras, group, lambda name: re.search(pattern, name) and (
+            unanswered is None or name in unanswered))
         print("%s: %d answered, %d refused by %s" % (group, len(results), len(failed), judge), flush=True)
         for name, reason in failed.items():
             print("  %s: %s" % (name, reason))
         if options.compare:
             compare(group, results, failed, options.compare)
+        elif options.fill:
+            load.fill(group, options.out, results, judge)
         elif not options.cases:
             load.save(group, options.out, results, failed, judge)
 
