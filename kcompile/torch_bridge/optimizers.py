@@ -1,0 +1,526 @@
+"""Keras's optimizers as ``torch.optim`` optimizers: torch's kernels, Keras 2.3's arithmetic and state.
+
+Where a torch class computes the same update for some choice of its per-step options, it is used and those options
+are set before each step (``Adam`` with fused kernels, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not, the
+update is written here with ``torch._foreach_*``: ``SGD`` (Keras keeps the learning rate inside the velocity),
+``Adamax`` (Keras adds epsilon outside the maximum) and ``Nadam`` (another momentum schedule).
+
+Hyperparameters are read anew at each step, so what a callback writes takes effect at the next one. Numbers that
+Keras holds as float32 variables arrive as float32 here too: ``1 - float32(0.999)`` differs from 0.001 by 1e-5.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from ..ir import Parameter, Storage
+
+Number = float | Parameter
+
+
+class Slot:
+    """One tensor of optimizer state and the storage behind it.
+
+    On the CPU both are one buffer. On another device the device copy leads: the host copy follows when it is
+    read, and what is written to the host is copied back before the next step.
+    """
+
+    __slots__ = ("_seen", "parameter", "tensor")
+
+    def __init__(self, parameter: Parameter, device: torch.device) -> None:
+        host = torch.from_numpy(parameter.storage.array)
+        self.parameter = parameter
+        self.tensor = host if device.type == "cpu" else host.to(device)
+        self._seen = parameter.storage.version
+
+    @property
+    def on_host(self) -> bool:
+        return self.tensor.device.type == "cpu"
+
+    def refresh(self) -> None:
+        """Copies to the device what was assigned to the host buffer since the last step."""
+        storage = self.parameter.storage
+        if storage.version != self._seen:
+            self.tensor.copy_(torch.from_numpy(storage.array))
+            self._seen = storage.version
+
+    def written(self) -> None:
+        """Says that the device copy is ahead."""
+        storage = self.parameter.storage
+        storage.written(self._fetch)
+        self._seen = storage.version
+
+    def _fetch(self, array: np.ndarray) -> None:
+        torch.from_numpy(array).copy_(self.tensor)
+
+
+def _read(x: Number) -> float:
+    return x.storage.array.item() if isinstance(x, Parameter) else x
+
+
+def _write(scalar: Parameter, value: float) -> None:
+    scalar.storage.array[...] = value
+    scalar.storage.written()
+
+
+class KerasOptimizer(torch.optim.Optimizer):
+    """What all of them share; a torch optimizer to everyone who asks (``step``, ``zero_grad``, ``param_groups``).
+
+    Args:
+        params: the tensors to train, in the order of Keras's trainable weights.
+        settings: hyperparameters by Keras's names (``learning_rate``, ``beta_1``, ``epsilon``, ...); a Parameter
+            is read at every step, a number is fixed. What is left out has Keras 2.3's default.
+        iterations: int64 scalar that counts the steps; made here if None.
+        slots: state by slot name (``slot_names``), one Parameter per tensor each; zeros if None.
+        clipnorm: the gradients are scaled down together if their common L2 norm exceeds this; None or 0
+            for never.
+        clipvalue: each element of the gradients is cut off to [-clipvalue, clipvalue]; None or 0 for never.
+        clip_each: ``clipnorm`` is for the norm of each gradient by itself, as in tf.keras.
+
+    Raises:
+        TypeError: for a setting that the optimizer does not have, or a parameter that is not floating point.
+        ValueError: if slots do not fit the parameters.
+    """
+
+    slot_names: ClassVar[tuple[str, ...]] = ()
+    scalar_names: ClassVar[tuple[str, ...]] = ()
+    defaults_of: ClassVar[Mapping[str, Any]] = {}
+    variables: ClassVar[frozenset[str]] = frozenset({"learning_rate", "momentum", "decay", "beta_1", "beta_2"})
+    """Settings that Keras holds as float32 variables: its results show the rounding."""
+    headless: ClassVar[int] = 0
+    """Which entry of the state older Keras files lack (iterations or m_schedule), 0 for iterations; -1 for none."""
+
+    def __init__(
+        self,
+        params: Sequence[torch.Tensor],
+        settings: Mapping[str, Any] | None = None,
+        *,
+        iterations: Parameter | None = None,
+        slots: Mapping[str, Sequence[Parameter]] | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        clip_each: bool = False,
+    ) -> None:
+        self._params = list(params)
+        for p in self._params:
+            if not p.is_floating_point():
+                raise TypeError(f"Only floating point weights can be trained; got {p.dtype} of shape {tuple(p.shape)}.")
+        self.settings = self._complete(settings or {})
+        if iterations is None:
+            iterations = Parameter(np.zeros((), np.int64), "iterations", trainable=False)
+        self.iterations = iterations
+        self._clipnorm, self._clipvalue, self._clip_each = clipnorm or 0.0, clipvalue or 0.0, clip_each
+        initial = self.settings.get("decay", 0.0)
+        self._decays = self.settings.get("initial_decay", _read(initial)) > 0
+        self.slots = {name: self._bind(name, (slots or {}).get(name)) for name in self.slot_names}
+        self._steps_seen = -1
+        # past the torch class's own constructor, which would make state of its own
+        torch.optim.Optimizer.__init__(self, self._params, {"lr": 0.0, **self._group_defaults()})
+        self._fill_state()
+
+    # What a subclass says
+
+    def _group_defaults(self) -> dict[str, Any]:
+        """The options of the torch class that do not change from step to step."""
+        return {}
+
+    def _torch_state(self) -> dict[str, str]:
+        """Torch's name of each slot."""
+        return {}
+
+    def _slot_used(self, name: str) -> bool:
+        """Whether the slot has the shapes of the parameters (Keras keeps one zero in those it does not use)."""
+        return True
+
+    def _apply(self, t: int) -> None:
+        """One update, from gradients that are clipped; t counts from 1."""
+        raise NotImplementedError
+
+    # What everyone does
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of training from the gradients in ``.grad``; parameters without one are left alone."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._clip()
+        self._refresh()
+        count = self.iterations.storage.array.item()
+        self._apply(count + 1)
+        self._steps_seen = count + 1
+        _write(self.iterations, count + 1)
+        self._announce()
+        return loss
+
+    def value(self, name: str) -> float:
+        """A hyperparameter as it stands now."""
+        return _read(self.settings[name])
+
+    def rate(self, t: int) -> float:
+        """The learning rate of step t (from 1) after time decay: lr / (1 + decay * (t - 1))."""
+        lr = self.value("learning_rate")
+        return lr / (1.0 + self.value("decay") * (t - 1)) if self._decays else lr
+
+    def get_state(self) -> list[np.ndarray]:
+        """The state in Keras 2.3's layout, ``optimizer.get_weights()``: iterations, then slot by slot."""
+        return [np.array(p.storage.array, order="C") for p in self.state_parameters()]
+
+    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Writes what ``get_state`` (or Keras) returned; a list of Keras 2.2 without its first entry is accepted.
+
+        Raises:
+            ValueError: if number or shapes do not fit; nothing is changed then.
+        """
+        targets = self.state_parameters()
+        values = [np.asarray(a) for a in arrays]
+        if len(values) == len(targets) - 1 and self.headless >= 0:
+            values.insert(self.headless, np.ones(()) if self.headless else np.zeros(()))
+        if len(values) != len(targets):
+            raise ValueError(f"{type(self).__name__} has {len(targets)} state arrays; got {len(values)}.")
+        for i, (p, value) in enumerate(zip(targets, values, strict=True)):
+            if p.shape != value.shape:
+                raise ValueError(f"State array {i} ({p.name}) has shape {p.shape}; got {value.shape}.")
+        for p, value in zip(targets, values, strict=True):
+            p.assign(value)
+
+    def state_parameters(self) -> list[Parameter]:
+        """The Parameters behind the state, in Keras's order."""
+        scalars = [self.settings[name] for name in self.scalar_names]
+        return [self.iterations, *scalars, *(s.parameter for name in self.slot_names for s in self.slots[name])]
+
+    # Pieces
+
+    def _complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        known = {"initial_decay", *self.defaults_of}
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}.")
+        result = {**self.defaults_of, **settings}
+        rounded = {k: float(np.float32(v)) for k, v in result.items() if k in self.variables and isinstance(v, float)}
+        return {**result, **rounded}
+
+    def _bind(self, name: str, given: Sequence[Parameter] | None) -> list[Slot]:
+        used = self._slot_used(name)
+        if given is None:
+            given = [Parameter(_zeros_like(p, used), f"{name}_{i}", False) for i, p in enumerate(self._params)]
+        if len(given) != len(self._params):
+            raise ValueError(f"{len(self._params)} tensors are trained, the slot {name!r} has {len(given)}.")
+        for parameter, p in zip(given, self._params, strict=True):
+            expected = tuple(p.shape) if used else (1,)
+            if parameter.shape != expected:
+                raise ValueError(f"Slot {parameter.name} should have shape {expected}; it has {parameter.shape}.")
+        cpu = torch.device("cpu")
+        return [Slot(parameter, p.device if used else cpu) for parameter, p in zip(given, self._params, strict=True)]
+
+    def _fill_state(self) -> None:
+        """Hands the slots to the torch class as the state it would have made at its first step."""
+        names = self._torch_state()
+        for i, p in enumerate(self._params):
+            entry = {"step": torch.zeros((), device=p.device if self.defaults.get("fused") else "cpu")}
+            entry |= {torch_name: self.slots[name][i].tensor for name, torch_name in names.items()}
+            self.state[p] = entry
+
+    def _sync_steps(self, t: int) -> None:
+        """Sets torch's own counters where Keras's was written to (a resumed run, a changed ``iterations``)."""
+        if self._steps_seen != t - 1:
+            for p in self._params:
+                self.state[p]["step"].fill_(t - 1)
+
+    def _refresh(self) -> None:
+        for slots in self.slots.values():
+            for slot in slots:
+                if not slot.on_host:
+                    slot.refresh()
+
+    def _announce(self) -> None:
+        for slots in self.slots.values():
+            for slot in slots:
+                if not slot.on_host:
+                    slot.written()
+
+    def _gradients(self) -> list[torch.Tensor]:
+        return [p.grad for p in self._params if p.grad is not None]
+
+    def _lists(self) -> tuple[list[torch.Tensor], ...]:
+        """Parameters, gradients and slots, without the parameters that have no gradient."""
+        have = [i for i, p in enumerate(self._params) if p.grad is not None]
+        chosen = ([slots[i].tensor for i in have] for slots in self.slots.values())
+        return [self._params[i] for i in have], [self._params[i].grad for i in have], *chosen
+
+    def _clip(self) -> None:
+        if self._clipnorm > 0 and (grads := self._gradients()):
+            limit = self._clipnorm
+            norms = torch._foreach_norm(grads)
+            if self._clip_each:
+                torch._foreach_mul_(grads, [(limit / norm).clamp(max=1.0) for norm in norms])
+            else:
+                total = torch.linalg.vector_norm(torch.stack(list(norms)))
+                torch._foreach_mul_(grads, (limit / total).clamp(max=1.0))
+        if self._clipvalue > 0 and (grads := self._gradients()):
+            torch._foreach_clamp_min_(grads, -self._clipvalue)
+            torch._foreach_clamp_max_(grads, self._clipvalue)
+
+
+def _zeros_like(p: torch.Tensor, used: bool) -> Storage:
+    """Zeros in the memory order of the parameter; the single zero of an unused slot."""
+    dtype = np.dtype(str(p.dtype).removeprefix("torch."))
+    if not used:
+        return Storage(np.zeros(1, dtype))
+    order = sorted(range(p.dim()), key=lambda axis: -p.stride(axis))
+    return Storage(np.zeros(tuple(p.shape), dtype), None if order == list(range(p.dim())) else order)
+
+
+class SGD(KerasOptimizer):
+    """Gradient descent with momentum: v = momentum v - lr g, then w += v, or with Nesterov w += momentum v - lr g.
+
+    The rate is inside the velocity, so a change of rate does not rescale past steps as it does in torch's SGD.
+    Without momentum the velocity is not computed but left to whoever reads the state.
+    """
+
+    slot_names = ("moment",)
+    defaults_of = {"learning_rate": 0.01, "momentum": 0.0, "decay": 0.0, "nesterov": False}
+    headless = -1
+    _last_rate = 0.0
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drops the gradients; first writes the velocity that they imply if momentum was just switched on."""
+        if self._last_rate and self.value("momentum"):
+            self._settle()
+        super().zero_grad(set_to_none)
+
+    def _apply(self, t: int) -> None:
+        lr, momentum = self.rate(t), self.value("momentum")
+        params, grads, velocity = self._lists()
+        if not params:
+            return
+        if not momentum:
+            torch._foreach_add_(params, grads, alpha=-lr)
+            self._last_rate = lr
+            return
+        torch._foreach_mul_(velocity, momentum)
+        torch._foreach_add_(velocity, grads, alpha=-lr)
+        if self.settings["nesterov"]:
+            torch._foreach_add_(params, velocity, alpha=momentum)
+            torch._foreach_add_(params, grads, alpha=-lr)
+        else:
+            torch._foreach_add_(params, velocity)
+
+    def _settle(self) -> None:
+        """Writes the velocity of a step that was taken without momentum: reading a storage fetches it."""
+        for slot in self.slots["moment"]:
+            slot.parameter.storage.array  # noqa: B018
+        self._last_rate = 0.0
+
+    def _refresh(self) -> None:
+        if self.value("momentum"):
+            if self._last_rate:  # switched on after zero_grad()
+                self._settle()
+            super()._refresh()
+
+    def _announce(self) -> None:
+        if not self._last_rate:
+            super()._announce()
+            return
+        for p, slot in zip(self._params, self.slots["moment"], strict=True):
+            if p.grad is not None:
+                slot.parameter.storage.written(_LazyVelocity(p, self._last_rate))
+
+
+class _LazyVelocity:
+    """Writes -lr g into the host buffer; the gradient is alive until the next step begins."""
+
+    __slots__ = ("p", "rate")
+
+    def __init__(self, p: torch.Tensor, rate: float) -> None:
+        self.p, self.rate = p, rate
+
+    def __call__(self, array: np.ndarray) -> None:
+        if self.p.grad is not None:
+            torch.mul(self.p.grad.cpu(), -self.rate, out=torch.from_numpy(array))
+
+
+class _OnTorch(KerasOptimizer):
+    """An optimizer whose update is that of a torch class, once the options of the step are set."""
+
+    torch_class: ClassVar[type[torch.optim.Optimizer]]
+    _torch_step: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls) -> None:
+        # without its decorators: hooks and the switch of grad mode run once, around the step of this class
+        cls._torch_step = inspect.unwrap(cls.torch_class.step)
+
+    def _options(self, t: int) -> dict[str, Any]:
+        """The torch class's options for step t."""
+        raise NotImplementedError
+
+    def _apply(self, t: int) -> None:
+        self._sync_steps(t)
+        self.param_groups[0].update(self._options(t))
+        self._torch_step()
+
+    def _foreach(self) -> dict[str, Any]:
+        return {"foreach": True, "maximize": False, "differentiable": False, "capturable": False, "weight_decay": 0.0}
+
+    def _fused(self, devices: Sequence[str]) -> dict[str, Any]:
+        """Fused kernels where torch has them for these devices, else foreach."""
+        fused = bool(self._params) and all(p.device.type in devices for p in self._params)
+        return {**self._foreach(), "foreach": not fused, "fused": fused}
+
+
+class RMSprop(_OnTorch, torch.optim.RMSprop):
+    """a = rho a + (1 - rho) g^2; w -= lr g / (sqrt(a) + epsilon) (Tieleman and Hinton, lecture 6e)."""
+
+    torch_class = torch.optim.RMSprop
+    slot_names = ("accumulator",)
+    defaults_of = {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7, "decay": 0.0}
+
+    variables = KerasOptimizer.variables | {"rho"}  # a number, not a variable, in Keras's Adadelta
+
+    def _group_defaults(self) -> dict[str, Any]:
+        return {**self._foreach(), "momentum": 0.0, "centered": False, "alpha": 0.0, "eps": self.settings["epsilon"]}
+
+    def _torch_state(self) -> dict[str, str]:
+        return {"accumulator": "square_avg"}
+
+    def _options(self, t: int) -> dict[str, Any]:
+        return {"lr": self.rate(t), "alpha": self.value("rho")}
+
+
+class Adagrad(_OnTorch, torch.optim.Adagrad):
+    """a += g^2; w -= lr g / (sqrt(a) + epsilon) (Duchi et al. 2011), accumulators from zero."""
+
+    torch_class = torch.optim.Adagrad
+    slot_names = ("accumulator",)
+    defaults_of = {"learning_rate": 0.01, "epsilon": 1e-7, "decay": 0.0}
+
+    def _group_defaults(self) -> dict[str, Any]:
+        return {**self._fused(["cpu"]), "lr_decay": 0.0, "initial_accumulator_value": 0.0,
+                "eps": self.settings["epsilon"]}
+
+    def _torch_state(self) -> dict[str, str]:
+        return {"accumulator": "sum"}
+
+    def _options(self, t: int) -> dict[str, Any]:
+        return {"lr": self.rate(t)}
+
+
+class Adadelta(_OnTorch, torch.optim.Adadelta):
+    """a = rho a + (1 - rho) g^2; u = g sqrt(d + epsilon) / sqrt(a + epsilon); w -= lr u;
+    d = rho d + (1 - rho) u^2 (Zeiler 2012)."""
+
+    torch_class = torch.optim.Adadelta
+    slot_names = ("accumulator", "delta_accumulator")
+    defaults_of = {"learning_rate": 1.0, "rho": 0.95, "epsilon": 1e-7, "decay": 0.0}
+
+    def _group_defaults(self) -> dict[str, Any]:
+        return {**self._foreach(), "rho": 0.0, "eps": self.settings["epsilon"]}
+
+    def _torch_state(self) -> dict[str, str]:
+        return {"accumulator": "square_avg", "delta_accumulator": "acc_delta"}
+
+    def _options(self, t: int) -> dict[str, Any]:
+        return {"lr": self.rate(t), "rho": self.value("rho")}
+
+
+class Adam(_OnTorch, torch.optim.Adam):
+    """Adam and AMSGrad (Kingma and Ba 2015, Reddi et al. 2018) with Keras's epsilon.
+
+    Keras: w -= lr sqrt(c2)/c1 m / (sqrt(v) + epsilon) with c = 1 - beta^t. Torch: w -= lr/c1 m / (sqrt(v)/sqrt(c2) + eps).
+    They are equal for eps = epsilon / sqrt(c2); the maximum of AMSGrad is over the raw v in both.
+    """
+
+    torch_class = torch.optim.Adam
+    slot_names = ("m", "v", "vhat")
+    defaults_of = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "decay": 0.0,
+                   "amsgrad": False}
+    headless = -1
+
+    def _slot_used(self, name: str) -> bool:
+        return name != "vhat" or bool(self.settings["amsgrad"])
+
+    def _group_defaults(self) -> dict[str, Any]:
+        return {**self._fused(["cpu", "cuda"]), "amsgrad": bool(self.settings["amsgrad"]), "betas": (0.0, 0.0),
+                "eps": 0.0, "decoupled_weight_decay": False}
+
+    def _torch_state(self) -> dict[str, str]:
+        names = {"m": "exp_avg", "v": "exp_avg_sq"}
+        return {**names, "vhat": "max_exp_avg_sq"} if self.settings["amsgrad"] else names
+
+    def _options(self, t: int) -> dict[str, Any]:
+        beta_1, beta_2 = self.value("beta_1"), self.value("beta_2")
+        eps = self.settings["epsilon"] / math.sqrt(1.0 - beta_2**t)
+        return {"lr": self.rate(t), "betas": (beta_1, beta_2), "eps": eps}
+
+
+class Adamax(KerasOptimizer):
+    """m = b1 m + (1 - b1) g; u = max(b2 u, |g|); w -= lr/(1 - b1^t) m / (u + epsilon) (Kingma and Ba 2015, 7.1).
+
+    Torch's Adamax puts epsilon inside the maximum, where it stays in the state.
+    """
+
+    slot_names = ("m", "u")
+    defaults_of = {"learning_rate": 0.002, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "decay": 0.0}
+    headless = -1
+
+    def _apply(self, t: int) -> None:
+        beta_1, beta_2 = self.value("beta_1"), self.value("beta_2")
+        params, grads, m, u = self._lists()
+        if not params:
+            return
+        torch._foreach_lerp_(m, grads, 1.0 - beta_1)
+        torch._foreach_mul_(u, beta_2)
+        torch._foreach_maximum_(u, torch._foreach_abs(grads))
+        denominator = torch._foreach_add(u, self.settings["epsilon"])
+        torch._foreach_addcdiv_(params, m, denominator, value=-self.rate(t) / (1.0 - beta_1**t))
+
+
+class Nadam(KerasOptimizer):
+    """Adam with Nesterov momentum (Dozat 2015) under Keras's schedule: mu(t) = b1 (1 - 0.96^(t schedule_decay) / 2).
+
+    The product of all mu so far is state (``m_schedule``); torch's NAdam has another schedule constant.
+    """
+
+    slot_names = ("m", "v")
+    scalar_names = ("m_schedule",)
+    defaults_of = {"learning_rate": 0.002, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "schedule_decay": 0.004,
+                   "m_schedule": None}
+    headless = 1
+
+    def _complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        result = super()._complete(settings)
+        if result["m_schedule"] is None:
+            result["m_schedule"] = Parameter(np.ones((), np.float32), "m_schedule", trainable=False)
+        return result
+
+    def _apply(self, t: int) -> None:
+        beta_1, beta_2, lr = self.value("beta_1"), self.value("beta_2"), self.value("learning_rate")
+        decay, schedule = self.settings["schedule_decay"], self.settings["m_schedule"]
+        mu = beta_1 * (1.0 - 0.5 * 0.96 ** (t * decay))
+        mu_next = beta_1 * (1.0 - 0.5 * 0.96 ** ((t + 1) * decay))
+        product = _read(schedule) * mu
+        _write(schedule, product)
+        params, grads, m, v = self._lists()
+        if not params:
+            return
+        torch._foreach_lerp_(m, grads, 1.0 - beta_1)
+        torch._foreach_mul_(v, beta_2)
+        torch._foreach_addcmul_(v, grads, grads, value=1.0 - beta_2)
+        denominator = torch._foreach_sqrt(v)
+        torch._foreach_div_(denominator, math.sqrt(1.0 - beta_2**t))
+        torch._foreach_add_(denominator, self.settings["epsilon"])
+        torch._foreach_addcdiv_(params, grads, denominator, value=-lr * (1.0 - mu) / (1.0 - product))
+        torch._foreach_addcdiv_(params, m, denominator, value=-lr * mu_next / (1.0 - product * mu_next))
+
+
+RULES: dict[str, type[KerasOptimizer]] = {
+    c.__name__: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)
+}
+"""The optimizers by Keras's class names."""
