@@ -1,0 +1,35 @@
+"""Callbacks: objects that training calls at its beginning and end, per epoch and per batch."""
+
+from __future__ import annotations
+
+from .. import backend as K
+from .base import BatchLogs, Callback, CallbackList
+from .control import (
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+from .loggers import BaseLogger, CSVLogger, History, ProgbarLogger, RemoteMonitor
+from .tensorboard import TensorBoard
+
+__all__ = [
+    "BaseLogger",
+    "BatchLogs",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "K",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

@@ -1,0 +1,259 @@
+"""Callbacks that record or show what training does."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+import warnings
+from collections.abc import Iterable
+from typing import IO, Any
+
+import numpy as np
+
+from ..utils.generic_utils import Progbar
+from .base import BatchLogs, Callback
+
+
+class BaseLogger(Callback):
+    """Puts each metric's mean over the epoch into the epoch's logs.
+
+    Args:
+        stateful_metrics: names whose last value is taken instead of the mean.
+
+    Batch logs that carry means of their own (``BatchLogs.has_means``) are left unread: who makes them
+    averages.
+    """
+
+    reads_batch_logs = False
+
+    def __init__(self, stateful_metrics: Iterable[str] | None = None) -> None:
+        super().__init__()
+        self.stateful_metrics = set(stateful_metrics or ())
+        self.seen = 0
+        self.totals: dict[str, Any] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.seen = 0
+        self.totals = {}
+
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+        if isinstance(logs, BatchLogs) and logs.has_means:
+            return
+        logs = {} if logs is None else logs
+        size = logs.get("size", 0)
+        self.seen += size
+        for name, value in logs.items():
+            if name in self.stateful_metrics:
+                self.totals[name] = value
+            else:
+                self.totals[name] = self.totals.get(name, 0) + value * size
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if logs is None:
+            return
+        for name in self.params["metrics"]:
+            if name in self.totals:
+                total = self.totals[name]
+                logs[name] = total if name in self.stateful_metrics else total / self.seen
+
+
+class History(Callback):
+    """Keeps ``epoch``, the epochs, and ``history``, a list of values per metric; ``fit`` returns it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class ProgbarLogger(Callback):
+    """Shows training on standard output.
+
+    Args:
+        count_mode: "samples" or "steps", what the bar counts.
+        stateful_metrics: names shown as they are; the others are averaged.
+
+    From logs that carry means it reads only when the bar is drawn, at most every 0.05 s.
+    """
+
+    reads_batch_logs = False
+
+    def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:
+        super().__init__()
+        if count_mode not in ("samples", "steps"):
+            raise ValueError(f"Unknown `count_mode`: {count_mode}; expected 'samples' or 'steps'.")
+        self.use_steps = count_mode == "steps"
+        self.stateful_metrics = set(stateful_metrics or ())
+        self.seen = 0
+        self.target: int | None = None
+        self.log_values: list[tuple[str, Any]] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.verbose = self.params["verbose"]
+        self.epochs = self.params["epochs"]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.seen = 0
+        self.log_values = []
+        self.target = self.params.get("steps" if self.use_steps else "samples")
+        if self.verbose:
+            print(f"Epoch {epoch + 1}/{self.epochs}")
+            self.progbar = Progbar(self.target, verbose=self.verbose, stateful_metrics=self.stateful_metrics)
+
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
+        self.seen += 1 if self.use_steps else logs.get("size", 0)
+        if not self.verbose:
+            return
+        is_last = self.target is not None and self.seen >= self.target  # on_epoch_end draws that one
+        if isinstance(logs, BatchLogs) and logs.has_means:
+            if not is_last and self.progbar.due(self.seen):
+                self._show(logs.means(), as_they_are=True)
+            return
+        if is_last:
+            self.log_values = self._wanted(logs)
+        else:
+            self._show(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not self.verbose:
+            return
+        if self.target is None:
+            self.progbar.target = self.seen  # now it is known, and the line is ended
+        # Values still to be averaged in are the last batch's; without them the epoch's logs are the averages.
+        self._show({} if logs is None else logs, as_they_are=not self.log_values)
+
+    def _wanted(self, logs: Any) -> list[tuple[str, Any]]:
+        return [(name, logs[name]) for name in self.params["metrics"] if name in logs]
+
+    def _show(self, logs: Any, as_they_are: bool = False) -> None:
+        values = self._wanted(logs)
+        if as_they_are:
+            self.progbar.stateful_metrics.update(name for name, _ in values)
+        self.progbar.update(self.seen, [*self.log_values, *values])
+        self.log_values = []
+
+
+class CSVLogger(Callback):
+    """Writes each epoch's metrics as a line of a CSV file.
+
+    Args:
+        filename: the file, e.g. "run/log.csv".
+        separator: between the columns, ",".
+        append: True adds to an existing file (its header is kept), False replaces it.
+
+    Columns are ``epoch`` and the first epoch's metrics by name; a metric missing from a later epoch is
+    written NA. The line is on disk when ``on_epoch_end`` returns.
+    """
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.sep = separator
+        self.append = append
+        self.writer: Any = None
+        self.keys: list[str] | None = None
+        self.append_header = True
+        self.csv_file: IO[str] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.append and os.path.exists(self.filename):
+            with open(self.filename, encoding="utf-8") as file:
+                self.append_header = not file.readline()
+        self.csv_file = open(self.filename, "a" if self.append else "w", newline="\n", encoding="utf-8")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
+        if self.csv_file is None:
+            raise RuntimeError("CSVLogger.on_train_begin was not called.")
+        if self.keys is None:
+            self.keys = sorted(logs)
+        if self.writer is None:
+            dialect = type("Dialect", (csv.excel,), {"delimiter": self.sep})
+            self.writer = csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], dialect=dialect)
+            if self.append_header:
+                self.writer.writeheader()
+        self.writer.writerow({"epoch": epoch, **{key: _csv_value(logs.get(key, "NA")) for key in self.keys}})
+        self.csv_file.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.csv_file is not None:
+            self.csv_file.close()
+        self.writer = None
+
+    def __del__(self) -> None:
+        if getattr(self, "csv_file", None) is not None:
+            self.csv_file.close()
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, str) or np.ndim(value) == 0 or not isinstance(value, Iterable):
+        return value
+    return '"[{}]"'.format(", ".join(map(str, value)))
+
+
+class RemoteMonitor(Callback):
+    """Posts each epoch's metrics to a web server.
+
+    Args:
+        root: URL of the server.
+        path: path posted to.
+        field: form field that holds the JSON text (when not ``send_as_json``).
+        headers: dict of HTTP headers, optional.
+        send_as_json: post the JSON itself, as application/json.
+
+    A server that cannot be reached is a warning; training goes on.
+    """
+
+    timeout = 10.0  # seconds
+
+    def __init__(
+        self,
+        root: str = "http://localhost:9000",
+        path: str = "/publish/epoch/end/",
+        field: str = "data",
+        headers: dict[str, str] | None = None,
+        send_as_json: bool = False,
+    ) -> None:
+        super().__init__()
+        self.root = root
+        self.path = path
+        self.field = field
+        self.headers = headers
+        self.send_as_json = send_as_json
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        event = {"epoch": epoch}
+        for name, value in (logs or {}).items():
+            event[name] = value.item() if isinstance(value, (np.ndarray, np.generic)) else value
+        text = json.dumps(event)
+        if self.send_as_json:
+            body, content_type = text, "application/json"
+        else:
+            body, content_type = (
+                urllib.parse.urlencode({self.field: text}),
+                "application/x-www-form-urlencoded",
+            )
+        headers = {"Content-Type": content_type, **(self.headers or {})}
+        try:
+            request = urllib.request.Request(self.root + self.path, body.encode("utf-8"), headers)
+            urllib.request.urlopen(request, timeout=self.timeout).close()
+        except urllib.error.HTTPError as error:
+            error.close()  # the server was reached; what it answers is its own affair
+        except (OSError, ValueError) as error:
+            warnings.warn(
+                f"Warning: could not reach RemoteMonitor root server at {self.root}: {error}", stacklevel=2
+            )

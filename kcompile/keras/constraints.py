@@ -1,0 +1,160 @@
+"""Constraints: what a weight is made to satisfy after every update.
+
+A constraint is any function of the weight that returns its new value, written with ``K``; it runs as part of
+the training step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import backend as K
+from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+
+
+class Constraint:
+    """Base of the constraints: leaves the weight as it is."""
+
+    def __call__(self, w: Any) -> Any:
+        return w
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {}
+
+
+def _norm(w: Any, axis: int | Sequence[int]) -> Any:
+    """Euclidean norms along ``axis``, which is kept with size one."""
+    return K.sqrt(K.sum(K.square(w), axis=axis, keepdims=True))
+
+
+class MaxNorm(Constraint):
+    """Scales weights down so that their norm is at most ``max_value``.
+
+    Args:
+        max_value: largest norm, 2.
+        axis: axis or axes over which a norm is taken: 0 for a Dense kernel (input_dim, output_dim),
+            [0, 1, 2] for a Conv2D kernel (rows, cols, input_depth, output_depth).
+
+    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+    """
+
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
+        self.max_value = max_value
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        norms = _norm(w, self.axis)
+        return w * (K.clip(norms, 0, self.max_value) / (K.epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+class NonNeg(Constraint):
+    """Sets negative weights to zero."""
+
+    def __call__(self, w: Any) -> Any:
+        return w * K.cast(K.greater_equal(w, 0.0), K.floatx())
+
+
+class UnitNorm(Constraint):
+    """Scales weights to norm 1.
+
+    Args:
+        axis: axis or axes over which a norm is taken, see MaxNorm.
+    """
+
+    def __init__(self, axis: int | Sequence[int] = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        return w / (K.epsilon() + _norm(w, self.axis))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"axis": self.axis}
+
+
+class MinMaxNorm(Constraint):
+    """Scales weights so that their norm lies between two bounds.
+
+    Args:
+        min_value: least norm, 0.
+        max_value: largest norm, 1.
+        rate: how far to go in one step: the new norm is ``(1 - rate) * norm + rate * clip(norm, min, max)``.
+        axis: axis or axes over which a norm is taken, see MaxNorm.
+    """
+
+    def __init__(
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: int | Sequence[int] = 0,
+    ) -> None:
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        norms = _norm(w, self.axis)
+        desired = self.rate * K.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        return w * (desired / (K.epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }
+
+
+max_norm = maxnorm = MaxNorm
+non_neg = nonneg = NonNeg
+unit_norm = unitnorm = UnitNorm
+min_max_norm = MinMaxNorm
+
+_OBJECTS = {
+    name: cls
+    for cls, names in {
+        Constraint: ("Constraint",),
+        MaxNorm: ("MaxNorm", "max_norm", "maxnorm"),
+        NonNeg: ("NonNeg", "non_neg", "nonneg"),
+        UnitNorm: ("UnitNorm", "unit_norm", "unitnorm"),
+        MinMaxNorm: ("MinMaxNorm", "min_max_norm"),
+    }.items()
+    for name in names
+}
+
+
+def serialize(constraint: Any) -> Any:
+    """``{'class_name', 'config'}``, or the name of a function."""
+    return serialize_keras_object(constraint)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The constraint that ``serialize`` wrote."""
+    return deserialize_keras_object(
+        config, module_objects=_OBJECTS, custom_objects=custom_objects, printable_module_name="constraint"
+    )
+
+
+def get(identifier: Any) -> Any:
+    """The constraint that a name, a config dict or a callable stands for; None for None.
+
+    Raises:
+        ValueError: for an unknown name (the message lists near names) or anything else.
+    """
+    if identifier is None or callable(identifier):
+        return identifier() if isinstance(identifier, type) else identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier, "config": {}})
+    raise ValueError(
+        "Could not interpret constraint identifier: expected a name, a config dict or a "
+        f"callable, found {identifier!r}."
+    )

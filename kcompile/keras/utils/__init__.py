@@ -1,0 +1,61 @@
+"""Utilities: custom objects, arrays, data readers, summaries and plots of models."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from . import conv_utils, data_utils, generic_utils, io_utils, np_utils
+from .data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
+from .generic_utils import (
+    CustomObjectScope,
+    Progbar,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+from .io_utils import H5Dict, HDF5Matrix
+from .layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
+from .np_utils import normalize, to_categorical
+from .vis_utils import model_to_dot, plot_model
+
+# These build on the backend, which itself uses this package: they are imported when first asked for.
+_ON_DEMAND = ("losses_utils", "metrics_utils")
+
+__all__ = [
+    "CustomObjectScope",
+    "GeneratorEnqueuer",
+    "H5Dict",
+    "HDF5Matrix",
+    "OrderedEnqueuer",
+    "Progbar",
+    "Sequence",
+    "conv_utils",
+    "convert_all_kernels_in_model",
+    "custom_object_scope",
+    "data_utils",
+    "deserialize_keras_object",
+    "generic_utils",
+    "get_custom_objects",
+    "get_file",
+    "get_source_inputs",
+    "io_utils",
+    "losses_utils",
+    "metrics_utils",
+    "model_to_dot",
+    "normalize",
+    "np_utils",
+    "plot_model",
+    "print_summary",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "to_categorical",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,362 @@
+"""Data in batches: ``Sequence``, and the enqueuers that prepare batches ahead in threads or processes.
+
+An enqueuer keeps at most ``max_queue_size`` batches under way in a pool of workers and hands them out in the
+order in which they were asked for. There is no thread of its own: the consumer's ``next()`` refills the
+window, so stopping is prompt and an error in a worker reaches the consumer as the same exception.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import multiprocessing
+import random
+import warnings
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import numpy as np
+
+from .download import _extract_archive, _hash_file, get_file, validate_file
+
+__all__ = [
+    "GeneratorEnqueuer",
+    "OrderedEnqueuer",
+    "Sequence",
+    "SequenceEnqueuer",
+    "_extract_archive",
+    "_hash_file",
+    "get_file",
+    "get_index",
+    "init_pool",
+    "init_pool_generator",
+    "next_sample",
+    "validate_file",
+]
+
+
+class Sequence:
+    """Base of a data set that is read batch by batch, safe for several workers.
+
+    Write ``__getitem__(index)``, which returns one batch (``(inputs, targets)`` or ``(inputs, targets,
+    sample_weights)``), and ``__len__``, the number of batches. ``on_epoch_end`` may change the data between
+    epochs.
+    """
+
+    use_sequence_api = True
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index).")
+
+    @abstractmethod
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define __len__(), the number of batches.")
+
+    def on_epoch_end(self) -> None:
+        """Called after the last batch of every epoch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in range(len(self)):
+            yield self[index]
+
+
+# What the workers read: in a process pool the initializer fills it, in a thread pool it is this process's
+# own.
+_SHARED_SEQUENCES: dict[int, Any] = {}
+_WORKER_SEED: int | None = None
+_UIDS = itertools.count()
+
+
+class _Exhausted:
+    """What a worker returns when its generator has ended (StopIteration cannot cross a future)."""
+
+
+def init_pool(seqs: dict[int, Any], seed: int | None = None) -> None:
+    """Initializer of a worker process: remember the sequences by id.
+
+    With ``seed``, NumPy's and Python's generators are seeded anew for each batch: forked workers would
+    otherwise all draw the same random numbers, and which worker gets which batch would change the result.
+    """
+    global _SHARED_SEQUENCES, _WORKER_SEED
+    _SHARED_SEQUENCES, _WORKER_SEED = seqs, seed
+
+
+def get_index(uid: int, i: int) -> Any:
+    """Batch ``i`` of the sequence with id ``uid``."""
+    if _WORKER_SEED is not None:
+        np.random.seed((_WORKER_SEED + i) % 2**32)
+        random.seed(_WORKER_SEED + i)
+    return _SHARED_SEQUENCES[uid][i]
+
+
+def init_pool_generator(
+    gens: dict[int, Any], random_seed: int | None = None, worker_count: Any = None
+) -> None:
+    """Initializer of a worker process: remember the generators, seed NumPy with ``random_seed`` + worker."""
+    global _SHARED_SEQUENCES
+    _SHARED_SEQUENCES = gens
+    if random_seed is None:
+        return
+    worker = 0
+    if worker_count is not None:
+        with worker_count.get_lock():
+            worker = worker_count.value
+            worker_count.value += 1
+    np.random.seed((random_seed + worker) % 2**32)
+
+
+def next_sample(uid: int) -> Any:
+    """Next batch of the generator with id ``uid``; StopIteration at its end."""
+    return next(_SHARED_SEQUENCES[uid])
+
+
+def _next_or_end(uid: int) -> Any:
+    try:
+        return next_sample(uid)
+    except StopIteration:
+        return _Exhausted()
+
+
+class SequenceEnqueuer:
+    """Base of the enqueuers.
+
+    Args:
+        sequence: what gives the batches.
+        use_multiprocessing: workers are processes instead of threads.
+
+    Use: ``start(workers, max_queue_size)``, iterate over ``get()``, ``stop()``.
+    """
+
+    def __init__(self, sequence: Any, use_multiprocessing: bool = False) -> None:
+        self.sequence = sequence
+        self.use_multiprocessing = use_multiprocessing
+        self.uid = next(_UIDS)
+        self.workers = 0
+        self.max_queue_size = 10
+        self._executor: Executor | None = None
+        self._window: deque[tuple[Any, Future[Any]]] = deque()
+        self._running = False
+
+    def is_running(self) -> bool:
+        """Whether ``start`` was called and ``stop`` was not."""
+        return self._running
+
+    def start(self, workers: int = 1, max_queue_size: int = 10) -> None:
+        """Start the workers; they begin to prepare batches at once.
+
+        Args:
+            workers: number of threads or processes, at least one.
+            max_queue_size: how many batches may be under way or ready.
+        """
+        if self._running:
+            raise RuntimeError("This enqueuer is running already; call stop() first.")
+        self.workers = max(1, int(workers))
+        self.max_queue_size = max(1, int(max_queue_size))
+        _SHARED_SEQUENCES[self.uid] = self.sequence
+        self._running = True
+        try:
+            self._open()
+            self._fill()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Drop what is queued and end the workers, waiting for the batches they are at.
+
+        Args:
+            timeout: longest wait in seconds, None for as long as it takes.
+        """
+        self._running = False
+        self._close(timeout)
+        _SHARED_SEQUENCES.pop(self.uid, None)
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Create the executor."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def _fill(self) -> None:
+        """Submit work until the window is full."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def get(self) -> Iterator[Any]:
+        """Generator of batches; a batch that is None is skipped."""
+        raise NotImplementedError
+
+    def _new_executor(
+        self, workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
+    ) -> Executor:
+        if not self.use_multiprocessing:
+            return ThreadPoolExecutor(workers, thread_name_prefix="kcompile-data")
+        return ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context(), initializer=initializer, initargs=initargs
+        )
+
+    def _submit(self, what: Any, function: Callable[..., Any], *args: Any) -> None:
+        if self._executor is None:
+            raise RuntimeError("The enqueuer is stopped.")
+        try:
+            self._window.append((what, self._executor.submit(function, *args)))
+        except BrokenProcessPool as error:
+            raise self._worker_died(what) from error
+
+    def _take(self) -> Any:
+        what, future = self._window.popleft()
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise self._worker_died(what) from error
+
+    @staticmethod
+    def _worker_died(what: Any) -> RuntimeError:
+        return RuntimeError(
+            f"A data worker process died before {what} was ready. It may have run out of memory, "
+            "crashed in native "
+            "code, or failed to receive the data (a sequence must be picklable where processes "
+            "are not forked). "
+            "Try use_multiprocessing=False."
+        )
+
+    def _close(self, timeout: float | None = None) -> None:
+        executor, self._executor = self._executor, None
+        futures = [future for _, future in self._window]
+        self._window.clear()
+        for future in futures:
+            future.cancel()
+        if executor is None:
+            return
+        if timeout is not None:
+            wait(futures, timeout)
+        executor.shutdown(wait=timeout is None, cancel_futures=True)
+
+
+class OrderedEnqueuer(SequenceEnqueuer):
+    """Batches of a Sequence, epoch after epoch without end, in order.
+
+    Args:
+        sequence: a Sequence, or anything with ``__getitem__`` and ``__len__``.
+        use_multiprocessing: workers are processes instead of threads.
+        shuffle: draw a new order of the batches (Python's ``random``) for each epoch.
+
+    ``on_epoch_end`` of the sequence runs after the consumer is done with an epoch's last batch: when it asks
+    for the next one or calls ``join_end_of_epoch``.
+    """
+
+    def __init__(self, sequence: Any, use_multiprocessing: bool = False, shuffle: bool = False) -> None:
+        super().__init__(sequence, use_multiprocessing)
+        self.shuffle = shuffle
+        self._order: deque[int] = deque()
+        self._epoch = 0
+
+    def _open(self) -> None:
+        order = list(range(len(self.sequence)))
+        if not order:
+            raise ValueError(f"{type(self.sequence).__name__} has no batches: its __len__ is 0.")
+        if self.shuffle:
+            random.shuffle(order)
+        self._order = deque(order)
+        if self._executor is None:
+            seed = _seed_from_numpy() + 1_000_003 * self._epoch
+            self._executor = self._new_executor(self.workers, init_pool, ({self.uid: self.sequence}, seed))
+
+    def _fill(self) -> None:
+        while self._order and len(self._window) < self.max_queue_size:
+            index = self._order.popleft()
+            self._submit(f"batch {index}", get_index, self.uid, index)
+
+    def _next_epoch(self) -> None:
+        on_epoch_end = getattr(self.sequence, "on_epoch_end", None)
+        if on_epoch_end is not None:
+            on_epoch_end()
+        self._epoch += 1
+        if self.use_multiprocessing:
+            self._close()  # new processes see what on_epoch_end and the callbacks changed
+        self._open()
+        self._fill()
+
+    def join_end_of_epoch(self) -> None:
+        """Say that the epoch's batches have been used; the next epoch's batches begin to be prepared."""
+        if self._running and not self._window and not self._order:
+            self._next_epoch()
+
+    def get(self) -> Iterator[Any]:
+        """Generator of batches without end. A worker's exception is raised here and stops the enqueuer."""
+        try:
+            while self._running:
+                if not self._window:
+                    self._next_epoch()
+                batch = self._take()
+                self._fill()
+                if batch is not None:
+                    yield batch
+        except Exception:
+            self.stop()
+            raise
+
+
+def _seed_from_numpy() -> int:
+    # Reads NumPy's global state without drawing from it, so that the main program's numbers stay as they are.
+    state = np.random.RandomState()
+    state.set_state(np.random.get_state())
+    return int(state.randint(2**31 - 1))
+
+
+class GeneratorEnqueuer(SequenceEnqueuer):
+    """Batches of a generator, prepared ahead.
+
+    Args:
+        sequence: a generator or iterator of batches; it may end.
+        use_multiprocessing: each worker process has its own copy of the generator (so data may repeat).
+        wait_time: no longer used.
+        random_seed: NumPy's seed in the first worker process, one more in each next.
+
+    A generator cannot run in two threads at once, so with threads it has one worker, which also keeps the
+    order. Other iterators are called from all threads and must be safe for that.
+    """
+
+    def __init__(
+        self,
+        sequence: Any,
+        use_multiprocessing: bool = False,
+        wait_time: float | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        super().__init__(sequence, use_multiprocessing)
+        self.random_seed = random_seed
+        self._ended = False
+        if wait_time is not None:
+            warnings.warn("`wait_time` is not used anymore.", DeprecationWarning, stacklevel=2)
+
+    def _open(self) -> None:
+        self._ended = False
+        alone = inspect.isgenerator(self.sequence) and not self.use_multiprocessing
+        count = multiprocessing.get_context().Value("i", 0) if self.use_multiprocessing else None
+        initargs = ({self.uid: self.sequence}, self.random_seed, count)
+        self._executor = self._new_executor(1 if alone else self.workers, init_pool_generator, initargs)
+
+    def _fill(self) -> None:
+        while not self._ended and len(self._window) < self.max_queue_size:
+            self._submit("the generator's next batch", _next_or_end, self.uid)
+
+    def get(self) -> Iterator[Any]:
+        """Generator of batches until the source ends. An exception of the source is raised here."""
+        try:
+            while self._running and (self._window or not self._ended):
+                batch = self._take()
+                if isinstance(batch, _Exhausted):
+                    self._ended = True
+                    continue
+                self._fill()
+                if batch is not None:
+                    yield batch
+        except Exception:
+            self.stop()
+            raise

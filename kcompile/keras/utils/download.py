@@ -1,0 +1,262 @@
+"""``get_file``: a cache of downloaded files, checked by hash and unpacked safely.
+
+pooch fetches (retry, hash, temporary file moved into place); this module adds Keras's cache folders, its
+progress bar, and unpacking in which no archive member can leave the target folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from .generic_utils import Progbar
+
+
+def get_file(
+    fname: str,
+    origin: str,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: Any = "auto",
+    cache_dir: str | None = None,
+) -> str:
+    """Path of a file from the cache, downloaded first if it is not there or its hash does not match.
+
+    Args:
+        fname: file name in the cache; an absolute path is taken as it is.
+        origin: URL (http, https, ftp or file).
+        untar: deprecated, use ``extract``: downloads ``fname.tar.gz``, unpacks it, returns the path
+            ``fname``.
+        md5_hash: deprecated, use ``file_hash``.
+        file_hash: expected sha256 or md5 in hexadecimal.
+        cache_subdir: folder under the cache folder, "datasets".
+        hash_algorithm: "sha256", "md5" or "auto" (by the hash's length).
+        extract: also unpack it beside itself.
+        archive_format: "auto" (tar, then zip), "tar", "zip", a list of these, or None for no unpacking.
+        cache_dir: by default $KERAS_HOME, else ~/.keras; /tmp/.keras where that cannot be written.
+
+    Raises:
+        OSError: the download failed. ValueError: the hash differs, or the archive holds an unsafe member.
+    """
+    if md5_hash is not None and file_hash is None:
+        file_hash, hash_algorithm = md5_hash, "md5"
+    folder = os.path.join(_writable_cache_dir(cache_dir), cache_subdir)
+    target = os.path.join(folder, os.fspath(fname))
+    path = f"{target}.tar.gz" if untar else target
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    if _needs_download(path, file_hash, hash_algorithm):
+        _download(origin, path, file_hash, hash_algorithm)
+    if untar:
+        if not os.path.exists(target):
+            _extract_archive(path, folder, archive_format="tar")
+        return target
+    if extract:
+        _extract_archive(path, folder, archive_format)
+    return path
+
+
+def _writable_cache_dir(cache_dir: str | None) -> str:
+    base = cache_dir or os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    base = os.path.expanduser(base)
+    try:
+        os.makedirs(base, exist_ok=True)
+    except OSError:
+        return os.path.join("/tmp", ".keras")
+    return base if os.access(base, os.W_OK) else os.path.join("/tmp", ".keras")
+
+
+def _needs_download(path: str, file_hash: str | None, algorithm: str) -> bool:
+    if not os.path.exists(path):
+        return True
+    if file_hash is None or validate_file(path, file_hash, algorithm):
+        return False
+    print(
+        "A local file was found, but it seems to be incomplete or outdated because the "
+        f"{algorithm} file hash does "
+        f"not match the original value of {file_hash} so we will re-download the data."
+    )
+    return True
+
+
+class _DownloadBar:
+    """The progress-bar protocol of pooch (``total``, ``update(n)``, ``reset``, ``close``) over Progbar."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._seen = 0
+        self._bar: Progbar | None = None
+
+    def update(self, n: int) -> None:
+        if self._bar is None:
+            self._bar = Progbar(self.total or None)
+        self._seen += n
+        self._bar.update(min(self._seen, self.total) if self.total else self._seen)
+
+    def reset(self) -> None:
+        # pooch resets before it fills the bar; if the last chunk has filled it, do not draw the end twice.
+        self._seen = 0
+        if self._bar is not None and self.total and self._bar._seen_so_far >= self.total:
+            self._bar.verbose = 0
+
+    def close(self) -> None:
+        self._bar = None
+
+
+def _copy_local(url: str, output_file: str, pooch: Any) -> None:
+    shutil.copyfile(urllib.request.url2pathname(urllib.parse.urlsplit(url).path), output_file)
+
+
+def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> None:
+    try:
+        import pooch
+    except ImportError as error:
+        raise ImportError("get_file needs pooch to download files: pip install pooch") from error
+    print("Downloading data from", origin)
+    scheme = urllib.parse.urlsplit(origin).scheme
+    if scheme == "file":
+        downloader: Any = _copy_local
+    elif scheme in ("http", "https"):
+        downloader = pooch.HTTPDownloader(progressbar=_DownloadBar())
+    else:
+        downloader = None
+    name = os.path.basename(path)
+    known = None if file_hash is None else f"{_hash_name(file_hash, algorithm)}:{file_hash.lower()}"
+    cache = pooch.create(
+        path=os.path.dirname(path) or ".",
+        base_url="",
+        registry={name: known},
+        urls={name: origin},
+        retry_if_failed=1,
+    )
+    pooch.get_logger().setLevel("WARNING")
+    # An old file with the wrong hash stays until the new one, complete and checked, takes its place.
+    try:
+        cache.fetch(name, downloader=downloader)
+    except OSError as error:  # requests' errors are OSErrors as well
+        response = getattr(error, "response", None)
+        code = getattr(response, "status_code", getattr(error, "errno", None))
+        reason = getattr(response, "reason", None) or error
+        raise OSError(f"URL fetch failure on {origin} : {code} -- {reason}") from error
+
+
+def _hash_name(file_hash: str, algorithm: str) -> str:
+    if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64):
+        return "sha256"
+    return "md5"
+
+
+def _hash_file(fpath: Any, algorithm: str = "sha256", chunk_size: int = 65535) -> str:
+    """Hexadecimal sha256 or md5 of a file."""
+    hasher = hashlib.sha256() if algorithm in ("sha256", "auto") else hashlib.md5(usedforsecurity=False)
+    with open(fpath, "rb") as file:
+        for chunk in iter(lambda: file.read(chunk_size), b""):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def validate_file(fpath: Any, file_hash: str, algorithm: str = "auto", chunk_size: int = 65535) -> bool:
+    """Whether the file has this sha256 or md5 (``algorithm`` "auto": told by the hash's length)."""
+    return _hash_file(fpath, _hash_name(str(file_hash), algorithm), chunk_size) == str(file_hash).lower()
+
+
+def _extract_archive(file_path: Any, path: Any = ".", archive_format: Any = "auto") -> bool:
+    """Unpack a tar or zip file into the folder ``path``; False if it is neither.
+
+    Members are unpacked into a temporary folder first and moved into place once all are good. A member with
+    an absolute path or ``..``, a link or a device is refused (CVE-2025-12060).
+
+    Raises:
+        ValueError: naming the archive and the member that was refused. Nothing has been placed then.
+    """
+    if archive_format is None:
+        return False
+    formats = ["tar", "zip"] if archive_format == "auto" else archive_format
+    formats = [formats] if isinstance(formats, str) else list(formats)
+    readers = {"tar": (tarfile.is_tarfile, _tar_members), "zip": (zipfile.is_zipfile, _zip_members)}
+    for name in formats:
+        if name not in readers:
+            raise ValueError(f"archive_format must be 'auto', 'tar', 'zip' or None, found {name!r}.")
+        matches, members = readers[name]
+        if matches(file_path):
+            _unpack(members(file_path), file_path, Path(path))
+            return True
+    return False
+
+
+# A member: its name in the archive, what kind it is, and its content.
+_Member = tuple[str, str, "IO[bytes] | None"]
+
+
+def _tar_members(file_path: Any) -> Iterator[_Member]:
+    with tarfile.open(file_path) as archive:
+        for info in archive:
+            if info.isdir():
+                yield info.name, "folder", None
+            elif info.isreg():
+                yield info.name, "file", archive.extractfile(info)
+            else:
+                yield info.name, "link" if info.issym() or info.islnk() else "device", None
+
+
+def _zip_members(file_path: Any) -> Iterator[_Member]:
+    with zipfile.ZipFile(file_path) as archive:
+        for info in archive.infolist():
+            mode = info.external_attr >> 16
+            if info.is_dir():
+                yield info.filename, "folder", None
+            elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
+                yield info.filename, "file", archive.open(info)
+            else:
+                yield info.filename, "link" if stat.S_ISLNK(mode) else "device", None
+
+
+def _unpack(members: Iterator[_Member], archive: Any, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target, prefix=".unpack-") as temporary, closing(members):  # type: ignore[type-var]
+        root = Path(temporary)
+        for name, kind, content in members:
+            relative = _safe_member_path(name, kind, archive)
+            place = root / relative
+            if content is None:
+                place.mkdir(parents=True, exist_ok=True)
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with content, open(place, "wb") as out:
+                shutil.copyfileobj(content, out)
+        _move_into_place(root, target)
+
+
+def _safe_member_path(name: str, kind: str, archive: Any) -> PurePosixPath:
+    path = PurePosixPath(name.replace("\\", "/"))
+    first = path.parts[0] if path.parts else ""
+    if kind not in ("file", "folder"):
+        reason = f"it is a {kind}"
+    elif path.is_absolute() or ".." in path.parts or first.endswith(":"):
+        reason = "it would be placed outside the target folder"
+    else:
+        return path
+    raise ValueError(f"Refused to unpack {os.fspath(archive)}: member {name!r} is not safe, {reason}.")
+
+
+def _move_into_place(root: Path, target: Path) -> None:
+    for folder, folders, files in os.walk(root):
+        destination = target / Path(folder).relative_to(root)
+        for name in folders:
+            (destination / name).mkdir(exist_ok=True)
+        for name in files:
+            os.replace(Path(folder) / name, destination / name)

@@ -1,0 +1,207 @@
+"""Pictures of models by pydot and Graphviz."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from .layer_utils import _output_shape, model_nodes
+
+
+def _pydot() -> Any:
+    try:
+        import pydot
+    except ImportError as error:
+        raise ImportError(
+            "Failed to import `pydot`. Please install it, for example with: pip install pydot"
+        ) from error
+    return pydot
+
+
+def is_model(layer: Any) -> bool:
+    """Whether the layer is a model."""
+    from ..models import Model
+
+    return isinstance(layer, Model)
+
+
+def is_wrapped_model(layer: Any) -> bool:
+    """Whether the layer is a Wrapper (TimeDistributed, Bidirectional) around a model."""
+    return _is_wrapper(layer) and is_model(layer.layer)
+
+
+def _is_wrapper(layer: Any) -> bool:
+    from ..layers.wrappers import Wrapper
+
+    return isinstance(layer, Wrapper)
+
+
+def add_edge(dot: Any, src: str, dst: str) -> None:
+    """Add the edge unless it is there."""
+    if not dot.get_edge(src, dst):
+        dot.add_edge(_pydot().Edge(src, dst))
+
+
+def model_to_dot(
+    model: Any,
+    show_shapes: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 96,
+    subgraph: bool = False,
+) -> Any:
+    """The model's layers as a ``pydot.Dot`` graph.
+
+    Args:
+        model: a Keras model.
+        show_shapes: write input and output shapes into the boxes.
+        show_layer_names: write the names beside the classes.
+        rankdir: "TB" from top to bottom, "LR" from left to right.
+        expand_nested: draw the layers of nested models, framed.
+        dpi: resolution of the picture.
+        subgraph: return a ``pydot.Cluster`` to put into another graph.
+
+    Raises:
+        ImportError: pydot is not installed.
+    """
+    pydot = _pydot()
+    if subgraph:
+        dot = pydot.Cluster(style="dashed", graph_name=model.name)
+        dot.set("label", model.name)
+        dot.set("labeljust", "l")
+    else:
+        dot = pydot.Dot()
+        dot.set("rankdir", rankdir)
+        dot.set("concentrate", True)
+        dot.set("dpi", dpi)
+        dot.set_node_defaults(shape="record")
+    if not getattr(model, "built", True) and type(model).__name__ == "Sequential":
+        model.build()
+
+    nodes = model_nodes(model)
+    for layer in _drawn_layers(model, nodes):
+        nested = _nested_model(layer) if expand_nested else None
+        if nested is not None:
+            cluster = model_to_dot(nested, show_shapes, show_layer_names, rankdir, True, dpi, subgraph=True)
+            dot.add_subgraph(cluster)
+        if nested is not layer:
+            label = _label(layer, show_shapes, show_layer_names, name_inner=nested is None)
+            dot.add_node(pydot.Node(_box(layer), label=label))
+        if nested is not None and nested is not layer:
+            for entry in _entries(nested):
+                add_edge(dot, _box(layer), entry)
+    for node in nodes:
+        for position, (inbound, index) in enumerate(
+            zip(node.inbound_layers, node.tensor_indices, strict=True)
+        ):
+            source = _exit(inbound, index) if expand_nested else _box(inbound)
+            add_edge(
+                dot,
+                source,
+                _entry(node.outbound_layer, position) if expand_nested else _box(node.outbound_layer),
+            )
+    return dot
+
+
+def _drawn_layers(model: Any, nodes: list[Any]) -> list[Any]:
+    """The model's layers, and before them the input layers that Sequential does not list."""
+    layers = list(model.layers)
+    listed = {id(layer) for layer in layers}
+    hidden = {
+        id(node.outbound_layer): node.outbound_layer
+        for node in nodes
+        if id(node.outbound_layer) not in listed
+    }
+    return [*hidden.values(), *layers]
+
+
+def _nested_model(layer: Any) -> Any:
+    if is_model(layer):
+        return layer
+    return layer.layer if is_wrapped_model(layer) else None
+
+
+def _box(layer: Any) -> str:
+    return str(id(layer))
+
+
+def _entries(model: Any) -> list[str]:
+    return [_box(tensor._keras_history[0]) for tensor in model.inputs]
+
+
+def _entry(layer: Any, position: int) -> str:
+    """The box that input number ``position`` of a layer leads to; of a nested model, its input layer."""
+    if not is_model(layer):
+        return _box(layer)
+    entries = _entries(layer)
+    return entries[min(position, len(entries) - 1)]
+
+
+def _exit(layer: Any, tensor_index: int) -> str:
+    """The box that output number ``tensor_index`` of a layer comes from; of a nested model, a layer in it."""
+    nested = _nested_model(layer)
+    if nested is None:
+        return _box(layer)
+    outputs = nested.outputs
+    history = outputs[min(tensor_index, len(outputs) - 1)]._keras_history
+    return _exit(history[0], history[2])
+
+
+def _label(layer: Any, show_shapes: bool, show_layer_names: bool, name_inner: bool) -> str:
+    name, kind = layer.name, type(layer).__name__
+    if name_inner and _is_wrapper(layer):
+        name, kind = f"{name}({layer.layer.name})", f"{kind}({type(layer.layer).__name__})"
+    label = f"{name}: {kind}" if show_layer_names else kind
+    if not show_shapes:
+        return label
+    try:
+        inputs = layer.input_shape
+    except AttributeError:
+        inputs = "multiple"
+    return f"{label}\n|{{input:|output:}}|{{{{{inputs}}}|{{{_output_shape(layer)}}}}}"
+
+
+def plot_model(
+    model: Any,
+    to_file: Any = "model.png",
+    show_shapes: bool = False,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 96,
+) -> Any:
+    """Draw the model into a file; its ending says the format (png by default; dot needs no Graphviz).
+
+    The other arguments are those of ``model_to_dot``.
+
+    Returns:
+        In Jupyter the picture as an ``IPython.display.Image``, else None.
+
+    Raises:
+        ImportError: pydot is not installed. OSError: Graphviz's ``dot`` is not installed.
+    """
+    from ...formats.atomic import replacing
+
+    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi)
+    path = os.fspath(to_file)
+    kind = os.path.splitext(path)[1][1:] or "png"
+    if kind in ("dot", "gv"):
+        picture = dot.to_string().encode("utf-8")
+    else:
+        try:
+            picture = dot.create(format=kind)
+        except FileNotFoundError as error:
+            raise OSError(
+                "`pydot` failed to call GraphViz. Please install GraphViz "
+                "(https://www.graphviz.org/) and ensure "
+                f"that its executables are in the $PATH, or write the graph itself to a .dot file. ({error})"
+            ) from error
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(picture)
+    if kind in ("png", "jpg", "jpeg", "gif") and "IPython" in sys.modules:
+        from IPython import display
+
+        return display.Image(filename=path)
+    return None
