@@ -1,0 +1,646 @@
+"""Layer: makes parameters in ``build``, emits operators in ``call``, once per call on symbolic inputs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import ir
+from ...ir import Constant, Parameter, Storage, Value
+from .. import backend as K
+from .. import initializers
+from ..utils.generic_utils import to_list, unpack_singleton
+from .input_spec import InputSpec
+from .node import KerasHistory, Node, Update, call_frame, current_frame, static_shape
+
+__all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
+
+ShapeTuple = tuple[int | None, ...]
+
+_BASE_ARGUMENTS = {
+    "input_shape",
+    "batch_input_shape",
+    "batch_size",
+    "input_dim",
+    "input_length",
+    "dtype",
+    "input_dtype",
+    "name",
+    "trainable",
+    "weights",
+    "dynamic",
+}
+
+
+def disable_tracking(function: Callable) -> Callable:
+    """Marks an ``__init__`` whose attributes are not to be tracked as sub-layers or weights."""
+
+    @functools.wraps(function)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        tracked = self.__dict__.get("_tracking", True)
+        object.__setattr__(self, "_tracking", False)
+        try:
+            return function(self, *args, **kwargs)
+        finally:
+            object.__setattr__(self, "_tracking", tracked)
+
+    return wrapped
+
+
+class Layer:
+    """A callable with weights: the unit that models are built of.
+
+    A subclass makes weights in ``build(input_shape)`` with ``add_weight``, emits operators in ``call(inputs)``
+    with ``kcompile.keras.backend``, and describes its constructor in ``get_config``. Output shapes come from ONNX's
+    inference; ``compute_output_shape`` may add what inference cannot know.
+
+    Args (keywords only):
+        name: unique within a model; derived from the class name if left out.
+        trainable: whether gradients update the weights (default True).
+        dtype: element type of the weights (default ``K.floatx()``).
+        input_shape: shape of one sample, for the first layer of a Sequential model.
+        batch_input_shape: the same with the batch axis.
+        batch_size: fixed batch size to go with input_shape.
+        input_dim, input_length: older spellings of ``input_shape=(input_length, input_dim)``.
+        weights: initial values, as ``set_weights`` takes them.
+
+    Raises:
+        TypeError: for any other keyword argument.
+
+    Attributes:
+        input_spec: InputSpec, or list of them, checked before each call.
+        supports_masking: whether the mask of the input is passed on.
+        stateful: whether calls leave a state behind for the next batch.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        unknown = sorted(set(kwargs) - _BASE_ARGUMENTS)
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}: keyword argument not understood: {unknown[0]!r}. "
+                f"Besides its own arguments a layer takes {', '.join(sorted(_BASE_ARGUMENTS))}."
+            )
+        self._tracking = True
+        self._layers: list[Layer] = []
+        self._trainable_weights: list[Parameter] = []
+        self._non_trainable_weights: list[Parameter] = []
+        self._losses: list[Any] = []
+        self._updates: list[Update] = []
+        self._metrics: list[Any] = []
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+        self.input_spec: InputSpec | list[InputSpec] | None = None
+        self.supports_masking = False
+        self.stateful = False
+        self.built = False
+        self.trainable = kwargs.get("trainable", True)
+        self.name = kwargs.get("name") or self._default_name()
+        dtype = kwargs.get("dtype") or kwargs.get("input_dtype")
+        self.dtype: str | None = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
+        batch_input_shape = _batch_input_shape(kwargs)
+        if batch_input_shape is not None:
+            self.batch_input_shape = batch_input_shape
+            self.dtype = self.dtype or K.floatx()
+        self._initial_weights = kwargs.get("weights")
+
+    @classmethod
+    def _default_name(cls) -> str:
+        prefix = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls.__name__)).lower()
+        return f"{prefix}_{K.get_uid(prefix)}" if not prefix.startswith("_") else f"private{prefix}_{K.get_uid(prefix)}"
+
+    # --- what a subclass overrides -------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights; called once, before the first call.
+
+        Args:
+            input_shape: shape tuple with the batch axis, a list of them for several inputs.
+        """
+        self.built = True
+
+    def call(self, inputs: Any, **kwargs: Any) -> Any:
+        """Emits the operators of the layer on symbolic inputs; returns a Value or a list of them."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output with the batch axis, for an input shape: by emitting the layer on a placeholder."""
+        if type(self).call is Layer.call:
+            return input_shape
+        several = isinstance(input_shape, list)
+        shapes = input_shape if several else [input_shape]
+        placeholders = [Value(self.dtype or K.floatx(), tuple(shape)) for shape in shapes]
+        with call_frame():
+            outputs = self.call(placeholders if several else placeholders[0])
+        return unpack_singleton([static_shape(value) for value in to_list(outputs)])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output: the input's where the layer supports masking.
+
+        Raises:
+            TypeError: if there is a mask and the layer does not support masking.
+        """
+        if not self.supports_masking:
+            if any(m is not None for m in to_list(mask)):
+                raise TypeError(
+                    f"Layer {self.name} ({type(self).__name__}) does not support masking, but was passed an "
+                    f"input mask; put it before the masking layer, or set supports_masking = True in it."
+                )
+            return None
+        return mask
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments from which ``from_config`` makes an equal layer without weights."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        if hasattr(self, "batch_input_shape"):
+            config["batch_input_shape"] = self.batch_input_shape
+        if self.dtype is not None:
+            config["dtype"] = self.dtype
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """A new layer from what ``get_config`` returned."""
+        return cls(**config)
+
+    # --- calling --------------------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Calls the layer on symbolic values (or arrays, as constants), building it if need be."""
+        inputs = _as_values(inputs)
+        tensors = to_list(inputs)
+        with ir.name_scope(self.name):
+            self._maybe_build(inputs)
+            self.assert_input_compatibility(inputs)
+            previous_mask = unpack_singleton([getattr(x, "_keras_mask", None) for x in tensors])
+            user_kwargs = dict(kwargs)
+            masked = any(m is not None for m in to_list(previous_mask))
+            if masked and "mask" not in kwargs and self._call_accepts("mask"):
+                kwargs["mask"] = previous_mask
+            with call_frame() as frame:
+                outputs = self.call(inputs, **kwargs)
+                output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
+                for regularization in self._activity_losses(outputs):
+                    self.add_loss(regularization, inputs=tensors)
+            # a tensor passed through unchanged gets a history of its own
+            copied = [K.identity(x) if any(x is y for y in tensors) else x for x in to_list(outputs)]
+            self._refine_shapes(tensors, copied)
+        masks = to_list(output_mask) if isinstance(output_mask, list | tuple) else [output_mask] * len(copied)
+        self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)
+        if isinstance(outputs, list | tuple):
+            return unpack_singleton(copied)
+        return copied[0]
+
+    def _call_accepts(self, argument: str) -> bool:
+        parameters = inspect.signature(self.call).parameters
+        return argument in parameters
+
+    def _maybe_build(self, inputs: Any) -> None:
+        if self.built:
+            return
+        self.assert_input_compatibility(inputs)
+        shapes = [static_shape(x) for x in to_list(inputs)]
+        self.build(shapes if isinstance(inputs, list) and len(shapes) > 1 else shapes[0])
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def assert_input_compatibility(self, inputs: Any) -> None:
+        """Compares the inputs with ``input_spec``.
+
+        Raises:
+            ValueError: naming the layer, the input, what was expected and what was found.
+        """
+        tensors = to_list(inputs)
+        for tensor in tensors:
+            if not isinstance(tensor, Value):
+                raise ValueError(
+                    f"Layer {self.name} was called with an input that is not a symbolic tensor: "
+                    f"{type(tensor).__name__}. Full input: {inputs!r}. Call layers on Input(...) or on the output "
+                    "of other layers."
+                )
+        if not self.input_spec:
+            return
+        specs = to_list(self.input_spec)
+        if len(tensors) != len(specs):
+            raise ValueError(
+                f"Layer {self.name} expects {len(specs)} inputs, but it received {len(tensors)} input tensors."
+            )
+        for i, (tensor, spec) in enumerate(zip(tensors, specs, strict=True)):
+            shape = static_shape(tensor)
+            if spec is not None and shape is not None:
+                spec.check(shape, f"Input {i} is incompatible with layer {self.name}")
+
+    def _activity_losses(self, outputs: Any) -> list[Value]:
+        regularizer = getattr(self, "activity_regularizer", None)
+        if regularizer is None:
+            return []
+        with ir.name_scope("activity_regularizer"):
+            return [regularizer(x) for x in to_list(outputs)]
+
+    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
+        """Adds to inferred shapes what an overridden ``compute_output_shape`` knows."""
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return
+        if all(value.shape is not None and None not in value.shape for value in outputs):
+            return
+        shapes = [static_shape(x) for x in inputs]
+        computed = self.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+        computed = computed if isinstance(computed, list) else [computed]
+        for value, shape in zip(outputs, computed, strict=False):
+            if shape is not None:
+                value.refine(shape)
+
+    def _record_call(
+        self,
+        inputs: list[Value],
+        outputs: list[Value],
+        input_masks: list[Any],
+        output_masks: list[Any],
+        arguments: dict[str, Any],
+        frame: Any,
+    ) -> None:
+        """Makes the Node of this call, if the inputs belong to a layer DAG."""
+        if all(hasattr(x, "_keras_history") for x in inputs):
+            Node(self, inputs, outputs, input_masks, output_masks, arguments, frame)
+            return
+        for tensor, mask in zip(outputs, output_masks, strict=True):
+            tensor._keras_mask = mask
+
+    # --- weights --------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        name: str | None = None,
+        shape: Sequence[int] | None = None,
+        dtype: str | None = None,
+        initializer: Any = None,
+        regularizer: Callable[[Value], Value] | None = None,
+        trainable: bool = True,
+        constraint: Callable[[Value], Value] | None = None,
+        memory_order: Sequence[int] | None = None,
+    ) -> Parameter:
+        """Makes a weight of this layer.
+
+        Args:
+            name: last part of the weight's name (``dense_1/kernel``).
+            shape: sizes of its axes.
+            dtype: element type (default the layer's, else ``K.floatx()``).
+            initializer: name or callable (default glorot_uniform for floats, zeros else).
+            regularizer: function of the weight whose value is added to the training loss.
+            trainable: whether gradients update it.
+            constraint: function applied to it after each update.
+            memory_order: axes from outermost to innermost in memory, where the kernels want another order
+                than that of the shape; nothing else changes by it.
+
+        Raises:
+            ValueError: if a size is unknown or negative.
+        """
+        if isinstance(name, tuple | list):  # Keras 2.0: add_weight(shape, initializer, name=...)
+            name, shape = (shape if isinstance(shape, str) else None), name
+        shape = tuple(shape if shape is not None else ())
+        name = name or "weight"
+        if not all(isinstance(dim, int | np.integer) and dim >= 0 for dim in shape):
+            raise ValueError(
+                f"Layer {self.name}: the weight {name!r} needs known sizes, got the shape {shape}. "
+                "Give the layer an input whose last axes are fixed."
+            )
+        dtype = dtype or self.dtype or K.floatx()
+        value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
+        scope = ir.current_scope() or self.name
+        parameter = Parameter(Storage(value, order=memory_order), f"{scope}/{name}", trainable)
+        parameter.constraint = constraint
+        if regularizer is not None:
+            with ir.name_scope("weight_regularizer"):
+                self._losses.append(regularizer(parameter))
+        weights = self._trainable_weights if trainable else self._non_trainable_weights
+        weights.append(parameter)
+        return parameter
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
+        if not self.trainable:
+            return []
+        return _unique(self._trainable_weights, *(layer.trainable_weights for layer in self._layers))
+
+    @trainable_weights.setter
+    def trainable_weights(self, weights: Iterable[Parameter]) -> None:
+        self._trainable_weights = list(weights)
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """Weights that training does not update by gradients."""
+        if not self.trainable:
+            return _unique(
+                self._trainable_weights, self._non_trainable_weights, *(layer.weights for layer in self._layers)
+            )
+        return _unique(self._non_trainable_weights, *(layer.non_trainable_weights for layer in self._layers))
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, weights: Iterable[Parameter]) -> None:
+        self._non_trainable_weights = list(weights)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All weights, the trainable ones first."""
+        return self.trainable_weights + self.non_trainable_weights
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of ``weights``."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Overwrites all weights.
+
+        Raises:
+            ValueError: if the number of arrays or one of their shapes differs; then nothing is changed.
+        """
+        parameters = self.weights
+        if len(parameters) != len(weights):
+            raise ValueError(
+                f"You called set_weights(weights) on layer {self.name!r} with a list of {len(weights)} arrays, but "
+                f"the layer has {len(parameters)} weights"
+                + (": " + ", ".join(f"{p.name} {p.shape}" for p in parameters[:8]) + "." if parameters else ".")
+            )
+        arrays = [np.asarray(array) for array in weights]
+        for parameter, array in zip(parameters, arrays, strict=True):
+            if parameter.shape != array.shape:
+                raise ValueError(
+                    f"Layer {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
+                    f"the given array has shape {array.shape}."
+                )
+        for parameter, array in zip(parameters, arrays, strict=True):
+            parameter.assign(array)
+
+    def count_params(self) -> int:
+        """Number of scalars in the weights.
+
+        Raises:
+            RuntimeError: if the layer is not built yet.
+        """
+        if not self.built:
+            raise RuntimeError(
+                f"You tried to call count_params on {self.name}, but the layer isn't built. Build it with "
+                f"{self.name}.build(batch_input_shape), or by calling it."
+            )
+        return int(sum(np.prod(weight.shape, dtype=np.int64) for weight in self.weights))
+
+    # --- losses, updates, metrics ---------------------------------------------------------------------------
+
+    def add_loss(self, losses: Any, inputs: Any = None) -> None:
+        """Adds terms to the training loss: values, or functions without arguments that emit them at compile.
+
+        Inside ``call`` they belong to that call; elsewhere they always count.
+        """
+        losses = [loss for loss in to_list(losses) if loss is not None]
+        frame = current_frame()
+        if frame is not None:
+            frame.losses.extend(losses)
+        else:
+            self._losses.extend(losses)
+
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """Adds updates, pairs (weight, new value), done after each training step (states: after each call)."""
+        if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Parameter):
+            updates = [updates]
+        pairs = [tuple(update) for update in to_list(updates) if update is not None]
+        frame = current_frame()
+        if frame is not None:
+            frame.updates.extend(pairs)
+        else:
+            self._updates.extend(pairs)
+
+    def add_metric(self, value: Value, name: str | None = None) -> None:
+        """Adds the mean of a value over batches to what training reports, under ``name``."""
+        from ..metrics import Mean
+
+        metric = next((m for m in self._metrics if m.name == name), None)
+        if metric is None:
+            metric = Mean(name=name or f"{self.name}_metric")
+            self._metrics.append(metric)
+        frame = current_frame()
+        entry = (metric, value)
+        if frame is not None:
+            frame.metrics.append(entry)
+        else:
+            self.__dict__.setdefault("_added_metrics", []).append(entry)
+
+    @property
+    def losses(self) -> list[Any]:
+        """All terms that the layer and its sub-layers add to the training loss."""
+        own = self._losses + [loss for node in self._inbound_nodes for loss in node.losses]
+        return _unique(own, *(layer.losses for layer in self._layers))
+
+    @property
+    def updates(self) -> list[Update]:
+        """All updates of the layer and its sub-layers; none where neither trainable nor stateful."""
+        if not self.trainable and not self.stateful:
+            return []
+        own = self._updates + [update for node in self._inbound_nodes for update in node.updates]
+        return _unique(own, *(layer.updates for layer in self._layers))
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metric objects of the layer and its sub-layers."""
+        return _unique(self._metrics, *(layer.metrics for layer in self._layers))
+
+    def get_losses_for(self, inputs: Any) -> list[Any]:
+        """Losses that depend on these inputs; with None, those that depend on no input."""
+        return self._losses if inputs is None else [x for node in self._nodes_on(inputs) for x in node.losses]
+
+    def get_updates_for(self, inputs: Any) -> list[Update]:
+        """Updates that depend on these inputs; with None, those that depend on no input."""
+        return self._updates if inputs is None else [x for node in self._nodes_on(inputs) for x in node.updates]
+
+    def _nodes_on(self, inputs: Any) -> list[Node]:
+        wanted = {id(x) for x in to_list(inputs)}
+        return [node for node in self._inbound_nodes if wanted & {id(x) for x in node.input_tensors}]
+
+    # --- inputs and outputs of the calls --------------------------------------------------------------------
+
+    def _at(self, node_index: int, attribute: str, what: str) -> Any:
+        if not self._inbound_nodes:
+            raise RuntimeError(
+                f"The layer {self.name} has never been called and thus has no defined {what}."
+            )
+        if node_index >= len(self._inbound_nodes):
+            raise ValueError(
+                f"Asked to get {what} of {self.name} at node {node_index}, "
+                f"but the layer has only {len(self._inbound_nodes)} inbound nodes."
+            )
+        return unpack_singleton(list(getattr(self._inbound_nodes[node_index], attribute)))
+
+    def _only(self, attribute: str, what: str) -> Any:
+        if len(self._inbound_nodes) > 1:
+            raise AttributeError(
+                f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" is "
+                f"ill-defined. Use get_{what.replace(' ', '_')}_at(node_index) instead."
+            )
+        if not self._inbound_nodes:
+            raise AttributeError(f"Layer {self.name} has no inbound nodes: it has never been called.")
+        return self._at(0, attribute, what)
+
+    def get_input_at(self, node_index: int) -> Any:
+        """Input tensor(s) of the node_index-th call."""
+        return self._at(node_index, "input_tensors", "input")
+
+    def get_output_at(self, node_index: int) -> Any:
+        """Output tensor(s) of the node_index-th call."""
+        return self._at(node_index, "output_tensors", "output")
+
+    def get_input_mask_at(self, node_index: int) -> Any:
+        """Mask(s) of the inputs of the node_index-th call."""
+        return self._at(node_index, "input_masks", "input mask")
+
+    def get_output_mask_at(self, node_index: int) -> Any:
+        """Mask(s) of the outputs of the node_index-th call."""
+        return self._at(node_index, "output_masks", "output mask")
+
+    def get_input_shape_at(self, node_index: int) -> Any:
+        """Shape(s) of the inputs of the node_index-th call."""
+        return self._at(node_index, "input_shapes", "input shape")
+
+    def get_output_shape_at(self, node_index: int) -> Any:
+        """Shape(s) of the outputs of the node_index-th call."""
+        return self._at(node_index, "output_shapes", "output shape")
+
+    @property
+    def input(self) -> Any:
+        """Input tensor(s), where the layer was called once."""
+        return self._only("input_tensors", "input")
+
+    @property
+    def output(self) -> Any:
+        """Output tensor(s), where the layer was called once."""
+        return self._only("output_tensors", "output")
+
+    @property
+    def input_mask(self) -> Any:
+        """Mask(s) of the inputs, where the layer was called once."""
+        return self._only("input_masks", "input mask")
+
+    @property
+    def output_mask(self) -> Any:
+        """Mask(s) of the outputs, where the layer was called once."""
+        return self._only("output_masks", "output mask")
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape(s) of the inputs, where all calls agree."""
+        return self._common_shape("input_shapes", "input shape")
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape(s) of the outputs, where all calls agree."""
+        return self._common_shape("output_shapes", "output shape")
+
+    def _common_shape(self, attribute: str, what: str) -> Any:
+        if not self._inbound_nodes:
+            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
+        found = [getattr(node, attribute) for node in self._inbound_nodes]
+        if any(shapes != found[0] for shapes in found):
+            raise AttributeError(
+                f"The layer {self.name} has multiple inbound nodes with different {what}s; "
+                f"use get_{what.replace(' ', '_')}_at(node_index)."
+            )
+        return unpack_singleton(list(found[0]))
+
+    # --- tracking of attributes -----------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.__dict__.get("_tracking", False) and not name.startswith("__"):
+            self._track(name, value)
+        super().__setattr__(name, value)
+
+    def _track(self, name: str, value: Any) -> None:
+        """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this layer."""
+        if name in _OWN_LISTS:
+            return
+        if isinstance(value, list | tuple):
+            for element in value:
+                if isinstance(element, Layer):
+                    self._track("", element)
+        elif isinstance(value, dict):
+            self._track("", list(value.values()))
+        elif isinstance(value, Layer):
+            if not any(value is layer for layer in self._layers):
+                self._layers.append(value)
+        elif isinstance(value, Parameter):
+            weights = self._trainable_weights if value.trainable else self._non_trainable_weights
+            if not any(value is weight for weight in self._trainable_weights + self._non_trainable_weights):
+                weights.append(value)
+        elif hasattr(value, "update_state") and hasattr(value, "reset_states"):
+            if not any(value is metric for metric in self._metrics):
+                self._metrics.append(value)
+
+
+_OWN_LISTS = {
+    "_layers",
+    "_trainable_weights",
+    "_non_trainable_weights",
+    "trainable_weights",
+    "non_trainable_weights",
+    "_losses",
+    "_updates",
+    "_metrics",
+    "_inbound_nodes",
+    "_outbound_nodes",
+}
+
+
+def _batch_input_shape(kwargs: dict[str, Any]) -> ShapeTuple | None:
+    """batch_input_shape from whichever of the spellings was used."""
+    if kwargs.get("batch_input_shape") is not None:
+        return tuple(kwargs["batch_input_shape"])
+    shape = kwargs.get("input_shape")
+    if shape is None and kwargs.get("input_dim") is not None:
+        shape = (kwargs["input_dim"],)
+        if "input_length" in kwargs:
+            shape = (kwargs["input_length"], *shape)
+    if shape is None:
+        return None
+    if isinstance(shape, int):
+        raise ValueError(f"input_shape must be a tuple, for one axis input_shape=({shape},); got {shape}.")
+    return (kwargs.get("batch_size"), *shape)
+
+
+def _initial_value(initializer: Callable, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """What an initializer returns, as an array: K values of custom initializers are evaluated."""
+    parameters = inspect.signature(initializer).parameters
+    value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)
+    if isinstance(value, Value):
+        value = K.eval(value)
+    array = np.asarray(value, dtype=ir.as_dtype(dtype))
+    if array.shape != shape:
+        array = np.broadcast_to(array, shape)
+    return array
+
+
+def _as_values(inputs: Any) -> Any:
+    """Arrays become constants; lists and tuples become a fresh list."""
+    if isinstance(inputs, list | tuple):
+        return [_as_values(x) for x in inputs]
+    if isinstance(inputs, np.ndarray):
+        return Constant(inputs.astype(K.floatx()) if inputs.dtype == np.float64 else inputs)
+    return inputs
+
+
+def _unique(*lists: Iterable[Any]) -> list[Any]:
+    """The elements in order, each object once."""
+    found: dict[int, Any] = {}
+    for elements in lists:
+        for element in elements:
+            key = id(element[0]) ^ id(element[1]) if isinstance(element, tuple) else id(element)
+            found.setdefault(key, element)
+    return list(found.values())
+

@@ -1,0 +1,63 @@
+"""What a layer expects of its inputs, and the error that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class InputSpec:
+    """Expected dtype, rank and sizes of one input of a layer.
+
+    Args:
+        dtype: name of the element type; None for any.
+        shape: tuple of sizes, None for any size; implies ndim.
+        ndim: exact number of axes.
+        max_ndim, min_ndim: bounds on the number of axes.
+        axes: size expected for single axes, ``{-1: 16}``.
+    """
+
+    def __init__(
+        self,
+        dtype: str | None = None,
+        shape: Sequence[int | None] | None = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: Mapping[int, int | None] | None = None,
+    ) -> None:
+        self.dtype = dtype
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = len(shape) if shape is not None else ndim
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = dict(axes or {})
+
+    def __repr__(self) -> str:
+        given = {k: v for k, v in vars(self).items() if v}
+        return f"InputSpec({', '.join(f'{k}={v!r}' for k, v in given.items())})"
+
+    def check(self, shape: tuple[int | None, ...], where: str) -> None:
+        """Compares a shape with the specification.
+
+        Raises:
+            ValueError: naming the input (``where``), what was expected and what was found.
+        """
+        rank = len(shape)
+        if self.ndim is not None and rank != self.ndim:
+            self._fail(where, f"expected ndim={self.ndim}, found ndim={rank}", shape)
+        if self.max_ndim is not None and rank > self.max_ndim:
+            self._fail(where, f"expected max_ndim={self.max_ndim}, found ndim={rank}", shape)
+        if self.min_ndim is not None and rank < self.min_ndim:
+            self._fail(where, f"expected min_ndim={self.min_ndim}, found ndim={rank}", shape)
+        expected: dict[int, Any] = dict(enumerate(self.shape or ())) | self.axes
+        for axis, size in expected.items():
+            if axis >= rank or axis < -rank:
+                self._fail(where, f"expected an axis {axis}, found ndim={rank}", shape)
+            found = shape[axis]
+            if size is not None and found is not None and size != found:
+                self._fail(where, f"expected axis {axis} to have size {size}, found {found}", shape)
+
+    @staticmethod
+    def _fail(where: str, problem: str, shape: tuple[int | None, ...]) -> None:
+        raise ValueError(f"{where}: {problem} (shape {shape}).")

@@ -1,0 +1,298 @@
+"""The DAG of layers between inputs and outputs: found, ordered, written as configuration and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...ir import Value
+from ..utils.generic_utils import unpack_singleton
+from .base_layer import Layer
+from .node import Node
+
+if TYPE_CHECKING:
+    from .network import Network
+
+
+@dataclass
+class LayerMap:
+    """What lies between inputs and outputs.
+
+    Attributes:
+        layers: in Keras's order (by depth from the inputs, then by first visit from the outputs), which is the
+            order of weights in files.
+        nodes: calls in an order in which they can be emitted.
+        nodes_by_depth, layers_by_depth: the same, by the longest distance to an output.
+    """
+
+    layers: list[Layer]
+    nodes: list[Node]
+    nodes_by_depth: dict[int, list[Node]]
+    layers_by_depth: dict[int, list[Layer]]
+
+
+def map_layers(inputs: list[Value], outputs: list[Value], name: str) -> LayerMap:
+    """Walks back from the outputs along the layer calls.
+
+    Raises:
+        ValueError: if an output depends on an Input that is not among the inputs, or layer names repeat.
+    """
+    visited, first_visit = _walk_back(inputs, outputs)
+    node_depths, layer_depths = _depths(visited, first_visit, inputs)
+    nodes_by_depth: dict[int, list[Node]] = {}
+    for node in visited:
+        nodes_by_depth.setdefault(node_depths[node], []).append(node)
+    layers_by_depth: dict[int, list[Layer]] = {}
+    for layer, depth in layer_depths.items():
+        layers_by_depth.setdefault(depth, []).append(layer)
+    for layers in layers_by_depth.values():
+        layers.sort(key=first_visit.__getitem__)
+    layers = [layer for depth in sorted(layers_by_depth, reverse=True) for layer in layers_by_depth[depth]]
+    nodes = [node for depth in sorted(nodes_by_depth, reverse=True) for node in nodes_by_depth[depth]]
+    _check_connected(inputs, nodes, name)
+    _check_names(layers, name)
+    return LayerMap(layers, nodes, nodes_by_depth, layers_by_depth)
+
+
+def _walk_back(inputs: list[Value], outputs: list[Value]) -> tuple[list[Node], dict[Layer, int]]:
+    """Nodes in post-order and the order of first visit of layers; without recursion, cycles are errors."""
+    given = set(inputs)
+    finished: dict[Node, None] = {}
+    in_progress: set[Node] = set()
+    first_visit: dict[Layer, int] = {}
+    stack: list[tuple[Node, bool]] = [(_node_of(tensor), False) for tensor in reversed(outputs)]
+    while stack:
+        node, leaving = stack.pop()
+        if leaving:
+            in_progress.discard(node)
+            finished[node] = None
+            continue
+        if node in finished:
+            continue
+        if node in in_progress:
+            raise ValueError(f"The layer graph has a cycle through the layer {node.outbound_layer.name!r}.")
+        first_visit.setdefault(node.outbound_layer, len(first_visit))
+        in_progress.add(node)
+        stack.append((node, True))
+        if _is_source(node) or all(tensor in given for tensor in node.output_tensors):
+            continue
+        stack.extend((_node_of(tensor), False) for tensor in reversed(node.input_tensors))
+    return list(finished), first_visit
+
+
+def _depths(
+    visited: list[Node], first_visit: dict[Layer, int], inputs: list[Value]
+) -> tuple[dict[Node, int], dict[Layer, int]]:
+    """The longest distance of nodes and layers to an output; a shared layer is as deep as its deepest call."""
+    given = set(inputs)
+    node_depths: dict[Node, int] = {}
+    layer_depths: dict[Layer, int] = {}
+    for node in reversed(visited):
+        depth = max(node_depths.setdefault(node, 0), layer_depths.get(node.outbound_layer, 0))
+        layer_depths[node.outbound_layer] = depth
+        node_depths[node] = depth
+        if _is_source(node) or all(tensor in given for tensor in node.output_tensors):
+            continue
+        for inbound in node.inbound_nodes:
+            node_depths[inbound] = max(depth + 1, node_depths.get(inbound, 0))
+    for tensor in inputs:  # an input that nothing reads still belongs to the model
+        node = _node_of(tensor)
+        if node not in node_depths:
+            node_depths[node] = layer_depths[node.outbound_layer] = 0
+            first_visit[node.outbound_layer] = -1
+            visited.append(node)
+    return node_depths, layer_depths
+
+
+def _node_of(tensor: Value) -> Node:
+    history = tensor._keras_history
+    return history.layer._inbound_nodes[history.node_index]
+
+
+def _is_source(node: Node) -> bool:
+    return not node.inbound_layers
+
+
+def _check_connected(inputs: list[Value], nodes: list[Node], name: str) -> None:
+    known = set(inputs)
+    seen: list[str] = []
+    for node in nodes:
+        if _is_source(node) and not all(tensor in known for tensor in node.output_tensors):
+            raise ValueError(
+                f"Graph disconnected in model {name}: the input {node.outbound_layer.name!r} is needed but is not among "
+                f"the inputs ({', '.join(tensor.name for tensor in inputs)}). Layers reached without issue: {seen}."
+            )
+        for tensor in node.input_tensors:
+            if tensor not in known:
+                raise ValueError(
+                    f"Graph disconnected in model {name}: cannot obtain value for tensor {tensor!r} at layer "
+                    f"{node.outbound_layer.name!r}. Layers reached without issue: {seen}."
+                )
+        known.update(node.output_tensors)
+        seen.append(node.outbound_layer.name)
+
+
+def _check_names(layers: Iterable[Layer], name: str) -> None:
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.name in seen:
+            raise ValueError(
+                f"The name {layer.name!r} is used by two layers of the model {name}. All layer names should be "
+                "unique; give one of them another name=."
+            )
+        seen.add(layer.name)
+
+
+# --- configuration ----------------------------------------------------------------------------------------------
+
+
+def network_config(network: Network) -> dict[str, Any]:
+    """The DAG as plain data, in Keras's own form."""
+    kept_nodes = {node: None for node in network._network_nodes}
+    new_index: dict[tuple[Layer, int], int] = {}
+    for layer in network.layers:
+        kept = [i for i, node in enumerate(layer._inbound_nodes) if node in kept_nodes]
+        new_index.update({(layer, old): new for new, old in enumerate(kept)})
+    layers = []
+    for layer in network.layers:
+        nodes = [node for node in layer._inbound_nodes if node in kept_nodes and not _is_source(node)]
+        layers.append(
+            {
+                "name": layer.name,
+                "class_name": layer.__class__.__name__,
+                "config": layer.get_config(),
+                "inbound_nodes": [_node_config(node, new_index) for node in nodes],
+            }
+        )
+
+    def coordinates(tensors: list[Value]) -> list[list[Any]]:
+        places = [tensor._keras_history for tensor in tensors]
+        return [[h.layer.name, new_index[h.layer, h.node_index], h.tensor_index] for h in places]
+
+    return {
+        "name": network.name,
+        "layers": layers,
+        "input_layers": coordinates(network.inputs),
+        "output_layers": coordinates(network.outputs),
+    }
+
+
+def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[list[Any]]:
+    arguments = _serializable_arguments(node)
+    return [
+        [layer.name, new_index[layer, index], tensor_index, arguments]
+        for layer, index, tensor_index in zip(
+            node.inbound_layers, node.node_indices, node.tensor_indices, strict=True
+        )
+    ]
+
+
+def _serializable_arguments(node: Node) -> dict[str, Any]:
+    """The keyword arguments of a call, without those that a file cannot hold."""
+    kept: dict[str, Any] = {}
+    for key, value in node.arguments.items():
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
+        try:
+            json.dumps(value)
+        except TypeError:
+            import warnings
+
+            warnings.warn(
+                f"Layer {node.outbound_layer.name} was passed the argument {key!r}, which cannot be written to a "
+                f"file ({type(value).__name__}) and will be missing when the model is loaded.",
+                stacklevel=2,
+            )
+            continue
+        kept[key] = value
+    return kept
+
+
+def network_from_config(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> tuple[Any, Any, str | None]:
+    """Makes the layers of a configuration and calls them on each other.
+
+    Returns:
+        inputs, outputs (single ones unpacked) and the name.
+
+    Raises:
+        ValueError: if the configuration names an unknown class, or calls refer to what is not in it.
+    """
+    from ..layers import deserialize
+
+    layers: dict[str, Layer] = {}
+    waiting: list[tuple[Layer, Any]] = []
+    for layer_config in config["layers"]:
+        layer = deserialize(
+            {"class_name": layer_config["class_name"], "config": layer_config["config"]}, custom_objects
+        )
+        name = layer_config.get("name", layer.name)
+        if name in layers:
+            raise ValueError(f"The configuration has two layers named {name!r}.")
+        layers[name] = layer
+        waiting.extend((layer, call) for call in layer_config["inbound_nodes"])
+    _replay(waiting, layers)
+
+    def tensors(coordinates: Any) -> list[Value]:
+        if coordinates and isinstance(coordinates[0], str):
+            coordinates = [coordinates]
+        return [_tensor_at(layers, *place[:3]) for place in coordinates]
+
+    inputs, outputs = tensors(config["input_layers"]), tensors(config["output_layers"])
+    return unpack_singleton(inputs), unpack_singleton(outputs), config.get("name")
+
+
+def _replay(waiting: list[tuple[Layer, Any]], layers: dict[str, Layer]) -> None:
+    """Calls layers as their inputs come to exist; a round without progress is an error."""
+    while waiting:
+        blocked: dict[Layer, None] = {}
+        later: list[tuple[Layer, Any]] = []
+        for layer, call in waiting:
+            # calls of one layer stay in order, as files refer to them by number
+            if layer in blocked or not _try_call(layer, call, layers):
+                blocked[layer] = None
+                later.append((layer, call))
+        if len(later) == len(waiting):
+            layer, call = later[0]
+            places = ", ".join(str(place[:3]) for place in call)
+            raise ValueError(
+                f"The configuration is not a model: the layer {layer.name!r} is called on {places}, "
+                "which nothing in it produces (or which depends on that layer itself)."
+            )
+        waiting = later
+
+
+def _try_call(layer: Layer, call: Any, layers: dict[str, Layer]) -> bool:
+    inputs = []
+    arguments: dict[str, Any] = {}
+    for place in call:
+        name, node_index, tensor_index = place[:3]
+        arguments = place[3] if len(place) > 3 else {}
+        if name not in layers:
+            raise ValueError(f"The layer {layer.name!r} is called on {name!r}, which is not in the configuration.")
+        if node_index >= len(layers[name]._inbound_nodes):
+            return False
+        inputs.append(_tensor_at(layers, name, node_index, tensor_index))
+    if inputs:
+        layer(unpack_singleton(inputs), **arguments)
+    return True
+
+
+def _tensor_at(layers: dict[str, Layer], name: str, node_index: int, tensor_index: int) -> Value:
+    if name not in layers:
+        raise ValueError(f"The configuration refers to the layer {name!r}, which is not in it.")
+    nodes = layers[name]._inbound_nodes
+    if node_index >= len(nodes) or tensor_index >= len(nodes[node_index].output_tensors):
+        raise ValueError(
+            f"The configuration refers to output {tensor_index} of call {node_index} of the layer {name!r}, "
+            "which does not exist."
+        )
+    return nodes[node_index].output_tensors[tensor_index]
+
+
+__all__ = ["LayerMap", "map_layers", "network_config", "network_from_config"]

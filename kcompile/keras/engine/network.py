@@ -1,0 +1,455 @@
+"""Network: a DAG of layers between inputs and outputs, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter, Value
+from .. import backend as K
+from ..utils.generic_utils import to_list, unpack_singleton
+from . import layer_graph
+from .base_layer import Layer, _unique
+from .input_layer import InputLayer
+from .node import Node, call_frame, static_shape
+
+
+class Network(Layer):
+    """Layers as one layer: built from input and output tensors, or by a subclass that overrides ``call``.
+
+    Args:
+        inputs: input tensor(s), made by ``Input``.
+        outputs: output tensor(s), made by calling layers on them.
+        name: unique within a model that contains this one.
+
+    Raises:
+        ValueError: if the graph is disconnected, an input is not an Input, or two layers have the same name;
+            the message names the tensor and the layer.
+    """
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        if "input" in kwargs or "output" in kwargs:  # Keras 1
+            inputs, outputs = kwargs.pop("input", inputs), kwargs.pop("output", outputs)
+        super().__init__(name=name, **kwargs)
+        self.supports_masking = True
+        self.inputs: list[Value] | None = None
+        self.outputs: list[Value] | None = None
+        self._is_graph_network = inputs is not None or outputs is not None
+        self._nested_outputs = None
+        if self._is_graph_network:
+            self._init_graph_network(inputs, outputs)
+
+    def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
+        tracking, self._tracking = self._tracking, False
+        self._is_graph_network = True
+        self.inputs, self.outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
+        _check_ends(self.name, self.inputs, self.outputs)
+        layer_map = layer_graph.map_layers(self.inputs, self.outputs, self.name)
+        self._layers = layer_map.layers
+        self._network_nodes = layer_map.nodes
+        self._nodes_by_depth = layer_map.nodes_by_depth
+        self._layers_by_depth = layer_map.layers_by_depth
+        self._input_layers = [tensor._keras_history.layer for tensor in self.inputs]
+        self._input_coordinates = [tuple(tensor._keras_history) for tensor in self.inputs]
+        self._output_layers = [tensor._keras_history.layer for tensor in self.outputs]
+        self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
+        self.input_names = [layer.name for layer in self._input_layers]
+        self.output_names = [layer.name for layer in self._output_layers]
+        self.built = True
+        self._tracking = tracking
+
+    # --- layers -----------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, by depth from the inputs on; for a subclassed model in the order of the attributes."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this index.
+
+        Raises:
+            ValueError: if there is none; the message lists the names.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"Was asked for layer {index}, but model {self.name} has {len(self.layers)} layers.")
+            return self.layers[index]
+        if not name:
+            raise ValueError("Provide either a layer name or a layer index.")
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No such layer: {name!r} in model {self.name}. Its layers are: "
+            f"{', '.join(layer.name for layer in self.layers)}."
+        )
+
+    @property
+    def _flat_layers(self) -> list[Layer]:
+        """All layers at any depth of nesting, this network's first, each once."""
+        found: dict[int, Layer] = {}
+        stack: list[Layer] = list(reversed(self.layers))
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                stack.extend(reversed(layer._layers))
+        return list(found.values())
+
+    # --- losses, updates, states ----------------------------------------------------------------------------
+
+    def _own_calls(self) -> list[Node]:
+        """The layer calls that belong to this model, whichever other models share its layers."""
+        if self._is_graph_network:
+            return self._network_nodes
+        return [node for layer in [self, *self.layers] for node in layer._inbound_nodes]
+
+    @property
+    def losses(self) -> list[Any]:
+        """Terms added to the training loss by the layers, where these are called in this model."""
+        unconditional = [loss for layer in [self, *self._flat_layers] for loss in layer._losses]
+        return _unique(unconditional, *(node.losses for node in self._own_calls()))
+
+    @property
+    def updates(self) -> list[Any]:
+        """Updates of the layers, where these are called in this model."""
+        if not self.trainable and not self.stateful:
+            return []
+        unconditional = [update for layer in [self, *self._flat_layers] for update in layer._updates]
+        return _unique(unconditional, *(node.updates for node in self._own_calls()))
+
+    @property
+    def stateful(self) -> bool:
+        """Whether any layer keeps a state between batches."""
+        return any(layer.stateful for layer in self.layers)
+
+    @stateful.setter
+    def stateful(self, value: bool) -> None:
+        """Layer.__init__ sets it; a network asks its layers."""
+
+    @property
+    def state_updates(self) -> list[Any]:
+        """The updates that prediction does too: those of stateful layers."""
+        states = {id(p) for layer in self._flat_layers if layer.stateful for p in _state_parameters(layer)}
+        return [update for update in _unique(*(node.updates for node in self._own_calls())) if id(update[0]) in states]
+
+    def reset_states(self) -> None:
+        """Sets the states of all stateful layers to zeros."""
+        for layer in self.layers:
+            if hasattr(layer, "reset_states") and layer.stateful:
+                layer.reset_states()
+
+    @property
+    def uses_learning_phase(self) -> bool:
+        """Whether the outputs differ between training and test."""
+        if not self.outputs:
+            return False
+        return any(node.op_type == "Phase" for node in _reachable_nodes(self.outputs))
+
+    # --- weights ------------------------------------------------------------------------------------------------
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
+        self._assert_weights_exist()
+        return Layer.trainable_weights.fget(self)
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """Weights that training does not update by gradients."""
+        self._assert_weights_exist()
+        if not self.trainable:
+            return [weight for layer in [*self.layers] for weight in layer.weights]
+        return Layer.non_trainable_weights.fget(self)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All weights, the trainable ones first."""
+        return _unique(self.trainable_weights, self.non_trainable_weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer."""
+        return [weight.numpy() for weight in self._weights_by_layer()]
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Overwrites all weights, given layer by layer.
+
+        Raises:
+            ValueError: if the number of arrays or one of their shapes differs; then nothing is changed.
+        """
+        parameters = self._weights_by_layer()
+        if len(weights) != len(parameters):
+            raise ValueError(
+                f"You called set_weights(weights) on model {self.name!r} with a list of {len(weights)} arrays, "
+                f"but the model has {len(parameters)} weights."
+            )
+        for parameter, array in zip(parameters, weights, strict=True):
+            if parameter.shape != np.shape(array):
+                raise ValueError(
+                    f"Model {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
+                    f"the given array has shape {np.shape(array)}."
+                )
+        for parameter, array in zip(parameters, weights, strict=True):
+            parameter.assign(array)
+
+    def _weights_by_layer(self) -> list[Parameter]:
+        self._assert_weights_exist()
+        own = self._trainable_weights + self._non_trainable_weights
+        return _unique(own, *(layer.weights for layer in self.layers))
+
+    def _assert_weights_exist(self) -> None:
+        """Sequential and subclassed models have no weights before their input shape is known."""
+
+    def count_params(self) -> int:
+        """Number of scalars in all weights."""
+        if not self.built:
+            raise RuntimeError(
+                f"You tried to call count_params on {self.name}, but the model isn't built. Give the first "
+                "layer an input_shape, call model.build(batch_input_shape), or fit it first."
+            )
+        return int(sum(np.prod(weight.shape, dtype=np.int64) for weight in self.weights))
+
+    # --- calling -----------------------------------------------------------------------------------------------
+
+    @property
+    def input_spec(self) -> Any:
+        """What the inputs must be, for a model called as a layer."""
+        if not self._is_graph_network:
+            return None
+        specs = [spec for layer in self._input_layers for spec in to_list(_spec_of(layer))]
+        return unpack_singleton(specs)
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        """Layer.__init__ sets it; a network derives it from its inputs."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Emits all layers anew on other inputs, with the same weights."""
+        if not self._is_graph_network:
+            raise NotImplementedError(f"{type(self).__name__} must override call(self, inputs).")
+        tensors = to_list(inputs)
+        masks = [None] * len(tensors) if mask is None else to_list(mask)
+        outputs, _ = self.run_internal_graph(tensors, masks)
+        return unpack_singleton(outputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Masks of the outputs for given inputs and masks."""
+        if not self._is_graph_network:
+            return None
+        cached = self.__dict__.get("_last_run")
+        if cached is not None and all(x is y for x, y in zip(cached[0], to_list(inputs), strict=False)):
+            return unpack_singleton(cached[1])
+        tensors = to_list(inputs)
+        _, masks = self.run_internal_graph(tensors, [None] * len(tensors) if mask is None else to_list(mask))
+        return unpack_singleton(masks)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape(s) of the outputs for input shape(s)."""
+        if not self._is_graph_network:
+            return Layer.compute_output_shape(self, input_shape)
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        if shapes == [static_shape(tensor) for tensor in self.inputs]:
+            return unpack_singleton([static_shape(tensor) for tensor in self.outputs])
+        return Layer.compute_output_shape(self, input_shape)
+
+    def run_internal_graph(self, inputs: list[Value], masks: list[Any] | None = None) -> tuple[list, list]:
+        """Emits the layers on other inputs.
+
+        Args:
+            inputs: one value per input of the network.
+            masks: one mask or None per input.
+
+        Returns:
+            the output values and the output masks.
+
+        Raises:
+            ValueError: if the number of inputs differs.
+        """
+        if len(inputs) != len(self.inputs):
+            raise ValueError(f"Model {self.name} expects {len(self.inputs)} inputs, but was called on {len(inputs)}.")
+        masks = masks or [None] * len(inputs)
+        values: dict[Value, tuple[Value, Any]] = {
+            own: (given, mask) for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
+        }
+        with call_frame():  # what the layers add belongs to the enclosing call, if there is one
+            for node in self._network_nodes:
+                if all(tensor in values for tensor in node.output_tensors):
+                    continue
+                computed = [values[tensor] for tensor in node.input_tensors]
+                outputs, output_masks = _call_again(node, [c[0] for c in computed], [c[1] for c in computed])
+                for tensor, value, mask in zip(node.output_tensors, outputs, output_masks, strict=True):
+                    values[tensor] = (value, mask)
+        results = [values[tensor] for tensor in self.outputs]
+        output_masks = [mask for _, mask in results]
+        self.__dict__["_last_run"] = (list(inputs), output_masks)
+        return [value for value, _ in results], output_masks
+
+    # --- configuration ----------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The DAG as plain data: layers, who is called on what, inputs and outputs.
+
+        Raises:
+            NotImplementedError: for a subclassed model, whose call() is code.
+        """
+        if not self._is_graph_network:
+            raise NotImplementedError(
+                f"{type(self).__name__} is a subclassed model: its structure is Python code and cannot be written "
+                "to a file. Save its weights with save_weights, or export it to ONNX."
+            )
+        return layer_graph.network_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A new network without trained weights from what ``get_config`` returned.
+
+        Raises:
+            ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
+        """
+        inputs, outputs, name = layer_graph.network_from_config(config, custom_objects)
+        return cls(inputs=inputs, outputs=outputs, name=name)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+    ) -> None:
+        """Prints a table of the layers with output shapes and parameter counts.
+
+        Raises:
+            ValueError: if the model is not built yet.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Model {self.name} has not been built yet: its input shape is not known. Give the first layer an "
+                "input_shape, call model.build(batch_input_shape), or fit it with some data."
+            )
+        from ..utils.layer_utils import print_summary
+
+        print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
+
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Writes architecture, weights, and training configuration with optimizer state to one HDF5 file.
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            overwrite: False asks before replacing an existing file.
+            include_optimizer: whether to write the optimizer's state.
+        """
+        from .saving import save_model
+
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Writes the weights alone, layer by layer, to an HDF5 file."""
+        from .saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+    ) -> None:
+        """Reads weights from a file that ``save_weights`` or ``save`` wrote.
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            by_name: match layers by name instead of by order, and leave the others as they are.
+            skip_mismatch: with by_name, leave layers alone whose weights differ in number or shape.
+            reshape: reshape weights whose number of elements agrees.
+
+        Raises:
+            ValueError: if layers, their weights or shapes do not match; then nothing is changed.
+        """
+        from .saving import load_weights
+
+        load_weights(self, filepath, by_name, skip_mismatch, reshape)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON; keyword arguments go to ``json.dumps``."""
+        from .saving import model_to_json
+
+        return model_to_json(self, **kwargs)
+
+    def to_yaml(self, **kwargs: Any) -> str:
+        """The architecture as YAML; keyword arguments go to ``yaml.safe_dump``."""
+        from .saving import model_to_yaml
+
+        return model_to_yaml(self, **kwargs)
+
+    def export(self, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> None:
+        """Writes an ONNX file; see ``kcompile.keras.engine.exporting.export_model``."""
+        from .exporting import export_model
+
+        export_model(self, filepath, opset=opset, verify=verify, **kwargs)
+
+
+def _call_again(node: Node, inputs: list[Value], masks: list[Any]) -> tuple[list[Value], list[Any]]:
+    """Emits the layer of a node on other inputs, with the node's own arguments."""
+    layer = node.outbound_layer
+    arguments = dict(node.arguments)
+    with K.name_scope(layer.name):
+        operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
+        if layer._call_accepts("mask") and "mask" not in arguments:
+            arguments["mask"] = mask
+        outputs = to_list(layer.call(operand, **arguments))
+        output_masks = layer.compute_mask(operand, mask)
+        for loss in layer._activity_losses(outputs):
+            layer.add_loss(loss, inputs=inputs)
+    output_masks = output_masks if isinstance(output_masks, list | tuple) else [output_masks] * len(outputs)
+    return outputs, list(output_masks)
+
+
+def _tensor_list(tensors: Any, what: str) -> list[Value]:
+    if isinstance(tensors, dict):
+        tensors = list(tensors.values())
+    tensors = list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+    for tensor in tensors:
+        if not isinstance(tensor, Value):
+            raise ValueError(f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__}).")
+    return tensors
+
+
+def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
+    if len(set(inputs)) != len(inputs):
+        raise ValueError(
+            f"The list of inputs passed to the model {name} is redundant: all inputs should only appear once. "
+            f"Found: {[tensor.name for tensor in inputs]}."
+        )
+    for what, tensors in (("Input", inputs), ("Output", outputs)):
+        for tensor in tensors:
+            if not hasattr(tensor, "_keras_history"):
+                raise ValueError(
+                    f"{what} tensors to the model {name} must be the output of a layer; found {tensor!r}. "
+                    "Wrap operators on tensors in a Lambda layer, and make inputs with Input()."
+                )
+
+
+def _spec_of(layer: Layer) -> Any:
+    from .input_spec import InputSpec
+
+    shape = layer.batch_input_shape if isinstance(layer, InputLayer) else None
+    return InputSpec(shape=(None, *shape[1:])) if shape else layer.input_spec
+
+
+def _state_parameters(layer: Layer) -> list[Parameter]:
+    states = getattr(layer, "states", None) or []
+    return [state for state in to_list(states) if isinstance(state, Parameter)]
+
+
+def _reachable_nodes(outputs: list[Value]) -> list[Any]:
+    seen: dict[int, Any] = {}
+    stack = [value.node for value in outputs if value.node is not None]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        stack.extend(value.node for value in node.inputs if value is not None and value.node is not None)
+    return list(seen.values())
+

@@ -1,0 +1,138 @@
+"""The layer DAG: one Node per call of a layer, and the frame that collects what happens during the call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...ir import Parameter, Value
+
+if TYPE_CHECKING:
+    from .base_layer import Layer
+
+Update = tuple[Parameter, Value]
+
+
+class KerasHistory(NamedTuple):
+    """Where a tensor comes from: output ``tensor_index`` of the ``node_index``-th call of ``layer``."""
+
+    layer: Layer
+    node_index: int
+    tensor_index: int
+
+
+class CallFrame:
+    """What is said during one layer call: updates, losses and metrics, those of inner layers included."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.losses: list[Value] = []
+        self.metrics: list[tuple[Any, Value]] = []
+
+
+class _Frames(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[CallFrame] = []
+
+
+_frames = _Frames()
+
+
+def current_frame() -> CallFrame | None:
+    """The frame of the innermost layer call that is running; None outside of any."""
+    return _frames.stack[-1] if _frames.stack else None
+
+
+@contextmanager
+def call_frame() -> Iterator[CallFrame]:
+    """Collects what inner code says; on leaving, the enclosing frame has it too."""
+    frame = CallFrame()
+    _frames.stack.append(frame)
+    try:
+        yield frame
+    finally:
+        _frames.stack.pop()
+    outer = current_frame()
+    if outer is not None:
+        outer.updates.extend(frame.updates)
+        outer.losses.extend(frame.losses)
+        outer.metrics.extend(frame.metrics)
+
+
+class Node:
+    """One call of a layer: an edge bundle of the layer DAG.
+
+    Attributes:
+        outbound_layer: the layer that was called.
+        inbound_layers, node_indices, tensor_indices: where each input tensor comes from.
+        input_tensors, output_tensors: values; input_masks, output_masks: values or None.
+        input_shapes, output_shapes: static shapes with None for unknown sizes.
+        arguments: keyword arguments of the call.
+        updates, losses, metrics: what was added during the call.
+    """
+
+    def __init__(
+        self,
+        outbound_layer: Layer,
+        input_tensors: list[Value],
+        output_tensors: list[Value],
+        input_masks: list[Value | None],
+        output_masks: list[Value | None],
+        arguments: dict[str, Any] | None = None,
+        frame: CallFrame | None = None,
+    ) -> None:
+        frame = frame or CallFrame()
+        self.outbound_layer = outbound_layer
+        self.input_tensors = input_tensors
+        self.output_tensors = output_tensors
+        self.input_masks = input_masks
+        self.output_masks = output_masks
+        self.arguments = arguments or {}
+        self.updates, self.losses, self.metrics = frame.updates, frame.losses, frame.metrics
+        histories = [tensor._keras_history for tensor in input_tensors]
+        self.inbound_layers = [h.layer for h in histories]
+        self.node_indices = [h.node_index for h in histories]
+        self.tensor_indices = [h.tensor_index for h in histories]
+        for layer in dict.fromkeys(self.inbound_layers):
+            layer._outbound_nodes.append(self)
+        index = len(outbound_layer._inbound_nodes)
+        outbound_layer._inbound_nodes.append(self)
+        for i, (tensor, mask) in enumerate(zip(output_tensors, output_masks, strict=True)):
+            tensor._keras_history = KerasHistory(outbound_layer, index, i)
+            tensor._keras_mask = mask
+            tensor._uses_learning_phase = False
+
+    @property
+    def inbound_nodes(self) -> list[Node]:
+        """The calls that made the input tensors, in the order of the inputs."""
+        return [
+            layer._inbound_nodes[i] for layer, i in zip(self.inbound_layers, self.node_indices, strict=True)
+        ]
+
+    @property
+    def input_shapes(self) -> list[tuple[int | None, ...]]:
+        """Static shapes of the inputs."""
+        return [static_shape(tensor) for tensor in self.input_tensors]
+
+    @property
+    def output_shapes(self) -> list[tuple[int | None, ...]]:
+        """Static shapes of the outputs."""
+        return [static_shape(tensor) for tensor in self.output_tensors]
+
+    def get_config(self) -> dict[str, Any]:
+        """Names and indices in place of layers."""
+        return {
+            "outbound_layer": self.outbound_layer.name,
+            "inbound_layers": [layer.name for layer in self.inbound_layers],
+            "node_indices": self.node_indices,
+            "tensor_indices": self.tensor_indices,
+        }
+
+
+def static_shape(value: Value) -> tuple[int | None, ...] | None:
+    """The shape as Keras shows it: symbols are None; None for an unknown rank."""
+    if value.shape is None:
+        return None
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)

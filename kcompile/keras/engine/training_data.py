@@ -1,0 +1,357 @@
+"""From what users pass to fit, evaluate and predict, to one list of arrays per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..utils.generic_utils import to_list
+
+Shape = tuple[int | None, ...] | None
+
+
+def standardize(
+    data: Any, names: Sequence[str], shapes: Sequence[Shape] | None, dtypes: Sequence[np.dtype] | None, what: str
+) -> list[Any]:
+    """One array per name, in the order of the names.
+
+    Args:
+        data: an array, a list of arrays, a dict by name, a DataFrame, or None.
+        names: what the model calls them.
+        shapes: expected shapes with the batch axis, None entries for unknown sizes or no check.
+        dtypes: types to cast to; arrays that are read lazily (HDF5) are cast by the batch.
+        what: "input" or "target", for messages.
+
+    Raises:
+        ValueError: for a wrong number, name, rank or size; the message says what was expected and found.
+    """
+    arrays = [_as_array(x) for x in _by_name(data, names, what)]
+    shapes = shapes or [None] * len(names)
+    arrays = [_with_feature_axis(x, shape) for x, shape in zip(arrays, shapes, strict=True)]
+    for array, shape, name in zip(arrays, shapes, names, strict=True):
+        if array is not None and shape is not None:
+            _check_shape(array, shape, name, what)
+    if dtypes is not None:
+        arrays = [cast(x, dtype, name, what) for x, dtype, name in zip(arrays, dtypes, names, strict=True)]
+    return arrays
+
+
+def cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:
+    """An in-memory array in the type that the graph reads.
+
+    Raises:
+        ValueError: if the elements are not numbers.
+    """
+    if array is None or not isinstance(array, np.ndarray) or array.dtype == dtype:
+        return array
+    try:
+        return array.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The {what} {name!r} must hold numbers of type {dtype.name}; its dtype is {array.dtype} ({error})."
+        ) from None
+
+
+def is_lazy(array: Any) -> bool:
+    """Whether the array stays on disk and is read batch by batch (h5py.Dataset, HDF5Matrix)."""
+    return array is not None and not isinstance(array, np.ndarray)
+
+
+def _as_array(x: Any) -> Any:
+    if x is None or isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "toarray"):  # scipy.sparse
+        return x.toarray()
+    if hasattr(x, "iloc"):  # pandas
+        return np.asarray(x.values)
+    if hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__array_interface__"):
+        return x.detach().cpu().numpy() if hasattr(x, "detach") else x
+    return np.asarray(x)
+
+
+def _by_name(data: Any, names: Sequence[str], what: str) -> list[Any]:
+    if data is None:
+        return [None] * len(names)
+    if isinstance(data, Mapping):
+        missing = [name for name in names if name not in data]
+        if missing:
+            raise ValueError(
+                f"No data provided for the {what} {missing[0]!r}. The model needs {list(names)}; "
+                f"the dictionary has {sorted(map(str, data))}."
+            )
+        return [data[name] for name in names]
+    if isinstance(data, list | tuple) and _is_list_of_arrays(data, len(names)):
+        arrays = list(data)
+    else:
+        arrays = [data]
+    if len(arrays) != len(names):
+        raise ValueError(
+            f"Error when checking model {what}: the model expects {len(names)} arrays ({', '.join(names) or 'none'}), "
+            f"but got {len(arrays)}: shapes {[np.shape(x) for x in arrays[:8]]}."
+        )
+    return arrays
+
+
+def _is_list_of_arrays(data: Sequence[Any], count: int) -> bool:
+    """A list is a list of arrays, unless there is one name and the list holds plain numbers or rows of them."""
+    if count != 1:
+        return True
+    return len(data) == 1 and np.ndim(data[0]) > 0 or any(hasattr(x, "shape") and np.ndim(x) > 0 for x in data)
+
+
+def _with_feature_axis(x: Any, shape: Shape) -> Any:
+    """One number per sample becomes an axis of size 1, as Keras does, unless the model takes plain vectors."""
+    if x is None or len(x.shape) != 1 or (shape is not None and len(shape) == 1):
+        return x
+    return np.expand_dims(np.asarray(x), 1)
+
+
+def _check_shape(array: Any, shape: tuple[int | None, ...], name: str, what: str) -> None:
+    found = tuple(array.shape)
+    if len(found) != len(shape):
+        raise ValueError(
+            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array with "
+            f"shape {found}."
+        )
+    for expected, size in zip(shape[1:], found[1:], strict=True):
+        if expected is not None and expected != size:
+            raise ValueError(
+                f"Error when checking {what}: expected {name} to have shape {shape[1:]} but got array with "
+                f"shape {found[1:]}."
+            )
+
+
+def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: Sequence[Any] = ()) -> int:
+    """The number of samples, which all arrays must agree on.
+
+    Raises:
+        ValueError: naming the counts found.
+    """
+    counts = {}
+    for what, arrays in (("Input", inputs), ("Target", targets), ("Sample weight", weights)):
+        found = {int(x.shape[0]) for x in arrays if x is not None}
+        if len(found) > 1:
+            raise ValueError(
+                f"All {what.lower()} arrays should have the same number of samples. "
+                f"Got array shapes: {[tuple(x.shape) for x in arrays if x is not None]}."
+            )
+        if found:
+            counts[what] = found.pop()
+    if len(set(counts.values())) > 1:
+        raise ValueError(
+            "Input arrays should have the same number of samples as target and sample weight arrays. Found "
+            + ", ".join(f"{count} {what.lower()} samples" for what, count in counts.items())
+            + "."
+        )
+    return next(iter(counts.values()), 0)
+
+
+# --- weights of samples -------------------------------------------------------------------------------------------
+
+
+def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str) -> list[Any]:
+    """sample_weight or class_weight per output.
+
+    Raises:
+        ValueError, TypeError: if a list has another length than the outputs, or a dict other names.
+    """
+    if weights is None or (hasattr(weights, "__len__") and len(weights) == 0):
+        return [None] * len(names)
+    if len(names) == 1:
+        if isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) > 0:
+            return [weights[0]]
+        if isinstance(weights, Mapping) and names[0] in weights:
+            return [weights[names[0]]]
+        return [weights]
+    if isinstance(weights, list | tuple):
+        if len(weights) != len(names):
+            raise ValueError(
+                f"Provided `{what}` was a list of {len(weights)} elements, but the model has {len(names)} outputs. "
+                f"Provide one {what} array per output."
+            )
+        return list(weights)
+    if isinstance(weights, Mapping):
+        unknown = set(weights) - set(names)
+        if unknown:
+            raise ValueError(
+                f"Unknown entries in the {what} dictionary: {sorted(map(str, unknown))}. Only expected the following "
+                f"keys: {list(names)}."
+            )
+        return [weights.get(name) for name in names]
+    raise TypeError(
+        f"The model has multiple outputs, so `{what}` should be either a list or a dict, one entry per output. "
+        f"Provided `{what}` type not understood: {type(weights).__name__}."
+    )
+
+
+def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: str | None, name: str) -> Any:
+    """Weights of the samples (or, in temporal mode, of the timesteps) of one output; None for all ones.
+
+    Args:
+        target: the target array of the output.
+        sample_weight: array (samples,), in temporal mode (samples, timesteps).
+        class_weight: dict from class to weight; the class is the argmax of one-hot targets, else the target itself.
+        mode: None or "temporal".
+        name: of the output, for messages.
+
+    Raises:
+        ValueError: for a wrong rank or size, or a class without a weight.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float32)
+    if mode not in (None, "temporal"):
+        raise ValueError(f'"sample_weight_mode" must be None or "temporal"; found {mode!r} for {name!r}.')
+    if mode == "temporal" and len(target.shape) < 3:
+        raise ValueError(
+            f"Found a sample_weight array for the target {name!r} with shape {tuple(target.shape)}. Timestep-wise sample "
+            'weighting (sample_weight_mode="temporal") is restricted to outputs that are at least 3D.'
+        )
+    if weights is not None:
+        _check_weight_shape(weights, target, mode, name)
+    if class_weight is None:
+        return weights
+    of_class = _class_weights(np.asarray(target), class_weight, name)
+    return of_class if weights is None else weights * of_class
+
+
+def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name: str) -> None:
+    wanted = 2 if mode == "temporal" else 1
+    if weights.ndim != wanted:
+        hint = (
+            'pass a 2D array, with shape (samples, sequence_length)'
+            if mode == "temporal"
+            else 'set `sample_weight_mode="temporal"` in compile() to weigh timesteps'
+        )
+        raise ValueError(f"Found a sample_weight array for {name!r} with shape {weights.shape}; expected {wanted}D: {hint}.")
+    if weights.shape != tuple(target.shape[: weights.ndim]):
+        raise ValueError(
+            f"Found a sample_weight array with shape {weights.shape} for the target {name!r} with shape "
+            f"{tuple(target.shape)}. Please provide one weight per sample (in temporal mode per timestep)."
+        )
+
+
+def _class_weights(target: np.ndarray, class_weight: Any, name: str) -> np.ndarray:
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight must be a dict from class to weight; found {type(class_weight).__name__}.")
+    if target.ndim > 2:
+        raise ValueError(f"`class_weight` not supported for 3+ dimensional targets ({name!r}: {target.shape}).")
+    if target.ndim == 2:
+        classes = target.argmax(axis=1) if target.shape[1] > 1 else target.reshape(-1)
+    else:
+        classes = target
+    missing = set(np.unique(classes).tolist()) - {int(c) for c in class_weight}
+    if missing:
+        raise ValueError(
+            f"`class_weight` must contain all classes in the data of {name!r}. The classes "
+            f"{sorted(int(c) for c in missing)} exist in the data but not in `class_weight`."
+        )
+    table = {int(c): float(w) for c, w in class_weight.items()}
+    unique, inverse = np.unique(classes, return_inverse=True)
+    return np.array([table[int(c)] for c in unique], dtype=np.float32)[inverse.reshape(-1)]
+
+
+# --- splitting and batching ---------------------------------------------------------------------------------------
+
+
+def split_for_validation(arrays: Sequence[Any], fraction: float, samples: int) -> tuple[list[Any], list[Any]]:
+    """The last part of each array, before any shuffling, becomes validation data.
+
+    Raises:
+        ValueError: if the fraction leaves no sample on one side.
+    """
+    at = int(samples * (1.0 - fraction))
+    if not 0 < at < samples:
+        raise ValueError(
+            f"validation_split={fraction} of {samples} samples leaves {at} to train and {samples - at} to validate; both "
+            "must be at least 1."
+        )
+    return [_slice(x, 0, at) for x in arrays], [_slice(x, at, samples) for x in arrays]
+
+
+def _slice(x: Any, start: int, stop: int) -> Any:
+    if x is None:
+        return None
+    if isinstance(x, np.ndarray):
+        return x[start:stop]
+    return LazySlice(x, start, stop)
+
+
+class LazySlice:
+    """A range of an array that stays on disk.
+
+    Args:
+        source: anything with a shape and slicing along the first axis.
+        start, stop: the range of samples.
+    """
+
+    def __init__(self, source: Any, start: int, stop: int) -> None:
+        self.source = source
+        self.start = start
+        self.shape = (stop - start, *source.shape[1:])
+        self.dtype = source.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            return self.source[self.start + start : self.start + stop : step]
+        return take(self.source, np.asarray(key) + self.start)
+
+
+def take(source: Any, indices: np.ndarray) -> np.ndarray:
+    """Rows of an array on disk, in the order asked for; HDF5 itself wants increasing indices, each once."""
+    unique, inverse = np.unique(np.asarray(indices), return_inverse=True)
+    if len(unique) and unique[-1] - unique[0] + 1 == len(unique):
+        rows = source[int(unique[0]) : int(unique[-1]) + 1]
+    else:
+        rows = source[list(map(int, unique))]
+    return np.asarray(rows)[inverse.reshape(-1)]
+
+
+def batch_ranges(samples: int, batch_size: int) -> list[tuple[int, int]]:
+    """(start, stop) of each batch; the last one may be smaller."""
+    return [(start, min(samples, start + batch_size)) for start in range(0, samples, batch_size)]
+
+
+def unpack_batch(item: Any, origin: str) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of what a generator or Sequence gave.
+
+    Raises:
+        ValueError: if it is not a tuple of one to three.
+    """
+    if isinstance(item, tuple) and 1 <= len(item) <= 3:
+        return (*item, None, None)[:3]
+    if isinstance(item, tuple):
+        raise ValueError(
+            f"{origin} should give a tuple (x, y, sample_weight) or (x, y); found a tuple of {len(item)}."
+        )
+    return item, None, None
+
+
+def is_generator(x: Any) -> bool:
+    """Whether x gives batches by itself: a generator, an iterator or a keras.utils.Sequence."""
+    from ..utils.data_utils import Sequence as KerasSequence
+
+    if isinstance(x, KerasSequence):
+        return True
+    return hasattr(x, "__next__") or type(x).__name__ == "generator"
+
+
+def validation_tuple(validation_data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of validation_data.
+
+    Raises:
+        ValueError: if it has another number of entries.
+    """
+    entries = tuple(to_list(validation_data)) if not isinstance(validation_data, tuple) else validation_data
+    if len(entries) not in (2, 3):
+        raise ValueError(
+            "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, val_sample_weights) "
+            f"items, however it contains {len(entries)} items."
+        )
+    return (*entries, None)[:3]
