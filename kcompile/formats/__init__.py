@@ -1,7 +1,7 @@
 """Model files and back: every format is read into, and written from, one plain :class:`Archive`.
 
-This package never sees a layer. A file is untrusted: reading runs nothing from it, follows no link out of it and
-allocates no more than it can justify. Writing is atomic.
+This package never sees a layer. A file is untrusted: reading runs nothing from it, follows no link out of it
+and allocates no more than it can justify. Writing is atomic.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a model file holds, as plain data: the one form that every file format is read into and written from."""
+"""What a model file holds, as plain data: the one form that every file format is read into and written
+from."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ BACKEND = "tensorflow"
 
 
 class FileFormatError(ValueError):
-    """A file cannot be used: foreign, truncated, damaged or malformed. The message starts with the file's name."""
+    """A file cannot be used: foreign, truncated, damaged or malformed. The message starts with the file's
+    name."""
 
     def __init__(self, source: str, problem: str) -> None:
         super().__init__(f"{source}: {problem}")
@@ -30,7 +32,8 @@ class UnsupportedFormatError(FileFormatError):
 
 
 class UnsafeFileError(FileFormatError):
-    """The file asks for something that a model file may not: links out of it, code, or memory it cannot justify."""
+    """The file asks for something that a model file may not: links out of it, code, or memory it cannot
+    justify."""
 
 
 class StoredArray:
@@ -74,7 +77,8 @@ class StoredArray:
             out = np.empty(self.shape, self.dtype)
         elif out.shape != self.shape or out.dtype != self.dtype or not out.flags.carray:
             raise ValueError(
-                f"Expected a writable C-contiguous array of shape {self.shape} and dtype {self.dtype} to read into, "
+                f"Expected a writable C-contiguous array of shape {self.shape} and dtype {self.dtype} to "
+                f"read into, "
                 f"found shape {out.shape}, dtype {out.dtype}, C-contiguous: {out.flags.c_contiguous}."
             )
         self._fill(out)
@@ -109,11 +113,15 @@ class Archive:
     Attributes:
         config: the model's config, ``{"class_name": ..., "config": ...}``, or None (weights alone).
         layer_weights: one entry a layer in the order of the file, layers without weights included.
-        training_config: ``{"optimizer_config", "loss", "metrics", ...}`` as Keras stores compile()'s arguments, or None.
-        optimizer_weights: the optimizer's state as (name, values) pairs in its order, or None (no state stored).
-        top_level_weights: weights that belong to the model itself and to no layer of it (tf.keras stores such).
+        training_config: ``{"optimizer_config", "loss", "metrics", ...}`` as Keras stores compile()'s
+            arguments, or None.
+        optimizer_weights: the optimizer's state as (name, values) pairs in its order, or None (no state
+            stored).
+        top_level_weights: weights that belong to the model itself and to no layer of it (tf.keras stores
+            such).
         metadata: ``keras_version`` and ``backend`` (str, or None where the file does not say), and ``format``
-            (name of the format it was read from). Writers take ``2.3.1`` and ``tensorflow`` where a key is missing.
+            (name of the format it was read from). Writers take ``2.3.1`` and ``tensorflow`` where a key is
+            missing.
     """
 
     config: dict[str, Any] | None = None

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """Give the name of a new empty file beside ``path``, and put that file in ``path``'s place at the end.
 
-    The content reaches the disk before the name changes hands, so a crash at any point leaves either the old file
-    or the new one, whole. If the body raises, the new file is removed and the old one is untouched. The mode bits of
-    an existing file are kept; a symbolic link stays a link and its target is replaced.
+    The content reaches the disk before the name changes hands, so a crash at any point leaves either the old
+    file or the new one, whole. If the body raises, the new file is removed and the old one is untouched. The
+    mode bits of an existing file are kept; a symbolic link stays a link and its target is replaced.
 
     Raises:
         IsADirectoryError: ``path`` is a folder.

@@ -8,8 +8,8 @@ The layout (Keras 1 to 2.15, tf.keras, and Keras 3 when it saves to .h5):
         /top_level_model_weights    (tf.keras) weights of the model itself
     /optimizer_weights    attribute weight_names; one dataset a variable of the optimizer
 
-A file of weights alone has at its root what ``/model_weights`` holds. Lists of names that exceed what an HDF5 object
-header can take (64 KB) are split over attributes ``layer_names0``, ``layer_names1`` ...
+A file of weights alone has at its root what ``/model_weights`` holds. Lists of names that exceed what an HDF5
+object header can take (64 KB) are split over attributes ``layer_names0``, ``layer_names1`` ...
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from json import dumps
 from typing import TYPE_CHECKING, Any
@@ -39,13 +39,15 @@ from kcompile.formats.archive import (
     UnsafeFileError,
     UnsupportedFormatError,
 )
+from kcompile.formats.hdf5_guard import GuardedFile
 
 if TYPE_CHECKING:
     from kcompile.formats.registry import Source, Target
 
 #: Keras's own bound on the bytes of one attribute, just below the 64 KB of HDF5.
 HEADER_LIMIT = 64512
-#: Deflate packs at most 1032 bytes into one; a dataset that declares more than this per stored byte is a bomb.
+#: Deflate packs at most 1032 bytes into one; a dataset that declares more than this per stored byte is a
+#: bomb.
 MAX_COMPRESSION = 1100
 #: Variable-length texts of one attribute may all refer to one long text: bound what they can add up to.
 MAX_SHARED_TEXT = 2**30
@@ -73,21 +75,24 @@ def read(source: Source, lazy: bool = False) -> Archive:
     Raises:
         FileFormatError: not HDF5, truncated, damaged, or not in Keras's layout.
         UnsupportedFormatError: the ``.weights.h5`` of Keras 3.
-        UnsafeFileError: a link, a virtual or external dataset, a dataset or name larger than the file can hold.
+        UnsafeFileError: a link, a virtual or external dataset, a dataset or name larger than the file can
+            hold.
     """
     if source.group is not None:
-        return _Reader(source.group, source.name, source.size, lazy).read()
-    with _reporting_damage(source.name):
-        file = h5py.File(source.open() if source.path is None else source.path, "r", locking="best-effort")
-    try:
-        archive = _Reader(file, source.name, source.size, lazy).read()
-    except BaseException:
-        _close(file)
-        raise
-    if lazy:
-        archive._close = lambda: _close(file)
-    else:
-        _close(file)
+        return _Reader(source.group, source.name, source.size, lazy, None).read()
+    guard = GuardedFile(source.open(), source.size, source.name)
+    with ExitStack() as stack:
+        stack.callback(guard.close)
+        with _reporting_damage(source.name):
+            file = h5py.File(guard, "r")
+            stack.callback(_close, file, source.name)
+            if file.id.get_create_plist().get_sizes() != (8, 8):
+                raise FileFormatError(
+                    source.name, "damaged HDF5: offsets and lengths are expected to take 8 bytes."
+                )
+        archive = _Reader(file, source.name, source.size, lazy, guard).read()
+        if lazy:
+            archive._close = stack.pop_all().close
     return archive
 
 
@@ -115,13 +120,21 @@ def write_group(archive: Archive, group: Any) -> None:
     if not group:
         raise ValueError("Expected an open h5py File or Group, found a closed one.")
     check(archive)
-    attributes = ("model_config", "training_config", "layer_names", "layer_names0", "keras_version", "backend")
+    attributes = (
+        "model_config",
+        "training_config",
+        "layer_names",
+        "layer_names0",
+        "keras_version",
+        "backend",
+    )
     layers = [layer.name.split("/")[0] for layer in archive.layer_weights] if archive.config is None else []
     taken = [name for name in attributes if name in group.attrs]
     taken += [name for name in ("model_weights", "optimizer_weights", *layers) if name in group]
     if taken:
         raise ValueError(
-            f"Cannot write a model to {group.file.filename}, group {group.name}: it already holds {taken[0]!r}. "
+            f"Cannot write a model to {group.file.filename}, group {group.name}: it already holds "
+            f"{taken[0]!r}. "
             "Use an empty group, or open the file with mode 'w'."
         )
     _write_model(archive, group)
@@ -134,11 +147,14 @@ def write_group(archive: Archive, group: Any) -> None:
 class _Reader:
     """Reads one file, and counts what it claims to store against the file's size."""
 
-    def __init__(self, root: h5py.Group, name: str, file_size: int, lazy: bool) -> None:
+    def __init__(
+        self, root: h5py.Group, name: str, file_size: int, lazy: bool, guard: GuardedFile | None
+    ) -> None:
         self.root = root
         self.name = name
         self.file_size = file_size
         self.lazy = lazy
+        self.guard = guard
         self.claimed = 0
 
     def read(self) -> Archive:
@@ -152,7 +168,9 @@ class _Reader:
             json.check_model_config(config, f"{self.name}, attribute 'model_config'")
         whole = self._has(root, "model_weights")
         if not whole and config is not None:
-            raise self._error("", "the model's config is there, but no group 'model_weights'; is the file truncated?")
+            raise self._error(
+                "", "the model's config is there, but no group 'model_weights'; is the file truncated?"
+            )
         if not whole and not self._has_names(root, "layer_names"):
             raise self._foreign()
         group = self._group(root, "model_weights") if whole else root
@@ -162,7 +180,9 @@ class _Reader:
         archive.metadata["backend"] = self._version(group, "backend")
         archive.layer_weights = self._layers(group)
         if self._has(group, _TOP_LEVEL) and _TOP_LEVEL not in {layer.name for layer in archive.layer_weights}:
-            archive.top_level_weights = self._weights(self._group(group, _TOP_LEVEL), "weights of the model itself")
+            archive.top_level_weights = self._weights(
+                self._group(group, _TOP_LEVEL), "weights of the model itself"
+            )
         if whole:
             archive.training_config = self._json(root, "training_config")
             if self._has(root, "optimizer_weights"):
@@ -258,8 +278,9 @@ class _Reader:
         filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
         if not set(filters) <= _FILTERS or len(filters) != len(set(filters)):
             raise UnsafeFileError(
-                self.name, f"{where}: compressed with the HDF5 filters {filters}; gzip, lzf, shuffle and "
-                "fletcher32 are read, each once."
+                self.name,
+                f"{where}: compressed with the HDF5 filters {filters}; gzip, lzf, shuffle and "
+                "fletcher32 are read, each once.",
             )
         stored = dataset.id.get_storage_size()
         self.claimed += stored
@@ -271,7 +292,8 @@ class _Reader:
         if max(declared, chunk) > ratio * min(stored, self.file_size) or self.claimed > self.file_size:
             raise UnsafeFileError(
                 self.name,
-                f"{where}: declares {declared} bytes of shape {dataset.shape} in chunks of {chunk} bytes, and "
+                f"{where}: declares {declared} bytes of shape {dataset.shape} in chunks of {chunk} bytes, "
+                f"and "
                 f"{stored} bytes are stored for it in a file of {self.file_size} bytes.",
             )
 
@@ -315,7 +337,9 @@ class _Reader:
         text = self._text(group, key)
         value = None if text is None else json.parse(text, f"{self.name}, attribute {key!r}")
         if value is not None and not isinstance(value, dict):
-            raise self._error(f"attribute {key!r}", f"expected a JSON mapping, found a {type(value).__name__}.")
+            raise self._error(
+                f"attribute {key!r}", f"expected a JSON mapping, found a {type(value).__name__}."
+            )
         return value
 
     def _attribute(self, group: h5py.Group, key: str) -> bytes | str | list[Any] | None:
@@ -331,17 +355,21 @@ class _Reader:
                 return []
             raise self._error(f"attribute {key!r}", f"expected text, found the data type {attribute.dtype}.")
         if kind.is_variable_str():
-            too_large = count > 1 and count * self.file_size > MAX_SHARED_TEXT
+            too_large = count > 1 and count * self._longest_text() > MAX_SHARED_TEXT
         else:
             too_large = count * kind.get_size() > self.file_size
         if too_large:
             raise UnsafeFileError(
                 self.name,
-                f"attribute {key!r} of group {group.name!r}: {count} texts may take more memory than a file of "
+                f"attribute {key!r} of group {group.name!r}: {count} texts may take more memory than a "
+                f"file of "
                 f"{self.file_size} bytes justifies.",
             )
         value = group.attrs[key]
         return value.ravel().tolist() if isinstance(value, np.ndarray) else value
+
+    def _longest_text(self) -> int:
+        return self.file_size if self.guard is None else self.guard.largest_heap_object()
 
     def _decode(self, value: bytes | str, key: str) -> str:
         # h5py hides bytes that are not UTF-8 in lone surrogates.
@@ -360,13 +388,15 @@ class _Reader:
         if self._has(self.root, "layers") or self._has(self.root, "_layer_checkpoint_dependencies"):
             return UnsupportedFormatError(
                 self.name,
-                "this is a weights file of Keras 3 (.weights.h5), which is not read here. Supported HDF5 layout: "
+                "this is a weights file of Keras 3 (.weights.h5), which is not read here. Supported HDF5 "
+                "layout: "
                 "that of Keras 1 and 2 and tf.keras, which Keras 3 writes for model.save('name.h5').",
             )
         found = ", ".join(repr(name) for name in islice(self.root, 8)) or "nothing"
         return self._error(
             "",
-            "an HDF5 file, but not one of Keras: expected the group 'model_weights' (a whole model) or the attribute "
+            "an HDF5 file, but not one of Keras: expected the group 'model_weights' (a whole model) or "
+            "the attribute "
             f"'layer_names' (weights alone); found at the root: {found}.",
         )
 
@@ -384,8 +414,8 @@ def _reporting_damage(name: str, where: str = "") -> Iterator[None]:
         raise FileFormatError(name, f"{place}truncated or damaged HDF5 ({message}).") from error
 
 
-def _close(file: h5py.File) -> None:
-    with _reporting_damage(str(file.filename) if file else "HDF5 file"):
+def _close(file: h5py.File, name: str) -> None:
+    with _reporting_damage(name):
         file.close()
 
 
@@ -394,9 +424,12 @@ def _close(file: h5py.File) -> None:
 
 def check(archive: Archive) -> None:
     """Find out before anything is written whether the archive fits the layout."""
-    if archive.config is None and (archive.training_config is not None or archive.optimizer_weights is not None):
+    if archive.config is None and (
+        archive.training_config is not None or archive.optimizer_weights is not None
+    ):
         raise ValueError("An HDF5 file of weights alone takes no training config and no optimizer weights.")
-    groups, datasets = set(), set()
+    groups: set[tuple[str, ...]] = set()
+    datasets: set[tuple[str, ...]] = set()
     for layer in archive.layer_weights:
         path = _path(layer.name, "layer name")
         if path in groups:
@@ -412,12 +445,15 @@ def check(archive: Archive) -> None:
 
 
 def _check_weights(
-    owner: str, weights: Sequence[tuple[str, Array]], groups: set[tuple[str, ...]], datasets: set[tuple[str, ...]]
+    owner: str,
+    weights: Sequence[tuple[str, Array]],
+    groups: set[tuple[str, ...]],
+    datasets: set[tuple[str, ...]],
 ) -> None:
     start = _path(owner, "layer name") if owner else ()
     where = f"layer {owner!r}" if owner else "optimizer"
     names = _unique([name for name, _ in weights])
-    for name, (_, values) in zip(names, weights):
+    for name, (_, values) in zip(names, weights, strict=True):
         path = start + _path(name, f"weight name of {where}")
         above = {path[:depth] for depth in range(1, len(path))}
         if path in groups or path in datasets or above & datasets:
@@ -426,7 +462,9 @@ def _check_weights(
         groups |= above
         dtype = values.dtype
         if dtype.kind not in "fiub" or dtype.itemsize > 8:
-            raise ValueError(f"Weight {name!r} of {where}: HDF5 takes numbers of at most 64 bits, found {dtype}.")
+            raise ValueError(
+                f"Weight {name!r} of {where}: HDF5 takes numbers of at most 64 bits, found {dtype}."
+            )
 
 
 def _path(name: str, what: str) -> tuple[str, ...]:
@@ -434,7 +472,9 @@ def _path(name: str, what: str) -> tuple[str, ...]:
     if not parts or "." in parts or "\x00" in name:
         raise ValueError(f"Expected a {what} that HDF5 can store, found {name!r}.")
     if len(name.encode("utf-8")) > HEADER_LIMIT:
-        raise ValueError(f"A {what} is longer than the {HEADER_LIMIT} bytes that HDF5 can store: {name[:60]!r}...")
+        raise ValueError(
+            f"A {what} is longer than the {HEADER_LIMIT} bytes that HDF5 can store: {name[:60]!r}..."
+        )
     return parts
 
 
@@ -463,7 +503,7 @@ def _write_layers(archive: Archive, group: h5py.Group) -> None:
 def _write_weights(group: h5py.Group, weights: Sequence[tuple[str, Array]]) -> None:
     names = _unique([name for name, _ in weights])
     _write_names(group, "weight_names", names)
-    for name, (_, stored) in zip(names, weights):
+    for name, (_, stored) in zip(names, weights, strict=True):
         values = np.asarray(stored)
         group.create_dataset(name, data=values, dtype=values.dtype.newbyteorder("="))
 

@@ -56,7 +56,9 @@ def loads(text: str | bytes, name: str = "JSON config") -> Archive:
 def parse(text: str | bytes, name: str) -> Any:
     """Parse JSON text of bounded size and depth. ``name`` says in errors where the text is from."""
     if len(text) > MAX_CONFIG_BYTES:
-        raise FileFormatError(name, f"the config has {len(text)} bytes, more than the {MAX_CONFIG_BYTES} allowed.")
+        raise FileFormatError(
+            name, f"the config has {len(text)} bytes, more than the {MAX_CONFIG_BYTES} allowed."
+        )
     try:
         value = json.loads(text)
     except RecursionError as error:
@@ -86,7 +88,7 @@ def check_depth(value: Any, name: str) -> None:
 def from_config(value: Any, name: str, format_name: str) -> Archive:
     """The archive of a parsed config file; keys other than the two versions stay in ``config``."""
     value = check_model_config(value, name)
-    metadata = {"format": format_name}
+    metadata: dict[str, Any] = {"format": format_name}
     config = dict(value)
     for key in ("keras_version", "backend"):
         found = config.pop(key, None)
@@ -140,7 +142,8 @@ def plain(value: Any) -> Any:
 def plain_or_named(value: Any) -> Any:
     """As :func:`plain`, and objects with ``get_config`` by class and config, functions by name.
 
-    Keras's HDF5 writer accepts these two in the model's and in the training config (an optimizer, a loss function).
+    Keras's HDF5 writer accepts these two in the model's and in the training config (an optimizer, a loss
+    function).
     """
     if hasattr(value, "get_config") and not isinstance(value, type):
         return {"class_name": type(value).__name__, "config": value.get_config()}

@@ -1,7 +1,7 @@
 """The table of file formats, and reading and writing by it.
 
-A reader is chosen by what the file holds, never by its name. A further format is one module with ``read(source, lazy)``
-and ``write(archive, target)``, and one row in :data:`FORMATS`.
+A reader is chosen by what the file holds, never by its name. A further format is one module with
+``read(source, lazy)`` and ``write(archive, target)``, and one row in :data:`FORMATS`.
 """
 
 from __future__ import annotations
@@ -73,25 +73,31 @@ class Source:
         self.name = name if isinstance(name, str) else f"<{type(stream).__name__}>"
         data = None if isinstance(stream, io.TextIOBase) else stream.read()
         if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"Expected a file object in binary mode, found {self.name}; open it with mode 'rb'.")
+            raise TypeError(
+                f"Expected a file object in binary mode, found {self.name}; open it with mode 'rb'."
+            )
         self._data = bytes(data)
         self.size = len(self._data)
         self.head = self._data[:_HEAD]
 
     def open(self) -> BinaryIO:
         """The content from its start, as a new binary file object."""
-        return io.BytesIO(self._data) if self.path is None else open(self.path, "rb")
+        return io.BytesIO(self._data) if self.path is None else open(self.path, "rb", buffering=0)
 
     def read_text(self, limit: int) -> str:
         """The whole content as UTF-8 text, if it has no more than ``limit`` bytes."""
         if self.size > limit:
-            raise FileFormatError(self.name, f"the config has {self.size} bytes, more than the {limit} allowed.")
+            raise FileFormatError(
+                self.name, f"the config has {self.size} bytes, more than the {limit} allowed."
+            )
         with self.open() as file:
             data = file.read(limit + 1)
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise FileFormatError(self.name, f"not UTF-8 text ({error.reason} at byte {error.start}).") from error
+            raise FileFormatError(
+                self.name, f"not UTF-8 text ({error.reason} at byte {error.start})."
+            ) from error
 
 
 class Target:
@@ -118,7 +124,8 @@ class Format:
         title: what errors call it.
         matches: whether a file is of this format, from its content.
         extensions: those of paths that :func:`write` saves in this format, lower case with the dot.
-        module: the module that reads and writes it; None for one that is recognised, in order to say so, and no more.
+        module: the module that reads and writes it; None for one that is recognised, in order to say so, and
+            no more.
     """
 
     name: str
@@ -159,7 +166,12 @@ def _is_zip_with(*patterns: str) -> Callable[[Source], bool]:
 def _is_onnx(source: Source) -> bool:
     # ModelProto begins with field 1, ir_version, a small integer; then comes another of its fields.
     head = source.head
-    return len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 0x20 and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
+    return (
+        len(head) > 2
+        and head[0] == 0x08
+        and 0 < head[1] < 0x20
+        and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
+    )
 
 
 def _is_safetensors(source: Source) -> bool:
@@ -194,11 +206,15 @@ def _is_yaml(source: Source) -> bool:
 #: Tried from the top.
 FORMATS: tuple[Format, ...] = (
     Format("hdf5", "HDF5", _is_hdf5, (".h5", ".hdf5"), "kcompile.formats.hdf5"),
-    Format("keras", "Keras 3 archive (.keras)", _is_zip_with(r"config\.json", r"metadata\.json"), (".keras",)),
+    Format(
+        "keras", "Keras 3 archive (.keras)", _is_zip_with(r"config\.json", r"metadata\.json"), (".keras",)
+    ),
     Format("torch", "PyTorch checkpoint", _is_zip_with(r".*/data\.pkl"), (".pt", ".pth")),
     Format("numpy", "numpy archive (.npz)", _is_zip_with(r".*\.npy"), (".npz",)),
     Format("zip", "zip archive", _is_zip_with()),
-    Format("pickle", "Python pickle", _starts_with(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), (".pkl",)),
+    Format(
+        "pickle", "Python pickle", _starts_with(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), (".pkl",)
+    ),
     Format("gzip", "gzip file", _starts_with(b"\x1f\x8b"), (".gz", ".tgz")),
     Format("onnx", "ONNX model", _is_onnx, (".onnx",)),
     Format("safetensors", "safetensors file", _is_safetensors, (".safetensors",)),
@@ -210,8 +226,8 @@ FORMATS: tuple[Format, ...] = (
 def detect(file: Any) -> str | None:
     """Name of the format that a file's content shows (``"hdf5"``, ``"json"``, ``"onnx"`` ...), or None.
 
-    The names of recognised formats are given too where this package has no reader for them. A file object is read
-    and put back to its position, if it can seek.
+    The names of recognised formats are given too where this package has no reader for them. A file object is
+    read and put back to its position, if it can seek.
 
     Raises:
         FileNotFoundError, PermissionError, IsADirectoryError: as ``open`` does.
@@ -228,16 +244,17 @@ def read(file: Any, *, lazy: bool = False, format: str | None = None) -> Archive
     """Read a model file: the whole model, its weights alone, or its config alone, as far as the file goes.
 
     Args:
-        file: a path (str or os.PathLike), a binary file object (read from its position to its end), or an open
-            h5py.File or h5py.Group (left open).
-        lazy: leave the weights in the file as :class:`StoredArray` until they are asked for. The archive then holds
-            the file: use it in a ``with`` statement or call its ``close()``.
+        file: a path (str or os.PathLike), a binary file object (read from its position to its end), or an
+            open h5py.File or h5py.Group (left open).
+        lazy: leave the weights in the file as :class:`StoredArray` until they are asked for. The archive then
+            holds the file: use it in a ``with`` statement or call its ``close()``.
         format: name of the format; by default it is found from the content, whatever the file is called.
 
     Raises:
         FileFormatError: foreign, truncated or damaged.
         UnsupportedFormatError: recognised, and there is no reader for it here.
-        UnsafeFileError: the file links out of itself, names Python objects, or declares more than it can hold.
+        UnsafeFileError: the file links out of itself, names Python objects, or declares more than it can
+            hold.
         FileNotFoundError, PermissionError, IsADirectoryError: as ``open`` does.
         TypeError: ``file`` is none of the above.
     """
@@ -248,10 +265,13 @@ def read(file: Any, *, lazy: bool = False, format: str | None = None) -> Archive
     if row is None:
         start = source.head[:8].hex(" ")
         raise FileFormatError(
-            source.name, f"not a model file that is known here (it starts with the bytes {start}). {_readable()}"
+            source.name,
+            f"not a model file that is known here (it starts with the bytes {start}). {_readable()}",
         )
     if row.module is None:
-        raise UnsupportedFormatError(source.name, f"this is a {row.title}, which is not read here. {_readable()}")
+        raise UnsupportedFormatError(
+            source.name, f"this is a {row.title}, which is not read here. {_readable()}"
+        )
     return import_module(row.module).read(source, lazy)
 
 
@@ -260,8 +280,8 @@ def write(archive: Archive, file: Any, *, format: str | None = None) -> None:
 
     Args:
         archive: what to write.
-        file: a path, a binary file object (written at once, at the end), or an open h5py.File or h5py.Group, which is
-            left open and gets the model's groups added.
+        file: a path, a binary file object (written at once, at the end), or an open h5py.File or h5py.Group,
+            which is left open and gets the model's groups added.
         format: name of the format; by default it follows from the path's extension, and is ``"hdf5"`` for any
             other extension (as in Keras 2.3) and for file objects.
 
@@ -324,7 +344,9 @@ def _readable(rows: Sequence[Format] = FORMATS) -> str:
 def _open_regular(path: str) -> BinaryIO:
     if os.path.isdir(path):
         if os.path.exists(os.path.join(path, "saved_model.pb")):
-            raise UnsupportedFormatError(path, f"this is a TensorFlow SavedModel, which is not read here. {_readable()}")
+            raise UnsupportedFormatError(
+                path, f"this is a TensorFlow SavedModel, which is not read here. {_readable()}"
+            )
         raise IsADirectoryError(errno.EISDIR, "Expected a model file, found a folder", path)
     if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
         raise FileFormatError(path, "not a regular file (a device, pipe or socket).")

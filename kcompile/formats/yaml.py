@@ -1,7 +1,7 @@
 """Model configs as YAML text, in the form of Keras's ``Model.to_yaml``.
 
-Only plain data is read: YAML's core types, and the ``!!python/tuple`` that Keras 2 wrote for shapes, read as a list.
-Every other tag is refused (CVE-2021-37678: Keras built any Python object that a YAML file named).
+Only plain data is read: YAML's core types, and the ``!!python/tuple`` that Keras 2 wrote for shapes, read as
+a list. Every other tag is refused (CVE-2021-37678: Keras built any Python object that a YAML file named).
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class _Dumper(yaml.SafeDumper):
 def _number(parse: Any) -> Any:
     def construct(loader: Any, node: Any) -> Any:
         if len(node.value) > _MAX_NUMBER:
-            raise yaml.constructor.ConstructorError(None, None, "a number of too many digits", node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, "a number of too many digits", node.start_mark
+            )
         return parse(loader, node)
 
     return construct
@@ -86,7 +88,8 @@ def write(archive: Archive, target: Target) -> None:
 
 
 def dumps(archive: Archive, **kwargs: Any) -> str:
-    """The config as ``to_yaml`` writes it (keys sorted), with lists for tuples so that any YAML reader takes it.
+    """The config as ``to_yaml`` writes it (keys sorted), with lists for tuples so that any YAML reader takes
+    it.
 
     Args:
         archive: its ``config`` and ``metadata`` are used, weights are not.
@@ -127,14 +130,18 @@ def parse(text: str | bytes, name: str) -> Any:
         raise FileFormatError(name, f"not a valid YAML config: {error.problem}{_place(error)}.") from error
     except yaml.YAMLError as error:
         raise FileFormatError(name, f"not valid YAML ({_one_line(error)}); is the file truncated?") from error
-    except (ValueError, OverflowError, TypeError) as error:  # an impossible number, bad UTF-8, an unhashable key
+    except (
+        ValueError,
+        OverflowError,
+        TypeError,
+    ) as error:  # an impossible number, bad UTF-8, an unhashable key
         raise FileFormatError(name, f"not a valid YAML config ({_one_line(error)}).") from error
     return _unshared(value, name)
 
 
 def _check_events(text: str | bytes, name: str) -> None:
     """Bound depth and expanded size on the event stream, before anything recursive looks at the document."""
-    sizes: dict[str, int] = {}  # nodes below each anchor, its aliases expanded
+    sizes: dict[str | None, int] = {}  # nodes below each anchor, its aliases expanded
     stack: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(text, Loader=_BaseLoader):
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
@@ -157,11 +164,14 @@ def _check_events(text: str | bytes, name: str) -> None:
         outer, count = stack[-1]
         stack[-1] = (outer, count + size)
         if count + size > MAX_NODES:
-            raise UnsafeFileError(name, f"the config has more than {MAX_NODES} nodes once its aliases are expanded.")
+            raise UnsafeFileError(
+                name, f"the config has more than {MAX_NODES} nodes once its aliases are expanded."
+            )
 
 
 def _unshared(value: Any, name: str) -> Any:
-    """A copy in which aliases are values of their own, with text for keys. Depth and size are bounded by now."""
+    """A copy in which aliases are values of their own, with text for keys. Depth and size are bounded by
+    now."""
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):

@@ -44,7 +44,8 @@ def shared():
     left, right = L.Input((6, 2), name="left"), L.Input((6, 2), name="right")
     encoder = L.LSTM(3, name="encoder")
     merged = L.concatenate([encoder(left), encoder(right)], name="both")
-    return keras.models.Model([left, right], L.Dense(1, activation="sigmoid", name="same")(merged), name="twins")
+    same = L.Dense(1, activation="sigmoid", name="same")(merged)
+    return keras.models.Model([left, right], same, name="twins")
 
 
 def nested():
@@ -58,7 +59,8 @@ def nested():
 
 def describe(value, name):
     value = np.asarray(value)
-    digest = hashlib.sha256(np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes()).hexdigest()
+    little = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<")))
+    digest = hashlib.sha256(little.tobytes()).hexdigest()
     return {"name": name, "shape": list(value.shape), "dtype": str(value.dtype), "sha256": digest}
 
 
@@ -68,16 +70,17 @@ def layer_weights(model):
         # The HDF5 layout holds trainable weights first, in both programs.
         variables = list(layer.trainable_weights) + list(layer.non_trainable_weights)
         values = keras.backend.batch_get_value(variables)
-        described.append({"layer": layer.name,
-                          "weights": [describe(v, w.name) for w, v in zip(variables, values)]})
+        weights = [describe(values[i], variables[i].name) for i in range(len(values))]
+        described.append({"layer": layer.name, "weights": weights})
     return described
 
 
 def optimizer_weights(model):
     if getattr(model, "optimizer", None) is None:
         return None
-    variables = model.optimizer.variables if USE_TF_KERAS else model.optimizer.weights
-    return [describe(v, w.name) for w, v in zip(variables, keras.backend.batch_get_value(list(variables)))]
+    variables = list(model.optimizer.variables if USE_TF_KERAS else model.optimizer.weights)
+    values = keras.backend.batch_get_value(variables)
+    return [describe(values[i], variables[i].name) for i in range(len(values))]
 
 
 def main():
@@ -86,15 +89,18 @@ def main():
         keras.backend.clear_session()
         np.random.seed(1)
         model = build()
-        stem = "%s_%s" % (PREFIX, build.__name__)
+        stem = PREFIX + "_" + build.__name__
         model.save(os.path.join(HERE, stem + ".h5"))
-        entry = {"class_name": model.__class__.__name__, "layers": layer_weights(model),
-                 "optimizer": optimizer_weights(model)}
+        entry = {
+            "class_name": model.__class__.__name__,
+            "layers": layer_weights(model),
+            "optimizer": optimizer_weights(model),
+        }
         expected["files"][stem + ".h5"] = entry
         if build is sequential:
             weights_only = stem + "_weights.h5"
             model.save_weights(os.path.join(HERE, weights_only))
-            expected["files"][weights_only] = {"class_name": None, "layers": entry["layers"], "optimizer": None}
+            expected["files"][weights_only] = dict(entry, class_name=None, optimizer=None)
         if build is shared:
             with open(os.path.join(HERE, stem + ".json"), "w") as file:
                 file.write(model.to_json())
