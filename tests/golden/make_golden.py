@@ -36,7 +36,40 @@ def import_judge(which):
     name = "tf_keras" if which == "tf_keras" else "keras"
     if which == "tf_keras":
         module = LegacyOptimizers(module)
+    if which == "keras2.3":
+        count_steps_outside_the_graph(module, tf)
     return module, "%s %s, TensorFlow %s, Python %d.%d" % (name, version, tf.__version__, *sys.version_info[:2])
+
+
+def count_steps_outside_the_graph(keras, tf):
+    """Makes the answers of optimizers repeatable.
+
+    Keras 2.3 adds one to ``iterations`` in the very graph that reads it, with nothing that orders the two: over TensorFlow
+    1.15 the first step of Adam is taken with t = 1 or with t = 2, as the scheduler pleases.  The documented rule is t =
+    iterations + 1 with the count of finished steps; counting after each step leaves no other reading.  Nadam's
+    ``m_schedule`` is read twice beside its own update in the same way, so its update is delayed likewise.
+    """
+    K, Model, Nadam = keras.backend, keras.models.Model, keras.optimizers.Nadam
+    add, train, updates_of_nadam = K.update_add, Model.train_on_batch, Nadam.get_updates
+
+    def update_add(x, increment):
+        return tf.no_op() if "iterations" in x.name else add(x, increment)
+
+    def get_updates(self, *args, **kwargs):
+        updates = updates_of_nadam(self, *args, **kwargs)
+        late = [update for update in updates if isinstance(update, tuple) and update[0] is self.m_schedule]
+        rest = [update for update in updates if all(update is not one for one in late)]
+        with tf.control_dependencies(rest):
+            rest += [tf.compat.v1.assign(variable, tf.identity(new)) for variable, new in late]
+        self.updates = rest
+        return rest
+
+    def train_on_batch(self, *args, **kwargs):
+        result = train(self, *args, **kwargs)
+        K.set_value(self.optimizer.iterations, K.get_value(self.optimizer.iterations) + 1)
+        return result
+
+    K.update_add, Model.train_on_batch, Nadam.get_updates = update_add, train_on_batch, get_updates
 
 
 class LegacyOptimizers:
