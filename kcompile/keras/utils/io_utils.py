@@ -206,7 +206,7 @@ class H5Dict:
         while any(p.nbytes > HDF5_OBJECT_HEADER_LIMIT for p in np.array_split(array, pieces)):
             pieces += 1
         if pieces == 1:
-            self.data.attrs[attr] = items
+            self.data.attrs[attr] = array
             return
         for i, piece in enumerate(np.array_split(array, pieces)):
             self.data.attrs[f"{attr}{i}"] = piece

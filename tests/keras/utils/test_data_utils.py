@@ -1,0 +1,280 @@
+"""Sequence and the enqueuers: order, epochs, errors, ends, threads and processes."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from kcompile.keras.utils import data_utils
+from kcompile.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
+
+
+class Numbers(Sequence):
+    """Batches [offset + i]; ``on_epoch_end`` raises the offset by 100."""
+
+    def __init__(self, length=12, delay=0.0):
+        self.length = length
+        self.delay = delay
+        self.offset = 0
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        time.sleep(self.delay * (index % 3))
+        return np.array([self.offset + index])
+
+    def on_epoch_end(self):
+        self.offset += 100
+
+
+class Failing(Numbers):
+    def __getitem__(self, index):
+        if index == 5:
+            raise KeyError("sample 5 is broken")
+        return super().__getitem__(index)
+
+
+class Dying(Numbers):
+    def __getitem__(self, index):
+        if index == 5:
+            os._exit(3)
+        return super().__getitem__(index)
+
+
+def take(enqueuer, count):
+    batches = enqueuer.get()
+    return [int(next(batches)[0]) for _ in range(count)]
+
+
+both = pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
+
+
+def test_a_sequence_is_iterable_and_abstract():
+    assert [int(b[0]) for b in Numbers(3)] == [0, 1, 2]
+    with pytest.raises(NotImplementedError, match="Sequence must define __getitem__"):
+        Sequence()[0]
+    with pytest.raises(NotImplementedError, match="__len__"):
+        len(Sequence())
+
+
+@both
+def test_batches_keep_their_order_over_epochs_and_see_on_epoch_end(processes):
+    enqueuer = OrderedEnqueuer(Numbers(6, delay=0.002), use_multiprocessing=processes)
+    enqueuer.start(workers=3, max_queue_size=4)
+    try:
+        assert take(enqueuer, 14) == [*range(6), *range(100, 106), 200, 201]
+    finally:
+        enqueuer.stop()
+    assert not enqueuer.is_running()
+
+
+def test_end_of_epoch_waits_for_the_consumer_or_its_word():
+    sequence = Numbers(2)
+    enqueuer = OrderedEnqueuer(sequence)
+    enqueuer.start()
+    try:
+        assert take(enqueuer, 2) == [0, 1]
+        assert sequence.offset == 0
+        enqueuer.join_end_of_epoch()
+        assert sequence.offset == 100
+        enqueuer.join_end_of_epoch()  # the next epoch has not been used yet
+        assert sequence.offset == 100
+        assert take(enqueuer, 2) == [100, 101]
+    finally:
+        enqueuer.stop()
+
+
+def test_shuffle_draws_each_epochs_order_from_pythons_random():
+    random.seed(7)
+    enqueuer = OrderedEnqueuer(Numbers(8), shuffle=True)
+    enqueuer.start(workers=2)
+    try:
+        found = take(enqueuer, 16)
+    finally:
+        enqueuer.stop()
+    random.seed(7)
+    first, second = list(range(8)), list(range(8))
+    random.shuffle(first)
+    random.shuffle(second)
+    assert found == first + [100 + i for i in second]
+
+
+def test_no_more_than_the_queue_size_is_prepared_ahead():
+    asked = []
+
+    class Recorded(Numbers):
+        def __getitem__(self, index):
+            asked.append(index)
+            return super().__getitem__(index)
+
+    enqueuer = OrderedEnqueuer(Recorded(50))
+    enqueuer.start(workers=2, max_queue_size=3)
+    try:
+        time.sleep(0.1)
+        assert sorted(asked) == [0, 1, 2]
+        take(enqueuer, 2)
+        time.sleep(0.1)
+        assert sorted(asked) == [0, 1, 2, 3, 4]
+    finally:
+        enqueuer.stop()
+
+
+@both
+def test_an_error_in_a_worker_is_raised_in_the_consumer_and_stops(processes):
+    enqueuer = OrderedEnqueuer(Failing(), use_multiprocessing=processes)
+    enqueuer.start(workers=2)
+    batches = enqueuer.get()
+    assert [int(next(batches)[0]) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(KeyError, match="sample 5 is broken"):
+        next(batches)
+    assert not enqueuer.is_running()
+
+
+def test_a_worker_process_that_dies_is_an_error_not_a_hang():
+    enqueuer = OrderedEnqueuer(Dying(), use_multiprocessing=True)
+    with pytest.raises(RuntimeError, match="worker process died before batch"):
+        enqueuer.start(workers=1, max_queue_size=2)
+        for _ in enqueuer.get():
+            pass
+    assert not enqueuer.is_running()
+
+
+def test_worker_processes_draw_random_numbers_by_batch_and_leave_ours_alone():
+    class Noise(Numbers):
+        def __getitem__(self, index):
+            return np.random.uniform(size=1) * 1e9
+
+    def run(workers):
+        np.random.seed(3)
+        enqueuer = OrderedEnqueuer(Noise(6), use_multiprocessing=True)
+        enqueuer.start(workers=workers)
+        try:
+            return take(enqueuer, 12)
+        finally:
+            enqueuer.stop()
+
+    one, two = run(1), run(2)
+    assert one == two
+    assert len(set(one)) == 12
+    drawn = np.random.uniform()
+    np.random.seed(3)
+    assert drawn == np.random.uniform()
+
+
+def test_empty_sequence_and_second_start_are_errors():
+    with pytest.raises(ValueError, match="no batches"):
+        OrderedEnqueuer(Numbers(0)).start()
+    enqueuer = OrderedEnqueuer(Numbers(3))
+    enqueuer.start()
+    with pytest.raises(RuntimeError, match="running already"):
+        enqueuer.start()
+    enqueuer.stop()
+    enqueuer.stop()
+
+
+def test_stop_ends_the_workers():
+    before = threading.active_count()
+    enqueuer = OrderedEnqueuer(Numbers(100, delay=0.001))
+    enqueuer.start(workers=4)
+    take(enqueuer, 3)
+    enqueuer.stop()
+    assert threading.active_count() == before
+    assert list(enqueuer.get()) == []
+    enqueuer.start()
+    assert take(enqueuer, 2)[0] in (0, 100)
+    enqueuer.stop(timeout=1)
+
+
+def test_none_batches_are_skipped():
+    class Gaps(Numbers):
+        def __getitem__(self, index):
+            return None if index % 2 else super().__getitem__(index)
+
+    enqueuer = OrderedEnqueuer(Gaps(6))
+    enqueuer.start()
+    try:
+        assert take(enqueuer, 3) == [0, 2, 4]
+    finally:
+        enqueuer.stop()
+
+
+def test_generator_keeps_order_with_any_number_of_threads_and_ends():
+    enqueuer = GeneratorEnqueuer((np.array([i]) for i in range(20)))
+    enqueuer.start(workers=4, max_queue_size=5)
+    try:
+        assert [int(b[0]) for b in enqueuer.get()] == list(range(20))
+    finally:
+        enqueuer.stop()
+
+
+def test_iterator_that_is_no_generator_is_shared_by_the_threads():
+    class Locked:
+        def __init__(self):
+            self.lock, self.next, self.threads = threading.Lock(), 0, set()
+
+        def __next__(self):
+            with self.lock:
+                self.next += 1
+                value = self.next
+            self.threads.add(threading.get_ident())
+            time.sleep(0.005)
+            return np.array([value])
+
+    source = Locked()
+    enqueuer = GeneratorEnqueuer(source)
+    enqueuer.start(workers=3)
+    try:
+        assert sorted(take(enqueuer, 12)) == list(range(1, 13))
+    finally:
+        enqueuer.stop()
+    assert len(source.threads) > 1
+
+
+def test_generator_in_processes_repeats_per_worker_and_ends():
+    def source():
+        for i in range(4):
+            yield np.array([i])
+
+    enqueuer = GeneratorEnqueuer(source(), use_multiprocessing=True, random_seed=1)
+    enqueuer.start(workers=2, max_queue_size=3)
+    try:
+        found = [int(b[0]) for b in enqueuer.get()]
+    finally:
+        enqueuer.stop()
+    assert set(found) == {0, 1, 2, 3} and len(found) in (4, 8)
+
+
+def test_error_in_a_generator_is_raised_in_the_consumer():
+    def source():
+        yield np.array([0])
+        raise OSError("the disk is gone")
+
+    enqueuer = GeneratorEnqueuer(source())
+    enqueuer.start()
+    batches = enqueuer.get()
+    next(batches)
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(batches)
+    assert not enqueuer.is_running()
+
+
+def test_wait_time_is_deprecated():
+    with pytest.warns(DeprecationWarning, match="wait_time"):
+        GeneratorEnqueuer(iter([]), wait_time=0.1)
+
+
+def test_pool_functions_find_their_data_by_id(monkeypatch):
+    monkeypatch.setattr(data_utils, "_SHARED_SEQUENCES", {})
+    monkeypatch.setattr(data_utils, "_WORKER_SEED", None)
+    data_utils.init_pool({7: [10, 20]})
+    assert data_utils.get_index(7, 1) == 20
+    data_utils.init_pool_generator({8: iter([1])})
+    assert data_utils.next_sample(8) == 1
+    with pytest.raises(StopIteration):
+        data_utils.next_sample(8)
