@@ -1,0 +1,37 @@
+"""The two operators on gradients that ONNX lacks: StopGradient and Gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+
+def stop_gradient(x: Tensor) -> Tensor:
+    """x, through which no gradient flows."""
+    return x.detach()
+
+
+def differentiable(x: Tensor) -> Tensor:
+    """x as a tensor that gradients can be asked for: itself, or a leaf over the same memory."""
+    return x if x.requires_grad else x.detach().requires_grad_()
+
+
+def gradients(y: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of ``sum(y)``, themselves differentiable; zeros for what y does not depend on."""
+    if not y.requires_grad:
+        return tuple(torch.zeros_like(x) for x in xs)
+    found = torch.autograd.grad(y, xs, torch.ones_like(y), create_graph=True, allow_unused=True)
+    return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True))
+
+
+class DifferentiatingModule(fx.GraphModule):
+    """A lowered graph with Gradient nodes: it records gradients also where its caller does not."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.is_grad_enabled():
+            return super().__call__(*args, **kwargs)
+        with torch.enable_grad():
+            results = super().__call__(*args, **kwargs)
+        return tuple(result.detach() for result in results)

@@ -1,0 +1,377 @@
+"""ir.Graph -> torch.fx.GraphModule: one call of an operator function per node, real nn.Parameters, readable code.
+
+The module returns a tuple: the graph's outputs, then the new value of each update. ``signature`` says which is which, and
+``apply_updates`` writes the new values into the parameters.
+
+Static data (shapes, axes, pads, numbers) stands in the code as Python numbers and tuples; other constants are buffers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from operator import getitem
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorError, Parameter, Value
+
+from . import weights
+from .arrays import as_array, as_tensor, torch_dtype
+from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
+from .ops import OPERATORS, Operator
+from .ops.random import new_generator
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a lowered module takes and returns.
+
+    Attributes:
+        inputs: names of the graph's inputs, in order.
+        outputs: how many of the returned values are outputs; the others are updates.
+        updates: the parameter that each further returned value is for.
+        parameters: attribute of the module -> the parameter it shows.
+        device: where it computes.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: int
+    updates: tuple[Parameter, ...]
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    device: torch.device = torch.device("cpu")  # noqa: RUF009
+
+
+def lower(
+    graph: Graph, device: torch.device | str = "cpu", trainable: Collection[Parameter] | None = None
+) -> fx.GraphModule:
+    """A torch module that computes a graph.
+
+    Args:
+        graph: the slice to compute; its placeholders are ``graph.inputs`` in order.
+        device: where its weights and constants live.
+        trainable: the parameters that require a gradient; None for what each says by itself.
+
+    Returns:
+        A GraphModule that returns ``(*outputs, *new values of graph.updates)``; see ``signature``.
+
+    Raises:
+        OperatorError: for an operator that the bridge does not have, or an element type that torch lacks; it
+            names the node.
+    """
+    device = weights.canonical_device(device)
+    lowering = _Lowering(graph, device, None if trainable is None else set(trainable))
+    return lowering.module()
+
+
+def signature(module: fx.GraphModule) -> Signature:
+    """What a lowered module takes and returns."""
+    return module.meta["signature"]
+
+
+def refresh(module: fx.GraphModule) -> None:
+    """Brings a module's weights up to what was written on the host; call it before running on a device."""
+    described = signature(module)
+    weights.refresh(described.parameters.values(), described.device)
+
+
+def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
+    """Writes the new values of the updates, in the order of ``signature(module).updates``, into the parameters.
+
+    In place: call it after backward, which may still need the old values.
+    """
+    described = signature(module)
+    if not described.updates:
+        return
+    with torch.no_grad():
+        targets = [weights.tensor_of(parameter, described.device) for parameter in described.updates]
+        torch._foreach_copy_(targets, [value.detach() for value in values])
+    weights.written(described.updates, described.device)
+
+
+def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tuple[np.ndarray, ...]:
+    """Runs a lowered module on numpy arrays, without gradients.
+
+    Args:
+        arrays: one per input.
+        update: apply the updates afterwards.
+
+    Returns:
+        the outputs, without the updates.
+    """
+    described = signature(module)
+    if len(arrays) != len(described.inputs):
+        names = ", ".join(described.inputs) or "none"
+        raise ValueError(f"the graph has {len(described.inputs)} inputs ({names}); {len(arrays)} arrays were given")
+    refresh(module)
+    with torch.no_grad():
+        results = module(*(as_tensor(np.asarray(array)).to(described.device) for array in arrays))
+        if update:
+            apply_updates(module, results[described.outputs :])
+    return tuple(as_array(result) for result in results[: described.outputs])
+
+
+# torch stores these, but adds, compares and indexes few of them: they compute as int64
+_WIDENED = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64))
+_BITS_ONLY = frozenset("Cast CastLike Reshape Transpose Squeeze Unsqueeze Flatten Expand Shape Size".split())
+
+
+class _Lowering:
+    """Writes the fx graph of one graph, or of one body."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        device: torch.device,
+        trainable: set[Parameter] | None,
+        captures: Sequence[Value] = (),
+    ) -> None:
+        self.graph = graph
+        self.device = device
+        self.trainable = trainable
+        self.captures = captures
+        self.root = nn.Module()
+        self.fx = fx.Graph()
+        self.env: dict[Value, fx.Node] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.attributes = 0
+        own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
+        self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
+        self.sums = self._find_sums()
+
+    # --- the module ------------------------------------------------------------------------------------------------
+
+    def module(self) -> fx.GraphModule:
+        for i, value in enumerate([*self.graph.inputs, *self.captures]):
+            self._define(value, self.fx.placeholder(_identifier(value._name or f"input_{i}")))
+        for node in self.graph.nodes:
+            self._lower_node(node)
+        returned = [*self.graph.outputs, *(new for _, new in self.graph.updates)]
+        self.fx.output(tuple(self._tensor(self.graph.resolve(value)) for value in returned))
+        kind = DifferentiatingModule if self.differentiated else fx.GraphModule
+        module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
+        module.meta["signature"] = Signature(
+            tuple(value.name for value in self.graph.inputs),
+            len(self.graph.outputs),
+            tuple(parameter for parameter, _ in self.graph.updates),
+            self.parameters,
+            self.device,
+        )
+        return module
+
+    def _define(self, value: Value, node: fx.Node) -> None:
+        if value in self.differentiated:
+            node = self.fx.call_function(differentiable, (node,))
+        self.env[value] = node
+
+    def _tensor(self, value: Value) -> fx.Node:
+        """The fx node that holds a value; parameters and constants appear at their first use."""
+        node = self.env.get(value)
+        if node is not None:
+            return node
+        if isinstance(value, Parameter):
+            wanted = None if self.trainable is None else value in self.trainable
+            tensor = weights.parameter_of(value, self.device, wanted)
+            name = self._attribute(value.name, tensor)
+            self.parameters[name] = value
+        elif isinstance(value, Constant):
+            name = self._attribute(value._name or "constant", as_tensor(value.array.copy()).to(self.device))
+        else:
+            raise OperatorError(f"{value!r} is read, but nothing in the graph computes it")
+        self._define(value, self.fx.get_attr(name))
+        return self.env[value]
+
+    def _attribute(self, wanted: str, content: Any) -> str:
+        """Registers a tensor, module or generator under a free name."""
+        base = name = _identifier(wanted)
+        while hasattr(self.root, name):
+            self.attributes += 1
+            name = f"{base}_{self.attributes}"
+        if isinstance(content, Tensor) and not isinstance(content, nn.Parameter):
+            self.root.register_buffer(name, content, persistent=False)
+        else:
+            setattr(self.root, name, content)
+        return name
+
+    # --- nodes -----------------------------------------------------------------------------------------------------
+
+    def _lower_node(self, node: Node) -> None:
+        if node in self.sums:
+            self._lower_dense(node)
+        elif node in self.sums.values():
+            return  # the product of a dense layer: computed with its sum
+        elif node.domain == KCOMPILE_DOMAIN:
+            self._lower_own(node)
+        else:
+            self._lower_standard(node)
+
+    def _call(self, node: Node, function: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> fx.Node:
+        name = _identifier(node.name)
+        return self.fx.create_node("call_function", function, tuple(args), kwargs or {}, name=name)
+
+    def _lower_own(self, node: Node) -> None:
+        args = [self._tensor(value) for value in self.graph.operands(node) if value is not None]
+        if node.op_type == "StopGradient":
+            self._define(node.outputs[0], self._call(node, stop_gradient, args))
+            return
+        self._unpack(node, self._call(node, gradients, args), always=True)
+
+    def _lower_standard(self, node: Node) -> None:
+        operator = OPERATORS.get(node.op_type)
+        if operator is None:
+            raise OperatorError(
+                f"{node.name}: the PyTorch bridge has no operator {node.op_type}; docs/operators.md lists what it has."
+            )
+        operands = self.graph.operands(node)
+        widened = node.op_type not in _BITS_ONLY and any(
+            value is not None and value.dtype in _WIDENED for value in (*operands, *node.outputs)
+        )
+        try:
+            args = self._arguments(node, operator, operands, widened)
+            kwargs = self._keywords(node, operator)
+        except OperatorError as error:
+            raise OperatorError(f"{node.name}: {error}") from error
+        result = self._call(node, operator.function, args, kwargs)
+        self._unpack(node, result, widened=widened)
+
+    def _unpack(self, node: Node, result: fx.Node, always: bool = False, widened: bool = False) -> None:
+        if len(node.outputs) == 1 and not always:
+            self._define(node.outputs[0], self._narrowed(node.outputs[0], result, widened))
+            return
+        for i, output in enumerate(node.outputs):
+            item = self.fx.create_node("call_function", getitem, (result, i), {}, name=f"{result.name}_{i}")
+            self._define(output, self._narrowed(output, item, widened))
+
+    def _narrowed(self, output: Value, result: fx.Node, widened: bool) -> fx.Node:
+        if widened and output.dtype in _WIDENED:
+            return self.fx.call_method("to", (result, torch_dtype(output.dtype)))
+        return result
+
+    def _arguments(
+        self, node: Node, operator: Operator, operands: Sequence[Value | None], widened: bool
+    ) -> list[Any]:
+        bodies = self.graph.bodies(node)
+        if bodies:
+            return self._control_flow_arguments(bodies, operands)
+        tensors = sum(value is not None and not _is_scalar(value) for value in operands)
+        args: list[Any] = []
+        for i, value in enumerate(operands):
+            kind = operator.static_kind(i)
+            if value is None:
+                args.append(None)
+            elif isinstance(value, Constant) and value not in self.env and _fits(kind, value, tensors):
+                args.append(_static(kind, value))
+            elif widened and value.dtype in _WIDENED:
+                args.append(self.fx.call_method("to", (self._tensor(value), torch.int64)))
+            else:
+                args.append(self._tensor(value))
+        return args
+
+    def _keywords(self, node: Node, operator: Operator) -> dict[str, Any]:
+        kwargs = {k: _attribute_value(a) for k, a in node.attributes.items() if not isinstance(a, Body)}
+        if "outputs" in operator.extras:
+            kwargs["outputs"] = len(node.outputs)
+        if "output_dtype" in operator.extras:
+            kwargs["output_dtype"] = torch_dtype(node.outputs[0].dtype)
+        if "device" in operator.extras and self.device.type != "cpu":
+            kwargs["device"] = str(self.device)
+        if "generator" in operator.extras and "seed" in kwargs:
+            generator = new_generator(kwargs.pop("seed"), self.device)
+            kwargs["generator"] = self.fx.get_attr(self._attribute(f"{node.name}_generator", generator))
+        if "outputs" in kwargs and kwargs["outputs"] == 1:
+            del kwargs["outputs"]
+        return kwargs
+
+    def _control_flow_arguments(self, bodies: dict[str, Graph], operands: Sequence[Value | None]) -> list[Any]:
+        """(body, its captures) for each body, then the operands."""
+        args: list[Any] = []
+        for name, body in bodies.items():
+            captured = [self._tensor(self.graph.resolve(value)) for value in body.captures]
+            module = _Lowering(body, self.device, self.trainable, body.captures).module()
+            args += [self.fx.get_attr(self._attribute(name, module)), tuple(captured)]
+        return args + [None if value is None else self._tensor(value) for value in operands]
+
+    # --- dense layers ----------------------------------------------------------------------------------------------
+
+    def _find_sums(self) -> dict[Node, Node]:
+        """Add nodes that only add a bias to a matrix product nobody else reads: sum -> product."""
+        uses = Counter(value for node in self.graph.nodes for value in self.graph.dependencies(node))
+        uses.update(self.graph.resolve(value) for value in self.graph.outputs)
+        uses.update(self.graph.resolve(new) for _, new in self.graph.updates)
+        computed = set(self.graph.nodes).difference(value.node for value in self.graph.inputs)
+        found = {}
+        for node in self.graph.nodes:
+            if node.op_type != "Add" or node.domain:
+                continue
+            operands = self.graph.operands(node)
+            for product, bias in (operands, operands[::-1]):
+                if (
+                    product.node in computed
+                    and _is_product(product)
+                    and product.shape[1:] == bias.shape
+                    and uses[product] == 1
+                    and product not in self.differentiated
+                ):
+                    found[node] = product.node
+                    break
+        return found
+
+    def _lower_dense(self, node: Node) -> None:
+        product = self.sums[node]
+        a, b = (self._tensor(value) for value in self.graph.operands(product))
+        bias = next(v for v in self.graph.operands(node) if v is not product.outputs[0])
+        self._define(node.outputs[0], self._call(node, torch.addmm, (self._tensor(bias), a, b)))
+
+
+def _is_product(value: Value) -> bool:
+    node = value.node
+    return (
+        node.op_type == "MatMul"
+        and not node.domain
+        and value.dtype.kind == "f"
+        and all(operand.rank == 2 for operand in node.inputs)
+        and isinstance(value.shape[1], int)
+    )
+
+
+def _is_scalar(value: Value) -> bool:
+    return isinstance(value, Constant) and value.array.ndim == 0 and value.dtype.kind in "fiub"
+
+
+def _fits(kind: str, value: Constant, tensors: int) -> bool:
+    """Whether a constant stands in the code as a Python value: the input allows it and the type has one."""
+    if kind == "Operand":
+        return _is_scalar(value) and tensors > 0
+    if kind == "Number":
+        return value.array.size == 1
+    return kind == "Ints"
+
+
+def _static(kind: str, value: Constant) -> Any:
+    if kind == "Ints":
+        return tuple(int(n) for n in value.array.reshape(-1))
+    return value.array.reshape(()).item()
+
+
+def _attribute_value(attribute: Any) -> Any:
+    if isinstance(attribute, np.ndarray | np.generic):
+        return attribute.item() if attribute.size == 1 else tuple(attribute.tolist())
+    if isinstance(attribute, list | tuple):
+        return tuple(attribute)
+    if isinstance(attribute, bool):
+        return int(attribute)
+    return attribute
+
+
+_ILLEGAL = re.compile(r"\W+")
+
+
+def _identifier(name: str) -> str:
+    """A Python identifier close to a name: ``dense_1/kernel:0`` -> ``dense_1_kernel_0``."""
+    name = _ILLEGAL.sub("_", name).strip("_") or "value"
+    return f"_{name}" if name[0].isdigit() else name

@@ -1,0 +1,116 @@
+"""Operators that draw random numbers.
+
+With a ``seed`` attribute a node has a generator of its own, which lives in the module and goes on from call to call;
+without one it draws from torch's global generator.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..arrays import torch_dtype
+from ._common import Number, number, several
+
+
+def new_generator(seed: float, device: torch.device) -> torch.Generator:
+    """A generator for a ``seed`` attribute, which ONNX types as a float: its bits are the seed where it is not whole."""
+    whole = int(seed) if float(seed).is_integer() else struct.unpack("<q", struct.pack("<d", seed))[0]
+    return torch.Generator(device=device).manual_seed(whole)
+
+
+def Dropout(
+    data: Tensor,
+    ratio: Number | None = None,
+    training_mode: Number | None = None,
+    *,
+    seed: int | None = None,
+    generator: torch.Generator | None = None,
+    outputs: int = 1,
+) -> Any:
+    training = bool(number(training_mode)) if training_mode is not None else False
+    ratio = 0.5 if ratio is None else number(ratio)
+    if not training or ratio == 0:
+        return data if outputs == 1 else (data, torch.ones_like(data, dtype=torch.bool))
+    if generator is None and outputs == 1:
+        return torch.dropout(data, ratio, True)
+    mask = torch.empty_like(data).bernoulli_(1 - ratio, generator=generator)
+    kept = data * mask.div(1 - ratio) if ratio < 1 else data * mask
+    return several((kept, mask.bool()), outputs)
+
+
+def RandomNormal(
+    *,
+    shape: tuple[int, ...],
+    dtype: int = 1,
+    mean: float = 0.0,
+    scale: float = 1.0,
+    seed: float | None = None,
+    generator: torch.Generator | None = None,
+    device: str = "cpu",
+) -> Tensor:
+    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).normal_(mean, scale, generator=generator)
+
+
+def RandomNormalLike(
+    input: Tensor,
+    *,
+    dtype: int | None = None,
+    mean: float = 0.0,
+    scale: float = 1.0,
+    seed: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    return _empty_like(input, dtype).normal_(mean, scale, generator=generator)
+
+
+def RandomUniform(
+    *,
+    shape: tuple[int, ...],
+    dtype: int = 1,
+    high: float = 1.0,
+    low: float = 0.0,
+    seed: float | None = None,
+    generator: torch.Generator | None = None,
+    device: str = "cpu",
+) -> Tensor:
+    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).uniform_(low, high, generator=generator)
+
+
+def RandomUniformLike(
+    input: Tensor,
+    *,
+    dtype: int | None = None,
+    high: float = 1.0,
+    low: float = 0.0,
+    seed: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    return _empty_like(input, dtype).uniform_(low, high, generator=generator)
+
+
+def _empty_like(x: Tensor, dtype: int | None) -> Tensor:
+    return torch.empty_like(x, dtype=x.dtype if dtype is None else torch_dtype(dtype), requires_grad=False)
+
+
+def Bernoulli(
+    input: Tensor, *, dtype: int | None = None, seed: float | None = None, generator: torch.Generator | None = None
+) -> Tensor:
+    drawn = torch.bernoulli(input.detach(), generator=generator)
+    return drawn.to(input.dtype if dtype is None else torch_dtype(dtype))
+
+
+def Multinomial(
+    input: Tensor,
+    *,
+    dtype: int = 6,
+    sample_size: int = 1,
+    seed: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Classes by unnormalised log probabilities, with replacement."""
+    drawn = torch.multinomial(torch.softmax(input, -1), sample_size, replacement=True, generator=generator)
+    return drawn.to(torch_dtype(dtype))

@@ -1,0 +1,117 @@
+"""Parameters of a graph as torch sees them: the same memory on the CPU, a leading copy on another device.
+
+A Parameter has one tensor a device, made when first asked for and kept as long as the Parameter lives. On the
+CPU it is the host buffer itself, strides included. On another device it is a copy in the same memory order; after torch
+wrote to it, it leads, and the host buffer follows when somebody reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import nn
+
+from kcompile.ir import Parameter
+
+from .arrays import as_tensor
+
+
+@dataclass
+class _Copy:
+    """The tensor of one parameter on one device, and the nn.Parameters that show it."""
+
+    tensor: torch.Tensor
+    version: int
+    shown: dict[bool, nn.Parameter]
+
+
+_copies: WeakKeyDictionary[Parameter, dict[torch.device, _Copy]] = WeakKeyDictionary()
+
+
+def canonical_device(device: torch.device | str) -> torch.device:
+    """The device with its index, so that "cuda" and "cuda:0" are one."""
+    device = torch.device(device)
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
+def tensor_of(parameter: Parameter, device: torch.device | str = "cpu") -> torch.Tensor:
+    """The tensor that holds a parameter's value on a device, current; always the same object, without gradient.
+
+    Whoever writes to it says so by ``written``.
+    """
+    return _copy_of(parameter, canonical_device(device)).tensor
+
+
+def parameter_of(
+    parameter: Parameter, device: torch.device | str = "cpu", trainable: bool | None = None
+) -> torch.Tensor:
+    """The same memory as ``tensor_of``, as an nn.Parameter.
+
+    One object for each answer to ``trainable``: a weight that one model trains and another one freezes (a GAN's
+    discriminator) has two faces and one memory.
+
+    Args:
+        trainable: requires_grad; None for what the parameter says.
+
+    Returns:
+        an nn.Parameter where the element type is floating, else the tensor itself.
+    """
+    copy = _copy_of(parameter, canonical_device(device))
+    if not copy.tensor.is_floating_point():
+        return copy.tensor
+    trainable = parameter.trainable if trainable is None else trainable
+    if trainable not in copy.shown:
+        copy.shown[trainable] = nn.Parameter(copy.tensor, requires_grad=trainable)
+    return copy.shown[trainable]
+
+
+def refresh(parameters: Iterable[Parameter], device: torch.device | str) -> None:
+    """Brings the device copies up to what was written on the host since (on the CPU: what a device leads with)."""
+    device = canonical_device(device)
+    for parameter in parameters:
+        _copy_of(parameter, device)
+
+
+def written(parameters: Iterable[Parameter], device: torch.device | str = "cpu") -> None:
+    """Says that torch wrote to the tensors of these parameters on this device (an optimizer step, an update)."""
+    device = canonical_device(device)
+    if device.type == "cpu":
+        for parameter in parameters:
+            parameter.storage.written()
+        return
+    for parameter in parameters:
+        copy = _copies[parameter][device]
+        parameter.storage.written(partial(_fetch, copy.tensor))
+        copy.version = parameter.storage.version
+
+
+def _copy_of(parameter: Parameter, device: torch.device) -> _Copy:
+    copies = _copies.setdefault(parameter, {})
+    copy = copies.get(device)
+    storage = parameter.storage
+    if copy is None:
+        host = as_tensor(storage.array)
+        if device.type == "cpu":
+            tensor = host
+        else:
+            tensor = torch.empty_strided(host.shape, host.stride(), dtype=host.dtype, device=device)
+            tensor.copy_(host)
+        copy = copies[device] = _Copy(tensor, storage.version, {})
+    elif device.type == "cpu":
+        storage.array  # noqa: B018 - reading fetches what another device leads with
+    elif copy.version != storage.version:
+        with torch.no_grad():
+            copy.tensor.copy_(as_tensor(storage.array))
+        copy.version = storage.version
+    return copy
+
+
+def _fetch(tensor: torch.Tensor, host: np.ndarray) -> None:
+    as_tensor(host).copy_(tensor)
