@@ -1,4 +1,4 @@
-"""What every test shares: reproducible hypothesis runs, and one thread a process when tests run in parallel."""
+"""What every test shares: reproducible hypothesis runs, one thread a process when run in parallel."""
 
 from __future__ import annotations
 

@@ -39,8 +39,9 @@ def describe(executor: Executor, title: str) -> str:
     ]
     lines.append(f"  runs on {', '.join(executor.providers)}")
     for key, value in sorted(executor.metadata.items()):
-        short = value if len(value) <= _METADATA_WIDTH else f"{value[:_METADATA_WIDTH]}... ({len(value)} characters)"
-        lines.append(f"  metadata {key} = {short}")
+        if len(value) > _METADATA_WIDTH:
+            value = f"{value[:_METADATA_WIDTH]}... ({len(value)} characters)"
+        lines.append(f"  metadata {key} = {value}")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import operator
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from .session import Providers, create_session, describe_model, execution_error
 from .states import StateInfo, StateStore, read_states
 from .tensors import InputSpec, TensorInfo, check_symbols, format_shape
 
-# One run of `predict` takes at most about this many bytes of input, but 32 to 256 samples. Below 32 the fixed cost of a
-# run shows; above 256 nothing is gained and the memory for what lies between the layers grows.
+# One run of `predict` takes at most about this many bytes of input, but 32 to 256 samples. Below 32 the fixed
+# cost of a run shows; above 256 nothing is gained and the memory for what lies between the layers grows.
 _BATCH_BYTES = 4 << 20
 _MIN_BATCH, _MAX_BATCH = 32, 256
 
@@ -28,10 +28,10 @@ class Executor:
     An Executor may be used from several threads at once. One with states runs the calls one after the other.
 
     Args:
-        model: path of an .onnx file, or its bytes. A file may name files with its weights in its own folder; bytes
-            may name none.
-        providers: onnxruntime execution providers in order of preference, as names or (name, options). Default: CUDA
-            where onnxruntime has it and a device answers, else the CPU.
+        model: path of an .onnx file, or its bytes. A file may name files with its weights in its own folder;
+            bytes may name none.
+        providers: onnxruntime execution providers in order of preference, as names or (name, options).
+            Default: CUDA where onnxruntime has it and a device answers, else the CPU.
         intra_op_threads: threads for one operator. Default: onnxruntime's, one a core.
         session_options: an onnxruntime.SessionOptions to use in place of the default ones.
 
@@ -67,9 +67,9 @@ class Executor:
         Args:
             model: bytes of a model in which the initializers named in `initializers` are marked external (any
                 location: it is never read).
-            initializers: an array for each of them, of the declared dtype and shape. onnxruntime keeps packed copies
-                of some and refers to others: an array that changes later calls for a new Executor (or a
-                `LiveExecutor`).
+            initializers: an array for each of them, of the declared dtype and shape. onnxruntime keeps packed
+                copies of some and refers to others: an array that changes later calls for a new Executor (or
+                a `LiveExecutor`).
             providers, intra_op_threads, session_options: as for the class.
 
         Raises:
@@ -97,8 +97,8 @@ class Executor:
     ) -> None:
         self._where = describe_model(model)
         self._session, self._keep = create_session(model, providers, **options)
-        # The session's Python wrapper repeats our own checks at 7 of 48 us a call; what it wraps is a stable part of
-        # onnxruntime's Python package.
+        # The session's Python wrapper repeats our own checks at 7 of 48 us a call; what it wraps is a stable
+        # part of onnxruntime's Python package.
         raw = getattr(self._session, "_sess", None)
         self._run = raw.run if raw is not None else self._session.run
 
@@ -131,7 +131,9 @@ class Executor:
         size = sum(spec.bytes_per_sample for spec in self._predict_specs if spec.has_sample_axis)
         self._batch = min(_MAX_BATCH, max(_MIN_BATCH, _BATCH_BYTES // max(1, size)))
         spec = self._predict_specs[0] if len(self._specs) == 1 else None
-        direct = spec is not None and spec.has_sample_axis and self._fixed_batch is None and not self._stateful
+        direct = (
+            spec is not None and spec.has_sample_axis and self._fixed_batch is None and not self._stateful
+        )
         self._direct = spec if direct and len(self._outputs) == 1 else None
 
     @property
@@ -173,14 +175,15 @@ class Executor:
         """Outputs for any number of samples.
 
         Args:
-            x: an array of shape (samples, ...), a list of arrays in the order of `inputs`, or a dict by input name.
-                Numbers are cast to a float input's dtype, as Keras does; to an integer one only if each keeps its
-                value. Inputs without an axis for samples are passed to every run as they are.
-            batch_size: samples a run. Default: all in one run where they are few, else 32 to 256 by their size.
+            x: an array of shape (samples, ...), a list of arrays in the order of `inputs`, or a dict by input
+                name. Numbers are cast to a float input's dtype, as Keras does; to an integer one only if each
+                keeps its value. Inputs without an axis for samples are passed to every run as they are.
+            batch_size: samples a run. Default: all in one run where they are few, else 32 to 256 by their
+            size.
 
         Returns:
-            One array of shape (samples, ...) for a model with one output, else a list of them. No samples give
-            arrays of no rows.
+            One array of shape (samples, ...) for a model with one output, else a list of them. No samples
+            give arrays of no rows.
 
         Raises:
             InputError: wrong names, count, dtype or shape, differing numbers of samples, or, for a model with
@@ -197,9 +200,7 @@ class Executor:
         outputs = self._predict(self._collect(x, self._predict_specs), batch_size)
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def run(
-        self, inputs: Any = (), output_names: Sequence[str] | None = None
-    ) -> list[Any]:
+    def run(self, inputs: Any = (), output_names: Sequence[str] | None = None) -> list[Any]:
         """One run over the inputs as they are.
 
         Args:
@@ -238,9 +239,10 @@ class Executor:
             return self._by_name_order(x)
         count = len(self._specs)
         if isinstance(x, (list, tuple)):
-            if len(x) == count and (count != 1 or np.ndim(x[0]) == self._specs[0].rank):
+            arrays = any(isinstance(value, np.ndarray) for value in x)
+            if len(x) == count and (count != 1 or arrays):
                 return list(x)
-            if count == 1 and not any(type(value) is np.ndarray for value in x):
+            if count == 1 and not arrays:  # plain numbers
                 return [x]
             found = f"a {type(x).__name__} of {len(x)}"
         elif count == 1:
@@ -305,15 +307,12 @@ class Executor:
         if samples == 0:
             return self._empty_outputs(arrays)
         with self._lock:
-            size = self._run_size(samples, batch_size)
-            if samples is None or samples == size:
-                return self._execute(arrays, samples, self._output_names)
-            return self._run_batches(arrays, samples, size)
+            if samples is not None and (size := self._run_size(samples, batch_size)) != samples:
+                return self._run_batches(arrays, samples, size)
+            return self._execute(arrays, samples, self._output_names)
 
-    def _run_size(self, samples: int | None, batch_size: int | None) -> int | None:
+    def _run_size(self, samples: int, batch_size: int | None) -> int:
         """Samples a run; what a model with states or a fixed number of samples cannot run is refused."""
-        if samples is None:
-            return None
         fixed = self._fixed_batch
         if fixed is not None and batch_size not in (None, fixed):
             raise InputError(f"batch_size: the model takes {fixed} samples a run, found {batch_size}")
@@ -352,15 +351,16 @@ class Executor:
         """Outputs of several runs can be joined only if each has a row a sample and rows of one shape."""
         for index, (name, result) in enumerate(zip(self._output_names, results, strict=True)):
             if not isinstance(result, np.ndarray) or result.ndim == 0 or len(result) != rows:
-                found = format_shape(result.shape) if isinstance(result, np.ndarray) else type(result).__name__
+                is_array = isinstance(result, np.ndarray)
+                found = format_shape(result.shape) if is_array else type(result).__name__
                 raise ExecutionError(
-                    f"output {name!r} has no axis for samples ({found} for {rows} samples), so several runs cannot be "
-                    "joined: use run(), or a batch_size of all samples"
+                    f"output {name!r} has no axis for samples ({found} for {rows} samples), so several runs "
+                    "cannot be joined: use run(), or a batch_size of all samples"
                 )
             if outputs and result.shape[1:] != outputs[index].shape[1:]:
                 raise ExecutionError(
                     f"output {name!r} has rows of shape {format_shape(result.shape[1:])} in one run and "
-                    f"{format_shape(outputs[index].shape[1:])} in another, so they cannot be joined: use run()"
+                    f"{format_shape(outputs[index].shape[1:])} in another and cannot be joined: use run()"
                 )
 
     def _empty_outputs(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -375,31 +375,31 @@ class Executor:
         if all(shape is not None for shape in shapes):
             pairs = zip(self._outputs, shapes, strict=True)
             return [np.empty((0, *shape), info.dtype) for info, shape in pairs if shape is not None]
+        rows = self._fixed_batch or 1
         one = [
-            np.zeros((self._fixed_batch or 1, *array.shape[1:]), array.dtype) if spec.has_sample_axis else array
+            np.zeros((rows, *array.shape[1:]), array.dtype) if spec.has_sample_axis else array
             for spec, array in zip(self._predict_specs, arrays, strict=True)
         ]
         with self._lock:
             feed = {**self._constants, **{s.name: a for s, a in zip(self._specs, one, strict=True)}}
             if self._stateful:
-                rows = self._fixed_batch or 1
                 feed.update({s.input: s.allocate(rows, self._axes(one)) for s in self._states.states})
             results = self._call(self._output_names, feed)
-        self._check_rows(results, self._fixed_batch or 1, [])
+        self._check_rows(results, rows, [])
         return [result[:0] for result in results]
 
 
 class LiveExecutor(Executor):
     """A model that reads its weights from arrays at every run, so that in-place changes show at the next one.
 
-    For loops that alternate training and prediction. A run costs up to about twice that of an `Executor`, whose
-    weights are constants that onnxruntime folds and packs beforehand.
+    For loops that alternate training and prediction. A run costs up to about twice that of an `Executor`,
+    whose weights are constants that onnxruntime folds and packs beforehand.
 
     Args:
         model: path or bytes of a model in which each weight is a graph input.
-        weights: an array for each of these inputs, of its dtype and shape. They are read where they lie while a run
-            lasts (C order; an array in another order is copied at each run, and so is every array where the model
-            runs on a GPU), and are not among `inputs`.
+        weights: an array for each of these inputs, of its dtype and shape. They are read where they lie while
+            a run lasts (C order; an array in another order is copied at each run, and so is every array where
+            the model runs on a GPU), and are not among `inputs`.
         providers, intra_op_threads, session_options: as for `Executor`.
 
     Raises:
@@ -415,7 +415,9 @@ class LiveExecutor(Executor):
         intra_op_threads: int | None = None,
         session_options: Any = None,
     ) -> None:
-        self._load(model, providers, weights, intra_op_threads=intra_op_threads, session_options=session_options)
+        self._load(
+            model, providers, weights, intra_op_threads=intra_op_threads, session_options=session_options
+        )
 
     def bind(self, name: str, array: np.ndarray) -> None:
         """Read the weight `name` from another array from now on.
@@ -427,7 +429,8 @@ class LiveExecutor(Executor):
         if name not in self._constants:
             raise KeyError(f"no weight {name!r}; the model has {', '.join(self._constants)}")
         infos = [TensorInfo.from_node(node) for node in self._session.get_inputs()]
-        # A new dict, so that a run in another thread sees either all of the old weights or all of the new ones.
+        # A new dict, so that a run in another thread sees either all of the old weights or all of the new
+        # ones.
         self._constants = {**self._constants, **_check_weights({name: array}, infos, self._where)}
 
 
@@ -462,8 +465,7 @@ def _samples(specs: list[InputSpec], arrays: Sequence[Any]) -> int | None:
     """
     counts = [(spec.name, len(a)) for spec, a in zip(specs, arrays, strict=True) if spec.has_sample_axis]
     if not counts:
-        fixed = _fixed_batch(specs)
-        return fixed
+        return _fixed_batch(specs)
     if any(count != counts[0][1] for _, count in counts):
         listed = ", ".join(f"{name} has {count}" for name, count in counts)
         raise InputError(f"inputs differ in their number of samples: {listed}")
@@ -494,6 +496,6 @@ def _known_shape(info: TensorInfo, axes: Mapping[str, int]) -> tuple[int, ...] |
     """Shape of one row of an output, or None where the graph does not tell."""
     if not info.shape or not info.is_numpy:
         return None
-    sizes: Iterable[int | str | None] = (axes.get(s) if isinstance(s, str) else s for s in info.shape[1:])
-    shape = tuple(sizes)
-    return None if any(size is None for size in shape) else tuple(int(size) for size in shape if size is not None)
+    sizes = [axes.get(size) if isinstance(size, str) else size for size in info.shape[1:]]
+    known = tuple(size for size in sizes if size is not None)
+    return known if len(known) == len(sizes) else None

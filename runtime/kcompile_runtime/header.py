@@ -1,7 +1,7 @@
 """Looks at a model before onnxruntime does, so that a truncated or foreign file is named as what it is.
 
-Only the outermost protobuf message (ONNX's ModelProto) is walked, and the graph in it is skipped: a file of any size
-costs a few reads.
+Only the outermost protobuf message (ONNX's ModelProto) is walked, and the graph in it is skipped: a file of
+any size costs a few reads.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _KNOWN_MAGIC = (
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
 )
 _IR_VERSION, _GRAPH = 1, 7
-# Wire types of ModelProto's fields: 0 is a varint, 2 is length-delimited. Fields that later versions of ONNX add are
-# accepted with any wire type.
+# Wire types of ModelProto's fields: 0 is a varint, 2 is length-delimited. Fields that later versions of ONNX
+# add are accepted with any wire type.
 _FIELD_WIRE_TYPES = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
 
 
@@ -85,7 +85,7 @@ def _read_field(stream: BinaryIO, size: int, where: str, first: bool) -> int:
         if first and field not in _FIELD_WIRE_TYPES:
             raise ModelFileError(f"{where}: this file is no ONNX model (expected ONNX's protobuf encoding)")
         needed = "more" if length is None else f"at least {stream.tell() + length}"
-        raise ModelFileError(f"{where}: the file is truncated: it has {size} bytes, its contents need {needed}")
+        raise ModelFileError(f"{where} is truncated: it has {size} bytes, its contents need {needed}")
     stream.seek(length, os.SEEK_CUR)
     return field
 

@@ -35,15 +35,17 @@ def load_onnxruntime() -> Any:
         if error.name != "onnxruntime":
             raise RuntimeNotInstalledError(f"onnxruntime is installed but does not load: {error}") from None
         raise RuntimeNotInstalledError(
-            "running a model needs onnxruntime, which is not installed: pip install 'kcompile-runtime[cpu]', or "
-            "'kcompile-runtime[gpu]' where there is an NVIDIA GPU"
+            "running a model needs onnxruntime, which is not installed: pip install 'kcompile-runtime[cpu]', "
+            "or 'kcompile-runtime[gpu]' where there is an NVIDIA GPU"
         ) from None
     except ImportError as error:
         raise RuntimeNotInstalledError(f"onnxruntime is installed but does not load: {error}") from None
     if not hasattr(onnxruntime, "InferenceSession"):
-        # What is left of the folder after one of onnxruntime and onnxruntime-gpu was uninstalled over the other.
+        # What is left of the folder after one of onnxruntime and onnxruntime-gpu was uninstalled over the
+        # other.
         raise RuntimeNotInstalledError(
-            "the installed onnxruntime is damaged: uninstall onnxruntime and onnxruntime-gpu, then install one of them"
+            "the installed onnxruntime is damaged: uninstall onnxruntime and onnxruntime-gpu, then install "
+            "one of them"
         )
     return onnxruntime
 
@@ -72,8 +74,8 @@ def create_session(
         options.intra_op_num_threads = intra_op_threads
     keep = None
     if isinstance(model, bytes):
-        # A model given as bytes has no folder of its own; without this, onnxruntime would read any file under the
-        # working directory that the model names. Nothing can exist below the null device.
+        # A model given as bytes has no folder of its own; without this, onnxruntime would read any file under
+        # the working directory that the model names. Nothing can exist below the null device.
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", os.path.join(os.devnull, "none")
         )
@@ -103,10 +105,10 @@ def execution_error(error: Exception, where: str) -> ExecutionError:
 def _default_options(ort: Any) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    # Threads that wait for work spin before they sleep: for long by default, which takes cores from whoever works
-    # beside them (torch between two predictions, other sessions), and not spinning at all costs up to a half more per
-    # run (CNN, one sample: 62 against 42 us). Spinning for the length of a short run keeps the speed without the
-    # burning. Releases of onnxruntime that do not know the entry ignore it.
+    # Threads that wait for work spin before they sleep: for long by default, which takes cores from whoever
+    # works beside them (torch between two predictions, other sessions), and not spinning at all costs up to a
+    # half more per run (CNN, one sample: 62 against 42 us). Spinning for the length of a short run keeps the
+    # speed without the burning. Releases of onnxruntime that do not know the entry ignore it.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
     return options
 
@@ -123,7 +125,8 @@ def _check_providers(ort: Any, providers: Providers) -> list[str | tuple[str, di
         name = provider if isinstance(provider, str) else provider[0]
         if name not in available:
             raise ProviderError(
-                f"the installed onnxruntime {ort.__version__} has no provider {name!r}; it has {', '.join(available)}"
+                f"the installed onnxruntime {ort.__version__} has no provider {name!r}; it has "
+                f"{', '.join(available)}"
             )
     if not providers:
         raise ProviderError(f"providers is empty; the installed onnxruntime has {', '.join(available)}")
@@ -157,8 +160,8 @@ def _create_with(ort: Any, source: str | bytes, options: Any, providers: Any, wh
     missing = [name for name in wanted if name not in session.get_providers()]
     if missing:
         raise ProviderError(
-            f"onnxruntime {ort.__version__} could not start {', '.join(missing)}; for CUDA, check that the CUDA and "
-            "cuDNN libraries it was built for are installed (kcompile-runtime[gpu] brings them)"
+            f"onnxruntime {ort.__version__} could not start {', '.join(missing)}; for CUDA, check that the "
+            "CUDA and cuDNN libraries it was built for are installed (kcompile-runtime[gpu] brings them)"
         )
     return session
 
@@ -184,22 +187,25 @@ def _load_cuda_libraries(ort: Any) -> None:
 def _load_error(ort: Any, error: Exception, where: str) -> ModelFileError:
     text = str(error)
     runtime = f"onnxruntime {ort.__version__}"
-    opset = re.search(r"Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)", text, re.S)
-    if opset:
+    pattern = r"Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)"
+    if opset := re.search(pattern, text, re.S):
         found, domain, most = opset.groups()
         return ModelFileError(
-            f"{where} uses opset {found} of {domain}; {runtime} supports up to {most}: upgrade onnxruntime or "
-            f"export the model with an opset of at most {most}"
+            f"{where} uses opset {found} of {domain}; {runtime} supports up to {most}: upgrade onnxruntime "
+            f"or export the model with an opset of at most {most}"
         )
     version = re.search(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)", text)
     if version:
         return ModelFileError(
-            f"{where} is of ONNX IR version {version[1]}; {runtime} supports up to {version[2]}: upgrade onnxruntime"
+            f"{where} is of ONNX IR version {version[1]}; {runtime} supports up to {version[2]}: upgrade "
+            "onnxruntime or export the model for an older one"
         )
     if "xternal data" in text or "xternal initializer" in text:
+        weight = re.search(r"for initializer: (.+?)\. Error", text)
         return ModelFileError(
-            f"{where} keeps weights in another file that cannot be read; a model given by path may name files in its "
-            f"own folder, one given as bytes none ({_first_line(error)})"
+            f"{where} keeps the weight {weight[1] if weight else '?'} outside itself, and it was not found: a "
+            "model given by path may name files in its own folder, one given as bytes none; "
+            "Executor.from_model takes arrays"
         )
     if "protobuf parsing failed" in text:
         return ModelFileError(f"{where} is truncated or damaged: it does not parse as an ONNX model")
@@ -210,4 +216,5 @@ def _first_line(error: Exception) -> str:
     """The part of an onnxruntime message that speaks of the model."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
     text = re.sub(r"/onnxruntime_src/\S+ .*?\) ", "", text)
+    text = re.sub(r"\b\w+\.(cc|h):\d+ \w+ ", "", text)
     return " ".join(text.split())[:500]

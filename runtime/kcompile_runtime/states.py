@@ -26,8 +26,8 @@ class StateInfo:
         input: name of the graph input that reads it.
         output: name of the graph output that replaces it.
         dtype: numpy's name of the element type.
-        shape: an int, a str (symbolic axis: takes the size of the input axis of that name) or None (the number of
-            samples) for each axis.
+        shape: an int, a str (symbolic axis: takes the size of the input axis of that name) or None (the
+            number of samples) for each axis.
         initial: value after `reset_states`, broadcast to the shape; zeros where None.
     """
 
@@ -46,8 +46,8 @@ class StateInfo:
             return np.broadcast_to(self.initial, shape).copy()
         except ValueError:
             raise ModelFileError(
-                f"state {self.input!r}: its initial value of shape {format_shape(self.initial.shape)} does not fit "
-                f"{format_shape(shape)}"
+                f"state {self.input!r}: expected an initial value that fits {format_shape(shape)}, found "
+                f"{format_shape(self.initial.shape)}"
             ) from None
 
     def _size(self, size: int | str | None, samples: int | None, axes: Mapping[str, int]) -> int:
@@ -66,7 +66,8 @@ def read_states(
     """The states that a model's metadata names, checked against its graph.
 
     Raises:
-        ModelFileError: the entry is malformed or names inputs, outputs, dtypes or shapes that the graph lacks.
+        ModelFileError: the entry is malformed or names inputs, outputs, dtypes or shapes that the graph
+        lacks.
     """
     text = metadata.get(STATES_KEY)
     if text is None:
@@ -149,6 +150,7 @@ class StateStore:
         self.states = states
         self._values: dict[str, np.ndarray] = {}
         self._samples: int | None = None
+        self._follow_samples = any(s.shape and not isinstance(s.shape[0], int) for s in states)
 
     def reset(self) -> None:
         """Forget every value; the next call starts from the initial ones."""
@@ -164,10 +166,10 @@ class StateStore:
         if not self._values:
             self._values = {state.input: state.allocate(samples, axes) for state in self.states}
             self._samples = samples
-        elif samples != self._samples and any(not isinstance(s.shape[0], int) for s in self.states if s.shape):
+        elif samples != self._samples and self._follow_samples:
             raise InputError(
-                f"the model carries state for {self._samples} samples, this call has {samples}: pass as many, or "
-                "call reset_states() first"
+                f"the model carries state for {self._samples} samples, this call has {samples}: pass as "
+                "many, or call reset_states() first"
             )
         return self._values
 

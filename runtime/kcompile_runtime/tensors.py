@@ -96,8 +96,8 @@ class InputSpec:
     def accept(self, value: Any) -> np.ndarray:
         """`value` as an array of this input's dtype and shape, not copied where it is one already.
 
-        Floats, integers and booleans become the input's float dtype, as Keras casts them. A cast to an integer or
-        boolean dtype must keep every value.
+        Floats, integers and booleans become the input's float dtype, as Keras casts them. A cast to an
+        integer or boolean dtype must keep every value.
 
         Raises:
             InputError: wrong rank, axis length or dtype.
@@ -129,14 +129,15 @@ class InputSpec:
         if value is None:
             raise InputError(f"input {self.name!r}: expected {self.info.dtype} values, found None")
         try:
-            # asarray and not the cast below: it sees through lists, pandas, torch tensors and array subclasses
+            # asarray and not the cast below: it sees through lists, pandas, torch tensors and array
+            # subclasses
             array = np.asarray(value)
         except (ValueError, TypeError) as error:
             raise InputError(f"input {self.name!r}: cannot be made an array: {error}") from None
         if array.dtype == object and self.dtype != object:
             raise InputError(
-                f"input {self.name!r}: expected {self.info.dtype} values of one shape, found a ragged or mixed "
-                f"{type(value).__name__}; pad the samples to one length"
+                f"input {self.name!r}: expected {self.info.dtype} values of one shape, found a ragged or "
+                f"mixed {type(value).__name__}; pad the samples to one length"
             )
         return array
 
@@ -147,7 +148,7 @@ class InputSpec:
         allowed = {"f": "fiub", "c": "cfiub", "i": "fiub", "u": "fiub", "b": "fiub", "O": "UO"}[target.kind]
         if source.kind not in allowed:
             raise InputError(
-                f"input {self.name!r}: expected {self.info.dtype}, found {source}, which has no safe conversion"
+                f"input {self.name!r}: expected {self.info.dtype}, found {source}, which cannot be cast to it"
             )
         if target.kind in "iub" and not np.can_cast(source, target):
             with np.errstate(invalid="ignore"):
@@ -156,8 +157,8 @@ class InputSpec:
             if lost.any():
                 index = tuple(int(i) for i in np.argwhere(lost)[0])
                 raise InputError(
-                    f"input {self.name!r}: expected {self.info.dtype}, found {source} with values that it cannot "
-                    f"hold, the first being {array[index]} at {list(index)}"
+                    f"input {self.name!r}: expected {self.info.dtype}, found {source} with values that "
+                    f"it cannot hold, the first being {array[index]} at {list(index)}"
                 )
             return cast
         return array.astype(target)
@@ -191,4 +192,3 @@ def check_symbols(specs: list[InputSpec], arrays: list[np.ndarray]) -> None:
                     f"axis {symbol!r} has two sizes: {known[0]} (axis {known[2]} of input {known[1]!r}) and "
                     f"{size} (axis {axis} of input {spec.name!r})"
                 )
-
