@@ -1,12 +1,12 @@
 """Keras's optimizers as ``torch.optim`` optimizers: torch's kernels, Keras 2.3's arithmetic and state.
 
-Where a torch class computes the same update for some choice of its per-step options, it is used and those options
-are set before each step (``Adam`` with fused kernels, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not, the
+Where a torch class computes the same update for some choice of its options, it is used and those options are set
+before each step (``Adam`` with fused kernels, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not, the
 update is written here with ``torch._foreach_*``: ``SGD`` (Keras keeps the learning rate inside the velocity),
 ``Adamax`` (Keras adds epsilon outside the maximum) and ``Nadam`` (another momentum schedule).
 
 Hyperparameters are read anew at each step, so what a callback writes takes effect at the next one. Numbers that
-Keras holds as float32 variables arrive as float32 here too: ``1 - float32(0.999)`` differs from 0.001 by 1e-5.
+Keras holds as float32 variables are float32 here too: ``1 - float32(0.999)`` differs from 0.001 by 1e-5.
 """
 
 from __future__ import annotations
@@ -20,44 +20,9 @@ import numpy as np
 import torch
 
 from ..ir import Parameter, Storage
+from . import weights
 
 Number = float | Parameter
-
-
-class Slot:
-    """One tensor of optimizer state and the storage behind it.
-
-    On the CPU both are one buffer. On another device the device copy leads: the host copy follows when it is
-    read, and what is written to the host is copied back before the next step.
-    """
-
-    __slots__ = ("_seen", "parameter", "tensor")
-
-    def __init__(self, parameter: Parameter, device: torch.device) -> None:
-        host = torch.from_numpy(parameter.storage.array)
-        self.parameter = parameter
-        self.tensor = host if device.type == "cpu" else host.to(device)
-        self._seen = parameter.storage.version
-
-    @property
-    def on_host(self) -> bool:
-        return self.tensor.device.type == "cpu"
-
-    def refresh(self) -> None:
-        """Copies to the device what was assigned to the host buffer since the last step."""
-        storage = self.parameter.storage
-        if storage.version != self._seen:
-            self.tensor.copy_(torch.from_numpy(storage.array))
-            self._seen = storage.version
-
-    def written(self) -> None:
-        """Says that the device copy is ahead."""
-        storage = self.parameter.storage
-        storage.written(self._fetch)
-        self._seen = storage.version
-
-    def _fetch(self, array: np.ndarray) -> None:
-        torch.from_numpy(array).copy_(self.tensor)
 
 
 def _read(x: Number) -> float:
@@ -70,12 +35,12 @@ def _write(scalar: Parameter, value: float) -> None:
 
 
 class KerasOptimizer(torch.optim.Optimizer):
-    """What all of them share; a torch optimizer to everyone who asks (``step``, ``zero_grad``, ``param_groups``).
+    """What all of them share; to everyone who asks, a torch optimizer (``step``, ``zero_grad``, ``state``).
 
     Args:
         params: the tensors to train, in the order of Keras's trainable weights.
-        settings: hyperparameters by Keras's names (``learning_rate``, ``beta_1``, ``epsilon``, ...); a Parameter
-            is read at every step, a number is fixed. What is left out has Keras 2.3's default.
+        settings: hyperparameters by Keras's names (``learning_rate``, ``beta_1``, ``epsilon``, ...); a
+            Parameter is read at every step, a number is fixed. What is left out has Keras 2.3's default.
         iterations: int64 scalar that counts the steps; made here if None.
         slots: state by slot name (``slot_names``), one Parameter per tensor each; zeros if None.
         clipnorm: the gradients are scaled down together if their common L2 norm exceeds this; None or 0
@@ -91,10 +56,12 @@ class KerasOptimizer(torch.optim.Optimizer):
     slot_names: ClassVar[tuple[str, ...]] = ()
     scalar_names: ClassVar[tuple[str, ...]] = ()
     defaults_of: ClassVar[Mapping[str, Any]] = {}
-    variables: ClassVar[frozenset[str]] = frozenset({"learning_rate", "momentum", "decay", "beta_1", "beta_2"})
+    variables: ClassVar[frozenset[str]] = frozenset(
+        {"learning_rate", "momentum", "decay", "beta_1", "beta_2"}
+    )
     """Settings that Keras holds as float32 variables: its results show the rounding."""
     headless: ClassVar[int] = 0
-    """Which entry of the state older Keras files lack (iterations or m_schedule), 0 for iterations; -1 for none."""
+    """Which entry of the state Keras 2.2 did not write: 0 for iterations, 1 for m_schedule; -1 for none."""
 
     def __init__(
         self,
@@ -110,7 +77,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._params = list(params)
         for p in self._params:
             if not p.is_floating_point():
-                raise TypeError(f"Only floating point weights can be trained; got {p.dtype} of shape {tuple(p.shape)}.")
+                raise TypeError(
+                    f"Only floating point weights can be trained; got {p.dtype} of shape {tuple(p.shape)}."
+                )
         self.settings = self._complete(settings or {})
         if iterations is None:
             iterations = Parameter(np.zeros((), np.int64), "iterations", trainable=False)
@@ -118,7 +87,13 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._clipnorm, self._clipvalue, self._clip_each = clipnorm or 0.0, clipvalue or 0.0, clip_each
         initial = self.settings.get("decay", 0.0)
         self._decays = self.settings.get("initial_decay", _read(initial)) > 0
-        self.slots = {name: self._bind(name, (slots or {}).get(name)) for name in self.slot_names}
+        self.slots = {name: self._fitting(name, (slots or {}).get(name)) for name in self.slot_names}
+        self._device = self._params[0].device if self._params else torch.device("cpu")
+        self._state_tensors = {
+            name: [weights.tensor_of(slot, self._device) for slot in slots]
+            for name, slots in self.slots.items()
+            if self._slot_used(name)
+        }
         self._steps_seen = -1
         # past the torch class's own constructor, which would make state of its own
         torch.optim.Optimizer.__init__(self, self._params, {"lr": 0.0, **self._group_defaults()})
@@ -135,7 +110,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return {}
 
     def _slot_used(self, name: str) -> bool:
-        """Whether the slot has the shapes of the parameters (Keras keeps one zero in those it does not use)."""
+        """Whether the slot has the shapes of the parameters; Keras keeps one zero in those it does not use."""
         return True
 
     def _apply(self, t: int) -> None:
@@ -174,7 +149,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return [np.array(p.storage.array, order="C") for p in self.state_parameters()]
 
     def set_state(self, arrays: Sequence[np.ndarray]) -> None:
-        """Writes what ``get_state`` (or Keras) returned; a list of Keras 2.2 without its first entry is accepted.
+        """Writes what ``get_state`` or Keras returned, Keras 2.2 included, which left out the head of the list.
 
         Raises:
             ValueError: if number or shapes do not fit; nothing is changed then.
@@ -194,7 +169,7 @@ class KerasOptimizer(torch.optim.Optimizer):
     def state_parameters(self) -> list[Parameter]:
         """The Parameters behind the state, in Keras's order."""
         scalars = [self.settings[name] for name in self.scalar_names]
-        return [self.iterations, *scalars, *(s.parameter for name in self.slot_names for s in self.slots[name])]
+        return [self.iterations, *scalars, *(s for name in self.slot_names for s in self.slots[name])]
 
     # Pieces
 
@@ -202,49 +177,55 @@ class KerasOptimizer(torch.optim.Optimizer):
         known = {"initial_decay", *self.defaults_of}
         unknown = [name for name in settings if name not in known]
         if unknown:
-            raise TypeError(f"{type(self).__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}.")
+            raise TypeError(
+                f"{type(self).__name__} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}."
+            )
         result = {**self.defaults_of, **settings}
-        rounded = {k: float(np.float32(v)) for k, v in result.items() if k in self.variables and isinstance(v, float)}
+        rounded = {
+            k: float(np.float32(v)) for k, v in result.items() if k in self.variables and isinstance(v, float)
+        }
         return {**result, **rounded}
 
-    def _bind(self, name: str, given: Sequence[Parameter] | None) -> list[Slot]:
+    def _fitting(self, name: str, given: Sequence[Parameter] | None) -> list[Parameter]:
+        """The slots given, checked, or new ones."""
         used = self._slot_used(name)
         if given is None:
-            given = [Parameter(_zeros_like(p, used), f"{name}_{i}", False) for i, p in enumerate(self._params)]
+            given = [
+                Parameter(_zeros_like(p, used), f"{name}_{i}", False) for i, p in enumerate(self._params)
+            ]
         if len(given) != len(self._params):
             raise ValueError(f"{len(self._params)} tensors are trained, the slot {name!r} has {len(given)}.")
-        for parameter, p in zip(given, self._params, strict=True):
+        for slot, p in zip(given, self._params, strict=True):
             expected = tuple(p.shape) if used else (1,)
-            if parameter.shape != expected:
-                raise ValueError(f"Slot {parameter.name} should have shape {expected}; it has {parameter.shape}.")
-        cpu = torch.device("cpu")
-        return [Slot(parameter, p.device if used else cpu) for parameter, p in zip(given, self._params, strict=True)]
+            if slot.shape != expected:
+                raise ValueError(f"Slot {slot.name} should have shape {expected}; it has {slot.shape}.")
+        return list(given)
 
     def _fill_state(self) -> None:
         """Hands the slots to the torch class as the state it would have made at its first step."""
         names = self._torch_state()
         for i, p in enumerate(self._params):
             entry = {"step": torch.zeros((), device=p.device if self.defaults.get("fused") else "cpu")}
-            entry |= {torch_name: self.slots[name][i].tensor for name, torch_name in names.items()}
+            entry |= {torch_name: self._state_tensors[name][i] for name, torch_name in names.items()}
             self.state[p] = entry
 
     def _sync_steps(self, t: int) -> None:
-        """Sets torch's own counters where Keras's was written to (a resumed run, a changed ``iterations``)."""
+        """Sets torch's own counters where Keras's was written to: a resumed run, a changed ``iterations``."""
         if self._steps_seen != t - 1:
             for p in self._params:
                 self.state[p]["step"].fill_(t - 1)
 
     def _refresh(self) -> None:
-        for slots in self.slots.values():
-            for slot in slots:
-                if not slot.on_host:
-                    slot.refresh()
+        """On a device: copies what was assigned to the host buffers since the last step."""
+        if self._device.type != "cpu":
+            for name in self._state_tensors:
+                weights.refresh(self.slots[name], self._device)
 
     def _announce(self) -> None:
-        for slots in self.slots.values():
-            for slot in slots:
-                if not slot.on_host:
-                    slot.written()
+        """On a device: says that its copies of the slots are ahead. On the CPU they are the slots."""
+        if self._device.type != "cpu":
+            for name in self._state_tensors:
+                weights.written(self.slots[name], self._device)
 
     def _gradients(self) -> list[torch.Tensor]:
         return [p.grad for p in self._params if p.grad is not None]
@@ -252,7 +233,7 @@ class KerasOptimizer(torch.optim.Optimizer):
     def _lists(self) -> tuple[list[torch.Tensor], ...]:
         """Parameters, gradients and slots, without the parameters that have no gradient."""
         have = [i for i, p in enumerate(self._params) if p.grad is not None]
-        chosen = ([slots[i].tensor for i in have] for slots in self.slots.values())
+        chosen = ([tensors[i] for i in have] for tensors in self._state_tensors.values())
         return [self._params[i] for i in have], [self._params[i].grad for i in have], *chosen
 
     def _clip(self) -> None:
@@ -279,9 +260,9 @@ def _zeros_like(p: torch.Tensor, used: bool) -> Storage:
 
 
 class SGD(KerasOptimizer):
-    """Gradient descent with momentum: v = momentum v - lr g, then w += v, or with Nesterov w += momentum v - lr g.
+    """Gradient descent with momentum: v = momentum v - lr g, then w += v; Nesterov: w += momentum v - lr g.
 
-    The rate is inside the velocity, so a change of rate does not rescale past steps as it does in torch's SGD.
+    The rate is inside the velocity, so changing it does not rescale past steps as it does in torch's SGD.
     Without momentum the velocity is not computed but left to whoever reads the state.
     """
 
@@ -316,7 +297,7 @@ class SGD(KerasOptimizer):
     def _settle(self) -> None:
         """Writes the velocity of a step that was taken without momentum: reading a storage fetches it."""
         for slot in self.slots["moment"]:
-            slot.parameter.storage.array  # noqa: B018
+            slot.storage.array  # noqa: B018
         self._last_rate = 0.0
 
     def _refresh(self) -> None:
@@ -331,7 +312,7 @@ class SGD(KerasOptimizer):
             return
         for p, slot in zip(self._params, self.slots["moment"], strict=True):
             if p.grad is not None:
-                slot.parameter.storage.written(_LazyVelocity(p, self._last_rate))
+                slot.storage.written(_LazyVelocity(p, self._last_rate))
 
 
 class _LazyVelocity:
@@ -367,7 +348,13 @@ class _OnTorch(KerasOptimizer):
         self._torch_step()
 
     def _foreach(self) -> dict[str, Any]:
-        return {"foreach": True, "maximize": False, "differentiable": False, "capturable": False, "weight_decay": 0.0}
+        return {
+            "foreach": True,
+            "maximize": False,
+            "differentiable": False,
+            "capturable": False,
+            "weight_decay": 0.0,
+        }
 
     def _fused(self, devices: Sequence[str]) -> dict[str, Any]:
         """Fused kernels where torch has them for these devices, else foreach."""
@@ -385,7 +372,13 @@ class RMSprop(_OnTorch, torch.optim.RMSprop):
     variables = KerasOptimizer.variables | {"rho"}  # a number, not a variable, in Keras's Adadelta
 
     def _group_defaults(self) -> dict[str, Any]:
-        return {**self._foreach(), "momentum": 0.0, "centered": False, "alpha": 0.0, "eps": self.settings["epsilon"]}
+        return {
+            **self._foreach(),
+            "momentum": 0.0,
+            "centered": False,
+            "alpha": 0.0,
+            "eps": self.settings["epsilon"],
+        }
 
     def _torch_state(self) -> dict[str, str]:
         return {"accumulator": "square_avg"}
@@ -402,8 +395,12 @@ class Adagrad(_OnTorch, torch.optim.Adagrad):
     defaults_of = {"learning_rate": 0.01, "epsilon": 1e-7, "decay": 0.0}
 
     def _group_defaults(self) -> dict[str, Any]:
-        return {**self._fused(["cpu"]), "lr_decay": 0.0, "initial_accumulator_value": 0.0,
-                "eps": self.settings["epsilon"]}
+        return {
+            **self._fused(["cpu"]),
+            "lr_decay": 0.0,
+            "initial_accumulator_value": 0.0,
+            "eps": self.settings["epsilon"],
+        }
 
     def _torch_state(self) -> dict[str, str]:
         return {"accumulator": "sum"}
@@ -433,22 +430,33 @@ class Adadelta(_OnTorch, torch.optim.Adadelta):
 class Adam(_OnTorch, torch.optim.Adam):
     """Adam and AMSGrad (Kingma and Ba 2015, Reddi et al. 2018) with Keras's epsilon.
 
-    Keras: w -= lr sqrt(c2)/c1 m / (sqrt(v) + epsilon) with c = 1 - beta^t. Torch: w -= lr/c1 m / (sqrt(v)/sqrt(c2) + eps).
-    They are equal for eps = epsilon / sqrt(c2); the maximum of AMSGrad is over the raw v in both.
+    With c = 1 - beta^t, Keras's step is w -= lr sqrt(c2)/c1 m / (sqrt(v) + epsilon) and torch's is
+    w -= lr/c1 m / (sqrt(v)/sqrt(c2) + eps). They are equal for eps = epsilon / sqrt(c2); the maximum of AMSGrad is over the raw v in both.
     """
 
     torch_class = torch.optim.Adam
     slot_names = ("m", "v", "vhat")
-    defaults_of = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "decay": 0.0,
-                   "amsgrad": False}
+    defaults_of = {
+        "learning_rate": 0.001,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "decay": 0.0,
+        "amsgrad": False,
+    }
     headless = -1
 
     def _slot_used(self, name: str) -> bool:
         return name != "vhat" or bool(self.settings["amsgrad"])
 
     def _group_defaults(self) -> dict[str, Any]:
-        return {**self._fused(["cpu", "cuda"]), "amsgrad": bool(self.settings["amsgrad"]), "betas": (0.0, 0.0),
-                "eps": 0.0, "decoupled_weight_decay": False}
+        return {
+            **self._fused(["cpu", "cuda"]),
+            "amsgrad": bool(self.settings["amsgrad"]),
+            "betas": (0.0, 0.0),
+            "eps": 0.0,
+            "decoupled_weight_decay": False,
+        }
 
     def _torch_state(self) -> dict[str, str]:
         names = {"m": "exp_avg", "v": "exp_avg_sq"}
@@ -461,9 +469,9 @@ class Adam(_OnTorch, torch.optim.Adam):
 
 
 class Adamax(KerasOptimizer):
-    """m = b1 m + (1 - b1) g; u = max(b2 u, |g|); w -= lr/(1 - b1^t) m / (u + epsilon) (Kingma and Ba 2015, 7.1).
+    """m = b1 m + (1 - b1) g; u = max(b2 u, |g|); w -= lr/(1 - b1^t) m / (u + epsilon).
 
-    Torch's Adamax puts epsilon inside the maximum, where it stays in the state.
+    From section 7 of Kingma and Ba 2015. Torch's Adamax puts epsilon inside the maximum, where it stays in the state.
     """
 
     slot_names = ("m", "u")
@@ -483,15 +491,21 @@ class Adamax(KerasOptimizer):
 
 
 class Nadam(KerasOptimizer):
-    """Adam with Nesterov momentum (Dozat 2015) under Keras's schedule: mu(t) = b1 (1 - 0.96^(t schedule_decay) / 2).
+    """Adam with Nesterov momentum (Dozat 2015) under the schedule mu(t) = b1 (1 - 0.96^(t schedule_decay) / 2).
 
     The product of all mu so far is state (``m_schedule``); torch's NAdam has another schedule constant.
     """
 
     slot_names = ("m", "v")
     scalar_names = ("m_schedule",)
-    defaults_of = {"learning_rate": 0.002, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "schedule_decay": 0.004,
-                   "m_schedule": None}
+    defaults_of = {
+        "learning_rate": 0.002,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+        "schedule_decay": 0.004,
+        "m_schedule": None,
+    }
     headless = 1
 
     def _complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:

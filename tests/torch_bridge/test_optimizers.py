@@ -13,7 +13,18 @@ from tests.golden.load import differences, load
 
 GOLDEN = load("optimizers")
 CASES = {golden.name: golden for golden in GOLDEN}
-KINDS = ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "adam", "amsgrad", "adamax", "nadam"]
+KINDS = [
+    "sgd",
+    "momentum",
+    "nesterov",
+    "rmsprop",
+    "adagrad",
+    "adadelta",
+    "adam",
+    "amsgrad",
+    "adamax",
+    "nadam",
+]
 NAMES = {"lr": "learning_rate"}
 
 
@@ -28,8 +39,10 @@ class Network:
         kinds = ("kernel", "bias") if dense else ("embeddings",)
         if weights is None:
             weights = [cases.weight(case["name"], i, kinds[i], s, "hidden") for i, s in enumerate(hidden)]
-            weights += [cases.weight(case["name"], i, k, s, "last") for i, (k, s) in enumerate(
-                zip(("kernel", "bias"), last, strict=True))]
+            weights += [
+                cases.weight(case["name"], i, k, s, "last")
+                for i, (k, s) in enumerate(zip(("kernel", "bias"), last, strict=True))
+            ]
         self.weights = [torch.tensor(w, requires_grad=True) for w in weights]
         self.optimizer = self.make_optimizer()
 
@@ -83,8 +96,11 @@ def test_resumed_run_equals_uninterrupted_one_bit_for_bit(name):
     second.optimizer.set_state(first.optimizer.get_state())
     for step in range(4, 10):
         second.step(step)
-    for a, b in zip(whole.values() + whole.optimizer.get_state(),
-                    second.values() + second.optimizer.get_state(), strict=True):
+    for a, b in zip(
+        whole.values() + whole.optimizer.get_state(),
+        second.values() + second.optimizer.get_state(),
+        strict=True,
+    ):
         assert a.tobytes() == b.tobytes()
 
 
@@ -93,7 +109,10 @@ def test_state_of_keras_continues_as_keras_continues(name):
     """A run started from a state that did not come from this process: iterations far from zero."""
     case = CASES[name].case
     a, b = Network(case), Network(case)
-    state = [np.abs(cases.array(name, f"s{i}", s.shape)).astype(s.dtype) for i, s in enumerate(a.optimizer.get_state())]
+    state = [
+        np.abs(cases.array(name, f"s{i}", s.shape)).astype(s.dtype)
+        for i, s in enumerate(a.optimizer.get_state())
+    ]
     state[0] = np.array(41)
     for network in (a, b):
         network.optimizer.set_state(state)
@@ -202,7 +221,9 @@ def test_clipnorm_is_of_all_gradients_together_unless_each_is_asked_for():
     assert clipped(clip_each=True) == [1.0, -1.0]
 
 
-@pytest.mark.parametrize("options", [{"clipnorm": 1.0}, {"clipnorm": 1.0, "clip_each": True}, {"clipvalue": 1.0}])
+@pytest.mark.parametrize(
+    "options", [{"clipnorm": 1.0}, {"clipnorm": 1.0, "clip_each": True}, {"clipvalue": 1.0}]
+)
 def test_clipping_of_zero_gradients_gives_zeros(options):
     w = torch.zeros(2, requires_grad=True)
     optimizer = optimizers.SGD([w], {}, **options)
@@ -221,10 +242,13 @@ def test_state_of_keras_2_2_without_its_head_is_accepted(rule, older):
     assert [a.tolist() for a in optimizer.get_state()] == [a.tolist() for a in expected]
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda s: s[:-1], r"Adam has 4 state arrays; got 3"),
-    (lambda s: [*s[:-1], np.zeros(9)], r"State array 3 \(vhat_0\) has shape \(1,\); got \(9,\)"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s[:-1], r"Adam has 4 state arrays; got 3"),
+        (lambda s: [*s[:-1], np.zeros(9)], r"State array 3 \(vhat_0\) has shape \(1,\); got \(9,\)"),
+    ],
+)
 def test_state_that_does_not_fit_is_refused_and_nothing_changes(change, message):
     optimizer = optimizers.Adam([torch.ones(2, requires_grad=True)], {})
     before = optimizer.get_state()
@@ -233,13 +257,23 @@ def test_state_that_does_not_fit_is_refused_and_nothing_changes(change, message)
     assert [a.tolist() for a in optimizer.get_state()] == [a.tolist() for a in before]
 
 
-@pytest.mark.parametrize(("make", "error", "message"), [
-    (lambda p: optimizers.Adam([p], {"rho": 1.0}), TypeError, "Adam has no setting 'rho'"),
-    (lambda p: optimizers.SGD([torch.ones(2, dtype=torch.int64)], {}), TypeError, "floating point"),
-    (lambda p: optimizers.SGD([p], {}, slots={"moment": []}), ValueError, "1 tensors are trained, the slot 'moment' has 0"),
-    (lambda p: optimizers.SGD([p], {}, slots={"moment": [Parameter(np.zeros(3, np.float32), "m")]}), ValueError,
-     r"Slot m should have shape \(2,\); it has \(3,\)"),
-])
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda p: optimizers.Adam([p], {"rho": 1.0}), TypeError, "Adam has no setting 'rho'"),
+        (lambda p: optimizers.SGD([torch.ones(2, dtype=torch.int64)], {}), TypeError, "floating point"),
+        (
+            lambda p: optimizers.SGD([p], {}, slots={"moment": []}),
+            ValueError,
+            "1 tensors are trained, the slot 'moment' has 0",
+        ),
+        (
+            lambda p: optimizers.SGD([p], {}, slots={"moment": [Parameter(np.zeros(3, np.float32), "m")]}),
+            ValueError,
+            r"Slot m should have shape \(2,\); it has \(3,\)",
+        ),
+    ],
+)
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make(torch.ones(2, requires_grad=True))
