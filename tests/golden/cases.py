@@ -19,7 +19,7 @@ import zlib
 
 import numpy as np
 
-from . import case_values
+from . import case_training, case_values
 
 
 def array(name, tag, shape, low=-1.0, high=1.0, dtype="float32"):
@@ -481,3 +481,4 @@ _optimizers()
 
 GROUPS = {"layers": LAYERS, "optimizers": OPTIMIZERS}
 GROUPS.update(case_values.GROUPS)
+GROUPS.update(case_training.GROUPS)

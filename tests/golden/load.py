@@ -9,10 +9,10 @@ import os
 
 import numpy as np
 
-from . import cases, run_values, runner
+from . import cases, run_training, run_values, runner
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-RUNNERS = dict(runner.RUNNERS, **run_values.RUNNERS)
+RUNNERS = dict(runner.RUNNERS, **run_values.RUNNERS, **run_training.RUNNERS)
 
 
 class Golden:
