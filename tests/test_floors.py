@@ -49,8 +49,8 @@ MODULES = module_files()
 def imports(module: str, source: str, is_package: bool) -> Iterator[tuple[str, int]]:
     """(absolute dotted name, line) of everything that a module imports, also inside functions.
 
-    `from a import b` gives both `a` and `a.b`: b may be a module. Names under `if TYPE_CHECKING` count too, since a
-    type is knowledge as well.
+    `from a import b` gives both `a` and `a.b`: b may be a module. Names under `if TYPE_CHECKING` count too,
+    since a type is knowledge as well.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -97,7 +97,7 @@ def violations(module: str, source: str, is_package: bool = False) -> list[str]:
                 found.append(f"{where}: {own} may import {', '.join(sorted(ALLOWED[own]))} only")
         if own in ALLOWED and top in ("kcompile", "kcompile_runtime") and other != own:
             # `from . import x` at the top of a package names the package itself, which is fine.
-            if not own.startswith(target):
+            if not f"{own}.".startswith(f"{target}."):
                 found.append(f"{where}: {own} stands on nothing of ours")
     return list(dict.fromkeys(found))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,27 +19,27 @@ def as_dtype(dtype: DTypeLike) -> np.dtype:
     return np.dtype(dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _from_name(name: str) -> np.dtype:
     if name == "string":
         return np.dtype(object)
     try:
         return np.dtype(name)
     except TypeError:
-        import ml_dtypes  # comes with onnx; registers bfloat16 and the float8 family
-
-        if not hasattr(ml_dtypes, name):
+        # bfloat16 and the float8 family: numpy knows them through onnx only (float8_e4m3fn, FLOAT8E4M3FN)
+        known = onnx.TensorProto.DataType.keys()
+        if (key := name.replace("_", "").upper()) not in known or key == "UNDEFINED":
             raise TypeError(f"{name!r} is not the name of an element type") from None
-        return np.dtype(getattr(ml_dtypes, name))
+        return np.dtype(helper.tensor_dtype_to_np_dtype(onnx.TensorProto.DataType.Value(key)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def to_onnx(dtype: np.dtype) -> int:
     """The ``TensorProto.DataType`` of a numpy dtype."""
     return int(helper.np_dtype_to_tensor_dtype(dtype))
 
 
-@lru_cache(maxsize=None)
+@cache
 def from_onnx(elem_type: int) -> np.dtype:
     """The numpy dtype of a ``TensorProto.DataType``; strings are ``object`` arrays."""
     if elem_type == onnx.TensorProto.STRING:
@@ -47,7 +47,7 @@ def from_onnx(elem_type: int) -> np.dtype:
     return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
 
 
-@lru_cache(maxsize=None)
+@cache
 def from_type_str(type_str: str) -> np.dtype | None:
     """The dtype that a formal parameter such as ``tensor(int64)`` fixes; None for a type variable."""
     if not (type_str.startswith("tensor(") and type_str.endswith(")")):

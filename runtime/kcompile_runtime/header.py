@@ -72,8 +72,7 @@ def _read_field(stream: BinaryIO, size: int, where: str, first: bool) -> int:
     field, wire = (key >> 3, key & 7) if key is not None else (0, 7)
     plausible = field > 0 and wire in (0, 1, 2, 5) and _FIELD_WIRE_TYPES.get(field, wire) == wire
     if key is not None and not plausible:
-        kind = "no ONNX model" if first else f"damaged at byte {start}"
-        raise ModelFileError(f"{where}: this file is {kind} (expected ONNX's protobuf encoding)")
+        raise ModelFileError(f"{where} is no ONNX model, or damaged at byte {start}")
     length: int | None
     if wire == 0:
         length = 0 if _read_varint(stream) is not None else None
@@ -83,7 +82,7 @@ def _read_field(stream: BinaryIO, size: int, where: str, first: bool) -> int:
         length = 8 if wire == 1 else 4
     if key is None or length is None or stream.tell() + length > size:
         if first and field not in _FIELD_WIRE_TYPES:
-            raise ModelFileError(f"{where}: this file is no ONNX model (expected ONNX's protobuf encoding)")
+            raise ModelFileError(f"{where} is no ONNX model: it does not start like one")
         needed = "more" if length is None else f"at least {stream.tell() + length}"
         raise ModelFileError(f"{where} is truncated: it has {size} bytes, its contents need {needed}")
     stream.seek(length, os.SEEK_CUR)

@@ -203,8 +203,8 @@ def _load_error(ort: Any, error: Exception, where: str) -> ModelFileError:
     if "xternal data" in text or "xternal initializer" in text:
         weight = re.search(r"for initializer: (.+?)\. Error", text)
         return ModelFileError(
-            f"{where} keeps the weight {weight[1] if weight else '?'} outside itself, and it was not found: a "
-            "model given by path may name files in its own folder, one given as bytes none; "
+            f"{where} keeps the weight {weight[1] if weight else '?'} outside itself and not where it says: "
+            "a model given by path may name files in its own folder, one given as bytes none; "
             "Executor.from_model takes arrays"
         )
     if "protobuf parsing failed" in text:

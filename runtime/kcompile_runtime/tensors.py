@@ -134,17 +134,17 @@ class InputSpec:
             array = np.asarray(value)
         except (ValueError, TypeError) as error:
             raise InputError(f"input {self.name!r}: cannot be made an array: {error}") from None
-        if array.dtype == object and self.dtype != object:
-            raise InputError(
-                f"input {self.name!r}: expected {self.info.dtype} values of one shape, found a ragged or "
-                f"mixed {type(value).__name__}; pad the samples to one length"
-            )
         return array
 
     def _cast(self, array: np.ndarray) -> np.ndarray:
         target = self.dtype
         assert target is not None
         source = array.dtype
+        if source.kind == "O":
+            raise InputError(
+                f"input {self.name!r}: expected {self.info.dtype} values of one shape, found ragged or mixed "
+                "ones (dtype object); pad the samples to one length"
+            )
         allowed = {"f": "fiub", "c": "cfiub", "i": "fiub", "u": "fiub", "b": "fiub", "O": "UO"}[target.kind]
         if source.kind not in allowed:
             raise InputError(
