@@ -1,0 +1,130 @@
+"""Computing: K.function, K.eval and K.gradients."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ...ir import LEARNING_PHASE, Constant, Graph, Parameter, Value, op
+from .execution import CompiledGraph, compile_graph
+from .tensors import tensor
+
+
+class Function:
+    """Inputs to outputs, made by K.function.
+
+    ``f(arrays)`` takes one array per input, in a list, and returns the outputs as they were asked for: a list for a
+    list, one array for one value. Updates are applied after the outputs are computed.
+    """
+
+    def __init__(
+        self, inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, name: str | None = None
+    ) -> None:
+        self._single_input = isinstance(inputs, Value)
+        self.inputs = [inputs] if self._single_input else _values(inputs, "inputs")
+        self._single_output = not isinstance(outputs, list | tuple)
+        self.outputs = [tensor(o) for o in ([outputs] if self._single_output else outputs) if o is not None]
+        self.updates = list(_update_pairs(updates or []))
+        self.name = name
+        self._graph_inputs = [v for v in self.inputs if v is not LEARNING_PHASE]
+        self._compiled: dict[str, CompiledGraph] = {}
+
+    def __call__(self, inputs: Any = ()) -> Any:
+        given = [inputs] if self._single_input and not isinstance(inputs, list | tuple) else inputs
+        if not isinstance(given, list | tuple):
+            raise TypeError("`inputs` should be a list or tuple.")
+        if len(given) != len(self.inputs):
+            names = ", ".join(v.name for v in self.inputs) or "none"
+            raise ValueError(f"K.function: {len(self.inputs)} inputs expected ({names}); {len(given)} given.")
+        phase = "inference"
+        arrays = []
+        for value, array in zip(self.inputs, given, strict=True):
+            if value is LEARNING_PHASE:
+                phase = "train" if np.any(array) else "inference"
+            else:
+                arrays.append(array)
+        results = self._for_phase(phase)(arrays)
+        return results[0] if self._single_output else results
+
+    def _for_phase(self, phase: Any) -> CompiledGraph:
+        if phase not in self._compiled:
+            graph = Graph(self.outputs, self._graph_inputs, self.updates, phase)
+            self._compiled[phase] = compile_graph(graph)
+        return self._compiled[phase]
+
+
+def _values(given: Any, what: str) -> list[Value]:
+    if not isinstance(given, list | tuple):
+        raise TypeError(f"K.function: `{what}` should be a list or tuple of tensors; found {type(given).__name__}.")
+    for value in given:
+        if not isinstance(value, Value):
+            raise TypeError(f"K.function: `{what}` holds {value!r}, which is no tensor of the graph.")
+    return list(given)
+
+
+def _update_pairs(updates: Iterable[Any]) -> Iterator[tuple[Parameter, Value]]:
+    for update in updates:
+        if not (isinstance(update, tuple | list) and len(update) == 2 and isinstance(update[0], Parameter)):
+            raise TypeError(
+                f"K.function: an update is a pair (variable, new value), as K.update returns it; found {update!r}."
+            )
+        yield update[0], tensor(update[1], update[0].dtype)
+
+
+def function(inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, **kwargs: Any) -> Function:
+    """A function of arrays.
+
+    Args:
+        inputs: list of placeholders, inputs or any intermediate values; K.learning_phase() among them is
+            given as 0 or 1 (0 where it is not among them).
+        outputs: list of values, or one.
+        updates: pairs (variable, new value), as K.update and its like return them.
+        **kwargs: ``name``; what only TensorFlow sessions understand is ignored with a warning.
+    """
+    name = kwargs.pop("name", None)
+    if kwargs:
+        warnings.warn(f"K.function ignores {', '.join(sorted(kwargs))}: there are no sessions.", stacklevel=2)
+    return Function(inputs, outputs, updates, name)
+
+
+def eval(x: Any) -> np.ndarray:
+    """The value of anything without free inputs.
+
+    Raises:
+        GraphError: if it depends on an input.
+    """
+    if isinstance(x, Parameter):
+        return x.numpy()
+    if isinstance(x, Constant):
+        return np.array(x.array)
+    if not isinstance(x, Value):
+        return np.asarray(x)
+    return compile_graph(Graph([x]))([])[0]
+
+
+def gradients(loss: Any, variables: Any) -> list[Value]:
+    """The gradients of ``sum(loss)`` with respect to each variable or value; zeros where it does not depend on one."""
+    xs = variables if isinstance(variables, list | tuple) else [variables]
+    if not isinstance(loss, Value):
+        raise TypeError(f"K.gradients differentiates values of the graph; found {loss!r}.")
+    return list(op.Gradient(loss, *xs))
+
+
+def print_tensor(x: Any, message: str = "") -> Value:
+    """``x`` itself, after printing what is known of it now: its value if it has no inputs, else its type."""
+    x = tensor(x)
+    shown = np.array2string(x.storage.array if isinstance(x, Parameter) else x.array) if isinstance(
+        x, Constant | Parameter
+    ) else repr(x)
+    print(message, shown)
+    return op.Identity(x)
+
+
+@contextmanager
+def control_dependencies(control_inputs: Any) -> Iterator[Sequence[Any]]:
+    """Accepted for compatibility: the order of effects follows from the graph, updates run after outputs."""
+    yield control_inputs

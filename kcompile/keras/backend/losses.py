@@ -1,0 +1,90 @@
+"""Cross-entropies. Where the output is a Softmax or Sigmoid, they are computed from its logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import Value, op
+from . import config
+from .tensors import axis_index, cast_value, producer, rank, tensor
+
+
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Value:
+    """Cross-entropy of ``output`` with ``target`` probabilities, summed over ``axis``.
+
+    Args:
+        from_logits: whether ``output`` is given before its softmax; otherwise it is normalised to a sum of 1.
+    """
+    output = tensor(output)
+    target = tensor(target, output.dtype)
+    axis = axis_index(output, axis, "K.categorical_crossentropy")
+    return op.Neg(op.ReduceSum(op.Mul(target, _log_probabilities(output, from_logits, axis)), [axis], keepdims=0))
+
+
+def _log_probabilities(output: Value, from_logits: bool, axis: int) -> Value:
+    logits = output if from_logits else _logits(output, "Softmax", axis)
+    if logits is not None:
+        return op.LogSoftmax(logits, axis=axis)
+    fuzz = config.epsilon()
+    normalised = op.Div(output, op.ReduceSum(output, [axis], keepdims=1))
+    return op.Log(op.Clip(normalised, fuzz, 1.0 - fuzz))
+
+
+def _logits(output: Value, activation: str, axis: int | None = None) -> Value | None:
+    """What went into the activation that made ``output``, None if that was another operator."""
+    node = producer(output)
+    if node is None or node.op_type != activation or node.domain:
+        return None
+    if axis is not None and node.attributes.get("axis", -1) % len(output.shape) != axis:
+        return None
+    return node.inputs[0]
+
+
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Value:
+    """Cross-entropy of ``output`` with class numbers.
+
+    Args:
+        target: class numbers, in the shape of ``output`` without ``axis`` (an axis of size 1 in its place is
+            dropped).
+        from_logits: whether ``output`` is given before its softmax.
+    """
+    output, target = tensor(output), tensor(target)
+    axis = axis_index(output, axis, "K.sparse_categorical_crossentropy")
+    logits = output if from_logits else _logits(output, "Softmax", axis)
+    if logits is None:
+        fuzz = config.epsilon()
+        logits = op.Log(op.Clip(output, fuzz, 1.0 - fuzz))
+    logs = op.LogSoftmax(logits, axis=axis)
+    target = cast_value(target, np.dtype(np.int64)) if target.dtype != np.int64 else target
+    count = rank(output, "K.sparse_categorical_crossentropy")
+    if target.rank != count:
+        if target.rank != count - 1:
+            target = op.Reshape(target, _without(op.Shape(output), axis, count))
+        target = op.Unsqueeze(target, [axis])
+    return op.Neg(op.Squeeze(op.GatherElements(logs, target, axis=axis), [axis]))
+
+
+def _without(sizes: Value, axis: int, count: int) -> Value:
+    """The vector ``sizes`` of ``count`` entries without the one at ``axis``."""
+    return op.Gather(sizes, np.array([i for i in range(count) if i != axis], np.int64), axis=0)
+
+
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Value:
+    """Cross-entropy of probabilities of single yes-or-no questions, element by element.
+
+    Args:
+        from_logits: whether ``output`` is given before its sigmoid.
+    """
+    output = tensor(output)
+    target = tensor(target, output.dtype)
+    logits = output if from_logits else _logits(output, "Sigmoid")
+    if logits is not None:
+        # softplus(z) - z t: exact at z = 0 in value and gradient, and never overflows
+        return op.Sub(op.Softplus(logits), op.Mul(logits, target))
+    fuzz = config.epsilon()
+    output = op.Clip(output, fuzz, 1.0 - fuzz)
+    hit = op.Mul(target, op.Log(output + fuzz))
+    miss = op.Mul(1.0 - target, op.Log(1.0 - output + fuzz))
+    return op.Neg(op.Add(hit, miss))

@@ -1,0 +1,238 @@
+"""Loops: K.rnn over any step function, foldl, foldr and map_fn. Each is one ONNX Scan with the function as its body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Body, Constant, Value, op
+from .tensors import cast_value, dims_of, rank, refine, shape_vector, tensor
+from .variables import cast, filled
+
+Step = Callable[[Any, list[Value]], tuple[Value, Sequence[Value]]]
+
+
+def rnn(
+    step_function: Step,
+    inputs: Any,
+    initial_states: Sequence[Any],
+    go_backwards: bool = False,
+    mask: Any = None,
+    constants: Sequence[Any] | None = None,
+    unroll: bool = False,
+    input_length: int | None = None,
+) -> tuple[Value, Value, list[Value]]:
+    """Applies a step along the time axis.
+
+    Args:
+        step_function: takes (input of one time (batch, ...), states + constants) and returns (output (batch, ...),
+            new states).
+        inputs: (batch, time, ...), or a list of such tensors, of which a step gets a list.
+        initial_states: the states before the first step.
+        go_backwards: take the last time first; outputs are in the order in which they were computed.
+        mask: (batch, time) or (batch, time, 1); where it is false, the output of the time before is repeated
+            (zeros at first) and states stay as they are.
+        constants: handed to each step behind the states.
+        unroll: emit each step instead of a Scan; the number of times must be known.
+        input_length: number of times, for inputs that do not tell (used by ``unroll`` only).
+
+    Returns:
+        (last output (batch, ...), outputs (batch, time, ...), states after the last step).
+
+    Raises:
+        ValueError: if the inputs have less than two axes, or if ``unroll`` is asked for times without a known number.
+    """
+    several = isinstance(inputs, list | tuple)
+    sequences = [tensor(x) for x in (inputs if several else [inputs])]
+    if any(rank(x, "K.rnn") < 2 for x in sequences):
+        raise ValueError(f"K.rnn: inputs need the axes (batch, time, ...); found {sequences}.")
+    states = [tensor(s) for s in initial_states]
+    extra = list(constants or [])
+    gate = None if mask is None else _as_mask(mask)
+
+    def step(items: Sequence[Value], current: Sequence[Value]) -> tuple[Value, list[Value]]:
+        output, new = step_function(list(items) if several else items[0], [*current, *extra])
+        new = [tensor(s) for s in new]
+        if len(new) < len(states):
+            raise ValueError(f"K.rnn: the step returned {len(new)} states; expected {len(states)}.")
+        return tensor(output), new[: len(states)]
+
+    if unroll:
+        return _unrolled(step, sequences, states, go_backwards, gate, input_length)
+    return _scanned(step, sequences, states, go_backwards, gate)
+
+
+def _as_mask(mask: Any) -> Value:
+    """(batch, time) bool."""
+    mask = cast(mask, "bool")
+    return op.Squeeze(mask, [2]) if mask.rank == 3 else mask
+
+
+def _select(keep: Value, new: Value, old: Value) -> Value:
+    """``new`` where the (batch,) ``keep`` is true, else ``old``."""
+    if new.rank and new.rank > 1:
+        keep = op.Unsqueeze(keep, list(range(1, new.rank)))
+    return refine(op.Where(keep, new, old), new.shape)
+
+
+def _without_time(x: Value) -> list[Any]:
+    return [x.shape[0], *x.shape[2:]]
+
+
+def _scanned(
+    step: Any, sequences: list[Value], states: list[Value], go_backwards: bool, gate: Value | None
+) -> tuple[Value, Value, list[Value]]:
+    items = [Value(x.dtype, _without_time(x), f"step_input_{i}") for i, x in enumerate(sequences)]
+    formal = [Value(s.dtype, s.shape, f"state_{i}") for i, s in enumerate(states)]
+    output, new = step(items, formal)
+    scanned = [*sequences]
+    carried, results = list(states), list(new)
+    if gate is not None:
+        keep = Value(bool, (gate.shape[0],), "keep")
+        previous = Value(output.dtype, output.shape, "previous_output")
+        carried.append(_zero_output(step, sequences, states, output))
+        output = _select(keep, output, previous)
+        results = [*(_select(keep, n, o) for n, o in zip(new, formal, strict=True)), output]
+        formal, items, scanned = [*formal, previous], [*items, keep], [*scanned, gate]
+    count = len(scanned)
+    found = op.Scan(
+        *carried,
+        *scanned,
+        body=Body([*results, output], [*formal, *items]),
+        num_scan_inputs=count,
+        scan_input_axes=[1] * count,
+        scan_input_directions=[int(go_backwards)] * count,
+        scan_output_axes=[1],
+        outputs=len(carried) + 1,
+    )
+    found = found if isinstance(found, tuple) else (found,)
+    outputs = found[-1]
+    if output.shape is not None:
+        refine(outputs, [output.shape[0], sequences[0].shape[1], *output.shape[1:]])
+    finals = [refine(f, s.shape) for f, s in zip(found[: len(states)], states, strict=True)]
+    same = next((f for f, r in zip(found[:-1], results, strict=True) if r is output), None)
+    last = same if same is not None else op.Gather(outputs, Constant(np.array(-1, np.int64)), axis=1)
+    return refine(last, output.shape), outputs, finals
+
+
+def _zero_output(step: Any, sequences: list[Value], states: list[Value], output: Value) -> Value:
+    """What a masked first step gives."""
+    x = sequences[0]
+    if output.shape is not None and all(isinstance(d, int) for d in output.shape[1:]):
+        return filled(0, shape_vector([dims_of(x)[0], *output.shape[1:]]), output.dtype) if output.shape else output
+    for state in states:
+        if state.shape is not None and state.shape == output.shape and state.dtype == output.dtype:
+            return filled(0, op.Shape(state), state.dtype)
+    first, _ = step([_at(s, 0) for s in sequences], states)
+    return filled(0, op.Shape(first), first.dtype)
+
+
+def _at(x: Value, time: int) -> Value:
+    return op.Gather(x, Constant(np.array(time, np.int64)), axis=1)
+
+
+def _unrolled(
+    step: Any,
+    sequences: list[Value],
+    states: list[Value],
+    go_backwards: bool,
+    gate: Value | None,
+    input_length: int | None,
+) -> tuple[Value, Value, list[Value]]:
+    times = sequences[0].shape[1]
+    times = times if isinstance(times, int) else input_length
+    if not isinstance(times, int) or times < 1:
+        raise ValueError(
+            f"Unrolling requires a fixed number of timesteps; found {sequences[0]!r}. Give the input a fixed length, "
+            "or use unroll=False."
+        )
+    outputs: list[Value] = []
+    for time in reversed(range(times)) if go_backwards else range(times):
+        output, new = step([_at(x, time) for x in sequences], states)
+        if gate is not None:
+            keep = _at(gate, time)
+            before = outputs[-1] if outputs else _zero_output(step, sequences, states, output)
+            output = _select(keep, output, before)
+            new = [_select(keep, n, o) for n, o in zip(new, states, strict=True)]
+        states = new
+        outputs.append(output)
+    stacked = op.Concat(*(op.Unsqueeze(o, [1]) for o in outputs), axis=1)
+    return outputs[-1], stacked, list(states)
+
+
+def foldl(fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None, name: str | None = None) -> Value:
+    """``fn(... fn(fn(initializer, elems[0]), elems[1]) ..., elems[-1])``.
+
+    Args:
+        fn: takes the value so far and one element.
+        elems: a tensor, cut along its first axis, or a tuple of such.
+        initializer: the first value; the first element by default.
+    """
+    return _fold(fn, elems, initializer, backwards=False)
+
+
+def foldr(fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None, name: str | None = None) -> Value:
+    """``fn(... fn(fn(initializer, elems[-1]), elems[-2]) ..., elems[0])``; see foldl."""
+    return _fold(fn, elems, initializer, backwards=True)
+
+
+def _fold(fn: Any, elems: Any, initializer: Any, backwards: bool) -> Value:
+    several, sequences = _elements(elems)
+    if initializer is None:
+        if several:
+            raise ValueError("folding over several tensors needs an initializer.")
+        end = int(np.iinfo(np.int64).max)
+        x = sequences[0]
+        initializer = op.Gather(x, Constant(np.array(-1 if backwards else 0, np.int64)), axis=0)
+        sequences = [op.Slice(x, [0], [-1], [0]) if backwards else op.Slice(x, [1], [end], [0])]
+    first = tensor(initializer)
+    items = _items(sequences)
+    total = Value(first.dtype, first.shape, "total")
+    result = tensor(fn(total, tuple(items) if several else items[0]))
+    if result.dtype != first.dtype:
+        first = cast_value(first, result.dtype)
+        total = Value(first.dtype, first.shape, "total")
+        result = tensor(fn(total, tuple(items) if several else items[0]))
+    out = op.Scan(
+        first,
+        *sequences,
+        body=Body([result], [total, *items]),
+        num_scan_inputs=len(sequences),
+        scan_input_directions=[int(backwards)] * len(sequences),
+        outputs=1,
+    )
+    return refine(out, result.shape)
+
+
+def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
+    """``fn`` applied to each element along the first axis, the results joined along a new first axis.
+
+    Args:
+        fn: takes one element (a tuple of them, where ``elems`` is one) and returns a value, or a tuple of values.
+        dtype: dtype of the results; that of ``fn``'s result by default.
+    """
+    several, sequences = _elements(elems)
+    items = _items(sequences)
+    made = fn(tuple(items) if several else items[0])
+    results = [tensor(r) for r in (made if isinstance(made, list | tuple) else [made])]
+    if dtype is not None:
+        dtypes = dtype if isinstance(dtype, list | tuple) else [dtype] * len(results)
+        results = [cast(r, d) for r, d in zip(results, dtypes, strict=True)]
+    out = op.Scan(
+        *sequences, body=Body(results, items), num_scan_inputs=len(sequences), outputs=len(results)
+    )
+    outs = out if isinstance(out, tuple) else (out,)
+    for o, r in zip(outs, results, strict=True):
+        refine(o, None if r.shape is None else [sequences[0].shape[0], *r.shape])
+    return type(made)(outs) if isinstance(made, list | tuple) else outs[0]
+
+
+def _elements(elems: Any) -> tuple[bool, list[Value]]:
+    several = isinstance(elems, tuple) or isinstance(elems, list) and any(isinstance(e, Value) for e in elems)
+    return several, [tensor(e) for e in (elems if several else [elems])]
+
+
+def _items(sequences: list[Value]) -> list[Value]:
+    return [Value(x.dtype, x.shape[1:], f"element_{i}") for i, x in enumerate(sequences)]

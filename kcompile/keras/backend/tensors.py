@@ -1,0 +1,190 @@
+"""What the modules of the backend share: anything as a Value, static shapes, and shape arithmetic.
+
+Sizes are worked out in Python wherever they are known; Shape, Gather and Concat nodes appear only for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Constant, Value, as_dtype, as_value, op, to_onnx
+from . import config
+
+
+def tensor(x: Any, dtype: Any = None) -> Value:
+    """``x`` as a Value.
+
+    Python floats take the default float type, Python ints int32, arrays keep their dtype; ``dtype`` overrides
+    all of these. Sparse matrices (scipy) become dense.
+    """
+    if isinstance(x, Value):
+        return x if dtype is None or x.dtype == as_dtype(dtype) else cast_value(x, as_dtype(dtype))
+    if isinstance(x, list | tuple) and any(isinstance(item, Value) for item in x):
+        return stack_values([tensor(item, dtype) for item in x])
+    if hasattr(x, "toarray"):
+        x = x.toarray()
+    if hasattr(x, "__array__") and not isinstance(x, np.ndarray | np.generic):
+        x = np.asarray(x)
+    array = np.asarray(x)
+    if dtype is not None:
+        return Constant(array.astype(as_dtype(dtype)))
+    if not isinstance(x, np.ndarray | np.generic):
+        default = {"f": config.floatx(), "i": "int32"}.get(array.dtype.kind)
+        array = array if default is None else array.astype(default)
+    return Constant(array)
+
+
+def pair(x: Any, y: Any) -> tuple[Value, Value]:
+    """Two operands as values; what is no Value yet takes the dtype of the other, symbolic, one."""
+    if isinstance(x, Value):
+        return x, y if isinstance(y, Value) else _like(y, x)
+    if isinstance(y, Value):
+        return _like(x, y), y
+    x = tensor(x)
+    return x, _like(y, x)
+
+
+def _like(x: Any, other: Value) -> Value:
+    if isinstance(x, list | tuple) and any(isinstance(item, Value) for item in x):
+        return tensor(x, other.dtype)
+    return as_value(x, like=other)
+
+
+def same_type(xs: Sequence[Any]) -> list[Value]:
+    """Values of one dtype: that of the first symbolic one."""
+    first = next((x for x in xs if isinstance(x, Value)), None)
+    if first is None:
+        first = tensor(xs[0])
+    return [x if isinstance(x, Value) else _like(x, first) for x in xs]
+
+
+def cast_value(x: Value, dtype: np.dtype) -> Value:
+    """A Cast, computed at once for constants."""
+    if isinstance(x, Constant):
+        return Constant(x.array.astype(dtype))
+    return op.Cast(x, to=to_onnx(dtype))
+
+
+def stack_values(xs: Sequence[Value], axis: int = 0) -> Value:
+    """The values joined along a new axis."""
+    return op.Concat(*(op.Unsqueeze(x, [axis]) for x in xs), axis=axis)
+
+
+def rank(x: Value, what: str) -> int:
+    """The number of axes.
+
+    Raises:
+        ValueError: if it is not known; ``what`` says who asks.
+    """
+    if x.shape is None:
+        raise ValueError(f"{what} needs the number of axes of {x!r}, which is not known.")
+    return len(x.shape)
+
+
+def axis_index(x: Value, axis: int, what: str) -> int:
+    """``axis`` counted from the front.
+
+    Raises:
+        ValueError: if ``x`` has no such axis.
+    """
+    count = rank(x, what)
+    if not -count <= axis < count:
+        raise ValueError(f"{what}: axis {axis} is out of range for {x!r}, which has {count} axes.")
+    return int(axis) % count
+
+
+def size_vector(x: Value, start: int, end: int | None = None) -> Value:
+    """Sizes of axes ``start`` to ``end`` as an int64 vector; a constant where they are known."""
+    if x.shape is not None:
+        sizes = x.shape[start:end]
+        if all(isinstance(size, int) for size in sizes):
+            return Constant(np.array(sizes, np.int64))
+    return op.Shape(x, start=start, end=end)
+
+
+def dims_of(x: Value) -> list[Any]:
+    """Per axis the size as an int, or as a one-element int64 vector computed at run time."""
+    count = rank(x, "the shape")
+    return [d if isinstance(d, int) else op.Shape(x, start=i, end=i + 1) for i, d in enumerate(x.shape)][:count]
+
+
+def shape_vector(dims: Any) -> Value:
+    """An int64 vector from a sequence of ints and integer values (scalars or vectors), or from one vector value."""
+    if isinstance(dims, Value):
+        return as_int64(dims)
+    if isinstance(dims, np.ndarray):
+        dims = dims.tolist()
+    if isinstance(dims, int | np.integer):
+        dims = [dims]
+    if not any(isinstance(d, Value) for d in dims):
+        return Constant(np.array([int(d) for d in dims], np.int64))
+    parts: list[Value] = []
+    run: list[int] = []
+    for d in dims:
+        if isinstance(d, Constant):
+            run += [int(n) for n in d.array.reshape(-1)]
+        elif isinstance(d, Value):
+            if run:
+                parts.append(Constant(np.array(run, np.int64)))
+                run = []
+            d = as_int64(d)
+            parts.append(op.Unsqueeze(d, [0]) if d.rank == 0 else d)
+        else:
+            run.append(int(d))
+    if run:
+        parts.append(Constant(np.array(run, np.int64)))
+    return parts[0] if len(parts) == 1 else op.Concat(*parts, axis=0)
+
+
+def as_int64(x: Value) -> Value:
+    """``x`` as int64; a cast down from int64 (as K.shape makes it) is looked through."""
+    if x.dtype == np.int64:
+        return x
+    if x.node is not None and x.node.op_type == "Cast" and x.node.inputs[0].dtype == np.int64:
+        return x.node.inputs[0]
+    return cast_value(x, np.dtype(np.int64))
+
+
+def static_dims(dims: Any) -> list[int | None] | None:
+    """The sizes that a shape argument fixes, None per unknown one; None if not even their number is known."""
+    if isinstance(dims, Constant):
+        return [int(d) for d in dims.array.reshape(-1)]
+    if isinstance(dims, Value):
+        count = dims.shape[0] if dims.rank == 1 else None
+        return [None] * count if isinstance(count, int) else None
+    if isinstance(dims, int | np.integer):
+        return [int(dims)]
+    found: list[int | None] = []
+    for d in dims:
+        if isinstance(d, Constant):
+            found += [int(n) for n in d.array.reshape(-1)]
+        elif isinstance(d, Value):
+            found.append(None)
+        else:
+            found.append(None if d is None else int(d))
+    return found
+
+
+def refine(x: Value, shape: Sequence[Any] | None) -> Value:
+    """``x``, just emitted, with what is known of its shape besides what ONNX inferred."""
+    if shape is None:
+        return x
+    shape = tuple(shape)
+    if x.shape is None:
+        x.shape = shape
+    elif len(x.shape) == len(shape):
+        x.shape = tuple(
+            new if old is None or (isinstance(new, int) and not isinstance(old, int)) else old
+            for old, new in zip(x.shape, shape, strict=True)
+        )
+    return x
+
+
+def producer(x: Value) -> Any:
+    """The node that computed ``x``, looking past Identity; None for inputs and weights."""
+    while x.node is not None and x.node.op_type == "Identity":
+        x = x.node.inputs[0]
+    return x.node
