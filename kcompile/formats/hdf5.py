@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5l, h5s, h5t, h5z
+from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
 
 from kcompile.formats import json
 from kcompile.formats.archive import (
@@ -39,7 +39,7 @@ from kcompile.formats.archive import (
     UnsafeFileError,
     UnsupportedFormatError,
 )
-from kcompile.formats.hdf5_guard import GuardedFile
+from kcompile.formats.hdf5_text import TextAttributes
 
 if TYPE_CHECKING:
     from kcompile.formats.registry import Source, Target
@@ -49,8 +49,6 @@ HEADER_LIMIT = 64512
 #: Deflate packs at most 1032 bytes into one; a dataset that declares more than this per stored byte is a
 #: bomb.
 MAX_COMPRESSION = 1100
-#: Variable-length texts of one attribute may all refer to one long text: bound what they can add up to.
-MAX_SHARED_TEXT = 2**30
 
 _TOP_LEVEL = "top_level_model_weights"
 _LZF = 32000
@@ -80,17 +78,18 @@ def read(source: Source, lazy: bool = False) -> Archive:
     """
     if source.group is not None:
         return _Reader(source.group, source.name, source.size, lazy, None).read()
-    guard = GuardedFile(source.open(), source.size, source.name)
     with ExitStack() as stack:
-        stack.callback(guard.close)
+        raw = stack.enter_context(source.open())
         with _reporting_damage(source.name):
-            file = h5py.File(guard, "r")
+            place = raw if source.path is None else source.path
+            file = h5py.File(place, "r", locking="best-effort" if source.path else None)
             stack.callback(_close, file, source.name)
             if file.id.get_create_plist().get_sizes() != (8, 8):
                 raise FileFormatError(
-                    source.name, "damaged HDF5: offsets and lengths are expected to take 8 bytes."
+                    source.name, "damaged HDF5: offsets and lengths must take 8 bytes each."
                 )
-        archive = _Reader(file, source.name, source.size, lazy, guard).read()
+            texts = TextAttributes(raw, source.size, file.userblock_size, source.name)
+        archive = _Reader(file, source.name, source.size, lazy, texts).read()
         if lazy:
             archive._close = stack.pop_all().close
     return archive
@@ -148,13 +147,13 @@ class _Reader:
     """Reads one file, and counts what it claims to store against the file's size."""
 
     def __init__(
-        self, root: h5py.Group, name: str, file_size: int, lazy: bool, guard: GuardedFile | None
+        self, root: h5py.Group, name: str, file_size: int, lazy: bool, texts: TextAttributes | None
     ) -> None:
         self.root = root
         self.name = name
         self.file_size = file_size
         self.lazy = lazy
-        self.guard = guard
+        self.texts = texts
         self.claimed = 0
 
     def read(self) -> Archive:
@@ -354,22 +353,29 @@ class _Reader:
             if count == 0:  # Keras writes an empty list as an empty array of floats
                 return []
             raise self._error(f"attribute {key!r}", f"expected text, found the data type {attribute.dtype}.")
-        if kind.is_variable_str():
-            too_large = count > 1 and count * self._longest_text() > MAX_SHARED_TEXT
-        else:
-            too_large = count * kind.get_size() > self.file_size
-        if too_large:
+        if kind.is_variable_str() and self.texts is not None:
+            return self._variable_texts(group, key, attribute.shape)
+        if count * kind.get_size() > self.file_size:
             raise UnsafeFileError(
                 self.name,
-                f"attribute {key!r} of group {group.name!r}: {count} texts may take more memory than a "
-                f"file of "
-                f"{self.file_size} bytes justifies.",
+                f"attribute {key!r} of group {group.name!r}: {count} texts of {kind.get_size()} bytes "
+                f"each do "
+                f"not fit into a file of {self.file_size} bytes.",
             )
         value = group.attrs[key]
         return value.ravel().tolist() if isinstance(value, np.ndarray) else value
 
-    def _longest_text(self) -> int:
-        return self.file_size if self.guard is None else self.guard.largest_heap_object()
+    def _variable_texts(self, group: h5py.Group, key: str, shape: tuple[int, ...]) -> bytes | list[Any]:
+        assert self.texts is not None
+        found = self.texts.read(h5o.get_info(group.id).addr, key)
+        count = math.prod(shape)
+        if found is None or len(found) != count:
+            raise self._error(
+                f"attribute {key!r} of group {group.name!r}",
+                f"{count} texts are expected in the object's header, found "
+                f"{'none there (dense attribute storage is not read)' if found is None else len(found)}.",
+            )
+        return found if shape else found[0]
 
     def _decode(self, value: bytes | str, key: str) -> str:
         # h5py hides bytes that are not UTF-8 in lone surrogates.
