@@ -205,7 +205,7 @@ def test_none_batches_are_skipped():
 
 
 def test_generator_keeps_order_with_any_number_of_threads_and_ends():
-    enqueuer = GeneratorEnqueuer((np.array([i]) for i in range(20)))
+    enqueuer = GeneratorEnqueuer(np.array([i]) for i in range(20))
     enqueuer.start(workers=4, max_queue_size=5)
     try:
         assert [int(b[0]) for b in enqueuer.get()] == list(range(20))

@@ -132,7 +132,8 @@ def zip_of(path, members):
 
 def test_untar_returns_the_unpacked_folder_and_does_it_once(served):
     folder, url = served
-    tar_of(folder / "set.tar.gz", [("set", (tarfile.DIRTYPE, "")), ("set/a.txt", b"A"), ("set/b/c.txt", b"C")])
+    members = [("set", (tarfile.DIRTYPE, "")), ("set/a.txt", b"A"), ("set/b/c.txt", b"C")]
+    tar_of(folder / "set.tar.gz", members)
     path = get_file("set", f"{url}/set.tar.gz", untar=True)
     assert open(os.path.join(path, "b", "c.txt"), "rb").read() == b"C"
     os.remove(os.path.join(path, "a.txt"))

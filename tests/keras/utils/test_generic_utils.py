@@ -81,7 +81,12 @@ def test_registered_class_is_written_and_found_by_its_package_name():
 
 
 def test_keras_3_config_of_a_function_and_of_a_class_is_understood():
-    function = {"module": "builtins", "class_name": "function", "config": "halve", "registered_name": "function"}
+    function = {
+        "module": "builtins",
+        "class_name": "function",
+        "config": "halve",
+        "registered_name": "function",
+    }
     assert utils.deserialize_keras_object(function, BUILT_IN) is halve
     made = {"module": "keras", "class_name": "Scale", "config": {"factor": 5}, "registered_name": None}
     assert utils.deserialize_keras_object(made, BUILT_IN).factor == 5
