@@ -1,16 +1,21 @@
-"""Looks at a model before onnxruntime does, so that a truncated or foreign file is named as what it is.
+"""Looks at a model before onnxruntime does.
 
-Only the outermost protobuf message (ONNX's ModelProto) is walked, and the graph in it is skipped: a file of
-any size costs a few reads.
+A truncated or foreign file is named as what it is, and weights outside the file are found before anything
+opens a path that the file names: releases of onnxruntime differ in which paths they follow. Only the
+structure of ONNX's protobuf messages is walked; tensors and strings are stepped over, so the work grows with
+the number of nodes, not with the size of the weights.
 """
 
 from __future__ import annotations
 
-import io
+import mmap
 import os
-from typing import BinaryIO
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .errors import ModelFileError
+
+Buffer = bytes | mmap.mmap
 
 _KNOWN_MAGIC = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file; compile it first: kcompile compile MODEL.h5 -o MODEL.onnx"),
@@ -20,13 +25,33 @@ _KNOWN_MAGIC = (
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
 )
 _IR_VERSION, _GRAPH = 1, 7
+_TENSOR_NAME, _TENSOR_EXTERNAL_DATA = 8, 13
 # Wire types of ModelProto's fields: 0 is a varint, 2 is length-delimited. Fields that later versions of ONNX
 # add are accepted with any wire type.
-_FIELD_WIRE_TYPES = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+_MODEL_WIRE_TYPES = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+# The way to every tensor: for each message of onnx.proto, the fields that lead on and the messages that they
+# hold.
+_CHILDREN = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
 
 
-def check_header(model: str | os.PathLike[str] | bytes, where: str) -> None:
-    """Raise if `model` cannot be a whole ONNX file.
+@dataclass(frozen=True)
+class ExternalWeight:
+    """A tensor whose values are outside the model: its name and where the model says that they are."""
+
+    name: str
+    location: str
+
+
+def read_external_weights(model: str | os.PathLike[str] | bytes, where: str) -> list[ExternalWeight]:
+    """The weights that a model keeps outside itself, after checking that it is a whole ONNX model.
 
     Args:
         model: path of a file, or the file's bytes.
@@ -37,66 +62,144 @@ def check_header(model: str | os.PathLike[str] | bytes, where: str) -> None:
         ModelFileError: the file is empty, truncated, or of another kind.
     """
     if isinstance(model, bytes):
-        _check_stream(io.BytesIO(model), len(model), where)
-        return
+        return _inspect(model, where)
     path = os.fspath(model)
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no model file {path!r} (working directory: {os.getcwd()!r})")
     if os.path.isdir(path):
         raise ModelFileError(f"expected an ONNX file, found a folder: {path!r}")
-    with open(path, "rb") as stream:
-        _check_stream(stream, os.path.getsize(path), where)
+    if os.path.getsize(path) == 0:
+        return _inspect(b"", where)
+    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _inspect(content, where)
 
 
-def _check_stream(stream: BinaryIO, size: int, where: str) -> None:
-    if size == 0:
+def check_locations(weights: list[ExternalWeight], folder: str, where: str) -> None:
+    """Raise ModelFileError where a weight is not in a file inside `folder`."""
+    root = os.path.realpath(folder)
+    for location in dict.fromkeys(weight.location for weight in weights):
+        path = os.path.realpath(os.path.join(root, location))
+        if os.path.isabs(location) or os.path.commonpath([root, path]) != root:
+            raise ModelFileError(
+                f"{where} says that weights are in {location!r}; refused, since a model may name files in its own "
+                "folder only"
+            )
+        if not os.path.isfile(path):
+            raise ModelFileError(f"{where} has weights in {location!r} beside it, and there is no such file")
+
+
+def _inspect(content: Buffer, where: str) -> list[ExternalWeight]:
+    if not content:
         raise ModelFileError(f"{where}: expected an ONNX model, found an empty file")
-    start = stream.read(32)
+    start = content[:32]
     for magic, kind in _KNOWN_MAGIC:
         if start.startswith(magic):
             raise ModelFileError(f"{where}: expected an ONNX model, found {kind}")
-    stream.seek(0)
+    fields = _model_fields(content, where)
+    missing = [
+        name for name, field in (("IR version", _IR_VERSION), ("graph", _GRAPH)) if field not in fields
+    ]
+    if missing:
+        raise ModelFileError(f"{where} is no ONNX model: it has no {missing[0]}")
+    return _external_weights(content, where)
+
+
+def _model_fields(content: Buffer, where: str) -> set[int]:
+    """Numbers of the fields of the outermost message, whose whole length the file must hold."""
     seen: set[int] = set()
-    while stream.tell() < size:
-        field = _read_field(stream, size, where, first=not seen)
-        seen.add(field)
-    if _IR_VERSION not in seen or _GRAPH not in seen:
-        missing = "IR version" if _IR_VERSION not in seen else "graph"
-        raise ModelFileError(f"{where}: this is no ONNX model: it has no {missing}")
+    try:
+        for field, wire, _, _ in _fields(content, 0, len(content)):
+            if _MODEL_WIRE_TYPES.get(field, wire) != wire:
+                raise _Malformed(0)
+            seen.add(field)
+    except _Truncated as error:
+        if _IR_VERSION in seen:
+            raise ModelFileError(
+                f"{where} is truncated: it has {len(content)} bytes, its contents need at least {error.needed}"
+            ) from None
+        raise ModelFileError(f"{where} is no ONNX model: it does not start like one") from None
+    except _Malformed:
+        kind = "damaged" if {_IR_VERSION, _GRAPH} <= seen else "no ONNX model, or damaged"
+        raise ModelFileError(f"{where} is {kind}: it is not in ONNX's protobuf encoding") from None
+    return seen
 
 
-def _read_field(stream: BinaryIO, size: int, where: str, first: bool) -> int:
-    """Skip one field of the outermost message and return its number."""
-    start = stream.tell()
-    key = _read_varint(stream)
-    field, wire = (key >> 3, key & 7) if key is not None else (0, 7)
-    plausible = field > 0 and wire in (0, 1, 2, 5) and _FIELD_WIRE_TYPES.get(field, wire) == wire
-    if key is not None and not plausible:
-        raise ModelFileError(f"{where} is no ONNX model, or damaged at byte {start}")
-    length: int | None
-    if wire == 0:
-        length = 0 if _read_varint(stream) is not None else None
-    elif wire == 2:
-        length = _read_varint(stream)
-    else:
-        length = 8 if wire == 1 else 4
-    if key is None or length is None or stream.tell() + length > size:
-        if first and field not in _FIELD_WIRE_TYPES:
-            raise ModelFileError(f"{where} is no ONNX model: it does not start like one")
-        needed = "more" if length is None else f"at least {stream.tell() + length}"
-        raise ModelFileError(f"{where} is truncated: it has {size} bytes, its contents need {needed}")
-    stream.seek(length, os.SEEK_CUR)
-    return field
+def _external_weights(content: Buffer, where: str) -> list[ExternalWeight]:
+    found: list[ExternalWeight] = []
+    todo = [("model", 0, len(content))]
+    try:
+        while todo:
+            kind, start, end = todo.pop()
+            if kind == "tensor":
+                found += _locations(content, start, end)
+                continue
+            children = _CHILDREN[kind]
+            for field, wire, first, last in _fields(content, start, end):
+                if wire == 2 and field in children:
+                    todo.append((children[field], first, last))
+    except (_Truncated, _Malformed):
+        raise ModelFileError(f"{where} is damaged: its graph is not in ONNX's protobuf encoding") from None
+    return found
 
 
-def _read_varint(stream: BinaryIO) -> int | None:
-    """A protobuf varint; None where the stream ends inside it or it is longer than 64 bits."""
+def _locations(content: Buffer, start: int, end: int) -> list[ExternalWeight]:
+    """Every location that one TensorProto names, whether or not it says that it is external."""
+    name, locations = "", []
+    for field, wire, first, last in _fields(content, start, end):
+        if field == _TENSOR_NAME and wire == 2:
+            name = content[first:last].decode("utf-8", "replace")
+        elif field == _TENSOR_EXTERNAL_DATA and wire == 2:
+            entry = {
+                number: content[a:b] for number, kind, a, b in _fields(content, first, last) if kind == 2
+            }
+            if entry.get(1) == b"location":
+                locations.append(os.fsdecode(entry.get(2, b"")))
+    return [ExternalWeight(name, location) for location in locations]
+
+
+class _Truncated(Exception):
+    """A field is longer than what holds it."""
+
+    def __init__(self, needed: int) -> None:
+        self.needed = needed
+
+
+class _Malformed(_Truncated):
+    """Not protobuf."""
+
+
+def _fields(content: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """(number, wire type, first byte, end) of each field of the message in content[start:end]."""
+    position = start
+    while position < end:
+        key, position = _varint(content, position, end)
+        field, wire = key >> 3, key & 7
+        if wire == 2:
+            length, position = _varint(content, position, end)
+        elif wire == 0:
+            _, after = _varint(content, position, end)
+            length = after - position
+        elif wire in (1, 5):
+            length = 8 if wire == 1 else 4
+        else:
+            raise _Malformed(0)
+        if field == 0:
+            raise _Malformed(0)
+        if position + length > end:
+            raise _Truncated(position + length)
+        yield field, wire, position, position + length
+        position += length
+
+
+def _varint(content: Buffer, position: int, end: int) -> tuple[int, int]:
+    """A protobuf varint at a position, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
-        byte = stream.read(1)
-        if not byte:
-            return None
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    return None
+        if position >= end:
+            raise _Truncated(position + 1)
+        byte = content[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise _Malformed(0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ExecutionError, ModelFileError, ProviderError, RuntimeNotInstalledError
-from .header import check_header
+from .header import check_locations, read_external_weights
 
 Providers = Sequence["str | tuple[str, dict[str, Any]]"]
 
@@ -68,17 +68,20 @@ def create_session(
     """
     ort = load_onnxruntime()
     where = describe_model(model)
-    check_header(model, where)
+    external = read_external_weights(model, where)
+    if not isinstance(model, bytes):
+        check_locations(external, os.path.dirname(os.path.abspath(os.fspath(model))), where)
+    else:
+        missing = sorted({weight.name for weight in external} - (initializers or {}).keys())
+        if missing:
+            raise ModelFileError(
+                f"{where} keeps the weights {', '.join(missing[:5] + ['...'] * (len(missing) > 5))} outside "
+                "itself, and no array was given for them: pass the model's path, or arrays to Executor.from_model"
+            )
     options = session_options if session_options is not None else _default_options(ort)
     if intra_op_threads is not None:
         options.intra_op_num_threads = intra_op_threads
     keep = None
-    if isinstance(model, bytes):
-        # A model given as bytes has no folder of its own; without this, onnxruntime would read any file under
-        # the working directory that the model names. Nothing can exist below the null device.
-        options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", os.path.join(os.devnull, "none")
-        )
     if initializers:
         keep = {name: ort.OrtValue.ortvalue_from_numpy(_contiguous(a)) for name, a in initializers.items()}
         options.add_external_initializers(list(keep), list(keep.values()))
@@ -199,13 +202,6 @@ def _load_error(ort: Any, error: Exception, where: str) -> ModelFileError:
         return ModelFileError(
             f"{where} is of ONNX IR version {version[1]}; {runtime} supports up to {version[2]}: upgrade "
             "onnxruntime or export the model for an older one"
-        )
-    if "xternal data" in text or "xternal initializer" in text:
-        weight = re.search(r"for initializer: (.+?)\. Error", text)
-        return ModelFileError(
-            f"{where} keeps the weight {weight[1] if weight else '?'} outside itself and not where it says: "
-            "a model given by path may name files in its own folder, one given as bytes none; "
-            "Executor.from_model takes arrays"
         )
     if "protobuf parsing failed" in text:
         return ModelFileError(f"{where} is truncated or damaged: it does not parse as an ONNX model")

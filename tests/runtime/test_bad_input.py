@@ -184,7 +184,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 def test_bytes_never_read_a_file_that_they_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret").write_bytes(bytes(4096))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelFileError, match="weight dense/"):
+    with pytest.raises(ModelFileError, match="weights dense/bias, dense/kernel outside itself"):
         Executor(models.dense(external="secret"))
 
 
@@ -196,8 +196,37 @@ def test_a_file_never_reads_outside_its_folder(tmp_path: Path, location: str) ->
     (folder / "sub").mkdir(parents=True)
     path = folder / "model.onnx"
     path.write_bytes(models.dense(external=location.format(outside=outside)))
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match="refused, since a model may name files in its own folder only"):
         Executor(path)
+
+
+def test_weights_hidden_in_a_subgraph_are_found_too(tmp_path: Path) -> None:
+    tensor = onnx.load_from_string(models.dense(external=str(tmp_path / "secret"))).graph.initializer[0]
+    value = helper.make_tensor_value_info("z", models.FLOAT, [4, 3])
+    branch = helper.make_graph([helper.make_node("Constant", [], ["z"], value=tensor)], "branch", [], [value])
+    node = helper.make_node("If", ["flag"], ["y"], then_branch=branch, else_branch=branch)
+    model = models.build([node], [("flag", models.BOOL, [])], [("y", models.FLOAT, [4, 3])])
+    (tmp_path / "model.onnx").write_bytes(model)
+    for target in (tmp_path / "model.onnx", model):
+        with pytest.raises(ModelFileError, match="refused|outside itself"):
+            Executor(target)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(4096))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "weights").symlink_to(tmp_path / "secret")
+    (tmp_path / "folder" / "model.onnx").write_bytes(models.dense(external="weights"))
+    with pytest.raises(ModelFileError, match="refused"):
+        Executor(tmp_path / "folder" / "model.onnx")
+
+
+def test_missing_weights_beside_the_file_are_named(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(models.dense(external="weights.data"))
+    with pytest.raises(
+        ModelFileError, match="weights in 'weights.data' beside it, and there is no such file"
+    ):
+        Executor(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def test_weights_in_any_memory_order_and_their_owner_may_go() -> None:
     [
         ({"dense/kernel": np.zeros((2, 3), np.float32)}, "dimensions do not match"),
         ({"dense/kernel": np.zeros((4, 3), np.float64)}, "data type does not match"),
-        ({"dense/kernel": None}, "weight dense/kernel"),
+        ({"dense/kernel": None}, "weights dense/kernel outside itself"),
         ({"other": np.zeros(3, np.float32)}, "other"),
     ],
 )
