@@ -1,0 +1,164 @@
+"""Activation functions, by name or as functions of a tensor.
+
+Names, parameters and defaults are those of ``keras.activations`` in Keras 2.3; names of later versions come after them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..ir import Value, op
+from . import backend as K
+from .backend.tensors import tensor
+from .utils.generic_utils import deserialize_keras_object
+
+# Klambauer et al. (2017), "Self-Normalizing Neural Networks"
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+def softmax(x: Any, axis: int = -1) -> Value:
+    """exp(x) normalised to a sum of 1 along ``axis``.
+
+    Raises:
+        ValueError: for a tensor of one axis, whose only axis is the batch.
+    """
+    if K.ndim(x) == 1:
+        raise ValueError(f"Cannot apply softmax to a tensor that is 1D. Received input: {x!r}")
+    return K.softmax(x, axis=axis)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Value:
+    """x above 0, ``alpha * (exp(x) - 1)`` below."""
+    return K.elu(x, alpha)
+
+
+def selu(x: Any) -> Value:
+    """elu with the constants that keep mean 0 and variance 1 from layer to layer (with ``lecun_normal`` weights)."""
+    return op.Selu(tensor(x), alpha=SELU_ALPHA, gamma=SELU_SCALE)
+
+
+def softplus(x: Any) -> Value:
+    """``log(exp(x) + 1)``."""
+    return K.softplus(x)
+
+
+def softsign(x: Any) -> Value:
+    """``x / (abs(x) + 1)``."""
+    return K.softsign(x)
+
+
+def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Value:
+    """max_value above max_value, x above ``threshold``, ``alpha * (x - threshold)`` below."""
+    return K.relu(x, alpha=alpha, max_value=max_value, threshold=threshold)
+
+
+def tanh(x: Any) -> Value:
+    """Hyperbolic tangent."""
+    return K.tanh(x)
+
+
+def sigmoid(x: Any) -> Value:
+    """``1 / (1 + exp(-x))``."""
+    return K.sigmoid(x)
+
+
+def hard_sigmoid(x: Any) -> Value:
+    """``0.2 x + 0.5`` limited to [0, 1]."""
+    return K.hard_sigmoid(x)
+
+
+def exponential(x: Any) -> Value:
+    """``exp(x)``."""
+    return K.exp(x)
+
+
+def linear(x: Any) -> Any:
+    """``x`` itself."""
+    return x
+
+
+def silu(x: Any) -> Value:
+    """``x * sigmoid(x)``, also called swish (Ramachandran et al., 2017)."""
+    x = tensor(x)
+    return op.Mul(x, op.Sigmoid(x))
+
+
+def swish(x: Any) -> Value:
+    """``x * sigmoid(x)``; the name under which TensorFlow first had it."""
+    return silu(x)
+
+
+def gelu(x: Any, approximate: bool = False) -> Value:
+    """x times the normal distribution function of x, or its tanh approximation (Hendrycks and Gimpel, 2016)."""
+    return op.Gelu(tensor(x), approximate="tanh" if approximate else "none")
+
+
+def mish(x: Any) -> Value:
+    """``x * tanh(softplus(x))`` (Misra, 2019)."""
+    return op.Mish(tensor(x))
+
+
+def relu6(x: Any) -> Value:
+    """relu limited to 6."""
+    return K.relu(x, max_value=6.0)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Value:
+    """x above 0, ``negative_slope * x`` below."""
+    return K.relu(x, alpha=negative_slope)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Value:
+    """The logarithm of softmax, computed without overflow."""
+    return op.LogSoftmax(tensor(x), axis=axis)
+
+
+_ALL = {
+    function.__name__: function
+    for function in (
+        softmax, elu, selu, softplus, softsign, relu, tanh, sigmoid, hard_sigmoid, exponential, linear,
+        silu, swish, gelu, mish, relu6, leaky_relu, log_softmax,
+    )
+}  # fmt: skip
+
+
+def serialize(activation: Callable[..., Any]) -> str:
+    """The name of an activation function."""
+    if not hasattr(activation, "__name__"):
+        raise ValueError(f"an activation is written to files by its function's name; {activation!r} has none.")
+    return activation.__name__
+
+
+def deserialize(name: str, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    """The activation function called ``name``.
+
+    Raises:
+        ValueError: for an unknown name; the message lists near ones.
+    """
+    return deserialize_keras_object(
+        name, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="activation function"
+    )
+
+
+def get(identifier: Any) -> Callable[..., Any]:
+    """An activation from its name, a config, a function, or None (linear).
+
+    Raises:
+        ValueError: for an unknown name, or for what is none of these.
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str | Mapping):
+        return deserialize(identifier)
+    if not callable(identifier):
+        raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
+    if hasattr(identifier, "get_config") and hasattr(identifier, "build"):
+        warnings.warn(
+            f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument of "
+            "another layer. Instead, advanced activation layers should be used just like any other layer in a model.",
+            stacklevel=2,
+        )
+    return identifier

@@ -1,0 +1,417 @@
+"""Initializers: what weights start with. Calling one gives a numpy array.
+
+Classes, parameters and defaults are those of ``keras.initializers`` in Keras 2.3. Without a ``seed`` one is drawn from
+numpy's global generator at each call, so ``np.random.seed`` decides; with one, it grows by 1 with each call, so that
+two weights that share an initializer differ.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir import as_dtype
+from . import backend as K
+from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+
+# Standard deviation of the normal distribution cut at two standard deviations
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer:
+    """Base of the initializers: a function of a shape and a dtype, which can be written to a file."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        """An array of ``shape``; floatx unless ``dtype`` is given."""
+        raise NotImplementedError(f"{type(self).__name__} does not define __call__(shape, dtype=None).")
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Initializer:
+        """An instance with these arguments; ``dtype``, which TensorFlow's Keras writes, is not one of ours."""
+        return cls(**{name: value for name, value in config.items() if name != "dtype"})
+
+
+def _array(values: Any, dtype: Any) -> np.ndarray:
+    return np.asarray(values, dtype=as_dtype(K.floatx() if dtype is None else dtype))
+
+
+def _draw_type(dtype: Any) -> Any:
+    """float64 is drawn as such, all else as float32, which takes half the time."""
+    return np.float64 if as_dtype(K.floatx() if dtype is None else dtype) == np.float64 else np.float32
+
+
+class Zeros(Initializer):
+    """All zeros."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        return _array(np.zeros(tuple(shape)), dtype)
+
+
+class Ones(Initializer):
+    """All ones."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        return _array(np.ones(tuple(shape)), dtype)
+
+
+class Constant(Initializer):
+    """One value throughout.
+
+    Args:
+        value: a number, or an array with the elements in order (filled up with its last one).
+    """
+
+    def __init__(self, value: Any = 0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        return np.array(K.constant(self.value, dtype=dtype, shape=tuple(shape)).array)
+
+    def get_config(self) -> dict[str, Any]:
+        value = self.value
+        return {"value": value.tolist() if isinstance(value, np.ndarray | np.generic) else value}
+
+
+class _Random(Initializer):
+    """What the random ones share: the seed."""
+
+    seed: int | None
+
+    def _generator(self) -> np.random.Generator:
+        if self.seed is None:
+            return np.random.default_rng(np.random.randint(10e6))
+        generator = np.random.default_rng(self.seed)
+        self.seed += 1
+        return generator
+
+
+class RandomNormal(_Random):
+    """Normally distributed values."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = mean
+        self.stddev = stddev
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        values = self._generator().standard_normal(tuple(shape), dtype=_draw_type(dtype))
+        return _array(values * self.stddev + self.mean, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+
+class RandomUniform(_Random):
+    """Values distributed evenly over [minval, maxval)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        self.minval = minval
+        self.maxval = maxval
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        values = self._generator().random(tuple(shape), dtype=_draw_type(dtype))
+        return _array(values * (self.maxval - self.minval) + self.minval, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
+
+
+class TruncatedNormal(_Random):
+    """Normally distributed values; those more than two standard deviations from the mean are drawn again."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = mean
+        self.stddev = stddev
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        values = _truncated(self._generator(), shape, dtype)
+        return _array(values * self.stddev + self.mean, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+
+def _truncated(generator: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Standard normal values with absolute values up to 2."""
+    values = generator.standard_normal(tuple(shape), dtype=_draw_type(dtype))
+    flat = values.reshape(-1)
+    again = np.flatnonzero(np.abs(flat) > 2)
+    while again.size:
+        flat[again] = generator.standard_normal(again.size, dtype=flat.dtype)
+        again = again[np.abs(flat[again]) > 2]
+    return flat.reshape(values.shape)
+
+
+_DISTRIBUTIONS = ("normal", "uniform", "truncated_normal", "untruncated_normal")
+
+
+class VarianceScaling(_Random):
+    """Values whose variance is ``scale / n``.
+
+    Args:
+        scale: positive factor.
+        mode: n is the number of inputs ("fan_in"), of outputs ("fan_out"), or the mean of both ("fan_avg").
+        distribution: "normal" (cut at two standard deviations; also called "truncated_normal"), "uniform", or
+            "untruncated_normal".
+        seed: seed of the first call.
+
+    Raises:
+        ValueError: for a scale that is not positive, or an unknown mode or distribution.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "normal",
+        seed: int | None = None,
+    ) -> None:
+        if scale <= 0.0:
+            raise ValueError(f"`scale` must be a positive float. Got: {scale}")
+        mode, distribution = mode.lower(), distribution.lower()
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg"; got {mode!r}.')
+        if distribution not in _DISTRIBUTIONS:
+            raise ValueError(
+                f"Invalid `distribution` argument: expected one of {', '.join(_DISTRIBUTIONS)}; got {distribution!r}."
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        fan_in, fan_out = _compute_fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        generator = self._generator()
+        if self.distribution == "uniform":
+            limit = float(np.sqrt(3.0 * variance))
+            values = generator.random(tuple(shape), dtype=_draw_type(dtype)) * (2 * limit) - limit
+        elif self.distribution == "untruncated_normal":
+            values = generator.standard_normal(tuple(shape), dtype=_draw_type(dtype)) * float(np.sqrt(variance))
+        else:
+            values = _truncated(generator, shape, dtype) * (float(np.sqrt(variance)) / _TRUNCATED_STDDEV)
+        return _array(values, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+
+
+class Orthogonal(_Random):
+    """A matrix with orthonormal rows or columns (Saxe et al., 2013), reshaped.
+
+    The same ``seed`` gives the values that Keras 2.3 gives.
+
+    Args:
+        gain: factor.
+        seed: seed of the first call.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = gain
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        shape = tuple(shape)
+        if len(shape) < 2:
+            raise ValueError(f"The tensor to initialize must be at least two-dimensional. Received: shape={shape}")
+        flat = (int(np.prod(shape[:-1])), shape[-1])
+        if self.seed is None:
+            normal = np.random.normal(0.0, 1.0, flat)
+        else:
+            normal = np.random.RandomState(self.seed).normal(0.0, 1.0, flat)
+            self.seed += 1
+        left, _, right = np.linalg.svd(normal, full_matrices=False)
+        matrix = left if left.shape == flat else right
+        return _array(self.gain * matrix.reshape(shape), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain, "seed": self.seed}
+
+
+class Identity(Initializer):
+    """``gain`` times the identity matrix; for weights of two axes.
+
+    Raises:
+        ValueError: when called for another number of axes.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(
+                f"Identity matrix initializer can only be used for 2D matrices. Received: shape={tuple(shape)}"
+            )
+        return _array(self.gain * np.eye(*shape), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
+def lecun_uniform(seed: int | None = None) -> VarianceScaling:
+    """Uniform over ±sqrt(3 / fan_in) (LeCun et al., 1998)."""
+    return VarianceScaling(scale=1.0, mode="fan_in", distribution="uniform", seed=seed)
+
+
+def glorot_normal(seed: int | None = None) -> VarianceScaling:
+    """Truncated normal of variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    return VarianceScaling(scale=1.0, mode="fan_avg", distribution="normal", seed=seed)
+
+
+def glorot_uniform(seed: int | None = None) -> VarianceScaling:
+    """Uniform over ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    return VarianceScaling(scale=1.0, mode="fan_avg", distribution="uniform", seed=seed)
+
+
+def he_normal(seed: int | None = None) -> VarianceScaling:
+    """Truncated normal of variance 2 / fan_in (He et al., 2015)."""
+    return VarianceScaling(scale=2.0, mode="fan_in", distribution="normal", seed=seed)
+
+
+def lecun_normal(seed: int | None = None) -> VarianceScaling:
+    """Truncated normal of variance 1 / fan_in (Klambauer et al., 2017)."""
+    return VarianceScaling(scale=1.0, mode="fan_in", distribution="normal", seed=seed)
+
+
+def he_uniform(seed: int | None = None) -> VarianceScaling:
+    """Uniform over ±sqrt(6 / fan_in) (He et al., 2015)."""
+    return VarianceScaling(scale=2.0, mode="fan_in", distribution="uniform", seed=seed)
+
+
+class _Preset(VarianceScaling):
+    """A VarianceScaling under a name of its own, as later versions have it: its only argument is the seed."""
+
+    preset: Callable[[], VarianceScaling]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(**{**type(self).preset().get_config(), "seed": seed})
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Preset):
+    """glorot_uniform as a class."""
+
+    preset = staticmethod(glorot_uniform)
+
+
+class GlorotNormal(_Preset):
+    """glorot_normal as a class."""
+
+    preset = staticmethod(glorot_normal)
+
+
+class HeUniform(_Preset):
+    """he_uniform as a class."""
+
+    preset = staticmethod(he_uniform)
+
+
+class HeNormal(_Preset):
+    """he_normal as a class."""
+
+    preset = staticmethod(he_normal)
+
+
+class LecunUniform(_Preset):
+    """lecun_uniform as a class."""
+
+    preset = staticmethod(lecun_uniform)
+
+
+class LecunNormal(_Preset):
+    """lecun_normal as a class."""
+
+    preset = staticmethod(lecun_normal)
+
+
+zero = zeros = Zeros
+one = ones = Ones
+constant = Constant
+uniform = random_uniform = RandomUniform
+normal = random_normal = RandomNormal
+truncated_normal = TruncatedNormal
+identity = IdentityInitializer = Identity
+orthogonal = OrthogonalInitializer = Orthogonal
+
+
+def _compute_fans(shape: Sequence[int], data_format: str = "channels_last") -> tuple[float, float]:
+    """Numbers of inputs and outputs of a weight: a matrix (in, out) or a convolution kernel.
+
+    Raises:
+        ValueError: for an unknown ``data_format``.
+    """
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(f"Invalid data_format: {data_format}")
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    if len(shape) in (3, 4, 5):
+        first = data_format == "channels_first"
+        window = int(np.prod(shape[2:] if first else shape[:-2]))
+        inputs, outputs = (shape[1], shape[0]) if first else (shape[-2], shape[-1])
+        return inputs * window, outputs * window
+    size = float(np.sqrt(np.prod(shape)))
+    return size, size
+
+
+_ALL = {
+    name: found
+    for name, found in list(globals().items())
+    if not name.startswith("_")
+    and (
+        inspect.isclass(found)
+        and issubclass(found, Initializer)
+        or inspect.isfunction(found)
+        and found.__module__ == __name__
+    )
+}
+
+
+def serialize(initializer: Any) -> Any:
+    """``{"class_name", "config"}`` of an initializer, or a function's name."""
+    return serialize_keras_object(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The initializer that a config or name describes.
+
+    Raises:
+        ValueError: for an unknown name; the message lists near ones.
+    """
+    return deserialize_keras_object(
+        config, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="initializer"
+    )
+
+
+def get(identifier: Any) -> Any:
+    """An initializer from a name, a config, an instance, a class, or any function of (shape, dtype).
+
+    Raises:
+        ValueError: for an unknown name, or for what is none of these.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        found = deserialize(identifier)
+        made_here = found is _ALL.get(identifier)
+        return found() if made_here or inspect.isclass(found) else found
+    if inspect.isclass(identifier):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret initializer identifier: {identifier!r}")

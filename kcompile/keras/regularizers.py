@@ -1,0 +1,134 @@
+"""Regularizers: what large weights add to the loss.
+
+Classes, parameters and defaults are those of ``keras.regularizers`` in Keras 2.3. A regularizer is any function of the
+weight that returns a scalar, written with ``K``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from . import backend as K
+from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+
+
+class Regularizer:
+    """Base of the regularizers: adds nothing."""
+
+    def __call__(self, x: Any) -> Any:
+        return 0.0
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Regularizer:
+        """An instance with these arguments."""
+        return cls(**config)
+
+
+class L1L2(Regularizer):
+    """``l1 * sum(abs(x)) + l2 * sum(x ** 2)``.
+
+    Args:
+        l1, l2: factors, not negative; 0 leaves that part out.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = K.cast_to_floatx(0.0 if l1 is None else l1)
+        self.l2 = K.cast_to_floatx(0.0 if l2 is None else l2)
+
+    def __call__(self, x: Any) -> Any:
+        terms = []
+        if self.l1:
+            terms.append(K.sum(K.abs(x)) * float(self.l1))
+        if self.l2:
+            terms.append(K.sum(K.square(x)) * float(self.l2))
+        return sum(terms[1:], terms[0]) if terms else 0.0
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": float(self.l1), "l2": float(self.l2)}
+
+
+class L1(L1L2):
+    """``l1 * sum(abs(x))``, under the class name of later versions."""
+
+    def __init__(self, l1: float = 0.01, **kwargs: Any) -> None:
+        super().__init__(l1=kwargs.pop("l", l1))
+        _no_more(kwargs, "L1")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": float(self.l1)}
+
+
+class L2(L1L2):
+    """``l2 * sum(x ** 2)``, under the class name of later versions."""
+
+    def __init__(self, l2: float = 0.01, **kwargs: Any) -> None:
+        super().__init__(l2=kwargs.pop("l", l2))
+        _no_more(kwargs, "L2")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": float(self.l2)}
+
+
+def _no_more(kwargs: Mapping[str, Any], name: str) -> None:
+    if kwargs:
+        raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(kwargs))!r}")
+
+
+def l1(l: float = 0.01, *, l1: float | None = None) -> L1L2:  # noqa: E741
+    """``l * sum(abs(x))``; the factor is also called ``l1``."""
+    return L1L2(l1=l if l1 is None else l1)
+
+
+def l2(l: float = 0.01, *, l2: float | None = None) -> L1L2:  # noqa: E741
+    """``l * sum(x ** 2)``; the factor is also called ``l2``."""
+    return L1L2(l2=l if l2 is None else l2)
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """``l1 * sum(abs(x)) + l2 * sum(x ** 2)``."""
+    return L1L2(l1=l1, l2=l2)
+
+
+_ALL = {f.__name__: f for f in (Regularizer, L1L2, L1, L2, l1, l2, l1_l2)}
+
+
+def serialize(regularizer: Any) -> Any:
+    """``{"class_name", "config"}`` of a regularizer, or a function's name."""
+    return serialize_keras_object(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The regularizer that a config or name describes.
+
+    Raises:
+        ValueError: for an unknown name; the message lists near ones.
+    """
+    return deserialize_keras_object(
+        config, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="regularizer"
+    )
+
+
+def get(identifier: Any) -> Any:
+    """A regularizer from a name, a config, an instance, a class, any function of a weight, or None (none).
+
+    Raises:
+        ValueError: for an unknown name, or for what is none of these.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        found = deserialize(identifier)
+        return found() if found is _ALL.get(identifier) or inspect.isclass(found) else found
+    if inspect.isclass(identifier):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret regularizer identifier: {identifier!r}")
