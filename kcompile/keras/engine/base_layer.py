@@ -382,6 +382,14 @@ class Layer:
         for parameter, array in zip(parameters, arrays, strict=True):
             parameter.assign(array)
 
+    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
+        """The arrays of a file in the order and layout of ``weights``; a layer whose layout changed overrides it.
+
+        Args:
+            stored: pairs (name in the file, array), in the file's order.
+        """
+        return [array for _, array in stored]
+
     def count_params(self) -> int:
         """Number of scalars in the weights.
 

@@ -1,0 +1,427 @@
+"""A Model to an Archive and back; the files themselves are kcompile.formats' business."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...ir import Parameter
+from ..utils.generic_utils import CustomObjectScope, SafeModeScope
+
+if TYPE_CHECKING:
+    from ...formats import Archive, LayerWeights
+    from .base_layer import Layer
+    from .network import Network
+    from .training import Model
+
+
+def save_model(model: Model, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    """Writes architecture, weights, training configuration and optimizer state to one HDF5 file.
+
+    Args:
+        model: a built model.
+        filepath: path, open h5py.File or h5py.Group, or binary file object. A path that ends in ``.onnx`` is
+            exported, ``.json``, ``.yaml`` and ``.yml`` get the architecture alone.
+        overwrite: False asks before replacing an existing file.
+        include_optimizer: whether to write the optimizer's state.
+
+    Raises:
+        ValueError: if the model is not built.
+        NotImplementedError: for a subclassed model, whose structure is code.
+    """
+    from ... import formats
+
+    path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else None
+    if path is not None and path.endswith(".onnx"):
+        model.export(path)
+        return
+    archive = archive_of(model, include_optimizer)
+    if path is None or _may_write(path, overwrite):
+        formats.write(archive, filepath)
+
+
+def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
+    """Everything that a model file holds of a model."""
+    from ...formats import Archive
+
+    if not model.built:
+        raise ValueError(
+            f"The model {model.name} is not built yet and has no weights to save: give its first layer an input_shape, "
+            "call build(batch_input_shape), or fit it first."
+        )
+    archive = Archive(config=model_config(model), layer_weights=layer_weights(model))
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        archive.training_config = training_config(model)
+        if include_optimizer:
+            archive.optimizer_weights = [(_h5_name(p), np.array(p.storage.array)) for p in optimizer.weights]
+    return archive
+
+
+def model_config(model: Network) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}``, the class being Keras's own for plain models."""
+    return {"class_name": type(model).__name__, "config": model.get_config()}
+
+
+def layer_weights(model: Network) -> list[LayerWeights]:
+    """The weights by layer, in the order of the layers; the arrays are the live ones, not copies."""
+    from ...formats import LayerWeights
+
+    return [
+        LayerWeights(layer.name, [(_h5_name(p), np.asarray(p.storage.array)) for p in layer.weights])
+        for layer in model.layers
+    ]
+
+
+def _h5_name(parameter: Parameter) -> str:
+    return f"{parameter.name}:0"
+
+
+def training_config(model: Model) -> dict[str, Any]:
+    """compile()'s arguments as plain data."""
+    optimizer = model.optimizer
+    return {
+        "optimizer_config": {"class_name": type(optimizer).__name__, "config": optimizer.get_config()},
+        "loss": _serialized(model.loss),
+        "metrics": _serialized(model._compile_arguments.get("metrics") or []),
+        "weighted_metrics": _serialized(model._compile_arguments.get("weighted_metrics")),
+        "sample_weight_mode": model._compile_arguments.get("sample_weight_mode"),
+        "loss_weights": model._compile_arguments.get("loss_weights"),
+    }
+
+
+def _serialized(value: Any) -> Any:
+    """Names for functions, configurations for objects, in lists and dicts too."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _serialized(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_serialized(entry) for entry in value]
+    if hasattr(value, "get_config"):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    return getattr(value, "__name__", type(value).__name__)
+
+
+# --- loading ------------------------------------------------------------------------------------------------------
+
+
+def load_model(
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """A model from a file: HDF5 with its weights and training state, ONNX, or an architecture in JSON or YAML.
+
+    Args:
+        filepath: path, open h5py.File or h5py.Group, or binary file object.
+        custom_objects: names in the file -> classes or functions that Keras does not have.
+        compile: whether to compile the model as the file says, and restore the optimizer's state.
+        safe_mode: False allows functions stored as bytecode (Lambda layers), which run code from the file.
+
+    Raises:
+        kcompile.formats.FileFormatError: if the file is foreign, damaged or unsafe.
+        ValueError: if it holds no architecture, an unknown class, or weights that do not fit.
+    """
+    from ... import formats
+
+    if formats.detect(filepath) == "onnx":
+        from .exporting import import_model
+
+        return import_model(filepath, custom_objects, safe_mode)
+    with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
+        archive = formats.read(filepath, lazy=True)
+        with archive:
+            return model_from_archive(archive, _name_of(filepath), compile)
+
+
+def model_from_archive(archive: Archive, source: str, compile: bool = True) -> Model:
+    """Builds the model of an archive, sets its weights, compiles it and restores the optimizer's state."""
+    if archive.config is None:
+        raise ValueError(
+            f"{source} holds no model architecture, only weights. Build the model in code and call "
+            f"model.load_weights({source!r})."
+        )
+    model = model_from_config(archive.config)
+    if archive.layer_weights:
+        if not model.built:
+            _build_from(model, archive)
+        assign_in_order(model, archive.layer_weights, source)
+    if compile and archive.training_config is not None:
+        _compile_from(model, archive, source)
+    return model
+
+
+def _build_from(model: Any, archive: Archive) -> None:
+    """A model saved after its first fit knows its input shape from the configuration of that build."""
+    shape = model.__dict__.get("_build_input_shape")
+    if shape is None:
+        raise ValueError(
+            f"The model {model.name} has weights in the file but no input shape; build it in code, call "
+            "model.build(batch_input_shape), and use load_weights."
+        )
+    model.build(shape)
+
+
+def _compile_from(model: Model, archive: Archive, source: str) -> None:
+    from .. import optimizers
+
+    config = archive.training_config or {}
+    optimizer = optimizers.deserialize(config["optimizer_config"])
+    model.compile(
+        optimizer=optimizer,
+        loss=_deserialized_losses(config.get("loss")),
+        metrics=_deserialized_metrics(config.get("metrics")),
+        loss_weights=config.get("loss_weights"),
+        sample_weight_mode=config.get("sample_weight_mode"),
+        weighted_metrics=_deserialized_metrics(config.get("weighted_metrics")),
+    )
+    if archive.optimizer_weights is None:
+        return
+    names = [name for name, _ in archive.optimizer_weights]
+    arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
+    try:
+        model.optimizer.restore(names, arrays, model._compiled.trainable)
+    except ValueError as error:
+        import warnings
+
+        warnings.warn(
+            f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).", stacklevel=3
+        )
+
+
+def _deserialized_losses(config: Any) -> Any:
+    from .. import losses
+
+    if _is_object(config):
+        return losses.deserialize(config)
+    if isinstance(config, Mapping):
+        return {name: _deserialized_losses(entry) for name, entry in config.items()}
+    if isinstance(config, list):
+        return [_deserialized_losses(entry) for entry in config]
+    return config
+
+
+def _deserialized_metrics(config: Any) -> Any:
+    from .. import metrics
+
+    if _is_object(config):
+        if config["class_name"] == "MeanMetricWrapper" and isinstance(config["config"].get("fn"), str):
+            return config["config"]["fn"]  # tf.keras writes the wrapper that compile() made
+        return metrics.deserialize(config)
+    if isinstance(config, Mapping):
+        return {name: _deserialized_metrics(entry) for name, entry in config.items()}
+    if isinstance(config, list):
+        return [_deserialized_metrics(entry) for entry in config]
+    return config
+
+
+def _is_object(config: Any) -> bool:
+    return isinstance(config, Mapping) and "class_name" in config and "config" in config
+
+
+def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A model without trained weights from ``{"class_name": ..., "config": ...}``.
+
+    Raises:
+        TypeError: for a list, which is the inner configuration of a Sequential model.
+        ValueError: for an unknown class; the message says what custom_objects would need.
+    """
+    if isinstance(config, list):
+        raise TypeError(
+            "`model_from_config` expects a dictionary, not a list. Maybe you meant to use `Sequential.from_config(config)`?"
+        )
+    from ..layers import deserialize
+
+    return deserialize(config, custom_objects=custom_objects)
+
+
+def model_to_json(model: Network, **kwargs: Any) -> str:
+    """The architecture as JSON text; keyword arguments go to ``json.dumps``."""
+    from ...formats import Archive, json
+
+    return json.dumps(Archive(config=model_config(model)), **kwargs)
+
+
+def model_to_yaml(model: Network, **kwargs: Any) -> str:
+    """The architecture as YAML text; keyword arguments go to ``yaml.dump``."""
+    from ...formats import Archive, yaml
+
+    return yaml.dumps(Archive(config=model_config(model)), **kwargs)
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+    """A model without trained weights from ``to_json``'s text.
+
+    Raises:
+        kcompile.formats.FileFormatError: if the text is not a model configuration.
+    """
+    from ...formats import json
+
+    with SafeModeScope(safe_mode):
+        return model_from_config(json.loads(json_string).config, custom_objects)
+
+
+def model_from_yaml(yaml_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+    """A model without trained weights from ``to_yaml``'s text; only plain data is read.
+
+    Raises:
+        kcompile.formats.FileFormatError: if the text is not a model configuration, or names Python objects.
+    """
+    from ...formats import yaml
+
+    with SafeModeScope(safe_mode):
+        return model_from_config(yaml.loads(yaml_string).config, custom_objects)
+
+
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
+def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
+    """Writes the weights alone, layer by layer, to an HDF5 file."""
+    from ... import formats
+
+    model._assert_weights_exist()
+    if not isinstance(filepath, str | os.PathLike) or _may_write(os.fspath(filepath), overwrite):
+        formats.write(formats.Archive(layer_weights=layer_weights(model)), filepath, format="hdf5")
+
+
+def load_weights(
+    model: Network, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+) -> None:
+    """Reads weights from a file that ``save_weights`` or ``save`` wrote; see ``Network.load_weights``."""
+    from ... import formats
+
+    if skip_mismatch and not by_name:
+        raise ValueError("skip_mismatch needs by_name=True: only then can single layers be left out.")
+    model._assert_weights_exist()
+    with formats.read(filepath, lazy=True) as archive:
+        source = _name_of(filepath)
+        if by_name:
+            assign_by_name(model, archive.layer_weights, source, skip_mismatch, reshape)
+        else:
+            assign_in_order(model, archive.layer_weights, source, reshape)
+
+
+def assign_in_order(
+    model: Network, stored: Sequence[LayerWeights], source: str, reshape: bool = False
+) -> None:
+    """Layers with weights in the file, matched to layers with weights in the model, in order.
+
+    Raises:
+        ValueError: if their number, or the number or shape of a layer's weights differs; nothing is changed.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    stored = [entry for entry in stored if entry.weights]
+    if len(layers) != len(stored):
+        raise ValueError(
+            f"{source}: the file has weights of {len(stored)} layers ({_some(e.name for e in stored)}), the model "
+            f"{model.name} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
+        )
+    plan: list[tuple[Parameter, Any]] = []
+    for layer, entry in zip(layers, stored, strict=True):
+        plan += _match(layer, entry, source, reshape)
+    _carry_out(plan)
+
+
+def assign_by_name(
+    model: Network, stored: Sequence[LayerWeights], source: str, skip_mismatch: bool = False, reshape: bool = False
+) -> None:
+    """Layers of the file matched to the model's layers of the same name; others on either side are left alone.
+
+    Raises:
+        ValueError: if the number or shape of a layer's weights differs (unless skip_mismatch); nothing is changed.
+    """
+    by_name: dict[str, list[Layer]] = {}
+    for layer in model.layers:
+        by_name.setdefault(layer.name, []).append(layer)
+    plan: list[tuple[Parameter, Any]] = []
+    for entry in stored:
+        for layer in by_name.get(entry.name, []):
+            try:
+                plan += _match(layer, entry, source, reshape)
+            except ValueError as error:
+                if not skip_mismatch:
+                    raise
+                import warnings
+
+                warnings.warn(f"Skipping the loading of weights for layer {layer.name}: {error}", stacklevel=4)
+    _carry_out(plan)
+
+
+def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> list[tuple[Parameter, Any]]:
+    """Pairs of parameter and array for one layer.
+
+    Raises:
+        ValueError: naming the layer and what does not fit.
+    """
+    arrays = layer.convert_stored_weights(entry.weights)
+    parameters = layer.weights
+    if len(parameters) != len(arrays):
+        raise ValueError(
+            f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
+            f"({_some(p.name for p in parameters)}), but {entry.name!r} in the file has {len(arrays)}."
+        )
+    pairs: list[tuple[Parameter, Any]] = []
+    for parameter, array in zip(parameters, arrays, strict=True):
+        if tuple(array.shape) != parameter.shape:
+            if not (reshape and array.size == np.prod(parameter.shape)):
+                raise ValueError(
+                    f"{source}: the weight {parameter.name} of layer {layer.name!r} has shape {parameter.shape}, but "
+                    f"the saved weight has shape {tuple(array.shape)}."
+                )
+            array = np.asarray(array).reshape(parameter.shape)
+        pairs.append((parameter, array))
+    return pairs
+
+
+def _carry_out(plan: list[tuple[Parameter, Any]]) -> None:
+    """Copies each array into its weight; shapes were all checked before, so only the disk can fail now."""
+    for parameter, array in plan:
+        target = parameter.storage.array
+        if hasattr(array, "read") and target.flags.carray and array.dtype == target.dtype:
+            array.read(out=target)
+            parameter.storage.written()
+        else:
+            parameter.assign(np.asarray(array))
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+
+
+def _name_of(filepath: Any) -> str:
+    if isinstance(filepath, str | os.PathLike):
+        return str(Path(filepath))
+    return getattr(filepath, "filename", None) or getattr(filepath, "name", None) or type(filepath).__name__
+
+
+def _may_write(path: str, overwrite: bool) -> bool:
+    from ..utils.io_utils import ask_to_proceed_with_overwrite
+
+    return overwrite or not os.path.isfile(path) or ask_to_proceed_with_overwrite(path)
+
+
+# --- pickling -------------------------------------------------------------------------------------------------------
+
+
+def pickle_model(model: Model) -> bytes:
+    """The whole model as the bytes of an HDF5 file."""
+    import io
+
+    buffer = io.BytesIO()
+    save_model(model, buffer)
+    return buffer.getvalue()
+
+
+def unpickle_model(state: bytes) -> Model:
+    """A model from ``pickle_model``'s bytes."""
+    import io
+
+    return load_model(io.BytesIO(state))

@@ -1,0 +1,584 @@
+"""Model: a network that can be compiled, trained, evaluated and used for prediction."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Graph, Value
+from .. import backend as K
+from .. import optimizers
+from ..utils.generic_utils import to_list, unpack_singleton
+from . import training_data as data
+from . import training_loops as loops
+from .base_layer import Layer
+from .compilation import Compiled
+from .input_layer import Input
+from .network import Network
+from .node import static_shape
+from .steps import Steps
+
+
+class Model(Network):
+    """Layers grouped into a model.
+
+    ``Model(inputs, outputs)`` takes what lies between tensors; a subclass makes layers in ``__init__`` and overrides
+    ``call(self, inputs)``.
+
+    Attributes:
+        optimizer: the optimizer, once compiled.
+        stop_training: set it to True in a callback to end fit.
+        history: the History of the last fit.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.optimizer: Any = None
+        self.stop_training = False
+        self.history: Any = None
+        self._compiled: Compiled | None = None
+        self._compile_arguments: dict[str, Any] = {}
+        self._steps: Steps | None = None
+        self._predictor: Any = None
+
+    def _track(self, name: str, value: Any) -> None:
+        if name not in ("optimizer", "history", "_compiled", "_steps", "_predictor", "loss", "_compile_arguments"):
+            super()._track(name, value)
+
+    # --- compile ------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        sample_weight_mode: Any = None,
+        weighted_metrics: Any = None,
+        target_tensors: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Fixes how the model trains; which weights are trainable is read now.
+
+        Args:
+            optimizer: name, configuration or Optimizer.
+            loss: name, function (y_true, y_pred) or Loss; a list or a dict by output name for several outputs.
+            metrics: list of names, functions or Metrics; "accuracy" chooses by loss and output shape.
+            loss_weights: list or dict of factors for the losses of several outputs.
+            sample_weight_mode: "temporal" for weights per timestep; list or dict for several outputs.
+            weighted_metrics: like metrics, but weighted by sample_weight and class_weight.
+            target_tensors: tensors to use as targets instead of fed data.
+            **kwargs: ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` of later Keras are accepted and
+                change nothing.
+
+        Raises:
+            ValueError, TypeError: for unknown names, or lists and dicts that do not fit the outputs.
+        """
+        _check_compile_kwargs(kwargs)
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = loss
+        self._compile_arguments = {
+            "metrics": metrics,
+            "loss_weights": loss_weights,
+            "sample_weight_mode": sample_weight_mode,
+            "weighted_metrics": weighted_metrics,
+            "target_tensors": target_tensors,
+        }
+        self._compiled = self._steps = None
+        if self.built and self.outputs:
+            self._finish_compile()
+
+    def _finish_compile(self) -> None:
+        """Emits loss and metrics, once inputs and outputs are known."""
+        self._compiled = Compiled(self, self.loss, **self._compile_arguments)
+        self._steps = Steps(self._compiled, self.optimizer)
+
+    @property
+    def _is_compiled(self) -> bool:
+        return self.optimizer is not None
+
+    @property
+    def total_loss(self) -> Value:
+        """The scalar that training minimises."""
+        return self._require_compiled().total_loss
+
+    @property
+    def loss_functions(self) -> list[Any]:
+        """The loss of each output that has one."""
+        return [output.loss for output in self._require_compiled().outputs]
+
+    @property
+    def targets(self) -> list[Value]:
+        """The placeholders of the labels."""
+        return [output.target for output in self._require_compiled().outputs]
+
+    @property
+    def sample_weights(self) -> list[Value]:
+        """The placeholders of the sample weights."""
+        return [output.sample_weight for output in self._require_compiled().outputs]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metric objects of compile() and add_metric()."""
+        if self._compiled is None:
+            return Layer.metrics.fget(self)
+        return self._compiled.compile_metrics + self._compiled._added_metrics()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Labels of what evaluate and train_on_batch return."""
+        return ["loss"] if self._compiled is None else self._compiled.metrics_names
+
+    def reset_metrics(self) -> None:
+        """Sets all metrics to their start."""
+        if self._compiled is not None:
+            for metric in self._compiled.metrics:
+                metric.reset_states()
+
+    def _require_compiled(self) -> Compiled:
+        if not self._is_compiled:
+            raise RuntimeError(
+                "You must compile your model before training/testing. Use `model.compile(optimizer, loss)`."
+            )
+        if self._compiled is None:
+            raise RuntimeError(f"The model {self.name} is not built yet: its input shape is not known.")
+        return self._compiled
+
+    # --- building from data -----------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights of a subclassed model by calling it on placeholders of these shapes.
+
+        Args:
+            input_shape: shape with the batch axis, or a list of them.
+        """
+        if self._is_graph_network or self.inputs:
+            return
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        self._set_inputs([(None, *shape[1:]) for shape in shapes])
+
+    def _set_inputs(self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any] | None = None) -> None:
+        """Calls a subclassed model on placeholders; from then on it has inputs and outputs."""
+        dtypes = dtypes or [K.floatx()] * len(shapes)
+        placeholders = [
+            Input(batch_shape=shape, dtype=dtype, name=f"input_{i + 1}")
+            for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+        ]
+        self._adopt(placeholders, Layer.__call__(self, unpack_singleton(placeholders)))
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        outputs = super().__call__(inputs, **kwargs)
+        tensors = to_list(inputs)
+        if not self._is_graph_network and not self.inputs and all(hasattr(x, "_keras_history") for x in tensors):
+            self._adopt(tensors, outputs)
+        return outputs
+
+    def _adopt(self, inputs: list[Value], outputs: Any) -> None:
+        """A subclassed model's first call on Inputs defines its inputs and outputs."""
+        tracking, self._tracking = self._tracking, False
+        self.inputs, self.outputs = list(inputs), to_list(outputs)
+        self.input_names = [x._keras_history.layer.name for x in self.inputs]
+        self.output_names = [f"output_{i + 1}" for i in range(len(self.outputs))]
+        self.built = True
+        self._tracking = tracking
+
+    def _build_for(self, arrays: list[Any]) -> None:
+        """Subclassed models learn their input shapes from the first data."""
+        if not self.inputs:
+            dtypes = [np.dtype(x.dtype).name if np.dtype(x.dtype).kind in "iu" else K.floatx() for x in arrays]
+            self._set_inputs([(None, *x.shape[1:]) for x in arrays], dtypes)
+
+    def _ensure_built(self, x: Any) -> None:
+        if not self.inputs:
+            if x is None:
+                raise ValueError(f"The model {self.name} is not built yet, and there is no data to learn its shape from.")
+            if isinstance(x, dict):
+                raise ValueError("A model whose inputs are not named yet takes a list of arrays, not a dictionary.")
+            arrays = x if isinstance(x, list | tuple) else [x]
+            self._build_for([a if hasattr(a, "shape") else np.asarray(a) for a in arrays])
+        if self._is_compiled and self._compiled is None:
+            self._finish_compile()
+
+    # --- what the steps are fed -------------------------------------------------------------------------------------
+
+    def _input_arrays(self, x: Any) -> list[Any]:
+        self._ensure_built(x)
+        if isinstance(x, dict) and set(self.input_names) - set(x) and not self._is_graph_network:
+            raise ValueError(f"The inputs of {self.name} are called {self.input_names}.")
+        shapes = [static_shape(value) for value in self.inputs]
+        return data.standardize(x, self.input_names, shapes, [v.dtype for v in self.inputs], "input")
+
+    def _feed(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, batch_size: int | None = None
+    ) -> loops.Feed:
+        """Inputs, targets and sample weights as the steps take them.
+
+        Raises:
+            ValueError: if shapes, names or counts do not fit the model.
+        """
+        inputs = self._input_arrays(x)
+        compiled = self._require_compiled()
+        fed = [output for output in compiled.outputs if output.is_fed]
+        names = [output.name for output in fed]
+        if y is None and names:
+            raise ValueError(f"The model {self.name} has losses on {names} and needs target data (y).")
+        dtypes = [output.target.dtype for output in fed]
+        targets = data.standardize(y, names, [output.target_shape for output in fed], dtypes, "target") if names else []
+        sample_weights = data.standardize_weights_by_output(sample_weight, names, "sample_weight")
+        class_weights = data.standardize_weights_by_output(class_weight, names, "class_weight")
+        weights = [
+            data.combine_weights(target, sw, cw, output.mode, output.name)
+            for target, sw, cw, output in zip(targets, sample_weights, class_weights, fed, strict=True)
+        ]
+        samples = data.count_samples(inputs, targets, weights)
+        _check_losses(fed, targets)
+        if self.stateful and batch_size and samples % batch_size:
+            raise ValueError(
+                "In a stateful network, you should only pass inputs with a number of samples that can be divided by the "
+                f"batch size. Found: {samples} samples, batch size {batch_size}."
+            )
+        weighted = any(weight is not None for weight in weights)
+        if weighted:
+            weights = [
+                np.ones(target.shape[: output.sample_weight.rank], np.float32) if weight is None else weight
+                for weight, target, output in zip(weights, targets, fed, strict=True)
+            ]
+        return loops.Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted)
+
+    def _batch_size(self, batch_size: int | None, steps: int | None = None) -> int:
+        """The batch size of a call: given, fixed by the Input, or 32.
+
+        Raises:
+            ValueError: if the given one contradicts the Input's, or is not a positive integer.
+        """
+        if batch_size is not None and (not isinstance(batch_size, int | np.integer) or batch_size < 1):
+            raise ValueError(f"batch_size must be a positive integer, found {batch_size!r}.")
+        fixed = next((v.shape[0] for v in self.inputs or () if v.shape and isinstance(v.shape[0], int)), None)
+        if fixed is not None and batch_size not in (None, fixed):
+            raise ValueError(
+                f"The `batch_size` argument value {batch_size} is incompatible with the specified batch size of your "
+                f"Input Layer: {fixed}"
+            )
+        return int(fixed or batch_size or 32)
+
+    # --- fit, evaluate, predict -------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[Any] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_freq: Any = 1,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Trains for a number of epochs.
+
+        Args:
+            x: inputs: an array (samples, ...), a list of them, a dict by input name, an h5py dataset, or a generator
+                or Sequence of batches.
+            y: targets, in the same forms.
+            batch_size: samples per update (default 32, or what the Input fixes).
+            epochs: index of the epoch after the last one.
+            verbose: 0 silent, 1 progress bar, 2 one line per epoch.
+            callbacks: Callback objects.
+            validation_split: fraction of the data, taken from its end before shuffling, to evaluate on.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch.
+            shuffle: True for a new order each epoch, "batch" to shuffle in chunks of a batch (for HDF5), or False.
+            class_weight: dict from class to weight of its samples in the loss.
+            sample_weight: array (samples,), in temporal mode (samples, timesteps).
+            initial_epoch: epoch to begin with.
+            steps_per_epoch: number of batches per epoch, for generators or repeated passes.
+            validation_steps: number of validation batches.
+            validation_freq: every how many epochs to validate, or the epochs (from 1) themselves.
+            max_queue_size, workers, use_multiprocessing: how generators are read ahead.
+
+        Returns:
+            History, whose ``history`` maps names to lists of one value per epoch.
+
+        Raises:
+            RuntimeError: if the model is not compiled.
+            ValueError: if the data do not fit the model.
+        """
+        epochs = _renamed(kwargs, "nb_epoch", "epochs", epochs)
+        _check_unknown(kwargs, "fit")
+        if data.is_generator(x):
+            if y is not None or sample_weight is not None:
+                raise ValueError("`y` and `sample_weight` come from the generator; do not pass them to fit as well.")
+            if batch_size is not None:
+                raise ValueError("The `batch_size` argument must not be specified when using a generator or Sequence.")
+            if validation_split:
+                raise ValueError("`validation_split` needs arrays; pass `validation_data` with a generator.")
+            return self.fit_generator(
+                x, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, validation_freq,
+                class_weight, max_queue_size, workers, use_multiprocessing, bool(shuffle), initial_epoch,
+            )  # fmt: skip
+        if not self._is_compiled:
+            self._require_compiled()
+        self._ensure_built(x)
+        batch_size = self._batch_size(batch_size)
+        feed = self._feed(x, y, sample_weight, class_weight, None if validation_split else batch_size)
+        validation = self._validation(validation_data, batch_size)
+        if validation is None and validation_split:
+            feed, held_out = feed.split(validation_split)
+            validation = loops.ArrayBatches(held_out, batch_size)
+        source = loops.ArrayBatches(feed, batch_size, shuffle, steps_per_epoch)
+        return loops.fit(
+            self, source, epochs, verbose, callbacks, validation, validation_steps, validation_freq, initial_epoch
+        )
+
+    def _validation(self, validation_data: Any, batch_size: int) -> loops.ArrayBatches | None:
+        if validation_data is None:
+            return None
+        x, y, weights = data.validation_tuple(validation_data)
+        return loops.ArrayBatches(self._feed(x, y, weights, batch_size=batch_size), batch_size)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int = 1,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Any] | None = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+    ) -> Any:
+        """Loss and metrics in test mode: no dropout, moving statistics, means over all samples.
+
+        Args: as for ``fit``; steps: number of batches, None for all.
+
+        Returns:
+            the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
+        """
+        if data.is_generator(x):
+            return self.evaluate_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
+        if not self._is_compiled:
+            self._require_compiled()
+        self._ensure_built(x)
+        batch_size = self._batch_size(batch_size)
+        source = loops.ArrayBatches(self._feed(x, y, sample_weight, None, batch_size), batch_size, False, steps)
+        return unpack_singleton(list(loops.evaluate(self, source, verbose, callbacks).values()))
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int = 0,
+        steps: int | None = None,
+        callbacks: Sequence[Any] | None = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+    ) -> Any:
+        """Outputs for inputs, in test mode, by onnxruntime.
+
+        Args:
+            x: as for ``fit``.
+            batch_size: samples per run (default: chosen by size; a stateful model takes its own).
+            verbose: 1 shows a progress bar.
+            steps: number of batches, None for all.
+            callbacks: Callback objects.
+
+        Returns:
+            array (samples, ...), a list of them for several outputs.
+        """
+        if data.is_generator(x):
+            return self.predict_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
+        arrays = self._input_arrays(x)
+        samples = data.count_samples(arrays)
+        if batch_size is not None or self.stateful:
+            batch_size = self._batch_size(batch_size)
+            if self.stateful and samples % batch_size:
+                raise ValueError(
+                    "In a stateful network, you should only pass inputs with a number of samples that can be divided by "
+                    f"the batch size. Found: {samples} samples. Batch size: {batch_size}."
+                )
+        plain = not verbose and not callbacks and steps is None
+        if plain and not any(data.is_lazy(array) for array in arrays):
+            return unpack_singleton(self._prediction().predict(arrays, batch_size))
+        source = loops.ArrayBatches(
+            loops.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True
+        )
+        return unpack_singleton(loops.predict(self, source, verbose, callbacks))
+
+    def _prediction(self) -> Any:
+        """The compiled inference graph, with the states of stateful layers as updates."""
+        if self._predictor is None or self._predictor[0] is not self.outputs:
+            from ..backend.execution import compile_graph
+
+            graph = Graph(self.outputs, self.inputs, self.state_updates, "inference")
+            self._predictor = (self.outputs, compile_graph(graph, input_names=self.input_names))
+        return self._predictor[1]
+
+    # --- single batches ---------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, reset_metrics: bool = True
+    ) -> Any:
+        """One update on one batch.
+
+        Returns:
+            the loss before the update, or a list of the loss and the metrics.
+        """
+        self._warn_if_trainable_changed()
+        feed = self._feed(x, y, sample_weight, class_weight)
+        return self._one_batch(feed, "train", reset_metrics)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True) -> Any:
+        """Loss, or list of the loss and the metrics, of one batch in test mode."""
+        return self._one_batch(self._feed(x, y, sample_weight), "test", reset_metrics)
+
+    def _one_batch(self, feed: loops.Feed, mode: str, reset_metrics: bool) -> Any:
+        step = getattr(self._steps, mode)(feed.weighted)
+        if reset_metrics:
+            self.reset_metrics()
+        loss = step([np.asarray(array[:]) if data.is_lazy(array) else array for array in feed.arrays])
+        results = [float(loss), *self._steps.results()]
+        if reset_metrics:
+            self.reset_metrics()
+        return unpack_singleton(results)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch."""
+        return unpack_singleton(self._prediction().predict(self._input_arrays(x), None))
+
+    def _warn_if_trainable_changed(self) -> None:
+        compiled = self._compiled
+        if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):
+            warnings.warn(
+                "Discrepancy between trainable weights and collected trainable weights: did you set `model.trainable` "
+                "without calling `model.compile` after?",
+                stacklevel=3,
+            )
+
+    # --- generators ---------------------------------------------------------------------------------------------------
+
+    def fit_generator(
+        self,
+        generator: Any,
+        steps_per_epoch: int | None = None,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[Any] | None = None,
+        validation_data: Any = None,
+        validation_steps: int | None = None,
+        validation_freq: Any = 1,
+        class_weight: Any = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        **kwargs: Any,
+    ) -> Any:
+        """Trains on batches that a generator or Sequence gives: (x, y) or (x, y, sample_weight).
+
+        Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is.
+        """
+        epochs = _renamed(kwargs, "nb_epoch", "epochs", epochs)
+        _check_unknown(kwargs, "fit_generator")
+        reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
+        source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
+        validation: Any = None
+        if data.is_generator(validation_data):
+            validation = loops.GeneratorBatches(self, validation_data, validation_steps, False, None, **reading)
+        elif validation_data is not None:
+            self._ensure_built(data.validation_tuple(validation_data)[0])
+            validation = self._validation(validation_data, self._batch_size(None))
+        return loops.fit(
+            self, source, epochs, verbose, callbacks, validation, validation_steps, validation_freq, initial_epoch
+        )
+
+    def evaluate_generator(
+        self,
+        generator: Any,
+        steps: int | None = None,
+        callbacks: Sequence[Any] | None = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        verbose: int = 0,
+    ) -> Any:
+        """Loss and metrics over batches that a generator or Sequence gives."""
+        source = loops.GeneratorBatches(
+            self, generator, steps, False, None, max_queue_size, workers, use_multiprocessing
+        )
+        return unpack_singleton(list(loops.evaluate(self, source, verbose, callbacks).values()))
+
+    def predict_generator(
+        self,
+        generator: Any,
+        steps: int | None = None,
+        callbacks: Sequence[Any] | None = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        verbose: int = 0,
+    ) -> Any:
+        """Outputs for batches that a generator or Sequence gives."""
+        source = loops.GeneratorBatches(
+            self, generator, steps, False, None, max_queue_size, workers, use_multiprocessing, inputs_only=True
+        )
+        return unpack_singleton(loops.predict(self, source, verbose, callbacks))
+
+    # --- pickling -------------------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> Any:
+        from .saving import pickle_model, unpickle_model
+
+        return unpickle_model, (pickle_model(self),)
+
+
+_IGNORED_COMPILE_ARGUMENTS = {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss", "options", "run_metadata"}
+
+
+def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:
+    unknown = sorted(set(kwargs) - _IGNORED_COMPILE_ARGUMENTS)
+    if unknown:
+        raise TypeError(f"compile() got an unexpected keyword argument {unknown[0]!r}.")
+
+
+def _renamed(kwargs: dict[str, Any], old: str, new: str, value: Any) -> Any:
+    if old not in kwargs:
+        return value
+    warnings.warn(f"The `{old}` argument has been renamed `{new}`.", stacklevel=3)
+    return kwargs.pop(old)
+
+
+def _check_unknown(kwargs: dict[str, Any], method: str) -> None:
+    if kwargs:
+        raise TypeError(f"{method}() got an unexpected keyword argument {next(iter(kwargs))!r}.")
+
+
+def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
+    """One-hot targets are needed where the loss compares distributions."""
+    for output, target in zip(outputs, targets, strict=True):
+        name = getattr(getattr(output.loss, "fn", output.loss), "__name__", "")
+        if name == "categorical_crossentropy" and target.shape[-1] == 1:
+            raise ValueError(
+                f"You are passing a target array of shape {tuple(target.shape)} to {output.name!r} while using as loss "
+                "`categorical_crossentropy`, which expects binary matrices (1s and 0s) of shape (samples, classes). "
+                "Convert with keras.utils.to_categorical(y), or use `sparse_categorical_crossentropy`."
+            )
+
+
+

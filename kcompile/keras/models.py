@@ -1,0 +1,103 @@
+"""Models: ``Sequential``, ``Model``, loading, and cloning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ir import Value
+from .engine.base_layer import Layer
+from .engine.input_layer import Input, InputLayer
+from .engine.saving import (
+    load_model,
+    model_from_config,
+    model_from_json,
+    model_from_yaml,
+    save_model,
+)
+from .engine.sequential import Sequential
+from .engine.training import Model
+from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
+
+__all__ = [
+    "Input",
+    "InputLayer",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "model_from_yaml",
+    "save_model",
+]
+
+
+def clone_model(model: Model, input_tensors: Any = None) -> Model:
+    """A copy of a model with new layers and newly initialised weights.
+
+    Args:
+        model: a functional or Sequential model.
+        input_tensors: tensors to build the copy on, one per input; new Inputs if left out.
+
+    Raises:
+        ValueError: for a subclassed model, or a wrong number of tensors.
+    """
+    if not isinstance(model, Model):
+        raise ValueError(f"Expected `model` argument to be a `Model` instance, got {model!r}.")
+    if isinstance(model, Sequential):
+        return _clone_sequential(model, input_tensors)
+    if not model._is_graph_network:
+        raise ValueError(f"{model.name} is a subclassed model: its structure is code, so it cannot be cloned.")
+    return _clone_functional(model, input_tensors)
+
+
+def _clone_sequential(model: Sequential, input_tensors: Any) -> Sequential:
+    layers = [_clone_layer(layer) for layer in model.layers]
+    if input_tensors is None:
+        clone = Sequential(layers, name=model.name)
+        if model.built and not clone.built:
+            clone.build(model.input_shape)
+        return clone
+    tensors = to_list(input_tensors)
+    if len(tensors) != 1:
+        raise ValueError(f"A Sequential model has one input; {len(tensors)} tensors were given.")
+    clone = Sequential(name=model.name)
+    clone.add(_as_inputs(tensors)[0]._keras_history.layer)
+    for layer in layers:
+        clone.add(layer)
+    return clone
+
+
+def _clone_functional(model: Model, input_tensors: Any) -> Model:
+    if input_tensors is None:
+        inputs = [
+            Input(batch_shape=layer.batch_input_shape, dtype=layer.dtype, name=layer.name)
+            for layer in model._input_layers
+        ]
+    else:
+        inputs = _as_inputs(to_list(input_tensors))
+    if len(inputs) != len(model.inputs):
+        raise ValueError(f"{model.name} has {len(model.inputs)} inputs; {len(inputs)} tensors were given.")
+    copies: dict[Layer, Layer] = {}
+    values: dict[Value, Value] = dict(zip(model.inputs, inputs, strict=True))
+    for node in model._network_nodes:
+        if all(tensor in values for tensor in node.output_tensors):
+            continue
+        layer = node.outbound_layer
+        if layer not in copies:
+            copies[layer] = _clone_layer(layer)
+        called = copies[layer](unpack_singleton([values[x] for x in node.input_tensors]), **node.arguments)
+        values.update(zip(node.output_tensors, to_list(called), strict=True))
+    return Model(inputs, [values[x] for x in model.outputs], name=model.name)
+
+
+def _clone_layer(layer: Layer) -> Layer:
+    if isinstance(layer, Model):
+        return clone_model(layer)
+    with CustomObjectScope({type(layer).__name__: type(layer)}):
+        return type(layer).from_config(layer.get_config())
+
+
+def _as_inputs(tensors: list[Value]) -> list[Value]:
+    """Tensors that no layer made are wrapped in an Input."""
+    return [x if hasattr(x, "_keras_history") else Input(tensor=x) for x in tensors]
