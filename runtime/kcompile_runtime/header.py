@@ -81,8 +81,8 @@ def check_locations(weights: list[ExternalWeight], folder: str, where: str) -> N
         path = os.path.realpath(os.path.join(root, location))
         if os.path.isabs(location) or os.path.commonpath([root, path]) != root:
             raise ModelFileError(
-                f"{where} says that weights are in {location!r}; refused, since a model may name files in its own "
-                "folder only"
+                f"{where} says that weights are in {location!r}; refused, since a model may name files in "
+                "its own folder only"
             )
         if not os.path.isfile(path):
             raise ModelFileError(f"{where} has weights in {location!r} beside it, and there is no such file")
@@ -115,7 +115,7 @@ def _model_fields(content: Buffer, where: str) -> set[int]:
     except _Truncated as error:
         if _IR_VERSION in seen:
             raise ModelFileError(
-                f"{where} is truncated: it has {len(content)} bytes, its contents need at least {error.needed}"
+                f"{where} is truncated: it has {len(content)} bytes and needs {error.needed} or more"
             ) from None
         raise ModelFileError(f"{where} is no ONNX model: it does not start like one") from None
     except _Malformed:

@@ -76,7 +76,8 @@ def create_session(
         if missing:
             raise ModelFileError(
                 f"{where} keeps the weights {', '.join(missing[:5] + ['...'] * (len(missing) > 5))} outside "
-                "itself, and no array was given for them: pass the model's path, or arrays to Executor.from_model"
+                "itself, and no array was given for them: pass the model's path, or arrays to "
+                "Executor.from_model"
             )
     options = session_options if session_options is not None else _default_options(ort)
     if intra_op_threads is not None:
