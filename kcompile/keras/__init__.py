@@ -1,29 +1,21 @@
-"""The Keras API, module for module as Keras 2.3 lays it out, over kcompile's IR."""
+"""The Keras API, module for module as Keras 2.3 lays it out, over kcompile's IR.
 
-from . import (
-    activations,
-    backend,
-    callbacks,
-    constraints,
-    engine,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    optimizers,
-    regularizers,
-    utils,
-)
-from .layers import Input
-from .models import Model, Sequential
+Modules are imported when first used, so that ``from kcompile import keras`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine.input_layer import Input as Input
+    from .engine.sequential import Sequential as Sequential
+    from .engine.training import Model as Model
 
 __version__ = "2.3.1"
 
-__all__ = [
-    "Input",
-    "Model",
-    "Sequential",
+_MODULES = {
     "activations",
     "backend",
     "callbacks",
@@ -37,4 +29,19 @@ __all__ = [
     "optimizers",
     "regularizers",
     "utils",
-]
+}
+_FROM_MODELS = {"Input", "Model", "Sequential"}
+
+__all__ = sorted(_MODULES | _FROM_MODELS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _FROM_MODELS:
+        return getattr(importlib.import_module(".models", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
