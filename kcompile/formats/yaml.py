@@ -130,11 +130,10 @@ def parse(text: str | bytes, name: str) -> Any:
         raise FileFormatError(name, f"not a valid YAML config: {error.problem}{_place(error)}.") from error
     except yaml.YAMLError as error:
         raise FileFormatError(name, f"not valid YAML ({_one_line(error)}); is the file truncated?") from error
-    except (
-        ValueError,
-        OverflowError,
-        TypeError,
-    ) as error:  # an impossible number, bad UTF-8, an unhashable key
+    except FileFormatError:
+        raise
+    # An impossible number, bad UTF-8, an unhashable key.
+    except (ValueError, OverflowError, TypeError) as error:
         raise FileFormatError(name, f"not a valid YAML config ({_one_line(error)}).") from error
     return _unshared(value, name)
 
