@@ -255,9 +255,6 @@ class _Lowering:
     def _arguments(
         self, node: Node, operator: Operator, operands: Sequence[Value | None], widened: bool
     ) -> list[Any]:
-        bodies = self.graph.bodies(node)
-        if bodies:
-            return self._control_flow_arguments(bodies, operands)
         tensors = sum(value is not None and not _is_scalar(value) for value in operands)
         args: list[Any] = []
         for i, value in enumerate(operands):
@@ -274,6 +271,8 @@ class _Lowering:
 
     def _keywords(self, node: Node, operator: Operator) -> dict[str, Any]:
         kwargs = {k: _attribute_value(a) for k, a in node.attributes.items() if not isinstance(a, Body)}
+        for name, body in self.graph.bodies(node).items():
+            kwargs.update(self._body(name, body))
         if "outputs" in operator.extras:
             kwargs["outputs"] = len(node.outputs)
         if "output_dtype" in operator.extras:
@@ -287,14 +286,12 @@ class _Lowering:
             del kwargs["outputs"]
         return kwargs
 
-    def _control_flow_arguments(self, bodies: dict[str, Graph], operands: Sequence[Value | None]) -> list[Any]:
-        """(body, its captures) for each body, then the operands."""
-        args: list[Any] = []
-        for name, body in bodies.items():
-            captured = [self._tensor(self.graph.resolve(value)) for value in body.captures]
-            module = _Lowering(body, self.device, self.trainable, body.captures).module()
-            args += [self.fx.get_attr(self._attribute(name, module)), tuple(captured)]
-        return args + [None if value is None else self._tensor(value) for value in operands]
+    def _body(self, name: str, body: Graph) -> dict[str, Any]:
+        """A body as a module, and what it captures."""
+        captured = tuple(self._tensor(self.graph.resolve(value)) for value in body.captures)
+        module = _Lowering(body, self.device, self.trainable, body.captures).module()
+        module.meta["outputs"] = [(torch_dtype(value.dtype), value.shape) for value in body.outputs]
+        return {name: self.fx.get_attr(self._attribute(name, module)), f"{name}_captures": captured}
 
     # --- dense layers ----------------------------------------------------------------------------------------------
 

@@ -12,15 +12,9 @@ from typing import Any
 
 from onnx import defs
 
-from . import (
-    math,
-    nn,
-    random,
-    reduction,
-    tensor,
-)
+from . import control_flow, losses, math, nn, pooling, quantization, random, recurrent, reduction, tensor
 
-_MODULES = (math, reduction, tensor, nn, random)
+_MODULES = (math, reduction, tensor, nn, pooling, recurrent, losses, random, quantization, control_flow)
 
 
 @dataclass(frozen=True)

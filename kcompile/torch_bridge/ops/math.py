@@ -167,17 +167,17 @@ _FLOAT8_MAX = {
 def Cast(input: Tensor, *, to: int, saturate: int = 1) -> Tensor:
     dtype = torch_dtype(to)
     if dtype in _FLOAT8_MAX:
-        return _to_float8(input, dtype, saturate)
+        return to_float8(input, dtype, saturate)
     return input.to(dtype)
 
 
 def CastLike(input: Tensor, target_type: Tensor, *, saturate: int = 1) -> Tensor:
     if target_type.dtype in _FLOAT8_MAX:
-        return _to_float8(input, target_type.dtype, saturate)
+        return to_float8(input, target_type.dtype, saturate)
     return input.to(target_type.dtype)
 
 
-def _to_float8(x: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
+def to_float8(x: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
     """Overflow becomes the largest number where it saturates, else infinity, or NaN in the types that have none."""
     x = x.float()
     largest = _FLOAT8_MAX[dtype]

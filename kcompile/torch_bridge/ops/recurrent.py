@@ -1,0 +1,367 @@
+"""LSTM, GRU and RNN: torch's fused kernels where the activations are theirs, a loop over the steps otherwise.
+
+ONNX's rules on ``sequence_lens``: outputs after the end of a sequence are zero, the last state is that of the last valid
+step (the initial one for an empty sequence), and the reverse direction starts at the end of each sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._common import several
+from .tensor import reverse_steps
+
+Activation = Callable[[Tensor], Tensor]
+
+# name -> (function of x and of its parameters, defaults of the parameters)
+_ACTIVATIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
+    "sigmoid": (torch.sigmoid, ()),
+    "tanh": (torch.tanh, ()),
+    "relu": (torch.relu, ()),
+    "softsign": (F.softsign, ()),
+    "softplus": (F.softplus, ()),
+    "hardsigmoid": (lambda x, alpha, beta: torch.clamp(x * alpha + beta, 0, 1), (0.2, 0.5)),
+    "affine": (lambda x, alpha, beta: x * alpha + beta, (1.0, 0.0)),
+    "scaledtanh": (lambda x, alpha, beta: alpha * torch.tanh(beta * x), (1.0, 1.0)),
+    "leakyrelu": (lambda x, alpha: F.leaky_relu(x, alpha), (0.01,)),
+    "thresholdedrelu": (lambda x, alpha: F.threshold(x, alpha, 0.0), (1.0,)),
+    "elu": (lambda x, alpha: F.elu(x, alpha), (1.0,)),
+}
+
+
+def _activations(
+    names: Sequence[str], alphas: Sequence[float] | None, betas: Sequence[float] | None
+) -> list[Activation]:
+    """The functions by name; alphas and betas go, in order, to the functions that have them."""
+    alphas, betas = list(alphas or ()), list(betas or ())
+    found = []
+    for name in names:
+        function, parameters = _ACTIVATIONS[name.lower()]
+        values = list(parameters)
+        for i, given in enumerate((alphas, betas)):
+            if i < len(values) and given:
+                values[i] = given.pop(0)
+        found.append(_bound(function, values))
+    return found
+
+
+def _bound(function: Callable[..., Tensor], values: list[float]) -> Activation:
+    return (lambda x: function(x, *values)) if values else function
+
+
+@dataclass
+class _Inputs:
+    """The operands of a recurrent operator, time first."""
+
+    X: Tensor
+    W: Tensor
+    R: Tensor
+    B: Tensor | None
+    lengths: Tensor | None
+    states: list[Tensor]
+    direction: str
+
+    @classmethod
+    def of(
+        cls,
+        X: Tensor,
+        W: Tensor,
+        R: Tensor,
+        B: Tensor | None,
+        lengths: Tensor | None,
+        states: Sequence[Tensor | None],
+        direction: str,
+        layout: int,
+    ) -> _Inputs:
+        if layout:
+            X = X.transpose(0, 1)
+            states = [None if state is None else state.transpose(0, 1) for state in states]
+        directions, hidden, batch = R.shape[0], R.shape[2], X.shape[1]
+        if lengths is not None and not lengths.is_cuda and bool((lengths >= X.shape[0]).all()):
+            lengths = None
+        filled = [X.new_zeros(directions, batch, hidden) if state is None else state for state in states]
+        return cls(X, W, R, B, lengths, filled, direction)
+
+    def reversed(self, x: Tensor) -> Tensor:
+        """Steps in reverse, of each sequence for itself."""
+        return x.flip(0) if self.lengths is None else reverse_steps(x, self.lengths)
+
+
+def _result(y: Tensor, states: Sequence[Tensor], layout: int, outputs: int) -> Any:
+    """Y [time, direction, batch, hidden] and the last states in the layout that is asked for."""
+    if layout:
+        y, states = y.permute(2, 0, 1, 3), [state.transpose(0, 1) for state in states]
+    return several((y, *states), outputs)
+
+
+# --- torch's kernels -------------------------------------------------------------------------------------------------
+
+
+def _fused(function: Callable[..., Any], given: _Inputs, gates: tuple[int, ...]) -> tuple[Tensor, list[Tensor]]:
+    """Runs one of torch._VF's recurrent functions.
+
+    Args:
+        gates: for each of torch's gates its place among ONNX's.
+    """
+    flat = [weight for d in range(given.R.shape[0]) for weight in _torch_weights(given, d, gates)]
+    bidirectional = given.direction == "bidirectional"
+    x = given.reversed(given.X) if given.direction == "reverse" else given.X
+    initial = tuple(state.contiguous() for state in given.states)
+    hx: Any = initial if len(initial) > 1 else initial[0]
+    # cudnn keeps what backward needs only if told that this is training
+    tail = (flat, given.B is not None, 1, 0.0, torch.is_grad_enabled(), bidirectional)
+    if given.lengths is None:
+        y, *states = function(x, hx, *tail, False)
+    else:
+        y, states = _packed(function, x, given, initial, tail)
+    if given.direction == "reverse":
+        y = given.reversed(y)
+    steps, batch, directions = *y.shape[:2], given.R.shape[0]
+    return y.reshape(steps, batch, directions, -1).transpose(1, 2), states
+
+
+def _torch_weights(given: _Inputs, d: int, gates: tuple[int, ...]) -> list[Tensor]:
+    weights = [given.W[d], given.R[d]]
+    if given.B is not None:
+        weights += given.B[d].chunk(2)
+    if gates == tuple(range(len(gates))):
+        return weights
+    ordered = []
+    for weight in weights:
+        parts = weight.chunk(len(gates))
+        ordered.append(torch.cat([parts[gate] for gate in gates]))
+    return ordered
+
+
+def _packed(
+    function: Callable[..., Any], x: Tensor, given: _Inputs, initial: tuple[Tensor, ...], tail: tuple[Any, ...]
+) -> tuple[Tensor, list[Tensor]]:
+    """Sorts by length and packs, so that each step computes the sequences that are still running."""
+    lengths = given.lengths.cpu().long()
+    ordered, order = torch.sort(lengths.clamp(1, x.shape[0]), descending=True)
+    back = torch.argsort(order).to(x.device)
+    order = order.to(x.device)
+    data, sizes = torch._VF._pack_padded_sequence(x.index_select(1, order), ordered, False)
+    states = tuple(state.index_select(1, order) for state in initial)
+    y, *states = function(data, sizes, states if len(states) > 1 else states[0], *tail)
+    y, _ = torch._VF._pad_packed_sequence(y, sizes, False, 0.0, x.shape[0])
+    y = y.index_select(1, back)
+    states = [state.index_select(1, back) for state in states]
+    if int(lengths.min()) < 1:  # an empty sequence ran for one step
+        some = (lengths > 0).to(x.device).reshape(1, -1, 1)
+        y = torch.where(some, y, 0.0)
+        states = [torch.where(some, state, first) for state, first in zip(states, initial, strict=True)]
+    return y, states
+
+
+# --- the loop --------------------------------------------------------------------------------------------------------
+
+Cell = Callable[[Tensor, list[Tensor]], list[Tensor]]
+
+
+def _loop(given: _Inputs, cell_of: Callable[[int], tuple[Tensor, Tensor | None, Cell]]) -> tuple[Tensor, list[Tensor]]:
+    """Runs a cell over the steps, direction by direction.
+
+    Args:
+        cell_of: for a direction the weights and the bias by which all steps' inputs are projected at once, and
+            the cell: (projected input, states) -> new states, the first of which is the output.
+    """
+    ys, finals = [], []
+    for d in range(given.R.shape[0]):
+        weight, bias, cell = cell_of(d)
+        backwards = given.direction == "reverse" or d == 1
+        x = given.reversed(given.X) if backwards else given.X
+        y, states = _run(F.linear(x, weight, bias), [state[d] for state in given.states], cell, given.lengths)
+        ys.append(given.reversed(y) if backwards else y)
+        finals.append(states)
+    states = [torch.stack(parts) for parts in zip(*finals, strict=True)]
+    return torch.stack(ys, 1), states
+
+
+def _run(x: Tensor, states: list[Tensor], cell: Cell, lengths: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    rows = []
+    valid: Sequence[Tensor | None] = [None] * x.shape[0]
+    if lengths is not None:
+        step = torch.arange(x.shape[0], device=x.device).reshape(-1, 1, 1)
+        valid = (step < lengths.to(x.device).reshape(1, -1, 1)).unbind(0)
+    for xt, running in zip(x.unbind(0), valid, strict=True):
+        new = cell(xt, states)
+        if running is None:
+            rows.append(new[0])
+            states = new
+        else:
+            rows.append(torch.where(running, new[0], 0.0))
+            states = [torch.where(running, after, before) for after, before in zip(new, states, strict=True)]
+    if not rows:
+        return x.new_zeros(0, *states[0].shape), states
+    return torch.stack(rows), states
+
+
+def _clipped(functions: list[Activation], clip: float | None) -> list[Activation]:
+    """Activations of the clipped input."""
+    if clip is None:
+        return functions
+    return [lambda x, f=function: f(torch.clamp(x, -clip, clip)) for function in functions]
+
+
+# --- the operators ---------------------------------------------------------------------------------------------------
+
+_PER_DIRECTION = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+
+
+def _is_default(op_type: str, activations: Sequence[str] | None, clip: float | None) -> bool:
+    usual = _PER_DIRECTION[op_type]
+    names = tuple(name.lower() for name in activations or ())
+    return clip is None and names in ((), *((tuple(n.lower() for n in usual) * k) for k in (1, 2)))
+
+
+def LSTM(
+    X: Tensor,
+    W: Tensor,
+    R: Tensor,
+    B: Tensor | None = None,
+    sequence_lens: Tensor | None = None,
+    initial_h: Tensor | None = None,
+    initial_c: Tensor | None = None,
+    P: Tensor | None = None,
+    *,
+    activation_alpha: tuple[float, ...] | None = None,
+    activation_beta: tuple[float, ...] | None = None,
+    activations: tuple[str, ...] | None = None,
+    clip: float | None = None,
+    direction: str = "forward",
+    hidden_size: int | None = None,
+    input_forget: int = 0,
+    layout: int = 0,
+    outputs: int = 1,
+) -> Any:
+    given = _Inputs.of(X, W, R, B, sequence_lens, (initial_h, initial_c), direction, layout)
+    if _is_default("LSTM", activations, clip) and P is None and not input_forget:
+        y, states = _fused(torch._VF.lstm, given, (0, 2, 3, 1))  # iofc -> ifco
+        return _result(y, states, layout, outputs)
+    functions = _activations(activations or _PER_DIRECTION["LSTM"] * R.shape[0], activation_alpha, activation_beta)
+    hidden = R.shape[2]
+
+    def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
+        f, g, h = _clipped(functions[3 * d : 3 * d + 3], clip)
+        recurrent = R[d].t()
+        bias = None if B is None else B[d, : 4 * hidden] + B[d, 4 * hidden :]
+
+        def cell(x: Tensor, states: list[Tensor]) -> list[Tensor]:
+            before, c = states
+            gates = torch.addmm(x, before, recurrent)
+            iof, candidate = gates.split((3 * hidden, hidden), 1)
+            i, o, forget = f(iof).chunk(3, 1)
+            if input_forget:
+                forget = 1 - i
+            c = torch.addcmul(forget * c, i, g(candidate))
+            return [o * h(c), c]
+
+        def peeping(x: Tensor, states: list[Tensor]) -> list[Tensor]:
+            before, c = states
+            i, o, forget, candidate = torch.addmm(x, before, recurrent).chunk(4, 1)
+            pi, po, pf = P[d].chunk(3)
+            i = f(i + pi * c)
+            forget = 1 - i if input_forget else f(forget + pf * c)
+            c = torch.addcmul(forget * c, i, g(candidate))
+            return [f(o + po * c) * h(c), c]
+
+        return W[d], bias, cell if P is None else peeping
+
+    y, states = _loop(given, cell_of)
+    return _result(y, states, layout, outputs)
+
+
+def GRU(
+    X: Tensor,
+    W: Tensor,
+    R: Tensor,
+    B: Tensor | None = None,
+    sequence_lens: Tensor | None = None,
+    initial_h: Tensor | None = None,
+    *,
+    activation_alpha: tuple[float, ...] | None = None,
+    activation_beta: tuple[float, ...] | None = None,
+    activations: tuple[str, ...] | None = None,
+    clip: float | None = None,
+    direction: str = "forward",
+    hidden_size: int | None = None,
+    layout: int = 0,
+    linear_before_reset: int = 0,
+    outputs: int = 1,
+) -> Any:
+    given = _Inputs.of(X, W, R, B, sequence_lens, (initial_h,), direction, layout)
+    if _is_default("GRU", activations, clip) and linear_before_reset:
+        y, states = _fused(torch._VF.gru, given, (1, 0, 2))  # zrh -> rzh
+        return _result(y, states, layout, outputs)
+    functions = _activations(activations or _PER_DIRECTION["GRU"] * R.shape[0], activation_alpha, activation_beta)
+    hidden = R.shape[2]
+
+    def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
+        f, g = _clipped(functions[2 * d : 2 * d + 2], clip)
+        both, last = R[d, : 2 * hidden].t(), R[d, 2 * hidden :].t()
+        if B is None:
+            bias, inner = None, X.new_zeros(hidden)
+        else:
+            of_x, of_h = B[d].chunk(2)
+            inner = of_h[2 * hidden :]
+            bias = torch.cat([of_x[: 2 * hidden] + of_h[: 2 * hidden], of_x[2 * hidden :]])
+            if not linear_before_reset:
+                bias = of_x + of_h
+
+        def reset_first(x: Tensor, states: list[Tensor]) -> list[Tensor]:
+            (before,) = states
+            of_gates, of_h = x.split((2 * hidden, hidden), 1)
+            z, r = f(torch.addmm(of_gates, before, both)).chunk(2, 1)
+            return [torch.lerp(g(torch.addmm(of_h, r * before, last)), before, z)]
+
+        def linear_first(x: Tensor, states: list[Tensor]) -> list[Tensor]:
+            (before,) = states
+            of_gates, of_h = x.split((2 * hidden, hidden), 1)
+            z, r = f(torch.addmm(of_gates, before, both)).chunk(2, 1)
+            return [torch.lerp(g(torch.addcmul(of_h, r, torch.addmm(inner, before, last))), before, z)]
+
+        return W[d], bias, linear_first if linear_before_reset else reset_first
+
+    y, states = _loop(given, cell_of)
+    return _result(y, states, layout, outputs)
+
+
+def RNN(
+    X: Tensor,
+    W: Tensor,
+    R: Tensor,
+    B: Tensor | None = None,
+    sequence_lens: Tensor | None = None,
+    initial_h: Tensor | None = None,
+    *,
+    activation_alpha: tuple[float, ...] | None = None,
+    activation_beta: tuple[float, ...] | None = None,
+    activations: tuple[str, ...] | None = None,
+    clip: float | None = None,
+    direction: str = "forward",
+    hidden_size: int | None = None,
+    layout: int = 0,
+    outputs: int = 1,
+) -> Any:
+    given = _Inputs.of(X, W, R, B, sequence_lens, (initial_h,), direction, layout)
+    names = {name.lower() for name in activations or ("Tanh",)}
+    if clip is None and names in ({"tanh"}, {"relu"}):
+        y, states = _fused(torch._VF.rnn_tanh if names == {"tanh"} else torch._VF.rnn_relu, given, (0,))
+        return _result(y, states, layout, outputs)
+    functions = _activations(activations or _PER_DIRECTION["RNN"] * R.shape[0], activation_alpha, activation_beta)
+
+    def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
+        (f,) = _clipped(functions[d : d + 1], clip)
+        recurrent = R[d].t()
+        bias = None if B is None else sum(B[d].chunk(2))
+        return W[d], bias, lambda x, states: [f(torch.addmm(x, states[0], recurrent))]
+
+    y, states = _loop(given, cell_of)
+    return _result(y, states, layout, outputs)
