@@ -64,7 +64,7 @@ def get_metadata(model: onnx.ModelProto) -> dict[str, str]:
         )
     if int(found) > FORMAT_VERSION:
         raise FormatError(
-            f"The file has format {found} (written by kcompile {entries.get(VERSION, '?')}); this version reads "
-            f"up to {FORMAT_VERSION}. Update kcompile to read it."
+            f"The file has format {found} (written by kcompile {entries.get(VERSION, '?')}); this version "
+            f"reads up to {FORMAT_VERSION}. Update kcompile to read it."
         )
     return entries

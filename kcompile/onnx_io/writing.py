@@ -1,8 +1,8 @@
 """``ir.Graph`` -> ONNX: printing the graph as protobuf, with readable names.
 
-``build_model`` gives a self-contained model. ``build_session_model`` gives what an in-memory onnxruntime session
-is made of: the bytes of a model without its weights, and the weights as arrays that share memory with their
-``Parameter`` wherever the layout allows it.
+``build_model`` gives a self-contained model. ``build_session_model`` gives what an in-memory onnxruntime
+session is made of: the bytes of a model without its weights, and the weights as arrays that share memory with
+their ``Parameter``.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class SessionModel:
     Attributes:
         model: serialised ModelProto without the weights.
         initializers: by name the arrays for ``SessionOptions.add_external_initializers``
-            (``weights="external"``), or the arrays to bind to the inputs of these names (``weights="inputs"``).
-            C-contiguous; they share memory with the parameter's storage unless its memory order does not allow it.
+            (``weights="external"``), or the arrays to bind to the inputs of these names
+            (``weights="inputs"``). They share memory with the parameter's storage, and lie as it does: a
+            kernel stored in another order than its logical one has its axes in that order here.
         parameters: the parameter behind each weight, by the same names: compare ``storage.version`` to know
             whether a session is stale.
         states: the state pairs, in the order of ``graph.updates``.
@@ -136,6 +137,19 @@ def build_session_model(
     )
 
 
+def write_for_export(
+    graph: ir.Graph,
+    input_names: Sequence[str] | None,
+    output_names: Sequence[str] | None,
+    initial: Mapping[ir.Parameter, np.ndarray] | None,
+    metadata: Mapping[str, str] | None,
+    name: str,
+) -> tuple[onnx.ModelProto, dict[str, np.ndarray], list[str]]:
+    """The model without large arrays, these arrays by the name of their initializer, and the names of the weights."""
+    writer = _Writer(graph, "external", input_names, output_names, initial, annotate=True, exact=True)
+    return writer.finish(name, metadata), writer.arrays, list(writer.parameters)
+
+
 @dataclass
 class _Scope:
     """One graph being written: the main graph or a body."""
@@ -179,6 +193,7 @@ class _Writer:
         self.arrays: dict[str, np.ndarray] = {}
         self.parameters: dict[str, ir.Parameter] = {}
         self.states: list[State] = []
+        self._stored: dict[ir.Value, tuple[str, tuple[int, ...]]] = {}
         self._main = _Scope(graph, self.model.graph)
         self.input_names = self._declare_inputs(input_names)
         state_names = self._declare_states()
@@ -226,7 +241,6 @@ class _Writer:
         for parameter in self._main.graph.parameters:
             if parameter not in self._main.values:
                 name = self._take_name(parameter)
-                self._main.values[parameter] = name
                 self.parameters[name] = parameter
                 self._write_parameter(parameter, name)
 
@@ -236,12 +250,50 @@ class _Writer:
         return self.names.unique(parameter.name)
 
     def _write_parameter(self, parameter: ir.Parameter, name: str) -> None:
+        """A weight; in a session it lies as its buffer does, and the graph's Transposes start from there."""
         array = parameter.storage.array
+        order = None if self.exact else parameter.storage.order
+        if order is not None:
+            array = array.transpose(order)
+            self._stored[parameter] = (name, order)
         if self.weights == "inputs":
-            self._declare(self._main.proto.input, parameter, name)
-            self.arrays[name] = np.ascontiguousarray(array)
+            self._declare(self._main.proto.input, ir.Value(array.dtype, array.shape), name)
+            self.arrays[name] = array
         else:
             self._write_initializer(self._main, array, name)
+        if order is None:
+            self._main.values[parameter] = name
+        elif parameter in self._read_as_it_is():
+            logical = self._main.values[parameter] = self.names.unique(f"{name}/logical")
+            node = self._main.proto.node.add(op_type="Transpose", name=logical, input=[name], output=[logical])
+            _write_attribute(node.attribute.add(), "perm", np.argsort(order), AttributeProto.INTS)
+
+    def _read_as_it_is(self) -> set[ir.Value]:
+        """What is read by more than Transposes of the main graph."""
+        graph = self._main.graph
+        read = {graph.resolve(value) for value in (*graph.outputs, *(new for _, new in graph.updates))}
+        for node in graph.nodes:
+            if node.op_type != "Transpose" or node.outputs[0] in read:
+                read.update(graph.dependencies(node))
+        return read
+
+    def _transposes_stored(self, node: ir.Node) -> bool:
+        """Writes a Transpose of a weight that lies in memory in an order of its own: often it lies as wanted."""
+        graph, output = self._main.graph, node.outputs[0]
+        operand = graph.operands(node)[0]
+        if node.op_type != "Transpose" or operand not in self._stored or output in self._main.wanted:
+            return False
+        name, order = self._stored[operand]
+        perm = node.attributes.get("perm", range(len(order))[::-1])
+        from_stored = [order.index(axis) for axis in perm]
+        if from_stored == list(range(len(order))):
+            self._main.values[output] = name
+            return True
+        proto = self._main.proto.node.add(op_type="Transpose", name=self.names.unique(node.name), input=[name])
+        proto.output.append(self.names.unique(f"{proto.name}:0"))
+        self._main.values[output] = proto.output[0]
+        _write_attribute(proto.attribute.add(), "perm", from_stored, AttributeProto.INTS)
+        return True
 
     def _write_initializer(self, scope: _Scope, array: np.ndarray, name: str) -> None:
         if self.weights == "inline" or array.nbytes <= _SMALL_BYTES or array.dtype == object:
@@ -254,7 +306,7 @@ class _Writer:
             data_location=TensorProto.EXTERNAL,
         )
         tensor.external_data.add(key="location", value="in-memory")
-        self.arrays[name] = np.ascontiguousarray(array)
+        self.arrays[name] = array if self.exact else np.ascontiguousarray(array)
 
     def _declare(self, declarations: Any, value: ir.Value, name: str, anonymous: bool = False) -> None:
         """A ValueInfoProto; an axis of unknown size gets a name of its own, unless it may stay anonymous."""
@@ -288,6 +340,8 @@ class _Writer:
     def _write_node(self, scope: _Scope, node: ir.Node) -> None:
         if node.domain:
             raise ExportError(_unexportable(node))
+        if self._stored and scope is self._main and self._transposes_stored(node):
+            return
         proto = scope.proto.node.add(op_type=node.op_type, name=self.names.unique(node.name))
         operands = scope.graph.operands(node)
         for i, value in enumerate(operands):

@@ -1,0 +1,56 @@
+"""Passes over a model before it is written. They work on onnx_ir's model, in place.
+
+Ours are the two that know about Keras: transposes.py and layout.py. The others are onnx_ir's own.
+BatchNormalization is never fused into its neighbours, and no weight is merged with another of equal value:
+a file must be able to come back as the model that it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import onnx_ir as oir
+
+# Two of these are two draws, also where their inputs are equal.
+_RANDOM = {"Bernoulli", "Dropout"}
+
+
+def count_transposes(model: oir.Model) -> int:
+    """How many Transposes of computed tensors the main graph has; those of constants cost nothing at run time."""
+    return sum(node.op_type == "Transpose" and node.inputs[0].const_value is None for node in model.graph)
+
+
+def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dict[str, Any]:
+    """Merges equal nodes, sinks transposes, folds the layout of weights, removes what is unused.
+
+    Args:
+        model: with ``const_value`` for every initializer.
+        weights: names of the initializers that are weights.
+        sink: whether to sink transposes.
+
+    Returns:
+        how weights were laid out, for the metadata entry ``kcompile.weights`` (see layout.py).
+    """
+    from onnx_ir.passes import common
+
+    from .layout import fold_layout
+    from .transposes import sink_transposes, transposes_to_reshapes
+
+    def merge() -> None:
+        if all(node.op_type not in _RANDOM for node in model.graph.all_nodes()):
+            common.CommonSubexpressionEliminationPass()(model)
+
+    merge()
+    if sink:
+        sink_transposes(model)
+    common.RemoveUnusedNodesPass()(model)
+    merge()
+    layouts = fold_layout(model, weights)
+    transposes_to_reshapes(model)
+    common.RemoveUnusedNodesPass()(model)
+    return layouts
+
+
+__all__ = ["count_transposes", "optimize"]
