@@ -1,11 +1,11 @@
 """Keras's optimizers as ``torch.optim`` optimizers: torch's kernels, Keras 2.3's arithmetic and state.
 
-Where a torch class computes the same update for some choice of its options, it is used and those options are set
-before each step (``Adam`` with fused kernels, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not, the
-update is written here with ``torch._foreach_*``: ``SGD`` (Keras keeps the learning rate inside the velocity),
+Where a torch class computes the same update for some choice of its options, it is used and those options are
+set before each step (``Adam`` with fused kernels, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not,
+the update is written here with ``torch._foreach_*``: ``SGD`` (Keras keeps the learning rate in the velocity),
 ``Adamax`` (Keras adds epsilon outside the maximum) and ``Nadam`` (another momentum schedule).
 
-Hyperparameters are read anew at each step, so what a callback writes takes effect at the next one. Numbers that
+Hyperparameters are read anew at each step: what a callback writes takes effect at the next one. Numbers that
 Keras holds as float32 variables are float32 here too: ``1 - float32(0.999)`` differs from 0.001 by 1e-5.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -96,7 +96,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         }
         self._steps_seen = -1
         # past the torch class's own constructor, which would make state of its own
-        torch.optim.Optimizer.__init__(self, self._params, {"lr": 0.0, **self._group_defaults()})
+        torch.optim.Optimizer.__init__(self, [{"params": self._params}], {"lr": 0.0, **self._group_defaults()})
         self._fill_state()
 
     # What a subclass says
@@ -110,7 +110,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return {}
 
     def _slot_used(self, name: str) -> bool:
-        """Whether the slot has the shapes of the parameters; Keras keeps one zero in those it does not use."""
+        """Whether the slot has the parameters' shapes; Keras keeps one zero in those it does not use."""
         return True
 
     def _apply(self, t: int) -> None:
@@ -149,7 +149,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return [np.array(p.storage.array, order="C") for p in self.state_parameters()]
 
     def set_state(self, arrays: Sequence[np.ndarray]) -> None:
-        """Writes what ``get_state`` or Keras returned, Keras 2.2 included, which left out the head of the list.
+        """Writes what ``get_state`` or Keras returned; Keras 2.2 left out the head of the list.
 
         Raises:
             ValueError: if number or shapes do not fit; nothing is changed then.
@@ -431,7 +431,8 @@ class Adam(_OnTorch, torch.optim.Adam):
     """Adam and AMSGrad (Kingma and Ba 2015, Reddi et al. 2018) with Keras's epsilon.
 
     With c = 1 - beta^t, Keras's step is w -= lr sqrt(c2)/c1 m / (sqrt(v) + epsilon) and torch's is
-    w -= lr/c1 m / (sqrt(v)/sqrt(c2) + eps). They are equal for eps = epsilon / sqrt(c2); the maximum of AMSGrad is over the raw v in both.
+    w -= lr/c1 m / (sqrt(v)/sqrt(c2) + eps). They are equal for eps = epsilon / sqrt(c2). The maximum of
+    AMSGrad is over the raw v in both.
     """
 
     torch_class = torch.optim.Adam
@@ -471,7 +472,7 @@ class Adam(_OnTorch, torch.optim.Adam):
 class Adamax(KerasOptimizer):
     """m = b1 m + (1 - b1) g; u = max(b2 u, |g|); w -= lr/(1 - b1^t) m / (u + epsilon).
 
-    From section 7 of Kingma and Ba 2015. Torch's Adamax puts epsilon inside the maximum, where it stays in the state.
+    From section 7 of Kingma and Ba 2015. Torch's Adamax puts epsilon inside the maximum, so into the state.
     """
 
     slot_names = ("m", "u")
@@ -491,7 +492,7 @@ class Adamax(KerasOptimizer):
 
 
 class Nadam(KerasOptimizer):
-    """Adam with Nesterov momentum (Dozat 2015) under the schedule mu(t) = b1 (1 - 0.96^(t schedule_decay) / 2).
+    """Adam with Nesterov momentum (Dozat 2015), scheduled as mu(t) = b1 (1 - 0.96^(t schedule_decay) / 2).
 
     The product of all mu so far is state (``m_schedule``); torch's NAdam has another schedule constant.
     """
@@ -538,3 +539,39 @@ RULES: dict[str, type[KerasOptimizer]] = {
     c.__name__: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)
 }
 """The optimizers by Keras's class names."""
+
+
+class UpdateRule(Protocol):
+    """A Keras optimizer as the front end hands it over: what to compute, and the Parameters of its state.
+
+    Attributes:
+        name: one of ``RULES``.
+        settings, iterations, slots, clipnorm, clipvalue, clip_each: as ``KerasOptimizer`` takes them.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    iterations: Parameter
+    slots: Mapping[str, Sequence[Parameter]]
+    clipnorm: float | None
+    clipvalue: float | None
+    clip_each: bool
+
+
+def make_optimizer(rule: UpdateRule, params: Sequence[torch.Tensor]) -> KerasOptimizer:
+    """The torch optimizer that carries out an update rule on these tensors.
+
+    Raises:
+        ValueError: for a rule of another name.
+    """
+    if rule.name not in RULES:
+        raise ValueError(f"There is no update rule {rule.name!r}; there are {', '.join(RULES)}.")
+    return RULES[rule.name](
+        params,
+        rule.settings,
+        iterations=rule.iterations,
+        slots=rule.slots,
+        clipnorm=rule.clipnorm,
+        clipvalue=rule.clipvalue,
+        clip_each=rule.clip_each,
+    )

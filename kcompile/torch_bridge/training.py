@@ -1,0 +1,215 @@
+"""One step of training or evaluation as one call, and the batches that it is fed.
+
+A step lowers its graph once; each call then costs what the same network written by hand in PyTorch costs: no
+synchronisation with the device, no copy on the CPU, gradients dropped rather than zeroed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..ir import Graph, Parameter
+from . import weights
+from .arrays import as_tensor, torch_dtype
+from .lowering import apply_updates, lower, refresh, signature
+from .optimizers import UpdateRule, make_optimizer
+
+MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+def default_device() -> torch.device:
+    """The GPU where there is one that CUDA_VISIBLE_DEVICES allows, else the CPU."""
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if torch.cuda.is_available()
+        else torch.device("cpu")
+    )
+
+
+def seed(n: int) -> None:
+    """Seeds the generators that dropout and noise draw from, on every device."""
+    torch.manual_seed(n)
+
+
+class _Step:
+    """A lowered graph, fed with arrays or tensors."""
+
+    def __init__(
+        self, graph: Graph, device: torch.device | str | None, trainable: Sequence[Parameter]
+    ) -> None:
+        self.device = weights.canonical_device(default_device() if device is None else device)
+        self.module = lower(graph, self.device, trainable)
+        self._outputs = signature(self.module).outputs
+        self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
+        self._names = [value.name for value in graph.inputs]
+
+    def _place(self, inputs: Sequence[Any]) -> list[Tensor]:
+        if len(inputs) != len(self._dtypes):
+            names = ", ".join(self._names) or "none"
+            raise ValueError(
+                f"The step takes {len(self._dtypes)} inputs ({names}); {len(inputs)} were given."
+            )
+        if self.device.type != "cpu":
+            refresh(self.module)
+        return [place(x, self.device, dtype) for x, dtype in zip(inputs, self._dtypes, strict=True)]
+
+    def _finish(self, results: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Applies the updates; returns the outputs."""
+        apply_updates(self.module, results[self._outputs :])
+        return tuple(result.detach() for result in results[: self._outputs])
+
+
+class TrainStep(_Step):
+    """Loss, gradients, the graph's updates, the optimizer's step and the constraints, in this order.
+
+    Args:
+        graph: sliced for "train". ``outputs[0]`` is the scalar loss; the other outputs are what the caller
+            wants back. Its updates (statistics of BatchNormalization, metrics, states) are applied in the
+            same step.
+        trainable: the weights that the optimizer changes; nothing else does.
+        optimizer: an update rule (``kcompile.keras.optimizers`` makes them), or a function that makes a torch
+            optimizer from the list of weights; None where the graph's own updates train (an optimizer that
+            users write with ``K.gradients``).
+        constraints: its updates are applied after the optimizer's step.
+        device: where to compute; the GPU if there is one.
+
+    Attributes:
+        module: the lowered graph, an ordinary ``torch.fx.GraphModule``.
+        optimizer: the torch optimizer, or None.
+
+    Raises:
+        ValueError: if ``outputs[0]`` is not a scalar of a floating point type.
+        OperatorError: if the bridge lacks an operator of the graph.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        trainable: Sequence[Parameter],
+        optimizer: UpdateRule | MakeOptimizer | None,
+        constraints: Graph | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        _check_loss(graph)
+        self.trainable = tuple(trainable) if optimizer is not None else ()
+        super().__init__(graph, device, self.trainable)
+        self.optimizer: torch.optim.Optimizer | None = None
+        if optimizer is not None:
+            tensors = [weights.parameter_of(p, self.device, True) for p in self.trainable]
+            make = optimizer if callable(optimizer) else lambda tensors: make_optimizer(optimizer, tensors)
+            self.optimizer = make(tensors)
+        self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
+
+    def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
+        """One step. Numpy arrays or tensors in, the graph's outputs as detached tensors out, loss first.
+
+        Nothing here waits for a GPU: reading a result (``float(loss)``) does.
+
+        Raises:
+            ValueError: for a wrong number of inputs.
+        """
+        tensors = self._place(inputs)
+        if self.optimizer is None:
+            with torch.no_grad():
+                outputs = self._finish(self.module(*tensors))
+        else:
+            outputs = self._train(tensors)
+        if self._constraints is not None:
+            with torch.no_grad():
+                apply_updates(self._constraints, self._constraints())
+        return outputs
+
+    def _train(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        optimizer = self.optimizer
+        optimizer.zero_grad(set_to_none=True)
+        with torch.enable_grad():
+            results = self.module(*tensors)
+            if results[0].requires_grad:  # not so where no trainable weight takes part
+                results[0].backward()
+        outputs = self._finish(results)
+        optimizer.step()
+        weights.written(self.trainable, self.device)
+        return outputs
+
+
+class EvalStep(_Step):
+    """The graph's outputs and updates without gradients: ``step(*inputs) -> tuple of tensors``.
+
+    Args:
+        graph: usually sliced for "inference"; its updates (metrics, states) are applied.
+        device: where to compute; the GPU if there is one.
+    """
+
+    def __init__(self, graph: Graph, device: torch.device | str | None = None) -> None:
+        super().__init__(graph, device, ())
+
+    def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
+        """The outputs, from numpy arrays or tensors.
+
+        Raises:
+            ValueError: for a wrong number of inputs.
+        """
+        tensors = self._place(inputs)
+        with torch.no_grad():
+            return self._finish(self.module(*tensors))
+
+
+class Batches:
+    """Arrays with a common first axis, prepared once, of which batches are taken.
+
+    ``batches[10:20]`` gives views, ``batches[indices]`` one ``index_select`` an array. For a GPU the arrays
+    are copied there once if they take less than a quarter of its free memory; else each batch travels alone.
+
+    Args:
+        arrays: numpy arrays or tensors.
+        device: where batches are wanted; the GPU if there is one.
+
+    Raises:
+        ValueError: if the arrays differ in length.
+    """
+
+    def __init__(self, arrays: Sequence[Any], device: torch.device | str | None = None) -> None:
+        self.device = weights.canonical_device(default_device() if device is None else device)
+        tensors = [x if isinstance(x, Tensor) else as_tensor(np.asarray(x)) for x in arrays]
+        lengths = [len(x) for x in tensors]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"The arrays must have one length; they have {lengths}.")
+        self._length = lengths[0] if lengths else 0
+        if self.device.type == "cuda":
+            size = sum(x.numel() * x.element_size() for x in tensors)
+            if size < torch.cuda.mem_get_info(self.device)[0] // 4:
+                tensors = [x.to(self.device) for x in tensors]
+        self._tensors = tensors
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return self._length
+
+    def __getitem__(self, which: slice | Sequence[int] | np.ndarray) -> tuple[Tensor, ...]:
+        """The samples of a slice as views, or of a list of indices as copies; one tensor an array."""
+        if isinstance(which, slice):
+            return tuple(place(x[which], self.device) for x in self._tensors)
+        indices = torch.from_numpy(np.ascontiguousarray(which, np.int64))
+        return tuple(place(x.index_select(0, place(indices, x.device)), self.device) for x in self._tensors)
+
+
+def place(x: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor on the device: shared memory with a numpy array on the CPU, an asynchronous copy to a GPU."""
+    if not isinstance(x, Tensor):
+        x = as_tensor(np.asarray(x))
+    if x.device != device:
+        if device.type == "cuda" and x.device.type == "cpu":
+            x = x.pin_memory()
+        x = x.to(device, non_blocking=True)
+    return x if dtype is None or x.dtype == dtype else x.to(dtype)
+
+
+def _check_loss(graph: Graph) -> None:
+    loss = graph.outputs[0] if graph.outputs else None
+    if loss is None or loss.rank not in (0, None) or loss.dtype.kind != "f":
+        raise ValueError(f"The first output of a training graph must be the loss, a scalar; found {loss!r}.")
