@@ -57,6 +57,7 @@ class CompiledGraph:
         )
         self._parameters = [p for p in self._flat.parameters if p not in states]
         self._torch = not runs_on_onnxruntime(self._flat)
+        self._module: Any = None
         self._lock = threading.Lock()
         self._run: Any = None
         self._versions: tuple[int, ...] = ()
@@ -67,36 +68,78 @@ class CompiledGraph:
     def __call__(self, arrays: Sequence[Any] = ()) -> list[np.ndarray]:
         """Runs once.
 
+        Args:
+            arrays: one per input of the graph.
+
+        Returns:
+            One array per output.
+
         Raises:
             ValueError: if the number of arrays is wrong, or one does not fit its input.
         """
-        if len(arrays) != len(self.graph.inputs):
-            expected = ", ".join(self._names[: len(self.graph.inputs)]) or "none"
-            raise ValueError(f"{len(self.graph.inputs)} inputs expected ({expected}); {len(arrays)} given.")
-        feed = [*(_dense(a) for a in arrays), *(p.storage.array for p in self._states)]
-        results = list(self.executor().run(feed))
+        arrays = self._checked(arrays)
+        if self._torch:
+            return self._on_torch(arrays)
+        results = self.executor().run([*arrays, *(p.storage.array for p in self._states)])
         count = len(self.graph.outputs)
         for parameter, new in zip(self._states, results[count:], strict=True):
             parameter.assign(new)
         return results[:count]
 
-    def executor(self) -> Any:
-        """What runs the graph, up to date with the weights.
+    def predict(self, arrays: Sequence[Any], batch_size: int | None = None) -> list[np.ndarray]:
+        """Runs over any number of samples, in batches.
 
-        A kcompile_runtime.Executor (or, on PyTorch, an object with its ``run``). Model.predict calls ``predict`` of it;
-        ask anew before each use, weights may have changed. States come after the inputs and outputs.
+        Args:
+            arrays: one (samples, ...) per input of the graph.
+            batch_size: samples per run; chosen by size by default, all at once where the graph carries states.
+
+        Returns:
+            One array (samples, ...) per output. States have been carried from batch to batch.
+
+        Raises:
+            ValueError: if the number of arrays is wrong, or one does not fit its input.
         """
+        if not self._torch and not self._states:
+            arrays = self._checked(arrays)
+            results = self.executor().predict(arrays[0] if len(arrays) == 1 else arrays, batch_size)
+            return results if isinstance(results, list) else [results]
+        arrays = self._checked(arrays)
+        samples = len(arrays[0])
+        size = batch_size or (samples if self._states else 32) or 1
+        parts = [self([a[i : i + size] for a in arrays]) for i in range(0, max(samples, 1), size)]
+        return parts[0] if len(parts) == 1 else [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+
+    def _checked(self, arrays: Sequence[Any]) -> list[np.ndarray]:
+        if len(arrays) != len(self.graph.inputs):
+            expected = ", ".join(self._names[: len(self.graph.inputs)]) or "none"
+            raise ValueError(f"{len(self.graph.inputs)} inputs expected ({expected}); {len(arrays)} given.")
+        return [a if type(a) is np.ndarray else _dense(a) for a in arrays]
+
+    def _on_torch(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        from ...torch_bridge import lower, run
+
+        with self._lock:
+            if self._module is None:
+                self._module, self.mode = lower(self.graph), "torch"
+        fitting = [_fitting(a, v, n) for a, v, n in zip(arrays, self.graph.inputs, self._names, strict=False)]
+        return list(run(self._module, *fitting, update=True))
+
+    def executor(self) -> Any:
+        """The kcompile_runtime.Executor of the graph, up to date with the weights.
+
+        Ask anew before each use: weights may have changed. States come after the graph's inputs and outputs.
+
+        Raises:
+            ValueError: if the graph needs PyTorch.
+        """
+        if self._torch:
+            raise ValueError("this graph has operators that onnxruntime lacks; call it instead.")
         with self._lock:
             return self._current()
 
     def _current(self) -> Any:
         versions = tuple([p.storage.version for p in self._parameters])
         self._calls += 1
-        if self._torch:
-            if self._run is None:
-                self.mode = "torch"
-                self._run = _TorchRun(self._flat, self._names)
-            return self._run
         if self._run is None:
             self._freeze(versions)
         elif versions != self._versions:
@@ -139,18 +182,6 @@ class CompiledGraph:
             if not array.flags.c_contiguous:
                 self._run.bind(name, np.ascontiguousarray(array))
         self._versions = versions
-
-
-class _TorchRun:
-    """A graph on PyTorch, with the ``run`` of an Executor."""
-
-    def __init__(self, graph: Graph, names: Sequence[str]) -> None:
-        from ...torch_bridge import run_graph
-
-        self._graph, self._names, self._call = graph, names, run_graph(graph)
-
-    def run(self, arrays: Sequence[Any]) -> list[np.ndarray]:
-        return self._call([_fitting(a, v, n) for a, v, n in zip(arrays, self._graph.inputs, self._names, strict=True)])
 
 
 def _fitting(array: Any, value: Value, name: str) -> np.ndarray:
