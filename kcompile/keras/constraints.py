@@ -100,7 +100,7 @@ class MinMaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         norms = _norm(w, self.axis)
-        desired = self.rate * K.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        desired = K.clip(norms, self.min_value, self.max_value) * self.rate + norms * (1 - self.rate)
         return w * (desired / (K.epsilon() + norms))
 
     def get_config(self) -> dict[str, Any]:

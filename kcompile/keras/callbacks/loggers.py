@@ -195,8 +195,9 @@ class CSVLogger(Callback):
         self.writer = None
 
     def __del__(self) -> None:
-        if getattr(self, "csv_file", None) is not None:
-            self.csv_file.close()
+        file = getattr(self, "csv_file", None)  # __init__ may have failed before it was set
+        if file is not None:
+            file.close()
 
 
 def _csv_value(value: Any) -> Any:
