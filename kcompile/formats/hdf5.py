@@ -133,8 +133,7 @@ def write_group(archive: Archive, group: Any) -> None:
     if taken:
         raise ValueError(
             f"Cannot write a model to {group.file.filename}, group {group.name}: it already holds "
-            f"{taken[0]!r}. "
-            "Use an empty group, or open the file with mode 'w'."
+            f"{taken[0]!r}. Use an empty group, or open the file with mode 'w'."
         )
     _write_model(archive, group)
     group.file.flush()
@@ -174,7 +173,7 @@ class _Reader:
             raise self._foreign()
         group = self._group(root, "model_weights") if whole else root
         archive = Archive(config=config, metadata={"format": "hdf5"})
-        # A file of Keras before 1.0.? says neither; Keras takes that for version 1.
+        # Files of early Keras say neither, and Keras 2 takes them for files of Keras 1.
         archive.metadata["keras_version"] = self._version(group, "keras_version") or "1"
         archive.metadata["backend"] = self._version(group, "backend")
         archive.layer_weights = self._layers(group)
@@ -287,12 +286,11 @@ class _Reader:
         chunk = 0
         if properties.get_layout() == h5d.CHUNKED and declared:
             chunk = math.prod(properties.get_chunk()) * dataset.dtype.itemsize
-        # Not "<" alone on the first: a damaged index can claim any number of bytes for its chunks.
+        # A damaged index can claim any number of bytes for its chunks: the file's size bounds that too.
         if max(declared, chunk) > ratio * min(stored, self.file_size) or self.claimed > self.file_size:
             raise UnsafeFileError(
                 self.name,
-                f"{where}: declares {declared} bytes of shape {dataset.shape} in chunks of {chunk} bytes, "
-                f"and "
+                f"{where}: declares {declared} bytes of shape {dataset.shape} in chunks of {chunk}, and "
                 f"{stored} bytes are stored for it in a file of {self.file_size} bytes.",
             )
 

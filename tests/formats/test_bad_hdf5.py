@@ -225,7 +225,7 @@ CASES = [
     (huge_unwritten_dataset, UnsafeFileError, "declares 4398046511104 bytes .* 0 bytes are stored"),
     (huge_unwritten_chunked_dataset, UnsafeFileError, "declares"),
     (partly_written_chunked_dataset, UnsafeFileError, "declares"),
-    (huge_chunk, UnsafeFileError, "in chunks of 268435456 bytes"),
+    (huge_chunk, UnsafeFileError, "in chunks of 268435456, and"),
     (many_names_of_one_dataset, UnsafeFileError, "declares"),
     (unusual_filter, UnsafeFileError, "HDF5 filters"),
     (text_dataset, FileFormatError, "layer 'a', weight 'w': expected numbers"),
