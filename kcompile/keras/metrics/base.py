@@ -1,0 +1,189 @@
+"""Metric: state that batches update and a result read from it; means over batches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...ir import Constant, Graph, GraphError, Parameter, Value
+from .. import backend as K
+from ..engine.base_layer import Layer
+from ..engine.node import call_frame, current_frame
+from ..utils.generic_utils import to_list
+from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions
+
+Pairs = list[tuple[Parameter, Value]]
+
+
+class Metric(Layer):
+    """Base of stateful metrics.
+
+    A subclass makes state with ``add_weight`` in ``__init__``, returns updates (pairs made by ``K.update_add`` and its
+    like) from ``update_state``, and emits its value from that state in ``result``.
+
+    ``update_state`` may also be called on plain arrays: then the state is updated at once.
+
+    Args:
+        name: reported under this name.
+        dtype: of the state (default ``K.floatx()``).
+    """
+
+    def __init__(self, name: str | None = None, dtype: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, dtype=dtype or K.floatx(), **kwargs)
+        self.stateful = True
+        self.built = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update_state" in cls.__dict__:
+            cls.update_state = _collecting(cls.__dict__["update_state"])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Value:
+        """Updates the state and returns the result."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes one batch into account; returns the updates."""
+        raise NotImplementedError(f"{type(self).__name__} must override update_state.")
+
+    def result(self) -> Value:
+        """The metric's value, from its state."""
+        raise NotImplementedError(f"{type(self).__name__} must override result.")
+
+    def reset_states(self) -> None:
+        """Sets the state back to zeros."""
+        for weight in self.weights:
+            weight.assign(np.zeros(weight.shape))
+
+    reset_state = reset_states
+
+    def add_weight(self, name: str, shape: Any = (), initializer: Any = None, dtype: Any = None) -> Parameter:  # type: ignore[override]
+        """Makes a state variable, zeros unless an initializer says otherwise."""
+        return super().add_weight(
+            name=name, shape=shape, dtype=dtype or self.dtype, initializer=initializer or "zeros", trainable=False
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
+    """update_state that returns all its updates, and applies them at once where they depend on no input."""
+
+    @functools.wraps(update_state)
+    def wrapped(self: Metric, *args: Any, **kwargs: Any) -> Pairs:
+        outermost = current_frame() is None
+        with call_frame() as frame:
+            returned = update_state(self, *args, **kwargs)
+        pairs = _pairs(returned) + [update for update in frame.updates if update[0] in self.weights]
+        pairs = list({(id(p), id(v)): (p, v) for p, v in pairs}.values())
+        if outermost:
+            _apply_if_known(pairs)
+        return pairs
+
+    return wrapped
+
+
+def _pairs(returned: Any) -> Pairs:
+    if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], Parameter):
+        return [returned]
+    return [pair for pair in to_list(returned) if isinstance(pair, tuple) and isinstance(pair[0], Parameter)]
+
+
+def _apply_if_known(pairs: Pairs) -> None:
+    try:
+        Graph([new for _, new in pairs])
+    except GraphError:
+        return  # symbolic: whoever compiles them will
+    values = [K.eval(new) for _, new in pairs]
+    for (parameter, _), value in zip(pairs, values, strict=True):
+        parameter.assign(value)
+
+
+def as_tensor(x: Any, dtype: str) -> Value:
+    """A value of a type, from a tensor, list or array."""
+    if not K.is_tensor(x):
+        x = Constant(np.asarray(x))
+    return K.cast(x, dtype)
+
+
+class Reduce(Metric):
+    """A weighted sum of values, or their weighted mean.
+
+    Args:
+        reduction: "sum", "sum_over_batch_size" (mean over elements) or "weighted_mean" (over the weights).
+    """
+
+    def __init__(self, reduction: str, name: str, dtype: str | None = None) -> None:
+        if reduction not in ("sum", "sum_over_batch_size", "weighted_mean"):
+            raise ValueError(f"reduction {reduction!r} not understood; expected sum, sum_over_batch_size or weighted_mean.")
+        super().__init__(name=name, dtype=dtype)
+        self.reduction = reduction
+        self.total = self.add_weight("total")
+        self.count = self.add_weight("count") if reduction != "sum" else None
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> Pairs:
+        """Adds a batch of values of any shape, weighted by scalar or leading axes."""
+        values = as_tensor(values, self.dtype)
+        if sample_weight is not None:
+            sample_weight = as_tensor(sample_weight, self.dtype)
+            values, _, sample_weight = squeeze_or_expand_dimensions(values, sample_weight=sample_weight)
+            sample_weight = K.ones_like(values) * broadcast_weights(values, sample_weight)
+            values = values * sample_weight
+        updates = [K.update_add(self.total, K.sum(values))]
+        if self.reduction == "weighted_mean" and sample_weight is not None:
+            updates.append(K.update_add(self.count, K.sum(sample_weight)))
+        elif self.count is not None:
+            updates.append(K.update_add(self.count, K.cast(K.size(values), self.dtype)))
+        return updates
+
+    def result(self) -> Value:
+        if self.count is None:
+            return K.identity(self.total)
+        # 0 / 0 before the first batch, and where all weights are zero, reads as 0
+        return self.total / K.switch(K.equal(self.count, 0.0), K.ones_like(self.count), self.count)
+
+
+class Sum(Reduce):
+    """The (weighted) sum of values."""
+
+    def __init__(self, name: str = "sum", dtype: str | None = None) -> None:
+        super().__init__("sum", name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.dtype}
+
+
+class Mean(Reduce):
+    """The (weighted) mean of values."""
+
+    def __init__(self, name: str = "mean", dtype: str | None = None) -> None:
+        super().__init__("weighted_mean", name, dtype)
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function (y_true, y_pred, **kwargs) over samples.
+
+    Args:
+        fn: gives one value per sample.
+        **kwargs: passed to it.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
+        self._fn = fn
+        self._fn_kwargs = kwargs
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:  # type: ignore[override]
+        """Adds a batch of labels and predictions."""
+        y_true, y_pred = as_tensor(y_true, self.dtype), as_tensor(y_pred, self.dtype)
+        y_pred, y_true = squeeze_or_expand_dimensions(y_pred, y_true)
+        return super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        settings = {k: K.eval(v) if K.is_tensor(v) else v for k, v in self._fn_kwargs.items()}
+        return {**super().get_config(), **settings}

@@ -1,0 +1,129 @@
+"""The metric functions as stateful metrics: means over all samples seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from ..utils.losses_utils import squeeze_or_expand_dimensions
+from . import functions
+from .base import Mean, MeanMetricWrapper, Pairs, as_tensor
+
+
+def _mean_of(function: Any, class_name: str, name: str) -> type[MeanMetricWrapper]:
+    """A class whose instances average ``function``: ``cls(name=..., dtype=None)``."""
+
+    def __init__(self: Any, name: str = name, dtype: str | None = None) -> None:
+        MeanMetricWrapper.__init__(self, function, name, dtype)
+
+    doc = f"Mean of ``{function.__name__}`` over samples."
+    return type(class_name, (MeanMetricWrapper,), {"__init__": __init__, "__doc__": doc, "__module__": __name__})
+
+
+MeanSquaredError = _mean_of(functions.mean_squared_error, "MeanSquaredError", "mean_squared_error")
+MeanAbsoluteError = _mean_of(functions.mean_absolute_error, "MeanAbsoluteError", "mean_absolute_error")
+MeanAbsolutePercentageError = _mean_of(
+    functions.mean_absolute_percentage_error, "MeanAbsolutePercentageError", "mean_absolute_percentage_error"
+)
+MeanSquaredLogarithmicError = _mean_of(
+    functions.mean_squared_logarithmic_error, "MeanSquaredLogarithmicError", "mean_squared_logarithmic_error"
+)
+Hinge = _mean_of(functions.hinge, "Hinge", "hinge")
+SquaredHinge = _mean_of(functions.squared_hinge, "SquaredHinge", "squared_hinge")
+CategoricalHinge = _mean_of(functions.categorical_hinge, "CategoricalHinge", "categorical_hinge")
+Accuracy = _mean_of(functions.accuracy, "Accuracy", "accuracy")
+CategoricalAccuracy = _mean_of(functions.categorical_accuracy, "CategoricalAccuracy", "categorical_accuracy")
+SparseCategoricalAccuracy = _mean_of(
+    functions.sparse_categorical_accuracy, "SparseCategoricalAccuracy", "sparse_categorical_accuracy"
+)
+LogCoshError = _mean_of(functions.logcosh, "LogCoshError", "logcosh")
+Poisson = _mean_of(functions.poisson, "Poisson", "poisson")
+KLDivergence = _mean_of(functions.kullback_leibler_divergence, "KLDivergence", "kullback_leibler_divergence")
+
+
+class BinaryAccuracy(MeanMetricWrapper):
+    """Share of right yes-or-no answers; a prediction above ``threshold`` is a yes."""
+
+    def __init__(self, name: str = "binary_accuracy", dtype: str | None = None, threshold: float = 0.5) -> None:
+        super().__init__(functions.binary_accuracy, name, dtype, threshold=threshold)
+
+
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """Share of samples whose one-hot label is among the ``k`` largest predictions."""
+
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: str | None = None) -> None:
+        super().__init__(functions.top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """Share of samples whose class number is among the ``k`` largest predictions."""
+
+    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: str | None = None) -> None:
+        super().__init__(functions.sparse_top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class CosineSimilarity(MeanMetricWrapper):
+    """Mean cosine of the angle between labels and predictions along ``axis``."""
+
+    def __init__(self, name: str = "cosine_similarity", dtype: str | None = None, axis: int = -1) -> None:
+        super().__init__(functions.cosine_proximity, name, dtype, axis=axis)
+
+
+class BinaryCrossentropy(MeanMetricWrapper):
+    """Mean of ``binary_crossentropy``."""
+
+    def __init__(
+        self,
+        name: str = "binary_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        super().__init__(
+            functions.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
+        )
+
+
+class CategoricalCrossentropy(MeanMetricWrapper):
+    """Mean of ``categorical_crossentropy``."""
+
+    def __init__(
+        self,
+        name: str = "categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        super().__init__(
+            functions.categorical_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
+        )
+
+
+class SparseCategoricalCrossentropy(MeanMetricWrapper):
+    """Mean of ``sparse_categorical_crossentropy``."""
+
+    def __init__(
+        self,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: str | None = None,
+        from_logits: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
+
+
+class RootMeanSquaredError(Mean):
+    """The root of the mean squared error over all elements."""
+
+    def __init__(self, name: str = "root_mean_squared_error", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:  # type: ignore[override]
+        """Adds a batch of labels and predictions."""
+        y_true, y_pred = as_tensor(y_true, self.dtype), as_tensor(y_pred, self.dtype)
+        y_pred, y_true = squeeze_or_expand_dimensions(y_pred, y_true)
+        return super().update_state(K.square(y_pred - y_true), sample_weight)
+
+    def result(self) -> Value:
+        return K.sqrt(super().result())
