@@ -96,7 +96,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         }
         self._steps_seen = -1
         # past the torch class's own constructor, which would make state of its own
-        torch.optim.Optimizer.__init__(self, [{"params": self._params}], {"lr": 0.0, **self._group_defaults()})
+        torch.optim.Optimizer.__init__(
+            self, [{"params": self._params}], {"lr": 0.0, **self._group_defaults()}
+        )
         self._fill_state()
 
     # What a subclass says
