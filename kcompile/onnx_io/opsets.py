@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import onnx
 from onnx import helper
 
@@ -22,6 +25,19 @@ def check_opset(opset: int) -> None:
         raise ExportError(f"opset should be a version from {SUPPORTED[0]} to {highest}; got {opset!r}.")
 
 
+# Operators for which onnx has no way down although their older versions say the same of what we write, with the
+# attributes that the older versions lack. They are kept out of the converter's sight.
+_UNCHANGED: dict[str, set[str]] = {
+    **dict.fromkeys(["Add", "ConstantOfShape", "CumSum", "Div", "Identity", "Mul", "Pow", "Relu", "Sub"], set()),
+    "BatchNormalization": {"training_mode"},
+    "Pad": set(),
+    "Reshape": {"allowzero"},
+    "Shape": {"start", "end"},
+    "Split": set(),
+}
+_HIDDEN = "kcompile.unchanged"
+
+
 def convert_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     """The model in another version of the operator set, in the oldest IR version that goes with it.
 
@@ -32,18 +48,65 @@ def convert_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     Raises:
         ExportError: if an operator of the model has no counterpart in that version.
     """
-    from onnx import version_converter
+    from onnx import shape_inference, version_converter
 
-    try:
-        converted = version_converter.convert_version(model, opset)
-    except (RuntimeError, ValueError) as error:
-        problem = " ".join(str(error).split())
-        raise ExportError(
-            f"The model cannot be written in opset {opset}: {problem[:300]}. Choose another; {ir.OPSET} always works."
-        ) from error
-    converted.ir_version = helper.find_min_ir_version_for(list(converted.opset_import), ignore_unknown=True)
     layers = {node.name: node.metadata_props for node in model.graph.node}
-    for node in converted.graph.node:
+    source = onnx.ModelProto()
+    source.CopyFrom(model)
+    if opset < ir.OPSET:
+        for node in _all_nodes(source.graph):
+            if _is_unchanged(node):
+                node.domain = _HIDDEN
+        source.opset_import.add(domain=_HIDDEN, version=1)
+    try:
+        converted = version_converter.convert_version(source, opset)
+    except (RuntimeError, ValueError, shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"The model cannot be written in opset {opset}: {_explain(str(error), model)}. "
+            f"Choose a higher one; {ir.OPSET} always works."
+        ) from error
+    standard = [entry for entry in converted.opset_import if entry.domain != _HIDDEN]
+    del converted.opset_import[:]
+    converted.opset_import.extend(standard)
+    converted.ir_version = helper.find_min_ir_version_for(standard, ignore_unknown=True)
+    for node in _all_nodes(converted.graph):
+        if node.domain == _HIDDEN:
+            _reveal(node, opset)
         if not node.metadata_props and node.name in layers:
             node.metadata_props.extend(layers[node.name])
     return converted
+
+
+def _is_unchanged(node: onnx.NodeProto) -> bool:
+    newer = _UNCHANGED.get(node.op_type)
+    if newer is None or any(a.name in newer and (a.i or a.name == "start") for a in node.attribute):
+        return False
+    if node.op_type == "Pad":  # axes came with 18, the mode "wrap" with 19
+        return len(node.input) < 4 and all(a.s != b"wrap" for a in node.attribute)
+    return True
+
+
+def _reveal(node: onnx.NodeProto, opset: int) -> None:
+    node.domain = ""
+    if node.op_type == "Split" and opset < 18:  # equal parts, as many as there are outputs, unless told otherwise
+        kept = [attribute for attribute in node.attribute if attribute.name != "num_outputs"]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+
+
+def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a graph and of the bodies in it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _all_nodes(attribute.g)
+
+
+def _explain(problem: str, model: onnx.ModelProto) -> str:
+    """The converter's complaint, with the first node that it is about."""
+    match = re.search(r"No Adapter (?:From|To) Version \$?(\d+) for (\w+)", problem)
+    if match is None:
+        return " ".join(problem.split())[:300]
+    nodes = [node.name for node in _all_nodes(model.graph) if node.op_type == match[2]]
+    return f"{match[2]} ({nodes[0] if nodes else 'unnamed'}) cannot be expressed there"

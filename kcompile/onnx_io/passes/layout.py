@@ -55,16 +55,15 @@ def fold_layout(model: oir.Model, weights: Iterable[str]) -> dict[str, dict[str,
     folded: dict[str, dict[str, Any]] = {}
     for name, value in list(model.graph.initializers.items()):
         if name in names:
-            chain, end = _follow(value)
+            chain, end, array = _follow(value)
             if chain:
-                shape = list(value.shape or ())
-                folded[name] = {"shape": shape, "layout": chain}
-                _replace(model.graph, value, end, chain, name)
+                folded[name] = {"shape": list(value.shape or ()), "layout": chain}
+                _replace(model.graph, value, end, array, name)
         else:
             for count, use in enumerate(list(value.uses())):
-                chain, end = _follow(value, use)
+                chain, end, array = _follow(value, use)
                 if chain:
-                    _replace(model.graph, value, end, chain, f"{name}/layout_{count}")
+                    _replace(model.graph, value, end, array, f"{name}/layout_{count}")
     return folded
 
 
@@ -195,28 +194,42 @@ _APPLY: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def _follow(value: oir.Value, use: oir.Usage | None = None) -> tuple[Chain, oir.Value]:
-    """The longest chain of layout operators from a constant to its first other reader, and where it ends."""
+def _follow(value: oir.Value, use: oir.Usage | None = None) -> tuple[Chain, oir.Value, np.ndarray | None]:
+    """The longest chain of layout operators from a constant to its first other reader.
+
+    Returns:
+        the chain, the value at its end, and that value's elements.
+    """
     chain: Chain = []
-    array = None if value.const_value is None else value.const_value.numpy()
-    if array is None or array.dtype == object:
-        return chain, value
-    places, end = np.arange(1, array.size + 1).reshape(array.shape), value
-    while True:
+    original = None if value.const_value is None else value.const_value.numpy()
+    array, end = original, value
+    while array is not None and original is not None and array.dtype != object:
         uses = [use] if use is not None else list(end.uses())
         if len(uses) != 1 or uses[0].idx != 0 or end.is_graph_output():
-            return chain, end
+            break
         node, use = uses[0].node, None
-        step = _as_step(node, places)
+        step = _as_step(node, array)
         output = node.outputs[0]
         if step is None or output.is_graph_output() or node.graph is not value.graph:
-            return chain, end
-        after = apply_chain(places, [step])
-        present = np.unique(after)
-        if np.count_nonzero(present) != array.size or after.size > _MAX_GROWTH * max(array.size, 1):
-            return chain, end  # elements would be lost
+            break
+        after = apply_chain(array, [step])
+        grown = after.size > _MAX_GROWTH * max(original.size, 1)
+        if grown or (step[0] in _LOSSY and not _all_present(original, [*chain, step])):
+            break
         chain.append(step)
-        places, end = after, output
+        array, end = after, output
+    return chain, end, array
+
+
+# The others keep every element by their nature.
+_LOSSY = {"Gather", "Slice"}
+
+
+def _all_present(array: np.ndarray, chain: Chain) -> bool:
+    places = apply_chain(np.arange(1, array.size + 1).reshape(array.shape), chain)
+    found = np.zeros(array.size + 1, bool)
+    found[places] = True
+    return bool(found[1:].all())
 
 
 def _as_step(node: oir.Node, array: np.ndarray) -> Step | None:
@@ -278,12 +291,14 @@ _READ: dict[str, Callable[[oir.Node, np.ndarray, list], Step | None]] = {
 }
 
 
-def _replace(graph: oir.Graph, value: oir.Value, end: oir.Value, chain: Chain, name: str) -> None:
+def _replace(
+    graph: oir.Graph, value: oir.Value, end: oir.Value, array: np.ndarray | None, name: str
+) -> None:
     """Puts the folded constant where the chain ended."""
     import onnx_ir as oir
 
-    assert value.const_value is not None
-    tensor = oir.Tensor(apply_chain(value.const_value.numpy(), chain), name=name)
+    assert array is not None
+    tensor = oir.Tensor(array, name=name)
     new = oir.Value(name=name, type=value.type, shape=tensor.shape, const_value=tensor)
     node = end.producer()
     end.replace_all_uses_with(new)
