@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ _BITS = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def torch_dtype(dtype: Any) -> torch.dtype:
     """The torch element type for a numpy dtype or for an ONNX ``TensorProto.DataType``.
 
@@ -42,11 +42,13 @@ def torch_dtype(dtype: Any) -> torch.dtype:
     array_type = from_onnx(dtype) if isinstance(dtype, int) else np.dtype(dtype)
     if array_type.name not in _BY_NAME:
         name = "string" if array_type == object else array_type.name
-        raise OperatorError(f"PyTorch has no element type {name!r}; a graph that computes with it runs in onnxruntime only.")
+        raise OperatorError(
+            f"PyTorch has no element type {name!r}; a graph that computes with it runs in onnxruntime only."
+        )
     return _BY_NAME[array_type.name]
 
 
-@lru_cache(maxsize=None)
+@cache
 def numpy_dtype(dtype: torch.dtype) -> np.dtype:
     """The numpy element type of a torch one."""
     from kcompile.ir import as_dtype

@@ -107,7 +107,9 @@ def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tu
     described = signature(module)
     if len(arrays) != len(described.inputs):
         names = ", ".join(described.inputs) or "none"
-        raise ValueError(f"the graph has {len(described.inputs)} inputs ({names}); {len(arrays)} arrays were given")
+        raise ValueError(
+            f"the graph has {len(described.inputs)} inputs ({names}); {len(arrays)} arrays were given"
+        )
     refresh(module)
     with torch.no_grad():
         results = module(*(as_tensor(np.asarray(array)).to(described.device) for array in arrays))
@@ -210,7 +212,9 @@ class _Lowering:
         else:
             self._lower_standard(node)
 
-    def _call(self, node: Node, function: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> fx.Node:
+    def _call(
+        self, node: Node, function: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None
+    ) -> fx.Node:
         name = _identifier(node.name)
         return self.fx.create_node("call_function", function, tuple(args), kwargs or {}, name=name)
 
@@ -346,12 +350,14 @@ def _fits(kind: str, value: Constant, tensors: int) -> bool:
         return _is_scalar(value) and tensors > 0
     if kind == "Number":
         return value.array.size == 1
-    return kind == "Ints"
+    return kind in ("Ints", "Floats")
 
 
 def _static(kind: str, value: Constant) -> Any:
     if kind == "Ints":
         return tuple(int(n) for n in value.array.reshape(-1))
+    if kind == "Floats":
+        return tuple(float(n) for n in value.array.reshape(-1))
     return value.array.reshape(()).item()
 
 

@@ -12,9 +12,37 @@ from typing import Any
 
 from onnx import defs
 
-from . import control_flow, losses, math, nn, pooling, quantization, random, recurrent, reduction, tensor
+from . import (
+    control_flow,
+    losses,
+    math,
+    nn,
+    pooling,
+    quantization,
+    random,
+    recurrent,
+    reduction,
+    resize,
+    signal,
+    tensor,
+    vision,
+)
 
-_MODULES = (math, reduction, tensor, nn, pooling, recurrent, losses, random, quantization, control_flow)
+_MODULES = (
+    math,
+    reduction,
+    tensor,
+    nn,
+    pooling,
+    recurrent,
+    losses,
+    random,
+    quantization,
+    resize,
+    vision,
+    signal,
+    control_flow,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +51,7 @@ class Operator:
 
     Attributes:
         function: the function, named as in the specification.
-        static: per input "Ints", "Number", "Operand" or "" for a tensor; the last one stands for all of a variadic.
+        static: per input "Ints", "Floats", "Number", "Operand", or "" for a tensor.
         extras: which of the keywords that lowering fills in it takes: outputs, output_dtype, device, generator.
         kind: the module it is in.
     """
@@ -38,7 +66,7 @@ class Operator:
         return self.static[index] if index < len(self.static) else ""
 
 
-_STATIC = ("Ints", "Number", "Operand")
+_STATIC = ("Ints", "Floats", "Number", "Operand")
 _EXTRAS = {"outputs", "output_dtype", "device", "generator"}
 
 

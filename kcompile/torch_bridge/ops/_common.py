@@ -4,6 +4,7 @@ An operator is a plain function named as in the ONNX specification: inputs posit
 attributes keyword-only with the specification's defaults. Annotations of inputs say what lowering may hand over besides tensors:
 
 - ``Ints``: a tuple where the graph has a constant (the shape of Reshape, axes, pads).
+- ``Floats``: the same for floats (the scales of Resize).
 - ``Number``: a Python number where the graph has a constant with one element (k of TopK, the bounds of Clip).
 - ``Operand``: a Python number where the graph has a constant without axes and another input is a tensor.
 
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 Ints: TypeAlias = Any  # tuple[int, ...] or Tensor
+Floats: TypeAlias = Any  # tuple[float, ...] or Tensor
 Number: TypeAlias = Any  # int, float, bool or Tensor
 Operand: TypeAlias = Any  # Tensor, int, float or bool
 
@@ -32,6 +34,13 @@ def ints(x: Any) -> tuple[int, ...]:
     if isinstance(x, Tensor):
         return tuple(x.reshape(-1).tolist())
     return tuple(x)
+
+
+def floats(x: Any) -> tuple[float, ...]:
+    """Static data as a tuple of floats; empty where there is none."""
+    if x is None:
+        return ()
+    return tuple(x.reshape(-1).tolist()) if isinstance(x, Tensor) else tuple(x)
 
 
 def number(x: Any) -> Any:

@@ -35,5 +35,7 @@ def SoftmaxCrossEntropyLoss(
     outputs: int = 1,
 ) -> Any:
     log_prob = torch.log_softmax(scores, 1)
-    loss = NegativeLogLikelihoodLoss(log_prob, labels, weights, ignore_index=ignore_index, reduction=reduction)
+    loss = NegativeLogLikelihoodLoss(
+        log_prob, labels, weights, ignore_index=ignore_index, reduction=reduction
+    )
     return several((loss, log_prob), outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 import torch.nn.functional as F
@@ -63,8 +64,10 @@ def Div(A: Operand, B: Operand) -> Tensor:
     tensor = A if isinstance(A, Tensor) else B
     if tensor.is_floating_point() or tensor.is_complex():
         return A / B
-    return torch.div(A, B, rounding_mode="trunc") if isinstance(A, Tensor) else torch.div(
-        tensor_like(A, B), B, rounding_mode="trunc"
+    return (
+        torch.div(A, B, rounding_mode="trunc")
+        if isinstance(A, Tensor)
+        else torch.div(tensor_like(A, B), B, rounding_mode="trunc")
     )
 
 
@@ -184,11 +187,9 @@ def to_float8(x: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
     if saturate:
         # the types with an infinity keep it out, too: the specification's table says FLT_MAX for +-inf
         return torch.where(x.isnan(), x, x.clamp(-largest, largest)).to(dtype)
-    bits = x.to(dtype)
-    if dtype == torch.float8_e5m2:
-        return bits
-    # torch rounds to nearest before it looks for overflow, as the specification does
-    return bits
+    if dtype == torch.float8_e4m3fn:  # torch saturates this one; 464 is where rounding would leave its range
+        x = torch.where(x.abs() > 464, math.nan, x)
+    return x.to(dtype)
 
 
 # --- activations ---------------------------------------------------------------------------------------------------
@@ -235,7 +236,9 @@ def PRelu(X: Tensor, slope: Tensor) -> Tensor:
     return torch.where(X < 0, slope * X, X)
 
 
-def Selu(X: Tensor, *, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875) -> Tensor:
+def Selu(
+    X: Tensor, *, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875
+) -> Tensor:
     return torch.ops.aten.elu(X, alpha, gamma)
 
 

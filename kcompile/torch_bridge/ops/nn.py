@@ -107,8 +107,15 @@ def ConvTranspose(
     y = _CONV_TRANSPOSE[n](X, W, B, strides, padding, extra, group, dilations)
     if pads[:n] == pads[n:]:
         return y
-    return F.pad(y, torch_pads(tuple([p - a for p, a in zip(padding, pads[:n], strict=True)]
-                                     + [p - a for p, a in zip(padding, pads[n:], strict=True)])))
+    return F.pad(
+        y,
+        torch_pads(
+            tuple(
+                [p - a for p, a in zip(padding, pads[:n], strict=True)]
+                + [p - a for p, a in zip(padding, pads[n:], strict=True)]
+            )
+        ),
+    )
 
 
 def _filled(y: Tensor, before: list[int], after: list[int], B: Tensor | None) -> Tensor:
@@ -185,7 +192,8 @@ def Col2Im(
     result = input.new_zeros(*columns.shape[:2], *padded)
     for at in itertools.product(*map(range, block)):
         window = tuple(
-            slice(a * d, a * d + (c - 1) * s + 1, s) for a, d, c, s in zip(at, dilations, counts, strides, strict=True)
+            slice(a * d, a * d + (c - 1) * s + 1, s)
+            for a, d, c, s in zip(at, dilations, counts, strides, strict=True)
         )
         result[(..., *window)] += columns[(slice(None), slice(None), *at)]
     return result[(..., *(slice(pads[i], pads[i] + image[i]) for i in range(n)))]
@@ -260,9 +268,7 @@ def LayerNormalization(
 
 
 def InstanceNormalization(input: Tensor, scale: Tensor, B: Tensor, *, epsilon: float = 1e-5) -> Tensor:
-    return torch.instance_norm(
-        input, scale, B, None, None, True, 0.0, epsilon, torch.backends.cudnn.enabled
-    )
+    return torch.instance_norm(input, scale, B, None, None, True, 0.0, epsilon, torch.backends.cudnn.enabled)
 
 
 def GroupNormalization(

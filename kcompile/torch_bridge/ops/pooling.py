@@ -67,13 +67,29 @@ class _Windows:
         """Per place in the kernel, what all windows have there."""
         steps = list(zip(self.dilations, self.strides, self.counts, strict=True))
         return [
-            padded[(..., *(slice(a * d, a * d + (c - 1) * s + 1, s) for a, (d, s, c) in zip(at, steps, strict=True)))]
+            padded[
+                (
+                    ...,
+                    *(
+                        slice(a * d, a * d + (c - 1) * s + 1, s)
+                        for a, (d, s, c) in zip(at, steps, strict=True)
+                    ),
+                )
+            ]
             for at in itertools.product(*map(range, self.kernel))
         ]
 
     def divisors(self, include_pad: int, like: Tensor) -> Tensor:
         """How many elements count in each window."""
-        key = (self.size, self.kernel, self.strides, self.pads, self.dilations, self.counts, bool(include_pad))
+        key = (
+            self.size,
+            self.kernel,
+            self.strides,
+            self.pads,
+            self.dilations,
+            self.counts,
+            bool(include_pad),
+        )
         return _divisors(*key, like.dtype, like.device)
 
 
@@ -113,13 +129,19 @@ def MaxPool(
     if outputs == 1:
         pooled = pool(data, kernel_shape, windows.strides, padding, windows.dilations)
         return pooled if X.is_floating_point() else pooled.to(X.dtype)
-    pooled, places = pool(data, kernel_shape, windows.strides, padding, windows.dilations, return_indices=True)
+    pooled, places = pool(
+        data, kernel_shape, windows.strides, padding, windows.dilations, return_indices=True
+    )
     begins = windows.exact[: len(kernel_shape)] if padding == 0 else (0,) * len(kernel_shape)
     return pooled.to(X.dtype), _flat_places(places, X.shape, data.shape[2:], begins, storage_order)
 
 
 def _flat_places(
-    places: Tensor, shape: tuple[int, ...], padded: tuple[int, ...], begins: tuple[int, ...], storage_order: int
+    places: Tensor,
+    shape: tuple[int, ...],
+    padded: tuple[int, ...],
+    begins: tuple[int, ...],
+    storage_order: int,
 ) -> Tensor:
     """Indices into the whole flattened input, from indices into one padded plane."""
     axes = []
@@ -149,14 +171,17 @@ def MaxUnpool(
     n = len(kernel_shape)
     strides, pads = strides or (1,) * n, pads or (0,) * (2 * n)
     natural = [
-        (size - 1) * strides[i] - pads[i] - pads[i + n] + kernel_shape[i] for i, size in enumerate(X.shape[2:])
+        (size - 1) * strides[i] - pads[i] - pads[i + n] + kernel_shape[i]
+        for i, size in enumerate(X.shape[2:])
     ]
     natural = [*X.shape[:2], *natural]
     result = X.new_zeros(math.prod(natural)).scatter(0, I.reshape(-1), X.reshape(-1)).reshape(natural)
     if output_shape is None:
         return result
     wanted = ints(output_shape)
-    return F.pad(result, [v for have, want in zip(natural[::-1], wanted[::-1], strict=True) for v in (0, want - have)])
+    return F.pad(
+        result, [v for have, want in zip(natural[::-1], wanted[::-1], strict=True) for v in (0, want - have)]
+    )
 
 
 def AveragePool(

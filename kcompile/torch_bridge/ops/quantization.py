@@ -22,7 +22,12 @@ def _spread(q: Tensor, x: Tensor, axis: int, block_size: int) -> Tensor:
     return q.reshape(shape)
 
 
-_RANGES = {torch.uint8: (0, 255), torch.int8: (-128, 127), torch.uint16: (0, 65535), torch.int16: (-32768, 32767)}
+_RANGES = {
+    torch.uint8: (0, 255),
+    torch.int8: (-128, 127),
+    torch.uint16: (0, 65535),
+    torch.int16: (-32768, 32767),
+}
 
 
 def _quantize(x: Tensor, scale: Tensor, zero_point: Tensor | float, dtype: torch.dtype) -> Tensor:
@@ -129,5 +134,3 @@ def QLinearConv(
     if scale.dim():
         scale = scale.reshape(-1, *(1,) * (total.dim() - 2))
     return _quantize(total * scale, y_scale.double(), y_zero_point.double(), y_zero_point.dtype)
-
-

@@ -52,7 +52,9 @@ def RandomNormal(
     generator: torch.Generator | None = None,
     device: str = "cpu",
 ) -> Tensor:
-    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).normal_(mean, scale, generator=generator)
+    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).normal_(
+        mean, scale, generator=generator
+    )
 
 
 def RandomNormalLike(
@@ -77,7 +79,9 @@ def RandomUniform(
     generator: torch.Generator | None = None,
     device: str = "cpu",
 ) -> Tensor:
-    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).uniform_(low, high, generator=generator)
+    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).uniform_(
+        low, high, generator=generator
+    )
 
 
 def RandomUniformLike(
@@ -97,7 +101,11 @@ def _empty_like(x: Tensor, dtype: int | None) -> Tensor:
 
 
 def Bernoulli(
-    input: Tensor, *, dtype: int | None = None, seed: float | None = None, generator: torch.Generator | None = None
+    input: Tensor,
+    *,
+    dtype: int | None = None,
+    seed: float | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     drawn = torch.bernoulli(input.detach(), generator=generator)
     return drawn.to(input.dtype if dtype is None else torch_dtype(dtype))

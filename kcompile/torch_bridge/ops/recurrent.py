@@ -103,7 +103,9 @@ def _result(y: Tensor, states: Sequence[Tensor], layout: int, outputs: int) -> A
 # --- torch's kernels -------------------------------------------------------------------------------------------------
 
 
-def _fused(function: Callable[..., Any], given: _Inputs, gates: tuple[int, ...]) -> tuple[Tensor, list[Tensor]]:
+def _fused(
+    function: Callable[..., Any], given: _Inputs, gates: tuple[int, ...]
+) -> tuple[Tensor, list[Tensor]]:
     """Runs one of torch._VF's recurrent functions.
 
     Args:
@@ -140,7 +142,11 @@ def _torch_weights(given: _Inputs, d: int, gates: tuple[int, ...]) -> list[Tenso
 
 
 def _packed(
-    function: Callable[..., Any], x: Tensor, given: _Inputs, initial: tuple[Tensor, ...], tail: tuple[Any, ...]
+    function: Callable[..., Any],
+    x: Tensor,
+    given: _Inputs,
+    initial: tuple[Tensor, ...],
+    tail: tuple[Any, ...],
 ) -> tuple[Tensor, list[Tensor]]:
     """Sorts by length and packs, so that each step computes the sequences that are still running."""
     lengths = given.lengths.cpu().long()
@@ -165,7 +171,9 @@ def _packed(
 Cell = Callable[[Tensor, list[Tensor]], list[Tensor]]
 
 
-def _loop(given: _Inputs, cell_of: Callable[[int], tuple[Tensor, Tensor | None, Cell]]) -> tuple[Tensor, list[Tensor]]:
+def _loop(
+    given: _Inputs, cell_of: Callable[[int], tuple[Tensor, Tensor | None, Cell]]
+) -> tuple[Tensor, list[Tensor]]:
     """Runs a cell over the steps, direction by direction.
 
     Args:
@@ -245,7 +253,9 @@ def LSTM(
     if _is_default("LSTM", activations, clip) and P is None and not input_forget:
         y, states = _fused(torch._VF.lstm, given, (0, 2, 3, 1))  # iofc -> ifco
         return _result(y, states, layout, outputs)
-    functions = _activations(activations or _PER_DIRECTION["LSTM"] * R.shape[0], activation_alpha, activation_beta)
+    functions = _activations(
+        activations or _PER_DIRECTION["LSTM"] * R.shape[0], activation_alpha, activation_beta
+    )
     hidden = R.shape[2]
 
     def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
@@ -300,7 +310,9 @@ def GRU(
     if _is_default("GRU", activations, clip) and linear_before_reset:
         y, states = _fused(torch._VF.gru, given, (1, 0, 2))  # zrh -> rzh
         return _result(y, states, layout, outputs)
-    functions = _activations(activations or _PER_DIRECTION["GRU"] * R.shape[0], activation_alpha, activation_beta)
+    functions = _activations(
+        activations or _PER_DIRECTION["GRU"] * R.shape[0], activation_alpha, activation_beta
+    )
     hidden = R.shape[2]
 
     def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
@@ -355,7 +367,9 @@ def RNN(
     if clip is None and names in ({"tanh"}, {"relu"}):
         y, states = _fused(torch._VF.rnn_tanh if names == {"tanh"} else torch._VF.rnn_relu, given, (0,))
         return _result(y, states, layout, outputs)
-    functions = _activations(activations or _PER_DIRECTION["RNN"] * R.shape[0], activation_alpha, activation_beta)
+    functions = _activations(
+        activations or _PER_DIRECTION["RNN"] * R.shape[0], activation_alpha, activation_beta
+    )
 
     def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
         (f,) = _clipped(functions[d : d + 1], clip)

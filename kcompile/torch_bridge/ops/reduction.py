@@ -16,12 +16,16 @@ def _axes(data: Tensor, axes: Ints | None, noop: int) -> tuple[int, ...]:
     return axes if axes or noop else tuple(range(data.dim()))
 
 
-def ReduceSum(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceSum(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     reduced = _axes(data, axes, noop_with_empty_axes)
     return torch.sum(data, reduced, bool(keepdims), dtype=data.dtype) if reduced else data
 
 
-def ReduceMean(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceMean(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     reduced = _axes(data, axes, noop_with_empty_axes)
     if not reduced:
         return data
@@ -32,11 +36,15 @@ def ReduceMean(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noo
     return torch.div(total, count, rounding_mode="trunc").to(data.dtype)
 
 
-def ReduceMax(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceMax(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     return _extreme(torch.amax, data, _axes(data, axes, noop_with_empty_axes), keepdims, largest=False)
 
 
-def ReduceMin(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceMin(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     return _extreme(torch.amin, data, _axes(data, axes, noop_with_empty_axes), keepdims, largest=True)
 
 
@@ -55,14 +63,18 @@ def _extreme(function, data: Tensor, axes: tuple[int, ...], keepdims: int, large
     return torch.full_like(torch.sum(data, axes, bool(keepdims), dtype=data.dtype), neutral)
 
 
-def ReduceProd(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceProd(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     reduced = sorted((axis % data.dim() for axis in _axes(data, axes, noop_with_empty_axes)), reverse=True)
     for axis in reduced:
         data = torch.prod(data, axis, bool(keepdims), dtype=data.dtype)
     return data
 
 
-def ReduceL1(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceL1(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     return ReduceSum(data.abs(), axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes)
 
 
@@ -72,14 +84,22 @@ def ReduceSumSquare(
     return ReduceSum(data * data, axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes)
 
 
-def ReduceL2(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceL2(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     if data.is_floating_point() and (reduced := _axes(data, axes, noop_with_empty_axes)):
-        return torch.linalg.vector_norm(data, 2, reduced, bool(keepdims))  # its gradient at zero is zero, not NaN
-    squares = ReduceSumSquare(data.double(), axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes)
+        return torch.linalg.vector_norm(
+            data, 2, reduced, bool(keepdims)
+        )  # its gradient at zero is zero, not NaN
+    squares = ReduceSumSquare(
+        data.double(), axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes
+    )
     return squares.sqrt().to(data.dtype)
 
 
-def ReduceLogSum(data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+def ReduceLogSum(
+    data: Tensor, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> Tensor:
     total = ReduceSum(data, axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes)
     return torch.log(total).to(data.dtype)
 

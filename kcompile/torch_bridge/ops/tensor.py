@@ -60,7 +60,12 @@ def Concat(*inputs: Tensor, axis: int) -> Tensor:
 
 
 def Split(
-    input: Tensor, split: Ints | None = None, *, axis: int = 0, num_outputs: int | None = None, outputs: int = 1
+    input: Tensor,
+    split: Ints | None = None,
+    *,
+    axis: int = 0,
+    num_outputs: int | None = None,
+    outputs: int = 1,
 ) -> Any:
     if split is None:
         size, count = input.shape[axis], num_outputs or outputs
@@ -100,7 +105,8 @@ def Gather(data: Tensor, indices: Operand, *, axis: int = 0) -> Tensor:
     if indices.dim() == 1:
         return data.index_select(axis, indices)
     shape = data.shape
-    return data.index_select(axis, indices.reshape(-1)).reshape(*shape[:axis], *indices.shape, *shape[axis + 1 :])
+    gathered = data.index_select(axis, indices.reshape(-1))
+    return gathered.reshape((*shape[:axis], *indices.shape, *shape[axis + 1 :]))
 
 
 def GatherElements(data: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
@@ -109,7 +115,9 @@ def GatherElements(data: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
 
 def GatherND(data: Tensor, indices: Tensor, *, batch_dims: int = 0) -> Tensor:
     batch, depth = data.shape[:batch_dims], indices.shape[-1]
-    grids = torch.meshgrid(*(torch.arange(n, device=data.device) for n in batch), indexing="ij") if batch else ()
+    grids = (
+        torch.meshgrid(*(torch.arange(n, device=data.device) for n in batch), indexing="ij") if batch else ()
+    )
     middle = indices.dim() - 1 - batch_dims
     key = [grid.reshape(*batch, *(1,) * middle) for grid in grids]
     key += [wrapped(indices[..., i], data.shape[batch_dims + i]) for i in range(depth)]
@@ -152,7 +160,9 @@ def Tile(input: Tensor, repeats: Ints) -> Tensor:
     return input.repeat(ints(repeats))
 
 
-def ConstantOfShape(input: Ints, *, value: Number = 0.0, output_dtype: torch.dtype, device: str = "cpu") -> Tensor:
+def ConstantOfShape(
+    input: Ints, *, value: Number = 0.0, output_dtype: torch.dtype, device: str = "cpu"
+) -> Tensor:
     return torch.full(ints(input), value, dtype=output_dtype, device=device)
 
 
@@ -195,7 +205,9 @@ def TopK(X: Tensor, K: Number, *, axis: int = -1, largest: int = 1, sorted: int 
 def Unique(X: Tensor, *, axis: int | None = None, sorted: int = 1, outputs: int = 1) -> Any:
     data = X.reshape(-1) if axis is None else X
     dim = 0 if axis is None else axis
-    values, inverse, counts = torch.unique(data, sorted=True, return_inverse=True, return_counts=True, dim=dim)
+    values, inverse, counts = torch.unique(
+        data, sorted=True, return_inverse=True, return_counts=True, dim=dim
+    )
     count = values.shape[dim]
     positions = torch.arange(inverse.numel(), device=X.device)
     first = torch.full((count,), inverse.numel(), dtype=torch.int64, device=X.device)
@@ -225,7 +237,9 @@ def Compress(input: Tensor, condition: Tensor, *, axis: int | None = None) -> Te
     return data.index_select(0 if axis is None else axis, torch.nonzero(condition).reshape(-1))
 
 
-def ReverseSequence(input: Tensor, sequence_lens: Tensor, *, batch_axis: int = 1, time_axis: int = 0) -> Tensor:
+def ReverseSequence(
+    input: Tensor, sequence_lens: Tensor, *, batch_axis: int = 1, time_axis: int = 0
+) -> Tensor:
     data = input.movedim((time_axis, batch_axis), (0, 1))
     return reverse_steps(data, sequence_lens).movedim((0, 1), (time_axis, batch_axis))
 
@@ -239,7 +253,12 @@ def reverse_steps(data: Tensor, lengths: Tensor) -> Tensor:
 
 
 def Pad(
-    data: Tensor, pads: Ints, constant_value: Number | None = None, axes: Ints | None = None, *, mode: str = "constant"
+    data: Tensor,
+    pads: Ints,
+    constant_value: Number | None = None,
+    axes: Ints | None = None,
+    *,
+    mode: str = "constant",
 ) -> Tensor:
     pads = ints(pads)
     axes = tuple(range(data.dim())) if axes is None else tuple(axis % data.dim() for axis in ints(axes))
@@ -297,5 +316,3 @@ def SpaceToDepth(input: Tensor, *, blocksize: int) -> Tensor:
 
 def Einsum(*Inputs: Tensor, equation: str) -> Tensor:
     return torch.einsum(equation.replace(" ", ""), *Inputs)
-
-
