@@ -47,6 +47,7 @@ from .convolution import (
     separable_conv1d,
     separable_conv2d,
 )
+from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
 from .functions import Function, control_dependencies, eval, function, gradients, print_tensor
 from .losses import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .manipulation import (
@@ -207,6 +208,9 @@ __all__ = [
     "conv3d_transpose",
     "cos",
     "count_params",
+    "ctc_batch_cost",
+    "ctc_decode",
+    "ctc_label_dense_to_sparse",
     "cumprod",
     "cumsum",
     "depthwise_conv2d",

@@ -86,5 +86,6 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     fuzz = config.epsilon()
     output = op.Clip(output, fuzz, 1.0 - fuzz)
     hit = op.Mul(target, op.Log(output + fuzz))
-    miss = op.Mul(1.0 - target, op.Log(1.0 - output + fuzz))
+    # 1 + fuzz is rounded first, as TensorFlow's graph optimizer has it: that shows where the output is exactly 1
+    miss = op.Mul(1.0 - target, op.Log((1.0 + fuzz) - output))
     return op.Neg(op.Add(hit, miss))

@@ -1,0 +1,293 @@
+"""Connectionist temporal classification (Graves et al., 2006): the loss, and decoding greedily or by beam search.
+
+The last class is the blank. Probabilities are (batch, time, classes), after a softmax.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import Body, Constant, Value, op
+from . import config
+from .tensors import as_int64, cast_value, refine, tensor
+
+_IMPOSSIBLE = -1e30  # a logarithm of zero that no sum turns into NaN
+_NONE = np.int64(-1)
+_INT64 = np.dtype(np.int64)
+
+
+def _whole(x: Any) -> Value:
+    """``x`` as int64."""
+    return as_int64(tensor(x))
+
+
+def _logs(y_pred: Any) -> Value:
+    return op.Log(tensor(y_pred) + config.epsilon())
+
+
+def _positions(count: Value) -> Value:
+    """0, 1, ... below a one-element vector."""
+    return op.Range(np.int64(0), op.Squeeze(count, [0]), np.int64(1))
+
+
+def _times(x: Value) -> Value:
+    """The positions along the second axis of ``x``."""
+    return _positions(op.Shape(x, start=1, end=2))
+
+
+def _log_sum(*xs: Value) -> Value:
+    """log(exp(x1) + exp(x2) + ...), element by element."""
+    stacked = op.Concat(*(op.Unsqueeze(x, [-1]) for x in xs), axis=-1)
+    return refine(op.ReduceLogSumExp(stacked, [-1], keepdims=0), xs[0].shape)
+
+
+def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Value:
+    """Labels (batch, labels) with -1 from ``label_lengths`` (batch,) on: there are no sparse values here."""
+    labels, lengths = tensor(labels), op.Reshape(_whole(label_lengths), [-1, 1])
+    return op.Where(op.Less(_times(labels), lengths), labels, tensor(-1, labels.dtype))
+
+
+def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Value:
+    """The loss of each sample: -log of the probability of its labels, over all alignments.
+
+    Args:
+        y_true: (batch, labels) class numbers; what comes after ``label_length`` is not looked at.
+        y_pred: (batch, time, classes) probabilities, the last class being the blank.
+        input_length, label_length: (batch, 1) numbers of times and labels.
+
+    Returns:
+        (batch, 1); infinite where the labels do not fit into the times.
+    """
+    logs = op.LogSoftmax(_logs(y_pred), axis=-1)
+    labels, times, lengths = _whole(y_true), _whole(input_length), _whole(label_length)
+    blank = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
+    states = _with_blanks(op.Max(op.Min(labels, blank), np.int64(0)), blank)
+    emissions = op.GatherElements(logs, _expanded(op.Unsqueeze(states, [1]), logs, states), axis=2)
+    active = op.Less(op.Unsqueeze(_times(logs), [0]), times)
+    final = _forward(emissions, active, _may_skip(states, blank), logs.dtype)
+    ends = op.Mul(lengths, np.int64(2))
+    before = op.Sub(ends, np.int64(1))
+    last = op.GatherElements(final, ends, axis=1)
+    impossible = Constant(np.array(_IMPOSSIBLE, logs.dtype))
+    some = op.GatherElements(final, op.Max(before, np.int64(0)), axis=1)
+    some = op.Where(op.Less(before, np.int64(0)), impossible, some)
+    loss = op.Neg(_log_sum(last, some))
+    infinite = op.Where(loss > 1e29, Constant(np.array(np.inf, logs.dtype)), loss)
+    return refine(infinite, (logs.shape[0], 1))
+
+
+def _with_blanks(labels: Value, blank: Value) -> Value:
+    """(batch, 2 labels + 1): a blank before, between and after the labels."""
+    blanks = op.Expand(blank, op.Shape(labels))
+    pairs = op.Concat(op.Unsqueeze(blanks, [2]), op.Unsqueeze(labels, [2]), axis=2)
+    one = op.Slice(op.Expand(blank, op.Shape(op.Pad(labels, [0, 0, 0, 1]))), [0], [1], [1])
+    return op.Concat(op.Reshape(pairs, [0, -1]), one, axis=1)
+
+
+def _expanded(x: Value, logs: Value, states: Value) -> Value:
+    """``x`` (batch, 1, states) for each time of ``logs``."""
+    sizes = op.Concat(op.Shape(logs, start=0, end=2), op.Shape(states, start=1, end=2), axis=0)
+    return op.Expand(x, sizes)
+
+
+def _may_skip(states: Value, blank: Value) -> Value:
+    """(batch, states): where the blank before may be left out, as the label differs from the one before it."""
+    two_before = op.Slice(op.Pad(states, [0, 2, 0, 0], _NONE), [0], [-2], [1])
+    return op.And(op.Not(op.Equal(states, two_before)), op.Not(op.Equal(states, blank)))
+
+
+def _forward(emissions: Value, active: Value, skip: Value, dtype: np.dtype) -> Value:
+    """The forward variables (batch, states) after the last active time."""
+    impossible = Constant(np.array(_IMPOSSIBLE, dtype))
+    zeros = op.Mul(cast_value(skip, dtype), Constant(np.array(0, dtype)))
+    start = op.Where(op.Equal(_times(skip), np.int64(0)), zeros, impossible)  # before the first time: state 0
+    shape = emissions.shape[0], emissions.shape[2]
+    alpha = Value(dtype, shape, "alpha")
+    emission = Value(dtype, shape, "emission")
+    runs = Value(bool, (active.shape[0],), "runs")
+    one_before = op.Slice(op.Pad(alpha, [0, 1, 0, 0], _IMPOSSIBLE), [0], [-1], [1])
+    two_before = op.Slice(op.Pad(alpha, [0, 2, 0, 0], _IMPOSSIBLE), [0], [-2], [1])
+    new = _log_sum(alpha, one_before, op.Where(skip, two_before, impossible)) + emission
+    new = refine(op.Where(op.Unsqueeze(runs, [1]), new, alpha), shape)
+    return op.Scan(
+        start,
+        emissions,
+        active,
+        body=Body([new], [alpha, emission, runs]),
+        num_scan_inputs=2,
+        scan_input_axes=[1, 1],
+        outputs=1,
+    )
+
+
+def ctc_decode(
+    y_pred: Any,
+    input_length: Any,
+    greedy: bool = True,
+    beam_width: int = 100,
+    top_paths: int = 1,
+    merge_repeated: bool = False,
+) -> tuple[list[Value], Value]:
+    """The most likely labels.
+
+    Args:
+        y_pred: (batch, time, classes) probabilities, the last class being the blank.
+        input_length: (batch,) numbers of times.
+        greedy: the most likely class at each time; else a beam search.
+        beam_width, top_paths, merge_repeated: of the beam search: how many label sequences it follows, how many it
+            returns, and whether equal neighbours in a result are made one.
+
+    Returns:
+        A list with ``top_paths`` (one, if greedy) tensors (batch, longest result) of class numbers, -1 after the end;
+        and (batch, top_paths) log-probabilities (if greedy: negated sums of the largest logarithms).
+
+    Raises:
+        ValueError: if more paths are asked for than the beam has, or the number of classes is not known.
+    """
+    logs = _logs(y_pred)
+    active = op.Less(op.Unsqueeze(_times(logs), [0]), op.Reshape(_whole(input_length), [-1, 1]))
+    if greedy:
+        return _greedy(logs, active)
+    if not 1 <= top_paths <= beam_width:
+        raise ValueError(f"ctc_decode: top_paths must lie between 1 and beam_width ({beam_width}); found {top_paths}.")
+    if not isinstance(logs.shape[2], int) or logs.shape[2] < 2:
+        raise ValueError(f"ctc_decode: the number of classes (at least 2) must be known; found {y_pred!r}.")
+    prefixes, scores = _Beam(logs, active, int(beam_width)).search()
+    decoded = []
+    for path in range(top_paths):
+        labels = op.Gather(prefixes, Constant(np.array(path, _INT64)), axis=1)
+        keep = op.GreaterOrEqual(labels, np.int64(0))
+        if merge_repeated:
+            keep = op.And(keep, op.Not(op.Equal(labels, _shifted(labels))))
+        decoded.append(_packed(labels, keep))
+    return decoded, op.Slice(scores, [0], [top_paths], [1])
+
+
+def _greedy(logs: Value, active: Value) -> tuple[list[Value], Value]:
+    classes = op.ArgMax(logs, axis=2, keepdims=0)
+    blank = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
+    keep = op.And(op.Not(op.Equal(classes, blank)), op.Not(op.Equal(classes, _shifted(classes))))
+    largest = op.Where(active, op.ReduceMax(logs, [2], keepdims=0), Constant(np.array(0, logs.dtype)))
+    return [_packed(classes, op.And(keep, active))], op.Neg(op.ReduceSum(largest, [1], keepdims=1))
+
+
+def _shifted(labels: Value) -> Value:
+    """(batch, time): the label one time before, -1 at first."""
+    return op.Slice(op.Pad(labels, [0, 1, 0, 0], _NONE), [0], [-1], [1])
+
+
+def _packed(labels: Value, keep: Value) -> Value:
+    """The labels to keep, moved to the front of each row; -1 behind them, cut to the longest row."""
+    kept = cast_value(keep, _INT64)
+    last = op.Shape(labels, start=1, end=2)
+    places = op.Where(keep, op.Sub(op.CumSum(kept, np.int64(1)), np.int64(1)), last)
+    empty = op.Expand(_NONE, op.Shape(op.Pad(labels, [0, 0, 0, 1])))  # one column more, for what is dropped
+    packed = op.ScatterElements(empty, places, labels, axis=1)
+    longest = op.Reshape(op.ReduceMax(op.ReduceSum(kept, [1], keepdims=0), keepdims=0), [1])
+    return refine(op.Slice(packed, [0], longest, [1]), (labels.shape[0], None))
+
+
+class _Beam:
+    """Beam search over label sequences, one Scan over time.
+
+    Per sequence it carries the labels (batch, beam, time), their number, and the log-probabilities of all alignments
+    that end in a blank and that do not. A candidate is a sequence as it is, or with one label more; a longer one that
+    equals a sequence in the beam is counted there.
+    """
+
+    def __init__(self, logs: Value, active: Value, width: int) -> None:
+        self.logs, self.active, self.width = logs, active, width
+        self.dtype = logs.dtype
+        self.labels = logs.shape[2] - 1
+        self.impossible = Constant(np.array(_IMPOSSIBLE, logs.dtype))
+        self.positions = _times(logs)
+
+    def search(self) -> tuple[Value, Value]:
+        """The sequences (batch, beam, time) and their log-probabilities (batch, beam), best first."""
+        batch, width, time = self.logs.shape[0], self.width, self.logs.shape[1]
+        carried = [
+            Value(_INT64, (batch, width, time), "prefix"),
+            Value(_INT64, (batch, width), "length"),
+            Value(self.dtype, (batch, width), "ends_in_blank"),
+            Value(self.dtype, (batch, width), "ends_in_label"),
+        ]
+        log = Value(self.dtype, (batch, self.labels + 1), "log")
+        runs = Value(bool, (batch,), "runs")
+        new = []
+        for old, candidate in zip(carried, self._step(*carried, log), strict=True):
+            gate = op.Unsqueeze(runs, list(range(1, old.rank)))
+            new.append(refine(op.Where(gate, candidate, old), old.shape))
+        found = op.Scan(
+            *self._start(),
+            self.logs,
+            self.active,
+            body=Body(new, [*carried, log, runs]),
+            num_scan_inputs=2,
+            scan_input_axes=[1, 1],
+            outputs=4,
+        )
+        prefix, blank, label = (refine(found[i], carried[i].shape) for i in (0, 2, 3))
+        return prefix, _log_sum(blank, label)
+
+    def _start(self) -> list[Value]:
+        """One empty sequence of probability 1, the others impossible."""
+        batch = op.Shape(self.logs, start=0, end=1)
+        beam = op.Concat(batch, [self.width], axis=0)
+        first = np.full((1, self.width), _IMPOSSIBLE, self.dtype)
+        first[0, 0] = 0
+        return [
+            op.Expand(_NONE, op.Concat(beam, op.Shape(self.logs, start=1, end=2), axis=0)),
+            op.Expand(np.int64(0), beam),
+            op.Expand(Constant(first), beam),
+            op.Expand(self.impossible, beam),
+        ]
+
+    def _step(self, prefix: Value, length: Value, blank: Value, label: Value, log: Value) -> list[Value]:
+        width, labels = self.width, self.labels
+        total = _log_sum(blank, label)
+        ends = op.Equal(self.positions, op.Unsqueeze(op.Sub(length, np.int64(1)), [2]))
+        last = op.ReduceMax(op.Where(ends, prefix, _NONE), [2], keepdims=0)
+        safe = op.Max(last, np.int64(0))
+        # each sequence with each label more; the same label again needs a blank between
+        repeats = op.Equal(op.Unsqueeze(last, [2]), Constant(np.arange(labels)))
+        longer = op.Where(repeats, op.Unsqueeze(blank, [2]), op.Unsqueeze(total, [2]))
+        longer = op.Add(longer, op.Unsqueeze(op.Slice(log, [0], [labels], [1]), [1]))
+        # each sequence as it is
+        stay_blank = op.Add(total, op.Slice(log, [labels], [labels + 1], [1]))
+        stay_label = op.Add(label, op.GatherElements(log, safe, axis=1))
+        grows = self._grows_into(prefix, ends, length, total)
+        sizes = op.Concat(op.Shape(log, start=0, end=1), [width, width], axis=0)
+        gained = op.GatherElements(longer, op.Expand(op.Unsqueeze(safe, [1]), sizes), axis=2)
+        gained = op.ReduceMax(op.Where(grows, gained, self.impossible), [1], keepdims=0)
+        stay_label = _log_sum(stay_label, gained)
+        counted = op.MatMul(cast_value(grows, self.dtype), cast_value(repeats, self.dtype))
+        longer = op.Where(counted > 0.5, self.impossible, longer)
+        # the best of all
+        candidates = op.Concat(_log_sum(stay_blank, stay_label), op.Reshape(longer, [0, width * labels]), axis=1)
+        score, index = op.TopK(candidates, np.array([width], _INT64), axis=1)
+        grown = op.GreaterOrEqual(index, np.int64(width))
+        beyond = op.Max(op.Sub(index, np.int64(width)), np.int64(0))
+        parent = op.Where(grown, op.Div(beyond, np.int64(labels)), index)
+        added = op.Mod(beyond, np.int64(labels))
+        wide = op.Expand(op.Unsqueeze(parent, [2]), op.Shape(prefix))
+        kept = op.GatherElements(prefix, wide, axis=1)
+        count = op.GatherElements(length, parent, axis=1)
+        here = op.And(op.Equal(self.positions, op.Unsqueeze(count, [2])), op.Unsqueeze(grown, [2]))
+        return [
+            op.Where(here, op.Unsqueeze(added, [2]), kept),
+            op.Add(count, cast_value(grown, _INT64)),
+            op.Where(grown, self.impossible, op.GatherElements(stay_blank, parent, axis=1)),
+            op.Where(grown, score, op.GatherElements(stay_label, parent, axis=1)),
+        ]
+
+    def _grows_into(self, prefix: Value, ends: Value, length: Value, total: Value) -> Value:
+        """(batch, i, j): whether sequence i and the last label of j make sequence j."""
+        parents = op.Where(ends, _NONE, prefix)
+        same = op.Equal(op.Unsqueeze(prefix, [2]), op.Unsqueeze(parents, [1]))
+        equal = op.ReduceMin(cast_value(same, np.dtype(np.int32)), [3], keepdims=0)
+        next_length = op.Equal(op.Unsqueeze(op.Add(length, np.int64(1)), [2]), op.Unsqueeze(length, [1]))
+        real = total > 0.1 * _IMPOSSIBLE
+        both = op.And(op.Unsqueeze(real, [2]), op.Unsqueeze(real, [1]))
+        return op.And(op.And(cast_value(equal, np.dtype(bool)), next_length), both)
