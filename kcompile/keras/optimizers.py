@@ -2,8 +2,8 @@
 
 An optimizer holds its hyperparameters and its state as variables. While a model trains, its update rule is
 carried out by torch's kernels on those same variables (``update_rule``); ``get_updates`` writes the rule as
-values of the graph, for ``K.function`` and for users' own optimizers that build on it. A subclass that overrides
-``get_updates`` or ``get_gradients`` is trained by its own updates.
+values of the graph, for ``K.function`` and for users' own optimizers that build on it. A subclass that
+overrides ``get_updates`` or ``get_gradients`` is trained by its own updates.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _IGNORED = frozenset({"jit_compile", "ema_momentum", "ema_overwrite_frequency", 
 class Optimizer:
     """Base of the optimizers.
 
-    A user's optimizer overrides ``get_updates`` and returns pairs (variable, new value), as ``K.update`` does.
+    A user's optimizer overrides ``get_updates`` and returns pairs (variable, new value) as ``K.update`` does.
 
     Args:
         clipnorm: gradients are scaled down together if the norm of all of them exceeds this;
@@ -227,8 +227,8 @@ class Optimizer:
         if len(arrays) != len(self.weights):
             hint = "" if self.weights else " Its state is made when a model is first trained with it."
             raise ValueError(
-                f"Length of the specified weight list ({len(arrays)}) does not match the number of weights of "
-                f"the optimizer ({len(self.weights)}).{hint}"
+                f"Length of the specified weight list ({len(arrays)}) does not match the number of weights "
+                f"of the optimizer ({len(self.weights)}).{hint}"
             )
         for own, array in zip(self.weights, arrays, strict=True):
             if own.shape != array.shape:
@@ -275,7 +275,7 @@ class Optimizer:
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The optimizer that a configuration of any Keras version describes.
 
-        tf.keras writes a ``name`` and clips each gradient by itself; its configurations are taken at their word.
+        tf.keras writes a ``name`` and clips each gradient by itself; its files are taken at their word.
         """
         config = dict(config)
         if isinstance(config.get("name"), str) and not _takes(cls, "name"):
@@ -324,7 +324,7 @@ class _BuiltIn(Optimizer):
             self.decay = self._variable(self.initial_decay, "decay")
 
     def get_updates(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """The updates of one step: ``get_updates(loss, params)``; ``(params, constraints, loss)`` in Keras 1."""
+        """The updates of one step, from (loss, params), or from (params, constraints, loss) as in Keras 1."""
         loss, params = _loss_and_params(*args, **kwargs)
         grads = self.get_gradients(loss, params)
         slots = self._build(params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -243,7 +244,6 @@ def test_seed_repeats_the_noise():
 
 def test_cpu_is_chosen_where_no_gpu_is_visible():
     code = "from kcompile.torch_bridge.training import default_device; print(default_device())"
-    found = subprocess.run(
-        [sys.executable, "-c", code], env={"CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True
-    )
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert found.stdout.strip() == "cpu", found.stderr
