@@ -190,3 +190,14 @@ def attention():
     t = op.Transpose(y, perm=[0, 2, 1])
     many = [op.MatMul(getattr(op, f)(t), net.weight(f, 6, 6)) for f in ("Relu", "Sigmoid", "Tanh")]
     return Graph([*many], [x])
+
+
+def constants():
+    """What shapes and constants say already, in the middle of a network, next to a weight that must stay."""
+    net, x = Net(11), image()
+    y = net.conv(x, 4)
+    size = op.Gather(op.Shape(y), [1, 2], axis=0)
+    y = op.Reshape(y, op.Concat([-1], op.ReduceProd(size, [0], keepdims=1), [4], axis=0))
+    y = op.Mul(y, op.Sqrt(op.Cast(op.Range(1, 5, 1), to=1)))
+    weight = net.weight("scale", 4)
+    return Graph([op.Add(y, op.Exp(weight)), op.Identity(weight)], [x])

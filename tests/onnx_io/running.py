@@ -8,11 +8,13 @@ import onnxruntime as ort
 SIZES = {"batch": 3, "time": 5}
 
 
-def run(model, feeds, initializers=None):
-    """The outputs of a ModelProto, its bytes or a path."""
+def run(model, feeds, initializers=None, optimized=True):
+    """The outputs of a ModelProto, its bytes or a path; ``optimized``: whether onnxruntime may rewrite it."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
+    if not optimized:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if initializers:
         values = [ort.OrtValue.ortvalue_from_numpy(array) for array in initializers.values()]
         options.add_external_initializers(list(initializers), values)

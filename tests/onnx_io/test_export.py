@@ -30,6 +30,7 @@ GRAPHS = {
     "lstm": (networks.lstm, 2),
     "scan": (networks.scan, 2),
     "attention": (networks.attention, 6),
+    "constants": (networks.constants, 2),
 }
 
 
@@ -132,6 +133,13 @@ def test_a_shared_layer_folds_its_kernel_once():
     model = export(Graph([op.ReduceMean(y, [1, 2])], [x]))
     assert transposes(model) == 2  # the input's, and the output's (batch, 1, 1, 2)
     assert np.array_equal(restore_weights(model)["shared/kernel"], kernel.numpy())
+
+
+def test_constants_and_known_sizes_are_computed_but_not_weights():
+    model = export(networks.constants())
+    kinds = {node.op_type for node in model.graph.node}
+    assert kinds.isdisjoint({"Shape", "Gather", "Concat", "Range", "Cast", "Sqrt", "ReduceProd", "Constant"})
+    assert "Exp" in kinds
 
 
 def test_random_nodes_are_not_merged():

@@ -42,6 +42,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dic
         if all(node.op_type not in _RANDOM for node in model.graph.all_nodes()):
             common.CommonSubexpressionEliminationPass()(model)
 
+    _fold_constants(model, set(weights))
     merge()
     if sink:
         sink_transposes(model)
@@ -51,6 +52,31 @@ def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dic
     transposes_to_reshapes(model)
     common.RemoveUnusedNodesPass()(model)
     return layouts
+
+
+def _fold_constants(model: oir.Model, weights: set[str]) -> None:
+    """Computes what depends on constants and known sizes only; weights stay as they are, whatever reads them.
+
+    onnxscript is imported only where there is something of the kind.
+    """
+
+    def is_constant(value: oir.Value | None) -> bool:
+        return value is None or (value.const_value is not None and value.name not in weights)
+
+    nodes = list(model.graph)
+    if not any(node.op_type == "Shape" or (node.inputs and all(map(is_constant, node.inputs))) for node in nodes):
+        return
+    from onnx_ir.passes import common
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(
+        model, should_fold=lambda node: None if all(map(is_constant, node.inputs)) else False
+    )
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    outputs = {value for value in model.graph.outputs if value.producer() is not None}
+    # an Identity that makes a weight an output stays: without it the weight would take the output's name
+    if not any(v.producer().op_type == "Identity" and v.producer().inputs[0].const_value is not None for v in outputs):
+        common.IdentityEliminationPass()(model)
 
 
 __all__ = ["count_transposes", "optimize"]
