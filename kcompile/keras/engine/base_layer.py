@@ -100,12 +100,11 @@ class Layer:
         self.built = False
         self.trainable = kwargs.get("trainable", True)
         self.name = kwargs.get("name") or self._default_name()
-        dtype = kwargs.get("dtype") or kwargs.get("input_dtype")
-        self.dtype: str | None = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
+        dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or K.floatx()
+        self.dtype: str = dtype if isinstance(dtype, str) else np.dtype(dtype).name
         batch_input_shape = _batch_input_shape(kwargs)
         if batch_input_shape is not None:
             self.batch_input_shape = batch_input_shape
-            self.dtype = self.dtype or K.floatx()
         self._initial_weights = kwargs.get("weights")
 
     @classmethod
@@ -158,8 +157,7 @@ class Layer:
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
-        if self.dtype is not None:
-            config["dtype"] = self.dtype
+        config["dtype"] = self.dtype
         return config
 
     @classmethod

@@ -81,6 +81,7 @@ def _make_source_node(layer: InputLayer, tensor: Value) -> None:
     node.updates, node.losses, node.metrics = frame.updates, frame.losses, frame.metrics
     layer._inbound_nodes.append(node)
     tensor._keras_mask = None
+    tensor._keras_shape = static_shape(tensor)
     tensor._uses_learning_phase = False
 
 

@@ -102,6 +102,7 @@ class Node:
         for i, (tensor, mask) in enumerate(zip(output_tensors, output_masks, strict=True)):
             tensor._keras_history = KerasHistory(outbound_layer, index, i)
             tensor._keras_mask = mask
+            tensor._keras_shape = static_shape(tensor)
             tensor._uses_learning_phase = False
 
     @property
