@@ -169,18 +169,7 @@ def _build_from(model: Any, archive: Archive) -> None:
 
 
 def _compile_from(model: Model, archive: Archive, source: str) -> None:
-    from .. import optimizers
-
-    config = archive.training_config or {}
-    optimizer = optimizers.deserialize(config["optimizer_config"])
-    model.compile(
-        optimizer=optimizer,
-        loss=_deserialized_losses(config.get("loss")),
-        metrics=_deserialized_metrics(config.get("metrics")),
-        loss_weights=config.get("loss_weights"),
-        sample_weight_mode=config.get("sample_weight_mode"),
-        weighted_metrics=_deserialized_metrics(config.get("weighted_metrics")),
-    )
+    compile_from(model, archive.training_config or {})
     if archive.optimizer_weights is None:
         return
     names = [name for name, _ in archive.optimizer_weights]
@@ -193,6 +182,20 @@ def _compile_from(model: Model, archive: Archive, source: str) -> None:
         warnings.warn(
             f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).", stacklevel=3
         )
+
+
+def compile_from(model: Model, config: Mapping[str, Any]) -> None:
+    """Compiles a model with the arguments that ``training_config`` wrote."""
+    from .. import optimizers
+
+    model.compile(
+        optimizer=optimizers.deserialize(config["optimizer_config"]),
+        loss=_deserialized_losses(config.get("loss")),
+        metrics=_deserialized_metrics(config.get("metrics")),
+        loss_weights=config.get("loss_weights"),
+        sample_weight_mode=config.get("sample_weight_mode"),
+        weighted_metrics=_deserialized_metrics(config.get("weighted_metrics")),
+    )
 
 
 def _deserialized_losses(config: Any) -> Any:
