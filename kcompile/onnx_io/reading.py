@@ -1,9 +1,10 @@
 """ONNX model -> ir.Graph: anyone's model, not only those that were written here.
 
-Models of other versions of the operator set are brought to the IR's, functions are inlined, and every node goes through
-``ir.emit``: its types are inferred and checked again, whatever the file says about them.
+Models of other versions of the operator set are brought to the IR's, functions are inlined, and every node
+goes through ``ir.emit``: its types are inferred and checked again, whatever the file says about them.
 
-Nothing named by a file is opened, unless the caller allows external data, and then only inside the model's folder.
+Nothing named by a file is opened, unless the caller allows external data, and then only inside the model's
+folder.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ def read_graph(
 ) -> Graph:
     """The graph of an ONNX model.
 
-    Float initializers become Parameters, trainable ones except for the averages of BatchNormalization; one that
-    several nodes read is one Parameter. Integers, booleans and settings (bounds of Clip, scales of Resize) become constants.
+    Float initializers become Parameters, trainable ones except for the averages of BatchNormalization; one
+    that several nodes read is one Parameter. Integers, booleans and settings (bounds of Clip, scales of
+    Resize) become constants.
 
     Args:
         model: a path, the bytes of a file, or the model itself.
@@ -73,8 +75,8 @@ def read_graph(
 
     Raises:
         FormatError: if it is no valid model, or wants external data that is not allowed.
-        OperatorError: for an operator that is not in the ONNX standard set, or whose types are wrong; it names
-            the node.
+        OperatorError: for an operator that is not in the ONNX standard set, or whose types are wrong; it
+            names the node.
     """
     proto = _load(model, external_data)
     proto = to_opset(inline_functions(proto))
@@ -82,7 +84,7 @@ def read_graph(
     return Graph(graph.outputs, graph.inputs)
 
 
-# --- the file ----------------------------------------------------------------------------------------------------------
+# --- the file ---
 
 
 def _load(model: bytes | str | os.PathLike[str] | onnx.ModelProto, external_data: bool) -> onnx.ModelProto:
@@ -102,8 +104,8 @@ def _load(model: bytes | str | os.PathLike[str] | onnx.ModelProto, external_data
     if external:
         if not external_data or folder is None:
             raise FormatError(
-                f"{what} keeps the weight {external[0].name!r} in another file ({_location(external[0])!r}), and reading "
-                "other files is off; give a path and external_data=True if you trust where it comes from."
+                f"{what} keeps the weight {external[0].name!r} in another file ({_location(external[0])!r}), "
+                "and reading other files is off; give a path and external_data=True if you trust its source."
             )
         for tensor in external:
             _read_external(tensor, folder.resolve(), what)
@@ -143,7 +145,8 @@ def _read_external(tensor: TensorProto, folder: Path, what: str) -> None:
     file = (folder / location).resolve()
     if not location or not file.is_relative_to(folder) or not file.is_file():
         raise FormatError(
-            f"{what}: the weight {tensor.name!r} names the file {location!r}, which is not a file in the model's folder."
+            f"{what}: the weight {tensor.name!r} names the file {location!r}, which is not a file in the "
+            "model's folder."
         )
     try:
         external_data_helper.load_external_data_for_tensor(tensor, str(folder))
@@ -155,7 +158,7 @@ def _read_external(tensor: TensorProto, folder: Path, what: str) -> None:
     del tensor.external_data[:]
 
 
-# --- functions and versions ----------------------------------------------------------------------------------------------
+# --- functions and versions ---
 
 
 def opset_of(proto: onnx.ModelProto) -> int:
@@ -164,8 +167,11 @@ def opset_of(proto: onnx.ModelProto) -> int:
 
 
 def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Replaces calls of the model's own functions, and of standard ones that the IR's operator set does not have
-    yet (Attention, RMSNormalization, Swish ...), by their bodies."""
+    """Replaces calls of functions by their bodies.
+
+    These are the model's own functions, and the standard's where the IR's operator set does not have them yet
+    (Attention, RMSNormalization, Swish ...).
+    """
     import onnx.inliner
 
     if proto.functions:
@@ -178,9 +184,9 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
             )
         except RuntimeError as error:
             raise OperatorError(
-                f"{', '.join(newer)} of operator set {version} cannot be written in operators of version {OPSET} here: "
-                "ONNX's inliner fails on it (it does where an optional input is left out); export the model with an "
-                f"older operator set ({' '.join(str(error).split())})."
+                f"{', '.join(newer)} of operator set {version} cannot be written in operators of version "
+                f"{OPSET}: ONNX's inliner fails on it (it does where an optional input is left out); export the "
+                f"model with an older operator set ({' '.join(str(error).split())})."
             ) from error
     return proto
 
@@ -230,9 +236,9 @@ def _default(attribute: defs.OpSchema.Attribute) -> Any:
 def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The model in the IR's version of the operator set.
 
-    Older ones go through ``onnx.version_converter``. Newer ones mostly widen the types that an operator takes: a node
-    whose attributes, inputs and outputs are as they were is kept, attributes that came later are dropped
-    where they have their default, and ``ir.emit`` checks the types.
+    Older ones go through ``onnx.version_converter``. Newer ones mostly widen the types that an operator
+    takes: a node whose attributes, inputs and outputs are as they were is kept, attributes that came later
+    are dropped where they have their default, and ``ir.emit`` checks the types.
 
     Raises:
         OperatorError: for a node that says something which the IR's version cannot say.
@@ -275,10 +281,8 @@ def _to_older(node: onnx.NodeProto, version: int) -> None:
         if attribute.name in old[0]:
             kept.append(attribute)
         elif helper.get_attribute_value(attribute) != new[0][attribute.name][1]:
-            raise OperatorError(
-                f"{where} has the attribute {attribute.name}={helper.get_attribute_value(attribute)!r}, which came after "
-                f"version {OPSET}."
-            )
+            value = helper.get_attribute_value(attribute)
+            raise OperatorError(f"{where} has {attribute.name}={value!r}, which came after version {OPSET}.")
     given = {attribute.name for attribute in node.attribute}
     for name, (kind, default) in new[0].items():
         if name not in given and name in old[0] and old[0][name] != (kind, default):
@@ -293,7 +297,8 @@ def _to_older(node: onnx.NodeProto, version: int) -> None:
         )
 
 
-# --- the graph -------------------------------------------------------------------------------------------------------------
+# --- the graph ---
+# -----------------
 
 
 class _Scope:
@@ -340,8 +345,8 @@ class _Scope:
     def _node(self, node: onnx.NodeProto, declared: dict[str, onnx.ValueInfoProto]) -> list[Node]:
         if node.domain not in STANDARD_DOMAINS:
             raise OperatorError(
-                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in the ONNX standard "
-                "set; only models of standard operators can be read."
+                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in the "
+                "ONNX standard set; only models of standard operators can be read."
             )
         with absolute_scope(_scope_of(node)):
             if node.op_type == "Constant":

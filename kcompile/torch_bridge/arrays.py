@@ -14,8 +14,8 @@ from kcompile.ir.errors import OperatorError
 _BY_NAME: dict[str, torch.dtype] = {
     name: getattr(torch, name)
     for name in (
-        "float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool complex64 complex128 "
-        "float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz"
+        "float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool "
+        "complex64 complex128 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz"
     ).split()
 }
 _NAMES = {dtype: name for name, dtype in _BY_NAME.items()}
@@ -41,7 +41,7 @@ def torch_dtype(dtype: Any) -> torch.dtype:
         return dtype
     array_type = from_onnx(dtype) if isinstance(dtype, int) else np.dtype(dtype)
     if array_type.name not in _BY_NAME:
-        name = "string" if array_type == object else array_type.name
+        name = "string" if array_type.kind == "O" else array_type.name
         raise OperatorError(
             f"PyTorch has no element type {name!r}; a graph that computes with it runs in onnxruntime only."
         )

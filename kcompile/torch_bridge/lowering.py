@@ -1,9 +1,10 @@
-"""ir.Graph -> torch.fx.GraphModule: one call of an operator function per node, real nn.Parameters, readable code.
+"""ir.Graph -> torch.fx.GraphModule: an operator function per node, real nn.Parameters, readable code.
 
-The module returns a tuple: the graph's outputs, then the new value of each update. ``signature`` says which is which, and
-``apply_updates`` writes the new values into the parameters.
+The module returns a tuple: the graph's outputs, then the new value of each update. ``signature`` says which
+is which, and ``apply_updates`` writes the new values into the parameters.
 
-Static data (shapes, axes, pads, numbers) stands in the code as Python numbers and tuples; other constants are buffers.
+Static data (shapes, axes, pads, numbers) stands in the code as Python numbers and tuples; other constants are
+buffers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorEr
 from . import weights
 from .arrays import as_array, as_tensor, torch_dtype
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
-from .ops import OPERATORS, Operator
+from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
 
 
@@ -81,7 +82,7 @@ def refresh(module: fx.GraphModule) -> None:
 
 
 def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
-    """Writes the new values of the updates, in the order of ``signature(module).updates``, into the parameters.
+    """Writes the new values of ``signature(module).updates``, in that order, into the parameters.
 
     In place: call it after backward, which may still need the old values.
     """
@@ -140,13 +141,14 @@ class _Lowering:
         self.root = nn.Module()
         self.fx = fx.Graph()
         self.env: dict[Value, fx.Node] = {}
+        self.sizes: dict[Value, fx.Node] = {}
         self.parameters: dict[str, Parameter] = {}
         self.attributes = 0
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
         self.sums = self._find_sums()
 
-    # --- the module ------------------------------------------------------------------------------------------------
+    # --- the module ---
 
     def module(self) -> fx.GraphModule:
         for i, value in enumerate([*self.graph.inputs, *self.captures]):
@@ -176,6 +178,10 @@ class _Lowering:
         node = self.env.get(value)
         if node is not None:
             return node
+        if value in self.sizes:
+            args = (self.sizes[value], torch_dtype(value.dtype), str(self.device))
+            self.env[value] = self.fx.call_function(host.to_tensor, args)
+            return self.env[value]
         if isinstance(value, Parameter):
             wanted = None if self.trainable is None else value in self.trainable
             tensor = weights.parameter_of(value, self.device, wanted)
@@ -200,13 +206,15 @@ class _Lowering:
             setattr(self.root, name, content)
         return name
 
-    # --- nodes -----------------------------------------------------------------------------------------------------
+    # --- nodes ---
 
     def _lower_node(self, node: Node) -> None:
         if node in self.sums:
             self._lower_dense(node)
         elif node in self.sums.values():
             return  # the product of a dense layer: computed with its sum
+        elif self._is_size(node):
+            self._lower_size(node)
         elif node.domain == KCOMPILE_DOMAIN:
             self._lower_own(node)
         else:
@@ -229,7 +237,8 @@ class _Lowering:
         operator = OPERATORS.get(node.op_type)
         if operator is None:
             raise OperatorError(
-                f"{node.name}: the PyTorch bridge has no operator {node.op_type}; docs/operators.md lists what it has."
+                f"{node.name}: the PyTorch bridge has no operator {node.op_type}; "
+                "docs/operators.md lists those it has."
             )
         operands = self.graph.operands(node)
         widened = node.op_type not in _BITS_ONLY and any(
@@ -260,6 +269,7 @@ class _Lowering:
         self, node: Node, operator: Operator, operands: Sequence[Value | None], widened: bool
     ) -> list[Any]:
         tensors = sum(value is not None and not _is_scalar(value) for value in operands)
+        alone = tensors == sum(value in self.sizes for value in operands)
         args: list[Any] = []
         for i, value in enumerate(operands):
             kind = operator.static_kind(i)
@@ -267,6 +277,8 @@ class _Lowering:
                 args.append(None)
             elif isinstance(value, Constant) and value not in self.env and _fits(kind, value, tensors):
                 args.append(_static(kind, value))
+            elif value in self.sizes and kind in _sizes_fit(value, alone):
+                args.append(self.sizes[value])
             elif widened and value.dtype in _WIDENED:
                 args.append(self.fx.call_method("to", (self._tensor(value), torch.int64)))
             else:
@@ -274,7 +286,7 @@ class _Lowering:
         return args
 
     def _keywords(self, node: Node, operator: Operator) -> dict[str, Any]:
-        kwargs = {k: _attribute_value(a) for k, a in node.attributes.items() if not isinstance(a, Body)}
+        kwargs = _keyword_attributes(node)
         for name, body in self.graph.bodies(node).items():
             kwargs.update(self._body(name, body))
         if "outputs" in operator.extras:
@@ -297,7 +309,45 @@ class _Lowering:
         module.meta["outputs"] = [(torch_dtype(value.dtype), value.shape) for value in body.outputs]
         return {name: self.fx.get_attr(self._attribute(name, module)), f"{name}_captures": captured}
 
-    # --- dense layers ----------------------------------------------------------------------------------------------
+    # --- sizes ---
+
+    def _is_size(self, node: Node) -> bool:
+        """Whether a node computes sizes from sizes (or is a Shape or Size), so that no tensor is needed."""
+        if node.domain or node.op_type not in host.HOST:
+            return False
+        output = node.outputs[0]
+        if node.op_type in ("Shape", "Size"):
+            return True
+        operands = [value for value in self.graph.operands(node) if value is not None]
+        if not any(value in self.sizes for value in operands):
+            return False
+        if not all(_may_be_size(value) for value in (*operands, output)):
+            return False
+        known = all(value in self.sizes or isinstance(value, Constant) for value in operands)
+        if node.op_type in ("Max", "Min") and len(operands) != 2:
+            return False
+        if node.op_type == "Squeeze" and output.rank != 0 or node.attributes.get("noop_with_empty_axes"):
+            return False
+        ranks = host.RANKS.get(node.op_type)
+        checked = operands if node.op_type == "Concat" else operands[:1]
+        return known and (ranks is None or all(value.rank in ranks for value in checked))
+
+    def _lower_size(self, node: Node) -> None:
+        operands = self.graph.operands(node)
+        if node.op_type in ("Shape", "Size"):
+            args: list[Any] = [self._tensor(value) for value in operands if value is not None]
+        else:
+            args = [None if value is None else self._size(value) for value in operands]
+        kwargs = _keyword_attributes(node)
+        self.sizes[node.outputs[0]] = self._call(node, host.HOST[node.op_type], args, kwargs)
+
+    def _size(self, value: Value) -> Any:
+        if value in self.sizes:
+            return self.sizes[value]
+        assert isinstance(value, Constant)
+        return _static("Ints", value) if value.rank else int(value.array)
+
+    # --- dense layers ---
 
     def _find_sums(self) -> dict[Node, Node]:
         """Add nodes that only add a bias to a matrix product nobody else reads: sum -> product."""
@@ -353,12 +403,35 @@ def _fits(kind: str, value: Constant, tensors: int) -> bool:
     return kind in ("Ints", "Floats")
 
 
+def _may_be_size(value: Value) -> bool:
+    return value.dtype in (np.int32, np.int64) and value.rank in (0, 1)
+
+
+def _sizes_fit(value: Value, alone: bool) -> tuple[str, ...]:
+    """The kinds of inputs that take sizes as they are; ``alone``: no other operand is a tensor."""
+    if value.rank == 0:
+        return ("Ints", "Number") if alone else ("Ints", "Number", "Operand")
+    return ("Ints",)
+
+
 def _static(kind: str, value: Constant) -> Any:
     if kind == "Ints":
         return tuple(int(n) for n in value.array.reshape(-1))
     if kind == "Floats":
         return tuple(float(n) for n in value.array.reshape(-1))
     return value.array.reshape(()).item()
+
+
+# Attributes that are element types: numbers of ONNX's in a node, torch's own in the code.
+_TYPES = frozenset(("to", "dtype", "output_datatype"))
+
+
+def _keyword_attributes(node: Node) -> dict[str, Any]:
+    return {
+        name: torch_dtype(int(attribute)) if name in _TYPES else _attribute_value(attribute)
+        for name, attribute in node.attributes.items()
+        if not isinstance(attribute, Body)
+    }
 
 
 def _attribute_value(attribute: Any) -> Any:

@@ -1,8 +1,8 @@
 """Parameters of a graph as torch sees them: the same memory on the CPU, a leading copy on another device.
 
 A Parameter has one tensor a device, made when first asked for and kept as long as the Parameter lives. On the
-CPU it is the host buffer itself, strides included. On another device it is a copy in the same memory order; after torch
-wrote to it, it leads, and the host buffer follows when somebody reads it.
+CPU it is the host buffer itself, strides included. On another device it is a copy in the same memory order;
+after torch wrote to it, it leads, and the host buffer follows when somebody reads it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def canonical_device(device: torch.device | str) -> torch.device:
 
 
 def tensor_of(parameter: Parameter, device: torch.device | str = "cpu") -> torch.Tensor:
-    """The tensor that holds a parameter's value on a device, current; always the same object, without gradient.
+    """The tensor that holds a parameter's value on a device, current; always the same object.
 
     Whoever writes to it says so by ``written``.
     """
@@ -54,8 +54,8 @@ def parameter_of(
 ) -> torch.Tensor:
     """The same memory as ``tensor_of``, as an nn.Parameter.
 
-    One object for each answer to ``trainable``: a weight that one model trains and another one freezes (a GAN's
-    discriminator) has two faces and one memory.
+    One object for each answer to ``trainable``: a weight that one model trains and another one freezes (a
+    GAN's discriminator) has two faces and one memory.
 
     Args:
         trainable: requires_grad; None for what the parameter says.
@@ -73,14 +73,17 @@ def parameter_of(
 
 
 def refresh(parameters: Iterable[Parameter], device: torch.device | str) -> None:
-    """Brings the device copies up to what was written on the host since (on the CPU: what a device leads with)."""
+    """Brings the device copies up to what was written on the host since (on the CPU.
+
+    What a device leads with).
+    """
     device = canonical_device(device)
     for parameter in parameters:
         _copy_of(parameter, device)
 
 
 def written(parameters: Iterable[Parameter], device: torch.device | str = "cpu") -> None:
-    """Says that torch wrote to the tensors of these parameters on this device (an optimizer step, an update)."""
+    """Says that torch wrote to these parameters on this device (an optimizer step, an update)."""
     device = canonical_device(device)
     if device.type == "cpu":
         for parameter in parameters:

@@ -52,7 +52,8 @@ class Operator:
     Attributes:
         function: the function, named as in the specification.
         static: per input "Ints", "Floats", "Number", "Operand", or "" for a tensor.
-        extras: which of the keywords that lowering fills in it takes: outputs, output_dtype, device, generator.
+        extras: which of the keywords that lowering fills in it takes: outputs, output_dtype, device,
+        generator.
         kind: the module it is in.
     """
 

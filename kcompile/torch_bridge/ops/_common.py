@@ -1,16 +1,18 @@
 """What the operator functions share.
 
 An operator is a plain function named as in the ONNX specification: inputs positional, by their names there,
-attributes keyword-only with the specification's defaults. Annotations of inputs say what lowering may hand over besides tensors:
+attributes keyword-only with the specification's defaults. Annotations of inputs say what lowering may hand
+over besides tensors:
 
 - ``Ints``: a tuple where the graph has a constant (the shape of Reshape, axes, pads).
 - ``Floats``: the same for floats (the scales of Resize).
 - ``Number``: a Python number where the graph has a constant with one element (k of TopK, the bounds of Clip).
 - ``Operand``: a Python number where the graph has a constant without axes and another input is a tensor.
 
-Three more keyword parameters are filled in by lowering where a function declares them: ``outputs`` (how many outputs
-are wanted: one is returned as a tensor, more as a tuple), ``output_dtype`` (the torch element type of the first
-output) and ``device`` (for functions without a tensor to take it from).
+Attributes that are element types arrive as torch's. Three more keyword parameters are filled in by lowering where a function declares them: ``outputs`` (how many
+outputs
+are wanted: one is returned as a tensor, more as a tuple), ``output_dtype`` (the torch element type of the
+first output) and ``device`` (for functions without a tensor to take it from).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def ints(x: Any) -> tuple[int, ...]:
         return x
     if isinstance(x, Tensor):
         return tuple(x.reshape(-1).tolist())
-    return tuple(x)
+    return (x,) if isinstance(x, int) else tuple(x)
 
 
 def floats(x: Any) -> tuple[float, ...]:

@@ -86,7 +86,10 @@ def _stacked(
     axes: tuple[int, ...],
     backwards: tuple[int, ...] | None = None,
 ) -> list[Tensor]:
-    """The scan outputs: per output its rows as one tensor. Without a row, the body's types say what is empty."""
+    """The scan outputs: per output its rows as one tensor.
+
+    Without a row, the body's types say what is empty.
+    """
     results = []
     for i, axis in enumerate(axes):
         if rows:

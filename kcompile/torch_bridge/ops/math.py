@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arrays import torch_dtype
 from ._common import Number, Operand, tensor_like
 
 # Operators that torch has under the same semantics: the generated code calls torch directly.
@@ -167,11 +166,8 @@ _FLOAT8_MAX = {
 }
 
 
-def Cast(input: Tensor, *, to: int, saturate: int = 1) -> Tensor:
-    dtype = torch_dtype(to)
-    if dtype in _FLOAT8_MAX:
-        return to_float8(input, dtype, saturate)
-    return input.to(dtype)
+def Cast(input: Tensor, *, to: torch.dtype, saturate: int = 1) -> Tensor:
+    return to_float8(input, to, saturate) if to in _FLOAT8_MAX else input.to(to)
 
 
 def CastLike(input: Tensor, target_type: Tensor, *, saturate: int = 1) -> Tensor:
@@ -181,7 +177,7 @@ def CastLike(input: Tensor, target_type: Tensor, *, saturate: int = 1) -> Tensor
 
 
 def to_float8(x: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
-    """Overflow becomes the largest number where it saturates, else infinity, or NaN in the types that have none."""
+    """Overflow becomes the largest number if it saturates, else infinity, or NaN in types without one."""
     x = x.float()
     largest = _FLOAT8_MAX[dtype]
     if saturate:
@@ -192,7 +188,7 @@ def to_float8(x: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
     return x.to(dtype)
 
 
-# --- activations ---------------------------------------------------------------------------------------------------
+# --- activations ---
 
 
 def Celu(X: Tensor, *, alpha: float = 1.0) -> Tensor:

@@ -231,7 +231,7 @@ def BatchNormalization(
     training_mode: int = 0,
     outputs: int = 1,
 ) -> Any:
-    """In training the running variance takes in the population variance, as ONNX and Keras say and torch does not."""
+    """The running variance takes in the population variance, as ONNX and Keras say and torch does not."""
     cudnn = torch.backends.cudnn.enabled
     if not training_mode:
         return torch.batch_norm(X, scale, B, input_mean, input_var, False, 0.0, epsilon, cudnn)

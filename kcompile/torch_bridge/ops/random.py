@@ -1,7 +1,7 @@
 """Operators that draw random numbers.
 
-With a ``seed`` attribute a node has a generator of its own, which lives in the module and goes on from call to call;
-without one it draws from torch's global generator.
+With a ``seed`` attribute a node has a generator of its own, which lives in the module and goes on from call
+to call; without one it draws from torch's global generator.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..arrays import torch_dtype
 from ._common import Number, number, several
 
 
 def new_generator(seed: float, device: torch.device) -> torch.Generator:
-    """A generator for a ``seed`` attribute, which ONNX types as a float: its bits are the seed where it is not whole."""
+    """A generator for a ``seed`` attribute, which ONNX types as a float.
+
+    Its bits are the seed where it is not whole.
+    """
     whole = int(seed) if float(seed).is_integer() else struct.unpack("<q", struct.pack("<d", seed))[0]
     return torch.Generator(device=device).manual_seed(whole)
 
@@ -45,22 +47,20 @@ def Dropout(
 def RandomNormal(
     *,
     shape: tuple[int, ...],
-    dtype: int = 1,
+    dtype: torch.dtype = torch.float32,
     mean: float = 0.0,
     scale: float = 1.0,
     seed: float | None = None,
     generator: torch.Generator | None = None,
     device: str = "cpu",
 ) -> Tensor:
-    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).normal_(
-        mean, scale, generator=generator
-    )
+    return torch.empty(shape, dtype=dtype, device=device).normal_(mean, scale, generator=generator)
 
 
 def RandomNormalLike(
     input: Tensor,
     *,
-    dtype: int | None = None,
+    dtype: torch.dtype | None = None,
     mean: float = 0.0,
     scale: float = 1.0,
     seed: float | None = None,
@@ -72,22 +72,20 @@ def RandomNormalLike(
 def RandomUniform(
     *,
     shape: tuple[int, ...],
-    dtype: int = 1,
+    dtype: torch.dtype = torch.float32,
     high: float = 1.0,
     low: float = 0.0,
     seed: float | None = None,
     generator: torch.Generator | None = None,
     device: str = "cpu",
 ) -> Tensor:
-    return torch.empty(shape, dtype=torch_dtype(dtype), device=device).uniform_(
-        low, high, generator=generator
-    )
+    return torch.empty(shape, dtype=dtype, device=device).uniform_(low, high, generator=generator)
 
 
 def RandomUniformLike(
     input: Tensor,
     *,
-    dtype: int | None = None,
+    dtype: torch.dtype | None = None,
     high: float = 1.0,
     low: float = 0.0,
     seed: float | None = None,
@@ -97,28 +95,28 @@ def RandomUniformLike(
 
 
 def _empty_like(x: Tensor, dtype: int | None) -> Tensor:
-    return torch.empty_like(x, dtype=x.dtype if dtype is None else torch_dtype(dtype), requires_grad=False)
+    return torch.empty_like(x, dtype=x.dtype if dtype is None else dtype, requires_grad=False)
 
 
 def Bernoulli(
     input: Tensor,
     *,
-    dtype: int | None = None,
+    dtype: torch.dtype | None = None,
     seed: float | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     drawn = torch.bernoulli(input.detach(), generator=generator)
-    return drawn.to(input.dtype if dtype is None else torch_dtype(dtype))
+    return drawn.to(input.dtype if dtype is None else dtype)
 
 
 def Multinomial(
     input: Tensor,
     *,
-    dtype: int = 6,
+    dtype: torch.dtype = torch.int32,
     sample_size: int = 1,
     seed: float | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Classes by unnormalised log probabilities, with replacement."""
     drawn = torch.multinomial(torch.softmax(input, -1), sample_size, replacement=True, generator=generator)
-    return drawn.to(torch_dtype(dtype))
+    return drawn.to(dtype)

@@ -1,7 +1,8 @@
 """LSTM, GRU and RNN: torch's fused kernels where the activations are theirs, a loop over the steps otherwise.
 
-ONNX's rules on ``sequence_lens``: outputs after the end of a sequence are zero, the last state is that of the last valid
-step (the initial one for an empty sequence), and the reverse direction starts at the end of each sequence.
+ONNX's rules on ``sequence_lens``: outputs after the end of a sequence are zero, the last state is that of the
+last valid step (the initial one for an empty sequence), and the reverse direction starts at the end of each
+sequence.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _result(y: Tensor, states: Sequence[Tensor], layout: int, outputs: int) -> A
     return several((y, *states), outputs)
 
 
-# --- torch's kernels -------------------------------------------------------------------------------------------------
+# --- torch's kernels ---
 
 
 def _fused(
@@ -166,7 +167,7 @@ def _packed(
     return y, states
 
 
-# --- the loop --------------------------------------------------------------------------------------------------------
+# --- the loop ---
 
 Cell = Callable[[Tensor, list[Tensor]], list[Tensor]]
 
@@ -177,8 +178,8 @@ def _loop(
     """Runs a cell over the steps, direction by direction.
 
     Args:
-        cell_of: for a direction the weights and the bias by which all steps' inputs are projected at once, and
-            the cell: (projected input, states) -> new states, the first of which is the output.
+        cell_of: for a direction the weights and the bias by which all steps' inputs are projected at once,
+            and the cell: (projected input, states) -> new states, the first of which is the output.
     """
     ys, finals = [], []
     for d in range(given.R.shape[0]):
@@ -218,7 +219,7 @@ def _clipped(functions: list[Activation], clip: float | None) -> list[Activation
     return [lambda x, f=function: f(torch.clamp(x, -clip, clip)) for function in functions]
 
 
-# --- the operators ---------------------------------------------------------------------------------------------------
+# --- the operators ---
 
 _PER_DIRECTION = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
 

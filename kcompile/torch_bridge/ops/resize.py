@@ -1,4 +1,8 @@
-"""Resize: each axis is an index (nearest) or a weight matrix (linear, cubic) of its own; torch's kernels where they agree."""
+"""Resize.
+
+Each axis is an index (nearest) or a weight matrix (linear, cubic) of its own; torch's kernels where they
+agree.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-from ..arrays import torch_dtype
 from ._common import Number, number
 
 
@@ -48,26 +47,28 @@ def STFT(
     return torch.view_as_real(torch.fft.fft(frames))
 
 
-def _window(size: Number, datatype: int, periodic: int, device: str, *terms: float) -> Tensor:
+def _window(size: Number, datatype: torch.dtype, periodic: int, device: str, *terms: float) -> Tensor:
     """A sum of cosines over the window."""
     n = int(number(size))
     place = torch.arange(n, dtype=torch.float64, device=device) * 2 * math.pi / (n if periodic else n - 1)
     total = sum(term * torch.cos(k * place) for k, term in enumerate(terms))
-    return total.to(torch_dtype(datatype))
+    return total.to(datatype)
 
 
 def BlackmanWindow(
-    size: Number, *, output_datatype: int = 1, periodic: int = 1, device: str = "cpu"
+    size: Number, *, output_datatype: torch.dtype = torch.float32, periodic: int = 1, device: str = "cpu"
 ) -> Tensor:
     return _window(size, output_datatype, periodic, device, 0.42, -0.5, 0.08)
 
 
-def HannWindow(size: Number, *, output_datatype: int = 1, periodic: int = 1, device: str = "cpu") -> Tensor:
+def HannWindow(
+    size: Number, *, output_datatype: torch.dtype = torch.float32, periodic: int = 1, device: str = "cpu"
+) -> Tensor:
     return _window(size, output_datatype, periodic, device, 0.5, -0.5)
 
 
 def HammingWindow(
-    size: Number, *, output_datatype: int = 1, periodic: int = 1, device: str = "cpu"
+    size: Number, *, output_datatype: torch.dtype = torch.float32, periodic: int = 1, device: str = "cpu"
 ) -> Tensor:
     return _window(size, output_datatype, periodic, device, 25 / 46, -21 / 46)
 
@@ -79,7 +80,7 @@ def MelWeightMatrix(
     lower_edge_hertz: Number,
     upper_edge_hertz: Number,
     *,
-    output_datatype: int = 1,
+    output_datatype: torch.dtype = torch.float32,
     device: str = "cpu",
 ) -> Tensor:
     """Triangles over the bins of a spectrum, their corners equally spaced in mel."""
@@ -97,4 +98,4 @@ def MelWeightMatrix(
             matrix[k, i] = 1.0 if middle == left else (k - left) / (middle - left)
         for k in range(middle, right):
             matrix[k, i] = (right - k) / (right - middle)
-    return matrix.to(torch_dtype(output_datatype)).to(device)
+    return matrix.to(output_datatype).to(device)

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arrays import torch_dtype
 from ._common import Ints, Number, Operand, ints, number, several, wrapped
 
 
@@ -175,11 +174,11 @@ def Range(
     return (start + steps * delta).to(output_dtype)
 
 
-def EyeLike(input: Tensor, *, dtype: int | None = None, k: int = 0) -> Tensor:
+def EyeLike(input: Tensor, *, dtype: torch.dtype | None = None, k: int = 0) -> Tensor:
     rows, columns = input.shape
     below = torch.arange(rows, device=input.device).unsqueeze(1) + k
     eye = below == torch.arange(columns, device=input.device)
-    return eye.to(input.dtype if dtype is None else torch_dtype(dtype))
+    return eye.to(input.dtype if dtype is None else dtype)
 
 
 def Trilu(input: Tensor, k: Number = 0, *, upper: int = 1) -> Tensor:
@@ -245,7 +244,7 @@ def ReverseSequence(
 
 
 def reverse_steps(data: Tensor, lengths: Tensor) -> Tensor:
-    """Of [time, batch, ...] the first ``lengths[b]`` steps of each sequence in reverse, the others as they are."""
+    """[time, batch, ...] with the first ``lengths[b]`` steps of each sequence reversed, the others kept."""
     step = torch.arange(data.shape[0], device=data.device).unsqueeze(1)
     lengths = lengths.to(data.device).unsqueeze(0)
     source = torch.where(step < lengths, lengths - 1 - step, step)

@@ -62,8 +62,10 @@ def _samples(begin: Tensor, length: Tensor, bins: int, count: int) -> Tensor:
 
 
 def _bilinear(image: Tensor, y: Tensor, x: Tensor, largest: bool) -> Tensor:
-    """image [channels, h, w] at all (y, x); zero more than one pixel outside. With ``largest``, the largest of the four
-    weighted neighbours instead of their sum, as the operator's max mode wants."""
+    """image [channels, h, w] at all (y, x); zero more than one pixel outside.
+
+    With ``largest``, the largest of the four weighted neighbours instead of their sum, as mode "max" wants.
+    """
     corners = []
     h, w = image.shape[1:]
     inside = ((y >= -1) & (y <= h)).unsqueeze(1) & ((x >= -1) & (x <= w)).unsqueeze(0)
