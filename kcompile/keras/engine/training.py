@@ -401,6 +401,8 @@ class Model(Network):
         Returns:
             array (samples, ...), a list of them for several outputs.
         """
+        if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
+            return self._prediction().executor().predict(x, batch_size)
         if data.is_generator(x):
             return self.predict_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
         arrays = self._input_arrays(x)
@@ -420,13 +422,25 @@ class Model(Network):
         )
         return unpack_singleton(loops.predict(self, source, verbose, callbacks))
 
+    def _takes_directly(self, x: np.ndarray) -> bool:
+        """Whether the runtime's own checks are all that one array needs: the quick way for small batches."""
+        predictor, inputs = self._predictor, self.inputs
+        return (
+            predictor is not None
+            and predictor[0] is self.outputs
+            and predictor[2]
+            and x.ndim == inputs[0].rank
+            and x.dtype == inputs[0].dtype
+        )
+
     def _prediction(self) -> Any:
         """The compiled inference graph, with the states of stateful layers as updates."""
         if self._predictor is None or self._predictor[0] is not self.outputs:
-            from ..backend.execution import compile_graph
+            from ..backend.execution import compile_graph, runs_on_onnxruntime
 
             graph = Graph(self.outputs, self.inputs, self.state_updates, "inference")
-            self._predictor = (self.outputs, compile_graph(graph, input_names=self.input_names))
+            direct = len(self.inputs) == 1 and not graph.updates and runs_on_onnxruntime(graph)
+            self._predictor = (self.outputs, compile_graph(graph, input_names=self.input_names), direct)
         return self._predictor[1]
 
     # --- single batches ---------------------------------------------------------------------------------------------

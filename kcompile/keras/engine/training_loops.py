@@ -60,7 +60,8 @@ class ArrayBatches:
         self.steps_given = steps is not None
         self.ranges = data.batch_ranges(self.samples, batch_size)
         self.steps = len(self.ranges) if steps is None else steps
-        self.as_numpy = as_numpy
+        self._tensors: Any = None
+        self._as_numpy = as_numpy or any(data.is_lazy(array) for array in feed.arrays)
         if not self.ranges:
             raise ValueError("There is no data: the arrays have 0 samples.")
 
@@ -88,15 +89,23 @@ class ArrayBatches:
         return indices
 
     def _batch(self, order: np.ndarray | None, start: int, stop: int) -> list[Any]:
-        if order is None:
-            return [np.asarray(array[start:stop]) for array in self.feed.arrays]
-        rows = order[start:stop]
-        return [
-            data.take(array, rows) if data.is_lazy(array) else array[rows] for array in self.feed.arrays
-        ]
+        which = slice(start, stop) if order is None else order[start:stop]
+        if self._as_numpy:
+            return [_rows(array, which) for array in self.feed.arrays]
+        if self._tensors is None:
+            from ...torch_bridge.training import Batches as TensorBatches
+
+            self._tensors = TensorBatches(self.feed.arrays)
+        return self._tensors[which]
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _rows(array: Any, which: slice | np.ndarray) -> np.ndarray:
+    if data.is_lazy(array) and not isinstance(which, slice):
+        return data.take(array, which)
+    return np.asarray(array[which])
 
 
 class GeneratorBatches:
@@ -159,7 +168,9 @@ class GeneratorBatches:
                     "without end (`while True`), or the number of steps must be smaller."
                 ) from None
             yield self._feed(item)
-        if self.is_sequence and not self._reading[1]:
+        if self.is_sequence and self._enqueuer is not None:
+            self._enqueuer.join_end_of_epoch()
+        elif self.is_sequence:
             self.generator.on_epoch_end()
 
     def _feed(self, item: Any) -> tuple[int, list[Any], bool]:
