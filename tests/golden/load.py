@@ -9,10 +9,11 @@ import os
 
 import numpy as np
 
-from . import cases, run_training, run_values, runner
+from . import cases, run_h5, run_training, run_values, runner
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-RUNNERS = dict(runner.RUNNERS, **run_values.RUNNERS, **run_training.RUNNERS)
+RUNNERS = dict(runner.RUNNERS, **run_values.RUNNERS, **run_training.RUNNERS, **run_h5.RUNNERS)
+GROUPS = dict(cases.GROUPS, **run_h5.GROUPS)
 
 
 class Golden:
@@ -60,7 +61,7 @@ def load(group, folder=FOLDER):
     info = _info(group, folder)
     with np.load(os.path.join(folder, group + ".npz")) as stored:
         flat = _unpack(stored)
-    table = {case["name"]: case for case in cases.GROUPS[group]}
+    table = {case["name"]: case for case in GROUPS[group]}
     result = []
     for name, meta in info["cases"].items():
         if name in table:
@@ -103,6 +104,15 @@ def fill(group, folder, results, judge):
         merged[name] = (arrays, dict(meta, judge=judge, refused_by_first=info["failed"][name]))
     failed = {name: reason for name, reason in info["failed"].items() if name not in results}
     save(group, folder, merged, failed, info["judge"])
+
+
+def merge(group, folder, results, judge):
+    """Replaces or adds cases of a group that several judges answer together (the .h5 files)."""
+    path = os.path.join(folder, group + ".json")
+    merged = {golden.name: (golden.arrays, golden.meta) for golden in load(group, folder)} if os.path.exists(path) else {}
+    merged.update({name: (arrays, dict(meta, judge=judge)) for name, (arrays, meta) in results.items()})
+    ordered = {case["name"]: merged[case["name"]] for case in GROUPS[group] if case["name"] in merged}
+    save(group, folder, ordered, {}, "each its own")
 
 
 def _pack(flat):
