@@ -23,7 +23,9 @@ def check_model(model: onnx.ModelProto | str | os.PathLike[str], where: str | No
 
     subject = where or (str(model) if not isinstance(model, onnx.ModelProto) else "The model")
     try:
-        checker.check_model(model if isinstance(model, onnx.ModelProto) else os.fspath(model), full_check=True)
+        checker.check_model(
+            model if isinstance(model, onnx.ModelProto) else os.fspath(model), full_check=True
+        )
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ExportError(f"{subject} is no valid ONNX: {_shortened(str(error))}") from error
 

@@ -21,7 +21,7 @@ from .writing import MAX_INLINE_BYTES, write_for_export
 if TYPE_CHECKING:
     import onnx_ir as oir
 
-# Constants above this size do not take part in conversion and checking; those below hold axes, shapes and the like.
+# Constants above this size do not take part in conversion and checking; those below hold axes and shapes.
 _LARGE_BYTES = 1024
 
 
@@ -46,8 +46,8 @@ def export(
         path: where to save it, atomically; None to return the model.
         input_names, output_names: by default the values' own names.
         initial: what a state is before the first run and after a reset, where that is not its current value.
-        metadata: further entries, for instance ``kcompile.config``; ``kcompile.format``, ``kcompile.version``,
-            ``kcompile.states`` and ``kcompile.weights`` are written here.
+        metadata: further entries, for instance ``kcompile.config``; ``kcompile.format``,
+            ``kcompile.version``, ``kcompile.states`` and ``kcompile.weights`` are written here.
         opset: version of the standard operator set, see ``opsets.SUPPORTED``.
         external_data: whether the weights go into a file beside the model; by default only over 2 GB.
         optimize: whether to sink transposes, fold the layout of weights and merge equal nodes.
@@ -59,7 +59,7 @@ def export(
 
     Raises:
         ExportError: the graph has operators that ONNX lacks, or that the opset lacks; names clash; the
-            weights need external data and no path is given; or the checker finds a fault. Nothing is saved then.
+            weights need external data and no path is given; or the checker finds a fault. Nothing is saved.
         OSError: the file cannot be written; an existing one is left as it was.
     """
     check_opset(opset)
@@ -113,21 +113,23 @@ def _optimized(
     return model, layouts
 
 
-def _detached(model: oir.Model, weights: Sequence[str]) -> tuple[onnx.ModelProto, dict[str, oir.TensorProtocol]]:
+def _detached(
+    model: oir.Model, weights: Sequence[str]
+) -> tuple[onnx.ModelProto, dict[str, oir.TensorProtocol]]:
     """The model with inputs in place of weights and large constants, and their tensors, weights first.
 
-    That small model is what is converted and checked, in a time that does not depend on the size of the weights.
+    That small model is what is converted and checked, in a time that no size of weights changes.
     """
     import onnx_ir as oir
 
     graph = model.graph
     order = {name: i for i, name in enumerate(weights)}
-    large = [n for n, v in graph.initializers.items() if n in order or v.const_value.nbytes > _LARGE_BYTES]
-    tensors = {}
-    for name in sorted(large, key=lambda n: order.get(n, len(order))):
-        value = graph.initializers.pop(name)
-        tensors[name] = value.const_value
-        graph.inputs.append(value)
+    held = {name: v.const_value for name, v in graph.initializers.items() if v.const_value is not None}
+    large = [name for name, tensor in held.items() if name in order or tensor.nbytes > _LARGE_BYTES]
+    large.sort(key=lambda name: order.get(name, len(order)))
+    for name in large:
+        graph.inputs.append(graph.initializers.pop(name))
+    tensors = {name: held[name] for name in large}
     return oir.to_proto(model), tensors
 
 
@@ -135,7 +137,9 @@ def _with_tensors(skeleton: onnx.ModelProto, tensors: Mapping[str, oir.TensorPro
     import onnx_ir as oir
 
     model = oir.from_proto(skeleton)
-    for value in [value for value in model.graph.inputs if value.name in tensors]:
+    for value in list(model.graph.inputs):
+        if value.name is None or value.name not in tensors:
+            continue
         model.graph.inputs.remove(value)
         value.const_value = tensors[value.name]
         model.graph.register_initializer(value)

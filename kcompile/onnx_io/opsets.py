@@ -25,10 +25,12 @@ def check_opset(opset: int) -> None:
         raise ExportError(f"opset should be a version from {SUPPORTED[0]} to {highest}; got {opset!r}.")
 
 
-# Operators for which onnx has no way down although their older versions say the same of what we write, with the
-# attributes that the older versions lack. They are kept out of the converter's sight.
+# Operators for which onnx has no way down although their older versions say the same of what we write, with
+# the attributes that the older versions lack. They are kept out of the converter's sight.
 _UNCHANGED: dict[str, set[str]] = {
-    **dict.fromkeys(["Add", "ConstantOfShape", "CumSum", "Div", "Identity", "Mul", "Pow", "Relu", "Sub"], set()),
+    **dict.fromkeys(
+        ["Add", "ConstantOfShape", "CumSum", "Div", "Identity", "Mul", "Pow", "Relu", "Sub"], set()
+    ),
     "BatchNormalization": {"training_mode"},
     "Pad": set(),
     "Reshape": {"allowzero"},
@@ -88,7 +90,9 @@ def _is_unchanged(node: onnx.NodeProto) -> bool:
 
 def _reveal(node: onnx.NodeProto, opset: int) -> None:
     node.domain = ""
-    if node.op_type == "Split" and opset < 18:  # equal parts, as many as there are outputs, unless told otherwise
+    if (
+        node.op_type == "Split" and opset < 18
+    ):  # equal parts, as many as there are outputs, unless told otherwise
         kept = [attribute for attribute in node.attribute if attribute.name != "num_outputs"]
         del node.attribute[:]
         node.attribute.extend(kept)

@@ -35,8 +35,8 @@ def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
 def save_with_data(model: oir.Model, path: str | os.PathLike[str]) -> None:
     """Saves a model, and its weights in a file ``<name>.<random>.data`` beside it, of any size.
 
-    The data are written first, under a name that nobody uses: until the model itself is replaced, the old pair
-    is whole. The old data file is removed afterwards.
+    The data are written first, under a name that nobody uses: until the model itself is replaced, the old
+    pair is whole. The old data file is removed afterwards.
 
     Raises:
         FileNotFoundError, IsADirectoryError, OSError: as for ``save_model``.

@@ -145,7 +145,7 @@ def write_for_export(
     metadata: Mapping[str, str] | None,
     name: str,
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray], list[str]]:
-    """The model without large arrays, these arrays by the name of their initializer, and the names of the weights."""
+    """The model without large arrays, these arrays by name of initializer, and the names of the weights."""
     writer = _Writer(graph, "external", input_names, output_names, initial, annotate=True, exact=True)
     return writer.finish(name, metadata), writer.arrays, list(writer.parameters)
 
@@ -265,7 +265,9 @@ class _Writer:
             self._main.values[parameter] = name
         elif parameter in self._read_as_it_is():
             logical = self._main.values[parameter] = self.names.unique(f"{name}/logical")
-            node = self._main.proto.node.add(op_type="Transpose", name=logical, input=[name], output=[logical])
+            node = self._main.proto.node.add(
+                op_type="Transpose", name=logical, input=[name], output=[logical]
+            )
             _write_attribute(node.attribute.add(), "perm", np.argsort(order), AttributeProto.INTS)
 
     def _read_as_it_is(self) -> set[ir.Value]:
@@ -278,7 +280,7 @@ class _Writer:
         return read
 
     def _transposes_stored(self, node: ir.Node) -> bool:
-        """Writes a Transpose of a weight that lies in memory in an order of its own: often it lies as wanted."""
+        """Writes a Transpose of a weight that lies in memory in its own order: often it lies as wanted."""
         graph, output = self._main.graph, node.outputs[0]
         operand = graph.operands(node)[0]
         if node.op_type != "Transpose" or operand not in self._stored or output in self._main.wanted:
@@ -289,7 +291,9 @@ class _Writer:
         if from_stored == list(range(len(order))):
             self._main.values[output] = name
             return True
-        proto = self._main.proto.node.add(op_type="Transpose", name=self.names.unique(node.name), input=[name])
+        proto = self._main.proto.node.add(
+            op_type="Transpose", name=self.names.unique(node.name), input=[name]
+        )
         proto.output.append(self.names.unique(f"{proto.name}:0"))
         self._main.values[output] = proto.output[0]
         _write_attribute(proto.attribute.add(), "perm", from_stored, AttributeProto.INTS)
@@ -442,7 +446,7 @@ def _most_precise(value: ir.Value, source: ir.Value) -> ir.Value:
 
 @cache
 def _attribute_kinds(op_type: str) -> dict[str, int]:
-    attributes = ir.schema_of(op_type).attributes
+    attributes: dict[str, Any] = ir.schema_of(op_type).attributes
     return {name: AttributeProto.AttributeType.Value(a.type.name) for name, a in attributes.items()}
 
 
@@ -458,7 +462,7 @@ def _is_variadic(formal: onnx.defs.OpSchema.FormalParameter) -> bool:
     return formal.option == onnx.defs.OpSchema.FormalParameterOption.Variadic
 
 
-def _write_attribute(proto: AttributeProto, name: str, value: Any, kind: int) -> None:
+def _write_attribute(proto: Any, name: str, value: Any, kind: int) -> None:
     proto.name = name
     proto.type = kind
     if kind == AttributeProto.INT:

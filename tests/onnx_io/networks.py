@@ -44,7 +44,9 @@ class Net:
         with name_scope(name):
             size = x.shape[-1]
             gamma, beta, mean = (self.weight(f"{name}/{k}", size) for k in ("gamma", "beta", "moving_mean"))
-            variance = Parameter(np.abs(self.random.normal(size=size)).astype(np.float32) + 0.5, f"{name}/moving_variance")
+            variance = Parameter(
+                np.abs(self.random.normal(size=size)).astype(np.float32) + 0.5, f"{name}/moving_variance"
+            )
             y = op.BatchNormalization(op.Transpose(x, perm=TO_NCHW), gamma, beta, mean, variance, outputs=1)
             return op.Transpose(y, perm=TO_NHWC)
 
@@ -56,7 +58,9 @@ class Net:
     def dense(self, x, units, activation=None):
         name = self.name("dense")
         with name_scope(name):
-            y = op.MatMul(x, self.weight(f"{name}/kernel", x.shape[-1], units)) + self.weight(f"{name}/bias", units)
+            y = op.MatMul(x, self.weight(f"{name}/kernel", x.shape[-1], units)) + self.weight(
+                f"{name}/bias", units
+            )
             return getattr(op, activation)(y) if activation else y
 
     def flatten(self, x):
@@ -173,7 +177,9 @@ def scan():
     with name_scope("rnn"):
         new = op.Add(op.Mul(state, 0.5), op.MatMul(step, net.weight("rnn/kernel", 3, 3)))
         body = Body([new, op.Add(new, scale)], [state, step])
-        last, every = op.Scan(op.ReduceMin(outer, [0], keepdims=0), outer, body=body, num_scan_inputs=1, outputs=2)
+        last, every = op.Scan(
+            op.ReduceMin(outer, [0], keepdims=0), outer, body=body, num_scan_inputs=1, outputs=2
+        )
     return Graph([last, every], [x])
 
 
@@ -181,7 +187,7 @@ def attention():
     """Transposes that serve no convolution: none may be added."""
     net, x = Net(10), Value("float32", ("batch", 6, 8), "x")
     heads = []
-    for name in "qkv":
+    for _ in "qkv":
         h = op.Reshape(net.dense(x, 8), [0, 6, 2, 4])
         heads.append(op.Transpose(h, perm=[0, 2, 1, 3]))
     q, k, v = heads

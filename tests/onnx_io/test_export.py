@@ -168,7 +168,9 @@ def test_files(tmp_path, external):
     assert len(data) == (2 if external else 1)
     onnx.checker.check_model(str(path), full_check=True)
     feeds = feeds_for(graph)
-    np.testing.assert_allclose(run(str(path), feeds)[0], run(build_model(graph), feeds)[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        run(str(path), feeds)[0], run(build_model(graph), feeds)[0], rtol=1e-4, atol=1e-6
+    )
     restored = restore_weights(onnx.load(path))
     assert all(np.array_equal(restored[p.name], p.numpy()) for p in graph.parameters)
     export(graph, path)

@@ -19,7 +19,7 @@ def weight(*shape):
     return Parameter(np.random.default_rng(1).normal(size=shape).astype(f32), "w")
 
 
-# y has the axes (batch, 4, 5, 6) and is Transpose(x); what is computed from it is transposed back if it has 4 axes
+# y has the axes (batch, 4, 5, 6) and is Transpose(x); what is made of it is transposed back if it has 4 axes
 CASES = {
     "unary": lambda y: op.Tanh(y),
     "Clip": lambda y: op.Clip(y, -0.1, 0.2),

@@ -76,7 +76,9 @@ def test_session_weights_share_memory_with_the_parameter(order):
 
 
 def test_a_kernel_that_lies_as_the_operator_wants_it_needs_no_transpose():
-    model = onnx.load_from_string(build_session_model(networks.cnn(order=(3, 2, 0, 1)), weights="inputs").model)
+    model = onnx.load_from_string(
+        build_session_model(networks.cnn(order=(3, 2, 0, 1)), weights="inputs").model
+    )
     kernels = {n.input[1] for n in model.graph.node if n.op_type == "Conv"}
     assert kernels == {"conv2d_1/kernel", "conv2d_3/kernel"}
 
@@ -108,7 +110,9 @@ def test_outputs_that_are_inputs_weights_constants_or_repeated_have_names_of_the
     assert [o.name for o in model.graph.output] == ["x_1", "b", "c", "y", "y_1", "z"]
     value = rand(2, 4)
     found = run(model, {"x": value})
-    for output, expected in zip(found, [value, weight.numpy(), rand(2), *[np.maximum(value, 0)] * 3], strict=True):
+    for output, expected in zip(
+        found, [value, weight.numpy(), rand(2), *[np.maximum(value, 0)] * 3], strict=True
+    ):
         np.testing.assert_array_equal(output, expected)
 
 
@@ -127,7 +131,9 @@ def counter_graph(start):
 
 
 @pytest.mark.parametrize(
-    ("start", "initial"), [([0, 0], None), ([2, 2], 2.0), ([1, 2], [1.0, 2.0])], ids=["zeros", "uniform", "any"]
+    ("start", "initial"),
+    [([0, 0], None), ([2, 2], 2.0), ([1, 2], [1.0, 2.0])],
+    ids=["zeros", "uniform", "any"],
 )
 def test_updates_become_state_pairs(start, initial):
     graph, _ = counter_graph(start)

@@ -18,8 +18,12 @@ _RANDOM = {"Bernoulli", "Dropout"}
 
 
 def count_transposes(model: oir.Model) -> int:
-    """How many Transposes of computed tensors the main graph has; those of constants cost nothing at run time."""
-    return sum(node.op_type == "Transpose" and node.inputs[0].const_value is None for node in model.graph)
+    """How many Transposes of computed tensors the main graph has; those of constants run once."""
+    return sum(n.op_type == "Transpose" and not _is_initializer(n.inputs[0]) for n in model.graph)
+
+
+def _is_initializer(value: oir.Value | None) -> bool:
+    return value is not None and value.const_value is not None
 
 
 def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dict[str, Any]:
@@ -61,10 +65,12 @@ def _fold_constants(model: oir.Model, weights: set[str]) -> None:
     """
 
     def is_constant(value: oir.Value | None) -> bool:
-        return value is None or (value.const_value is not None and value.name not in weights)
+        return value is None or (_is_initializer(value) and value.name not in weights)
 
     nodes = list(model.graph)
-    if not any(node.op_type == "Shape" or (node.inputs and all(map(is_constant, node.inputs))) for node in nodes):
+    if not any(
+        node.op_type == "Shape" or (node.inputs and all(map(is_constant, node.inputs))) for node in nodes
+    ):
         return
     from onnx_ir.passes import common
     from onnxscript import optimizer
@@ -73,9 +79,9 @@ def _fold_constants(model: oir.Model, weights: set[str]) -> None:
         model, should_fold=lambda node: None if all(map(is_constant, node.inputs)) else False
     )
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    outputs = {value for value in model.graph.outputs if value.producer() is not None}
+    makers = [value.producer() for value in model.graph.outputs]
     # an Identity that makes a weight an output stays: without it the weight would take the output's name
-    if not any(v.producer().op_type == "Identity" and v.producer().inputs[0].const_value is not None for v in outputs):
+    if not any(node and node.op_type == "Identity" and _is_initializer(node.inputs[0]) for node in makers):
         common.IdentityEliminationPass()(model)
 
 

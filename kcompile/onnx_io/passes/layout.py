@@ -1,10 +1,10 @@
-"""Folding layout: weights stored as the operators want them, and the way back to the weights as Keras has them.
+"""Folding layout: weights stored as the operators want them, and the way back to the weights of Keras.
 
 A layer keeps its weight in Keras's layout and brings it into ONNX's with operators that only move
 elements: HWIO -> OIHW, the gates i f c o -> i o f c, a bias padded with zeros for the half that Keras
 does not have. ``fold_layout`` applies such a chain to the initializer, which keeps its name, and
-returns the chain for the file's metadata. ``restore_weights`` evaluates the chain on an array of indices, which
-says where each element went, and so gets every element back, bit for bit.
+returns the chain for the file's metadata. ``restore_weights`` evaluates the chain on an array of indices,
+which says where each element went, and so gets every element back, bit for bit.
 
 A chain is a list of ``[operator, attributes]``, in normal form:
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Step = list[Any]
 Chain = list[Step]
 
-# No step of a chain makes more elements than this many times what is stored: a file cannot ask for more memory.
+# No step of a chain makes more elements than this many times what is stored: a file cannot ask for more.
 _MAX_GROWTH = 4
 
 
@@ -80,7 +80,9 @@ def restore_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     missing = [name for name in chains if name not in tensors]
     if missing:
-        raise FormatError(f"The metadata describes the layout of {missing[0]!r}, which the model does not have.")
+        raise FormatError(
+            f"The metadata describes the layout of {missing[0]!r}, which the model does not have."
+        )
     weights = {}
     for name, tensor in tensors.items():
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -117,7 +119,9 @@ def _restore(stored: np.ndarray, entry: dict[str, Any], name: str) -> np.ndarray
             raise
         raise _misfit(name, str(error)) from error
     if places.shape != stored.shape:
-        raise _misfit(name, f"it ends in shape {list(places.shape)}, the initializer has {list(stored.shape)}")
+        raise _misfit(
+            name, f"it ends in shape {list(places.shape)}, the initializer has {list(stored.shape)}"
+        )
     kept = places > 0
     weight = np.empty(size, stored.dtype)
     found = np.zeros(size, bool)
@@ -129,7 +133,9 @@ def _restore(stored: np.ndarray, entry: dict[str, Any], name: str) -> np.ndarray
 
 
 def _misfit(name: str, problem: str) -> FormatError:
-    return FormatError(f"The layout of the weight {name!r} in the metadata ({WEIGHTS}) is damaged: {problem}.")
+    return FormatError(
+        f"The layout of the weight {name!r} in the metadata ({WEIGHTS}) is damaged: {problem}."
+    )
 
 
 def _read_chains(text: str | None) -> dict[str, dict[str, Any]]:
@@ -194,7 +200,7 @@ _APPLY: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def _follow(value: oir.Value, use: oir.Usage | None = None) -> tuple[Chain, oir.Value, np.ndarray | None]:
+def _follow(value: oir.Value, use: Any = None) -> tuple[Chain, oir.Value, np.ndarray | None]:
     """The longest chain of layout operators from a constant to its first other reader.
 
     Returns:
@@ -254,9 +260,8 @@ def _read_transpose(node: oir.Node, array: np.ndarray, constants: list) -> Step 
 def _read_reshape(node: oir.Node, array: np.ndarray, constants: list) -> Step | None:
     """Reshape, Flatten, Squeeze, Unsqueeze: the shape of the output says it all."""
     shape = node.outputs[0].shape
-    if shape is None or not all(isinstance(dim, int) for dim in shape):
-        return None
-    return ["Reshape", {"shape": [int(dim) for dim in shape]}]
+    sizes = [dim for dim in shape if isinstance(dim, int)] if shape is not None else None
+    return ["Reshape", {"shape": sizes}] if sizes is not None and len(sizes) == len(shape or ()) else None
 
 
 def _read_gather(node: oir.Node, array: np.ndarray, constants: list) -> Step | None:
@@ -266,7 +271,8 @@ def _read_gather(node: oir.Node, array: np.ndarray, constants: list) -> Step | N
 
 
 def _read_slice(node: oir.Node, array: np.ndarray, constants: list) -> Step | None:
-    starts, ends, axes, steps = [None if c is None else c.tolist() for c in (constants + [None, None])[:4]]
+    starts, ends = constants[0].tolist(), constants[1].tolist()
+    axes, steps = [None if c is None else c.tolist() for c in [*constants[2:], None, None][:2]]
     axes = list(range(len(starts))) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
     return ["Slice", {"axes": axes, "starts": starts, "ends": ends, "steps": steps}]
@@ -291,9 +297,7 @@ _READ: dict[str, Callable[[oir.Node, np.ndarray, list], Step | None]] = {
 }
 
 
-def _replace(
-    graph: oir.Graph, value: oir.Value, end: oir.Value, array: np.ndarray | None, name: str
-) -> None:
+def _replace(graph: oir.Graph, value: oir.Value, end: oir.Value, array: np.ndarray | None, name: str) -> None:
     """Puts the folded constant where the chain ended."""
     import onnx_ir as oir
 
@@ -307,5 +311,5 @@ def _replace(
         graph.remove(node, safe=True)
         node = None if source is None or source is value or source.uses() else source.producer()
     if not value.uses():
-        del graph.initializers[value.name]
+        del graph.initializers[value.name or ""]
     graph.register_initializer(new)

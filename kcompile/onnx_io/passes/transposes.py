@@ -1,14 +1,14 @@
 """Sinking transposes: a channels_last network as if it had been written channels_first.
 
-Every spatial operator of a channels_last layer stands between two Transposes, NHWC -> NCHW and back. This pass
-pushes the second one down, through everything that can be computed in the other layout just as well, until it
-meets the first one of the next operator and both vanish. Nodes are visited once, in topological order. Where
+Every spatial operator of a channels_last layer stands between two Transposes, NHWC -> NCHW and back. This
+pass pushes the second one down, through everything that can be computed in the other layout just as well, until
+it meets the first one of the next operator and both vanish. Nodes are visited once, in topological order. Where
 ``sources[value] = (raw, perm)``, the value as it was written is ``Transpose(raw, perm)``; a consumer that can
 absorb the permutation is rewritten to read ``raw``, for any other the Transpose is put back.
 
-Which operator absorbs a permutation, and how, is in the table at the end. A handler gets the sinker, the node, the
-permutation and the operands. It rewrites the node and returns the permutation that its outputs owe in turn, or
-returns None and changes nothing.
+Which operator absorbs a permutation, and how, is in the table at the end. A handler gets the sinker, the
+node, the permutation and the operands. It rewrites the node and returns the permutation that its outputs owe in
+turn, or returns None and changes nothing.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Sinker:
         self._settle_outputs()
 
     def _visit_transpose(self, node: oir.Node, operand: Operand | None) -> None:
-        """Composes with what the input owes; the node itself stays as the way back, and dies if nobody needs it."""
+        """Composes with what the input owes; the node stays as the way back, and dies if nobody needs it."""
         perm = _perm_of(node)
         if operand is None or perm is None:
             return
@@ -116,7 +116,9 @@ class Sinker:
             return False
         # operators that are not elementwise have one tensor to permute, the first; the rest are parameters
         candidates = operands if handler in (_elementwise, _concat) else operands[:1]
-        perms = [o.perm for o in candidates if o is not None and o.perm is not None and not is_identity(o.perm)]
+        perms = [
+            o.perm for o in candidates if o is not None and o.perm is not None and not is_identity(o.perm)
+        ]
         if not perms:
             return False
         for i, operand in enumerate(operands[len(candidates) :], len(candidates)):
@@ -162,7 +164,7 @@ class Sinker:
         return self._transposed[value, perm]
 
     def in_layout(self, operand: Operand, perm: Perm) -> oir.Value:
-        """What ``perm`` turns into the operand, broadcast to the rank of ``perm``; the operand's rank is known."""
+        """What ``perm`` turns into the operand, broadcast to the rank of ``perm``; its own rank is known."""
         owed = operand.perm
         value, rank = operand.raw, len(operand.raw.shape or ())
         if all(dim == 1 for dim in value.shape or ()) and rank <= 1:
@@ -177,7 +179,9 @@ class Sinker:
         if operand.perm is not None:
             return operand.perm == perm
         shape = value.shape
-        small = shape is not None and (len(shape) < len(perm) or _as_reshape(shape, inverse(perm)) is not None)
+        small = shape is not None and (
+            len(shape) < len(perm) or _as_reshape(shape, inverse(perm)) is not None
+        )
         return value.const_value is not None or small or (value, inverse(perm)) in self._transposed
 
     def _unsqueeze(self, value: oir.Value, rank: int) -> oir.Value:
@@ -185,7 +189,7 @@ class Sinker:
             dims = list(value.shape or ())
             axes = list(range(rank - len(dims)))
             result = self.node("Unsqueeze", [value, self.constant(axes, value)], {}, value)
-            result.shape = oir.Shape([1] * len(axes) + dims)
+            result.shape = oir.Shape([*[1] * len(axes), *dims])
             self._unsqueezed[value, rank] = result
         return self._unsqueezed[value, rank]
 
@@ -262,9 +266,12 @@ def _keeps_order(shape: oir.Shape, perm: Perm) -> bool:
 
 def _ints(value: oir.Value | None) -> list[int] | None:
     """The elements of a constant of integers."""
-    if value is None or value.const_value is None:
-        return None
-    return [int(i) for i in value.const_value.numpy().reshape(-1)]
+    numbers = _numbers(value)
+    return None if numbers is None else [int(i) for i in numbers.reshape(-1)]
+
+
+def _numbers(value: oir.Value | None) -> np.ndarray | None:
+    return None if value is None or value.const_value is None else value.const_value.numpy()
 
 
 def _attribute(node: oir.Node, name: str, default: int) -> int:
@@ -282,7 +289,7 @@ def _raw(operands: Operands) -> oir.Value:
 
 
 def _elementwise(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
-    """Any number of operands that broadcast; those in the other layout must not outnumber the ones at hand."""
+    """Any number of operands that broadcast; those in the other layout must not outnumber those at hand."""
     shape = node.outputs[0].shape
     given = [o for o in operands if o is not None]
     if shape is None or len(shape) != len(perm) or any(o.raw.shape is None for o in given):
@@ -389,11 +396,9 @@ def _pad(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | No
 
 
 def _slice(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
-    starts, axes = _input(node, 1), _ints(_input(node, 3))
+    axes = _ints(_input(node, 3))
     if axes is None:
-        if _input(node, 3) is not None or starts is None or starts.shape is None or len(node.inputs) < 4:
-            return None
-        axes = list(range(int(starts.shape[0])))
+        return None
     node.replace_input_with(0, _raw(operands))
     node.replace_input_with(3, s.constant([perm[a % len(perm)] for a in axes], node.outputs[0]))
     return perm
@@ -401,7 +406,7 @@ def _slice(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | 
 
 def _resize(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     roi, given = _input(node, 1), [i for i in (2, 3) if _input(node, i) is not None]
-    tables = [v.const_value for i in given if (v := _input(node, i)) is not None]
+    tables = [_numbers(_input(node, i)) for i in given]
     if (roi is not None and roi.shape != [0]) or any(t is None for t in tables):
         return None
     axes = node.attributes.get("axes")
@@ -410,8 +415,8 @@ def _resize(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm |
         node.attributes["axes"] = oir.AttrInt64s("axes", mapped)
     else:
         for i, table in zip(given, tables, strict=True):
-            if table.size:
-                node.replace_input_with(i, s.constant(table.numpy()[list(inverse(perm))], node.outputs[0]))
+            if table is not None and table.size:
+                node.replace_input_with(i, s.constant(table[list(inverse(perm))], node.outputs[0]))
     node.replace_input_with(0, _raw(operands))
     return perm
 
@@ -454,13 +459,15 @@ def _shape(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | 
 
 
 _ELEMENTWISE = """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast Ceil Celu
-    Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf
-    IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu
-    Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Tan Tanh ThresholdedRelu Where Xor
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
+    Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
+    HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul
+    Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt
+    Sub Sum Tan Tanh ThresholdedRelu Where Xor
 """.split()
 _REDUCTIONS = """
-    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
+    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare
 """.split()
 
 _HANDLERS: dict[str, Handler] = {
