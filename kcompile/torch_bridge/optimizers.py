@@ -1,9 +1,9 @@
 """Keras's optimizers as ``torch.optim`` optimizers: torch's kernels, Keras 2.3's arithmetic and state.
 
-Where a torch class computes the same update for some choice of its options, it is used and those options are
-set before each step (``Adam`` with fused kernels, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not,
-the update is written here with ``torch._foreach_*``: ``SGD`` (Keras keeps the learning rate in the velocity),
-``Adamax`` (Keras adds epsilon outside the maximum) and ``Nadam`` (another momentum schedule).
+Where torch computes the same update for some choice of its options, its kernels are used with those options
+(``Adam`` fused, ``RMSprop``, ``Adagrad``, ``Adadelta``). Where it does not, the update is written here with
+``torch._foreach_*``: ``SGD`` (Keras keeps the learning rate in the velocity), ``Adamax`` (Keras adds epsilon
+outside the maximum) and ``Nadam`` (another momentum schedule).
 
 Hyperparameters are read anew at each step: what a callback writes takes effect at the next one. Numbers that
 Keras holds as float32 variables are float32 here too: ``1 - float32(0.999)`` differs from 0.001 by 1e-5.
@@ -11,13 +11,16 @@ Keras holds as float32 variables are float32 here too: ``1 - float32(0.999)`` di
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
+from torch.optim.adadelta import adadelta
+from torch.optim.adagrad import adagrad
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
 
 from ..ir import Parameter, Storage
 from . import weights
@@ -35,7 +38,7 @@ def _write(scalar: Parameter, value: float) -> None:
 
 
 class KerasOptimizer(torch.optim.Optimizer):
-    """What all of them share; to everyone who asks, a torch optimizer (``step``, ``zero_grad``, ``state``).
+    """What all of them share; to everyone who asks, a torch optimizer.
 
     Args:
         params: the tensors to train, in the order of Keras's trainable weights.
@@ -60,6 +63,8 @@ class KerasOptimizer(torch.optim.Optimizer):
         {"learning_rate", "momentum", "decay", "beta_1", "beta_2"}
     )
     """Settings that Keras holds as float32 variables: its results show the rounding."""
+    fused_on: ClassVar[tuple[str, ...]] = ()
+    """Types of devices for which torch has one kernel for the whole step."""
     headless: ClassVar[int] = 0
     """Which entry of the state Keras 2.2 did not write: 0 for iterations, 1 for m_schedule; -1 for none."""
 
@@ -94,22 +99,16 @@ class KerasOptimizer(torch.optim.Optimizer):
             for name, slots in self.slots.items()
             if self._slot_used(name)
         }
-        self._steps_seen = -1
-        # past the torch class's own constructor, which would make state of its own
-        torch.optim.Optimizer.__init__(
-            self, [{"params": self._params}], {"lr": 0.0, **self._group_defaults()}
-        )
-        self._fill_state()
+        # what kernels see: the same memory, axes in the order in which they lie there, so without strides
+        self._axes = [None if p.is_contiguous() else _axes_in_memory(p) for p in self._params]
+        self._seen = self._as_in_memory([p.detach() for p in self._params])
+        self._seen_slots = [self._as_in_memory(tensors) for tensors in self._state_tensors.values()]
+        self._counted = -1
+        super().__init__([{"params": self._params}], {"lr": 0.0})
+        self._fused = bool(self._params) and all(p.device.type in self.fused_on for p in self._params)
+        self._counters = [torch.zeros((), device=p.device if self._fused else "cpu") for p in self._params]
 
     # What a subclass says
-
-    def _group_defaults(self) -> dict[str, Any]:
-        """The options of the torch class that do not change from step to step."""
-        return {}
-
-    def _torch_state(self) -> dict[str, str]:
-        """Torch's name of each slot."""
-        return {}
 
     def _slot_used(self, name: str) -> bool:
         """Whether the slot has the parameters' shapes; Keras keeps one zero in those it does not use."""
@@ -131,8 +130,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._clip()
         self._refresh()
         count = self.iterations.storage.array.item()
-        self._apply(count + 1)
-        self._steps_seen = count + 1
+        self.param_groups[0]["lr"] = self.rate(count + 1)
+        if self._params:
+            self._apply(count + 1)
         _write(self.iterations, count + 1)
         self._announce()
         return loss
@@ -167,6 +167,15 @@ class KerasOptimizer(torch.optim.Optimizer):
                 raise ValueError(f"State array {i} ({p.name}) has shape {p.shape}; got {value.shape}.")
         for p, value in zip(targets, values, strict=True):
             p.assign(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as torch optimizers give it; ``load_state_dict`` reads it."""
+        return {"state": dict(enumerate(self.get_state())), "param_groups": []}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Writes what ``state_dict`` returned."""
+        state = state_dict["state"]
+        self.set_state([state[i] for i in range(len(state))])
 
     def state_parameters(self) -> list[Parameter]:
         """The Parameters behind the state, in Keras's order."""
@@ -203,20 +212,6 @@ class KerasOptimizer(torch.optim.Optimizer):
                 raise ValueError(f"Slot {slot.name} should have shape {expected}; it has {slot.shape}.")
         return list(given)
 
-    def _fill_state(self) -> None:
-        """Hands the slots to the torch class as the state it would have made at its first step."""
-        names = self._torch_state()
-        for i, p in enumerate(self._params):
-            entry = {"step": torch.zeros((), device=p.device if self.defaults.get("fused") else "cpu")}
-            entry |= {torch_name: self._state_tensors[name][i] for name, torch_name in names.items()}
-            self.state[p] = entry
-
-    def _sync_steps(self, t: int) -> None:
-        """Sets torch's own counters where Keras's was written to: a resumed run, a changed ``iterations``."""
-        if self._steps_seen != t - 1:
-            for p in self._params:
-                self.state[p]["step"].fill_(t - 1)
-
     def _refresh(self) -> None:
         """On a device: copies what was assigned to the host buffers since the last step."""
         if self._device.type != "cpu":
@@ -232,11 +227,28 @@ class KerasOptimizer(torch.optim.Optimizer):
     def _gradients(self) -> list[torch.Tensor]:
         return [p.grad for p in self._params if p.grad is not None]
 
+    def _as_in_memory(self, tensors: Sequence[Any]) -> list[Any]:
+        """One tensor per parameter, with the axes in the order in which the parameter has them in memory."""
+        return [
+            x if axes is None or x is None else x.permute(axes)
+            for x, axes in zip(tensors, self._axes, strict=True)
+        ]
+
     def _lists(self) -> tuple[list[torch.Tensor], ...]:
-        """Parameters, gradients and slots, without the parameters that have no gradient."""
-        have = [i for i, p in enumerate(self._params) if p.grad is not None]
-        chosen = ([tensors[i] for i in have] for tensors in self._state_tensors.values())
-        return [self._params[i] for i in have], [self._params[i].grad for i in have], *chosen
+        """Parameters, gradients and slots as kernels see them, of the parameters that have a gradient."""
+        grads = self._as_in_memory([p.grad for p in self._params])
+        have = [i for i, grad in enumerate(grads) if grad is not None]
+        if len(have) == len(grads):
+            return self._seen, grads, *self._seen_slots
+        return tuple([tensors[i] for i in have] for tensors in (self._seen, grads, *self._seen_slots))
+
+    def _torch_counters(self, t: int) -> list[torch.Tensor]:
+        """Torch's step counters, which its functions count up, for the parameters that have a gradient."""
+        if self._counted != t - 1:  # a first step, a resumed run, a changed ``iterations``
+            for counter in self._counters:
+                counter.fill_(t - 1)
+        self._counted = t
+        return [c for c, p in zip(self._counters, self._params, strict=True) if p.grad is not None]
 
     def _clip(self) -> None:
         if self._clipnorm > 0 and (grads := self._gradients()):
@@ -252,12 +264,17 @@ class KerasOptimizer(torch.optim.Optimizer):
             torch._foreach_clamp_max_(grads, self._clipvalue)
 
 
+def _axes_in_memory(p: torch.Tensor) -> list[int]:
+    """The axes from outermost to innermost."""
+    return sorted(range(p.dim()), key=lambda axis: -p.stride(axis))
+
+
 def _zeros_like(p: torch.Tensor, used: bool) -> Storage:
     """Zeros in the memory order of the parameter; the single zero of an unused slot."""
     dtype = np.dtype(str(p.dtype).removeprefix("torch."))
     if not used:
         return Storage(np.zeros(1, dtype))
-    order = sorted(range(p.dim()), key=lambda axis: -p.stride(axis))
+    order = _axes_in_memory(p)
     return Storage(np.zeros(tuple(p.shape), dtype), None if order == list(range(p.dim())) else order)
 
 
@@ -330,106 +347,81 @@ class _LazyVelocity:
             torch.mul(self.p.grad.cpu(), -self.rate, out=torch.from_numpy(array))
 
 
-class _OnTorch(KerasOptimizer):
-    """An optimizer whose update is that of a torch class, once the options of the step are set."""
-
-    torch_class: ClassVar[type[torch.optim.Optimizer]]
-    _torch_step: ClassVar[Callable[..., Any]]
-
-    def __init_subclass__(cls) -> None:
-        # without its decorators: hooks and the switch of grad mode run once, around the step of this class
-        cls._torch_step = inspect.unwrap(cls.torch_class.step)
-
-    def _options(self, t: int) -> dict[str, Any]:
-        """The torch class's options for step t."""
-        raise NotImplementedError
-
-    def _apply(self, t: int) -> None:
-        self._sync_steps(t)
-        self.param_groups[0].update(self._options(t))
-        self._torch_step()
-
-    def _foreach(self) -> dict[str, Any]:
-        return {
-            "foreach": True,
-            "maximize": False,
-            "differentiable": False,
-            "capturable": False,
-            "weight_decay": 0.0,
-        }
-
-    def _fused(self, devices: Sequence[str]) -> dict[str, Any]:
-        """Fused kernels where torch has them for these devices, else foreach."""
-        fused = bool(self._params) and all(p.device.type in devices for p in self._params)
-        return {**self._foreach(), "foreach": not fused, "fused": fused}
-
-
-class RMSprop(_OnTorch, torch.optim.RMSprop):
+class RMSprop(KerasOptimizer):
     """a = rho a + (1 - rho) g^2; w -= lr g / (sqrt(a) + epsilon) (Tieleman and Hinton, lecture 6e)."""
 
-    torch_class = torch.optim.RMSprop
     slot_names = ("accumulator",)
     defaults_of = {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7, "decay": 0.0}
-
     variables = KerasOptimizer.variables | {"rho"}  # a number, not a variable, in Keras's Adadelta
 
-    def _group_defaults(self) -> dict[str, Any]:
-        return {
-            **self._foreach(),
-            "momentum": 0.0,
-            "centered": False,
-            "alpha": 0.0,
-            "eps": self.settings["epsilon"],
-        }
+    def _apply(self, t: int) -> None:
+        params, grads, accumulators = self._lists()
+        rmsprop(
+            params,
+            grads,
+            accumulators,
+            [],
+            [],
+            self._torch_counters(t),
+            foreach=True,
+            lr=self.rate(t),
+            alpha=self.value("rho"),
+            eps=self.settings["epsilon"],
+            weight_decay=0.0,
+            momentum=0.0,
+            centered=False,
+        )
 
-    def _torch_state(self) -> dict[str, str]:
-        return {"accumulator": "square_avg"}
 
-    def _options(self, t: int) -> dict[str, Any]:
-        return {"lr": self.rate(t), "alpha": self.value("rho")}
-
-
-class Adagrad(_OnTorch, torch.optim.Adagrad):
+class Adagrad(KerasOptimizer):
     """a += g^2; w -= lr g / (sqrt(a) + epsilon) (Duchi et al. 2011), accumulators from zero."""
 
-    torch_class = torch.optim.Adagrad
     slot_names = ("accumulator",)
     defaults_of = {"learning_rate": 0.01, "epsilon": 1e-7, "decay": 0.0}
+    fused_on = ("cpu",)
 
-    def _group_defaults(self) -> dict[str, Any]:
-        return {
-            **self._fused(["cpu"]),
-            "lr_decay": 0.0,
-            "initial_accumulator_value": 0.0,
-            "eps": self.settings["epsilon"],
-        }
+    def _apply(self, t: int) -> None:
+        params, grads, accumulators = self._lists()
+        adagrad(
+            params,
+            grads,
+            accumulators,
+            self._torch_counters(t),
+            fused=self._fused,
+            foreach=not self._fused,
+            lr=self.rate(t),
+            weight_decay=0.0,
+            lr_decay=0.0,
+            eps=self.settings["epsilon"],
+            maximize=False,
+        )
 
-    def _torch_state(self) -> dict[str, str]:
-        return {"accumulator": "sum"}
 
-    def _options(self, t: int) -> dict[str, Any]:
-        return {"lr": self.rate(t)}
-
-
-class Adadelta(_OnTorch, torch.optim.Adadelta):
+class Adadelta(KerasOptimizer):
     """a = rho a + (1 - rho) g^2; u = g sqrt(d + epsilon) / sqrt(a + epsilon); w -= lr u;
     d = rho d + (1 - rho) u^2 (Zeiler 2012)."""
 
-    torch_class = torch.optim.Adadelta
     slot_names = ("accumulator", "delta_accumulator")
     defaults_of = {"learning_rate": 1.0, "rho": 0.95, "epsilon": 1e-7, "decay": 0.0}
 
-    def _group_defaults(self) -> dict[str, Any]:
-        return {**self._foreach(), "rho": 0.0, "eps": self.settings["epsilon"]}
+    def _apply(self, t: int) -> None:
+        params, grads, accumulators, delta_accumulators = self._lists()
+        adadelta(
+            params,
+            grads,
+            accumulators,
+            delta_accumulators,
+            self._torch_counters(t),
+            foreach=True,
+            lr=self.rate(t),
+            rho=self.value("rho"),
+            eps=self.settings["epsilon"],
+            weight_decay=0.0,
+            maximize=False,
+        )
 
-    def _torch_state(self) -> dict[str, str]:
-        return {"accumulator": "square_avg", "delta_accumulator": "acc_delta"}
 
-    def _options(self, t: int) -> dict[str, Any]:
-        return {"lr": self.rate(t), "rho": self.value("rho")}
-
-
-class Adam(_OnTorch, torch.optim.Adam):
+class Adam(KerasOptimizer):
     """Adam and AMSGrad (Kingma and Ba 2015, Reddi et al. 2018) with Keras's epsilon.
 
     With c = 1 - beta^t, Keras's step is w -= lr sqrt(c2)/c1 m / (sqrt(v) + epsilon) and torch's is
@@ -437,7 +429,6 @@ class Adam(_OnTorch, torch.optim.Adam):
     AMSGrad is over the raw v in both.
     """
 
-    torch_class = torch.optim.Adam
     slot_names = ("m", "v", "vhat")
     defaults_of = {
         "learning_rate": 0.001,
@@ -447,28 +438,32 @@ class Adam(_OnTorch, torch.optim.Adam):
         "decay": 0.0,
         "amsgrad": False,
     }
+    fused_on = ("cpu", "cuda")
     headless = -1
 
     def _slot_used(self, name: str) -> bool:
         return name != "vhat" or bool(self.settings["amsgrad"])
 
-    def _group_defaults(self) -> dict[str, Any]:
-        return {
-            **self._fused(["cpu", "cuda"]),
-            "amsgrad": bool(self.settings["amsgrad"]),
-            "betas": (0.0, 0.0),
-            "eps": 0.0,
-            "decoupled_weight_decay": False,
-        }
-
-    def _torch_state(self) -> dict[str, str]:
-        names = {"m": "exp_avg", "v": "exp_avg_sq"}
-        return {**names, "vhat": "max_exp_avg_sq"} if self.settings["amsgrad"] else names
-
-    def _options(self, t: int) -> dict[str, Any]:
+    def _apply(self, t: int) -> None:
         beta_1, beta_2 = self.value("beta_1"), self.value("beta_2")
-        eps = self.settings["epsilon"] / math.sqrt(1.0 - beta_2**t)
-        return {"lr": self.rate(t), "betas": (beta_1, beta_2), "eps": eps}
+        params, grads, m, v, *vhat = self._lists()
+        adam(
+            params,
+            grads,
+            m,
+            v,
+            vhat[0] if vhat else [],
+            self._torch_counters(t),
+            fused=self._fused,
+            foreach=not self._fused,
+            amsgrad=bool(vhat),
+            beta1=beta_1,
+            beta2=beta_2,
+            lr=self.rate(t),
+            weight_decay=0.0,
+            eps=self.settings["epsilon"] / math.sqrt(1.0 - beta_2**t),
+            maximize=False,
+        )
 
 
 class Adamax(KerasOptimizer):
