@@ -1,15 +1,26 @@
-"""graph <-> ONNX: writing (writing.py), passes, checking and metadata of model files."""
+"""graph <-> ONNX.
+
+- ``build_model``, ``build_session_model``: a graph as ONNX, for a file or a session of this process (writing.py).
+- ``export``: written, optimised (passes/), converted (opsets.py), checked (checking.py), saved (saving.py).
+- ``load``, ``read_graph``: a file as it is, or as a graph (loading.py, reading.py).
+- ``restore_weights``, ``get_metadata``: what the front end needs to make a Keras model of a file again.
+"""
 
 from __future__ import annotations
 
 from .checking import check_model
 from .errors import ExportError, FormatError
 from .exporting import export
+from .loading import load
 from .metadata import get_metadata, set_metadata
 from .passes.layout import restore_weights
-from .writing import SessionModel, State, build_model, build_session_model
+from .reading import read_graph
+from .saving import save_model as save
+from .saving import save_with_data
+from .writing import MAX_INLINE_BYTES, SessionModel, State, build_model, build_session_model
 
 __all__ = [
+    "MAX_INLINE_BYTES",
     "ExportError",
     "FormatError",
     "SessionModel",
@@ -19,6 +30,10 @@ __all__ = [
     "check_model",
     "export",
     "get_metadata",
+    "load",
+    "read_graph",
     "restore_weights",
+    "save",
+    "save_with_data",
     "set_metadata",
 ]

@@ -98,8 +98,13 @@ def _sync(path: str) -> None:
 def _data_files(target: str) -> list[str]:
     """Data files that an earlier export to the same path left; anybody else's are not ours to remove."""
     folder, name = os.path.split(target)
-    ours = re.compile(re.escape(name) + r"\.[0-9a-f]{16}\.data")
+    ours = data_file_pattern(name)
     return [os.path.join(folder, other) for other in os.listdir(folder) if ours.fullmatch(other)]
+
+
+def data_file_pattern(name: str) -> re.Pattern[str]:
+    """What the data files of a model file of this name are called."""
+    return re.compile(re.escape(name) + r"\.[0-9a-f]{16}\.data")
 
 
 def _remove(paths: Iterable[str]) -> None:

@@ -11,7 +11,17 @@ import pytest
 
 from kcompile import __version__
 from kcompile.ir import Graph, Parameter, Value, op
-from kcompile.onnx_io import ExportError, build_model, export, get_metadata, restore_weights, saving
+from kcompile.onnx_io import (
+    ExportError,
+    FormatError,
+    build_model,
+    export,
+    get_metadata,
+    load,
+    restore_weights,
+    save,
+    saving,
+)
 from tests.onnx_io import networks
 from tests.onnx_io.running import feeds_for, run
 
@@ -156,6 +166,41 @@ def test_a_part_of_a_weight_is_not_folded():
     weight = Parameter(np.arange(4, dtype=np.float32), "w")
     model = export(Graph([op.Add(x, op.Slice(weight, [0], [2], [0]))], [x]))
     assert np.array_equal(restore_weights(model)["w"], weight.numpy())
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_a_file_loads_as_it_was_exported(tmp_path, external):
+    graph = networks.cnn()
+    export(graph, tmp_path / "m.onnx", external_data=external)
+    restored = restore_weights(load(tmp_path / "m.onnx"))
+    assert all(np.array_equal(restored[p.name], p.numpy()) for p in graph.parameters)
+
+
+def test_no_file_that_a_model_names_is_read_unasked(tmp_path):
+    export(networks.cnn(), tmp_path / "m.onnx", external_data=True)
+    (data,) = tmp_path.glob("*.data")
+    data.rename(tmp_path / "other.data")
+    model = onnx.load(tmp_path / "m.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "other.data"
+    save(model, tmp_path / "m.onnx")
+    with pytest.raises(FormatError, match=r"another file \('other.data'\).*external_data=True"):
+        load(tmp_path / "m.onnx")
+    restored = restore_weights(load(tmp_path / "m.onnx", external_data=True))
+    assert np.array_equal(restored["conv2d_1/kernel"], networks.cnn().parameters[0].numpy())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n" + b"0" * 64, b"\xff" * 100, "half"])
+def test_what_is_no_model_is_said_to_be_none(tmp_path, content):
+    path = tmp_path / "m.onnx"
+    if content == "half":
+        export(networks.cnn(), path)
+        content = path.read_bytes()[:5000]
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="not an ONNX model"):
+        load(path)
 
 
 @pytest.mark.parametrize("external", [False, True])
