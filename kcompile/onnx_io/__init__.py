@@ -1,6 +1,6 @@
 """graph <-> ONNX.
 
-- ``build_model``, ``build_session_model``: a graph as ONNX, for a file or a session of this process (writing.py).
+- ``build_model``, ``build_session_model``: a graph as ONNX, for a file or a session here (writing.py).
 - ``export``: written, optimised (passes/), converted (opsets.py), checked (checking.py), saved (saving.py).
 - ``load``, ``read_graph``: a file as it is, or as a graph (loading.py, reading.py).
 - ``restore_weights``, ``get_metadata``: what the front end needs to make a Keras model of a file again.

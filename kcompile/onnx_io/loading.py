@@ -37,7 +37,7 @@ def load(path: str | os.PathLike[str], *, external_data: bool | None = None) -> 
         if not allowed:
             raise FormatError(
                 f"{path} keeps the weight {tensor.name!r} in another file ({_location(tensor)!r}), which "
-                "is not read unless you pass external_data=True; do so if you trust where the model comes from."
+                "is not read unless you pass external_data=True; do so if you trust the model's source."
             )
         _read_external(tensor, path.parent.resolve(), str(path))
     return model

@@ -4,7 +4,8 @@ Every spatial operator of a channels_last layer stands between two Transposes, N
 pass pushes the second one down, through everything that can be computed in the other layout just as well,
 until it meets the first one of the next operator and both vanish. Nodes are visited once, in topological
 order. Where ``sources[value] = (raw, perm)``, the value as it was written is ``Transpose(raw, perm)``; a
-consumer that can absorb the permutation is rewritten to read ``raw``, for any other the Transpose is put back.
+consumer that can absorb the permutation is rewritten to read ``raw``, for any other the Transpose is put
+back.
 
 Which operator absorbs a permutation, and how, is in the table at the end. A handler gets the sinker, the
 node, the permutation and the operands. It rewrites the node and returns the permutation that its outputs owe
