@@ -226,8 +226,7 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         if not hasattr(optimizer, "lr"):
             raise ValueError('Optimizer must have a "lr" attribute.')
-        args = (epoch, float(K.get_value(optimizer.lr)))
-        lr = self.schedule(*args[: 2 if _takes_two(self.schedule) else 1])
+        lr = self._scheduled(epoch, float(K.get_value(optimizer.lr)))
         if not isinstance(lr, (float, np.floating)):
             raise ValueError(
                 f'The output of the "schedule" function should be float. Found {lr!r} of type '
@@ -238,9 +237,29 @@ class LearningRateScheduler(Callback):
         if self.verbose > 0:
             print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {lr}.")
 
+    def _scheduled(self, epoch: int, lr: float) -> Any:
+        """schedule(epoch, lr), or schedule(epoch) where it does not take the rate."""
+        if not _takes_two(self.schedule):
+            return self.schedule(epoch)
+        try:
+            return self.schedule(epoch, lr)
+        except TypeError:
+            # its second parameter may be a default of its own, as in `lambda epoch, rates=rates: rates[epoch]`
+            if not _takes_one(self.schedule):
+                raise
+            return self.schedule(epoch)
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
             logs["lr"] = K.get_value(self.model.optimizer.lr)
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(0)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:

@@ -426,10 +426,16 @@ class Layer:
         else:
             self._updates.extend(pairs)
 
-    def add_metric(self, value: Value, name: str | None = None) -> None:
-        """Adds the mean of a value over batches to what training reports, under ``name``."""
+    def add_metric(self, value: Value, name: str | None = None, aggregation: str | None = "mean") -> None:
+        """Adds the mean of a value over batches to what training reports, under ``name``.
+
+        Raises:
+            ValueError: for another aggregation than "mean" (the default) or None, which means the same here.
+        """
         from ..metrics import Mean
 
+        if aggregation not in (None, "mean"):
+            raise ValueError(f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.')
         metric = next((m for m in self._metrics if m.name == name), None)
         if metric is None:
             metric = Mean(name=name or f"{self.name}_metric")

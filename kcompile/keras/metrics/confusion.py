@@ -42,7 +42,7 @@ class _Counting(Metric):
         for key, name in names.items():
             setattr(self, name, self._variables[key])
 
-    def _updates(self, y_true: Any, y_pred: Any, sample_weight: Any, thresholds: Any, **kwargs: Any) -> Pairs:
+    def _count_batch(self, y_true: Any, y_pred: Any, sample_weight: Any, thresholds: Any, **kwargs: Any) -> Pairs:
         return update_confusion_matrix_variables(
             self._variables, y_true, y_pred, thresholds=thresholds, sample_weight=sample_weight, **kwargs
         )
@@ -64,7 +64,7 @@ class _ConditionCount(_Counting):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch."""
-        return self._updates(y_true, y_pred, sample_weight, self.thresholds)
+        return self._count_batch(y_true, y_pred, sample_weight, self.thresholds)
 
     def result(self) -> Value:
         return _single(self.accumulator, self.thresholds)
@@ -121,7 +121,7 @@ class _Rate(_Counting):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch."""
-        return self._updates(
+        return self._count_batch(
             y_true, y_pred, sample_weight, self.thresholds, top_k=self.top_k, class_id=self.class_id
         )
 
@@ -177,7 +177,7 @@ class SensitivitySpecificityBase(_Counting):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch."""
-        return self._updates(y_true, y_pred, sample_weight, self.thresholds)
+        return self._count_batch(y_true, y_pred, sample_weight, self.thresholds)
 
     def _sensitivities(self) -> Value:
         return _ratio(self.true_positives, self.true_positives + self.false_negatives)
@@ -265,7 +265,7 @@ class AUC(_Counting):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch."""
-        return self._updates(y_true, y_pred, sample_weight, self.thresholds)
+        return self._count_batch(y_true, y_pred, sample_weight, self.thresholds)
 
     def result(self) -> Value:
         if self.curve is AUCCurve.PR and self.summation_method is AUCSummationMethod.INTERPOLATION:
