@@ -164,8 +164,12 @@ def install() -> None:
         setattr(Value, f"__r{name}__", reflected)
     for name, function in _COMPARISONS.items():
         setattr(Value, f"__{name}__", _binary(function)[0])
-    Value.__pow__ = _pow_method
-    Value.__neg__ = lambda self: op.Neg(self)
-    Value.__abs__ = lambda self: op.Abs(self)
-    Value.__invert__ = lambda self: op.Not(self) if self.dtype == bool else op.BitwiseNot(self)
-    Value.__getitem__ = index
+    others: dict[str, Callable] = {
+        "__pow__": _pow_method,
+        "__neg__": lambda self: op.Neg(self),
+        "__abs__": lambda self: op.Abs(self),
+        "__invert__": lambda self: op.Not(self) if self.dtype == bool else op.BitwiseNot(self),
+        "__getitem__": index,
+    }
+    for name, method in others.items():
+        setattr(Value, name, method)

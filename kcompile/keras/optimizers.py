@@ -208,7 +208,7 @@ class Optimizer:
         ]
 
     def _initial_slot(self, name: str, p: Parameter) -> np.ndarray:
-        return np.zeros(p.shape, p.dtype)
+        return np.zeros_like(p.storage.array)
 
     def get_weights(self) -> list[np.ndarray]:
         """The state as arrays, in the order in which Keras 2.3 writes it; empty before training begins."""
@@ -292,7 +292,7 @@ _ALIASES = {"lr": "learning_rate"}
 
 
 def _takes(cls: type, argument: str) -> bool:
-    code = getattr(cls.__init__, "__code__", None)
+    code = getattr(vars(cls).get("__init__"), "__code__", None)
     return code is not None and argument in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
@@ -354,8 +354,8 @@ class _BuiltIn(Optimizer):
     def _scalar_updates(self, t: Value) -> list[tuple[Parameter, Value]]:
         return []
 
-    def _change(self, factors: Any, p: Parameter, g: Value, *slots: Parameter) -> tuple[Value, ...]:
-        """The new weight and the new slots."""
+    def _change(self, *args: Any, **kwargs: Any) -> tuple[Value, ...]:
+        """The new weight and the new slots, from the factors, the weight, its gradient and its slots."""
         raise NotImplementedError
 
 
@@ -388,7 +388,7 @@ class SGD(_BuiltIn):
         self.momentum = self._variable(momentum, "momentum")
         self.nesterov = nesterov
 
-    def _change(self, lr: Value, p: Parameter, g: Value, moment: Parameter) -> tuple[Value, ...]:
+    def _change(self, lr: Value, p: Value, g: Value, moment: Value) -> tuple[Value, ...]:
         velocity = self.momentum * moment - lr * g
         return (p + self.momentum * velocity - lr * g if self.nesterov else p + velocity), velocity
 
@@ -416,7 +416,7 @@ class RMSprop(_BuiltIn):
         super().__init__(learning_rate, kwargs)
         self.rho = self._variable(rho, "rho")
 
-    def _change(self, lr: Value, p: Parameter, g: Value, accumulator: Parameter) -> tuple[Value, ...]:
+    def _change(self, lr: Value, p: Value, g: Value, accumulator: Value) -> tuple[Value, ...]:
         average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
         return p - lr * g / (K.sqrt(average) + self.epsilon), average
 
@@ -444,9 +444,9 @@ class Adagrad(_BuiltIn):
         super().__init__(learning_rate, kwargs)
 
     def _initial_slot(self, name: str, p: Parameter) -> np.ndarray:
-        return np.full(p.shape, self.initial_accumulator_value, p.dtype)
+        return np.full_like(p.storage.array, self.initial_accumulator_value)
 
-    def _change(self, lr: Value, p: Parameter, g: Value, accumulator: Parameter) -> tuple[Value, ...]:
+    def _change(self, lr: Value, p: Value, g: Value, accumulator: Value) -> tuple[Value, ...]:
         total = accumulator + K.square(g)
         return p - lr * g / (K.sqrt(total) + self.epsilon), total
 
@@ -477,7 +477,7 @@ class Adadelta(_BuiltIn):
         self.rho = rho
 
     def _change(
-        self, lr: Value, p: Parameter, g: Value, accumulator: Parameter, delta_accumulator: Parameter
+        self, lr: Value, p: Value, g: Value, accumulator: Value, delta_accumulator: Value
     ) -> tuple[Value, ...]:
         average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
         step = g * K.sqrt(delta_accumulator + self.epsilon) / K.sqrt(average + self.epsilon)
@@ -498,10 +498,10 @@ class _TwoMoments(_BuiltIn):
         self.beta_1 = self._variable(beta_1, "beta_1")
         self.beta_2 = self._variable(beta_2, "beta_2")
 
-    def _first(self, g: Value, m: Parameter) -> Value:
+    def _first(self, g: Value, m: Value) -> Value:
         return self.beta_1 * m + (1.0 - self.beta_1) * g
 
-    def _second(self, g: Value, v: Parameter) -> Value:
+    def _second(self, g: Value, v: Value) -> Value:
         return self.beta_2 * v + (1.0 - self.beta_2) * K.square(g)
 
 
@@ -541,9 +541,7 @@ class Adam(_TwoMoments):
     def _factors(self, t: Value) -> Value:
         return self._rate() * (K.sqrt(1.0 - K.pow(self.beta_2, t)) / (1.0 - K.pow(self.beta_1, t)))
 
-    def _change(
-        self, lr_t: Value, p: Parameter, g: Value, m: Parameter, v: Parameter, vhat: Parameter
-    ) -> tuple[Value, ...]:
+    def _change(self, lr_t: Value, p: Value, g: Value, m: Value, v: Value, vhat: Value) -> tuple[Value, ...]:
         m_t, v_t = self._first(g, m), self._second(g, v)
         largest = K.maximum(vhat, v_t) if self.amsgrad else vhat
         root = K.sqrt(largest if self.amsgrad else v_t)
@@ -552,7 +550,7 @@ class Adam(_TwoMoments):
     def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         count = (len(self.weights) - 1) // 3
         if count and len(arrays) == 1 + 2 * count:  # before Keras 2.1.3 there was no vhat
-            return arrays + [np.zeros(w.shape) for w in self.weights[1 + 2 * count :]]
+            return arrays + [np.zeros_like(w.storage.array) for w in self.weights[1 + 2 * count :]]
         return arrays
 
     def get_config(self) -> dict[str, Any]:
@@ -580,7 +578,7 @@ class Adamax(_TwoMoments):
     def _factors(self, t: Value) -> Value:
         return self._rate() / (1.0 - K.pow(self.beta_1, t))
 
-    def _change(self, lr_t: Value, p: Parameter, g: Value, m: Parameter, u: Parameter) -> tuple[Value, ...]:
+    def _change(self, lr_t: Value, p: Value, g: Value, m: Value, u: Value) -> tuple[Value, ...]:
         m_t, u_t = self._first(g, m), K.maximum(self.beta_2 * u, K.abs(g))
         return p - lr_t * m_t / (u_t + self.epsilon), m_t, u_t
 
@@ -625,7 +623,7 @@ class Nadam(_TwoMoments):
         return (1.0 - now) / (1.0 - product), later / (1.0 - product * later), 1.0 - K.pow(self.beta_2, t)
 
     def _change(
-        self, factors: tuple[Value, Value, Value], p: Parameter, g: Value, m: Parameter, v: Parameter
+        self, factors: tuple[Value, Value, Value], p: Value, g: Value, m: Value, v: Value
     ) -> tuple[Value, ...]:
         of_gradient, of_moment, correction = factors
         m_t, v_t = self._first(g, m), self._second(g, v)

@@ -266,7 +266,7 @@ class KerasOptimizer(torch.optim.Optimizer):
 
 def _axes_in_memory(p: torch.Tensor) -> list[int]:
     """The axes from outermost to innermost."""
-    return sorted(range(p.dim()), key=lambda axis: -p.stride(axis))
+    return sorted(range(p.dim()), key=lambda axis: -p.stride()[axis])
 
 
 def _zeros_like(p: torch.Tensor, used: bool) -> Storage:

@@ -118,14 +118,13 @@ class TrainStep(_Step):
             with torch.no_grad():
                 outputs = self._finish(self.module(*tensors))
         else:
-            outputs = self._train(tensors)
+            outputs = self._train(self.optimizer, tensors)
         if self._constraints is not None:
             with torch.no_grad():
                 apply_updates(self._constraints, self._constraints())
         return outputs
 
-    def _train(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        optimizer = self.optimizer
+    def _train(self, optimizer: torch.optim.Optimizer, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         optimizer.zero_grad(set_to_none=True)
         with torch.enable_grad():
             results = self.module(*tensors)
