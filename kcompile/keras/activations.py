@@ -1,6 +1,7 @@
 """Activation functions, by name or as functions of a tensor.
 
-Names, parameters and defaults are those of ``keras.activations`` in Keras 2.3; names of later versions come after them.
+Names, parameters and defaults are those of ``keras.activations`` in Keras 2.3; names of later versions come
+after them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def elu(x: Any, alpha: float = 1.0) -> Value:
 
 
 def selu(x: Any) -> Value:
-    """elu with the constants that keep mean 0 and variance 1 from layer to layer (with ``lecun_normal`` weights)."""
+    """elu with the constants that keep mean 0 and variance 1 from layer to layer (under lecun_normal)."""
     return op.Selu(tensor(x), alpha=SELU_ALPHA, gamma=SELU_SCALE)
 
 
@@ -92,7 +93,7 @@ def swish(x: Any) -> Value:
 
 
 def gelu(x: Any, approximate: bool = False) -> Value:
-    """x times the normal distribution function of x, or its tanh approximation (Hendrycks and Gimpel, 2016)."""
+    """x times the normal distribution function of x, or the tanh approximation (Hendrycks, Gimpel, 2016)."""
     return op.Gelu(tensor(x), approximate="tanh" if approximate else "none")
 
 
@@ -128,7 +129,7 @@ _ALL = {
 def serialize(activation: Callable[..., Any]) -> str:
     """The name of an activation function."""
     if not hasattr(activation, "__name__"):
-        raise ValueError(f"an activation is written to files by its function's name; {activation!r} has none.")
+        raise ValueError(f"an activation is written by its function's name; {activation!r} has none.")
     return activation.__name__
 
 
@@ -157,8 +158,9 @@ def get(identifier: Any) -> Callable[..., Any]:
         raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
     if hasattr(identifier, "get_config") and hasattr(identifier, "build"):
         warnings.warn(
-            f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument of "
-            "another layer. Instead, advanced activation layers should be used just like any other layer in a model.",
+            f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument "
+            "of another layer. Instead, advanced activation layers should be used just like any other layer "
+            "in a model.",
             stacklevel=2,
         )
     return identifier

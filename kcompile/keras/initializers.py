@@ -1,8 +1,8 @@
 """Initializers: what weights start with. Calling one gives a numpy array.
 
-Classes, parameters and defaults are those of ``keras.initializers`` in Keras 2.3. Without a ``seed`` one is drawn from
-numpy's global generator at each call, so ``np.random.seed`` decides; with one, it grows by 1 with each call, so that
-two weights that share an initializer differ.
+Classes, parameters and defaults are those of ``keras.initializers`` in Keras 2.3. Without a ``seed`` one is
+drawn from numpy's global generator at each call, so ``np.random.seed`` decides; with one, it grows by 1 with
+each call, so that two weights that share an initializer differ.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Initializer:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Initializer:
-        """An instance with these arguments; ``dtype``, which TensorFlow's Keras writes, is not one of ours."""
+        """An instance with these arguments; the ``dtype`` that TensorFlow's Keras writes is left out."""
         return cls(**{name: value for name, value in config.items() if name != "dtype"})
 
 
@@ -179,10 +179,13 @@ class VarianceScaling(_Random):
             raise ValueError(f"`scale` must be a positive float. Got: {scale}")
         mode, distribution = mode.lower(), distribution.lower()
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg"; got {mode!r}.')
+            raise ValueError(
+                f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg"; got {mode!r}.'
+            )
         if distribution not in _DISTRIBUTIONS:
             raise ValueError(
-                f"Invalid `distribution` argument: expected one of {', '.join(_DISTRIBUTIONS)}; got {distribution!r}."
+                f"Invalid `distribution` argument: expected one of {', '.join(_DISTRIBUTIONS)}; "
+                f"got {distribution!r}."
             )
         self.scale = scale
         self.mode = mode
@@ -198,7 +201,9 @@ class VarianceScaling(_Random):
             limit = float(np.sqrt(3.0 * variance))
             values = generator.random(tuple(shape), dtype=_draw_type(dtype)) * (2 * limit) - limit
         elif self.distribution == "untruncated_normal":
-            values = generator.standard_normal(tuple(shape), dtype=_draw_type(dtype)) * float(np.sqrt(variance))
+            values = generator.standard_normal(tuple(shape), dtype=_draw_type(dtype)) * float(
+                np.sqrt(variance)
+            )
         else:
             values = _truncated(generator, shape, dtype) * (float(np.sqrt(variance)) / _TRUNCATED_STDDEV)
         return _array(values, dtype)
@@ -224,7 +229,9 @@ class Orthogonal(_Random):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape = tuple(shape)
         if len(shape) < 2:
-            raise ValueError(f"The tensor to initialize must be at least two-dimensional. Received: shape={shape}")
+            raise ValueError(
+                f"The tensor to initialize must be at least two-dimensional. Received: shape={shape}"
+            )
         flat = (int(np.prod(shape[:-1])), shape[-1])
         if self.seed is None:
             normal = np.random.normal(0.0, 1.0, flat)
@@ -252,7 +259,8 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(
-                f"Identity matrix initializer can only be used for 2D matrices. Received: shape={tuple(shape)}"
+                "Identity matrix initializer can only be used for 2D matrices. "
+                f"Received: shape={tuple(shape)}"
             )
         return _array(self.gain * np.eye(*shape), dtype)
 

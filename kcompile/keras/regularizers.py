@@ -1,7 +1,7 @@
 """Regularizers: what large weights add to the loss.
 
-Classes, parameters and defaults are those of ``keras.regularizers`` in Keras 2.3. A regularizer is any function of the
-weight that returns a scalar, written with ``K``.
+Classes, parameters and defaults are those of ``keras.regularizers`` in Keras 2.3. A regularizer is any
+function of the weight that returns a scalar, written with ``K``.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from .config import (
     symbolic,
     v1_variable_initialization,
 )
+from .configuration import load_configuration as _load_configuration
 from .convolution import (
     conv1d,
     conv2d,
@@ -174,6 +175,8 @@ from .variables import (
     zeros,
     zeros_like,
 )
+
+_load_configuration()
 
 py_all, py_any, py_sum, py_slice = _builtins.all, _builtins.any, _builtins.sum, _builtins.slice
 

@@ -25,7 +25,7 @@ _cleanups: list[Callable[[], None]] = []
 
 
 def backend() -> str:
-    """The name of what computes: ``"kcompile"``. Code that branches on it should treat it like TensorFlow's layout."""
+    """The name of what computes: ``"kcompile"``. Its conventions are those of the TensorFlow backend."""
     return "kcompile"
 
 
@@ -90,7 +90,8 @@ def _checked_data_format(value: Any) -> str:
     lowered = value.lower() if isinstance(value, str) else value
     if lowered not in _DATA_FORMATS:
         raise ValueError(
-            f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value!r}'
+            'The `data_format` argument must be one of "channels_first", "channels_last". '
+            f"Received: {value!r}"
         )
     return lowered
 

@@ -42,7 +42,11 @@ def _sizes(value: Any, spatial: int, name: str) -> list[int]:
 
 
 def _padding(
-    padding: str, sizes: Sequence[Any], window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    padding: str,
+    sizes: Sequence[Any],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
 ) -> dict[str, Any]:
     """The ONNX attributes for "valid", "same" or "causal" padding as TensorFlow computes it."""
     if padding == "valid":
@@ -98,6 +102,7 @@ def conv(
     strides = _sizes(strides, spatial, "strides")
     dilations = _sizes(dilation_rate, spatial, "dilation_rate")
     x = to_channels_first(x, data_format)
+    _check_channels(x, kernel, kernel.shape[-2] * groups)
     y = op.Conv(
         x,
         _kernel_first(kernel),
@@ -115,6 +120,16 @@ def _spatial(x: Value, kernel: Value) -> int:
     if rank(x, "a convolution") != spatial + 2:
         raise ValueError(f"a kernel {kernel.shape} convolves tensors of {spatial + 2} axes; found {x!r}.")
     return spatial
+
+
+def _check_channels(x: Value, kernel: Value, channels: Any) -> None:
+    """``x`` is (batch, channels, ...)."""
+    found = x.shape[1]
+    if isinstance(found, int) and isinstance(channels, int) and found != channels:
+        raise ValueError(
+            f"a convolution with a kernel of shape {kernel.shape} takes {channels} channels; "
+            f"its input has {found}."
+        )
 
 
 def _window(kernel: Value, spatial: int) -> list[int]:
@@ -178,8 +193,8 @@ def conv_transpose(
     Args:
         x: (batch, spatial..., in) or (batch, in, spatial...).
         kernel: (spatial..., out, in).
-        output_shape: shape of the result in the layout of ``x``; sizes that are None or computed at run time are
-            those that Keras gives by default (for "same" size * stride). None as a whole: all of them.
+        output_shape: shape of the result in the layout of ``x``; sizes that are None or computed at run time
+            are those that Keras gives by default (for "same" size * stride). None as a whole: all of them.
         output_padding: per spatial axis the elements added at the end, None to follow ``output_shape``.
         bias: optional (out,), added by the same operator.
     """
@@ -195,6 +210,7 @@ def conv_transpose(
     wanted = _wanted_sizes(output_shape, spatial, data_format)
     extra = [None] * spatial if output_padding is None else _paddings(output_padding, spatial)
     x = to_channels_first(x, data_format)
+    _check_channels(x, kernel, kernel.shape[-1])
     before, after, ends = [], [], []
     for size, w, s, d, out, more in zip(x.shape[2:], window, strides, dilations, wanted, extra, strict=True):
         total, end = _transposed_padding(size, (w - 1) * d + 1, s, padding, out, more)
@@ -241,8 +257,8 @@ def _transposed_padding(
         forward = out if padding == "valid" else out + builtins.max(slack, 0) + window - 1
         if padding == "valid" and (forward - window) // stride + 1 != size or out < 1:
             raise ValueError(
-                f"a transposed convolution with window {window}, stride {stride} and padding {padding!r} does not "
-                f"turn {size} elements into {out}."
+                f"a transposed convolution with window {window}, stride {stride}, padding {padding!r} "
+                f"does not turn {size} elements into {out}."
             )
     elif more is not None:
         slack = (2 * (window // 2) if padding == "same" else 0) - more
@@ -301,6 +317,7 @@ def depthwise_conv(
     strides = _sizes(strides, spatial, "strides")
     dilations = _sizes(dilation_rate, spatial, "dilation_rate")
     x = to_channels_first(x, data_format)
+    _check_channels(x, kernel, channels)
     first = op.Transpose(kernel, perm=[spatial, spatial + 1, *range(spatial)])
     y = op.Conv(
         x,
@@ -377,7 +394,8 @@ def pool(
     """Pooling over all spatial axes of ``x``; an average counts no padding.
 
     Raises:
-        ValueError: for a ``pool_mode`` other than "max" and "avg", or a ``padding`` other than "valid" and "same".
+        ValueError: for a ``pool_mode`` other than "max" and "avg", or a ``padding`` other than "valid" and
+            "same".
     """
     data_format = normalize_data_format(data_format)
     x = tensor(x)
@@ -425,7 +443,11 @@ def _patch_indices(count: int, window: int, stride: int) -> np.ndarray:
 
 
 def local_conv1d(
-    inputs: Any, kernel: Any, kernel_size: Sequence[int], strides: Sequence[int], data_format: str | None = None
+    inputs: Any,
+    kernel: Any,
+    kernel_size: Sequence[int],
+    strides: Sequence[int],
+    data_format: str | None = None,
 ) -> Value:
     """1D convolution with weights of its own at every position.
 
@@ -465,7 +487,7 @@ def local_conv2d(
     row_axis = 2 if first else 1
     x_rows = op.Gather(x, _patch_indices(rows, kernel_size[0], strides[0]), axis=row_axis)
     patches = op.Gather(x_rows, _patch_indices(cols, kernel_size[1], strides[1]), axis=row_axis + 2)
-    # (batch, [in], rows, kernel rows, cols, kernel cols, [in]) to (rows, cols, batch, the patch in Keras's order)
+    # (batch, [in], rows, kernel rows, cols, kernel cols, [in]) to (rows, cols, batch, patch in Keras's order)
     patches = op.Transpose(patches, perm=[2, 4, 0, 1, 3, 5] if first else [1, 3, 0, 2, 4, 5])
     batch = dims_of(x)[0]
     flat = op.Reshape(patches, shape_vector([rows * cols, batch, features]))

@@ -1,4 +1,5 @@
-"""Connectionist temporal classification (Graves et al., 2006): the loss, and decoding greedily or by beam search.
+"""Connectionist temporal classification (Graves et al., 2006): the loss, and decoding greedily or by beam
+search.
 
 The last class is the blank. Probabilities are (batch, time, classes), after a softmax.
 """
@@ -93,7 +94,7 @@ def _expanded(x: Value, logs: Value, states: Value) -> Value:
 
 
 def _may_skip(states: Value, blank: Value) -> Value:
-    """(batch, states): where the blank before may be left out, as the label differs from the one before it."""
+    """(batch, states): where the blank before may be left out, as the labels around it differ."""
     two_before = op.Slice(op.Pad(states, [0, 2, 0, 0], _NONE), [0], [-2], [1])
     return op.And(op.Not(op.Equal(states, two_before)), op.Not(op.Equal(states, blank)))
 
@@ -136,12 +137,12 @@ def ctc_decode(
         y_pred: (batch, time, classes) probabilities, the last class being the blank.
         input_length: (batch,) numbers of times.
         greedy: the most likely class at each time; else a beam search.
-        beam_width, top_paths, merge_repeated: of the beam search: how many label sequences it follows, how many it
-            returns, and whether equal neighbours in a result are made one.
+        beam_width, top_paths, merge_repeated: of the beam search: how many label sequences it follows, how
+            many it returns, and whether equal neighbours in a result are made one.
 
     Returns:
-        A list with ``top_paths`` (one, if greedy) tensors (batch, longest result) of class numbers, -1 after the end;
-        and (batch, top_paths) log-probabilities (if greedy: negated sums of the largest logarithms).
+        A list with ``top_paths`` (one, if greedy) tensors (batch, longest result) of class numbers, -1 after
+        the end; and (batch, top_paths) log-probabilities (if greedy: negated sums of the largest logarithms).
 
     Raises:
         ValueError: if more paths are asked for than the beam has, or the number of classes is not known.
@@ -151,7 +152,9 @@ def ctc_decode(
     if greedy:
         return _greedy(logs, active)
     if not 1 <= top_paths <= beam_width:
-        raise ValueError(f"ctc_decode: top_paths must lie between 1 and beam_width ({beam_width}); found {top_paths}.")
+        raise ValueError(
+            f"ctc_decode: top_paths must lie between 1 and beam_width ({beam_width}); found {top_paths}."
+        )
     if not isinstance(logs.shape[2], int) or logs.shape[2] < 2:
         raise ValueError(f"ctc_decode: the number of classes (at least 2) must be known; found {y_pred!r}.")
     prefixes, scores = _Beam(logs, active, int(beam_width)).search()
@@ -192,9 +195,9 @@ def _packed(labels: Value, keep: Value) -> Value:
 class _Beam:
     """Beam search over label sequences, one Scan over time.
 
-    Per sequence it carries the labels (batch, beam, time), their number, and the log-probabilities of all alignments
-    that end in a blank and that do not. A candidate is a sequence as it is, or with one label more; a longer one that
-    equals a sequence in the beam is counted there.
+    Per sequence it carries the labels (batch, beam, time), their number, and the log-probabilities of all
+    alignments that end in a blank and that do not. A candidate is a sequence as it is, or with one label
+    more; a longer one that equals a sequence in the beam is counted there.
     """
 
     def __init__(self, logs: Value, active: Value, width: int) -> None:
@@ -265,7 +268,9 @@ class _Beam:
         counted = op.MatMul(cast_value(grows, self.dtype), cast_value(repeats, self.dtype))
         longer = op.Where(counted > 0.5, self.impossible, longer)
         # the best of all
-        candidates = op.Concat(_log_sum(stay_blank, stay_label), op.Reshape(longer, [0, width * labels]), axis=1)
+        candidates = op.Concat(
+            _log_sum(stay_blank, stay_label), op.Reshape(longer, [0, width * labels]), axis=1
+        )
         score, index = op.TopK(candidates, np.array([width], _INT64), axis=1)
         grown = op.GreaterOrEqual(index, np.int64(width))
         beyond = op.Max(op.Sub(index, np.int64(width)), np.int64(0))

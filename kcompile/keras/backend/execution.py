@@ -1,9 +1,9 @@
 """Graphs as functions on arrays: the one place where K.function, K.eval and Model.predict come to run.
 
-A graph runs on onnxruntime. A session has its weights folded in ("frozen") and is rebuilt when they changed; where
-they are found changed again and again, as in a loop that alternates training and prediction, the weights
-become inputs of the session ("live"), which costs more per call and nothing per change. Operators that onnxruntime
-lacks (gradients, batch normalisation by batch statistics) make a graph run on PyTorch.
+A graph runs on onnxruntime. A session has its weights folded in ("frozen") and is rebuilt when they changed;
+where they are found changed again and again, as in a loop that alternates training and prediction, the
+weights become inputs of the session ("live"), which costs more per call and nothing per change. Operators
+that onnxruntime lacks (gradients, batch normalisation by batch statistics) make a graph run on PyTorch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from ...ir import KCOMPILE_DOMAIN, Graph, Parameter, Value
 
 CALLS_TO_FREEZE = 16
-"""A live session freezes after so many calls without a change; a frozen one that served fewer was rebuilt in vain."""
+"""A live session freezes after so many calls without a change; a frozen one must serve as many."""
 
 
 def compile_graph(graph: Graph, input_names: Sequence[str] | None = None) -> CompiledGraph:
@@ -61,7 +61,6 @@ class CompiledGraph:
         self._lock = threading.Lock()
         self._run: Any = None
         self._versions: tuple[int, ...] = ()
-        self._weights: dict[str, Parameter] = {}
         self._calls = 0
         self._rebuilt = False
 
@@ -78,6 +77,8 @@ class CompiledGraph:
             ValueError: if the number of arrays is wrong, or one does not fit its input.
         """
         arrays = self._checked(arrays)
+        if not self._flat.outputs:
+            return []
         if self._torch:
             return self._on_torch(arrays)
         results = self.executor().run([*arrays, *(p.storage.array for p in self._states)])
@@ -91,7 +92,8 @@ class CompiledGraph:
 
         Args:
             arrays: one (samples, ...) per input of the graph.
-            batch_size: samples per run; chosen by size by default, all at once where the graph carries states.
+            batch_size: samples per run; chosen by size by default, all at once where the graph carries
+                states.
 
         Returns:
             One array (samples, ...) per output. States have been carried from batch to batch.
@@ -107,7 +109,9 @@ class CompiledGraph:
         samples = len(arrays[0])
         size = batch_size or (samples if self._states else 32) or 1
         parts = [self([a[i : i + size] for a in arrays]) for i in range(0, max(samples, 1), size)]
-        return parts[0] if len(parts) == 1 else [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        return (
+            parts[0] if len(parts) == 1 else [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        )
 
     def _checked(self, arrays: Sequence[Any]) -> list[np.ndarray]:
         if len(arrays) != len(self.graph.inputs):
@@ -172,15 +176,12 @@ class CompiledGraph:
 
         made = build_session_model(self._flat, weights="inputs", input_names=self._names)
         self._run = LiveExecutor(made.model, made.initializers)
-        self._weights = made.parameters
         self._versions, self.mode = versions, "live"
 
     def _refresh(self, versions: tuple[int, ...]) -> None:
-        """Makes a live session see the weights: reading a storage fetches it, and other memory orders are copied."""
-        for name, parameter in self._weights.items():
-            array = parameter.storage.array
-            if not array.flags.c_contiguous:
-                self._run.bind(name, np.ascontiguousarray(array))
+        """Makes a live session see the weights: it reads their storage, current once read."""
+        for parameter in self._parameters:
+            parameter.storage.array  # noqa: B018
         self._versions = versions
 
 
@@ -188,8 +189,10 @@ def _fitting(array: Any, value: Value, name: str) -> np.ndarray:
     array = np.asarray(array)
     if array.dtype != value.dtype:
         array = array.astype(value.dtype)
-    fits = value.shape is None or len(value.shape) == array.ndim and all(
-        not isinstance(d, int) or d == n for d, n in zip(value.shape, array.shape, strict=True)
+    fits = (
+        value.shape is None
+        or len(value.shape) == array.ndim
+        and all(not isinstance(d, int) or d == n for d, n in zip(value.shape, array.shape, strict=True))
     )
     if not fits:
         raise ValueError(f"input {name!r}: expected shape {value.shape}, found {array.shape}.")

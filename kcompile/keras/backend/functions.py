@@ -17,8 +17,8 @@ from .tensors import tensor
 class Function:
     """Inputs to outputs, made by K.function.
 
-    ``f(arrays)`` takes one array per input, in a list, and returns the outputs as they were asked for: a list for a
-    list, one array for one value. Updates are applied after the outputs are computed.
+    ``f(arrays)`` takes one array per input, in a list, and returns the outputs as they were asked for: a list
+    for a list, one array for one value. Updates are applied after the outputs are computed.
     """
 
     def __init__(
@@ -59,7 +59,9 @@ class Function:
 
 def _values(given: Any, what: str) -> list[Value]:
     if not isinstance(given, list | tuple):
-        raise TypeError(f"K.function: `{what}` should be a list or tuple of tensors; found {type(given).__name__}.")
+        raise TypeError(
+            f"K.function: `{what}` should be a list or tuple of tensors; found {type(given).__name__}."
+        )
     for value in given:
         if not isinstance(value, Value):
             raise TypeError(f"K.function: `{what}` holds {value!r}, which is no tensor of the graph.")
@@ -70,7 +72,8 @@ def _update_pairs(updates: Iterable[Any]) -> Iterator[tuple[Parameter, Value]]:
     for update in updates:
         if not (isinstance(update, tuple | list) and len(update) == 2 and isinstance(update[0], Parameter)):
             raise TypeError(
-                f"K.function: an update is a pair (variable, new value), as K.update returns it; found {update!r}."
+                "K.function: an update is a pair (variable, new value), as K.update returns it; "
+                f"found {update!r}."
             )
         yield update[0], tensor(update[1], update[0].dtype)
 
@@ -107,7 +110,7 @@ def eval(x: Any) -> np.ndarray:
 
 
 def gradients(loss: Any, variables: Any) -> list[Value]:
-    """The gradients of ``sum(loss)`` with respect to each variable or value; zeros where it does not depend on one."""
+    """The gradients of ``sum(loss)`` with respect to each variable or value; zeros for the independent."""
     xs = variables if isinstance(variables, list | tuple) else [variables]
     if not isinstance(loss, Value):
         raise TypeError(f"K.gradients differentiates values of the graph; found {loss!r}.")
@@ -117,9 +120,11 @@ def gradients(loss: Any, variables: Any) -> list[Value]:
 def print_tensor(x: Any, message: str = "") -> Value:
     """``x`` itself, after printing what is known of it now: its value if it has no inputs, else its type."""
     x = tensor(x)
-    shown = np.array2string(x.storage.array if isinstance(x, Parameter) else x.array) if isinstance(
-        x, Constant | Parameter
-    ) else repr(x)
+    shown = (
+        np.array2string(x.storage.array if isinstance(x, Parameter) else x.array)
+        if isinstance(x, Constant | Parameter)
+        else repr(x)
+    )
     print(message, shown)
     return op.Identity(x)
 

@@ -20,7 +20,9 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     output = tensor(output)
     target = tensor(target, output.dtype)
     axis = axis_index(output, axis, "K.categorical_crossentropy")
-    return op.Neg(op.ReduceSum(op.Mul(target, _log_probabilities(output, from_logits, axis)), [axis], keepdims=0))
+    return op.Neg(
+        op.ReduceSum(op.Mul(target, _log_probabilities(output, from_logits, axis)), [axis], keepdims=0)
+    )
 
 
 def _log_probabilities(output: Value, from_logits: bool, axis: int) -> Value:
@@ -42,7 +44,9 @@ def _logits(output: Value, activation: str, axis: int | None = None) -> Value | 
     return node.inputs[0]
 
 
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Value:
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Value:
     """Cross-entropy of ``output`` with class numbers.
 
     Args:
@@ -86,6 +90,6 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     fuzz = config.epsilon()
     output = op.Clip(output, fuzz, 1.0 - fuzz)
     hit = op.Mul(target, op.Log(output + fuzz))
-    # 1 + fuzz is rounded first, as TensorFlow's graph optimizer has it: that shows where the output is exactly 1
+    # 1 + fuzz is rounded first, as by TensorFlow's graph optimizer: it shows where the output is exactly 1
     miss = op.Mul(1.0 - target, op.Log((1.0 + fuzz) - output))
     return op.Neg(op.Add(hit, miss))

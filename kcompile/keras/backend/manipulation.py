@@ -58,7 +58,7 @@ def reshape(x: Any, shape: Any) -> Value:
 
 
 def _kept_batch(x: Value, dims: list[int | None]) -> list[int] | None:
-    """The target with 0, "as in the input", for a first axis that stays what it is: so its symbol survives."""
+    """The target with 0, "as in the input", for a first axis that stays as it is: its symbol survives."""
     if not dims or dims[0] != -1 or not x.shape or isinstance(x.shape[0], int):
         return None
     rest, given = dims[1:], x.shape[1:]
@@ -133,7 +133,11 @@ def tile(x: Any, n: Any) -> Value:
     if x.shape is None or times is None or len(times) != len(x.shape):
         return out
     return refine(
-        out, [d if t == 1 else d * t if isinstance(d, int) and t else None for d, t in zip(x.shape, times, strict=True)]
+        out,
+        [
+            d if t == 1 else d * t if isinstance(d, int) and t else None
+            for d, t in zip(x.shape, times, strict=True)
+        ],
     )
 
 
@@ -150,7 +154,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str = "int32") ->
 
 
 def one_hot(indices: Any, num_classes: int) -> Value:
-    """A float32 axis of ``num_classes`` more, 1 at the index and 0 elsewhere; all 0 for an index out of range."""
+    """One axis more, float32: 1 at the index and 0 elsewhere; all 0 for an index out of range."""
     indices = as_int64(tensor(indices))
     classes = Constant(np.arange(num_classes, dtype=np.int64))
     return cast_value(op.Equal(op.Unsqueeze(indices, [-1]), classes), np.dtype(np.float32))
@@ -225,7 +229,9 @@ def spatial_3d_padding(
     return _spatial_padding(x, padding, data_format, 3)
 
 
-def _spatial_padding(x: Any, padding: Sequence[Sequence[int]], data_format: str | None, spatial: int) -> Value:
+def _spatial_padding(
+    x: Any, padding: Sequence[Sequence[int]], data_format: str | None, spatial: int
+) -> Value:
     data_format = normalize_data_format(data_format)
     if len(padding) != spatial or builtins.any(len(p) != 2 for p in padding):
         raise ValueError(f"padding takes {spatial} pairs (before, after); found {padding!r}.")
@@ -241,7 +247,8 @@ def resize_images(
 
     Args:
         x: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first.
-        interpolation: "nearest", or "bilinear" with output pixel i at input coordinate i / factor, as TensorFlow 1 has it.
+        interpolation: "nearest", or "bilinear" with output pixel i at input coordinate i / factor, as
+            TensorFlow 1 has it.
     """
     if interpolation not in ("nearest", "bilinear"):
         raise ValueError(f'interpolation should be one of "nearest" or "bilinear"; found {interpolation!r}.')
@@ -305,7 +312,8 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Value:
     a, b = pair(then_expression, else_expression)
     if condition.rank and a.rank is not None and condition.rank > a.rank:
         raise ValueError(
-            "Rank of `condition` should be less than or equal to rank of `then_expression` and `else_expression`. "
+            "Rank of `condition` should be less than or equal to rank of `then_expression` and "
+            "`else_expression`. "
             f"ndim(condition)={condition.rank}, ndim(then_expression)={a.rank}"
         )
     if condition.rank == 0 and a.shape != b.shape:

@@ -245,7 +245,8 @@ def cos(x: Any) -> Value:
 def dot(x: Any, y: Any) -> Value:
     """The product over the last axis of ``x`` and the second to last of ``y``.
 
-    (2, 3) . (4, 3, 5) is (2, 4, 5), as in numpy; a ``y`` of two axes is a matrix product of any stack of ``x``.
+    (2, 3) . (4, 3, 5) is (2, 4, 5), as in numpy; a ``y`` of two axes is a matrix product of any stack of
+    ``x``.
     """
     x, y = pair(x, y)
     count = rank(y, "K.dot")
@@ -312,7 +313,9 @@ def _batch_dot_axes(x: Value, y: Value, axes: Any) -> tuple[int, int]:
     x_rank, y_rank = rank(x, "K.batch_dot"), rank(y, "K.batch_dot")
     shown = f"{x.shape} and {y.shape}"
     if x_rank < 2 or y_rank < 2:
-        raise ValueError(f"Can not do batch_dot on inputs with rank < 2. Received inputs with shapes {shown}.")
+        raise ValueError(
+            f"Can not do batch_dot on inputs with rank < 2. Received inputs with shapes {shown}."
+        )
     if axes is None:
         axes = (x_rank - 1, y_rank - 1 if y_rank == 2 else y_rank - 2)
     elif isinstance(axes, int | np.integer):
@@ -327,8 +330,10 @@ def _batch_dot_axes(x: Value, y: Value, axes: Any) -> tuple[int, int]:
             "Can not perform batch_dot over axis 0. If your inputs are not batched, add a dummy batch "
             "dimension to your inputs using K.expand_dims(x, 0)."
         )
-    for (name, i, j) in (("batch sizes", 0, 0), (f"sizes along axes {[a0, a1]}", a0, a1)):
+    for name, i, j in (("batch sizes", 0, 0), (f"sizes along axes {[a0, a1]}", a0, a1)):
         m, n = x.shape[i], y.shape[j]
         if isinstance(m, int) and isinstance(n, int) and m != n:
-            raise ValueError(f"Can not do batch_dot on inputs with different {name}: {m} and {n}, shapes {shown}.")
+            raise ValueError(
+                f"Can not do batch_dot on inputs with different {name}: {m} and {n}, shapes {shown}."
+            )
     return a0, a1

@@ -14,7 +14,7 @@ from .tensors import axis_index, cast_value, dims_of, pair, rank, refine, shape_
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Value:
-    """Rectified linear unit: max_value above max_value, x above ``threshold``, else alpha * (x - threshold)."""
+    """``max_value`` above it, x above ``threshold``, else ``alpha * (x - threshold)``."""
     x = tensor(x)
     sloped = isinstance(alpha, Value | np.ndarray) or alpha != 0.0
     if sloped and max_value is None and threshold == 0.0 and not isinstance(alpha, Value | np.ndarray):
@@ -108,7 +108,8 @@ def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
 
 
 def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None) -> Value:
-    """``x`` with a fraction ``level`` of its elements set to 0 at random and the others scaled up to keep the mean.
+    """``x`` with a fraction ``level`` of its elements set to 0 at random and the others scaled up to keep the
+    mean.
 
     Args:
         level: fraction to drop, in [0, 1).
@@ -129,9 +130,7 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
     from .random import random_uniform
 
     if not isinstance(noise_shape, Value):
-        noise_shape = [
-            op.Shape(x, start=i, end=i + 1) if d is None else d for i, d in enumerate(noise_shape)
-        ]
+        noise_shape = [op.Shape(x, start=i, end=i + 1) if d is None else d for i, d in enumerate(noise_shape)]
     kept = cast_value(random_uniform(noise_shape, dtype=x.dtype, seed=seed) >= level, x.dtype)
     return refine(x * kept / (1.0 - level), x.shape)
 
@@ -185,7 +184,7 @@ def _or_full(v: Value | None, number: int, like: Value) -> Value:
 
 
 def _around_channels(x: Value, channel: int, compute: Any) -> Any:
-    """``compute`` applied with the channels on axis 1, where ONNX wants them, and its first result moved back."""
+    """``compute`` applied with the channels on axis 1, as ONNX has it, and its first result moved back."""
     count = rank(x, "normalisation")
     if channel == 1:
         return compute(x)
@@ -203,8 +202,8 @@ def normalize_batch_in_training(
     """``x`` normalised by its own statistics over ``reduction_axes``.
 
     Returns:
-        (normalised, mean, variance); the statistics have the axes that are left, and the variance is that of the
-        population.
+        (normalised, mean, variance); the statistics have the axes that are left, and the variance is that of
+        the population.
     """
     x = tensor(x)
     axes = sorted(axis_index(x, int(a), "K.normalize_batch_in_training") for a in reduction_axes)
@@ -285,7 +284,7 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Value:
         if bias.rank == 1:
             bias = op.Reshape(bias, shape_vector([-1] + [1] * (count - 2)))
         else:
-            # Keras reinterprets the elements here, it does not transpose them: locally connected weights depend on it
+            # Keras reinterprets the elements here and does not transpose them: stored weights depend on it
             sizes = dims_of(bias)
             bias = op.Reshape(bias, shape_vector([sizes[-1], *sizes[:-1]]))
     return op.Add(x, bias)

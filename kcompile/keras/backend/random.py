@@ -32,14 +32,18 @@ def _is_number(x: Any) -> bool:
     return not isinstance(x, Value) and np.ndim(x) == 0
 
 
-def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Value:
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Value:
     """Normally distributed values."""
     if _is_number(mean) and _is_number(stddev):
         return _source("RandomNormal", shape, dtype, seed, mean=float(mean), scale=float(stddev))
     return _source("RandomNormal", shape, dtype, seed, mean=0.0, scale=1.0) * stddev + mean
 
 
-def random_uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Value:
+def random_uniform(
+    shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Value:
     """Values distributed evenly over [minval, maxval); integers for an integer ``dtype``."""
     target = as_dtype(config.floatx() if dtype is None else dtype)
     if target.kind in "iu":
@@ -77,7 +81,7 @@ _ERF_OF_TWO_SIGMA = 0.9544997361036416
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
 ) -> Value:
-    """Normally distributed values less than two standard deviations from the mean (by inverting the distribution)."""
+    """Normally distributed values within two standard deviations of the mean (by inverse transform)."""
     bound = _ERF_OF_TWO_SIGMA
     x = _source("RandomUniform", shape, dtype, seed, low=-bound, high=bound)
     w = op.Neg(op.Log(1.0 - x * x)) - 2.5

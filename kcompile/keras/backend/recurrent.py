@@ -1,4 +1,4 @@
-"""Loops: K.rnn over any step function, foldl, foldr and map_fn. Each is one ONNX Scan with the function as its body."""
+"""Loops: K.rnn over any step function, foldl, foldr and map_fn, each as one ONNX Scan."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def rnn(
     """Applies a step along the time axis.
 
     Args:
-        step_function: takes (input of one time (batch, ...), states + constants) and returns (output (batch, ...),
-            new states).
+        step_function: takes (input of one time (batch, ...), states + constants) and returns (output (batch,
+            ...), new states).
         inputs: (batch, time, ...), or a list of such tensors, of which a step gets a list.
         initial_states: the states before the first step.
         go_backwards: take the last time first; outputs are in the order in which they were computed.
@@ -42,7 +42,8 @@ def rnn(
         (last output (batch, ...), outputs (batch, time, ...), states after the last step).
 
     Raises:
-        ValueError: if the inputs have less than two axes, or if ``unroll`` is asked for times without a known number.
+        ValueError: if the inputs have less than two axes, or if ``unroll`` is asked for times without a known
+            number.
     """
     several = isinstance(inputs, list | tuple)
     sequences = [tensor(x) for x in (inputs if several else [inputs])]
@@ -121,7 +122,11 @@ def _zero_output(step: Any, sequences: list[Value], states: list[Value], output:
     """What a masked first step gives."""
     x = sequences[0]
     if output.shape is not None and all(isinstance(d, int) for d in output.shape[1:]):
-        return filled(0, shape_vector([dims_of(x)[0], *output.shape[1:]]), output.dtype) if output.shape else output
+        return (
+            filled(0, shape_vector([dims_of(x)[0], *output.shape[1:]]), output.dtype)
+            if output.shape
+            else output
+        )
     for state in states:
         if state.shape is not None and state.shape == output.shape and state.dtype == output.dtype:
             return filled(0, op.Shape(state), state.dtype)
@@ -145,8 +150,8 @@ def _unrolled(
     times = times if isinstance(times, int) else input_length
     if not isinstance(times, int) or times < 1:
         raise ValueError(
-            f"Unrolling requires a fixed number of timesteps; found {sequences[0]!r}. Give the input a fixed length, "
-            "or use unroll=False."
+            f"Unrolling requires a fixed number of timesteps; found {sequences[0]!r}. Give the input a fixed "
+            "length, or use unroll=False."
         )
     outputs: list[Value] = []
     for time in reversed(range(times)) if go_backwards else range(times):
@@ -162,7 +167,9 @@ def _unrolled(
     return outputs[-1], stacked, list(states)
 
 
-def foldl(fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None, name: str | None = None) -> Value:
+def foldl(
+    fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None, name: str | None = None
+) -> Value:
     """``fn(... fn(fn(initializer, elems[0]), elems[1]) ..., elems[-1])``.
 
     Args:
@@ -173,7 +180,9 @@ def foldl(fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None
     return _fold(fn, elems, initializer, backwards=False)
 
 
-def foldr(fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None, name: str | None = None) -> Value:
+def foldr(
+    fn: Callable[[Value, Any], Value], elems: Any, initializer: Any = None, name: str | None = None
+) -> Value:
     """``fn(... fn(fn(initializer, elems[-1]), elems[-2]) ..., elems[0])``; see foldl."""
     return _fold(fn, elems, initializer, backwards=True)
 
@@ -210,7 +219,8 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
     """``fn`` applied to each element along the first axis, the results joined along a new first axis.
 
     Args:
-        fn: takes one element (a tuple of them, where ``elems`` is one) and returns a value, or a tuple of values.
+        fn: takes one element (a tuple of them, where ``elems`` is one) and returns a value, or a tuple of
+            values.
         dtype: dtype of the results; that of ``fn``'s result by default.
     """
     several, sequences = _elements(elems)
@@ -220,9 +230,7 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
     if dtype is not None:
         dtypes = dtype if isinstance(dtype, list | tuple) else [dtype] * len(results)
         results = [cast(r, d) for r, d in zip(results, dtypes, strict=True)]
-    out = op.Scan(
-        *sequences, body=Body(results, items), num_scan_inputs=len(sequences), outputs=len(results)
-    )
+    out = op.Scan(*sequences, body=Body(results, items), num_scan_inputs=len(sequences), outputs=len(results))
     outs = out if isinstance(out, tuple) else (out,)
     for o, r in zip(outs, results, strict=True):
         refine(o, None if r.shape is None else [sequences[0].shape[0], *r.shape])

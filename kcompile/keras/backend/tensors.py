@@ -1,6 +1,7 @@
 """What the modules of the backend share: anything as a Value, static shapes, and shape arithmetic.
 
-Sizes are worked out in Python wherever they are known; Shape, Gather and Concat nodes appear only for the rest.
+Sizes are worked out in Python wherever they are known; Shape, Gather and Concat nodes appear only for the
+rest.
 """
 
 from __future__ import annotations
@@ -108,11 +109,13 @@ def size_vector(x: Value, start: int, end: int | None = None) -> Value:
 def dims_of(x: Value) -> list[Any]:
     """Per axis the size as an int, or as a one-element int64 vector computed at run time."""
     count = rank(x, "the shape")
-    return [d if isinstance(d, int) else op.Shape(x, start=i, end=i + 1) for i, d in enumerate(x.shape)][:count]
+    return [d if isinstance(d, int) else op.Shape(x, start=i, end=i + 1) for i, d in enumerate(x.shape)][
+        :count
+    ]
 
 
 def shape_vector(dims: Any) -> Value:
-    """An int64 vector from a sequence of ints and integer values (scalars or vectors), or from one vector value."""
+    """An int64 vector from a vector, or from a sequence of ints and integer values (scalars or vectors)."""
     if isinstance(dims, Value):
         return as_int64(dims)
     if isinstance(dims, np.ndarray):

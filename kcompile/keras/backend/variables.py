@@ -46,8 +46,10 @@ def is_variable(x: Any) -> bool:
     return isinstance(x, Parameter)
 
 
-def constant(value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str | None = None) -> Constant:
-    """A constant of type ``dtype`` (floatx by default), filled up to ``shape`` with its last element if smaller."""
+def constant(
+    value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str | None = None
+) -> Constant:
+    """A constant of type ``dtype``, floatx by default; its last element fills it up to ``shape``."""
     array = np.asarray(value, dtype=_dtype(dtype))
     if shape is not None:
         array = _filled(array, tuple(int(d) for d in shape))
@@ -174,7 +176,7 @@ def size(x: Any, name: str | None = None) -> Value:
 def dtype(x: Any) -> str:
     """The name of the element type."""
     found = x.dtype if isinstance(x, Value) else np.asarray(x).dtype
-    return "string" if found == object else found.name
+    return "string" if found.kind == "O" else found.name
 
 
 def count_params(x: Any) -> int:

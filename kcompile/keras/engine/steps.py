@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from .compilation import Compiled
 
@@ -37,7 +39,8 @@ class Steps:
         if not self.compiled.metrics:
             return []
         step = self._get("results", self._make_results)
-        return [float(value) if value.ndim == 0 else value.cpu().numpy() for value in step()]
+        # a copy: a result that is an accumulator itself goes on changing
+        return [float(value) if value.ndim == 0 else np.array(value.cpu()) for value in step()]
 
     def _get(self, key: Any, make: Callable[..., Any]) -> Any:
         if key not in self._made:

@@ -128,6 +128,8 @@ def update_confusion_matrix_variables(
         y_pred = filter_top_k(y_pred, top_k)
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
+        if sample_weight is not None and K.ndim(sample_weight) > K.ndim(y_pred):
+            sample_weight = sample_weight[..., 0 if K.int_shape(sample_weight)[-1] == 1 else class_id]
     weights = K.ones_like(y_pred)
     if sample_weight is not None:
         weights = weights * broadcast_weights(y_pred, sample_weight)
