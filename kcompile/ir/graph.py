@@ -60,7 +60,13 @@ class Graph:
         self._given = set(self.inputs)
         self._alias: dict[Value, Value] = {LEARNING_PHASE: _PHASE_VALUE[phase]}
         updates = list(updates)
-        self.nodes = self._sort([*self.outputs, *(new for _, new in updates)])
+        wanted = [*self.outputs, *(new for _, new in updates)]
+        self._stops = phase == "train"
+        self.nodes = self._sort(wanted)
+        if not self._stops and any(node.op_type == "Gradient" for node in self.nodes):
+            # gradients taken in an inference graph stop where they are told to, as well
+            self._stops, self._alias = True, {LEARNING_PHASE: _PHASE_VALUE[phase]}
+            self.nodes = self._sort(wanted)
         self.updates = tuple((p, new) for p, new in updates if self.resolve(new) is not p)
         self.captures = self._find_captures()
         self.parameters = tuple(v for v in self.captures if isinstance(v, Parameter))
@@ -105,7 +111,7 @@ class Graph:
             return node.inputs[0 if train else 1]
         if node.op_type == "Identity":
             return node.inputs[0]
-        if node.op_type == "StopGradient" and self.phase == "inference":
+        if node.op_type == "StopGradient" and not self._stops:
             return node.inputs[0]
         return None
 
