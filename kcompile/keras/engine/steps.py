@@ -52,7 +52,10 @@ class Steps:
 
         compiled = self.compiled
         rule = self.optimizer.update_rule(compiled.trainable)
-        updates = () if rule is not None else self.optimizer.get_updates(compiled.total_loss, compiled.trainable)
+        updates = ()
+        if rule is None:  # an optimizer that only its own updates describe; its loss is the one with these weights
+            (loss,) = compiled.train_graph(weighted).outputs
+            updates = self.optimizer.get_updates(loss, compiled.trainable)
         graph = compiled.train_graph(weighted, updates)
         step = TrainStep(graph, compiled.trainable, rule, compiled.constraints_graph())
         return lambda arrays: step(*arrays)[0]
