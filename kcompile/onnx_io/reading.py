@@ -185,8 +185,8 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
         except RuntimeError as error:
             raise OperatorError(
                 f"{', '.join(newer)} of operator set {version} cannot be written in operators of version "
-                f"{OPSET}: ONNX's inliner fails on it (it does where an optional input is left out); export the "
-                f"model with an older operator set ({' '.join(str(error).split())})."
+                f"{OPSET}: ONNX's inliner fails on it (it does where an optional input is left out); export "
+                f"the model with an older operator set ({' '.join(str(error).split())})."
             ) from error
     return proto
 
@@ -345,8 +345,8 @@ class _Scope:
     def _node(self, node: onnx.NodeProto, declared: dict[str, onnx.ValueInfoProto]) -> list[Node]:
         if node.domain not in STANDARD_DOMAINS:
             raise OperatorError(
-                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in the "
-                "ONNX standard set; only models of standard operators can be read."
+                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in "
+                "the ONNX standard set; only models of standard operators can be read."
             )
         with absolute_scope(_scope_of(node)):
             if node.op_type == "Constant":

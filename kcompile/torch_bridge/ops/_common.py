@@ -9,10 +9,10 @@ over besides tensors:
 - ``Number``: a Python number where the graph has a constant with one element (k of TopK, the bounds of Clip).
 - ``Operand``: a Python number where the graph has a constant without axes and another input is a tensor.
 
-Attributes that are element types arrive as torch's. Three more keyword parameters are filled in by lowering where a function declares them: ``outputs`` (how many
-outputs
-are wanted: one is returned as a tensor, more as a tuple), ``output_dtype`` (the torch element type of the
-first output) and ``device`` (for functions without a tensor to take it from).
+Attributes that are element types arrive as torch's. Three more keyword parameters are filled in by lowering
+where a function declares them: ``outputs`` (how many outputs are wanted: one is returned as a tensor, more as
+a tuple), ``output_dtype`` (the torch element type of the first output) and ``device`` (for functions without a
+tensor to take it from).
 """
 
 from __future__ import annotations
