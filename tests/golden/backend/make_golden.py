@@ -4,6 +4,7 @@
 
 Run in an environment with keras 2.3.1 and tensorflow 1.15: ``python tests/golden/backend/make_golden.py``.
 """
+
 import json
 import os
 
