@@ -1,10 +1,12 @@
-"""Asks a real Keras every case and writes its answers: ``python tests/golden/make_golden.py --keras keras2.3``.
+"""Asks a real Keras every case and writes its answers: ``python tests/golden/make_golden.py --keras
+keras2.3``.
 
-Runs in an environment of its own that holds the judge (README.md beside this file says how to make one).  ``--keras`` is
-keras2.3 (the ``keras`` package 2.3.1 over TensorFlow 1.15, the judge whose answers are stored), tf_keras or keras3;
-``--out`` is where to write (default: beside this file), ``--only`` the groups, ``--compare`` a folder of earlier answers
-with which to compare instead of writing.
+Runs in an environment of its own that holds the judge (README.md beside this file says how to make one).
+``--keras`` is keras2.3 (the ``keras`` package 2.3.1 over TensorFlow 1.15, the judge whose answers are
+stored), tf_keras or keras3; ``--out`` is where to write (default: beside this file), ``--only`` the
+groups, ``--compare`` a folder of earlier answers with which to compare instead of writing.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -13,6 +15,7 @@ import os
 import re
 import sys
 import traceback
+import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -36,18 +39,26 @@ def import_judge(which):
     name = "tf_keras" if which == "tf_keras" else "keras"
     if which == "tf_keras":
         module = LegacyOptimizers(module)
+    if which == "keras3":
+        module = LegacyBackend(module)
     if which == "keras2.3":
         count_steps_last(module, tf)
-    return module, "%s %s, TensorFlow %s, Python %d.%d" % (name, version, tf.__version__, *sys.version_info[:2])
+    return module, "%s %s, TensorFlow %s, Python %d.%d" % (
+        name,
+        version,
+        tf.__version__,
+        *sys.version_info[:2],
+    )
 
 
 def count_steps_last(keras, tf):
     """Makes the answers of optimizers repeatable, in fit and train_on_batch alike.
 
-    Keras 2.3 adds one to ``iterations`` in the very graph that reads it, with nothing that orders the two: over TensorFlow
-    1.15 the first step of Adam is taken with t = 1 or with t = 2, as the scheduler pleases.  The documented rule is t =
-    iterations + 1 with the count of finished steps, so here the count waits for every other update of the step.
-    Nadam's ``m_schedule`` is read beside its own update in the same way, and waits likewise.
+    Keras 2.3 adds one to ``iterations`` in the very graph that reads it, with nothing that orders the
+    two: over TensorFlow 1.15 the first step of Adam is taken with t = 1 or with t = 2, as the scheduler
+    pleases.  The documented rule is t = iterations + 1 with the count of finished steps, so here the
+    count waits for every other update of the step. Nadam's ``m_schedule`` is read beside its own update
+    in the same way, and waits likewise.
     """
     backend = keras.backend
     add = backend.update_add
@@ -88,11 +99,49 @@ class LegacyOptimizers:
         return getattr(self._module, name)
 
 
-def answers(keras, group, wanted):
-    """({case: (arrays, meta)}, {case: reason}) of a group; a case that the judge refuses is recorded with its error."""
+class LegacyBackend:
+    """Keras 3 with the backend functions that cases ask for, and the old spelling of learning rates."""
+
+    def __init__(self, module):
+        self._module = module
+        self.backend = types.SimpleNamespace(
+            constant=module.ops.convert_to_tensor,
+            eval=module.ops.convert_to_numpy,
+            clear_session=module.utils.clear_session,
+            mean=module.ops.mean,
+            max=module.ops.max,
+            abs=module.ops.abs,
+            square=module.ops.square,
+        )
+        self.optimizers = types.SimpleNamespace(
+            SGD=self._optimizer("SGD"),
+            Adam=self._optimizer("Adam"),
+            Adagrad=self._optimizer("Adagrad"),
+            Adadelta=self._optimizer("Adadelta"),
+            Adamax=self._optimizer("Adamax"),
+            Nadam=self._optimizer("Nadam"),
+            RMSprop=self._optimizer("RMSprop"),
+        )
+
+    def _optimizer(self, name):
+        def make(learning_rate=None, lr=None, **kwargs):
+            rate = learning_rate if lr is None else lr
+            if rate is not None:
+                kwargs["learning_rate"] = rate
+            return getattr(self._module.optimizers, name)(**kwargs)
+
+        return make
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+def answers(keras, group, names):
+    """({case: (arrays, meta)}, {case: reason}) of a group; a case that the judge refuses is recorded with
+    its error."""
     results, failed = {}, {}
     for case in load.GROUPS[group]:
-        if not wanted(case["name"]):
+        if case["name"] not in names:
             continue
         runner.sub_module(keras, "backend").clear_session()
         try:
@@ -105,7 +154,8 @@ def answers(keras, group, wanted):
 
 
 def write_files(keras, writer, folder, judge):
-    """Writes the .h5 files of one writer with their answers, and checks that the writer itself resumes from them."""
+    """Writes the .h5 files of one writer with their answers, and checks that the writer itself resumes from
+    them."""
     results = {}
     for case in run_h5.CASES:
         if case["writer"] != writer:
@@ -116,7 +166,9 @@ def write_files(keras, writer, folder, judge):
         try:
             again, _ = run_h5.run_h5(keras, case, os.path.join(folder, "h5"))
             lines = load.differences(results[case["name"]][0], again)
-        except ValueError as error:  # Keras 3.15 builds the optimizer on other variables than the loaded model's
+        except (
+            ValueError
+        ) as error:  # Keras 3.15 builds the optimizer on other variables than the loaded model's
             lines = [str(error).strip().split("\n")[0]]
         results[case["name"]][1]["writer_resumes"] = not lines
         for line in lines:
@@ -145,7 +197,9 @@ def main():
     parser.add_argument("--out", default=load.FOLDER)
     parser.add_argument("--only", nargs="*", default=list(cases.GROUPS))
     parser.add_argument("--cases", help="a regular expression of case names (nothing is written)")
-    parser.add_argument("--fill", action="store_true", help="answer only what the stored judge refused, beside its answers")
+    parser.add_argument(
+        "--fill", action="store_true", help="answer only what the stored judge refused, beside its answers"
+    )
     parser.add_argument("--compare", help="folder of earlier answers to compare with; nothing is written")
     parser.add_argument("--h5", choices=run_h5.WRITERS, help="write the .h5 files of this writer instead")
     options = parser.parse_args()
@@ -155,10 +209,10 @@ def main():
             keras = keras._module
         return write_files(keras, options.h5, options.out, judge)
     for group in options.only:
-        pattern = options.cases or ""
-        unanswered = load.unjudged(group, options.out) if options.fill else None
-        results, failed = answers(keras, group, lambda name: re.search(pattern, name) and (
-            unanswered is None or name in unanswered))
+        names = [case["name"] for case in load.GROUPS[group] if re.search(options.cases or "", case["name"])]
+        if options.fill:
+            names = [name for name in names if name in load.unjudged(group, options.out)]
+        results, failed = answers(keras, group, names)
         print("%s: %d answered, %d refused by %s" % (group, len(results), len(failed), judge), flush=True)
         for name, reason in failed.items():
             print("  %s: %s" % (name, reason))

@@ -1,4 +1,5 @@
 """Runs the cases of plain functions (``case_values``) with the Keras given."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,15 +32,17 @@ def run_activation(keras, case):
 
 
 def run_initializer(keras, case):
-    """``value`` of a deterministic initializer; ``stats`` (mean, standard deviation, min, max over eight draws) of a
-    random one, to be compared loosely."""
+    """``value`` of a deterministic initializer; ``stats`` (mean, standard deviation, min, max over eight
+    draws) of a random one, to be compared loosely."""
     initializer = getattr(sub_module(keras, "initializers"), case["class"])(**case["kwargs"])
     config = plain(initializer.get_config())
     draws = [_evaluate(keras, initializer(tuple(case["shape"]))) for _ in range(8 if case["random"] else 1)]
     if not case["random"]:
         return {"value": draws[0]}, {"config": config}
     drawn = np.stack(draws).astype("float64")
-    return {"stats": np.asarray([drawn.mean(), drawn.std(), drawn.min(), drawn.max()], "float32")}, {"config": config}
+    return {"stats": np.asarray([drawn.mean(), drawn.std(), drawn.min(), drawn.max()], "float32")}, {
+        "config": config
+    }
 
 
 def run_regularizer(keras, case):
@@ -58,13 +61,16 @@ def run_constraint(keras, case):
 
 
 def value_feeds(case, batch=None):
-    """(y_true, y_pred, sample_weight or None) of a loss or metric case; of one batch where there are several."""
+    """(y_true, y_pred, sample_weight or None) of a loss or metric case; of one batch where there are
+    several."""
     suffix = "" if batch is None else "@%d" % batch
     true = _values(case, "y_true" + suffix, case["y_true"])
     if case.get("squeeze"):
         true = true[..., 0]
     pred = _values(case, "y_pred" + suffix, case["y_pred"])
-    weight = _values(case, "sample_weight" + suffix, case["sample_weight"]) if "sample_weight" in case else None
+    weight = (
+        _values(case, "sample_weight" + suffix, case["sample_weight"]) if "sample_weight" in case else None
+    )
     return true, pred, weight
 
 
@@ -76,7 +82,9 @@ def run_loss(keras, case):
     if "class" in case:
         loss = getattr(losses, case["class"])(**case["kwargs"])
         config = plain(loss.get_config())
-        value = loss(true, pred) if weight is None else loss(true, pred, sample_weight=_constant(keras, weight))
+        value = (
+            loss(true, pred) if weight is None else loss(true, pred, sample_weight=_constant(keras, weight))
+        )
     else:
         config = {}
         value = losses.get(case["function"])(true, pred, **case["kwargs"])
@@ -92,8 +100,9 @@ def run_metric_function(keras, case):
 
 
 def run_metric(keras, case):
-    """``result@<batch>``: the metric after each of three batches, seen through ``test_on_batch(reset_metrics=False)`` of a model
-    that passes its input through, the way a compiled metric is used; metrics of values alone are called directly."""
+    """``result@<batch>``: the metric after each of three batches, seen through
+    ``test_on_batch(reset_metrics=False)`` of a model that passes its input through, the way a compiled
+    metric is used; metrics of values alone are called directly."""
     metric = getattr(sub_module(keras, "metrics"), case["class"])(**case["kwargs"])
     meta = {"name": metric.name, "config": plain(metric.get_config())}
     if "values" in case or case["class"] == "MeanIoU":
@@ -116,7 +125,11 @@ def _run_metric_directly(keras, case, metric):
     arrays = {}
     for batch in range(METRIC_BATCHES):
         suffix = "@%d" % batch
-        weight = _values(case, "sample_weight" + suffix, case["sample_weight"]) if "sample_weight" in case else None
+        weight = (
+            _values(case, "sample_weight" + suffix, case["sample_weight"])
+            if "sample_weight" in case
+            else None
+        )
         if "values" in case:
             args = [_values(case, "values" + suffix, case["values"])]
         else:
@@ -128,6 +141,12 @@ def _run_metric_directly(keras, case, metric):
     return arrays
 
 
-RUNNERS = {"activations": run_activation, "initializers": run_initializer, "regularizers": run_regularizer,
-           "constraints": run_constraint, "losses": run_loss, "metric_functions": run_metric_function,
-           "metrics": run_metric}
+RUNNERS = {
+    "activations": run_activation,
+    "initializers": run_initializer,
+    "regularizers": run_regularizer,
+    "constraints": run_constraint,
+    "losses": run_loss,
+    "metric_functions": run_metric_function,
+    "metrics": run_metric,
+}

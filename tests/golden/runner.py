@@ -1,9 +1,11 @@
-"""Runs one case with whatever Keras it is handed: a real one to make golden files, kcompile's to be compared with them.
+"""Runs one case with whatever Keras it is handed: a real one to make golden files, kcompile's to be compared
+with them.
 
-Every ``run_*`` function takes the Keras module and a case of ``cases`` and returns ``(arrays, meta)``: named numpy arrays and
-a JSON-able mapping.  Nothing here knows which Keras it drives, so the two sides of a comparison cannot differ in how a
-model was built.  The file keeps to syntax that Python 3.7 reads.
+Every ``run_*`` function takes the Keras module and a case of ``cases`` and returns ``(arrays, meta)``:
+named numpy arrays and a JSON-able mapping.  Nothing here knows which Keras it drives, so the two sides of
+a comparison cannot differ in how a model was built.  The file keeps to syntax that Python 3.7 reads.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -59,7 +61,7 @@ def _tuples(value):
 
 
 def short_name(weight_name):
-    """"layer/kernel:0" without the output number."""
+    """ "layer/kernel:0" without the output number."""
     return weight_name[:-2] if weight_name.endswith(":0") else weight_name
 
 
@@ -69,6 +71,7 @@ def weight_names(layer):
 
 def plain(value):
     """A config as JSON keeps it: tuples as lists, numpy numbers as Python's."""
+
     def default(item):
         if hasattr(item, "tolist"):
             return item.tolist()
@@ -88,7 +91,9 @@ def one_or_list(values):
 def set_weights(layer, name, tag="weight"):
     """Sets every weight of the layer by the rule of ``cases.weight``."""
     names = weight_names(layer)
-    layer.set_weights([cases.weight(name, i, names[i], value.shape, tag) for i, value in enumerate(layer.get_weights())])
+    layer.set_weights(
+        [cases.weight(name, i, names[i], value.shape, tag) for i, value in enumerate(layer.get_weights())]
+    )
 
 
 def make_input(keras, index, spec):
@@ -133,8 +138,9 @@ def layer_inputs(case, suffix=""):
 
 
 def run_layer(keras, case):
-    """Arrays: ``output<i>`` (``output<i>@1`` of the second prediction of a stateful layer, ``output<i>@reset`` after reset_states),
-    ``loss`` (before each of ten steps), ``trained<i>`` (the layer's weights after them), ``probe<n>_trained<i>``."""
+    """Arrays: ``output<i>`` (``output<i>@1`` of the second prediction of a stateful layer,
+    ``output<i>@reset`` after reset_states), ``loss`` (before each of ten steps), ``trained<i>`` (the
+    layer's weights after them), ``probe<n>_trained<i>``."""
     model, layer = build_layer(keras, case)
     arrays = {}
     feeds = layer_inputs(case)
@@ -151,10 +157,16 @@ def run_layer(keras, case):
         model.reset_states()
         predict(feeds, "@reset")
         model.reset_states()
-    meta = {"config": plain(layer.get_config()), "weights": [
-        [name, list(value.shape)] for name, value in zip(weight_names(layer), layer.get_weights())],
-        "trainable": [short_name(getattr(weight, "path", None) or weight.name) for weight in layer.trainable_weights],
-        "output_shapes": _output_shapes(model)}
+    meta = {
+        "config": plain(layer.get_config()),
+        "weights": [
+            [name, list(value.shape)] for name, value in zip(weight_names(layer), layer.get_weights())
+        ],
+        "trainable": [
+            short_name(getattr(weight, "path", None) or weight.name) for weight in layer.trainable_weights
+        ],
+        "output_shapes": _output_shapes(model),
+    }
     if case["train"] and model.trainable_weights:
         _train_layer(keras, case, model, layer, feeds, outputs, arrays)
     return arrays, meta
@@ -166,7 +178,9 @@ def _output_shapes(model):
 
 
 def _train_layer(keras, case, model, layer, feeds, outputs, arrays):
-    targets = [cases.array(case["name"], "target%d" % i, arrays["output%d" % i].shape) for i in range(outputs)]
+    targets = [
+        cases.array(case["name"], "target%d" % i, arrays["output%d" % i].shape) for i in range(outputs)
+    ]
     model.compile(sub_module(keras, "optimizers").SGD(0.05), "mse")
     losses = []
     for _ in range(TRAIN_STEPS):
@@ -181,19 +195,29 @@ def _train_layer(keras, case, model, layer, feeds, outputs, arrays):
 
 
 def run_optimizer(keras, case):
-    """Arrays: ``loss`` (per step), ``weight<i>@<step>`` (model weights after 1, 2, 5 and 10 steps), ``state<i>``
-    (optimizer.get_weights() at the end)."""
+    """Arrays: ``loss`` (per step), ``weight<i>@<step>`` (model weights after 1, 2, 5 and 10 steps),
+    ``state<i>`` (optimizer.get_weights() at the end)."""
     name = case["name"]
     layers = keras.layers
     if case["model"] == "dense":
-        stack = [layers.Dense(4, activation="tanh", input_shape=(5,), name="hidden"), layers.Dense(3, name="last")]
-        batches = [(cases.array(name, "x%d" % step, (8, 5)), cases.array(name, "y%d" % step, (8, 3)))
-                   for step in range(cases.OPTIMIZER_STEPS)]
+        stack = [
+            layers.Dense(4, activation="tanh", input_shape=(5,), name="hidden"),
+            layers.Dense(3, name="last"),
+        ]
+        batches = [
+            (cases.array(name, "x%d" % step, (8, 5)), cases.array(name, "y%d" % step, (8, 3)))
+            for step in range(cases.OPTIMIZER_STEPS)
+        ]
     else:
-        stack = [layers.Embedding(6, 3, input_length=2, name="hidden"), layers.Flatten(name="flat"),
-                 layers.Dense(2, name="last")]
-        batches = [(cases.array(name, "x%d" % step, (3, 2), 0, 6, "int32"), cases.array(name, "y%d" % step, (3, 2)))
-                   for step in range(cases.OPTIMIZER_STEPS)]
+        stack = [
+            layers.Embedding(6, 3, input_length=2, name="hidden"),
+            layers.Flatten(name="flat"),
+            layers.Dense(2, name="last"),
+        ]
+        batches = [
+            (cases.array(name, "x%d" % step, (3, 2), 0, 6, "int32"), cases.array(name, "y%d" % step, (3, 2)))
+            for step in range(cases.OPTIMIZER_STEPS)
+        ]
     model = keras.models.Sequential(stack)
     for part in ("hidden", "last"):
         set_weights(model.get_layer(part), name, part)
@@ -210,11 +234,14 @@ def run_optimizer(keras, case):
     if hasattr(optimizer, "get_weights"):
         values = optimizer.get_weights()
     else:
-        values = [np.asarray(value) for value in optimizer.variables()]
+        variables = optimizer.variables
+        values = [np.asarray(value) for value in (variables() if callable(variables) else variables)]
     for i, value in enumerate(values):
         arrays["state%d" % i] = np.asarray(value)
-    return arrays, {"config": plain(optimizer.get_config()),
-                    "state": [[n, list(np.shape(v))] for n, v in zip(state_names, values)]}
+    return arrays, {
+        "config": plain(optimizer.get_config()),
+        "state": [[n, list(np.shape(v))] for n, v in zip(state_names, values)],
+    }
 
 
 RUNNERS = {"layers": run_layer, "optimizers": run_optimizer}
