@@ -1,1 +1,47 @@
-"""The `kcompile` command."""
+"""The ``kcompile`` command.
+
+Exit codes: 0 success; 1 the answer is no (``verify`` found a difference, a model cannot be exported or its export
+failed verification); 2 bad usage, unreadable or unfit files; 3 a fault of kcompile itself; 130 interrupted.
+``kcompile run`` ends with the script's own code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from .errors import BAD_INPUT, FAULT, INTERRUPTED, NEGATIVE, OK, exit_code_of, message_of
+
+__all__ = ["BAD_INPUT", "FAULT", "INTERRUPTED", "NEGATIVE", "OK", "main"]
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "kcompile") -> int:
+    """Runs the command.
+
+    Args:
+        argv: arguments without the program's name; by default those of the process.
+        prog: what usage messages call the program.
+
+    Returns:
+        the exit code. Every error of the user's is one line on stderr; with ``--debug`` its traceback as well.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    from .app import ScriptToRun, command, settings
+
+    settings.debug = False
+    try:
+        result = command().main(arguments or ["--help"], prog_name=prog, standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if settings.debug:
+            import traceback
+
+            traceback.print_exc()
+        print(f"kcompile: {message_of(error)}", file=sys.stderr)
+        return exit_code_of(error)
+    if isinstance(result, ScriptToRun):  # run here, outside of the command line's own frames
+        from .scripts import run_script
+
+        return run_script(result.path, result.arguments)
+    return result if isinstance(result, int) else OK

@@ -1,0 +1,148 @@
+"""The commands and their arguments; what they do is in a module each, loaded when it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .errors import NEGATIVE, OK
+
+
+@dataclass
+class Settings:
+    """Options that stand before the command."""
+
+    debug: bool = False
+
+
+@dataclass
+class ScriptToRun:
+    """What ``kcompile run`` was asked for."""
+
+    path: Path
+    arguments: list[str] = field(default_factory=list)
+
+
+settings = Settings()
+
+app = typer.Typer(
+    help="Write, load or inherit a Keras model; train it with PyTorch; ship it as ONNX.",
+    epilog="Exit codes: 0 success, 1 the answer is no (a difference, a failed verification), 2 bad usage or files.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def command() -> Any:
+    """The command line as a callable object."""
+    return typer.main.get_command(app)
+
+
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model: .h5, .onnx, or .json/.yaml.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", metavar="W.h5", help="The weights of a .json or .yaml model.")
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        print(f"kcompile {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    settings.debug = debug
+
+
+@app.command("compile")
+def compile_command(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The file to write.")],
+    weights: Weights = None,
+    new_weights: Annotated[
+        bool, typer.Option("--new-weights", help="Draw fresh weights for a .json or .yaml model.")
+    ] = False,
+    opset: Annotated[int, typer.Option(metavar="N", help="Version of the ONNX operator set.")] = 21,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Compare the result with PyTorch on random inputs.")
+    ] = True,
+) -> int:
+    """Write a model as an ONNX file that needs numpy and onnxruntime only."""
+    from .compiling import compile_model
+
+    compile_model(model, output, weights, new_weights, opset, verify)
+    return OK
+
+
+@app.command()
+def inspect(
+    model: ModelPath,
+    weights: Weights = None,
+    ir: Annotated[bool, typer.Option("--ir", help="Print the graph of operators as text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Show layers, parameters, shapes, operators and sizes of a model."""
+    from .inspecting import inspect_model
+
+    inspect_model(model, weights, ir, as_json)
+    return OK
+
+
+@app.command()
+def predict(
+    model: ModelPath,
+    data: Annotated[Path, typer.Argument(metavar="INPUT", help="Inputs: .npy, .npz (by input name) or .csv.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.npy", help="Where to write: .npy, .npz or .csv.")
+    ],
+    weights: Weights = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Samples per run (default: chosen by size).")
+    ] = None,
+) -> int:
+    """Compute a model's outputs for the samples in a file."""
+    from .predicting import predict_file
+
+    predict_file(model, data, output, weights, batch_size)
+    return OK
+
+
+@app.command()
+def verify(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A model: .h5, .onnx, or .json/.yaml.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    weights_a: Annotated[Path | None, typer.Option(metavar="W.h5", help="The weights of A.")] = None,
+    weights_b: Annotated[Path | None, typer.Option(metavar="W.h5", help="The weights of B.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="Largest difference allowed, relative to an output's largest value.")
+    ] = 1e-4,
+    samples: Annotated[int, typer.Option(metavar="N", min=1, help="Random samples to compare on.")] = 8,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random inputs.")] = 0,
+) -> int:
+    """Compare the outputs of two models on the same random inputs. Exit code 1 if they differ."""
+    from .verifying import verify_models
+
+    equal = verify_models((a, weights_a), (b, weights_b), tolerance, samples, seed)
+    return OK if equal else NEGATIVE
+
+
+@app.command(
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True, "allow_extra_args": True}
+)
+def run(
+    context: typer.Context,
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT.py", help="A Python script, unmodified.")],
+) -> Any:
+    """Run a script in which "import keras" means kcompile.keras. Arguments after it are the script's."""
+    return ScriptToRun(script, list(context.args))

@@ -1,0 +1,43 @@
+"""``kcompile compile``."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from .errors import CommandError
+from .loading import is_graph, load
+from .tables import format_bytes
+
+
+def compile_model(
+    path: Path, output: Path, weights: Path | None, new_weights: bool, opset: int, verify: bool
+) -> None:
+    """Writes a model file as ONNX, and says so in one line.
+
+    Raises:
+        CommandError: the output is not called .onnx.
+        kcompile.onnx_io.ExportError: the model cannot be exported, or differs from the exported one.
+    """
+    if output.suffix.lower() != ".onnx":
+        raise CommandError(f"-o {output}: the output is an ONNX file; name it {output.stem}.onnx.")
+    model = load(path, weights, new_weights)
+    start = time.perf_counter()
+    if is_graph(model):
+        from ..onnx_io import export
+
+        export(
+            model,
+            output,
+            input_names=[value.name for value in model.inputs],
+            output_names=[value.name for value in model.outputs],
+            opset=opset,
+            name=path.stem,
+        )
+        how = "checked"
+    else:
+        model.export(output, opset=opset, verify=verify)
+        how = "verified" if verify else "not verified"
+    seconds = time.perf_counter() - start
+    print(f"{output}: {format_bytes(os.path.getsize(output))}, opset {opset}, {how}, {seconds:.2f} s")

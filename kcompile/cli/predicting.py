@@ -1,0 +1,112 @@
+"""``kcompile predict``. A .onnx file needs the runtime alone: neither torch nor the front end is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .arrays import check_output, read_arrays, write_arrays
+from .errors import CommandError
+
+
+def predict_file(path: Path, data: Path, output: Path, weights: Path | None, batch_size: int | None) -> None:
+    """Reads samples, runs the model over them, writes its outputs, and says so in one line."""
+    check_output(output)
+    if not output.absolute().parent.is_dir():
+        raise CommandError(f"-o {output}: there is no folder {output.parent}.")
+    arrays = read_arrays(data)
+    predictor = open_predictor(path, weights)
+    names, shapes = predictor.input_names, predictor.input_shapes
+    inputs = [
+        _shaped(array, shape) for array, shape in zip(_in_order(arrays, names, data), shapes, strict=True)
+    ]
+    outputs = predictor.predict(inputs, batch_size)
+    write_arrays(output, predictor.output_names, outputs)
+    listed = ", ".join(
+        f"{name} {array.dtype}{list(array.shape)}" for name, array in zip(predictor.output_names, outputs, strict=True)
+    )
+    print(f"{output}: {listed}")
+
+
+class Predictor:
+    """A model of any kind, ready to run.
+
+    Args:
+        path: the model file, for messages.
+        inputs, outputs: (name, shape) of each; sizes that are open are None or a name.
+        run: (list of arrays, batch size or None) -> list of arrays.
+        reset: sets the states of a stateful model to their start.
+    """
+
+    def __init__(self, path: Path, inputs: Any, outputs: Any, run: Any, reset: Any) -> None:
+        self.path = path
+        self.input_names = [name for name, _ in inputs]
+        self.input_shapes = [shape for _, shape in inputs]
+        self.output_names = [name for name, _ in outputs]
+        self._run = run
+        self.reset_states = reset
+
+    def predict(self, arrays: list[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
+        """One array (samples, ...) per output."""
+        results = self._run(arrays, batch_size)
+        return list(results) if isinstance(results, list | tuple) else [results]
+
+
+def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
+    """A predictor for a model file; for ONNX by ``kcompile_runtime`` alone.
+
+    Raises:
+        OSError, ValueError: the file cannot be read, or is no model.
+    """
+    if path.suffix.lower() == ".onnx" and weights is None:
+        from kcompile_runtime import Executor
+
+        executor = Executor(path)
+        return Predictor(
+            path,
+            [(info.name, info.shape) for info in executor.inputs],
+            [(info.name, info.shape) for info in executor.outputs],
+            executor.predict,
+            executor.reset_states,
+        )
+    from .loading import is_graph, load
+
+    model = load(path, weights)
+    if is_graph(model):  # an ONNX file under another name
+        raise CommandError(f"{path}: this is an ONNX file; name it .onnx.")
+    shapes = [value.shape for value in model.inputs]
+    return Predictor(
+        path,
+        list(zip(model.input_names, shapes, strict=True)),
+        [(name, value.shape) for name, value in zip(model.output_names, model.outputs, strict=True)],
+        lambda arrays, batch_size: model.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=batch_size),
+        model.reset_states,
+    )
+
+
+def _in_order(arrays: np.ndarray | dict[str, np.ndarray], names: Sequence[str], data: Path) -> list[np.ndarray]:
+    """The arrays of a file in the order of the inputs: by name, or as they stand if none is called like an input."""
+    if not isinstance(arrays, dict):
+        if len(names) != 1:
+            raise CommandError(
+                f"{data} has one array, the model {len(names)} inputs ({', '.join(names)}): give a .npz with one each."
+            )
+        return [arrays]
+    if all(name in arrays for name in names):
+        return [arrays[name] for name in names]
+    if len(arrays) == len(names) and not set(arrays) & set(names):
+        return list(arrays.values())
+    raise CommandError(f"{data} has the arrays {', '.join(arrays) or '(none)'}; the model's inputs are {', '.join(names)}.")
+
+
+def _shaped(array: np.ndarray, shape: Sequence[Any] | None) -> np.ndarray:
+    """Flat samples, as a .csv has them, in the shape of the input where their sizes agree."""
+    if shape is None or array.ndim != 2 or len(shape) < 3:
+        return array
+    sample = shape[1:]
+    if all(isinstance(size, int) for size in sample) and int(np.prod(sample)) == array.shape[1]:
+        return array.reshape(len(array), *sample)
+    return array

@@ -1,0 +1,61 @@
+"""``kcompile run``: a script as python itself would run it, but for what ``import keras`` means."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.machinery
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from . import aliasing
+from .errors import BAD_INPUT, INTERRUPTED, OK
+
+_SHIM = os.path.join(os.path.dirname(__file__), "shim")
+
+
+def run_script(path: Path, arguments: Sequence[str]) -> int:
+    """Runs a script as ``__main__`` with its own ``sys.argv`` and ``sys.path[0]``.
+
+    Returns:
+        0, or 1 after an exception, which ``sys.excepthook`` has shown as the script's own; 2 where there is
+        no such file. SystemExit passes through.
+    """
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        print(f"kcompile: can't open file {name!r}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    main = ModuleType("__main__")
+    loader = importlib.machinery.SourceFileLoader("__main__", name)
+    main.__dict__.update(__file__=name, __builtins__=builtins, __spec__=None, __loader__=loader, __cached__=None)
+    sys.modules["__main__"] = main
+    _set_path(os.path.dirname(os.path.realpath(name)))
+    sys.argv[:] = [name, *arguments]
+    aliasing.install()
+    try:
+        exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)
+    except Exception as error:
+        return _show(error, 1)
+    except KeyboardInterrupt as error:
+        return _show(error, INTERRUPTED)
+    return OK
+
+
+def _set_path(folder: str) -> None:
+    """The script's folder comes first, in place of what python put there for kcompile itself."""
+    own = os.path.dirname(os.path.abspath(sys.argv[0] or "."))
+    if sys.path and sys.path[0] in ("", own, os.getcwd()):
+        del sys.path[0]
+    sys.path[:0] = [folder, _SHIM]
+
+
+def _show(error: BaseException, code: int) -> int:
+    """Reports an exception by ``sys.excepthook``, without the frame of ``run_script``."""
+    own = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    sys.excepthook(type(error), error.with_traceback(own), own)
+    return code

@@ -1,0 +1,94 @@
+"""``kcompile verify``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .errors import CommandError
+from .loading import inference_graph, load
+from .predicting import Predictor, open_predictor
+from .tables import console, table
+
+ModelFile = tuple[Path, Path | None]
+
+
+def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, seed: int) -> bool:
+    """Runs two models on the same random inputs and prints the largest difference of each output.
+
+    Args:
+        a, b: model file, and weights or None.
+        tolerance: largest difference allowed, relative to the largest value of an output in A.
+        samples: number of random samples, where the models do not fix it.
+        seed: of the random inputs.
+
+    Returns:
+        whether all outputs agree.
+
+    Raises:
+        CommandError: a file cannot be compared at all.
+    """
+    from ..keras.engine.exporting import difference, random_inputs
+
+    first, second = open_predictor(*a), open_predictor(*b)
+    problem = _signature_problem(first, second)
+    if problem:
+        print(f"different: {problem}", file=sys.stderr)
+        return False
+    inputs = random_inputs(inference_graph(load(*a)), seed=seed, samples=samples)
+    found = [_outputs(first, inputs), _outputs(second, _for_second(first, second, inputs))]
+    rows, equal = [], True
+    for name, expected, got in zip(first.output_names, *found, strict=True):
+        relative = difference(expected, got)
+        agrees = relative <= tolerance
+        equal &= agrees
+        rows.append((name, _shapes(expected, got), _largest(expected, got), f"{relative:.2g}", "yes" if agrees else "NO"))
+    columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
+    console().print(table(f"{a[0]} and {b[0]}, {len(inputs[0]) if inputs else 0} samples", columns, rows, right=(2, 3)))
+    print("equal" if equal else "different")
+    return equal
+
+
+def _signature_problem(first: Predictor, second: Predictor) -> str:
+    for what in ("input", "output"):
+        counts = [len(getattr(predictor, f"{what}_names")) for predictor in (first, second)]
+        if counts[0] != counts[1]:
+            return f"{first.path} has {counts[0]} {what}s, {second.path} has {counts[1]}."
+    for name, shape, other in zip(first.input_names, first.input_shapes, second.input_shapes, strict=True):
+        if shape is None or other is None:
+            continue
+        sizes = zip(shape, other, strict=False)
+        if len(shape) != len(other) or any(
+            isinstance(m, int) and isinstance(n, int) and m != n for m, n in sizes
+        ):
+            return f"the input {name!r} of {first.path} has the shape {shape}, that of {second.path} {other}."
+    return ""
+
+
+def _for_second(first: Predictor, second: Predictor, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The inputs in the second model's order, by name where both have the same names."""
+    if set(first.input_names) != set(second.input_names):
+        return inputs
+    return [inputs[first.input_names.index(name)] for name in second.input_names]
+
+
+def _outputs(predictor: Predictor, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    predictor.reset_states()
+    try:
+        return predictor.predict(inputs)
+    except ValueError as error:
+        raise CommandError(f"{predictor.path} does not run on these inputs: {error}") from error
+
+
+def _shapes(expected: np.ndarray, got: np.ndarray) -> str:
+    text = str(expected.shape)
+    return text if expected.shape == got.shape else f"{text} and {got.shape}"
+
+
+def _largest(expected: np.ndarray, got: np.ndarray) -> str:
+    if expected.shape != got.shape:
+        return "-"
+    difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
+    return f"{float(np.max(difference, initial=0.0)):.3g}"
