@@ -133,7 +133,7 @@ def serialize(activation: Callable[..., Any]) -> str:
     return activation.__name__
 
 
-def deserialize(name: str, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The activation function called ``name``.
 
     Raises:

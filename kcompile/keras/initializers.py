@@ -86,7 +86,7 @@ class _Random(Initializer):
 
     def _generator(self) -> np.random.Generator:
         if self.seed is None:
-            return np.random.default_rng(np.random.randint(10e6))
+            return np.random.default_rng(np.random.randint(10_000_000))
         generator = np.random.default_rng(self.seed)
         self.seed += 1
         return generator
@@ -262,7 +262,7 @@ class Identity(Initializer):
                 "Identity matrix initializer can only be used for 2D matrices. "
                 f"Received: shape={tuple(shape)}"
             )
-        return _array(self.gain * np.eye(*shape), dtype)
+        return _array(self.gain * np.eye(shape[0], shape[1]), dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}

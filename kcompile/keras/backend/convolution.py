@@ -14,7 +14,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .config import normalize_data_format
-from .tensors import dims_of, rank, refine, shape_vector, tensor
+from .tensors import dims_of, known_shape, rank, refine, shape_vector, tensor
 
 
 def to_channels_first(x: Value, data_format: str) -> Value:
@@ -124,7 +124,7 @@ def _spatial(x: Value, kernel: Value) -> int:
 
 def _check_channels(x: Value, kernel: Value, channels: Any) -> None:
     """``x`` is (batch, channels, ...)."""
-    found = x.shape[1]
+    found = known_shape(x)[1]
     if isinstance(found, int) and isinstance(channels, int) and found != channels:
         raise ValueError(
             f"a convolution with a kernel of shape {kernel.shape} takes {channels} channels; "
@@ -133,7 +133,7 @@ def _check_channels(x: Value, kernel: Value, channels: Any) -> None:
 
 
 def _window(kernel: Value, spatial: int) -> list[int]:
-    window = kernel.shape[:spatial]
+    window = known_shape(kernel)[:spatial]
     if not builtins.all(isinstance(d, int) for d in window):
         raise ValueError(f"the window of the kernel {kernel!r} is not known while the graph is built.")
     return list(window)
@@ -461,7 +461,7 @@ def local_conv1d(
     patches = op.Gather(x, _patch_indices(steps, kernel_size[0], strides[0]), axis=1)
     patches = op.Transpose(patches, perm=[1, 0, 2, 3])
     out = op.MatMul(op.Reshape(patches, [0, 0, features]), kernel)
-    return refine(op.Transpose(out, perm=[1, 0, 2]), (x.shape[0], steps, filters))
+    return refine(op.Transpose(out, perm=[1, 0, 2]), (known_shape(x)[0], steps, filters))
 
 
 def local_conv2d(
@@ -492,5 +492,5 @@ def local_conv2d(
     batch = dims_of(x)[0]
     flat = op.Reshape(patches, shape_vector([rows * cols, batch, features]))
     out = op.Reshape(op.MatMul(flat, kernel), shape_vector([rows, cols, batch, filters]))
-    out = refine(out, (rows, cols, x.shape[0], filters))
+    out = refine(out, (rows, cols, known_shape(x)[0], filters))
     return op.Transpose(out, perm=[2, 3, 0, 1] if first else [2, 0, 1, 3])

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...ir import Body, Constant, Value, op
 from . import config
-from .tensors import as_int64, cast_value, refine, tensor
+from .tensors import as_int64, cast_value, known_shape, refine, tensor
 
 _IMPOSSIBLE = -1e30  # a logarithm of zero that no sum turns into NaN
 _NONE = np.int64(-1)
@@ -104,10 +104,10 @@ def _forward(emissions: Value, active: Value, skip: Value, dtype: np.dtype) -> V
     impossible = Constant(np.array(_IMPOSSIBLE, dtype))
     zeros = op.Mul(cast_value(skip, dtype), Constant(np.array(0, dtype)))
     start = op.Where(op.Equal(_times(skip), np.int64(0)), zeros, impossible)  # before the first time: state 0
-    shape = emissions.shape[0], emissions.shape[2]
+    shape = known_shape(emissions)[0], known_shape(emissions)[2]
     alpha = Value(dtype, shape, "alpha")
     emission = Value(dtype, shape, "emission")
-    runs = Value(bool, (active.shape[0],), "runs")
+    runs = Value(bool, (known_shape(active)[0],), "runs")
     one_before = op.Slice(op.Pad(alpha, [0, 1, 0, 0], _IMPOSSIBLE), [0], [-1], [1])
     two_before = op.Slice(op.Pad(alpha, [0, 2, 0, 0], _IMPOSSIBLE), [0], [-2], [1])
     new = _log_sum(alpha, one_before, op.Where(skip, two_before, impossible)) + emission
@@ -155,7 +155,7 @@ def ctc_decode(
         raise ValueError(
             f"ctc_decode: top_paths must lie between 1 and beam_width ({beam_width}); found {top_paths}."
         )
-    if not isinstance(logs.shape[2], int) or logs.shape[2] < 2:
+    if not isinstance(known_shape(logs)[2], int) or known_shape(logs)[2] < 2:
         raise ValueError(f"ctc_decode: the number of classes (at least 2) must be known; found {y_pred!r}.")
     prefixes, scores = _Beam(logs, active, int(beam_width)).search()
     decoded = []
@@ -189,7 +189,7 @@ def _packed(labels: Value, keep: Value) -> Value:
     empty = op.Expand(_NONE, op.Shape(op.Pad(labels, [0, 0, 0, 1])))  # one column more, for what is dropped
     packed = op.ScatterElements(empty, places, labels, axis=1)
     longest = op.Reshape(op.ReduceMax(op.ReduceSum(kept, [1], keepdims=0), keepdims=0), [1])
-    return refine(op.Slice(packed, [0], longest, [1]), (labels.shape[0], None))
+    return refine(op.Slice(packed, [0], longest, [1]), (known_shape(labels)[0], None))
 
 
 class _Beam:
@@ -203,13 +203,13 @@ class _Beam:
     def __init__(self, logs: Value, active: Value, width: int) -> None:
         self.logs, self.active, self.width = logs, active, width
         self.dtype = logs.dtype
-        self.labels = logs.shape[2] - 1
+        self.labels: int = known_shape(logs)[2] - 1
         self.impossible = Constant(np.array(_IMPOSSIBLE, logs.dtype))
         self.positions = _times(logs)
 
     def search(self) -> tuple[Value, Value]:
         """The sequences (batch, beam, time) and their log-probabilities (batch, beam), best first."""
-        batch, width, time = self.logs.shape[0], self.width, self.logs.shape[1]
+        batch, width, time = known_shape(self.logs)[0], self.width, known_shape(self.logs)[1]
         carried = [
             Value(_INT64, (batch, width, time), "prefix"),
             Value(_INT64, (batch, width), "length"),
@@ -219,8 +219,9 @@ class _Beam:
         log = Value(self.dtype, (batch, self.labels + 1), "log")
         runs = Value(bool, (batch,), "runs")
         new = []
-        for old, candidate in zip(carried, self._step(*carried, log), strict=True):
-            gate = op.Unsqueeze(runs, list(range(1, old.rank)))
+        prefix, length, blank, label = carried
+        for old, candidate in zip(carried, self._step(prefix, length, blank, label, log), strict=True):
+            gate = op.Unsqueeze(runs, list(range(1, len(known_shape(old)))))
             new.append(refine(op.Where(gate, candidate, old), old.shape))
         found = op.Scan(
             *self._start(),
@@ -231,7 +232,7 @@ class _Beam:
             scan_input_axes=[1, 1],
             outputs=4,
         )
-        prefix, blank, label = (refine(found[i], carried[i].shape) for i in (0, 2, 3))
+        prefix, blank, label = [refine(found[i], carried[i].shape) for i in (0, 2, 3)]
         return prefix, _log_sum(blank, label)
 
     def _start(self) -> list[Value]:

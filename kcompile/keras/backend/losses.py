@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ir import Value, op
 from . import config
-from .tensors import axis_index, cast_value, producer, rank, tensor
+from .tensors import axis_index, cast_value, known_shape, producer, rank, tensor
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Value:
@@ -39,7 +39,7 @@ def _logits(output: Value, activation: str, axis: int | None = None) -> Value | 
     node = producer(output)
     if node is None or node.op_type != activation or node.domain:
         return None
-    if axis is not None and node.attributes.get("axis", -1) % len(output.shape) != axis:
+    if axis is not None and node.attributes.get("axis", -1) % len(known_shape(output)) != axis:
         return None
     return node.inputs[0]
 

@@ -61,7 +61,8 @@ def _kept_batch(x: Value, dims: list[int | None]) -> list[int] | None:
     """The target with 0, "as in the input", for a first axis that stays as it is: its symbol survives."""
     if not dims or dims[0] != -1 or not x.shape or isinstance(x.shape[0], int):
         return None
-    rest, given = dims[1:], x.shape[1:]
+    rest: list[Any] = dims[1:]
+    given: tuple[Any, ...] = x.shape[1:]
     if not builtins.all(isinstance(d, int) and d > 0 for d in (*rest, *given)):
         return None
     return [0, *rest] if np.prod(rest, dtype=np.int64) == np.prod(given, dtype=np.int64) else None
@@ -146,7 +147,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str = "int32") ->
     if stop is None:
         start, stop = 0, start
     if not builtins.any(isinstance(v, Value) and not isinstance(v, Constant) for v in (start, stop, step)):
-        numbers = [v.array if isinstance(v, Constant) else v for v in (start, stop, step)]
+        numbers: list[Any] = [v.array if isinstance(v, Constant) else v for v in (start, stop, step)]
         return Constant(np.arange(*numbers).astype(as_dtype(dtype)))
     kind = next(v.dtype for v in (start, stop, step) if isinstance(v, Value))
     out = op.Range(*(tensor(v, kind) for v in (start, stop, step)))
@@ -178,7 +179,8 @@ def slice(x: Any, start: Any, size: Any) -> Value:
         start, size: one number an axis, or integer vectors computed at run time.
     """
     x = tensor(x)
-    starts, sizes = static_dims(start), static_dims(size)
+    starts: list[Any] | None = static_dims(start)
+    sizes: list[Any] | None = static_dims(size)
     if starts is not None and sizes is not None and None not in (*starts, *sizes):
         if len(starts) != len(sizes):
             raise ValueError(f"K.slice: start {starts} and size {sizes} differ in length.")
@@ -212,7 +214,7 @@ def temporal_padding(x: Any, padding: Sequence[int] = (1, 1)) -> Value:
     """Zeros before and after the middle axis of (batch, steps, features)."""
     if len(padding) != 2:
         raise ValueError(f"K.temporal_padding takes (before, after); found {padding!r}.")
-    return pad(tensor(x), [(0, 0), tuple(padding), (0, 0)])
+    return pad(tensor(x), [(0, 0), (padding[0], padding[1]), (0, 0)])
 
 
 def spatial_2d_padding(

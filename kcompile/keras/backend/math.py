@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir import Body, Value, op
 from . import config
-from .tensors import axis_index, cast_value, dims_of, pair, rank, refine, shape_vector, tensor
+from .tensors import axis_index, cast_value, dims_of, known_shape, pair, rank, refine, shape_vector, tensor
 
 _BOOL = np.dtype(bool)
 _INT32 = np.dtype(np.int32)
@@ -331,7 +331,7 @@ def _batch_dot_axes(x: Value, y: Value, axes: Any) -> tuple[int, int]:
             "dimension to your inputs using K.expand_dims(x, 0)."
         )
     for name, i, j in (("batch sizes", 0, 0), (f"sizes along axes {[a0, a1]}", a0, a1)):
-        m, n = x.shape[i], y.shape[j]
+        m, n = known_shape(x)[i], known_shape(y)[j]
         if isinstance(m, int) and isinstance(n, int) and m != n:
             raise ValueError(
                 f"Can not do batch_dot on inputs with different {name}: {m} and {n}, shapes {shown}."

@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import LEARNING_PHASE, Constant, Value, op
 from . import config
 from .manipulation import switch
-from .tensors import axis_index, cast_value, dims_of, pair, rank, refine, shape_vector, tensor
+from .tensors import axis_index, cast_value, dims_of, known_shape, pair, rank, refine, shape_vector, tensor
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Value:
@@ -123,7 +123,7 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
     if not isinstance(level, Value) and not 0 <= level < 1:
         raise ValueError(f"K.dropout: level must be in [0, 1); found {level!r}.")
     if seed is None:
-        seed = int(np.random.randint(10e6))
+        seed = int(np.random.randint(10_000_000))
     if noise_shape is None or (not isinstance(noise_shape, Value) and all(d is None for d in noise_shape)):
         ratio = level if isinstance(level, Value) else Constant(np.float32(level))
         return op.Dropout(x, ratio, np.array(True), seed=int(seed))
@@ -166,12 +166,12 @@ def batch_normalization(
 
 def _as_vector(v: Value | None, x: Value, channel: int) -> Value | None:
     """``v`` as one number a channel; None where it is something else."""
-    size = x.shape[channel]
+    size = known_shape(x)[channel]
     if v is None or v.shape is None:
         return None
     if v.rank == 1:
-        return v if v.shape[0] == size or channel == x.rank - 1 else None
-    at = channel - (x.rank - v.rank)
+        return v if v.shape[0] == size or channel == len(known_shape(x)) - 1 else None
+    at = channel - (len(known_shape(x)) - len(v.shape))
     if at >= 0 and all(d == 1 for i, d in enumerate(v.shape) if i != at):
         return op.Reshape(v, [-1])
     return None
@@ -228,7 +228,7 @@ def normalize_batch_in_training(
 def _fused_normalization(
     x: Value, gamma: Any, beta: Any, channel: int, epsilon: float
 ) -> tuple[Value, Value, Value]:
-    size = x.shape[channel]
+    size = known_shape(x)[channel]
     zeros, ones = Constant(np.zeros(size, x.dtype)), Constant(np.ones(size, x.dtype))
     gamma = ones if gamma is None else _parameter(gamma, x)
     beta = zeros if beta is None else _parameter(beta, x)

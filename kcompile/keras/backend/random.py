@@ -13,7 +13,7 @@ from .variables import filled, variable
 
 
 def _drawn(seed: Any) -> int:
-    return int(np.random.randint(10e6)) if seed is None else int(seed)
+    return int(np.random.randint(10_000_000)) if seed is None else int(seed)
 
 
 def _source(operator: str, shape: Any, dtype: Any, seed: Any, **attributes: float) -> Value:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Body, Constant, Value, op
-from .tensors import cast_value, dims_of, rank, refine, shape_vector, tensor
+from .tensors import cast_value, dims_of, known_shape, rank, refine, shape_vector, tensor
 from .variables import cast, filled
 
 Step = Callable[[Any, list[Value]], tuple[Value, Sequence[Value]]]
@@ -79,7 +79,7 @@ def _select(keep: Value, new: Value, old: Value) -> Value:
 
 
 def _without_time(x: Value) -> list[Any]:
-    return [x.shape[0], *x.shape[2:]]
+    return [known_shape(x)[0], *known_shape(x)[2:]]
 
 
 def _scanned(
@@ -91,7 +91,7 @@ def _scanned(
     scanned = [*sequences]
     carried, results = list(states), list(new)
     if gate is not None:
-        keep = Value(bool, (gate.shape[0],), "keep")
+        keep = Value(bool, (known_shape(gate)[0],), "keep")
         previous = Value(output.dtype, output.shape, "previous_output")
         carried.append(_zero_output(step, sequences, states, output))
         output = _select(keep, output, previous)
@@ -111,7 +111,7 @@ def _scanned(
     found = found if isinstance(found, tuple) else (found,)
     outputs = found[-1]
     if output.shape is not None:
-        refine(outputs, [output.shape[0], sequences[0].shape[1], *output.shape[1:]])
+        refine(outputs, [known_shape(output)[0], known_shape(sequences[0])[1], *known_shape(output)[1:]])
     finals = [refine(f, s.shape) for f, s in zip(found[: len(states)], states, strict=True)]
     same = next((f for f, r in zip(found[:-1], results, strict=True) if r is output), None)
     last = same if same is not None else op.Gather(outputs, Constant(np.array(-1, np.int64)), axis=1)
@@ -146,7 +146,7 @@ def _unrolled(
     gate: Value | None,
     input_length: int | None,
 ) -> tuple[Value, Value, list[Value]]:
-    times = sequences[0].shape[1]
+    times = known_shape(sequences[0])[1]
     times = times if isinstance(times, int) else input_length
     if not isinstance(times, int) or times < 1:
         raise ValueError(
@@ -233,7 +233,7 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
     out = op.Scan(*sequences, body=Body(results, items), num_scan_inputs=len(sequences), outputs=len(results))
     outs = out if isinstance(out, tuple) else (out,)
     for o, r in zip(outs, results, strict=True):
-        refine(o, None if r.shape is None else [sequences[0].shape[0], *r.shape])
+        refine(o, None if r.shape is None else [known_shape(sequences[0])[0], *r.shape])
     return type(made)(outs) if isinstance(made, list | tuple) else outs[0]
 
 
@@ -243,4 +243,4 @@ def _elements(elems: Any) -> tuple[bool, list[Value]]:
 
 
 def _items(sequences: list[Value]) -> list[Value]:
-    return [Value(x.dtype, x.shape[1:], f"element_{i}") for i, x in enumerate(sequences)]
+    return [Value(x.dtype, known_shape(x)[1:], f"element_{i}") for i, x in enumerate(sequences)]

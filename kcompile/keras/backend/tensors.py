@@ -85,6 +85,17 @@ def rank(x: Value, what: str) -> int:
     return len(x.shape)
 
 
+def known_shape(x: Value) -> tuple[Any, ...]:
+    """The shape.
+
+    Raises:
+        ValueError: if not even the number of axes is known.
+    """
+    if x.shape is None:
+        raise ValueError(f"the number of axes of {x!r} must be known here; give its placeholder a shape.")
+    return x.shape
+
+
 def axis_index(x: Value, axis: int, what: str) -> int:
     """``axis`` counted from the front.
 
@@ -108,10 +119,8 @@ def size_vector(x: Value, start: int, end: int | None = None) -> Value:
 
 def dims_of(x: Value) -> list[Any]:
     """Per axis the size as an int, or as a one-element int64 vector computed at run time."""
-    count = rank(x, "the shape")
-    return [d if isinstance(d, int) else op.Shape(x, start=i, end=i + 1) for i, d in enumerate(x.shape)][
-        :count
-    ]
+    shape = known_shape(x)
+    return [d if isinstance(d, int) else op.Shape(x, start=i, end=i + 1) for i, d in enumerate(shape)]
 
 
 def shape_vector(dims: Any) -> Value:
@@ -146,8 +155,9 @@ def as_int64(x: Value) -> Value:
     """``x`` as int64; a cast down from int64 (as K.shape makes it) is looked through."""
     if x.dtype == np.int64:
         return x
-    if x.node is not None and x.node.op_type == "Cast" and x.node.inputs[0].dtype == np.int64:
-        return x.node.inputs[0]
+    source = x.node.inputs[0] if x.node is not None and x.node.op_type == "Cast" else None
+    if source is not None and source.dtype == np.int64:
+        return source
     return cast_value(x, np.dtype(np.int64))
 
 
@@ -156,7 +166,7 @@ def static_dims(dims: Any) -> list[int | None] | None:
     if isinstance(dims, Constant):
         return [int(d) for d in dims.array.reshape(-1)]
     if isinstance(dims, Value):
-        count = dims.shape[0] if dims.rank == 1 else None
+        count = known_shape(dims)[0] if dims.rank == 1 else None
         return [None] * count if isinstance(count, int) else None
     if isinstance(dims, int | np.integer):
         return [int(dims)]
@@ -188,6 +198,7 @@ def refine(x: Value, shape: Sequence[Any] | None) -> Value:
 
 def producer(x: Value) -> Any:
     """The node that computed ``x``, looking past Identity; None for inputs and weights."""
-    while x.node is not None and x.node.op_type == "Identity":
-        x = x.node.inputs[0]
-    return x.node
+    node = x.node
+    while node is not None and node.op_type == "Identity" and node.inputs[0] is not None:
+        node = node.inputs[0].node
+    return node

@@ -37,7 +37,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
     elif hasattr(value, "toarray"):
         value = value.toarray()
     made = Parameter(np.asarray(value, dtype=_dtype(dtype)), _unique(name, "Variable"))
-    made.constraint = constraint
+    made.constraint = constraint  # type: ignore[attr-defined]
     return made
 
 
@@ -180,8 +180,15 @@ def dtype(x: Any) -> str:
 
 
 def count_params(x: Any) -> int:
-    """The number of elements of a variable."""
-    return int(np.prod(int_shape(x), dtype=np.int64))
+    """The number of elements of a variable.
+
+    Raises:
+        ValueError: if the shape is not known.
+    """
+    dims = int_shape(x)
+    if dims is None or None in dims:
+        raise ValueError(f"K.count_params takes a tensor of known shape; found {x!r}.")
+    return int(np.prod([d or 0 for d in dims], dtype=np.int64))
 
 
 def cast(x: Any, dtype: Any) -> Value:
