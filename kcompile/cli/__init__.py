@@ -1,8 +1,8 @@
 """The ``kcompile`` command.
 
-Exit codes: 0 success; 1 the answer is no (``verify`` found a difference, a model cannot be exported or its export
-failed verification); 2 bad usage, unreadable or unfit files; 3 a fault of kcompile itself; 130 interrupted.
-``kcompile run`` ends with the script's own code.
+Exit codes: 0 success; 1 the answer is no (``verify`` found a difference, a model cannot be exported or its
+export failed verification); 2 bad usage, unreadable or unfit files; 3 a fault of kcompile itself;
+130 interrupted. ``kcompile run`` ends with the script's own code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile") -> int:
         prog: what usage messages call the program.
 
     Returns:
-        the exit code. Every error of the user's is one line on stderr; with ``--debug`` its traceback as well.
+        the exit code. An error of the user's is one line on stderr; with ``--debug`` its traceback as well.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     from .app import ScriptToRun, command, settings

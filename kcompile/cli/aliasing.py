@@ -1,4 +1,4 @@
-"""Makes ``import keras`` mean kcompile.keras: ``keras.x.y`` is ``kcompile.keras.x.y``, the same module object."""
+"""Makes ``import keras`` mean kcompile.keras: ``keras.x`` is ``kcompile.keras.x``, the same module object."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ settings = Settings()
 
 app = typer.Typer(
     help="Write, load or inherit a Keras model; train it with PyTorch; ship it as ONNX.",
-    epilog="Exit codes: 0 success, 1 the answer is no (a difference, a failed verification), 2 bad usage or files.",
+    epilog="Exit codes: 0 success, 1 the answer is no (a difference, a failed export), 2 bad usage or files.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -102,7 +102,9 @@ def inspect(
 @app.command()
 def predict(
     model: ModelPath,
-    data: Annotated[Path, typer.Argument(metavar="INPUT", help="Inputs: .npy, .npz (by input name) or .csv.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Inputs: .npy, .npz (by input name) or .csv.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.npy", help="Where to write: .npy, .npz or .csv.")
     ],
@@ -125,7 +127,8 @@ def verify(
     weights_a: Annotated[Path | None, typer.Option(metavar="W.h5", help="The weights of A.")] = None,
     weights_b: Annotated[Path | None, typer.Option(metavar="W.h5", help="The weights of B.")] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Largest difference allowed, relative to an output's largest value.")
+        float,
+        typer.Option(min=0.0, help="Largest difference allowed, relative to an output's largest value."),
     ] = 1e-4,
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Random samples to compare on.")] = 8,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random inputs.")] = 0,
@@ -138,7 +141,11 @@ def verify(
 
 
 @app.command(
-    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True, "allow_extra_args": True}
+    context_settings={
+        "allow_interspersed_args": False,
+        "ignore_unknown_options": True,
+        "allow_extra_args": True,
+    }
 )
 def run(
     context: typer.Context,

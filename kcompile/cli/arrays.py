@@ -26,7 +26,9 @@ def read_arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise CommandError(f"{path}: expected inputs as .npy, .npz or .csv, found {suffix or 'no extension'!r}.")
+        raise CommandError(
+            f"{path}: expected inputs as .npy, .npz or .csv, found {suffix or 'no extension'!r}."
+        )
     if suffix == ".csv":
         return _read_csv(path)
     try:
@@ -74,10 +76,13 @@ def write_arrays(path: Path, names: Sequence[str], arrays: Sequence[np.ndarray])
     suffix = check_output(path)
     if suffix != ".npz" and len(arrays) != 1:
         raise CommandError(
-            f"-o {path}: the model has {len(arrays)} outputs ({', '.join(names)}); name the file {path.stem}.npz."
+            f"-o {path}: the model has {len(arrays)} outputs ({', '.join(names)}); write them to "
+            f"{path.stem}.npz."
         )
     if suffix == ".csv" and arrays[0].ndim > 2:
-        raise CommandError(f"-o {path}: an output of shape {arrays[0].shape} has no rows; name the file {path.stem}.npy.")
+        raise CommandError(
+            f"-o {path}: an output of shape {arrays[0].shape} has no rows; name the file {path.stem}.npy."
+        )
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -97,13 +102,18 @@ def check_output(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise CommandError(f"-o {path}: outputs are written as .npy, .npz or .csv, found {suffix or 'no extension'!r}.")
+        raise CommandError(
+            f"-o {path}: outputs are written as .npy, .npz or .csv, found {suffix or 'no extension'!r}."
+        )
     return suffix
 
 
 def _write(file: Any, suffix: str, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
     if suffix == ".npz":
-        np.savez(file, **dict(zip(names, arrays, strict=True)))
+        with zipfile.ZipFile(file, "w") as archive:  # np.savez cannot take a name such as "file"
+            for name, array in zip(names, arrays, strict=True):
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
     elif suffix == ".npy":
         np.save(file, arrays[0], allow_pickle=False)
     else:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .errors import CommandError
-from .loading import is_graph, load
+from .loading import load
 from .tables import format_bytes
 
 
@@ -22,9 +22,11 @@ def compile_model(
     """
     if output.suffix.lower() != ".onnx":
         raise CommandError(f"-o {output}: the output is an ONNX file; name it {output.stem}.onnx.")
+    from ..ir import Graph
+
     model = load(path, weights, new_weights)
     start = time.perf_counter()
-    if is_graph(model):
+    if isinstance(model, Graph):
         from ..onnx_io import export
 
         export(

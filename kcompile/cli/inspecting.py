@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .loading import inference_graph, is_graph, kind_of, load
+from .loading import inference_graph, kind_of, load
 from .tables import console, format_bytes, format_shape, table
 
 if TYPE_CHECKING:
@@ -31,15 +31,16 @@ def inspect_model(path: Path, weights: Path | None, ir: bool, as_json: bool) -> 
 
 def description(path: Path, model: Any, graph: Graph) -> dict[str, Any]:
     """What ``inspect`` shows, as plain data."""
+    bare = model is graph
     described: dict[str, Any] = {
         "file": str(path),
         "format": kind_of(path),
         "file_bytes": os.path.getsize(path),
-        "name": path.stem if is_graph(model) else model.name,
+        "name": path.stem if bare else model.name,
         "inputs": [_tensor(value) for value in graph.inputs],
         "outputs": [_tensor(value) for value in graph.outputs],
     }
-    if not is_graph(model):
+    if not bare:
         described["inputs"] = _named(described["inputs"], model.input_names)
         described["outputs"] = _named(described["outputs"], model.output_names)
         described["layers"] = [_layer(layer) for layer in model.layers]
@@ -70,7 +71,11 @@ def _operators(graph: Graph) -> list[str]:
 
 
 def _tensor(value: Any) -> dict[str, Any]:
-    return {"name": value.name, "dtype": value.dtype.name, "shape": None if value.shape is None else list(value.shape)}
+    return {
+        "name": value.name,
+        "dtype": value.dtype.name,
+        "shape": None if value.shape is None else list(value.shape),
+    }
 
 
 def _named(tensors: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
@@ -97,7 +102,8 @@ def _size(parameter: Any) -> int:
 
 def _print_tables(found: dict[str, Any]) -> None:
     out = console()
-    out.print(f"[bold]{found['name']}[/]  {found['file']} ({found['format']}, {format_bytes(found['file_bytes'])})\n")
+    size = format_bytes(found["file_bytes"])
+    print(f"{found['name']}  {found['file']} ({found['format']}, {size})\n")
     tensors = [
         (what, tensor["name"], tensor["dtype"], format_shape(tensor["shape"]))
         for what, listed in (("input", found["inputs"]), ("output", found["outputs"]))
@@ -106,17 +112,27 @@ def _print_tables(found: dict[str, Any]) -> None:
     out.print(table("Inputs and outputs", ["", "name", "dtype", "shape"], tensors))
     if "layers" in found:
         layers = [
-            (row["name"], row["type"], _shapes(row["output_shape"]), row["parameters"], "" if row["trainable"] else "frozen")
+            (
+                row["name"],
+                row["type"],
+                _shapes(row["output_shape"]),
+                row["parameters"],
+                "" if row["trainable"] else "frozen",
+            )
             for row in found["layers"]
         ]
         out.print(table("Layers", ["name", "type", "output shape", "parameters", ""], layers, right=(3,)))
     else:
-        weights = [(w["name"], w["dtype"], format_shape(w["shape"]), format_bytes(w["bytes"])) for w in found["weights"]]
+        weights = [
+            (w["name"], w["dtype"], format_shape(w["shape"]), format_bytes(w["bytes"]))
+            for w in found["weights"]
+        ]
         out.print(table("Weights", ["name", "dtype", "shape", "size"], weights, right=(3,)))
     out.print(table("Operators", ["operator", "count"], list(found["operators"].items()), right=(1,)))
     frozen = found["parameters"] - found["trainable_parameters"]
     out.print(
-        f"{found['parameters']:,} parameters ({frozen:,} not trainable), {format_bytes(found['parameter_bytes'])}"
+        f"{found['parameters']:,} parameters ({frozen:,} not trainable), "
+        f"{format_bytes(found['parameter_bytes'])}"
     )
 
 

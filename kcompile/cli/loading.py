@@ -73,16 +73,11 @@ def is_keras_onnx(path: Path) -> bool:
     return any(entry.key == "kcompile.config" for entry in proto.metadata_props)
 
 
-def is_graph(model: Model | Graph) -> bool:
-    """Whether ``load`` gave a bare graph."""
-    from ..ir import Graph
-
-    return isinstance(model, Graph)
-
-
 def inference_graph(model: Model | Graph) -> Graph:
     """The operators that prediction runs."""
-    if is_graph(model):
+    from ..ir import Graph
+
+    if isinstance(model, Graph):
         return model
     from ..keras.engine.exporting import inference_graph
 

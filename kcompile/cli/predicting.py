@@ -26,7 +26,8 @@ def predict_file(path: Path, data: Path, output: Path, weights: Path | None, bat
     outputs = predictor.predict(inputs, batch_size)
     write_arrays(output, predictor.output_names, outputs)
     listed = ", ".join(
-        f"{name} {array.dtype}{list(array.shape)}" for name, array in zip(predictor.output_names, outputs, strict=True)
+        f"{name} {array.dtype}{list(array.shape)}"
+        for name, array in zip(predictor.output_names, outputs, strict=True)
     )
     print(f"{output}: {listed}")
 
@@ -72,34 +73,42 @@ def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
             executor.predict,
             executor.reset_states,
         )
-    from .loading import is_graph, load
+    from ..ir import Graph
+    from .loading import load
 
     model = load(path, weights)
-    if is_graph(model):  # an ONNX file under another name
+    if isinstance(model, Graph):  # an ONNX file under another name
         raise CommandError(f"{path}: this is an ONNX file; name it .onnx.")
-    shapes = [value.shape for value in model.inputs]
+    inputs, outputs = model.inputs or (), model.outputs or ()
     return Predictor(
         path,
-        list(zip(model.input_names, shapes, strict=True)),
-        [(name, value.shape) for name, value in zip(model.output_names, model.outputs, strict=True)],
-        lambda arrays, batch_size: model.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=batch_size),
+        [(name, value.shape) for name, value in zip(model.input_names, inputs, strict=True)],
+        [(name, value.shape) for name, value in zip(model.output_names, outputs, strict=True)],
+        lambda arrays, batch_size: model.predict(
+            arrays if len(arrays) > 1 else arrays[0], batch_size=batch_size
+        ),
         model.reset_states,
     )
 
 
-def _in_order(arrays: np.ndarray | dict[str, np.ndarray], names: Sequence[str], data: Path) -> list[np.ndarray]:
-    """The arrays of a file in the order of the inputs: by name, or as they stand if none is called like an input."""
+def _in_order(
+    arrays: np.ndarray | dict[str, np.ndarray], names: Sequence[str], data: Path
+) -> list[np.ndarray]:
+    """The arrays of a file in the order of the inputs: by name, or as they stand if no name is an input's."""
     if not isinstance(arrays, dict):
         if len(names) != 1:
             raise CommandError(
-                f"{data} has one array, the model {len(names)} inputs ({', '.join(names)}): give a .npz with one each."
+                f"{data} has one array, the model {len(names)} inputs ({', '.join(names)}): "
+                "give a .npz with one each."
             )
         return [arrays]
     if all(name in arrays for name in names):
         return [arrays[name] for name in names]
     if len(arrays) == len(names) and not set(arrays) & set(names):
         return list(arrays.values())
-    raise CommandError(f"{data} has the arrays {', '.join(arrays) or '(none)'}; the model's inputs are {', '.join(names)}.")
+    raise CommandError(
+        f"{data} has the arrays {', '.join(arrays) or '(none)'}; the model's inputs are {', '.join(names)}."
+    )
 
 
 def _shaped(array: np.ndarray, shape: Sequence[Any] | None) -> np.ndarray:

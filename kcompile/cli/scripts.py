@@ -32,7 +32,9 @@ def run_script(path: Path, arguments: Sequence[str]) -> int:
         return BAD_INPUT
     main = ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", name)
-    main.__dict__.update(__file__=name, __builtins__=builtins, __spec__=None, __loader__=loader, __cached__=None)
+    main.__dict__.update(
+        __file__=name, __builtins__=builtins, __spec__=None, __loader__=loader, __cached__=None
+    )
     sys.modules["__main__"] = main
     _set_path(os.path.dirname(os.path.realpath(name)))
     sys.argv[:] = [name, *arguments]

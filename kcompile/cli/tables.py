@@ -14,7 +14,9 @@ def console() -> Any:
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> Any:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()
+) -> Any:
     """A table; the columns in ``right`` are aligned to the right."""
     from rich import box
     from rich.table import Table

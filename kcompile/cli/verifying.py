@@ -44,9 +44,19 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
         relative = difference(expected, got)
         agrees = relative <= tolerance
         equal &= agrees
-        rows.append((name, _shapes(expected, got), _largest(expected, got), f"{relative:.2g}", "yes" if agrees else "NO"))
+        rows.append(
+            (
+                name,
+                _shapes(expected, got),
+                _largest(expected, got),
+                f"{relative:.2g}",
+                "yes" if agrees else "NO",
+            )
+        )
     columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
-    console().print(table(f"{a[0]} and {b[0]}, {len(inputs[0]) if inputs else 0} samples", columns, rows, right=(2, 3)))
+    console().print(
+        table(f"{a[0]} and {b[0]}, {len(inputs[0]) if inputs else 0} samples", columns, rows, right=(2, 3))
+    )
     print("equal" if equal else "different")
     return equal
 

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import onnx
 import pytest
+
 from kcompile.cli import BAD_INPUT, NEGATIVE, OK
 from kcompile_runtime import Executor
 
@@ -33,7 +34,9 @@ def test_a_foreign_onnx_file_is_brought_to_another_opset(call, tmp_path):
         [onnx.numpy_helper.from_array(np.full(4, 3, np.float32), "w")],
     )
     source = tmp_path / "foreign.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10), source)
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10), source
+    )
     output = tmp_path / "out.onnx"
     result = call("compile", source, "-o", output, "--opset", 17)
     assert result.code == OK, result.err

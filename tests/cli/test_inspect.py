@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from kcompile.cli import BAD_INPUT, OK
 
 
@@ -59,7 +60,9 @@ def test_a_foreign_onnx_file_is_shown_by_its_operators(call, tmp_path):
         [onnx.numpy_helper.from_array(np.ones((4, 2), np.float32), "w")],
     )
     path = tmp_path / "foreign.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10), path)
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10), path
+    )
     found = json.loads(call("inspect", path, "--json").out)
     assert "layers" not in found
     assert found["operators"] == {"Gemm": 1} and found["parameters"] == 8

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from kcompile.cli import BAD_INPUT, FAULT, INTERRUPTED, OK
 
 COMMANDS = ["compile", "inspect", "predict", "verify", "run"]
@@ -56,7 +57,9 @@ def test_debug_shows_the_traceback(call, tmp_path):
     assert result.code == BAD_INPUT and "Traceback" in result.err and "FileNotFoundError" in result.err
 
 
-@pytest.mark.parametrize(("error", "code"), [(AssertionError("odd"), FAULT), (KeyboardInterrupt(), INTERRUPTED)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(AssertionError("odd"), FAULT), (KeyboardInterrupt(), INTERRUPTED)]
+)
 def test_faults_and_interrupts_have_codes_of_their_own(call, files, monkeypatch, error, code):
     from kcompile.cli import inspecting
 
@@ -82,6 +85,8 @@ def test_help_loads_nothing_heavy():
 
 def test_the_exit_code_reaches_the_shell(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "kcompile", "inspect", str(tmp_path / "none.h5")], capture_output=True, text=True
+        [sys.executable, "-m", "kcompile", "inspect", str(tmp_path / "none.h5")],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == BAD_INPUT and done.stdout == "" and done.stderr.count("\n") == 1

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from kcompile.cli import BAD_INPUT, OK
 
 
@@ -59,7 +60,8 @@ def test_inputs_and_outputs_by_name(call, tmp_path, two_inputs):
 def test_an_onnx_model_needs_the_runtime_alone(files, tmp_path, samples):
     code = (
         "import sys\nfrom kcompile.cli import main\n"
-        f"code = main(['predict', {str(files.onnx)!r}, {str(samples[1])!r}, '-o', {str(tmp_path / 'y.npy')!r}])\n"
+        f"files = [{str(files.onnx)!r}, {str(samples[1])!r}, '-o', {str(tmp_path / 'y.npy')!r}]\n"
+        "code = main(['predict', *files])\n"
         "heavy = {'torch', 'onnx', 'h5py', 'kcompile.keras', 'kcompile.ir'} & set(sys.modules)\n"
         "assert not heavy, heavy\nsys.exit(code)"
     )
@@ -105,7 +107,8 @@ def test_several_outputs_need_npz(call, tmp_path, two_inputs):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "expected"), [({"left": 1}, "right"), ({"left": 1, "wrong": 1}, "wrong"), ({"a": 1}, "left, right")]
+    ("arrays", "expected"),
+    [({"left": 1}, "right"), ({"left": 1, "wrong": 1}, "wrong"), ({"a": 1}, "left, right")],
 )
 def test_missing_inputs_are_named(call, tmp_path, two_inputs, arrays, expected):
     np.savez(tmp_path / "x.npz", **{name: np.ones((1, 2)) for name in arrays})

@@ -77,7 +77,8 @@ def test_argv_main_and_path_are_those_of_plain_python(script, tmp_path):
     path = script(
         """
 import os, sys
-print(sys.argv, __name__, __file__, __spec__, __package__, __doc__, os.path.dirname(os.path.realpath(__file__)) in sys.path[0])
+print(sys.argv, __name__, __file__, __spec__, __package__, __doc__)
+print(os.path.dirname(os.path.realpath(__file__)) == sys.path[0])
 print(sys.modules["__main__"].__dict__ is globals(), sorted(n for n in globals() if not n.startswith("__")))
 import beside
 print(beside.value)
@@ -87,7 +88,9 @@ print(sys.stdin.read())
     (tmp_path / "beside.py").write_text("value = 42\n")
     arguments = ["a", "--flag", "-o", "x", "--help", "--", "b c"]
     here = subprocess.run([*COMMAND, str(path), *arguments], capture_output=True, text=True, input="hello")
-    plain = subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True, input="hello")
+    plain = subprocess.run(
+        [sys.executable, str(path), *arguments], capture_output=True, text=True, input="hello"
+    )
     assert here.stdout == plain.stdout and here.returncode == plain.returncode == 0, here.stderr
 
 
@@ -114,7 +117,9 @@ def test_exceptions_and_exit_codes_are_those_of_plain_python(script, text):
 def test_a_module_that_keras_lacks_is_a_plain_import_error(script):
     done = run(script("import keras.no_such_module\n"))
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError: No module named 'keras.no_such_module'")
+    assert done.stderr.splitlines()[-1].startswith(
+        "ModuleNotFoundError: No module named 'keras.no_such_module'"
+    )
 
 
 def test_another_keras_beside_the_script_is_not_taken(script, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from kcompile.cli import BAD_INPUT, NEGATIVE, OK
 
 
