@@ -92,7 +92,7 @@ def index(x: Value, key: Any) -> Value:
         if k is None:
             inserted.append(axis - len(squeezed) + len(inserted))
             continue
-        if isinstance(k, bool | np.bool_) or (isinstance(k, Value) and k.dtype == bool):
+        if _is_mask(k):
             raise OperatorError(f"{x!r} cannot be indexed by a boolean mask; multiply by it, or use K.switch.")
         if isinstance(k, slice):
             if k != slice(None):
@@ -121,6 +121,13 @@ def index(x: Value, key: Any) -> Value:
     if inserted:
         x = op.Unsqueeze(x, inserted)
     return x
+
+
+def _is_mask(k: Any) -> bool:
+    if isinstance(k, slice) or k is Ellipsis:
+        return False
+    dtype = k.dtype if isinstance(k, Value) else np.asarray(k).dtype
+    return dtype.kind == "b"
 
 
 def _expand_ellipsis(x: Value, keys: list[Any]) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +14,16 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 
-def format_graph(graph: Graph, indent: str = "", names: dict[Value, str] | None = None) -> str:
+def format_graph(
+    graph: Graph, indent: str = "", names: dict[Value, str] | None = None, numbers: Iterator[int] | None = None
+) -> str:
     """The text behind ``print(graph)``.
 
     ``%x`` is a value, ``@dense_1/kernel`` a parameter; short constants are written out. A line reads
     ``%3 = Add(%2, @dense_1/bias) : float32[batch, 10]  # dense_1``.
     """
     names = {} if names is None else dict(names)
+    numbers = count() if numbers is None else numbers
     for i, value in enumerate(graph.inputs):
         names[value] = f"%{value._name or f'in{i}'}"
     arguments = ", ".join(f"{names[v]}: {format_type(v)}" for v in graph.inputs)
@@ -27,7 +32,7 @@ def format_graph(graph: Graph, indent: str = "", names: dict[Value, str] | None 
         frozen = "" if parameter.trainable else "  # not trainable"
         lines.append(f"{indent}  @{parameter.name} : {format_type(parameter)}{frozen}")
     for node in graph.nodes:
-        lines.extend(_format_node(graph, node, names, indent + "  "))
+        lines.extend(_format_node(graph, node, names, numbers, indent + "  "))
     returned = ", ".join(_reference(graph.resolve(v), names) for v in graph.outputs)
     lines.append(f"{indent}  return {returned}")
     for parameter, new in graph.updates:
@@ -36,18 +41,20 @@ def format_graph(graph: Graph, indent: str = "", names: dict[Value, str] | None 
     return "\n".join(lines)
 
 
-def _format_node(graph: Graph, node: Node, names: dict[Value, str], indent: str) -> list[str]:
+def _format_node(
+    graph: Graph, node: Node, names: dict[Value, str], numbers: Iterator[int], indent: str
+) -> list[str]:
     arguments = ["-" if v is None else _reference(v, names) for v in graph.operands(node)]
     bodies = graph.bodies(node)
     arguments += [f"{k}={_short(a)}" for k, a in node.attributes.items() if k not in bodies]
     for output in node.outputs:
-        names[output] = f"%{sum(name[1:].isdigit() for name in names.values())}"
+        names[output] = f"%{next(numbers)}"
     results = ", ".join(names[output] for output in node.outputs)
     types = ", ".join(format_type(output) for output in node.outputs)
     comment = f"  # {node.scope}" if node.scope else ""
     lines = [f"{indent}{results} = {node.op_type}({', '.join(arguments)}) : {types}{comment}"]
     for name, body in bodies.items():
-        text = format_graph(body, indent + "  ", names)
+        text = format_graph(body, indent + "  ", names, numbers)
         lines.append(f"{indent}  {name} = {text.lstrip()}")
     return lines
 
