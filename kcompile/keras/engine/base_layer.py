@@ -649,10 +649,10 @@ def _as_values(inputs: Any) -> Any:
 
 def _unique(*lists: Iterable[Any]) -> list[Any]:
     """The elements in order, each object once."""
-    found: dict[int, Any] = {}
+    found: dict[Any, Any] = {}
     for elements in lists:
         for element in elements:
-            key = id(element[0]) ^ id(element[1]) if isinstance(element, tuple) else id(element)
+            key = tuple(map(id, element)) if isinstance(element, tuple) else id(element)
             found.setdefault(key, element)
     return list(found.values())
 
