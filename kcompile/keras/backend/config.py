@@ -25,8 +25,8 @@ _cleanups: list[Callable[[], None]] = []
 
 
 def backend() -> str:
-    """The name of what computes: ``"kcompile"``. Its conventions are those of the TensorFlow backend."""
-    return "kcompile"
+    """``"tensorflow"``: code that asks does so to choose conventions, and those of the TensorFlow backend hold."""
+    return "tensorflow"
 
 
 def epsilon() -> float:

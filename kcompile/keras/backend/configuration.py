@@ -18,17 +18,15 @@ _FIELDS = {
 }
 
 
-def keras_home() -> Path:
-    """The folder of configuration and caches: $KERAS_HOME, else ~/.keras, else .keras in the temporary
-    folder.
+def keras_home(folder: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of configuration and caches: the one given, else $KERAS_HOME, else ~/.keras.
 
-    The last one is taken where nothing can be written in the home folder.
+    Where nothing can be written there, it is .keras in the temporary folder. Nothing is created here.
     """
-    if os.environ.get("KERAS_HOME"):
-        return Path(os.environ["KERAS_HOME"])
-    home = Path(os.path.expanduser("~"))
-    if os.access(home / ".keras" if (home / ".keras").is_dir() else home, os.W_OK):
-        return home / ".keras"
+    home = Path(os.path.expanduser(folder or os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")))
+    existing = next((path for path in (home, *home.parents) if path.exists()), home)
+    if existing.is_dir() and os.access(existing, os.W_OK):
+        return home
     return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
 
 

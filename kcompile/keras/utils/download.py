@@ -20,6 +20,7 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ..backend.configuration import keras_home
 from .generic_utils import Progbar
 
 
@@ -55,7 +56,7 @@ def get_file(
     """
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
-    folder = os.path.join(_writable_cache_dir(cache_dir), cache_subdir)
+    folder = os.path.join(keras_home(cache_dir), cache_subdir)
     target = os.path.join(folder, os.fspath(fname))
     path = f"{target}.tar.gz" if untar else target
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -68,16 +69,6 @@ def get_file(
     if extract:
         _extract_archive(path, folder, archive_format)
     return path
-
-
-def _writable_cache_dir(cache_dir: str | None) -> str:
-    base = cache_dir or os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
-    base = os.path.expanduser(base)
-    try:
-        os.makedirs(base, exist_ok=True)
-    except OSError:
-        return os.path.join("/tmp", ".keras")
-    return base if os.access(base, os.W_OK) else os.path.join("/tmp", ".keras")
 
 
 def _needs_download(path: str, file_hash: str | None, algorithm: str) -> bool:

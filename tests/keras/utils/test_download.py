@@ -91,10 +91,10 @@ def test_cache_falls_back_to_tmp_when_home_cannot_be_written(tmp_path, monkeypat
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("KERAS_HOME", str(blocked / "below"))
-    assert download._writable_cache_dir(None) == "/tmp/.keras"
+    assert str(download.keras_home()) == "/tmp/.keras"
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert download._writable_cache_dir(None) == str(tmp_path / ".keras")
+    assert str(download.keras_home()) == str(tmp_path / ".keras")
 
 
 @pytest.mark.parametrize("algorithm", ["auto", "sha256", "md5"])
