@@ -152,7 +152,7 @@ class _Lowering:
 
     def module(self) -> fx.GraphModule:
         for i, value in enumerate([*self.graph.inputs, *self.captures]):
-            self._define(value, self.fx.placeholder(_identifier(value._name or f"input_{i}")))
+            self._define(value, self.fx.placeholder(self._argument_name(value._name or f"input_{i}")))
         for node in self.graph.nodes:
             self._lower_node(node)
         returned = [*self.graph.outputs, *(new for _, new in self.graph.updates)]
@@ -167,6 +167,16 @@ class _Lowering:
             self.device,
         )
         return module
+
+    def _argument_name(self, wanted: str) -> str:
+        """A name for a placeholder that no other has: several targets may be called alike."""
+        base = name = _identifier(wanted)
+        taken = {node.target for node in self.fx.nodes}
+        count = 0
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        return name
 
     def _define(self, value: Value, node: fx.Node) -> None:
         if value in self.differentiated:
