@@ -1,12 +1,35 @@
-"""Core layers: Dense, Dropout, Activation, shapes, Lambda."""
+"""Core layers: Dense, Dropout, Activation, Masking and layers that change shapes; Lambda is in lambda_layer.py."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ...ir import op
 from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
+from .arguments import positive_int
+from .lambda_layer import Lambda
+
+__all__ = [
+    "Activation",
+    "ActivityRegularization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Lambda",
+    "Masking",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+]
 
 
 class Activation(Layer):
@@ -180,3 +203,229 @@ class ActivityRegularization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "l1": self.l1, "l2": self.l2}
+
+
+class _SpatialDropout(Dropout):
+    """Drops whole channels; ``rank`` spatial axes."""
+
+    rank: int
+
+    def __init__(self, rate: float, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, **kwargs)
+        self.data_format = K.normalize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _get_noise_shape(self, inputs: Any) -> Any:
+        spatial = [1] * self.rank
+        return [None, None, *spatial] if self.data_format == "channels_first" else [None, *spatial, None]
+
+    def get_config(self) -> dict[str, Any]:
+        # Keras 2.3 leaves the layout out of the config; it is written where it is not what loading would choose
+        config = super().get_config()
+        usual = self.rank == 1 or self.data_format == K.image_data_format()
+        return config if usual else {**config, "data_format": self.data_format}
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Sets whole features to zero while training, for all steps of a sample alike.
+
+    Args:
+        rate: part to drop, 0 <= rate < 1.
+
+    Input and output: (batch, steps, features). (Tompson et al. 2014)
+    """
+
+    rank = 1
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(rate, "channels_last", **kwargs)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Sets whole channels of images to zero while training.
+
+    Args:
+        rate: part to drop, 0 <= rate < 1.
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols). (Tompson et al. 2014)
+    """
+
+    rank = 2
+
+    def __init__(self, rate: float, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, data_format, **kwargs)
+
+
+class SpatialDropout3D(_SpatialDropout):
+    """Sets whole channels of volumes to zero while training.
+
+    Args:
+        rate: part to drop, 0 <= rate < 1.
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input and output: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols).
+    """
+
+    rank = 3
+
+    def __init__(self, rate: float, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, data_format, **kwargs)
+
+
+class Flatten(Layer):
+    """All elements of a sample along one axis.
+
+    Args:
+        data_format: "channels_first" moves the channels (axis 1) last first, so that weights of a following layer
+            fit both layouts; default ``K.image_data_format()``.
+
+    Input: (batch, ...); output: (batch, elements).
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.input_spec = InputSpec(min_ndim=1)
+        self.data_format = K.normalize_data_format(data_format)
+
+    def call(self, inputs: Any) -> Any:
+        if self.data_format == "channels_first" and inputs.rank > 2:
+            inputs = op.Transpose(inputs, perm=[0, *range(2, inputs.rank), 1])
+        return op.Flatten(inputs, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        sizes = input_shape[1:]
+        return (input_shape[0], None if None in sizes else math.prod(sizes))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class Reshape(Layer):
+    """The elements of a sample in another shape.
+
+    Args:
+        target_shape: tuple without the batch axis; one size may be -1: what is left over.
+
+    Input: (batch, ...); output: (batch, *target_shape).
+
+    Raises:
+        ValueError: if the numbers of elements differ.
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(int(size) for size in np.atleast_1d(np.asarray(target_shape, dtype=object)))
+        if sum(size == -1 for size in self.target_shape) > 1 or any(size < -1 for size in self.target_shape):
+            raise ValueError(
+                f"Reshape: target_shape takes sizes and at most one -1, found {self.target_shape}."
+            )
+
+    def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(K.int_shape(inputs))
+        return op.Reshape(inputs, [0, *self.target_shape])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if None in input_shape[1:]:
+            return (input_shape[0], *(None if size == -1 else size for size in self.target_shape))
+        elements = math.prod(input_shape[1:])
+        known = math.prod(size for size in self.target_shape if size != -1)
+        fits = elements % known == 0 if -1 in self.target_shape and known else elements == known
+        if not fits:
+            raise ValueError(
+                f"Layer {self.name}: total size of new array must be unchanged: {elements} elements of an input of shape "
+                f"{input_shape} do not go into target_shape={self.target_shape}."
+            )
+        return (input_shape[0], *(elements // known if size == -1 else size for size in self.target_shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """The axes of a sample in another order.
+
+    Args:
+        dims: the axes from 1 in their new order, such as (2, 1).
+
+    Input: (batch, ...); output: (batch, ...) permuted.
+
+    Raises:
+        ValueError: if dims is not a permutation of 1 to n.
+    """
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                f"Permute: dims must be a permutation of 1 to {len(self.dims)} (the batch is axis 0), found {dims}."
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Any) -> Any:
+        return op.Transpose(inputs, perm=[0, *self.dims])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], *(input_shape[axis] for axis in self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """The input ``n`` times, along a new axis of steps.
+
+    Args:
+        n: int.
+
+    Input: (batch, features); output: (batch, n, features).
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive_int(self, "n", n)
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs: Any) -> Any:
+        return K.repeat(inputs, self.n)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n": self.n}
+
+
+class Masking(Layer):
+    """Masks the steps all of whose features equal ``mask_value``, and sets them to zero.
+
+    Args:
+        mask_value: float.
+
+    Input and output: (batch, steps..., features); mask: (batch, steps...).
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.mask_value = mask_value
+
+    def _valid(self, inputs: Any) -> Any:
+        """(batch, steps..., 1), made once for call and mask."""
+        key = ("valid steps", self.mask_value)
+        if key not in inputs.meta:
+            inputs.meta[key] = K.any(K.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return inputs.meta[key]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return op.Squeeze(self._valid(inputs), [-1])
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * K.cast(self._valid(inputs), K.dtype(inputs))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mask_value": self.mask_value}

@@ -1,10 +1,7 @@
 """One comparison with real Keras for every kind of layer: outputs on both back ends, shapes, config, names, training.
 
-A test module asks ``goldens("Conv1D", "Conv2D")`` for its cases and calls ``check_*`` on each::
-
-    @pytest.mark.parametrize("golden", goldens("Flatten"), ids=name_of)
-    def test_outputs(golden):
-        check_outputs(golden)
+A test module asks ``goldens("Conv1D", "Conv2D")`` for its cases and calls each of CHECKS on each, and
+``check_training`` on the ``trained`` ones.
 """
 
 from __future__ import annotations
@@ -35,9 +32,9 @@ def trained(cases: list[Golden]) -> list[Golden]:
     return [golden for golden in cases if "loss" in golden.arrays]
 
 
-def name_of(golden: Golden) -> str:
-    """The name of a case, as pytest's ``ids``."""
-    return golden.name
+def name_of(case: Any) -> str:
+    """The name of a case or of a check, as pytest's ``ids``."""
+    return case.name if isinstance(case, Golden) else case.__name__
 
 
 @functools.cache
@@ -86,3 +83,6 @@ def check_training(golden: Golden) -> None:
     """Ten SGD steps go through the losses, and end at the weights, of real Keras."""
     arrays, _ = runner.run_layer(keras, golden.case)
     golden.check(arrays, only=["loss", "trained", "probe"])
+
+
+CHECKS = [check_outputs, check_torch_outputs, check_facts, check_config_round_trip]

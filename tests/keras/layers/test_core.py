@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.keras.layers.golden_layers import (
-    check_config_round_trip,
-    check_facts,
-    check_outputs,
-    check_torch_outputs,
-    check_training,
-    goldens,
-    name_of,
-    trained,
-)
+from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
 
 CASES = goldens(
     "Dense",
     "Activation",
     "Dropout",
     "ActivityRegularization",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Flatten",
+    "Reshape",
+    "Permute",
+    "RepeatVector",
+    "Masking",
 )
 
 
 @pytest.mark.parametrize("golden", CASES, ids=name_of)
-@pytest.mark.parametrize(
-    "check", [check_outputs, check_torch_outputs, check_facts, check_config_round_trip], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("check", CHECKS, ids=name_of)
 def test_layer_equals_keras(check, golden):
     check(golden)
 

@@ -1,0 +1,96 @@
+"""Constructor arguments that name an initializer, regularizer, constraint or activation: set, and written back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import activations, constraints, initializers, regularizers
+from ..engine.base_layer import Layer
+
+_BY_SUFFIX = {
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+    "activation": activations,
+}
+
+
+def _table(argument: str) -> Any:
+    return _BY_SUFFIX[argument.rsplit("_", 1)[-1]]
+
+
+def set_objects(layer: Layer, **arguments: Any) -> None:
+    """Sets attributes of the layer to the objects that the arguments name.
+
+    Args:
+        arguments: names end in initializer, regularizer, constraint or activation, which decides where the
+            value (a name, a config, a function or object) is looked up.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    for argument, value in arguments.items():
+        setattr(layer, argument, _table(argument).get(value))
+
+
+def object_configs(layer: Layer, *arguments: str) -> dict[str, Any]:
+    """What ``get_config`` says of the attributes that ``set_objects`` set."""
+    return {argument: _table(argument).serialize(getattr(layer, argument)) for argument in arguments}
+
+
+def weight_arguments(layer: Layer, weight: str) -> dict[str, Any]:
+    """``<weight>_initializer``, ``_regularizer`` and ``_constraint`` of the layer, as ``add_weight`` takes them."""
+    return {kind: getattr(layer, f"{weight}_{kind}") for kind in ("initializer", "regularizer", "constraint")}
+
+
+def refuse_unless_default(layer: Layer, arguments: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Takes out of ``arguments`` what later Keras versions write and this layer does only at its default.
+
+    Args:
+        defaults: value per argument that leaves the layer as it is; None is accepted as well.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    for argument, default in defaults.items():
+        value = arguments.pop(argument, default)
+        if value is not None and value != default:
+            raise ValueError(
+                f"{type(layer).__name__}: {argument}={value!r} is not supported; only {argument}={default!r} is."
+            )
+
+
+def positive_int(layer: Layer, name: str, value: Any) -> int:
+    """``value`` as an int.
+
+    Raises:
+        ValueError: if it is not a whole number above 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) and not _is_whole(value) or value < 1:
+        raise ValueError(f"{type(layer).__name__}: `{name}` must be a positive integer, found {value!r}.")
+    return int(value)
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        return int(value) == value
+    except (TypeError, ValueError):
+        return False
+
+
+def channel_axis(data_format: str) -> int:
+    """The axis of the channels: 1 or -1."""
+    return 1 if data_format == "channels_first" else -1
+
+
+def spatial_sizes(shape: Sequence[Any], data_format: str) -> list[Any]:
+    """The sizes between batch and channels."""
+    return list(shape[2:] if data_format == "channels_first" else shape[1:-1])
+
+
+def with_spatial_sizes(
+    shape: Sequence[Any], sizes: Sequence[Any], channels: Any, data_format: str
+) -> tuple[Any, ...]:
+    """A shape of these spatial sizes and channels, with the batch axis of ``shape``."""
+    return (shape[0], channels, *sizes) if data_format == "channels_first" else (shape[0], *sizes, channels)

@@ -1,0 +1,344 @@
+"""Convolutions over one to three spatial axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import backend as K
+from ...backend.convolution import conv
+from ...engine.base_layer import InputSpec, Layer
+from ...utils import conv_utils
+from ..arguments import (
+    channel_axis,
+    object_configs,
+    positive_int,
+    set_objects,
+    spatial_sizes,
+    weight_arguments,
+    with_spatial_sizes,
+)
+
+
+class Conv(Layer):
+    """A convolution: what Conv1D, Conv2D and Conv3D share.
+
+    Args:
+        rank: number of spatial axes.
+        filters: channels of the output.
+        kernel_size: int or tuple, size of the window.
+        strides: int or tuple, step of the window.
+        padding: "valid" (none), "same" (zeros so that stride 1 keeps the size), for Conv1D also "causal" (zeros
+            before the first step only).
+        data_format: "channels_last" (batch, spatial..., channels) or "channels_first" (batch, channels,
+            spatial...); default ``K.image_data_format()``.
+        dilation_rate: int or tuple, distance between the elements of the window.
+        activation: name or function (default linear).
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: name or Initializer.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Regularizer or None.
+        kernel_constraint, bias_constraint: Constraint or None.
+        groups: channels of input and output fall into so many groups that see only one another.
+
+    Weights: kernel (spatial..., in / groups, filters), bias (filters,). Emits ONNX Conv.
+
+    Raises:
+        ValueError: for sizes that are not positive, an unknown padding, or filters that groups does not divide.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        filters: int | None,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        groups: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rank = rank
+        self.filters = None if filters is None else positive_int(self, "filters", filters)
+        self.kernel_size = conv_utils.normalize_tuple(kernel_size, rank, "kernel_size")
+        self.strides = conv_utils.normalize_tuple(strides, rank, "strides")
+        self.padding = conv_utils.normalize_padding(padding)
+        self.data_format = K.normalize_data_format(data_format)
+        self.dilation_rate = conv_utils.normalize_tuple(dilation_rate, rank, "dilation_rate")
+        self.groups = positive_int(self, "groups", groups)
+        self.use_bias = use_bias
+        set_objects(
+            self,
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self._check_arguments()
+        self.input_spec = InputSpec(ndim=rank + 2)
+
+    def _check_arguments(self) -> None:
+        for name in ("kernel_size", "strides", "dilation_rate"):
+            for size in getattr(self, name):
+                positive_int(self, name, size)
+        if self.padding == "causal" and self.rank != 1:
+            raise ValueError(f"{type(self).__name__}: causal padding is for Conv1D; use 'valid' or 'same'.")
+        if self.padding == "causal" and self.data_format != "channels_last":
+            raise ValueError(
+                f'{type(self).__name__}: when using causal padding, `data_format` must be "channels_last" '
+                "(temporal data)."
+            )
+        if self.filters is not None and self.filters % self.groups:
+            raise ValueError(
+                f"{type(self).__name__}: filters={self.filters} must be a multiple of groups={self.groups}."
+            )
+
+    def _input_channels(self, input_shape: Any) -> int:
+        """The channels that an input of this shape has; from now on the layer takes no other number."""
+        axis = channel_axis(self.data_format)
+        channels = input_shape[axis]
+        if channels is None:
+            raise ValueError(
+                f"Layer {self.name}: the channel dimension of the inputs should be defined, found None (axis {axis} "
+                f"of {input_shape}, data_format={self.data_format!r})."
+            )
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+        return channels
+
+    def _add_bias(self, size: int) -> None:
+        self.bias = (
+            self.add_weight("bias", (size,), **weight_arguments(self, "bias")) if self.use_bias else None
+        )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._input_channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                f"Layer {self.name}: the {channels} channels of the input {input_shape} do not fall into "
+                f"groups={self.groups}."
+            )
+        self.kernel = self.add_weight(
+            "kernel",
+            (*self.kernel_size, channels // self.groups, self.filters),
+            memory_order=kernel_order(self.rank, self.data_format),
+            **weight_arguments(self, "kernel"),
+        )
+        self._add_bias(self.filters)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        output = conv(
+            inputs,
+            self.kernel,
+            self.strides,
+            self.padding,
+            self.data_format,
+            self.dilation_rate,
+            self.bias,
+            self.groups,
+        )
+        return self.activation(output)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self._convolved_shape(input_shape, self.filters)
+
+    def _convolved_shape(self, input_shape: Any, channels: Any) -> tuple[Any, ...]:
+        sizes = spatial_sizes(input_shape, self.data_format)
+        steps = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        convolved = [conv_utils.conv_output_length(n, k, self.padding, s, d) for n, k, s, d in steps]
+        return with_spatial_sizes(input_shape, convolved, channels, self.data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            **({"groups": self.groups} if self.groups != 1 else {}),
+            **object_configs(self, "activation"),
+            "use_bias": self.use_bias,
+            **object_configs(
+                self,
+                "kernel_initializer",
+                "bias_initializer",
+                "kernel_regularizer",
+                "bias_regularizer",
+                "activity_regularizer",
+                "kernel_constraint",
+                "bias_constraint",
+            ),
+        }
+        return config
+
+
+def kernel_order(rank: int, data_format: str) -> tuple[int, ...]:
+    """Memory order of a kernel (spatial..., in, out), such that torch finds it as its kernels want it.
+
+    (out, spatial..., in), torch's channels_last, beside channels_last images; (out, in, spatial...) else.
+    """
+    spatial = range(rank)
+    if rank == 2 and data_format == "channels_last":
+        return (rank + 1, *spatial, rank)
+    return (rank + 1, rank, *spatial)
+
+
+class Conv1D(Conv):
+    """A convolution over time.
+
+    Args: those of ``Conv``.
+
+    Input: (batch, steps, channels); output: (batch, new steps, filters).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = "channels_last",
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            1,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+class Conv2D(Conv):
+    """A convolution over images.
+
+    Args: those of ``Conv``.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the same with
+    ``filters`` channels.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            2,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+class Conv3D(Conv):
+    """A convolution over volumes.
+
+    Args: those of ``Conv``.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols) for channels_first; output: the
+    same with ``filters`` channels.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            3,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )

@@ -1,0 +1,299 @@
+"""Layers that change spatial sizes without weights: upsampling, zero padding, cropping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import backend as K
+from ...backend.manipulation import pad
+from ...engine.base_layer import InputSpec, Layer
+from ...utils import conv_utils
+from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
+
+
+class _Spatial(Layer):
+    """A layer over ``rank`` spatial axes that leaves batch and channels alone."""
+
+    rank: int
+
+    def __init__(self, data_format: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = K.normalize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _resized(self, size: int, axis: int) -> int:
+        """The new size of the spatial axis number ``axis``."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        sizes = spatial_sizes(input_shape, self.data_format)
+        resized = [None if size is None else self._resized(size, i) for i, size in enumerate(sizes)]
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
+        return with_spatial_sizes(input_shape, resized, channels, self.data_format)
+
+    def _format_config(self) -> dict[str, Any]:
+        return {} if self.rank == 1 else {"data_format": self.data_format}
+
+
+def _pairs(value: Any, rank: int, name: str) -> tuple[tuple[int, int], ...]:
+    """(before, after) per axis from an int, one int an axis, or pairs.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, int):
+        pairs = ((value, value),) * rank
+    else:
+        values = tuple(value) if hasattr(value, "__iter__") else (value,)
+        if rank == 1:
+            values = (values,)
+        if len(values) != rank:
+            word = {2: "two", 3: "three"}.get(rank, rank)
+            raise ValueError(f"`{name}` should have {word} elements. Found: {value}")
+        pairs = tuple(conv_utils.normalize_tuple(v, 2, f"{name}[{i}]") for i, v in enumerate(values))
+    if any(int(side) < 0 for pair in pairs for side in pair):
+        raise ValueError(f"`{name}` must not be negative. Found: {value}")
+    return pairs
+
+
+class _UpSampling(_Spatial):
+    """Enlarges each spatial axis by a whole factor."""
+
+    def __init__(self, size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        self.size = conv_utils.normalize_tuple(size, self.rank, "size")
+        for factor in self.size:
+            positive_int(self, "size", factor)
+
+    def _resized(self, size: int, axis: int) -> int:
+        return size * self.size[axis]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, **self._format_config()}
+
+
+class UpSampling1D(_UpSampling):
+    """Repeats each step ``size`` times.
+
+    Args:
+        size: int.
+
+    Input: (batch, steps, features); output: (batch, steps * size, features).
+    """
+
+    rank = 1
+
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+        super().__init__(size, "channels_last", **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return K.repeat_elements(inputs, self.size[0], axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size[0]}
+
+
+class UpSampling2D(_UpSampling):
+    """Enlarges images by whole factors.
+
+    Args:
+        size: int or (rows, cols).
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+        interpolation: "nearest" (repeat) or "bilinear" (as TensorFlow 1 samples: output i at input i / size).
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX Resize.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(size, data_format, **kwargs)
+        if interpolation not in ("nearest", "bilinear"):
+            raise ValueError(
+                f'interpolation should be one of "nearest" or "bilinear"; found {interpolation!r}.'
+            )
+        self.interpolation = interpolation
+
+    def call(self, inputs: Any) -> Any:
+        return K.resize_images(inputs, *self.size, self.data_format, self.interpolation)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "interpolation": self.interpolation}
+
+
+class UpSampling3D(_UpSampling):
+    """Enlarges volumes by whole factors, repeating elements.
+
+    Args:
+        size: int or (depth, rows, cols).
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    """
+
+    rank = 3
+
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(size, data_format, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        return K.resize_volumes(inputs, *self.size, self.data_format)
+
+
+class _ZeroPadding(_Spatial):
+    """Zeros around the spatial axes."""
+
+    def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        self.padding = _pairs(padding, self.rank, "padding")
+
+    def _resized(self, size: int, axis: int) -> int:
+        return size + sum(self.padding[axis])
+
+    def call(self, inputs: Any) -> Any:
+        none = (0, 0)
+        first = self.data_format == "channels_first"
+        return pad(inputs, [none, none, *self.padding] if first else [none, *self.padding, none])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding, **self._format_config()}
+
+
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before and after the steps.
+
+    Args:
+        padding: int, or (before, after).
+
+    Input: (batch, steps, features); output: (batch, padded steps, features).
+    """
+
+    rank = 1
+
+    def __init__(self, padding: Any = 1, **kwargs: Any) -> None:
+        kwargs.pop("data_format", None)  # written by later versions, always channels_last
+        super().__init__(padding, "channels_last", **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "padding": self.padding[0]}
+
+
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around images.
+
+    Args:
+        padding: int, (rows, cols), or ((top, bottom), (left, right)).
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX Pad.
+    """
+
+    rank = 2
+
+    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around volumes.
+
+    Args:
+        padding: int, one int an axis, or one (before, after) an axis.
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    """
+
+    rank = 3
+
+    def __init__(self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
+class _Cropping(_Spatial):
+    """Cuts elements off both ends of the spatial axes."""
+
+    def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        self.cropping = _pairs(cropping, self.rank, "cropping")
+
+    def build(self, input_shape: Any) -> None:
+        sizes = spatial_sizes(input_shape, self.data_format)
+        for size, pair in zip(sizes, self.cropping, strict=True):
+            if size is not None and sum(pair) >= size:
+                raise ValueError(
+                    f"Layer {self.name}: cropping {self.cropping} leaves nothing of an input of shape {input_shape} "
+                    f"({self.data_format})."
+                )
+        self.built = True
+
+    def _resized(self, size: int, axis: int) -> int:
+        return size - sum(self.cropping[axis])
+
+    def call(self, inputs: Any) -> Any:
+        kept = [slice(before, -after if after else None) for before, after in self.cropping]
+        spared = [slice(None)] * (2 if self.data_format == "channels_first" else 1)
+        return inputs[(*spared, *kept)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cropping": self.cropping, **self._format_config()}
+
+
+class Cropping1D(_Cropping):
+    """Cuts off the first and last steps.
+
+    Args:
+        cropping: int, or (before, after).
+
+    Input: (batch, steps, features); output: (batch, fewer steps, features).
+    """
+
+    rank = 1
+
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+        super().__init__(cropping, "channels_last", **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cropping": self.cropping[0]}
+
+
+class Cropping2D(_Cropping):
+    """Cuts the edges off images.
+
+    Args:
+        cropping: int, (rows, cols), or ((top, bottom), (left, right)).
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX Slice.
+    """
+
+    rank = 2
+
+    def __init__(
+        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(cropping, data_format, **kwargs)
+
+
+class Cropping3D(_Cropping):
+    """Cuts the faces off volumes.
+
+    Args:
+        cropping: int, one int an axis, or one (before, after) an axis.
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    """
+
+    rank = 3
+
+    def __init__(
+        self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(cropping, data_format, **kwargs)

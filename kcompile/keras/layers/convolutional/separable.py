@@ -1,0 +1,342 @@
+"""Depthwise convolutions, alone and followed by a pointwise one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...backend.convolution import depthwise_conv, separable_conv
+from ..arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
+from .convolutions import Conv, kernel_order
+
+_KERNEL_ARGUMENTS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+
+def _depthwise_order(rank: int) -> tuple[int, ...]:
+    """(spatial..., in, multiplier) in memory as (in, multiplier, spatial...): torch's grouped kernel without a copy."""
+    return (rank, rank + 1, *range(rank))
+
+
+class SeparableConv(Conv):
+    """A separable convolution: what SeparableConv1D and SeparableConv2D share.
+
+    Each channel is convolved on its own with ``depth_multiplier`` kernels, then a convolution of window 1 mixes the
+    results. (Chollet 2017, "Xception")
+
+    Args: those of ``Conv``, with depthwise_* and pointwise_* in place of kernel_*, and
+        depth_multiplier: kernels per input channel.
+
+    Weights: depthwise_kernel (spatial..., in, depth_multiplier), pointwise_kernel (1..., in * depth_multiplier,
+    filters), bias (filters,).
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        for argument in _KERNEL_ARGUMENTS:  # later files carry them, unused
+            kwargs.pop(argument, None)
+        refuse_unless_default(self, kwargs, {"groups": 1})
+        super().__init__(
+            rank,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.depth_multiplier = positive_int(self, "depth_multiplier", depth_multiplier)
+        set_objects(
+            self,
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._input_channels(input_shape)
+        self.depthwise_kernel = self.add_weight(
+            "depthwise_kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),
+            memory_order=_depthwise_order(self.rank),
+            **weight_arguments(self, "depthwise"),
+        )
+        self.pointwise_kernel = self.add_weight(
+            "pointwise_kernel",
+            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            memory_order=kernel_order(self.rank, self.data_format),
+            **weight_arguments(self, "pointwise"),
+        )
+        self._add_bias(self.filters)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        output = separable_conv(
+            inputs,
+            self.depthwise_kernel,
+            self.pointwise_kernel,
+            self.strides,
+            self.padding,
+            self.data_format,
+            self.dilation_rate,
+            self.bias,
+        )
+        return self.activation(output)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for argument in _KERNEL_ARGUMENTS:
+            del config[argument]
+        return {
+            **config,
+            "depth_multiplier": self.depth_multiplier,
+            **object_configs(
+                self,
+                "depthwise_initializer",
+                "pointwise_initializer",
+                "depthwise_regularizer",
+                "pointwise_regularizer",
+                "depthwise_constraint",
+                "pointwise_constraint",
+            ),
+        }
+
+
+class SeparableConv1D(SeparableConv):
+    """A separable convolution over time.
+
+    Args: those of ``SeparableConv``.
+
+    Input: (batch, steps, channels); output: (batch, new steps, filters).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = "channels_last",
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            1,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            depth_multiplier,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            pointwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            pointwise_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            depthwise_constraint,
+            pointwise_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+class SeparableConv2D(SeparableConv):
+    """A separable convolution over images.
+
+    Args: those of ``SeparableConv``.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the same with
+    ``filters`` channels.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            2,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            depth_multiplier,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            pointwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            pointwise_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            depthwise_constraint,
+            pointwise_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+
+class DepthwiseConv2D(Conv):
+    """A convolution of each channel on its own.
+
+    Args: those of ``Conv`` but filters, with depthwise_* in place of kernel_*, and
+        depth_multiplier: kernels per input channel.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the same with
+    channels * depth_multiplier channels, those of one input channel next to one another.
+    Weights: depthwise_kernel (rows, cols, in, depth_multiplier), bias (in * depth_multiplier,).
+    """
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        for argument in ("filters", *_KERNEL_ARGUMENTS):  # later files carry them, unused
+            kwargs.pop(argument, None)
+        refuse_unless_default(self, kwargs, {"groups": 1})
+        super().__init__(
+            2,
+            None,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.depth_multiplier = positive_int(self, "depth_multiplier", depth_multiplier)
+        set_objects(
+            self,
+            depthwise_initializer=depthwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._input_channels(input_shape)
+        self.depthwise_kernel = self.add_weight(
+            "depthwise_kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),
+            memory_order=_depthwise_order(self.rank),
+            **weight_arguments(self, "depthwise"),
+        )
+        self._add_bias(channels * self.depth_multiplier)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        output = depthwise_conv(
+            inputs,
+            self.depthwise_kernel,
+            self.strides,
+            self.padding,
+            self.data_format,
+            self.dilation_rate,
+            self.bias,
+        )
+        return self.activation(output)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
+        return self._convolved_shape(
+            input_shape, None if channels is None else channels * self.depth_multiplier
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for argument in ("filters", *_KERNEL_ARGUMENTS):
+            del config[argument]
+        return {
+            **config,
+            "depth_multiplier": self.depth_multiplier,
+            **object_configs(self, "depthwise_initializer", "depthwise_regularizer", "depthwise_constraint"),
+        }

@@ -1,0 +1,174 @@
+"""Transposed convolutions: the way back through a convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...backend.convolution import conv_transpose
+from ...utils import conv_utils
+from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
+from .convolutions import Conv2D, Conv3D, kernel_order
+
+
+class _Transposed:
+    """What the transposed convolutions add to Conv2D and Conv3D."""
+
+    def _set_output_padding(self: Any, output_padding: Any) -> None:
+        if self.groups != 1:
+            raise ValueError(
+                f"{type(self).__name__}: groups={self.groups} is not supported; only groups=1 is."
+            )
+        self.output_padding = None
+        if output_padding is None:
+            return
+        self.output_padding = conv_utils.normalize_tuple(output_padding, self.rank, "output_padding")
+        for stride, extra in zip(self.strides, self.output_padding, strict=True):
+            if not 0 <= extra < stride:
+                raise ValueError(
+                    f"{type(self).__name__}: stride {self.strides} must be greater than output padding "
+                    f"{self.output_padding}, and that not negative."
+                )
+
+    def build(self: Any, input_shape: Any) -> None:
+        channels = self._input_channels(input_shape)
+        self.kernel = self.add_weight(
+            "kernel",
+            (*self.kernel_size, self.filters, channels),
+            memory_order=kernel_order(self.rank, self.data_format),
+            **weight_arguments(self, "kernel"),
+        )
+        self._add_bias(self.filters)
+        self.built = True
+
+    def call(self: Any, inputs: Any) -> Any:
+        output = conv_transpose(
+            inputs,
+            self.kernel,
+            None,
+            self.strides,
+            self.padding,
+            self.data_format,
+            self.dilation_rate,
+            self.output_padding,
+            self.bias,
+        )
+        return self.activation(output)
+
+    def compute_output_shape(self: Any, input_shape: Any) -> Any:
+        sizes = spatial_sizes(input_shape, self.data_format)
+        extra = self.output_padding or (None,) * self.rank
+        steps = zip(sizes, self.strides, self.kernel_size, extra, self.dilation_rate, strict=True)
+        lengths = [conv_utils.deconv_length(n, s, k, self.padding, e, d) for n, s, k, e, d in steps]
+        return with_spatial_sizes(input_shape, lengths, self.filters, self.data_format)
+
+    def get_config(self: Any) -> dict[str, Any]:
+        return {**super().get_config(), "output_padding": self.output_padding}  # type: ignore[misc]
+
+
+class Conv2DTranspose(_Transposed, Conv2D):
+    """A transposed convolution over images: its gradient is a convolution, and it enlarges by the stride.
+
+    Args: those of ``Conv``, and
+        output_padding: int or pair, less than the stride: elements added at the end of each axis; None chooses
+            the size that is input * stride for "same".
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout with ``filters``
+    channels.
+    Weights: kernel (rows, cols, filters, in), bias (filters,). Emits ONNX ConvTranspose.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+        self._set_output_padding(output_padding)
+
+
+class Conv3DTranspose(_Transposed, Conv3D):
+    """A transposed convolution over volumes.
+
+    Args: those of ``Conv``, without dilation_rate, and output_padding as for ``Conv2DTranspose``.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout with
+    ``filters`` channels.
+    Weights: kernel (depth, rows, cols, filters, in), bias (filters,).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1, 1),
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            kwargs.pop("dilation_rate", 1),
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+        self._set_output_padding(output_padding)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if all(rate == 1 for rate in self.dilation_rate):
+            del config["dilation_rate"]
+        return config

@@ -1,0 +1,108 @@
+"""Embedding: vectors for whole numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend as K
+from ..engine.base_layer import Layer
+from .arguments import object_configs, positive_int, set_objects, weight_arguments
+
+
+class Embedding(Layer):
+    """Turns whole numbers into vectors: row ``i`` of a matrix for the number i. First layers only in Sequential models.
+
+    Args:
+        input_dim: how many numbers there are; the largest is input_dim - 1.
+        output_dim: size of the vectors.
+        embeddings_initializer: name or Initializer.
+        embeddings_regularizer, activity_regularizer: Regularizer or None.
+        embeddings_constraint: Constraint or None.
+        mask_zero: whether 0 marks a step that is padding; then the layer makes a mask, and input_dim counts 0 too.
+        input_length: number of steps where it is fixed; Flatten and Dense after it need it.
+
+    Input: (batch, steps...) of whole numbers of any type; output: (batch, steps..., output_dim).
+    Weights: embeddings (input_dim, output_dim). Emits ONNX Gather. (Gal, Ghahramani 2016)
+
+    Raises:
+        ValueError: if input_length and the input disagree.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        input_length: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("sparse", None)  # of tf.keras: how gradients are kept
+        if kwargs.get("input_shape") is None and kwargs.get("batch_input_shape") is None:
+            lengths = input_length if isinstance(input_length, list | tuple) else (input_length,)
+            kwargs["input_shape"] = tuple(lengths)
+        super().__init__(**kwargs)
+        self.input_dim = positive_int(self, "input_dim", input_dim)
+        self.output_dim = positive_int(self, "output_dim", output_dim)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.input_length = input_length
+        set_objects(
+            self,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            activity_regularizer=activity_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        self.embeddings = self.add_weight(
+            "embeddings", (self.input_dim, self.output_dim), **weight_arguments(self, "embeddings")
+        )
+        self.built = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return K.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], *self._steps(input_shape), self.output_dim)
+
+    def _steps(self, input_shape: Any) -> list[Any]:
+        """The sizes between batch and vectors: what the input says, else what input_length says."""
+        found = list(input_shape[1:])
+        if self.input_length is None:
+            return found
+        given = (
+            list(self.input_length) if isinstance(self.input_length, list | tuple) else [self.input_length]
+        )
+        known = [(a, b) for a, b in zip(given, found, strict=False) if a is not None and b is not None]
+        if len(given) != len(found) or any(a != b for a, b in known):
+            raise ValueError(
+                f'Layer {self.name}: "input_length" is {self.input_length}, but received input has shape {input_shape}.'
+            )
+        return [b if a is None else a for a, b in zip(given, found, strict=True)]
+
+    def call(self, inputs: Any) -> Any:
+        self._steps(K.int_shape(inputs))
+        if inputs.dtype.kind not in "iu":
+            inputs = K.cast(inputs, "int32")
+        return K.gather(self.embeddings, inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            **object_configs(
+                self,
+                "embeddings_initializer",
+                "embeddings_regularizer",
+                "activity_regularizer",
+                "embeddings_constraint",
+            ),
+            "mask_zero": self.mask_zero,
+            "input_length": self.input_length,
+        }

@@ -1,0 +1,256 @@
+"""Locally connected layers: convolutions with weights of their own at every position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend as K
+from ..engine.base_layer import InputSpec, Layer
+from ..utils import conv_utils
+from .arguments import (
+    channel_axis,
+    object_configs,
+    positive_int,
+    refuse_unless_default,
+    set_objects,
+    spatial_sizes,
+    weight_arguments,
+    with_spatial_sizes,
+)
+
+
+class _LocallyConnected(Layer):
+    """What the locally connected layers share; ``rank`` spatial axes."""
+
+    rank: int
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any,
+        padding: str = "valid",
+        data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        implementation = kwargs.pop("implementation", 1)  # of tf.keras; 2 and 3 lay the kernel out otherwise
+        refuse_unless_default(self, {"implementation": implementation}, {"implementation": 1})
+        super().__init__(**kwargs)
+        self.filters = positive_int(self, "filters", filters)
+        self.kernel_size = conv_utils.normalize_tuple(kernel_size, self.rank, "kernel_size")
+        self.strides = conv_utils.normalize_tuple(strides, self.rank, "strides")
+        for name in ("kernel_size", "strides"):
+            for size in getattr(self, name):
+                positive_int(self, name, size)
+        self.padding = conv_utils.normalize_padding(padding)
+        if self.padding != "valid":
+            raise ValueError(
+                f'Invalid border mode for {type(self).__name__} (only "valid" is supported): {padding}'
+            )
+        self.data_format = K.normalize_data_format(data_format)
+        self.use_bias = use_bias
+        set_objects(
+            self,
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def build(self, input_shape: Any) -> None:
+        sizes = spatial_sizes(input_shape, self.data_format)
+        channels = input_shape[channel_axis(self.data_format)]
+        if channels is None or None in sizes:
+            raise ValueError(
+                f"Layer {self.name}: the spatial dimensions and channels of the inputs should be fully defined, but "
+                f"layer received the inputs shape {input_shape}."
+            )
+        positions = self._positions(sizes)
+        if any(size < 1 for size in positions):
+            raise ValueError(
+                f"Layer {self.name}: the window {self.kernel_size} does not fit into an input of shape {input_shape}."
+            )
+        self.output_sizes = positions
+        count, window = 1, channels
+        for size, width in zip(positions, self.kernel_size, strict=True):
+            count, window = count * size, window * width
+        self.kernel = self.add_weight(
+            "kernel", (count, window, self.filters), **weight_arguments(self, "kernel")
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (*positions, self.filters), **weight_arguments(self, "bias"))
+        self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
+        self.built = True
+
+    def _positions(self, sizes: Any) -> tuple[Any, ...]:
+        steps = zip(sizes, self.kernel_size, self.strides, strict=True)
+        return tuple(conv_utils.conv_output_length(size, k, self.padding, s) for size, k, s in steps)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        positions = self._positions(spatial_sizes(input_shape, self.data_format))
+        return with_spatial_sizes(input_shape, positions, self.filters, self.data_format)
+
+    def _finished(self, output: Any) -> Any:
+        if self.use_bias:
+            output = K.bias_add(output, self.bias, data_format=self.data_format)
+        return self.activation(output)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            **({} if self.rank == 1 else {"data_format": self.data_format}),
+            **object_configs(self, "activation"),
+            "use_bias": self.use_bias,
+            **object_configs(
+                self,
+                "kernel_initializer",
+                "bias_initializer",
+                "kernel_regularizer",
+                "bias_regularizer",
+                "activity_regularizer",
+                "kernel_constraint",
+                "bias_constraint",
+            ),
+        }
+
+
+class LocallyConnected1D(_LocallyConnected):
+    """A convolution over time with weights of its own at every position.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: int, size of the window.
+        strides: int, step of the window.
+        padding: "valid" only.
+        data_format: "channels_last" only.
+        activation: name or function (default linear).
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: name or Initializer.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Regularizer or None.
+        kernel_constraint, bias_constraint: Constraint or None.
+
+    Input: (batch, steps, channels), of known size; output: (batch, positions, filters).
+    Weights: kernel (positions, kernel_size * channels, filters), bias (positions, filters).
+
+    Raises:
+        ValueError: for another padding, or an input of unknown size.
+    """
+
+    rank = 1
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+        if self.data_format != "channels_last":
+            raise ValueError('LocallyConnected1D: data_format must be "channels_last".')
+
+    def call(self, inputs: Any) -> Any:
+        output = K.local_conv1d(inputs, self.kernel, self.kernel_size, self.strides)
+        return self._finished(output)
+
+
+class LocallyConnected2D(_LocallyConnected):
+    """A convolution over images with weights of its own at every position.
+
+    Args: as for ``LocallyConnected1D``; kernel_size and strides are ints or (rows, cols), and
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size; output: the same layout
+    with ``filters`` channels.
+    Weights: kernel (positions, kernel rows * kernel cols * channels, filters), bias (rows, cols, filters).
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        output = K.local_conv2d(
+            inputs, self.kernel, self.kernel_size, self.strides, self.output_sizes, self.data_format
+        )
+        return self._finished(output)

@@ -1,0 +1,333 @@
+"""Layers of several inputs: element-wise sums and their like, concatenation, dot products."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+from ...ir import Value, op
+from .. import backend as K
+from ..engine.base_layer import Layer
+
+Shape = tuple[int | None, ...]
+
+
+class _Merge(Layer):
+    """A layer of a list of inputs; those of fewer axes are broadcast along the axes after the batch."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        """The result, for inputs that broadcast against one another."""
+        raise NotImplementedError
+
+    def _checked_shapes(self, input_shape: Any) -> list[Shape]:
+        """The shapes of the inputs.
+
+        Raises:
+            ValueError: if there are not at least two, or their batch sizes differ.
+        """
+        if not isinstance(input_shape, list) or len(input_shape) < 2:
+            count = len(input_shape) if isinstance(input_shape, list) else 1
+            raise ValueError(
+                f"Layer {self.name}: a merge layer should be called on a list of at least 2 inputs. Got {count} inputs."
+            )
+        batches = {shape[0] for shape in input_shape if shape} - {None}
+        if len(batches) > 1:
+            raise ValueError(
+                f"Layer {self.name}: can not merge tensors with different batch sizes. Got tensors with shapes "
+                f"{input_shape}."
+            )
+        return input_shape
+
+    def build(self, input_shape: Any) -> None:
+        self._merged_shape(self._checked_shapes(input_shape))
+        self.built = True
+
+    def _merged_shape(self, shapes: list[Shape]) -> Shape:
+        known = [shape[1:] for shape in shapes if shape is not None]
+        merged = reduce(self._broadcast, known)
+        batches = {shape[0] for shape in shapes if shape} - {None}
+        return (batches.pop() if len(batches) == 1 else None, *merged)
+
+    def _broadcast(self, a: Shape, b: Shape) -> Shape:
+        """The shape that two shapes without batch axis broadcast to."""
+        if len(a) < len(b):
+            a, b = b, a
+        kept = len(a) - len(b)
+        sizes = list(a[:kept])
+        for m, n in zip(a[kept:], b, strict=True):
+            if m is None or n is None:
+                sizes.append(None)
+            elif m == n or 1 in (m, n):
+                sizes.append(max(m, n))
+            else:
+                raise ValueError(
+                    f"Layer {self.name}: operands could not be broadcast together with shapes {a} {b}"
+                )
+        return tuple(sizes)
+
+    def call(self, inputs: Any) -> Any:
+        if not isinstance(inputs, list):
+            raise ValueError(f"Layer {self.name}: a merge layer should be called on a list of inputs.")
+        rank = max(x.rank for x in inputs)
+        aligned = [op.Unsqueeze(x, list(range(1, 1 + rank - x.rank))) if x.rank < rank else x for x in inputs]
+        return self._merged(aligned)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self._merged_shape(self._checked_shapes(input_shape))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """A step is valid where it is valid in all inputs that have a mask."""
+        given = [m for m in _mask_list(self, inputs, mask) if m is not None]
+        return reduce(op.And, given) if given else None
+
+
+def _mask_list(layer: Layer, inputs: Any, mask: Any) -> list[Any]:
+    if mask is None:
+        return []
+    if not isinstance(mask, list) or not isinstance(inputs, list) or len(mask) != len(inputs):
+        raise ValueError(f"Layer {layer.name}: masks and inputs should be lists of the same length.")
+    return mask
+
+
+class Add(_Merge):
+    """The sum of all inputs.
+
+    Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
+    """
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        return reduce(op.Add, inputs)
+
+
+class Subtract(_Merge):
+    """The first of two inputs less the second.
+
+    Input: list of two tensors; output: a tensor of their shape.
+    """
+
+    def _checked_shapes(self, input_shape: Any) -> list[Shape]:
+        shapes = super()._checked_shapes(input_shape)
+        if len(shapes) != 2:
+            raise ValueError(
+                f"Layer {self.name}: a `Subtract` layer should be called on exactly 2 inputs, found {len(shapes)}."
+            )
+        return shapes
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        return op.Sub(*inputs)
+
+
+class Multiply(_Merge):
+    """The product of all inputs, element by element.
+
+    Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
+    """
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        return reduce(op.Mul, inputs)
+
+
+class Average(_Merge):
+    """The mean of all inputs, element by element.
+
+    Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
+    """
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        return reduce(op.Add, inputs) / len(inputs)
+
+
+class Maximum(_Merge):
+    """The largest of all inputs, element by element.
+
+    Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
+    """
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        return op.Max(*inputs)
+
+
+class Minimum(_Merge):
+    """The smallest of all inputs, element by element.
+
+    Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
+    """
+
+    def _merged(self, inputs: list[Value]) -> Value:
+        return op.Min(*inputs)
+
+
+class Concatenate(_Merge):
+    """The inputs one after the other along an axis.
+
+    Args:
+        axis: the axis (default the last).
+
+    Input: list of tensors that differ along the axis only; output: one tensor.
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def _merged_shape(self, shapes: list[Shape]) -> Shape:
+        ranks = {len(shape) for shape in shapes}
+        rank = max(ranks)
+        if len(ranks) > 1 or not -rank <= self.axis < rank:
+            self._mismatch(shapes)
+        axis = self.axis % rank
+        merged: list[int | None] = []
+        for i, sizes in enumerate(zip(*shapes, strict=True)):
+            known = set(sizes) - {None}
+            if i == axis:
+                merged.append(None if None in sizes else sum(sizes))
+            elif len(known) > 1:
+                self._mismatch(shapes)
+            else:
+                merged.append(known.pop() if known else None)
+        return tuple(merged)
+
+    def _mismatch(self, shapes: list[Shape]) -> None:
+        raise ValueError(
+            f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for the concat axis "
+            f"({self.axis}). Got inputs shapes: {shapes}"
+        )
+
+    def call(self, inputs: Any) -> Any:
+        if not isinstance(inputs, list):
+            raise ValueError(
+                f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs."
+            )
+        return K.concatenate(inputs, axis=self.axis)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Along an axis of the masks they are concatenated too (no mask counts as all valid), else all must hold."""
+        masks = _mask_list(self, inputs, mask)
+        given = [m for m in masks if m is not None]
+        if not given:
+            return None
+        axis = self.axis % inputs[0].rank
+        rank = given[0].rank
+        if axis >= rank:
+            return reduce(op.And, given)
+        filled = [_all_valid(x, rank) if m is None else m for x, m in zip(inputs, masks, strict=True)]
+        return op.Concat(*filled, axis=axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
+
+
+def _all_valid(x: Value, rank: int) -> Value:
+    """A mask of the first ``rank`` axes of ``x`` that holds everywhere."""
+    return op.Expand(K.constant(True, dtype="bool"), op.Shape(x, end=rank))
+
+
+class Dot(_Merge):
+    """Dot products between the samples of two inputs.
+
+    Args:
+        axes: the axis to sum over, an int for both inputs or a pair; the batch is axis 0.
+        normalize: whether to divide by the Euclidean norms first: then the products are cosines.
+
+    Input: list of two tensors, such as (batch, i, n) and (batch, n, j) with axes (2, 1); output: (batch, i, j), for two
+    vectors (batch, 1).
+
+    Raises:
+        ValueError: if axes is not an int or a pair, or the sizes of the axes differ.
+    """
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        pair = isinstance(axes, list | tuple) and len(axes) == 2 and all(isinstance(a, int) for a in axes)
+        if not isinstance(axes, int) and not pair:
+            raise ValueError(
+                f"Invalid type for `axes` - it should be an int or a pair of ints, found {axes!r}."
+            )
+        self.axes = axes
+        self.normalize = normalize
+
+    def _axes_of(self, ranks: list[int]) -> list[int]:
+        axes = [self.axes] * 2 if isinstance(self.axes, int) else list(self.axes)
+        for axis, rank in zip(axes, ranks, strict=True):
+            if not -rank <= axis < rank:
+                raise ValueError(
+                    f"Layer {self.name}: axes {self.axes} are out of range for inputs of {ranks} axes."
+                )
+        return [axis % rank for axis, rank in zip(axes, ranks, strict=True)]
+
+    def _checked_shapes(self, input_shape: Any) -> list[Shape]:
+        shapes = super()._checked_shapes(input_shape)
+        if len(shapes) != 2:
+            raise ValueError(
+                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs, found {len(shapes)}."
+            )
+        return shapes
+
+    def _merged_shape(self, shapes: list[Shape]) -> Shape:
+        a, b = shapes
+        i, j = self._axes_of([len(a), len(b)])
+        if a[i] is not None and b[j] is not None and a[i] != b[j]:
+            raise ValueError(
+                f"Layer {self.name}: dimension incompatibility {a[i]} != {b[j]}. Layer shapes: {a}, {b}. Chosen axes: "
+                f"{i}, {j}"
+            )
+        merged = (*a[:i], *a[i + 1 :], *b[1:j], *b[j + 1 :])
+        return (*merged, 1) if len(merged) == 1 else merged
+
+    def call(self, inputs: Any) -> Any:
+        if not isinstance(inputs, list):
+            raise ValueError(f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs.")
+        axes = self._axes_of([x.rank for x in inputs])
+        if self.normalize:
+            inputs = [K.l2_normalize(x, axis=axis) for x, axis in zip(inputs, axes, strict=True)]
+        return K.batch_dot(*inputs, axes)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
+
+
+def add(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Add(**kwargs)(inputs)``."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Subtract(**kwargs)(inputs)``."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Multiply(**kwargs)(inputs)``."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Average(**kwargs)(inputs)``."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Maximum(**kwargs)(inputs)``."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: list[Any], **kwargs: Any) -> Any:
+    """``Minimum(**kwargs)(inputs)``."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: list[Any], axis: int = -1, **kwargs: Any) -> Any:
+    """``Concatenate(axis, **kwargs)(inputs)``."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+def dot(inputs: list[Any], axes: Any, normalize: bool = False, **kwargs: Any) -> Any:
+    """``Dot(axes, normalize, **kwargs)(inputs)``."""
+    return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)

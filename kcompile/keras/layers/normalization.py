@@ -1,0 +1,220 @@
+"""Batch normalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import LEARNING_PHASE, Constant, Value, op
+from .. import backend as K
+from ..engine.base_layer import InputSpec, Layer
+from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
+
+# what files of later Keras versions say besides; at these values the layer is the one of Keras 2.3
+_LATER_DEFAULTS = {
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+    "virtual_batch_size": None,
+    "adjustment": None,
+    "synchronized": False,
+}
+
+
+class BatchNormalization(Layer):
+    """Normalizes each channel by the statistics of the batch while training, by their moving averages otherwise.
+
+    ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``. A layer that is not trainable uses the moving averages in
+    training too, and leaves them alone (as tf.keras 2 and Keras 3 have it; Keras 2.3 did not).
+
+    Args:
+        axis: the axis of the channels (default -1).
+        momentum: of the moving averages.
+        epsilon: added to the variance.
+        center: whether there is beta.
+        scale: whether there is gamma.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: name or
+            Initializer.
+        beta_regularizer, gamma_regularizer: Regularizer or None.
+        beta_constraint, gamma_constraint: Constraint or None.
+
+    Call arguments:
+        training: True normalizes by the batch, False by the moving averages, None as the model is run.
+
+    Input and output: any shape of at least 2 axes.
+    Weights: gamma, beta, moving_mean, moving_variance, each (channels,). Emits ONNX BatchNormalization in both modes.
+    (Ioffe, Szegedy 2015)
+
+    Raises:
+        ValueError: for an axis that the input lacks, or whose size is unknown.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("fused", None)  # how it is computed, not what
+        refuse_unless_default(self, kwargs, _LATER_DEFAULTS)
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.axis = _single_axis(axis)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        set_objects(
+            self,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        rank = len(input_shape)
+        if rank < 2 or not -rank <= self.axis < rank or self.axis % rank == 0:
+            raise ValueError(
+                f"Layer {self.name}: axis {self.axis} is not an axis of channels of an input of shape {input_shape}."
+            )
+        size = input_shape[self.axis]
+        if size is None:
+            raise ValueError(
+                f"Layer {self.name}: axis {self.axis} of the input should have a defined dimension, but the layer "
+                f"received an input with shape {input_shape}."
+            )
+        self.input_spec = InputSpec(ndim=rank, axes={self.axis: size})
+        self.gamma = (
+            self.add_weight("gamma", (size,), **weight_arguments(self, "gamma")) if self.scale else None
+        )
+        self.beta = (
+            self.add_weight("beta", (size,), **weight_arguments(self, "beta")) if self.center else None
+        )
+        self.moving_mean = self.add_weight(
+            "moving_mean", (size,), initializer=self.moving_mean_initializer, trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            "moving_variance", (size,), initializer=self.moving_variance_initializer, trainable=False
+        )
+        self.built = True
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        training = K.learning_phase() if training is None else training
+        x, back = _channels_second(inputs, self.axis)
+        size, dtype = self.moving_mean.shape[0], self.moving_mean.dtype
+        gamma = self.gamma if self.scale else Constant(np.ones(size, dtype))
+        beta = self.beta if self.center else Constant(np.zeros(size, dtype))
+        if isinstance(training, bool | int) and not training:
+            return self._by_moving_averages(x, gamma, beta, back)
+        normalized, mean, variance = self._by_batch(x, gamma, beta)
+        normalized = _permuted(normalized, back)
+        updates = [(self.moving_mean, mean), (self.moving_variance, variance)]
+        if isinstance(training, bool | int):
+            self.add_update(updates)
+            return normalized
+        inference = self._by_moving_averages(x, gamma, beta, back)
+        if training is LEARNING_PHASE:
+            self.add_update([(old, op.Phase(new, old, owner=self)) for old, new in updates])
+            return op.Phase(normalized, inference, owner=self)
+        self.add_update([(old, K.switch(training, new, old)) for old, new in updates])
+        return K.switch(training, normalized, inference)
+
+    def _by_moving_averages(self, x: Value, gamma: Value, beta: Value, back: list[int] | None) -> Value:
+        y = op.BatchNormalization(
+            x, gamma, beta, self.moving_mean, self.moving_variance, epsilon=self.epsilon
+        )
+        return _permuted(y, back)
+
+    def _by_batch(self, x: Value, gamma: Value, beta: Value) -> tuple[Value, Value, Value]:
+        """The normalized input, and the new moving averages, from the one operator that knows the statistics.
+
+        The operator takes in the population variance of the n elements of a channel; Keras takes in
+        n / (n - 1 - epsilon) times that. Dividing the old average by the factor first makes up for it.
+        """
+        factor = _variance_factor(x, self.epsilon)
+        y, mean, variance = op.BatchNormalization(
+            x,
+            gamma,
+            beta,
+            self.moving_mean,
+            self.moving_variance / factor,
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            training_mode=1,
+            outputs=3,
+        )
+        return y, mean, variance * factor
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            **object_configs(
+                self,
+                "beta_initializer",
+                "gamma_initializer",
+                "moving_mean_initializer",
+                "moving_variance_initializer",
+                "beta_regularizer",
+                "gamma_regularizer",
+                "beta_constraint",
+                "gamma_constraint",
+            ),
+        }
+
+
+def _single_axis(axis: Any) -> int:
+    """``axis`` as an int; later versions write a list of one."""
+    if isinstance(axis, list | tuple) and len(axis) == 1:
+        axis = axis[0]
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+        raise ValueError(f"BatchNormalization: axis must be an integer, found {axis!r}.")
+    return int(axis)
+
+
+def _channels_second(x: Value, axis: int) -> tuple[Value, list[int] | None]:
+    """``x`` with ``axis`` moved to place 1, as ONNX has it, and the permutation that moves it back."""
+    rank = len(x.shape)
+    axis %= rank
+    if axis == 1:
+        return x, None
+    forth = [0, axis, *(i for i in range(1, rank) if i != axis)]
+    return op.Transpose(x, perm=forth), [int(i) for i in np.argsort(forth)]
+
+
+def _permuted(x: Value, perm: list[int] | None) -> Value:
+    return x if perm is None else op.Transpose(x, perm=perm)
+
+
+def _variance_factor(x: Value, epsilon: float) -> Value | float:
+    """n / (n - 1 - epsilon) for the n elements of a channel of ``x``: (batch, channels, ...)."""
+    others = [size for i, size in enumerate(x.shape) if i != 1]
+    if all(isinstance(size, int) for size in others):
+        n = int(np.prod(others))
+        return n / (n - 1 - epsilon)
+    elements = K.cast(op.Size(x), x.dtype)  # n times the channels
+    return elements / (elements - x.shape[1] * (1 + epsilon))

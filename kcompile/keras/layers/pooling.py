@@ -1,0 +1,311 @@
+"""Pooling: maxima and averages over windows, and over everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend as K
+from ..backend.convolution import pool
+from ..engine.base_layer import InputSpec, Layer
+from ..utils import conv_utils
+from .arguments import positive_int, spatial_sizes, with_spatial_sizes
+
+
+class _Pooling(Layer):
+    """Pooling over windows; ``rank`` spatial axes, ``mode`` "max" or "avg"."""
+
+    rank: int
+    mode: str
+
+    def __init__(
+        self, pool_size: Any, strides: Any, padding: str, data_format: str | None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pool_size = conv_utils.normalize_tuple(pool_size, self.rank, "pool_size")
+        self.strides = conv_utils.normalize_tuple(
+            pool_size if strides is None else strides, self.rank, "strides"
+        )
+        for name in ("pool_size", "strides"):
+            for size in getattr(self, name):
+                positive_int(self, name, size)
+        self.padding = conv_utils.normalize_padding(padding)
+        if self.padding == "causal":
+            raise ValueError(f"{type(self).__name__}: padding must be 'valid' or 'same', found 'causal'.")
+        self.data_format = K.normalize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any) -> Any:
+        return pool(inputs, self.pool_size, self.strides, self.padding, self.data_format, self.mode)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        steps = zip(spatial_sizes(input_shape, self.data_format), self.pool_size, self.strides, strict=True)
+        sizes = [
+            conv_utils.conv_output_length(size, window, self.padding, stride)
+            for size, window, stride in steps
+        ]
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
+        return with_spatial_sizes(input_shape, sizes, channels, self.data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "padding": self.padding,
+            "strides": self.strides,
+            "data_format": self.data_format,
+        }
+
+
+class _Pooling1D(_Pooling):
+    rank = 1
+
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = "channels_last",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+
+
+class _Pooling2D(_Pooling):
+    rank = 2
+
+    def __init__(
+        self,
+        pool_size: Any = (2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+
+
+class _Pooling3D(_Pooling):
+    rank = 3
+
+    def __init__(
+        self,
+        pool_size: Any = (2, 2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+
+
+class MaxPooling1D(_Pooling1D):
+    """The largest element of each window of steps.
+
+    Args:
+        pool_size: int, size of the window (default 2).
+        strides: int, step of the window; None for pool_size.
+        padding: "valid", or "same" (windows may reach over the ends).
+        data_format: "channels_last" (the default) or "channels_first".
+
+    Input: (batch, steps, features), or (batch, features, steps); output: the same layout. Emits ONNX MaxPool.
+    """
+
+    mode = "max"
+
+
+class AveragePooling1D(_Pooling1D):
+    """The mean of each window of steps; elements beyond the ends do not count.
+
+    Args, input and output: as for ``MaxPooling1D``. Emits ONNX AveragePool.
+    """
+
+    mode = "avg"
+
+
+class MaxPooling2D(_Pooling2D):
+    """The largest element of each window of an image.
+
+    Args:
+        pool_size: int or (rows, cols), size of the window (default 2).
+        strides: int or (rows, cols), step of the window; None for pool_size.
+        padding: "valid", or "same" (windows may reach over the edges).
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX MaxPool.
+    """
+
+    mode = "max"
+
+
+class AveragePooling2D(_Pooling2D):
+    """The mean of each window of an image; elements beyond the edges do not count.
+
+    Args, input and output: as for ``MaxPooling2D``. Emits ONNX AveragePool.
+    """
+
+    mode = "avg"
+
+
+class MaxPooling3D(_Pooling3D):
+    """The largest element of each window of a volume.
+
+    Args:
+        pool_size: int or (depth, rows, cols), size of the window (default 2).
+        strides: int or (depth, rows, cols), step of the window; None for pool_size.
+        padding: "valid", or "same" (windows may reach over the faces).
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    Emits ONNX MaxPool.
+    """
+
+    mode = "max"
+
+
+class AveragePooling3D(_Pooling3D):
+    """The mean of each window of a volume; elements beyond the faces do not count.
+
+    Args, input and output: as for ``MaxPooling3D``. Emits ONNX AveragePool.
+    """
+
+    mode = "avg"
+
+
+class _GlobalPooling(Layer):
+    """A reduction over all ``rank`` spatial axes."""
+
+    rank: int
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = K.normalize_data_format(data_format)
+        self.keepdims = bool(keepdims)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @property
+    def _axes(self) -> list[int]:
+        first = 2 if self.data_format == "channels_first" else 1
+        return list(range(first, first + self.rank))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
+        if self.keepdims:
+            return with_spatial_sizes(input_shape, [1] * self.rank, channels, self.data_format)
+        return (input_shape[0], channels)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "data_format": self.data_format}
+        return {**config, "keepdims": True} if self.keepdims else config
+
+
+class _GlobalAverage(_GlobalPooling):
+    def call(self, inputs: Any) -> Any:
+        return K.mean(inputs, axis=self._axes, keepdims=self.keepdims)
+
+
+class _GlobalMax(_GlobalPooling):
+    def call(self, inputs: Any) -> Any:
+        return K.max(inputs, axis=self._axes, keepdims=self.keepdims)
+
+
+class GlobalMaxPooling1D(_GlobalMax):
+    """The largest element over all steps.
+
+    Args:
+        data_format: "channels_last" (the default) or "channels_first".
+        keepdims: whether the steps stay as an axis of size 1.
+
+    Input: (batch, steps, features), or (batch, features, steps); output: (batch, features).
+    """
+
+    rank = 1
+
+    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+
+
+class GlobalAveragePooling1D(_GlobalAverage):
+    """The mean over all steps; over the valid ones where there is a mask.
+
+    Args:
+        data_format: "channels_last" (the default) or "channels_first".
+        keepdims: whether the steps stay as an axis of size 1.
+
+    Input: (batch, steps, features), or (batch, features, steps), mask (batch, steps); output: (batch, features),
+    without a mask. A sample whose steps are all masked gives NaN, as in Keras.
+    """
+
+    rank = 1
+
+    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return super().call(inputs)
+        steps = self._axes[0]
+        valid = K.expand_dims(K.cast(mask, K.dtype(inputs)), 3 - steps)
+        total = K.sum(inputs * valid, axis=steps, keepdims=self.keepdims)
+        return total / K.sum(valid, axis=steps, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
+
+
+class GlobalMaxPooling2D(_GlobalMax):
+    """The largest element of each channel of an image.
+
+    Args:
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: (batch, channels).
+    """
+
+    rank = 2
+
+
+class GlobalAveragePooling2D(_GlobalAverage):
+    """The mean of each channel of an image.
+
+    Args, input and output: as for ``GlobalMaxPooling2D``.
+    """
+
+    rank = 2
+
+
+class GlobalMaxPooling3D(_GlobalMax):
+    """The largest element of each channel of a volume.
+
+    Args:
+        data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: (batch, channels).
+    """
+
+    rank = 3
+
+
+class GlobalAveragePooling3D(_GlobalAverage):
+    """The mean of each channel of a volume.
+
+    Args, input and output: as for ``GlobalMaxPooling3D``.
+    """
+
+    rank = 3
+
+
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D

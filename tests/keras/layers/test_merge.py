@@ -1,0 +1,29 @@
+"""Layers of several inputs behave as in Keras 2.3.1."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
+
+CASES = goldens(
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+    "Concatenate",
+    "Dot",
+)
+
+
+@pytest.mark.parametrize("golden", CASES, ids=name_of)
+@pytest.mark.parametrize("check", CHECKS, ids=name_of)
+def test_layer_equals_keras(check, golden):
+    check(golden)
+
+
+@pytest.mark.parametrize("golden", trained(CASES), ids=name_of)
+def test_training_equals_keras(golden):
+    check_training(golden)
