@@ -1,0 +1,23 @@
+"""Recurrent layers: RNN over any cell, and SimpleRNN, GRU and LSTM, which are one ONNX operator each.
+
+- base.py: RNN, StackedRNNCells; a cell is applied step by step in an ONNX Scan.
+- cells.py: what the cells of the three named layers share: weights, dropout, configuration.
+- fused.py: those layers as the ONNX operators RNN, GRU and LSTM, under any mask.
+- simple.py, gru.py, lstm.py: the layers.
+"""
+
+from .base import RNN, StackedRNNCells
+from .gru import GRU, GRUCell
+from .lstm import LSTM, LSTMCell
+from .simple import SimpleRNN, SimpleRNNCell
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "StackedRNNCells",
+]

@@ -1,0 +1,544 @@
+"""RNN over any cell, and cells stacked into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ....ir import Parameter, Value, current_scope
+from ... import backend as K
+from ...backend.tensors import dims_of
+from ...backend.variables import filled
+from ...engine.base_layer import InputSpec, Layer
+from ...utils.generic_utils import has_arg, to_list
+
+States = list[Value]
+
+
+def sizes_of(state_size: Any) -> list[int]:
+    """A cell's ``state_size``, a number or a sequence of numbers, as a list."""
+    return list(state_size) if hasattr(state_size, "__len__") else [state_size]
+
+
+def output_size_of(cell: Any) -> Any:
+    """``output_size`` of a cell, or the size of its first state."""
+    size = getattr(cell, "output_size", None)
+    return sizes_of(cell.state_size)[0] if size is None else size
+
+
+def leaf_cells(cell: Any) -> list[Any]:
+    """The cell itself, or the cells of a stack, at any depth."""
+    if isinstance(cell, StackedRNNCells):
+        return [leaf for inner in cell.cells for leaf in leaf_cells(inner)]
+    return [cell]
+
+
+def _check_cell(cell: Any) -> None:
+    for attribute in ("call", "state_size"):
+        if not hasattr(cell, attribute):
+            raise ValueError(
+                f"A cell of an RNN needs a `call` method and an attribute `state_size` (an integer, or a "
+                f"tuple with "
+                f"one integer per state); {cell!r} has no `{attribute}`."
+            )
+
+
+class StackedRNNCells(Layer):
+    """Cells one after the other as a single cell: the output of each is the input of the next.
+
+    Args:
+        cells: list of cells.
+        reverse_state_order: states of the last cell first, as Keras before 2.2 had them (default False).
+
+    Weights: those of the cells, in order.
+    """
+
+    def __init__(self, cells: Sequence[Any], reverse_state_order: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for cell in cells:
+            _check_cell(cell)
+        self.cells = list(cells)
+        self.reverse_state_order = reverse_state_order
+
+    def _in_state_order(self, per_cell: Sequence[Any]) -> list[Any]:
+        return list(reversed(per_cell)) if self.reverse_state_order else list(per_cell)
+
+    @property
+    def state_size(self) -> tuple[int, ...]:
+        """The state sizes of all cells, flat: (h1, c1, h2, c2) for two LSTM cells."""
+        return tuple(size for cell in self._in_state_order(self.cells) for size in sizes_of(cell.state_size))
+
+    @property
+    def output_size(self) -> Any:
+        """That of the last cell."""
+        return output_size_of(self.cells[-1])
+
+    def build(self, input_shape: Any) -> None:
+        constants_shape: list[Any] = []
+        if isinstance(input_shape, list):
+            input_shape, constants_shape = input_shape[0], input_shape[1:]
+        taken: set[str] = set()
+        for cell in self.cells:
+            if isinstance(cell, Layer):
+                wants_constants = constants_shape and has_arg(cell.call, "constants")
+                cell.build([input_shape, *constants_shape] if wants_constants else input_shape)
+                _rename_apart(cell.weights, taken)
+            input_shape = (input_shape[0], *_as_tuple(output_size_of(cell)))
+        self.built = True
+
+    def call(
+        self, inputs: Any, states: States, constants: Any = None, training: Any = None, **kwargs: Any
+    ) -> Any:
+        per_cell: list[States] = []
+        rest = list(states)
+        for cell in self._in_state_order(self.cells):
+            count = len(sizes_of(cell.state_size))
+            per_cell.append(rest[:count])
+            rest = rest[count:]
+        new_states: list[States] = []
+        for cell, own in zip(self.cells, self._in_state_order(per_cell), strict=True):
+            arguments = dict(kwargs)
+            if has_arg(cell.call, "constants"):
+                arguments["constants"] = constants
+            if has_arg(cell.call, "training"):
+                arguments["training"] = training
+            inputs, new = cell.call(inputs, own, **arguments)
+            new_states.append(list(new))
+        return inputs, [state for new in self._in_state_order(new_states) for state in new]
+
+    def get_config(self) -> dict[str, Any]:
+        from .. import serialize
+
+        config = {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
+        if self.reverse_state_order:
+            config["reverse_state_order"] = True
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> StackedRNNCells:
+        from .. import deserialize
+
+        config = dict(config)
+        cells = [deserialize(cell, custom_objects=custom_objects) for cell in config.pop("cells")]
+        return cls(cells, **config)
+
+
+def _as_tuple(size: Any) -> tuple[int, ...]:
+    return tuple(size) if hasattr(size, "__len__") else (size,)
+
+
+def _rename_apart(weights: Iterable[Parameter], taken: set[str]) -> None:
+    """Numbers behind names that an earlier cell of the same layer has: kernel, kernel_1, ..."""
+    for weight in weights:
+        base, number = weight.name, 0
+        while weight.name in taken:
+            number += 1
+            weight._name = f"{base}_{number}"
+        taken.add(weight.name)
+
+
+def standardize_arguments(
+    inputs: Any, initial_state: Any, constants: Any, num_constants: int | None
+) -> tuple[Any, list[Any] | None, list[Any] | None]:
+    """Takes apart what may come as one list ``[inputs, *initial_state, *constants]``.
+
+    Raises:
+        ValueError: if states or constants come both in the list and as keywords.
+    """
+    if isinstance(inputs, list | tuple):
+        if initial_state is not None or constants is not None:
+            raise ValueError(
+                "Initial states and constants come either in the list of inputs or as keywords, not both: "
+                "got a "
+                f"list of {len(inputs)} inputs and a keyword."
+            )
+        rest = list(inputs[1:])
+        if num_constants:
+            rest, constants = rest[:-num_constants], rest[-num_constants:]
+        initial_state = rest or None
+        inputs = inputs[0]
+    return inputs, _list_or_none(initial_state), _list_or_none(constants)
+
+
+def _list_or_none(values: Any) -> list[Any] | None:
+    return None if values is None else to_list(values, allow_tuple=True)
+
+
+def all_keras_tensors(layer: Layer, tensors: Sequence[Any]) -> bool:
+    """Whether the tensors come from layers, so that the call belongs to the layer DAG.
+
+    Raises:
+        ValueError: if only some do.
+    """
+    found = [hasattr(tensor, "_keras_history") for tensor in tensors]
+    if any(found) and not all(found):
+        raise ValueError(
+            f"Layer {layer.name}: the initial states and constants of a recurrent layer are either all Keras "
+            f"tensors "
+            "(made by Input or returned by layers) or none of them is; here they are mixed."
+        )
+    return all(found)
+
+
+class RNN(Layer):
+    """A recurrent layer over a cell.
+
+    Args:
+        cell: has ``call(inputs, states) -> (output, new states)``, ``state_size`` (an integer or one per
+            state)
+            and perhaps ``output_size``; or a list of such cells, which are stacked. A cell that is a Layer is
+            built, saved and trained with this layer. ``call`` may also take ``training`` and ``constants``.
+        return_sequences: return the outputs of all steps instead of the last one.
+        return_state: return the last states behind the output.
+        go_backwards: take the last step first; outputs come in the order in which they were computed.
+        stateful: start each batch from the states that the batch before left; needs a fixed batch size.
+        unroll: emit each step instead of a loop; needs a fixed number of steps.
+
+    Input: (batch, time, features), and behind it, in a list, initial states (batch, state size) and
+    constants.
+    Output: (batch, time, output size) or (batch, output size); with return_state a list with the states
+    behind it.
+    A step that the mask leaves out repeats the output of the step before (zeros at first) and keeps the
+    states.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(cell, list | tuple):
+            cell = StackedRNNCells(cell)
+        _check_cell(cell)
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.unroll = unroll
+        self.supports_masking = True
+        self.input_spec = [InputSpec(ndim=3)]
+        self.state_spec: list[InputSpec] | None = None
+        self.constants_spec: list[InputSpec] | None = None
+        self._states: list[Parameter] | None = None
+        self._num_constants: int | None = None
+
+    # --- shapes, masks, weights -------------------------------------------------------------------------
+    @property
+    def state_sizes(self) -> list[int]:
+        """The size of each state."""
+        return sizes_of(self.cell.state_size)
+
+    @property
+    def states(self) -> list[Any]:
+        """What a stateful layer carries from batch to batch; None in place of each before build."""
+        return [None] * len(self.state_sizes) if self._states is None else self._states
+
+    @states.setter
+    def states(self, states: list[Parameter] | None) -> None:
+        self._states = states
+
+    def build(self, input_shape: Any) -> None:
+        constants_shape: list[Any] = []
+        if isinstance(input_shape, list):
+            if self._num_constants:
+                constants_shape = input_shape[-self._num_constants :]
+            input_shape = input_shape[0]
+        self.input_spec = [
+            InputSpec(shape=(input_shape[0] if self.stateful else None, None, *input_shape[2:]))
+        ]
+        if isinstance(self.cell, Layer) and not self.cell.built:
+            step_shape = (input_shape[0], *input_shape[2:])
+            self.cell.build([step_shape, *constants_shape] if constants_shape else step_shape)
+            self.cell.built = True
+        self.state_spec = [InputSpec(shape=(None, size)) for size in self.state_sizes]
+        if self.stateful:
+            self.reset_states()
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if isinstance(input_shape, list):
+            input_shape = input_shape[0]
+        step = _as_tuple(output_size_of(self.cell))
+        output = (*input_shape[:2], *step) if self.return_sequences else (input_shape[0], *step)
+        if not self.return_state:
+            return output
+        return [output, *((input_shape[0], size) for size in self.state_sizes)]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if isinstance(mask, list):
+            mask = mask[0]
+        output_mask = mask if self.return_sequences else None
+        return [output_mask] + [None] * len(self.state_sizes) if self.return_state else output_mask
+
+    # --- calling ----------------------------------------------------------------------------------------
+    def __call__(self, inputs: Any, initial_state: Any = None, constants: Any = None, **kwargs: Any) -> Any:
+        """Calls the layer; initial states and constants that are Keras tensors become inputs of it.
+
+        Raises:
+            ValueError: if the number or a shape of the initial states does not fit the cell.
+        """
+        inputs, initial_state, constants = standardize_arguments(
+            inputs, initial_state, constants, self._num_constants
+        )
+        if constants is not None:
+            self._num_constants = len(constants)
+        if initial_state is None and constants is None:
+            return super().__call__(inputs, **kwargs)
+        initial_state = None if initial_state is None else [_as_tensor(state) for state in initial_state]
+        self.check_initial_state(initial_state)
+        additional = [*(initial_state or []), *(constants or [])]
+        if all_keras_tensors(self, additional):
+            return super().__call__([inputs, *additional], **kwargs)
+        if initial_state is not None:
+            kwargs["initial_state"] = initial_state
+        if constants is not None:
+            kwargs["constants"] = constants
+        return super().__call__(inputs, **kwargs)
+
+    def check_initial_state(self, states: Sequence[Value] | None) -> None:
+        """Compares the number and the last axes of initial states with the cell.
+
+        Raises:
+            ValueError: naming the layer, what the cell has and what was given.
+        """
+        if states is None:
+            return
+        if len(states) != len(self.state_sizes):
+            raise ValueError(
+                f"Layer {self.name} has {len(self.state_sizes)} states but was passed {len(states)} initial "
+                f"states."
+            )
+        for i, (state, size) in enumerate(zip(states, self.state_sizes, strict=True)):
+            shape = K.int_shape(state)
+            if shape is not None and not self._fits_state(shape, size):
+                raise ValueError(
+                    f"Layer {self.name}: initial state {i} is not compatible with the cell, whose state_size "
+                    f"is "
+                    f"{self.cell.state_size}; found shape {shape}."
+                )
+
+    def _fits_state(self, shape: tuple[int | None, ...], size: int) -> bool:
+        return len(shape) == 2 and shape[1] in (None, size)
+
+    def assert_input_compatibility(self, inputs: Any) -> None:
+        super().assert_input_compatibility(to_list(inputs)[0])
+
+    def get_initial_state(self, inputs: Value) -> States:
+        """Zeros, (batch, state size) for each state."""
+        batch = dims_of(inputs)[0]
+        return [self._zeros(inputs, [batch, size]) for size in self.state_sizes]
+
+    @staticmethod
+    def _zeros(inputs: Value, shape: list[Any]) -> Value:
+        zeros = filled(0, shape, inputs.dtype)
+        zeros.refine([inputs.shape[0] if i == 0 else n for i, n in enumerate(shape)])
+        return zeros
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: Any = None,
+        initial_state: Any = None,
+        constants: Any = None,
+    ) -> Any:
+        inputs, initial_state, constants = self._take_apart(inputs, initial_state, constants)
+        if isinstance(mask, list):
+            mask = mask[0]
+        if initial_state is None and self.stateful:
+            initial_state = list(self.states)
+        if initial_state is not None:
+            initial_state = [_as_tensor(state) for state in initial_state]
+        self.check_initial_state(initial_state)
+        if constants and not has_arg(self.cell.call, "constants"):
+            raise ValueError(
+                f"Layer {self.name}: its cell does not take constants; {len(constants)} were given."
+            )
+        if self.unroll and not isinstance(inputs.shape[1], int):
+            raise ValueError(
+                f"Layer {self.name}: unrolling needs a fixed number of timesteps, but the input has the "
+                f"shape "
+                f"{K.int_shape(inputs)}. Give it with input_shape, batch_input_shape or (for an Embedding "
+                f"before) "
+                "input_length, with Input(shape=...), or use unroll=False."
+            )
+        last, outputs, states = self._run(inputs, mask, training, initial_state, constants)
+        if self.stateful:
+            self.add_update(list(zip(self.states, states, strict=True)))
+        output = outputs if self.return_sequences else last
+        return [output, *states] if self.return_state else output
+
+    def _take_apart(self, inputs: Any, initial_state: Any, constants: Any) -> tuple[Value, Any, Any]:
+        """Inputs, initial states and constants of a call that may have them in one list."""
+        if isinstance(inputs, list | tuple) and len(inputs) == 1:
+            inputs = inputs[0]
+        if not isinstance(inputs, list | tuple):
+            return inputs, _list_or_none(initial_state), _list_or_none(constants)
+        return standardize_arguments(inputs, initial_state, constants, self._num_constants)
+
+    def _run(
+        self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
+    ) -> tuple[Value, Value, States]:
+        """Last output (batch, ...), outputs (batch, time, ...) and last states."""
+        return self._loop(inputs, mask, training, initial_state, constants)
+
+    def _loop(
+        self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any = None
+    ) -> tuple[Value, Value, States]:
+        """The cell applied step by step: an ONNX Scan, or all steps written out."""
+        if initial_state is None:
+            initial_state = self.get_initial_state(inputs)
+        drawing = [cell for cell in leaf_cells(self.cell) if hasattr(cell, "draw_masks")]
+        for cell in drawing:
+            cell.draw_masks(inputs)
+        try:
+            inputs, step = self._step_function(inputs, training, constants)
+            return K.rnn(
+                step,
+                inputs,
+                initial_state,
+                go_backwards=self.go_backwards,
+                mask=mask,
+                constants=constants,
+                unroll=self.unroll,
+                input_length=inputs.shape[1] if isinstance(inputs.shape[1], int) else None,
+            )
+        finally:
+            for cell in drawing:
+                cell.forget_masks()
+
+    def _step_function(
+        self, inputs: Value, training: Any, constants: Any
+    ) -> tuple[Value, Callable[..., Any]]:
+        """The sequence that K.rnn is to walk along, and the step."""
+        if hasattr(self.cell, "ahead_of_time") and not constants:
+            return self.cell.ahead_of_time(inputs, training)
+        arguments = {"training": training} if has_arg(self.cell.call, "training", accept_all=False) else {}
+        count = len(constants or [])
+
+        def step(x: Value, states: States) -> Any:
+            if not count:
+                return self.cell.call(x, states, **arguments)
+            return self.cell.call(x, states[:-count], constants=states[-count:], **arguments)
+
+        return inputs, step
+
+    # --- states -----------------------------------------------------------------------------------------
+    def reset_states(self, states: Any = None) -> None:
+        """Sets the states of a stateful layer.
+
+        Args:
+            states: one array (batch, state size) per state, or a single array for a single state; zeros by
+                default.
+
+        Raises:
+            AttributeError: if the layer is not stateful.
+            ValueError: if the batch size is not known, or the number or a shape of the states does not fit.
+        """
+        if not self.stateful:
+            raise AttributeError(f"Layer {self.name} must be stateful to have states: give it stateful=True.")
+        shapes = self._state_shapes()
+        if self._states is None:
+            scope = current_scope() or self.name
+            dtype = self.dtype or K.floatx()
+            self._states = [
+                Parameter(np.zeros(shape, dtype), f"{scope}/state_{i}", trainable=False)
+                for i, shape in enumerate(shapes)
+            ]
+        values = (
+            [np.zeros(shape) for shape in shapes] if states is None else to_list(states, allow_tuple=True)
+        )
+        if len(values) != len(shapes):
+            raise ValueError(
+                f"Layer {self.name} expects {len(shapes)} states, but it received {len(values)} state values."
+            )
+        for i, (value, shape) in enumerate(zip(values, shapes, strict=True)):
+            if np.shape(value) != shape:
+                raise ValueError(
+                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, "
+                    f"found shape={np.shape(value)}."
+                )
+        for state, value in zip(self._states, values, strict=True):
+            state.assign(np.asarray(value))
+
+    def _state_shapes(self) -> list[tuple[int, ...]]:
+        batch = self.input_spec[0].shape[0] if self.input_spec[0].shape else None
+        if not batch:
+            raise ValueError(
+                f"Layer {self.name} is stateful and needs to know its batch size. In a Sequential model give "
+                f"the "
+                "first layer a batch_input_shape, in a functional model give Input a batch_shape."
+            )
+        return [(batch, size) for size in self.state_sizes]
+
+    # --- configuration ----------------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        from .. import serialize
+
+        config = {**super().get_config(), **self._loop_config()}
+        if self._num_constants is not None:
+            config["num_constants"] = self._num_constants
+        config["cell"] = serialize(self.cell)
+        return config
+
+    def _loop_config(self) -> dict[str, Any]:
+        return {
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        from .. import deserialize
+
+        config = without_later_arguments(config)
+        cell = deserialize(config.pop("cell"), custom_objects=custom_objects)
+        num_constants = config.pop("num_constants", None)
+        layer = cls(cell, **config)
+        layer._num_constants = num_constants
+        return layer
+
+
+# What tf.keras and Keras 3 write into configurations, and the one value of it that means nothing here.
+_LATER_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "time_major": (False, None),
+    "zero_output_for_mask": (False, None),
+    "use_cudnn": (True, False, "auto", None),
+}
+
+
+def without_later_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration written by any version of Keras, without what Keras 2.3 does not know.
+
+    Raises:
+        ValueError: if such an argument asks for another behaviour.
+    """
+    kept = dict(config)
+    kept.pop("seed", None)
+    for name, harmless in _LATER_ARGUMENTS.items():
+        value = kept.pop(name, None)
+        if value not in harmless:
+            raise ValueError(
+                f"The configuration of the recurrent layer {config.get('name')!r} asks for {name}={value!r}, "
+                f"which "
+                f"is not supported; expected {' or '.join(repr(v) for v in harmless[:-1])}."
+            )
+    return kept
+
+
+def _as_tensor(x: Any) -> Value:
+    return x if isinstance(x, Value) else K.constant(x)

@@ -1,0 +1,279 @@
+"""What the cells of SimpleRNN, GRU and LSTM share: weights, dropout, configuration, ONNX's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ....ir import Parameter, Value, op
+from ... import activations, constraints, initializers, regularizers
+from ... import backend as K
+from ...backend.tensors import dims_of
+from ...backend.variables import filled
+from ...engine.base_layer import Layer
+from .base import States, without_later_arguments
+
+_SERIALIZERS: dict[str, Callable[[Any], Any]] = {
+    "activation": activations.serialize,
+    "initializer": initializers.serialize,
+    "regularizer": regularizers.serialize,
+    "constraint": constraints.serialize,
+}
+
+WEIGHT_FIELDS = tuple(
+    f"{weight}_{kind}"
+    for kind in ("initializer", "regularizer", "constraint")
+    for weight in ("kernel", "recurrent", "bias")
+)
+
+
+def config_of(owner: Any, fields: Iterable[str]) -> dict[str, Any]:
+    """Attributes as a configuration has them: functions and objects serialized by what their names end in."""
+    return {name: _SERIALIZERS.get(name.rsplit("_", 1)[-1], _itself)(getattr(owner, name)) for name in fields}
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def unit_interval(rate: float) -> float:
+    """A dropout rate limited to [0, 1]."""
+    return min(1.0, max(0.0, rate))
+
+
+def set_weight_fields(layer: Layer, given: dict[str, Any]) -> None:
+    """Sets kernel_initializer and its like from what a constructor was given, names and configs resolved."""
+    get = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
+    for name in WEIGHT_FIELDS:
+        setattr(layer, name, get[name.rsplit("_", 1)[-1]](given[name]))
+
+
+class cell_attribute:
+    """An attribute of a layer that is its cell's: ``LSTM(4).units`` is ``LSTM(4).cell.units``."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return self if layer is None else getattr(layer.cell, self.name)
+
+
+class DropoutMasks:
+    """Dropout of a cell: masks drawn once a sequence, for the inputs and for the previous output.
+
+    A cell drops ``inputs`` and ``previous output`` with the same elements at every step (Gal and Ghahramani
+    2016).
+    The layer around it draws the masks before its loop; a cell that is called alone draws them at its call.
+    """
+
+    dropout: float
+    recurrent_dropout: float
+    input_masks: list[Value] | None = None
+    state_masks: list[Value] | None = None
+
+    @property
+    def drops_inputs(self) -> bool:
+        """Whether inputs are dropped while training."""
+        return 0 < self.dropout < 1
+
+    @property
+    def drops_states(self) -> bool:
+        """Whether the previous output is dropped while training."""
+        return 0 < self.recurrent_dropout < 1
+
+    def forget_masks(self) -> None:
+        """The next call draws new masks."""
+        self.input_masks = self.state_masks = None
+
+    @staticmethod
+    def dropped(x: Value, masks: list[Value] | None, gates: int, training: Any) -> list[Value]:
+        """``x`` for each gate: dropped by the gate's own mask, or one value where one mask is for all."""
+        if masks is None:
+            return [x] * gates
+        if x.rank is not None and masks[0].rank is not None and x.rank > masks[0].rank:
+            masks = [op.Unsqueeze(mask, [1]) for mask in masks]
+        found = [K.in_train_phase(lambda m=mask: op.Mul(x, m), x, training=training) for mask in masks]
+        return found * gates if len(found) == 1 else found
+
+
+class GatedCell(DropoutMasks, Layer):
+    """A cell with a kernel, a recurrent kernel and a bias for one or more gates.
+
+    A step is ``step(project(inputs), states)``: the product of inputs and kernel does not depend on the
+    states, so a
+    loop computes it for all steps at once.
+
+    Attributes:
+        gates: how many gates share the weights.
+        implementation: 1 draws one dropout mask per gate, 2 one for all.
+    """
+
+    gates = 1
+    fields: tuple[str, ...] = ()
+    implementation = 2
+
+    def _set_up(
+        self, units: int, use_bias: bool, dropout: float, recurrent_dropout: float, given: dict
+    ) -> None:
+        self.units = int(units)
+        if self.units < 1:
+            raise ValueError(f"Layer {self.name}: units must be a positive integer; found {units!r}.")
+        self.use_bias = use_bias
+        set_weight_fields(self, given)
+        self.dropout = unit_interval(dropout)
+        self.recurrent_dropout = unit_interval(recurrent_dropout)
+        self.output_size = self.units
+
+    # --- weights ----------------------------------------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self._weight(
+            "kernel", (input_shape[-1], self.gates * self.units), self.kernel_initializer
+        )
+        recurrent = self.recurrent_initializer
+        if isinstance(recurrent, initializers.Identity) and self.gates > 1:
+            recurrent = self._identity_per_gate
+        shape = (self.units, self.gates * self.units)
+        self.recurrent_kernel = self._weight("recurrent_kernel", shape, recurrent)
+        self.bias = None
+        if self.use_bias:
+            self.bias = self._weight("bias", self._bias_shape(), self._bias_initializer())
+        self.built = True
+
+    def _weight(self, name: str, shape: tuple[int, ...], initializer: Any) -> Parameter:
+        kind = name.split("_")[0]
+        return self.add_weight(
+            name,
+            shape,
+            initializer=initializer,
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+            # ONNX and the kernels want (gates * units, inputs)
+            memory_order=(1, 0) if kind != "bias" else None,
+        )
+
+    def _identity_per_gate(self, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+        return np.tile(np.eye(shape[0]) * self.recurrent_initializer.gain, (1, self.gates)).astype(dtype)
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _bias_initializer(self) -> Any:
+        return self.bias_initializer
+
+    # --- a step -----------------------------------------------------------------------------------------
+    def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        """One step.
+
+        Args:
+            inputs: (batch, features).
+            states: each (batch, units).
+
+        Returns:
+            output (batch, units) and the new states.
+        """
+        alone = self.input_masks is None and self.state_masks is None
+        if alone:
+            self.draw_masks(inputs)
+        try:
+            return self.step(self.project(inputs, training), states, training)
+        finally:
+            if alone:
+                self.forget_masks()
+
+    def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
+        """The projected sequence (batch, time, gates * units) of (batch, time, features), and its step."""
+        if type(self).call is not GatedCell.call:
+            return inputs, lambda x, states: self.call(x, states, training=training)
+        return self.project(inputs, training), lambda x, states: self.step(x, states, training)
+
+    def project(self, inputs: Value, training: Any = None) -> Value:
+        """Inputs (batch, features) or (batch, time, features) times the kernel, plus the bias."""
+        product = self._products(self.dropped(inputs, self.input_masks, self.gates, training), self.kernel)
+        bias = self._input_bias()
+        return product if bias is None else op.Add(product, bias)
+
+    def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        """One step from projected inputs (batch, gates * units)."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def _input_bias(self) -> Value | None:
+        return self.bias
+
+    def _products(self, per_gate: list[Value], kernel: Value) -> Value:
+        """Each gate's own operand times its columns of the kernel, side by side."""
+        if all(x is per_gate[0] for x in per_gate):
+            return K.dot(per_gate[0], kernel)
+        columns = op.Split(kernel, axis=1, num_outputs=self.gates, outputs=self.gates)
+        return op.Concat(*(K.dot(x, w) for x, w in zip(per_gate, columns, strict=True)), axis=-1)
+
+    def _split(self, x: Value, count: int) -> tuple[Value, ...]:
+        return op.Split(x, axis=-1, num_outputs=count, outputs=count)
+
+    # --- dropout ----------------------------------------------------------------------------------------
+    @property
+    def one_mask(self) -> bool:
+        """Whether all gates share their dropout masks."""
+        return self.implementation != 1 or self.gates == 1
+
+    def draw_masks(self, inputs: Value) -> None:
+        """Draws the masks of a sequence, where the cell drops something.
+
+        Args:
+            inputs: (batch, ...), of which only the batch size and the element type matter.
+        """
+        self.input_masks = (
+            self._drawn(self.dropout, inputs, self.kernel.shape[0]) if self.drops_inputs else None
+        )
+        self.state_masks = (
+            self._drawn(self.recurrent_dropout, inputs, self.units) if self.drops_states else None
+        )
+
+    def _drawn(self, rate: float, inputs: Value, size: int) -> list[Value]:
+        ones = filled(1, [dims_of(inputs)[0], size], inputs.dtype)
+        return [K.dropout(ones, rate) for _ in range(1 if self.one_mask else self.gates)]
+
+    # --- ONNX -------------------------------------------------------------------------------------------
+    def onnx_activations(self) -> list[Callable[..., Any]]:
+        """The activation functions in the order of the ONNX operator."""
+        return [self.activation]
+
+    def onnx_weights(self) -> tuple[Value, Value, Value | None]:
+        """W (1, gates * units, features), R (1, gates * units, units) and B (1, 2 * gates * units) of the
+        ONNX operator.
+
+        Each weight goes through one chain of operators that only move elements, so that export applies it
+        to the
+        stored weight.
+        """
+        bias = None if self.bias is None else self._onnx_bias(self.bias)
+        return self._onnx_kernel(self.kernel), self._onnx_kernel(self.recurrent_kernel), bias
+
+    onnx_gates: tuple[int, ...] | None = None
+    """For each gate of the ONNX operator its place among Keras's; None where the order is the same."""
+
+    def _onnx_kernel(self, kernel: Value) -> Value:
+        rows = op.Transpose(kernel, perm=[1, 0])
+        if self.onnx_gates is None:
+            return op.Unsqueeze(rows, [0])
+        per_gate = op.Reshape(rows, [self.gates, self.units, kernel.shape[0]])
+        return op.Reshape(self._ordered(per_gate), [1, self.gates * self.units, kernel.shape[0]])
+
+    def _onnx_bias(self, bias: Value) -> Value:
+        """The bias of the inputs; that of the previous output is zero."""
+        width = self.gates * self.units
+        if self.onnx_gates is not None:
+            bias = self._ordered(op.Reshape(bias, [self.gates, self.units]))
+        return op.Pad(op.Reshape(bias, [1, width]), [0, 0, 0, width])
+
+    def _ordered(self, per_gate: Value) -> Value:
+        return op.Gather(per_gate, np.array(self.onnx_gates, np.int64), axis=0)
+
+    # --- configuration ----------------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **config_of(self, self.fields)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**without_later_arguments(config))

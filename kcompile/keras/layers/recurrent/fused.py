@@ -1,0 +1,281 @@
+"""SimpleRNN, GRU and LSTM as the ONNX operators RNN, GRU and LSTM: any sequence length, any mask.
+
+Under a mask the valid steps are gathered to the front, the operator is told their number, and outputs are
+gathered
+back by the running count of the mask. That gives what a loop gives that repeats its output and keeps its
+states
+where the mask is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ....ir import Constant, Value, op, to_onnx
+from ... import activations, regularizers
+from ... import backend as K
+from ...backend.tensors import dims_of, shape_vector
+from .base import RNN, States, without_later_arguments
+from .cells import GatedCell, config_of
+
+_INT64 = to_onnx(np.dtype(np.int64))
+_INT32 = to_onnx(np.dtype(np.int32))
+
+# Keras's activations among those that ONNX's recurrent operators have: name, alpha, beta.
+_ONNX_ACTIVATIONS: dict[Callable[..., Any], tuple[str, float | None, float | None]] = {
+    activations.sigmoid: ("Sigmoid", None, None),
+    activations.tanh: ("Tanh", None, None),
+    activations.relu: ("Relu", None, None),
+    activations.softsign: ("Softsign", None, None),
+    activations.softplus: ("Softplus", None, None),
+    activations.hard_sigmoid: ("HardSigmoid", 0.2, 0.5),
+    activations.elu: ("Elu", 1.0, None),
+    activations.linear: ("Affine", 1.0, 0.0),
+    activations.leaky_relu: ("LeakyRelu", 0.2, None),
+    K.sigmoid: ("Sigmoid", None, None),
+    K.tanh: ("Tanh", None, None),
+    K.relu: ("Relu", None, None),
+    K.softsign: ("Softsign", None, None),
+    K.softplus: ("Softplus", None, None),
+    K.hard_sigmoid: ("HardSigmoid", 0.2, 0.5),
+    K.elu: ("Elu", 1.0, None),
+}
+_DEFAULTS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
+
+
+def activation_attributes(op_type: str, functions: Sequence[Callable[..., Any]]) -> dict[str, Any] | None:
+    """The attributes that give an ONNX recurrent operator these activations; None if it lacks one."""
+    try:
+        found = [_ONNX_ACTIVATIONS.get(function) for function in functions]
+    except TypeError:  # a callable that cannot be hashed is not one of Keras's functions
+        return None
+    known = [entry for entry in found if entry is not None]
+    if len(known) < len(found):
+        return None
+    names = [name for name, _, _ in known]
+    if names == _DEFAULTS[op_type]:
+        return {}
+    return {
+        "activations": names,
+        "activation_alpha": [alpha for _, alpha, _ in known if alpha is not None] or None,
+        "activation_beta": [beta for _, _, beta in known if beta is not None] or None,
+    }
+
+
+def recurrent_operator(
+    op_type: str,
+    inputs: Value,
+    weights: tuple[Value, Value, Value | None],
+    units: int,
+    initial_state: States | None,
+    mask: Value | None,
+    go_backwards: bool,
+    states: int,
+    **attributes: Any,
+) -> tuple[Value, Value, States]:
+    """Emits one ONNX recurrent operator with Keras's conventions around it.
+
+    Args:
+        op_type: "RNN", "GRU" or "LSTM".
+        inputs: (batch, time, features).
+        weights: W, R and B of the operator.
+        initial_state: one (batch, units) per state; None for zeros.
+        mask: (batch, time) or (batch, time, 1); None if all steps count.
+        go_backwards: take the last step first; outputs come in the order in which they were computed.
+        states: how many states the operator has.
+        attributes: of the operator.
+
+    Returns:
+        last output (batch, units), outputs (batch, time, units), last states.
+    """
+    initial = (
+        [None] * states if initial_state is None else [op.Unsqueeze(state, [0]) for state in initial_state]
+    )
+    packed = None if mask is None else _Packed(inputs, mask, go_backwards)
+    sequence = op.Transpose(inputs, perm=[1, 0, 2]) if packed is None else packed.sequence
+    y, *finals = getattr(op, op_type)(
+        sequence,
+        *weights,
+        None if packed is None else packed.lengths,
+        *initial,
+        hidden_size=units,
+        direction="reverse" if go_backwards and packed is None else None,
+        outputs=1 + states,
+        **attributes,
+    )
+    finals = [op.Squeeze(state, [0]) for state in finals]
+    if packed is None:
+        y = op.Squeeze(y, [1])
+        outputs = op.Transpose(_reversed(y, 0) if go_backwards else y, perm=[1, 0, 2])
+        last = finals[0]
+    else:
+        outputs = packed.unpack(y, units)
+        last = finals[0]
+        if initial_state is not None:
+            # onnxruntime returns zeros as the states of a sequence without steps, whatever they were at first
+            finals = [op.Where(packed.some, new, old) for new, old in zip(finals, initial_state, strict=True)]
+            last = op.Where(packed.some, last, np.array(0, last.dtype))
+    batch, time = inputs.shape[:2]
+    outputs.refine([batch, time, units])
+    for value in (last, *finals):
+        value.refine([batch, units])
+    return last, outputs, finals
+
+
+def _reversed(x: Value, axis: int) -> Value:
+    return op.Slice(x, [-1], [np.iinfo(np.int64).min], [axis], [-1])
+
+
+class _Packed:
+    """A sequence with its valid steps in front, and the way back.
+
+    Attributes:
+        sequence: (time, batch, features), each sample's valid steps first, in the order in which they are
+            taken.
+        lengths: (batch,) int32, how many they are.
+        some: (batch, 1) bool, whether there are any.
+    """
+
+    def __init__(self, inputs: Value, mask: Value, go_backwards: bool) -> None:
+        valid = K.cast(mask, "bool")
+        valid = op.Squeeze(valid, [2]) if valid.rank == 3 else valid
+        batch, times, features = dims_of(inputs)
+        steps = _range(times)  # (time,)
+        if go_backwards:
+            valid = _reversed(valid, 1)
+        ones = op.Cast(valid, to=_INT64)
+        running = op.CumSum(ones, np.array(1, np.int64))  # (batch, time): valid steps up to and with this one
+        total = op.ReduceSum(ones, [1], keepdims=1)  # (batch, 1)
+        # where each step goes: the valid ones to the front, the others behind them; both keep their order
+        place = op.Where(valid, running - 1, op.Sub(op.Add(total, steps), running))
+        source = op.Sub(op.Sub(_scalar(times), steps), _one()) if go_backwards else steps
+        order = op.ScatterElements(running, place, op.Expand(source, op.Shape(valid)), axis=1)
+        self._rows = op.Unsqueeze(_range(batch), [1])  # (batch, 1)
+        flat = op.Add(order, op.Mul(self._rows, _scalar(times)))
+        data = op.Reshape(inputs, shape_vector([-1, features]))
+        self.sequence = op.Gather(data, op.Transpose(flat, perm=[1, 0]), axis=0)
+        self.lengths = op.Cast(op.Squeeze(total, [1]), to=_INT32)
+        self.some = op.Greater(total, np.array(0, np.int64))
+        self._running, self._batch = running, batch
+
+    def unpack(self, y: Value, units: int) -> Value:
+        """(batch, time, units) of the operator's (time, 1, batch, units): each step has the last valid output."""
+        data = op.Reshape(y, [-1, units])
+        step = op.Max(self._running - 1, np.array(0, np.int64))
+        outputs = op.Gather(data, op.Add(op.Mul(step, _scalar(self._batch)), self._rows), axis=0)
+        begun = op.Unsqueeze(op.Greater(self._running, np.array(0, np.int64)), [2])
+        return op.Where(begun, outputs, np.array(0, outputs.dtype))
+
+
+def _one() -> Constant:
+    return Constant(np.array(1, np.int64))
+
+
+def _scalar(size: Any) -> Value:
+    """A size, a number or a vector of one, as an int64 scalar."""
+    return op.Squeeze(size, [0]) if isinstance(size, Value) else Constant(np.array(size, np.int64))
+
+
+def _range(size: Any) -> Value:
+    """0 to size - 1."""
+    if not isinstance(size, Value):
+        return Constant(np.arange(size))
+    return op.Range(np.array(0, np.int64), _scalar(size), np.array(1, np.int64))
+
+
+class FusedRNN(RNN):
+    """A recurrent layer over a GatedCell, emitted as one ONNX operator where that has the cell's activations.
+
+    Dropout of the previous output, and of the inputs with one mask per gate, needs the loop; it is emitted
+    for training
+    only, and inference keeps the operator.
+    """
+
+    cell: GatedCell
+    op_type = "RNN"
+    fields: tuple[str, ...] = ()
+
+    def _run(
+        self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
+    ) -> tuple[Value, Value, States]:
+        attributes = activation_attributes(self.op_type, self.cell.onnx_activations())
+        if attributes is None or type(self.cell).call is not GatedCell.call:
+            return self._loop(inputs, mask, training, initial_state, constants)
+        if type(self).get_initial_state is not RNN.get_initial_state and initial_state is None:
+            initial_state = self.get_initial_state(inputs)
+        cell = self.cell
+        drops_by_mask = cell.drops_inputs and not cell.one_mask
+        if cell.drops_states or drops_by_mask:
+            return self._looped_in_training(attributes, inputs, mask, training, initial_state)
+        if cell.drops_inputs:
+            inputs = _dropped_sequence(inputs, cell.dropout, training)
+        return self._fused(attributes, inputs, mask, initial_state)
+
+    def _fused(
+        self, attributes: Mapping[str, Any], inputs: Value, mask: Any, initial_state: States | None
+    ) -> tuple[Value, Value, States]:
+        return recurrent_operator(
+            self.op_type,
+            inputs,
+            self.cell.onnx_weights(),
+            self.cell.units,
+            initial_state,
+            mask,
+            self.go_backwards,
+            len(self.state_sizes),
+            **attributes,
+            **self._operator_attributes(),
+        )
+
+    def _operator_attributes(self) -> dict[str, Any]:
+        return {}
+
+    def _looped_in_training(
+        self,
+        attributes: Mapping[str, Any],
+        inputs: Value,
+        mask: Any,
+        training: Any,
+        initial_state: States | None,
+    ) -> tuple[Value, Value, States]:
+        fused = looped = None
+
+        def results(found: tuple[Value, Value, States]) -> list[Value]:
+            return [found[0], found[1], *found[2]]
+
+        decided = training if isinstance(training, bool | int | np.bool_ | np.integer) else None
+        if decided is None or decided:
+            looped = results(self._loop(inputs, mask, training, initial_state))
+        if decided is None or not decided:
+            fused = results(self._fused(attributes, inputs, mask, initial_state))
+        if fused is None or looped is None:
+            last, outputs, *states = looped or fused
+        else:
+            both = zip(looped, fused, strict=True)
+            last, outputs, *states = [K.in_train_phase(a, b, training=training) for a, b in both]
+        return last, outputs, states
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), **config_of(self, (*self.fields, "activity_regularizer"))}
+        del config["cell"]
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        config = without_later_arguments(config)
+        if config.get("implementation") == 0:
+            config["implementation"] = 1
+        return cls(**config)
+
+    def _finish(self, activity_regularizer: Any) -> None:
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+
+
+def _dropped_sequence(inputs: Value, rate: float, training: Any) -> Value:
+    """The same features of a sample dropped at all steps, while training."""
+    return K.in_train_phase(
+        lambda: K.dropout(inputs, rate, noise_shape=(None, 1, None)), inputs, training=training
+    )
