@@ -123,7 +123,7 @@ class BatchNormalization(Layer):
         beta = self.beta if self.center else Constant(np.zeros(size, dtype))
         if isinstance(training, bool | int) and not training:
             return self._by_moving_averages(x, gamma, beta, back)
-        normalized, mean, variance = self._by_batch(x, gamma, beta)
+        normalized, mean, variance = self._by_batch(x, gamma, beta, last=self.axis % inputs.rank == inputs.rank - 1)
         normalized = _permuted(normalized, back)
         updates = [(self.moving_mean, mean), (self.moving_variance, variance)]
         if isinstance(training, bool | int):
@@ -142,13 +142,13 @@ class BatchNormalization(Layer):
         )
         return _permuted(y, back)
 
-    def _by_batch(self, x: Value, gamma: Value, beta: Value) -> tuple[Value, Value, Value]:
+    def _by_batch(self, x: Value, gamma: Value, beta: Value, last: bool) -> tuple[Value, Value, Value]:
         """The normalized input, and the new moving averages, from the one operator that knows the statistics.
 
-        The operator takes in the population variance of the n elements of a channel; Keras takes in
-        n / (n - 1 - epsilon) times that. Dividing the old average by the factor first makes up for it.
+        The operator takes in the population variance; Keras takes in a multiple of it. Dividing the old average by
+        the factor first makes up for that.
         """
-        factor = _variance_factor(x, self.epsilon)
+        factor = _variance_factor(x, self.epsilon, twice=last and x.rank == 4)
         y, mean, variance = op.BatchNormalization(
             x,
             gamma,
@@ -210,11 +210,25 @@ def _permuted(x: Value, perm: list[int] | None) -> Value:
     return x if perm is None else op.Transpose(x, perm=perm)
 
 
-def _variance_factor(x: Value, epsilon: float) -> Value | float:
-    """n / (n - 1 - epsilon) for the n elements of a channel of ``x``: (batch, channels, ...)."""
+def _variance_factor(x: Value, epsilon: float, twice: bool) -> Value | float:
+    """What Keras 2.3 multiplies the population variance by before it takes it into the moving average.
+
+    n / (n - 1 - epsilon) for the n elements of a channel; for images with channels last times n / (n - 1) once
+    more, because TensorFlow's fused kernel for them has corrected the variance already.
+
+    Args:
+        x: (batch, channels, ...).
+    """
+    channels = x.shape[1]
     others = [size for i, size in enumerate(x.shape) if i != 1]
     if all(isinstance(size, int) for size in others):
-        n = int(np.prod(others))
-        return n / (n - 1 - epsilon)
-    elements = K.cast(op.Size(x), x.dtype)  # n times the channels
-    return elements / (elements - x.shape[1] * (1 + epsilon))
+        elements: Value | float = float(np.prod(others) * channels)
+    else:
+        elements = K.cast(op.Size(x), x.dtype)  # n times the channels
+    factor = elements / (elements - channels * (1 + epsilon))
+    if not twice:
+        return factor
+    others_than_one = elements - channels
+    if isinstance(others_than_one, Value):
+        return factor * (elements / op.Max(others_than_one, float(channels)))
+    return factor * elements / max(others_than_one, channels)
