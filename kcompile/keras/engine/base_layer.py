@@ -79,6 +79,8 @@ class Layer:
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        if kwargs.get("quantization_config", 0) is None:  # in files of Keras 3
+            del kwargs["quantization_config"]
         unknown = sorted(set(kwargs) - _BASE_ARGUMENTS)
         if unknown:
             raise TypeError(
@@ -101,7 +103,7 @@ class Layer:
         self.trainable = kwargs.get("trainable", True)
         self.name = kwargs.get("name") or self._default_name()
         dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or K.floatx()
-        self.dtype: str = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+        self.dtype: str = _dtype_name(dtype)
         batch_input_shape = _batch_input_shape(kwargs)
         if batch_input_shape is not None:
             self.batch_input_shape = batch_input_shape
@@ -608,6 +610,13 @@ _OWN_LISTS = {
     "_inbound_nodes",
     "_outbound_nodes",
 }
+
+
+def _dtype_name(dtype: Any) -> str:
+    """The name of an element type, also of the policy that Keras 3 writes in its place."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name")
+    return dtype if isinstance(dtype, str) else np.dtype(dtype).name
 
 
 def _batch_input_shape(kwargs: dict[str, Any]) -> ShapeTuple | None:

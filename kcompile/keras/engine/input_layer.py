@@ -8,7 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .base_layer import Layer
-from .node import CallFrame, KerasHistory, Node, static_shape
+from .node import KerasHistory, Node, static_shape
 
 
 class InputLayer(Layer):
@@ -71,18 +71,10 @@ class InputLayer(Layer):
 def _make_source_node(layer: InputLayer, tensor: Value) -> None:
     """A Node whose input is its own output, as Keras has it for input layers."""
     tensor._keras_history = KerasHistory(layer, 0, 0)
-    node = Node.__new__(Node)
-    node.outbound_layer = layer
-    node.inbound_layers, node.node_indices, node.tensor_indices = [], [], []
-    node.input_tensors, node.output_tensors = [tensor], [tensor]
-    node.input_masks, node.output_masks = [None], [None]
-    node.arguments = {}
-    frame = CallFrame()
-    node.updates, node.losses, node.metrics = frame.updates, frame.losses, frame.metrics
-    layer._inbound_nodes.append(node)
     tensor._keras_mask = None
     tensor._keras_shape = static_shape(tensor)
     tensor._uses_learning_phase = False
+    layer._inbound_nodes.append(Node.own(layer, [tensor], [tensor]))
 
 
 def Input(

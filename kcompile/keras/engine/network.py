@@ -57,8 +57,31 @@ class Network(Layer):
         self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
         self.input_names = [layer.name for layer in self._input_layers]
         self.output_names = [layer.name for layer in self._output_layers]
+        self._inbound_nodes[:1] = [Node.own(self, self.inputs, self.outputs)]  # calls on other inputs come after it
         self.built = True
         self._tracking = tracking
+
+    @property
+    def input(self) -> Any:
+        """The model's own input tensor(s), whatever else it was called on."""
+        return unpack_singleton(list(self.inputs)) if self.inputs else Layer.input.fget(self)
+
+    @property
+    def output(self) -> Any:
+        """The model's own output tensor(s); those of a call on other inputs are at ``get_output_at(1)`` and on."""
+        return unpack_singleton(list(self.outputs)) if self.outputs else Layer.output.fget(self)
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape(s) of the model's own inputs."""
+        return unpack_singleton([static_shape(x) for x in self.inputs]) if self.inputs else Layer.input_shape.fget(self)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape(s) of the model's own outputs."""
+        if not self.outputs:
+            return Layer.output_shape.fget(self)
+        return unpack_singleton([static_shape(x) for x in self.outputs])
 
     # --- layers -----------------------------------------------------------------------------------------------
 

@@ -105,6 +105,19 @@ class Node:
             tensor._keras_shape = static_shape(tensor)
             tensor._uses_learning_phase = False
 
+    @classmethod
+    def own(cls, layer: Layer, inputs: list[Value], outputs: list[Value]) -> Node:
+        """What an input layer or a network has before any call: its own tensors, whose history stays as it is."""
+        node = cls.__new__(cls)
+        node.outbound_layer = layer
+        node.inbound_layers, node.node_indices, node.tensor_indices = [], [], []
+        node.input_tensors, node.output_tensors = list(inputs), list(outputs)
+        node.input_masks = [getattr(tensor, "_keras_mask", None) for tensor in inputs]
+        node.output_masks = [getattr(tensor, "_keras_mask", None) for tensor in outputs]
+        node.arguments = {}
+        node.updates, node.losses, node.metrics = [], [], []
+        return node
+
     @property
     def inbound_nodes(self) -> list[Node]:
         """The calls that made the input tensors, in the order of the inputs."""

@@ -180,8 +180,9 @@ def _find_object(
 ) -> Any:
     found = _custom_lookup(name, custom_objects)
     if found is None:
-        found = (module_objects or {}).get(name)
-        if found is not None and not _may_be_named_by_a_config(name, found):
+        bare = name.rsplit(">", 1)[-1]  # tf.keras writes its own optimizers as "Custom>Adam"
+        found = (module_objects or {}).get(bare)
+        if found is not None and not _may_be_named_by_a_config(bare, found):
             found = None
     if found is None:
         raise ValueError(_unknown_message(name, module_objects or {}, custom_objects or {}, kind))
