@@ -42,7 +42,7 @@ def loss_and_targets(model: Any, x: list[np.ndarray], random: np.random.Generato
     if config["activation"] == "softmax":
         return "sparse_categorical_crossentropy", random.integers(0, shape[-1], (*shape[:-1], 1))
     if config["activation"] == "sigmoid":
-        targets = random.integers(0, 2, shape) if len(shape) == 2 else random.random(shape)
+        targets = random.integers(0, 2, shape) if len(shape) == 2 else 0.3 * random.random(shape)
         return "binary_crossentropy", targets.astype(np.float32)
     return "mse", random.standard_normal(shape).astype(np.float32)
 
