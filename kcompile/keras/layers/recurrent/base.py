@@ -401,7 +401,7 @@ class RNN(Layer):
             initial_state = self.get_initial_state(inputs)
         drawing = [cell for cell in leaf_cells(self.cell) if hasattr(cell, "draw_masks")]
         for cell in drawing:
-            cell.draw_masks(inputs)
+            cell.draw_masks(inputs, initial_state)
         try:
             inputs, step = self._step_function(inputs, training, constants)
             return K.rnn(

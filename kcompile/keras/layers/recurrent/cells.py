@@ -87,15 +87,45 @@ class DropoutMasks:
         """The next call draws new masks."""
         self.input_masks = self.state_masks = None
 
-    @staticmethod
-    def dropped(x: Value, masks: list[Value] | None, gates: int, training: Any) -> list[Value]:
-        """``x`` for each gate: dropped by the gate's own mask, or one value where one mask is for all."""
+    def dropped(self, x: Value, masks: list[Value] | None, training: Any) -> list[Value]:
+        """``x``, while training without what the masks drop: once for each mask."""
         if masks is None:
-            return [x] * gates
-        if x.rank is not None and masks[0].rank is not None and x.rank > masks[0].rank:
-            masks = [op.Unsqueeze(mask, [1]) for mask in masks]
-        found = [K.in_train_phase(lambda m=mask: op.Mul(x, m), x, training=training) for mask in masks]
-        return found * gates if len(found) == 1 else found
+            return [x]
+        masks = _along_time(masks, x)
+        return [K.in_train_phase(lambda m=mask: op.Mul(x, m), x, training=training) for mask in masks]
+
+    def dropped_product(
+        self,
+        x: Value,
+        masks: list[Value] | None,
+        kernel: Value,
+        multiply: Callable[[Value, Value], Value],
+        training: Any,
+        axis: int = -1,
+    ) -> Value:
+        """``multiply(x, kernel)`` with what the masks drop while training.
+
+        Args:
+            masks: one for all gates, or one for each, which then has its own part of the kernel's last axis.
+            axis: where the product has the gates.
+        """
+        if masks is None or len(masks) == 1:
+            return multiply(self.dropped(x, masks, training)[0], kernel)
+
+        def per_gate() -> Value:
+            parts = op.Split(kernel, axis=-1, num_outputs=len(masks), outputs=len(masks))
+            aligned = _along_time(masks, x)
+            products = [multiply(op.Mul(x, m), part) for m, part in zip(aligned, parts, strict=True)]
+            return op.Concat(*products, axis=axis)
+
+        return K.in_train_phase(per_gate, lambda: multiply(x, kernel), training=training)
+
+
+def _along_time(masks: list[Value], x: Value) -> list[Value]:
+    """Masks (batch, ...) that fit x, which may have a time axis behind the batch axis."""
+    if masks[0].rank is not None and x.rank == masks[0].rank + 1:
+        return [op.Unsqueeze(mask, [1]) for mask in masks]
+    return masks
 
 
 class GatedCell(DropoutMasks, Layer):
@@ -175,7 +205,7 @@ class GatedCell(DropoutMasks, Layer):
         """
         alone = self.input_masks is None and self.state_masks is None
         if alone:
-            self.draw_masks(inputs)
+            self.draw_masks(inputs, states)
         try:
             return self.step(self.project(inputs, training), states, training)
         finally:
@@ -190,7 +220,7 @@ class GatedCell(DropoutMasks, Layer):
 
     def project(self, inputs: Value, training: Any = None) -> Value:
         """Inputs (batch, features) or (batch, time, features) times the kernel, plus the bias."""
-        product = self._products(self.dropped(inputs, self.input_masks, self.gates, training), self.kernel)
+        product = self.dropped_product(inputs, self.input_masks, self.kernel, K.dot, training)
         bias = self._input_bias()
         return product if bias is None else op.Add(product, bias)
 
@@ -201,12 +231,9 @@ class GatedCell(DropoutMasks, Layer):
     def _input_bias(self) -> Value | None:
         return self.bias
 
-    def _products(self, per_gate: list[Value], kernel: Value) -> Value:
-        """Each gate's own operand times its columns of the kernel, side by side."""
-        if all(x is per_gate[0] for x in per_gate):
-            return K.dot(per_gate[0], kernel)
-        columns = op.Split(kernel, axis=1, num_outputs=self.gates, outputs=self.gates)
-        return op.Concat(*(K.dot(x, w) for x, w in zip(per_gate, columns, strict=True)), axis=-1)
+    def _recurrent_product(self, h: Value, training: Any) -> Value:
+        """The previous output (batch, units), dropped, times the recurrent kernel."""
+        return self.dropped_product(h, self.state_masks, self.recurrent_kernel, op.MatMul, training)
 
     def _split(self, x: Value, count: int) -> tuple[Value, ...]:
         return op.Split(x, axis=-1, num_outputs=count, outputs=count)
@@ -217,11 +244,12 @@ class GatedCell(DropoutMasks, Layer):
         """Whether all gates share their dropout masks."""
         return self.implementation != 1 or self.gates == 1
 
-    def draw_masks(self, inputs: Value) -> None:
+    def draw_masks(self, inputs: Value, states: States) -> None:
         """Draws the masks of a sequence, where the cell drops something.
 
         Args:
             inputs: (batch, ...), of which only the batch size and the element type matter.
+            states: not needed here.
         """
         self.input_masks = (
             self._drawn(self.dropout, inputs, self.kernel.shape[0]) if self.drops_inputs else None

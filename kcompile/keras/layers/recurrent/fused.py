@@ -162,7 +162,7 @@ class _Packed:
         self._running, self._batch = running, batch
 
     def unpack(self, y: Value, units: int) -> Value:
-        """(batch, time, units) of the operator's (time, 1, batch, units): each step has the last valid output."""
+        """(batch, time, units) of the operator's (time, 1, batch, units): to each step the last valid one."""
         data = op.Reshape(y, [-1, units])
         step = op.Max(self._running - 1, np.array(0, np.int64))
         outputs = op.Gather(data, op.Add(op.Mul(step, _scalar(self._batch)), self._rows), axis=0)

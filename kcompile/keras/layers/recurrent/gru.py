@@ -79,21 +79,21 @@ class GRUCell(GatedCell):
         return self._bias_row(0)
 
     def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        per_gate = self.dropped(states[0], self.state_masks, 3, training)
+        dropped = self.dropped(states[0], self.state_masks, training)
         # with one mask for all gates Keras carries the dropped state over, with three the whole one
-        before = per_gate[0] if self.one_mask else states[0]
+        before = dropped[0] if self.one_mask else states[0]
+        h_of_r, h_of_candidate = (dropped * 3)[1:3]
         x_z, x_r, x_h = self._split(projected, 3)
         if self.reset_after:
-            inner = self._products(per_gate, self.recurrent_kernel)
-            bias = self._bias_row(1)
+            inner, bias = self._recurrent_product(states[0], training), self._bias_row(1)
             h_z, h_r, h_h = self._split(inner if bias is None else op.Add(inner, bias), 3)
             z, r = self._gate(x_z, h_z), self._gate(x_r, h_r)
             candidate = op.Mul(r, h_h)
         else:
             w_z, w_r, w_h = self._split(self.recurrent_kernel, 3)
-            z = self._gate(x_z, op.MatMul(per_gate[0], w_z))
-            r = self._gate(x_r, op.MatMul(per_gate[1], w_r))
-            candidate = op.MatMul(op.Mul(r, per_gate[2]), w_h)
+            z = self._gate(x_z, op.MatMul(dropped[0], w_z))
+            r = self._gate(x_r, op.MatMul(h_of_r, w_r))
+            candidate = op.MatMul(op.Mul(r, h_of_candidate), w_h)
         new = self.activation(op.Add(x_h, candidate))
         output = op.Add(op.Mul(z, before), op.Mul(1 - z, new))
         return output, [output]

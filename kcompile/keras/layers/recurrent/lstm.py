@@ -94,8 +94,7 @@ class LSTMCell(GatedCell):
 
     def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
         h, c = states
-        per_gate = self.dropped(h, self.state_masks, 4, training)
-        gates = op.Add(projected, self._products(per_gate, self.recurrent_kernel))
+        gates = op.Add(projected, self._recurrent_product(h, training))
         i, f, candidate, o = self._split(gates, 4)
         c = op.Add(
             op.Mul(self.recurrent_activation(f), c),

@@ -48,8 +48,7 @@ class SimpleRNNCell(GatedCell):
         self.state_size = self.units
 
     def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        (h,) = self.dropped(states[0], self.state_masks, 1, training)
-        output = self.activation(op.Add(projected, op.MatMul(h, self.recurrent_kernel)))
+        output = self.activation(op.Add(projected, self._recurrent_product(states[0], training)))
         return output, [output]
 
 

@@ -1,0 +1,398 @@
+"""ConvLSTM2D: an LSTM whose products are convolutions, over any convolutional cell ConvRNN2D."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...ir import Value, op
+from .. import activations, regularizers
+from .. import backend as K
+from ..backend.convolution import conv
+from ..backend.tensors import dims_of, shape_vector
+from ..backend.variables import filled
+from ..engine.base_layer import InputSpec, Layer
+from ..utils.conv_utils import conv_output_length, normalize_padding, normalize_tuple
+from .convolutional.convolutions import kernel_order
+from .recurrent.base import RNN, States, without_later_arguments
+from .recurrent.cells import (
+    WEIGHT_FIELDS,
+    DropoutMasks,
+    cell_attribute,
+    config_of,
+    set_weight_fields,
+    unit_interval,
+)
+from .recurrent.lstm import forget_gate_at_one
+
+_FIELDS = (
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "unit_forget_bias",
+    *WEIGHT_FIELDS,
+    "dropout",
+    "recurrent_dropout",
+)
+
+
+class ConvRNN2D(RNN):
+    """A recurrent layer over a convolutional cell.
+
+    Args:
+        cell: as of RNN, with ``filters``, ``kernel_size``, ``strides``, ``padding``, ``dilation_rate`` and
+            ``data_format`` besides; ``state_size`` counts channels.
+        return_sequences, return_state, go_backwards, stateful: see RNN.
+        unroll: not possible here.
+
+    Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols) with channels_first.
+    Output: (batch, time, new rows, new cols, filters) or the last of them; states have the same shape as
+    one output.
+
+    Raises:
+        TypeError: for unroll, or a list of cells.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if unroll:
+            raise TypeError("Unrolling isn't possible with convolutional RNNs.")
+        if isinstance(cell, list | tuple):
+            raise TypeError("It is not possible at the moment to stack convolutional cells; give one cell.")
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
+        self.input_spec = [InputSpec(ndim=5)]
+
+    def _state_shape(self, input_shape: Any, channels: int) -> tuple[Any, ...]:
+        """(batch, rows, cols, channels) of a state, in the cell's data format."""
+        cell = self.cell
+        first = cell.data_format == "channels_first"
+        sizes = input_shape[3:5] if first else input_shape[2:4]
+        rows, cols = (
+            conv_output_length(size, window, cell.padding, stride, dilation)
+            for size, window, stride, dilation in zip(
+                sizes, cell.kernel_size, cell.strides, cell.dilation_rate, strict=True
+            )
+        )
+        return (input_shape[0], channels, rows, cols) if first else (input_shape[0], rows, cols, channels)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if isinstance(input_shape, list):
+            input_shape = input_shape[0]
+        batch, *rest = self._state_shape(input_shape, self.cell.filters)
+        output = (batch, input_shape[1], *rest) if self.return_sequences else (batch, *rest)
+        if not self.return_state:
+            return output
+        return [output, *(self._state_shape(input_shape, size) for size in self.state_sizes)]
+
+    def _fits_state(self, shape: tuple[int | None, ...], size: int) -> bool:
+        axis = 1 if self.cell.data_format == "channels_first" else 3
+        return len(shape) == 4 and shape[axis] in (None, size)
+
+    def _state_shapes(self) -> list[tuple[int, ...]]:
+        shapes = [self._state_shape(self.input_spec[0].shape, size) for size in self.state_sizes]
+        if any(None in shape for shape in shapes):
+            raise ValueError(
+                f"Layer {self.name} is stateful and needs to know its batch size, rows and columns; found "
+                f"the input "
+                f"shape {self.input_spec[0].shape}. In a Sequential model give the first layer a "
+                f"batch_input_shape, in "
+                "a functional model give Input a batch_shape."
+            )
+        return shapes
+
+    def get_initial_state(self, inputs: Value) -> States:
+        """Zeros, (batch, new rows, new cols, channels) for each state."""
+        known = [self._state_shape(K.int_shape(inputs), size) for size in self.state_sizes]
+        if all(None not in shape[1:] for shape in known):
+            batch = dims_of(inputs)[0]
+            return [self._zeros(inputs, [batch, *shape[1:]]) for shape in known]
+        cell = self.cell
+        # sizes that only the input at run time tells: those of a convolution of zeros
+        zeros = K.zeros_like(inputs[:, 0])
+        channels = inputs.shape[2 if cell.data_format == "channels_first" else 4]
+        found = []
+        for size, shape in zip(self.state_sizes, known, strict=True):
+            kernel = filled(0, [*cell.kernel_size, channels, size], inputs.dtype)
+            state = K.conv2d(zeros, kernel, cell.strides, cell.padding, cell.data_format, cell.dilation_rate)
+            state.refine([inputs.shape[0], *shape[1:]])
+            found.append(state)
+        return found
+
+
+class ConvLSTM2DCell(DropoutMasks, Layer):
+    """The cell of ConvLSTM2D.
+
+    Args: those of ConvLSTM2D that do not concern the sequence.
+
+    Call: inputs (batch, rows, cols, channels), states [h, c], each (batch, new rows, new cols, filters);
+    returns
+    output h and the new states.
+    """
+
+    gates = 4  # input (i), forget (f), candidate (c), output (o)
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = "tanh",
+        recurrent_activation: Any = "hard_sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        set_weight_fields(self, locals())
+        self.filters = int(filters)
+        self.kernel_size = normalize_tuple(kernel_size, 2, "kernel_size")
+        self.strides = normalize_tuple(strides, 2, "strides")
+        self.padding = normalize_padding(padding)
+        self.data_format = K.normalize_data_format(data_format)
+        self.dilation_rate = normalize_tuple(dilation_rate, 2, "dilation_rate")
+        self.activation = activations.get(activation)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.use_bias = use_bias
+        self.unit_forget_bias = unit_forget_bias
+        self.dropout = unit_interval(dropout)
+        self.recurrent_dropout = unit_interval(recurrent_dropout)
+        self.state_size = (self.filters, self.filters)
+        self._channels = 1 if self.data_format == "channels_first" else 3
+
+    def build(self, input_shape: Any) -> None:
+        channels = input_shape[self._channels]
+        if channels is None:
+            raise ValueError(
+                f"Layer {self.name}: the channel dimension of the inputs should be defined; found the shape "
+                f"{input_shape} with data_format={self.data_format!r}."
+            )
+        self.kernel = self._kernel("kernel", channels)
+        self.recurrent_kernel = self._kernel("recurrent_kernel", self.filters)
+        self.bias = None
+        if self.use_bias:
+            initializer = self.bias_initializer
+            if self.unit_forget_bias:
+                initializer = forget_gate_at_one(initializer, self.filters)
+            self.bias = self.add_weight(
+                "bias",
+                (4 * self.filters,),
+                initializer=initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.built = True
+
+    def _kernel(self, name: str, channels: int) -> Any:
+        kind = name.split("_")[0]
+        return self.add_weight(
+            name,
+            (*self.kernel_size, channels, 4 * self.filters),
+            initializer=getattr(self, f"{kind}_initializer"),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+            memory_order=kernel_order(2, self.data_format),
+        )
+
+    def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        """One step."""
+        alone = self.input_masks is None and self.state_masks is None
+        if alone:
+            self.draw_masks(inputs, states)
+        try:
+            projected = self.dropped_product(
+                inputs, self.input_masks, self.kernel, self._input_conv, training, self._channels
+            )
+            return self.step(self._with_bias(projected), states, training)
+        finally:
+            if alone:
+                self.forget_masks()
+
+    def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
+        """The sequence (batch, time, rows, cols, channels), convolved as one batch, and the step for it."""
+        if type(self).call is not ConvLSTM2DCell.call:
+            return inputs, lambda x, states: self.call(x, states, training=training)
+        projected = self.dropped_product(
+            inputs, self.input_masks, self.kernel, self._conv_over_time, training, self._channels + 1
+        )
+        return self._with_bias(projected), lambda x, states: self.step(x, states, training)
+
+    def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        """One step from convolved inputs (batch, new rows, new cols, 4 filters)."""
+        h, c = states
+        inner = self.dropped_product(
+            h, self.state_masks, self.recurrent_kernel, self._recurrent_conv, training, self._channels
+        )
+        gates = op.Add(projected, inner)
+        i, f, candidate, o = op.Split(gates, axis=self._channels, num_outputs=4, outputs=4)
+        kept = op.Mul(self.recurrent_activation(f), c)
+        c = op.Add(kept, op.Mul(self.recurrent_activation(i), self.activation(candidate)))
+        c.refine(states[1].shape)
+        h = op.Mul(self.recurrent_activation(o), self.activation(c))
+        h.refine(states[0].shape)
+        return h, [h, c]
+
+    def _input_conv(self, x: Value, kernel: Value) -> Value:
+        return conv(x, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+
+    def _recurrent_conv(self, h: Value, kernel: Value) -> Value:
+        return conv(h, kernel, (1, 1), "same", self.data_format, (1, 1))
+
+    def _conv_over_time(self, x: Value, kernel: Value) -> Value:
+        folded = op.Reshape(x, shape_vector([-1, *dims_of(x)[2:]]))
+        folded.refine([None, *x.shape[2:]])
+        y = self._input_conv(folded, kernel)
+        found = op.Reshape(y, shape_vector([*dims_of(x)[:2], *dims_of(y)[1:]]))
+        found.refine([*x.shape[:2], *y.shape[1:]])
+        return found
+
+    def _with_bias(self, projected: Value) -> Value:
+        if self.bias is None:
+            return projected
+        if self.data_format == "channels_last":
+            return op.Add(projected, self.bias)
+        return op.Add(projected, op.Reshape(self.bias, [4 * self.filters, 1, 1]))
+
+    def draw_masks(self, inputs: Value, states: States) -> None:
+        """Draws the masks of a sequence, one for each gate, where the cell drops something.
+
+        Args:
+            inputs: (batch, rows, cols, channels), perhaps with a time axis behind the batch axis.
+            states: each (batch, new rows, new cols, filters).
+        """
+        sizes = dims_of(inputs)
+        sizes = [sizes[0], *sizes[-3:]]
+        self.input_masks = self._drawn(self.dropout, sizes, inputs) if self.drops_inputs else None
+        self.state_masks = None
+        if self.drops_states:
+            self.state_masks = self._drawn(self.recurrent_dropout, dims_of(states[0]), inputs)
+
+    def _drawn(self, rate: float, sizes: list[Any], like: Value) -> list[Value]:
+        ones = filled(1, sizes, like.dtype)
+        return [K.dropout(ones, rate) for _ in range(self.gates)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **config_of(self, _FIELDS)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        return cls(**without_later_arguments(config))
+
+
+class ConvLSTM2D(ConvRNN2D):
+    """LSTM over images: the products with kernel and recurrent kernel are convolutions.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: rows and columns of both kernels, one number or two.
+        strides, padding ("valid" or "same"), dilation_rate: of the convolution of the inputs.
+        data_format: "channels_last" or "channels_first"; ``K.image_data_format()`` by default.
+        activation: of candidate and output (default tanh).
+        recurrent_activation: of the gates (default hard_sigmoid).
+        use_bias, unit_forget_bias: whether there is a bias, and whether that of the forget gate starts at
+            one.
+        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
+            None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
+        return_sequences, go_backwards, stateful: see RNN; return_state may be given too.
+        dropout, recurrent_dropout: part of inputs and previous output to drop while training; the same at
+            all steps.
+
+    Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols).
+    Output: (batch, new rows, new cols, filters), with the time axis behind the batch axis for
+    return_sequences.
+    Weights: kernel (rows, cols, channels, 4 filters), recurrent_kernel (rows, cols, filters, 4 filters), bias
+    (4 filters,), gates in the order i, f, c, o. (Shi et al. 2015, without peepholes)
+    """
+
+    cell: ConvLSTM2DCell
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = "tanh",
+        recurrent_activation: Any = "hard_sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        given = locals()
+        cell = ConvLSTM2DCell(**{name: given[name] for name in _FIELDS}, dtype=kwargs.get("dtype"))
+        super().__init__(
+            cell, return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **kwargs
+        )
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+
+    filters, kernel_size, strides, padding = (
+        cell_attribute(),
+        cell_attribute(),
+        cell_attribute(),
+        cell_attribute(),
+    )
+    data_format, dilation_rate = cell_attribute(), cell_attribute()
+    activation, recurrent_activation = cell_attribute(), cell_attribute()
+    use_bias, unit_forget_bias = cell_attribute(), cell_attribute()
+    kernel_initializer, recurrent_initializer = cell_attribute(), cell_attribute()
+    bias_initializer = cell_attribute()
+    kernel_regularizer, recurrent_regularizer = cell_attribute(), cell_attribute()
+    bias_regularizer = cell_attribute()
+    kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
+    bias_constraint = cell_attribute()
+    dropout, recurrent_dropout = cell_attribute(), cell_attribute()
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), **config_of(self, (*_FIELDS, "activity_regularizer"))}
+        del config["cell"]
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        return cls(**without_later_arguments(config))

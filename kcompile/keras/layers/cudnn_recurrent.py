@@ -1,0 +1,181 @@
+"""CuDNNLSTM and CuDNNGRU: LSTM and GRU with the weight layouts and the configuration of Keras's layers of
+these names.
+
+They run everywhere, through the same ONNX operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...ir import Value, op
+from .recurrent import GRU, LSTM, GRUCell, LSTMCell
+from .recurrent.cells import WEIGHT_FIELDS, config_of
+from .recurrent.cudnn_layouts import gru_weights, lstm_weights
+from .recurrent.fused import FusedRNN
+from .recurrent.lstm import forget_gate_at_one
+
+
+class _CuDNNCell:
+    """The weights of a cell as the CuDNN layers have them; mixed into LSTMCell and GRUCell."""
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (2 * self.gates * self.units,)
+
+    def _onnx_kernel(self, kernel: Value) -> Value:
+        inputs, width = kernel.shape
+        per_gate = op.Transpose(op.Reshape(kernel, [inputs, self.gates, self.units]), perm=[1, 0, 2])
+        # the elements of each gate, read row by row, are a matrix (units, inputs)
+        per_gate = op.Reshape(per_gate, [self.gates, self.units, inputs])
+        if self.onnx_gates is not None:
+            per_gate = self._ordered(per_gate)
+        return op.Reshape(per_gate, [1, width, inputs])
+
+    def _onnx_bias(self, bias: Value) -> Value:
+        if self.onnx_gates is None:
+            return op.Reshape(bias, [1, 2 * self.gates * self.units])
+        per_gate = op.Reshape(bias, [2, self.gates, self.units])
+        ordered = op.Transpose(self._ordered(op.Transpose(per_gate, perm=[1, 0, 2])), perm=[1, 0, 2])
+        return op.Reshape(ordered, [1, 2 * self.gates * self.units])
+
+
+class _CuDNNLSTMCell(_CuDNNCell, LSTMCell):
+    def _bias_initializer(self) -> Any:
+        if not self.unit_forget_bias:
+            return self.bias_initializer
+        return forget_gate_at_one(self.bias_initializer, self.units, before=5, after=2)
+
+
+class _CuDNNGRUCell(_CuDNNCell, GRUCell):
+    pass
+
+
+class _CuDNNRNN(FusedRNN):
+    """The constructor arguments and the configuration that the two layers have in common."""
+
+    own_fields: tuple[str, ...] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), **config_of(self, self.own_fields)}
+        unknown = {*self.fields, "unroll"} - {*self.own_fields}
+        return {name: value for name, value in config.items() if name not in unknown}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        return cls(**config)
+
+
+class CuDNNLSTM(_CuDNNRNN, LSTM):
+    """LSTM with tanh and sigmoid, in the layout of NVIDIA's library.
+
+    Args:
+        units: size of the output.
+        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
+        unit_forget_bias: start the bias of the forget gate at one.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
+            None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
+        return_sequences, return_state, stateful: see RNN; go_backwards may be given too.
+
+    Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
+    Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (8 units,); of each gate's
+    kernel the
+    elements, read row by row, are a matrix (units, inputs).
+    Loads the weights of an LSTM as well.
+    """
+
+    own_fields = ("units", "unit_forget_bias", *WEIGHT_FIELDS)
+
+    def __init__(
+        self,
+        units: int,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        given = locals()
+        super().__init__(
+            **{name: given[name] for name in self.own_fields},
+            activity_regularizer=activity_regularizer,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            stateful=stateful,
+            **kwargs,
+        )
+
+    def _make_cell(self, fields: dict[str, Any], dtype: Any) -> LSTMCell:
+        return _CuDNNLSTMCell(**fields, dtype=dtype)
+
+    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Takes the weights of an LSTM as well."""
+        return lstm_weights([array for _, array in stored], self, cudnn=True)
+
+
+class CuDNNGRU(_CuDNNRNN, GRU):
+    """GRU with tanh, sigmoid and reset_after, in the layout of NVIDIA's library.
+
+    Args:
+        units: size of the output.
+        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
+            None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
+        return_sequences, return_state, stateful: see RNN; go_backwards may be given too.
+
+    Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (6 units,); of each gate's
+    kernel the
+    elements, read row by row, are a matrix (units, inputs).
+    Loads the weights of a GRU(reset_after=True) as well.
+    """
+
+    own_fields = ("units", *WEIGHT_FIELDS)
+
+    def __init__(
+        self,
+        units: int,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        given = locals()
+        super().__init__(
+            **{name: given[name] for name in self.own_fields},
+            activity_regularizer=activity_regularizer,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            stateful=stateful,
+            reset_after=True,
+            **kwargs,
+        )
+
+    def _make_cell(self, fields: dict[str, Any], dtype: Any) -> GRUCell:
+        return _CuDNNGRUCell(**fields, dtype=dtype)
+
+    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Takes the weights of a GRU(reset_after=True) as well."""
+        return gru_weights([array for _, array in stored], self, cudnn=True)
