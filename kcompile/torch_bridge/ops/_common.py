@@ -11,8 +11,8 @@ over besides tensors:
 
 Attributes that are element types arrive as torch's. Three more keyword parameters are filled in by lowering
 where a function declares them: ``outputs`` (how many outputs are wanted: one is returned as a tensor, more as
-a tuple), ``output_dtype`` (the torch element type of the first output) and ``device`` (for functions without a
-tensor to take it from).
+a tuple), ``output_dtype`` (the torch element type of the first output) and ``device`` (for functions with
+no tensor to take it from).
 """
 
 from __future__ import annotations

@@ -9,16 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import lstm_steps
 from ._common import several
 from .tensor import reverse_steps
 
 Activation = Callable[[Tensor], Tensor]
+
+
+def _hard_sigmoid(x: Tensor, alpha: float, beta: float) -> Tensor:
+    return torch.clamp(x * alpha + beta, 0, 1)
+
 
 # name -> (function of x and of its parameters, defaults of the parameters)
 _ACTIVATIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
@@ -27,7 +34,7 @@ _ACTIVATIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
     "relu": (torch.relu, ()),
     "softsign": (F.softsign, ()),
     "softplus": (F.softplus, ()),
-    "hardsigmoid": (lambda x, alpha, beta: torch.clamp(x * alpha + beta, 0, 1), (0.2, 0.5)),
+    "hardsigmoid": (_hard_sigmoid, (0.2, 0.5)),
     "affine": (lambda x, alpha, beta: x * alpha + beta, (1.0, 0.0)),
     "scaledtanh": (lambda x, alpha, beta: alpha * torch.tanh(beta * x), (1.0, 1.0)),
     "leakyrelu": (lambda x, alpha: F.leaky_relu(x, alpha), (0.01,)),
@@ -53,7 +60,36 @@ def _activations(
 
 
 def _bound(function: Callable[..., Tensor], values: list[float]) -> Activation:
-    return (lambda x: function(x, *values)) if values else function
+    return partial(_applied, function, values) if values else function
+
+
+def _applied(function: Callable[..., Tensor], values: list[float], x: Tensor) -> Tensor:
+    return function(x, *values)
+
+
+def _folded(
+    f: Activation, gates: int, weights: Sequence[Tensor], bias: Tensor | None
+) -> tuple[Activation, list[Tensor], Tensor | None]:
+    """A hard sigmoid's slope and offset, taken into weights and bias once instead of in each step.
+
+    Args:
+        f: activation of the first ``gates`` rows.
+        weights: each with the rows of all gates first.
+    """
+    if not (isinstance(f, partial) and f.args[0] is _hard_sigmoid):
+        return f, list(weights), bias
+    alpha, beta = f.args[1]
+    slope = torch.ones_like(weights[0][:, 0])
+    slope[:gates] = alpha
+    offset = torch.zeros_like(slope)
+    offset[:gates] = beta
+    folded = offset if bias is None else torch.addcmul(offset, bias, slope)
+    scaled = [weight * slope.unsqueeze(1) for weight in weights]
+    return _unit_clamp, scaled, folded
+
+
+def _unit_clamp(x: Tensor) -> Tensor:
+    return torch.clamp(x, 0, 1)
 
 
 @dataclass
@@ -170,30 +206,32 @@ def _packed(
 # --- the loop ---
 
 Cell = Callable[[Tensor, list[Tensor]], list[Tensor]]
+Runner = Callable[[Tensor, list[Tensor], Tensor | None], tuple[Tensor, list[Tensor]]]
 
 
 def _loop(
-    given: _Inputs, cell_of: Callable[[int], tuple[Tensor, Tensor | None, Cell]]
+    given: _Inputs, runner_of: Callable[[int], tuple[Tensor, Tensor | None, Runner]]
 ) -> tuple[Tensor, list[Tensor]]:
     """Runs a cell over the steps, direction by direction.
 
     Args:
-        cell_of: for a direction the weights and the bias by which all steps' inputs are projected at once,
-            and the cell: (projected input, states) -> new states, the first of which is the output.
+        runner_of: for a direction the weights and the bias by which all steps' inputs are projected at
+            once, and what runs the steps: (projected inputs, states, lengths) -> outputs, last states.
     """
     ys, finals = [], []
     for d in range(given.R.shape[0]):
-        weight, bias, cell = cell_of(d)
+        weight, bias, runner = runner_of(d)
         backwards = given.direction == "reverse" or d == 1
         x = given.reversed(given.X) if backwards else given.X
-        y, states = _run(F.linear(x, weight, bias), [state[d] for state in given.states], cell, given.lengths)
+        y, states = runner(F.linear(x, weight, bias), [state[d] for state in given.states], given.lengths)
         ys.append(given.reversed(y) if backwards else y)
         finals.append(states)
     states = [torch.stack(parts) for parts in zip(*finals, strict=True)]
     return torch.stack(ys, 1), states
 
 
-def _run(x: Tensor, states: list[Tensor], cell: Cell, lengths: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+def _run(cell: Cell, x: Tensor, states: list[Tensor], lengths: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    """Steps a cell: (projected input, states) -> new states, the first of which is the output."""
     rows = []
     valid: Sequence[Tensor | None] = [None] * x.shape[0]
     if lengths is not None:
@@ -210,6 +248,16 @@ def _run(x: Tensor, states: list[Tensor], cell: Cell, lengths: Tensor | None) ->
     if not rows:
         return x.new_zeros(0, *states[0].shape), states
     return torch.stack(rows), states
+
+
+def _run_hard_lstm(
+    cell: Cell, recurrent: Tensor, x: Tensor, states: list[Tensor], lengths: Tensor | None
+) -> tuple[Tensor, list[Tensor]]:
+    """The same for the cell that LstmSteps has written out, where that can be used."""
+    if lengths is not None or not lstm_steps.applies(x, x.shape[0]):
+        return _run(cell, x, states, lengths)
+    y, c = lstm_steps.LstmSteps.apply(x, *states, recurrent)
+    return y, [y[-1], c]
 
 
 def _clipped(functions: list[Activation], clip: float | None) -> list[Activation]:
@@ -259,10 +307,13 @@ def LSTM(
     )
     hidden = R.shape[2]
 
-    def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
+    def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
         f, g, h = _clipped(functions[3 * d : 3 * d + 3], clip)
-        recurrent = R[d].t()
         bias = None if B is None else B[d, : 4 * hidden] + B[d, 4 * hidden :]
+        weight, recurrent = W[d], R[d]
+        if P is None:
+            f, (weight, recurrent), bias = _folded(f, 3 * hidden, (weight, recurrent), bias)
+        recurrent = recurrent.t()
 
         def cell(x: Tensor, states: list[Tensor]) -> list[Tensor]:
             before, c = states
@@ -283,9 +334,13 @@ def LSTM(
             c = torch.addcmul(forget * c, i, g(candidate))
             return [f(o + po * c) * h(c), c]
 
-        return W[d], bias, cell if P is None else peeping
+        if P is not None:
+            return weight, bias, partial(_run, peeping)
+        if f is _unit_clamp and g is h is torch.tanh and not input_forget:
+            return weight, bias, partial(_run_hard_lstm, cell, recurrent)
+        return weight, bias, partial(_run, cell)
 
-    y, states = _loop(given, cell_of)
+    y, states = _loop(given, runner_of)
     return _result(y, states, layout, outputs)
 
 
@@ -316,9 +371,8 @@ def GRU(
     )
     hidden = R.shape[2]
 
-    def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
+    def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
         f, g = _clipped(functions[2 * d : 2 * d + 2], clip)
-        both, last = R[d, : 2 * hidden].t(), R[d, 2 * hidden :].t()
         if B is None:
             bias, inner = None, X.new_zeros(hidden)
         else:
@@ -327,6 +381,8 @@ def GRU(
             bias = torch.cat([of_x[: 2 * hidden] + of_h[: 2 * hidden], of_x[2 * hidden :]])
             if not linear_before_reset:
                 bias = of_x + of_h
+        f, (weight, recurrent), bias = _folded(f, 2 * hidden, (W[d], R[d]), bias)
+        both, last = recurrent[: 2 * hidden].t(), recurrent[2 * hidden :].t()
 
         def reset_first(x: Tensor, states: list[Tensor]) -> list[Tensor]:
             (before,) = states
@@ -340,9 +396,9 @@ def GRU(
             z, r = f(torch.addmm(of_gates, before, both)).chunk(2, 1)
             return [torch.lerp(g(torch.addcmul(of_h, r, torch.addmm(inner, before, last))), before, z)]
 
-        return W[d], bias, linear_first if linear_before_reset else reset_first
+        return weight, bias, partial(_run, linear_first if linear_before_reset else reset_first)
 
-    y, states = _loop(given, cell_of)
+    y, states = _loop(given, runner_of)
     return _result(y, states, layout, outputs)
 
 
@@ -372,11 +428,11 @@ def RNN(
         activations or _PER_DIRECTION["RNN"] * R.shape[0], activation_alpha, activation_beta
     )
 
-    def cell_of(d: int) -> tuple[Tensor, Tensor | None, Cell]:
+    def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
         (f,) = _clipped(functions[d : d + 1], clip)
         recurrent = R[d].t()
         bias = None if B is None else sum(B[d].chunk(2))
-        return W[d], bias, lambda x, states: [f(torch.addmm(x, states[0], recurrent))]
+        return W[d], bias, partial(_run, lambda x, states: [f(torch.addmm(x, states[0], recurrent))])
 
-    y, states = _loop(given, cell_of)
+    y, states = _loop(given, runner_of)
     return _result(y, states, layout, outputs)
