@@ -1,7 +1,8 @@
-"""Arithmetic on sizes: what a graph computes from Shape and Size, on ints and tuples instead of tensors.
+"""Arithmetic on sizes: what a graph computes from Shape and Size, on Python numbers instead of tensors.
 
 So a reshape to ``(batch, -1)`` costs no tensor, waits for no device, and torch.compile can follow it. A value
-without axes is an int here, one with one axis a tuple; ``HOST`` has the operators that stay within that.
+without axes is an int here, or a float once it was cast to one (a mean over all elements divides by it), a
+value of ints with one axis a tuple; ``HOST`` has the operators that stay within that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-Sizes: TypeAlias = Any  # int or tuple[int, ...]
+Sizes: TypeAlias = Any  # int, float or tuple[int, ...]
 
 
 def to_tensor(sizes: Sizes, dtype: torch.dtype, device: str) -> Tensor:
@@ -26,8 +27,8 @@ def _tuple(x: Sizes) -> tuple[int, ...]:
     return (x,) if isinstance(x, int | torch.SymInt) else tuple(x)
 
 
-def _elementwise(name: str, function: Callable[[int, int], int]) -> Callable[..., Sizes]:
-    """A function of two ints on ints and tuples, a tuple with one element fitting any other."""
+def _elementwise(name: str, function: Callable[[Any, Any], Any]) -> Callable[..., Sizes]:
+    """A function of two numbers on numbers and tuples, a tuple with one element fitting any other."""
 
     def apply(A: Sizes, B: Sizes) -> Sizes:
         if not isinstance(A, tuple) and not isinstance(B, tuple):
@@ -41,7 +42,9 @@ def _elementwise(name: str, function: Callable[[int, int], int]) -> Callable[...
     return apply
 
 
-def _div(a: int, b: int) -> int:
+def _div(a: Any, b: Any) -> Any:
+    if isinstance(a, float | torch.SymFloat):
+        return a / b if b else math.copysign(math.inf, a) if a else math.nan
     quotient = abs(a) // abs(b)
     return quotient if (a < 0) == (b < 0) else -quotient
 
@@ -63,7 +66,9 @@ def Size(data: Tensor) -> Sizes:
 
 
 def Cast(input: Sizes, *, to: torch.dtype) -> Sizes:
-    return input
+    if to.is_floating_point:
+        return input * 1.0
+    return int(input) if isinstance(input, float | torch.SymFloat) else input
 
 
 def Concat(*inputs: Sizes, axis: int) -> Sizes:

@@ -35,12 +35,23 @@ def Conv(
     padding: tuple[int, ...] = (0,) * n
     if auto_pad != "NOTSET":
         pads = auto_pads(auto_pad, X.shape[2:], W.shape[2:], strides, dilations)
+    if _has_channels_last(X):
+        # conv1d would copy a view whose channels lie last; conv2d over one row has kernels for it
+        flat = {"strides": (1, *strides), "dilations": (1, *dilations), "group": group}
+        if pads is not None:
+            flat["pads"] = (0, pads[0], 0, pads[1])
+        return Conv(X.unsqueeze(2), W.unsqueeze(2), B, **flat).squeeze(2)
     if pads is not None:
         if pads[:n] == pads[n:]:
             padding = pads[:n]
         else:
             X = F.pad(X, torch_pads(pads))
     return _CONV[n](X, W, B, strides, padding, dilations, group)
+
+
+def _has_channels_last(x: Tensor) -> bool:
+    """Whether (batch, channels, steps) is a view of (batch, steps, channels)."""
+    return x.dim() == 3 and not x.is_contiguous() and x.transpose(1, 2).is_contiguous()
 
 
 def auto_pads(
@@ -232,6 +243,10 @@ def BatchNormalization(
     outputs: int = 1,
 ) -> Any:
     """The running variance takes in the population variance, as ONNX and Keras say and torch does not."""
+    if _has_channels_last(X):  # as for Conv: the kernels know images with channels last, not sequences
+        flat = {"epsilon": epsilon, "momentum": momentum, "training_mode": training_mode, "outputs": outputs}
+        result = BatchNormalization(X.unsqueeze(2), scale, B, input_mean, input_var, **flat)
+        return result.squeeze(2) if outputs == 1 else (result[0].squeeze(2), *result[1:])
     cudnn = torch.backends.cudnn.enabled
     if not training_mode:
         return torch.batch_norm(X, scale, B, input_mean, input_var, False, 0.0, epsilon, cudnn)

@@ -308,7 +308,8 @@ def LSTM(
     hidden = R.shape[2]
 
     def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
-        f, g, h = _clipped(functions[3 * d : 3 * d + 3], clip)
+        f, g = _clipped(functions[3 * d : 3 * d + 2], clip)
+        h = functions[3 * d + 2]  # onnxruntime clips the gates, not the cell
         bias = None if B is None else B[d, : 4 * hidden] + B[d, 4 * hidden :]
         weight, recurrent = W[d], R[d]
         if P is None:
