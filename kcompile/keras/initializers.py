@@ -303,7 +303,10 @@ class _Preset(VarianceScaling):
 
     preset: Callable[[], VarianceScaling]
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, **later: Any) -> None:
+        axes = {name: value for name, value in later.items() if value is not None}
+        if axes or set(later) - {"input_axes", "output_axes"}:  # Keras 3 writes these two, None by default
+            raise TypeError(f"{type(self).__name__} takes a seed; found {axes or later}.")
         super().__init__(**{**type(self).preset().get_config(), "seed": seed})
 
     def get_config(self) -> dict[str, Any]:

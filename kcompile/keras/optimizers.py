@@ -610,6 +610,13 @@ class Nadam(_TwoMoments):
         super().__init__(learning_rate, beta_1, beta_2, kwargs)
         self.m_schedule = self._variable(1.0, "m_schedule")
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+        # tf.keras since 2.11 and Keras 3 write neither name of the decay: theirs is 0.96^t
+        if "name" in config and not {"schedule_decay", "decay"} & set(config):
+            config = {**config, "schedule_decay": 1.0}
+        return super().from_config(config)
+
     def _momentum(self, t: Value) -> Value:
         return self.beta_1 * (1.0 - 0.5 * K.pow(K.constant(0.96), t * self.schedule_decay))
 

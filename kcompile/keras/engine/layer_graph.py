@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -226,7 +226,7 @@ def network_from_config(
     from ..layers import deserialize
 
     layers: dict[str, Layer] = {}
-    waiting: list[tuple[Layer, Any]] = []
+    waiting: list[tuple[Layer, Call]] = []
     for layer_config in config["layers"]:
         layer = deserialize(
             {"class_name": layer_config["class_name"], "config": layer_config["config"]}, custom_objects
@@ -235,23 +235,83 @@ def network_from_config(
         if name in layers:
             raise ValueError(f"The configuration has two layers named {name!r}.")
         layers[name] = layer
-        waiting.extend((layer, call) for call in layer_config["inbound_nodes"])
+        waiting.extend((layer, _call_from(call)) for call in layer_config["inbound_nodes"])
+    of_keras_3 = any(call.of_keras_3 for _, call in waiting)
     _replay(waiting, layers)
 
     def tensors(coordinates: Any) -> list[Value]:
+        if isinstance(coordinates, dict):
+            coordinates = list(coordinates.values())
         if coordinates and isinstance(coordinates[0], str):
             coordinates = [coordinates]
-        return [_tensor_at(layers, *place[:3]) for place in coordinates]
+        return [_tensor_at(layers, Place(*place[:3]), of_keras_3) for place in coordinates]
 
     inputs, outputs = tensors(config["input_layers"]), tensors(config["output_layers"])
     return unpack_singleton(inputs), unpack_singleton(outputs), config.get("name")
 
 
-def _replay(waiting: list[tuple[Layer, Any]], layers: dict[str, Layer]) -> None:
+class Place(NamedTuple):
+    """Output ``tensor_index`` of the ``node_index``-th call of a layer, as a configuration names a tensor."""
+
+    layer: str
+    node_index: int
+    tensor_index: int
+
+
+@dataclass
+class Call:
+    """One call of a layer in a configuration: arguments, with a Place where a tensor goes.
+
+    Attributes:
+        of_keras_3: Keras 3 counts the calls of a nested model from 0, Keras 2 from 1 (0 being its own inputs).
+    """
+
+    inputs: Any
+    arguments: dict[str, Any]
+    of_keras_3: bool = False
+
+    def places(self) -> list[Place]:
+        """The tensors that must exist before the call."""
+        found: list[Place] = []
+        _replace_places([self.inputs, self.arguments], found.append)
+        return found
+
+
+def _call_from(call: Any) -> Call:
+    """A call as Keras 2 writes it, ``[[layer, node, tensor, kwargs], ...]``, or Keras 3, by args and kwargs."""
+    if isinstance(call, dict):
+        args, kwargs = _with_places(call.get("args", [])), _with_places(call.get("kwargs", {}))
+        if len(args) != 1:
+            raise ValueError(f"Layers are called on one argument besides keywords; the configuration has {args}.")
+        return Call(args[0], {k: v for k, v in kwargs.items() if v is not None}, of_keras_3=True)
+    places = [Place(*place[:3]) for place in call]
+    arguments = call[-1][3] if call and len(call[-1]) > 3 else {}
+    return Call(unpack_singleton(places), dict(arguments or {}))
+
+
+def _with_places(value: Any) -> Any:
+    """Keras 3's arguments with a Place for each tensor."""
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        return Place(*value["config"]["keras_history"])
+    if isinstance(value, dict):
+        return {key: _with_places(entry) for key, entry in value.items()}
+    return [_with_places(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _replace_places(value: Any, function: Callable[[Place], Any]) -> Any:
+    """The value with ``function(place)`` for each Place in it."""
+    if isinstance(value, Place):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: _replace_places(entry, function) for key, entry in value.items()}
+    return [_replace_places(entry, function) for entry in value] if isinstance(value, list) else value
+
+
+def _replay(waiting: list[tuple[Layer, Call]], layers: dict[str, Layer]) -> None:
     """Calls layers as their inputs come to exist; a round without progress is an error."""
     while waiting:
         blocked: dict[Layer, None] = {}
-        later: list[tuple[Layer, Any]] = []
+        later: list[tuple[Layer, Call]] = []
         for layer, call in waiting:
             # calls of one layer stay in order, as files refer to them by number
             if layer in blocked or not _try_call(layer, call, layers):
@@ -259,7 +319,7 @@ def _replay(waiting: list[tuple[Layer, Any]], layers: dict[str, Layer]) -> None:
                 later.append((layer, call))
         if len(later) == len(waiting):
             layer, call = later[0]
-            places = ", ".join(str(place[:3]) for place in call)
+            places = ", ".join(str(list(place)) for place in call.places())
             raise ValueError(
                 f"The configuration is not a model: the layer {layer.name!r} is called on {places}, "
                 "which nothing in it produces (or which depends on that layer itself)."
@@ -267,32 +327,40 @@ def _replay(waiting: list[tuple[Layer, Any]], layers: dict[str, Layer]) -> None:
         waiting = later
 
 
-def _try_call(layer: Layer, call: Any, layers: dict[str, Layer]) -> bool:
-    inputs = []
-    arguments: dict[str, Any] = {}
-    for place in call:
-        name, node_index, tensor_index = place[:3]
-        arguments = place[3] if len(place) > 3 else {}
-        if name not in layers:
-            raise ValueError(f"The layer {layer.name!r} is called on {name!r}, which is not in the configuration.")
-        if node_index >= len(layers[name]._inbound_nodes):
+def _try_call(layer: Layer, call: Call, layers: dict[str, Layer]) -> bool:
+    places = call.places()
+    for place in places:
+        if place.layer not in layers:
+            raise ValueError(
+                f"The layer {layer.name!r} is called on {place.layer!r}, which is not in the configuration."
+            )
+        if _node_index(layers, place, call.of_keras_3) >= len(layers[place.layer]._inbound_nodes):
             return False
-        inputs.append(_tensor_at(layers, name, node_index, tensor_index))
-    if inputs:
-        layer(unpack_singleton(inputs), **arguments)
+    if places:
+        inputs, arguments = _replace_places(
+            [call.inputs, call.arguments], lambda place: _tensor_at(layers, place, call.of_keras_3)
+        )
+        layer(inputs, **arguments)
     return True
 
 
-def _tensor_at(layers: dict[str, Layer], name: str, node_index: int, tensor_index: int) -> Value:
-    if name not in layers:
-        raise ValueError(f"The configuration refers to the layer {name!r}, which is not in it.")
-    nodes = layers[name]._inbound_nodes
-    if node_index >= len(nodes) or tensor_index >= len(nodes[node_index].output_tensors):
+def _node_index(layers: dict[str, Layer], place: Place, of_keras_3: bool) -> int:
+    nodes = layers[place.layer]._inbound_nodes
+    has_own_node = bool(nodes) and _is_source(nodes[0]) and not hasattr(layers[place.layer], "is_placeholder")
+    return place.node_index + (of_keras_3 and has_own_node)
+
+
+def _tensor_at(layers: dict[str, Layer], place: Place, of_keras_3: bool = False) -> Value:
+    if place.layer not in layers:
+        raise ValueError(f"The configuration refers to the layer {place.layer!r}, which is not in it.")
+    nodes = layers[place.layer]._inbound_nodes
+    index = _node_index(layers, place, of_keras_3)
+    if index >= len(nodes) or place.tensor_index >= len(nodes[index].output_tensors):
         raise ValueError(
-            f"The configuration refers to output {tensor_index} of call {node_index} of the layer {name!r}, "
-            "which does not exist."
+            f"The configuration refers to output {place.tensor_index} of call {place.node_index} of the layer "
+            f"{place.layer!r}, which does not exist."
         )
-    return nodes[node_index].output_tensors[tensor_index]
+    return nodes[index].output_tensors[place.tensor_index]
 
 
 __all__ = ["LayerMap", "map_layers", "network_config", "network_from_config"]
