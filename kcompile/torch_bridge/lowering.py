@@ -355,7 +355,7 @@ class _Lowering:
         if value in self.sizes:
             return self.sizes[value]
         assert isinstance(value, Constant)
-        return _static("Ints", value) if value.rank else int(value.array)
+        return _static("Ints", value) if value.rank else value.array.item()
 
     # --- dense layers ---
 
@@ -414,6 +414,8 @@ def _fits(kind: str, value: Constant, tensors: int) -> bool:
 
 
 def _may_be_size(value: Value) -> bool:
+    if value.dtype in (np.float32, np.float64):
+        return value.rank == 0
     return value.dtype in (np.int32, np.int64) and value.rank in (0, 1)
 
 

@@ -190,10 +190,10 @@ class Conv(Layer):
 def kernel_order(rank: int, data_format: str) -> tuple[int, ...]:
     """Memory order of a kernel (spatial..., in, out), such that torch finds it as its kernels want it.
 
-    (out, spatial..., in), torch's channels_last, beside channels_last images; (out, in, spatial...) else.
+    (out, spatial..., in), torch's channels_last, beside channels_last data; (out, in, spatial...) else.
     """
     spatial = range(rank)
-    if rank == 2 and data_format == "channels_last":
+    if data_format == "channels_last":
         return (rank + 1, *spatial, rank)
     return (rank + 1, rank, *spatial)
 
