@@ -40,7 +40,7 @@ class Steps:
             return []
         step = self._get("results", self._make_results)
         # a copy: a result that is an accumulator itself goes on changing
-        return [float(value) if value.ndim == 0 else np.array(value.cpu()) for value in step()]
+        return [float(value) if value.ndim == 0 else np.array(value.cpu().numpy()) for value in step()]
 
     def _get(self, key: Any, make: Callable[..., Any]) -> Any:
         if key not in self._made:
