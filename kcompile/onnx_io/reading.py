@@ -178,6 +178,7 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
         proto = onnx.inliner.inline_local_functions(proto)
     version = opset_of(proto)
     while version > OPSET and (newer := _newer_with_body(proto, version)):
+        _write_defaults(proto, newer, version)
         try:  # what they are made of may be newer, too
             proto = onnx.inliner.inline_selected_functions(
                 proto, [("", name) for name in newer], exclude=False, inline_schema_functions=True
@@ -189,6 +190,16 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
                 f"the model with an older operator set ({' '.join(str(error).split())})."
             ) from error
     return proto
+
+
+def _write_defaults(proto: onnx.ModelProto, operators: list[str], version: int) -> None:
+    """Writes out the attributes that have their default: ONNX's inliner does not know it."""
+    for node in _nodes(proto.graph):
+        if node.domain in STANDARD_DOMAINS and node.op_type in operators:
+            given = {attribute.name for attribute in node.attribute}
+            for name, attribute in defs.get_schema(node.op_type, version, "").attributes.items():
+                if name not in given and attribute.default_value.name:
+                    node.attribute.append(attribute.default_value)
 
 
 def _newer_with_body(proto: onnx.ModelProto, version: int) -> list[str]:

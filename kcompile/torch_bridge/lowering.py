@@ -374,7 +374,7 @@ class _Lowering:
                 if (
                     product.node in computed
                     and _is_product(product)
-                    and product.shape[1:] == bias.shape
+                    and product.shape[-1:] == bias.shape
                     and uses[product] == 1
                     and product not in self.differentiated
                 ):
@@ -386,7 +386,12 @@ class _Lowering:
         product = self.sums[node]
         a, b = (self._tensor(value) for value in self.graph.operands(product))
         bias = next(v for v in self.graph.operands(node) if v is not product.outputs[0])
-        self._define(node.outputs[0], self._call(node, torch.addmm, (self._tensor(bias), a, b)))
+        if product.outputs[0].rank == 2:
+            result = self._call(node, torch.addmm, (self._tensor(bias), a, b))
+        else:
+            weight = self.fx.call_method("t", (b,))
+            result = self._call(node, nn.functional.linear, (a, weight, self._tensor(bias)))
+        self._define(node.outputs[0], result)
 
 
 def _is_product(value: Value) -> bool:
@@ -395,8 +400,9 @@ def _is_product(value: Value) -> bool:
         node.op_type == "MatMul"
         and not node.domain
         and value.dtype.kind == "f"
-        and all(operand.rank == 2 for operand in node.inputs)
-        and isinstance(value.shape[1], int)
+        and (value.rank or 0) >= 2
+        and node.inputs[1].rank == 2
+        and isinstance(value.shape[-1], int)
     )
 
 

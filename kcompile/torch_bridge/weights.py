@@ -41,6 +41,11 @@ def canonical_device(device: torch.device | str) -> torch.device:
     return device
 
 
+def _is_host(device: torch.device) -> bool:
+    """Whether tensors there are the host buffers themselves."""
+    return device.type == "cpu"
+
+
 def tensor_of(parameter: Parameter, device: torch.device | str = "cpu") -> torch.Tensor:
     """The tensor that holds a parameter's value on a device, current; always the same object.
 
@@ -85,7 +90,7 @@ def refresh(parameters: Iterable[Parameter], device: torch.device | str) -> None
 def written(parameters: Iterable[Parameter], device: torch.device | str = "cpu") -> None:
     """Says that torch wrote to these parameters on this device (an optimizer step, an update)."""
     device = canonical_device(device)
-    if device.type == "cpu":
+    if _is_host(device):
         for parameter in parameters:
             parameter.storage.written()
         return
@@ -101,13 +106,13 @@ def _copy_of(parameter: Parameter, device: torch.device) -> _Copy:
     storage = parameter.storage
     if copy is None:
         host = as_tensor(storage.array)
-        if device.type == "cpu":
+        if _is_host(device):
             tensor = host
         else:
             tensor = torch.empty_strided(host.shape, host.stride(), dtype=host.dtype, device=device)
             tensor.copy_(host)
         copy = copies[device] = _Copy(tensor, storage.version, {})
-    elif device.type == "cpu":
+    elif _is_host(device):
         storage.array  # noqa: B018 - reading fetches what another device leads with
     elif copy.version != storage.version:
         with torch.no_grad():

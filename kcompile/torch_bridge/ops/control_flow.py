@@ -33,6 +33,7 @@ def Loop(
     body: nn.Module,
     body_captures: tuple[Tensor, ...],
     outputs: int = 1,
+    device: str = "cpu",
 ) -> Any:
     carried = tuple(v_initial)
     trips = None if M is None else number(M)
@@ -40,12 +41,17 @@ def Loop(
     rows: list[tuple[Tensor, ...]] = []
     iteration = 0
     while going and (trips is None or iteration < trips):
-        results = body(torch.tensor(iteration), torch.tensor(True), *carried, *body_captures)
+        results = body(
+            torch.tensor(iteration, device=device),
+            torch.tensor(True, device=device),
+            *carried,
+            *body_captures,
+        )
         carried, scanned = results[1 : 1 + len(v_initial)], results[1 + len(v_initial) :]
         rows.append(scanned)
         going = bool(results[0])
         iteration += 1
-    results = (*carried, *_stacked(rows, body, 1 + len(v_initial), (0,) * (outputs - len(carried))))
+    results = (*carried, *_stacked(rows, body, 1 + len(v_initial), (0,) * (outputs - len(carried)), device))
     return results[0] if outputs == 1 else results
 
 
@@ -59,6 +65,7 @@ def Scan(
     scan_output_axes: tuple[int, ...] | None = None,
     scan_output_directions: tuple[int, ...] | None = None,
     outputs: int = 1,
+    device: str = "cpu",
 ) -> Any:
     count = len(initial_state_and_scan_inputs) - num_scan_inputs
     state = initial_state_and_scan_inputs[:count]
@@ -74,7 +81,7 @@ def Scan(
         state = results[:count]
         rows.append(results[count:])
     scanned = outputs - count
-    stacked = _stacked(rows, body, count, scan_output_axes or (0,) * scanned, scan_output_directions)
+    stacked = _stacked(rows, body, count, scan_output_axes or (0,) * scanned, device, scan_output_directions)
     results = (*state, *stacked)
     return results[0] if outputs == 1 else results
 
@@ -84,6 +91,7 @@ def _stacked(
     body: nn.Module,
     first: int,
     axes: tuple[int, ...],
+    device: str,
     backwards: tuple[int, ...] | None = None,
 ) -> list[Tensor]:
     """The scan outputs: per output its rows as one tensor.
@@ -98,5 +106,5 @@ def _stacked(
         else:
             dtype, shape = body.meta["outputs"][first + i]
             sizes = [size if isinstance(size, int) else 0 for size in shape or ()]
-            results.append(torch.empty(0, *sizes, dtype=dtype).movedim(0, axis))
+            results.append(torch.empty(0, *sizes, dtype=dtype, device=device).movedim(0, axis))
     return results
