@@ -111,8 +111,10 @@ class Layer:
 
     @classmethod
     def _default_name(cls) -> str:
-        prefix = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls.__name__)).lower()
-        return f"{prefix}_{K.get_uid(prefix)}" if not prefix.startswith("_") else f"private{prefix}_{K.get_uid(prefix)}"
+        words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls.__name__)
+        prefix = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+        prefix = f"private{prefix}" if prefix.startswith("_") else prefix
+        return f"{prefix}_{K.get_uid(prefix)}"
 
     # --- what a subclass overrides -------------------------------------------------------------------------
 

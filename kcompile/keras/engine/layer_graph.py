@@ -156,7 +156,7 @@ def network_config(network: Network) -> dict[str, Any]:
     new_index: dict[tuple[Layer, int], int] = {}
     for layer in network.layers:
         kept = [i for i, node in enumerate(layer._inbound_nodes) if node in kept_nodes]
-        new_index.update({(layer, old): new for new, old in enumerate(kept)})
+        new_index.update({(layer, old): new for new, old in enumerate(kept, _has_own_node(layer))})
     layers = []
     for layer in network.layers:
         nodes = [node for node in layer._inbound_nodes if node in kept_nodes and not _is_source(node)]
@@ -345,9 +345,12 @@ def _try_call(layer: Layer, call: Call, layers: dict[str, Layer]) -> bool:
 
 
 def _node_index(layers: dict[str, Layer], place: Place, of_keras_3: bool) -> int:
-    nodes = layers[place.layer]._inbound_nodes
-    has_own_node = bool(nodes) and _is_source(nodes[0]) and not hasattr(layers[place.layer], "is_placeholder")
-    return place.node_index + (of_keras_3 and has_own_node)
+    return place.node_index + (of_keras_3 and _has_own_node(layers[place.layer]))
+
+
+def _has_own_node(layer: Layer) -> bool:
+    """Whether the layer is a model, whose calls Keras 2 counts from 1: 0 are its own inputs and outputs."""
+    return hasattr(layer, "_network_nodes")
 
 
 def _tensor_at(layers: dict[str, Layer], place: Place, of_keras_3: bool = False) -> Value:

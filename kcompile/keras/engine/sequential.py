@@ -141,7 +141,7 @@ class Sequential(Model):
                 "layer an input_shape."
             )
         self._build_input_shape = tuple(input_shape)
-        x = Input(batch_shape=tuple(input_shape), dtype=self.layers[0].dtype, name=f"{self.layers[0].name}_input")
+        x = Input(batch_shape=tuple(input_shape), dtype=self.layers[0].dtype, name=f"{self.name}_input")
         output = x
         for layer in self.layers:
             output = self._single(layer, layer(output))
@@ -185,8 +185,8 @@ class Sequential(Model):
         if self._build_input_shape is not None:
             config["build_input_shape"] = list(self._build_input_shape)
         elif self._stack and isinstance(self._stack[0], InputLayer):
-            first = layers[0]["config"] if layers else {}
-            if "batch_input_shape" not in first:
+            # an input layer is not written, so its shape would be lost
+            if not self.layers or _first_input(self.layers[0])[0] is None:
                 config["build_input_shape"] = list(self._stack[0].batch_input_shape)
         return config
 

@@ -25,8 +25,8 @@ _VARIANCE = (
 )
 DIFFERENT = {
     "training-two_outputs_one_trained": Difference(
-        "Asked was tf.keras, as Keras 2.3.1 fails here. tf.keras weighs the losses reported for single outputs "
-        "by samples; Keras 2.3 takes the mean of batches, as elsewhere. The training is the same.",
+        "Asked was tf.keras: Keras 2.3.1 fails here. tf.keras weighs the losses reported for single outputs "
+        "by samples; Keras 2.3 takes the mean of batches, as always. Training is the same.",
         only=("weight", "predict"),
     ),
     "h5-cnn_rmsprop.tf_keras-2.21.0": Difference(_VARIANCE, atol=5e-5),
