@@ -29,6 +29,7 @@ def main(model_path: str, images_path: str) -> None:
     sys.meta_path.insert(0, Blocker())
     start = time.perf_counter()
     import numpy as np
+
     from kcompile_runtime import Executor
 
     model = Executor(model_path)

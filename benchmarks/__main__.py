@@ -1,0 +1,110 @@
+"""Runs the benchmarks that are named, or all of them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .measuring import Row
+
+#: topic -> module
+TOPICS = {"predict": "predict", "train": "train", "export": "export", "import": "imports", "memory": "memory"}
+RESULTS = Path(__file__).resolve().parent / "results.json"
+PACKAGES = ("kcompile", "kcompile-runtime", "torch", "onnxruntime", "onnx", "numpy")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measures, prints, writes results.json. Returns 0 whether or not targets are reached."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(TOPICS)}; default all")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where to write the results as JSON")
+    arguments = parser.parse_args(argv)
+    unknown = [topic for topic in arguments.topics if topic not in TOPICS]
+    if unknown:
+        parser.error(f"unknown topic {unknown[0]!r}: expected {', '.join(TOPICS)}")
+    start = time.perf_counter()
+    rows: list[Row] = []
+    for topic in arguments.topics or TOPICS:
+        for row in importlib.import_module(f".{TOPICS[topic]}", __package__).rows():
+            print(f"  {row.what}: {figure(row.ours, row.unit)}", file=sys.stderr)
+            rows.append(row)
+    about = environment()
+    show(rows, about, time.perf_counter() - start)
+    arguments.output.write_text(json.dumps(report(rows, about), indent=2) + "\n")
+    return 0
+
+
+def environment() -> dict[str, Any]:
+    """Where the figures come from."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "load_average": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def report(rows: Iterable[Row], about: dict[str, Any]) -> dict[str, Any]:
+    """The results as plain data."""
+    return {"environment": about, "rows": [{**asdict(row), "reached": row.reached} for row in rows]}
+
+
+def figure(value: float, unit: str) -> str:
+    """A figure with three significant digits."""
+    digits = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{digits} {unit}"
+
+
+def show(rows: list[Row], about: dict[str, Any], seconds: float) -> None:
+    """Prints one table a topic."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
+    for topic in dict.fromkeys(row.topic for row in rows):
+        table = Table(title=topic, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("", "kcompile", "other", "ratio", "target", "reached"):
+            table.add_column(name, justify="left" if not name else "right")
+        for row in rows:
+            if row.topic == topic:
+                table.add_row(*map(escape, _cells(row)))
+        console.print(table)
+    console.print(
+        f"{about['cpus']} CPUs ({about['machine']}), {about['torch_threads']} threads in torch, onnxruntime's default, "
+        f"device {about['device']}, load average {about['load_average']}, {seconds:.0f} s"
+    )
+
+
+def _cells(row: Row) -> list[str]:
+    target = ""
+    if row.target is not None:
+        target = f"<= {row.target:.2f}" if row.ratio is not None else f"<= {figure(row.target, row.unit)}"
+    return [
+        row.what,
+        figure(row.ours, row.unit),
+        "" if row.other is None else figure(row.other, row.unit),
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        target,
+        {None: "", True: "yes", False: "NO"}[row.reached],
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Timing two things in turn, and the rows of the table."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        topic: the group of rows.
+        what: what was measured.
+        ours: our figure, in ``unit``.
+        other: the figure of what it is compared with, or None.
+        unit: "ms", "s", "MiB" or "KiB".
+        ratio: ours to the other's, or None.
+        target: the largest ratio (or figure, where there is no other) that is wanted; None for a row without one.
+    """
+
+    topic: str
+    what: str
+    ours: float
+    unit: str
+    other: float | None = None
+    ratio: float | None = None
+    target: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is reached; None without one."""
+        if self.target is None:
+            return None
+        return (self.ours if self.ratio is None else self.ratio) <= self.target
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Seconds per call of two pieces of work, and the median over the rounds of the ratio within a round."""
+
+    ours: float
+    other: float
+    ratio: float
+
+
+def compare(ours: Work, other: Work, rounds: int = 25, round_seconds: float = 0.02) -> Pair:
+    """Times two pieces of work in turn.
+
+    Args:
+        ours, other: called again and again; warmed up first.
+        rounds: how often the turn changes; who begins alternates.
+        round_seconds: about how long each works in a round.
+    """
+    calls = [_calls(work, round_seconds) for work in (ours, other)]
+    times: list[tuple[float, float]] = []
+    gc.collect()
+    gc.disable()
+    try:
+        for i in range(rounds):
+            if i % 2:
+                second = _time(other, calls[1])
+                times.append((_time(ours, calls[0]), second))
+            else:
+                first = _time(ours, calls[0])
+                times.append((first, _time(other, calls[1])))
+    finally:
+        gc.enable()
+    return Pair(
+        statistics.median(first for first, _ in times),
+        statistics.median(second for _, second in times),
+        statistics.median(first / second for first, second in times),
+    )
+
+
+def median_time(work: Work, repeats: int) -> float:
+    """Seconds per call, the median of single calls after one to warm up."""
+    work()
+    return statistics.median(_time(work, 1) for _ in range(repeats))
+
+
+def _calls(work: Work, seconds: float) -> int:
+    """How many calls take about that long, after warming up."""
+    for _ in range(3):
+        work()
+    return max(1, round(seconds / max(1e-7, min(_time(work, 1) for _ in range(3)))))
+
+
+def _time(work: Work, calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - start) / calls
