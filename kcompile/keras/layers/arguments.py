@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import activations, constraints, initializers, regularizers
 from ..engine.base_layer import Layer
+from ..utils import conv_utils
 
 _BY_SUFFIX = {
     "initializer": initializers,
@@ -94,3 +95,23 @@ def with_spatial_sizes(
 ) -> tuple[Any, ...]:
     """A shape of these spatial sizes and channels, with the batch axis of ``shape``."""
     return (shape[0], channels, *sizes) if data_format == "channels_first" else (shape[0], *sizes, channels)
+
+
+def window_sizes(
+    layer: Any, sizes: Sequence[Any], window: Sequence[int], dilations: Sequence[int] | None = None
+) -> list[Any]:
+    """What is left of each spatial size by the windows of a convolution or pooling layer, None where unknown.
+
+    Raises:
+        ValueError: where the window does not fit.
+    """
+    dilations = dilations or (1,) * len(window)
+    steps = zip(sizes, window, layer.strides, dilations, strict=True)
+    left = [conv_utils.conv_output_length(n, k, layer.padding, s, d) for n, k, s, d in steps]
+    if any(size is not None and size < 1 for size in left):
+        dilated = f", dilated by {tuple(dilations)}," if any(d > 1 for d in dilations) else ""
+        raise ValueError(
+            f"Layer {layer.name}: a window of {tuple(window)}{dilated} does not fit into the spatial size "
+            f"{tuple(sizes)} of the input with padding={layer.padding!r} (data_format={layer.data_format!r})."
+        )
+    return left

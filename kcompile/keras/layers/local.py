@@ -15,6 +15,7 @@ from .arguments import (
     set_objects,
     spatial_sizes,
     weight_arguments,
+    window_sizes,
     with_spatial_sizes,
 )
 
@@ -80,10 +81,6 @@ class _LocallyConnected(Layer):
                 f"layer received the inputs shape {input_shape}."
             )
         positions = self._positions(sizes)
-        if any(size < 1 for size in positions):
-            raise ValueError(
-                f"Layer {self.name}: the window {self.kernel_size} does not fit into an input of shape {input_shape}."
-            )
         self.output_sizes = positions
         count, window = 1, channels
         for size, width in zip(positions, self.kernel_size, strict=True):
@@ -98,8 +95,7 @@ class _LocallyConnected(Layer):
         self.built = True
 
     def _positions(self, sizes: Any) -> tuple[Any, ...]:
-        steps = zip(sizes, self.kernel_size, self.strides, strict=True)
-        return tuple(conv_utils.conv_output_length(size, k, self.padding, s) for size, k, s in steps)
+        return tuple(window_sizes(self, sizes, self.kernel_size))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         positions = self._positions(spatial_sizes(input_shape, self.data_format))

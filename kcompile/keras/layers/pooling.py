@@ -8,7 +8,7 @@ from .. import backend as K
 from ..backend.convolution import pool
 from ..engine.base_layer import InputSpec, Layer
 from ..utils import conv_utils
-from .arguments import positive_int, spatial_sizes, with_spatial_sizes
+from .arguments import positive_int, spatial_sizes, window_sizes, with_spatial_sizes
 
 
 class _Pooling(Layer):
@@ -35,14 +35,11 @@ class _Pooling(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
         return pool(inputs, self.pool_size, self.strides, self.padding, self.data_format, self.mode)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        steps = zip(spatial_sizes(input_shape, self.data_format), self.pool_size, self.strides, strict=True)
-        sizes = [
-            conv_utils.conv_output_length(size, window, self.padding, stride)
-            for size, window, stride in steps
-        ]
+        sizes = window_sizes(self, spatial_sizes(input_shape, self.data_format), self.pool_size)
         channels = input_shape[1 if self.data_format == "channels_first" else -1]
         return with_spatial_sizes(input_shape, sizes, channels, self.data_format)
 

@@ -15,6 +15,7 @@ from ..arguments import (
     set_objects,
     spatial_sizes,
     weight_arguments,
+    window_sizes,
     with_spatial_sizes,
 )
 
@@ -140,6 +141,7 @@ class Conv(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
         output = conv(
             inputs,
             self.kernel,
@@ -157,8 +159,7 @@ class Conv(Layer):
 
     def _convolved_shape(self, input_shape: Any, channels: Any) -> tuple[Any, ...]:
         sizes = spatial_sizes(input_shape, self.data_format)
-        steps = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        convolved = [conv_utils.conv_output_length(n, k, self.padding, s, d) for n, k, s, d in steps]
+        convolved = window_sizes(self, sizes, self.kernel_size, self.dilation_rate)
         return with_spatial_sizes(input_shape, convolved, channels, self.data_format)
 
     def get_config(self) -> dict[str, Any]:

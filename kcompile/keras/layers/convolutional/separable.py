@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ... import backend as K
 from ...backend.convolution import depthwise_conv, separable_conv
 from ..arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
 from .convolutions import Conv, kernel_order
@@ -101,6 +102,7 @@ class SeparableConv(Conv):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
         output = separable_conv(
             inputs,
             self.depthwise_kernel,
@@ -314,6 +316,7 @@ class DepthwiseConv2D(Conv):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
         output = depthwise_conv(
             inputs,
             self.depthwise_kernel,
