@@ -226,7 +226,7 @@ def _has_body(op_type: str, version: int) -> bool:
         schema = defs.get_schema(op_type, version, "")
     except defs.SchemaError:
         return False
-    return schema.has_function or schema.has_context_dependent_function
+    return bool(schema.has_function or schema.has_context_dependent_function)  # type: ignore[attr-defined]
 
 
 def _signature(op_type: str, version: int) -> tuple[Any, ...] | None:

@@ -147,6 +147,7 @@ class _Lowering:
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
         self.sums = self._find_sums()
+        self.products = set(self.sums.values())
 
     # --- the module ---
 
@@ -221,7 +222,7 @@ class _Lowering:
     def _lower_node(self, node: Node) -> None:
         if node in self.sums:
             self._lower_dense(node)
-        elif node in self.sums.values():
+        elif node in self.products:
             return  # the product of a dense layer: computed with its sum
         elif self._is_size(node):
             self._lower_size(node)
@@ -365,45 +366,47 @@ class _Lowering:
         uses.update(self.graph.resolve(value) for value in self.graph.outputs)
         uses.update(self.graph.resolve(new) for _, new in self.graph.updates)
         computed = set(self.graph.nodes).difference(value.node for value in self.graph.inputs)
-        found = {}
+        found: dict[Node, Node] = {}
         for node in self.graph.nodes:
             if node.op_type != "Add" or node.domain:
                 continue
-            operands = self.graph.operands(node)
-            for product, bias in (operands, operands[::-1]):
+            a, b = (value for value in self.graph.operands(node) if value is not None)
+            for value, bias in ((a, b), (b, a)):
+                product = value.node
                 if (
-                    product.node in computed
-                    and _is_product(product)
-                    and product.shape[-1:] == bias.shape
-                    and uses[product] == 1
-                    and product not in self.differentiated
+                    product is not None
+                    and product in computed
+                    and _is_product(product, bias)
+                    and uses[value] == 1
+                    and value not in self.differentiated
                 ):
-                    found[node] = product.node
+                    found[node] = product
                     break
         return found
 
     def _lower_dense(self, node: Node) -> None:
         product = self.sums[node]
-        a, b = (self._tensor(value) for value in self.graph.operands(product))
-        bias = next(v for v in self.graph.operands(node) if v is not product.outputs[0])
+        a, b = (self._tensor(value) for value in self.graph.operands(product) if value is not None)
+        (bias,) = (
+            self._tensor(value)
+            for value in self.graph.operands(node)
+            if value is not None and value is not product.outputs[0]
+        )
         if product.outputs[0].rank == 2:
-            result = self._call(node, torch.addmm, (self._tensor(bias), a, b))
+            result = self._call(node, torch.addmm, (bias, a, b))
         else:
             weight = self.fx.call_method("t", (b,))
-            result = self._call(node, nn.functional.linear, (a, weight, self._tensor(bias)))
+            result = self._call(node, nn.functional.linear, (a, weight, bias))
         self._define(node.outputs[0], result)
 
 
-def _is_product(value: Value) -> bool:
-    node = value.node
-    return (
-        node.op_type == "MatMul"
-        and not node.domain
-        and value.dtype.kind == "f"
-        and (value.rank or 0) >= 2
-        and node.inputs[1].rank == 2
-        and isinstance(value.shape[-1], int)
-    )
+def _is_product(node: Node, bias: Value) -> bool:
+    """Whether a node is a product with a matrix of weights, as wide as the bias."""
+    if node.op_type != "MatMul" or node.domain or node.outputs[0].dtype.kind != "f":
+        return False
+    weight, shape = node.inputs[1], node.outputs[0].shape or ()
+    matrix = weight is not None and weight.rank == 2
+    return matrix and len(shape) >= 2 and isinstance(shape[-1], int) and shape[-1:] == bias.shape
 
 
 def _is_scalar(value: Value) -> bool:

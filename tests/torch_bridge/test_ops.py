@@ -1,4 +1,4 @@
-"""What ONNX's node tests leave out: onnxruntime's recurrence, gradients, random draws, odd pads, memory order."""
+"""What ONNX's node tests leave out: recurrence, gradients, random draws, uneven pads, memory order."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx
 
 from ._common import number
 
@@ -16,9 +16,9 @@ from ._common import number
 def If(
     cond: Tensor,
     *,
-    then_branch: nn.Module,
+    then_branch: fx.GraphModule,
     then_branch_captures: tuple[Tensor, ...],
-    else_branch: nn.Module,
+    else_branch: fx.GraphModule,
     else_branch_captures: tuple[Tensor, ...],
     outputs: int = 1,
 ) -> Any:
@@ -30,7 +30,7 @@ def Loop(
     M: Any,
     cond: Tensor | None,
     *v_initial: Tensor,
-    body: nn.Module,
+    body: fx.GraphModule,
     body_captures: tuple[Tensor, ...],
     outputs: int = 1,
     device: str = "cpu",
@@ -57,7 +57,7 @@ def Loop(
 
 def Scan(
     *initial_state_and_scan_inputs: Tensor,
-    body: nn.Module,
+    body: fx.GraphModule,
     body_captures: tuple[Tensor, ...],
     num_scan_inputs: int,
     scan_input_axes: tuple[int, ...] | None = None,
@@ -88,7 +88,7 @@ def Scan(
 
 def _stacked(
     rows: list[tuple[Tensor, ...]],
-    body: nn.Module,
+    body: fx.GraphModule,
     first: int,
     axes: tuple[int, ...],
     device: str,
@@ -99,12 +99,13 @@ def _stacked(
     Without a row, the body's types say what is empty.
     """
     results = []
+    types = body.meta["outputs"]
     for i, axis in enumerate(axes):
         if rows:
             column = [row[i] for row in rows]
             results.append(torch.stack(column[::-1] if backwards and backwards[i] else column, axis))
         else:
-            dtype, shape = body.meta["outputs"][first + i]
+            dtype, shape = types[first + i]
             sizes = [size if isinstance(size, int) else 0 for size in shape or ()]
             results.append(torch.empty(0, *sizes, dtype=dtype, device=device).movedim(0, axis))
     return results

@@ -24,7 +24,7 @@ def to_tensor(sizes: Sizes, dtype: torch.dtype, device: str) -> Tensor:
 
 
 def _tuple(x: Sizes) -> tuple[int, ...]:
-    return (x,) if isinstance(x, int | torch.SymInt) else tuple(x)
+    return tuple(x) if isinstance(x, tuple) else (x,)
 
 
 def _elementwise(name: str, function: Callable[[Any, Any], Any]) -> Callable[..., Sizes]:

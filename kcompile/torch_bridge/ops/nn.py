@@ -37,7 +37,7 @@ def Conv(
         pads = auto_pads(auto_pad, X.shape[2:], W.shape[2:], strides, dilations)
     if _has_channels_last(X):
         # conv1d would copy a view whose channels lie last; conv2d over one row has kernels for it
-        flat = {"strides": (1, *strides), "dilations": (1, *dilations), "group": group}
+        flat: dict[str, Any] = {"strides": (1, *strides), "dilations": (1, *dilations), "group": group}
         if pads is not None:
             flat["pads"] = (0, pads[0], 0, pads[1])
         return Conv(X.unsqueeze(2), W.unsqueeze(2), B, **flat).squeeze(2)
@@ -159,7 +159,7 @@ def DeformConv(
     oh, ow = offset.shape[2:]
     points = kh * kw
     offset = offset.reshape(n, offset_group, points, 2, oh, ow)
-    like = {"device": X.device, "dtype": X.dtype}
+    like: dict[str, Any] = {"device": X.device, "dtype": X.dtype}
     rows = torch.arange(kh, **like).mul(dilations[0]).repeat_interleave(kw).reshape(-1, 1, 1)
     columns = torch.arange(kw, **like).mul(dilations[1]).repeat(kh).reshape(-1, 1, 1)
     y = offset[:, :, :, 0] + rows + (torch.arange(oh, **like) * strides[0] - pads[0]).reshape(-1, 1)
@@ -202,12 +202,15 @@ def Col2Im(
     columns = input.reshape(input.shape[0], -1, *block, *counts)
     result = input.new_zeros(*columns.shape[:2], *padded)
     for at in itertools.product(*map(range, block)):
-        window = tuple(
+        window = [
             slice(a * d, a * d + (c - 1) * s + 1, s)
             for a, d, c, s in zip(at, dilations, counts, strides, strict=True)
-        )
-        result[(..., *window)] += columns[(slice(None), slice(None), *at)]
-    return result[(..., *(slice(pads[i], pads[i] + image[i]) for i in range(n)))]
+        ]
+        key: Any = (..., *window)
+        place: Any = (slice(None), slice(None), *at)
+        result[key] += columns[place]
+    crop: Any = (..., *(slice(pads[i], pads[i] + image[i]) for i in range(n)))
+    return result[crop]
 
 
 def Gemm(
@@ -244,7 +247,12 @@ def BatchNormalization(
 ) -> Any:
     """The running variance takes in the population variance, as ONNX and Keras say and torch does not."""
     if _has_channels_last(X):  # as for Conv: the kernels know images with channels last, not sequences
-        flat = {"epsilon": epsilon, "momentum": momentum, "training_mode": training_mode, "outputs": outputs}
+        flat: dict[str, Any] = {
+            "epsilon": epsilon,
+            "momentum": momentum,
+            "training_mode": training_mode,
+            "outputs": outputs,
+        }
         result = BatchNormalization(X.unsqueeze(2), scale, B, input_mean, input_var, **flat)
         return result.squeeze(2) if outputs == 1 else (result[0].squeeze(2), *result[1:])
     cudnn = torch.backends.cudnn.enabled

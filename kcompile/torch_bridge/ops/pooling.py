@@ -66,18 +66,12 @@ class _Windows:
     def views(self, padded: Tensor) -> list[Tensor]:
         """Per place in the kernel, what all windows have there."""
         steps = list(zip(self.dilations, self.strides, self.counts, strict=True))
-        return [
-            padded[
-                (
-                    ...,
-                    *(
-                        slice(a * d, a * d + (c - 1) * s + 1, s)
-                        for a, (d, s, c) in zip(at, steps, strict=True)
-                    ),
-                )
-            ]
-            for at in itertools.product(*map(range, self.kernel))
-        ]
+        views = []
+        for at in itertools.product(*map(range, self.kernel)):
+            taken = (slice(a * d, a * d + (c - 1) * s + 1, s) for a, (d, s, c) in zip(at, steps, strict=True))
+            key: Any = (..., *taken)
+            views.append(padded[key])
+        return views
 
     def divisors(self, include_pad: int, like: Tensor) -> Tensor:
         """How many elements count in each window."""
@@ -122,17 +116,16 @@ def MaxPool(
     windows = _Windows(X.shape[2:], kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
     pool = _MAX[len(kernel_shape)]
     data = X if X.is_floating_point() else X.double()
-    if windows.halved:
-        data, padding = data, windows.pads[: len(kernel_shape)]
-    else:
-        data, padding = windows.padded(data, -math.inf), 0
+    n = len(kernel_shape)
+    padding, begins = windows.pads[:n], (0,) * n
+    if not windows.halved:
+        data, padding, begins = windows.padded(data, -math.inf), (0,) * n, windows.exact[:n]
     if outputs == 1:
         pooled = pool(data, kernel_shape, windows.strides, padding, windows.dilations)
         return pooled if X.is_floating_point() else pooled.to(X.dtype)
     pooled, places = pool(
         data, kernel_shape, windows.strides, padding, windows.dilations, return_indices=True
     )
-    begins = windows.exact[: len(kernel_shape)] if padding == 0 else (0,) * len(kernel_shape)
     return pooled.to(X.dtype), _flat_places(places, X.shape, data.shape[2:], begins, storage_order)
 
 
@@ -144,7 +137,7 @@ def _flat_places(
     storage_order: int,
 ) -> Tensor:
     """Indices into the whole flattened input, from indices into one padded plane."""
-    axes = []
+    axes: list[Tensor] = []
     for size, begin in zip(reversed(padded), reversed(begins), strict=True):
         axes.insert(0, places % size - begin)
         places = torch.div(places, size, rounding_mode="floor")
@@ -205,7 +198,7 @@ def AveragePool(
     if dense:
         total = pool(padded, kernel_shape, windows.strides) * math.prod(kernel_shape)
     else:
-        total = sum(windows.views(padded))
+        total = torch.stack(windows.views(padded)).sum(0)
     return total / windows.divisors(count_include_pad, X)
 
 

@@ -94,7 +94,7 @@ def RandomUniformLike(
     return _empty_like(input, dtype).uniform_(low, high, generator=generator)
 
 
-def _empty_like(x: Tensor, dtype: int | None) -> Tensor:
+def _empty_like(x: Tensor, dtype: torch.dtype | None) -> Tensor:
     return torch.empty_like(x, dtype=x.dtype if dtype is None else dtype, requires_grad=False)
 
 

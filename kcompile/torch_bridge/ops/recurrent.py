@@ -158,11 +158,10 @@ def _fused(
     if given.lengths is None:
         y, *states = function(x, hx, *tail, False)
     else:
-        y, states = _packed(function, x, given, initial, tail)
+        y, states = _packed(function, x, given.lengths, initial, tail)
     if given.direction == "reverse":
         y = given.reversed(y)
-    steps, batch, directions = *y.shape[:2], given.R.shape[0]
-    return y.reshape(steps, batch, directions, -1).transpose(1, 2), states
+    return y.reshape(y.shape[0], y.shape[1], given.R.shape[0], -1).transpose(1, 2), states
 
 
 def _torch_weights(given: _Inputs, d: int, gates: tuple[int, ...]) -> list[Tensor]:
@@ -181,25 +180,25 @@ def _torch_weights(given: _Inputs, d: int, gates: tuple[int, ...]) -> list[Tenso
 def _packed(
     function: Callable[..., Any],
     x: Tensor,
-    given: _Inputs,
+    lengths: Tensor,
     initial: tuple[Tensor, ...],
     tail: tuple[Any, ...],
 ) -> tuple[Tensor, list[Tensor]]:
     """Sorts by length and packs, so that each step computes the sequences that are still running."""
-    lengths = given.lengths.cpu().long()
+    lengths = lengths.cpu().long()
     ordered, order = torch.sort(lengths.clamp(1, x.shape[0]), descending=True)
     back = torch.argsort(order).to(x.device)
     order = order.to(x.device)
     data, sizes = torch._VF._pack_padded_sequence(x.index_select(1, order), ordered, False)
-    states = tuple(state.index_select(1, order) for state in initial)
-    y, *states = function(data, sizes, states if len(states) > 1 else states[0], *tail)
+    first = tuple(state.index_select(1, order) for state in initial)
+    y, *states = function(data, sizes, first if len(first) > 1 else first[0], *tail)
     y, _ = torch._VF._pad_packed_sequence(y, sizes, False, 0.0, x.shape[0])
     y = y.index_select(1, back)
     states = [state.index_select(1, back) for state in states]
     if int(lengths.min()) < 1:  # an empty sequence ran for one step
         some = (lengths > 0).to(x.device).reshape(1, -1, 1)
         y = torch.where(some, y, 0.0)
-        states = [torch.where(some, state, first) for state, first in zip(states, initial, strict=True)]
+        states = [torch.where(some, after, before) for after, before in zip(states, initial, strict=True)]
     return y, states
 
 
@@ -264,7 +263,11 @@ def _clipped(functions: list[Activation], clip: float | None) -> list[Activation
     """Activations of the clipped input."""
     if clip is None:
         return functions
-    return [lambda x, f=function: f(torch.clamp(x, -clip, clip)) for function in functions]
+    return [partial(_of_clipped, function, clip) for function in functions]
+
+
+def _of_clipped(function: Activation, clip: float, x: Tensor) -> Tensor:
+    return function(torch.clamp(x, -clip, clip))
 
 
 # --- the operators ---
@@ -329,13 +332,14 @@ def LSTM(
         def peeping(x: Tensor, states: list[Tensor]) -> list[Tensor]:
             before, c = states
             i, o, forget, candidate = torch.addmm(x, before, recurrent).chunk(4, 1)
-            pi, po, pf = P[d].chunk(3)
+            pi, po, pf = peepholes
             i = f(i + pi * c)
             forget = 1 - i if input_forget else f(forget + pf * c)
             c = torch.addcmul(forget * c, i, g(candidate))
             return [f(o + po * c) * h(c), c]
 
         if P is not None:
+            peepholes = P[d].chunk(3)
             return weight, bias, partial(_run, peeping)
         if f is _unit_clamp and g is h is torch.tanh and not input_forget:
             return weight, bias, partial(_run_hard_lstm, cell, recurrent)
@@ -432,7 +436,7 @@ def RNN(
     def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
         (f,) = _clipped(functions[d : d + 1], clip)
         recurrent = R[d].t()
-        bias = None if B is None else sum(B[d].chunk(2))
+        bias = None if B is None else torch.add(*B[d].chunk(2))
         return W[d], bias, partial(_run, lambda x, states: [f(torch.addmm(x, states[0], recurrent))])
 
     y, states = _loop(given, runner_of)

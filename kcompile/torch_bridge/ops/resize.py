@@ -123,7 +123,7 @@ def _coordinates(old: int, new: int, scale: float, mode: str, span: tuple[float,
     if mode == "asymmetric":
         return x / scale
     if mode == "tf_crop_and_resize":
-        begin, end = span
+        begin, end = span or (0.0, 1.0)
         if width == 1:
             return x * 0 + (begin + end) * (old - 1) / 2
         return begin * (old - 1) + x * (end - begin) * (old - 1) / (width - 1)

@@ -35,7 +35,12 @@ def STFT(
     *,
     onesided: int = 1,
 ) -> Tensor:
-    length = window.shape[0] if frame_length is None else int(number(frame_length))
+    if frame_length is not None:
+        length = int(number(frame_length))
+    elif window is not None:
+        length = window.shape[0]
+    else:
+        raise ValueError("STFT wants a window or a frame_length")
     data = signal
     if signal.dim() == 3:
         data = signal[..., 0] if signal.shape[-1] == 1 else torch.view_as_complex(signal.contiguous())
@@ -51,7 +56,9 @@ def _window(size: Number, datatype: torch.dtype, periodic: int, device: str, *te
     """A sum of cosines over the window."""
     n = int(number(size))
     place = torch.arange(n, dtype=torch.float64, device=device) * 2 * math.pi / (n if periodic else n - 1)
-    total = sum(term * torch.cos(k * place) for k, term in enumerate(terms))
+    total = torch.zeros_like(place)
+    for k, term in enumerate(terms):
+        total += term * torch.cos(k * place)
     return total.to(datatype)
 
 

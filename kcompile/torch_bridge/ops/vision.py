@@ -20,7 +20,7 @@ def GridSample(
 
 
 def AffineGrid(theta: Tensor, size: Ints, *, align_corners: int = 0) -> Tensor:
-    return F.affine_grid(theta, ints(size), bool(align_corners))
+    return F.affine_grid(theta, list(ints(size)), bool(align_corners))
 
 
 def RoiAlign(
