@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from kcompile import __version__
-from kcompile.ir import Graph, Parameter, Value, op
+from kcompile.ir import Body, Graph, Parameter, Value, op
 from kcompile.onnx_io import (
     ExportError,
     FormatError,
@@ -150,6 +150,28 @@ def test_constants_and_known_sizes_are_computed_but_not_weights():
     kinds = {node.op_type for node in model.graph.node}
     assert kinds.isdisjoint({"Shape", "Gather", "Concat", "Range", "Cast", "Sqrt", "ReduceProd", "Constant"})
     assert "Exp" in kinds
+
+
+def test_a_state_that_is_also_an_output_keeps_its_own_name():
+    x = Value(np.float32, ("batch", 5, 3), "x")
+    state, step = Value(np.float32, ("batch", 3), "state"), Value(np.float32, ("batch", 3), "step")
+    new = op.Tanh(op.Add(state, step))
+    last, steps = op.Scan(
+        op.Mul(x[:, 0], 0.0),
+        x,
+        body=Body([new, new], [state, step]),
+        num_scan_inputs=1,
+        scan_input_axes=[1],
+        scan_output_axes=[1],
+        outputs=2,
+    )
+    graph = Graph([last, steps], [x])
+    feeds = feeds_for(graph)
+    plain = run(build_model(graph), feeds)
+    exported = run(export(graph), feeds)
+    for a, b in zip(plain, exported, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    np.testing.assert_allclose(exported[0], exported[1][:, -1])
 
 
 def test_random_nodes_are_not_merged():

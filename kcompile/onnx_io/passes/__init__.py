@@ -55,7 +55,26 @@ def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dic
     layouts = fold_layout(model, weights)
     transposes_to_reshapes(model)
     common.RemoveUnusedNodesPass()(model)
+    _tell_outputs_apart(model)
     return layouts
+
+
+def _tell_outputs_apart(model: oir.Model) -> None:
+    """Gives each output of a body a value of its own: onnxruntime loses a state that shares it."""
+    import onnx_ir as oir
+
+    for graph in model.graphs():
+        if graph is model.graph:
+            continue
+        seen: set[oir.Value] = set()
+        for i, value in enumerate(graph.outputs):
+            if value in seen:
+                copied = oir.node("Identity", [value])
+                copied.outputs[0].name = f"{value.name}/output_{i}"
+                copied.outputs[0].type, copied.outputs[0].shape = value.type, value.shape
+                graph.append(copied)
+                graph.outputs[i] = copied.outputs[0]
+            seen.add(value)
 
 
 def _fold_constants(model: oir.Model, weights: set[str]) -> None:
