@@ -22,7 +22,7 @@ class Row:
         other: the figure of what it is compared with, or None.
         unit: "ms", "s", "MiB" or "KiB".
         ratio: ours to the other's, or None.
-        target: the largest ratio (or figure, where there is no other) that is wanted; None for a row without one.
+        target: the largest ratio (or figure, where there is no other) that is wanted, or None.
     """
 
     topic: str
@@ -50,20 +50,26 @@ class Pair:
     ratio: float
 
 
-def compare(ours: Work, other: Work, rounds: int = 25, round_seconds: float = 0.02) -> Pair:
+def compare(
+    ours: Work, other: Work, rounds: int = 40, round_seconds: float = 0.02, most_seconds: float = 8.0
+) -> Pair:
     """Times two pieces of work in turn.
 
     Args:
         ours, other: called again and again; warmed up first.
         rounds: how often the turn changes; who begins alternates.
         round_seconds: about how long each works in a round.
+        most_seconds: on a busy machine the rounds end after this time, but not before five.
     """
     calls = [_calls(work, round_seconds) for work in (ours, other)]
     times: list[tuple[float, float]] = []
+    end = time.perf_counter() + most_seconds
     gc.collect()
     gc.disable()
     try:
         for i in range(rounds):
+            if i >= 5 and time.perf_counter() > end:
+                break
             if i % 2:
                 second = _time(other, calls[1])
                 times.append((_time(ours, calls[0]), second))

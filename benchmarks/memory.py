@@ -1,4 +1,4 @@
-"""Memory over 10,000 predict calls, and over 10,000 models built and dropped, each in a process of its own."""
+"""Memory over 10,000 predict calls and 10,000 models built and dropped, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RSS_TARGET_MIB, HEAP_TARGET_KIB = 2.0, 64.0
 
 
 def rows(calls: int = CALLS) -> Iterator[Row]:
-    """Growth from the end of the second thousand to the end of the tenth: resident memory, and Python's heap."""
+    """Growth from the end of the second thousand to the end of the tenth, resident and on Python's heap."""
     for kind, title in (("predict", "predict calls"), ("build", "models built and dropped")):
         command = [sys.executable, "-m", "benchmarks.memory", kind, str(calls)]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -71,6 +71,7 @@ def measure(work: Callable[[], object], calls: int) -> dict[str, list[float] | f
         gc.collect()
         resident.append(resident_mib())
         heap.append(tracemalloc.get_traced_memory()[0] / 2**10)
+    tracemalloc.stop()
     return {"rss_mib": resident, "heap_kib": heap, "seconds": time.perf_counter() - start}
 
 

@@ -1,10 +1,10 @@
-"""The main job, end to end: handwritten digits from a definition in YAML to a process that predicts without torch.
+"""The main job, end to end: handwritten digits, from YAML to a process that predicts without torch.
 
     python examples/digits.py [FOLDER]      FOLDER keeps the files; by default they are temporary
 
-Trains models/digits_cnn.yaml on scikit-learn's 8x8 digits, holds out a fifth of them, saves .h5, reloads it, compiles
-it to .onnx, and predicts in a second process in which neither torch nor h5py nor onnx can be imported. Ends with exit
-code 1 if the accuracy is below 98 % or a label differs.
+Trains models/digits_cnn.yaml on scikit-learn's 8x8 digits, holds out a fifth of them, saves .h5, reloads it,
+compiles it to .onnx, and predicts in a second process in which neither torch nor h5py nor onnx can be
+imported. Ends with exit code 1 if the accuracy is below 98 % or a label differs.
 """
 
 from __future__ import annotations
@@ -81,6 +81,10 @@ def predict_elsewhere(model: Path, images: Path) -> dict[str, Any]:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def _kib(path: Path) -> str:
+    return f"{path.stat().st_size / 1024:.0f} KiB"
+
+
 def main(folder: Path) -> int:
     x_train, y_train, x_test, y_test = load_digits()
     print(f"{len(x_train)} digits to train on, {len(x_test)} held out\n")
@@ -105,15 +109,20 @@ def main(folder: Path) -> int:
     equal = bool(np.array_equal(served["labels"], labels))
     torch_ms, threads = handwritten_latency(x_test)
 
-    print(f"""
-accuracy on the held-out fifth   {accuracy:.2%} (at least {WANTED:.0%} wanted)
-training                         {training:.1f} s
-digits.h5                        {(folder / "digits.h5").stat().st_size / 1024:.0f} KiB, with the optimizer's state
-digits.onnx                      {(folder / "digits.onnx").stat().st_size / 1024:.0f} KiB
-export                           {exporting:.2f} s, {verified:.2f} s with verification
-second process, without torch    ready in {served["ready_s"]:.2f} s on {served["providers"][0]}
-its labels                       {"equal" if equal else "NOT EQUAL"} to those of the reloaded model
-one image                        {served["one_image_ms"]:.3f} ms; hand-written PyTorch {torch_ms:.3f} ms ({threads} threads)""")
+    lines = {
+        "accuracy on the held-out fifth": f"{accuracy:.2%} (at least {WANTED:.0%} wanted)",
+        "training": f"{training:.1f} s",
+        "digits.h5": f"{_kib(folder / 'digits.h5')}, with the optimizer's state",
+        "digits.onnx": _kib(folder / "digits.onnx"),
+        "export": f"{exporting:.2f} s, {verified:.2f} s with verification",
+        "second process, without torch": f"ready in {served['ready_s']:.2f} s on {served['providers'][0]}",
+        "its labels": f"{'equal' if equal else 'NOT EQUAL'} to those of the reloaded model",
+        "one image": f"{served['one_image_ms']:.3f} ms",
+        "one image, hand-written PyTorch": f"{torch_ms:.3f} ms ({threads} threads)",
+    }
+    print()
+    for name, value in lines.items():
+        print(f"{name:33}{value}")
     return 0 if accuracy >= WANTED and equal else 1
 
 

@@ -1,0 +1,98 @@
+"""The benchmarks measure what they say, on tiny amounts."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import export, memory, networks, predict, train
+from benchmarks.measuring import Row, compare, median_time
+
+
+def test_compare_finds_the_ratio_of_known_times():
+    pair = compare(lambda: time.sleep(0.006), lambda: time.sleep(0.002), rounds=5, round_seconds=0.01)
+    assert 2 < pair.ratio < 4.5
+    assert pair.ours > pair.other > 0.0019
+
+
+def test_compare_ends_in_time_on_a_busy_machine():
+    start = time.perf_counter()
+    compare(lambda: time.sleep(0.01), lambda: time.sleep(0.01), rounds=1000, most_seconds=0.1)
+    assert time.perf_counter() - start < 5
+
+
+def test_median_time_leaves_the_warm_up_out():
+    waits = iter([0.2, 0.01, 0.01, 0.01])
+    assert median_time(lambda: time.sleep(next(waits)), 3) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("ours", "ratio", "target", "reached"),
+    [
+        (9.0, 1.2, 1.5, True),
+        (9.0, 1.6, 1.5, False),
+        (0.2, None, 0.3, True),
+        (0.4, None, 0.3, False),
+        (1.0, 2.0, None, None),
+    ],
+)
+def test_a_target_is_of_the_ratio_or_else_of_the_figure(ours, ratio, target, reached):
+    assert Row("t", "w", ours, "s", ratio=ratio, target=target).reached is reached
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_the_networks_written_by_hand_have_the_same_weights(name):
+    ours = sorted(w.size for w in networks.keras_model(name).get_weights())
+    theirs = [tuple(p.shape) for p in networks.torch_model(name).parameters()]
+    if name == "lstm":  # PyTorch has two biases where Keras has one
+        theirs.remove((256,))
+    assert ours == sorted(int(np.prod(shape)) for shape in theirs)
+
+
+@pytest.mark.parametrize(
+    ("topic", "count"),
+    [
+        (lambda: predict.rows(rounds=1), 12),
+        (lambda: train.rows(rounds=1), 6),
+        (lambda: export.rows(repeats=1), 3),
+    ],
+    ids=["predict", "train", "export"],
+)
+def test_each_topic_gives_its_rows(topic, count):
+    rows = list(topic())
+    assert len(rows) == count
+    assert all(row.ours > 0 for row in rows)
+
+
+def test_memory_sees_what_is_kept():
+    kept: list[bytes] = []
+    found = memory.measure(lambda: kept.append(bytes(10_000)), 10)
+    assert found["heap_kib"][-1] - found["heap_kib"][1] > 700
+    assert memory.measure(lambda: bytes(10_000), 10)["heap_kib"][-1] < 20
+    assert memory.resident_mib() > 10
+
+
+def test_building_and_dropping_models_keeps_nothing():
+    heap = memory.measure(memory.build, 10)["heap_kib"]
+    assert heap[-1] - heap[1] < 40
+
+
+def test_the_command_writes_rows_with_targets_beside_the_table(tmp_path, monkeypatch, capsys):
+    rows = [Row("topic", "slow [x]", 3.0, "ms", 1.0, 3.0, 1.5), Row("topic", "quick", 0.1, "s", target=0.3)]
+    monkeypatch.setattr(export, "rows", lambda: iter(rows))
+    assert command.main(["export", "--output", str(tmp_path / "r.json")]) == 0
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert [row["reached"] for row in written["rows"]] == [False, True]
+    assert written["environment"]["torch_threads"] >= 1
+    shown = capsys.readouterr().out
+    assert "slow [x]" in shown and "NO" in shown and "<= 1.50" in shown
+
+
+def test_an_unknown_topic_is_refused(capsys):
+    with pytest.raises(SystemExit) as error:
+        command.main(["nonsense"])
+    assert error.value.code == 2 and "nonsense" in capsys.readouterr().err
