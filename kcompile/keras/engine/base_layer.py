@@ -87,7 +87,7 @@ class Layer:
                 f"{type(self).__name__}: keyword argument not understood: {unknown[0]!r}. "
                 f"Besides its own arguments a layer takes {', '.join(sorted(_BASE_ARGUMENTS))}."
             )
-        self._tracking = True
+        self._tracking = self.__dict__.get("_tracking", True)
         self._layers: list[Layer] = []
         self._trainable_weights: list[Parameter] = []
         self._non_trainable_weights: list[Parameter] = []
@@ -278,16 +278,19 @@ class Layer:
 
     def add_weight(
         self,
-        name: str | None = None,
-        shape: Sequence[int] | None = None,
+        name_or_shape: Any = None,
+        shape_or_name: Any = None,
+        /,
         dtype: str | None = None,
         initializer: Any = None,
         regularizer: Callable[[Value], Value] | None = None,
         trainable: bool = True,
         constraint: Callable[[Value], Value] | None = None,
         memory_order: Sequence[int] | None = None,
+        name: str | None = None,
+        shape: Sequence[int] | None = None,
     ) -> Parameter:
-        """Makes a weight of this layer.
+        """Makes a weight of this layer: ``add_weight("kernel", (3, 4))``, by keywords, or shape first.
 
         Args:
             name: last part of the weight's name (``dense_1/kernel``).
@@ -303,8 +306,8 @@ class Layer:
         Raises:
             ValueError: if a size is unknown or negative.
         """
-        if isinstance(name, tuple | list):  # Keras 2.0: add_weight(shape, initializer, name=...)
-            name, shape = (shape if isinstance(shape, str) else None), name
+        for given in (name_or_shape, shape_or_name):
+            name, shape = (given, shape) if isinstance(given, str) else (name, shape if given is None else given)
         shape = tuple(shape if shape is not None else ())
         name = name or "weight"
         if not all(isinstance(dim, int | np.integer) and dim >= 0 for dim in shape):
@@ -582,12 +585,13 @@ class Layer:
         """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this layer."""
         if name in _OWN_LISTS:
             return
-        if isinstance(value, list | tuple):
-            for element in value:
-                if isinstance(element, Layer):
+        if isinstance(value, list | tuple | dict):
+            for element in value.values() if isinstance(value, dict) else value:
+                if isinstance(element, Layer | list | tuple | dict):
                     self._track("", element)
-        elif isinstance(value, dict):
-            self._track("", list(value.values()))
+        elif hasattr(value, "update_state") and hasattr(value, "reset_states"):
+            if not any(value is metric for metric in self._metrics):
+                self._metrics.append(value)
         elif isinstance(value, Layer):
             if not any(value is layer for layer in self._layers):
                 self._layers.append(value)
@@ -595,9 +599,6 @@ class Layer:
             weights = self._trainable_weights if value.trainable else self._non_trainable_weights
             if not any(value is weight for weight in self._trainable_weights + self._non_trainable_weights):
                 weights.append(value)
-        elif hasattr(value, "update_state") and hasattr(value, "reset_states"):
-            if not any(value is metric for metric in self._metrics):
-                self._metrics.append(value)
 
 
 _OWN_LISTS = {

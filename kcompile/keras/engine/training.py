@@ -34,6 +34,8 @@ class Model(Network):
         history: the History of the last fit.
     """
 
+    _in_call = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.optimizer: Any = None
@@ -155,10 +157,15 @@ class Model(Network):
         Args:
             input_shape: shape with the batch axis, or a list of them.
         """
-        if self._is_graph_network or self.inputs:
+        if self._is_graph_network or self.inputs or self._in_call:
             return
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        self._set_inputs([(None, *shape[1:]) for shape in shapes])
+        self.built = True  # a build() of a subclass that comes here has done its part
+        try:
+            self._set_inputs([(None, *shape[1:]) for shape in shapes])
+        except BaseException:
+            self.built = False
+            raise
 
     def _set_inputs(self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any] | None = None) -> None:
         """Calls a subclassed model on placeholders; from then on it has inputs and outputs."""
@@ -167,10 +174,18 @@ class Model(Network):
             Input(batch_shape=shape, dtype=dtype, name=f"input_{i + 1}")
             for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
         ]
-        self._adopt(placeholders, Layer.__call__(self, unpack_singleton(placeholders)))
+        self(unpack_singleton(placeholders))
+
+    def _maybe_build(self, inputs: Any) -> None:
+        if type(self).build is not Model.build:  # which would call the model, as is being done
+            super()._maybe_build(inputs)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        outputs = super().__call__(inputs, **kwargs)
+        in_call, self._in_call = self._in_call, True
+        try:
+            outputs = super().__call__(inputs, **kwargs)
+        finally:
+            self._in_call = in_call
         tensors = to_list(inputs)
         if not self._is_graph_network and not self.inputs and all(hasattr(x, "_keras_history") for x in tensors):
             self._adopt(tensors, outputs)
