@@ -87,8 +87,8 @@ def show(rows: list[Row], about: dict[str, Any], seconds: float) -> None:
                 table.add_row(*map(escape, _cells(row)))
         console.print(table)
     console.print(
-        f"{about['cpus']} CPUs ({about['machine']}), {about['torch_threads']} threads in torch, onnxruntime's "
-        f"default, device {about['device']}, load average {about['load_average']}, {seconds:.0f} s"
+        f"{about['cpus']} CPUs ({about['machine']}), {about['torch_threads']} threads in torch, onnxruntime's own "
+        f"choice, {about['device']}, load {about['load_average']}, {seconds:.0f} s"
     )
 
 

@@ -1,0 +1,80 @@
+"""Every python snippet of README.md and docs/ runs, and every shell snippet that is marked ``sh run``.
+
+The snippets of one page run in order, in one namespace and one temporary folder, as a reader would run them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)")
+
+
+def snippets(text: str) -> Iterator[tuple[str, str, int]]:
+    """(kind, code, number of the line before the code) of each fenced block."""
+    for match in _FENCE.finditer(text):
+        yield match[1].strip(), match[2], text.count("\n", 0, match.start()) + 1
+
+
+def runnable(page: Path) -> bool:
+    return any(kind in ("python", "sh run") for kind, _, _ in snippets(page.read_text(encoding="utf-8")))
+
+
+def run_shell(code: str, where: str) -> None:
+    """Runs commands with this environment's ``kcompile`` and ``python``; the first that fails ends it."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, f"{where}: {done.stderr or done.stdout}"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda page: page.name)
+def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for kind, code, line in snippets(page.read_text(encoding="utf-8")):
+        if kind == "python":
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+        elif kind == "sh run":
+            run_shell(code, f"{page.name}:{line}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    for target in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_fences_are_closed_and_of_known_kinds(page):
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"^```", text, re.MULTILINE)) % 2 == 0
+    assert {kind for kind, _, _ in snippets(text)} <= {"", "python", "sh", "sh run"}
+
+
+def test_the_parser_finds_kind_code_and_line():
+    text = "a\n\n```python\nx = 1\n```\n\n```sh run\nls\n```\n```\nplain\n```\n"
+    assert list(snippets(text)) == [("python", "x = 1\n", 3), ("sh run", "ls\n", 7), ("", "plain\n", 10)]
+
+
+def test_a_shell_snippet_that_fails_is_noticed():
+    with pytest.raises(AssertionError, match="page:1"):
+        run_shell("false | true", "page:1")
+
+
+def test_readme_shows_the_two_commands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text and "make test" in text
