@@ -84,7 +84,8 @@ class PReLU(_Elementwise):
         for axis in self.shared_axes or ():
             if not 1 <= axis <= len(shape):
                 raise ValueError(
-                    f"Layer {self.name}: shared_axes {self.shared_axes} must lie between 1 and {len(shape)} for an "
+                    f"Layer {self.name}: shared_axes {self.shared_axes} must lie between 1 and {len(shape)} "
+                    "for an "
                     f"input of shape {input_shape}."
                 )
             shape[axis - 1] = 1

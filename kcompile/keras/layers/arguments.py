@@ -1,4 +1,4 @@
-"""Constructor arguments that name an initializer, regularizer, constraint or activation: set, and written back."""
+"""What constructors share: arguments that name objects, checks of sizes, channels first or last."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def object_configs(layer: Layer, *arguments: str) -> dict[str, Any]:
 
 
 def weight_arguments(layer: Layer, weight: str) -> dict[str, Any]:
-    """``<weight>_initializer``, ``_regularizer`` and ``_constraint`` of the layer, as ``add_weight`` takes them."""
+    """``<weight>_initializer``, ``_regularizer`` and ``_constraint`` of the layer, for ``add_weight``."""
     return {kind: getattr(layer, f"{weight}_{kind}") for kind in ("initializer", "regularizer", "constraint")}
 
 
@@ -58,7 +58,8 @@ def refuse_unless_default(layer: Layer, arguments: dict[str, Any], defaults: dic
         value = arguments.pop(argument, default)
         if value is not None and value != default:
             raise ValueError(
-                f"{type(layer).__name__}: {argument}={value!r} is not supported; only {argument}={default!r} is."
+                f"{type(layer).__name__}: {argument}={value!r} is not supported; only {argument}={default!r} "
+                "is."
             )
 
 

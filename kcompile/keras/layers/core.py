@@ -1,4 +1,4 @@
-"""Core layers: Dense, Dropout, Activation, Masking and layers that change shapes; Lambda is in lambda_layer.py."""
+"""Core layers: Dense, Dropout, Activation, Masking and layers that change shapes."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ class _SpatialDropout(Dropout):
         return [None, None, *spatial] if self.data_format == "channels_first" else [None, *spatial, None]
 
     def get_config(self) -> dict[str, Any]:
-        # Keras 2.3 leaves the layout out of the config; it is written where it is not what loading would choose
+        # Keras 2.3 leaves the layout out; it is written where it is not what loading would choose
         config = super().get_config()
         usual = self.rank == 1 or self.data_format == K.image_data_format()
         return config if usual else {**config, "data_format": self.data_format}
@@ -277,8 +277,8 @@ class Flatten(Layer):
     """All elements of a sample along one axis.
 
     Args:
-        data_format: "channels_first" moves the channels (axis 1) last first, so that weights of a following layer
-            fit both layouts; default ``K.image_data_format()``.
+        data_format: "channels_first" moves the channels (axis 1) last first, so that weights of a following
+            layer fit both layouts; default ``K.image_data_format()``.
 
     Input: (batch, ...); output: (batch, elements).
     """
@@ -333,7 +333,8 @@ class Reshape(Layer):
         fits = elements % known == 0 if -1 in self.target_shape and known else elements == known
         if not fits:
             raise ValueError(
-                f"Layer {self.name}: total size of new array must be unchanged: {elements} elements of an input of shape "
+                f"Layer {self.name}: total size of new array must be unchanged: {elements} elements of an "
+                "input of shape "
                 f"{input_shape} do not go into target_shape={self.target_shape}."
             )
         return (input_shape[0], *(elements // known if size == -1 else size for size in self.target_shape))
@@ -359,7 +360,8 @@ class Permute(Layer):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
-                f"Permute: dims must be a permutation of 1 to {len(self.dims)} (the batch is axis 0), found {dims}."
+                f"Permute: dims must be a permutation of 1 to {len(self.dims)} (the batch is axis 0), found "
+                f"{dims}."
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 

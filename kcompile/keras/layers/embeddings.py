@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
+from ..backend.tensors import refine
 from ..engine.base_layer import Layer
 from .arguments import object_configs, positive_int, set_objects, weight_arguments
 
 
 class Embedding(Layer):
-    """Turns whole numbers into vectors: row ``i`` of a matrix for the number i. First layers only in Sequential models.
+    """Turns whole numbers into vectors: row ``i`` of a matrix for the number i.
 
     Args:
         input_dim: how many numbers there are; the largest is input_dim - 1.
@@ -18,7 +19,8 @@ class Embedding(Layer):
         embeddings_initializer: name or Initializer.
         embeddings_regularizer, activity_regularizer: Regularizer or None.
         embeddings_constraint: Constraint or None.
-        mask_zero: whether 0 marks a step that is padding; then the layer makes a mask, and input_dim counts 0 too.
+        mask_zero: whether 0 marks a step that is padding; then the layer makes a mask, and input_dim counts 0
+            too.
         input_length: number of steps where it is fixed; Flatten and Dense after it need it.
 
     Input: (batch, steps...) of whole numbers of any type; output: (batch, steps..., output_dim).
@@ -81,15 +83,17 @@ class Embedding(Layer):
         known = [(a, b) for a, b in zip(given, found, strict=False) if a is not None and b is not None]
         if len(given) != len(found) or any(a != b for a, b in known):
             raise ValueError(
-                f'Layer {self.name}: "input_length" is {self.input_length}, but received input has shape {input_shape}.'
+                f'Layer {self.name}: "input_length" is {self.input_length}, but received input has shape '
+                f"{input_shape}."
             )
         return [b if a is None else a for a, b in zip(given, found, strict=True)]
 
     def call(self, inputs: Any) -> Any:
-        self._steps(K.int_shape(inputs))
+        steps = self._steps(K.int_shape(inputs))
         if inputs.dtype.kind not in "iu":
             inputs = K.cast(inputs, "int32")
-        return K.gather(self.embeddings, inputs)
+        known = [a if b is None else b for a, b in zip(inputs.shape[1:], steps, strict=True)]
+        return refine(K.gather(self.embeddings, inputs), (inputs.shape[0], *known, self.output_dim))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -46,8 +46,8 @@ class Lambda(Layer):
 
     Input and output: whatever the function takes and returns.
 
-    A file holds a Python function as bytecode, which is not loaded unless ``safe_mode=False`` says that its author
-    is trusted; functions that a file names are looked up in custom_objects.
+    A file holds a Python function as bytecode, which is not loaded unless ``safe_mode=False`` says that its
+    author is trusted; functions that a file names are looked up in custom_objects.
     """
 
     def __init__(
@@ -90,7 +90,8 @@ class Lambda(Layer):
         shape = self._output_shape(input_shape)
         if not isinstance(shape, list | tuple):
             raise ValueError(
-                f"Layer {self.name}: `output_shape` function must return a tuple or a list of tuples, found {shape!r}."
+                f"Layer {self.name}: `output_shape` function must return a tuple or a list of tuples, found "
+                f"{shape!r}."
             )
         return (
             shape

@@ -77,7 +77,8 @@ class _LocallyConnected(Layer):
         channels = input_shape[channel_axis(self.data_format)]
         if channels is None or None in sizes:
             raise ValueError(
-                f"Layer {self.name}: the spatial dimensions and channels of the inputs should be fully defined, but "
+                f"Layer {self.name}: the spatial dimensions and channels of the inputs should be fully "
+                "defined, but "
                 f"layer received the inputs shape {input_shape}."
             )
         positions = self._positions(sizes)
@@ -202,8 +203,8 @@ class LocallyConnected2D(_LocallyConnected):
     Args: as for ``LocallyConnected1D``; kernel_size and strides are ints or (rows, cols), and
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size; output: the same layout
-    with ``filters`` channels.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size; output: the same
+    layout with ``filters`` channels.
     Weights: kernel (positions, kernel rows * kernel cols * channels, filters), bias (rows, cols, filters).
     """
 

@@ -32,12 +32,14 @@ class _Merge(Layer):
         if not isinstance(input_shape, list) or len(input_shape) < 2:
             count = len(input_shape) if isinstance(input_shape, list) else 1
             raise ValueError(
-                f"Layer {self.name}: a merge layer should be called on a list of at least 2 inputs. Got {count} inputs."
+                f"Layer {self.name}: a merge layer should be called on a list of at least 2 inputs. Got "
+                f"{count} inputs."
             )
         batches = {shape[0] for shape in input_shape if shape} - {None}
         if len(batches) > 1:
             raise ValueError(
-                f"Layer {self.name}: can not merge tensors with different batch sizes. Got tensors with shapes "
+                f"Layer {self.name}: can not merge tensors with different batch sizes. Got tensors with "
+                "shapes "
                 f"{input_shape}."
             )
         return input_shape
@@ -113,7 +115,8 @@ class Subtract(_Merge):
         shapes = super()._checked_shapes(input_shape)
         if len(shapes) != 2:
             raise ValueError(
-                f"Layer {self.name}: a `Subtract` layer should be called on exactly 2 inputs, found {len(shapes)}."
+                f"Layer {self.name}: a `Subtract` layer should be called on exactly 2 inputs, found "
+                f"{len(shapes)}."
             )
         return shapes
 
@@ -193,7 +196,8 @@ class Concatenate(_Merge):
 
     def _mismatch(self, shapes: list[Shape]) -> None:
         raise ValueError(
-            f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for the concat axis "
+            f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for the "
+            "concat axis "
             f"({self.axis}). Got inputs shapes: {shapes}"
         )
 
@@ -205,7 +209,7 @@ class Concatenate(_Merge):
         return K.concatenate(inputs, axis=self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Along an axis of the masks they are concatenated too (no mask counts as all valid), else all must hold."""
+        """Concatenated along an axis that masks have (no mask counts as all valid), else all must hold."""
         masks = _mask_list(self, inputs, mask)
         given = [m for m in masks if m is not None]
         if not given:
@@ -233,8 +237,8 @@ class Dot(_Merge):
         axes: the axis to sum over, an int for both inputs or a pair; the batch is axis 0.
         normalize: whether to divide by the Euclidean norms first: then the products are cosines.
 
-    Input: list of two tensors, such as (batch, i, n) and (batch, n, j) with axes (2, 1); output: (batch, i, j), for two
-    vectors (batch, 1).
+    Input: list of two tensors, such as (batch, i, n) and (batch, n, j) with axes (2, 1); output: (batch, i,
+    j), for two vectors (batch, 1).
 
     Raises:
         ValueError: if axes is not an int or a pair, or the sizes of the axes differ.
@@ -263,7 +267,8 @@ class Dot(_Merge):
         shapes = super()._checked_shapes(input_shape)
         if len(shapes) != 2:
             raise ValueError(
-                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs, found {len(shapes)}."
+                f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs, found "
+                f"{len(shapes)}."
             )
         return shapes
 
@@ -272,7 +277,8 @@ class Dot(_Merge):
         i, j = self._axes_of([len(a), len(b)])
         if a[i] is not None and b[j] is not None and a[i] != b[j]:
             raise ValueError(
-                f"Layer {self.name}: dimension incompatibility {a[i]} != {b[j]}. Layer shapes: {a}, {b}. Chosen axes: "
+                f"Layer {self.name}: dimension incompatibility {a[i]} != {b[j]}. Layer shapes: {a}, {b}. "
+                "Chosen axes: "
                 f"{i}, {j}"
             )
         merged = (*a[:i], *a[i + 1 :], *b[1:j], *b[j + 1 :])

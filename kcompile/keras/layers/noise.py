@@ -84,7 +84,7 @@ class GaussianDropout(_Noise):
 
 
 class AlphaDropout(_Noise):
-    """Sets a random part of the inputs to SELU's negative saturation, keeping mean and variance, while training.
+    """Sets a random part of the inputs to SELU's negative saturation while training; keeps mean and variance.
 
     Args:
         rate: part to drop, 0 <= rate < 1.

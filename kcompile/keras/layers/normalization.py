@@ -23,10 +23,10 @@ _LATER_DEFAULTS = {
 
 
 class BatchNormalization(Layer):
-    """Normalizes each channel by the statistics of the batch while training, by their moving averages otherwise.
+    """Normalizes each channel by statistics of the batch while training, else by their moving averages.
 
-    ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``. A layer that is not trainable uses the moving averages in
-    training too, and leaves them alone (as tf.keras 2 and Keras 3 have it; Keras 2.3 did not).
+    ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``. A layer that is not trainable uses the moving
+    averages in training too, and leaves them alone (as tf.keras 2 and Keras 3 have it; Keras 2.3 did not).
 
     Args:
         axis: the axis of the channels (default -1).
@@ -43,8 +43,8 @@ class BatchNormalization(Layer):
         training: True normalizes by the batch, False by the moving averages, None as the model is run.
 
     Input and output: any shape of at least 2 axes.
-    Weights: gamma, beta, moving_mean, moving_variance, each (channels,). Emits ONNX BatchNormalization in both modes.
-    (Ioffe, Szegedy 2015)
+    Weights: gamma, beta, moving_mean, moving_variance, each (channels,). Emits ONNX BatchNormalization in
+    both modes. (Ioffe, Szegedy 2015)
 
     Raises:
         ValueError: for an axis that the input lacks, or whose size is unknown.
@@ -92,12 +92,14 @@ class BatchNormalization(Layer):
         rank = len(input_shape)
         if rank < 2 or not -rank <= self.axis < rank or self.axis % rank == 0:
             raise ValueError(
-                f"Layer {self.name}: axis {self.axis} is not an axis of channels of an input of shape {input_shape}."
+                f"Layer {self.name}: axis {self.axis} is not an axis of channels of an input of shape "
+                f"{input_shape}."
             )
         size = input_shape[self.axis]
         if size is None:
             raise ValueError(
-                f"Layer {self.name}: axis {self.axis} of the input should have a defined dimension, but the layer "
+                f"Layer {self.name}: axis {self.axis} of the input should have a defined dimension, but the "
+                "layer "
                 f"received an input with shape {input_shape}."
             )
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: size})
@@ -123,7 +125,8 @@ class BatchNormalization(Layer):
         beta = self.beta if self.center else Constant(np.zeros(size, dtype))
         if isinstance(training, bool | int) and not training:
             return self._by_moving_averages(x, gamma, beta, back)
-        normalized, mean, variance = self._by_batch(x, gamma, beta, last=self.axis % inputs.rank == inputs.rank - 1)
+        last = self.axis % inputs.rank == inputs.rank - 1
+        normalized, mean, variance = self._by_batch(x, gamma, beta, last)
         normalized = _permuted(normalized, back)
         updates = [(self.moving_mean, mean), (self.moving_variance, variance)]
         if isinstance(training, bool | int):
@@ -145,8 +148,8 @@ class BatchNormalization(Layer):
     def _by_batch(self, x: Value, gamma: Value, beta: Value, last: bool) -> tuple[Value, Value, Value]:
         """The normalized input, and the new moving averages, from the one operator that knows the statistics.
 
-        The operator takes in the population variance; Keras takes in a multiple of it. Dividing the old average by
-        the factor first makes up for that.
+        The operator takes in the population variance; Keras takes in a multiple of it. Dividing the old
+        average by the factor first makes up for that.
         """
         factor = _variance_factor(x, self.epsilon, twice=last and x.rank == 4)
         y, mean, variance = op.BatchNormalization(
@@ -213,8 +216,8 @@ def _permuted(x: Value, perm: list[int] | None) -> Value:
 def _variance_factor(x: Value, epsilon: float, twice: bool) -> Value | float:
     """What Keras 2.3 multiplies the population variance by before it takes it into the moving average.
 
-    n / (n - 1 - epsilon) for the n elements of a channel; for images with channels last times n / (n - 1) once
-    more, because TensorFlow's fused kernel for them has corrected the variance already.
+    n / (n - 1 - epsilon) for the n elements of a channel; for images with channels last times n / (n - 1)
+    once more, because TensorFlow's fused kernel for them has corrected the variance already.
 
     Args:
         x: (batch, channels, ...).

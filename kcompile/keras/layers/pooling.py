@@ -128,7 +128,8 @@ class MaxPooling2D(_Pooling2D):
         padding: "valid", or "same" (windows may reach over the edges).
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX MaxPool.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
+    ONNX MaxPool.
     """
 
     mode = "max"
@@ -152,8 +153,8 @@ class MaxPooling3D(_Pooling3D):
         padding: "valid", or "same" (windows may reach over the faces).
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
-    Emits ONNX MaxPool.
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same
+    layout. Emits ONNX MaxPool.
     """
 
     mode = "max"
@@ -228,8 +229,8 @@ class GlobalAveragePooling1D(_GlobalAverage):
         data_format: "channels_last" (the default) or "channels_first".
         keepdims: whether the steps stay as an axis of size 1.
 
-    Input: (batch, steps, features), or (batch, features, steps), mask (batch, steps); output: (batch, features),
-    without a mask. A sample whose steps are all masked gives NaN, as in Keras.
+    Input: (batch, steps, features), or (batch, features, steps), mask (batch, steps); output: (batch,
+    features), without a mask. A sample whose steps are all masked gives NaN, as in Keras.
     """
 
     rank = 1
@@ -279,7 +280,8 @@ class GlobalMaxPooling3D(_GlobalMax):
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
         keepdims: whether the spatial axes stay, with size 1.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: (batch, channels).
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: (batch,
+    channels).
     """
 
     rank = 3

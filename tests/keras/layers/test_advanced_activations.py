@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kcompile.keras import layers
 from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
 
 CASES = goldens(
@@ -25,3 +26,41 @@ def test_layer_equals_keras(check, golden):
 @pytest.mark.parametrize("golden", trained(CASES), ids=name_of)
 def test_training_equals_keras(golden):
     check_training(golden)
+
+
+# --- beyond the golden cases ---
+
+
+def test_relu_layers_pass_masks_on():
+    x = layers.Masking()(layers.Input((3, 2)))
+    for layer in (layers.LeakyReLU(), layers.PReLU(), layers.ELU(), layers.ReLU(), layers.Softmax()):
+        assert layer(x)._keras_mask is x._keras_mask
+
+
+def test_names_of_later_versions_are_taken():
+    assert layers.LeakyReLU(negative_slope=0.5).alpha == 0.5
+
+
+def test_prelu_takes_no_other_shape_once_built():
+    layer = layers.PReLU(shared_axes=[1])
+    layer(layers.Input((3, 4)))
+    layer(layers.Input((7, 4)))
+    with pytest.raises(ValueError, match="expected axis 2 to have size 4, found 5"):
+        layer(layers.Input((3, 5)))
+
+
+@pytest.mark.parametrize(
+    "make, problem",
+    [
+        (lambda: layers.ReLU(max_value=-1.0), r"max_value of ReLU layer cannot be negative value: -1.0"),
+        (lambda: layers.ReLU(negative_slope=-1.0), r"negative_slope of ReLU layer cannot be negative value"),
+        (
+            lambda: layers.PReLU(shared_axes=[3])(layers.Input((4,))),
+            r"shared_axes \[3\] must lie between 1 and 1",
+        ),
+        (lambda: layers.PReLU()(layers.Input((None, 4))), r"needs known sizes"),
+    ],
+)
+def test_bad_arguments_and_inputs_are_refused_by_one_clear_error(make, problem):
+    with pytest.raises(ValueError, match=problem):
+        make()

@@ -29,7 +29,12 @@ def noise(*shape):
         (lambda f: layers.Conv2D(6, 3, data_format=f), (9, 9, 4), (3, 2, 0, 1), "channels_last"),
         (lambda f: layers.Conv3D(6, 3, data_format=f), (5, 5, 5, 4), (4, 3, 0, 1, 2), "channels_last_3d"),
         (lambda f: layers.Conv2DTranspose(6, 3, data_format=f), (9, 9, 4), (3, 2, 0, 1), "channels_last"),
-        (lambda f: layers.Conv3DTranspose(6, 3, data_format=f), (5, 5, 5, 4), (4, 3, 0, 1, 2), "channels_last_3d"),
+        (
+            lambda f: layers.Conv3DTranspose(6, 3, data_format=f),
+            (5, 5, 5, 4),
+            (4, 3, 0, 1, 2),
+            "channels_last_3d",
+        ),
     ],
 )
 def test_kernels_lie_in_memory_as_torch_wants_them(make, shape, perm, memory_format):
@@ -51,7 +56,10 @@ def test_kernels_lie_in_memory_as_torch_wants_them(make, shape, perm, memory_for
 def test_depthwise_kernels_need_no_copy():
     from kcompile import torch_bridge
 
-    for layer in (layers.DepthwiseConv2D(3, depth_multiplier=2), layers.SeparableConv2D(5, 3, depth_multiplier=2)):
+    for layer in (
+        layers.DepthwiseConv2D(3, depth_multiplier=2),
+        layers.SeparableConv2D(5, 3, depth_multiplier=2),
+    ):
         layer(Input((9, 9, 4)))
         assert torch_bridge.tensor_of(layer.depthwise_kernel).permute(2, 3, 0, 1).is_contiguous()
 
@@ -125,7 +133,10 @@ def test_open_sizes_give_what_known_sizes_give(make, size):
         (lambda: layers.Conv2D(3, 3, strides=-1), r"`strides` must be a positive integer"),
         (lambda: layers.Conv2D(3, 3, padding="half"), r"`padding` argument must be one of .* Received: half"),
         (lambda: layers.Conv2D(3, 3, padding="causal"), r"causal padding is for Conv1D"),
-        (lambda: layers.Conv1D(3, 3, padding="causal", data_format="channels_first"), r"causal.*channels_last"),
+        (
+            lambda: layers.Conv1D(3, 3, padding="causal", data_format="channels_first"),
+            r"causal.*channels_last",
+        ),
         (lambda: layers.Conv2D(3, 3, data_format="NHWC"), r"`data_format` argument must be one of"),
         (lambda: layers.Conv2D(3, 3, groups=2), r"filters=3 must be a multiple of groups=2"),
         (lambda: layers.Conv2D(4, 3, groups=2)(Input((8, 8, 3))), r"3 channels .* do not fall into groups=2"),
@@ -134,19 +145,34 @@ def test_open_sizes_give_what_known_sizes_give(make, size):
         (lambda: layers.Conv2D(3, 3)(Input((8, 3))), r"expected ndim=4, found ndim=3"),
         (lambda: layers.Conv2D(3, 3)(Input((8, 8, None))), r"channel dimension .* should be defined"),
         (lambda: layers.Conv2D(3, 5)(Input((3, 3, 2))), r"window of \(5, 5\) does not fit .* \(3, 3\)"),
-        (lambda: layers.Conv1D(3, 3, dilation_rate=2)(Input((4, 2))), r"window of \(3,\), dilated by \(2,\), does"),
-        (lambda: layers.SeparableConv2D(3, 5)(Input((9, 3, 2))), r"does not fit into the spatial size \(9, 3\)"),
+        (
+            lambda: layers.Conv1D(3, 3, dilation_rate=2)(Input((4, 2))),
+            r"window of \(3,\), dilated by \(2,\), does",
+        ),
+        (
+            lambda: layers.SeparableConv2D(3, 5)(Input((9, 3, 2))),
+            r"does not fit into the spatial size \(9, 3\)",
+        ),
         (lambda: layers.DepthwiseConv2D(5)(Input((9, 3, 2))), r"does not fit into the spatial size \(9, 3\)"),
-        (lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2), r"must be greater than output padding"),
+        (
+            lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2),
+            r"must be greater than output padding",
+        ),
         (lambda: layers.Conv2DTranspose(2, 3, groups=2), r"groups=2 is not supported"),
         (lambda: layers.SeparableConv2D(2, 3, groups=2), r"groups=2 is not supported"),
-        (lambda: layers.DepthwiseConv2D(3, depth_multiplier=0), r"`depth_multiplier` must be a positive integer"),
+        (
+            lambda: layers.DepthwiseConv2D(3, depth_multiplier=0),
+            r"`depth_multiplier` must be a positive integer",
+        ),
         (lambda: layers.UpSampling2D(0), r"`size` must be a positive integer"),
         (lambda: layers.UpSampling2D(interpolation="cubic"), r'"nearest" or "bilinear"; found \'cubic\''),
         (lambda: layers.UpSampling2D()(Input((8, 3))), r"expected ndim=4, found ndim=3"),
         (lambda: layers.ZeroPadding2D((1, 2, 3)), r"`padding` should have two elements. Found: \(1, 2, 3\)"),
         (lambda: layers.ZeroPadding2D(-1), r"`padding` must not be negative"),
-        (lambda: layers.ZeroPadding3D(((1, 1), (1, 1), (1, 2, 3))), r"`padding\[2\]` argument must be a tuple of 2"),
+        (
+            lambda: layers.ZeroPadding3D(((1, 1), (1, 1), (1, 2, 3))),
+            r"`padding\[2\]` argument must be a tuple of 2",
+        ),
         (lambda: layers.Cropping2D(3)(Input((6, 8, 2))), r"cropping .* leaves nothing of an input"),
         (lambda: layers.Cropping3D((1, 2)), r"`cropping` should have three elements"),
     ],

@@ -106,7 +106,10 @@ def test_shapes_with_open_sizes(layer, shape, expected):
 @pytest.mark.parametrize(
     "make, problem",
     [
-        (lambda: layers.Reshape((5,))(layers.Input((3, 2))), r"6 elements .* do not go into target_shape=\(5,\)"),
+        (
+            lambda: layers.Reshape((5,))(layers.Input((3, 2))),
+            r"6 elements .* do not go into target_shape=\(5,\)",
+        ),
         (lambda: layers.Reshape((4, -1))(layers.Input((3, 2))), r"6 elements .* do not go into target_shape"),
         (lambda: layers.Reshape((-1, -1)), r"at most one -1"),
         (lambda: layers.Permute((1, 3)), r"permutation of 1 to 2"),

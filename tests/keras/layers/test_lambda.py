@@ -47,7 +47,9 @@ def test_the_function_is_part_of_the_graph_and_trains():
 
 
 def test_arguments_and_several_inputs():
-    assert model_of(Lambda(doubled, arguments={"factor": 3.0}), (2,)).predict(np.ones((1, 2))).tolist() == [[3.0, 3.0]]
+    assert model_of(Lambda(doubled, arguments={"factor": 3.0}), (2,)).predict(np.ones((1, 2))).tolist() == [
+        [3.0, 3.0]
+    ]
     difference = model_of(Lambda(lambda inputs: inputs[0] - inputs[1]), (2,), (2,))
     assert difference.predict([np.ones((1, 2)), np.full((1, 2), 4.0)]).tolist() == [[-3.0, -3.0]]
 
@@ -78,7 +80,13 @@ def test_masks_reach_the_function_and_are_made_by_the_mask_argument():
 
 def test_config_is_that_of_keras():
     config = Lambda(doubled, arguments={"factor": 3.0}, name="twice").get_config()
-    assert list(config)[-5:] == ["function", "function_type", "output_shape", "output_shape_type", "arguments"]
+    assert list(config)[-5:] == [
+        "function",
+        "function_type",
+        "output_shape",
+        "output_shape_type",
+        "arguments",
+    ]
     code, defaults, closure = config["function"]
     assert isinstance(code, str) and defaults == (2.0,) and closure is None
     assert config["function_type"] == "lambda" and config["output_shape_type"] == "raw"
@@ -148,8 +156,14 @@ def test_arrays_among_the_arguments_come_back():
     [
         (lambda: Lambda("square"), "function must be callable, found 'square'"),
         (lambda: Lambda(doubled, output_shape=3), "`output_shape` must be a list, a tuple, or a function"),
-        (lambda: Lambda.from_config({"name": "l", "function": "f", "function_type": "shell"}), "type .*'shell'"),
-        (lambda: Lambda(doubled, output_shape=lambda s: 3).compute_output_shape((2, 3)), "must return a tuple"),
+        (
+            lambda: Lambda.from_config({"name": "l", "function": "f", "function_type": "shell"}),
+            "type .*'shell'",
+        ),
+        (
+            lambda: Lambda(doubled, output_shape=lambda s: 3).compute_output_shape((2, 3)),
+            "must return a tuple",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_by_one_clear_error(make, problem):

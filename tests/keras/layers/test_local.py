@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from kcompile import keras
+from kcompile.keras import layers
 from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
 
 CASES = goldens(
@@ -21,3 +24,34 @@ def test_layer_equals_keras(check, golden):
 @pytest.mark.parametrize("golden", trained(CASES), ids=name_of)
 def test_training_equals_keras(golden):
     check_training(golden)
+
+
+# --- beyond the golden cases ---
+
+
+def test_every_position_has_weights_of_its_own():
+    layer = layers.LocallyConnected1D(1, 1, use_bias=False)
+    inputs = layers.Input((3, 1))
+    model = keras.models.Model(inputs, layer(inputs))
+    layer.set_weights([np.array([1.0, 10.0, 100.0]).reshape(3, 1, 1)])
+    assert model.predict(np.ones((1, 3, 1))).ravel().tolist() == [1.0, 10.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    "make, problem",
+    [
+        (lambda: layers.LocallyConnected1D(2, 3, padding="same"), r'only "valid" is supported'),
+        (lambda: layers.LocallyConnected1D(2, 3, data_format="channels_first"), r'must be "channels_last"'),
+        (lambda: layers.LocallyConnected2D(2, 3, implementation=2), r"implementation=2 is not supported"),
+        (lambda: layers.LocallyConnected1D(2, 3)(layers.Input((None, 2))), r"should be fully defined"),
+        (lambda: layers.LocallyConnected2D(2, 3)(layers.Input((5, 5, None))), r"should be fully defined"),
+        (
+            lambda: layers.LocallyConnected2D(2, 3)(layers.Input((5, 2, 1))),
+            r"does not fit into the spatial size",
+        ),
+        (lambda: layers.LocallyConnected2D(2, 3)(layers.Input((5, 5))), r"expected ndim=4, found ndim=3"),
+    ],
+)
+def test_bad_arguments_and_inputs_are_refused_by_one_clear_error(make, problem):
+    with pytest.raises(ValueError, match=problem):
+        make()

@@ -47,7 +47,9 @@ def fitted(layer, x, steps=3):
     return model
 
 
-@pytest.mark.parametrize("shape, axis", [((8, 4), -1), ((4, 5, 3), -1), ((4, 5, 6, 3), -1), ((4, 3, 5, 6), 1)])
+@pytest.mark.parametrize(
+    "shape, axis", [((8, 4), -1), ((4, 5, 3), -1), ((4, 5, 6, 3), -1), ((4, 3, 5, 6), 1)]
+)
 def test_training_uses_one_operator_that_gives_output_and_statistics(shape, axis):
     x = layers.Input(shape[1:])
     layer = layers.BatchNormalization(axis=axis)
@@ -58,13 +60,20 @@ def test_training_uses_one_operator_that_gives_output_and_statistics(shape, axis
     assert len(graph.updates) == 2
 
 
-@pytest.mark.parametrize("shape, axis", [((8, 4), -1), ((4, 5, 3), -1), ((4, 5, 6, 3), -1), ((4, 3, 5, 6), 1)])
+@pytest.mark.parametrize(
+    "shape, axis", [((8, 4), -1), ((4, 5, 3), -1), ((4, 5, 6, 3), -1), ((4, 3, 5, 6), 1)]
+)
 def test_inference_is_one_operator_over_the_weights_themselves(shape, axis):
     x = layers.Input(shape[1:])
     layer = layers.BatchNormalization(axis=axis)
     graph = Graph([layer(x)], [x], layer.updates, phase="inference")
     (node,) = [node for node in graph.nodes if node.op_type == "BatchNormalization"]
-    assert list(graph.operands(node)[1:]) == [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
+    assert list(graph.operands(node)[1:]) == [
+        layer.gamma,
+        layer.beta,
+        layer.moving_mean,
+        layer.moving_variance,
+    ]
     assert graph.updates == ()
     assert {node.op_type for node in graph.nodes} <= {"BatchNormalization", "Transpose"}
 
@@ -135,7 +144,9 @@ def test_a_batch_of_one_element_a_channel_leaves_finite_statistics(shape):
 
 
 def test_what_later_versions_write_is_taken_at_its_default():
-    layer = layers.BatchNormalization(axis=[3], renorm=False, fused=None, virtual_batch_size=None, synchronized=False)
+    layer = layers.BatchNormalization(
+        axis=[3], renorm=False, fused=None, virtual_batch_size=None, synchronized=False
+    )
     assert layer.axis == 3 and "renorm" not in layer.get_config()
 
 
@@ -147,7 +158,10 @@ def test_what_later_versions_write_is_taken_at_its_default():
         (lambda: layers.BatchNormalization(virtual_batch_size=4), r"virtual_batch_size=4 is not supported"),
         (lambda: layers.BatchNormalization(axis=3)(layers.Input((4,))), r"axis 3 is not an axis of channels"),
         (lambda: layers.BatchNormalization(axis=0)(layers.Input((4,))), r"axis 0 is not an axis of channels"),
-        (lambda: layers.BatchNormalization()(layers.Input((4, None))), r"axis -1 .* should have a defined dimension"),
+        (
+            lambda: layers.BatchNormalization()(layers.Input((4, None))),
+            r"axis -1 .* should have a defined dimension",
+        ),
     ],
 )
 def test_bad_arguments_and_inputs_are_refused_by_one_clear_error(make, problem):

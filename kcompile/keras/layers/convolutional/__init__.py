@@ -1,4 +1,4 @@
-"""Convolutions and the layers that go with them: transposed, separable, depthwise; padding, cropping, upsampling."""
+"""Convolutions, also transposed, separable and depthwise; padding, cropping and upsampling."""
 
 from __future__ import annotations
 

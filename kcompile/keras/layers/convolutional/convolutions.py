@@ -28,8 +28,8 @@ class Conv(Layer):
         filters: channels of the output.
         kernel_size: int or tuple, size of the window.
         strides: int or tuple, step of the window.
-        padding: "valid" (none), "same" (zeros so that stride 1 keeps the size), for Conv1D also "causal" (zeros
-            before the first step only).
+        padding: "valid" (none), "same" (zeros so that stride 1 keeps the size), for Conv1D also "causal"
+            (zeros before the first step only).
         data_format: "channels_last" (batch, spatial..., channels) or "channels_first" (batch, channels,
             spatial...); default ``K.image_data_format()``.
         dilation_rate: int or tuple, distance between the elements of the window.
@@ -43,7 +43,8 @@ class Conv(Layer):
     Weights: kernel (spatial..., in / groups, filters), bias (filters,). Emits ONNX Conv.
 
     Raises:
-        ValueError: for sizes that are not positive, an unknown padding, or filters that groups does not divide.
+        ValueError: for sizes that are not positive, an unknown padding, or filters that groups does not
+        divide.
     """
 
     def __init__(
@@ -113,7 +114,8 @@ class Conv(Layer):
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(
-                f"Layer {self.name}: the channel dimension of the inputs should be defined, found None (axis {axis} "
+                f"Layer {self.name}: the channel dimension of the inputs should be defined, found None (axis "
+                f"{axis} "
                 f"of {input_shape}, data_format={self.data_format!r})."
             )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
@@ -252,8 +254,8 @@ class Conv2D(Conv):
 
     Args: those of ``Conv``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the same with
-    ``filters`` channels.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the
+    same with ``filters`` channels.
     """
 
     def __init__(
@@ -301,8 +303,8 @@ class Conv3D(Conv):
 
     Args: those of ``Conv``.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols) for channels_first; output: the
-    same with ``filters`` channels.
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols) for channels_first;
+    output: the same with ``filters`` channels.
     """
 
     def __init__(

@@ -101,7 +101,8 @@ class UpSampling2D(_UpSampling):
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
         interpolation: "nearest" (repeat) or "bilinear" (as TensorFlow 1 samples: output i at input i / size).
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX Resize.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
+    ONNX Resize.
     """
 
     rank = 2
@@ -134,7 +135,8 @@ class UpSampling3D(_UpSampling):
         size: int or (depth, rows, cols).
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same
+    layout.
     """
 
     rank = 3
@@ -191,7 +193,8 @@ class ZeroPadding2D(_ZeroPadding):
         padding: int, (rows, cols), or ((top, bottom), (left, right)).
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX Pad.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
+    ONNX Pad.
     """
 
     rank = 2
@@ -207,7 +210,8 @@ class ZeroPadding3D(_ZeroPadding):
         padding: int, one int an axis, or one (before, after) an axis.
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same
+    layout.
     """
 
     rank = 3
@@ -228,7 +232,8 @@ class _Cropping(_Spatial):
         for size, pair in zip(sizes, self.cropping, strict=True):
             if size is not None and sum(pair) >= size:
                 raise ValueError(
-                    f"Layer {self.name}: cropping {self.cropping} leaves nothing of an input of shape {input_shape} "
+                    f"Layer {self.name}: cropping {self.cropping} leaves nothing of an input of shape "
+                    f"{input_shape} "
                     f"({self.data_format})."
                 )
         self.built = True
@@ -270,7 +275,8 @@ class Cropping2D(_Cropping):
         cropping: int, (rows, cols), or ((top, bottom), (left, right)).
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits ONNX Slice.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
+    ONNX Slice.
     """
 
     rank = 2
@@ -288,7 +294,8 @@ class Cropping3D(_Cropping):
         cropping: int, one int an axis, or one (before, after) an axis.
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout.
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same
+    layout.
     """
 
     rank = 3

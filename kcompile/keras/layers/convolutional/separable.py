@@ -13,21 +13,21 @@ _KERNEL_ARGUMENTS = ("kernel_initializer", "kernel_regularizer", "kernel_constra
 
 
 def _depthwise_order(rank: int) -> tuple[int, ...]:
-    """(spatial..., in, multiplier) in memory as (in, multiplier, spatial...): torch's grouped kernel without a copy."""
+    """(spatial..., in, multiplier) lies in memory as (in, multiplier, spatial...), torch's grouped kernel."""
     return (rank, rank + 1, *range(rank))
 
 
 class SeparableConv(Conv):
     """A separable convolution: what SeparableConv1D and SeparableConv2D share.
 
-    Each channel is convolved on its own with ``depth_multiplier`` kernels, then a convolution of window 1 mixes the
-    results. (Chollet 2017, "Xception")
+    Each channel is convolved on its own with ``depth_multiplier`` kernels, then a convolution of window 1
+    mixes the results. (Chollet 2017, "Xception")
 
     Args: those of ``Conv``, with depthwise_* and pointwise_* in place of kernel_*, and
         depth_multiplier: kernels per input channel.
 
-    Weights: depthwise_kernel (spatial..., in, depth_multiplier), pointwise_kernel (1..., in * depth_multiplier,
-    filters), bias (filters,).
+    Weights: depthwise_kernel (spatial..., in, depth_multiplier), pointwise_kernel (1..., in *
+    depth_multiplier, filters), bias (filters,).
     """
 
     def __init__(
@@ -195,8 +195,8 @@ class SeparableConv2D(SeparableConv):
 
     Args: those of ``SeparableConv``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the same with
-    ``filters`` channels.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the
+    same with ``filters`` channels.
     """
 
     def __init__(
@@ -253,8 +253,8 @@ class DepthwiseConv2D(Conv):
     Args: those of ``Conv`` but filters, with depthwise_* in place of kernel_*, and
         depth_multiplier: kernels per input channel.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the same with
-    channels * depth_multiplier channels, those of one input channel next to one another.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first; output: the
+    same with channels * depth_multiplier channels, those of one input channel next to one another.
     Weights: depthwise_kernel (rows, cols, in, depth_multiplier), bias (in * depth_multiplier,).
     """
 

@@ -69,11 +69,11 @@ class Conv2DTranspose(_Transposed, Conv2D):
     """A transposed convolution over images: its gradient is a convolution, and it enlarges by the stride.
 
     Args: those of ``Conv``, and
-        output_padding: int or pair, less than the stride: elements added at the end of each axis; None chooses
-            the size that is input * stride for "same".
+        output_padding: int or pair, less than the stride: elements added at the end of each axis; None
+            chooses the size that is input * stride for "same".
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout with ``filters``
-    channels.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout with
+    ``filters`` channels.
     Weights: kernel (rows, cols, filters, in), bias (filters,). Emits ONNX ConvTranspose.
     """
 
@@ -123,8 +123,8 @@ class Conv3DTranspose(_Transposed, Conv3D):
 
     Args: those of ``Conv``, without dilation_rate, and output_padding as for ``Conv2DTranspose``.
 
-    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same layout with
-    ``filters`` channels.
+    Input: (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols); output: the same
+    layout with ``filters`` channels.
     Weights: kernel (depth, rows, cols, filters, in), bias (filters,).
     """
 
