@@ -14,6 +14,7 @@ from ... import ir
 from ...ir import Constant, Parameter, Storage, Value
 from .. import backend as K
 from .. import initializers
+from ..legacy import interfaces as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from .input_spec import InputSpec
 from .node import KerasHistory, Node, Update, call_frame, current_frame, static_shape
@@ -37,15 +38,15 @@ _BASE_ARGUMENTS = {
 }
 
 
-def disable_tracking(function: Callable) -> Callable:
+def disable_tracking(func: Callable) -> Callable:
     """Marks an ``__init__`` whose attributes are not to be tracked as sub-layers or weights."""
 
-    @functools.wraps(function)
+    @functools.wraps(func)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
         tracked = self.__dict__.get("_tracking", True)
         object.__setattr__(self, "_tracking", False)
         try:
-            return function(self, *args, **kwargs)
+            return func(self, *args, **kwargs)
         finally:
             object.__setattr__(self, "_tracking", tracked)
 
@@ -78,15 +79,16 @@ class Layer:
         stateful: whether calls leave a state behind for the next batch.
     """
 
+    built = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        legacy.support(cls)
+
     def __init__(self, **kwargs: Any) -> None:
         if kwargs.get("quantization_config", 0) is None:  # in files of Keras 3
             del kwargs["quantization_config"]
-        unknown = sorted(set(kwargs) - _BASE_ARGUMENTS)
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__}: keyword argument not understood: {unknown[0]!r}. "
-                f"Besides its own arguments a layer takes {', '.join(sorted(_BASE_ARGUMENTS))}."
-            )
+        legacy.refuse_unknown(type(self), set(kwargs) - _BASE_ARGUMENTS, _BASE_ARGUMENTS)
         self._tracking = self.__dict__.get("_tracking", True)
         self._layers: list[Layer] = []
         self._trainable_weights: list[Parameter] = []
@@ -99,7 +101,6 @@ class Layer:
         self.input_spec: InputSpec | list[InputSpec] | None = None
         self.supports_masking = False
         self.stateful = False
-        self.built = False
         self.trainable = kwargs.get("trainable", True)
         self.name = kwargs.get("name") or self._default_name()
         dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or K.floatx()
@@ -473,11 +474,11 @@ class Layer:
         """Metric objects of the layer and its sub-layers."""
         return _unique(self._metrics, *(layer.metrics for layer in self._layers))
 
-    def get_losses_for(self, inputs: Any) -> list[Any]:
+    def get_losses_for(self, inputs: Any = None) -> list[Any]:
         """Losses that depend on these inputs; with None, those that depend on no input."""
         return self._losses if inputs is None else [x for node in self._nodes_on(inputs) for x in node.losses]
 
-    def get_updates_for(self, inputs: Any) -> list[Update]:
+    def get_updates_for(self, inputs: Any = None) -> list[Update]:
         """Updates that depend on these inputs; with None, those that depend on no input."""
         return self._updates if inputs is None else [x for node in self._nodes_on(inputs) for x in node.updates]
 

@@ -30,8 +30,6 @@ class Network(Layer):
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
-        if "input" in kwargs or "output" in kwargs:  # Keras 1
-            inputs, outputs = kwargs.pop("input", inputs), kwargs.pop("output", outputs)
         super().__init__(name=name, **kwargs)
         self.supports_masking = True
         self.inputs: list[Value] | None = None
