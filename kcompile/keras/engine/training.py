@@ -349,7 +349,8 @@ class Model(Network):
         self._ensure_built(x)
         batch_size = self._batch_size(batch_size)
         feed = self._feed(x, y, sample_weight, class_weight, None if validation_split else batch_size)
-        validation = self._validation(validation_data, batch_size)
+        reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
+        validation = self._validation(validation_data, batch_size, validation_steps, reading)
         if validation is None and validation_split:
             feed, held_out = feed.split(validation_split)
             validation = loops.ArrayBatches(held_out, batch_size)
@@ -358,10 +359,16 @@ class Model(Network):
             self, source, epochs, verbose, callbacks, validation, validation_steps, validation_freq, initial_epoch
         )
 
-    def _validation(self, validation_data: Any, batch_size: int) -> loops.ArrayBatches | None:
+    def _validation(
+        self, validation_data: Any, batch_size: int, steps: int | None, reading: dict[str, Any]
+    ) -> loops.Batches | None:
+        """Batches of validation_data: a tuple of arrays, or a generator read as ``reading`` says."""
         if validation_data is None:
             return None
+        if data.is_generator(validation_data):
+            return loops.GeneratorBatches(self, validation_data, steps, False, None, **reading)
         x, y, weights = data.validation_tuple(validation_data)
+        self._ensure_built(x)
         return loops.ArrayBatches(self._feed(x, y, weights, batch_size=batch_size), batch_size)
 
     def evaluate(
@@ -527,12 +534,7 @@ class Model(Network):
         _check_unknown(kwargs, "fit_generator")
         reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
         source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
-        validation: Any = None
-        if data.is_generator(validation_data):
-            validation = loops.GeneratorBatches(self, validation_data, validation_steps, False, None, **reading)
-        elif validation_data is not None:
-            self._ensure_built(data.validation_tuple(validation_data)[0])
-            validation = self._validation(validation_data, self._batch_size(None))
+        validation = self._validation(validation_data, self._batch_size(None), validation_steps, reading)
         return loops.fit(
             self, source, epochs, verbose, callbacks, validation, validation_steps, validation_freq, initial_epoch
         )

@@ -1,0 +1,115 @@
+"""Nothing grows that is used again and again, and what nobody refers to is freed."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import kcompile.keras as keras
+from kcompile.keras.layers import Dense, Dropout, Input
+from kcompile.keras.models import Model, Sequential
+
+pytest.importorskip("torch")
+
+X, Y = np.ones((8, 3), "f"), np.ones((8, 1), "f")
+
+
+def objects():
+    gc.collect()
+    return len(gc.get_objects())
+
+
+def build():
+    x = Input((3,))
+    model = Model(x, Dense(1)(Dropout(0.5)(Dense(4, activation="relu")(x))))
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+
+def test_models_are_freed():
+    for _ in range(3):
+        build()
+    alive = weakref.WeakSet()
+    before = objects()
+    for _ in range(300):
+        alive.add(build())
+    assert objects() - before < 300  # a few cached names, no model's worth
+    assert len(alive) == 0
+
+
+def test_trained_and_asked_models_are_freed():
+    def use():
+        model = build()
+        model.fit(X, Y, verbose=0)
+        model.predict(X)
+        return weakref.ref(model)
+
+    use()
+    before = objects()
+    references = [use() for _ in range(10)]
+    assert objects() - before < 600
+    assert all(reference() is None for reference in references)
+
+
+@pytest.mark.parametrize("what", ["fit", "evaluate", "predict", "train_on_batch", "alternate"])
+def test_a_model_used_again_and_again_does_not_grow(what):
+    model = build()
+
+    def use():
+        if what == "fit":
+            model.fit(X, Y, epochs=2, verbose=0, validation_data=(X, Y))
+        elif what == "evaluate":
+            model.evaluate(X, Y, verbose=0)
+        elif what == "alternate":
+            model.train_on_batch(X, Y)
+            model.predict(X)
+        else:
+            getattr(model, what)(*((X,) if what == "predict" else (X, Y)))
+
+    for _ in range(60):  # past every change of strategy
+        use()
+    before = objects()
+    for _ in range(60):
+        use()
+    assert objects() - before < 60
+
+
+def test_calling_layers_outside_of_models_is_freed_with_the_layer():
+    layer = Dense(3)
+    x = Input((3,))
+    reference = weakref.ref(layer(x))
+    del layer, x
+    gc.collect()
+    assert reference() is None
+
+
+def test_compiling_again_and_again_does_not_grow():
+    model = build()
+    for _ in range(5):
+        model.compile("adam", "mse", metrics=["mae"])
+        model.train_on_batch(X, Y)
+    before = objects()
+    for _ in range(20):
+        model.compile("adam", "mse", metrics=["mae"])
+        model.train_on_batch(X, Y)
+    assert objects() - before < 200
+
+
+def test_popping_and_adding_does_not_grow():
+    model = Sequential([Dense(3, input_shape=(3,))])
+    for _ in range(5):
+        model.add(Dense(3))
+        model.pop()
+    before = objects()
+    for _ in range(50):
+        model.add(Dense(3))
+        model.pop()
+    assert objects() - before < 200
+
+
+def test_names_given_away_are_all_that_remains():
+    keras.backend.clear_session()
+    assert Dense(2).name == "dense_1"
