@@ -86,10 +86,9 @@ def show(rows: list[Row], about: dict[str, Any], seconds: float) -> None:
             if row.topic == topic:
                 table.add_row(*map(escape, _cells(row)))
         console.print(table)
-    console.print(
-        f"{about['cpus']} CPUs ({about['machine']}), {about['torch_threads']} threads in torch, onnxruntime's own "
-        f"choice, {about['device']}, load {about['load_average']}, {seconds:.0f} s"
-    )
+    where = f"{about['cpus']} CPUs ({about['machine']}), torch on {about['device']}"
+    threads = f"{about['torch_threads']} threads in torch, onnxruntime's own choice"
+    console.print(f"{where}, {threads}, load {about['load_average']}, {seconds:.0f} s")
 
 
 def _cells(row: Row) -> list[str]:
