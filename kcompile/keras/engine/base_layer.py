@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -117,6 +117,10 @@ class Layer:
         prefix = f"private{prefix}" if prefix.startswith("_") else prefix
         return f"{prefix}_{K.get_uid(prefix)}"
 
+    if TYPE_CHECKING:  # layers keep weights and arguments as attributes of any name
+
+        def __getattr__(self, name: str) -> Any: ...
+
     # --- what a subclass overrides -------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
@@ -127,7 +131,7 @@ class Layer:
         """
         self.built = True
 
-    def call(self, inputs: Any, **kwargs: Any) -> Any:
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Emits the operators of the layer on symbolic inputs; returns a Value or a list of them."""
         return inputs
 
