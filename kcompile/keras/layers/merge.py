@@ -290,7 +290,7 @@ class Dot(_Merge):
         axes = self._axes_of([x.rank for x in inputs])
         if self.normalize:
             inputs = [K.l2_normalize(x, axis=axis) for x, axis in zip(inputs, axes, strict=True)]
-        return K.batch_dot(*inputs, axes)
+        return K.batch_dot(inputs[0], inputs[1], axes)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None

@@ -15,7 +15,7 @@ _SELU_SATURATION = -1.6732632423543772848170429916717 * 1.0507009873554804934193
 
 
 def _normal_like(x: Value, mean: float, stddev: float, seed: int | None) -> Value:
-    seed = int(np.random.randint(10e6)) if seed is None else seed
+    seed = int(np.random.randint(10_000_000)) if seed is None else seed
     return op.RandomNormalLike(x, mean=mean, scale=stddev, seed=float(seed % 2**24))
 
 
@@ -101,8 +101,8 @@ class AlphaDropout(_Noise):
 
     def _dropped(self, x: Value) -> Value:
         rate, saturation = self.rate, _SELU_SATURATION
-        seed = int(np.random.randint(10e6)) if self.seed is None else self.seed
-        shape = K.shape(x)
+        seed = int(np.random.randint(10_000_000)) if self.seed is None else self.seed
+        shape: Any = K.shape(x)
         if self.noise_shape is not None:
             shape = [shape[i] if size is None else size for i, size in enumerate(self.noise_shape)]
         kept = K.cast(K.random_uniform(shape, dtype=K.dtype(x), seed=seed) >= rate, K.dtype(x))

@@ -120,9 +120,9 @@ class BatchNormalization(Layer):
     def call(self, inputs: Any, training: Any = None) -> Any:
         training = K.learning_phase() if training is None else training
         x, back = _channels_second(inputs, self.axis)
-        size, dtype = self.moving_mean.shape[0], self.moving_mean.dtype
-        gamma = self.gamma if self.scale else Constant(np.ones(size, dtype))
-        beta = self.beta if self.center else Constant(np.zeros(size, dtype))
+        size, dtype = x.shape[1], self.moving_mean.dtype
+        gamma: Any = self.gamma if self.scale else Constant(np.ones(size, dtype))
+        beta: Any = self.beta if self.center else Constant(np.zeros(size, dtype))
         if isinstance(training, bool | int) and not training:
             return self._by_moving_averages(x, gamma, beta, back)
         last = self.axis % inputs.rank == inputs.rank - 1
@@ -199,7 +199,7 @@ def _single_axis(axis: Any) -> int:
     return int(axis)
 
 
-def _channels_second(x: Value, axis: int) -> tuple[Value, list[int] | None]:
+def _channels_second(x: Any, axis: int) -> tuple[Any, list[int] | None]:
     """``x`` with ``axis`` moved to place 1, as ONNX has it, and the permutation that moves it back."""
     rank = len(x.shape)
     axis %= rank
@@ -213,7 +213,7 @@ def _permuted(x: Value, perm: list[int] | None) -> Value:
     return x if perm is None else op.Transpose(x, perm=perm)
 
 
-def _variance_factor(x: Value, epsilon: float, twice: bool) -> Value | float:
+def _variance_factor(x: Any, epsilon: float, twice: bool) -> Value | float:
     """What Keras 2.3 multiplies the population variance by before it takes it into the moving average.
 
     n / (n - 1 - epsilon) for the n elements of a channel; for images with channels last times n / (n - 1)

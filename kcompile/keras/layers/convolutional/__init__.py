@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...legacy.layers import AtrousConvolution1D, AtrousConvolution2D
 from .convolutions import Conv, Conv1D, Conv2D, Conv3D
 from .resizing import (
     Cropping1D,
@@ -25,8 +26,14 @@ SeparableConvolution2D = SeparableConv2D
 Convolution2DTranspose = Deconvolution2D = Deconv2D = Conv2DTranspose
 Convolution3DTranspose = Deconvolution3D = Deconv3D = Conv3DTranspose
 DepthwiseConvolution2D = DepthwiseConv2D
+AtrousConv1D = AtrousConvolution1D
+AtrousConv2D = AtrousConvolution2D
 
 __all__ = [
+    "AtrousConv1D",
+    "AtrousConv2D",
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
     "Conv",
     "Conv1D",
     "Conv2D",

@@ -121,7 +121,7 @@ class Conv(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels
 
-    def _add_bias(self, size: int) -> None:
+    def _add_bias(self, size: Any) -> None:
         self.bias = (
             self.add_weight("bias", (size,), **weight_arguments(self, "bias")) if self.use_bias else None
         )

@@ -35,14 +35,14 @@ class _Spatial(Layer):
         return {} if self.rank == 1 else {"data_format": self.data_format}
 
 
-def _pairs(value: Any, rank: int, name: str) -> tuple[tuple[int, int], ...]:
+def _pairs(value: Any, rank: int, name: str) -> tuple[Any, ...]:
     """(before, after) per axis from an int, one int an axis, or pairs.
 
     Raises:
         ValueError: for anything else.
     """
     if isinstance(value, int):
-        pairs = ((value, value),) * rank
+        pairs: tuple[Any, ...] = ((value, value),) * rank
     else:
         values = tuple(value) if hasattr(value, "__iter__") else (value,)
         if rank == 1:
@@ -122,7 +122,8 @@ class UpSampling2D(_UpSampling):
         self.interpolation = interpolation
 
     def call(self, inputs: Any) -> Any:
-        return K.resize_images(inputs, *self.size, self.data_format, self.interpolation)
+        rows, cols = self.size
+        return K.resize_images(inputs, rows, cols, self.data_format, self.interpolation)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "interpolation": self.interpolation}
@@ -145,7 +146,8 @@ class UpSampling3D(_UpSampling):
         super().__init__(size, data_format, **kwargs)
 
     def call(self, inputs: Any) -> Any:
-        return K.resize_volumes(inputs, *self.size, self.data_format)
+        depth, rows, cols = self.size
+        return K.resize_volumes(inputs, depth, rows, cols, self.data_format)
 
 
 class _ZeroPadding(_Spatial):
