@@ -249,6 +249,8 @@ class Model(Network):
             for target, sw, cw, output in zip(targets, sample_weights, class_weights, fed, strict=True)
         ]
         samples = data.count_samples(inputs, targets, weights)
+        if not samples:
+            raise ValueError("There is no data: the arrays have 0 samples.")
         _check_losses(fed, targets)
         if self.stateful and batch_size and samples % batch_size:
             raise ValueError(
@@ -269,8 +271,7 @@ class Model(Network):
         Raises:
             ValueError: if the given one contradicts the Input's, or is not a positive integer.
         """
-        if batch_size is not None and (not isinstance(batch_size, int | np.integer) or batch_size < 1):
-            raise ValueError(f"batch_size must be a positive integer, found {batch_size!r}.")
+        data.check_count("batch_size", batch_size)
         fixed = next((v.shape[0] for v in self.inputs or () if v.shape and isinstance(v.shape[0], int)), None)
         if fixed is not None and batch_size not in (None, fixed):
             raise ValueError(
@@ -333,6 +334,7 @@ class Model(Network):
         """
         epochs = _renamed(kwargs, "nb_epoch", "epochs", epochs)
         _check_unknown(kwargs, "fit")
+        _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         if data.is_generator(x):
             if y is not None or sample_weight is not None:
                 raise ValueError("`y` and `sample_weight` come from the generator; do not pass them to fit as well.")
@@ -391,6 +393,7 @@ class Model(Network):
         Returns:
             the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
         """
+        data.check_count("steps", steps)
         if data.is_generator(x):
             return self.evaluate_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
         if not self._is_compiled:
@@ -425,6 +428,7 @@ class Model(Network):
         """
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
             return self._prediction().executor().predict(x, batch_size)
+        data.check_count("steps", steps)
         if data.is_generator(x):
             return self.predict_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
         arrays = self._input_arrays(x)
@@ -532,6 +536,7 @@ class Model(Network):
         """
         epochs = _renamed(kwargs, "nb_epoch", "epochs", epochs)
         _check_unknown(kwargs, "fit_generator")
+        _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
         source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
         validation = self._validation(validation_data, self._batch_size(None), validation_steps, reading)
@@ -598,6 +603,13 @@ def _renamed(kwargs: dict[str, Any], old: str, new: str, value: Any) -> Any:
 def _check_unknown(kwargs: dict[str, Any], method: str) -> None:
     if kwargs:
         raise TypeError(f"{method}() got an unexpected keyword argument {next(iter(kwargs))!r}.")
+
+
+def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validation_steps: Any) -> None:
+    data.check_count("epochs", epochs, least=0)
+    data.check_count("initial_epoch", initial_epoch, least=0)
+    data.check_count("steps_per_epoch", steps_per_epoch)
+    data.check_count("validation_steps", validation_steps)
 
 
 def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:

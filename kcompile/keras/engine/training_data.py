@@ -28,6 +28,9 @@ def standardize(
         ValueError: for a wrong number, name, rank or size; the message says what was expected and found.
     """
     arrays = [_as_array(x) for x in _by_name(data, names, what)]
+    for array, name in zip(arrays, names, strict=True):
+        if array is None:
+            raise ValueError(f"No data provided for the {what} {name!r}: found None where an array is needed.")
     shapes = shapes or [None] * len(names)
     arrays = [_with_feature_axis(x, shape) for x, shape in zip(arrays, shapes, strict=True)]
     for array, shape, name in zip(arrays, shapes, names, strict=True):
@@ -44,9 +47,11 @@ def cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:
     Raises:
         ValueError: if the elements are not numbers.
     """
-    if array is None or not isinstance(array, np.ndarray) or array.dtype == dtype:
+    if not isinstance(array, np.ndarray) or array.dtype == dtype:
         return array
     try:
+        if array.dtype.kind == "c" or array.dtype.kind == "O" and any(x is None for x in array.flat):
+            raise TypeError("complex numbers" if array.dtype.kind == "c" else "None among them")
         return array.astype(dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -146,6 +151,19 @@ def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: S
             + "."
         )
     return next(iter(counts.values()), 0)
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuses what is no number of batches or epochs; None passes.
+
+    Raises:
+        ValueError: naming the argument and what was found.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= least):
+        raise ValueError(
+            f"{name} must be a {'positive integer' if least else 'non-negative integer'}, found {value!r}."
+        )
 
 
 # --- weights of samples -------------------------------------------------------------------------------------------
