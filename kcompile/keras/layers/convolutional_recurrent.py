@@ -394,5 +394,5 @@ class ConvLSTM2D(ConvRNN2D):
         return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
         return cls(**without_later_arguments(config))

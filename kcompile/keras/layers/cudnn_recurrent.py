@@ -62,7 +62,7 @@ class _CuDNNRNN(FusedRNN):
         return {name: value for name, value in config.items() if name not in unknown}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
         return cls(**config)
 
 

@@ -15,6 +15,7 @@ from ..engine.base_layer import InputSpec, Layer
 from ..engine.node import static_shape
 from ..utils.generic_utils import has_arg, to_list
 from .recurrent.base import all_keras_tensors, standardize_arguments
+from .recurrent.fused import IN_TIME
 
 
 class Wrapper(Layer):
@@ -430,6 +431,8 @@ class Bidirectional(Wrapper):
 
 def reverse_time(x: Value) -> Value:
     """(batch, time, ...) with the last step first."""
+    if IN_TIME in x.meta:
+        return x.meta[IN_TIME]
     found = K.reverse(x, 1)
     found.refine(static_shape(x))
     return found

@@ -55,6 +55,12 @@ KINDS = {
 BATCH, STEPS, FEATURES, UNITS = 4, 6, 3, 5
 
 
+@pytest.fixture(autouse=True)
+def numbered_from_one():
+    """Names made by numbers are part of what real Keras wrote down."""
+    K.reset_uids()
+
+
 def draw(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 

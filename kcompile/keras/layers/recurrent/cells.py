@@ -8,19 +8,13 @@ from typing import Any
 import numpy as np
 
 from ....ir import Parameter, Value, op
-from ... import activations, constraints, initializers, regularizers
 from ... import backend as K
+from ... import initializers
 from ...backend.tensors import dims_of
 from ...backend.variables import filled
 from ...engine.base_layer import Layer
+from ..arguments import object_configs, set_objects
 from .base import States, without_later_arguments
-
-_SERIALIZERS: dict[str, Callable[[Any], Any]] = {
-    "activation": activations.serialize,
-    "initializer": initializers.serialize,
-    "regularizer": regularizers.serialize,
-    "constraint": constraints.serialize,
-}
 
 WEIGHT_FIELDS = tuple(
     f"{weight}_{kind}"
@@ -29,13 +23,15 @@ WEIGHT_FIELDS = tuple(
 )
 
 
+_NAMED = ("activation", "initializer", "regularizer", "constraint")
+
+
 def config_of(owner: Any, fields: Iterable[str]) -> dict[str, Any]:
-    """Attributes as a configuration has them: functions and objects serialized by what their names end in."""
-    return {name: _SERIALIZERS.get(name.rsplit("_", 1)[-1], _itself)(getattr(owner, name)) for name in fields}
-
-
-def _itself(value: Any) -> Any:
-    return value
+    """Attributes as a configuration has them: functions and objects described, numbers as they are."""
+    found: dict[str, Any] = {}
+    for name in fields:
+        found |= object_configs(owner, name) if name.endswith(_NAMED) else {name: getattr(owner, name)}
+    return found
 
 
 def unit_interval(rate: float) -> float:
@@ -45,9 +41,7 @@ def unit_interval(rate: float) -> float:
 
 def set_weight_fields(layer: Layer, given: dict[str, Any]) -> None:
     """Sets kernel_initializer and its like from what a constructor was given, names and configs resolved."""
-    get = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
-    for name in WEIGHT_FIELDS:
-        setattr(layer, name, get[name.rsplit("_", 1)[-1]](given[name]))
+    set_objects(layer, **{name: given[name] for name in WEIGHT_FIELDS})
 
 
 class cell_attribute:
@@ -143,6 +137,10 @@ class GatedCell(DropoutMasks, Layer):
     gates = 1
     fields: tuple[str, ...] = ()
     implementation = 2
+    activation: Any
+    kernel_initializer: Any
+    recurrent_initializer: Any
+    bias_initializer: Any
 
     def _set_up(
         self, units: int, use_bias: bool, dropout: float, recurrent_dropout: float, given: dict

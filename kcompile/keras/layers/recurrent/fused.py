@@ -21,6 +21,9 @@ from ...backend.tensors import dims_of, shape_vector
 from .base import RNN, States, without_later_arguments
 from .cells import GatedCell, config_of
 
+IN_TIME = "outputs in the order of time"
+"""Under this key the ``meta`` of outputs of a layer that goes backwards has them in the order of time."""
+
 _INT64 = to_onnx(np.dtype(np.int64))
 _INT32 = to_onnx(np.dtype(np.int32))
 
@@ -109,7 +112,11 @@ def recurrent_operator(
     finals = [op.Squeeze(state, [0]) for state in finals]
     if packed is None:
         y = op.Squeeze(y, [1])
-        outputs = op.Transpose(_reversed(y, 0) if go_backwards else y, perm=[1, 0, 2])
+        outputs = op.Transpose(y, perm=[1, 0, 2])
+        if go_backwards:
+            in_time, outputs = outputs, _reversed(outputs, 1)
+            in_time.refine(inputs.shape[:2] + (units,))
+            outputs.meta[IN_TIME] = in_time
         last = finals[0]
     else:
         outputs = packed.unpack(y, units)
@@ -241,21 +248,14 @@ class FusedRNN(RNN):
         training: Any,
         initial_state: States | None,
     ) -> tuple[Value, Value, States]:
-        fused = looped = None
-
-        def results(found: tuple[Value, Value, States]) -> list[Value]:
-            return [found[0], found[1], *found[2]]
-
-        decided = training if isinstance(training, bool | int | np.bool_ | np.integer) else None
-        if decided is None or decided:
-            looped = results(self._loop(inputs, mask, training, initial_state))
-        if decided is None or not decided:
-            fused = results(self._fused(attributes, inputs, mask, initial_state))
-        if fused is None or looped is None:
-            last, outputs, *states = looped or fused
-        else:
-            both = zip(looped, fused, strict=True)
-            last, outputs, *states = [K.in_train_phase(a, b, training=training) for a, b in both]
+        if isinstance(training, bool | int | np.bool_ | np.integer):
+            if training:
+                return self._loop(inputs, mask, training, initial_state)
+            return self._fused(attributes, inputs, mask, initial_state)
+        looped = self._loop(inputs, mask, training, initial_state)
+        fused = self._fused(attributes, inputs, mask, initial_state)
+        both = zip([*looped[:2], *looped[2]], [*fused[:2], *fused[2]], strict=True)
+        last, outputs, *states = [K.in_train_phase(a, b, training=training) for a, b in both]
         return last, outputs, states
 
     def get_config(self) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class FusedRNN(RNN):
         return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
         config = without_later_arguments(config)
         if config.get("implementation") == 0:
             config["implementation"] = 1
