@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ir import Parameter, Storage, Value
 from . import backend as K
+from .legacy.interfaces import updates_in_either_order
 from .utils.generic_utils import close_names, deserialize_keras_object, serialize_keras_object
 from .utils.optimizer_layouts import to_keras_layout
 
@@ -323,9 +324,9 @@ class _BuiltIn(Optimizer):
         if "decay" in self._settings:
             self.decay = self._variable(self.initial_decay, "decay")
 
-    def get_updates(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """The updates of one step, from (loss, params), or from (params, constraints, loss) as in Keras 1."""
-        loss, params = _loss_and_params(*args, **kwargs)
+    @updates_in_either_order
+    def get_updates(self, loss: Value, params: Sequence[Parameter]) -> list[Any]:
+        """The updates of one step; also from (params, constraints, loss), as in Keras 1."""
         grads = self.get_gradients(loss, params)
         slots = self._build(params)
         t = K.cast(self.iterations, K.floatx()) + 1.0
@@ -357,14 +358,6 @@ class _BuiltIn(Optimizer):
     def _change(self, *args: Any, **kwargs: Any) -> tuple[Value, ...]:
         """The new weight and the new slots, from the factors, the weight, its gradient and its slots."""
         raise NotImplementedError
-
-
-def _loss_and_params(*args: Any, **kwargs: Any) -> tuple[Value, Sequence[Parameter]]:
-    if args and isinstance(args[0], list | tuple):  # Keras 1: params, constraints, loss
-        loss = args[2] if len(args) > 2 else kwargs["loss"]
-        return loss, args[0]
-    given = dict(zip(("loss", "params"), args, strict=False)) | kwargs
-    return given["loss"], given["params"]
 
 
 class SGD(_BuiltIn):

@@ -11,6 +11,12 @@ import numpy as np
 
 from ...ir import Parameter
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
+from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
+from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
+from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
+from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
+from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
+from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights

@@ -259,6 +259,15 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
         h.refine(states[0].shape)
         return h, [h, c]
 
+    def input_conv(self, x: Value, w: Value, b: Value | None = None, padding: str = "valid") -> Value:
+        """The convolution of an input, for cells that override ``call``."""
+        y = K.conv2d(x, w, self.strides, padding, self.data_format, self.dilation_rate)
+        return y if b is None else K.bias_add(y, b, data_format=self.data_format)
+
+    def recurrent_conv(self, x: Value, w: Value) -> Value:
+        """The convolution of a state, for cells that override ``call``."""
+        return K.conv2d(x, w, (1, 1), "same", self.data_format)
+
     def _input_conv(self, x: Value, kernel: Value) -> Value:
         return conv(x, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
