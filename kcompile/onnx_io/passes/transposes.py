@@ -84,7 +84,9 @@ class Sinker:
         self._transposed: dict[tuple[oir.Value, Perm], oir.Value] = {}
         self._unsqueezed: dict[tuple[oir.Value, int], oir.Value] = {}
         self._pinned = set(_read_by_subgraphs(graph))
-        self._names = {value.name for node in graph for value in node.outputs} | set(graph.initializers)
+        # one store for both kinds of names: a new node and its output share theirs
+        values = {value.name for node in graph for value in node.outputs} | set(graph.initializers)
+        self._names = values | {node.name for node in graph}
 
     def run(self) -> None:
         for node in list(self.graph):

@@ -55,3 +55,13 @@ def test_every_position_has_weights_of_its_own():
 def test_bad_arguments_and_inputs_are_refused_by_one_clear_error(make, problem):
     with pytest.raises(ValueError, match=problem):
         make()
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_locally_connected_layers_are_exported(data_format, tmp_path):
+    inputs = layers.Input((5, 5, 2))
+    model = keras.models.Model(inputs, layers.LocallyConnected2D(3, 2, data_format=data_format)(inputs))
+    model.export(str(tmp_path / "m.onnx"))  # which compares the file with PyTorch
+    x = np.random.default_rng(0).normal(size=(3, 5, 5, 2)).astype("float32")
+    loaded = keras.models.load_model(str(tmp_path / "m.onnx"))
+    np.testing.assert_allclose(loaded.predict(x), model.predict(x), rtol=1e-5, atol=1e-6)
