@@ -5,10 +5,21 @@ describing the DAG), sequential, training (Model), compilation (loss and metrics
 training_data and training_loops (from arrays and generators to batches), saving (Model <-> Archive).
 """
 
+from ..utils.layer_utils import get_source_inputs
 from .base_layer import InputSpec, Layer, Node
 from .input_layer import Input, InputLayer
 from .network import Network
 from .sequential import Sequential
 from .training import Model
 
-__all__ = ["Input", "InputLayer", "InputSpec", "Layer", "Model", "Network", "Node", "Sequential"]
+__all__ = [
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Layer",
+    "Model",
+    "Network",
+    "Node",
+    "Sequential",
+    "get_source_inputs",
+]

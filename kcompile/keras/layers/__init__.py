@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine import Input, InputLayer, InputSpec, Layer
+from ..legacy.layers import (
+    AtrousConvolution1D,
+    AtrousConvolution2D,
+    ConvRecurrent2D,
+    Highway,
+    MaxoutDense,
+    Recurrent,
+)
 from ..utils.generic_utils import deserialize_keras_object
 from .advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from .convolutional import (
@@ -116,6 +124,8 @@ __all__ = [
     "ActivityRegularization",
     "Add",
     "AlphaDropout",
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -134,6 +144,7 @@ __all__ = [
     "ConvLSTM2D",
     "ConvLSTM2DCell",
     "ConvRNN2D",
+    "ConvRecurrent2D",
     "Convolution1D",
     "Convolution2D",
     "Convolution2DTranspose",
@@ -170,6 +181,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "Highway",
     "Input",
     "InputLayer",
     "InputSpec",
@@ -187,11 +199,13 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MaxoutDense",
     "Minimum",
     "Multiply",
     "PReLU",
     "Permute",
     "ReLU",
+    "Recurrent",
     "RepeatVector",
     "Reshape",
     "SeparableConv1D",

@@ -437,6 +437,18 @@ def refuse_unknown(cls: type, unknown: Collection[str], base_arguments: Collecti
     )
 
 
+def updates_in_either_order(get_updates: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets ``get_updates(loss, params)`` of an optimizer be called as ``(params, constraints, loss)`` too."""
+
+    @functools.wraps(get_updates)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) >= 2 and isinstance(args[0], list | tuple) and len(args) + ("loss" in kwargs) == 3:
+            return get_updates(self, args[2] if len(args) == 3 else kwargs["loss"], args[0])
+        return get_updates(self, *args, **kwargs)
+
+    return wrapped
+
+
 def modern_class_name(name: str) -> str:
     """The Keras 2 name of a layer class of Keras 1."""
     return CLASS_NAMES.get(name, name)
