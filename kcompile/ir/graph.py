@@ -9,7 +9,7 @@ import onnx
 from onnx import helper
 
 from .dtypes import to_onnx
-from .emission import KCOMPILE_DOMAIN
+from .emission import KCOMPILE_DOMAIN, op
 from .errors import GraphError
 from .values import Constant, Node, Parameter, Value, format_type
 
@@ -28,7 +28,8 @@ class Graph:
         outputs: values to compute.
         inputs: values that are given; slicing stops there.
         updates: pairs (parameter, new value), applied after the outputs are computed. An update that
-            leaves its parameter as it is in this phase is dropped.
+            leaves its parameter as it is in this phase is dropped. Several updates of one parameter add up
+            their changes, as those of a layer that is called twice must.
         phase: "train" or "inference": which branch of each ``Phase`` node is kept.
         frozen: owners of ``Phase`` nodes that keep their inference branch in training too.
 
@@ -59,7 +60,7 @@ class Graph:
         self.outputs = tuple(outputs)
         self._given = set(self.inputs)
         self._alias: dict[Value, Value] = {LEARNING_PHASE: _PHASE_VALUE[phase]}
-        updates = list(updates)
+        updates = self._combine(updates)
         wanted = [*self.outputs, *(new for _, new in updates)]
         self._stops = phase == "train"
         self.nodes = self._sort(wanted)
@@ -70,6 +71,20 @@ class Graph:
         self.updates = tuple((p, new) for p, new in updates if self.resolve(new) is not p)
         self.captures = self._find_captures()
         self.parameters = tuple(v for v in self.captures if isinstance(v, Parameter))
+
+    def _combine(self, updates: Iterable[tuple[Parameter, Value]]) -> list[tuple[Parameter, Value]]:
+        """One update for each parameter that changes in this phase."""
+        changes: dict[Parameter, dict[Value, None]] = {}
+        for parameter, new in updates:
+            if self.resolve(new) is not parameter:
+                changes.setdefault(parameter, {})[new] = None
+        combined = []
+        for parameter, values in changes.items():
+            first, *others = values
+            for other in others:
+                first = op.Add(first, op.Sub(other, parameter))
+            combined.append((parameter, first))
+        return combined
 
     def resolve(self, value: Value) -> Value:
         """The value that stands for ``value`` in this phase: past Phase and Identity nodes."""

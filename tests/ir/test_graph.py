@@ -351,3 +351,20 @@ def test_printing_of_bodies_and_unknown_shapes():
 def test_absolute_scope_replaces_the_path():
     with name_scope("a"), absolute_scope("x/y"):
         assert op.Relu(vector()).node.scope == "x/y"
+
+
+def test_several_updates_of_one_parameter_add_up_their_changes():
+    parameter = Parameter(np.array([1.0], np.float32), "average")
+    first, second = parameter * 0.5, parameter * 0.5 + 1.0
+    graph = Graph([], [], [(parameter, first), (parameter, second), (parameter, first)], "train")
+    ((updated, new),) = graph.updates
+    assert updated is parameter
+    assert operators(graph).count("Sub") == 1
+    assert new.node.op_type == "Add" and first in new.node.inputs
+
+
+def test_an_update_that_a_phase_leaves_out_is_not_combined_with_others():
+    parameter = Parameter(np.array([1.0], np.float32), "average")
+    trained, always = op.Phase(parameter * 0.5, parameter), parameter + 1.0
+    graph = Graph([], [], [(parameter, trained), (parameter, always)], "inference")
+    assert graph.updates == ((parameter, always),)

@@ -14,7 +14,6 @@ import numpy as np
 
 from ...ir import Constant, Graph, Parameter, Value
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
-from .network import _state_parameters
 from .saving import model_config, model_from_config, training_config
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def export_model(
     arguments = {
         "input_names": model.input_names,
         "output_names": _output_names(model),
-        "initial": {p: np.zeros(p.shape, p.dtype) for p in _states(model)},
+        "initial": {p: np.zeros(p.shape, p.dtype) for p in model._states()},
         "metadata": _metadata(model),
         "opset": opset,
         "name": model.name,
@@ -101,10 +100,6 @@ def inference_graph(model: Model) -> Graph:
     return Graph(model.outputs, model.inputs, model.state_updates, "inference")
 
 
-def _states(model: Model) -> list[Parameter]:
-    return [p for layer in model._flat_layers if layer.stateful for p in _state_parameters(layer)]
-
-
 def _output_names(model: Model) -> list[str]:
     """Names of the outputs, told apart where one layer gives several, and from the inputs."""
     taken = set(model.input_names)
@@ -122,7 +117,7 @@ def _metadata(model: Model) -> dict[str, str]:
     """Configuration and training configuration, for models that have one (subclassed ones do not)."""
     if not _has_config(model):
         return {}
-    states = set(_states(model))
+    states = model._states()
     order = [p.name for p in model._weights_by_layer() if p not in states]
     entries = {"kcompile.config": _json(model_config(model)), ORDER: _json(order)}
     if model.optimizer is not None:
@@ -300,7 +295,7 @@ def _parse(text: str, entry: str) -> Any:
 
 
 def _restore_weights(model: Model, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str) -> None:
-    states = set(_states(model))
+    states = model._states()
     parameters = [p for p in model._weights_by_layer() if p not in states]
     if len(order) != len(parameters):
         raise ValueError(f"{source}: the file has {len(order)} weights, the model in it has {len(parameters)}.")

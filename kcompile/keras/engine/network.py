@@ -140,7 +140,7 @@ class Network(Layer):
         if not self.trainable and not self.stateful:
             return []
         unconditional = [update for layer in [self, *self._flat_layers] for update in layer._updates]
-        return _unique(unconditional, *(node.updates for node in self._own_calls()))
+        return self._last_states(_unique(unconditional, *(node.updates for node in self._own_calls())))
 
     @property
     def stateful(self) -> bool:
@@ -154,8 +154,18 @@ class Network(Layer):
     @property
     def state_updates(self) -> list[Any]:
         """The updates that prediction does too: those of stateful layers."""
-        states = {id(p) for layer in self._flat_layers if layer.stateful for p in _state_parameters(layer)}
-        return [update for update in _unique(*(node.updates for node in self._own_calls())) if id(update[0]) in states]
+        states = self._states()
+        updates = _unique(*(node.updates for node in self._own_calls()))
+        return self._last_states([update for update in updates if update[0] in states])
+
+    def _states(self) -> set[Parameter]:
+        return {p for layer in self._flat_layers if layer.stateful for p in _state_parameters(layer)}
+
+    def _last_states(self, updates: list[Any]) -> list[Any]:
+        """Of several updates of a state, the last call's: states are replaced, everything else adds up."""
+        states = self._states()
+        last = {parameter: new for parameter, new in updates if parameter in states}
+        return [(p, new) for p, new in updates if p not in states] + list(last.items())
 
     def reset_states(self) -> None:
         """Sets the states of all stateful layers to zeros."""
