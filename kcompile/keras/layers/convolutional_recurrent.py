@@ -9,7 +9,7 @@ from ...ir import Value, op
 from .. import activations, regularizers
 from .. import backend as K
 from ..backend.convolution import conv
-from ..backend.tensors import dims_of, shape_vector
+from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..backend.variables import filled
 from ..engine.base_layer import InputSpec, Layer
 from ..utils.conv_utils import conv_output_length, normalize_padding, normalize_tuple
@@ -123,12 +123,12 @@ class ConvRNN2D(RNN):
         cell = self.cell
         # sizes that only the input at run time tells: those of a convolution of zeros
         zeros = K.zeros_like(inputs[:, 0])
-        channels = inputs.shape[2 if cell.data_format == "channels_first" else 4]
+        channels = known_shape(inputs)[2 if cell.data_format == "channels_first" else 4]
         found = []
         for size, shape in zip(self.state_sizes, known, strict=True):
             kernel = filled(0, [*cell.kernel_size, channels, size], inputs.dtype)
             state = K.conv2d(zeros, kernel, cell.strides, cell.padding, cell.data_format, cell.dilation_rate)
-            state.refine([inputs.shape[0], *shape[1:]])
+            state.refine([known_shape(inputs)[0], *shape[1:]])
             found.append(state)
         return found
 
@@ -276,10 +276,10 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
 
     def _conv_over_time(self, x: Value, kernel: Value) -> Value:
         folded = op.Reshape(x, shape_vector([-1, *dims_of(x)[2:]]))
-        folded.refine([None, *x.shape[2:]])
+        folded.refine([None, *known_shape(x)[2:]])
         y = self._input_conv(folded, kernel)
         found = op.Reshape(y, shape_vector([*dims_of(x)[:2], *dims_of(y)[1:]]))
-        found.refine([*x.shape[:2], *y.shape[1:]])
+        found.refine([*known_shape(x)[:2], *known_shape(y)[1:]])
         return found
 
     def _with_bias(self, projected: Value) -> Value:

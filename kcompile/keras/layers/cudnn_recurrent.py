@@ -10,21 +10,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...ir import Value, op
+from ..backend.tensors import known_shape
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
-from .recurrent.cells import WEIGHT_FIELDS, config_of
+from .recurrent.cells import WEIGHT_FIELDS, GatedCell, config_of
 from .recurrent.cudnn_layouts import gru_weights, lstm_weights
 from .recurrent.fused import FusedRNN
 from .recurrent.lstm import forget_gate_at_one
 
 
-class _CuDNNCell:
+class _CuDNNCell(GatedCell):
     """The weights of a cell as the CuDNN layers have them; mixed into LSTMCell and GRUCell."""
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2 * self.gates * self.units,)
 
     def _onnx_kernel(self, kernel: Value) -> Value:
-        inputs, width = kernel.shape
+        inputs, width = known_shape(kernel)
         per_gate = op.Transpose(op.Reshape(kernel, [inputs, self.gates, self.units]), perm=[1, 0, 2])
         # the elements of each gate, read row by row, are a matrix (units, inputs)
         per_gate = op.Reshape(per_gate, [self.gates, self.units, inputs])

@@ -10,9 +10,8 @@ import numpy as np
 
 from ...ir import Value, name_scope, op
 from .. import backend as K
-from ..backend.tensors import dims_of, shape_vector
+from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..engine.base_layer import InputSpec, Layer
-from ..engine.node import static_shape
 from ..utils.generic_utils import has_arg, to_list
 from .recurrent.base import all_keras_tensors, standardize_arguments
 from .recurrent.fused import IN_TIME
@@ -109,7 +108,7 @@ class TimeDistributed(Wrapper):
         self.supports_masking = True
         self._folded: tuple[Value, Value] | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         if input_shape is None or len(input_shape) < 3:
             raise ValueError(
                 f"Layer {self.name}: TimeDistributed needs an input with at least three axes (batch, time, "
@@ -167,16 +166,16 @@ def _of_steps(mask: Value | None) -> Value | None:
 
 def _fold_time(x: Value) -> Value:
     """(batch * time, ...) from (batch, time, ...)."""
-    batch, time = x.shape[:2]
+    batch, time = known_shape(x)[:2]
     both = batch * time if isinstance(batch, int) and isinstance(time, int) else None
     folded = op.Reshape(x, shape_vector([-1 if both is None else both, *dims_of(x)[2:]]))
-    folded.refine([both, *x.shape[2:]])
+    folded.refine([both, *known_shape(x)[2:]])
     return folded
 
 
 def _unfold_time(y: Value, inputs: Value) -> Value:
     """(batch, time, ...) from (batch * time, ...)."""
-    batch, time = inputs.shape[:2]
+    batch, time = known_shape(inputs)[:2]
     rest = dims_of(y)[1:]
     open_sizes = sum(isinstance(size, Value) for size in [time if isinstance(time, int) else y, *rest])
     if not open_sizes:
@@ -184,7 +183,7 @@ def _unfold_time(y: Value, inputs: Value) -> Value:
     else:
         shape = shape_vector([*dims_of(inputs)[:2], *rest])
     found = op.Reshape(y, shape)
-    found.refine([batch, time, *y.shape[1:]])
+    found.refine([batch, time, *known_shape(y)[1:]])
     return found
 
 
@@ -291,7 +290,7 @@ class Bidirectional(Wrapper):
         self.forward_layer.reset_states(states[:half])
         self.backward_layer.reset_states(states[half:])
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         constants = shapes[-self._num_constants :] if self._num_constants else []
         for layer in (self.forward_layer, self.backward_layer):
@@ -434,5 +433,5 @@ def reverse_time(x: Value) -> Value:
     if IN_TIME in x.meta:
         return x.meta[IN_TIME]
     found = K.reverse(x, 1)
-    found.refine(static_shape(x))
+    found.refine(known_shape(x))
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....ir import Parameter, Value, current_scope
 from ... import backend as K
-from ...backend.tensors import dims_of
+from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...engine.base_layer import InputSpec, Layer
 from ...utils.generic_utils import has_arg, to_list
@@ -206,6 +206,8 @@ class RNN(Layer):
     states.
     """
 
+    input_spec: list[InputSpec]
+
     def __init__(
         self,
         cell: Any,
@@ -342,7 +344,7 @@ class RNN(Layer):
     @staticmethod
     def _zeros(inputs: Value, shape: list[Any]) -> Value:
         zeros = filled(0, shape, inputs.dtype)
-        zeros.refine([inputs.shape[0] if i == 0 else n for i, n in enumerate(shape)])
+        zeros.refine([known_shape(inputs)[0], *shape[1:]])
         return zeros
 
     def call(
@@ -365,7 +367,7 @@ class RNN(Layer):
             raise ValueError(
                 f"Layer {self.name}: its cell does not take constants; {len(constants)} were given."
             )
-        if self.unroll and not isinstance(inputs.shape[1], int):
+        if self.unroll and _steps(inputs) is None:
             raise ValueError(
                 f"Layer {self.name}: unrolling needs a fixed number of timesteps, but the input has the "
                 f"shape "
@@ -412,7 +414,7 @@ class RNN(Layer):
                 mask=mask,
                 constants=constants,
                 unroll=self.unroll,
-                input_length=inputs.shape[1] if isinstance(inputs.shape[1], int) else None,
+                input_length=_steps(inputs),
             )
         finally:
             for cell in drawing:
@@ -473,7 +475,8 @@ class RNN(Layer):
             state.assign(np.asarray(value))
 
     def _state_shapes(self) -> list[tuple[int, ...]]:
-        batch = self.input_spec[0].shape[0] if self.input_spec[0].shape else None
+        shape = self.input_spec[0].shape
+        batch = shape[0] if shape else None
         if not batch:
             raise ValueError(
                 f"Layer {self.name} is stateful and needs to know its batch size. In a Sequential model give "
@@ -542,3 +545,9 @@ def without_later_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _as_tensor(x: Any) -> Value:
     return x if isinstance(x, Value) else K.constant(x)
+
+
+def _steps(inputs: Value) -> int | None:
+    """The number of steps, where it is known."""
+    steps = known_shape(inputs)[1]
+    return steps if isinstance(steps, int) else None

@@ -10,7 +10,7 @@ import numpy as np
 from ....ir import Parameter, Value, op
 from ... import backend as K
 from ... import initializers
-from ...backend.tensors import dims_of
+from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...engine.base_layer import Layer
 from ..arguments import object_configs, set_objects
@@ -250,7 +250,7 @@ class GatedCell(DropoutMasks, Layer):
             states: not needed here.
         """
         self.input_masks = (
-            self._drawn(self.dropout, inputs, self.kernel.shape[0]) if self.drops_inputs else None
+            self._drawn(self.dropout, inputs, known_shape(self.kernel)[0]) if self.drops_inputs else None
         )
         self.state_masks = (
             self._drawn(self.recurrent_dropout, inputs, self.units) if self.drops_states else None
@@ -283,8 +283,9 @@ class GatedCell(DropoutMasks, Layer):
         rows = op.Transpose(kernel, perm=[1, 0])
         if self.onnx_gates is None:
             return op.Unsqueeze(rows, [0])
-        per_gate = op.Reshape(rows, [self.gates, self.units, kernel.shape[0]])
-        return op.Reshape(self._ordered(per_gate), [1, self.gates * self.units, kernel.shape[0]])
+        inputs = known_shape(kernel)[0]
+        per_gate = op.Reshape(rows, [self.gates, self.units, inputs])
+        return op.Reshape(self._ordered(per_gate), [1, self.gates * self.units, inputs])
 
     def _onnx_bias(self, bias: Value) -> Value:
         """The bias of the inputs; that of the previous output is zero."""

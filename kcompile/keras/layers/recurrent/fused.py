@@ -17,7 +17,7 @@ import numpy as np
 from ....ir import Constant, Value, op, to_onnx
 from ... import activations, regularizers
 from ... import backend as K
-from ...backend.tensors import dims_of, shape_vector
+from ...backend.tensors import dims_of, known_shape, shape_vector
 from .base import RNN, States, without_later_arguments
 from .cells import GatedCell, config_of
 
@@ -115,7 +115,7 @@ def recurrent_operator(
         outputs = op.Transpose(y, perm=[1, 0, 2])
         if go_backwards:
             in_time, outputs = outputs, _reversed(outputs, 1)
-            in_time.refine(inputs.shape[:2] + (units,))
+            in_time.refine([*known_shape(inputs)[:2], units])
             outputs.meta[IN_TIME] = in_time
         last = finals[0]
     else:
@@ -125,7 +125,7 @@ def recurrent_operator(
             # onnxruntime returns zeros as the states of a sequence without steps, whatever they were at first
             finals = [op.Where(packed.some, new, old) for new, old in zip(finals, initial_state, strict=True)]
             last = op.Where(packed.some, last, np.array(0, last.dtype))
-    batch, time = inputs.shape[:2]
+    batch, time = known_shape(inputs)[:2]
     outputs.refine([batch, time, units])
     for value in (last, *finals):
         value.refine([batch, units])
