@@ -20,6 +20,7 @@ _MODULES = {
     "backend",
     "callbacks",
     "constraints",
+    "datasets",
     "engine",
     "initializers",
     "layers",
@@ -27,8 +28,10 @@ _MODULES = {
     "metrics",
     "models",
     "optimizers",
+    "preprocessing",
     "regularizers",
     "utils",
+    "wrappers",
 }
 _FROM_MODELS = {"Input", "Model", "Sequential"}
 

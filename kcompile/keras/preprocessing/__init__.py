@@ -1,0 +1,7 @@
+"""Data made ready for models: sequences, text and images."""
+
+from __future__ import annotations
+
+from . import image, sequence, text
+
+__all__ = ["image", "sequence", "text"]
