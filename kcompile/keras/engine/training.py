@@ -332,7 +332,9 @@ class Model(Network):
             RuntimeError: if the model is not compiled.
             ValueError: if the data do not fit the model.
         """
-        epochs = _renamed(kwargs, "nb_epoch", "epochs", epochs)
+        if "nb_epoch" in kwargs:
+            warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=2)
+            epochs = kwargs.pop("nb_epoch")
         _check_unknown(kwargs, "fit")
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         if data.is_generator(x):
@@ -528,14 +530,11 @@ class Model(Network):
         use_multiprocessing: bool = False,
         shuffle: bool = True,
         initial_epoch: int = 0,
-        **kwargs: Any,
     ) -> Any:
         """Trains on batches that a generator or Sequence gives: (x, y) or (x, y, sample_weight).
 
         Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is.
         """
-        epochs = _renamed(kwargs, "nb_epoch", "epochs", epochs)
-        _check_unknown(kwargs, "fit_generator")
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
         source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
@@ -591,13 +590,6 @@ def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:
     unknown = sorted(set(kwargs) - _IGNORED_COMPILE_ARGUMENTS)
     if unknown:
         raise TypeError(f"compile() got an unexpected keyword argument {unknown[0]!r}.")
-
-
-def _renamed(kwargs: dict[str, Any], old: str, new: str, value: Any) -> Any:
-    if old not in kwargs:
-        return value
-    warnings.warn(f"The `{old}` argument has been renamed `{new}`.", stacklevel=3)
-    return kwargs.pop(old)
 
 
 def _check_unknown(kwargs: dict[str, Any], method: str) -> None:
