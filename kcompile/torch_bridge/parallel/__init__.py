@@ -1,0 +1,13 @@
+"""Data-parallel training: the same step in several processes, each on its shard of the batch.
+
+- ``PoolStep``: a process trains on several devices by workers that it starts (``multi_gpu_model``).
+- ``launched``: processes that torchrun started train together.
+- ``shard_step``: what each of the processes does; ``combining``: how their results become the whole batch's.
+"""
+
+from __future__ import annotations
+
+from .errors import ParallelError
+from .pool_step import PoolStep
+
+__all__ = ["ParallelError", "PoolStep"]

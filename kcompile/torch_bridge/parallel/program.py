@@ -1,0 +1,91 @@
+"""Programs (see ``shard_step``) as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...ir import Parameter
+from .combining import Piece, Plan
+from .packing import PackedGraph, pack, unpack
+from .shard_step import Program
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """An update rule, as ``optimizers.make_optimizer`` takes it."""
+
+    name: str
+    settings: Mapping[str, Any]
+    iterations: Any
+    slots: Mapping[str, Any]
+    clipnorm: float | None
+    clipvalue: float | None
+    clip_each: bool
+
+
+@dataclass(frozen=True)
+class _Reference:
+    number: int
+
+
+@dataclass(frozen=True)
+class PackedProgram:
+    """A program whose parameters are numbers."""
+
+    graph: PackedGraph
+    has_sum: bool
+    pieces: list[tuple[int | None, Any, bool]]
+    outputs: int
+    trainable: list[int]
+    rule: _Rule | None
+    constraints: PackedGraph | None
+
+
+def packed(program: Program, number_of: Callable[[Parameter], int]) -> PackedProgram:
+    """A program for another process. Accumulators that only this side reads stay here."""
+    plan, rule = program.plan, program.rule
+    known = set(program.parameters())
+    pieces = [
+        (number_of(piece.parameter) if piece.parameter in known else None, piece.kind, piece.increment)
+        for piece in plan.pieces
+    ]
+    return PackedProgram(
+        pack(plan.graph, number_of),
+        plan.has_sum,
+        pieces,  # type: ignore[arg-type]
+        plan.outputs,
+        [number_of(p) for p in program.trainable],
+        None if rule is None else _rule_with(rule, lambda p: _Reference(number_of(p)), Parameter),
+        None if program.constraints is None else pack(program.constraints, number_of),
+    )
+
+
+def unpacked(data: PackedProgram, parameters: Mapping[int, Parameter]) -> Program:
+    """The program over the parameters of this process."""
+    find = parameters.__getitem__
+    pieces = tuple(
+        Piece(None if number is None else find(number), kind, increment) for number, kind, increment in data.pieces
+    )
+    return Program(
+        Plan(unpack(data.graph, find), data.has_sum, pieces, data.outputs),
+        tuple(find(number) for number in data.trainable),
+        None if data.rule is None else _rule_with(data.rule, lambda r: find(r.number), _Reference),
+        None if data.constraints is None else unpack(data.constraints, find),
+    )
+
+
+def _rule_with(rule: Any, replaced: Callable[[Any], Any], kind: type) -> _Rule:
+    def settle(value: Any) -> Any:
+        return replaced(value) if isinstance(value, kind) else value
+
+    return _Rule(
+        rule.name,
+        {name: settle(value) for name, value in rule.settings.items()},
+        settle(rule.iterations),
+        {name: [settle(slot) for slot in slots] for name, slots in rule.slots.items()},
+        rule.clipnorm,
+        rule.clipvalue,
+        rule.clip_each,
+    )
