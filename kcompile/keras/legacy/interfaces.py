@@ -44,7 +44,7 @@ class Call:
         name: of the class or method, as the warning shows it.
         args, kwargs: the arguments, without self.
         converted: whether anything was called as in Keras 1.
-        notes: texts of warnings that come before the one that shows the new call.
+        notes: texts of warnings, in order.
     """
 
     name: str
@@ -73,13 +73,15 @@ class Spelling:
     Attributes:
         renamed: old name -> new name, in the order in which the new call is shown.
         prepare: what is done before, where a new name is not enough; each changes the Call.
+        finish: what is done to the call in its new spelling.
     """
 
     renamed: Mapping[str, str]
     prepare: tuple[Callable[[Call], None], ...] = ()
+    finish: tuple[Callable[[Call], None], ...] = ()
 
     def convert(self, call: Call) -> None:
-        """Converts the call in place.
+        """Converts the call in place and notes how to write it today.
 
         Raises:
             TypeError: if an argument is given under both names, or what it asks for no longer exists.
@@ -99,6 +101,10 @@ class Spelling:
             names = _VALUES.get(old)
             call.kwargs[new] = names.get(value, value) if names and isinstance(value, str) else value
             call.converted = True
+        if call.converted:
+            call.notes.append(f"Update your `{call.name}` call to the Keras 2 API: `{call}`")
+        for step in self.finish:
+            step(call)
 
 
 # --- where a new name is not enough ------------------------------------------------------------------------
@@ -200,6 +206,22 @@ def _embedding_dropout(call: Call) -> None:
         )
 
 
+def _no_implementation(call: Call) -> None:
+    if "implementation" in call.kwargs:
+        del call.kwargs["implementation"]
+        call.notes.append(
+            f"The `implementation` argument in `{call.name}` has been deprecated. Please remove it from your layer call."
+        )
+
+
+def _implementation_zero(call: Call) -> None:
+    if call.kwargs.get("implementation") == 0:
+        call.notes.append(
+            "`implementation=0` has been deprecated, and now defaults to `implementation=1`." +
+            "Please update your layer call."
+        )
+
+
 _PADS = ("top_pad", "bottom_pad", "left_pad", "right_pad")
 
 
@@ -267,24 +289,22 @@ _CONV_1D = Spelling(
     (_sequence_shape(),),
 )
 _CONV_2D = Spelling({**_FILTERS, **_WEIGHTS}, (_KERNEL_2D,))
-_RECURRENT = Spelling(
-    {
-        "output_dim": "units",
-        "init": "kernel_initializer",
-        "inner_init": "recurrent_initializer",
-        "inner_activation": "recurrent_activation",
-        "W_regularizer": "kernel_regularizer",
-        "b_regularizer": "bias_regularizer",
-        "U_regularizer": "recurrent_regularizer",
-        "dropout_W": "dropout",
-        "dropout_U": "recurrent_dropout",
-        "consume_less": "implementation",
-    },
-    (
-        _forget_bias,
-        _sequence_shape(
-            "The `input_dim` and `input_length` arguments in recurrent layers are deprecated. Use `input_shape` instead."
-        ),
+_RECURRENT = {
+    "output_dim": "units",
+    "init": "kernel_initializer",
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "U_regularizer": "recurrent_regularizer",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+    "consume_less": "implementation",
+}
+_SEQUENCE = (
+    _forget_bias,
+    _sequence_shape(
+        "The `input_dim` and `input_length` arguments in recurrent layers are deprecated. Use `input_shape` instead."
     ),
 )
 
@@ -333,9 +353,9 @@ LAYERS: dict[str, Spelling] = {
         },
         (_forget_bias, _KERNEL_2D),
     ),
-    "SimpleRNN": _RECURRENT,
-    "GRU": _RECURRENT,
-    "LSTM": _RECURRENT,
+    "SimpleRNN": Spelling(_RECURRENT, _SEQUENCE, (_no_implementation,)),
+    "GRU": Spelling(_RECURRENT, _SEQUENCE, (_implementation_zero,)),
+    "LSTM": Spelling(_RECURRENT, _SEQUENCE, (_implementation_zero,)),
     **{f"{kind}Pooling1D": Spelling(_POOL_1D) for kind in ("Max", "Average")},
     **{f"{kind}Pooling{rank}D": Spelling(_WINDOW) for kind in ("Max", "Average") for rank in (2, 3)},
     **{f"Global{kind}Pooling{rank}D": _IMAGE for kind in ("Max", "Average") for rank in (2, 3)},
@@ -392,8 +412,6 @@ def _accepting(spelling: Spelling, function: Callable[..., Any], constructor: bo
         spelling.convert(call)
         for note in call.notes:
             warnings.warn(note, stacklevel=2)
-        if call.converted:
-            warnings.warn(f"Update your `{name}` call to the Keras 2 API: `{call}`", stacklevel=2)
         missing = [parameter for parameter in required[len(call.args) :] if parameter not in call.kwargs]
         if missing:
             _refuse_missing(call, missing[0], {p.name for p in named})
@@ -423,11 +441,7 @@ def refuse_unknown(cls: type, unknown: Collection[str], base_arguments: Collecti
     if not unknown:
         return
     name = min(unknown)
-    own: dict[str, None] = {}
-    for ancestor in cls.__mro__:
-        if "__init__" in vars(ancestor):
-            own.update(dict.fromkeys(list(inspect.signature(vars(ancestor)["__init__"]).parameters)[1:]))
-    own = {argument: None for argument in own if argument not in ("args", "kwargs", *base_arguments)}
+    own = [argument for argument in _constructor_arguments(cls) if argument not in base_arguments]
     near = close_names(name, {*own, *base_arguments})
     hint = f" Did you mean {near[0]!r}?" if near else ""
     takes = f"It takes {', '.join(own)}, and what every layer takes: " if own else "Every layer takes "
@@ -435,6 +449,18 @@ def refuse_unknown(cls: type, unknown: Collection[str], base_arguments: Collecti
         f"{cls.__name__}: keyword argument not understood: {name!r}.{hint} {takes}"
         f"{', '.join(sorted(base_arguments))}."
     )
+
+
+def _constructor_arguments(cls: type) -> list[str]:
+    """Arguments of the constructor, and optional ones of the constructors it passes keywords on to."""
+    found: dict[str, None] = {}
+    constructors = [vars(ancestor)["__init__"] for ancestor in cls.__mro__[:-1] if "__init__" in vars(ancestor)]
+    for i, constructor in enumerate(constructors):
+        for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
+            given_by_subclass = i and parameter.default is parameter.empty
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) and not given_by_subclass:
+                found[parameter.name] = None
+    return list(found)
 
 
 def updates_in_either_order(get_updates: Callable[..., Any]) -> Callable[..., Any]:

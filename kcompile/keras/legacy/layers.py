@@ -185,9 +185,7 @@ class Highway(_LegacyDense):
         input_dim: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if "transform_bias" in kwargs:
-            del kwargs["transform_bias"]
-            warnings.warn("`transform_bias` argument is deprecated and has been removed.", stacklevel=3)
+        has_transform_bias = kwargs.pop("transform_bias", None) is not None
         super().__init__(
             init,
             weights,
@@ -200,6 +198,8 @@ class Highway(_LegacyDense):
             input_dim,
             **kwargs,
         )
+        if has_transform_bias:
+            warnings.warn("`transform_bias` argument is deprecated and has been removed.", stacklevel=3)
         self.activation = activations.get(activation)
 
     def build(self, input_shape: Any) -> None:
