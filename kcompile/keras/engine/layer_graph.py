@@ -175,10 +175,16 @@ def network_config(network: Network) -> dict[str, Any]:
 
     return {
         "name": network.name,
+        **trainable_config(network),
         "layers": layers,
         "input_layers": coordinates(network.inputs),
         "output_layers": coordinates(network.outputs),
     }
+
+
+def trainable_config(network: Network) -> dict[str, bool]:
+    """What Keras 2 forgets and ignores: that a whole model is frozen. Without it training could not be resumed."""
+    return {} if network.trainable else {"trainable": False}
 
 
 def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[list[Any]]:

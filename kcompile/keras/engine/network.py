@@ -341,7 +341,9 @@ class Network(Layer):
             ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
         """
         inputs, outputs, name = layer_graph.network_from_config(config, custom_objects)
-        return cls(inputs=inputs, outputs=outputs, name=name)
+        network = cls(inputs=inputs, outputs=outputs, name=name)
+        network.trainable = config.get("trainable", True)
+        return network
 
     def summary(
         self,

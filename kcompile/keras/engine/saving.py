@@ -63,7 +63,7 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         archive.training_config = training_config(model)
-        if include_optimizer:
+        if include_optimizer and optimizer.weights:
             archive.optimizer_weights = [(_h5_name(p), np.array(p.storage.array)) for p in optimizer.weights]
     return archive
 
@@ -176,7 +176,7 @@ def _build_from(model: Any, archive: Archive) -> None:
 
 def _compile_from(model: Model, archive: Archive, source: str) -> None:
     compile_from(model, archive.training_config or {})
-    if archive.optimizer_weights is None:
+    if not archive.optimizer_weights:
         return
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
@@ -369,8 +369,8 @@ def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> lis
     Raises:
         ValueError: naming the layer and what does not fit.
     """
-    arrays = layer.convert_stored_weights(entry.weights)
     parameters = layer.weights
+    arrays = layer.convert_stored_weights(_in_order_of(parameters, entry.weights) if layer._layers else entry.weights)
     if len(parameters) != len(arrays):
         raise ValueError(
             f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
@@ -387,6 +387,18 @@ def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> lis
             array = np.asarray(array).reshape(parameter.shape)
         pairs.append((parameter, array))
     return pairs
+
+
+def _in_order_of(parameters: Sequence[Parameter], stored: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    """Weights of a nested model by name, where the names agree.
+
+    A model lists its trainable weights first, so the order in the file is that of what was frozen then.
+    """
+    by_name = {name.removesuffix(":0"): (name, array) for name, array in stored}
+    names = [parameter.name for parameter in parameters]
+    if len(by_name) == len(stored) == len(names) and by_name.keys() == set(names):
+        return [by_name[name] for name in names]
+    return stored
 
 
 def _carry_out(plan: list[tuple[Parameter, Any]]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .base_layer import Layer
 from .input_layer import Input, InputLayer
+from .layer_graph import trainable_config
 from .training import Model
 
 
@@ -181,7 +182,7 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers]
-        config: dict[str, Any] = {"name": self.name, "layers": layers}
+        config: dict[str, Any] = {"name": self.name, **trainable_config(self), "layers": layers}
         if self._build_input_shape is not None:
             config["build_input_shape"] = list(self._build_input_shape)
         elif self._stack and isinstance(self._stack[0], InputLayer):
@@ -199,6 +200,8 @@ class Sequential(Model):
         else:  # Keras 2.0 to 2.2 wrote the list alone
             name, shape, layers = None, None, config
         model = cls(name=name)
+        if isinstance(config, dict):
+            model.trainable = config.get("trainable", True)
         for layer in layers:
             model.add(deserialize(layer, custom_objects))
         if shape is not None and not model._is_graph_network and model.layers:

@@ -122,7 +122,8 @@ def test_a_model_from_an_intermediate_tensor():
 def test_inputs_and_outputs_by_dictionary_and_by_old_names():
     a, b = Input((3,), name="a"), Input((3,), name="b")
     y = add([a, b])
-    model = Model(input=[a, b], output=y)
+    with pytest.warns(UserWarning, match="Keras 2 API"):
+        model = Model(input=[a, b], output=y)
     np.testing.assert_array_equal(model.predict({"b": X, "a": 2 * X}), 3 * X)
 
 
