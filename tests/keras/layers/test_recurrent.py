@@ -227,6 +227,24 @@ def test_a_mask_may_have_a_last_axis_of_one_and_any_type():
     np.testing.assert_array_equal(a[0], b[0])
 
 
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_zero_output_for_mask_gives_zeros_where_steps_are_left_out(go_backwards):
+    x = X.copy()
+    x[:, [1, 5]] = 0
+    inputs = Input((STEPS, FEATURES))
+    arguments = {"return_sequences": True, "go_backwards": go_backwards}
+    layers = [LSTM(UNITS, **arguments), LSTM(UNITS, zero_output_for_mask=True, **arguments)]
+    plain, zeroed = (Model(inputs, layer(Masking()(inputs))) for layer in layers)
+    zeroed.set_weights(plain.get_weights())
+    expected = plain.predict(x)
+    expected[:, [0, 4] if go_backwards else [1, 5]] = 0
+    np.testing.assert_array_equal(zeroed.predict(x), expected)
+    last = LSTM.from_config({**layers[1].get_config(), "return_sequences": False})
+    model = Model(inputs, last(Masking()(inputs)))
+    model.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(model.predict(x), expected[:, -1])
+
+
 # --- what is exported -------------------------------------------------------------------------------
 
 
@@ -442,7 +460,9 @@ def test_what_does_not_fit_is_one_clear_error(act, error, message):
 
 def test_arguments_that_later_versions_write_are_taken_where_they_mean_nothing():
     config = {**GRU(3, reset_after=True).get_config(), "time_major": False, "seed": None, "use_cudnn": "auto"}
-    assert GRU.from_config({**config, "zero_output_for_mask": False}).units == 3
+    layer = GRU.from_config({**config, "zero_output_for_mask": False})
+    assert layer.get_config() == GRU.from_config(layer.get_config()).get_config()
+    assert "zero_output_for_mask" not in layer.get_config()
 
 
 # --- initial states, constants, cells of users -------------------------------------------------------

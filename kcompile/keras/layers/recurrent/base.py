@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Parameter, Value, current_scope
+from ....ir import Parameter, Value, current_scope, op
 from ... import backend as K
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
@@ -197,6 +197,7 @@ class RNN(Layer):
         go_backwards: take the last step first; outputs come in the order in which they were computed.
         stateful: start each batch from the states that the batch before left; needs a fixed batch size.
         unroll: emit each step instead of a loop; needs a fixed number of steps.
+        zero_output_for_mask: (keyword, of later Keras versions) output zeros where the mask is false.
 
     Input: (batch, time, features), and behind it, in a list, initial states (batch, state size) and
     constants.
@@ -221,6 +222,7 @@ class RNN(Layer):
         if isinstance(cell, list | tuple):
             cell = StackedRNNCells(cell)
         _check_cell(cell)
+        self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
         super().__init__(**kwargs)
         self.cell = cell
         self.return_sequences = return_sequences
@@ -378,8 +380,22 @@ class RNN(Layer):
         last, outputs, states = self._run(inputs, mask, training, initial_state, constants)
         if self.stateful:
             self.add_update(list(zip(self.states, states, strict=True)))
+        if self.zero_output_for_mask and mask is not None:
+            last, outputs = self._zeroed(last, outputs, mask)
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
+
+    def _zeroed(self, last: Value, outputs: Value, mask: Value) -> tuple[Value, Value]:
+        """Both outputs with zeros where their step is left out."""
+        keep = K.cast(mask, "bool")
+        keep = op.Squeeze(keep, [2]) if keep.rank == 3 else keep
+        keep = K.reverse(keep, 1) if self.go_backwards else keep
+        zero = np.array(0, outputs.dtype)
+        rest = list(range(2, len(known_shape(outputs))))
+        zeroed = op.Where(op.Unsqueeze(keep, rest), outputs, zero)
+        zeroed.refine(known_shape(outputs))
+        newest = op.Gather(keep, np.array(-1, np.int64), axis=1)
+        return op.Where(op.Unsqueeze(newest, [axis - 1 for axis in rest]), last, zero), zeroed
 
     def _take_apart(self, inputs: Any, initial_state: Any, constants: Any) -> tuple[Value, Any, Any]:
         """Inputs, initial states and constants of a call that may have them in one list."""
@@ -502,6 +518,7 @@ class RNN(Layer):
             "go_backwards": self.go_backwards,
             "stateful": self.stateful,
             "unroll": self.unroll,
+            **({"zero_output_for_mask": True} if self.zero_output_for_mask else {}),
         }
 
     @classmethod
@@ -519,7 +536,6 @@ class RNN(Layer):
 # What tf.keras and Keras 3 write into configurations, and the one value of it that means nothing here.
 _LATER_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "time_major": (False, None),
-    "zero_output_for_mask": (False, None),
     "use_cudnn": (True, False, "auto", None),
 }
 
