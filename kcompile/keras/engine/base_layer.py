@@ -224,10 +224,11 @@ class Layer:
             ValueError: naming the layer, the input, what was expected and what was found.
         """
         tensors = to_list(inputs)
+        path = ir.current_scope() or self.name
         for tensor in tensors:
             if not isinstance(tensor, Value):
                 raise ValueError(
-                    f"Layer {self.name} was called with an input that is not a symbolic tensor: "
+                    f"Layer {path} was called with an input that is not a symbolic tensor: "
                     f"{type(tensor).__name__}. Full input: {inputs!r}. Call layers on Input(...) or on the output "
                     "of other layers."
                 )
@@ -236,12 +237,12 @@ class Layer:
         specs = to_list(self.input_spec)
         if len(tensors) != len(specs):
             raise ValueError(
-                f"Layer {self.name} expects {len(specs)} inputs, but it received {len(tensors)} input tensors."
+                f"Layer {path} expects {len(specs)} inputs, but it received {len(tensors)} input tensors."
             )
         for i, (tensor, spec) in enumerate(zip(tensors, specs, strict=True)):
             shape = static_shape(tensor)
             if spec is not None and shape is not None:
-                spec.check(shape, f"Input {i} is incompatible with layer {self.name}")
+                spec.check(shape, f"Input {i} is incompatible with layer {path}")
 
     def _activity_losses(self, outputs: Any) -> list[Value]:
         regularizer = getattr(self, "activity_regularizer", None)

@@ -58,6 +58,18 @@ class InputSpec:
             if size is not None and found is not None and size != found:
                 self._fail(where, f"expected axis {axis} to have size {size}, found {found}", shape)
 
-    @staticmethod
-    def _fail(where: str, problem: str, shape: tuple[int | None, ...]) -> None:
-        raise ValueError(f"{where}: {problem} (shape {shape}).")
+    def _fail(self, where: str, problem: str, shape: tuple[int | None, ...]) -> None:
+        expected = self._expected_shape(len(shape))
+        raise ValueError(f"{where}: {problem} (expected shape {expected}, found shape {shape}).")
+
+    def _expected_shape(self, rank: int) -> tuple[int | None, ...]:
+        """A shape that would do, as near as can be to the rank of what was found."""
+        if self.ndim is not None:
+            rank = self.ndim
+        rank = max(rank, self.min_ndim or 0)
+        rank = rank if self.max_ndim is None else min(rank, self.max_ndim)
+        sizes: list[int | None] = [*self.shape] if self.shape is not None else [None] * rank
+        for axis, size in self.axes.items():
+            if -rank <= axis < rank:
+                sizes[axis] = size
+        return tuple(sizes)

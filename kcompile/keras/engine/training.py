@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ...ir import Graph, Value
 from .. import backend as K
 from .. import optimizers
-from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.generic_utils import close_names, to_list, unpack_singleton
 from . import training_data as data
 from . import training_loops as loops
 from .base_layer import Layer
@@ -335,7 +336,7 @@ class Model(Network):
         if "nb_epoch" in kwargs:
             warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=2)
             epochs = kwargs.pop("nb_epoch")
-        _check_unknown(kwargs, "fit")
+        _check_unknown(kwargs, Model.fit)
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         if data.is_generator(x):
             if y is not None or sample_weight is not None:
@@ -589,12 +590,15 @@ _IGNORED_COMPILE_ARGUMENTS = {"run_eagerly", "steps_per_execution", "jit_compile
 def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:
     unknown = sorted(set(kwargs) - _IGNORED_COMPILE_ARGUMENTS)
     if unknown:
-        raise TypeError(f"compile() got an unexpected keyword argument {unknown[0]!r}.")
+        _check_unknown({unknown[0]: None}, Model.compile)
 
 
-def _check_unknown(kwargs: dict[str, Any], method: str) -> None:
+def _check_unknown(kwargs: dict[str, Any], method: Callable[..., Any]) -> None:
     if kwargs:
-        raise TypeError(f"{method}() got an unexpected keyword argument {next(iter(kwargs))!r}.")
+        name = next(iter(kwargs))
+        near = close_names(name, set(inspect.signature(method).parameters) - {"self", "kwargs"})
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}.{hint}")
 
 
 def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validation_steps: Any) -> None:

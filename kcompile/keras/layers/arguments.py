@@ -106,6 +106,12 @@ def window_sizes(
     Raises:
         ValueError: where the window does not fit.
     """
+    if len(sizes) != len(window):
+        raise ValueError(
+            f"Layer {layer.name}: a window of {tuple(window)} needs an input of {len(window) + 2} axes (batch, "
+            f"{len(window)} spatial axes, channels); found {len(sizes) + 2} axes, of which the spatial ones have the "
+            f"sizes {tuple(sizes)} (data_format={layer.data_format!r})."
+        )
     dilations = dilations or (1,) * len(window)
     steps = zip(sizes, window, layer.strides, dilations, strict=True)
     left = [conv_utils.conv_output_length(n, k, layer.padding, s, d) for n, k, s, d in steps]
