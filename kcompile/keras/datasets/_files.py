@@ -46,10 +46,21 @@ def _read_member(archive: zipfile.ZipFile, member: str, path: str) -> np.ndarray
             return values
         size = math.prod(shape) * dtype.itemsize
         # The size in the archive's directory bounds what a header may ask for.
-        content = file.read(size) if size <= info.file_size else b""
+        content = read_up_to(file, size) if size <= info.file_size else bytearray()
     if len(content) != size:
         raise ValueError(f"{what} is cut short: an array of shape {shape} and {dtype} has {size} bytes.")
-    return np.frombuffer(bytearray(content), dtype).reshape(shape, order="F" if is_fortran else "C")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
+
+
+def read_up_to(file: Any, size: int) -> bytearray:
+    """``size`` bytes, or what there is: memory grows with what is read, not with what is asked for."""
+    content = bytearray()
+    while len(content) < size:
+        piece = file.read(min(size - len(content), 1 << 20))
+        if not piece:
+            break
+        content += piece
+    return content
 
 
 def _npy_header(file: Any, what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from ..utils.data_utils import get_file
-from ._files import ORIGIN
+from ._files import ORIGIN, read_up_to
 
 ORIGIN_URL = ORIGIN
 # Keras names no hashes for these files: the MD5 sums are those that the data set's authors publish.
@@ -45,10 +45,12 @@ def _read_idx(path: str) -> np.ndarray:
             if len(start) != 4 or start[:3] != b"\0\0\x08":
                 raise ValueError(f"{path} is not an IDX file of bytes: it starts with {start!r}.")
             shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(start[3]))
-            # Reading grows with what is there, whatever the header asks for.
-            content = bytearray(file.read(math.prod(shape)))
+            content = read_up_to(file, math.prod(shape))
+            rest = file.read(1)  # at the end, where the checksum is compared
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged: {error}.") from error
-    if len(content) != math.prod(shape):
-        raise ValueError(f"{path} is cut short: an array of shape {shape} has {math.prod(shape)} bytes.")
+    if len(content) != math.prod(shape) or rest:
+        raise ValueError(
+            f"{path} is cut short or too long: an array of shape {shape} has {math.prod(shape)} bytes."
+        )
     return np.frombuffer(content, dtype="uint8").reshape(shape)
