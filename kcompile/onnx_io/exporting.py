@@ -38,6 +38,7 @@ def export(
     optimize: bool = True,
     check: bool = True,
     name: str = "model",
+    weight_names: Mapping[ir.Parameter, str] | None = None,
 ) -> onnx.ModelProto | None:
     """Exports a graph as an ordinary ONNX model.
 
@@ -53,6 +54,7 @@ def export(
         optimize: whether to sink transposes, fold the layout of weights and merge equal nodes.
         check: whether to run ``onnx.checker`` with full shape inference before anything is saved.
         name: the name of the graph.
+        weight_names: names of weights and states in the file, where those of the parameters are not unique.
 
     Returns:
         the model where no path is given, else None.
@@ -63,7 +65,9 @@ def export(
         OSError: the file cannot be written; an existing one is left as it was.
     """
     check_opset(opset)
-    written, arrays, weights = write_for_export(graph, input_names, output_names, initial, metadata, name)
+    written, arrays, weights = write_for_export(
+        graph, input_names, output_names, initial, metadata, name, weight_names
+    )
     model, layouts = _optimized(written, arrays, weights) if optimize else (_attached(written, arrays), {})
     skeleton, tensors = _detached(model, weights)
     total = sum(tensor.nbytes for tensor in tensors.values())

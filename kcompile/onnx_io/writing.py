@@ -144,9 +144,12 @@ def write_for_export(
     initial: Mapping[ir.Parameter, np.ndarray] | None,
     metadata: Mapping[str, str] | None,
     name: str,
+    weight_names: Mapping[ir.Parameter, str] | None = None,
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray], list[str]]:
     """The model without large arrays, these arrays by name of initializer, and the names of the weights."""
-    writer = _Writer(graph, "external", input_names, output_names, initial, annotate=True, exact=True)
+    writer = _Writer(
+        graph, "external", input_names, output_names, initial, annotate=True, exact=True, weight_names=weight_names
+    )
     return writer.finish(name, metadata), writer.arrays, list(writer.parameters)
 
 
@@ -182,8 +185,10 @@ class _Writer:
         initial: Mapping[ir.Parameter, np.ndarray] | None,
         annotate: bool,
         exact: bool,
+        weight_names: Mapping[ir.Parameter, str] | None = None,
     ) -> None:
         self.weights = weights
+        self.weight_names = weight_names or {}
         self.initial = initial or {}
         self.exact = exact
         self.annotate = annotate
@@ -246,7 +251,8 @@ class _Writer:
 
     def _take_name(self, parameter: ir.Parameter) -> str:
         if self.exact:
-            return self.names.reserve(parameter.name, f"The weight {parameter!r}")
+            name = self.weight_names.get(parameter, parameter.name)
+            return self.names.reserve(name, f"The weight {parameter!r}")
         return self.names.unique(parameter.name)
 
     def _write_parameter(self, parameter: ir.Parameter, name: str) -> None:

@@ -54,11 +54,13 @@ def export_model(
 
     if not model.inputs:
         raise ValueError(f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first.")
+    weight_names = _weight_names(model)
     arguments = {
         "input_names": model.input_names,
         "output_names": _output_names(model),
+        "weight_names": weight_names,
         "initial": {p: np.zeros(p.shape, p.dtype) for p in model._states()},
-        "metadata": _metadata(model),
+        "metadata": _metadata(model, weight_names),
         "opset": opset,
         "name": model.name,
     }
@@ -113,12 +115,25 @@ def _output_names(model: Model) -> list[str]:
     return names
 
 
-def _metadata(model: Model) -> dict[str, str]:
+def _weight_names(model: Model) -> dict[Parameter, str]:
+    """Names in the file: weights of nested models may be called alike, and are told apart by a number."""
+    names: dict[Parameter, str] = {}
+    taken = set(model.input_names)
+    for parameter in dict.fromkeys([*model._weights_by_layer(), *model._states()]):
+        unique, number = parameter.name, 1
+        while unique in taken:
+            unique, number = f"{parameter.name}_{number}", number + 1
+        taken.add(unique)
+        names[parameter] = unique
+    return names
+
+
+def _metadata(model: Model, weight_names: Mapping[Parameter, str]) -> dict[str, str]:
     """Configuration and training configuration, for models that have one (subclassed ones do not)."""
     if not _has_config(model):
         return {}
     states = model._states()
-    order = [p.name for p in model._weights_by_layer() if p not in states]
+    order = [weight_names[p] for p in model._weights_by_layer() if p not in states]
     entries = {"kcompile.config": _json(model_config(model)), ORDER: _json(order)}
     if model.optimizer is not None:
         entries[TRAINING] = _json(training_config(model))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Parameter
-from ..utils.generic_utils import CustomObjectScope, SafeModeScope
+from ..utils.generic_utils import CustomObjectScope, SafeModeScope, get_custom_objects
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
@@ -213,7 +213,7 @@ def _deserialized_losses(config: Any) -> Any:
         return {name: _deserialized_losses(entry) for name, entry in config.items()}
     if isinstance(config, list):
         return [_deserialized_losses(entry) for entry in config]
-    return config
+    return _custom(config)
 
 
 def _deserialized_metrics(config: Any) -> Any:
@@ -227,7 +227,12 @@ def _deserialized_metrics(config: Any) -> Any:
         return {name: _deserialized_metrics(entry) for name, entry in config.items()}
     if isinstance(config, list):
         return [_deserialized_metrics(entry) for entry in config]
-    return config
+    return _custom(config)
+
+
+def _custom(identifier: Any) -> Any:
+    """A name's custom object, which is at hand only while loading; other names stay names."""
+    return get_custom_objects().get(identifier, identifier) if isinstance(identifier, str) else identifier
 
 
 def _is_object(config: Any) -> bool:
