@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import keras as keras
+    from .devices import DeviceNotFoundError as DeviceNotFoundError
+    from .devices import device_scope as device_scope
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "keras"]
+__all__ = ["DeviceNotFoundError", "__version__", "device_scope", "keras"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "keras":
         return importlib.import_module(".keras", __name__)
+    if name in ("DeviceNotFoundError", "device_scope"):
+        return getattr(importlib.import_module(".devices", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

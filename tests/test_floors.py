@@ -16,6 +16,7 @@ FLOORS = {
     "kcompile.cli": 3,
     "kcompile.convert": 3,
     "kcompile.keras": 2,
+    "kcompile.devices": 2,
     "kcompile.formats": 1,
     "kcompile.torch_bridge": 1,
     "kcompile.onnx_io": 1,

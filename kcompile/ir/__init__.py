@@ -10,10 +10,10 @@
 from .arithmetic import install as _install_arithmetic
 from .dtypes import as_dtype, from_onnx, to_onnx
 from .emission import KCOMPILE_DOMAIN, as_value, emit, op, schema_of
-from .errors import GraphError, OperatorError
+from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
-from .scope import absolute_scope, current_scope, name_scope
+from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .storage import Storage
 from .values import Constant, Node, Parameter, Value, format_type
 
@@ -25,6 +25,7 @@ __all__ = [
     "OPSET",
     "Body",
     "Constant",
+    "DeviceNotFoundError",
     "Graph",
     "GraphError",
     "Node",
@@ -36,7 +37,10 @@ __all__ = [
     "absolute_scope",
     "as_dtype",
     "as_value",
+    "current_device",
     "current_scope",
+    "device_name",
+    "device_scope",
     "emit",
     "format_type",
     "from_onnx",

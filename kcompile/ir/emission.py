@@ -22,7 +22,7 @@ from onnx import defs
 from .dtypes import from_type_str
 from .errors import OperatorError
 from .inference import OPSET, describe, infer
-from .scope import current_scope
+from .scope import current_device, current_scope
 from .values import Constant, Node, Shape, Value
 
 KCOMPILE_DOMAIN = "kcompile"
@@ -115,7 +115,7 @@ def emit(
     _check(schema, values, attributes, scope)
     count = _default_outputs(op_type) if outputs is None else outputs
     types = infer(schema, values, attributes, count, scope)
-    node = Node(op_type, values, attributes, types, scope=scope)
+    node = Node(op_type, values, attributes, types, scope=scope, device=current_device())
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs
 
 
@@ -205,7 +205,8 @@ def _emit_own(
     types: Sequence[tuple[np.dtype, Shape]],
     attributes: Mapping[str, Any] | None = None,
 ) -> tuple[Value, ...]:
-    return Node(op_type, inputs, attributes or {}, types, domain=KCOMPILE_DOMAIN, scope=current_scope()).outputs
+    where = {"scope": current_scope(), "device": current_device()}
+    return Node(op_type, inputs, attributes or {}, types, domain=KCOMPILE_DOMAIN, **where).outputs
 
 
 def _common_shape(a: Shape, b: Shape) -> Shape:

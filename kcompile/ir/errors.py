@@ -9,3 +9,7 @@ class OperatorError(ValueError):
 
 class GraphError(ValueError):
     """A graph cannot be sliced: an output depends on a value that is not among the inputs."""
+
+
+class DeviceNotFoundError(ValueError):
+    """A device was named that this machine does not have, or that this process may not see."""

@@ -1,12 +1,17 @@
-"""Where an operator is emitted: the layer path that nodes carry in names, printouts and error messages."""
+"""Where an operator is emitted: the layer path that nodes carry in names, printouts and error messages, and the
+device that they are placed on."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _scope: ContextVar[str] = ContextVar("kcompile_scope", default="")
+_device: ContextVar[str | None] = ContextVar("kcompile_device", default=None)
+
+_DEVICE = re.compile(r"(?:^|[/:])(?P<kind>cpu|gpu|cuda)(?::(?P<index>\d+))?$", re.IGNORECASE)
 
 
 def current_scope() -> str:
@@ -34,3 +39,34 @@ def absolute_scope(path: str) -> Iterator[str]:
         yield path
     finally:
         _scope.reset(token)
+
+
+def device_name(name: str) -> str:
+    """The one spelling of a device: ``"gpu:0"`` for "/gpu:0", "cuda:0", "GPU" or "/device:GPU:0".
+
+    Raises:
+        ValueError: if it names neither a CPU nor a GPU.
+    """
+    found = _DEVICE.search(name) if isinstance(name, str) else None
+    if found is None:
+        raise ValueError(f'A device is "/cpu:0", "/gpu:0", "/gpu:1", ...; found {name!r}.')
+    kind = "cpu" if found["kind"].lower() == "cpu" else "gpu"
+    return f"{kind}:{int(found['index'] or 0)}"
+
+
+def current_device() -> str | None:
+    """The device that nodes are placed on now, ``"gpu:0"``; None where nothing says."""
+    return _device.get()
+
+
+@contextmanager
+def device_scope(name: str | None) -> Iterator[str | None]:
+    """Nodes emitted inside are placed on this device, in any of the spellings of ``device_name``.
+
+    Whether there is such a device is not asked here. None lifts an outer scope.
+    """
+    token = _device.set(None if name is None else device_name(name))
+    try:
+        yield _device.get()
+    finally:
+        _device.reset(token)

@@ -190,9 +190,10 @@ class Node:
             attributes left out have the specification's default.
         outputs: the values produced.
         scope: path of the layer that emitted the node.
+        device: where it is to be computed, ``"gpu:1"``; None where nobody said.
     """
 
-    __slots__ = ("__weakref__", "attributes", "domain", "inputs", "op_type", "outputs", "scope")
+    __slots__ = ("__weakref__", "attributes", "device", "domain", "inputs", "op_type", "outputs", "scope")
 
     def __init__(
         self,
@@ -202,12 +203,14 @@ class Node:
         output_types: Sequence[tuple[np.dtype, Shape]],
         domain: str = "",
         scope: str = "",
+        device: str | None = None,
     ) -> None:
         self.op_type = op_type
         self.domain = domain
         self.inputs = tuple(inputs)
         self.attributes = dict(attributes)
         self.scope = scope
+        self.device = device
         self.outputs = tuple(Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types))
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import getitem
 from typing import Any
@@ -24,6 +24,7 @@ from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorEr
 
 from . import weights
 from .arrays import as_array, as_tensor, torch_dtype
+from .devices import torch_device
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
@@ -38,7 +39,8 @@ class Signature:
         outputs: how many of the returned values are outputs; the others are updates.
         updates: the parameter that each further returned value is for.
         parameters: attribute of the module -> the parameter it shows.
-        device: where it computes.
+        device: where it computes, where its outputs come from and inputs are expected.
+        homes: where the parameters lie that device scopes have put elsewhere.
     """
 
     inputs: tuple[str, ...]
@@ -46,17 +48,32 @@ class Signature:
     updates: tuple[Parameter, ...]
     parameters: dict[str, Parameter] = field(default_factory=dict)
     device: torch.device = torch.device("cpu")  # noqa: RUF009
+    homes: dict[Parameter, torch.device] = field(default_factory=dict)
+
+    def home(self, parameter: Parameter) -> torch.device:
+        """The device on which torch reads and writes a parameter."""
+        return self.homes.get(parameter, self.device)
+
+
+Placement = Callable[[str], torch.device]
 
 
 def lower(
-    graph: Graph, device: torch.device | str = "cpu", trainable: Collection[Parameter] | None = None
+    graph: Graph,
+    device: torch.device | str = "cpu",
+    trainable: Collection[Parameter] | None = None,
+    placement: Placement | None = torch_device,
 ) -> fx.GraphModule:
     """A torch module that computes a graph.
 
+    A node that was emitted in a device scope computes on that device; what it reads is transferred there. A
+    parameter lives on the device of the first node that reads it.
+
     Args:
         graph: the slice to compute; its placeholders are ``graph.inputs`` in order.
-        device: where its weights and constants live.
+        device: where nodes compute that no device scope placed.
         trainable: the parameters that require a gradient; None for what each says by itself.
+        placement: torch's device for the name of a scope's; None to compute everything on ``device``.
 
     Returns:
         A GraphModule that returns ``(*outputs, *new values of graph.updates)``; see ``signature``.
@@ -66,7 +83,7 @@ def lower(
             names the node.
     """
     device = weights.canonical_device(device)
-    lowering = _Lowering(graph, device, None if trainable is None else set(trainable))
+    lowering = _Lowering(graph, device, None if trainable is None else set(trainable), placement=placement)
     return lowering.module()
 
 
@@ -78,7 +95,11 @@ def signature(module: fx.GraphModule) -> Signature:
 def refresh(module: fx.GraphModule) -> None:
     """Brings a module's weights up to what was written on the host; call it before running on a device."""
     described = signature(module)
-    weights.refresh(described.parameters.values(), described.device)
+    if not described.homes:
+        weights.refresh(described.parameters.values(), described.device)
+        return
+    for parameter in described.parameters.values():
+        weights.refresh([parameter], described.home(parameter))
 
 
 def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
@@ -90,9 +111,19 @@ def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
     if not described.updates:
         return
     with torch.no_grad():
-        targets = [weights.tensor_of(parameter, described.device) for parameter in described.updates]
+        targets = [weights.tensor_of(parameter, described.home(parameter)) for parameter in described.updates]
         torch._foreach_copy_(targets, [value.detach() for value in values])
-    weights.written(described.updates, described.device)
+    written(module, described.updates)
+
+
+def written(module: fx.GraphModule, parameters: Iterable[Parameter]) -> None:
+    """Says that torch wrote to these parameters where the module reads them."""
+    described = signature(module)
+    if not described.homes:
+        weights.written(parameters, described.device)
+        return
+    for parameter in parameters:
+        weights.written([parameter], described.home(parameter))
 
 
 def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tuple[np.ndarray, ...]:
@@ -119,6 +150,11 @@ def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tu
     return tuple(as_array(result) for result in results[: described.outputs])
 
 
+def transfer(x: Tensor, device: str) -> Tensor:
+    """x on another device; its gradient comes back."""
+    return x.to(device)
+
+
 # torch stores these, but adds, compares and indexes few of them: they compute as int64
 _WIDENED = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64))
 _BITS_ONLY = frozenset("Cast CastLike Reshape Transpose Squeeze Unsqueeze Flatten Expand Shape Size".split())
@@ -133,14 +169,19 @@ class _Lowering:
         device: torch.device,
         trainable: set[Parameter] | None,
         captures: Sequence[Value] = (),
+        placement: Placement | None = None,
     ) -> None:
         self.graph = graph
         self.device = device
+        self.placement = placement
+        self.here = device  # of the node that is being lowered
         self.trainable = trainable
         self.captures = captures
         self.root = nn.Module()
         self.fx = fx.Graph()
         self.env: dict[Value, fx.Node] = {}
+        self.homes: dict[Value, torch.device] = {}
+        self.moved: dict[tuple[Value, torch.device], fx.Node] = {}
         self.sizes: dict[Value, fx.Node] = {}
         self.parameters: dict[str, Parameter] = {}
         self.attributes = 0
@@ -155,9 +196,11 @@ class _Lowering:
         for i, value in enumerate([*self.graph.inputs, *self.captures]):
             self._define(value, self.fx.placeholder(self._argument_name(value._name or f"input_{i}")))
         for node in self.graph.nodes:
+            self.here = self._device_of(node)
             self._lower_node(node)
-        returned = [*self.graph.outputs, *(new for _, new in self.graph.updates)]
-        self.fx.output(tuple(self._tensor(self.graph.resolve(value)) for value in returned))
+        self.here = self.device
+        outputs = [self._tensor(self.graph.resolve(value)) for value in self.graph.outputs]
+        self.fx.output((*outputs, *(self._anywhere(self.graph.resolve(new)) for _, new in self.graph.updates)))
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
         module.meta["signature"] = Signature(
@@ -166,8 +209,14 @@ class _Lowering:
             tuple(parameter for parameter, _ in self.graph.updates),
             self.parameters,
             self.device,
+            {p: self.homes[p] for p in self.parameters.values() if self.homes[p] != self.device},
         )
         return module
+
+    def _device_of(self, node: Node) -> torch.device:
+        if node.device is None or self.placement is None:
+            return self.device
+        return weights.canonical_device(self.placement(node.device))
 
     def _argument_name(self, wanted: str) -> str:
         """A name for a placeholder that no other has: several targets may be called alike."""
@@ -183,23 +232,35 @@ class _Lowering:
         if value in self.differentiated:
             node = self.fx.call_function(differentiable, (node,))
         self.env[value] = node
+        self.homes[value] = self.here
 
     def _tensor(self, value: Value) -> fx.Node:
-        """The fx node that holds a value; parameters and constants appear at their first use."""
+        """The fx node that holds a value on the device of the node being lowered."""
+        node = self._anywhere(value)
+        if self.homes[value] == self.here:
+            return node
+        key = (value, self.here)
+        if key not in self.moved:
+            self.moved[key] = self.fx.call_function(transfer, (node, str(self.here)))
+        return self.moved[key]
+
+    def _anywhere(self, value: Value) -> fx.Node:
+        """The fx node that holds a value where it is made; parameters and constants appear at their first use."""
         node = self.env.get(value)
         if node is not None:
             return node
         if value in self.sizes:
-            args = (self.sizes[value], torch_dtype(value.dtype), str(self.device))
+            args = (self.sizes[value], torch_dtype(value.dtype), str(self.here))
             self.env[value] = self.fx.call_function(host.to_tensor, args)
+            self.homes[value] = self.here
             return self.env[value]
         if isinstance(value, Parameter):
             wanted = None if self.trainable is None else value in self.trainable
-            tensor = weights.parameter_of(value, self.device, wanted)
+            tensor = weights.parameter_of(value, self.here, wanted)
             name = self._attribute(value.name, tensor)
             self.parameters[name] = value
         elif isinstance(value, Constant):
-            name = self._attribute(value._name or "constant", as_tensor(value.array.copy()).to(self.device))
+            name = self._attribute(value._name or "constant", as_tensor(value.array.copy()).to(self.here))
         else:
             raise OperatorError(f"{value!r} is read, but nothing in the graph computes it")
         self._define(value, self.fx.get_attr(name))
@@ -304,10 +365,10 @@ class _Lowering:
             kwargs["outputs"] = len(node.outputs)
         if "output_dtype" in operator.extras:
             kwargs["output_dtype"] = torch_dtype(node.outputs[0].dtype)
-        if "device" in operator.extras and self.device.type != "cpu":
-            kwargs["device"] = str(self.device)
+        if "device" in operator.extras and self.here.type != "cpu":
+            kwargs["device"] = str(self.here)
         if "generator" in operator.extras and "seed" in kwargs:
-            generator = new_generator(kwargs.pop("seed"), self.device)
+            generator = new_generator(kwargs.pop("seed"), self.here)
             kwargs["generator"] = self.fx.get_attr(self._attribute(f"{node.name}_generator", generator))
         if "outputs" in kwargs and kwargs["outputs"] == 1:
             del kwargs["outputs"]
@@ -316,7 +377,7 @@ class _Lowering:
     def _body(self, name: str, body: Graph) -> dict[str, Any]:
         """A body as a module, and what it captures."""
         captured = tuple(self._tensor(self.graph.resolve(value)) for value in body.captures)
-        module = _Lowering(body, self.device, self.trainable, body.captures).module()
+        module = _Lowering(body, self.here, self.trainable, body.captures).module()
         module.meta["outputs"] = [(torch_dtype(value.dtype), value.shape) for value in body.outputs]
         return {name: self.fx.get_attr(self._attribute(name, module)), f"{name}_captures": captured}
 
@@ -346,7 +407,7 @@ class _Lowering:
     def _lower_size(self, node: Node) -> None:
         operands = self.graph.operands(node)
         if node.op_type in ("Shape", "Size"):
-            args: list[Any] = [self._tensor(value) for value in operands if value is not None]
+            args: list[Any] = [self._anywhere(value) for value in operands if value is not None]
         else:
             args = [None if value is None else self._size(value) for value in operands]
         kwargs = _keyword_attributes(node)
@@ -379,6 +440,7 @@ class _Lowering:
                     and _is_product(product, bias)
                     and uses[value] == 1
                     and value not in self.differentiated
+                    and self._device_of(product) == self._device_of(node)
                 ):
                     found[node] = product
                     break

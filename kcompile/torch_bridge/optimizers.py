@@ -93,9 +93,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         initial = self.settings.get("decay", 0.0)
         self._decays = self.settings.get("initial_decay", _read(initial)) > 0
         self.slots = {name: self._fitting(name, (slots or {}).get(name)) for name in self.slot_names}
-        self._device = self._params[0].device if self._params else torch.device("cpu")
+        self._elsewhere = any(p.device.type != "cpu" for p in self._params)
         self._state_tensors = {
-            name: [weights.tensor_of(slot, self._device) for slot in slots]
+            name: [weights.tensor_of(slot, p.device) for slot, p in zip(slots, self._params, strict=True)]
             for name, slots in self.slots.items()
             if self._slot_used(name)
         }
@@ -214,15 +214,17 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     def _refresh(self) -> None:
         """On a device: copies what was assigned to the host buffers since the last step."""
-        if self._device.type != "cpu":
+        if self._elsewhere:
             for name in self._state_tensors:
-                weights.refresh(self.slots[name], self._device)
+                for slot, p in zip(self.slots[name], self._params, strict=True):
+                    weights.refresh([slot], p.device)
 
     def _announce(self) -> None:
         """On a device: says that its copies of the slots are ahead. On the CPU they are the slots."""
-        if self._device.type != "cpu":
+        if self._elsewhere:
             for name in self._state_tensors:
-                weights.written(self.slots[name], self._device)
+                for slot, p in zip(self.slots[name], self._params, strict=True):
+                    weights.written([slot], p.device)
 
     def _gradients(self) -> list[torch.Tensor]:
         return [p.grad for p in self._params if p.grad is not None]
@@ -256,9 +258,12 @@ class KerasOptimizer(torch.optim.Optimizer):
             norms = torch._foreach_norm(grads)
             if self._clip_each:
                 torch._foreach_mul_(grads, [(limit / norm).clamp(max=1.0) for norm in norms])
-            else:
+            elif len({norm.device for norm in norms}) == 1:
                 total = torch.linalg.vector_norm(torch.stack(list(norms)))
                 torch._foreach_mul_(grads, (limit / total).clamp(max=1.0))
+            else:  # device scopes put layers on several devices
+                length = math.hypot(*(norm.item() for norm in norms))
+                torch._foreach_mul_(grads, limit / max(limit, length))
         if self._clipvalue > 0 and (grads := self._gradients()):
             torch._foreach_clamp_min_(grads, -self._clipvalue)
             torch._foreach_clamp_max_(grads, self._clipvalue)

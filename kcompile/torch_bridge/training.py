@@ -16,19 +16,11 @@ from torch import Tensor
 from ..ir import Graph, Parameter
 from . import weights
 from .arrays import as_tensor, torch_dtype
-from .lowering import apply_updates, lower, refresh, signature
+from .devices import default_device
+from .lowering import apply_updates, lower, refresh, signature, written
 from .optimizers import UpdateRule, make_optimizer
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
-
-
-def default_device() -> torch.device:
-    """The GPU where there is one that CUDA_VISIBLE_DEVICES allows, else the CPU."""
-    return (
-        torch.device("cuda", torch.cuda.current_device())
-        if torch.cuda.is_available()
-        else torch.device("cpu")
-    )
 
 
 def seed(n: int) -> None:
@@ -45,6 +37,7 @@ class _Step:
         self.device = weights.canonical_device(default_device() if device is None else device)
         self.module = lower(graph, self.device, trainable)
         self._outputs = signature(self.module).outputs
+        self._homes = signature(self.module).homes
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
         self._names = [value.name for value in graph.inputs]
 
@@ -54,7 +47,7 @@ class _Step:
             raise ValueError(
                 f"The step takes {len(self._dtypes)} inputs ({names}); {len(inputs)} were given."
             )
-        if self.device.type != "cpu":
+        if self.device.type != "cpu" or self._homes:
             refresh(self.module)
         return [place(x, self.device, dtype) for x, dtype in zip(inputs, self._dtypes, strict=True)]
 
@@ -100,7 +93,8 @@ class TrainStep(_Step):
         super().__init__(graph, device, self.trainable)
         self.optimizer: torch.optim.Optimizer | None = None
         if optimizer is not None:
-            tensors = [weights.parameter_of(p, self.device, True) for p in self.trainable]
+            home = signature(self.module).home
+            tensors = [weights.parameter_of(p, home(p), True) for p in self.trainable]
             make = optimizer if callable(optimizer) else lambda tensors: make_optimizer(optimizer, tensors)
             self.optimizer = make(tensors)
         self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
@@ -132,7 +126,7 @@ class TrainStep(_Step):
                 results[0].backward()
         outputs = self._finish(results)
         optimizer.step()
-        weights.written(self.trainable, self.device)
+        written(self.module, self.trainable)
         return outputs
 
 
