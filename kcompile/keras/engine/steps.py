@@ -19,11 +19,13 @@ class Steps:
     Args:
         compiled: loss, metrics and their graphs.
         optimizer: a Keras optimizer.
+        devices: torch's names of the devices that share each batch; empty for the one that there is.
     """
 
-    def __init__(self, compiled: Compiled, optimizer: Any) -> None:
+    def __init__(self, compiled: Compiled, optimizer: Any, devices: Sequence[str] = ()) -> None:
         self.compiled = compiled
         self.optimizer = optimizer
+        self.devices = tuple(devices)
         self._made: dict[Any, Any] = {}
 
     def train(self, weighted: bool) -> StepFunction:
@@ -53,17 +55,34 @@ class Steps:
         compiled = self.compiled
         rule = self.optimizer.update_rule(compiled.trainable)
         updates = ()
+        if rule is None and self.devices:
+            raise ValueError(
+                f"{type(self.optimizer).__name__} defines its own updates (get_updates); on several devices only the "
+                "built-in optimizers, and subclasses that change nothing but arguments, can train."
+            )
         if rule is None:  # an optimizer that only its own updates describe; its loss is the one with these weights
             (loss,) = compiled.train_graph(weighted).outputs
             updates = self.optimizer.get_updates(loss, compiled.trainable)
         graph = compiled.train_graph(weighted, updates)
-        step = TrainStep(graph, compiled.trainable, rule, compiled.constraints_graph())
+        constraints = compiled.constraints_graph()
+        if self.devices:
+            from ...torch_bridge.parallel import PoolStep
+
+            step: Any = PoolStep(graph, self.devices, compiled.trainable, rule, constraints)
+        else:
+            step = TrainStep(graph, compiled.trainable, rule, constraints)
         return lambda arrays: step(*arrays)[0]
 
     def _make_test(self, weighted: bool) -> StepFunction:
-        from ...torch_bridge.training import EvalStep
+        graph = self.compiled.test_graph(weighted)
+        if self.devices:
+            from ...torch_bridge.parallel import PoolStep
 
-        step = EvalStep(self.compiled.test_graph(weighted))
+            step: Any = PoolStep(graph, self.devices)
+        else:
+            from ...torch_bridge.training import EvalStep
+
+            step = EvalStep(graph)
         return lambda arrays: step(*arrays)[0]
 
     def _make_results(self) -> Callable[[], Any]:

@@ -36,6 +36,7 @@ class Model(Network):
     """
 
     _in_call = False
+    _devices: Sequence[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,7 +98,7 @@ class Model(Network):
     def _finish_compile(self) -> None:
         """Emits loss and metrics, once inputs and outputs are known."""
         self._compiled = Compiled(self, self.loss, **self._compile_arguments)
-        self._steps = Steps(self._compiled, self.optimizer)
+        self._steps = Steps(self._compiled, self.optimizer, self._devices)
 
     @property
     def _is_compiled(self) -> bool:

@@ -46,6 +46,9 @@ class ArrayBatches:
         shuffle: True for a new order each epoch, "batch" for chunks of a batch in random order, or False.
         steps: batches per epoch, None for one pass; passes repeat where more are asked for.
         as_numpy: batches as numpy arrays, for prediction; otherwise as tensors.
+
+    Attributes:
+        device: where tensors are wanted: None for where a step computes, "cpu" for a step on several devices.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class ArrayBatches:
         self.ranges = data.batch_ranges(self.samples, batch_size)
         self.steps = len(self.ranges) if steps is None else steps
         self._tensors: Any = None
+        self.device: str | None = None
         self._as_numpy = as_numpy or any(data.is_lazy(array) for array in feed.arrays)
         if not self.ranges:
             raise ValueError("There is no data: the arrays have 0 samples.")
@@ -95,7 +99,7 @@ class ArrayBatches:
         if self._tensors is None:
             from ...torch_bridge.training import Batches as TensorBatches
 
-            self._tensors = TensorBatches(self.feed.arrays)
+            self._tensors = TensorBatches(self.feed.arrays, self.device)
         return self._tensors[which]
 
     def close(self) -> None:
@@ -262,6 +266,7 @@ def fit(
 ) -> Any:
     """Trains; see ``Model.fit``."""
     model._warn_if_trainable_changed()
+    _divide(model, source, validation)
     if validation is not None and validation_steps is not None:
         validation.steps = validation_steps
     history = cbks.History()
@@ -298,6 +303,13 @@ def fit(
             validation.close()
     callback_list.on_train_end()
     return history
+
+
+def _divide(model: Model, *sources: Batches | None) -> None:
+    """Keeps the batches of a model on several devices where they can be divided."""
+    for source in sources:
+        if model._devices and isinstance(source, ArrayBatches):
+            source.device = "cpu"
 
 
 def _train_epoch(
@@ -350,6 +362,7 @@ def _batch_hook(
 def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
     """Means of loss and metrics over the batches; see ``Model.evaluate``."""
     inside_fit = isinstance(callbacks, cbks.CallbackList)
+    _divide(model, source)
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
     if model._compiled is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import conv_utils, data_utils, generic_utils, io_utils, np_utils
+from . import conv_utils, data_utils, generic_utils, io_utils, multi_gpu_utils, np_utils
 from .data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
 from .generic_utils import (
     CustomObjectScope,
@@ -18,6 +18,7 @@ from .generic_utils import (
 )
 from .io_utils import H5Dict, HDF5Matrix
 from .layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
+from .multi_gpu_utils import multi_gpu_model
 from .np_utils import normalize, to_categorical
 from .vis_utils import model_to_dot, plot_model
 
@@ -45,6 +46,8 @@ __all__ = [
     "losses_utils",
     "metrics_utils",
     "model_to_dot",
+    "multi_gpu_model",
+    "multi_gpu_utils",
     "normalize",
     "np_utils",
     "plot_model",

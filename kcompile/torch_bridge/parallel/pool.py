@@ -82,6 +82,7 @@ class Pool:
         self._made = 0
         self._programs = 0
         self._sent: weakref.WeakKeyDictionary[Parameter, int] = weakref.WeakKeyDictionary()
+        self._forgotten: list[int] = []
         self._folder = memory.folder()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._connections: list[Connection] = []
@@ -152,8 +153,14 @@ class Pool:
         self._programs += 1
         return self._programs
 
+    def forget(self, program: int) -> None:
+        """Says that a program is not needed any more; the workers hear of it in time."""
+        self._forgotten.append(program)
+
     def send_changed(self, parameters: Sequence[Parameter]) -> None:
         """The values of parameters that were written since the workers last had them."""
+        while self._forgotten:
+            self.send("forget", self._forgotten.pop())
         changed = [p for p in parameters if self._sent.get(p) != p.storage.version]
         if changed:
             self.send("values", {self.number_of(p): p.storage.array for p in changed})

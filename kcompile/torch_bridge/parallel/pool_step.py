@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -88,6 +89,7 @@ class PoolStep:
             with pool.watched():
                 self._own = ShardStep(self._program, self.devices[0], 0)
             self._pool = pool
+            weakref.finalize(self, pool.forget, self._key).atexit = False
         return pool
 
 

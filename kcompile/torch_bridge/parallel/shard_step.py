@@ -88,7 +88,8 @@ class ShardStep:
         self.device = weights.canonical_device(device)
         self.rank = rank
         self.plan = program.plan
-        self.module = lower(self.plan.graph, self.device, program.trainable)
+        # a replica is on one device as a whole, whatever scopes say of its layers
+        self.module = lower(self.plan.graph, self.device, program.trainable, placement=None)
         _part_generators(self.module, rank)
         self._head = 2 if self.plan.has_sum else 1
         self.optimizer: torch.optim.Optimizer | None = None
@@ -97,7 +98,7 @@ class ShardStep:
         if program.rule is not None:
             self._prepare_training(program.rule)
         constraints = program.constraints
-        self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
+        self._constraints = lower(constraints, self.device, (), None) if constraints is not None else None
 
     def _prepare_training(self, rule: UpdateRule) -> None:
         tensors = [weights.parameter_of(p, self.device, True) for p in self.program.trainable]
