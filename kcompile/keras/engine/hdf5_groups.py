@@ -16,7 +16,7 @@ _ATTRIBUTE_LIMIT = 64512
 
 
 def save_attributes_to_hdf5_group(group: Any, name: str, data: Sequence[bytes]) -> None:
-    """Writes a list of byte strings as an attribute, in parts ``name0``, ``name1``, ... if it is too long for one.
+    """Writes a list of byte strings as an attribute, in parts ``name0``, ``name1``, ... where it is long.
 
     Raises:
         RuntimeError: if a single string is too long.
@@ -52,7 +52,7 @@ def save_weights_to_hdf5_group(group: Any, layers: Sequence[Layer]) -> None:
     from ... import formats
     from .saving import layer_weights
 
-    archive = formats.Archive(layer_weights=layer_weights(SimpleNamespace(layers=layers)))  # type: ignore[arg-type]
+    archive = formats.Archive(layer_weights=layer_weights(_among(layers)))
     formats.write(archive, group, format="hdf5")
 
 
@@ -103,7 +103,7 @@ def preprocess_weights_for_loading(
     own = layer.weights
     if reshape and len(arrays) == len(own):
         arrays = [
-            np.reshape(array, weight.shape) if array.size == np.prod(weight.shape) else array
+            np.reshape(array, weight.shape) if array.size == np.prod(weight.storage.array.shape) else array
             for array, weight in zip(arrays, own, strict=True)
         ]
     return arrays

@@ -1,8 +1,9 @@
 """Calls spelled as in Keras 1, converted to Keras 2 with the warnings that Keras 2.3 gives.
 
-One table, ``LAYERS``, says for each class how its constructor arguments were called; ``METHODS`` says the same of the
-methods of Model. ``Layer.__init_subclass__`` hands each class of the package to ``support``, which wraps what has a row.
-The tables also serve configurations in files of Keras 1: ``modern_class_name`` and ``modern_arguments``.
+One table, ``LAYERS``, says for each class how its constructor arguments were called; ``METHODS`` says the
+same of the methods of Model. ``Layer.__init_subclass__`` hands each class of the package to ``support``,
+which wraps what has a row. The tables also serve configurations in files of Keras 1: ``modern_class_name``
+and ``modern_arguments``.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ class Spelling:
             value = call.kwargs.pop(old)
             if new in call.kwargs:
                 raise TypeError(
-                    f"For the `{new}` argument, the layer received both the legacy keyword argument `{old}` and the "
+                    f"For the `{new}` argument, the layer received both the legacy keyword "
+                    f"argument `{old}` and the "
                     f"Keras 2 keyword argument `{new}`. Stick to the latter!"
                 )
             names = _VALUES.get(old)
@@ -123,7 +125,8 @@ def _kernel_size(*dimensions: str) -> Callable[[Call], None]:
             return  # the kernel size of Keras 2, or one too few
         if not by_keyword and any(name in call.kwargs for name in ("padding", "strides", "data_format")):
             raise ValueError(
-                f"`{call.name}` got {len(sizes)} integers behind the filters together with arguments of Keras 2. They "
+                f"`{call.name}` got {len(sizes)} integers behind the filters together with "
+                "arguments of Keras 2. They "
                 f"could be `kernel_size` and `strides`, or the {rank} sizes of a kernel as in Keras 1. Pass "
                 f"`kernel_size` as a tuple, and `strides` as a keyword argument."
             )
@@ -164,7 +167,8 @@ def _forget_bias(call: Call) -> None:
         call.converted = True
     else:
         call.notes.append(
-            "The `forget_bias_init` argument has been ignored. Use `unit_forget_bias=True` instead to initialize "
+            "The `forget_bias_init` argument has been ignored. Use `unit_forget_bias=True` "
+            "instead to initialize "
             "with ones."
         )
 
@@ -191,7 +195,8 @@ def _batch_mode(call: Call) -> None:
         return
     if call.kwargs.pop("mode") != 0:
         raise TypeError(
-            "The `mode` argument of `BatchNormalization` no longer exists. `mode=1` and `mode=2` are no longer "
+            "The `mode` argument of `BatchNormalization` no longer exists. `mode=1` and "
+            "`mode=2` are no longer "
             "supported."
         )
     call.converted = True
@@ -202,7 +207,8 @@ def _embedding_dropout(call: Call) -> None:
         del call.kwargs["dropout"]
         call.notes.append(
             "The `dropout` argument is no longer support in `Embedding`. You can apply a "
-            "`keras.layers.SpatialDropout1D` layer right after the `Embedding` layer to get the same behavior."
+            "`keras.layers.SpatialDropout1D` layer right after the `Embedding` layer to get the "
+            "same behavior."
         )
 
 
@@ -210,14 +216,15 @@ def _no_implementation(call: Call) -> None:
     if "implementation" in call.kwargs:
         del call.kwargs["implementation"]
         call.notes.append(
-            f"The `implementation` argument in `{call.name}` has been deprecated. Please remove it from your layer call."
+            f"The `implementation` argument in `{call.name}` has been deprecated. Please remove "
+            "it from your layer call."
         )
 
 
 def _implementation_zero(call: Call) -> None:
     if call.kwargs.get("implementation") == 0:
         call.notes.append(
-            "`implementation=0` has been deprecated, and now defaults to `implementation=1`." +
+            "`implementation=0` has been deprecated, and now defaults to `implementation=1`."
             "Please update your layer call."
         )
 
@@ -239,7 +246,8 @@ def _padding_by_side(call: Call) -> None:
         call.args[0] = sides
         form = "`padding=((top_pad, bottom_pad), (left_pad, right_pad))`"
     call.notes.append(
-        "The `padding` argument in the Keras 2 API no longer" + "accepts dict types. You can now input argument as: " + form
+        "The `padding` argument in the Keras 2 API no longeraccepts dict types. "  # as Keras has it
+        f"You can now input argument as: {form}"
     )
 
 
@@ -255,8 +263,10 @@ def _steps_per_epoch(call: Call) -> None:
     if old & set(call.kwargs):
         call.notes.append(
             "The semantics of the Keras 2 argument `steps_per_epoch` is not the same as the Keras 1 argument "
-            "`samples_per_epoch`. `steps_per_epoch` is the number of batches to draw from the generator at each epoch. "
-            "Basically steps_per_epoch = samples_per_epoch/batch_size. Similarly `nb_val_samples`->`validation_steps` "
+            "`samples_per_epoch`. `steps_per_epoch` is the number of batches to draw from the "
+            "generator at each epoch. "
+            "Basically steps_per_epoch = samples_per_epoch/batch_size. Similarly "
+            "`nb_val_samples`->`validation_steps` "
             "and `val_samples`->`steps` arguments have changed. Update your method calls accordingly."
         )
 
@@ -304,7 +314,8 @@ _RECURRENT = {
 _SEQUENCE = (
     _forget_bias,
     _sequence_shape(
-        "The `input_dim` and `input_length` arguments in recurrent layers are deprecated. Use `input_shape` instead."
+        "The `input_dim` and `input_length` arguments in recurrent layers are deprecated. Use "
+        "`input_shape` instead."
     ),
 )
 
@@ -402,7 +413,8 @@ def support(cls: type) -> None:
 
 
 def _accepting(spelling: Spelling, function: Callable[..., Any], constructor: bool) -> Callable[..., Any]:
-    named = [p for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    named = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     required = [p.name for p in named if p.default is p.empty]
 
     @functools.wraps(function)
@@ -454,11 +466,16 @@ def refuse_unknown(cls: type, unknown: Collection[str], base_arguments: Collecti
 def _constructor_arguments(cls: type) -> list[str]:
     """Arguments of the constructor, and optional ones of the constructors it passes keywords on to."""
     found: dict[str, None] = {}
-    constructors = [vars(ancestor)["__init__"] for ancestor in cls.__mro__[:-1] if "__init__" in vars(ancestor)]
+    constructors = [
+        vars(ancestor)["__init__"] for ancestor in cls.__mro__[:-1] if "__init__" in vars(ancestor)
+    ]
     for i, constructor in enumerate(constructors):
         for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
             given_by_subclass = i and parameter.default is parameter.empty
-            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) and not given_by_subclass:
+            if (
+                parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+                and not given_by_subclass
+            ):
                 found[parameter.name] = None
     return list(found)
 

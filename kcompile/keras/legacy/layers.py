@@ -1,4 +1,4 @@
-"""Layers of Keras 1 that Keras 2.3 still has: MaxoutDense, Highway, and the bases of recurrent layers written by users."""
+"""Layers of Keras 1 that Keras 2.3 still has: MaxoutDense, Highway, and bases for recurrent layers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class _LegacyDense(Layer):
         **kwargs: Any,
     ) -> None:
         warnings.warn(
-            f"The `{type(self).__name__}` layer is deprecated and will be removed after 06/2017.", stacklevel=4
+            f"The `{type(self).__name__}` layer is deprecated and will be removed after 06/2017.",
+            stacklevel=4,
         )
         if input_dim:
             kwargs["input_shape"] = (input_dim,)
@@ -64,12 +65,20 @@ class _LegacyDense(Layer):
 
     def _add_kernel_and_bias(self, kernel_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> None:
         self.W = self.add_weight(
-            "W", kernel_shape, initializer=self.init, regularizer=self.W_regularizer, constraint=self.W_constraint
+            "W",
+            kernel_shape,
+            initializer=self.init,
+            regularizer=self.W_regularizer,
+            constraint=self.W_constraint,
         )
         self.b = None
         if self.bias:
             self.b = self.add_weight(
-                "b", bias_shape, initializer="zeros", regularizer=self.b_regularizer, constraint=self.b_constraint
+                "b",
+                bias_shape,
+                initializer="zeros",
+                regularizer=self.b_regularizer,
+                constraint=self.b_constraint,
             )
 
     def _projected(self, x: Value) -> Value:
@@ -140,7 +149,9 @@ class MaxoutDense(_LegacyDense):
     def build(self, input_shape: Any) -> None:
         features = input_shape[1]
         self.input_spec = InputSpec(shape=(None, features))
-        self._add_kernel_and_bias((self.nb_feature, features, self.output_dim), (self.nb_feature, self.output_dim))
+        self._add_kernel_and_bias(
+            (self.nb_feature, features, self.output_dim), (self.nb_feature, self.output_dim)
+        )
         self.built = True
 
     def call(self, inputs: Any) -> Any:
@@ -240,7 +251,8 @@ def AtrousConvolution2D(*args: Any, **kwargs: Any) -> Conv2D:
 
 def _dilated(old: str, new: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     warnings.warn(
-        f"The `{old}` layer  has been deprecated. Use instead the `{new}` layer with the `dilation_rate` argument.",
+        f"The `{old}` layer  has been deprecated. Use instead the `{new}` layer with the "
+        "`dilation_rate` argument.",
         stacklevel=3,
     )
     rate = kwargs.pop("atrous_rate", 1)
@@ -250,9 +262,9 @@ def _dilated(old: str, new: str, kwargs: dict[str, Any]) -> dict[str, Any]:
 class Recurrent(Layer):
     """Base of recurrent layers that define ``step``; new code gives a cell to ``RNN`` instead.
 
-    A subclass sets ``units``, ``states`` (one None per state) and, in build, ``input_spec`` and ``state_spec``;
-    it overrides ``step(inputs, states) -> (output, new states)`` and perhaps ``preprocess_input``,
-    ``get_constants`` (what step finds behind the states) and ``get_initial_state``.
+    A subclass sets ``units``, ``states`` (one None per state) and, in build, ``input_spec`` and
+    ``state_spec``; it overrides ``step(inputs, states) -> (output, new states)`` and perhaps
+    ``preprocess_input``, ``get_constants`` (what step finds behind the states) and ``get_initial_state``.
 
     Args:
         return_sequences: return the outputs of all steps instead of the last one.
@@ -359,12 +371,14 @@ class Recurrent(Layer):
             initial_state = list(self.states) if self.stateful else self.get_initial_state(inputs)
         if len(initial_state) != len(self.states):
             raise ValueError(
-                f"Layer {self.name} has {len(self.states)} states but was passed {len(initial_state)} initial states."
+                f"Layer {self.name} has {len(self.states)} states but was passed "
+                f"{len(initial_state)} initial states."
             )
         steps = inputs.shape[1] if isinstance(inputs.shape[1], int) else None
         if self.unroll and steps in (None, 1):
             raise ValueError(
-                f"Layer {self.name}: unrolling needs a fixed number of timesteps above 1, but the input has the shape "
+                f"Layer {self.name}: unrolling needs a fixed number of timesteps above 1, but "
+                "the input has the shape "
                 f"{K.int_shape(inputs)}. Give it with input_shape or Input(shape=...), or use unroll=False."
             )
         last, outputs, states = K.rnn(
@@ -397,7 +411,8 @@ class Recurrent(Layer):
         batch = spec.shape[0] if spec.shape else None
         if not batch:
             raise ValueError(
-                f"Layer {self.name} is stateful and needs to know its batch size. In a Sequential model give the first "
+                f"Layer {self.name} is stateful and needs to know its batch size. In a "
+                "Sequential model give the first "
                 "layer a batch_input_shape, in a functional model give Input a batch_shape."
             )
         shape = (batch, self.units)
@@ -410,7 +425,8 @@ class Recurrent(Layer):
         values = [np.zeros(shape)] * len(self.states) if states is None else to_list(states, allow_tuple=True)
         if len(values) != len(self.states):
             raise ValueError(
-                f"Layer {self.name} expects {len(self.states)} states, but it received {len(values)} state values."
+                f"Layer {self.name} expects {len(self.states)} states, but it received "
+                f"{len(values)} state values."
             )
         for i, value in enumerate(values):
             if np.shape(value) != shape:
@@ -446,7 +462,8 @@ class ConvRecurrent2D(Recurrent):
         return_sequences, go_backwards, stateful: as for Recurrent.
 
     Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols) for channels_first.
-    Output: the same with new rows and cols and ``filters`` channels; without the time unless return_sequences.
+    Output: the same with new rows and cols and ``filters`` channels; without the time unless
+    return_sequences.
     """
 
     def __init__(

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Calls spelled as in Keras 1, each an expression that real Keras 2.3.1 and kcompile evaluate; see make_golden.py."""
 
 from __future__ import annotations

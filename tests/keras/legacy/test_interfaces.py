@@ -1,4 +1,4 @@
-"""Keras 1's spellings give what Keras 2.3.1 makes of them, with its warnings (golden.json, made by make_golden.py)."""
+"""Keras 1's spellings give what Keras 2.3.1 makes of them, with its warnings (see make_golden.py)."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def test_subclasses_of_users_take_the_old_names_by_way_of_their_base() -> None:
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
 
-    with pytest.warns(UserWarning, match=r"Update your `MyDense` call to the Keras 2 API: `MyDense\(units=3\)`"):
+    with pytest.warns(
+        UserWarning, match=r"Update your `MyDense` call to the Keras 2 API: `MyDense\(units=3\)`"
+    ):
         assert MyDense(output_dim=3).units == 3
 
 
