@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from kcompile.keras.callbacks import ReduceLROnPlateau
+from kcompile.keras.callbacks import LearningRateScheduler
 from kcompile.keras.models import load_model
 
 HERE = Path(__file__).resolve().parent
 WANTED = 0.98
+EPOCHS = 20
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -43,8 +44,8 @@ def train(x: np.ndarray, y: np.ndarray) -> Any:
     model = load_model(HERE.parent / "models" / "digits_cnn.yaml")
     model.summary()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    slower = ReduceLROnPlateau(monitor="loss", factor=0.5, patience=2)
-    model.fit(x, y, batch_size=32, epochs=25, callbacks=[slower], verbose=2)
+    slower = LearningRateScheduler(lambda epoch: 2e-3 * (1 - epoch / EPOCHS) + 1e-4)
+    model.fit(x, y, batch_size=32, epochs=EPOCHS, callbacks=[slower], verbose=2)
     return model
 
 
@@ -53,19 +54,12 @@ def handwritten_latency(images: np.ndarray) -> tuple[float, int]:
     import torch
     from torch import nn
 
-    network = nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1, bias=False),
-        nn.BatchNorm2d(32),
-        nn.ReLU(),
-        nn.Conv2d(32, 64, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(1024, 64),
-        nn.ReLU(),
-        nn.Linear(64, 10),
-        nn.Softmax(1),
-    ).eval()
+    def block(channels_in: int, channels_out: int) -> list[nn.Module]:
+        convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        return [convolution, nn.BatchNorm2d(channels_out), nn.ReLU()]
+
+    layers = [*block(1, 32), *block(32, 32), nn.MaxPool2d(2), *block(32, 64), nn.Flatten()]
+    network = nn.Sequential(*layers, nn.Linear(1024, 10), nn.Softmax(1)).eval()
     one, times = images[:1].transpose(0, 3, 1, 2), []
     with torch.inference_mode():
         for _ in range(2000):
