@@ -21,7 +21,7 @@ class UnsafePickleError(ValueError):
 class _DType:
     def __init__(self, name: Any = None, align: Any = False, copy: Any = False) -> None:
         self.name = name
-        self.byte_order = "="
+        self.byte_order: Any = "="
 
     def __setstate__(self, state: Any) -> None:
         order = _text(state[1])

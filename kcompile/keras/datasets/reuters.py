@@ -48,9 +48,9 @@ def load_data(
     """
     num_words = renamed_num_words(num_words, kwargs)
     path = get_file(path, origin=ORIGIN_URL, file_hash=HASH)
-    texts, labels = shuffled(np.random.RandomState(seed), *read_npz(path, ["x", "y"]))
+    ranks, topics = shuffled(np.random.RandomState(seed), *read_npz(path, ["x", "y"]))
     texts, labels = word_sequences(
-        texts, labels, num_words, skip_top, maxlen, start_char, oov_char, index_from
+        ranks, topics, num_words, skip_top, maxlen, start_char, oov_char, index_from
     )
     x, y = lists_as_array(texts), np.array(labels)
     edge = int(len(x) * (1 - test_split))

@@ -43,7 +43,8 @@ def text_to_word_sequence(
     """
     if lower:
         text = text.lower()
-    separated = text.translate(str.maketrans(dict.fromkeys(filters, split)))
+    separators: dict[str, Any] = dict.fromkeys(filters, split)
+    separated = text.translate(str.maketrans(separators))
     return [word for word in separated.split(split) if word]
 
 

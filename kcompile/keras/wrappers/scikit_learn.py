@@ -52,7 +52,7 @@ class BaseWrapper:
 
     def check_params(self, params: dict[str, Any]) -> None:
         """Raise ValueError if a name is an argument neither of the builder nor of the model's methods."""
-        takers = [
+        takers: list[Callable[..., Any]] = [
             Sequential.fit,
             Sequential.predict,
             Sequential.predict_classes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def load_img(
     path: Any,
     grayscale: bool = False,
     color_mode: str = "rgb",
-    target_size: tuple[int, int] | None = None,
+    target_size: Sequence[int] | None = None,
     interpolation: str = "nearest",
 ) -> Any:
     """A Pillow image from a file, fully read.
@@ -74,7 +74,7 @@ def load_img(
         image = image.convert(color_mode.upper())
     if target_size is None:
         return image
-    height, width = target_size
+    height, width = target_size[0], target_size[1]  # a third number, for channels, does no harm in Keras
     if image.size == (width, height):
         return image
     if interpolation not in _RESAMPLING:
@@ -219,6 +219,9 @@ def save_image(image: Any, path: Any, file_format: str | None = None, **kwargs: 
     if file_format is not None:
         # "jpg" is no format of Pillow's, but what people say.
         file_format = extensions.get(f".{file_format.lower()}", file_format)
+        if file_format.upper() not in Image.SAVE:
+            known = ", ".join(sorted(Image.SAVE))
+            raise ValueError(f"Unknown image format {file_format!r} to write; expected one of {known}.")
     if not isinstance(path, (str, os.PathLike)):
         _savable(image, file_format).save(path, format=file_format, **kwargs)
         return

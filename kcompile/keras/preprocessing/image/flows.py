@@ -332,7 +332,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
             rows = rows[start:stop]
 
         if class_mode in self._class_modes_with_classes:
-            self.classes = [self._row_classes[row] for row in rows]
+            self.classes = [self._row_classes[row] for row in rows.tolist()]
             del self._row_classes
         elif class_mode in ("raw", "multi_output"):
             self._targets = self._target_columns(dataframe, y_col, rows)
@@ -371,7 +371,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         used = classes or {name for row in rows for name in _as_names(labels[row])}
         self.class_indices = {name: index for index, name in enumerate(sorted(set(used)))}
         self._row_classes: dict[int, Any] = {}
-        for row in rows:
+        for row in rows.tolist():
             indices = [
                 self.class_indices[name] for name in _as_names(labels[row]) if name in self.class_indices
             ]

@@ -279,7 +279,7 @@ class ImageDataGenerator:
         if self.featurewise_center and self._is_fitted("featurewise_center", self.mean):
             x -= self.mean
         if self.featurewise_std_normalization and self._is_fitted("featurewise_std_normalization", self.std):
-            x /= self.std + _STD_EPSILON
+            x /= self.std + _STD_EPSILON  # type: ignore[operator]
         if self.zca_whitening and self._is_fitted("zca_whitening", self.principal_components):
             flat = x.reshape(-1, int(np.prod(x.shape[-3:])))
             x = (flat @ self.principal_components).reshape(x.shape)
@@ -357,14 +357,15 @@ class ImageDataGenerator:
             cval=self.cval,
             order=self.interpolation_order,
         )
-        if get("channel_shift_intensity") is not None:
-            x = apply_channel_shift(x, get("channel_shift_intensity"), channel_axis)
+        intensity, brightness = get("channel_shift_intensity"), get("brightness")
+        if intensity is not None:
+            x = apply_channel_shift(x, intensity, channel_axis)
         if get("flip_horizontal", False):
             x = flip_axis(x, self.col_axis - 1)
         if get("flip_vertical", False):
             x = flip_axis(x, self.row_axis - 1)
-        if get("brightness") is not None:
-            x = apply_brightness_shift(x, get("brightness"), self.data_format)
+        if brightness is not None:
+            x = apply_brightness_shift(x, brightness, self.data_format)
         return x
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
@@ -402,7 +403,7 @@ class ImageDataGenerator:
             x -= self.mean
         if self.featurewise_std_normalization:
             self.std = self._by_channel(np.std, x)
-            x /= self.std + _STD_EPSILON
+            x /= self.std + _STD_EPSILON  # type: ignore[operator]
         if self.zca_whitening:
             flat = x.reshape(len(x), -1)
             vectors, values, _ = np.linalg.svd(flat.T @ flat / len(flat))

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator as IteratorABC
-from collections.abc import Sequence as SequenceABC
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,7 @@ class Iterator(Sequence):
         self.shuffle = shuffle
         self.batch_index = 0
         self.total_batches_seen = 0
-        self.index_array: np.ndarray | None = None
+        self.index_array: Any = None
         self._make_index_generator()
 
     def _make_index_generator(self) -> None:
@@ -153,15 +152,24 @@ def subset_range(subset: str | None, validation_split: float) -> tuple[float, fl
 class BatchFromFilesMixin:
     """Batches read from image files.
 
-    The class that mixes it in has ``filepaths``, ``labels``, ``sample_weight``, ``class_mode`` and ``dtype``.
+    The class that mixes it in, an Iterator, has what is named here.
     """
+
+    filepaths: Any
+    labels: Any
+    sample_weight: Any
+    classes: Any
+    class_mode: str | None
+    class_indices: dict[str, int]
+    dtype: Any
+    _save_batch: Any
 
     def set_processing_attrs(
         self,
         image_data_generator: Any,
-        target_size: SequenceABC[int],
+        target_size: Any,
         color_mode: str,
-        data_format: str,
+        data_format: str | None,
         save_to_dir: Any,
         save_prefix: str,
         save_format: str,
@@ -172,7 +180,7 @@ class BatchFromFilesMixin:
         if color_mode not in COLOR_MODES:
             raise ValueError(f'Invalid color mode: {color_mode!r}; expected "rgb", "rgba", or "grayscale".')
         self.image_data_generator = image_data_generator
-        self.target_size = tuple(target_size)
+        self.target_size: tuple[Any, ...] = tuple(target_size)
         self.color_mode = color_mode
         self.data_format = checked_data_format(data_format)
         channels = (COLOR_MODES[color_mode],)
