@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...ir import Graph
+from .launch import launched
+
 if TYPE_CHECKING:
     from .compilation import Compiled
 
@@ -50,42 +53,53 @@ class Steps:
         return self._made[key]
 
     def _make_train(self, weighted: bool) -> StepFunction:
-        from ...torch_bridge.training import TrainStep
-
         compiled = self.compiled
         rule = self.optimizer.update_rule(compiled.trainable)
         updates = ()
-        if rule is None and self.devices:
-            raise ValueError(
-                f"{type(self.optimizer).__name__} defines its own updates (get_updates); on several devices only the "
-                "built-in optimizers, and subclasses that change nothing but arguments, can train."
-            )
         if rule is None:  # an optimizer that only its own updates describe; its loss is the one with these weights
+            self._check_alone()
             (loss,) = compiled.train_graph(weighted).outputs
             updates = self.optimizer.get_updates(loss, compiled.trainable)
         graph = compiled.train_graph(weighted, updates)
-        constraints = compiled.constraints_graph()
-        if self.devices:
-            from ...torch_bridge.parallel import PoolStep
-
-            step: Any = PoolStep(graph, self.devices, compiled.trainable, rule, constraints)
-        else:
-            step = TrainStep(graph, compiled.trainable, rule, constraints)
-        return lambda arrays: step(*arrays)[0]
+        return self._step(graph, compiled.trainable, rule, compiled.constraints_graph())
 
     def _make_test(self, weighted: bool) -> StepFunction:
-        graph = self.compiled.test_graph(weighted)
-        if self.devices:
-            from ...torch_bridge.parallel import PoolStep
+        return self._step(self.compiled.test_graph(weighted))
 
-            step: Any = PoolStep(graph, self.devices)
+    def _step(self, graph: Graph, *training: Any) -> StepFunction:
+        """A step that evaluates, or that trains if told the weights, the optimizer's rule and the constraints."""
+        from ...torch_bridge.training import EvalStep, TrainStep
+
+        launch = launched()
+        if self.devices or launch:
+            from ...torch_bridge import parallel
+
+            _check_divisible(graph)
+            if self.devices:
+                step: Any = parallel.PoolStep(graph, self.devices, *training)
+            else:
+                step = parallel.LaunchedStep(graph, launch.rank, launch.world, *training)
         else:
-            from ...torch_bridge.training import EvalStep
-
-            step = EvalStep(graph)
+            step = TrainStep(graph, *training) if training else EvalStep(graph)
         return lambda arrays: step(*arrays)[0]
+
+    def _check_alone(self) -> None:
+        if self.devices or launched():
+            raise ValueError(
+                f"{type(self.optimizer).__name__} defines its own updates (get_updates); in several processes only the "
+                "built-in optimizers, and subclasses that change nothing but arguments, can train."
+            )
 
     def _make_results(self) -> Callable[[], Any]:
         from ...torch_bridge.training import EvalStep
 
         return EvalStep(self.compiled.results_graph())
+
+
+def _check_divisible(graph: Graph) -> None:
+    fixed = [value for value in graph.inputs if value.shape and isinstance(value.shape[0], int)]
+    if fixed:
+        raise ValueError(
+            f"The input {fixed[0].name!r} fixes the batch size at {fixed[0].shape[0]}; batches of a model that trains in "
+            "several processes are divided among them, so leave it open (batch_size=None)."
+        )

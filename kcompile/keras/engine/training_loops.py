@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import callbacks as cbks
 from ..utils.generic_utils import Progbar
+from . import launch
 from . import training_data as data
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ class ArrayBatches:
             whole = self.samples // self.batch_size * self.batch_size
             chunks = indices[:whole].reshape(-1, self.batch_size)
             np.random.shuffle(chunks)
-            return np.concatenate([chunks.reshape(-1), indices[whole:]])
+            return launch.from_first(np.concatenate([chunks.reshape(-1), indices[whole:]]))
         np.random.shuffle(indices)
-        return indices
+        return launch.from_first(indices)
 
     def _batch(self, order: np.ndarray | None, start: int, stop: int) -> list[Any]:
         which = slice(start, stop) if order is None else order[start:stop]
@@ -253,6 +254,7 @@ class EpochMeans:
         return dict(zip(self.model.metrics_names, [loss, *self.model._steps.results()], strict=True))
 
 
+@launch.only_first_prints()
 def fit(
     model: Model,
     source: Batches,
@@ -267,11 +269,13 @@ def fit(
     """Trains; see ``Model.fit``."""
     model._warn_if_trainable_changed()
     _divide(model, source, validation)
+    launch.synchronize(model)
+    callbacks = launch.without_writers(callbacks)
     if validation is not None and validation_steps is not None:
         validation.steps = validation_steps
     history = cbks.History()
     watching = [cbks.ProgbarLogger("steps" if source.steps_given else "samples")] if verbose else []
-    callback_list = cbks.CallbackList([*watching, *(callbacks or ()), history])
+    callback_list = cbks.CallbackList([*watching, *callbacks, history])
     model.history = history
     model.stop_training = False
     if verbose and validation is not None and source.samples and validation.samples:
@@ -359,6 +363,7 @@ def _batch_hook(
     callbacks._call_batch_hook(mode, moment, batch, logs)
 
 
+@launch.only_first_prints()
 def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
     """Means of loss and metrics over the batches; see ``Model.evaluate``."""
     inside_fit = isinstance(callbacks, cbks.CallbackList)
@@ -385,6 +390,7 @@ def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dic
     return means.means()
 
 
+@launch.only_first_prints()
 def predict(model: Model, source: Batches, verbose: int, callbacks: Any) -> list[np.ndarray]:
     """Outputs over the batches, concatenated; see ``Model.predict``."""
     callbacks = _callback_list(model, callbacks, source, verbose)

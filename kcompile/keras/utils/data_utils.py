@@ -261,7 +261,10 @@ class OrderedEnqueuer(SequenceEnqueuer):
         if not order:
             raise ValueError(f"{type(self.sequence).__name__} has no batches: its __len__ is 0.")
         if self.shuffle:
+            from ..engine.launch import from_first
+
             random.shuffle(order)
+            order = from_first(order)
         self._order = deque(order)
         if self._executor is None:
             seed = _seed_from_numpy() + 1_000_003 * self._epoch

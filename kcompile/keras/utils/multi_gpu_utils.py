@@ -55,6 +55,12 @@ def multi_gpu_model(
     """
     names = _chosen(devices) if devices is not None else _chosen_gpus(gpus)
     _check_model(model)
+    from ..engine.launch import launched
+
+    if launched():
+        raise ValueError(
+            "Under torchrun the model itself trains data-parallel, a process a device; use it without multi_gpu_model."
+        )
     from ..models import Model
 
     parallel = Model(model.inputs, model.outputs, name=f"{model.name}_on_{len(names)}")

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from .errors import ParallelError
+from .launched import LaunchedStep
 from .pool_step import PoolStep
 
-__all__ = ["ParallelError", "PoolStep"]
+__all__ = ["LaunchedStep", "ParallelError", "PoolStep"]
