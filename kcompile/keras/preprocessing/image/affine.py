@@ -107,10 +107,11 @@ def affine_planes(
     rows, columns = np.arange(height)[:, np.newaxis], np.arange(width)[np.newaxis, :]
     points = [matrix[axis, 0] * rows + matrix[axis, 1] * columns + offset[axis] for axis in (0, 1)]
     vertical, horizontal = (_Points(p, n, order, mode) for p, n in zip(points, (height, width), strict=True))
+    pixels = planes.reshape(len(planes), height * width)
     sampled = np.zeros(planes.shape, dtype="float64")
     for row, row_weight in vertical.neighbours:
         for column, column_weight in horizontal.neighbours:
-            sampled += planes[:, row, column] * (row_weight * column_weight)
+            sampled += np.take(pixels, row * width + column, axis=1) * (row_weight * column_weight)
     if mode == "constant":
         sampled[:, vertical.outside | horizontal.outside] = cval
     return _cast(sampled, planes.dtype)
