@@ -2,7 +2,8 @@
 
 An enqueuer keeps at most ``max_queue_size`` batches under way in a pool of workers and hands them out in the
 order in which they were asked for. There is no thread of its own: the consumer's ``next()`` refills the
-window, so stopping is prompt and an error in a worker reaches the consumer as the same exception.
+window, so stopping is prompt and an error in a worker reaches the consumer as the same exception. The worker
+processes of a Sequence are those of torch's DataLoader.
 """
 
 from __future__ import annotations
@@ -255,6 +256,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
         self.shuffle = shuffle
         self._order: deque[int] = deque()
         self._epoch = 0
+        self._loader: Any = None
 
     def _open(self) -> None:
         order = list(range(len(self.sequence)))
@@ -266,14 +268,35 @@ class OrderedEnqueuer(SequenceEnqueuer):
             random.shuffle(order)
             order = from_first(order)
         self._order = deque(order)
-        if self._executor is None:
+        if self.use_multiprocessing:
+            from ...torch_bridge.loading import Loader
+
             seed = _seed_from_numpy() + 1_000_003 * self._epoch
-            self._executor = self._new_executor(self.workers, init_pool, ({self.uid: self.sequence}, seed))
+            self._loader = Loader(self.sequence, order, self.workers, self.max_queue_size, seed)
+        elif self._executor is None:
+            self._executor = self._new_executor(self.workers, init_pool, ({self.uid: self.sequence},))
 
     def _fill(self) -> None:
-        while self._order and len(self._window) < self.max_queue_size:
+        while self._loader is None and self._order and len(self._window) < self.max_queue_size:
             index = self._order.popleft()
             self._submit(f"batch {index}", get_index, self.uid, index)
+
+    def _take(self) -> Any:
+        if self._loader is None:
+            return super()._take()
+        from ...torch_bridge.loading import WorkerDiedError
+
+        index = self._order.popleft()
+        try:
+            return self._loader.take()
+        except WorkerDiedError as error:
+            raise self._worker_died(f"batch {index}") from error
+
+    def _close(self, timeout: float | None = None) -> None:
+        super()._close(timeout)
+        if self._loader is not None:
+            self._loader.close()
+            self._loader = None
 
     def _next_epoch(self) -> None:
         on_epoch_end = getattr(self.sequence, "on_epoch_end", None)
@@ -294,7 +317,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
         """Generator of batches without end. A worker's exception is raised here and stops the enqueuer."""
         try:
             while self._running:
-                if not self._window:
+                if not self._window and not self._order:
                     self._next_epoch()
                 batch = self._take()
                 self._fill()
