@@ -1,8 +1,9 @@
 """The one graph: ONNX operators over typed, immutable values.
 
-- ``Value``, ``Constant``, ``Parameter``, ``Node``: the pieces (values.py), with ``Storage`` behind a parameter.
-- ``op``: emits operators, checked and typed by ONNX (emission.py, inference.py); Python arithmetic and indexing
-  on values do the same (arithmetic.py).
+- ``Value``, ``Constant``, ``Parameter``, ``Node``: the pieces (values.py), with ``Storage`` behind a
+  parameter.
+- ``op``: emits operators, checked and typed by ONNX (emission.py, inference.py); Python arithmetic and
+  indexing on values do the same (arithmetic.py).
 - ``Graph``: a slice of values for one phase; ``Body``: the subgraph of a control-flow operator (graph.py).
 - ``print(graph)`` shows it as SSA text (printing.py).
 """

@@ -1,4 +1,5 @@
-"""Python operators and indexing on values, as backend tensors have them; importing this installs them on Value."""
+"""Python operators and indexing on values, as backend tensors have them; importing this installs them on
+Value."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ _COMPARISONS: dict[str, Callable[[Value, Value], Value]] = {
 
 
 def index(x: Value, key: Any) -> Value:
-    """``x[key]`` for ints, slices, None, Ellipsis, symbolic integers, and one list, array or Value of indices.
+    """``x[key]`` for ints, slices, None, Ellipsis, symbolic integers, and one list, array or Value of
+    indices.
 
     Emits at most one Slice, one Squeeze, one Unsqueeze, and a Gather per index tensor.
 
@@ -93,7 +95,9 @@ def index(x: Value, key: Any) -> Value:
             inserted.append(axis - len(squeezed) + len(inserted))
             continue
         if _is_mask(k):
-            raise OperatorError(f"{x!r} cannot be indexed by a boolean mask; multiply by it, or use K.switch.")
+            raise OperatorError(
+                f"{x!r} cannot be indexed by a boolean mask; multiply by it, or use K.switch."
+            )
         if isinstance(k, slice):
             if k != slice(None):
                 slices.append((axis, *_slice_bounds(k)))
@@ -106,12 +110,16 @@ def index(x: Value, key: Any) -> Value:
                 squeezed.append(axis)
         axis += 1
     for gather_axis, indices in gathers:
-        indices = as_value(indices) if not isinstance(indices, list) else Constant(np.asarray(indices, np.int64))
+        indices = (
+            as_value(indices) if not isinstance(indices, list) else Constant(np.asarray(indices, np.int64))
+        )
         if _rank_of_index(indices) == 0:
             indices = op.Unsqueeze(indices, [0])
         elif _rank_of_index(indices) != 1:
             if len(keys) > 1:
-                raise OperatorError("an index tensor of more than one axis must be the only index; use K.gather.")
+                raise OperatorError(
+                    "an index tensor of more than one axis must be the only index; use K.gather."
+                )
         x = op.Gather(x, indices, axis=gather_axis)
     if slices:
         axes, starts, ends, steps = zip(*slices, strict=True)

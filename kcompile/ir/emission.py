@@ -2,8 +2,8 @@
 
 Inputs and attributes are checked against the operator's schema, and the types and shapes of the outputs
 come from ONNX's own inference. Python numbers, lists and arrays given as inputs become constants of the type
-that the operator asks for. The three operators that ONNX lacks live in the domain ``kcompile``; slicing a graph for a
-phase removes ``Phase``, and none of them ever reaches an exported file:
+that the operator asks for. The three operators that ONNX lacks live in the domain ``kcompile``; slicing a
+graph for a phase removes ``Phase``, and none of them ever reaches an exported file:
 
 - ``Phase(train, inference)``: one of the two, chosen when the graph is sliced.
 - ``StopGradient(x)``: x, through which no gradient flows.
@@ -13,7 +13,7 @@ phase removes ``Phase``, and none of them ever reaches an exported file:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ _Variadic = defs.OpSchema.FormalParameterOption.Variadic
 _Optional = defs.OpSchema.FormalParameterOption.Optional
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema_of(op_type: str) -> defs.OpSchema:
     """The ONNX schema of an operator in the IR's operator set.
 
@@ -41,10 +41,12 @@ def schema_of(op_type: str) -> defs.OpSchema:
     try:
         return defs.get_schema(op_type, OPSET, "")
     except defs.SchemaError:
-        raise OperatorError(f"{op_type} is not an operator of the ONNX standard set, version {OPSET}") from None
+        raise OperatorError(
+            f"{op_type} is not an operator of the ONNX standard set, version {OPSET}"
+        ) from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _default_outputs(op_type: str) -> int:
     """How many outputs an operator has unless told: those that are not optional, at least one."""
     return max(1, sum(output.option != _Optional for output in schema_of(op_type).outputs))
@@ -53,8 +55,8 @@ def _default_outputs(op_type: str) -> int:
 class Emitter:
     """The operators as methods: ``op.Add(a, b)``, ``op.LSTM(x, w, r, b, hidden_size=8, outputs=3)``.
 
-    The keyword ``outputs`` says how many outputs are wanted where the operator has optional or any number of them.
-    A single output is returned as a Value, several as a tuple.
+    The keyword ``outputs`` says how many outputs are wanted where the operator has optional or any number of
+    them. A single output is returned as a Value, several as a tuple.
     """
 
     def __getattr__(self, op_type: str) -> Callable[..., Any]:
@@ -77,7 +79,9 @@ class Emitter:
         dtype, shape = inference.dtype, _common_shape(train.shape, inference.shape)
         if train.dtype != dtype:
             raise OperatorError(
-                describe("Phase", (train, inference), {}, current_scope(), "the two branches have different dtypes")
+                describe(
+                    "Phase", (train, inference), {}, current_scope(), "the two branches have different dtypes"
+                )
             )
         attributes = {} if owner is None else {"owner": owner}
         return _emit_own("Phase", (train, inference), [(dtype, shape)], attributes)[0]
@@ -87,7 +91,8 @@ class Emitter:
         return _emit_own("StopGradient", (x,), [(x.dtype, x.shape)])[0]
 
     def Gradient(self, y: Value, *xs: Value) -> tuple[Value, ...]:
-        """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend on."""
+        """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend
+        on."""
         return _emit_own("Gradient", (y, *xs), [(x.dtype, x.shape) for x in xs])
 
 
@@ -139,10 +144,12 @@ def _constant_array(x: Any, dtype: np.dtype | None) -> np.ndarray:
         dtype = {"f": np.dtype(np.float32), "i": np.dtype(np.int64)}.get(array.dtype.kind)
         if dtype is None:
             return array
-    if dtype == object:
+    if dtype.kind == "O":
         return array.astype(object)
     if array.dtype.kind == "f" and np.dtype(dtype).kind in "iub" and not np.all(array == np.floor(array)):
-        raise OperatorError(f"the number {x!r} would be cut off as {np.dtype(dtype).name}; cast the tensor first")
+        raise OperatorError(
+            f"the number {x!r} would be cut off as {np.dtype(dtype).name}; cast the tensor first"
+        )
     return array.astype(dtype)
 
 
@@ -154,7 +161,9 @@ def _as_values(schema: defs.OpSchema, inputs: Sequence[Any]) -> list[Value | Non
     if all(x is None or isinstance(x, Value) for x in inputs):
         return inputs
     formal = [_formal(schema, i) for i in range(len(inputs))]
-    known = {f.type_str: x for f, x in zip(formal, inputs, strict=True) if f is not None and isinstance(x, Value)}
+    known = {
+        f.type_str: x for f, x in zip(formal, inputs, strict=True) if f is not None and isinstance(x, Value)
+    }
     values: list[Value | None] = []
     for parameter, x in zip(formal, inputs, strict=True):
         if x is None or isinstance(x, Value) or parameter is None:

@@ -35,8 +35,8 @@ class Graph:
 
     Attributes:
         inputs, outputs: as given.
-        nodes: operators in an order in which they can run. Phase and Identity nodes are not among them: whoever
-            walks the graph reads operands through ``resolve``.
+        nodes: operators in an order in which they can run. Phase and Identity nodes are not among them:
+            whoever walks the graph reads operands through ``resolve``.
         parameters: the parameters read or updated, in the order of first use.
         updates: the pairs that matter in this phase.
         captures: what is read from outside besides the inputs: the parameters, and for the body of a
@@ -107,7 +107,9 @@ class Graph:
 
     def bodies(self, node: Node) -> dict[str, Graph]:
         """The bodies of a control-flow operator for this phase, by attribute name."""
-        return {k: a.sliced(self.phase, self.frozen) for k, a in node.attributes.items() if isinstance(a, Body)}
+        return {
+            k: a.sliced(self.phase, self.frozen) for k, a in node.attributes.items() if isinstance(a, Body)
+        }
 
     def dependencies(self, node: Node) -> list[Value]:
         """All values that must exist before the node runs: its operands and what its bodies capture."""
@@ -163,8 +165,8 @@ class Graph:
         given = ", ".join(repr(v.name) for v in self.inputs) or "none"
         used = f"{consumer.name} needs" if consumer is not None else "an output is"
         raise GraphError(
-            f"Graph disconnected: {used} the input {value.name!r} ({format_type(value)}), which is not among the "
-            f"inputs given ({given})."
+            f"Graph disconnected: {used} the input {value.name!r} ({format_type(value)}), which is not "
+            f"among the inputs given ({given})."
         )
 
     def _find_captures(self) -> tuple[Value, ...]:
@@ -189,7 +191,8 @@ class Graph:
 
 
 class Body:
-    """The body of a control-flow operator (Scan, Loop, If), as a node holds it: sliced when the outer graph is.
+    """The body of a control-flow operator (Scan, Loop, If), as a node holds it: sliced when the outer graph
+    is.
 
     Only what depends on the formal inputs is inside; everything else that the outputs read is computed
     outside, once, and captured: loop-invariant code moves out by construction.
@@ -200,7 +203,9 @@ class Body:
         inside: nodes that belong inside although they read no formal input (the branches of an imported If).
     """
 
-    def __init__(self, outputs: Sequence[Value], inputs: Sequence[Value] = (), inside: Iterable[Node] = ()) -> None:
+    def __init__(
+        self, outputs: Sequence[Value], inputs: Sequence[Value] = (), inside: Iterable[Node] = ()
+    ) -> None:
         self.outputs = tuple(outputs)
         self.inputs = tuple(inputs)
         self._inside = frozenset(inside)

@@ -41,7 +41,8 @@ def shape_of(proto: onnx.TypeProto) -> tuple[np.dtype, Shape]:
 
 
 def attribute_proto(name: str, value: Any, schema: OpSchema) -> onnx.AttributeProto:
-    """One attribute as ONNX stores it; a Body becomes a graph with only its signature (enough for inference)."""
+    """One attribute as ONNX stores it; a Body becomes a graph with only its signature (enough for
+    inference)."""
     kind = onnx.AttributeProto.AttributeType.Value(schema.attributes[name].type.name)
     if kind == onnx.AttributeProto.GRAPH:
         value = value.signature_proto()
@@ -85,7 +86,12 @@ def infer(
         found = shape_inference.infer_node_outputs(
             schema, node, types, data, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10
         )
-    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, TypeError, ValueError) as error:
+    except (
+        onnx.shape_inference.InferenceError,
+        onnx.checker.ValidationError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
     results = []
     for name in outputs:
@@ -108,7 +114,8 @@ def describe(
     operands = ", ".join("-" if v is None else format_type(v) for v in inputs)
     shown = "".join(f", {k}={v!r}" for k, v in attributes.items() if not hasattr(v, "sliced"))
     place = f" in {where}" if where else ""
-    return f"{op_type}({operands}{shown}){place}: {problem.strip().splitlines()[0] if problem.strip() else problem}"
+    first_line = problem.strip().partition("\n")[0]
+    return f"{op_type}({operands}{shown}){place}: {first_line}"
 
 
 __all__ = ["OPSET", "describe", "infer", "shape_of", "type_proto"]

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def format_graph(
-    graph: Graph, indent: str = "", names: dict[Value, str] | None = None, numbers: Iterator[int] | None = None
+    graph: Graph,
+    indent: str = "",
+    names: dict[Value, str] | None = None,
+    numbers: Iterator[int] | None = None,
 ) -> str:
     """The text behind ``print(graph)``.
 

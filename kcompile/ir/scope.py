@@ -1,5 +1,5 @@
-"""Where an operator is emitted: the layer path that nodes carry in names, printouts and error messages, and the
-device that they are placed on."""
+"""Where an operator is emitted: the layer path that nodes carry in names, printouts and error messages, and
+the device that they are placed on."""
 
 from __future__ import annotations
 

@@ -75,15 +75,17 @@ class Value:
         if self.shape is None:
             self.shape = tuple(shape)
         elif len(self.shape) == len(shape):
-            self.shape = tuple(new if old is None else old for old, new in zip(self.shape, shape, strict=True))
+            self.shape = tuple(
+                new if old is None else old for old, new in zip(self.shape, shape, strict=True)
+            )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {format_type(self)}>"
 
     def __bool__(self) -> bool:
         raise TypeError(
-            f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, a, b) "
-            "instead of `if`, and `is None` to test for a missing value."
+            f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
+            "a, b) instead of `if`, and `is None` to test for a missing value."
         )
 
     def __iter__(self) -> Iterator[Value]:
@@ -175,7 +177,9 @@ class Parameter(Value):
         """
         value = np.asarray(value, dtype=self.dtype)
         if value.shape != self.shape:
-            raise ValueError(f"Weight {self.name} has shape {self.shape}; got a value of shape {value.shape}.")
+            raise ValueError(
+                f"Weight {self.name} has shape {self.shape}; got a value of shape {value.shape}."
+            )
         self.storage.assign(value)
 
 
@@ -186,8 +190,8 @@ class Node:
         op_type: operator name as in the ONNX specification.
         domain: "" for the standard set, "kcompile" for the few operators that never reach a file.
         inputs: the values read; None for an omitted optional input.
-        attributes: plain Python values as given (ints, floats, strings, lists, numpy arrays, Body for a subgraph);
-            attributes left out have the specification's default.
+        attributes: plain Python values as given (ints, floats, strings, lists, numpy arrays, Body for a
+            subgraph); attributes left out have the specification's default.
         outputs: the values produced.
         scope: path of the layer that emitted the node.
         device: where it is to be computed, ``"gpu:1"``; None where nobody said.
@@ -211,7 +215,9 @@ class Node:
         self.attributes = dict(attributes)
         self.scope = scope
         self.device = device
-        self.outputs = tuple(Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types))
+        self.outputs = tuple(
+            Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types)
+        )
 
     @property
     def name(self) -> str:

@@ -17,7 +17,8 @@ _SUM_OVER_BATCH_SIZE = Reduction.SUM_OVER_BATCH_SIZE
 
 
 class Loss:
-    """Base of losses: ``loss(y_true, y_pred, sample_weight=None)`` is ``call`` weighted and reduced to a scalar.
+    """Base of losses: ``loss(y_true, y_pred, sample_weight=None)`` is ``call`` weighted and reduced to a
+    scalar.
 
     Args:
         reduction: one of ``Reduction``.
@@ -78,7 +79,7 @@ class LossFunctionWrapper(Loss):
         return {**super().get_config(), **settings}
 
 
-# --- functions ----------------------------------------------------------------------------------------------------
+# --- functions ----------------------------------------------------------------------------------------------
 
 
 def _tensors(y_true: Any, y_pred: Any) -> tuple[Value, Value]:
@@ -162,7 +163,8 @@ def categorical_crossentropy(
     """Cross-entropy with one-hot labels over the last axis.
 
     Args:
-        from_logits: whether y_pred is given before its softmax (the softmax of an output layer is seen through).
+        from_logits: whether y_pred is given before its softmax (the softmax of an output layer is seen
+            through).
         label_smoothing: share s of the labels spread over all classes: ``y (1 - s) + s / classes``.
     """
     y_true, y_pred = _tensors(y_true, y_pred)
@@ -172,7 +174,9 @@ def categorical_crossentropy(
     return K.categorical_crossentropy(y_true, y_pred, from_logits=from_logits)
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, axis: int = -1) -> Value:
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, axis: int = -1
+) -> Value:
     """Cross-entropy with class numbers as labels."""
     if not K.is_tensor(y_pred):
         y_pred = K.constant(y_pred)
@@ -181,8 +185,11 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     return K.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
-def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0) -> Value:
-    """Mean cross-entropy of independent yes-or-no labels over the last axis; arguments as in categorical_crossentropy."""
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0
+) -> Value:
+    """Mean cross-entropy of independent yes-or-no labels over the last axis; arguments as in
+    categorical_crossentropy."""
     y_true, y_pred = _tensors(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
@@ -219,7 +226,7 @@ huber = huber_loss
 bce = BCE = binary_crossentropy
 
 
-# --- classes --------------------------------------------------------------------------------------------------------
+# --- classes ------------------------------------------------------------------------------------------------
 
 
 class MeanSquaredError(LossFunctionWrapper):
@@ -239,14 +246,18 @@ class MeanAbsoluteError(LossFunctionWrapper):
 class MeanAbsolutePercentageError(LossFunctionWrapper):
     """``mean_absolute_percentage_error`` as a Loss."""
 
-    def __init__(self, reduction: str = _SUM_OVER_BATCH_SIZE, name: str = "mean_absolute_percentage_error") -> None:
+    def __init__(
+        self, reduction: str = _SUM_OVER_BATCH_SIZE, name: str = "mean_absolute_percentage_error"
+    ) -> None:
         super().__init__(mean_absolute_percentage_error, reduction, name)
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
     """``mean_squared_logarithmic_error`` as a Loss."""
 
-    def __init__(self, reduction: str = _SUM_OVER_BATCH_SIZE, name: str = "mean_squared_logarithmic_error") -> None:
+    def __init__(
+        self, reduction: str = _SUM_OVER_BATCH_SIZE, name: str = "mean_squared_logarithmic_error"
+    ) -> None:
         super().__init__(mean_squared_logarithmic_error, reduction, name)
 
 
@@ -277,7 +288,11 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_crossentropy",
     ) -> None:
         super().__init__(
-            categorical_crossentropy, reduction, name, from_logits=from_logits, label_smoothing=label_smoothing
+            categorical_crossentropy,
+            reduction,
+            name,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
         )
         self.from_logits = from_logits
 
@@ -333,7 +348,9 @@ class LogCosh(LossFunctionWrapper):
 class KLDivergence(LossFunctionWrapper):
     """``kullback_leibler_divergence`` as a Loss."""
 
-    def __init__(self, reduction: str = _SUM_OVER_BATCH_SIZE, name: str = "kullback_leibler_divergence") -> None:
+    def __init__(
+        self, reduction: str = _SUM_OVER_BATCH_SIZE, name: str = "kullback_leibler_divergence"
+    ) -> None:
         super().__init__(kullback_leibler_divergence, reduction, name)
 
 
@@ -346,7 +363,7 @@ class Huber(LossFunctionWrapper):
         super().__init__(huber_loss, reduction, name, delta=delta)
 
 
-# --- by name ----------------------------------------------------------------------------------------------------------
+# --- by name ------------------------------------------------------------------------------------------------
 
 
 def is_categorical_crossentropy(loss: Any) -> bool:
@@ -383,4 +400,3 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret loss function identifier: {identifier!r}")
-

@@ -47,7 +47,9 @@ def clone_model(model: Model, input_tensors: Any = None) -> Model:
     if isinstance(model, Sequential):
         return _clone_sequential(model, input_tensors)
     if not model._is_graph_network:
-        raise ValueError(f"{model.name} is a subclassed model: its structure is code, so it cannot be cloned.")
+        raise ValueError(
+            f"{model.name} is a subclassed model: its structure is code, so it cannot be cloned."
+        )
     return _clone_functional(model, input_tensors)
 
 

@@ -56,9 +56,9 @@ def disable_tracking(func: Callable) -> Callable:
 class Layer:
     """A callable with weights: the unit that models are built of.
 
-    A subclass makes weights in ``build(input_shape)`` with ``add_weight``, emits operators in ``call(inputs)``
-    with ``kcompile.keras.backend``, and describes its constructor in ``get_config``. Output shapes come from ONNX's
-    inference; ``compute_output_shape`` may add what inference cannot know.
+    A subclass makes weights in ``build(input_shape)`` with ``add_weight``, emits operators in
+    ``call(inputs)`` with ``kcompile.keras.backend``, and describes its constructor in ``get_config``. Output
+    shapes come from ONNX's inference; ``compute_output_shape`` may add what inference cannot know.
 
     Args (keywords only):
         name: unique within a model; derived from the class name if left out.
@@ -136,7 +136,8 @@ class Layer:
         return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shape of the output with the batch axis, for an input shape: by emitting the layer on a placeholder."""
+        """Shape of the output with the batch axis, for an input shape: by emitting the layer on a
+        placeholder."""
         if type(self).call is Layer.call:
             return input_shape
         several = isinstance(input_shape, list)
@@ -229,8 +230,8 @@ class Layer:
             if not isinstance(tensor, Value):
                 raise ValueError(
                     f"Layer {path} was called with an input that is not a symbolic tensor: "
-                    f"{type(tensor).__name__}. Full input: {inputs!r}. Call layers on Input(...) or on the output "
-                    "of other layers."
+                    f"{type(tensor).__name__}. Full input: {inputs!r}. Call layers on Input(...) or on the "
+                    "output of other layers."
                 )
         if not self.input_spec:
             return
@@ -313,7 +314,9 @@ class Layer:
             ValueError: if a size is unknown or negative.
         """
         for given in (name_or_shape, shape_or_name):
-            name, shape = (given, shape) if isinstance(given, str) else (name, shape if given is None else given)
+            name, shape = (
+                (given, shape) if isinstance(given, str) else (name, shape if given is None else given)
+            )
         shape = tuple(shape if shape is not None else ())
         name = name or "weight"
         if not all(isinstance(dim, int | np.integer) and dim >= 0 for dim in shape):
@@ -349,7 +352,9 @@ class Layer:
         """Weights that training does not update by gradients."""
         if not self.trainable:
             return _unique(
-                self._trainable_weights, self._non_trainable_weights, *(layer.weights for layer in self._layers)
+                self._trainable_weights,
+                self._non_trainable_weights,
+                *(layer.weights for layer in self._layers),
             )
         return _unique(self._non_trainable_weights, *(layer.non_trainable_weights for layer in self._layers))
 
@@ -379,9 +384,13 @@ class Layer:
         parameters = self.weights
         if len(parameters) != len(weights):
             raise ValueError(
-                f"You called set_weights(weights) on layer {self.name!r} with a list of {len(weights)} arrays, but "
-                f"the layer has {len(parameters)} weights"
-                + (": " + ", ".join(f"{p.name} {p.shape}" for p in parameters[:8]) + "." if parameters else ".")
+                f"You called set_weights(weights) on layer {self.name!r} with a list of {len(weights)} "
+                f"arrays, but the layer has {len(parameters)} weights"
+                + (
+                    ": " + ", ".join(f"{p.name} {p.shape}" for p in parameters[:8]) + "."
+                    if parameters
+                    else "."
+                )
             )
         arrays = [np.asarray(array) for array in weights]
         for parameter, array in zip(parameters, arrays, strict=True):
@@ -394,7 +403,8 @@ class Layer:
             parameter.assign(array)
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
-        """The arrays of a file in the order and layout of ``weights``; a layer whose layout changed overrides it.
+        """The arrays of a file in the order and layout of ``weights``; a layer whose layout changed overrides
+        it.
 
         Args:
             stored: pairs (name in the file, array), in the file's order.
@@ -429,7 +439,8 @@ class Layer:
             self._losses.extend(losses)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Adds updates, pairs (weight, new value), done after each training step (states: after each call)."""
+        """Adds updates, pairs (weight, new value), done after each training step (states: after each
+        call)."""
         if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Parameter):
             updates = [updates]
         pairs = [tuple(update) for update in to_list(updates) if update is not None]
@@ -448,7 +459,9 @@ class Layer:
         from ..metrics import Mean
 
         if aggregation not in (None, "mean"):
-            raise ValueError(f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.')
+            raise ValueError(
+                f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.'
+            )
         metric = next((m for m in self._metrics if m.name == name), None)
         if metric is None:
             metric = Mean(name=name or f"{self.name}_metric")
@@ -485,7 +498,9 @@ class Layer:
 
     def get_updates_for(self, inputs: Any = None) -> list[Update]:
         """Updates that depend on these inputs; with None, those that depend on no input."""
-        return self._updates if inputs is None else [x for node in self._nodes_on(inputs) for x in node.updates]
+        return (
+            self._updates if inputs is None else [x for node in self._nodes_on(inputs) for x in node.updates]
+        )
 
     def _nodes_on(self, inputs: Any) -> list[Node]:
         wanted = {id(x) for x in to_list(inputs)}
@@ -495,9 +510,7 @@ class Layer:
 
     def _at(self, node_index: int, attribute: str, what: str) -> Any:
         if not self._inbound_nodes:
-            raise RuntimeError(
-                f"The layer {self.name} has never been called and thus has no defined {what}."
-            )
+            raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
         if node_index >= len(self._inbound_nodes):
             raise ValueError(
                 f"Asked to get {what} of {self.name} at node {node_index}, "
@@ -508,7 +521,7 @@ class Layer:
     def _only(self, attribute: str, what: str) -> Any:
         if len(self._inbound_nodes) > 1:
             raise AttributeError(
-                f"Layer {self.name} has multiple inbound nodes, hence the notion of \"layer {what}\" is "
+                f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" is '
                 f"ill-defined. Use get_{what.replace(' ', '_')}_at(node_index) instead."
             )
         if not self._inbound_nodes:
@@ -571,7 +584,9 @@ class Layer:
 
     def _common_shape(self, attribute: str, what: str) -> Any:
         if not self._inbound_nodes:
-            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
+            raise AttributeError(
+                f"The layer {self.name} has never been called and thus has no defined {what}."
+            )
         found = [getattr(node, attribute) for node in self._inbound_nodes]
         if any(shapes != found[0] for shapes in found):
             raise AttributeError(
@@ -588,7 +603,8 @@ class Layer:
         super().__setattr__(name, value)
 
     def _track(self, name: str, value: Any) -> None:
-        """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this layer."""
+        """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this
+        layer."""
         if name in _OWN_LISTS:
             return
         if isinstance(value, list | tuple | dict):
@@ -673,4 +689,3 @@ def _unique(*lists: Iterable[Any]) -> list[Any]:
             key = tuple(map(id, element)) if isinstance(element, tuple) else id(element)
             found.setdefault(key, element)
     return list(found.values())
-

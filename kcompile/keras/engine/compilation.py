@@ -1,4 +1,5 @@
-"""What compile() makes of a model: loss, metrics and regularisation as values over placeholders, and their graphs."""
+"""What compile() makes of a model: loss, metrics and regularisation as values over placeholders, and their
+graphs."""
 
 from __future__ import annotations
 
@@ -73,8 +74,8 @@ class Compiled:
 
     Args:
         model: a built model.
-        loss, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors: as ``Model.compile``
-            takes them.
+        loss, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors: as
+            ``Model.compile`` takes them.
 
     Attributes:
         outputs: the outputs that have a loss.
@@ -121,11 +122,12 @@ class Compiled:
         self._variants: dict[bool, _Variant] = {}
         self.total_loss = self._variant(False).total_loss
 
-    # --- metrics ----------------------------------------------------------------------------------------------
+    # --- metrics --------------------------------------------------------------------------------------------
 
     @property
     def metrics(self) -> list[Any]:
-        """Everything reported beside the total loss, in order: output losses, compiled metrics, layers' metrics."""
+        """Everything reported beside the total loss, in order: output losses, compiled metrics, layers'
+        metrics."""
         own = [output.loss_metric for output in self.outputs if output.loss_metric is not None]
         return own + self.compile_metrics + self._added_metrics()
 
@@ -145,7 +147,9 @@ class Compiled:
         for output in self.outputs:
             for identifier in by_name[output.name]:
                 metric = make_metric(identifier, output)
-                metric.name = self._unique_name(metric.name, output.name, many=len(self.model.output_names) > 1)
+                metric.name = self._unique_name(
+                    metric.name, output.name, many=len(self.model.output_names) > 1
+                )
                 getattr(output, what).append(metric)
         # reported output by output: metrics, then weighted metrics, as Keras does
         self.compile_metrics = [
@@ -161,7 +165,7 @@ class Compiled:
             unique, number = f"{name}_{number}", number + 1
         return unique
 
-    # --- values and graphs --------------------------------------------------------------------------------------
+    # --- values and graphs ----------------------------------------------------------------------------------
 
     def _variant(self, weighted: bool) -> _Variant:
         if weighted not in self._variants:
@@ -181,11 +185,13 @@ class Compiled:
                     updates += metric_updates(output.loss_metric, value)
                 value = value * output.loss_weight if output.loss_weight != 1.0 else value
                 total = value if total is None else total + value
-        extra = [loss() if callable(loss) and not isinstance(loss, Value) else loss for loss in self.model.losses]
+        extra = [
+            loss() if callable(loss) and not isinstance(loss, Value) else loss for loss in self.model.losses
+        ]
         if total is None and not extra:
             raise ValueError(
-                f"The model {self.model.name} cannot be compiled because it has no loss to optimize: give compile() a "
-                "loss, or add one with add_loss."
+                f"The model {self.model.name} cannot be compiled because it has no loss to optimize: give "
+                "compile() a loss, or add one with add_loss."
             )
         for loss in extra:
             loss = K.mean(loss) if loss.rank != 0 else loss
@@ -205,9 +211,15 @@ class Compiled:
 
     def _added_metric_values(self) -> list[tuple[Any, Value]]:
         model = self.model
-        added = [entry for layer in [model, *model._flat_layers] for entry in layer.__dict__.get("_added_metrics", [])]
+        added = [
+            entry
+            for layer in [model, *model._flat_layers]
+            for entry in layer.__dict__.get("_added_metrics", [])
+        ]
         called = [entry for node in model._own_calls() for entry in node.metrics]
-        return list({(id(metric), id(value)): (metric, value) for metric, value in [*added, *called]}.values())
+        return list(
+            {(id(metric), id(value)): (metric, value) for metric, value in [*added, *called]}.values()
+        )
 
     def feeds(self, weighted: bool) -> list[Value]:
         """What a step is fed: the model's inputs, the targets, and the sample weights if weighted."""
@@ -225,7 +237,10 @@ class Compiled:
         """Total loss, with the updates of metrics and states, sliced for inference."""
         variant = self._variant(weighted)
         return Graph(
-            [variant.total_loss], self.feeds(weighted), [*self.model.state_updates, *variant.updates], "inference"
+            [variant.total_loss],
+            self.feeds(weighted),
+            [*self.model.state_updates, *variant.updates],
+            "inference",
         )
 
     def results_graph(self) -> Graph:
@@ -298,7 +313,7 @@ def _frozen_layers(model: Model) -> frozenset[Layer]:
     return frozenset(frozen)
 
 
-# --- losses ---------------------------------------------------------------------------------------------------------
+# --- losses -------------------------------------------------------------------------------------------------
 
 
 def loss_functions(loss: Any, output_names: Sequence[str]) -> list[Callable | None]:
@@ -347,11 +362,13 @@ def _loss_weights(loss_weights: Any, names: Sequence[str]) -> list[float]:
     if isinstance(loss_weights, list | tuple):
         if len(loss_weights) != len(names):
             raise ValueError(
-                "When passing a list as loss_weights, it should have one entry per model output. The model has "
-                f"{len(names)} outputs, but you passed loss_weights={loss_weights!r}."
+                "When passing a list as loss_weights, it should have one entry per model output. The model "
+                f"has {len(names)} outputs, but you passed loss_weights={loss_weights!r}."
             )
         return list(loss_weights)
-    raise TypeError(f"Could not interpret loss_weights argument: {loss_weights!r} - expected a list or a dict.")
+    raise TypeError(
+        f"Could not interpret loss_weights argument: {loss_weights!r} - expected a list or a dict."
+    )
 
 
 def _per_output(given: Any, names: Sequence[str], what: str, broadcast: bool = False) -> list[Any]:
@@ -360,24 +377,27 @@ def _per_output(given: Any, names: Sequence[str], what: str, broadcast: bool = F
         unknown = set(given) - set(names)
         if unknown:
             raise ValueError(
-                f"Unknown entry in the {what} dictionary: {sorted(unknown)}. Only expected the following keys: {list(names)}."
+                f"Unknown entry in the {what} dictionary: {sorted(unknown)}. Only expected the following "
+                f"keys: {list(names)}."
             )
         return [given.get(name) for name in names]
     if isinstance(given, list | tuple):
         if len(given) != len(names):
             raise ValueError(
-                f"When passing a list as {what}, it should have one entry per model output. The model has {len(names)} "
-                f"outputs, but you passed {len(given)} entries."
+                f"When passing a list as {what}, it should have one entry per model output. The model has "
+                f"{len(names)} outputs, but you passed {len(given)} entries."
             )
         return list(given)
     if given is None or broadcast:
         return [given] * len(names)
     if len(names) != 1:
-        raise ValueError(f"The model has {len(names)} outputs; {what} must be a list or a dict, found {given!r}.")
+        raise ValueError(
+            f"The model has {len(names)} outputs; {what} must be a list or a dict, found {given!r}."
+        )
     return [given]
 
 
-# --- metrics ---------------------------------------------------------------------------------------------------------
+# --- metrics ------------------------------------------------------------------------------------------------
 
 
 def _metrics_by_output(given: Any, names: Sequence[str], what: str) -> list[list[Any]]:
@@ -388,12 +408,14 @@ def _metrics_by_output(given: Any, names: Sequence[str], what: str) -> list[list
         check_for_unexpected_keys(what, given, list(names))
         return [to_list(given.get(name, [])) for name in names]
     if not isinstance(given, list | tuple):
-        raise TypeError(f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {given!r}.")
+        raise TypeError(
+            f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {given!r}."
+        )
     if any(isinstance(entry, list) for entry in given):
         if len(given) != len(names):
             raise ValueError(
-                f"When passing a list of lists as `{what}`, it should have one entry per model output. The model has "
-                f"{len(names)} outputs, but you passed {what}={given!r}."
+                f"When passing a list of lists as `{what}`, it should have one entry per model output. The "
+                f"model has {len(names)} outputs, but you passed {what}={given!r}."
             )
         return [to_list(entry) for entry in given]
     if len(names) == 1:
@@ -402,7 +424,8 @@ def _metrics_by_output(given: Any, names: Sequence[str], what: str) -> list[list
 
 
 def make_metric(identifier: Any, output: Output) -> Any:
-    """A Metric object from a name, a function or a Metric; "accuracy" and "crossentropy" choose by loss and shape."""
+    """A Metric object from a name, a function or a Metric; "accuracy" and "crossentropy" choose by loss and
+    shape."""
     chosen = metrics_module.get(_specific(identifier, output))
     if isinstance(chosen, metrics_module.Metric):
         return chosen

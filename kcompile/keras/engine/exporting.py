@@ -40,20 +40,23 @@ def export_model(
         model: a built model.
         filepath: where to write, atomically.
         opset: version of the ONNX standard operator set.
-        verify: run the file by onnxruntime and the graph by PyTorch on the same random inputs, before anything is
-            written. Without torch installed this is left out with a warning.
+        verify: run the file by onnxruntime and the graph by PyTorch on the same random inputs, before
+            anything is written. Without torch installed this is left out with a warning.
         tolerance: largest difference allowed, relative to the largest value of an output.
         external_data: whether the weights go into a file beside; by default only over 2 GB.
 
     Raises:
         ValueError: if the model is not built.
-        kcompile.onnx_io.ExportError: for operators that ONNX or the opset lacks, or if verification fails; the
+        kcompile.onnx_io.ExportError: for operators that ONNX or the opset lacks, or if verification fails;
+        the
             message names the layer. An existing file is left as it was.
     """
     from ... import onnx_io
 
     if not model.inputs:
-        raise ValueError(f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first.")
+        raise ValueError(
+            f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first."
+        )
     weight_names = _weight_names(model)
     arguments = {
         "input_names": model.input_names,
@@ -78,7 +81,12 @@ def export_model(
 
 
 def _export_large(
-    model: Model, graph: Graph, filepath: Any, arguments: dict[str, Any], external_data: bool | None, tolerance: float
+    model: Model,
+    graph: Graph,
+    filepath: Any,
+    arguments: dict[str, Any],
+    external_data: bool | None,
+    tolerance: float,
 ) -> None:
     """Verified beside its place first: a file with external data cannot be checked from memory."""
     import shutil
@@ -152,7 +160,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, default=plain, separators=(",", ":"))
 
 
-# --- verification ---------------------------------------------------------------------------------------------------
+# --- verification -------------------------------------------------------------------------------------------
 
 
 def verify_export(model: Model, graph: Graph, exported: Any, tolerance: float) -> None:
@@ -162,7 +170,9 @@ def verify_export(model: Model, graph: Graph, exported: Any, tolerance: float) -
         ExportError: naming the first layer whose output differs.
     """
     if importlib.util.find_spec("torch") is None:
-        warnings.warn("torch is not installed, so the exported file is checked but not compared.", stacklevel=4)
+        warnings.warn(
+            "torch is not installed, so the exported file is checked but not compared.", stacklevel=4
+        )
         return
     from kcompile_runtime import Executor
 
@@ -181,13 +191,15 @@ def verify_export(model: Model, graph: Graph, exported: Any, tolerance: float) -
     if bad:
         culprit = first_difference(model, inputs, tolerance)
         raise ExportError(
-            f"The exported model differs from {model.name}: output {model.output_names[bad[0]]!r} by {worst[bad[0]]:.2g} "
-            f"relative to its largest value (allowed {tolerance:.2g}). {culprit} Nothing was written."
+            f"The exported model differs from {model.name}: output {model.output_names[bad[0]]!r} by "
+            f"{worst[bad[0]]:.2g} relative to its largest value (allowed {tolerance:.2g}). {culprit} Nothing "
+            "was written."
         )
 
 
 def difference(expected: np.ndarray, found: np.ndarray) -> float:
-    """Largest absolute difference, relative to the largest expected value; infinite for other shapes or NaNs."""
+    """Largest absolute difference, relative to the largest expected value; infinite for other shapes or
+    NaNs."""
     if expected.shape != found.shape:
         return float("inf")
     if not expected.size:
@@ -254,7 +266,19 @@ def random_inputs(graph: Graph, seed: int = 0, samples: int = 3) -> list[np.ndar
 
 # Operators that move indices about without changing them.
 _INDEX_PRESERVING = frozenset(
-    ("Cast", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "Concat", "Expand")
+    (
+        "Cast",
+        "Reshape",
+        "Flatten",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Slice",
+        "Split",
+        "Gather",
+        "Concat",
+        "Expand",
+    )
 )
 
 
@@ -264,7 +288,11 @@ def _index_bounds(graph: Graph) -> dict[Value, int]:
     bounds: dict[Value, int] = {}
     for node in graph.nodes:
         operands = graph.operands(node)
-        if node.op_type == "Gather" and operands[1] in sources and isinstance(operands[0], Parameter | Constant):
+        if (
+            node.op_type == "Gather"
+            and operands[1] in sources
+            and isinstance(operands[0], Parameter | Constant)
+        ):
             rows = operands[0].shape[node.attributes.get("axis", 0)]
             for source in sources[operands[1]]:
                 bounds[source] = min(rows, bounds.get(source, rows))
@@ -275,11 +303,14 @@ def _index_bounds(graph: Graph) -> dict[Value, int]:
     return bounds
 
 
-# --- reading --------------------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------------
 
 
-def import_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Model:
-    """The Keras model back from an ONNX file that ``export_model`` wrote, weights and compile() arguments included.
+def import_model(
+    filepath: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Model:
+    """The Keras model back from an ONNX file that ``export_model`` wrote, weights and compile() arguments
+    included.
 
     Raises:
         kcompile.onnx_io.FormatError: if the file is damaged.
@@ -291,11 +322,14 @@ def import_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None,
     entries = onnx_io.get_metadata(proto)
     if "kcompile.config" not in entries:
         raise ValueError(
-            f"{filepath}: this ONNX file was not exported from a Keras model (it has no kcompile.config entry)."
+            f"{filepath}: this ONNX file was not exported from a Keras model (it has no kcompile.config "
+            "entry)."
         )
     with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
         model = model_from_config(_parse(entries["kcompile.config"], "kcompile.config"))
-        _restore_weights(model, onnx_io.restore_weights(proto), _parse(entries.get(ORDER, "[]"), ORDER), str(filepath))
+        _restore_weights(
+            model, onnx_io.restore_weights(proto), _parse(entries.get(ORDER, "[]"), ORDER), str(filepath)
+        )
         if TRAINING in entries:
             from .saving import compile_from
 
@@ -309,23 +343,28 @@ def _parse(text: str, entry: str) -> Any:
     return parse(text, f"metadata entry {entry}")
 
 
-def _restore_weights(model: Model, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str) -> None:
+def _restore_weights(
+    model: Model, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str
+) -> None:
     states = model._states()
     parameters = [p for p in model._weights_by_layer() if p not in states]
     if len(order) != len(parameters):
-        raise ValueError(f"{source}: the file has {len(order)} weights, the model in it has {len(parameters)}.")
+        raise ValueError(
+            f"{source}: the file has {len(order)} weights, the model in it has {len(parameters)}."
+        )
     unused = [name for name in order if name not in weights]
     if unused:
         warnings.warn(
-            f"{source}: {len(unused)} weights that no output depends on are not in the file and start afresh: "
-            f"{', '.join(unused[:5])}.",
+            f"{source}: {len(unused)} weights that no output depends on are not in the file and start "
+            f"afresh: {', '.join(unused[:5])}.",
             stacklevel=4,
         )
     pairs = [(p, weights[name]) for p, name in zip(parameters, order, strict=True) if name in weights]
     for parameter, array in pairs:
         if parameter.shape != array.shape:
             raise ValueError(
-                f"{source}: the weight {parameter.name} has shape {parameter.shape}, the file has {array.shape}."
+                f"{source}: the weight {parameter.name} has shape {parameter.shape}, the file has "
+                f"{array.shape}."
             )
     for parameter, array in pairs:
         parameter.assign(array)

@@ -49,7 +49,9 @@ class InputLayer(Layer):
             self.dtype = dtype or K.dtype(input_tensor)
         elif batch_input_shape is None:
             if input_shape is None:
-                raise ValueError(f"Input {self.name}: give shape=(...) of one sample, or batch_shape=(None, ...).")
+                raise ValueError(
+                    f"Input {self.name}: give shape=(...) of one sample, or batch_shape=(None, ...)."
+                )
             batch_input_shape = (batch_size, *input_shape)
         self.dtype = self.dtype or K.floatx()
         self.batch_input_shape = tuple(batch_input_shape)
@@ -101,7 +103,9 @@ def Input(
         ValueError: if neither shape, batch_shape nor tensor is given.
     """
     if shape is None and batch_shape is None and tensor is None:
-        raise ValueError("Input needs shape=(...) of one sample (without the batch axis), or batch_shape=(...).")
+        raise ValueError(
+            "Input needs shape=(...) of one sample (without the batch axis), or batch_shape=(...)."
+        )
     if isinstance(shape, int):
         shape = (shape,)
     layer = InputLayer(

@@ -23,8 +23,8 @@ class LayerMap:
     """What lies between inputs and outputs.
 
     Attributes:
-        layers: in Keras's order (by depth from the inputs, then by first visit from the outputs), which is the
-            order of weights in files.
+        layers: in Keras's order (by depth from the inputs, then by first visit from the outputs), which is
+            the order of weights in files.
         nodes: calls in an order in which they can be emitted.
         nodes_by_depth, layers_by_depth: the same, by the longest distance to an output.
     """
@@ -87,7 +87,8 @@ def _walk_back(inputs: list[Value], outputs: list[Value]) -> tuple[list[Node], d
 def _depths(
     visited: list[Node], first_visit: dict[Layer, int], inputs: list[Value]
 ) -> tuple[dict[Node, int], dict[Layer, int]]:
-    """The longest distance of nodes and layers to an output; a shared layer is as deep as its deepest call."""
+    """The longest distance of nodes and layers to an output; a shared layer is as deep as its deepest
+    call."""
     given = set(inputs)
     node_depths: dict[Node, int] = {}
     layer_depths: dict[Layer, int] = {}
@@ -123,8 +124,9 @@ def _check_connected(inputs: list[Value], nodes: list[Node], name: str) -> None:
     for node in nodes:
         if _is_source(node) and not all(tensor in known for tensor in node.output_tensors):
             raise ValueError(
-                f"Graph disconnected in model {name}: the input {node.outbound_layer.name!r} is needed but is not among "
-                f"the inputs ({', '.join(tensor.name for tensor in inputs)}). Layers reached without issue: {seen}."
+                f"Graph disconnected in model {name}: the input {node.outbound_layer.name!r} is needed but "
+                f"is not among the inputs ({', '.join(tensor.name for tensor in inputs)}). Layers reached "
+                f"without issue: {seen}."
             )
         for tensor in node.input_tensors:
             if tensor not in known:
@@ -141,13 +143,13 @@ def _check_names(layers: Iterable[Layer], name: str) -> None:
     for layer in layers:
         if layer.name in seen:
             raise ValueError(
-                f"The name {layer.name!r} is used by two layers of the model {name}. All layer names should be "
-                "unique; give one of them another name=."
+                f"The name {layer.name!r} is used by two layers of the model {name}. All layer names should "
+                "be unique; give one of them another name=."
             )
         seen.add(layer.name)
 
 
-# --- configuration ----------------------------------------------------------------------------------------------
+# --- configuration ------------------------------------------------------------------------------------------
 
 
 def network_config(network: Network) -> dict[str, Any]:
@@ -183,7 +185,8 @@ def network_config(network: Network) -> dict[str, Any]:
 
 
 def trainable_config(network: Network) -> dict[str, bool]:
-    """What Keras 2 forgets and ignores: that a whole model is frozen. Without it training could not be resumed."""
+    """What Keras 2 forgets and ignores: that a whole model is frozen. Without it training could not be
+    resumed."""
     return {} if network.trainable else {"trainable": False}
 
 
@@ -209,8 +212,8 @@ def _serializable_arguments(node: Node) -> dict[str, Any]:
             import warnings
 
             warnings.warn(
-                f"Layer {node.outbound_layer.name} was passed the argument {key!r}, which cannot be written to a "
-                f"file ({type(value).__name__}) and will be missing when the model is loaded.",
+                f"Layer {node.outbound_layer.name} was passed the argument {key!r}, which cannot be written "
+                f"to a file ({type(value).__name__}) and will be missing when the model is loaded.",
                 stacklevel=2,
             )
             continue
@@ -269,7 +272,8 @@ class Call:
     """One call of a layer in a configuration: arguments, with a Place where a tensor goes.
 
     Attributes:
-        of_keras_3: Keras 3 counts the calls of a nested model from 0, Keras 2 from 1 (0 being its own inputs).
+        of_keras_3: Keras 3 counts the calls of a nested model from 0, Keras 2 from 1 (0 being its own
+            inputs).
     """
 
     inputs: Any
@@ -284,11 +288,14 @@ class Call:
 
 
 def _call_from(call: Any) -> Call:
-    """A call as Keras 2 writes it, ``[[layer, node, tensor, kwargs], ...]``, or Keras 3, by args and kwargs."""
+    """A call as Keras 2 writes it, ``[[layer, node, tensor, kwargs], ...]``, or Keras 3, by args and
+    kwargs."""
     if isinstance(call, dict):
         args, kwargs = _with_places(call.get("args", [])), _with_places(call.get("kwargs", {}))
         if len(args) != 1:
-            raise ValueError(f"Layers are called on one argument besides keywords; the configuration has {args}.")
+            raise ValueError(
+                f"Layers are called on one argument besides keywords; the configuration has {args}."
+            )
         return Call(args[0], {k: v for k, v in kwargs.items() if v is not None}, of_keras_3=True)
     places = [Place(*place[:3]) for place in call]
     arguments = call[-1][3] if call and len(call[-1]) > 3 else {}
@@ -366,8 +373,8 @@ def _tensor_at(layers: dict[str, Layer], place: Place, of_keras_3: bool = False)
     index = _node_index(layers, place, of_keras_3)
     if index >= len(nodes) or place.tensor_index >= len(nodes[index].output_tensors):
         raise ValueError(
-            f"The configuration refers to output {place.tensor_index} of call {place.node_index} of the layer "
-            f"{place.layer!r}, which does not exist."
+            f"The configuration refers to output {place.tensor_index} of call {place.node_index} of the "
+            f"layer {place.layer!r}, which does not exist."
         )
     return nodes[index].output_tensors[place.tensor_index]
 

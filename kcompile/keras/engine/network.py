@@ -29,7 +29,9 @@ class Network(Layer):
             the message names the tensor and the layer.
     """
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.supports_masking = True
         self.inputs: list[Value] | None = None
@@ -55,7 +57,9 @@ class Network(Layer):
         self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
         self.input_names = [layer.name for layer in self._input_layers]
         self.output_names = [layer.name for layer in self._output_layers]
-        self._inbound_nodes[:1] = [Node.own(self, self.inputs, self.outputs)]  # calls on other inputs come after it
+        self._inbound_nodes[:1] = [
+            Node.own(self, self.inputs, self.outputs)
+        ]  # calls on other inputs come after it
         self.built = True
         self._tracking = tracking
 
@@ -66,13 +70,18 @@ class Network(Layer):
 
     @property
     def output(self) -> Any:
-        """The model's own output tensor(s); those of a call on other inputs are at ``get_output_at(1)`` and on."""
+        """The model's own output tensor(s); those of a call on other inputs are at ``get_output_at(1)`` and
+        on."""
         return unpack_singleton(list(self.outputs)) if self.outputs else Layer.output.fget(self)
 
     @property
     def input_shape(self) -> Any:
         """Shape(s) of the model's own inputs."""
-        return unpack_singleton([static_shape(x) for x in self.inputs]) if self.inputs else Layer.input_shape.fget(self)
+        return (
+            unpack_singleton([static_shape(x) for x in self.inputs])
+            if self.inputs
+            else Layer.input_shape.fget(self)
+        )
 
     @property
     def output_shape(self) -> Any:
@@ -81,7 +90,7 @@ class Network(Layer):
             return Layer.output_shape.fget(self)
         return unpack_singleton([static_shape(x) for x in self.outputs])
 
-    # --- layers -----------------------------------------------------------------------------------------------
+    # --- layers ---------------------------------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Layer]:
@@ -96,7 +105,9 @@ class Network(Layer):
         """
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"Was asked for layer {index}, but model {self.name} has {len(self.layers)} layers.")
+                raise ValueError(
+                    f"Was asked for layer {index}, but model {self.name} has {len(self.layers)} layers."
+                )
             return self.layers[index]
         if not name:
             raise ValueError("Provide either a layer name or a layer index.")
@@ -180,7 +191,7 @@ class Network(Layer):
             return False
         return any(node.op_type == "Phase" for node in _reachable_nodes(self.outputs))
 
-    # --- weights ------------------------------------------------------------------------------------------------
+    # --- weights --------------------------------------------------------------------------------------------
 
     @property
     def trainable_weights(self) -> list[Parameter]:
@@ -214,8 +225,8 @@ class Network(Layer):
         parameters = self._weights_by_layer()
         if len(weights) != len(parameters):
             raise ValueError(
-                f"You called set_weights(weights) on model {self.name!r} with a list of {len(weights)} arrays, "
-                f"but the model has {len(parameters)} weights."
+                f"You called set_weights(weights) on model {self.name!r} with a list of {len(weights)} "
+                f"arrays, but the model has {len(parameters)} weights."
             )
         for parameter, array in zip(parameters, weights, strict=True):
             if parameter.shape != np.shape(array):
@@ -243,7 +254,7 @@ class Network(Layer):
             )
         return int(sum(np.prod(weight.shape, dtype=np.int64) for weight in self.weights))
 
-    # --- calling -----------------------------------------------------------------------------------------------
+    # --- calling --------------------------------------------------------------------------------------------
 
     @property
     def input_spec(self) -> Any:
@@ -300,7 +311,9 @@ class Network(Layer):
             ValueError: if the number of inputs differs.
         """
         if len(inputs) != len(self.inputs):
-            raise ValueError(f"Model {self.name} expects {len(self.inputs)} inputs, but was called on {len(inputs)}.")
+            raise ValueError(
+                f"Model {self.name} expects {len(self.inputs)} inputs, but was called on {len(inputs)}."
+            )
         masks = masks or [None] * len(inputs)
         values: dict[Value, tuple[Value, Any]] = {
             own: (given, mask) for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
@@ -318,7 +331,7 @@ class Network(Layer):
         self.__dict__["_last_run"] = (list(inputs), output_masks)
         return [value for value, _ in results], output_masks
 
-    # --- configuration ----------------------------------------------------------------------------------------
+    # --- configuration --------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """The DAG as plain data: layers, who is called on what, inputs and outputs.
@@ -328,8 +341,8 @@ class Network(Layer):
         """
         if not self._is_graph_network:
             raise NotImplementedError(
-                f"{type(self).__name__} is a subclassed model: its structure is Python code and cannot be written "
-                "to a file. Save its weights with save_weights, or export it to ONNX."
+                f"{type(self).__name__} is a subclassed model: its structure is Python code and cannot be "
+                "written to a file. Save its weights with save_weights, or export it to ONNX."
             )
         return layer_graph.network_config(self)
 
@@ -358,14 +371,14 @@ class Network(Layer):
         """
         if not self.built:
             raise ValueError(
-                f"Model {self.name} has not been built yet: its input shape is not known. Give the first layer an "
-                "input_shape, call model.build(batch_input_shape), or fit it with some data."
+                f"Model {self.name} has not been built yet: its input shape is not known. Give the first "
+                "layer an input_shape, call model.build(batch_input_shape), or fit it with some data."
             )
         from ..utils.layer_utils import print_summary
 
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
-    # --- files ---------------------------------------------------------------------------------------------------
+    # --- files ----------------------------------------------------------------------------------------------
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Writes architecture, weights, and training configuration with optimizer state to one HDF5 file.
@@ -444,15 +457,17 @@ def _tensor_list(tensors: Any, what: str) -> list[Value]:
     tensors = list(tensors) if isinstance(tensors, list | tuple) else [tensors]
     for tensor in tensors:
         if not isinstance(tensor, Value):
-            raise ValueError(f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__}).")
+            raise ValueError(
+                f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__})."
+            )
     return tensors
 
 
 def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
     if len(set(inputs)) != len(inputs):
         raise ValueError(
-            f"The list of inputs passed to the model {name} is redundant: all inputs should only appear once. "
-            f"Found: {[tensor.name for tensor in inputs]}."
+            f"The list of inputs passed to the model {name} is redundant: all inputs should only appear "
+            f"once. Found: {[tensor.name for tensor in inputs]}."
         )
     for what, tensors in (("Input", inputs), ("Output", outputs)):
         for tensor in tensors:
@@ -485,4 +500,3 @@ def _reachable_nodes(outputs: list[Value]) -> list[Any]:
         seen[id(node)] = node
         stack.extend(value.node for value in node.inputs if value is not None and value.node is not None)
     return list(seen.values())
-

@@ -107,7 +107,8 @@ class Node:
 
     @classmethod
     def own(cls, layer: Layer, inputs: list[Value], outputs: list[Value]) -> Node:
-        """What an input layer or a network has before any call: its own tensors, whose history stays as it is."""
+        """What an input layer or a network has before any call: its own tensors, whose history stays as it
+        is."""
         node = cls.__new__(cls)
         node.outbound_layer = layer
         node.inbound_layers, node.node_indices, node.tensor_indices = [], [], []

@@ -56,8 +56,8 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
 
     if not model.built:
         raise ValueError(
-            f"The model {model.name} is not built yet and has no weights to save: give its first layer an input_shape, "
-            "call build(batch_input_shape), or fit it first."
+            f"The model {model.name} is not built yet and has no weights to save: give its first layer an "
+            "input_shape, call build(batch_input_shape), or fit it first."
         )
     archive = Archive(config=model_config(model), layer_weights=layer_weights(model))
     optimizer = getattr(model, "optimizer", None)
@@ -113,7 +113,7 @@ def _serialized(value: Any) -> Any:
     return getattr(value, "__name__", type(value).__name__)
 
 
-# --- loading ------------------------------------------------------------------------------------------------------
+# --- loading ------------------------------------------------------------------------------------------------
 
 
 def load_model(
@@ -122,7 +122,8 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """A model from a file: HDF5 with its weights and training state, ONNX, or an architecture in JSON or YAML.
+    """A model from a file: HDF5 with its weights and training state, ONNX, or an architecture in JSON or
+    YAML.
 
     Args:
         filepath: path, open h5py.File or h5py.Group, or binary file object.
@@ -186,7 +187,8 @@ def _compile_from(model: Model, archive: Archive, source: str) -> None:
         import warnings
 
         warnings.warn(
-            f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).", stacklevel=3
+            f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).",
+            stacklevel=3,
         )
 
 
@@ -248,7 +250,8 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
     """
     if isinstance(config, list):
         raise TypeError(
-            "`model_from_config` expects a dictionary, not a list. Maybe you meant to use `Sequential.from_config(config)`?"
+            "`model_from_config` expects a dictionary, not a list. Maybe you meant to use "
+            "`Sequential.from_config(config)`?"
         )
     from ..layers import deserialize
 
@@ -269,7 +272,9 @@ def model_to_yaml(model: Network, **kwargs: Any) -> str:
     return yaml.dumps(Archive(config=model_config(model)), **kwargs)
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
     """A model without trained weights from ``to_json``'s text.
 
     Raises:
@@ -281,7 +286,9 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         return model_from_config(json.loads(json_string).config, custom_objects)
 
 
-def model_from_yaml(yaml_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+def model_from_yaml(
+    yaml_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
     """A model without trained weights from ``to_yaml``'s text; only plain data is read.
 
     Raises:
@@ -293,7 +300,7 @@ def model_from_yaml(yaml_string: str, custom_objects: Mapping[str, Any] | None =
         return model_from_config(yaml.loads(yaml_string).config, custom_objects)
 
 
-# --- weights --------------------------------------------------------------------------------------------------------
+# --- weights ------------------------------------------------------------------------------------------------
 
 
 def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
@@ -334,7 +341,8 @@ def assign_in_order(
     stored = [entry for entry in stored if entry.weights]
     if len(layers) != len(stored):
         raise ValueError(
-            f"{source}: the file has weights of {len(stored)} layers ({_some(e.name for e in stored)}), the model "
+            f"{source}: the file has weights of {len(stored)} layers ({_some(e.name for e in stored)}), the "
+            "model "
             f"{model.name} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
         )
     plan: list[tuple[Parameter, Any]] = []
@@ -344,12 +352,18 @@ def assign_in_order(
 
 
 def assign_by_name(
-    model: Network, stored: Sequence[LayerWeights], source: str, skip_mismatch: bool = False, reshape: bool = False
+    model: Network,
+    stored: Sequence[LayerWeights],
+    source: str,
+    skip_mismatch: bool = False,
+    reshape: bool = False,
 ) -> None:
-    """Layers of the file matched to the model's layers of the same name; others on either side are left alone.
+    """Layers of the file matched to the model's layers of the same name; others on either side are left
+    alone.
 
     Raises:
-        ValueError: if the number or shape of a layer's weights differs (unless skip_mismatch); nothing is changed.
+        ValueError: if the number or shape of a layer's weights differs (unless skip_mismatch); nothing is
+            changed.
     """
     by_name: dict[str, list[Layer]] = {}
     for layer in model.layers:
@@ -364,7 +378,9 @@ def assign_by_name(
                     raise
                 import warnings
 
-                warnings.warn(f"Skipping the loading of weights for layer {layer.name}: {error}", stacklevel=4)
+                warnings.warn(
+                    f"Skipping the loading of weights for layer {layer.name}: {error}", stacklevel=4
+                )
     _carry_out(plan)
 
 
@@ -375,7 +391,9 @@ def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> lis
         ValueError: naming the layer and what does not fit.
     """
     parameters = layer.weights
-    arrays = layer.convert_stored_weights(_in_order_of(parameters, entry.weights) if layer._layers else entry.weights)
+    arrays = layer.convert_stored_weights(
+        _in_order_of(parameters, entry.weights) if layer._layers else entry.weights
+    )
     if len(parameters) != len(arrays):
         raise ValueError(
             f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
@@ -386,15 +404,17 @@ def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> lis
         if tuple(array.shape) != parameter.shape:
             if not (reshape and array.size == np.prod(parameter.shape)):
                 raise ValueError(
-                    f"{source}: the weight {parameter.name} of layer {layer.name!r} has shape {parameter.shape}, but "
-                    f"the saved weight has shape {tuple(array.shape)}."
+                    f"{source}: the weight {parameter.name} of layer {layer.name!r} has shape "
+                    f"{parameter.shape}, but the saved weight has shape {tuple(array.shape)}."
                 )
             array = np.asarray(array).reshape(parameter.shape)
         pairs.append((parameter, array))
     return pairs
 
 
-def _in_order_of(parameters: Sequence[Parameter], stored: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+def _in_order_of(
+    parameters: Sequence[Parameter], stored: Sequence[tuple[str, Any]]
+) -> Sequence[tuple[str, Any]]:
     """Weights of a nested model by name, where the names agree.
 
     A model lists its trainable weights first, so the order in the file is that of what was frozen then.
@@ -434,7 +454,7 @@ def _may_write(path: str, overwrite: bool) -> bool:
     return overwrite or not os.path.isfile(path) or ask_to_proceed_with_overwrite(path)
 
 
-# --- pickling -------------------------------------------------------------------------------------------------------
+# --- pickling -----------------------------------------------------------------------------------------------
 
 
 def pickle_model(model: Model) -> bytes:

@@ -16,9 +16,9 @@ from .training import Model
 class Sequential(Model):
     """A linear stack of layers.
 
-    Where the first layer knows its input shape (``input_shape``, ``input_dim``, ``batch_input_shape``, an Input or an
-    embedding's ``input_length``), the model is built as layers are added; otherwise at ``build(input_shape)`` or at
-    the first data.
+    Where the first layer knows its input shape (``input_shape``, ``input_dim``, ``batch_input_shape``, an
+    Input or an embedding's ``input_length``), the model is built as layers are added; otherwise at
+    ``build(input_shape)`` or at the first data.
 
     Args:
         layers: layers to add.
@@ -57,8 +57,8 @@ class Sequential(Model):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}.")
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(
-                f"The name {layer.name!r} is used by two layers of {self.name}. All layer names should be unique; "
-                "give the layer another name=."
+                f"The name {layer.name!r} is used by two layers of {self.name}. All layer names should be "
+                "unique; give the layer another name=."
             )
         if not self._stack and not self.outputs:
             self._start(layer)
@@ -103,8 +103,8 @@ class Sequential(Model):
     def _single(layer: Layer, output: Any) -> Any:
         if isinstance(output, list | tuple):
             raise ValueError(
-                f"All layers in a Sequential model should have a single output; {layer.name} has {len(output)}. "
-                "Use the functional API (Model(inputs, outputs)) instead."
+                f"All layers in a Sequential model should have a single output; {layer.name} has "
+                f"{len(output)}. Use the functional API (Model(inputs, outputs)) instead."
             )
         return output
 
@@ -138,8 +138,8 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ValueError(
-                f"{self.name}: give build() the input shape with the batch axis, such as (None, 784), or the first "
-                "layer an input_shape."
+                f"{self.name}: give build() the input shape with the batch axis, such as (None, 784), or "
+                "the first layer an input_shape."
             )
         self._build_input_shape = tuple(input_shape)
         x = Input(batch_shape=tuple(input_shape), dtype=self.layers[0].dtype, name=f"{self.name}_input")
@@ -160,8 +160,8 @@ class Sequential(Model):
             import warnings
 
             warnings.warn(
-                "Network returning invalid probability values. The last layer might not normalize predictions "
-                "into probabilities (like softmax or sigmoid would).",
+                "Network returning invalid probability values. The last layer might not normalize "
+                "predictions into probabilities (like softmax or sigmoid would).",
                 stacklevel=2,
             )
         return predicted
@@ -176,8 +176,8 @@ class Sequential(Model):
     def _assert_weights_exist(self) -> None:
         if self._stack and not self._is_graph_network and not all(layer.built for layer in self.layers):
             raise ValueError(
-                f"Weights of {self.name} have not been created yet: its input shape is not known. Give the first "
-                "layer an input_shape, call build(batch_input_shape), or fit it first."
+                f"Weights of {self.name} have not been created yet: its input shape is not known. Give the "
+                "first layer an input_shape, call build(batch_input_shape), or fit it first."
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -210,7 +210,8 @@ class Sequential(Model):
 
 
 def _first_input(layer: Layer) -> tuple[Any, str | None]:
-    """Batch input shape and dtype that a first layer asks for; a nested model asks for those of its own input."""
+    """Batch input shape and dtype that a first layer asks for; a nested model asks for those of its own
+    input."""
     if hasattr(layer, "batch_input_shape"):
         return layer.batch_input_shape, layer.dtype
     inner = getattr(layer, "inputs", None)
@@ -218,6 +219,10 @@ def _first_input(layer: Layer) -> tuple[Any, str | None]:
         first = inner[0]
         return first._keras_history.layer.batch_input_shape, first.dtype.name
     wrapped = getattr(layer, "layer", None)
-    if isinstance(wrapped, Layer) and hasattr(wrapped, "batch_input_shape") and hasattr(layer, "forward_layer"):
+    if (
+        isinstance(wrapped, Layer)
+        and hasattr(wrapped, "batch_input_shape")
+        and hasattr(layer, "forward_layer")
+    ):
         return wrapped.batch_input_shape, wrapped.dtype
     return None, None

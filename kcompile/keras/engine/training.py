@@ -26,8 +26,8 @@ from .steps import Steps
 class Model(Network):
     """Layers grouped into a model.
 
-    ``Model(inputs, outputs)`` takes what lies between tensors; a subclass makes layers in ``__init__`` and overrides
-    ``call(self, inputs)``.
+    ``Model(inputs, outputs)`` takes what lies between tensors; a subclass makes layers in ``__init__`` and
+    overrides ``call(self, inputs)``.
 
     Attributes:
         optimizer: the optimizer, once compiled.
@@ -49,10 +49,18 @@ class Model(Network):
         self._predictor: Any = None
 
     def _track(self, name: str, value: Any) -> None:
-        if name not in ("optimizer", "history", "_compiled", "_steps", "_predictor", "loss", "_compile_arguments"):
+        if name not in (
+            "optimizer",
+            "history",
+            "_compiled",
+            "_steps",
+            "_predictor",
+            "loss",
+            "_compile_arguments",
+        ):
             super()._track(name, value)
 
-    # --- compile ------------------------------------------------------------------------------------------------
+    # --- compile --------------------------------------------------------------------------------------------
 
     def compile(
         self,
@@ -69,14 +77,15 @@ class Model(Network):
 
         Args:
             optimizer: name, configuration or Optimizer.
-            loss: name, function (y_true, y_pred) or Loss; a list or a dict by output name for several outputs.
+            loss: name, function (y_true, y_pred) or Loss; a list or a dict by output name for several
+                outputs.
             metrics: list of names, functions or Metrics; "accuracy" chooses by loss and output shape.
             loss_weights: list or dict of factors for the losses of several outputs.
             sample_weight_mode: "temporal" for weights per timestep; list or dict for several outputs.
             weighted_metrics: like metrics, but weighted by sample_weight and class_weight.
             target_tensors: tensors to use as targets instead of fed data.
-            **kwargs: ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` of later Keras are accepted and
-                change nothing.
+            **kwargs: ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` of later Keras are accepted
+                and change nothing.
 
         Raises:
             ValueError, TypeError: for unknown names, or lists and dicts that do not fit the outputs.
@@ -151,7 +160,7 @@ class Model(Network):
             raise RuntimeError(f"The model {self.name} is not built yet: its input shape is not known.")
         return self._compiled
 
-    # --- building from data -----------------------------------------------------------------------------------------
+    # --- building from data ---------------------------------------------------------------------------------
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights of a subclassed model by calling it on placeholders of these shapes.
@@ -169,7 +178,9 @@ class Model(Network):
             self.built = False
             raise
 
-    def _set_inputs(self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any] | None = None) -> None:
+    def _set_inputs(
+        self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any] | None = None
+    ) -> None:
         """Calls a subclassed model on placeholders; from then on it has inputs and outputs."""
         dtypes = dtypes or [K.floatx()] * len(shapes)
         placeholders = [
@@ -189,7 +200,11 @@ class Model(Network):
         finally:
             self._in_call = in_call
         tensors = to_list(inputs)
-        if not self._is_graph_network and not self.inputs and all(hasattr(x, "_keras_history") for x in tensors):
+        if (
+            not self._is_graph_network
+            and not self.inputs
+            and all(hasattr(x, "_keras_history") for x in tensors)
+        ):
             self._adopt(tensors, outputs)
         return outputs
 
@@ -205,21 +220,27 @@ class Model(Network):
     def _build_for(self, arrays: list[Any]) -> None:
         """Subclassed models learn their input shapes from the first data."""
         if not self.inputs:
-            dtypes = [np.dtype(x.dtype).name if np.dtype(x.dtype).kind in "iu" else K.floatx() for x in arrays]
+            dtypes = [
+                np.dtype(x.dtype).name if np.dtype(x.dtype).kind in "iu" else K.floatx() for x in arrays
+            ]
             self._set_inputs([(None, *x.shape[1:]) for x in arrays], dtypes)
 
     def _ensure_built(self, x: Any) -> None:
         if not self.inputs:
             if x is None:
-                raise ValueError(f"The model {self.name} is not built yet, and there is no data to learn its shape from.")
+                raise ValueError(
+                    f"The model {self.name} is not built yet, and there is no data to learn its shape from."
+                )
             if isinstance(x, dict):
-                raise ValueError("A model whose inputs are not named yet takes a list of arrays, not a dictionary.")
+                raise ValueError(
+                    "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
+                )
             arrays = x if isinstance(x, list | tuple) else [x]
             self._build_for([a if hasattr(a, "shape") else np.asarray(a) for a in arrays])
         if self._is_compiled and self._compiled is None:
             self._finish_compile()
 
-    # --- what the steps are fed -------------------------------------------------------------------------------------
+    # --- what the steps are fed -----------------------------------------------------------------------------
 
     def _input_arrays(self, x: Any) -> list[Any]:
         self._ensure_built(x)
@@ -229,7 +250,12 @@ class Model(Network):
         return data.standardize(x, self.input_names, shapes, [v.dtype for v in self.inputs], "input")
 
     def _feed(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, batch_size: int | None = None
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        batch_size: int | None = None,
     ) -> loops.Feed:
         """Inputs, targets and sample weights as the steps take them.
 
@@ -243,7 +269,11 @@ class Model(Network):
         if y is None and names:
             raise ValueError(f"The model {self.name} has losses on {names} and needs target data (y).")
         dtypes = [output.target.dtype for output in fed]
-        targets = data.standardize(y, names, [output.target_shape for output in fed], dtypes, "target") if names else []
+        targets = (
+            data.standardize(y, names, [output.target_shape for output in fed], dtypes, "target")
+            if names
+            else []
+        )
         sample_weights = data.standardize_weights_by_output(sample_weight, names, "sample_weight")
         class_weights = data.standardize_weights_by_output(class_weight, names, "class_weight")
         weights = [
@@ -256,8 +286,8 @@ class Model(Network):
         _check_losses(fed, targets)
         if self.stateful and batch_size and samples % batch_size:
             raise ValueError(
-                "In a stateful network, you should only pass inputs with a number of samples that can be divided by the "
-                f"batch size. Found: {samples} samples, batch size {batch_size}."
+                "In a stateful network, you should only pass inputs with a number of samples that can be "
+                f"divided by the batch size. Found: {samples} samples, batch size {batch_size}."
             )
         weighted = any(weight is not None for weight in weights)
         if weighted:
@@ -277,12 +307,12 @@ class Model(Network):
         fixed = next((v.shape[0] for v in self.inputs or () if v.shape and isinstance(v.shape[0], int)), None)
         if fixed is not None and batch_size not in (None, fixed):
             raise ValueError(
-                f"The `batch_size` argument value {batch_size} is incompatible with the specified batch size of your "
-                f"Input Layer: {fixed}"
+                f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "
+                f"size of your Input Layer: {fixed}"
             )
         return int(fixed or batch_size or 32)
 
-    # --- fit, evaluate, predict -------------------------------------------------------------------------------------
+    # --- fit, evaluate, predict -----------------------------------------------------------------------------
 
     def fit(
         self,
@@ -309,8 +339,8 @@ class Model(Network):
         """Trains for a number of epochs.
 
         Args:
-            x: inputs: an array (samples, ...), a list of them, a dict by input name, an h5py dataset, or a generator
-                or Sequence of batches.
+            x: inputs: an array (samples, ...), a list of them, a dict by input name, an h5py dataset, or a
+                generator or Sequence of batches.
             y: targets, in the same forms.
             batch_size: samples per update (default 32, or what the Input fixes).
             epochs: index of the epoch after the last one.
@@ -318,7 +348,8 @@ class Model(Network):
             callbacks: Callback objects.
             validation_split: fraction of the data, taken from its end before shuffling, to evaluate on.
             validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch.
-            shuffle: True for a new order each epoch, "batch" to shuffle in chunks of a batch (for HDF5), or False.
+            shuffle: True for a new order each epoch, "batch" to shuffle in chunks of a batch (for HDF5), or
+                False.
             class_weight: dict from class to weight of its samples in the loss.
             sample_weight: array (samples,), in temporal mode (samples, timesteps).
             initial_epoch: epoch to begin with.
@@ -341,28 +372,56 @@ class Model(Network):
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         if data.is_generator(x):
             if y is not None or sample_weight is not None:
-                raise ValueError("`y` and `sample_weight` come from the generator; do not pass them to fit as well.")
+                raise ValueError(
+                    "`y` and `sample_weight` come from the generator; do not pass them to fit as well."
+                )
             if batch_size is not None:
-                raise ValueError("The `batch_size` argument must not be specified when using a generator or Sequence.")
+                raise ValueError(
+                    "The `batch_size` argument must not be specified when using a generator or Sequence."
+                )
             if validation_split:
                 raise ValueError("`validation_split` needs arrays; pass `validation_data` with a generator.")
             return self.fit_generator(
-                x, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, validation_freq,
-                class_weight, max_queue_size, workers, use_multiprocessing, bool(shuffle), initial_epoch,
-            )  # fmt: skip
+                x,
+                steps_per_epoch=steps_per_epoch,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+                class_weight=class_weight,
+                max_queue_size=max_queue_size,
+                workers=workers,
+                use_multiprocessing=use_multiprocessing,
+                shuffle=bool(shuffle),
+                initial_epoch=initial_epoch,
+            )
         if not self._is_compiled:
             self._require_compiled()
         self._ensure_built(x)
         batch_size = self._batch_size(batch_size)
         feed = self._feed(x, y, sample_weight, class_weight, None if validation_split else batch_size)
-        reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
+        reading = {
+            "max_queue_size": max_queue_size,
+            "workers": workers,
+            "use_multiprocessing": use_multiprocessing,
+        }
         validation = self._validation(validation_data, batch_size, validation_steps, reading)
         if validation is None and validation_split:
             feed, held_out = feed.split(validation_split)
             validation = loops.ArrayBatches(held_out, batch_size)
         source = loops.ArrayBatches(feed, batch_size, shuffle, steps_per_epoch)
         return loops.fit(
-            self, source, epochs, verbose, callbacks, validation, validation_steps, validation_freq, initial_epoch
+            self,
+            source,
+            epochs,
+            verbose,
+            callbacks,
+            validation,
+            validation_steps,
+            validation_freq,
+            initial_epoch,
         )
 
     def _validation(
@@ -399,12 +458,16 @@ class Model(Network):
         """
         data.check_count("steps", steps)
         if data.is_generator(x):
-            return self.evaluate_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
+            return self.evaluate_generator(
+                x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose
+            )
         if not self._is_compiled:
             self._require_compiled()
         self._ensure_built(x)
         batch_size = self._batch_size(batch_size)
-        source = loops.ArrayBatches(self._feed(x, y, sample_weight, None, batch_size), batch_size, False, steps)
+        source = loops.ArrayBatches(
+            self._feed(x, y, sample_weight, None, batch_size), batch_size, False, steps
+        )
         return unpack_singleton(list(loops.evaluate(self, source, verbose, callbacks).values()))
 
     def predict(
@@ -434,15 +497,17 @@ class Model(Network):
             return self._prediction().executor().predict(x, batch_size)
         data.check_count("steps", steps)
         if data.is_generator(x):
-            return self.predict_generator(x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose)
+            return self.predict_generator(
+                x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose
+            )
         arrays = self._input_arrays(x)
         samples = data.count_samples(arrays)
         if batch_size is not None or self.stateful:
             batch_size = self._batch_size(batch_size)
             if self.stateful and samples % batch_size:
                 raise ValueError(
-                    "In a stateful network, you should only pass inputs with a number of samples that can be divided by "
-                    f"the batch size. Found: {samples} samples. Batch size: {batch_size}."
+                    "In a stateful network, you should only pass inputs with a number of samples that can "
+                    f"be divided by the batch size. Found: {samples} samples. Batch size: {batch_size}."
                 )
         plain = not verbose and not callbacks and steps is None
         if plain and not any(data.is_lazy(array) for array in arrays):
@@ -473,10 +538,15 @@ class Model(Network):
             self._predictor = (self.outputs, compile_graph(graph, input_names=self.input_names), direct)
         return self._predictor[1]
 
-    # --- single batches ---------------------------------------------------------------------------------------------
+    # --- single batches -------------------------------------------------------------------------------------
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, reset_metrics: bool = True
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        reset_metrics: bool = True,
     ) -> Any:
         """One update on one batch.
 
@@ -487,7 +557,9 @@ class Model(Network):
         feed = self._feed(x, y, sample_weight, class_weight)
         return self._one_batch(feed, "train", reset_metrics)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True) -> Any:
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True
+    ) -> Any:
         """Loss, or list of the loss and the metrics, of one batch in test mode."""
         return self._one_batch(self._feed(x, y, sample_weight), "test", reset_metrics)
 
@@ -509,12 +581,12 @@ class Model(Network):
         compiled = self._compiled
         if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):
             warnings.warn(
-                "Discrepancy between trainable weights and collected trainable weights: did you set `model.trainable` "
-                "without calling `model.compile` after?",
+                "Discrepancy between trainable weights and collected trainable weights: did you set "
+                "`model.trainable` without calling `model.compile` after?",
                 stacklevel=3,
             )
 
-    # --- generators ---------------------------------------------------------------------------------------------------
+    # --- generators -----------------------------------------------------------------------------------------
 
     def fit_generator(
         self,
@@ -538,11 +610,23 @@ class Model(Network):
         Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is.
         """
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
-        reading = {"max_queue_size": max_queue_size, "workers": workers, "use_multiprocessing": use_multiprocessing}
+        reading = {
+            "max_queue_size": max_queue_size,
+            "workers": workers,
+            "use_multiprocessing": use_multiprocessing,
+        }
         source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
         validation = self._validation(validation_data, self._batch_size(None), validation_steps, reading)
         return loops.fit(
-            self, source, epochs, verbose, callbacks, validation, validation_steps, validation_freq, initial_epoch
+            self,
+            source,
+            epochs,
+            verbose,
+            callbacks,
+            validation,
+            validation_steps,
+            validation_freq,
+            initial_epoch,
         )
 
     def evaluate_generator(
@@ -573,11 +657,19 @@ class Model(Network):
     ) -> Any:
         """Outputs for batches that a generator or Sequence gives."""
         source = loops.GeneratorBatches(
-            self, generator, steps, False, None, max_queue_size, workers, use_multiprocessing, inputs_only=True
+            self,
+            generator,
+            steps,
+            False,
+            None,
+            max_queue_size,
+            workers,
+            use_multiprocessing,
+            inputs_only=True,
         )
         return unpack_singleton(loops.predict(self, source, verbose, callbacks))
 
-    # --- pickling -------------------------------------------------------------------------------------------------------
+    # --- pickling -------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> Any:
         from .saving import pickle_model, unpickle_model
@@ -585,7 +677,14 @@ class Model(Network):
         return unpickle_model, (pickle_model(self),)
 
 
-_IGNORED_COMPILE_ARGUMENTS = {"run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss", "options", "run_metadata"}
+_IGNORED_COMPILE_ARGUMENTS = {
+    "run_eagerly",
+    "steps_per_execution",
+    "jit_compile",
+    "auto_scale_loss",
+    "options",
+    "run_metadata",
+}
 
 
 def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:
@@ -615,10 +714,8 @@ def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
         name = getattr(getattr(output.loss, "fn", output.loss), "__name__", "")
         if name == "categorical_crossentropy" and target.shape[-1] == 1:
             raise ValueError(
-                f"You are passing a target array of shape {tuple(target.shape)} to {output.name!r} while using as loss "
-                "`categorical_crossentropy`, which expects binary matrices (1s and 0s) of shape (samples, classes). "
+                f"You are passing a target array of shape {tuple(target.shape)} to {output.name!r} while "
+                "using as loss `categorical_crossentropy`, which expects binary matrices (1s and 0s) of "
+                "shape (samples, classes). "
                 "Convert with keras.utils.to_categorical(y), or use `sparse_categorical_crossentropy`."
             )
-
-
-

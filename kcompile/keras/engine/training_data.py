@@ -13,7 +13,11 @@ Shape = tuple[int | None, ...] | None
 
 
 def standardize(
-    data: Any, names: Sequence[str], shapes: Sequence[Shape] | None, dtypes: Sequence[np.dtype] | None, what: str
+    data: Any,
+    names: Sequence[str],
+    shapes: Sequence[Shape] | None,
+    dtypes: Sequence[np.dtype] | None,
+    what: str,
 ) -> list[Any]:
     """One array per name, in the order of the names.
 
@@ -30,7 +34,9 @@ def standardize(
     arrays = [_as_array(x) for x in _by_name(data, names, what)]
     for array, name in zip(arrays, names, strict=True):
         if array is None:
-            raise ValueError(f"No data provided for the {what} {name!r}: found None where an array is needed.")
+            raise ValueError(
+                f"No data provided for the {what} {name!r}: found None where an array is needed."
+            )
     shapes = shapes or [None] * len(names)
     arrays = [_with_feature_axis(x, shape) for x, shape in zip(arrays, shapes, strict=True)]
     for array, shape, name in zip(arrays, shapes, names, strict=True):
@@ -55,7 +61,8 @@ def cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:
         return array.astype(dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"The {what} {name!r} must hold numbers of type {dtype.name}; its dtype is {array.dtype} ({error})."
+            f"The {what} {name!r} must hold numbers of type {dtype.name}; its dtype is {array.dtype} "
+            f"({error})."
         ) from None
 
 
@@ -93,21 +100,26 @@ def _by_name(data: Any, names: Sequence[str], what: str) -> list[Any]:
         arrays = [data]
     if len(arrays) != len(names):
         raise ValueError(
-            f"Error when checking model {what}: the model expects {len(names)} arrays ({', '.join(names) or 'none'}), "
+            f"Error when checking model {what}: the model expects {len(names)} arrays "
+            f"({', '.join(names) or 'none'}), "
             f"but got {len(arrays)}: shapes {[np.shape(x) for x in arrays[:8]]}."
         )
     return arrays
 
 
 def _is_list_of_arrays(data: Sequence[Any], count: int) -> bool:
-    """A list is a list of arrays, unless there is one name and the list holds plain numbers or rows of them."""
+    """A list is a list of arrays, unless there is one name and the list holds plain numbers or rows of
+    them."""
     if count != 1:
         return True
-    return len(data) == 1 and np.ndim(data[0]) > 0 or any(hasattr(x, "shape") and np.ndim(x) > 0 for x in data)
+    return (
+        len(data) == 1 and np.ndim(data[0]) > 0 or any(hasattr(x, "shape") and np.ndim(x) > 0 for x in data)
+    )
 
 
 def _with_feature_axis(x: Any, shape: Shape) -> Any:
-    """One number per sample becomes an axis of size 1, as Keras does, unless the model takes plain vectors."""
+    """One number per sample becomes an axis of size 1, as Keras does, unless the model takes plain
+    vectors."""
     if x is None or len(x.shape) != 1 or (shape is not None and len(shape) == 1):
         return x
     return np.expand_dims(np.asarray(x), 1)
@@ -117,8 +129,8 @@ def _check_shape(array: Any, shape: tuple[int | None, ...], name: str, what: str
     found = tuple(array.shape)
     if len(found) != len(shape):
         raise ValueError(
-            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array with "
-            f"shape {found}."
+            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array "
+            f"with shape {found}."
         )
     for expected, size in zip(shape[1:], found[1:], strict=True):
         if expected is not None and expected != size:
@@ -166,7 +178,7 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
         )
 
 
-# --- weights of samples -------------------------------------------------------------------------------------------
+# --- weights of samples -------------------------------------------------------------------------------------
 
 
 def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str) -> list[Any]:
@@ -186,21 +198,21 @@ def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str)
     if isinstance(weights, list | tuple):
         if len(weights) != len(names):
             raise ValueError(
-                f"Provided `{what}` was a list of {len(weights)} elements, but the model has {len(names)} outputs. "
-                f"Provide one {what} array per output."
+                f"Provided `{what}` was a list of {len(weights)} elements, but the model has {len(names)} "
+                f"outputs. Provide one {what} array per output."
             )
         return list(weights)
     if isinstance(weights, Mapping):
         unknown = set(weights) - set(names)
         if unknown:
             raise ValueError(
-                f"Unknown entries in the {what} dictionary: {sorted(map(str, unknown))}. Only expected the following "
-                f"keys: {list(names)}."
+                f"Unknown entries in the {what} dictionary: {sorted(map(str, unknown))}. Only expected the "
+                f"following keys: {list(names)}."
             )
         return [weights.get(name) for name in names]
     raise TypeError(
-        f"The model has multiple outputs, so `{what}` should be either a list or a dict, one entry per output. "
-        f"Provided `{what}` type not understood: {type(weights).__name__}."
+        f"The model has multiple outputs, so `{what}` should be either a list or a dict, one entry per "
+        f"output. Provided `{what}` type not understood: {type(weights).__name__}."
     )
 
 
@@ -210,7 +222,8 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
     Args:
         target: the target array of the output.
         sample_weight: array (samples,), in temporal mode (samples, timesteps).
-        class_weight: dict from class to weight; the class is the argmax of one-hot targets, else the target itself.
+        class_weight: dict from class to weight; the class is the argmax of one-hot targets, else the target
+            itself.
         mode: None or "temporal".
         name: of the output, for messages.
 
@@ -224,7 +237,8 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
         raise ValueError(f'"sample_weight_mode" must be None or "temporal"; found {mode!r} for {name!r}.')
     if mode == "temporal" and len(target.shape) < 3:
         raise ValueError(
-            f"Found a sample_weight array for the target {name!r} with shape {tuple(target.shape)}. Timestep-wise sample "
+            f"Found a sample_weight array for the target {name!r} with shape {tuple(target.shape)}. "
+            "Timestep-wise sample "
             'weighting (sample_weight_mode="temporal") is restricted to outputs that are at least 3D.'
         )
     if weights is not None:
@@ -239,11 +253,14 @@ def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name
     wanted = 2 if mode == "temporal" else 1
     if weights.ndim != wanted:
         hint = (
-            'pass a 2D array, with shape (samples, sequence_length)'
+            "pass a 2D array, with shape (samples, sequence_length)"
             if mode == "temporal"
             else 'set `sample_weight_mode="temporal"` in compile() to weigh timesteps'
         )
-        raise ValueError(f"Found a sample_weight array for {name!r} with shape {weights.shape}; expected {wanted}D: {hint}.")
+        raise ValueError(
+            f"Found a sample_weight array for {name!r} with shape {weights.shape}; expected {wanted}D: "
+            f"{hint}."
+        )
     if weights.shape != tuple(target.shape[: weights.ndim]):
         raise ValueError(
             f"Found a sample_weight array with shape {weights.shape} for the target {name!r} with shape "
@@ -253,9 +270,13 @@ def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name
 
 def _class_weights(target: np.ndarray, class_weight: Any, name: str) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
-        raise TypeError(f"class_weight must be a dict from class to weight; found {type(class_weight).__name__}.")
+        raise TypeError(
+            f"class_weight must be a dict from class to weight; found {type(class_weight).__name__}."
+        )
     if target.ndim > 2:
-        raise ValueError(f"`class_weight` not supported for 3+ dimensional targets ({name!r}: {target.shape}).")
+        raise ValueError(
+            f"`class_weight` not supported for 3+ dimensional targets ({name!r}: {target.shape})."
+        )
     if target.ndim == 2:
         classes = target.argmax(axis=1) if target.shape[1] > 1 else target.reshape(-1)
     else:
@@ -271,7 +292,7 @@ def _class_weights(target: np.ndarray, class_weight: Any, name: str) -> np.ndarr
     return np.array([table[int(c)] for c in unique], dtype=np.float32)[inverse.reshape(-1)]
 
 
-# --- splitting and batching ---------------------------------------------------------------------------------------
+# --- splitting and batching ---------------------------------------------------------------------------------
 
 
 def split_for_validation(arrays: Sequence[Any], fraction: float, samples: int) -> tuple[list[Any], list[Any]]:
@@ -283,8 +304,8 @@ def split_for_validation(arrays: Sequence[Any], fraction: float, samples: int) -
     at = int(samples * (1.0 - fraction))
     if not 0 < at < samples:
         raise ValueError(
-            f"validation_split={fraction} of {samples} samples leaves {at} to train and {samples - at} to validate; both "
-            "must be at least 1."
+            f"validation_split={fraction} of {samples} samples leaves {at} to train and {samples - at} to "
+            "validate; both must be at least 1."
         )
     return [_slice(x, 0, at) for x in arrays], [_slice(x, at, samples) for x in arrays]
 
@@ -369,7 +390,7 @@ def validation_tuple(validation_data: Any) -> tuple[Any, Any, Any]:
     entries = tuple(to_list(validation_data)) if not isinstance(validation_data, tuple) else validation_data
     if len(entries) not in (2, 3):
         raise ValueError(
-            "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, val_sample_weights) "
-            f"items, however it contains {len(entries)} items."
+            "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, "
+            f"val_sample_weights) items, however it contains {len(entries)} items."
         )
     return (*entries, None)[:3]

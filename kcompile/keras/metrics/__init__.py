@@ -117,7 +117,10 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
-        config, module_objects=globals(), custom_objects=custom_objects, printable_module_name="metric function"
+        config,
+        module_objects=globals(),
+        custom_objects=custom_objects,
+        printable_module_name="metric function",
     )
 
 

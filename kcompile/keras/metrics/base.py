@@ -21,8 +21,8 @@ Pairs = list[tuple[Parameter, Value]]
 class Metric(Layer):
     """Base of stateful metrics.
 
-    A subclass makes state with ``add_weight`` in ``__init__``, returns updates (pairs made by ``K.update_add`` and its
-    like) from ``update_state``, and emits its value from that state in ``result``.
+    A subclass makes state with ``add_weight`` in ``__init__``, returns updates (pairs made by
+    ``K.update_add`` and its like) from ``update_state``, and emits its value from that state in ``result``.
 
     ``update_state`` may also be called on plain arrays: then the state is updated at once.
 
@@ -64,7 +64,11 @@ class Metric(Layer):
     def add_weight(self, name: str, shape: Any = (), initializer: Any = None, dtype: Any = None) -> Parameter:  # type: ignore[override]
         """Makes a state variable, zeros unless an initializer says otherwise."""
         return super().add_weight(
-            name=name, shape=shape, dtype=dtype or self.dtype, initializer=initializer or "zeros", trainable=False
+            name=name,
+            shape=shape,
+            dtype=dtype or self.dtype,
+            initializer=initializer or "zeros",
+            trainable=False,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -120,7 +124,9 @@ class Reduce(Metric):
 
     def __init__(self, reduction: str, name: str, dtype: str | None = None) -> None:
         if reduction not in ("sum", "sum_over_batch_size", "weighted_mean"):
-            raise ValueError(f"reduction {reduction!r} not understood; expected sum, sum_over_batch_size or weighted_mean.")
+            raise ValueError(
+                f"reduction {reduction!r} not understood; expected sum, sum_over_batch_size or weighted_mean."
+            )
         super().__init__(name=name, dtype=dtype)
         self.reduction = reduction
         self.total = self.add_weight("total")
@@ -173,7 +179,9 @@ class MeanMetricWrapper(Mean):
         **kwargs: passed to it.
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs

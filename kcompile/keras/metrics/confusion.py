@@ -42,7 +42,9 @@ class _Counting(Metric):
         for key, name in names.items():
             setattr(self, name, self._variables[key])
 
-    def _count_batch(self, y_true: Any, y_pred: Any, sample_weight: Any, thresholds: Any, **kwargs: Any) -> Pairs:
+    def _count_batch(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, thresholds: Any, **kwargs: Any
+    ) -> Pairs:
         return update_confusion_matrix_variables(
             self._variables, y_true, y_pred, thresholds=thresholds, sample_weight=sample_weight, **kwargs
         )
@@ -259,7 +261,9 @@ class AUC(_Counting):
         self.thresholds = [0.0 - K.epsilon(), *inner, 1.0 + K.epsilon()]
         self.curve = curve if isinstance(curve, AUCCurve) else AUCCurve.from_str(curve)
         method = summation_method
-        self.summation_method = method if isinstance(method, AUCSummationMethod) else AUCSummationMethod.from_str(method)
+        self.summation_method = (
+            method if isinstance(method, AUCSummationMethod) else AUCSummationMethod.from_str(method)
+        )
         super().__init__(name=name, dtype=dtype)
         self._add_counts(num_thresholds)
 

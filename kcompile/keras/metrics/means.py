@@ -18,7 +18,9 @@ def _mean_of(function: Any, class_name: str, name: str) -> type[MeanMetricWrappe
         MeanMetricWrapper.__init__(self, function, name, dtype)
 
     doc = f"Mean of ``{function.__name__}`` over samples."
-    return type(class_name, (MeanMetricWrapper,), {"__init__": __init__, "__doc__": doc, "__module__": __name__})
+    return type(
+        class_name, (MeanMetricWrapper,), {"__init__": __init__, "__doc__": doc, "__module__": __name__}
+    )
 
 
 MeanSquaredError = _mean_of(functions.mean_squared_error, "MeanSquaredError", "mean_squared_error")
@@ -45,21 +47,27 @@ KLDivergence = _mean_of(functions.kullback_leibler_divergence, "KLDivergence", "
 class BinaryAccuracy(MeanMetricWrapper):
     """Share of right yes-or-no answers; a prediction above ``threshold`` is a yes."""
 
-    def __init__(self, name: str = "binary_accuracy", dtype: str | None = None, threshold: float = 0.5) -> None:
+    def __init__(
+        self, name: str = "binary_accuracy", dtype: str | None = None, threshold: float = 0.5
+    ) -> None:
         super().__init__(functions.binary_accuracy, name, dtype, threshold=threshold)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose one-hot label is among the ``k`` largest predictions."""
 
-    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: str | None = None) -> None:
+    def __init__(
+        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: str | None = None
+    ) -> None:
         super().__init__(functions.top_k_categorical_accuracy, name, dtype, k=k)
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose class number is among the ``k`` largest predictions."""
 
-    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: str | None = None) -> None:
+    def __init__(
+        self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: str | None = None
+    ) -> None:
         super().__init__(functions.sparse_top_k_categorical_accuracy, name, dtype, k=k)
 
 
@@ -81,7 +89,11 @@ class BinaryCrossentropy(MeanMetricWrapper):
         label_smoothing: float = 0,
     ) -> None:
         super().__init__(
-            functions.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
+            functions.binary_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
         )
 
 
@@ -96,7 +108,11 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         label_smoothing: float = 0,
     ) -> None:
         super().__init__(
-            functions.categorical_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
+            functions.categorical_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
         )
 
 
@@ -110,7 +126,9 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         from_logits: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
+        super().__init__(
+            functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis
+        )
 
 
 class RootMeanSquaredError(Mean):
