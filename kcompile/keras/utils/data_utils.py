@@ -187,6 +187,10 @@ class SequenceEnqueuer:
         """Submit work until the window is full."""
         raise NotImplementedError
 
+    def _has_enough(self) -> bool:
+        """Whether refilling can wait: waking a worker for each batch costs more than for several."""
+        return len(self._window) > max(self.workers, self.max_queue_size // 2)
+
     @abstractmethod
     def get(self) -> Iterator[Any]:
         """Generator of batches; a batch that is None is skipped."""
@@ -277,6 +281,8 @@ class OrderedEnqueuer(SequenceEnqueuer):
             self._executor = self._new_executor(self.workers, init_pool, ({self.uid: self.sequence},))
 
     def _fill(self) -> None:
+        if self._has_enough():
+            return
         while self._loader is None and self._order and len(self._window) < self.max_queue_size:
             index = self._order.popleft()
             self._submit(f"batch {index}", get_index, self.uid, index)
@@ -369,6 +375,8 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         self._executor = self._new_executor(1 if alone else self.workers, init_pool_generator, initargs)
 
     def _fill(self) -> None:
+        if self._has_enough():
+            return
         while not self._ended and len(self._window) < self.max_queue_size:
             self._submit("the generator's next batch", _next_or_end, self.uid)
 
