@@ -60,19 +60,17 @@ def sparse_categorical_crossentropy(
     if logits is None:
         fuzz = config.epsilon()
         logits = op.Log(op.Clip(output, fuzz, 1.0 - fuzz))
-    logs = op.LogSoftmax(logits, axis=axis)
     target = cast_value(target, np.dtype(np.int64)) if target.dtype != np.int64 else target
     count = rank(output, "K.sparse_categorical_crossentropy")
-    if target.rank != count:
-        if target.rank != count - 1:
-            target = op.Reshape(target, _without(op.Shape(output), axis, count))
-        target = op.Unsqueeze(target, [axis])
-    return op.Neg(op.Squeeze(op.GatherElements(logs, target, axis=axis), [axis]))
-
-
-def _without(sizes: Value, axis: int, count: int) -> Value:
-    """The vector ``sizes`` of ``count`` entries without the one at ``axis``."""
-    return op.Gather(sizes, np.array([i for i in range(count) if i != axis], np.int64), axis=0)
+    if axis != count - 1:
+        logits = op.Transpose(logits, perm=[*(i for i in range(count) if i != axis), axis])
+    if count == 2:
+        classes = op.Squeeze(target, [1]) if target.rank == 2 else target
+        return op.SoftmaxCrossEntropyLoss(logits, classes, reduction="none")
+    classes = op.Reshape(target, [-1])
+    sizes = op.Slice(op.Shape(logits), [0], [count - 1])
+    rows = op.Reshape(logits, op.Concat(np.array([-1]), op.Slice(op.Shape(logits), [count - 1], [count]), axis=0))
+    return op.Reshape(op.SoftmaxCrossEntropyLoss(rows, classes, reduction="none"), sizes)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Value:

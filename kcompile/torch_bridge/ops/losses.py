@@ -34,6 +34,8 @@ def SoftmaxCrossEntropyLoss(
     reduction: str = "mean",
     outputs: int = 1,
 ) -> Any:
+    if weights is None and ignore_index is None and outputs == 1:
+        return F.cross_entropy(scores, labels.long(), ignore_index=_NONE_IGNORED, reduction=reduction)
     log_prob = torch.log_softmax(scores, 1)
     loss = NegativeLogLikelihoodLoss(
         log_prob, labels, weights, ignore_index=ignore_index, reduction=reduction
