@@ -5,6 +5,9 @@ Only this package imports torch; the other floors reach it inside functions, whe
 
 from __future__ import annotations
 
+import torch
+
+from ..ir.seeding import take_seed
 from .lowering import Signature, apply_updates, lower, refresh, run, signature
 from .weights import parameter_of, tensor_of, written
 
@@ -15,7 +18,18 @@ __all__ = [
     "parameter_of",
     "refresh",
     "run",
+    "seed_now",
     "signature",
     "tensor_of",
     "written",
 ]
+
+
+def seed_now() -> None:
+    """Seeds torch, on every device, with what ``keras.utils.set_random_seed`` said last, if torch does not know yet."""
+    seed = take_seed()
+    if seed is not None:
+        torch.manual_seed(seed)
+
+
+seed_now()

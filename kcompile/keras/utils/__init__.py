@@ -20,6 +20,7 @@ from .io_utils import H5Dict, HDF5Matrix
 from .layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
 from .multi_gpu_utils import multi_gpu_model
 from .np_utils import normalize, to_categorical
+from .rng_utils import set_random_seed
 from .vis_utils import model_to_dot, plot_model
 
 # These build on the backend, which itself uses this package: they are imported when first asked for.
@@ -54,6 +55,7 @@ __all__ = [
     "print_summary",
     "register_keras_serializable",
     "serialize_keras_object",
+    "set_random_seed",
     "to_categorical",
 ]
 
