@@ -39,6 +39,7 @@ def export(
     check: bool = True,
     name: str = "model",
     weight_names: Mapping[ir.Parameter, str] | None = None,
+    unread: Mapping[str, np.ndarray] | None = None,
 ) -> onnx.ModelProto | None:
     """Exports a graph as an ordinary ONNX model.
 
@@ -55,6 +56,8 @@ def export(
         check: whether to run ``onnx.checker`` with full shape inference before anything is saved.
         name: the name of the graph.
         weight_names: names of weights and states in the file, where those of the parameters are not unique.
+        unread: further arrays by name, written as initializers that no node reads: weights that only training
+            needs, so that the file can come back whole.
 
     Returns:
         the model where no path is given, else None.
@@ -70,6 +73,7 @@ def export(
     )
     model, layouts = _optimized(written, arrays, weights) if optimize else (_attached(written, arrays), {})
     skeleton, tensors = _detached(model, weights)
+    tensors |= _tensors(unread or {})
     total = sum(tensor.nbytes for tensor in tensors.values())
     external = total > MAX_INLINE_BYTES if external_data is None else external_data
     if (external or total > MAX_INLINE_BYTES) and path is None:
@@ -91,6 +95,12 @@ def export(
         return model_proto
     save_model(model_proto, path)
     return None
+
+
+def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, oir.TensorProtocol]:
+    import onnx_ir as oir
+
+    return {name: oir.Tensor(np.ascontiguousarray(array), name=name) for name, array in arrays.items()}
 
 
 def _attached(written: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> oir.Model:
@@ -147,6 +157,10 @@ def _with_tensors(skeleton: onnx.ModelProto, tensors: Mapping[str, oir.TensorPro
         model.graph.inputs.remove(value)
         value.const_value = tensors[value.name]
         model.graph.register_initializer(value)
+    for name, tensor in tensors.items():
+        if name not in model.graph.initializers:
+            unread = oir.Value(name=name, const_value=tensor, type=oir.TensorType(tensor.dtype), shape=tensor.shape)
+            model.graph.register_initializer(unread)
     return model
 
 

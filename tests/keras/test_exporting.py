@@ -218,7 +218,8 @@ def test_lambda_layers_export_but_their_code_is_not_run_from_a_file(tmp_path):
     same(load_model(path, safe_mode=False).predict(x), 2 * x)
 
 
-def test_weights_that_no_output_reads_are_said_to_be_missing(tmp_path):
+@pytest.mark.parametrize("external_data", [None, True])
+def test_weights_that_no_output_reads_come_back_too(tmp_path, external_data):
     class Auxiliary(keras.layers.Layer):
         def build(self, input_shape):
             self.unread = self.add_weight(name="unread", shape=(2,), initializer="ones")
@@ -230,9 +231,12 @@ def test_weights_that_no_output_reads_are_said_to_be_missing(tmp_path):
 
     model = Sequential([Auxiliary(input_shape=(3,), name="auxiliary")])
     path = str(tmp_path / "m.onnx")
-    model.export(path)
-    with pytest.warns(UserWarning, match="1 weights that no output depends on.*auxiliary/unread"):
-        load_model(path, custom_objects={"Auxiliary": Auxiliary})
+    model.set_weights([np.array([3.0, 4.0])])
+    model.export(path, external_data=external_data)
+    loaded = load_model(path, custom_objects={"Auxiliary": Auxiliary})
+    same(loaded.get_weights()[0], [3.0, 4.0])
+    x = np.ones((2, 3), "f")
+    same(Executor(path).predict(x), x)
 
 
 def test_frozen_parts_stay_frozen(tmp_path):

@@ -68,6 +68,7 @@ def export_model(
         "name": model.name,
     }
     graph = inference_graph(model)
+    arguments["unread"] = _unread_weights(model, graph, weight_names)
     if not verify:
         onnx_io.export(graph, filepath, external_data=external_data, **arguments)
         return
@@ -103,6 +104,16 @@ def _export_large(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     onnx_io.export(graph, filepath, external_data=external_data, **arguments)
+
+
+def _unread_weights(
+    model: Model, graph: Graph, weight_names: Mapping[Parameter, str]
+) -> dict[str, np.ndarray]:
+    """Weights that only training reads; they go into a file that can become a Keras model again."""
+    if not _has_config(model):
+        return {}
+    read = {*graph.parameters, *model._states()}
+    return {weight_names[p]: p.storage.array for p in model._weights_by_layer() if p not in read}
 
 
 def inference_graph(model: Model) -> Graph:
