@@ -19,7 +19,8 @@ def device_scope(name: str | None) -> Iterator[str | None]:
     travel where they are needed. ``"/cpu:0"`` is there on every machine.
 
     Args:
-        name: "/cpu:0", "/gpu:0", "/gpu:1"; also "cuda:1", "GPU:0" or TensorFlow's "/device:GPU:0". None lifts an
+        name: "/cpu:0", "/gpu:0", "/gpu:1"; also "cuda:1", "GPU:0" or TensorFlow's "/device:GPU:0". None lifts
+            an
             outer scope.
 
     Raises:

@@ -26,7 +26,9 @@ __all__ = [
 
 
 def seed_now() -> None:
-    """Seeds torch, on every device, with what ``keras.utils.set_random_seed`` said last, if torch does not know yet."""
+    """Seeds torch, on every device, with what ``keras.utils.set_random_seed`` said last, if torch does not
+    know yet.
+    """
     seed = take_seed()
     if seed is not None:
         torch.manual_seed(seed)

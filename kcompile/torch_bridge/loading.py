@@ -29,7 +29,8 @@ class Loader:
         order: the indices, in the order in which batches are wanted.
         workers: number of processes.
         ahead: how many batches may be under way or ready, all workers together; at least one each.
-        seed: before each batch numpy's, Python's and torch's generators are seeded with ``seed + index``, so that
+        seed: before each batch numpy's, Python's and torch's generators are seeded with ``seed + index``, so
+            that
             what is drawn does not depend on which worker draws it.
     """
 

@@ -22,9 +22,8 @@ from torch import Tensor, fx, nn
 
 from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorError, Parameter, Value
 
-from . import weights
+from . import devices, weights
 from .arrays import as_array, as_tensor, torch_dtype
-from .devices import torch_device
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
@@ -58,11 +57,16 @@ class Signature:
 Placement = Callable[[str], torch.device]
 
 
+def by_name(name: str) -> torch.device:
+    """torch's device of the name that a device scope gave: the placement unless another is asked for."""
+    return devices.torch_device(name)
+
+
 def lower(
     graph: Graph,
     device: torch.device | str = "cpu",
     trainable: Collection[Parameter] | None = None,
-    placement: Placement | None = torch_device,
+    placement: Placement | None = by_name,
 ) -> fx.GraphModule:
     """A torch module that computes a graph.
 
@@ -200,7 +204,8 @@ class _Lowering:
             self._lower_node(node)
         self.here = self.device
         outputs = [self._tensor(self.graph.resolve(value)) for value in self.graph.outputs]
-        self.fx.output((*outputs, *(self._anywhere(self.graph.resolve(new)) for _, new in self.graph.updates)))
+        updates = [self._anywhere(self.graph.resolve(new)) for _, new in self.graph.updates]
+        self.fx.output((*outputs, *updates))
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
         module.meta["signature"] = Signature(
@@ -245,7 +250,9 @@ class _Lowering:
         return self.moved[key]
 
     def _anywhere(self, value: Value) -> fx.Node:
-        """The fx node that holds a value where it is made; parameters and constants appear at their first use."""
+        """The fx node that holds a value where it is made; parameters and constants appear at their first
+        use.
+        """
         node = self.env.get(value)
         if node is not None:
             return node

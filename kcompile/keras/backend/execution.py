@@ -3,7 +3,8 @@
 A graph runs on onnxruntime. A session has its weights folded in ("frozen") and is rebuilt when they changed;
 where they are found changed again and again, as in a loop that alternates training and prediction, the
 weights become inputs of the session ("live"), which costs more per call and nothing per change. Operators
-that onnxruntime lacks (gradients, batch normalisation by batch statistics) make a graph run on PyTorch.
+that onnxruntime lacks (gradients, batch normalisation by batch statistics) make a graph run on PyTorch, and so
+do device scopes that put its layers on more than one device.
 """
 
 from __future__ import annotations
@@ -124,9 +125,17 @@ class CompiledGraph:
 
         with self._lock:
             if self._module is None:
-                self._module, self.mode = lower(self.graph), "torch"
+                self._module, self.mode = lower(self.graph, self._device()), "torch"
         fitting = [_fitting(a, v, n) for a, v, n in zip(arrays, self.graph.inputs, self._names, strict=False)]
         return list(run(self._module, *fitting, update=True))
+
+    def _device(self) -> Any:
+        """Where torch computes what no device scope has placed."""
+        if not on_several_devices(self.graph):
+            return "cpu"
+        from ...torch_bridge.devices import default_device
+
+        return default_device()
 
     def executor(self) -> Any:
         """The kcompile_runtime.Executor of the graph, up to date with the weights.
@@ -200,8 +209,18 @@ def _fitting(array: Any, value: Value, name: str) -> np.ndarray:
 
 
 def runs_on_onnxruntime(graph: Graph) -> bool:
-    """Whether onnxruntime has every operator of the graph, bodies of control flow included."""
-    return not any(_needs_torch(node) for node in all_nodes(graph))
+    """Whether onnxruntime has every operator of the graph, bodies of control flow included, and one device does."""
+    return not on_several_devices(graph) and not any(_needs_torch(node) for node in all_nodes(graph))
+
+
+def on_several_devices(graph: Graph) -> bool:
+    """Whether device scopes have put the nodes on more than one device.
+
+    Where none of them named a GPU there is one device; else what is not placed is on the first GPU.
+    """
+    named = {node.device for node in graph.nodes}
+    on_gpus = {device for device in named if device is not None and device.startswith("gpu")}
+    return bool(on_gpus) and len({device or "gpu:0" for device in named}) > 1
 
 
 def all_nodes(graph: Graph) -> Iterator[Any]:

@@ -32,7 +32,9 @@ def launched() -> Launch | None:
 
 
 def from_first(value: Any) -> Any:
-    """What the process with rank 0 passes; in each of them the same. ``value`` itself where there is one process."""
+    """What the process with rank 0 passes; in each of them the same. ``value`` itself where there is one
+    process.
+    """
     launch = launched()
     if launch is None:
         return value

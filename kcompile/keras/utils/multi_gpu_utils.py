@@ -28,22 +28,24 @@ def multi_gpu_model(
 ) -> Any:
     """A model with the same layers and weights whose training and evaluation is divided over devices.
 
-    Every batch is cut into one shard a device. Each shard's gradients are computed by a process of its own with
-    torch's DistributedDataParallel, and averaged by the number of samples: losses, metrics and weights are those of
-    the same batch on one device, up to rounding, also where the batch does not divide evenly or is smaller than the
-    number of devices. Three things are as on replicas, not as on one device: BatchNormalization normalizes each
-    shard by itself, and its moving averages are the mean over the shards; Dropout and noise draw other numbers on
-    each device; and a loss or metric that is neither a mean nor a sum over samples is taken shard by shard.
+    Every batch is cut into one shard a device. Each shard's gradients are computed by a process of its own
+    with torch's DistributedDataParallel, and averaged by the number of samples: losses, metrics and weights
+    are those of the same batch on one device, up to rounding, also where the batch does not divide evenly or
+    is smaller than the number of devices. Three things are as on replicas, not as on one device:
+    BatchNormalization normalizes each shard by itself, and its moving averages are the mean over the shards;
+    Dropout and noise draw other numbers on each device; and a loss or metric that is neither a mean nor a sum
+    over samples is taken shard by shard.
 
-    The processes are started by the first batch, go on from call to call, and end with the model or this process.
-    Predictions are made in this process. Save either model: their weights are the same.
+    The processes are started by the first batch, go on from call to call, and end with the model or this
+    process. Predictions are made in this process. Save either model: their weights are the same.
 
     Args:
         model: a model whose inputs are known, with an open batch size. Compile what this returns.
         gpus: how many GPUs, at least 2, or a list of their ids; None for all.
         cpu_merge: accepted; weights have one home in any case.
         cpu_relocation: accepted; the host always has the weights.
-        devices: instead of ``gpus``: names such as ["cpu:0", "cpu:1"], at least 2, all CPUs or all GPUs. A CPU is a
+        devices: instead of ``gpus``: names such as ["cpu:0", "cpu:1"], at least 2, all CPUs or all GPUs. A
+            CPU is a
             process, which shares the processor's cores with the others.
 
     Returns:
@@ -59,7 +61,8 @@ def multi_gpu_model(
 
     if launched():
         raise ValueError(
-            "Under torchrun the model itself trains data-parallel, a process a device; use it without multi_gpu_model."
+            "Under torchrun the model itself trains data-parallel, a process a device; "
+            "use it without multi_gpu_model."
         )
     from ..models import Model
 
@@ -84,14 +87,15 @@ def _chosen_gpus(gpus: Any) -> list[str]:
     else:
         if gpus <= 1:
             raise ValueError(
-                f"For multi-gpu usage to be effective, call `multi_gpu_model` with `gpus >= 2`. Received: `gpus={int(gpus)}`"
+                "For multi-gpu usage to be effective, call `multi_gpu_model` with `gpus >= 2`. "
+                f"Received: `gpus={int(gpus)}`"
             )
         ids = list(range(int(gpus)))
     targets = ["/cpu:0", *(f"/gpu:{i}" for i in ids)]
     if not set(targets) <= set(available):
         raise DeviceNotFoundError(
-            f"To call `multi_gpu_model` with `gpus={gpus}`, we expect the following devices to be available: {targets}. "
-            f"However this machine only has: {available}. Try reducing `gpus`."
+            f"To call `multi_gpu_model` with `gpus={gpus}`, we expect the following devices to be available: "
+            f"{targets}. However this machine only has: {available}. Try reducing `gpus`."
         )
     return _distinct([f"cuda:{i}" for i in ids])
 
@@ -119,10 +123,14 @@ def _distinct(names: list[str]) -> list[str]:
 def _check_model(model: Any) -> None:
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise ValueError(
-            f"The inputs of {getattr(model, 'name', model)} are not known yet: build it, or call it on data, before "
-            "multi_gpu_model."
+            f"The inputs of {getattr(model, 'name', model)} are not known yet: build it, or call it on data, "
+            "before multi_gpu_model."
         )
     fixed = [value for value in model.inputs if value.shape and isinstance(value.shape[0], int)]
     if model.stateful or fixed:
-        what = "keeps states of its samples" if model.stateful else f"fixes the batch size at {fixed[0].shape[0]}"
+        what = (
+            "keeps states of its samples"
+            if model.stateful
+            else f"fixes the batch size at {fixed[0].shape[0]}"
+        )
         raise ValueError(f"The model {model.name} {what}; its batches cannot be divided over devices.")

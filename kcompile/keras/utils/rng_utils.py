@@ -13,8 +13,9 @@ from ...ir.seeding import remember_seed
 def set_random_seed(seed: int) -> None:
     """Seeds Python's, numpy's and torch's random generators, so that the same program gives the same weights.
 
-    Initial weights, the order of samples, dropout and noise all follow from it, in any process and with the same
-    number of threads. torch is not loaded by this: where it is not there yet, it gets the seed when training begins.
+    Initial weights, the order of samples, dropout and noise all follow from it, in any process and with the
+    same number of threads. torch is not loaded by this: where it is not there yet, it gets the seed when
+    training begins.
 
     Args:
         seed: whole number from 0 to 2**32 - 1.

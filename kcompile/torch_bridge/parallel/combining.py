@@ -1,8 +1,9 @@
 """How the results of the shards of a batch combine to the result of the whole batch.
 
-A data-parallel step computes a graph on each shard. What it gives for the whole batch is, for a loss that is a mean
-over samples, the mean weighted by the shards' shares; for a sum over samples (a count of hits, an activity
-regularizer of Keras 2.3), the sum. Which of both a value is, its graph says: ``Combination`` walks it.
+A data-parallel step computes a graph on each shard. What it gives for the whole batch is, for a loss that is
+a mean over samples, the mean weighted by the shards' shares; for a sum over samples (a count of hits, an
+activity regularizer of Keras 2.3), the sum. Which of both a value is, its graph says: ``Combination`` walks
+it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import numpy as np
 
 from ...ir import Constant, Graph, Node, Parameter, Value, op
 
-#: same: every shard has it alike. rows: one entry a sample. sum, count: the whole batch's is the sum (a count grows
-#: with the number of samples). mean: the mean weighted by shares. mixed: terms of several kinds. other: unknown.
+#: same: every shard has it alike. rows: one entry a sample. sum, count: the whole batch's is the sum (a count
+#: grows with the number of samples). mean: the mean weighted by shares. mixed: terms of several kinds.
+#: other: unknown.
 Kind = Literal["same", "rows", "shape", "sum", "count", "mean", "mixed", "other"]
 
 _SUMS = frozenset({"ReduceSum", "ReduceL1", "ReduceSumSquare"})
-_PASSING = frozenset({"Cast", "Neg", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Expand", "Transpose", "StopGradient"})
+_PASSING = frozenset(
+    {"Cast", "Neg", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Expand", "Transpose", "StopGradient"}
+)
 _BATCH = "batch"
 
 
@@ -60,7 +64,11 @@ class Combination:
             return _multiplied(node.op_type, kinds)
         if node.op_type in _PASSING:
             return kinds[0]
-        if node.op_type in ("MatMul", "Einsum") and kinds.count("rows") == 2 and not _has_batch(node.outputs[0]):
+        if (
+            node.op_type in ("MatMul", "Einsum")
+            and kinds.count("rows") == 2
+            and not _has_batch(node.outputs[0])
+        ):
             return "sum"
         return "rows" if "rows" in kinds and node.outputs[0].rank != 0 else "other"
 
@@ -68,7 +76,11 @@ class Combination:
         """What is computed from the sizes of rows: the first of them counts the samples."""
         if node.op_type == "Gather":
             index = self.graph.operands(node)[1]
-            return "count" if isinstance(index, Constant) and index.array.size == 1 and not index.array.any() else "same"
+            return (
+                "count"
+                if isinstance(index, Constant) and index.array.size == 1 and not index.array.any()
+                else "same"
+            )
         if node.op_type == "ReduceProd":
             return "count"
         if node.op_type == "Slice":
@@ -143,7 +155,8 @@ class Plan:
     """A graph rewritten so that the results of shards can be combined.
 
     Attributes:
-        graph: its outputs are the mean part of the loss, the sum part if there is one, and one value for each of
+        graph: its outputs are the mean part of the loss, the sum part if there is one, and one value for each
+            of
             ``pieces``; it has no updates.
         has_sum: whether there is a sum part.
         pieces: what the further outputs are: outputs of the original graph, then its updates.
@@ -159,7 +172,8 @@ class Plan:
 def plan(graph: Graph) -> Plan:
     """Rewrites a graph whose first output is the loss (see ``Plan``).
 
-    A value of unknown kind counts as a mean where it is a loss or replaces a parameter's value, and as a sum where
+    A value of unknown kind counts as a mean where it is a loss or replaces a parameter's value, and as a sum
+    where
     it is added to one: that is what accumulators of metrics are.
     """
     kinds = Combination(graph)

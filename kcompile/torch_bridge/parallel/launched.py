@@ -81,7 +81,8 @@ def broadcast(parameters: Sequence[Parameter], rank: int, device: torch.device) 
 
 
 class LaunchedStep:
-    """One step on a batch that every process has, of which each computes its shard; called as ``TrainStep`` is.
+    """One step on a batch that every process has, of which each computes its shard; called as ``TrainStep``
+    is.
 
     Args:
         graph: ``outputs[0]`` is the loss.

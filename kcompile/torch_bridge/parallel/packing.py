@@ -1,7 +1,8 @@
 """Graphs as plain data that travels to another process, and back.
 
-A packed graph is one phase's slice: Phase and Identity nodes are gone, parameters are numbers that both sides know,
-constants are arrays. Nothing of the front end travels: no layer, no function, so nothing that could not be pickled.
+A packed graph is one phase's slice: Phase and Identity nodes are gone, parameters are numbers that both sides
+know, constants are arrays. Nothing of the front end travels: no layer, no function, so nothing that could not
+be pickled.
 """
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ class _Packer:
         return node.op_type, node.domain, node.scope, operands, attributes, outputs
 
     def body(self, body: Graph, outer: Graph) -> _PackedBody:
-        for value in body.captures:  # what the outer graph resolves further is known under that value's number
+        for (
+            value
+        ) in body.captures:  # what the outer graph resolves further is known under that value's number
             resolved = outer.resolve(value)
             if value not in self.numbers and resolved in self.numbers:
                 self.numbers[value] = self.numbers[resolved]
@@ -147,7 +150,9 @@ class _Unpacker:
         attributes = {k: self.body(a) if isinstance(a, _PackedBody) else a for k, a in attributes.items()}
         types = [(dtype, shape) for _, dtype, shape, _ in outputs]
         node = Node(op_type, [self.value(x) for x in operands], attributes, types, domain, scope)
-        self.values.update({described[0]: value for described, value in zip(outputs, node.outputs, strict=True)})
+        self.values.update(
+            {described[0]: value for described, value in zip(outputs, node.outputs, strict=True)}
+        )
         return node
 
     def body(self, packed: _PackedBody) -> Body:

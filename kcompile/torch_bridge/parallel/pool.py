@@ -1,9 +1,9 @@
 """The worker processes of a data-parallel model, started by the process that trains.
 
-A worker is ``python -m kcompile.torch_bridge.parallel.worker``: it does not import the caller's script, so scripts need
-no ``if __name__ == "__main__"``. It is told what to do over a private connection, shares in collectives by
-torch.distributed (gloo between CPUs, NCCL between GPUs), and ends when its standard input closes, which the system
-does when the caller dies, however that happens.
+A worker is ``python -m kcompile.torch_bridge.parallel.worker``: it does not import the caller's script, so
+scripts need no ``if __name__ == "__main__"``. It is told what to do over a private connection, shares in
+collectives by torch.distributed (gloo between CPUs, NCCL between GPUs), and ends when its standard input
+closes, which the system does when the caller dies, however that happens.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def pool(devices: Sequence[str]) -> Pool:
         running.close()
     if dist.is_available() and dist.is_initialized():
         raise ParallelError(
-            "torch.distributed is in use already in this process: under torchrun train the model itself, which is "
-            "data-parallel then, instead of multi_gpu_model."
+            "torch.distributed is in use already in this process: under torchrun train the model itself, "
+            "which is data-parallel then, instead of multi_gpu_model."
         )
     made = Pool(devices)
     _current = weakref.ref(made)
@@ -94,7 +94,7 @@ class Pool:
             self.close()
             raise
 
-    # --- starting and ending -------------------------------------------------------------------------------------
+    # --- starting and ending ---
 
     def _start(self) -> None:
         key = secrets.token_bytes(32)
@@ -125,7 +125,7 @@ class Pool:
                 dist.destroy_process_group()
         self._stop()
 
-    # --- talking ---------------------------------------------------------------------------------------------------
+    # --- talking ---
 
     def send(self, *message: Any) -> None:
         """The same message to every worker."""
@@ -136,7 +136,9 @@ class Pool:
     def send_shards(self, key: int, shards: Sequence[tuple[float, Sequence[Tensor]]]) -> None:
         """Each worker's part of a step."""
         with self.watched():
-            for connection, sender, (share, tensors) in zip(self._connections, self._senders, shards, strict=True):
+            for connection, sender, (share, tensors) in zip(
+                self._connections, self._senders, shards, strict=True
+            ):
                 connection.send(("step", key, share, sender.put(tensors)))
 
     def number_of(self, parameter: Parameter) -> int:
@@ -173,7 +175,7 @@ class Pool:
 
     def tidy(self) -> None:
         """Unlinks the shared memory that all who need it have mapped."""
-        for connection, sender in zip(self._connections, self._senders, strict=True):
+        for connection in self._connections:
             while connection.poll():
                 message = connection.recv()
                 if message[0] == "error":
@@ -182,7 +184,7 @@ class Pool:
                 if path.parent == self._folder:
                     path.unlink(missing_ok=True)
 
-    # --- failures --------------------------------------------------------------------------------------------------
+    # --- failures ---
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -277,8 +279,14 @@ def _accepted(listener: Listener, processes: Sequence[subprocess.Popen[bytes]]) 
         except queue.Empty:
             ended = [p.returncode for p in processes if p.poll() is not None]
             if ended or time.monotonic() > end:
-                what = f"ended with status {ended[0]}" if ended else f"did not start within {START_TIMEOUT:.0f} s"
-                raise ParallelError(f"A worker process of the data-parallel model {what}; see its output.") from None
+                what = (
+                    f"ended with status {ended[0]}"
+                    if ended
+                    else f"did not start within {START_TIMEOUT:.0f} s"
+                )
+                raise ParallelError(
+                    f"A worker process of the data-parallel model {what}; see its output."
+                ) from None
     return [found[rank] for rank in sorted(found)]
 
 
@@ -321,7 +329,9 @@ def join(how: dict[str, Any], rank: int, store: dist.TCPStore | None = None) -> 
     if how["backend"] == "nccl":
         torch.cuda.set_device(weights.canonical_device(how["devices"][rank]))
     with _loopback():
-        dist.init_process_group(how["backend"], store=store, rank=rank, world_size=how["world"], timeout=timeout)
+        dist.init_process_group(
+            how["backend"], store=store, rank=rank, world_size=how["world"], timeout=timeout
+        )
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from .splitting import shard
 
 
 class PoolStep:
-    """One step of training or evaluation, its batch divided over devices; called as ``training.TrainStep`` is.
+    """One step of training or evaluation, its batch divided over devices; called as ``training.TrainStep``
+    is.
 
     Args:
         graph: ``outputs[0]`` is the loss.
@@ -91,5 +92,3 @@ class PoolStep:
             self._pool = pool
             weakref.finalize(self, pool.forget, self._key).atexit = False
         return pool
-
-

@@ -66,7 +66,8 @@ def unpacked(data: PackedProgram, parameters: Mapping[int, Parameter]) -> Progra
     """The program over the parameters of this process."""
     find = parameters.__getitem__
     pieces = tuple(
-        Piece(None if number is None else find(number), kind, increment) for number, kind, increment in data.pieces
+        Piece(None if number is None else find(number), kind, increment)
+        for number, kind, increment in data.pieces
     )
     return Program(
         Plan(unpack(data.graph, find), data.has_sum, pieces, data.outputs),

@@ -1,8 +1,9 @@
 """What each process of a data-parallel run does for its shard of a batch, the same in all of them.
 
-Gradients are averaged by DistributedDataParallel. The local loss is scaled by the shard's share of the batch, so
-that the average is the gradient of the whole batch also where shards are unequal. Then every process takes the same
-optimizer step by itself. Metrics and moving statistics are combined in one more reduction (see ``combining``).
+Gradients are averaged by DistributedDataParallel. The local loss is scaled by the shard's share of the batch,
+so that the average is the gradient of the whole batch also where shards are unequal. Then every process takes
+the same optimizer step by itself. Metrics and moving statistics are combined in one more reduction (see
+``combining``).
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class _Loss(nn.Module):
         self.has_sum = has_sum
         self.world = world
         self.results: Sequence[Tensor] = ()
-        self.__dict__["_computes"] = module  # not as a submodule: its other weights and buffers are no concern of DDP
+        self.__dict__["_computes"] = (
+            module  # not as a submodule: its other weights and buffers are no concern of DDP
+        )
 
     def forward(self, share: float, *inputs: Tensor) -> Tensor:
         self.results = self.__dict__["_computes"](*inputs)
@@ -119,7 +122,8 @@ class ShardStep:
         """One step.
 
         Args:
-            share: the shard's part of the samples of the batch; 0 for a process that has none and computes on a
+            share: the shard's part of the samples of the batch; 0 for a process that has none and computes on
+                a
                 sample that does not count.
             tensors: its samples.
 
@@ -163,7 +167,10 @@ class ShardStep:
                 contributions.append(_contribution(piece, value, share))
         reduced = iter(_all_reduced(contributions))
         loss = next(reduced)
-        values = [v if piece.kind == "same" else next(reduced) for piece, v in zip(self.plan.pieces, values, strict=True)]
+        values = [
+            v if piece.kind == "same" else next(reduced)
+            for piece, v in zip(self.plan.pieces, values, strict=True)
+        ]
         updates = list(zip(self.plan.pieces, values, strict=True))[self.plan.outputs :]
         self._apply(updates)
         return loss, *values[: self.plan.outputs]

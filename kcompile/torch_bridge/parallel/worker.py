@@ -68,7 +68,9 @@ class _Worker:
 
 
 def _end_with_caller() -> None:
-    """Ends this process when the caller is gone, whatever it is doing: nothing comes on standard input but its end."""
+    """Ends this process when the caller is gone, whatever it is doing: nothing comes on standard input but
+    its end.
+    """
     sys.stdin.buffer.read()
     os._exit(1)
 
@@ -79,7 +81,9 @@ def main() -> None:
     told = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_caller, daemon=True).start()
     address = told["address"]
-    connection = Client(tuple(address) if isinstance(address, list) else address, authkey=bytes.fromhex(told["key"]))
+    connection = Client(
+        tuple(address) if isinstance(address, list) else address, authkey=bytes.fromhex(told["key"])
+    )
     connection.send(("hello", told["rank"]))
     try:
         _Worker(told["rank"], connection).serve()
