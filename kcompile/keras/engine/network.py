@@ -66,13 +66,13 @@ class Network(Layer):
     @property
     def input(self) -> Any:
         """The model's own input tensor(s), whatever else it was called on."""
-        return unpack_singleton(list(self.inputs)) if self.inputs else Layer.input.fget(self)
+        return unpack_singleton(list(self.inputs)) if self.inputs else super().input
 
     @property
     def output(self) -> Any:
         """The model's own output tensor(s); those of a call on other inputs are at ``get_output_at(1)`` and
         on."""
-        return unpack_singleton(list(self.outputs)) if self.outputs else Layer.output.fget(self)
+        return unpack_singleton(list(self.outputs)) if self.outputs else super().output
 
     @property
     def input_shape(self) -> Any:
@@ -80,14 +80,14 @@ class Network(Layer):
         return (
             unpack_singleton([static_shape(x) for x in self.inputs])
             if self.inputs
-            else Layer.input_shape.fget(self)
+            else super().input_shape
         )
 
     @property
     def output_shape(self) -> Any:
         """Shape(s) of the model's own outputs."""
         if not self.outputs:
-            return Layer.output_shape.fget(self)
+            return super().output_shape
         return unpack_singleton([static_shape(x) for x in self.outputs])
 
     # --- layers ---------------------------------------------------------------------------------------------
@@ -193,19 +193,19 @@ class Network(Layer):
 
     # --- weights --------------------------------------------------------------------------------------------
 
-    @property
+    @property  # type: ignore[misc]  # Layer's setter is for layers that manage their lists themselves
     def trainable_weights(self) -> list[Parameter]:
         """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
         self._assert_weights_exist()
-        return Layer.trainable_weights.fget(self)
+        return super().trainable_weights
 
-    @property
+    @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Parameter]:
         """Weights that training does not update by gradients."""
         self._assert_weights_exist()
         if not self.trainable:
             return [weight for layer in [*self.layers] for weight in layer.weights]
-        return Layer.non_trainable_weights.fget(self)
+        return super().non_trainable_weights
 
     @property
     def weights(self) -> list[Parameter]:
@@ -252,7 +252,7 @@ class Network(Layer):
                 f"You tried to call count_params on {self.name}, but the model isn't built. Give the first "
                 "layer an input_shape, call model.build(batch_input_shape), or fit it first."
             )
-        return int(sum(np.prod(weight.shape, dtype=np.int64) for weight in self.weights))
+        return int(sum(weight.size for weight in self.weights))
 
     # --- calling --------------------------------------------------------------------------------------------
 
@@ -361,7 +361,7 @@ class Network(Layer):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Sequence[float] | None = None,
+        positions: list[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
     ) -> None:
         """Prints a table of the layers with output shapes and parameter counts.
@@ -399,19 +399,35 @@ class Network(Layer):
         save_weights(self, filepath, overwrite)
 
     def load_weights(
-        self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+        self,
+        filepath: Any,
+        by_name: bool = False,
+        skip_mismatch: bool = False,
+        reshape: bool = False,
+        mapping: Any = None,
     ) -> None:
-        """Reads weights from a file that ``save_weights`` or ``save`` wrote.
+        """Reads weights from a file that ``save_weights`` or ``save`` wrote, or PyTorch's (.pt, .pth,
+        .safetensors).
 
         Args:
             filepath: path, open h5py.File or h5py.Group, or binary file object.
             by_name: match layers by name instead of by order, and leave the others as they are.
             skip_mismatch: with by_name, leave layers alone whose weights differ in number or shape.
             reshape: reshape weights whose number of elements agrees.
+            mapping: for PyTorch's files, dict or JSON file of Keras weight -> name in the file; see
+                ``kcompile.keras.state_dict.match``. There, skip_mismatch loads what matches.
 
         Raises:
             ValueError: if layers, their weights or shapes do not match; then nothing is changed.
         """
+        from ..state_dict.files import is_tensor_file
+
+        if mapping is not None or is_tensor_file(filepath):
+            from ..state_dict.loading import load_torch_weights
+
+            self._assert_weights_exist()
+            load_torch_weights(self, filepath, mapping, skip_mismatch)
+            return
         from .saving import load_weights
 
         load_weights(self, filepath, by_name, skip_mismatch, reshape)

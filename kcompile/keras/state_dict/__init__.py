@@ -1,0 +1,24 @@
+"""The weights of a model under PyTorch's names and in PyTorch's layouts, out and in.
+
+- ``layouts``: which tensors of which shape a Keras layer has as a PyTorch module, and the way back.
+- ``matching``: which tensor of a file belongs to which layer.
+- ``files``: .pt, .pth and .safetensors.
+"""
+
+from __future__ import annotations
+
+from .files import read_tensors, write_tensors
+from .layouts import Unit, state_dict, units_of
+from .matching import Report, WeightsMismatch, load_state_dict, match
+
+__all__ = [
+    "Report",
+    "Unit",
+    "WeightsMismatch",
+    "load_state_dict",
+    "match",
+    "read_tensors",
+    "state_dict",
+    "units_of",
+    "write_tensors",
+]

@@ -1,0 +1,445 @@
+"""Keras's weights as the tensors of PyTorch's modules, and back.
+
+A *unit* is what one PyTorch module holds: nn.Linear's ``weight`` and ``bias``. Most layers are one unit; a
+separable convolution is two, a bidirectional layer is one (nn.LSTM keeps both directions).
+
+Source of names and layouts: the documentation of torch.nn, section "Variables" of each module.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter
+from ..engine.base_layer import Layer
+from ..engine.network import Network
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class Unit:
+    """The tensors of one PyTorch module, and the Keras weights that they are made of.
+
+    Attributes:
+        name: dotted path of the module; the tensors are ``name.suffix``.
+        kind: the PyTorch module, for messages.
+        layer: the Keras layer.
+        parameters: the Keras weights, by what ``encode`` calls them.
+        encode: Keras arrays -> tensors by suffix.
+        decode: tensors by suffix -> Keras arrays.
+        note: what a reader of the tensors should know, or "".
+        optional: suffixes that a file may leave out.
+    """
+
+    name: str
+    kind: str
+    layer: Layer
+    parameters: dict[str, Parameter]
+    encode: Callable[[Arrays], Arrays]
+    decode: Callable[[Arrays], Arrays]
+    note: str = ""
+    optional: frozenset[str] = field(default_factory=frozenset)
+
+    def tensors(self) -> Arrays:
+        """The present values, by suffix."""
+        arrays = self.encode({name: p.numpy() for name, p in self.parameters.items()})
+        return {suffix: np.ascontiguousarray(array) for suffix, array in arrays.items()}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each tensor, by suffix."""
+        zeros = {name: np.broadcast_to(np.zeros((), p.dtype), p.shape) for name, p in self.parameters.items()}
+        return {suffix: array.shape for suffix, array in self.encode(zeros).items()}
+
+    def weights(self, tensors: Mapping[str, np.ndarray]) -> list[tuple[Parameter, np.ndarray]]:
+        """The Keras weights that tensors of these suffixes stand for.
+
+        Raises:
+            ValueError: if the layer cannot represent them.
+        """
+        arrays = self.decode(dict(tensors))
+        return [(parameter, arrays[name]) for name, parameter in self.parameters.items()]
+
+
+def state_dict(model: Network) -> Arrays:
+    """All weights of a model under PyTorch's names: ``conv1.weight``, ``lstm.weight_ih_l0`` ...
+
+    A layer that PyTorch has no module for keeps Keras's names and layouts.
+    """
+    return {f"{unit.name}.{s}": array for unit in units_of(model) for s, array in unit.tensors().items()}
+
+
+def units_of(model: Network) -> list[Unit]:
+    """The units of a model, layer by layer; those of nested models under their names."""
+    return [unit for name, layer in named_layers(model) for unit in layer_units(layer, name)]
+
+
+def named_layers(model: Network, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """(dotted name, layer) of every layer that holds weights itself, nested models taken apart."""
+    names = attribute_names(model)
+    for layer in model.layers:
+        name = prefix + names[layer]
+        if isinstance(layer, Network):
+            yield from named_layers(layer, f"{name}.")
+        elif layer.weights:
+            yield name, layer
+
+
+# Attributes of nn.Module that a submodule must not hide.
+_TAKEN = frozenset(
+    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half
+    ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
+    register_buffer register_module register_parameter requires_grad_ set_extra_state set_submodule
+    share_memory state_dict to to_empty train training type xpu zero_grad self F torch nn math""".split()
+)
+
+
+def attribute_names(model: Network) -> dict[Layer, str]:
+    """Python identifiers for the layers of one model, each once."""
+    names: dict[Layer, str] = {}
+    taken = set(_TAKEN)
+    for layer in model.layers:
+        base = re.sub(r"\W", "_", layer.name, flags=re.ASCII) or "layer"
+        if base[0].isdigit():
+            base = f"layer_{base}"
+        if base in taken or keyword.iskeyword(base):
+            base += "_"
+        name, number = base, 1
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name)
+        names[layer] = name
+    return names
+
+
+def layer_units(layer: Layer, name: str) -> list[Unit]:
+    """The units of one layer."""
+    kind = type(layer).__name__
+    if kind == "TimeDistributed":
+        inner = layer.layer
+        return list(units_of_network(inner, name)) if isinstance(inner, Network) else layer_units(inner, name)
+    maker = MAKERS.get(kind)
+    if maker is None or not layer.weights:
+        return [_as_it_is(layer, name)] if layer.weights else []
+    return maker(layer, name)
+
+
+def units_of_network(model: Network, prefix: str) -> Iterator[Unit]:
+    """The units of a model inside another."""
+    for name, layer in named_layers(model, f"{prefix}."):
+        yield from layer_units(layer, name)
+
+
+def local_name(parameter: Parameter) -> str:
+    """``dense_1/kernel`` -> ``kernel``."""
+    return parameter.name.rpartition("/")[2].removesuffix(":0")
+
+
+def _own(layer: Layer) -> dict[str, Parameter]:
+    return {local_name(parameter): parameter for parameter in layer.weights}
+
+
+def _as_it_is(layer: Layer, name: str) -> Unit:
+    parameters: dict[str, Parameter] = {}
+    for parameter in layer.weights:
+        base = key = local_name(parameter)
+        number = 1
+        while key in parameters:
+            key, number = f"{base}_{number}", number + 1
+        parameters[key] = parameter
+    note = f"PyTorch has no module for {type(layer).__name__}: names and layouts are Keras's"
+    return Unit(name, type(layer).__name__, layer, parameters, dict, dict, note)
+
+
+# --- Linear, convolutions, tables ---------------------------------------------------------------------------
+
+
+def _kernel_unit(
+    layer: Layer,
+    name: str,
+    kind: str,
+    kernel: str,
+    there: Callable[[np.ndarray], np.ndarray],
+    back: Callable[[np.ndarray], np.ndarray],
+    bias: bool = True,
+) -> Unit:
+    own = _own(layer)
+    parameters = {"weight": own[kernel]}
+    if bias and "bias" in own:
+        parameters["bias"] = own["bias"]
+
+    def encode(arrays: Arrays) -> Arrays:
+        return {**arrays, "weight": there(arrays["weight"])}
+
+    def decode(tensors: Arrays) -> Arrays:
+        return {**tensors, "weight": back(tensors["weight"])}
+
+    return Unit(name, kind, layer, parameters, encode, decode)
+
+
+def _dense(layer: Any, name: str) -> list[Unit]:
+    return [_kernel_unit(layer, name, "nn.Linear", "kernel", np.transpose, np.transpose)]
+
+
+def _moved(order: Sequence[int]) -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
+    order, inverse = tuple(order), tuple(int(i) for i in np.argsort(order))
+    return (lambda array: array.transpose(order)), (lambda array: array.transpose(inverse))
+
+
+def _conv(layer: Any, name: str) -> list[Unit]:
+    rank = layer.rank
+    there, back = _moved((rank + 1, rank, *range(rank)))
+    kind = f"nn.Conv{rank}d"
+    if "Transpose" in type(layer).__name__ or "Deconv" in type(layer).__name__:
+        kind = f"nn.ConvTranspose{rank}d"  # Keras: (sizes..., out, in); PyTorch: (in, out, sizes...)
+    return [_kernel_unit(layer, name, kind, "kernel", there, back)]
+
+
+def _depthwise_moves(layer: Any) -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
+    """(sizes..., in, multiplier) <-> (in * multiplier, 1, sizes...)."""
+    shape = layer.depthwise_kernel.shape
+    sizes = len(shape) - 2
+    order = (sizes, sizes + 1, *range(sizes))
+    inverse = tuple(int(i) for i in np.argsort(order))
+
+    def there(array: np.ndarray) -> np.ndarray:
+        return array.transpose(order).reshape(-1, 1, *shape[:-2])
+
+    def back(array: np.ndarray) -> np.ndarray:
+        return array.reshape(*shape[-2:], *shape[:-2]).transpose(inverse)
+
+    return there, back
+
+
+def _depthwise(layer: Any, name: str) -> list[Unit]:
+    kind = f"nn.Conv{len(layer.depthwise_kernel.shape) - 2}d(groups)"
+    return [_kernel_unit(layer, name, kind, "depthwise_kernel", *_depthwise_moves(layer))]
+
+
+def _separable(layer: Any, name: str) -> list[Unit]:
+    rank = len(layer.depthwise_kernel.shape) - 2
+    depthwise = _kernel_unit(
+        layer,
+        f"{name}.depthwise",
+        f"nn.Conv{rank}d(groups)",
+        "depthwise_kernel",
+        *_depthwise_moves(layer),
+        bias=False,
+    )
+    moves = _moved((rank + 1, rank, *range(rank)))
+    pointwise = _kernel_unit(layer, f"{name}.pointwise", f"nn.Conv{rank}d", "pointwise_kernel", *moves)
+    return [depthwise, pointwise]
+
+
+def _embedding(layer: Any, name: str) -> list[Unit]:
+    return [_kernel_unit(layer, name, "nn.Embedding", "embeddings", np.asarray, np.asarray)]
+
+
+def _prelu(layer: Any, name: str) -> list[Unit]:
+    shape = layer.alpha.shape
+    if prelu_is_torchs(layer):
+        there, back = (lambda a: a.reshape(-1)), (lambda a: a.reshape(shape))
+        return [_kernel_unit(layer, name, "nn.PReLU", "alpha", there, back)]
+    unit = _kernel_unit(layer, name, "nn.PReLU", "alpha", np.asarray, np.asarray)
+    unit.note = "nn.PReLU has one slope for each channel, this layer more: the shape is Keras's"
+    return [unit]
+
+
+def prelu_is_torchs(layer: Any) -> bool:
+    """Whether the slopes vary along the last axis, or none, alone."""
+    return all(size == 1 for size in layer.alpha.shape[:-1])
+
+
+# --- normalization ------------------------------------------------------------------------------------------
+
+
+def _normalization(layer: Any, name: str, kind: str, renamed: Mapping[str, str]) -> list[Unit]:
+    own = _own(layer)
+    parameters = {there: own[here] for here, there in renamed.items() if here in own}
+    size = next(iter(parameters.values())).shape
+    affine = "weight" in parameters or "bias" in parameters
+    fill = {"weight": np.ones, "bias": np.zeros} if affine else {}
+    counted = "running_mean" in parameters
+
+    def encode(arrays: Arrays) -> Arrays:
+        filled = {key: make(size, np.float32) for key, make in fill.items()}
+        counter = {"num_batches_tracked": np.zeros((), np.int64)} if counted else {}
+        return {**filled, **arrays, **counter}
+
+    def decode(tensors: Arrays) -> Arrays:
+        for key, make in {"weight": np.ones, "bias": np.zeros}.items():
+            if key not in parameters and key in tensors and not np.array_equal(tensors[key], make(size)):
+                option = {"weight": "scale", "bias": "center"}[key]
+                raise ValueError(f"the layer has {option}=False, and {key} does something; set {option}=True")
+        return {key: array for key, array in tensors.items() if key in parameters}
+
+    optional = frozenset({"num_batches_tracked", *(key for key in fill if key not in parameters)})
+    return [Unit(name, kind, layer, parameters, encode, decode, optional=optional)]
+
+
+def _batch_normalization(layer: Any, name: str) -> list[Unit]:
+    renamed = {
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+    }
+    return _normalization(layer, name, "nn.BatchNorm", renamed)
+
+
+def _layer_normalization(layer: Any, name: str) -> list[Unit]:
+    return _normalization(layer, name, "nn.LayerNorm", {"gamma": "weight", "beta": "bias"})
+
+
+# --- recurrence ---------------------------------------------------------------------------------------------
+
+# Keras's gates in PyTorch's order: LSTM i f c o is PyTorch's i f g o; GRU z r h becomes r z n.
+_GATES = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2), "SimpleRNN": (0,)}
+_MODULES = {"LSTM": "nn.LSTM", "GRU": "nn.GRU", "SimpleRNN": "nn.RNN"}
+
+
+def _reordered(array: np.ndarray, gates: Sequence[int]) -> np.ndarray:
+    """Gates along the last axis in another order."""
+    parts = np.split(array, len(gates), axis=-1)
+    return np.concatenate([parts[i] for i in gates], axis=-1)
+
+
+class _Recurrence:
+    """One direction of a recurrent layer."""
+
+    def __init__(self, layer: Any, ending: str) -> None:
+        self.kind = type(layer).__name__
+        self.gates = _GATES[self.kind]
+        self.back = tuple(int(i) for i in np.argsort(self.gates))
+        self.reset_after = self.kind == "GRU" and bool(layer.cell.reset_after)
+        self.ending = ending
+        self.parameters = {f"{key}{ending}": parameter for key, parameter in _own(layer).items()}
+
+    def encode(self, arrays: Arrays) -> Arrays:
+        end = self.ending
+        tensors = {
+            f"weight_ih_l0{end}": _reordered(arrays[f"kernel{end}"], self.gates).T,
+            f"weight_hh_l0{end}": _reordered(arrays[f"recurrent_kernel{end}"], self.gates).T,
+        }
+        bias = arrays.get(f"bias{end}")
+        if bias is not None:
+            halves = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
+            tensors[f"bias_ih_l0{end}"] = _reordered(np.asarray(halves[0]), self.gates)
+            tensors[f"bias_hh_l0{end}"] = _reordered(np.asarray(halves[1]), self.gates)
+        return tensors
+
+    def decode(self, tensors: Arrays) -> Arrays:
+        end = self.ending
+        arrays = {
+            f"kernel{end}": _reordered(tensors[f"weight_ih_l0{end}"].T, self.back),
+            f"recurrent_kernel{end}": _reordered(tensors[f"weight_hh_l0{end}"].T, self.back),
+        }
+        if f"bias{end}" in self.parameters:
+            inner, outer = (_reordered(tensors[f"bias_{which}_l0{end}"], self.back) for which in ("ih", "hh"))
+            arrays[f"bias{end}"] = np.stack([inner, outer]) if self.reset_after else inner + outer
+            if self.kind == "GRU" and not self.reset_after and outer.any():
+                raise ValueError(
+                    "nn.GRU applies the reset gate after the product with the state, and its second bias "
+                    "with it; build the layer as GRU(..., reset_after=True)"
+                )
+        return arrays
+
+
+def _recurrent(directions: Sequence[_Recurrence], layer: Any, name: str) -> list[Unit]:
+    parameters = {key: p for direction in directions for key, p in direction.parameters.items()}
+
+    def encode(arrays: Arrays) -> Arrays:
+        return {key: a for direction in directions for key, a in direction.encode(arrays).items()}
+
+    def decode(tensors: Arrays) -> Arrays:
+        return {key: a for direction in directions for key, a in direction.decode(tensors).items()}
+
+    kind = _MODULES[directions[0].kind]
+    note = ""
+    if directions[0].kind == "GRU" and not directions[0].reset_after:
+        note = "reset_after=False: nn.GRU computes something else with these weights"
+    return [Unit(name, kind, layer, parameters, encode, decode, note)]
+
+
+def _one_direction(layer: Any, name: str) -> list[Unit]:
+    return _recurrent([_Recurrence(layer, "")], layer, name)
+
+
+def _bidirectional(layer: Any, name: str) -> list[Unit]:
+    if type(layer.forward_layer).__name__ not in _GATES:
+        forward = layer_units(layer.forward_layer, f"{name}.forward_layer")
+        return [*forward, *layer_units(layer.backward_layer, f"{name}.backward_layer")]
+    directions = [_Recurrence(layer.forward_layer, ""), _Recurrence(layer.backward_layer, "_reverse")]
+    return _recurrent(directions, layer, name)
+
+
+# --- attention ----------------------------------------------------------------------------------------------
+
+
+def _attention(layer: Any, name: str) -> list[Unit]:
+    """Query, key and value of Keras, (features, heads, size) each, as nn.MultiheadAttention stacks them."""
+    by_path = {parameter.name.split(":")[0]: parameter for parameter in layer.weights}
+    parameters: dict[str, Parameter] = {}
+    for role in ("query", "key", "value", "attention_output"):
+        for what in ("kernel", "bias"):
+            found = [p for path, p in by_path.items() if path.endswith(f"{role}/{what}")]
+            if found:
+                parameters[f"{role}/{what}"] = found[0]
+    features = {parameters[f"{role}/kernel"].shape[0] for role in ("query", "key", "value")}
+    heads = [parameters[f"{role}/kernel"].shape[1:] for role in ("query", "key", "value")]
+    width = int(np.prod(heads[0]))
+    if len(features) > 1 or len(set(heads)) > 1 or width not in features:
+        return [_as_it_is(layer, name)]
+
+    def encode(arrays: Arrays) -> Arrays:
+        stacked = [arrays[f"{role}/kernel"].reshape(width, -1).T for role in ("query", "key", "value")]
+        tensors = {
+            "in_proj_weight": np.concatenate(stacked),
+            "out_proj.weight": arrays["attention_output/kernel"].reshape(width, -1).T,
+        }
+        if "query/bias" in arrays:
+            tensors["in_proj_bias"] = np.concatenate(
+                [arrays[f"{role}/bias"].reshape(-1) for role in ("query", "key", "value")]
+            )
+            tensors["out_proj.bias"] = arrays["attention_output/bias"]
+        return tensors
+
+    def decode(tensors: Arrays) -> Arrays:
+        arrays = {}
+        for i, role in enumerate(("query", "key", "value")):
+            rows = slice(i * width, (i + 1) * width)
+            for what, source in (("kernel", "in_proj_weight"), ("bias", "in_proj_bias")):
+                if f"{role}/{what}" in parameters:
+                    shape = parameters[f"{role}/{what}"].shape
+                    arrays[f"{role}/{what}"] = tensors[source][rows].T.reshape(shape)
+        shape = parameters["attention_output/kernel"].shape
+        arrays["attention_output/kernel"] = tensors["out_proj.weight"].T.reshape(shape)
+        if "attention_output/bias" in parameters:
+            arrays["attention_output/bias"] = tensors["out_proj.bias"]
+        return arrays
+
+    return [Unit(name, "nn.MultiheadAttention", layer, parameters, encode, decode)]
+
+
+MAKERS: dict[str, Callable[[Any, str], list[Unit]]] = {
+    "Dense": _dense,
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _conv),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _conv),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _separable),
+    "Embedding": _embedding,
+    "PReLU": _prelu,
+    "BatchNormalization": _batch_normalization,
+    "LayerNormalization": _layer_normalization,
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _one_direction),
+    "Bidirectional": _bidirectional,
+    "MultiHeadAttention": _attention,
+}
+"""Keras's class name -> the units of such a layer."""

@@ -1,0 +1,339 @@
+"""Tensors of a PyTorch file to the layers of a model: by a mapping, by name, or by structure.
+
+By structure means: the modules of the file and those the model's layers would be, in order; each pair must agree
+in names of tensors and in shapes. Where the orders differ, modules of one shape are paired in their order, if
+both sides have as many of them. Nothing is written unless everything has its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter
+from ..engine.network import Network
+from .files import keeps_order, read_tensors
+from .layouts import Unit, units_of
+
+Tensors = Mapping[str, np.ndarray]
+_COUNTER = "num_batches_tracked"
+_LAYER_NUMBER = re.compile(r"^((?:weight|bias)_[ih]h)_l(\d+)(_reverse)?$")
+
+
+class WeightsMismatch(ValueError):
+    """Tensors that do not fit a model; nothing was written.
+
+    Attributes:
+        report: what matched, and what did not and why.
+    """
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+@dataclass
+class Report:
+    """What became of each weight and each tensor.
+
+    Attributes:
+        how: "mapping", "names" or "structure".
+        matched: (name in the model, name in the file) of each pair.
+        missing: (name in the model, why it has no tensor).
+        unused: (name in the file, why no weight takes it).
+        kept: names in the model that a mapping leaves as they are.
+    """
+
+    how: str
+    matched: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    unused: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    assignments: list[tuple[Parameter, np.ndarray]] = field(default_factory=list, repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every weight has its value and every tensor its place."""
+        return not self.missing and not self.unused
+
+    def __str__(self) -> str:
+        lines = [f"matched by {self.how}: {len(self.matched)}"]
+        lines += [f"  {mine} <- {theirs}" for mine, theirs in self.matched]
+        if self.kept:
+            lines += [f"left as they are: {len(self.kept)}", *(f"  {name}" for name in self.kept)]
+        for title, entries in (("without a value", self.missing), ("in the file, unused", self.unused)):
+            if entries:
+                lines += [f"{title}: {len(entries)}", *(f"  {name}: {why}" for name, why in entries)]
+        return "\n".join(lines)
+
+    def apply(self) -> None:
+        """Writes the matched values into the model."""
+        for parameter, array in self.assignments:
+            parameter.assign(array)
+
+
+def load_state_dict(
+    model: Network, filepath: Any, mapping: Mapping[str, str | None] | None = None, partial: bool = False
+) -> Report:
+    """Reads a .pt, .pth or .safetensors file into a model.
+
+    Args:
+        model: a built model.
+        filepath: path of the file.
+        mapping: Keras weight -> tensor in the file, see ``match``.
+        partial: write what matches although something does not.
+
+    Raises:
+        WeightsMismatch: if a weight has no value or a tensor no place (unless partial); nothing is changed.
+        ValueError: if the file is damaged, or would run code.
+    """
+    report = match(model, read_tensors(filepath), mapping, ordered=keeps_order(filepath))
+    if not report.complete and not partial:
+        raise WeightsMismatch(_message(model, filepath, report), report)
+    report.apply()
+    return report
+
+
+def _message(model: Network, filepath: Any, report: Report) -> str:
+    parts = []
+    for title, entries in (
+        ("weights have no value", report.missing),
+        ("tensors of the file have no place", report.unused),
+    ):
+        if entries:
+            shown = "; ".join(f"{name} ({why})" for name, why in entries[:4])
+            parts.append(f"{len(entries)} {title}: {shown}{' ...' if len(entries) > 4 else ''}")
+    return (
+        f"{filepath} does not fit the model {model.name}, and nothing was changed: {len(report.matched)} "
+        f"weights match by {report.how}, but {'. '.join(parts)}. Give a mapping (Keras weight -> name in the "
+        "file), or see the whole list with `kcompile convert FILE --into MODEL --dry-run`."
+    )
+
+
+def match(
+    model: Network,
+    tensors: Tensors,
+    mapping: Mapping[str, str | None] | None = None,
+    ordered: bool = True,
+) -> Report:
+    """Finds a tensor for every weight; changes nothing.
+
+    Args:
+        model: a built model.
+        tensors: by name, in the order of the file.
+        mapping: name of a Keras weight (``dense_1/kernel``), layer (``dense_1``) or tensor as
+            ``kcompile convert`` would call it (``dense_1.weight``) -> name of a tensor or module in the
+            file; None leaves the weight as it is. Without one: by name where the names are those that
+            ``kcompile convert`` writes, else by structure.
+        ordered: whether the tensors come in the order of the modules. Where they do not (.safetensors sorts
+            them by name), modules of one shape are paired only if their names differ in numbers alone.
+    """
+    units = units_of(model)
+    if mapping is not None:
+        return _by_mapping(units, tensors, mapping)
+    wanted = {f"{unit.name}.{suffix}" for unit in units for suffix in unit.shapes()}
+    if wanted & set(tensors) and {name for name in tensors if not name.endswith(_COUNTER)} <= wanted:
+        groups = {unit.name: _taken(unit, tensors) for unit in units}
+        return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in units], tensors)
+    return _by_structure(units, tensors, ordered)
+
+
+# --- by name ------------------------------------------------------------------------------------------------
+
+
+def _taken(unit: Unit, tensors: Tensors) -> dict[str, str]:
+    """Suffix -> name in the file, of the tensors that a unit of this very name has there."""
+    return {s: f"{unit.name}.{s}" for s in unit.shapes() if f"{unit.name}.{s}" in tensors}
+
+
+def _paired(report: Report, pairs: list[tuple[Unit, str, dict[str, str]]], tensors: Tensors) -> Report:
+    """Checks and decodes each unit with the tensors found for it."""
+    used: set[str] = set()
+    for unit, _, names in pairs:
+        why = _problem(unit, names, tensors)
+        if not why:
+            try:
+                assignments = unit.weights({suffix: tensors[name] for suffix, name in names.items()})
+            except ValueError as error:
+                why = str(error)
+        if why:
+            report.missing += [(p.name, why) for p in unit.parameters.values()]
+            continue
+        report.assignments += assignments
+        report.matched += [(f"{unit.name}.{suffix}", name) for suffix, name in names.items()]
+        used.update(names.values())
+    report.unused += [
+        (name, f"no layer takes its module; shape {list(array.shape)}")
+        for name, array in tensors.items()
+        if name not in used and not name.endswith(_COUNTER)
+    ]
+    return report
+
+
+def _problem(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> str:
+    """Why tensors do not make a unit; "" if they do."""
+    shapes = unit.shapes()
+    for suffix, shape in shapes.items():
+        if suffix in unit.optional and suffix not in names:
+            continue
+        if suffix not in names:
+            return f"{unit.kind} needs {unit.name}.{suffix} {list(shape)}, which is not in the file"
+        found = tensors[names[suffix]].shape
+        if found != shape:
+            return f"{unit.kind} needs {suffix} of shape {list(shape)}, {names[suffix]} has {list(found)}"
+    extra = [suffix for suffix in names if suffix not in shapes and suffix not in unit.optional]
+    if extra:
+        return f"{unit.kind} has no {extra[0]} here, the file has {names[extra[0]]}"
+    return ""
+
+
+# --- by structure -------------------------------------------------------------------------------------------
+
+
+def modules_of(tensors: Tensors) -> dict[str, dict[str, str]]:
+    """Module -> suffix -> name in the file; each layer of a stacked nn.LSTM is a module of its own."""
+    found: dict[str, dict[str, str]] = {}
+    for name in tensors:
+        module, _, suffix = name.rpartition(".")
+        if module.endswith(".out_proj") and f"{module.removesuffix('.out_proj')}.in_proj_weight" in tensors:
+            module, suffix = module.removesuffix(".out_proj"), f"out_proj.{suffix}"
+        elif (numbered := _LAYER_NUMBER.match(suffix)) is not None:
+            base, number, reverse = numbered.groups()
+            module, suffix = f"{module}_l{number}", f"{base}_l0{reverse or ''}"
+        found.setdefault(module, {})[suffix] = name
+    return found
+
+
+def _fits(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> bool:
+    return not _problem(unit, names, tensors)
+
+
+def _by_structure(units: list[Unit], tensors: Tensors, ordered: bool) -> Report:
+    modules = modules_of(tensors)
+    if not ordered:
+        return _by_shape(
+            units, {name: modules[name] for name in sorted(modules, key=_natural)}, tensors, False
+        )
+    in_order = list(zip(units, modules.items(), strict=False))
+    if len(units) == len(modules) and all(_fits(u, names, tensors) for u, (_, names) in in_order):
+        return _paired(Report("structure"), [(u, m, names) for u, (m, names) in in_order], tensors)
+    return _by_shape(units, modules, tensors, True)
+
+
+def _natural(name: str) -> list[Any]:
+    """layer2 before layer10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _by_shape(
+    units: list[Unit], modules: dict[str, dict[str, str]], tensors: Tensors, ordered: bool
+) -> Report:
+    """Pairs modules of one shape in their order, where both sides have as many of them."""
+    report = Report("structure (modules of equal shape in their order)")
+    candidates = {
+        i: [m for m, names in modules.items() if _fits(u, names, tensors)] for i, u in enumerate(units)
+    }
+    rivals: dict[tuple[str, ...], list[int]] = {}
+    for i, found in candidates.items():
+        rivals.setdefault(tuple(found), []).append(i)
+    pairs, reasons = [], {}
+    for found, members in rivals.items():
+        numbered = len({re.sub(r"\d+", "0", name) for name in found}) == 1
+        if len(found) == len(members) and not ordered and not numbered:
+            listed = ", ".join(found[:4])
+            for i in members:
+                reasons[i] = f"{len(found)} modules fit ({listed}), and the file does not keep their order"
+        elif len(found) == len(members):
+            pairs += [(units[i], m, modules[m]) for i, m in zip(members, found, strict=True)]
+        else:
+            for i in members:
+                reasons[i] = _why_not(units[i], found, len(members), modules, tensors, i)
+    report.missing = [(p.name, reasons[i]) for i in sorted(reasons) for p in units[i].parameters.values()]
+    return _paired(report, pairs, tensors)
+
+
+def _why_not(
+    unit: Unit,
+    found: tuple[str, ...],
+    members: int,
+    modules: dict[str, dict[str, str]],
+    tensors: Tensors,
+    position: int,
+) -> str:
+    if found:
+        return f"{members} layers could take {len(found)} modules of the file ({', '.join(found[:4])})"
+    names = list(modules)
+    if position >= len(names):
+        return f"the file has only {len(names)} modules, and none of them is such a {unit.kind}"
+    return f"no module of the file fits; the one at its place is {names[position]}: " + _problem(
+        unit, modules[names[position]], tensors
+    )
+
+
+# --- by a mapping -------------------------------------------------------------------------------------------
+
+
+def _by_mapping(units: list[Unit], tensors: Tensors, mapping: Mapping[str, str | None]) -> Report:
+    modules = modules_of(tensors)
+    report = Report("mapping")
+    known: set[str] = set()
+    pairs = []
+    for unit in units:
+        keys = _keys(unit)
+        known.update(key for names in keys.values() for key in names)
+        entries = {key: mapping[key] for names in keys.values() for key in names if key in mapping}
+        if not entries:
+            report.missing += [(p.name, "the mapping does not name it") for p in unit.parameters.values()]
+        elif all(value is None for value in entries.values()):
+            report.kept += [p.name for p in unit.parameters.values()]
+        else:
+            pairs.append((unit, unit.name, _mapped(unit, keys, mapping, modules)))
+    for key in mapping:
+        if key not in known:
+            report.missing.append((key, "the mapping names it, the model has no such weight or layer"))
+    absent = [(u, n) for u, _, names in pairs for n in names.values() if n not in tensors]
+    for unit, name in absent:
+        report.missing += [
+            (p.name, f"the mapping says {name!r}, which is not in the file") for p in unit.parameters.values()
+        ]
+    bad = {unit.name for unit, _ in absent}
+    return _paired(report, [pair for pair in pairs if pair[0].name not in bad], tensors)
+
+
+def _keys(unit: Unit) -> dict[str, list[str]]:
+    """Suffix -> what a mapping may call that tensor; "" -> what it may call the unit."""
+    keys: dict[str, list[str]] = {"": [unit.name, unit.layer.name]}
+    for suffix in unit.shapes():
+        keys[suffix] = [f"{unit.name}.{suffix}"]
+    for suffix, parameter in unit.parameters.items():
+        keys.setdefault(suffix, []).append(parameter.name)
+        if suffix.startswith("kernel"):
+            keys[suffix.replace("kernel", "weight_ih_l0")].append(parameter.name)
+        elif suffix.startswith("recurrent_kernel"):
+            keys[suffix.replace("recurrent_kernel", "weight_hh_l0")].append(parameter.name)
+    return keys
+
+
+def _mapped(
+    unit: Unit,
+    keys: Mapping[str, list[str]],
+    mapping: Mapping[str, str | None],
+    modules: Mapping[str, Mapping[str, str]],
+) -> dict[str, str]:
+    """Suffix -> name in the file, as the mapping says: of the unit as a whole, then of single tensors."""
+    names: dict[str, str] = {}
+    for key in keys[""]:
+        whole = mapping.get(key)
+        if whole is not None:
+            names.update(modules.get(whole, {suffix: f"{whole}.{suffix}" for suffix in unit.shapes()}))
+    shapes = unit.shapes()
+    for suffix, wanted in keys.items():
+        for key in wanted if suffix in shapes else ():
+            single = mapping.get(key)
+            if single is not None:
+                names[suffix] = single
+    return names
