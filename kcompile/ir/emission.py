@@ -136,12 +136,15 @@ def as_value(x: Any, like: Value | None = None) -> Value:
     return Constant(_constant_array(x, None if like is None else like.dtype))
 
 
+_DEFAULT_DTYPES: dict[str, np.dtype] = {"f": np.dtype(np.float32), "i": np.dtype(np.int64)}
+
+
 def _constant_array(x: Any, dtype: np.dtype | None) -> np.ndarray:
     array = np.asarray(x)
     if dtype is None:
         if isinstance(x, np.ndarray | np.generic):
             return array
-        dtype = {"f": np.dtype(np.float32), "i": np.dtype(np.int64)}.get(array.dtype.kind)
+        dtype = _DEFAULT_DTYPES.get(array.dtype.kind)
         if dtype is None:
             return array
     if dtype.kind == "O":
@@ -214,8 +217,15 @@ def _emit_own(
     types: Sequence[tuple[np.dtype, Shape]],
     attributes: Mapping[str, Any] | None = None,
 ) -> tuple[Value, ...]:
-    where = {"scope": current_scope(), "device": current_device()}
-    return Node(op_type, inputs, attributes or {}, types, domain=KCOMPILE_DOMAIN, **where).outputs
+    return Node(
+        op_type,
+        inputs,
+        attributes or {},
+        types,
+        domain=KCOMPILE_DOMAIN,
+        scope=current_scope(),
+        device=current_device(),
+    ).outputs
 
 
 def _common_shape(a: Shape, b: Shape) -> Shape:

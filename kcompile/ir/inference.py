@@ -40,10 +40,15 @@ def shape_of(proto: onnx.TypeProto) -> tuple[np.dtype, Shape]:
     )
 
 
+def _kind_name(schema: OpSchema, attribute: str) -> str:
+    kind: Any = schema.attributes[attribute].type
+    return kind.name
+
+
 def attribute_proto(name: str, value: Any, schema: OpSchema) -> onnx.AttributeProto:
     """One attribute as ONNX stores it; a Body becomes a graph with only its signature (enough for
     inference)."""
-    kind = onnx.AttributeProto.AttributeType.Value(schema.attributes[name].type.name)
+    kind = onnx.AttributeProto.AttributeType.Value(_kind_name(schema, name))
     if kind == onnx.AttributeProto.GRAPH:
         value = value.signature_proto()
     elif kind == onnx.AttributeProto.TENSOR and isinstance(value, np.ndarray):

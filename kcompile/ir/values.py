@@ -35,6 +35,12 @@ class Value:
 
     __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "index", "meta", "node", "shape")
 
+    # annotations that the Keras front end keeps in __dict__: whose output this is, its mask
+    _keras_history: Any
+    _keras_mask: Any
+    _keras_shape: Any
+    _uses_learning_phase: bool
+
     # numpy must hand mixed arithmetic over to Value instead of iterating
     __array_ufunc__ = None
 
@@ -159,11 +165,19 @@ class Parameter(Value):
 
     __slots__ = ("storage", "trainable")
 
+    shape: tuple[int, ...]
+    constraint: Any  # of the front end: applied after each update
+
     def __init__(self, storage: Storage | np.ndarray, name: str, trainable: bool = True) -> None:
         self.storage = storage if isinstance(storage, Storage) else Storage(storage)
         self.trainable = trainable
         array = self.storage.array
         super().__init__(array.dtype, array.shape, name)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(self.storage.array.size)
 
     def numpy(self) -> np.ndarray:
         """A C-ordered copy of the current value."""

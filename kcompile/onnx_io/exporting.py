@@ -159,7 +159,8 @@ def _with_tensors(skeleton: onnx.ModelProto, tensors: Mapping[str, oir.TensorPro
         model.graph.register_initializer(value)
     for name, tensor in tensors.items():
         if name not in model.graph.initializers:
-            unread = oir.Value(name=name, const_value=tensor, type=oir.TensorType(tensor.dtype), shape=tensor.shape)
+            unread = oir.Value(name=name, const_value=tensor, type=oir.TensorType(tensor.dtype))
+            unread.shape = oir.Shape(tensor.shape.numpy())
             model.graph.register_initializer(unread)
     return model
 

@@ -422,7 +422,7 @@ class Layer:
                 f"You tried to call count_params on {self.name}, but the layer isn't built. Build it with "
                 f"{self.name}.build(batch_input_shape), or by calling it."
             )
-        return int(sum(np.prod(weight.shape, dtype=np.int64) for weight in self.weights))
+        return sum(weight.size for weight in self.weights)
 
     # --- losses, updates, metrics ---------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ def export_model(
             f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first."
         )
     weight_names = _weight_names(model)
-    arguments = {
+    arguments: dict[str, Any] = {
         "input_names": model.input_names,
         "output_names": _output_names(model),
         "weight_names": weight_names,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from . import layer_graph
 from .base_layer import Layer, _unique
 from .input_layer import InputLayer
 from .node import Node, call_frame, static_shape
+
+if TYPE_CHECKING:
+    from .training import Model
 
 
 class Network(Layer):
@@ -390,7 +393,7 @@ class Network(Layer):
         """
         from .saving import save_model
 
-        save_model(self, filepath, overwrite, include_optimizer)
+        save_model(cast("Model", self), filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Writes the weights alone, layer by layer, to an HDF5 file."""
@@ -448,7 +451,7 @@ class Network(Layer):
         """Writes an ONNX file; see ``kcompile.keras.engine.exporting.export_model``."""
         from .exporting import export_model
 
-        export_model(self, filepath, opset=opset, verify=verify, **kwargs)
+        export_model(cast("Model", self), filepath, opset=opset, verify=verify, **kwargs)
 
 
 def _call_again(node: Node, inputs: list[Value], masks: list[Any]) -> tuple[list[Value], list[Any]]:

@@ -402,7 +402,7 @@ def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> lis
     pairs: list[tuple[Parameter, Any]] = []
     for parameter, array in zip(parameters, arrays, strict=True):
         if tuple(array.shape) != parameter.shape:
-            if not (reshape and array.size == np.prod(parameter.shape)):
+            if not (reshape and array.size == parameter.size):
                 raise ValueError(
                     f"{source}: the weight {parameter.name} of layer {layer.name!r} has shape "
                     f"{parameter.shape}, but the saved weight has shape {tuple(array.shape)}."

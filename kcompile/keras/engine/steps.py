@@ -39,7 +39,7 @@ class Steps:
         """One batch in test mode: arrays in, the loss out, still on the device; metrics go on."""
         return self._get(("test", weighted), self._make_test)
 
-    def results(self) -> list[float]:
+    def results(self) -> list[Any]:
         """The present values of the metrics, in the order of ``metrics_names[1:]``. Waits for the device."""
         if not self.compiled.metrics:
             return []

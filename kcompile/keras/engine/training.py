@@ -137,7 +137,7 @@ class Model(Network):
     def metrics(self) -> list[Any]:
         """Metric objects of compile() and add_metric()."""
         if self._compiled is None:
-            return Layer.metrics.fget(self)
+            return super().metrics
         return self._compiled.compile_metrics + self._compiled._added_metrics()
 
     @property
@@ -402,7 +402,7 @@ class Model(Network):
         self._ensure_built(x)
         batch_size = self._batch_size(batch_size)
         feed = self._feed(x, y, sample_weight, class_weight, None if validation_split else batch_size)
-        reading = {
+        reading: dict[str, Any] = {
             "max_queue_size": max_queue_size,
             "workers": workers,
             "use_multiprocessing": use_multiprocessing,
@@ -610,7 +610,7 @@ class Model(Network):
         Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is.
         """
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
-        reading = {
+        reading: dict[str, Any] = {
             "max_queue_size": max_queue_size,
             "workers": workers,
             "use_multiprocessing": use_multiprocessing,

@@ -39,7 +39,7 @@ class Metric(Layer):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "update_state" in cls.__dict__:
-            cls.update_state = _collecting(cls.__dict__["update_state"])
+            setattr(cls, "update_state", _collecting(cls.__dict__["update_state"]))  # noqa: B010
 
     def __call__(self, *args: Any, **kwargs: Any) -> Value:
         """Updates the state and returns the result."""
