@@ -391,6 +391,7 @@ def test_a_damaged_archive_is_named_and_allocates_nothing(tmp_path, content, mes
         (gzip.compress(b"\0\0\x08\1\0\0\0\2abc"), "too long"),
         (gzip.compress(b"\0\0\x08\2\x7f\xff\xff\xff\x7f\xff\xff\xffxyz"), "cut short"),
     ],
+    ids=["no gzip", "empty", "gzip cut", "other type", "data cut", "too long", "absurd sizes"],
 )
 def test_a_damaged_idx_file_is_named(tmp_path, content, message):
     path = tmp_path / "images.gz"
