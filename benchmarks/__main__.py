@@ -18,7 +18,14 @@ from typing import Any
 from .measuring import Row
 
 #: topic -> module
-TOPICS = {"predict": "predict", "train": "train", "export": "export", "import": "imports", "memory": "memory"}
+TOPICS = {
+    "predict": "predict",
+    "train": "train",
+    "parallel": "parallel",
+    "export": "export",
+    "import": "imports",
+    "memory": "memory",
+}
 RESULTS = Path(__file__).resolve().parent / "results.json"
 PACKAGES = ("kcompile", "kcompile-runtime", "torch", "onnxruntime", "onnx", "numpy")
 
