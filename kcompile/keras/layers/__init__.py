@@ -16,6 +16,13 @@ from ..legacy.layers import (
 )
 from ..utils.generic_utils import deserialize_keras_object
 from .advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
+from .attention import (
+    AdditiveAttention,
+    Attention,
+    GroupedQueryAttention,
+    GroupQueryAttention,
+    MultiHeadAttention,
+)
 from .convolutional import (
     Conv1D,
     Conv2D,
@@ -64,6 +71,7 @@ from .core import (
     SpatialDropout3D,
 )
 from .cudnn_recurrent import CuDNNGRU, CuDNNLSTM
+from .einsum_dense import EinsumDense
 from .embeddings import Embedding
 from .local import LocallyConnected1D, LocallyConnected2D
 from .merge import (
@@ -86,6 +94,12 @@ from .merge import (
 )
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization
+from .normalization_later import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from .pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -116,6 +130,16 @@ from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCe
 from .wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
+    "AdditiveAttention",
+    "Attention",
+    "GroupQueryAttention",
+    "GroupedQueryAttention",
+    "MultiHeadAttention",
+    "EinsumDense",
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
     "ELU",
     "GRU",
     "LSTM",

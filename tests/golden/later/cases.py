@@ -1,0 +1,176 @@
+"""What Keras 3.15 was asked about layers, activations, optimizers and schedules that Keras 2.3 lacks.
+
+Rows are as in ``tests.golden.cases``, and numbers follow its rule. ``call`` may be "spread" (inputs as
+positional arguments), ``call_kwargs`` go to the call, and ``masked`` lists inputs that pass a Masking layer.
+"""
+
+from __future__ import annotations
+
+from tests.golden.cases import floats, integers, layer
+
+LAYERS = []
+
+
+def _case(name, layer_spec, *inputs, **options):
+    options = {"call": "one", "probe": False, "train": True, "call_kwargs": {}, "masked": [], **options}
+    LAYERS.append({"name": name, "layer": layer_spec, "inputs": list(inputs), **options})
+
+
+def _weightless(name, layer_spec, *inputs, **options):
+    _case(name, layer_spec, *inputs, **{"probe": True, **options})
+
+
+def _normalization():
+    _case("layer_norm", layer("LayerNormalization"), floats(5))
+    _case("layer_norm_3d", layer("LayerNormalization", epsilon=1e-5), floats(4, 5))
+    _case("layer_norm_two_axes", layer("LayerNormalization", axis=[1, 2]), floats(4, 5))
+    _case("layer_norm_first_axis", layer("LayerNormalization", axis=1), floats(4, 3, 2))
+    _case("layer_norm_outer_axes", layer("LayerNormalization", axis=[1, 3]), floats(4, 3, 2))
+    _case("layer_norm_no_scale", layer("LayerNormalization", scale=False), floats(4, 5))
+    _case("layer_norm_no_center", layer("LayerNormalization", center=False), floats(4, 5))
+    _weightless("layer_norm_plain", layer("LayerNormalization", center=False, scale=False), floats(4, 5))
+    _case("layer_norm_unknown_steps", layer("LayerNormalization"), floats(4, 5, unknown_steps=True))
+    _case("group_norm", layer("GroupNormalization", groups=2), floats(3, 4, 6))
+    _case("group_norm_2d", layer("GroupNormalization", groups=3), floats(6))
+    _case("group_norm_first", layer("GroupNormalization", groups=2, axis=1), floats(4, 3, 5))
+    _case("group_norm_instance", layer("GroupNormalization", groups=-1), floats(3, 4, 2))
+    _case("group_norm_no_scale", layer("GroupNormalization", groups=1, scale=False), floats(3, 4))
+    _weightless("unit_norm", layer("UnitNormalization"), floats(4, 5))
+    _weightless("unit_norm_axes", layer("UnitNormalization", axis=[1, 2]), floats(4, 5))
+    _case("rms_norm", layer("RMSNormalization"), floats(4, 5))
+    _case("rms_norm_axis", layer("RMSNormalization", axis=1, epsilon=1e-3), floats(4, 5))
+
+
+def _einsum():
+    _case(
+        "einsum_dense", layer("EinsumDense", equation="ab,bc->ac", output_shape=4, bias_axes="c"), floats(3)
+    )
+    _case(
+        "einsum_dense_3d",
+        layer(
+            "EinsumDense", equation="abc,cd->abd", output_shape=[None, 4], bias_axes="d", activation="relu"
+        ),
+        floats(2, 3),
+    )
+    _case(
+        "einsum_dense_two_axes",
+        layer("EinsumDense", equation="abc,cde->abde", output_shape=[2, 3, 2], bias_axes="de"),
+        floats(2, 3),
+    )
+    _case(
+        "einsum_dense_bias_inner",
+        layer("EinsumDense", equation="abc,bd->adc", output_shape=[4, 3], bias_axes="d"),
+        floats(2, 3),
+    )
+    _case(
+        "einsum_dense_first",
+        layer("EinsumDense", equation="...x,xy->...y", output_shape=4, bias_axes="y"),
+        floats(2, 3, 5),
+    )
+    _case(
+        "einsum_dense_last",
+        layer("EinsumDense", equation="ab...,bc->ac...", output_shape=4, bias_axes="c"),
+        floats(3, 2, 5),
+    )
+    _case("einsum_dense_no_bias", layer("EinsumDense", equation="ab,bc->ac", output_shape=4), floats(3))
+
+
+def _attention():
+    two = {"call": "spread"}
+    heads = {"num_heads": 2, "key_dim": 3}
+    q, v = floats(3, 4), floats(5, 4)
+    _case("mha", layer("MultiHeadAttention", **heads), q, v, **two)
+    _case("mha_key", layer("MultiHeadAttention", **heads), q, v, floats(5, 2), **two)
+    _case("mha_value_dim", layer("MultiHeadAttention", value_dim=2, output_shape=5, **heads), q, v, **two)
+    _case("mha_no_bias", layer("MultiHeadAttention", use_bias=False, **heads), q, v, **two)
+    _case(
+        "mha_causal", layer("MultiHeadAttention", **heads), q, v, call_kwargs={"use_causal_mask": True}, **two
+    )
+    _case("mha_unknown", layer("MultiHeadAttention", **heads), floats(3, 4, unknown_steps=True),
+          floats(5, 4, unknown_steps=True), call_kwargs={"use_causal_mask": True}, **two)  # fmt: skip
+    scores = {"return_attention_scores": True}
+    _case("mha_scores", layer("MultiHeadAttention", **heads), q, v, call_kwargs=scores, train=False, **two)
+    _case("mha_4d", layer("MultiHeadAttention", **heads), floats(2, 3, 4), floats(2, 5, 4), **two)
+    _case("mha_4d_axes", layer("MultiHeadAttention", attention_axes=[2], **heads),
+          floats(2, 3, 4), floats(2, 5, 4), **two)  # fmt: skip
+    _case("mha_4d_scores", layer("MultiHeadAttention", attention_axes=[1, 2], **heads), floats(2, 3, 4),
+          floats(3, 2, 4), call_kwargs=scores, train=False, **two)  # fmt: skip
+    masks = [[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]]
+    _case("mha_masked", layer("MultiHeadAttention", **heads), q, dict(v, mask=masks),
+          masked=[1], train=False, **two)  # fmt: skip
+    _case("mha_masked_both", layer("MultiHeadAttention", **heads), dict(q, mask=[[1, 0, 1], [1, 1, 0]]),
+          dict(v, mask=masks), masked=[0, 1], train=False, **two)  # fmt: skip
+    _case("mha_attention_mask", layer("MultiHeadAttention", **heads), q, v,
+          integers(3, 5, low=0, high=2), call="mask_last")  # fmt: skip
+    group = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+    _case("gqa", layer("GroupQueryAttention", **group), q, v, **two)
+    _case(
+        "gqa_causal",
+        layer("GroupQueryAttention", **group),
+        q,
+        v,
+        call_kwargs={"use_causal_mask": True},
+        **two,
+    )
+    for name, options in (
+        ("attention", {}),
+        ("attention_scale", {"use_scale": True}),
+        ("attention_concat", {"use_scale": True, "score_mode": "concat"}),
+    ):
+        _case(name, layer("Attention", **options), q, v, call="list", probe=True)
+    _case("attention_key", layer("Attention"), q, floats(5, 2), floats(5, 4), call="list", probe=True)
+    _case("attention_causal", layer("Attention", use_scale=True), q, v, call="list",
+          call_kwargs={"use_causal_mask": True})  # fmt: skip
+    _case("attention_scores", layer("Attention"), q, v, call="list", call_kwargs=scores, train=False)
+    _case("attention_masked", layer("Attention"), dict(q, mask=[[1, 0, 1], [1, 1, 0]]), dict(v, mask=masks),
+          call="list", masked=[0, 1], train=False)  # fmt: skip
+    _case("additive_attention", layer("AdditiveAttention"), q, v, call="list", probe=True)
+    _case("additive_attention_no_scale", layer("AdditiveAttention", use_scale=False), q, v, call="list",
+          probe=True)  # fmt: skip
+
+
+_normalization()
+_einsum()
+_attention()
+
+NUMBERS = {"low": -4.0, "high": 4.0}
+ACTIVATIONS = [
+    {
+        "name": f"activation_{name}" + "".join(f"_{value}" for value in kwargs.values()),
+        "function": name,
+        "kwargs": kwargs,
+        "shape": shape,
+    }  # fmt: skip
+    for name, kwargs, shape in [
+        ("celu", {}, [3, 8]),
+        ("celu", {"alpha": 0.5}, [3, 8]),
+        ("gelu", {}, [3, 8]),
+        ("gelu", {"approximate": True}, [3, 8]),
+        ("glu", {}, [3, 8]),
+        ("glu", {"axis": 1}, [3, 4, 2]),
+        ("hard_shrink", {}, [3, 8]),
+        ("hard_shrink", {"threshold": 1.5}, [3, 8]),
+        ("hard_silu", {}, [3, 8]),
+        ("hard_swish", {}, [3, 8]),
+        ("hard_tanh", {}, [3, 8]),
+        ("leaky_relu", {}, [3, 8]),
+        ("log_sigmoid", {}, [3, 8]),
+        ("log_softmax", {}, [3, 8]),
+        ("log_softmax", {"axis": 1}, [3, 4, 2]),
+        ("mish", {}, [3, 8]),
+        ("relu6", {}, [3, 8]),
+        ("silu", {}, [3, 8]),
+        ("swish", {}, [3, 8]),
+        ("soft_shrink", {}, [3, 8]),
+        ("soft_shrink", {"threshold": 1.5}, [3, 8]),
+        ("sparse_plus", {}, [3, 8]),
+        ("sparse_sigmoid", {}, [3, 8]),
+        ("sparsemax", {}, [3, 8]),
+        ("sparsemax", {"axis": 1}, [3, 4, 2]),
+        ("squareplus", {}, [3, 8]),
+        ("squareplus", {"b": 1}, [3, 8]),
+        ("tanh_shrink", {}, [3, 8]),
+        ("threshold", {"threshold": 0.5, "default_value": -2.0}, [3, 8]),
+    ]
+]
+GROUPS = {"later_layers": LAYERS, "later_activations": ACTIVATIONS}

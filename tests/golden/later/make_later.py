@@ -1,0 +1,34 @@
+"""Asks Keras 3.15 (pip install keras==3.15.0 tensorflow==2.21.0) and stores its answers beside this file.
+
+python -m tests.golden.later.make_later [group ...]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tests.golden import load
+from tests.golden.later import cases, runner
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+def main(groups):
+    import keras
+
+    for group in groups or cases.GROUPS:
+        results, failed = {}, {}
+        for case in cases.GROUPS[group]:
+            keras.backend.clear_session()
+            try:
+                results[case["name"]] = runner.RUNNERS[group](keras, case)
+            except Exception as error:  # what the judge refuses is written down, and printed
+                failed[case["name"]] = f"{type(error).__name__}: {str(error)[:200]}"
+                print(group, case["name"], failed[case["name"]])
+        load.save(group, FOLDER, results, failed, f"keras {keras.__version__}")
+        print(group, len(results), "answers")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
