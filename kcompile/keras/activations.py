@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..ir import Value, op
 from . import backend as K
 from .backend.tensors import tensor
@@ -117,11 +119,107 @@ def log_softmax(x: Any, axis: int = -1) -> Value:
     return op.LogSoftmax(tensor(x), axis=axis)
 
 
+def log_sigmoid(x: Any) -> Value:
+    """``log(sigmoid(x))``, computed without overflow."""
+    return op.Neg(op.Softplus(op.Neg(tensor(x))))
+
+
+def celu(x: Any, alpha: float = 1.0) -> Value:
+    """x above 0, ``alpha * (exp(x / alpha) - 1)`` below (Barron, 2017)."""
+    return op.Celu(tensor(x), alpha=alpha)
+
+
+def glu(x: Any, axis: int = -1) -> Value:
+    """The first half of ``x`` along ``axis`` times the sigmoid of the second (Dauphin et al., 2017)."""
+    first, second = op.Split(tensor(x), None, axis=axis, num_outputs=2, outputs=2)
+    return op.Mul(first, op.Sigmoid(second))
+
+
+def hard_silu(x: Any) -> Value:
+    """``x * relu6(x + 3) / 6`` (Howard et al., 2019)."""
+    return op.HardSwish(tensor(x))
+
+
+def hard_swish(x: Any) -> Value:
+    """hard_silu by its other name."""
+    return hard_silu(x)
+
+
+def hard_tanh(x: Any) -> Value:
+    """``x`` limited to [-1, 1]."""
+    return K.clip(x, -1.0, 1.0)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Value:
+    """0 within ``threshold`` of 0, x elsewhere."""
+    return op.Shrink(tensor(x), lambd=threshold, bias=0.0)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Value:
+    """0 within ``threshold`` of 0, elsewhere x moved towards 0 by ``threshold``."""
+    return op.Shrink(tensor(x), lambd=threshold, bias=threshold)
+
+
+def tanh_shrink(x: Any) -> Value:
+    """``x - tanh(x)``."""
+    x = tensor(x)
+    return op.Sub(x, op.Tanh(x))
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Value:
+    """x where it is above ``threshold``, else ``default_value``."""
+    x = tensor(x)
+    return op.Where(op.Greater(x, threshold), x, tensor(default_value, x.dtype))
+
+
+def squareplus(x: Any, b: float = 4) -> Value:
+    """``(x + sqrt(x^2 + b)) / 2`` (Barron, 2021)."""
+    x = tensor(x)
+    return op.Mul(op.Add(x, op.Sqrt(op.Mul(x, x) + float(b))), 0.5)
+
+
+def sparse_plus(x: Any) -> Value:
+    """0 up to -1, ``(x + 1)^2 / 4`` from there to 1, then x."""
+    x = tensor(x)
+    bend = K.clip(x, -1.0, 1.0) + 1.0
+    return op.Add(op.Mul(op.Mul(bend, bend), 0.25), op.Relu(x - 1.0))
+
+
+def sparse_sigmoid(x: Any) -> Value:
+    """``(x + 1) / 2`` limited to [0, 1]."""
+    return op.HardSigmoid(tensor(x), alpha=0.5, beta=0.5)
+
+
+def sparsemax(x: Any, axis: int = -1) -> Value:
+    """Sparsemax (Martins, Astudillo, 2016) as Keras 3 computes it.
+
+    Keras 3.15 subtracts the mean of the running sums of the support where the paper has the mean of the
+    support, so results need not sum to 1. Its models were trained that way, so it is kept.
+
+    Raises:
+        ValueError: if the size along ``axis`` is unknown.
+    """
+    x = tensor(x)
+    size = K.int_shape(x)[axis]
+    if size is None:
+        raise ValueError(f"sparsemax needs a known size along axis {axis}; x has the shape {K.int_shape(x)}.")
+    rank = len(K.int_shape(x))
+    axis %= rank
+    ranks = np.arange(1, size + 1, dtype=x.dtype).reshape([-1] + [1] * (rank - 1 - axis))
+    falling, _ = op.TopK(x, [size], axis=axis, outputs=2)
+    running = op.CumSum(falling, axis)
+    inside = K.cast(op.Greater(falling * ranks + 1.0, running), x.dtype)
+    total = op.ReduceSum(running * inside, [axis], keepdims=1) - 1.0
+    return op.Relu(x - total / op.ReduceSum(inside, [axis], keepdims=1))
+
+
 _ALL = {
     function.__name__: function
     for function in (
         softmax, elu, selu, softplus, softsign, relu, tanh, sigmoid, hard_sigmoid, exponential, linear,
-        silu, swish, gelu, mish, relu6, leaky_relu, log_softmax,
+        silu, swish, gelu, mish, relu6, leaky_relu, log_softmax, log_sigmoid, celu, glu, hard_silu,
+        hard_swish, hard_tanh, hard_shrink, soft_shrink, tanh_shrink, threshold, squareplus, sparse_plus,
+        sparse_sigmoid, sparsemax,
     )
 }  # fmt: skip
 
