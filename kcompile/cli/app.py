@@ -86,6 +86,35 @@ def compile_command(
 
 
 @app.command()
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A model; with --into: .pth, .pt, .safetensors or .onnx.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="PyTorch weights (.safetensors, .pt), PyTorch source with weights (.py), or a model (.h5, .onnx).",
+        ),
+    ] = None,
+    weights: Weights = None,
+    into: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Read the weights in SOURCE into this model.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="MAP.json", help="Keras weight or layer -> name in SOURCE.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go where; write nothing.")] = False,
+) -> int:
+    """Move weights to PyTorch and back, or write a model as PyTorch source."""
+    from .converting import convert_file
+
+    return convert_file(source, output, weights, into, mapping, dry_run)
+
+
+@app.command()
 def inspect(
     model: ModelPath,
     weights: Weights = None,

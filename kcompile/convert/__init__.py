@@ -1,1 +1,20 @@
-"""Weights and models across frameworks: PyTorch, safetensors, ONNX."""
+"""Models across frameworks: a Keras model as the source of a PyTorch module, weights from file to file.
+
+The weights themselves are moved by ``kcompile.keras.state_dict``, which ``Model.load_weights`` uses, too.
+"""
+
+from __future__ import annotations
+
+from .errors import ConversionError
+from .module_source import module_source, write_module
+from .onnx_weights import match_onnx
+from .weights import into_model, write_state_dict
+
+__all__ = [
+    "ConversionError",
+    "into_model",
+    "match_onnx",
+    "module_source",
+    "write_module",
+    "write_state_dict",
+]

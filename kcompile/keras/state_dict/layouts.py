@@ -105,7 +105,8 @@ def attribute_names(model: Network) -> dict[Layer, str]:
     """Python identifiers for the layers of one model, each once."""
     names: dict[Layer, str] = {}
     taken = set(_TAKEN)
-    for layer in model.layers:
+    own = [*getattr(model, "_input_layers", ()), *model.layers]  # Sequential.layers is without its input
+    for layer in dict.fromkeys(own):
         base = re.sub(r"\W", "_", layer.name, flags=re.ASCII) or "layer"
         if base[0].isdigit():
             base = f"layer_{base}"

@@ -1,0 +1,99 @@
+"""``kcompile convert``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .errors import NEGATIVE, OK, CommandError
+from .loading import ARCHITECTURE_ONLY, kind_of, load
+from .tables import format_bytes
+
+TENSORS = (".safetensors", ".pt", ".pth")
+OUTPUTS = (*TENSORS, ".py", ".h5", ".hdf5", ".onnx")
+
+
+def convert_file(
+    source: Path,
+    output: Path | None,
+    weights: Path | None,
+    into: Path | None,
+    mapping: Path | None,
+    dry_run: bool,
+) -> int:
+    """Writes a model's weights or its PyTorch source, or reads foreign weights into a model.
+
+    Args:
+        source: a model, or with ``into`` a weight file.
+        output: what to write; its extension says how.
+        weights: the weights of a model that is an architecture alone.
+        into: the model that takes the weights.
+        mapping: JSON file of Keras weight -> name in the weight file.
+        dry_run: say what would go where, and write nothing.
+
+    Returns:
+        exit code; 1 if weights do not fit the model.
+
+    Raises:
+        CommandError: for options that do not go together, or an extension that is not known.
+    """
+    if output is None and not dry_run:
+        raise CommandError("give the file to write by -o OUT, or --dry-run.")
+    if output is not None and output.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"-o {output}: the extension must be one of {', '.join(OUTPUTS)}.")
+    if into is not None:
+        if weights is not None:
+            raise CommandError("--weights goes with a model to convert; with --into the weights are SOURCE.")
+        return _read_weights(source, into, output, mapping, dry_run)
+    if mapping is not None or dry_run:
+        raise CommandError("--mapping and --dry-run go with --into MODEL.")
+    _write(_keras_model(source, weights), output)
+    return OK
+
+
+def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = False) -> Any:
+    from ..ir import Graph
+
+    model = load(path, weights, new_weights)
+    if isinstance(model, Graph):
+        from ..keras.models import load_model
+
+        model = load_model(path, compile=False)
+    return model
+
+
+def _read_weights(source: Path, into: Path, output: Path | None, mapping: Path | None, dry_run: bool) -> int:
+    from ..convert import into_model
+    from ..keras.state_dict.loading import read_mapping
+
+    model = _keras_model(into, new_weights=kind_of(into) in ARCHITECTURE_ONLY)
+    report = into_model(model, source, None if mapping is None else read_mapping(mapping))
+    print(f"{source} into {into}: {report}")
+    accepted = not report.missing and (not report.unused or mapping is not None)
+    if not accepted:
+        print("not written: the weights do not fit" if not dry_run else "the weights do not fit")
+        return NEGATIVE
+    if not dry_run:
+        report.apply()
+        _write(model, output)
+    return OK
+
+
+def _write(model: Any, output: Any) -> None:
+    from ..convert import write_module, write_state_dict
+
+    extension = output.suffix.lower()
+    notes: list[str] = []
+    written = [output]
+    if extension in TENSORS:
+        notes = write_state_dict(model, output)
+    elif extension == ".py":
+        written.append(write_module(model, output))
+    elif extension == ".onnx":
+        model.export(output)
+    else:
+        model.save(output)
+    for note in notes:
+        print(f"note: {note}")
+    print(", ".join(f"{path}: {format_bytes(os.path.getsize(path))}" for path in written))

@@ -1,0 +1,203 @@
+"""One call of a Keras layer while its PyTorch source is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..keras import activations
+from .errors import ConversionError
+
+if TYPE_CHECKING:
+    from .module_source import ClassWriter
+
+KERAS, FIRST = "keras", "first"
+"""Layouts of a tensor: as Keras has it, or with the last axis moved to place 1, as PyTorch's layers want it."""
+
+
+@dataclass
+class Tensor:
+    """A value of the forward method.
+
+    Attributes:
+        shape: Keras's, with None for open sizes.
+        forms: layout -> variable that holds it so.
+        mask: variable of its mask, None without; of a mask that the source cannot have, a ``ConversionError``.
+    """
+
+    shape: tuple[int | None, ...]
+    forms: dict[str, str]
+    mask: str | ConversionError | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def native(self) -> str:
+        """The layout in which it was made."""
+        return next(iter(self.forms))
+
+
+@dataclass
+class Call:
+    """What an entry of the layer table sees, and how it writes.
+
+    Attributes:
+        layer: the Keras layer.
+        inputs: what it is called on.
+        output_shapes: Keras's, one an output.
+        attribute: name of the module's attribute for this layer.
+        hint: what to call the result.
+    """
+
+    writer: ClassWriter
+    layer: Any
+    inputs: list[Tensor]
+    output_shapes: list[tuple[int | None, ...]]
+    attribute: str
+    hint: str
+    results: list[Tensor] = field(default_factory=list)
+
+    # --- reading ---
+
+    def x(self, layout: str = KERAS, index: int = 0) -> str:
+        """The variable that holds an input in a layout; written as a permutation where there is none."""
+        tensor = self.inputs[index]
+        if tensor.rank < 3:
+            return tensor.forms[tensor.native]
+        if layout not in tensor.forms:
+            axes = list(range(tensor.rank))
+            order = [0, axes[-1], *axes[1:-1]] if layout == FIRST else [0, *axes[2:], 1]
+            source = tensor.forms[tensor.native]
+            dims = ", ".join(map(str, order))
+            tensor.forms[layout] = self.writer.let(f"{source}.permute({dims})", f"{source}_{layout}")
+        return tensor.forms[layout]
+
+    def spatial(self) -> tuple[str, str]:
+        """(variable, layout) of the input with its channels at axis 1."""
+        first = getattr(self.layer, "data_format", "channels_last") == "channels_first"
+        layout = KERAS if first else FIRST
+        return self.x(layout), layout
+
+    def any_layout(self) -> list[tuple[str, str]]:
+        """(variable, layout) of each input, all in one layout that needs the fewest permutations."""
+        natives = [tensor.native for tensor in self.inputs if tensor.rank > 2]
+        layout = FIRST if natives and all(native == FIRST for native in natives) else KERAS
+        if len({tensor.rank for tensor in self.inputs}) > 1:
+            self.fail("its inputs have different numbers of axes")
+        return [(self.x(layout, i), layout) for i in range(len(self.inputs))]
+
+    def axis(self, axis: int, layout: str) -> int:
+        """Where an axis of Keras's lies in a layout."""
+        rank = self.inputs[0].rank
+        axis %= rank
+        if layout == KERAS or rank < 3 or axis == 0:
+            return axis
+        return 1 if axis == rank - 1 else axis + 1
+
+    def mask(self) -> str | None:
+        """The variable of the input's mask; None if there is none.
+
+        Raises:
+            ConversionError: if there is one that the source does not compute.
+        """
+        mask = self.inputs[0].mask
+        if isinstance(mask, ConversionError):
+            raise mask
+        return mask
+
+    # --- writing ---
+
+    def module(self, constructor: str) -> str:
+        """Makes the layer a submodule, once, and gives the expression of it."""
+        return self.writer.submodule(self.attribute, constructor)
+
+    def helper(self, name: str) -> str:
+        """Brings a helper along, and gives its name."""
+        self.writer.use(name)
+        return name
+
+    def let(self, expression: str, hint: str | None = None) -> str:
+        """A new variable for an expression."""
+        return self.writer.let(expression, hint or self.hint)
+
+    def give(self, expression: str, layout: str = KERAS, mask: str | None = None) -> None:
+        """The next output of the layer."""
+        shape = self.output_shapes[len(self.results)]
+        self.results.append(Tensor(shape, {layout if len(shape) > 2 else KERAS: self.let(expression)}, mask))
+
+    def activated(self, expression: str, layout: str, function: Any = None) -> str:
+        """An expression under the layer's activation."""
+        function = self.layer.activation if function is None else function
+        name = activation_name(function)
+        if name == "softmax":
+            return f"F.softmax({expression}, dim={1 if layout == FIRST else -1})"
+        template = ACTIVATIONS.get(name)
+        if template is None:
+            self.fail(f"the activation {name!r} has no entry")
+        if name in ("hard_sigmoid",):
+            self.helper(name)
+        return template.format(expression)
+
+    def fail(self, why: str) -> Any:
+        """Raises ConversionError for this layer."""
+        raise ConversionError(
+            f"The layer {self.layer.name!r} ({type(self.layer).__name__}) cannot be written as PyTorch source: "
+            f"{why}."
+        )
+
+
+def activation_name(function: Callable[..., Any]) -> str:
+    """Keras's name of an activation, or that of the function."""
+    found = activations.serialize(function)
+    return found if isinstance(found, str) else getattr(function, "__name__", str(function))
+
+
+ACTIVATIONS = {
+    "linear": "{}",
+    "relu": "F.relu({})",
+    "sigmoid": "torch.sigmoid({})",
+    "tanh": "torch.tanh({})",
+    "elu": "F.elu({})",
+    "selu": "F.selu({})",
+    "softplus": "F.softplus({}, threshold=1e9)",
+    "softsign": "F.softsign({})",
+    "hard_sigmoid": "hard_sigmoid({})",
+    "exponential": "torch.exp({})",
+    "silu": "F.silu({})",
+    "swish": "F.silu({})",
+    "gelu": "F.gelu({})",
+    "mish": "F.mish({})",
+    "relu6": "F.relu6({})",
+    "leaky_relu": "F.leaky_relu({}, 0.2)",
+}
+"""Keras's activation -> PyTorch's expression; softmax depends on the layout."""
+
+FUNCTIONS = {
+    "linear": "linear",
+    "relu": "F.relu",
+    "sigmoid": "torch.sigmoid",
+    "tanh": "torch.tanh",
+    "hard_sigmoid": "hard_sigmoid",
+    "elu": "F.elu",
+    "selu": "F.selu",
+    "softplus": "F.softplus",
+    "softsign": "F.softsign",
+    "silu": "F.silu",
+    "swish": "F.silu",
+    "gelu": "F.gelu",
+}
+"""Keras's activation -> PyTorch's function, for modules that take one."""
+
+
+def sizes(values: Sequence[int]) -> str:
+    """(3, 3) as ``3``, (3, 5) as ``(3, 5)``."""
+    values = [int(value) for value in values]
+    return str(values[0]) if len(set(values)) == 1 else f"({', '.join(map(str, values))})"
+
+
+def full(values: Sequence[int]) -> str:
+    """A tuple, written out."""
+    return f"({', '.join(str(int(value)) for value in values)}{',' if len(values) == 1 else ''})"
