@@ -85,7 +85,9 @@ class Combination:
             return "count"
         if node.op_type == "Slice":
             start = self.graph.operands(node)[1]
-            return "shape" if isinstance(start, Constant) and not start.array.any() else "same"
+            if not isinstance(start, Constant) or start.array.any():
+                return "same"
+            return "count" if node.outputs[0].shape == (1,) else "shape"
         if node.op_type in ("Cast", "Squeeze", "Unsqueeze", "Concat"):
             return "shape"
         others = [kind for kind in kinds if kind not in ("shape", "same")]

@@ -119,10 +119,7 @@ class Pool:
 
     def close(self) -> None:
         """Ends the workers. They are gone when this returns."""
-        if not self.closed:
-            self.closed = True
-            if dist.is_initialized():
-                dist.destroy_process_group()
+        self.closed = True
         self._stop()
 
     # --- talking ---
@@ -295,6 +292,8 @@ def _end(processes: list[subprocess.Popen[bytes]], connections: list[Connection]
         connection.close()
     for process in processes:
         process.kill()
+    if connections and dist.is_initialized():  # ours: no pool is started where there is another group
+        dist.destroy_process_group()
     for process in processes:
         process.wait()
         if process.stdin is not None:
