@@ -112,7 +112,7 @@ class Compiled:
             if function is not None
         ]
         self.trainable: list[Parameter] = list(model.trainable_weights)
-        self.frozen = _frozen_layers(model)
+        self.frozen = frozen_layers(model)
         self.compile_metrics: list[Any] = []
         self._attach_metrics(metrics, "metrics")
         self._attach_metrics(weighted_metrics, "weighted_metrics")
@@ -300,7 +300,7 @@ def _make_output(
     return Output(name, value, mask, loss, float(weight), target, is_fed, sample_weight, mode)
 
 
-def _frozen_layers(model: Model) -> frozenset[Layer]:
+def frozen_layers(model: Model) -> frozenset[Layer]:
     """Layers at any depth that do not train, by themselves or because a model around them does not."""
     frozen: set[Layer] = set()
     stack: list[tuple[Layer, bool]] = [(model, True)]

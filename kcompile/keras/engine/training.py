@@ -671,6 +671,36 @@ class Model(Network):
 
     # --- pickling -------------------------------------------------------------------------------------------
 
+    def to_torch(self, training: bool = False, device: str = "cpu") -> Any:
+        """The model as a live torch.nn.Module that shares the weights.
+
+        What a torch optimizer or ``load_state_dict`` writes, this model has, and the other way round.
+
+        Args:
+            training: the mode in which it comes; ``train()`` and ``eval()`` of the module change it. Frozen
+                layers are those that are frozen now.
+            device: where it computes.
+
+        Returns:
+            an nn.Module that takes one tensor for each input, laid out as in Keras, and returns a tensor, or a
+            tuple for several outputs.
+
+        Raises:
+            ValueError: if the model is not built.
+        """
+        from ...torch_bridge.live_module import LiveModule
+        from .compilation import frozen_layers
+
+        if not self.inputs or not self.outputs:
+            raise ValueError(
+                f"The model {self.name} is not built yet; call build(batch_input_shape), or fit it first."
+            )
+        graphs = [
+            Graph(self.outputs, self.inputs, self.updates, "train", frozen_layers(self)),
+            Graph(self.outputs, self.inputs, self.state_updates, "inference"),
+        ]
+        return LiveModule(*graphs, set(self.trainable_weights), device).train(training)
+
     def __reduce__(self) -> Any:
         from .saving import pickle_model, unpickle_model
 

@@ -1,0 +1,106 @@
+"""A graph as an nn.Module whose weights are the Parameters themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from kcompile.ir import Graph, Parameter
+
+from . import weights
+from .devices import torch_device
+from .lowering import apply_updates, lower, refresh, signature
+
+_live = WeakTensorKeyDictionary()  # nn.Parameter -> (the Parameter behind it, its device)
+
+
+class LiveModule(nn.Module):
+    """A graph's training and inference forms as one module; ``train()`` and ``eval()`` choose.
+
+    The parameters share their memory with the graph's: what a torch optimizer or ``load_state_dict`` writes,
+    prediction and saving read. In training mode the forward pass applies the graph's updates (moving
+    averages).
+
+    Args:
+        training: the graph for training mode, inputs and outputs as of ``inference``.
+        inference: the graph for evaluation mode.
+        trainable: the parameters that require a gradient.
+        device: where it computes.
+    """
+
+    def __init__(
+        self, training: Graph, inference: Graph, trainable: Collection[Parameter], device: str = "cpu"
+    ) -> None:
+        super().__init__()
+        graphs = [lower(graph, device, trainable, torch_device) for graph in (training, inference)]
+        # not registered: each weight would have two names
+        object.__setattr__(self, "graphs", tuple(graphs))
+        for graph in graphs:
+            for name, parameter in signature(graph).parameters.items():
+                self._show(name, parameter, graph)
+        self.register_load_state_dict_post_hook(_was_loaded)
+        self.eval()
+
+    def _show(self, name: str, parameter: Parameter, graph: fx.GraphModule) -> None:
+        tensor = getattr(graph, name)
+        if any(tensor is known for known in (*self.parameters(), *self.buffers())):
+            return
+        base, number = name, 1
+        while hasattr(self, name):
+            name, number = f"{base}_{number}", number + 1
+        if isinstance(tensor, nn.Parameter):
+            self.register_parameter(name, tensor)
+            _live[tensor] = (parameter, signature(graph).home(parameter))
+        else:
+            self.register_buffer(name, tensor)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """One tensor for each input of the graph; gives a tensor, or a tuple for several outputs."""
+        graph = self.graphs[0 if self.training else 1]
+        described = signature(graph)
+        if len(inputs) != len(described.inputs):
+            raise ValueError(
+                f"the model has {len(described.inputs)} inputs ({', '.join(described.inputs)}); "
+                f"{len(inputs)} tensors were given"
+            )
+        refresh(graph)
+        results = graph(*inputs)
+        apply_updates(graph, results[described.outputs :])
+        outputs = tuple(results[: described.outputs])
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LiveModule:
+        """Moving or casting would end the sharing: only what changes nothing passes."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            made = fn(tensor)
+            if made.device != tensor.device or made.dtype != tensor.dtype:
+                raise RuntimeError(
+                    f"This module shares its weights with a Keras model and stays {tensor.dtype} on "
+                    f"{tensor.device}; make it by model.to_torch(device=...), or load a deep copy of its "
+                    "state_dict into a module of its own."
+                )
+        return self
+
+
+def _was_loaded(module: nn.Module, incompatible: Any) -> None:
+    _tell(module.parameters())
+
+
+def _after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    _tell(tensor for group in optimizer.param_groups for tensor in group["params"])
+
+
+def _tell(tensors: Any) -> None:
+    """Says to the parameters behind these tensors that torch wrote to them."""
+    for tensor in tensors:
+        known = _live.get(tensor)
+        if known is not None:
+            weights.written([known[0]], known[1])
+
+
+register_optimizer_step_post_hook(_after_step)
