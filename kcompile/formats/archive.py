@@ -119,6 +119,9 @@ class Archive:
             stored).
         top_level_weights: weights that belong to the model itself and to no layer of it (tf.keras stores
             such).
+        objects: for the weights files of Keras 3, in place of ``layer_weights`` and ``optimizer_weights``:
+            path of an object below the model ("layers/lstm/cell", "optimizer", "" for the model itself) ->
+            its own variables, with the name that the object had; None for all other files.
         metadata: ``keras_version`` and ``backend`` (str, or None where the file does not say), and ``format``
             (name of the format it was read from). Writers take ``2.3.1`` and ``tensorflow`` where a key is
             missing.
@@ -129,6 +132,7 @@ class Archive:
     training_config: dict[str, Any] | None = None
     optimizer_weights: list[tuple[str, Array]] | None = None
     top_level_weights: list[tuple[str, Array]] = field(default_factory=list)
+    objects: dict[str, LayerWeights] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     _close: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 

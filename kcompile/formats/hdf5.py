@@ -8,6 +8,9 @@ The layout (Keras 1 to 2.15, tf.keras, and Keras 3 when it saves to .h5):
         /top_level_model_weights    (tf.keras) weights of the model itself
     /optimizer_weights    attribute weight_names; one dataset a variable of the optimizer
 
+The weights of Keras 3 have a layout of their own, with a group for each object (see
+:mod:`kcompile.formats.object_tree`), and are read by the same rules.
+
 A file of weights alone has at its root what ``/model_weights`` holds. Lists of names that exceed what an HDF5
 object header can take (64 KB) are split over attributes ``layer_names0``, ``layer_names1`` ...
 """
@@ -27,7 +30,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
 
-from kcompile.formats import json
+from kcompile.formats import json, object_tree
 from kcompile.formats.archive import (
     BACKEND,
     KERAS_VERSION,
@@ -37,7 +40,6 @@ from kcompile.formats.archive import (
     LayerWeights,
     StoredArray,
     UnsafeFileError,
-    UnsupportedFormatError,
 )
 from kcompile.formats.hdf5_text import TextAttributes
 
@@ -72,7 +74,6 @@ def read(source: Source, lazy: bool = False) -> Archive:
 
     Raises:
         FileFormatError: not HDF5, truncated, damaged, or not in Keras's layout.
-        UnsupportedFormatError: the ``.weights.h5`` of Keras 3.
         UnsafeFileError: a link, a virtual or external dataset, a dataset or name larger than the file can
             hold.
     """
@@ -96,7 +97,9 @@ def read(source: Source, lazy: bool = False) -> Archive:
 
 
 def write(archive: Archive, target: Target) -> None:
-    """Write a Keras HDF5 file: a whole model, or weights alone if the archive has no config.
+    """Write a Keras HDF5 file: a whole model, weights alone if the archive has no config, or the weights
+    file of
+    Keras 3 if it has objects.
 
     Raises:
         ValueError: names that are empty, double or in each other's way, or arrays that are not of numbers.
@@ -166,10 +169,12 @@ class _Reader:
             json.check_model_config(config, f"{self.name}, attribute 'model_config'")
         whole = self._has(root, "model_weights")
         if not whole and config is not None:
-            raise self._error(
+            raise self.error(
                 "", "the model's config is there, but no group 'model_weights'; is the file truncated?"
             )
         if not whole and not self._has_names(root, "layer_names"):
+            if object_tree.is_one(root):
+                return Archive(objects=object_tree.read(self), metadata={"format": "weights.h5"})
             raise self._foreign()
         group = self._group(root, "model_weights") if whole else root
         archive = Archive(config=config, metadata={"format": "hdf5"})
@@ -189,14 +194,14 @@ class _Reader:
 
     def _version(self, group: h5py.Group, key: str) -> str | None:
         for place in (group, self.root):
-            found = self._text(place, key)
+            found = self.text(place, key)
             if found is not None:
                 return found
         return None
 
     def _layers(self, group: h5py.Group) -> list[LayerWeights]:
         if not self._has_names(group, "layer_names"):
-            raise self._error("model_weights", "the attribute 'layer_names' is missing.")
+            raise self.error("model_weights", "the attribute 'layer_names' is missing.")
         layers = []
         for name in self._names(group, "layer_names"):
             layers.append(LayerWeights(name, self._weights(self._group(group, name), f"layer {name!r}")))
@@ -204,15 +209,14 @@ class _Reader:
 
     def _weights(self, group: h5py.Group, where: str) -> list[tuple[str, Array]]:
         if not self._has_names(group, "weight_names"):
-            raise self._error(where, "the attribute 'weight_names' is missing.")
+            raise self.error(where, "the attribute 'weight_names' is missing.")
         weights: list[tuple[str, Array]] = []
         for name in self._names(group, "weight_names"):
             place = f"{where}, weight {name!r}"
-            item = self._item(group, name, place)
+            item = self.item(group, name, place)
             if not isinstance(item, h5py.Dataset):
-                raise self._error(place, f"expected a dataset, found a {type(item).__name__.lower()}.")
-            stored = self._stored_array(item, place)
-            weights.append((name, stored if self.lazy else stored.read()))
+                raise self.error(place, f"expected a dataset, found a {type(item).__name__.lower()}.")
+            weights.append((name, self.values(item, place)))
         return weights
 
     # Objects and links
@@ -221,13 +225,13 @@ class _Reader:
         # Not `name in group`: that follows links, out of the file if they say so.
         return bool(group.id.links.exists(name.encode("utf-8")))
 
-    def _item(self, group: h5py.Group, path: str, where: str) -> Any:
+    def item(self, group: h5py.Group, path: str, where: str) -> Any:
         """What is at a path below ``group``, by hard links alone."""
         item: Any = group
         for part in [part for part in path.split("/") if part] or [path]:
             key = part.encode("utf-8")
             if not isinstance(item, h5py.Group) or part in ("", ".") or not item.id.links.exists(key):
-                raise self._error(where, f"nothing is stored at {path!r}, though the file lists it.")
+                raise self.error(where, f"nothing is stored at {path!r}, though the file lists it.")
             if item.id.links.get_info(key).type != h5l.TYPE_HARD:
                 raise UnsafeFileError(
                     self.name, f"{where}: {part!r} is a soft or external link, and links are not followed."
@@ -236,12 +240,17 @@ class _Reader:
         return item
 
     def _group(self, parent: h5py.Group, path: str) -> h5py.Group:
-        item = self._item(parent, path, f"group {path!r}")
+        item = self.item(parent, path, f"group {path!r}")
         if not isinstance(item, h5py.Group):
-            raise self._error(f"group {path!r}", f"expected a group, found a {type(item).__name__.lower()}.")
+            raise self.error(f"group {path!r}", f"expected a group, found a {type(item).__name__.lower()}.")
         return item
 
     # Datasets
+
+    def values(self, dataset: h5py.Dataset, where: str) -> Array:
+        """The values of a dataset, or what reads them later if the file is read lazily."""
+        stored = self._stored_array(dataset, where)
+        return stored if self.lazy else stored.read()
 
     def _stored_array(self, dataset: h5py.Dataset, where: str) -> StoredArray:
         properties = dataset.id.get_create_plist()
@@ -251,7 +260,7 @@ class _Reader:
         dtype = self._dtype(dataset, where)
         shape = dataset.shape
         if shape is None:
-            raise self._error(where, "the dataset has no values.")
+            raise self.error(where, "the dataset has no values.")
         self._check_size(dataset, properties, math.prod(shape) * dtype.itemsize, where)
         name = self.name
 
@@ -267,7 +276,7 @@ class _Reader:
     def _dtype(self, dataset: h5py.Dataset, where: str) -> np.dtype:
         dtype = dataset.dtype
         if dtype.kind not in "fiub" or dtype.itemsize > 8:
-            raise self._error(where, f"expected numbers of at most 64 bits, found the data type {dtype}.")
+            raise self.error(where, f"expected numbers of at most 64 bits, found the data type {dtype}.")
         # Without h5py's notes on enumerations, and in this machine's byte order: HDF5 converts.
         return np.dtype(dtype.str).newbyteorder("=")
 
@@ -310,31 +319,31 @@ class _Reader:
         texts = [self._decode(name, key) for name in self._as_list(names, key)]
         if len(set(texts)) != len(texts):
             double = next(text for text in texts if texts.count(text) > 1)
-            raise self._error(f"attribute {key!r} of group {group.name!r}", f"{double!r} is listed twice.")
+            raise self.error(f"attribute {key!r} of group {group.name!r}", f"{double!r} is listed twice.")
         if sum(map(len, texts)) > self.file_size:
             raise UnsafeFileError(self.name, f"attribute {key!r}: the names are longer than the file.")
         return texts
 
     def _as_list(self, value: Any, key: str) -> list[Any]:
         if not isinstance(value, list):
-            raise self._error(f"attribute {key!r}", "expected a list of names, found one value.")
+            raise self.error(f"attribute {key!r}", "expected a list of names, found one value.")
         return value
 
-    def _text(self, group: h5py.Group, key: str) -> str | None:
+    def text(self, group: h5py.Group, key: str) -> str | None:
         value = self._attribute(group, key)
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         if value is None:
             return None
         if isinstance(value, list):
-            raise self._error(f"attribute {key!r}", f"expected one text, found a list of {len(value)}.")
+            raise self.error(f"attribute {key!r}", f"expected one text, found a list of {len(value)}.")
         return self._decode(value, key)
 
     def _json(self, group: h5py.Group, key: str) -> dict[str, Any] | None:
-        text = self._text(group, key)
+        text = self.text(group, key)
         value = None if text is None else json.parse(text, f"{self.name}, attribute {key!r}")
         if value is not None and not isinstance(value, dict):
-            raise self._error(
+            raise self.error(
                 f"attribute {key!r}", f"expected a JSON mapping, found a {type(value).__name__}."
             )
         return value
@@ -350,7 +359,7 @@ class _Reader:
         if not isinstance(kind, h5t.TypeStringID):
             if count == 0:  # Keras writes an empty list as an empty array of floats
                 return []
-            raise self._error(f"attribute {key!r}", f"expected text, found the data type {attribute.dtype}.")
+            raise self.error(f"attribute {key!r}", f"expected text, found the data type {attribute.dtype}.")
         if kind.is_variable_str() and self.texts is not None:
             return self._variable_texts(group, key, attribute.shape)
         if count * kind.get_size() > self.file_size:
@@ -368,7 +377,7 @@ class _Reader:
         found = self.texts.read(h5o.get_info(group.id).addr, key)
         count = math.prod(shape)
         if found is None or len(found) != count:
-            raise self._error(
+            raise self.error(
                 f"attribute {key!r} of group {group.name!r}",
                 f"{count} texts are expected in the object's header, found "
                 f"{'none there (dense attribute storage is not read)' if found is None else len(found)}.",
@@ -381,27 +390,20 @@ class _Reader:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise self._error(f"attribute {key!r}", f"the text is not UTF-8 ({error.reason}).") from error
+            raise self.error(f"attribute {key!r}", f"the text is not UTF-8 ({error.reason}).") from error
 
     # Errors
 
-    def _error(self, where: str, problem: str) -> FileFormatError:
+    def error(self, where: str, problem: str) -> FileFormatError:
         return FileFormatError(self.name, f"{where}: {problem}" if where else problem)
 
     def _foreign(self) -> FileFormatError:
-        if self._has(self.root, "layers") or self._has(self.root, "_layer_checkpoint_dependencies"):
-            return UnsupportedFormatError(
-                self.name,
-                "this is a weights file of Keras 3 (.weights.h5), which is not read here. Supported HDF5 "
-                "layout: "
-                "that of Keras 1 and 2 and tf.keras, which Keras 3 writes for model.save('name.h5').",
-            )
         found = ", ".join(repr(name) for name in islice(self.root, 8)) or "nothing"
-        return self._error(
+        return self.error(
             "",
-            "an HDF5 file, but not one of Keras: expected the group 'model_weights' (a whole model) or "
-            "the attribute "
-            f"'layer_names' (weights alone); found at the root: {found}.",
+            "an HDF5 file, but not one of Keras: expected the group 'model_weights' (a whole model), the "
+            "attribute 'layer_names' (weights alone) or the group 'layers' (weights of Keras 3); "
+            f"found at the root: {found}.",
         )
 
 
@@ -483,6 +485,9 @@ def _path(name: str, what: str) -> tuple[str, ...]:
 
 
 def _write_model(archive: Archive, root: h5py.Group) -> None:
+    if archive.objects is not None:
+        object_tree.write(archive.objects, root)
+        return
     if archive.config is None:
         _write_layers(archive, root)
         return

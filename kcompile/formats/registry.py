@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -108,11 +108,15 @@ class Target:
 
     def write(self, data: bytes) -> None:
         """Write the whole content at once."""
+        self.write_parts([data])
+
+    def write_parts(self, parts: Iterable[bytes]) -> None:
+        """Write the whole content, one part after the other."""
         if isinstance(self.place, io.BytesIO):
-            self.place.write(data)
+            self.place.writelines(parts)
         else:
             with open(self.place, "wb") as file:
-                file.write(data)
+                file.writelines(parts)
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,12 @@ def _is_json(source: Source) -> bool:
     return text is not None and text.lstrip()[:1] in ("{", "[")
 
 
+def _is_shard_index(source: Source) -> bool:
+    text = _text_head(source)
+    start = r'\s*\{\s*("metadata"\s*:\s*\{[^{}]*\}\s*,\s*)?"weight_map"'
+    return text is not None and re.match(start, text) is not None
+
+
 def _is_yaml(source: Source) -> bool:
     text = _text_head(source)
     return text is not None and re.search(r"""(?m)^["']?\w+["']?[ \t]*:(?=\s|$)""", text) is not None
@@ -207,7 +217,11 @@ def _is_yaml(source: Source) -> bool:
 FORMATS: tuple[Format, ...] = (
     Format("hdf5", "HDF5", _is_hdf5, (".h5", ".hdf5"), "kcompile.formats.hdf5"),
     Format(
-        "keras", "Keras 3 archive (.keras)", _is_zip_with(r"config\.json", r"metadata\.json"), (".keras",)
+        "keras",
+        "Keras 3 archive (.keras)",
+        _is_zip_with(r"config\.json", r"metadata\.json"),
+        (".keras",),
+        "kcompile.formats.keras_zip",
     ),
     Format("torch", "PyTorch checkpoint", _is_zip_with(r".*/data\.pkl"), (".pt", ".pth")),
     Format("numpy", "numpy archive (.npz)", _is_zip_with(r".*\.npy"), (".npz",)),
@@ -217,10 +231,17 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("gzip", "gzip file", _starts_with(b"\x1f\x8b"), (".gz", ".tgz")),
     Format("onnx", "ONNX model", _is_onnx, (".onnx",)),
-    Format("safetensors", "safetensors file", _is_safetensors, (".safetensors",)),
+    Format(
+        "safetensors", "safetensors file", _is_safetensors, (".safetensors",), "kcompile.formats.safetensors"
+    ),
+    Format("shards", "sharded weights of Keras 3", _is_shard_index, (), "kcompile.formats.shards"),
     Format("json", "JSON model config", _is_json, (".json",), "kcompile.formats.json"),
     Format("yaml", "YAML model config", _is_yaml, (".yaml", ".yml"), "kcompile.formats.yaml"),
 )
+
+
+#: Read, and not written.
+_READ_ONLY = {"shards"}
 
 
 def detect(file: Any) -> str | None:
@@ -303,7 +324,7 @@ def write(archive: Archive, file: Any, *, format: str | None = None) -> None:
         )
     name = os.fsdecode(os.fspath(file)) if is_path else f"<{type(file).__name__}>"
     row = _by_name(format) if format is not None else _by_extension(name if is_path else "")
-    if row.module is None:
+    if row.module is None or row.name in _READ_ONLY:
         raise UnsupportedFormatError(name, f"a {row.title} is not written here. {_readable()}")
     module = import_module(row.module)
     if is_path:

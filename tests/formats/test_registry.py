@@ -53,7 +53,6 @@ def keras3_weights():
 
 
 FOREIGN = [
-    ("keras", zipped("metadata.json", "config.json", "model.weights.h5"), "Keras 3 archive"),
     ("torch", zipped("archive/data.pkl", "archive/data/0"), "PyTorch checkpoint"),
     ("numpy", npz(), "numpy archive"),
     ("zip", zipped("readme.txt"), "zip archive"),
@@ -61,7 +60,6 @@ FOREIGN = [
     ("pickle", pickle.dumps({"a": 1}, protocol=4), "Python pickle"),
     ("gzip", b"\x1f\x8b\x08" + b"\x00" * 20, "gzip"),
     ("onnx", onnx_model(), "ONNX model"),
-    ("safetensors", safetensors(), "safetensors"),
 ]
 
 
@@ -76,9 +74,16 @@ def test_recognised_file_is_named_and_stays_unchanged(name, data, title, tmp_pat
     assert path.read_bytes() == data
 
 
-def test_weights_file_of_keras_3_is_named():
-    with pytest.raises(UnsupportedFormatError, match=r"Keras 3 \(\.weights\.h5\)"):
-        formats.read(io.BytesIO(keras3_weights()))
+def test_weights_file_of_keras_3_is_read_as_objects():
+    archive = formats.read(io.BytesIO(keras3_weights()))
+    assert archive.config is None and list(archive.objects) == ["layers/dense"]
+
+
+def test_safetensors_and_keras_archives_are_known_by_content(tmp_path):
+    (tmp_path / "a.h5").write_bytes(safetensors())
+    (tmp_path / "b.h5").write_bytes(zipped("metadata.json", "config.json", "model.weights.h5"))
+    assert formats.detect(tmp_path / "a.h5") == "safetensors"
+    assert formats.detect(tmp_path / "b.h5") == "keras"
 
 
 def test_saved_model_folder_is_named_and_another_folder_is_a_folder(tmp_path):
@@ -163,7 +168,7 @@ def test_pipe_is_refused_and_not_waited_for(tmp_path):
 def test_unknown_extension_is_written_as_hdf5_and_a_foreign_one_refused(archive, tmp_path):
     formats.write(archive, tmp_path / "checkpoint-03")
     assert formats.detect(tmp_path / "checkpoint-03") == "hdf5"
-    for extension in (".onnx", ".pt", ".safetensors"):
+    for extension in (".onnx", ".pt"):
         with pytest.raises(UnsupportedFormatError, match="not written here"):
             formats.write(archive, tmp_path / f"m{extension}")
     with pytest.raises(ValueError, match="Unknown file format 'h6'"):

@@ -424,8 +424,9 @@ class Network(Layer):
             ValueError: if layers, their weights or shapes do not match; then nothing is changed.
         """
         from ..state_dict.files import is_tensor_file
+        from .saving import has_own_names
 
-        if mapping is not None or is_tensor_file(filepath):
+        if mapping is not None or is_tensor_file(filepath) and not has_own_names(self, filepath):
             from ..state_dict.loading import load_torch_weights
 
             self._assert_weights_exist()

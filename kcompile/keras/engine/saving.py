@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 
 def save_model(model: Model, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-    """Writes architecture, weights, training configuration and optimizer state to one HDF5 file.
+    """Writes architecture, weights, training configuration and optimizer state to one file.
 
     Args:
         model: a built model.
-        filepath: path, open h5py.File or h5py.Group, or binary file object. A path that ends in ``.onnx`` is
-            exported, ``.json``, ``.yaml`` and ``.yml`` get the architecture alone.
+        filepath: path, open h5py.File or h5py.Group, or binary file object. A path that ends in ``.keras``
+        gets
+            the format of Keras 3, ``.onnx`` is exported, ``.json``, ``.yaml`` and ``.yml`` get the
+            architecture alone, ``.safetensors`` the weights alone; all others are HDF5.
         overwrite: False asks before replacing an existing file.
         include_optimizer: whether to write the optimizer's state.
 
@@ -45,7 +47,11 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True, include_opti
     if path is not None and path.endswith(".onnx"):
         model.export(path)
         return
-    archive = archive_of(model, include_optimizer)
+    if path is not None and path.lower().endswith(".safetensors"):
+        save_weights(model, path, overwrite)
+        return
+    keras_3 = path is not None and path.lower().endswith(".keras")
+    archive = (keras_3_archive_of if keras_3 else archive_of)(model, include_optimizer)
     if path is None or _may_write(path, overwrite):
         formats.write(archive, filepath)
 
@@ -65,6 +71,25 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
         archive.training_config = training_config(model)
         if include_optimizer and optimizer.weights:
             archive.optimizer_weights = [(_h5_name(p), np.array(p.storage.array)) for p in optimizer.weights]
+    return archive
+
+
+def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
+    """Everything that a ``.keras`` file holds of a model."""
+    from . import keras3_configs, keras3_weights
+
+    archive = archive_of(model, include_optimizer=False)
+    archive.config = keras3_configs.model_to_keras_3(model)
+    archive.objects, archive.layer_weights = keras3_weights.objects_of(model), []
+    if archive.training_config is not None:
+        optimizer = model.optimizer
+        archive.training_config = keras3_configs.training_to_keras_3(
+            archive.training_config, optimizer._clip_each
+        )
+        decayed = isinstance(archive.training_config["optimizer"]["config"]["learning_rate"], Mapping)
+        state = keras3_weights.optimizer_object(optimizer, decayed) if include_optimizer else None
+        if state is not None:
+            archive.objects["optimizer"] = state
     return archive
 
 
@@ -155,13 +180,29 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             f"model.load_weights({source!r})."
         )
     model = model_from_config(archive.config)
-    if archive.layer_weights:
+    if archive.layer_weights or archive.objects:
         if not model.built:
             _build_from(model, archive)
-        assign_in_order(model, archive.layer_weights, source)
+        if archive.objects is None:
+            assign_in_order(model, archive.layer_weights, source)
+        else:
+            _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
         _compile_from(model, archive, source)
     return model
+
+
+def _assign_objects(
+    model: Network,
+    objects: Mapping[str, LayerWeights],
+    source: str,
+    by_name: bool = False,
+    skip_mismatch: bool = False,
+) -> None:
+    """Weights from a file of Keras 3, by the tree of objects; nothing is changed unless all of it fits."""
+    from .keras3_weights import TreeMatch
+
+    _carry_out(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
 
 
 def _build_from(model: Any, archive: Archive) -> None:
@@ -176,7 +217,17 @@ def _build_from(model: Any, archive: Archive) -> None:
 
 
 def _compile_from(model: Model, archive: Archive, source: str) -> None:
-    compile_from(model, archive.training_config or {})
+    config = archive.training_config or {}
+    if archive.objects is not None:
+        from .keras3_configs import training_from_keras_3
+        from .keras3_weights import optimizer_state
+
+        compile_from(model, training_from_keras_3(config, source))
+        archive.optimizer_weights = optimizer_state(
+            type(model.optimizer).__name__, archive.objects, len(model._compiled.trainable)
+        )
+    else:
+        compile_from(model, config)
     if not archive.optimizer_weights:
         return
     names = [name for name, _ in archive.optimizer_weights]
@@ -304,12 +355,26 @@ def model_from_yaml(
 
 
 def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
-    """Writes the weights alone, layer by layer, to an HDF5 file."""
+    """Writes the weights alone: ``.weights.h5`` as Keras 3, ``.safetensors``, all others HDF5 as Keras 2."""
     from ... import formats
 
     model._assert_weights_exist()
-    if not isinstance(filepath, str | os.PathLike) or _may_write(os.fspath(filepath), overwrite):
-        formats.write(formats.Archive(layer_weights=layer_weights(model)), filepath, format="hdf5")
+    path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else ""
+    archive, format = formats.Archive(), "hdf5"
+    if path.lower().endswith(".weights.h5"):
+        from .keras3_weights import objects_of
+
+        archive.objects = objects_of(model)
+    else:
+        archive.layer_weights = layer_weights(model)
+    if path.lower().endswith(".safetensors"):
+        format = "safetensors"
+        pairs = zip(_unique_names(model.weights), model.weights, strict=True)
+        archive.layer_weights = [
+            formats.LayerWeights(model.name, [(name, np.asarray(p.storage.array)) for name, p in pairs])
+        ]
+    if not path or _may_write(path, overwrite):
+        formats.write(archive, filepath, format=format)
 
 
 def load_weights(
@@ -323,7 +388,11 @@ def load_weights(
     model._assert_weights_exist()
     with formats.read(filepath, lazy=True) as archive:
         source = _name_of(filepath)
-        if by_name:
+        if archive.metadata.get("format") == "safetensors":
+            assign_by_weight_name(model, archive.layer_weights[0].weights, source, by_name, skip_mismatch)
+        elif archive.objects is not None:
+            _assign_objects(model, archive.objects, source, by_name, skip_mismatch)
+        elif by_name:
             assign_by_name(model, archive.layer_weights, source, skip_mismatch, reshape)
         else:
             assign_in_order(model, archive.layer_weights, source, reshape)
@@ -382,6 +451,72 @@ def assign_by_name(
                     f"Skipping the loading of weights for layer {layer.name}: {error}", stacklevel=4
                 )
     _carry_out(plan)
+
+
+def assign_by_weight_name(
+    model: Network,
+    stored: Sequence[tuple[str, Any]],
+    source: str,
+    partial: bool = False,
+    skip_mismatch: bool = False,
+) -> None:
+    """Weights by their own names, as ``.safetensors`` files have them.
+
+    Args:
+        partial: whether names on one side alone are left as they are.
+        skip_mismatch: whether weights of another shape are left as they are.
+
+    Raises:
+        ValueError: if names or shapes differ; nothing is changed.
+    """
+    own = dict(zip(_unique_names(model.weights), model.weights, strict=True))
+    found = dict(stored)
+    missing, unknown = [n for n in own if n not in found], [n for n in found if n not in own]
+    if (missing or unknown) and not partial:
+        raise ValueError(
+            f"{source}: the names of its {len(found)} weights are not those of the model {model.name}: "
+            "missing are "
+            f"{_some(missing) or 'none'}; unknown are {_some(unknown) or 'none'}. by_name=True takes "
+            "what agrees."
+        )
+    plan: list[tuple[Parameter, Any]] = []
+    for name, parameter in own.items():
+        if name not in found:
+            continue
+        if tuple(found[name].shape) == parameter.shape:
+            plan.append((parameter, found[name]))
+        elif not skip_mismatch:
+            raise ValueError(
+                f"{source}: the weight {name} has shape {parameter.shape}, but the saved weight has shape "
+                f"{tuple(found[name].shape)}."
+            )
+    _carry_out(plan)
+
+
+def has_own_names(model: Network, filepath: Any) -> bool:
+    """Whether the file is ``.safetensors`` with names of this model's weights, as ``save_weights`` writes
+    them."""
+    from ... import formats
+
+    if formats.detect(filepath) != "safetensors":
+        return False
+    with formats.read(filepath, lazy=True) as archive:
+        names = {name for name, _ in archive.layer_weights[0].weights}
+    return not names.isdisjoint(_unique_names(model.weights))
+
+
+def _unique_names(parameters: Sequence[Parameter]) -> list[str]:
+    """The names with a number where they repeat: layers of one class in nested models may share them."""
+    seen: set[str] = set()
+    result = []
+    for parameter in parameters:
+        name, number = parameter.name, 0
+        while name in seen:
+            number += 1
+            name = f"{parameter.name}_{number}"
+        seen.add(name)
+        result.append(name)
+    return result
 
 
 def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> list[tuple[Parameter, Any]]:

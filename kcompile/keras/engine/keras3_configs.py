@@ -1,0 +1,261 @@
+"""Configurations as Keras 3 writes them, made from live models; what Keras 3 wrote itself needs no
+translation
+but of the training configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...ir import Value
+from ..utils.generic_utils import unpack_singleton
+
+if TYPE_CHECKING:
+    from .base_layer import Layer
+    from .network import Network
+    from .node import Node
+
+#: Arguments of layers that Keras 3 does not take, as it always does what they ask for.
+_GONE = {"implementation", "input_length", "batch_input_shape"}
+_RENAMED = {"LeakyReLU": {"alpha": "negative_slope"}}
+_MODULES = {
+    "initializer": "keras.initializers",
+    "regularizer": "keras.regularizers",
+    "constraint": "keras.constraints",
+    "layer": "keras.layers",
+    "layers": "keras.layers",
+    "cell": "keras.layers",
+    "cells": "keras.layers",
+}
+#: Activations whose formula is another one under the same name.
+_DIFFERENT = {"hard_sigmoid"}
+
+
+def model_to_keras_3(model: Network) -> dict[str, Any]:
+    """``{"module", "class_name", "config", "registered_name"}`` of a whole model.
+
+    Raises:
+        ValueError: for what Keras 3 computes differently under the same name (hard_sigmoid).
+        NotImplementedError: for a subclassed model, whose structure is code.
+    """
+    from .sequential import Sequential
+
+    own = type(model).__module__.startswith(__package__)
+    if isinstance(model, Sequential):
+        return _object("keras", type(model).__name__, _sequential(model), None if own else _custom(model))
+    config = _functional(model)
+    if own:
+        return _object("keras.src.models.functional", "Functional", config, "Functional")
+    return _object("keras", type(model).__name__, config, _custom(model))
+
+
+def _object(module: str, class_name: str, config: Any, registered_name: str | None = None) -> dict[str, Any]:
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": registered_name}
+
+
+def _custom(layer: Any) -> str:
+    return str(type(layer).__name__)
+
+
+def _sequential(model: Any) -> dict[str, Any]:
+    layers = [layer_to_keras_3(layer) for layer in model.layers]
+    first = model.inputs[0] if model.inputs else None
+    if first is not None:
+        # A model in first place has an input of its own, and Keras 3 wants one of the outer model all the
+        # same.
+        layers.insert(0, _input(model.inputs[0], f"{model.name}_input"))
+    config = {"name": model.name, "trainable": model.trainable, "dtype": "float32", "layers": layers}
+    if first is not None:
+        config["build_input_shape"] = list(_shape(first))
+    elif model.__dict__.get("_build_input_shape") is not None:
+        config["build_input_shape"] = list(model._build_input_shape)
+    return config
+
+
+def _input(tensor: Value, name: str) -> dict[str, Any]:
+    config = {"batch_shape": list(_shape(tensor)), "dtype": tensor.dtype.name, "sparse": False, "name": name}
+    return _object("keras.layers", "InputLayer", config)
+
+
+def _shape(tensor: Value) -> tuple[int | None, ...]:
+    return tuple(tensor._keras_shape)
+
+
+def _functional(model: Network) -> dict[str, Any]:
+    model.get_config()  # refuses what cannot be written
+    kept = {node: None for node in model._network_nodes}
+    index: dict[tuple[Layer, int], int] = {}
+    for layer in model.layers:
+        numbers = [i for i, node in enumerate(layer._inbound_nodes) if node in kept]
+        index.update({(layer, old): new for new, old in enumerate(numbers)})
+
+    def place(layer: Layer, node: int, tensor: int) -> list[Any]:
+        return [layer.name, index[layer, node], tensor]
+
+    def tensor_config(tensor: Value) -> dict[str, Any]:
+        config = {
+            "shape": list(_shape(tensor)),
+            "dtype": tensor.dtype.name,
+            "keras_history": place(*tensor._keras_history),
+        }
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    layers = []
+    for layer in model.layers:
+        calls = [node for node in layer._inbound_nodes if node in kept and node.inbound_layers]
+        config = layer_to_keras_3(layer)
+        layers.append(
+            {**config, "name": layer.name, "inbound_nodes": [_call(node, tensor_config) for node in calls]}
+        )
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": unpack_singleton([place(*t._keras_history) for t in model.inputs]),
+        "output_layers": unpack_singleton([place(*t._keras_history) for t in model.outputs]),
+    }
+
+
+def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
+    from .layer_graph import _serializable_arguments
+
+    tensors = [tensor_config(tensor) for tensor in node.input_tensors]
+    kwargs = _serializable_arguments(node)
+    layer: Any = node.outbound_layer
+    if len(tensors) > 1 and (hasattr(layer, "cell") or hasattr(layer, "forward_layer")):
+        # Keras 2 appends the states to the inputs of the layer.
+        return {"args": tensors[:1], "kwargs": {**kwargs, "initial_state": tensors[1:]}}
+    return {"args": [unpack_singleton(tensors)], "kwargs": kwargs}
+
+
+def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
+    """The configuration of a layer or nested model."""
+    if hasattr(layer, "_network_nodes") or hasattr(layer, "_stack"):
+        return model_to_keras_3(layer)  # type: ignore[arg-type]
+    if type(layer).__name__ == "InputLayer":
+        return _input(layer._inbound_nodes[0].output_tensors[0], layer.name)
+    config = _translated(layer.get_config(), type(layer).__name__, f"layer {layer.name!r}")
+    wrapped = getattr(layer, "layer", None)
+    if "layer" in config and hasattr(wrapped, "layers"):
+        config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
+    built_in = type(layer).__module__.startswith(__package__.rsplit(".", 1)[0])
+    if built_in:
+        return _object("keras.layers", type(layer).__name__, config)
+    return _object(type(layer).__module__, type(layer).__name__, config, _custom(layer))
+
+
+def _translated(config: Mapping[str, Any], class_name: str, where: str) -> dict[str, Any]:
+    renamed = _RENAMED.get(class_name, {})
+    result: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in _GONE:
+            continue
+        if key.endswith("activation") and isinstance(value, str) and value in _DIFFERENT:
+            raise ValueError(
+                f"The {where} has {key}={value!r}, which Keras 3 computes by another formula (slope 1/6 "
+                "in place "
+                "of 0.2): a .keras file would predict something else there. Save the model to .h5 or .onnx."
+            )
+        result[renamed.get(key, key)] = _value(value, key, where)
+    return result
+
+
+def _value(value: Any, key: str, where: str) -> Any:
+    if isinstance(value, list):
+        return [_value(entry, key, where) for entry in value]
+    if not isinstance(value, Mapping) or set(value) != {"class_name", "config"}:
+        return value
+    class_name, config = value["class_name"], value["config"]
+    module = _MODULES.get(key.rsplit("_", 1)[-1], "keras.layers")
+    if module == "keras.initializers" and class_name == "VarianceScaling":
+        config = dict(config)
+        if config.get("distribution") == "normal":
+            config["distribution"] = "truncated_normal"
+    if isinstance(config, Mapping):
+        config = _translated(config, class_name, where)
+    return _object(module, class_name, config, None if _is_known(class_name, module) else class_name)
+
+
+def _is_known(class_name: str, module: str) -> bool:
+    from .. import constraints, initializers, layers, regularizers
+
+    tables: dict[str, Any] = {
+        "keras.initializers": initializers,
+        "keras.regularizers": regularizers,
+        "keras.constraints": constraints,
+        "keras.layers": layers,
+    }
+    return hasattr(tables[module], class_name)
+
+
+# --- training -----------------------------------------------------------------------------------------------
+
+
+def training_to_keras_3(config: Mapping[str, Any], clip_each: bool) -> dict[str, Any]:
+    """``compile_config`` from what ``training_config`` made of compile()'s arguments.
+
+    Args:
+        clip_each: whether clipnorm limits each gradient by itself, as in Keras 3; Keras 2 limits their norm
+        in
+            common.
+    """
+    return {
+        "optimizer": _optimizer(config["optimizer_config"], clip_each),
+        "loss": _named(config.get("loss"), "keras.losses"),
+        "loss_weights": config.get("loss_weights"),
+        "metrics": _named(config.get("metrics") or None, "keras.metrics"),
+        "weighted_metrics": _named(config.get("weighted_metrics"), "keras.metrics"),
+        "run_eagerly": False,
+        "steps_per_execution": 1,
+        "jit_compile": False,
+    }
+
+
+def _optimizer(value: Mapping[str, Any], clip_each: bool) -> dict[str, Any]:
+    config = dict(value["config"])
+    rate = config.pop("lr", config.pop("learning_rate", None))
+    decay = config.pop("decay", 0.0)
+    config.pop("schedule_decay", None)
+    if decay:
+        rate = _object(
+            "keras.optimizers.schedules",
+            "InverseTimeDecay",
+            {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False},
+        )
+    config["learning_rate"] = rate
+    if "clipnorm" in config and not clip_each:
+        config["global_clipnorm"] = config.pop("clipnorm")
+    config.setdefault("name", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value["class_name"]).lower())
+    return _object("keras.optimizers", value["class_name"], config)
+
+
+def _named(value: Any, module: str) -> Any:
+    if isinstance(value, list):
+        return [_named(entry, module) for entry in value]
+    if isinstance(value, Mapping) and set(value) == {"class_name", "config"}:
+        return _object(module, value["class_name"], value["config"])
+    if isinstance(value, Mapping):
+        return {key: _named(entry, module) for key, entry in value.items()}
+    return value
+
+
+def training_from_keras_3(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What ``training_config`` writes, from ``compile_config``.
+
+    Raises:
+        ValueError: if there is no optimizer in it.
+    """
+    optimizer = config.get("optimizer")
+    if isinstance(optimizer, str):
+        optimizer = {"class_name": optimizer, "config": {}}
+    if not isinstance(optimizer, Mapping):
+        raise ValueError(
+            f"{source}: the training configuration has no optimizer but {optimizer!r}. Load with "
+            "compile=False "
+            "and compile the model in code."
+        )
+    return {
+        "optimizer_config": dict(optimizer),
+        **{key: config.get(key) for key in ("loss", "metrics", "weighted_metrics", "loss_weights")},
+    }

@@ -1,0 +1,251 @@
+"""Files of Keras 3.15: what it wrote opens here and trains on, and what is written here has its layout."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from kcompile import formats, keras
+from kcompile.keras.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    BatchNormalization,
+    Bidirectional,
+    Conv2D,
+    Dense,
+    Embedding,
+    Flatten,
+    GRUCell,
+    Input,
+    LeakyReLU,
+    LSTMCell,
+    TimeDistributed,
+    concatenate,
+)
+from kcompile.keras.models import Model, Sequential, load_model
+from tests.golden import run_h5
+
+FOLDER = Path(__file__).parent.parent / "golden" / "formats" / "keras3"
+SHARDED = ["nested_nadam", "lstm_masking_amsgrad"]
+
+
+@pytest.mark.parametrize("name", list(run_h5.COMPILED))
+def test_file_of_keras_predicts_and_trains_on_as_there(name):
+    model = load_model(FOLDER / f"{name}.keras")
+    got, want = run_h5.question(model, name), np.load(FOLDER / f"{name}.npz")
+    for key in want.files:
+        np.testing.assert_allclose(got[key], want[key], rtol=2e-4, atol=2e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["cnn_rmsprop", *SHARDED])
+def test_written_file_comes_back_to_the_bit_and_trains_on(name, tmp_path):
+    model = load_model(FOLDER / f"{name}.keras")
+    model.save(tmp_path / "m.keras")
+    twin = load_model(tmp_path / "m.keras")
+    for ours, theirs in zip(model.get_weights(), twin.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+    got, want = run_h5.question(twin, name), run_h5.question(model, name)
+    for key in want:
+        assert np.array_equal(got[key], want[key]), key
+
+
+@pytest.mark.parametrize("name", SHARDED)
+@pytest.mark.parametrize("ending", ["weights.h5", "weights.json"])
+@pytest.mark.parametrize("named", [True, False], ids=["same-names", "own-names"])
+def test_weights_alone_are_found_by_class_and_order(name, ending, named):
+    model = run_h5.build(keras, name)
+    if not named:
+        for layer in model._flat_layers:
+            layer._name = f"{layer.name}_of_another_program"
+    model.load_weights(FOLDER / f"{name}.{ending}")
+    want = load_model(FOLDER / f"{name}.keras", compile=False).get_weights()
+    for a, b in zip(model.get_weights(), want, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", list(run_h5.COMPILED))
+def test_written_groups_are_those_of_keras(name, tmp_path):
+    model = load_model(FOLDER / f"{name}.keras")
+    model.save(tmp_path / "m.keras")
+
+    def datasets(path):
+        with zipfile.ZipFile(path) as archive:
+            file = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+        found = {}
+        file.visititems(lambda n, o: found.update({n: o[()]}) if isinstance(o, h5py.Dataset) else None)
+        return found
+
+    ours, theirs = datasets(tmp_path / "m.keras"), datasets(FOLDER / f"{name}.keras")
+    assert set(ours) == set(theirs)
+    for key, values in theirs.items():
+        np.testing.assert_allclose(ours[key], values, rtol=1e-6, err_msg=key)
+
+
+def every_structure():
+    """Nested, shared, recurrent with states, wrapped, stacked cells, legacy arguments."""
+    a, b = Input((6, 3)), Input((6, 3))
+    inner_in = Input((6, 3))
+    inner = Model(inner_in, TimeDistributed(Dense(4))(LSTM(4, return_sequences=True)(inner_in)))
+    sequence, h, c = LSTM(4, return_sequences=True, return_state=True)(inner(a))
+    x = LSTM(4, return_sequences=True)(inner(b), initial_state=[h, c])
+    x = Bidirectional(GRU(2, return_sequences=True, reset_after=True))(concatenate([sequence, x]))
+    x = RNN([LSTMCell(3), GRUCell(2)])(x)
+    return Model([a, b], Dense(1)(LeakyReLU(alpha=0.2)(BatchNormalization()(x))))
+
+
+def sequential_in_sequential():
+    head = Sequential([Conv2D(3, 2, input_shape=(5, 5, 1)), Flatten()])
+    return Sequential([head, Dense(2), Dense(1)])
+
+
+def embedded():
+    return Sequential([Embedding(9, 3, input_length=4), Flatten(), Dense(1)])
+
+
+@pytest.mark.parametrize("make", [every_structure, sequential_in_sequential, embedded])
+def test_structures_come_back(make, tmp_path):
+    model = make()
+    generator = np.random.default_rng(1)
+    shapes = [[4 if n is None else n for n in x._keras_shape] for x in model.inputs]
+    data = [np.floor(generator.random(shape) * 4).astype("float32") for shape in shapes]
+    data = data[0] if len(data) == 1 else data
+    model.save(tmp_path / "m.keras")
+    twin = load_model(tmp_path / "m.keras")
+    assert np.array_equal(model.predict(data), twin.predict(data))
+
+
+def test_config_has_no_arguments_that_keras_3_lacks(tmp_path):
+    every_structure().save(tmp_path / "m.keras")
+    embedded().save(tmp_path / "e.keras")
+    for name in ("m", "e"):
+        with zipfile.ZipFile(tmp_path / f"{name}.keras") as archive:
+            text = archive.read("config.json").decode()
+            assert archive.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
+            assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
+        for gone in ("implementation", "input_length", "batch_input_shape", "alpha"):
+            assert f'"{gone}"' not in text
+        assert json.loads(text)["module"].startswith("keras")
+
+
+def test_formula_that_keras_3_changed_is_refused_and_nothing_written(tmp_path):
+    model = Sequential([Dense(2, activation="hard_sigmoid", input_shape=(3,), name="gate")])
+    with pytest.raises(ValueError, match=r"'gate'.*hard_sigmoid.*slope 1/6"):
+        model.save(tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_decayed_learning_rate_is_written_as_a_schedule(tmp_path):
+    model = Sequential([Dense(2, input_shape=(3,))])
+    model.compile(keras.optimizers.SGD(lr=0.1, decay=0.5, momentum=0.9), "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        rate = json.loads(archive.read("config.json"))["compile_config"]["optimizer"]["config"][
+            "learning_rate"
+        ]
+    assert rate["class_name"] == "InverseTimeDecay" and rate["config"]["decay_rate"] == 0.5
+
+
+def test_frozen_layers_keep_the_order_of_their_weights(tmp_path):
+    model = Sequential([BatchNormalization(input_shape=(3,)), Dense(2)])
+    model.set_weights([np.full(w.shape, i, "float32") for i, w in enumerate(model.get_weights())])
+    model.save_weights(tmp_path / "a.weights.h5")
+    other = Sequential([BatchNormalization(input_shape=(3,)), Dense(2)])
+    other.layers[0].trainable = False
+    other.load_weights(tmp_path / "a.weights.h5")
+    other.layers[0].trainable = True
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
+def two_dense(names=("a", "b"), units=2):
+    return Sequential([Dense(3, input_shape=(4,), name=names[0]), Dense(units, name=names[1])])
+
+
+def test_by_name_leaves_other_layers_alone(tmp_path):
+    saved, model = two_dense(), two_dense(("b", "a"))
+    saved.save_weights(tmp_path / "w.weights.h5")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="'b'|'a'"):
+        model.load_weights(tmp_path / "w.weights.h5", by_name=True)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    partly = two_dense(("a", "other"))
+    kept = partly.layers[1].get_weights()
+    partly.load_weights(tmp_path / "w.weights.h5", by_name=True)
+    assert np.array_equal(partly.layers[0].get_weights()[0], saved.layers[0].get_weights()[0])
+    assert np.array_equal(partly.layers[1].get_weights()[0], kept[0])
+    with pytest.warns(UserWarning, match="Skipping the loading of weights for layer b"):
+        two_dense(units=5).load_weights(tmp_path / "w.weights.h5", by_name=True, skip_mismatch=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: two_dense(units=7), r"'b'.*\(3, 7\).*\(3, 2\)"),
+        (lambda: Sequential([Dense(3, input_shape=(4,)), Dense(2), Dense(2)]), "no group 'layers/dense_2'"),
+        (lambda: Sequential([Dense(3, input_shape=(4,), use_bias=False)]), "has 1 weights"),
+    ],
+    ids=["shape", "layer", "bias"],
+)
+def test_weights_of_another_model_change_nothing(model, message, tmp_path):
+    two_dense().save_weights(tmp_path / "w.weights.h5")
+    model = model()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        model.load_weights(tmp_path / "w.weights.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+# --- safetensors --------------------------------------------------------------------------------------------
+
+
+def test_safetensors_has_the_names_of_the_weights_and_comes_back(tmp_path):
+    from safetensors.numpy import load_file
+
+    model, twin = two_dense(), two_dense()
+    model.save_weights(tmp_path / "w.safetensors")
+    stored = load_file(tmp_path / "w.safetensors")
+    assert set(stored) == {"a/kernel", "a/bias", "b/kernel", "b/bias"}
+    assert np.array_equal(stored["a/kernel"], model.get_weights()[0])
+    twin.load_weights(tmp_path / "w.safetensors")
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights(), strict=True))
+
+
+def test_safetensors_of_the_library_are_read(tmp_path):
+    from safetensors.numpy import save_file
+
+    values = {
+        f"t{i}": np.arange(6).reshape(2, 3).astype(kind) for i, kind in enumerate("f4 f2 i8 u1 ?".split())
+    }
+    save_file(values, tmp_path / "t.safetensors", metadata={"a": "b"})
+    for lazy in (False, True):
+        with formats.read(tmp_path / "t.safetensors", lazy=lazy) as archive:
+            found = {name: np.asarray(array) for name, array in archive.layer_weights[0].weights}
+        assert found.keys() == values.keys()
+        assert all(np.array_equal(found[k], v) and found[k].dtype == v.dtype for k, v in values.items())
+
+
+def test_bfloat16_is_read_as_float32():
+    values = np.asarray([1.0, -2.5, 3e38], "float32")
+    header = b'{"w":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]}}'
+    data = (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+    archive = formats.read(io.BytesIO(len(header).to_bytes(8, "little") + header + data))
+    np.testing.assert_allclose(archive.layer_weights[0].weights[0][1], values, rtol=1e-2)
+
+
+def test_safetensors_of_other_names_change_nothing(tmp_path):
+    two_dense().save_weights(tmp_path / "w.safetensors")
+    model = two_dense(("a", "c"))
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"missing are c/kernel, c/bias; unknown are b/kernel, b/bias"):
+        model.load_weights(tmp_path / "w.safetensors")
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    model.load_weights(tmp_path / "w.safetensors", by_name=True)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+    assert np.array_equal(before[2], model.get_weights()[2])
