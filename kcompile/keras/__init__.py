@@ -17,6 +17,7 @@ __version__ = "2.3.1"
 
 _MODULES = {
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "constraints",

@@ -1,0 +1,115 @@
+"""What every architecture does around its own layers: arguments, input, top, Model, weights."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from .. import layers as L
+from ..engine.training import Model
+from ..utils.layer_utils import get_source_inputs
+from ._weights import WeightsFile, load_weights
+from .imagenet_utils import CLASSES, _obtain_input_shape
+
+
+class Application:
+    """The arguments that all architectures share, checked, and the steps that they share.
+
+    Args:
+        include_top: whether the classifier is part of the model.
+        weights: None (random), "imagenet", or the path of a file.
+        input_tensor: a value to build on, instead of a new Input.
+        input_shape: of one image; by default the one that the network was trained on.
+        pooling: without the top, "avg" or "max" over the positions, or None for none.
+        classes: number of classes of the top.
+        classifier_activation: of the top, "softmax" by default; None for logits.
+
+    Raises:
+        ValueError: for weights that are neither, an unknown pooling, or another number of classes than 1000
+            for the top of ImageNet.
+    """
+
+    def __init__(
+        self,
+        include_top: bool,
+        weights: Any,
+        input_tensor: Any,
+        input_shape: Any,
+        pooling: str | None,
+        classes: int,
+        classifier_activation: Any = "softmax",
+    ) -> None:
+        if weights not in (None, "imagenet") and not os.path.exists(weights):
+            raise ValueError(
+                "The `weights` argument should be either `None` (random initialization), `imagenet` "
+                f"(pre-training on ImageNet), or the path to the weights file to be loaded; "
+                f"found {weights!r}, and there is no such file."
+            )
+        if weights == "imagenet" and include_top and classes != CLASSES:
+            raise ValueError(
+                "If using `weights` as `'imagenet'` with `include_top` as true, `classes` should be 1000; "
+                f"found {classes}."
+            )
+        if pooling not in (None, "avg", "max"):
+            raise ValueError(f"`pooling` must be None, 'avg' or 'max'; found {pooling!r}.")
+        self.include_top = include_top
+        self.weights = weights
+        self.input_tensor = input_tensor
+        self.input_shape = input_shape
+        self.pooling = pooling
+        self.classes = classes
+        self.classifier_activation = classifier_activation
+        self.shape: tuple[int | None, ...] = ()
+
+    def start(self, default_size: int, min_size: int, needs_size: bool | None = None) -> Value:
+        """The image that the first layer reads, (batch, height, width, channels) or channels first.
+
+        Args:
+            default_size, min_size: height and width.
+            needs_size: whether they must be known (default: with the top).
+        """
+        needs_size = self.include_top if needs_size is None else needs_size
+        # only a classifier ties the published weights to a size
+        weights = self.weights if self.include_top or not needs_size else None
+        self.shape = _obtain_input_shape(
+            self.input_shape, default_size, min_size, K.image_data_format(), needs_size, weights
+        )
+        if self.input_tensor is None:
+            self.input_tensor = L.Input(shape=self.shape)
+        elif not hasattr(self.input_tensor, "_keras_history"):
+            self.input_tensor = L.Input(tensor=self.input_tensor, shape=self.shape)
+        return self.input_tensor
+
+    def top(self, x: Value, name: str, pool_name: str | None = "avg_pool") -> Value:
+        """The mean over positions and the classifier; without the top, the pooling that was asked for."""
+        if not self.include_top:
+            return self.pool(x)
+        x = L.GlobalAveragePooling2D(name=pool_name)(x)
+        return L.Dense(self.classes, activation=self.classifier_activation, name=name)(x)
+
+    def pool(self, x: Value) -> Value:
+        """Positions pooled as asked for."""
+        if self.pooling == "avg":
+            return L.GlobalAveragePooling2D()(x)
+        if self.pooling == "max":
+            return L.GlobalMaxPooling2D()(x)
+        return x
+
+    def model(self, x: Value, name: str, files: tuple[WeightsFile, WeightsFile] | None) -> Model:
+        """The Model from the input to ``x``, with its weights."""
+        inputs = get_source_inputs(self.input_tensor)
+        model = Model(inputs, x, name=name)
+        load_weights(model, self.weights, self.include_top, files)
+        return model
+
+
+def channel_axis() -> int:
+    """The axis of channels in the layout that images have now."""
+    return 1 if K.image_data_format() == "channels_first" else -1
+
+
+def batch_norm(x: Value, name: str | None, epsilon: float = 1.001e-5, **kwargs: Any) -> Value:
+    """BatchNormalization of the channels."""
+    return L.BatchNormalization(axis=channel_axis(), epsilon=epsilon, name=name, **kwargs)(x)

@@ -1,0 +1,169 @@
+"""DenseNet of 121, 169 and 201 layers (Huang et al.: Densely Connected Convolutional Networks, 2016)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from .. import layers as L
+from ..engine.training import Model
+from . import imagenet_utils
+from ._building import Application, batch_norm, channel_axis
+from ._weights import STORAGE, standard_files
+from .imagenet_utils import decode_predictions
+
+__all__ = ["DenseNet", "DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
+
+_HASHES = {
+    "densenet121": ("9d60b8095a5708f2dcce2bca79d332c7", "30ee3e1110167f948a6b9946edeeb738"),
+    "densenet169": ("d699b8f76981ab1b30698df4c175e90b", "b8c4d4c20dd625c148057b9ff1c1176b"),
+    "densenet201": ("1ceb130c1ea1b78c3bf6114dbdfd8807", "c13680b51ded0fb44dff2d8f86ac8bb1"),
+}
+_BLOCKS = {(6, 12, 24, 16): "densenet121", (6, 12, 32, 32): "densenet169", (6, 12, 48, 32): "densenet201"}
+GROWTH = 32
+
+
+def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
+    """``imagenet_utils.preprocess_input`` in the mode "torch"."""
+    return imagenet_utils.preprocess_input(x, data_format, mode="torch")
+
+
+def _bn_relu(x: Value, stem: str, separator: str = "_") -> Value:
+    return L.Activation("relu", name=f"{stem}{separator}relu")(batch_norm(x, f"{stem}{separator}bn"))
+
+
+def _dense_layer(x: Value, name: str) -> Value:
+    """GROWTH channels made from all that there are, and put beside them."""
+    y = _bn_relu(x, f"{name}_0")
+    y = L.Conv2D(4 * GROWTH, 1, use_bias=False, name=f"{name}_1_conv")(y)
+    y = _bn_relu(y, f"{name}_1")
+    y = L.Conv2D(GROWTH, 3, padding="same", use_bias=False, name=f"{name}_2_conv")(y)
+    return L.Concatenate(axis=channel_axis(), name=f"{name}_concat")([x, y])
+
+
+def _transition(x: Value, name: str) -> Value:
+    """Half the channels, half the height and width."""
+    x = _bn_relu(x, name)
+    half = K.int_shape(x)[channel_axis()] // 2
+    x = L.Conv2D(half, 1, use_bias=False, name=f"{name}_conv")(x)
+    return L.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
+
+
+def DenseNet(
+    blocks: Any,
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str | None = None,
+    **kwargs: Any,
+) -> Model:
+    """A DenseNet for images of 224x224 (at least 32x32 without the top).
+
+    Args:
+        blocks: number of layers of each of the four dense blocks.
+
+    The other arguments are those of ``Application``.
+    """
+    app = Application(
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
+    )
+    x = app.start(224, 32)
+    x = L.ZeroPadding2D(3)(x)
+    x = L.Conv2D(64, 7, strides=2, use_bias=False, name="conv1/conv")(x)
+    x = _bn_relu(x, "conv1", "/")
+    x = L.ZeroPadding2D(1)(x)
+    x = L.MaxPooling2D(3, strides=2, name="pool1")(x)
+    for stage, depth in enumerate(blocks, 2):
+        if stage > 2:
+            x = _transition(x, f"pool{stage - 1}")
+        for i in range(1, depth + 1):
+            x = _dense_layer(x, f"conv{stage}_block{i}")
+    x = L.Activation("relu", name="relu")(batch_norm(x, "bn"))
+    known = _BLOCKS.get(tuple(blocks))
+    files = standard_files(known, f"{STORAGE}densenet/", _HASHES[known]) if known else None
+    if not include_top and pooling:
+        pooled = L.GlobalAveragePooling2D if pooling == "avg" else L.GlobalMaxPooling2D
+        x = pooled(name=f"{pooling}_pool")(x)
+    elif include_top:
+        x = app.top(x, "fc1000")
+    return app.model(x, name or known or "densenet", files)
+
+
+def DenseNet121(
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str = "densenet121",
+    **kwargs: Any,
+) -> Model:
+    """DenseNet121; the arguments are those of ``DenseNet``."""
+    return DenseNet(
+        (6, 12, 24, 16),
+        include_top,
+        weights,
+        input_tensor,
+        input_shape,
+        pooling,
+        classes,
+        classifier_activation,
+        name,
+    )
+
+
+def DenseNet169(
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str = "densenet169",
+    **kwargs: Any,
+) -> Model:
+    """DenseNet169; the arguments are those of ``DenseNet``."""
+    return DenseNet(
+        (6, 12, 32, 32),
+        include_top,
+        weights,
+        input_tensor,
+        input_shape,
+        pooling,
+        classes,
+        classifier_activation,
+        name,
+    )
+
+
+def DenseNet201(
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str = "densenet201",
+    **kwargs: Any,
+) -> Model:
+    """DenseNet201; the arguments are those of ``DenseNet``."""
+    return DenseNet(
+        (6, 12, 48, 32),
+        include_top,
+        weights,
+        input_tensor,
+        input_shape,
+        pooling,
+        classes,
+        classifier_activation,
+        name,
+    )

@@ -1,0 +1,120 @@
+"""MobileNetV2 (Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from .. import layers as L
+from ..engine.training import Model
+from . import imagenet_utils
+from ._building import Application, batch_norm, channel_axis
+from ._mobile import divisible, published_size
+from ._weights import STORAGE, WeightsFile
+from .imagenet_utils import decode_predictions
+
+__all__ = ["MobileNetV2", "correct_pad", "decode_predictions", "preprocess_input"]
+
+_ALPHAS = (0.35, 0.50, 0.75, 1.0, 1.3, 1.4)
+# expansion, filters, number of blocks, stride of the first one (table 2 of the paper)
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
+    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
+    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+
+
+def correct_pad(x: Value, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Zeros around an image so that a valid convolution of stride 2 sees what "same" on an odd size would."""
+    shape = K.int_shape(x)
+    size = shape[2:4] if K.image_data_format() == "channels_first" else shape[1:3]
+    half = kernel_size // 2
+    first, second = (half - 1 if side is not None and side % 2 == 0 else half for side in size)
+    return (first, half), (second, half)
+
+
+def _bn(x: Value, name: str) -> Value:
+    return batch_norm(x, name, epsilon=1e-3, momentum=0.999)
+
+
+def _inverted_residual(x: Value, index: int, expansion: int, filters: int, stride: int) -> Value:
+    """1x1 convolution to more channels, depthwise 3x3, and a linear 1x1 back to few."""
+    channels = K.int_shape(x)[channel_axis()]
+    prefix, block_input = f"block_{index}_" if index else "expanded_conv_", x
+    if index:
+        x = L.Conv2D(expansion * channels, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)
+        x = L.ReLU(6.0, name=f"{prefix}expand_relu")(_bn(x, f"{prefix}expand_BN"))
+    if stride == 2:
+        x = L.ZeroPadding2D(correct_pad(x, 3), name=f"{prefix}pad")(x)
+    padding = "same" if stride == 1 else "valid"
+    x = L.DepthwiseConv2D(3, strides=stride, padding=padding, use_bias=False, name=f"{prefix}depthwise")(x)
+    x = L.ReLU(6.0, name=f"{prefix}depthwise_relu")(_bn(x, f"{prefix}depthwise_BN"))
+    x = L.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{prefix}project")(x)
+    x = _bn(x, f"{prefix}project_BN")
+    if stride == 1 and channels == filters:
+        x = L.Add(name=f"{prefix}add")([block_input, x])
+    return x
+
+
+def MobileNetV2(
+    input_shape: Any = None,
+    alpha: float = 1.0,
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str | None = None,
+    **kwargs: Any,
+) -> Model:
+    """MobileNetV2 for images of 224x224 (at least 32x32 without the top).
+
+    Args:
+        alpha: factor for the filters of all layers; published for 0.35, 0.5, 0.75, 1, 1.3 and 1.4.
+
+    The other arguments are those of ``Application``.
+
+    Raises:
+        ValueError: for "imagenet" with an alpha without published weights.
+    """
+    app = Application(
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
+    )
+    size = published_size(app, (96, 128, 160, 192, 224), tensor_decides=True)
+    if weights == "imagenet" and alpha not in _ALPHAS:
+        raise ValueError(
+            f"MobileNetV2 with the weights of ImageNet: alpha must be one of {_ALPHAS}; found {alpha}."
+        )
+    x = app.start(size, 32)
+    x = L.ZeroPadding2D(correct_pad(x, 3), name="Conv1_pad")(x)
+    x = L.Conv2D(divisible(32 * alpha), 3, strides=2, use_bias=False, name="Conv1")(x)
+    x = L.ReLU(6.0, name="Conv1_relu")(_bn(x, "bn_Conv1"))
+    index = 0
+    for expansion, filters, blocks, first_stride in _STAGES:
+        for i in range(blocks):
+            stride = first_stride if i == 0 else 1
+            x = _inverted_residual(x, index, expansion, divisible(int(filters * alpha)), stride)
+            index += 1
+    # the last convolution does not shrink with alpha (section 5 of the paper)
+    x = L.Conv2D(divisible(1280 * alpha) if alpha > 1 else 1280, 1, use_bias=False, name="Conv_1")(x)
+    x = L.ReLU(6.0, name="out_relu")(_bn(x, "Conv_1_bn"))
+    x = app.top(x, "Logits", pool_name=None)
+    return app.model(x, name or f"mobilenetv2_{alpha:.2f}_{size}", _files(alpha, size))
+
+
+def _files(alpha: float, size: int) -> tuple[WeightsFile, WeightsFile]:
+    stem = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}"
+    names = (f"{stem}.h5", f"{stem}_no_top.h5")
+    top, bottom = (WeightsFile(file, f"{STORAGE}mobilenet_v2/{file}") for file in names)
+    return top, bottom

@@ -1,0 +1,38 @@
+"""VGG19 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.training import Model
+from ._building import Application
+from ._weights import STORAGE, standard_files
+from .imagenet_utils import decode_predictions, preprocess_input
+from .vgg16 import vgg
+
+__all__ = ["VGG19", "decode_predictions", "preprocess_input"]
+
+_FILES = standard_files(
+    "vgg19", f"{STORAGE}vgg19/", ("cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6")
+)
+
+
+def VGG19(
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str = "vgg19",
+    **kwargs: Any,
+) -> Model:
+    """VGG19 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe".
+
+    The arguments are those of ``Application``.
+    """
+    app = Application(
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
+    )
+    return vgg(app, (2, 2, 4, 4, 4), name, _FILES)

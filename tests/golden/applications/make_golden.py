@@ -1,0 +1,96 @@
+"""Asks a real Keras for the structure and the outputs of its applications, and stores the answers.
+
+    python3.7  tests/golden/applications/make_golden.py --keras keras2.3 [Architecture ...]
+    python3.11 tests/golden/applications/make_golden.py --keras keras3 [Architecture ...]
+
+An architecture that Keras 2.3 has is asked of Keras 2.3 (ResNeXt of keras-applications 1.0.8 over it), a
+later one of Keras 3, whose layers without weights are left out: some of them are arithmetic without a
+layer. Answers go to one JSON file each beside this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import rule  # noqa: E402
+
+KERAS_23 = (
+    "VGG16 VGG19 ResNet50 resnet.ResNet50 ResNet101 ResNet152 ResNet50V2 ResNet101V2 ResNet152V2"
+    " ResNeXt50 ResNeXt101 MobileNet MobileNetV2 DenseNet121 DenseNet169 DenseNet201 Xception"
+    " InceptionV3 InceptionResNetV2 NASNetMobile NASNetLarge"
+).split()
+KERAS_3 = (
+    ["MobileNetV3Small", "MobileNetV3Large"]
+    + ["EfficientNetB%d" % i for i in range(8)]
+    + ["EfficientNetV2" + size for size in ("B0", "B1", "B2", "B3", "S", "M", "L")]
+    + ["ConvNeXt" + size for size in ("Tiny", "Small", "Base", "Large", "XLarge")]
+)
+
+
+def architecture(keras, name):
+    """The function that builds an architecture."""
+    if name.startswith("ResNeXt") and keras.__version__.startswith("2.3"):
+        from keras_applications import resnext
+
+        modules = {part: getattr(keras, part) for part in ("backend", "layers", "models", "utils")}
+        return lambda **arguments: getattr(resnext, name)(**dict(modules, **arguments))
+    module, _, function = name.rpartition(".")
+    where = importlib.import_module("keras.applications." + module) if module else keras.applications
+    return getattr(where, function)
+
+
+def listed(layer):
+    """(name, class, weights) of a layer, as ``rule.structure`` takes it."""
+    cls = type(layer).__name__
+    names = [rule.kind_of(getattr(w, "path", w.name), cls) for w in layer.weights]
+    return layer.name, cls, list(zip(names, [tuple(int(d) for d in w.shape) for w in layer.weights]))
+
+
+def ask(keras, name):
+    """All answers for one architecture."""
+    build = architecture(keras, name)
+    keras.backend.clear_session()
+    model = build(weights=None)
+    layers = [listed(x) for x in model.layers if x.weights or name in KERAS_23]
+    answer = {"model": model.name, "structure": rule.structure(layers)}
+    x = rule.images(name)
+    arguments = {"top": {"classes": rule.CLASSES}, "bottom": {"include_top": False}}
+    for case, extra in sorted(arguments.items()):
+        keras.backend.clear_session()
+        model = build(weights=None, input_shape=x.shape[1:], **extra)
+        rule.set_weights(model, name)
+        answer[case] = rule.samples(name + case, model.predict(x))
+    return answer
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keras", choices=["keras2.3", "keras3"], required=True)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    import keras
+
+    judge = "keras " + keras.__version__
+    path = os.path.join(HERE, options.keras + ".json")
+    stored = {"judge": judge, "answers": {}}
+    if os.path.exists(path):
+        with open(path) as file:
+            stored = json.load(file)
+    for name in options.names or (KERAS_23 if options.keras == "keras2.3" else KERAS_3):
+        stored["answers"][name] = ask(keras, name)
+        with open(path, "w") as file:
+            json.dump(stored, file, indent=1, sort_keys=True)
+            file.write("\n")
+        print(name, stored["answers"][name]["structure"]["parameters"], flush=True)
+
+
+if __name__ == "__main__":
+    main()
