@@ -26,6 +26,7 @@ _MODELS = {
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+    "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 }
 _MODULE_OF = {model: module for module, models in _MODELS.items() for model in models}
 _OF_KERAS = {"backend", "layers", "models", "utils"}
