@@ -321,21 +321,21 @@ def import_model(
     filepath: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
 ) -> Model:
     """The Keras model back from an ONNX file that ``export_model`` wrote, weights and compile() arguments
-    included.
+    included; of anyone else's file a model of one ``ONNXGraph`` layer.
 
     Raises:
         kcompile.onnx_io.FormatError: if the file is damaged.
-        ValueError: if it has no Keras configuration, or weights that do not fit it.
+        kcompile.ir.OperatorError: for operators that are not in the ONNX standard set.
+        ValueError: if it has weights that do not fit its Keras configuration.
     """
     from ... import onnx_io
 
     proto = onnx_io.load(filepath)
     entries = onnx_io.get_metadata(proto)
     if "kcompile.config" not in entries:
-        raise ValueError(
-            f"{filepath}: this ONNX file was not exported from a Keras model (it has no kcompile.config "
-            "entry)."
-        )
+        from ..layers.onnx_graph import model_from_graph
+
+        return model_from_graph(proto)
     with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
         model = model_from_config(_parse(entries["kcompile.config"], "kcompile.config"))
         _restore_weights(

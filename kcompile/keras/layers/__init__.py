@@ -100,6 +100,7 @@ from .normalization_later import (
     RMSNormalization,
     UnitNormalization,
 )
+from .onnx_graph import ONNXGraph
 from .pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -227,6 +228,7 @@ __all__ = [
     "Minimum",
     "Multiply",
     "PReLU",
+    "ONNXGraph",
     "Permute",
     "ReLU",
     "Recurrent",

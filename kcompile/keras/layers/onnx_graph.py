@@ -1,0 +1,135 @@
+"""A graph from an ONNX file as a layer: anyone's network, trainable and part of a Keras model."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...ir import Value
+from ..engine.base_layer import Layer
+from ..utils.generic_utils import to_list, unpack_singleton
+
+MAX_WEIGHT_BYTES = 1 << 34
+"""What the weights of one graph may take: a configuration declares their shapes, and could declare any."""
+
+
+class ONNXGraph(Layer):
+    """The nodes of an ONNX graph, with its float initializers as weights.
+
+    Called on other inputs, the nodes are emitted anew with the same weights. The averages of
+    BatchNormalization are not trainable, and the nodes compute in training what they compute in inference:
+    a file for inference has no dropout and no updates any more.
+
+    Args:
+        graph: the bytes of an ONNX model, its path, or what ``get_config`` has: base64 text of the graph
+            without the values of the weights, which then start as zeros.
+        external_data: whether a path's weights may lie in other files of its folder.
+
+    Input and output: one tensor, or a list, as the graph has; ``input_signature`` names them.
+    Weights: the float initializers, in the order of the file.
+
+    Raises:
+        kcompile.onnx_io.FormatError: if it is no ONNX model, or damaged.
+        kcompile.ir.OperatorError: for operators that are not in the ONNX standard set.
+    """
+
+    def __init__(self, graph: Any, external_data: bool | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._template = _template(graph, external_data)
+        total = sum(int(np.prod(w.shape, dtype=object)) * w.dtype.itemsize for w in self._template.weights)
+        if total > MAX_WEIGHT_BYTES:
+            raise ValueError(
+                f"Layer {self.name}: the graph declares {total} bytes of weights; at most {MAX_WEIGHT_BYTES} "
+                "are allowed."
+            )
+        self._onnx_weights: list[Any] = []
+
+    @property
+    def input_signature(self) -> list[Value]:
+        """Name, dtype and shape of each input, as the file declares them."""
+        return list(self._template.inputs)
+
+    def build(self, input_shape: Any) -> None:
+        names: set[str] = set()
+        for weight in self._template.weights:
+            name = _unique_name(weight.name, names)
+            array = weight.array
+            parameter = self.add_weight(
+                name,
+                weight.shape,
+                dtype=weight.dtype.name,
+                initializer="zeros" if array is None else _as_it_is(array),
+                trainable=weight.trainable,
+            )
+            self._onnx_weights.append(parameter)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        from ...onnx_io.templates import emit_template
+
+        return unpack_singleton(emit_template(self._template, to_list(inputs), self._onnx_weights))
+
+    def get_config(self) -> dict[str, Any]:
+        data = self._template.proto.SerializeToString()
+        return {**super().get_config(), "graph": base64.b64encode(data).decode("ascii")}
+
+
+def _template(graph: Any, external_data: bool | None) -> Any:
+    from ...onnx_io import load
+    from ...onnx_io.templates import read_template, split
+
+    if isinstance(graph, str) and not graph.endswith(".onnx"):
+        try:
+            return read_template(base64.b64decode(graph, validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise ValueError(
+                f"ONNXGraph: expected the bytes or path of an ONNX model, or a saved layer's text ({error})."
+            ) from error
+    if isinstance(graph, str | os.PathLike):
+        graph = load(Path(graph), external_data=external_data)
+    return split(graph)
+
+
+def _as_it_is(array: np.ndarray) -> Any:
+    """An initializer that gives an array."""
+    return lambda shape, dtype=None: array
+
+
+def _unique_name(wanted: str, taken: set[str]) -> str:
+    """A weight's name from an initializer's; ``/`` would read as a path in files."""
+    base = name = re.sub(r"[/:\s]+", "_", wanted).strip("_") or "weight"
+    number = 1
+    while name in taken:
+        name, number = f"{base}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def model_from_graph(graph: Any, name: str | None = None, external_data: bool | None = None) -> Any:
+    """A model of one ``ONNXGraph`` layer, with the graph's own inputs.
+
+    Raises:
+        ValueError: for an input that a Keras model cannot have (a scalar, or one of unknown rank).
+    """
+    from ..engine.input_layer import Input
+    from ..engine.training import Model
+
+    layer = ONNXGraph(graph, external_data=external_data, name="graph")
+    taken: set[str] = {"graph"}
+    inputs = []
+    for value in layer.input_signature:
+        if not value.shape:
+            raise ValueError(
+                f"The input {value.name!r} of the ONNX graph "
+                f"{'has no known shape' if value.shape is None else 'is a scalar'}; a Keras model's inputs "
+                "have a batch axis. Call an ONNXGraph layer on values of your own instead."
+            )
+        shape = [size if isinstance(size, int) else None for size in value.shape]
+        inputs.append(Input(batch_shape=shape, dtype=value.dtype.name, name=_unique_name(value.name, taken)))
+    return Model(inputs, layer(unpack_singleton(list(inputs))), name=name)

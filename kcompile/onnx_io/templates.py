@@ -1,0 +1,204 @@
+"""A graph and its weights apart: what is emitted as often as wanted, and the arrays that go into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, helper, numpy_helper
+
+from kcompile.ir import Constant, OperatorError, Parameter, Value, op
+
+from .errors import FormatError
+from .reading import _declared, _initializer, _load, _Scope, _uses, inline_functions, to_opset
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What an initializer holds that training may change.
+
+    Attributes:
+        name: in the file.
+        shape, dtype: of the array.
+        trainable: False for averages.
+        array: the value; None where only the graph is at hand.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    trainable: bool
+    array: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Template:
+    """A graph whose weights are inputs behind its own.
+
+    Attributes:
+        proto: the model, in the IR's operator set, without the weights' values.
+        inputs: names and types of its own inputs.
+        weights: in the order of the inputs behind.
+        outputs: names.
+    """
+
+    proto: onnx.ModelProto
+    inputs: tuple[Value, ...]
+    weights: tuple[Weight, ...]
+    outputs: tuple[str, ...]
+
+
+_FROZEN = "kcompile.averages"
+
+
+def split(model: bytes | onnx.ModelProto) -> Template:
+    """Takes the weights out of a model: float initializers, those of bodies (Loop, If) included.
+
+    What ``read_graph`` makes Parameters becomes a weight here.
+
+    Raises:
+        FormatError, OperatorError: as ``read_graph``.
+    """
+    proto = to_opset(inline_functions(_load(model, external_data=False)))
+    for info in proto.graph.initializer:
+        if info.name in {given.name for given in proto.graph.input}:
+            _drop_input(proto.graph, info.name)
+    _hoist(proto.graph)
+    learnt, averaged = _uses(proto.graph)
+    weights, kept = [], []
+    for tensor in proto.graph.initializer:
+        value = _initializer(tensor, learnt, averaged)
+        if isinstance(value, Parameter):
+            array = value.storage.array
+            weights.append(Weight(tensor.name, array.shape, array.dtype, value.trainable, array))
+        else:
+            kept.append(tensor)
+    inputs = tuple(_declared(info) for info in proto.graph.input)
+    types = {tensor.name: tensor.data_type for tensor in proto.graph.initializer}
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(kept)
+    for weight in weights:
+        proto.graph.input.append(
+            helper.make_tensor_value_info(weight.name, types[weight.name], list(weight.shape))
+        )
+    del proto.metadata_props[:]
+    frozen = "\n".join(weight.name for weight in weights if not weight.trainable)
+    helper.set_model_props(proto, {_FROZEN: frozen, "kcompile.inputs": str(len(inputs))})
+    return Template(proto, inputs, tuple(weights), tuple(info.name for info in proto.graph.output))
+
+
+def read_template(data: bytes) -> Template:
+    """The template in the bytes of ``Template.proto``.
+
+    Raises:
+        FormatError: if they are not such a model.
+    """
+    proto = _load(data, external_data=False)
+    entries = {entry.key: entry.value for entry in proto.metadata_props}
+    count = entries.get("kcompile.inputs", "")
+    if not count.isascii() or not count.isdigit() or int(count) > len(proto.graph.input):
+        raise FormatError("the graph of an ONNXGraph layer does not say which of its inputs are weights.")
+    frozen = set(entries.get(_FROZEN, "").split("\n"))
+    values = [_declared(info) for info in proto.graph.input]
+    own, others = values[: int(count)], values[int(count) :]
+    weights = []
+    for value in others:
+        if value.shape is None or not all(isinstance(size, int) and size >= 0 for size in value.shape):
+            raise FormatError(f"the weight {value.name!r} of an ONNXGraph layer has no fixed shape.")
+        weights.append(Weight(value.name, value.shape, value.dtype, value.name not in frozen))
+    return Template(proto, tuple(own), tuple(weights), tuple(info.name for info in proto.graph.output))
+
+
+def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Value]:
+    """Emits the nodes on these inputs and weights; gives the outputs.
+
+    Raises:
+        OperatorError: if the nodes do not take what is given; it names the node.
+    """
+    graph = template.proto.graph
+    if len(inputs) != len(template.inputs):
+        names = ", ".join(value.name for value in template.inputs)
+        raise OperatorError(
+            f"the graph has {len(template.inputs)} inputs ({names}); {len(inputs)} were given"
+        )
+    for expected, given in zip(template.inputs, inputs, strict=True):
+        if expected.dtype != given.dtype:
+            raise OperatorError(
+                f"the input {expected.name!r} is {expected.dtype}, {given.name!r} is {given.dtype}"
+            )
+    scope = _Scope(None)
+    for info, value in zip(graph.input, [*inputs, *weights], strict=True):
+        scope.values[info.name] = value
+    for tensor in graph.initializer:
+        scope.values[tensor.name] = Constant(numpy_helper.to_array(tensor), name=tensor.name)
+    as_declared = all(a.shape == b.shape for a, b in zip(template.inputs, inputs, strict=True))
+    declared = {info.name: info for info in (*graph.value_info, *graph.output)} if as_declared else {}
+    for node in graph.node:
+        scope._node(node, declared)
+    outputs = [scope.lookup(info.name) for info in graph.output]
+    return [op.Identity(value) if value.node is None else value for value in outputs]
+
+
+def _drop_input(graph: onnx.GraphProto, name: str) -> None:
+    kept = [info for info in graph.input if info.name != name]
+    del graph.input[:]
+    graph.input.extend(kept)
+
+
+# --- initializers of bodies ---
+
+
+def _hoist(graph: onnx.GraphProto) -> None:
+    """Moves the initializers of all bodies out into the graph, under names that nothing else has."""
+    taken = {tensor.name for tensor in graph.initializer} | {info.name for info in graph.input}
+    bodies = _bodies(graph)
+    for body in [graph, *bodies]:
+        taken.update(name for node in body.node for name in node.output)
+    for body in bodies:
+        formal = {info.name for info in body.input}
+        kept = []
+        for tensor in body.initializer:
+            if tensor.name in formal:
+                kept.append(tensor)
+                continue
+            name, number = tensor.name, 1
+            while name in taken:
+                name, number = f"{tensor.name}_{number}", number + 1
+            taken.add(name)
+            _rename(body, tensor.name, name)
+            tensor.name = name
+            graph.initializer.append(tensor)
+        del body.initializer[:]
+        body.initializer.extend(kept)
+
+
+def _bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """Every body inside a graph, outer ones first."""
+    found = []
+    stack = [graph]
+    while stack:
+        for node in stack.pop().node:
+            for attribute in node.attribute:
+                inner = [attribute.g] if attribute.type == AttributeProto.GRAPH else list(attribute.graphs)
+                found += inner
+                stack += inner
+    return found
+
+
+def _rename(body: onnx.GraphProto, old: str, new: str) -> None:
+    """A value's name wherever a body, or one inside it, reads it."""
+    if old == new:
+        return
+    for graph in [body, *_bodies(body)]:
+        for node in graph.node:
+            for i, name in enumerate(node.input):
+                if name == old:
+                    node.input[i] = new
+        for info in graph.output:
+            if info.name == old:
+                info.name = new
+
+
+__all__ = ["Template", "Weight", "emit_template", "read_template", "split"]

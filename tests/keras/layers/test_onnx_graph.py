@@ -1,0 +1,192 @@
+"""ONNX files of others as models and as layers: equal outputs, trained, saved, exported again."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from kcompile.keras.layers import Conv2D, Dense, Input, ONNXGraph
+from kcompile.keras.models import Model, load_model, model_from_json
+
+RANDOM = np.random.default_rng(0)
+FLOAT = TensorProto.FLOAT
+
+
+def array(*shape: int) -> np.ndarray:
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+def proto(nodes, inputs, outputs, weights) -> onnx.ModelProto:
+    """A checked model; inputs and outputs are name -> shape."""
+    declared = [
+        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in ends.items()]
+        for ends in (inputs, outputs)
+    ]
+    initializers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "net", *declared, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model
+
+
+def convolutional() -> onnx.ModelProto:
+    node = helper.make_node
+    return proto(
+        [
+            node("Conv", ["x", "/conv/w", "b"], ["c"], name="/conv/Conv", pads=[1, 1, 1, 1]),
+            node("BatchNormalization", ["c", "g", "h", "m", "v"], ["n"]),
+            node("Relu", ["n"], ["r"]),
+            node("GlobalAveragePool", ["r"], ["p"]),
+            node("Reshape", ["p", "shape"], ["f"]),
+            node("Gemm", ["f", "fc", "fb"], ["y"], transB=1),
+        ],
+        {"x": ["N", 3, 6, 6]},
+        {"y": ["N", 2]},
+        {
+            "/conv/w": array(4, 3, 3, 3), "b": array(4), "g": array(4), "h": array(4), "m": array(4),
+            "v": np.abs(array(4)) + 0.5, "shape": np.array([0, -1], np.int64), "fc": array(2, 4), "fb": array(2),
+        },
+    )  # fmt: skip
+
+
+def branching() -> onnx.ModelProto:
+    """An If whose branches have initializers of the same name."""
+    branches = [
+        helper.make_graph(
+            [helper.make_node(kind, ["x", "w"], ["z"])], kind, [],
+            [helper.make_tensor_value_info("z", FLOAT, ["N", 3])], [numpy_helper.from_array(array(3), "w")],
+        )
+        for kind in ("Add", "Mul")
+    ]  # fmt: skip
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["s"], keepdims=0),
+        helper.make_node("Greater", ["s", "zero"], ["positive"]),
+        helper.make_node("If", ["positive"], ["y"], then_branch=branches[0], else_branch=branches[1]),
+    ]
+    return proto(nodes, {"x": ["N", 3]}, {"y": ["N", 3]}, {"zero": np.array(0, np.float32)})
+
+
+def two_ends() -> onnx.ModelProto:
+    nodes = [helper.make_node("MatMul", ["a", "w"], ["p"]), helper.make_node("Add", ["p", "b"], ["q"])]
+    return proto(nodes, {"a": ["N", 3], "b": ["N", 2]}, {"p": ["N", 2], "q": ["N", 2]}, {"w": array(3, 2)})
+
+
+FILES = {
+    "convolutional": (convolutional, [(5, 3, 6, 6)]),
+    "branching": (branching, [(5, 3)]),
+    "two ends": (two_ends, [(5, 3), (5, 2)]),
+}
+
+
+def judge(model: onnx.ModelProto | str, arrays) -> list[np.ndarray]:
+    data = model.SerializeToString() if isinstance(model, onnx.ModelProto) else model
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return session.run(None, dict(zip([i.name for i in session.get_inputs()], arrays, strict=True)))
+
+
+def assert_predicts(model, expected, arrays) -> None:
+    found = model.predict(arrays if len(arrays) > 1 else arrays[0])
+    for a, b in zip(expected, found if isinstance(found, list) else [found], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_foreign_file_loads_saves_and_exports(case, tmp_path) -> None:
+    make, shapes = FILES[case]
+    foreign, arrays = make(), [array(*shape) for shape in shapes]
+    expected = judge(foreign, arrays)
+    onnx.save(foreign, tmp_path / "f.onnx")
+    model = load_model(tmp_path / "f.onnx")
+    assert_predicts(model, expected, arrays)
+    model.save(tmp_path / "f.h5")
+    assert_predicts(load_model(tmp_path / "f.h5"), expected, arrays)
+    model.export(tmp_path / "again.onnx")
+    for a, b in zip(expected, judge(str(tmp_path / "again.onnx"), arrays), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert_predicts(load_model(tmp_path / "again.onnx"), expected, arrays)
+
+
+def test_initializers_are_trainable_but_for_averages() -> None:
+    layer = ONNXGraph(convolutional().SerializeToString())
+    layer(Input((3, 6, 6)))
+    assert [p.name.rpartition("/")[2] for p in layer.non_trainable_weights] == ["m", "v"]
+    assert [p.shape for p in layer.trainable_weights] == [(4, 3, 3, 3), (4,), (4,), (4,), (2, 4), (2,)]
+
+
+def test_it_is_fine_tuned_within_a_keras_model(tmp_path) -> None:
+    x = Input((8, 7, 7))  # other sizes than the file declares
+    body = ONNXGraph(convolutional(), name="body")
+    model = Model(x, Dense(1)(body(Conv2D(3, 2, data_format="channels_first")(x))))
+    model.compile("adam", "mse")
+    before = body.get_weights()
+    images, targets = array(16, 8, 7, 7), array(16, 1)
+    history = model.fit(images, targets, epochs=8, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    moved = [not np.array_equal(a, b) for a, b in zip(before, body.get_weights(), strict=True)]
+    assert moved == [p.trainable for p in body.weights]
+    model.save(tmp_path / "m.h5")
+    np.testing.assert_allclose(load_model(tmp_path / "m.h5").predict(images), model.predict(images), atol=1e-6)
+    model.export(tmp_path / "m.onnx")
+    found = judge(str(tmp_path / "m.onnx"), [images])[0]
+    np.testing.assert_allclose(found, model.predict(images), atol=1e-5)
+
+
+def test_called_twice_it_shares_its_weights() -> None:
+    foreign = branching()
+    layer = ONNXGraph(foreign)
+    x, y = Input((3,)), Input((3,))
+    model = Model([x, y], [layer(x), layer(y)])
+    a, b = np.abs(array(4, 3)), -np.abs(array(4, 3))
+    assert len(model.weights) == 3
+    for given, found in zip((a, b), model.predict([a, b]), strict=True):
+        np.testing.assert_allclose(found, judge(foreign, [given])[0], atol=1e-6)
+
+
+def test_the_configuration_has_the_graph_without_the_weights() -> None:
+    config = ONNXGraph(convolutional()).get_config()
+    stored = onnx.load_model_from_string(base64.b64decode(config["graph"]))
+    assert [tensor.name for tensor in stored.graph.initializer] == ["shape"]
+    model = Model(x := Input((3, 6, 6)), ONNXGraph(convolutional())(x))
+    assert not np.any(model_from_json(model.to_json()).get_weights()[0])
+
+
+def foreign_operator() -> bytes:
+    model = two_ends()
+    model.graph.node[0].domain = "com.example"
+    return model.SerializeToString()
+
+
+def huge() -> str:
+    config = ONNXGraph(two_ends()).get_config()
+    stored = onnx.load_model_from_string(base64.b64decode(config["graph"]))
+    stored.graph.input[-1].type.tensor_type.shape.dim[0].dim_value = 1 << 60
+    return base64.b64encode(stored.SerializeToString()).decode()
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (b"no model", "not an ONNX model"),
+        (convolutional().SerializeToString()[:200], "ONNX|cut off|graph"),
+        (foreign_operator(), "com.example"),
+        ("not base64", "saved layer's text"),
+        (base64.b64encode(two_ends().SerializeToString()).decode(), "which of its inputs"),
+        (huge(), "bytes of weights"),
+    ],
+)
+def test_a_bad_graph_is_refused(graph, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        layer = ONNXGraph(graph)
+        layer([Input((3,)), Input((2,))])
+
+
+def test_inputs_of_the_wrong_number_or_type_are_refused() -> None:
+    with pytest.raises(ValueError, match="has 2 inputs"):
+        ONNXGraph(two_ends())(Input((3,)))
+    with pytest.raises(ValueError, match="float32"):
+        ONNXGraph(branching())(Input((3,), dtype="int32"))
