@@ -25,11 +25,13 @@ from .attention import (
 )
 from .convolutional import (
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Conv3D,
     Conv3DTranspose,
     Convolution1D,
+    Convolution1DTranspose,
     Convolution2D,
     Convolution2DTranspose,
     Convolution3D,
@@ -41,6 +43,7 @@ from .convolutional import (
     Deconv3D,
     Deconvolution2D,
     Deconvolution3D,
+    DepthwiseConv1D,
     DepthwiseConv2D,
     DepthwiseConvolution2D,
     SeparableConv1D,
@@ -127,10 +130,27 @@ from .pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from .preprocessing_layers import (
+    CategoryEncoding,
+    CenterCrop,
+    Discretization,
+    Normalization,
+    Rescaling,
+    Resizing,
+)
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells
 from .wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
+    "Conv1DTranspose",
+    "Convolution1DTranspose",
+    "DepthwiseConv1D",
+    "CategoryEncoding",
+    "CenterCrop",
+    "Discretization",
+    "Normalization",
+    "Rescaling",
+    "Resizing",
     "AdditiveAttention",
     "Attention",
     "GroupQueryAttention",

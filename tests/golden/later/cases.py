@@ -86,22 +86,60 @@ def _attention():
     _case(
         "mha_causal", layer("MultiHeadAttention", **heads), q, v, call_kwargs={"use_causal_mask": True}, **two
     )
-    _case("mha_unknown", layer("MultiHeadAttention", **heads), floats(3, 4, unknown_steps=True),
-          floats(5, 4, unknown_steps=True), call_kwargs={"use_causal_mask": True}, **two)  # fmt: skip
+    _case(
+        "mha_unknown",
+        layer("MultiHeadAttention", **heads),
+        floats(3, 4, unknown_steps=True),
+        floats(5, 4, unknown_steps=True),
+        call_kwargs={"use_causal_mask": True},
+        **two,
+    )
     scores = {"return_attention_scores": True}
     _case("mha_scores", layer("MultiHeadAttention", **heads), q, v, call_kwargs=scores, train=False, **two)
     _case("mha_4d", layer("MultiHeadAttention", **heads), floats(2, 3, 4), floats(2, 5, 4), **two)
-    _case("mha_4d_axes", layer("MultiHeadAttention", attention_axes=[2], **heads),
-          floats(2, 3, 4), floats(2, 5, 4), **two)  # fmt: skip
-    _case("mha_4d_scores", layer("MultiHeadAttention", attention_axes=[1, 2], **heads), floats(2, 3, 4),
-          floats(3, 2, 4), call_kwargs=scores, train=False, **two)  # fmt: skip
+    _case(
+        "mha_4d_axes",
+        layer("MultiHeadAttention", attention_axes=[2], **heads),
+        floats(2, 3, 4),
+        floats(2, 5, 4),
+        **two,
+    )
+    _case(
+        "mha_4d_scores",
+        layer("MultiHeadAttention", attention_axes=[1, 2], **heads),
+        floats(2, 3, 4),
+        floats(3, 2, 4),
+        call_kwargs=scores,
+        train=False,
+        **two,
+    )
     masks = [[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]]
-    _case("mha_masked", layer("MultiHeadAttention", **heads), q, dict(v, mask=masks),
-          masked=[1], train=False, **two)  # fmt: skip
-    _case("mha_masked_both", layer("MultiHeadAttention", **heads), dict(q, mask=[[1, 0, 1], [1, 1, 0]]),
-          dict(v, mask=masks), masked=[0, 1], train=False, **two)  # fmt: skip
-    _case("mha_attention_mask", layer("MultiHeadAttention", **heads), q, v,
-          integers(3, 5, low=0, high=2), call="mask_last")  # fmt: skip
+    _case(
+        "mha_masked",
+        layer("MultiHeadAttention", **heads),
+        q,
+        dict(v, mask=masks),
+        masked=[1],
+        train=False,
+        **two,
+    )
+    _case(
+        "mha_masked_both",
+        layer("MultiHeadAttention", **heads),
+        dict(q, mask=[[1, 0, 1], [1, 1, 0]]),
+        dict(v, mask=masks),
+        masked=[0, 1],
+        train=False,
+        **two,
+    )
+    _case(
+        "mha_attention_mask",
+        layer("MultiHeadAttention", **heads),
+        q,
+        v,
+        integers(3, 5, low=0, high=2),
+        call="mask_last",
+    )
     group = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
     _case("gqa", layer("GroupQueryAttention", **group), q, v, **two)
     _case(
@@ -119,17 +157,137 @@ def _attention():
     ):
         _case(name, layer("Attention", **options), q, v, call="list", probe=True)
     _case("attention_key", layer("Attention"), q, floats(5, 2), floats(5, 4), call="list", probe=True)
-    _case("attention_causal", layer("Attention", use_scale=True), q, v, call="list",
-          call_kwargs={"use_causal_mask": True})  # fmt: skip
+    _case(
+        "attention_causal",
+        layer("Attention", use_scale=True),
+        q,
+        v,
+        call="list",
+        call_kwargs={"use_causal_mask": True},
+    )
     _case("attention_scores", layer("Attention"), q, v, call="list", call_kwargs=scores, train=False)
-    _case("attention_masked", layer("Attention"), dict(q, mask=[[1, 0, 1], [1, 1, 0]]), dict(v, mask=masks),
-          call="list", masked=[0, 1], train=False)  # fmt: skip
+    _case(
+        "attention_masked",
+        layer("Attention"),
+        dict(q, mask=[[1, 0, 1], [1, 1, 0]]),
+        dict(v, mask=masks),
+        call="list",
+        masked=[0, 1],
+        train=False,
+    )
     _case("additive_attention", layer("AdditiveAttention"), q, v, call="list", probe=True)
-    _case("additive_attention_no_scale", layer("AdditiveAttention", use_scale=False), q, v, call="list",
-          probe=True)  # fmt: skip
+    _case(
+        "additive_attention_no_scale",
+        layer("AdditiveAttention", use_scale=False),
+        q,
+        v,
+        call="list",
+        probe=True,
+    )
+
+
+def _preprocessing():
+    image = floats(5, 6, 3)
+    _weightless("rescaling", layer("Rescaling", scale=0.5, offset=-1.0), image)
+    _case("rescaling_integers", layer("Rescaling", scale=1 / 255), integers(4, 4, 3, high=256), train=False)
+    _weightless(
+        "rescaling_channels", layer("Rescaling", scale=[1.0, 2.0, 3.0], offset=[0.0, 1.0, 2.0]), image
+    )
+    _weightless(
+        "normalization_given", layer("Normalization", mean=[1.0, 2.0], variance=[4.0, 0.0]), floats(3, 2)
+    )
+    _weightless(
+        "normalization_number", layer("Normalization", axis=None, mean=2.0, variance=3.0), floats(3, 2)
+    )
+    _weightless(
+        "normalization_invert",
+        layer("Normalization", mean=[1.0, 2.0], variance=[4.0, 2.0], invert=True),
+        floats(3, 2),
+    )
+    adapted = {
+        "adapt": [{"shape": [20, 3, 2], "low": -2.0, "high": 7.0}],
+        "keep_weights": True,
+        "train": False,
+    }
+    _case("normalization_adapted", layer("Normalization"), floats(3, 2), **adapted)
+    _case("normalization_adapted_axes", layer("Normalization", axis=[1, 2]), floats(3, 2), **adapted)
+    _case("normalization_adapted_whole", layer("Normalization", axis=None), floats(3, 2), **adapted)
+    for interpolation in ("bilinear", "nearest"):
+        for height, width in ((8, 9), (3, 4), (2, 11)):
+            name = f"resizing_{interpolation}_{height}_{width}"
+            spec = layer("Resizing", height=height, width=width, interpolation=interpolation)
+            _weightless(name, spec, image)
+    _weightless(
+        "resizing_crop", layer("Resizing", height=4, width=9, crop_to_aspect_ratio=True), floats(7, 6, 2)
+    )
+    _weightless(
+        "resizing_crop_high", layer("Resizing", height=9, width=4, crop_to_aspect_ratio=True), floats(7, 8, 2)
+    )
+    _weightless(
+        "resizing_pad",
+        layer("Resizing", height=4, width=9, pad_to_aspect_ratio=True, fill_value=0.5),
+        floats(7, 6, 2),
+    )
+    _weightless("center_crop", layer("CenterCrop", height=3, width=2), image)
+    _weightless("center_crop_odd", layer("CenterCrop", height=2, width=3), image)
+    _weightless("center_crop_small", layer("CenterCrop", height=7, width=4), image)
+    categories = {"train": False}
+    ids = integers(4, low=0, high=5)
+    _case("encoding_multi_hot", layer("CategoryEncoding", num_tokens=5), ids, **categories)
+    _case("encoding_count", layer("CategoryEncoding", num_tokens=5, output_mode="count"), ids, **categories)
+    _case(
+        "encoding_one_hot",
+        layer("CategoryEncoding", num_tokens=5, output_mode="one_hot"),
+        integers(1, low=0, high=5),
+        **categories,
+    )
+    _case(
+        "encoding_one_hot_wide",
+        layer("CategoryEncoding", num_tokens=5, output_mode="one_hot"),
+        ids,
+        **categories,
+    )
+    bins = {"bin_boundaries": [-0.5, 0.0, 0.25]}
+    _case("discretization", layer("Discretization", **bins), floats(6), **categories)
+    for mode in ("multi_hot", "count", "one_hot"):
+        _case(
+            "discretization_" + mode,
+            layer("Discretization", output_mode=mode, **bins),
+            floats(6),
+            **categories,
+        )
+
+
+def _convolution():
+    for padding in ("valid", "same"):
+        for strides in (1, 2):
+            name = f"conv1d_transpose_{padding}_{strides}"
+            spec = layer("Conv1DTranspose", filters=3, kernel_size=3, strides=strides, padding=padding)
+            _case(name, spec, floats(5, 2))
+            name = f"depthwise_conv1d_{padding}_{strides}"
+            spec = layer(
+                "DepthwiseConv1D", kernel_size=3, strides=strides, padding=padding, depth_multiplier=2
+            )
+            _case(name, spec, floats(6, 2))
+    _case(
+        "conv1d_transpose_padding",
+        layer(
+            "Conv1DTranspose",
+            filters=3,
+            kernel_size=4,
+            strides=3,
+            output_padding=1,
+            activation="relu",
+            use_bias=False,
+        ),
+        floats(5, 2),
+    )
+    _case("depthwise_conv1d_dilated", layer("DepthwiseConv1D", kernel_size=3, dilation_rate=2), floats(8, 2))
 
 
 _normalization()
+_preprocessing()
+_convolution()
 _einsum()
 _attention()
 

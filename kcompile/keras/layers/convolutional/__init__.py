@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...legacy.layers import AtrousConvolution1D, AtrousConvolution2D
 from .convolutions import Conv, Conv1D, Conv2D, Conv3D
+from .later import Conv1DTranspose, DepthwiseConv1D
 from .resizing import (
     Cropping1D,
     Cropping2D,
@@ -19,6 +20,7 @@ from .separable import DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from .transposed import Conv2DTranspose, Conv3DTranspose
 
 Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
 Convolution3D = Conv3D
 SeparableConvolution1D = SeparableConv1D
@@ -30,6 +32,9 @@ AtrousConv1D = AtrousConvolution1D
 AtrousConv2D = AtrousConvolution2D
 
 __all__ = [
+    "Conv1DTranspose",
+    "Convolution1DTranspose",
+    "DepthwiseConv1D",
     "AtrousConv1D",
     "AtrousConv2D",
     "AtrousConvolution1D",

@@ -258,6 +258,8 @@ class DepthwiseConv2D(Conv):
     Weights: depthwise_kernel (rows, cols, in, depth_multiplier), bias (in * depth_multiplier,).
     """
 
+    _spatial_axes = 2
+
     def __init__(
         self,
         kernel_size: Any,
@@ -281,7 +283,7 @@ class DepthwiseConv2D(Conv):
             kwargs.pop(argument, None)
         refuse_unless_default(self, kwargs, {"groups": 1})
         super().__init__(
-            2,
+            self._spatial_axes,
             None,
             kernel_size,
             strides,
