@@ -36,7 +36,7 @@ class Sender:
 
     def __init__(self, where: Path) -> None:
         self._where = where
-        self._block: torch.UntypedStorage | None = None
+        self._block: Any = None
         self.path: str | None = None
         self._count = 0
 
@@ -79,7 +79,7 @@ class Receiver:
     """The other side: sees the tensors in the block."""
 
     def __init__(self) -> None:
-        self._block: torch.UntypedStorage | None = None
+        self._block: Any = None
         self.path: str | None = None
 
     def get(self, described: Sequence[Any]) -> list[Tensor]:

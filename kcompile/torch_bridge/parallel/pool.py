@@ -83,10 +83,12 @@ class Pool:
         self._programs = 0
         self._sent: weakref.WeakKeyDictionary[Parameter, int] = weakref.WeakKeyDictionary()
         self._forgotten: list[int] = []
+        self._seed: int | None = None
         self._folder = memory.folder()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._connections: list[Connection] = []
-        self._stop = weakref.finalize(self, _end, self._processes, self._connections, self._folder)
+        held = (self._processes, self._connections, self._folder)
+        self._stop = weakref.finalize(self, _end, os.getpid(), *held)
         self._senders = [memory.Sender(self._folder) for _ in range(1, self.world)]
         try:
             self._start()
@@ -110,7 +112,6 @@ class Pool:
             "backend": "nccl" if on_gpu else "gloo",
             "timeout": TIMEOUT,
             "threads": threads_each(self.devices),
-            "seed": torch.initial_seed() % 2**62,
             "devices": self.devices,
         }
         self.send("join", how)
@@ -151,6 +152,13 @@ class Pool:
         """A number for a program."""
         self._programs += 1
         return self._programs
+
+    def send_seed(self, anew: bool) -> None:
+        """Seeds the workers after this process: anew for a new program, else if it was seeded since."""
+        seed = torch.initial_seed() % 2**62
+        if anew or seed != self._seed:
+            self._seed = seed
+            self.send("seed", seed)
 
     def forget(self, program: int) -> None:
         """Says that a program is not needed any more; the workers hear of it in time."""
@@ -287,7 +295,11 @@ def _accepted(listener: Listener, processes: Sequence[subprocess.Popen[bytes]]) 
     return [found[rank] for rank in sorted(found)]
 
 
-def _end(processes: list[subprocess.Popen[bytes]], connections: list[Connection], folder: Path) -> None:
+def _end(
+    caller: int, processes: list[subprocess.Popen[bytes]], connections: list[Connection], folder: Path
+) -> None:
+    if os.getpid() != caller:  # a fork of the caller that ends
+        return
     for connection in connections:
         connection.close()
     for process in processes:

@@ -81,6 +81,7 @@ class PoolStep:
     def _ready(self) -> pools.Pool:
         """The workers, with this step's program."""
         pool = pools.pool(self.devices)
+        pool.send_seed(anew=pool is not self._pool)
         if pool is not self._pool:
             self._key = pool.next_program()
             for parameter in self._parameters:

@@ -54,7 +54,7 @@ def packed(program: Program, number_of: Callable[[Parameter], int]) -> PackedPro
     return PackedProgram(
         pack(plan.graph, number_of),
         plan.has_sum,
-        pieces,  # type: ignore[arg-type]
+        pieces,
         plan.outputs,
         [number_of(p) for p in program.trainable],
         None if rule is None else _rule_with(rule, lambda p: _Reference(number_of(p)), Parameter),
@@ -77,7 +77,7 @@ def unpacked(data: PackedProgram, parameters: Mapping[int, Parameter]) -> Progra
     )
 
 
-def _rule_with(rule: Any, replaced: Callable[[Any], Any], kind: type) -> _Rule:
+def _rule_with(rule: Any, replaced: Callable[[Any], Any], kind: type) -> Any:
     def settle(value: Any) -> Any:
         return replaced(value) if isinstance(value, kind) else value
 

@@ -57,7 +57,7 @@ class Program:
 
 
 class _Loss(nn.Module):
-    """The scaled loss of a shard as a module of the weights that it trains, which is all that DDP looks at."""
+    """The scaled loss of a shard as a module of the weights that it trains: all that DDP looks at."""
 
     def __init__(self, module: fx.GraphModule, trained: Sequence[Tensor], has_sum: bool, world: int) -> None:
         super().__init__()

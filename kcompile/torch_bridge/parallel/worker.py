@@ -42,8 +42,10 @@ class _Worker:
     def join(self, how: dict[str, Any]) -> None:
         self.device = how["devices"][self.rank]
         torch.set_num_threads(how["threads"])
-        torch.manual_seed((how["seed"] + 1_000_003 * self.rank) % 2**63)
         pool.join(how, self.rank)
+
+    def seed(self, seed: int) -> None:
+        torch.manual_seed((seed + 1_000_003 * self.rank) % 2**63)
 
     def parameter(self, number: int, packed: Any) -> None:
         self.parameters[number] = packed.made()

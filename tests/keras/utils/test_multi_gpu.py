@@ -9,7 +9,7 @@ from kcompile import DeviceNotFoundError, device_scope
 from kcompile.keras import backend as K
 from kcompile.keras import callbacks, layers, losses, metrics, optimizers
 from kcompile.keras.models import Model, Sequential, load_model
-from kcompile.keras.utils import Sequence, multi_gpu_model, multi_gpu_utils
+from kcompile.keras.utils import Sequence, multi_gpu_model, multi_gpu_utils, set_random_seed
 from kcompile.torch_bridge import devices, parallel
 from kcompile.torch_bridge.parallel import pool
 
@@ -284,6 +284,19 @@ def test_an_optimizer_of_ones_own_making_is_refused():
     divided.compile(Own(), "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="Own defines its own updates"):
         divided.train_on_batch(X, LABELS)
+
+
+def test_the_same_seed_trains_the_same_weights_dropout_included():
+    found = []
+    for seed in (5, 5, 6):
+        set_random_seed(seed)
+        model = Sequential([layers.Dense(8, input_shape=(4,)), layers.Dropout(0.5), layers.Dense(3)])
+        divided = multi_gpu_model(model, devices=CPUS)
+        divided.compile("sgd", "mse")
+        divided.fit(X, X[:, :3], epochs=2, verbose=0)
+        found.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()
 
 
 def test_two_divided_models_share_the_workers(workers):
