@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,16 +37,19 @@ class Loader:
 
     def __init__(self, sequence: Any, order: Sequence[int], workers: int, ahead: int, seed: int) -> None:
         workers = min(workers, len(order))
-        loader = DataLoader(
-            _Batches(sequence, seed),
-            batch_size=None,
-            sampler=list(order),
-            num_workers=workers,
-            prefetch_factor=max(1, ahead // workers),
-            collate_fn=_as_it_is,
-            generator=torch.Generator().manual_seed(seed % 2**63),  # the caller's generator stays as it is
-        )
-        self._batches = iter(loader)
+        with warnings.catch_warnings():
+            # Keras lets users have more workers than cores, which wait for disks
+            warnings.filterwarnings("ignore", message=".*suggested max number of worker.*")
+            loader = DataLoader(
+                _Batches(sequence, seed),
+                batch_size=None,
+                sampler=list(order),
+                num_workers=workers,
+                prefetch_factor=max(1, ahead // workers),
+                collate_fn=_as_it_is,
+                generator=torch.Generator().manual_seed(seed % 2**63),  # the caller's generator stays as it is
+            )
+            self._batches = iter(loader)
 
     def take(self) -> Any:
         """The next batch.

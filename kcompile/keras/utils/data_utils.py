@@ -69,7 +69,6 @@ class Sequence:
 # What the workers read: in a process pool the initializer fills it, in a thread pool it is this process's
 # own.
 _SHARED_SEQUENCES: dict[int, Any] = {}
-_WORKER_SEED: int | None = None
 _UIDS = itertools.count()
 
 
@@ -77,21 +76,14 @@ class _Exhausted:
     """What a worker returns when its generator has ended (StopIteration cannot cross a future)."""
 
 
-def init_pool(seqs: dict[int, Any], seed: int | None = None) -> None:
-    """Initializer of a worker process: remember the sequences by id.
-
-    With ``seed``, NumPy's and Python's generators are seeded anew for each batch: forked workers would
-    otherwise all draw the same random numbers, and which worker gets which batch would change the result.
-    """
-    global _SHARED_SEQUENCES, _WORKER_SEED
-    _SHARED_SEQUENCES, _WORKER_SEED = seqs, seed
+def init_pool(seqs: dict[int, Any]) -> None:
+    """Initializer of a worker process: remember the sequences by id."""
+    global _SHARED_SEQUENCES
+    _SHARED_SEQUENCES = seqs
 
 
 def get_index(uid: int, i: int) -> Any:
     """Batch ``i`` of the sequence with id ``uid``."""
-    if _WORKER_SEED is not None:
-        np.random.seed((_WORKER_SEED + i) % 2**32)
-        random.seed(_WORKER_SEED + i)
     return _SHARED_SEQUENCES[uid][i]
 
 

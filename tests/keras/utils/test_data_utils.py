@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 
@@ -278,3 +280,111 @@ def test_pool_functions_find_their_data_by_id(monkeypatch):
     assert data_utils.next_sample(8) == 1
     with pytest.raises(StopIteration):
         data_utils.next_sample(8)
+
+
+# --- worker processes of torch's DataLoader ---
+
+
+class Shaped(Sequence):
+    """Batches of nested containers, with arrays large enough to go through shared memory."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        large = np.full((300, 40), i, "float32")
+        inputs = {"a": large[::-1], "b": np.arange(5, dtype="uint16") + i}
+        return inputs, [large.astype(bool), np.array(["x", None], object)], np.full(9000, i, "uint64")
+
+
+def test_batches_from_processes_keep_types_shapes_and_containers():
+    enqueuer = OrderedEnqueuer(Shaped(), use_multiprocessing=True)
+    enqueuer.start(workers=2, max_queue_size=4)
+    batches = enqueuer.get()
+    for i in (0, 1, 2, 0):
+        inputs, (flags, names), weights = next(batches)
+        np.testing.assert_array_equal(inputs["a"], np.full((300, 40), i, "float32"))
+        assert (inputs["a"].dtype, inputs["b"].dtype, flags.dtype, names.dtype, weights.dtype) == (
+            np.float32, np.uint16, bool, object, np.uint64,
+        )  # fmt: skip
+        assert inputs["b"][0] == weights[0] == i
+        inputs["a"] += 1  # it is the consumer's own
+    enqueuer.stop()
+
+
+class OwnError(Exception):
+    """Cannot be unpickled: it asks for two arguments."""
+
+    def __init__(self, what, where):
+        super().__init__(f"{what} at {where}")
+
+
+class Unlucky(Sequence):
+    def __init__(self, error):
+        self.error = error
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        if i == 2:
+            raise self.error
+        return i
+
+
+@pytest.mark.parametrize(
+    "error, expected, message",
+    [
+        (KeyError("image 7"), KeyError, "image 7"),
+        (OwnError("broken", "row 3"), RuntimeError, "OwnError: broken at row 3"),
+    ],
+)
+def test_the_exception_of_a_process_comes_with_its_traceback(error, expected, message):
+    enqueuer = OrderedEnqueuer(Unlucky(error), use_multiprocessing=True)
+    enqueuer.start(workers=1)
+    batches = enqueuer.get()
+    assert [next(batches), next(batches)] == [0, 1]
+    with pytest.raises(expected, match=message) as caught:
+        next(batches)
+    assert "in __getitem__" in str(caught.value.__cause__)
+    assert not enqueuer.is_running()
+
+
+def test_fit_reads_a_sequence_in_processes():
+    from kcompile.keras import layers
+    from kcompile.keras.models import Sequential
+
+    class Data(Sequence):
+        scale = 1.0
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            x = np.full((8, 3), i, "float32")
+            return x, x[:, :1] * self.scale
+
+        def on_epoch_end(self):
+            self.scale = 0.0
+
+    histories = []
+    for processes in (False, True):
+        np.random.seed(0)
+        model = Sequential([layers.Dense(1, input_shape=(3,))])
+        model.compile("sgd", "mse")
+        options = {"workers": 2, "use_multiprocessing": processes, "shuffle": False, "verbose": 0}
+        histories.append(model.fit(Data(), epochs=3, **options).history["loss"])
+    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-5)
+
+
+def test_threads_load_no_torch():
+    code = (
+        "import sys\n"
+        "from kcompile.keras.utils import OrderedEnqueuer, Sequence\n"
+        "class S(Sequence):\n"
+        "    def __len__(self): return 2\n"
+        "    def __getitem__(self, i): return i\n"
+        "e = OrderedEnqueuer(S()); e.start(workers=2); assert next(e.get()) == 0; e.stop()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
