@@ -1,4 +1,5 @@
-"""Batches prepared ahead by the worker processes of torch's DataLoader, arrays passed through shared memory."""
+"""Batches prepared ahead by the worker processes of torch's DataLoader, arrays passed through shared memory.
+"""
 
 from __future__ import annotations
 

@@ -273,7 +273,6 @@ def test_wait_time_is_deprecated():
 
 def test_pool_functions_find_their_data_by_id(monkeypatch):
     monkeypatch.setattr(data_utils, "_SHARED_SEQUENCES", {})
-    monkeypatch.setattr(data_utils, "_WORKER_SEED", None)
     data_utils.init_pool({7: [10, 20]})
     assert data_utils.get_index(7, 1) == 20
     data_utils.init_pool_generator({8: iter([1])})
