@@ -96,7 +96,7 @@ def convert(
             "--output",
             "-o",
             metavar="OUT",
-            help="PyTorch weights (.safetensors, .pt), PyTorch source with weights (.py), or a model (.h5, .onnx).",
+            help="PyTorch weights (.safetensors, .pt), source (.py), or a model (.h5, .onnx).",
         ),
     ] = None,
     weights: Weights = None,
@@ -106,7 +106,7 @@ def convert(
     mapping: Annotated[
         Path | None, typer.Option(metavar="MAP.json", help="Keras weight or layer -> name in SOURCE.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go where; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what goes where; write nothing.")] = False,
 ) -> int:
     """Move weights to PyTorch and back, or write a model as PyTorch source."""
     from .converting import convert_file

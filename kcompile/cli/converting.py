@@ -64,11 +64,11 @@ def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = Fa
 
 
 def _read_weights(source: Path, into: Path, output: Path | None, mapping: Path | None, dry_run: bool) -> int:
-    from ..convert import into_model
+    from ..keras.state_dict import match_file
     from ..keras.state_dict.loading import read_mapping
 
-    model = _keras_model(into, new_weights=kind_of(into) in ARCHITECTURE_ONLY)
-    report = into_model(model, source, None if mapping is None else read_mapping(mapping))
+    model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
+    report = match_file(model, source, None if mapping is None else read_mapping(mapping))
     print(f"{source} into {into}: {report}")
     accepted = not report.missing and (not report.unused or mapping is not None)
     if not accepted:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from .errors import ConversionError
 from .module_source import module_source, write_module
-from .onnx_weights import match_onnx
-from .weights import into_model, write_state_dict
+from .weights import write_state_dict
 
 __all__ = [
     "ConversionError",
-    "into_model",
-    "match_onnx",
     "module_source",
     "write_module",
     "write_state_dict",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..keras import activations
 from .errors import ConversionError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .module_source import ClassWriter
 
 KERAS, FIRST = "keras", "first"
-"""Layouts of a tensor: as Keras has it, or with the last axis moved to place 1, as PyTorch's layers want it."""
+"""Layouts of a tensor: as Keras has it, or with the last axis moved to place 1, as PyTorch wants it."""
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Tensor:
     Attributes:
         shape: Keras's, with None for open sizes.
         forms: layout -> variable that holds it so.
-        mask: variable of its mask, None without; of a mask that the source cannot have, a ``ConversionError``.
+        mask: variable of its mask, None without; a ``ConversionError`` if the source cannot have it.
     """
 
     shape: tuple[int | None, ...]
@@ -141,11 +141,11 @@ class Call:
             self.helper(name)
         return template.format(expression)
 
-    def fail(self, why: str) -> Any:
+    def fail(self, why: str) -> NoReturn:
         """Raises ConversionError for this layer."""
         raise ConversionError(
-            f"The layer {self.layer.name!r} ({type(self.layer).__name__}) cannot be written as PyTorch source: "
-            f"{why}."
+            f"The layer {self.layer.name!r} ({type(self.layer).__name__}) cannot be written as "
+            f"PyTorch source: {why}."
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..keras.state_dict.layouts import prelu_is_torchs
+from ..keras.state_dict.layouts import layer_units, prelu_is_torchs, recurrent_kind
 from .layer_call import FIRST, FUNCTIONS, KERAS, Call, Tensor, activation_name, full, sizes
 
 Entry = Callable[[Call], None]
@@ -66,7 +66,8 @@ def _conv(call: Call) -> None:
     module = call.module(
         f"nn.Conv{layer.rank}d({_channels(call)}, {layer.filters}, {sizes(layer.kernel_size)}"
         f"{_window_arguments(layer)}{padding}"
-        f"{'' if layer.groups == 1 else f', groups={layer.groups}'}{'' if layer.use_bias else ', bias=False'})"
+        f"{'' if layer.groups == 1 else f', groups={layer.groups}'}"
+        f"{'' if layer.use_bias else ', bias=False'})"
     )
     call.give(call.activated(f"{module}({x})", layout), layout)
 
@@ -259,7 +260,8 @@ def _batch_normalization(call: Call) -> None:
     affine = "" if layer.scale or layer.center else ", affine=False"
     count = call.inputs[0].shape[axis]
     module = call.module(
-        f"nn.BatchNorm{kind}d({count}, eps={layer.epsilon!r}, momentum={round(1 - layer.momentum, 10)!r}{affine})"
+        f"nn.BatchNorm{kind}d({count}, eps={layer.epsilon!r}, "
+        f"momentum={round(1 - layer.momentum, 10)!r}{affine})"
     )
     call.give(f"{module}({call.x(layout)})", layout)
 
@@ -272,6 +274,54 @@ def _layer_normalization(call: Call) -> None:
     affine = "" if layer.scale or layer.center else ", elementwise_affine=False"
     module = call.module(f"nn.LayerNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r}{affine})")
     call.give(f"{module}({call.x()})")
+
+
+def _group_normalization(call: Call) -> None:
+    layer = call.layer
+    if layer.axis % call.inputs[0].rank != call.inputs[0].rank - 1:
+        call.fail(f"axis={layer.axis}; only the last axis has an entry")
+    count = call.inputs[0].shape[-1]
+    groups = count if layer.groups == -1 else layer.groups
+    affine = "" if layer.scale or layer.center else ", affine=False"
+    module = call.module(f"nn.GroupNorm({groups}, {count}, eps={layer.epsilon!r}{affine})")
+    call.give(f"{module}({call.x(FIRST)})", FIRST)
+
+
+def _rms_normalization(call: Call) -> None:
+    layer = call.layer
+    if layer.axis not in (-1, call.inputs[0].rank - 1):
+        call.fail(f"axis={layer.axis}; nn.RMSNorm normalises the last axis")
+    module = call.module(f"nn.RMSNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r})")
+    call.give(f"{module}({call.x()})")
+
+
+def _rescaling(call: Call, x: str, layout: str) -> str:
+    scale, offset = call.layer.scale, call.layer.offset
+    if not isinstance(scale, int | float) or not isinstance(offset, int | float):
+        call.fail("only numbers as scale and offset have an entry")
+    return f"{x} * {scale!r} + {offset!r}"
+
+
+# --- attention ----------------------------------------------------------------------------------------------
+
+
+def _attention(call: Call) -> None:
+    layer = call.layer
+    config = layer.get_config()
+    if layer_units(layer, call.attribute)[0].kind != "nn.MultiheadAttention":
+        call.fail(
+            "nn.MultiheadAttention takes queries, keys and values of as many features as key_dim * num_heads"
+        )
+    if any(tensor.mask is not None for tensor in call.inputs) or call.inputs[0].rank != 3:
+        call.fail("masks, and inputs of other than 3 axes, have no entry")
+    query, value, key = (call.x(KERAS, min(i, len(call.inputs) - 1)) for i in range(3))
+    bias = "" if config["use_bias"] else ", bias=False"
+    dropout = f", dropout={config['dropout']!r}" if config["dropout"] else ""
+    module = call.module(
+        f"nn.MultiheadAttention({call.inputs[0].shape[-1]}, {config['num_heads']}, "
+        f"batch_first=True{bias}{dropout})"
+    )
+    call.give(f"{module}({query}, {key}, {value}, need_weights=False)[0]")
 
 
 # --- pooling ------------------------------------------------------------------------------------------------
@@ -361,9 +411,9 @@ _MODULES = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
 
 def _recurrent_module(call: Call, layer: Any, both: bool, masked: bool) -> str:
     """Constructor of nn.LSTM, nn.GRU or nn.RNN, or of the helper where these lack something."""
-    keras_kind = type(layer).__name__
-    if keras_kind not in _MODULES:
-        call.fail(f"there is no entry for {keras_kind} in it")
+    keras_kind = recurrent_kind(layer)
+    if keras_kind is None:
+        call.fail(f"there is no entry for {type(layer).__name__} in it")
     if layer.stateful:
         call.fail("stateful=True keeps states between calls; pass initial states instead")
     kind, cell = _MODULES[keras_kind], layer.cell
@@ -408,7 +458,7 @@ def _recurrent(call: Call) -> None:
     x = call.x()
     if layer.go_backwards:
         x, mask = f"{x}.flip(1)", mask and f"{mask}.flip(1)"
-    count = 2 if type(layer).__name__ == "LSTM" else 1
+    count = 2 if recurrent_kind(layer) == "LSTM" else 1
     arguments = x + _initial_states(call, count, 1) + (f", mask={mask}" if mask else "")
     sequence = f"{call.hint}_sequence"
     states = f"{call.hint}_states" if layer.return_state else "_"
@@ -425,7 +475,7 @@ def _bidirectional(call: Call) -> None:
     if inner.go_backwards:
         call.fail("go_backwards inside of Bidirectional has no entry")
     module = call.module(_recurrent_module(call, inner, True, mask is not None))
-    count = 2 if type(inner).__name__ == "LSTM" else 1
+    count = 2 if recurrent_kind(inner) == "LSTM" else 1
     arguments = call.x() + _initial_states(call, count, 2) + (f", mask={mask}" if mask else "")
     wanted = [f"{call.hint}_sequence", f"{call.hint}_states" if layer.return_state else "_"]
     sequence, states = call.writer.unpack(f"{module}({arguments})", wanted)
@@ -499,6 +549,10 @@ ENTRIES: dict[str, Entry] = {
     ),
     "BatchNormalization": _batch_normalization,
     "LayerNormalization": _layer_normalization,
+    "GroupNormalization": _group_normalization,
+    "RMSNormalization": _rms_normalization,
+    "Rescaling": partial(_elementwise, _rescaling),
+    "MultiHeadAttention": _attention,
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), partial(_pooling, "max")),
     **dict.fromkeys(("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), partial(_pooling, "avg")),
     **dict.fromkeys(
@@ -516,7 +570,7 @@ ENTRIES: dict[str, Entry] = {
     "Minimum": partial(_extreme, "minimum"),
     "Concatenate": _concatenate,
     "Dot": _dot,
-    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _recurrent),
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
     "Bidirectional": _bidirectional,
     "TimeDistributed": _time_distributed,
 }

@@ -1,7 +1,7 @@
 """A Keras model as the source of a torch.nn.Module: readable, and in need of torch alone.
 
-The module's state_dict has the names and layouts of ``kcompile.keras.state_dict``. A model inside another becomes
-a class of its own.
+The module's state_dict has the names and layouts of ``kcompile.keras.state_dict``. A model inside another
+becomes a class of its own.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def write_module(model: Network, path: Path) -> Path:
     return weights
 
 
-def module_source(model: Network, module: str = "model", weights: str = "model.pt") -> str:
+def module_source(model: Any, module: str = "model", weights: str = "model.pt") -> str:
     """The text of a Python file with a class for the model, and ``load()``.
 
     Args:
@@ -147,7 +147,8 @@ class ClassWriter:
     """Writes the class of one model."""
 
     def __init__(self, source: SourceWriter, model: Network, name: str) -> None:
-        self.source, self.model, self.name = source, model, name
+        self.source, self.name = source, name
+        self.model: Any = model  # a built one: its inputs and outputs are there
         self.attributes = attribute_names(model)
         self.constructors: dict[str, str] = {}
         self.lines: list[str] = []
@@ -160,7 +161,7 @@ class ClassWriter:
         for layer, value in zip(self.model._input_layers, self.model.inputs, strict=True):
             name = self._free(self.attributes[layer])
             arguments.append(name)
-            tensors[value] = Tensor(static_shape(value), {KERAS: name})
+            tensors[value] = Tensor(_shape(value), {KERAS: name})
         for node in self.model._network_nodes:
             if all(value in tensors for value in node.output_tensors):
                 continue
@@ -191,7 +192,7 @@ class ClassWriter:
         if isinstance(layer, InputLayer):
             return
         inputs = [tensors[value] for value in node.input_tensors]
-        shapes = [static_shape(value) for value in node.output_tensors]
+        shapes = [_shape(value) for value in node.output_tensors]
         unknown = [key for key in node.arguments if key not in ("training", "mask")]
         attribute = self.attributes[layer]
         if unknown:
@@ -267,12 +268,16 @@ class ClassWriter:
         return name
 
 
+def _shape(value: Any) -> tuple[int | None, ...]:
+    return static_shape(value) or ()
+
+
 def _mask_behind(layer: Any, inputs: list[Tensor]) -> str | ConversionError | None:
     """The mask of an output: that of the input, where there is one input with a mask."""
     masks = list(dict.fromkeys(tensor.mask for tensor in inputs if tensor.mask is not None))
     if len(masks) == 1 and len(inputs) == 1:
         return masks[0]
     return ConversionError(
-        f"The mask that {layer.name!r} ({type(layer).__name__}) makes of its inputs' masks cannot be written as "
-        "PyTorch source, and a layer behind it reads it."
+        f"The mask that {layer.name!r} ({type(layer).__name__}) makes of its inputs' masks cannot be written "
+        "as PyTorch source, and a layer behind it reads it."
     )

@@ -39,7 +39,7 @@ def upsample_linear(x, factors):
 
 SLOPES = '''
 class Slopes(nn.Module):
-    """x where x > 0, else x times a learned slope; ``weight`` has the shape of one sample, or 1 along an axis."""
+    """x where x > 0, else x times a learned slope; ``weight`` has a sample's shape, or 1 along an axis."""
 
     def __init__(self, *shape):
         super().__init__()

@@ -105,9 +105,10 @@ def read_template(data: bytes) -> Template:
     own, others = values[: int(count)], values[int(count) :]
     weights = []
     for value in others:
-        if value.shape is None or not all(isinstance(size, int) and size >= 0 for size in value.shape):
+        shape = tuple(size for size in value.shape or () if isinstance(size, int) and size >= 0)
+        if shape != value.shape:
             raise FormatError(f"the weight {value.name!r} of an ONNXGraph layer has no fixed shape.")
-        weights.append(Weight(value.name, value.shape, value.dtype, value.name not in frozen))
+        weights.append(Weight(value.name, shape, value.dtype, value.name not in frozen))
     return Template(proto, tuple(own), tuple(weights), tuple(info.name for info in proto.graph.output))
 
 

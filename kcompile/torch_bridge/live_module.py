@@ -33,6 +33,8 @@ class LiveModule(nn.Module):
         device: where it computes.
     """
 
+    graphs: tuple[fx.GraphModule, ...]
+
     def __init__(
         self, training: Graph, inference: Graph, trainable: Collection[Parameter], device: str = "cpu"
     ) -> None:

@@ -16,8 +16,8 @@ from .arrays import as_array
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The tensors of a .pt or .pth file by name.
 
-    Only tensors and plain containers are read (``weights_only``): a pickle that wants to call anything else is
-    refused. A checkpoint that keeps its weights under "state_dict", "model_state_dict" or "model" is
+    Only tensors and plain containers are read (``weights_only``): a pickle that wants to call anything else
+    is refused. A checkpoint that keeps its weights under "state_dict", "model_state_dict" or "model" is
     understood; "module." in front of every name, as DataParallel writes it, is dropped.
 
     Raises:

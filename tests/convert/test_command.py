@@ -64,7 +64,8 @@ def test_initializers_go_into_a_model_by_name(model, tmp_path) -> None:
 
 
 def test_initializers_that_do_not_fit_are_told(model, tmp_path, capsys) -> None:
-    Sequential([Dense(5, input_shape=(4,), name="hidden"), Dense(9, name="other")]).export(tmp_path / "o.onnx")
+    other = Sequential([Dense(5, input_shape=(4,), name="hidden"), Dense(9, name="other")])
+    other.export(tmp_path / "o.onnx")
     assert call(tmp_path / "o.onnx", "--into", tmp_path / "m.json", "-o", tmp_path / "b.h5") == 1
     out = capsys.readouterr().out
     assert "no initializer 'classes/kernel'" in out and "other/kernel" in out
@@ -92,7 +93,8 @@ def test_a_misfit_is_exit_code_1_and_the_old_file_stays(model, tmp_path, capsys)
 
 def test_a_mapping_file_is_read(model, tmp_path) -> None:
     first, second = nn.Linear(4, 5), nn.Linear(5, 3)
-    torch.save(nn.ModuleDict({"z": second, "a": first, "more": nn.Linear(4, 5)}).state_dict(), tmp_path / "w.pth")
+    modules = nn.ModuleDict({"z": second, "a": first, "more": nn.Linear(4, 5)})
+    torch.save(modules.state_dict(), tmp_path / "w.pth")
     (tmp_path / "map.json").write_text(json.dumps({"hidden": "a", "classes": "z"}))
     arguments = ("--into", tmp_path / "m.json", "-o", tmp_path / "b.h5")
     assert call(tmp_path / "w.pth", *arguments) == 1

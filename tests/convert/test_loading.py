@@ -17,10 +17,14 @@ from kcompile.keras.layers import (
     Bidirectional,
     Conv2D,
     Conv2DTranspose,
+    CuDNNGRU,
+    CuDNNLSTM,
     Dense,
     DepthwiseConv2D,
     Embedding,
     Input,
+    LayerNormalization,
+    MultiHeadAttention,
     PReLU,
     Reshape,
     SimpleRNN,
@@ -74,6 +78,9 @@ CASES = {
              (5, 3)),
     "both ways": (recurrent(nn.LSTM(3, 4, batch_first=True, bidirectional=True)),
                   [Bidirectional(LSTM(4, **RNN))], (5, 3)),
+    "cudnn": (recurrent(nn.GRU(3, 4, batch_first=True)), [CuDNNGRU(4, **RNN)], (5, 3)),
+    "cudnn lstm": (recurrent(nn.LSTM(3, 4, batch_first=True)), [CuDNNLSTM(4, **RNN)], (5, 3)),
+    "layer normalization": (nn.LayerNorm(3, eps=1e-3), [LayerNormalization()], (5, 3)),
     "gru": (recurrent(nn.GRU(3, 4, batch_first=True)), [GRU(4, reset_after=True, **RNN)], (5, 3)),
     "rnn": (recurrent(nn.RNN(3, 4, batch_first=True)), [SimpleRNN(4, **RNN)], (5, 3)),
 }  # fmt: skip
@@ -100,12 +107,36 @@ def test_modules_of_pytorch_load_by_structure(case, extension, tmp_path) -> None
     np.testing.assert_allclose(model.predict(x), expected, atol=1e-5)
 
 
+def test_attention_loads(tmp_path) -> None:
+    module = randomised(nn.MultiheadAttention(8, 2, batch_first=True))
+    torch.save(module.state_dict(), tmp_path / "w.pth")
+    query, value = Input((5, 8)), Input((4, 8))
+    model = Model([query, value], MultiHeadAttention(2, 4)(query, value))
+    model.load_weights(tmp_path / "w.pth")
+    q, v = (np.random.default_rng(0).standard_normal((2, n, 8)).astype(np.float32) for n in (5, 4))
+    with torch.no_grad():
+        expected = module(*(torch.from_numpy(a) for a in (q, v, v)))[0]
+    np.testing.assert_allclose(model.predict([q, v]), expected, atol=1e-5)
+
+
 def test_an_embedding_loads(tmp_path) -> None:
     module = nn.Embedding(7, 3)
     torch.save({"state_dict": {"module.table.weight": module.weight}}, tmp_path / "w.pt")
     model = Sequential([Embedding(7, 3, input_length=4)])
     model.load_weights(str(tmp_path / "w.pt"))
     np.testing.assert_array_equal(model.get_weights()[0], module.weight.detach().numpy())
+
+
+def test_initializers_load_by_name(tmp_path) -> None:
+    model, other = dense(), dense((5, 5, 9))
+    model.export(tmp_path / "m.onnx")
+    before = model.get_weights()
+    model.set_weights([w * 0 for w in before])
+    model.load_weights(tmp_path / "m.onnx")
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(WeightsMismatch, match="dense_2/kernel.*shape"):
+        other.load_weights(tmp_path / "m.onnx")
 
 
 def two_branches() -> Model:
@@ -170,7 +201,8 @@ def test_the_names_that_are_written_match_in_any_order() -> None:
 
 
 def test_equal_shapes_without_an_order_are_no_match(tmp_path) -> None:
-    tensors = {f"{name}.{s}": np.zeros(n) for name in ("x", "y") for s, n in (("weight", (4, 4)), ("bias", 4))}
+    shapes = {"weight": (4, 4), "bias": (4,)}
+    tensors = {f"{name}.{suffix}": np.zeros(n) for name in ("x", "y") for suffix, n in shapes.items()}
     report = match(dense((4, 4)), tensors, ordered=False)
     assert not report.matched and "does not keep their order" in report.missing[0][1]
 

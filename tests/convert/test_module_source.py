@@ -27,7 +27,8 @@ SINGLE = {
     "dense of steps": (stack(L.Dense(4, "tanh")), STEPS),
     "conv1d": (stack(L.Conv1D(4, 3, padding="same", activation="softmax")), STEPS),
     "conv1d causal": (stack(L.Conv1D(4, 3, padding="causal", dilation_rate=2)), STEPS),
-    "conv2d": (stack(L.Conv2D(4, (3, 2), activation="elu"), L.Conv2D(2, 3, strides=2, padding="same")), IMAGE),
+    "conv2d": (stack(L.Conv2D(4, (3, 2), activation="elu"), L.Conv2D(2, 3, strides=2, padding="same")),
+               IMAGE),
     "conv2d channels_first": (stack(L.Conv2D(4, 3, strides=2, padding="same", **FIRST)), (3, 9, 8)),
     "conv2d dilated": (stack(L.Conv2D(4, 3, dilation_rate=2, padding="same", use_bias=False)), IMAGE),
     "conv2d groups": (stack(L.Conv2D(6, 3, groups=3)), IMAGE),
@@ -66,6 +67,12 @@ SINGLE = {
     "prelu free": (stack(L.PReLU("uniform")), STEPS),
     "activations": (stack(L.ReLU(2.0, 0.1, 0.5), L.LeakyReLU(0.2), L.ELU(0.7), L.ThresholdedReLU(0.3),
                           L.Softmax(axis=1)), STEPS),
+    "layer normalization": (stack(L.LayerNormalization(), L.LayerNormalization(scale=False)), STEPS),
+    "rms normalization": (stack(L.RMSNormalization(), L.Rescaling(2.0, 0.5)), STEPS),
+    "group normalization": (stack(L.Conv2D(4, 3), L.GroupNormalization(2), L.LayerNormalization()), IMAGE),
+    "transposed 1d": (stack(L.Conv1DTranspose(4, 3, strides=2), L.DepthwiseConv1D(3)), STEPS),
+    "cudnn": (stack(L.CuDNNLSTM(4, **RNN), L.CuDNNGRU(3)), STEPS),
+    "cudnn both ways": (stack(L.Bidirectional(L.CuDNNGRU(4))), STEPS),
     "dropouts": (stack(L.Dropout(0.5), L.SpatialDropout2D(0.5), L.GaussianNoise(1.0), L.AlphaDropout(0.2)),
                  IMAGE),
     "lstm": (stack(L.LSTM(4, **RNN), L.LSTM(3)), STEPS),
@@ -73,7 +80,8 @@ SINGLE = {
     "lstm hard": (stack(L.LSTM(4, recurrent_activation="hard_sigmoid", activation="relu")), STEPS),
     "gru": (stack(L.GRU(4, reset_after=True, **RNN), L.GRU(3, reset_after=True)), STEPS),
     "gru before": (stack(L.GRU(4, bias_initializer="uniform")), STEPS),
-    "simple rnn": (stack(L.SimpleRNN(4, activation="relu", **RNN), L.SimpleRNN(3, activation="linear")), STEPS),
+    "simple rnn": (stack(L.SimpleRNN(4, activation="relu", **RNN), L.SimpleRNN(3, activation="linear")),
+                   STEPS),
     "bidirectional": (stack(L.Bidirectional(L.LSTM(4, **RNN)), L.Bidirectional(L.GRU(3))), STEPS),
     "bidirectional sum": (stack(L.Bidirectional(L.LSTM(4), merge_mode="sum")), STEPS),
     "bidirectional ave": (stack(L.Bidirectional(L.SimpleRNN(4, **RNN), merge_mode="ave")), STEPS),
@@ -139,16 +147,18 @@ def test_activations_give_equal_outputs(name, tmp_path) -> None:
     assert_same(Model(x, L.Activation(name)(x)), tmp_path, sample(2, 3, 4) * 3)
 
 
-@pytest.mark.parametrize("name", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"])
+@pytest.mark.parametrize("name", "Add Subtract Multiply Average Maximum Minimum Concatenate".split())
 def test_merges_give_equal_outputs(name, tmp_path) -> None:
     x, y = L.Input(IMAGE), L.Input(IMAGE)
     a, b = L.Conv2D(4, 3, padding="same")(x), L.Conv2D(4, 1)(y)
     merged = getattr(L, name)()([a, b])
-    model = randomised(Model([x, y], [merged, L.Concatenate(axis=1)([a, y if name == "" else b])]))
+    model = randomised(Model([x, y], [merged, L.Concatenate(axis=1)([a, b])]))
     assert_same(model, tmp_path, sample(2, *IMAGE), sample(2, *IMAGE)[::-1].copy())
 
 
-@pytest.mark.parametrize(("axes", "shapes"), [(1, ((4,), (4,))), ((2, 1), ((3, 4), (4, 5))), (2, ((3, 4), (2, 4)))])
+@pytest.mark.parametrize(
+    ("axes", "shapes"), [(1, ((4,), (4,))), ((2, 1), ((3, 4), (4, 5))), (2, ((3, 4), (2, 4)))]
+)
 @pytest.mark.parametrize("normalize", [False, True])
 def test_dot_products_give_equal_outputs(axes, shapes, normalize, tmp_path) -> None:
     x, y = (L.Input(shape) for shape in shapes)
@@ -163,6 +173,14 @@ def test_states_go_in_and_out(layer, tmp_path) -> None:
     decoder = type(layer).from_config({**layer.get_config(), "name": "decoder", "return_sequences": True})
     _, *states = encoder(x)
     assert_same(randomised(Model(x, decoder(x, initial_state=states))), tmp_path, sample(2, *STEPS))
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_attention_gives_equal_outputs(inputs, tmp_path) -> None:
+    xs = [L.Input((5 - min(i, 1), 8)) for i in range(inputs)]
+    model = randomised(Model(xs, L.MultiHeadAttention(2, 4)(*xs)))
+    data = sample(6, 5, 8)
+    assert_same(model, tmp_path, *(data[2 * i : 2 * i + 2, : 5 - min(i, 1)] for i in range(inputs)))
 
 
 def test_an_embedding_with_its_mask(tmp_path) -> None:

@@ -2,14 +2,14 @@
 
 - ``layouts``: which tensors of which shape a Keras layer has as a PyTorch module, and the way back.
 - ``matching``: which tensor of a file belongs to which layer.
-- ``files``: .pt, .pth and .safetensors.
+- ``files``: .pt, .pth and .safetensors; ``onnx_weights``: .onnx.
 """
 
 from __future__ import annotations
 
 from .files import read_tensors, write_tensors
 from .layouts import Unit, state_dict, units_of
-from .matching import Report, WeightsMismatch, load_state_dict, match
+from .matching import Report, WeightsMismatch, load_state_dict, match, match_file
 
 __all__ = [
     "Report",
@@ -17,6 +17,7 @@ __all__ = [
     "WeightsMismatch",
     "load_state_dict",
     "match",
+    "match_file",
     "read_tensors",
     "state_dict",
     "units_of",

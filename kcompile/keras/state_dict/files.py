@@ -16,10 +16,10 @@ EXTENSIONS = (".safetensors", ".pt", ".pth")
 
 
 def is_tensor_file(filepath: Any) -> bool:
-    """Whether a path holds named tensors rather than a Keras file."""
+    """Whether a path holds named tensors (or is an ONNX file) rather than a Keras file."""
     if not isinstance(filepath, str | os.PathLike) or not os.path.isfile(filepath):
         return False
-    return detect(filepath) in ("safetensors", "torch") or Path(filepath).suffix.lower() in EXTENSIONS
+    return detect(filepath) in ("safetensors", "torch", "onnx") or Path(filepath).suffix.lower() in EXTENSIONS
 
 
 def keeps_order(path: Any) -> bool:

@@ -19,8 +19,10 @@ import numpy as np
 from ...ir import Parameter
 from ..engine.base_layer import Layer
 from ..engine.network import Network
+from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
 
 Arrays = dict[str, np.ndarray]
+Move = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass
@@ -167,8 +169,8 @@ def _kernel_unit(
     name: str,
     kind: str,
     kernel: str,
-    there: Callable[[np.ndarray], np.ndarray],
-    back: Callable[[np.ndarray], np.ndarray],
+    there: Move,
+    back: Move,
     bias: bool = True,
 ) -> Unit:
     own = _own(layer)
@@ -189,7 +191,7 @@ def _dense(layer: Any, name: str) -> list[Unit]:
     return [_kernel_unit(layer, name, "nn.Linear", "kernel", np.transpose, np.transpose)]
 
 
-def _moved(order: Sequence[int]) -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
+def _moved(order: Sequence[int]) -> tuple[Move, Move]:
     order, inverse = tuple(order), tuple(int(i) for i in np.argsort(order))
     return (lambda array: array.transpose(order)), (lambda array: array.transpose(inverse))
 
@@ -203,7 +205,7 @@ def _conv(layer: Any, name: str) -> list[Unit]:
     return [_kernel_unit(layer, name, kind, "kernel", there, back)]
 
 
-def _depthwise_moves(layer: Any) -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
+def _depthwise_moves(layer: Any) -> tuple[Move, Move]:
     """(sizes..., in, multiplier) <-> (in * multiplier, 1, sizes...)."""
     shape = layer.depthwise_kernel.shape
     sizes = len(shape) - 2
@@ -296,7 +298,12 @@ def _batch_normalization(layer: Any, name: str) -> list[Unit]:
 
 
 def _layer_normalization(layer: Any, name: str) -> list[Unit]:
-    return _normalization(layer, name, "nn.LayerNorm", {"gamma": "weight", "beta": "bias"})
+    kind = {"GroupNormalization": "nn.GroupNorm"}.get(type(layer).__name__, "nn.LayerNorm")
+    return _normalization(layer, name, kind, {"gamma": "weight", "beta": "bias"})
+
+
+def _rms_normalization(layer: Any, name: str) -> list[Unit]:
+    return [_kernel_unit(layer, name, "nn.RMSNorm", "scale", np.asarray, np.asarray)]
 
 
 # --- recurrence ---------------------------------------------------------------------------------------------
@@ -304,6 +311,12 @@ def _layer_normalization(layer: Any, name: str) -> list[Unit]:
 # Keras's gates in PyTorch's order: LSTM i f c o is PyTorch's i f g o; GRU z r h becomes r z n.
 _GATES = {"LSTM": (0, 1, 2, 3), "GRU": (1, 0, 2), "SimpleRNN": (0,)}
 _MODULES = {"LSTM": "nn.LSTM", "GRU": "nn.GRU", "SimpleRNN": "nn.RNN"}
+
+
+def recurrent_kind(layer: Layer) -> str | None:
+    """ "LSTM", "GRU" or "SimpleRNN"; None for another layer."""
+    kind = type(layer).__name__.removeprefix("CuDNN")
+    return kind if kind in _GATES else None
 
 
 def _reordered(array: np.ndarray, gates: Sequence[int]) -> np.ndarray:
@@ -316,7 +329,8 @@ class _Recurrence:
     """One direction of a recurrent layer."""
 
     def __init__(self, layer: Any, ending: str) -> None:
-        self.kind = type(layer).__name__
+        self.kind = recurrent_kind(layer) or ""
+        self.cudnn = type(layer).__name__.startswith("CuDNN")
         self.gates = _GATES[self.kind]
         self.back = tuple(int(i) for i in np.argsort(self.gates))
         self.reset_after = self.kind == "GRU" and bool(layer.cell.reset_after)
@@ -325,6 +339,8 @@ class _Recurrence:
 
     def encode(self, arrays: Arrays) -> Arrays:
         end = self.ending
+        if self.cudnn:
+            arrays = self._from_cudnn(arrays)
         tensors = {
             f"weight_ih_l0{end}": _reordered(arrays[f"kernel{end}"], self.gates).T,
             f"weight_hh_l0{end}": _reordered(arrays[f"recurrent_kernel{end}"], self.gates).T,
@@ -350,7 +366,18 @@ class _Recurrence:
                     "nn.GRU applies the reset gate after the product with the state, and its second bias "
                     "with it; build the layer as GRU(..., reset_after=True)"
                 )
-        return arrays
+        return self._to_cudnn(arrays, tensors) if self.cudnn else arrays
+
+    def _from_cudnn(self, arrays: Arrays) -> Arrays:
+        """The layout of LSTM and GRU, with both biases, one below the other."""
+        found = {key: from_cudnn(a, len(self.gates)) for key, a in arrays.items() if "kernel" in key}
+        bias = arrays[f"bias{self.ending}"]
+        return {**found, f"bias{self.ending}": bias.reshape(2, -1)}
+
+    def _to_cudnn(self, arrays: Arrays, tensors: Arrays) -> Arrays:
+        found = {key: to_cudnn(a, len(self.gates)) for key, a in arrays.items() if "kernel" in key}
+        halves = [_reordered(tensors[f"bias_{which}_l0{self.ending}"], self.back) for which in ("ih", "hh")]
+        return {**found, f"bias{self.ending}": np.concatenate(halves)}
 
 
 def _recurrent(directions: Sequence[_Recurrence], layer: Any, name: str) -> list[Unit]:
@@ -374,7 +401,7 @@ def _one_direction(layer: Any, name: str) -> list[Unit]:
 
 
 def _bidirectional(layer: Any, name: str) -> list[Unit]:
-    if type(layer.forward_layer).__name__ not in _GATES:
+    if recurrent_kind(layer.forward_layer) is None:
         forward = layer_units(layer.forward_layer, f"{name}.forward_layer")
         return [*forward, *layer_units(layer.backward_layer, f"{name}.backward_layer")]
     directions = [_Recurrence(layer.forward_layer, ""), _Recurrence(layer.backward_layer, "_reverse")]
@@ -438,8 +465,9 @@ MAKERS: dict[str, Callable[[Any, str], list[Unit]]] = {
     "Embedding": _embedding,
     "PReLU": _prelu,
     "BatchNormalization": _batch_normalization,
-    "LayerNormalization": _layer_normalization,
-    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _one_direction),
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _layer_normalization),
+    "RMSNormalization": _rms_normalization,
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU"), _one_direction),
     "Bidirectional": _bidirectional,
     "MultiHeadAttention": _attention,
 }

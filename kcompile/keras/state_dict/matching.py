@@ -1,8 +1,8 @@
 """Tensors of a PyTorch file to the layers of a model: by a mapping, by name, or by structure.
 
-By structure means: the modules of the file and those the model's layers would be, in order; each pair must agree
-in names of tensors and in shapes. Where the orders differ, modules of one shape are paired in their order, if
-both sides have as many of them. Nothing is written unless everything has its place.
+By structure means: the modules of the file and those the model's layers would be, in order; each pair must
+agree in names of tensors and in shapes. Where the orders differ, modules of one shape are paired in their
+order, if both sides have as many of them. Nothing is written unless everything has its place.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formats import detect
 from ...ir import Parameter
 from ..engine.network import Network
 from .files import keeps_order, read_tensors
@@ -79,7 +80,7 @@ class Report:
 def load_state_dict(
     model: Network, filepath: Any, mapping: Mapping[str, str | None] | None = None, partial: bool = False
 ) -> Report:
-    """Reads a .pt, .pth or .safetensors file into a model.
+    """Reads a .pt, .pth, .safetensors or .onnx file into a model.
 
     Args:
         model: a built model.
@@ -91,7 +92,7 @@ def load_state_dict(
         WeightsMismatch: if a weight has no value or a tensor no place (unless partial); nothing is changed.
         ValueError: if the file is damaged, or would run code.
     """
-    report = match(model, read_tensors(filepath), mapping, ordered=keeps_order(filepath))
+    report = match_file(model, filepath, mapping)
     if not report.complete and not partial:
         raise WeightsMismatch(_message(model, filepath, report), report)
     report.apply()
@@ -104,14 +105,33 @@ def _message(model: Network, filepath: Any, report: Report) -> str:
         ("weights have no value", report.missing),
         ("tensors of the file have no place", report.unused),
     ):
+        reasons: dict[str, list[str]] = {}
+        for name, why in entries:
+            reasons.setdefault(why, []).append(name)
         if entries:
-            shown = "; ".join(f"{name} ({why})" for name, why in entries[:4])
-            parts.append(f"{len(entries)} {title}: {shown}{' ...' if len(entries) > 4 else ''}")
+            shown = "; ".join(f"{', '.join(names[:3])} ({why})" for why, names in list(reasons.items())[:3])
+            parts.append(f"{len(entries)} {title}: {shown}{' ...' if len(reasons) > 3 else ''}")
     return (
         f"{filepath} does not fit the model {model.name}, and nothing was changed: {len(report.matched)} "
         f"weights match by {report.how}, but {'. '.join(parts)}. Give a mapping (Keras weight -> name in the "
         "file), or see the whole list with `kcompile convert FILE --into MODEL --dry-run`."
     )
+
+
+def match_file(model: Network, filepath: Any, mapping: Mapping[str, str | None] | None = None) -> Report:
+    """What of a .pt, .pth, .safetensors or .onnx file goes where in a model; ``report.apply()`` writes it.
+
+    Args:
+        mapping: see ``match``; for .onnx, ``match_onnx``.
+
+    Raises:
+        ValueError: if the file is damaged, or would run code.
+    """
+    if detect(filepath) == "onnx":
+        from .onnx_weights import match_onnx
+
+        return match_onnx(model, filepath, mapping)
+    return match(model, read_tensors(filepath), mapping, ordered=keeps_order(filepath))
 
 
 def match(
@@ -199,8 +219,9 @@ def modules_of(tensors: Tensors) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name in tensors:
         module, _, suffix = name.rpartition(".")
-        if module.endswith(".out_proj") and f"{module.removesuffix('.out_proj')}.in_proj_weight" in tensors:
-            module, suffix = module.removesuffix(".out_proj"), f"out_proj.{suffix}"
+        outer, _, last = module.rpartition(".")
+        if last == "out_proj" and f"{outer}.in_proj_weight".lstrip(".") in tensors:
+            module, suffix = outer, f"out_proj.{suffix}"
         elif (numbered := _LAYER_NUMBER.match(suffix)) is not None:
             base, number, reverse = numbered.groups()
             module, suffix = f"{module}_l{number}", f"{base}_l0{reverse or ''}"
@@ -241,17 +262,17 @@ def _by_shape(
     for i, found in candidates.items():
         rivals.setdefault(tuple(found), []).append(i)
     pairs, reasons = [], {}
-    for found, members in rivals.items():
-        numbered = len({re.sub(r"\d+", "0", name) for name in found}) == 1
-        if len(found) == len(members) and not ordered and not numbered:
-            listed = ", ".join(found[:4])
+    for fitting, members in rivals.items():
+        numbered = len({re.sub(r"\d+", "0", name) for name in fitting}) == 1
+        if len(fitting) == len(members) and not ordered and not numbered:
+            listed = ", ".join(fitting[:4])
             for i in members:
-                reasons[i] = f"{len(found)} modules fit ({listed}), and the file does not keep their order"
-        elif len(found) == len(members):
-            pairs += [(units[i], m, modules[m]) for i, m in zip(members, found, strict=True)]
+                reasons[i] = f"{len(fitting)} modules fit ({listed}), and the file does not keep their order"
+        elif len(fitting) == len(members):
+            pairs += [(units[i], m, modules[m]) for i, m in zip(members, fitting, strict=True)]
         else:
             for i in members:
-                reasons[i] = _why_not(units[i], found, len(members), modules, tensors, i)
+                reasons[i] = _why_not(units[i], fitting, len(members), modules, tensors, i)
     report.missing = [(p.name, reasons[i]) for i in sorted(reasons) for p in units[i].parameters.values()]
     return _paired(report, pairs, tensors)
 

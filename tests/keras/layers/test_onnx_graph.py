@@ -49,7 +49,8 @@ def convolutional() -> onnx.ModelProto:
         {"y": ["N", 2]},
         {
             "/conv/w": array(4, 3, 3, 3), "b": array(4), "g": array(4), "h": array(4), "m": array(4),
-            "v": np.abs(array(4)) + 0.5, "shape": np.array([0, -1], np.int64), "fc": array(2, 4), "fb": array(2),
+            "v": np.abs(array(4)) + 0.5, "shape": np.array([0, -1], np.int64), "fc": array(2, 4),
+            "fb": array(2),
         },
     )  # fmt: skip
 
@@ -130,7 +131,8 @@ def test_it_is_fine_tuned_within_a_keras_model(tmp_path) -> None:
     moved = [not np.array_equal(a, b) for a, b in zip(before, body.get_weights(), strict=True)]
     assert moved == [p.trainable for p in body.weights]
     model.save(tmp_path / "m.h5")
-    np.testing.assert_allclose(load_model(tmp_path / "m.h5").predict(images), model.predict(images), atol=1e-6)
+    again = load_model(tmp_path / "m.h5")
+    np.testing.assert_allclose(again.predict(images), model.predict(images), atol=1e-6)
     model.export(tmp_path / "m.onnx")
     found = judge(str(tmp_path / "m.onnx"), [images])[0]
     np.testing.assert_allclose(found, model.predict(images), atol=1e-5)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..keras.engine.network import Network
-from ..keras.state_dict import Report
+from ..engine.network import Network
+from .matching import Report
 
 
 def match_onnx(model: Network, filepath: Any, mapping: Mapping[str, str | None] | None = None) -> Report:
@@ -26,7 +26,7 @@ def match_onnx(model: Network, filepath: Any, mapping: Mapping[str, str | None] 
     Raises:
         kcompile.onnx_io.FormatError: if the file is damaged.
     """
-    from .. import onnx_io
+    from ... import onnx_io
 
     arrays = onnx_io.restore_weights(onnx_io.load(filepath))
     report = Report("names" if mapping is None else "mapping and names")
