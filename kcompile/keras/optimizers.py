@@ -8,6 +8,7 @@ overrides ``get_updates`` or ``get_gradients`` is trained by its own updates.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import numpy as np
 
 from ..ir import Parameter, Storage, Value
 from . import backend as K
+from . import learning_rate_schedules as schedules
+from .learning_rate_schedules import LearningRateSchedule, ScheduledRate
 from .legacy.interfaces import updates_in_either_order
 from .utils.generic_utils import close_names, deserialize_keras_object, serialize_keras_object
 from .utils.optimizer_layouts import to_keras_layout
@@ -55,7 +58,6 @@ def clip_norm(g: Value, c: float, n: Value) -> Value:
 
 # Arguments of later Keras versions that change nothing at these values, so that their files load.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "weight_decay": (None, 0, False),
     "use_ema": (None, False),
     "loss_scale_factor": (None,),
     "gradient_accumulation_steps": (None, 1),
@@ -72,6 +74,7 @@ class Optimizer:
         clipnorm: gradients are scaled down together if the norm of all of them exceeds this;
             ``global_clipnorm`` is another name for it.
         clipvalue: every element of the gradients is cut off to [-clipvalue, clipvalue].
+        weight_decay: before each update the weights lose this part of themselves times the learning rate.
         name: accepted, not used.
 
     Attributes:
@@ -94,6 +97,8 @@ class Optimizer:
         for name in ("clipnorm", "clipvalue"):
             if kwargs.get(name) is not None:
                 setattr(self, name, kwargs[name])
+        self.weight_decay: float | None = kwargs.get("weight_decay") or None
+        self._not_decayed: list[Any] = []
         self.updates: list[Any] = []
         self.weights: list[Parameter] = []
         self._clip_each = False
@@ -107,6 +112,11 @@ class Optimizer:
         held = self.__dict__.get(name)
         if isinstance(held, Parameter) and not isinstance(value, Value):
             held.assign(value)
+        elif isinstance(held, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
+            raise TypeError(
+                f"The learning rate of this {type(self).__name__} follows {type(held).__name__} and cannot "
+                "be set; give the optimizer a number to set it later."
+            )
         else:
             object.__setattr__(self, name, value)
 
@@ -122,7 +132,8 @@ class Optimizer:
         if isinstance(value, Mapping) or callable(value):
             raise ValueError(
                 f"{type(self).__name__}: {name} must be a number, found {value!r}. For a rate that changes, "
-                "pass decay or use the callback LearningRateScheduler or ReduceLROnPlateau."
+                "pass decay, a schedule of keras.optimizers.schedules, or use the callback "
+                "LearningRateScheduler or ReduceLROnPlateau."
             )
         if not np.isscalar(value) and np.ndim(value) != 0:
             raise ValueError(f"{type(self).__name__}: {name} must be a number, found {value!r}.")
@@ -165,6 +176,11 @@ class Optimizer:
         if rule is None:
             return None
         settings = {name: getattr(self, name) for name in rule._settings}
+        if isinstance(settings["learning_rate"], LearningRateSchedule):
+            settings["learning_rate"] = ScheduledRate(settings["learning_rate"])
+        if self.weight_decay:
+            settings["weight_decay"] = self.weight_decay
+            settings["decayed"] = [self._is_decayed(p) for p in params]
         if hasattr(self, "initial_decay"):
             settings["initial_decay"] = self.initial_decay
         return UpdateRule(
@@ -175,6 +191,20 @@ class Optimizer:
             clipnorm=getattr(self, "clipnorm", None),
             clipvalue=getattr(self, "clipvalue", None),
             clip_each=self._clip_each,
+        )
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Weights that ``weight_decay`` leaves alone; call it before training begins.
+
+        Args:
+            var_list: weights.
+            var_names: parts of names, such as ["bias"].
+        """
+        self._not_decayed += [*(var_list or ()), *(var_names or ())]
+
+    def _is_decayed(self, p: Parameter) -> bool:
+        return not any(
+            entry in p.name if isinstance(entry, str) else entry is p for entry in self._not_decayed
         )
 
     @classmethod
@@ -263,6 +293,8 @@ class Optimizer:
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments as plain data."""
         config = {name: getattr(self, name) for name in ("clipnorm", "clipvalue") if hasattr(self, name)}
+        if self.weight_decay:
+            config["weight_decay"] = self.weight_decay
         if self._clip_each:
             config["name"] = type(self).__name__
         return config
@@ -270,7 +302,14 @@ class Optimizer:
     def _numbers(self, *names: str) -> dict[str, Any]:
         """Settings with variables read."""
         values = {name: getattr(self, name) for name in names}
-        return {k: float(v.numpy()) if isinstance(v, Parameter) else v for k, v in values.items()}
+        return {
+            k: float(v.numpy())
+            if isinstance(v, Parameter)
+            else schedules.serialize(v)
+            if isinstance(v, LearningRateSchedule)
+            else v
+            for k, v in values.items()
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
@@ -298,7 +337,7 @@ def _takes(cls: type, argument: str) -> bool:
 
 
 def _check_later_arguments(class_name: str, kwargs: Mapping[str, Any]) -> None:
-    known = {"clipnorm", "clipvalue", "global_clipnorm", "name", *_IGNORED, *_NEUTRAL}
+    known = {"clipnorm", "clipvalue", "global_clipnorm", "name", "weight_decay", *_IGNORED, *_NEUTRAL}
     for name, value in kwargs.items():
         if name not in known:
             near = close_names(name, {"lr", "learning_rate", "decay", *known})
@@ -313,6 +352,8 @@ class _BuiltIn(Optimizer):
 
     def __init__(self, learning_rate: Any, kwargs: dict[str, Any]) -> None:
         learning_rate = kwargs.pop("lr", learning_rate)
+        if isinstance(learning_rate, Mapping) and "config" in learning_rate:
+            learning_rate = schedules.deserialize(learning_rate)
         if "epsilon" in self._settings:
             epsilon = kwargs.pop("epsilon", None)
             self.epsilon = K.epsilon() if epsilon is None else epsilon
@@ -320,7 +361,8 @@ class _BuiltIn(Optimizer):
             self.initial_decay = kwargs.pop("decay", 0.0) or 0.0
         super().__init__(**kwargs)
         self.iterations = self._variable(0, "iterations", "int64")
-        self.learning_rate = self._variable(learning_rate, "learning_rate")
+        follows = isinstance(learning_rate, LearningRateSchedule)
+        self.learning_rate = learning_rate if follows else self._variable(learning_rate, "learning_rate")
         if "decay" in self._settings:
             self.decay = self._variable(self.initial_decay, "decay")
 
@@ -334,7 +376,8 @@ class _BuiltIn(Optimizer):
         factors = self._factors(t)
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             own = [slots[name][i] for name in self._slots]
-            new, *changed = self._change(factors, p, g, *own)
+            start = p * (1.0 - self.weight_decay * self._current()) if self._decays(p) else p
+            new, *changed = self._change(factors, start, g, *own)
             constraint = getattr(p, "constraint", None)
             self.updates += [
                 (slot, value) for slot, value in zip(own, changed, strict=True) if value is not slot
@@ -344,9 +387,19 @@ class _BuiltIn(Optimizer):
 
     def _rate(self) -> Value:
         """The learning rate after time decay."""
-        if self.initial_decay > 0:
-            return self.learning_rate * (1.0 / (1.0 + self.decay * K.cast(self.iterations, K.floatx())))
+        rate = self._current()
+        if getattr(self, "initial_decay", 0.0) > 0:
+            return rate * (1.0 / (1.0 + self.decay * K.cast(self.iterations, K.floatx())))
+        return rate
+
+    def _current(self) -> Value:
+        """The learning rate as its variable or schedule says."""
+        if isinstance(self.learning_rate, LearningRateSchedule):
+            return self.learning_rate(self.iterations)
         return self.learning_rate
+
+    def _decays(self, p: Parameter) -> bool:
+        return bool(self.weight_decay) and self._is_decayed(p)
 
     def _factors(self, t: Value) -> Any:
         """What the rule needs that is the same for all weights; t counts steps from 1."""
@@ -628,7 +681,7 @@ class Nadam(_TwoMoments):
         of_gradient, of_moment, correction = factors
         m_t, v_t = self._first(g, m), self._second(g, v)
         step = of_gradient * g + of_moment * m_t
-        return p - self.learning_rate * step / (K.sqrt(v_t / correction) + self.epsilon), m_t, v_t
+        return p - self._current() * step / (K.sqrt(v_t / correction) + self.epsilon), m_t, v_t
 
     def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if arrays and len(arrays) == len(self.weights) - 1:  # Keras 2.2 did not write m_schedule
@@ -638,6 +691,124 @@ class Nadam(_TwoMoments):
     def get_config(self) -> dict[str, Any]:
         names = ("learning_rate", "beta_1", "beta_2", "epsilon", "schedule_decay")
         return {**super().get_config(), **self._numbers(*names)}
+
+
+class AdamW(Adam):
+    """Adam with weight decay that is not part of the gradient (Loshchilov, Hutter 2019).
+
+    Args:
+        learning_rate: 0.001.
+        weight_decay: 0.004.
+        beta_1, beta_2, amsgrad, **kwargs: those of Adam.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        amsgrad: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, amsgrad, weight_decay=weight_decay, **kwargs)
+
+
+class Lion(_BuiltIn):
+    """Steps of the sign of an average of the gradient (Chen et al. 2023).
+
+    Args:
+        learning_rate: 0.001.
+        beta_1: what the average has in the step, 0.9.
+        beta_2: what it keeps after the step, 0.99.
+        **kwargs: ``weight_decay``, ``clipnorm``, ``clipvalue``; ``lr`` for learning_rate.
+    """
+
+    _slots = ("m",)
+    _settings = ("learning_rate", "beta_1", "beta_2")
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any
+    ) -> None:
+        super().__init__(learning_rate, kwargs)
+        self.beta_1 = self._variable(beta_1, "beta_1")
+        self.beta_2 = self._variable(beta_2, "beta_2")
+
+    def _change(self, lr: Value, p: Value, g: Value, m: Value) -> tuple[Value, ...]:
+        step = K.sign(self.beta_1 * m + (1.0 - self.beta_1) * g)
+        return p - lr * step, self.beta_2 * m + (1.0 - self.beta_2) * g
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._numbers("learning_rate", "beta_1", "beta_2")}
+
+
+class Ftrl(_BuiltIn):
+    """Follow the regularized leader (McMahan et al. 2013), with shrinkage and beta.
+
+    Args:
+        learning_rate: 0.001.
+        learning_rate_power: -0.5, not positive.
+        initial_accumulator_value: 0.1.
+        l1_regularization_strength, l2_regularization_strength: 0.
+        l2_shrinkage_regularization_strength: 0, added to the gradient.
+        beta: 0.
+        **kwargs: ``weight_decay``, ``clipnorm``, ``clipvalue``; ``lr`` for learning_rate.
+
+    Raises:
+        ValueError: for a positive learning_rate_power, or another negative number.
+    """
+
+    _slots = ("accumulator", "linear")
+    _settings = (
+        "learning_rate",
+        "learning_rate_power",
+        "l1_regularization_strength",
+        "l2_regularization_strength",
+        "l2_shrinkage_regularization_strength",
+        "beta",
+    )
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, kwargs)
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
+        if learning_rate_power > 0:
+            raise ValueError(
+                f"Ftrl: learning_rate_power must not be positive, found {learning_rate_power!r}."
+            )
+        for name in ("initial_accumulator_value", *self._settings[2:]):
+            if getattr(self, name) < 0:
+                raise ValueError(f"Ftrl: {name} must not be negative, found {getattr(self, name)!r}.")
+
+    def _initial_slot(self, name: str, p: Parameter) -> np.ndarray:
+        return np.full_like(p.storage.array, self.initial_accumulator_value if name == "accumulator" else 0.0)
+
+    def _change(self, lr: Value, p: Value, g: Value, accumulator: Value, linear: Value) -> tuple[Value, ...]:
+        power, l1 = -self.learning_rate_power, self.l1_regularization_strength
+        l2 = self.beta / (2.0 * lr) + self.l2_regularization_strength
+        total = accumulator + K.square(g)
+        grown = K.pow(total, power)
+        shrunk = g + 2.0 * self.l2_shrinkage_regularization_strength * p
+        line = linear + shrunk - (grown - K.pow(accumulator, power)) / lr * p
+        return (K.clip(line, -l1, l1) - line) / (grown / lr + 2.0 * l2), total, line
+
+    def get_config(self) -> dict[str, Any]:
+        numbers = self._numbers(*self._settings, "initial_accumulator_value")
+        return {**super().get_config(), **numbers}
 
 
 def _with_iterations(optimizer: Optimizer, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -659,7 +830,12 @@ class TFOptimizer(Optimizer):
         )
 
 
-_BUILT_IN: tuple[type[_BuiltIn], ...] = (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)
+_BUILT_IN: tuple[type[_BuiltIn], ...] = (
+    SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, Lion, Ftrl,
+)  # fmt: skip
+
+# importable as a module too: from kcompile.keras.optimizers.schedules import ExponentialDecay
+sys.modules[f"{__name__}.schedules"] = schedules
 
 sgd = SGD
 rmsprop = RMSprop
@@ -669,7 +845,7 @@ adam = Adam
 adamax = Adamax
 nadam = Nadam
 
-_CLASSES: dict[str, Any] = {c.__name__: c for c in (*_BUILT_IN, TFOptimizer)}
+_CLASSES: dict[str, Any] = {c.__name__: c for c in (*_BUILT_IN, AdamW, TFOptimizer)}
 _BY_LOWER_CASE = {name.lower(): name for name in _CLASSES}
 
 

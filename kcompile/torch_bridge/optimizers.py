@@ -43,7 +43,9 @@ class KerasOptimizer(torch.optim.Optimizer):
     Args:
         params: the tensors to train, in the order of Keras's trainable weights.
         settings: hyperparameters by Keras's names (``learning_rate``, ``beta_1``, ``epsilon``, ...); a
-            Parameter is read at every step, a number is fixed. What is left out has Keras 2.3's default.
+            Parameter is read at every step, a function of the step (from 0) called, a number is fixed.
+            ``weight_decay`` takes this part, times the learning rate, off the weights before each update,
+            of those for which ``decayed`` (default all) is true. What is left out has Keras 2.3's default.
         iterations: int64 scalar that counts the steps; made here if None.
         slots: state by slot name (``slot_names``), one Parameter per tensor each; zeros if None.
         clipnorm: the gradients are scaled down together if their common L2 norm exceeds this; None or 0
@@ -132,6 +134,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         count = self.iterations.storage.array.item()
         self.param_groups[0]["lr"] = self.rate(count + 1)
         if self._params:
+            self._decay_weights()
             self._apply(count + 1)
         _write(self.iterations, count + 1)
         self._announce()
@@ -139,7 +142,20 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     def value(self, name: str) -> float:
         """A hyperparameter as it stands now."""
-        return _read(self.settings[name])
+        setting = self.settings[name]
+        if callable(setting):
+            return float(np.float32(setting(self.iterations.storage.array.item())))
+        return _read(setting)
+
+    def _decay_weights(self) -> None:
+        if not (part := self.settings.get("weight_decay")):
+            return
+        decayed = self.settings.get("decayed") or [True] * len(self._params)
+        chosen = [
+            x for x, p, on in zip(self._seen, self._params, decayed, strict=True) if on and p.grad is not None
+        ]
+        if chosen:
+            torch._foreach_mul_(chosen, 1.0 - part * self.value("learning_rate"))
 
     def rate(self, t: int) -> float:
         """The learning rate of step t (from 1) after time decay: lr / (1 + decay * (t - 1))."""
@@ -185,7 +201,7 @@ class KerasOptimizer(torch.optim.Optimizer):
     # Pieces
 
     def _complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        known = {"initial_decay", *self.defaults_of}
+        known = {"initial_decay", "weight_decay", "decayed", *self.defaults_of}
         unknown = [name for name in settings if name not in known]
         if unknown:
             raise TypeError(
@@ -537,8 +553,54 @@ class Nadam(KerasOptimizer):
         torch._foreach_addcdiv_(params, m, denominator, value=-lr * mu_next / (1.0 - product * mu_next))
 
 
+class Lion(KerasOptimizer):
+    """w -= lr sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g (Chen et al. 2023)."""
+
+    slot_names = ("m",)
+    defaults_of = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99}
+    headless = -1
+
+    def _apply(self, t: int) -> None:
+        params, grads, m = self._lists()
+        if not params:
+            return
+        step = torch._foreach_lerp(m, grads, 1.0 - self.value("beta_1"))
+        torch._foreach_sign_(step)
+        torch._foreach_add_(params, step, alpha=-self.rate(t))
+        torch._foreach_lerp_(m, grads, 1.0 - self.value("beta_2"))
+
+
+class Ftrl(KerasOptimizer):
+    """a' = a + g^2; z += g + 2 s w - (a'^p - a^p) w / lr;
+    w = (clip(z, -l1, l1) - z) / (a'^p / lr + 2 l2 + beta / lr), with p = -learning_rate_power and the
+    shrinkage s (McMahan et al. 2013)."""
+
+    slot_names = ("accumulator", "linear")
+    defaults_of = {
+        "learning_rate": 0.001,
+        "learning_rate_power": -0.5,
+        "l1_regularization_strength": 0.0,
+        "l2_regularization_strength": 0.0,
+        "l2_shrinkage_regularization_strength": 0.0,
+        "beta": 0.0,
+    }
+    headless = -1
+
+    def _apply(self, t: int) -> None:
+        lr, power = self.rate(t), -self.value("learning_rate_power")
+        l1 = self.value("l1_regularization_strength")
+        l2 = self.value("l2_regularization_strength") + self.value("beta") / (2.0 * lr)
+        shrinkage = 2.0 * self.value("l2_shrinkage_regularization_strength")
+        for p, g, accumulator, linear in zip(*self._lists(), strict=True):
+            before = accumulator.pow(power)
+            accumulator.addcmul_(g, g)
+            grown = accumulator.pow(power)
+            linear.add_(g + shrinkage * p - (grown - before) / lr * p)
+            p.copy_((linear.clamp(-l1, l1) - linear) / (grown / lr + 2.0 * l2))
+
+
 RULES: dict[str, type[KerasOptimizer]] = {
-    c.__name__: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)
+    c.__name__: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, Lion, Ftrl)
 }
 """The optimizers by Keras's class names."""
 

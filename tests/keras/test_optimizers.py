@@ -165,7 +165,7 @@ def test_epsilon_follows_the_backend_and_none_means_default():
         (lambda: optimizers.get(None), ValueError, "Could not interpret optimizer identifier: None"),
         (lambda: optimizers.Adam(learing_rate=1), TypeError, "learing_rate.*Did you mean 'learning_rate'"),
         (lambda: optimizers.SGD(epsilon=1), TypeError, "Unexpected keyword argument.*epsilon"),
-        (lambda: optimizers.Adam(weight_decay=0.1), ValueError, "does not support weight_decay=0.1"),
+        (lambda: optimizers.Adam(use_ema=True), ValueError, "does not support use_ema=True"),
         (lambda: optimizers.RMSprop(momentum=0.9), ValueError, "does not support momentum"),
         (
             lambda: optimizers.Adam({"class_name": "ExponentialDecay"}),

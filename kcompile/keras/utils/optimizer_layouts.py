@@ -31,6 +31,8 @@ _SLOT_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "Adam": {"m": ("m", "momentum"), "v": ("v", "velocity"), "vhat": ("vhat", "velocity_hat")},
     "Adamax": {"m": ("m", "momentum"), "u": ("u", "v", "norm")},
     "Nadam": {"m": ("m", "momentum"), "v": ("v", "velocity")},
+    "Lion": {"m": ("m", "momentum")},
+    "Ftrl": {"accumulator": ("accumulator",), "linear": ("linear",)},
 }
 
 Find = Callable[[str, tuple[str, ...]], bool]

@@ -331,4 +331,70 @@ ACTIVATIONS = [
         ("threshold", {"threshold": 0.5, "default_value": -2.0}, [3, 8]),
     ]
 ]
-GROUPS = {"later_layers": LAYERS, "later_activations": ACTIVATIONS}
+
+
+def _schedule(class_name, *args, **kwargs):
+    return {"schedule": class_name, "args": list(args), "kwargs": kwargs}
+
+
+STEPS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 14, 15, 20, 40]
+SCHEDULES = [
+    {"name": name, "steps": STEPS, **spec}
+    for name, spec in [
+        ("exponential", _schedule("ExponentialDecay", 0.1, 4, 0.5)),
+        ("exponential_staircase", _schedule("ExponentialDecay", 0.1, 4, 0.5, staircase=True)),
+        ("inverse_time", _schedule("InverseTimeDecay", 0.1, 4, 0.5)),
+        ("inverse_time_staircase", _schedule("InverseTimeDecay", 0.1, 4, 0.5, staircase=True)),
+        ("piecewise", _schedule("PiecewiseConstantDecay", [2, 7], [0.3, 0.2, 0.1])),
+        ("polynomial", _schedule("PolynomialDecay", 0.1, 8)),
+        ("polynomial_power", _schedule("PolynomialDecay", 0.1, 8, 0.01, power=0.5)),
+        ("polynomial_cycle", _schedule("PolynomialDecay", 0.1, 4, 0.01, cycle=True)),
+        ("cosine", _schedule("CosineDecay", 0.1, 8, alpha=0.1)),
+        ("cosine_warmup", _schedule("CosineDecay", 0.0, 8, warmup_target=0.1, warmup_steps=4)),
+        ("restarts", _schedule("CosineDecayRestarts", 0.1, 5)),
+        ("restarts_alike", _schedule("CosineDecayRestarts", 0.1, 5, t_mul=1.0, m_mul=0.5, alpha=0.1)),
+    ]
+]
+OPTIMIZERS = [
+    {"name": f"optimizer_{name}", "optimizer": optimizer, "kwargs": kwargs, "model": "dense"}
+    for name, optimizer, kwargs in [
+        ("adamw", "AdamW", {"learning_rate": 0.05, "weight_decay": 0.3}),
+        ("adamw_default", "AdamW", {}),
+        ("adamw_amsgrad", "AdamW", {"learning_rate": 0.05, "amsgrad": True, "global_clipnorm": 0.5}),
+        ("adam_weight_decay", "Adam", {"learning_rate": 0.05, "weight_decay": 0.3}),
+        ("sgd_weight_decay", "SGD", {"learning_rate": 0.05, "weight_decay": 0.3, "momentum": 0.9}),
+        ("lion", "Lion", {"learning_rate": 0.01}),
+        ("lion_weight_decay", "Lion", {"learning_rate": 0.01, "weight_decay": 0.3, "beta_1": 0.8}),
+        ("ftrl", "Ftrl", {"learning_rate": 0.1}),
+        (
+            "ftrl_regularized",
+            "Ftrl",
+            {
+                "learning_rate": 0.1,
+                "l1_regularization_strength": 0.01,
+                "l2_regularization_strength": 0.02,
+                "l2_shrinkage_regularization_strength": 0.03,
+                "beta": 0.1,
+                "learning_rate_power": -0.7,
+            },
+        ),
+        ("sgd_exponential", "SGD", {"learning_rate": _schedule("ExponentialDecay", 0.2, 3, 0.5)}),
+        (
+            "sgd_momentum_piecewise",
+            "SGD",
+            {"learning_rate": _schedule("PiecewiseConstantDecay", [2, 5], [0.2, 0.1, 0.05]), "momentum": 0.9},
+        ),
+        ("adam_cosine", "Adam", {"learning_rate": _schedule("CosineDecay", 0.1, 8)}),
+        (
+            "adamw_polynomial",
+            "AdamW",
+            {"learning_rate": _schedule("PolynomialDecay", 0.1, 8), "weight_decay": 0.3},
+        ),
+    ]
+]
+GROUPS = {
+    "later_layers": LAYERS,
+    "later_activations": ACTIVATIONS,
+    "later_schedules": SCHEDULES,
+    "later_optimizers": OPTIMIZERS,
+}

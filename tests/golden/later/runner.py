@@ -78,4 +78,34 @@ def run_activation(keras, case):
     return {"output": keras.models.Model(inputs, outputs).predict(x, verbose=0)}, {}
 
 
-RUNNERS = {"later_layers": run_layer, "later_activations": run_activation}
+def make_schedule(keras, spec):
+    return getattr(keras.optimizers.schedules, spec["schedule"])(*spec["args"], **spec["kwargs"])
+
+
+def run_schedule(keras, case):
+    """Arrays: ``rates``, one per step of the case; meta: the config."""
+    schedule = make_schedule(keras, case)
+    rates = np.array([float(schedule(step)) for step in case["steps"]], "float32")
+    return {"rates": rates}, {"config": runner.plain(schedule.get_config())}
+
+
+def optimizer_arguments(keras, case):
+    return {
+        name: make_schedule(keras, value) if isinstance(value, dict) else value
+        for name, value in case["kwargs"].items()
+    }
+
+
+def run_optimizer(keras, case):
+    """Arrays: ``loss`` per step, ``weight<i>@<step>`` after 1, 2, 5 and 10 steps; meta: the config."""
+    arrays, meta = runner.run_optimizer(keras, {**case, "kwargs": optimizer_arguments(keras, case)})
+    kept = {name: value for name, value in arrays.items() if not name.startswith("state")}
+    return kept, {"config": meta["config"]}
+
+
+RUNNERS = {
+    "later_layers": run_layer,
+    "later_activations": run_activation,
+    "later_schedules": run_schedule,
+    "later_optimizers": run_optimizer,
+}

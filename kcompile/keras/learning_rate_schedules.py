@@ -1,0 +1,311 @@
+"""Learning rates that follow the step: ``keras.optimizers.schedules``.
+
+A schedule is called with a step counted from 0: with a number while torch trains, with a Value where an
+optimizer's rule is written as a graph. Its formula is stated once, over the few functions that both have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..ir import Value, op
+from . import backend as K
+from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+
+
+class _OfValues:
+    """The functions of numpy that the formulas use, for Values."""
+
+    @staticmethod
+    def minimum(x: Any, y: Any) -> Value:
+        return K.minimum(x, y)
+
+    @staticmethod
+    def maximum(x: Any, y: Any) -> Value:
+        return K.maximum(x, y)
+
+    @staticmethod
+    def power(x: Any, y: Any) -> Value:
+        return op.Pow(x if isinstance(x, Value) else K.constant(x), y)
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Value:
+        as_value = [v if isinstance(v, Value) else K.constant(v) for v in (x, y)]
+        return op.Where(condition, *as_value)
+
+    floor = staticmethod(lambda x: op.Floor(x))
+    ceil = staticmethod(lambda x: op.Ceil(x))
+    log = staticmethod(lambda x: op.Log(x))
+    cos = staticmethod(lambda x: op.Cos(x))
+
+
+class LearningRateSchedule:
+    """Base of the schedules: a subclass defines ``__call__(step)`` and ``get_config``."""
+
+    _arguments: ClassVar[tuple[str, ...]] = ()
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of a step, counted from 0: a float for a number, a scalar Value for a Value."""
+        if isinstance(step, Value):
+            return self._at(K.cast(step, K.floatx()), _OfValues)
+        return float(self._at(np.float64(step), np))
+
+    def _at(self, step: Any, m: Any) -> Any:
+        """The formula, over the functions of ``m``."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(step).")
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain data."""
+        return {name: getattr(self, name) for name in (*self._arguments, "name")}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
+        """The schedule that ``get_config`` described."""
+        return cls(**config)
+
+
+def _positive(schedule: LearningRateSchedule, name: str, value: Any) -> Any:
+    if not value > 0:
+        raise ValueError(f"{type(schedule).__name__}: {name} must be positive, found {value!r}.")
+    return value
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """``initial_learning_rate * decay_rate ** (step / decay_steps)``.
+
+    Args:
+        staircase: whether the exponent is rounded down.
+    """
+
+    _arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = "ExponentialDecay",
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def _at(self, step: Any, m: Any) -> Any:
+        passed = step / float(self.decay_steps)
+        passed = m.floor(passed) if self.staircase else passed
+        return m.power(float(self.decay_rate), passed) * self.initial_learning_rate
+
+
+class InverseTimeDecay(ExponentialDecay):
+    """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``.
+
+    Args:
+        staircase: whether step / decay_steps is rounded down.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = "InverseTimeDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+
+    def _at(self, step: Any, m: Any) -> Any:
+        passed = step / float(self.decay_steps)
+        passed = m.floor(passed) if self.staircase else passed
+        return self.initial_learning_rate / (passed * self.decay_rate + 1.0)
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """From initial_learning_rate to end_learning_rate as ``(1 - step / decay_steps) ** power``.
+
+    Args:
+        cycle: whether decay_steps is stretched to the next multiple that the step does not exceed; else the
+            rate stays at its end.
+    """
+
+    _arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str | None = "PolynomialDecay",
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+        self.name = name
+
+    def _at(self, step: Any, m: Any) -> Any:
+        length = float(self.decay_steps)
+        if self.cycle:
+            passed = step / (m.maximum(m.ceil(step / length), 1.0) * length)
+        else:
+            passed = m.minimum(step, length) / length
+        span = self.initial_learning_rate - self.end_learning_rate
+        return m.power(1.0 - passed, float(self.power)) * span + self.end_learning_rate
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """``values[i]`` up to step ``boundaries[i]`` (included), the last value after all.
+
+    Raises:
+        ValueError: unless there is one more value than boundaries.
+    """
+
+    _arguments = ("boundaries", "values")
+
+    def __init__(
+        self, boundaries: Sequence[float], values: Sequence[float], name: str | None = "PiecewiseConstant"
+    ) -> None:
+        if len(boundaries) != len(values) - 1:
+            raise ValueError(
+                "PiecewiseConstantDecay: there must be one more value than boundaries; found "
+                f"{len(boundaries)} boundaries and {len(values)} values."
+            )
+        self.boundaries = list(boundaries)
+        self.values = list(values)
+        self.name = name
+
+    def _at(self, step: Any, m: Any) -> Any:
+        rate = self.values[-1]
+        for boundary, value in zip(reversed(self.boundaries), reversed(self.values[:-1]), strict=True):
+            rate = m.where(step <= float(boundary), value, rate)
+        return rate if self.boundaries else rate + step * 0.0
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from initial_learning_rate to ``alpha`` times it (Loshchilov, Hutter 2016).
+
+    Args:
+        alpha: the part that is left at the end.
+        warmup_target: where given, the rate first rises to it over warmup_steps, and decays from it.
+    """
+
+    _arguments = ("initial_learning_rate", "decay_steps", "alpha", "warmup_target", "warmup_steps")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        alpha: float = 0.0,
+        name: str | None = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: float = 0,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.alpha = alpha
+        self.name = name
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def _at(self, step: Any, m: Any) -> Any:
+        if self.warmup_target is None:
+            return self._decayed(step, self.initial_learning_rate, m)
+        decayed = self._decayed(m.maximum(step - float(self.warmup_steps), 0.0), self.warmup_target, m)
+        if not self.warmup_steps:
+            return decayed
+        rise = (self.warmup_target - self.initial_learning_rate) / self.warmup_steps
+        return m.where(step < float(self.warmup_steps), step * rise + self.initial_learning_rate, decayed)
+
+    def _decayed(self, step: Any, rate: float, m: Any) -> Any:
+        passed = m.minimum(step, float(self.decay_steps)) / float(self.decay_steps)
+        cosine = (m.cos(passed * math.pi) + 1.0) * 0.5
+        return (cosine * (1.0 - self.alpha) + self.alpha) * rate
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Cosine decay that starts again, each time for t_mul times as long and from m_mul times the rate.
+
+    (Loshchilov, Hutter 2016)
+
+    Args:
+        first_decay_steps: length of the first period.
+        alpha: the part of initial_learning_rate that is the least.
+    """
+
+    _arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: float,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str | None = "SGDRDecay",
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = _positive(self, "first_decay_steps", first_decay_steps)
+        self.t_mul = _positive(self, "t_mul", t_mul)
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def _at(self, step: Any, m: Any) -> Any:
+        passed, grow = step / float(self.first_decay_steps), float(self.t_mul)
+        if grow == 1.0:
+            restarts = m.floor(passed)
+            passed = passed - restarts
+        else:
+            # the small number keeps a restart that falls on a step from being rounded off
+            restarts = m.floor(m.log(passed * (grow - 1.0) + 1.0) / math.log(grow) + 1e-6)
+            length = m.power(grow, restarts)
+            passed = (passed - (length - 1.0) / (grow - 1.0)) / length
+        cosine = m.power(float(self.m_mul), restarts) * (m.cos(passed * math.pi) + 1.0) * 0.5
+        return (cosine * (1.0 - self.alpha) + self.alpha) * self.initial_learning_rate
+
+
+_CLASSES: dict[str, Any] = {
+    c.__name__: c
+    for c in (
+        ExponentialDecay,
+        InverseTimeDecay,
+        PolynomialDecay,
+        PiecewiseConstantDecay,
+        CosineDecay,
+        CosineDecayRestarts,
+    )
+}
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}`` of a schedule."""
+    return serialize_keras_object(learning_rate_schedule)
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The schedule that a configuration describes.
+
+    Raises:
+        ValueError: for an unknown name or a malformed configuration.
+    """
+    return deserialize_keras_object(config, _CLASSES, custom_objects, "learning rate schedule")
+
+
+class ScheduledRate:
+    """A schedule as what trains needs it: step (from 0) to float, whatever a user's schedule returns."""
+
+    def __init__(self, schedule: LearningRateSchedule) -> None:
+        self.schedule = schedule
+
+    def __call__(self, step: int) -> float:
+        rate = self.schedule(step)
+        return float(K.eval(rate) if isinstance(rate, Value) else rate)
