@@ -18,6 +18,7 @@ from ..legacy import interfaces as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from .input_spec import InputSpec
 from .node import KerasHistory, Node, Update, call_frame, current_frame, static_shape
+from .weight_budget import weight_budget
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
 
@@ -325,7 +326,12 @@ class Layer:
                 "Give the layer an input whose last axes are fixed."
             )
         dtype = dtype or self.dtype or K.floatx()
-        value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
+        budget = weight_budget()
+        if budget is None:
+            value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
+        else:  # the values come from a file
+            budget.claim(self.name, name, shape)
+            value = np.zeros(shape, ir.as_dtype(dtype))
         scope = ir.current_scope() or self.name
         parameter = Parameter(Storage(value, order=memory_order), f"{scope}/{name}", trainable)
         parameter.constraint = constraint

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_fr
 from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
 from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
+from .weight_budget import WeightBudget
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights
@@ -179,17 +181,59 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             f"{source} holds no model architecture, only weights. Build the model in code and call "
             f"model.load_weights({source!r})."
         )
-    model = model_from_config(archive.config)
-    if archive.layer_weights or archive.objects:
-        if not model.built:
-            _build_from(model, archive)
+    if not (archive.layer_weights or archive.objects):
+        with _reporting_malformed(source):
+            model = model_from_config(archive.config)
+    else:
+        with _reporting_malformed(source), WeightBudget(source, _elements_of(archive)):
+            model = model_from_config(archive.config)
+            if not model.built:
+                _build_from(model, archive)
         if archive.objects is None:
             assign_in_order(model, archive.layer_weights, source)
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
-        _compile_from(model, archive, source)
+        with _reporting_malformed(source):
+            _compile_from(model, archive, source)
     return model
+
+
+#: What a config raises that is well-formed JSON, and no model.
+_MALFORMED = (
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+    MemoryError,
+)
+
+
+@contextmanager
+def _reporting_malformed(source: str) -> Iterator[None]:
+    """Errors that a malformed configuration causes somewhere within, as one error that names the file."""
+    try:
+        yield
+    except NotImplementedError:
+        raise
+    except _MALFORMED as error:
+        from ...formats import FileFormatError
+
+        raise FileFormatError(
+            source,
+            f"its configuration does not make a model ({type(error).__name__}: {error}). Is the file "
+            "damaged, or does a "
+            "class given in custom_objects not take its arguments?",
+        ) from error
+
+
+def _elements_of(archive: Archive) -> int:
+    """How many values the file has for weights of the model."""
+    entries = [*archive.layer_weights, *(archive.objects or {}).values()]
+    return sum(int(array.size) for entry in entries for _, array in entry.weights)
 
 
 def _assign_objects(
