@@ -1,8 +1,8 @@
 """Two workers next to one, and a generator next to arrays, each of them on one thread.
 
 The ratios are of rounds that alternate. On a machine that does other work as well the second core may not be
-there: one row says what two processes reach that have nothing to do with each other, in the same rounds, and
-the spread over the rounds is shown with each row.
+there: one row says what two processes reach that have nothing to do with each other, in the same rounds,
+another one counts processor time instead of time, and the spread over the rounds is shown with each row.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def _workers(rounds: int) -> Iterator[Row]:
 
     try:
         found = _in_turn([epoch(alone), epoch(divided), unrelated], rounds)
+        spent = _processor_times([epoch(alone), epoch(divided)], rounds)
     finally:
         twin.kill()
         twin.wait()
@@ -74,6 +76,8 @@ def _workers(rounds: int) -> Iterator[Row]:
     yield _row(f"{what}: two CPU workers next to one", found[1], found[0], WORKERS_TARGET)
     yield _row(f"{what}: two unrelated processes with half the samples each next to one", found[2], found[0])
     yield _row(f"{what}: two CPU workers next to two unrelated processes", found[1], found[2])
+    if spent:
+        yield _row(f"{what}: processor time of the busier of two workers next to one", spent[1], spent[0])
 
 
 def _half_epoch() -> Callable[[], object]:
@@ -140,6 +144,27 @@ def _in_turn(works: Sequence[Callable[[], object]], rounds: int) -> list[list[fl
             works[j]()
             found[j].append(time.perf_counter() - start)
     return [times[1:] for times in found]  # the first round starts processes and lowers graphs
+
+
+def _processor_times(works: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
+    """Processor seconds of the busier of this process and its worker; nothing where there is no /proc."""
+    from kcompile.torch_bridge.parallel import pool
+
+    (worker,) = pool.pool(["cpu", "cpu"])._processes
+    status = Path(f"/proc/{worker.pid}/schedstat")
+    if not status.exists():
+        return []
+
+    def clocks() -> tuple[float, float]:
+        return time.process_time(), int(status.read_text().split()[0]) / 1e9
+
+    found: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for times, work in zip(found, works, strict=True):
+            before = clocks()
+            work()
+            times.append(max(after - start for start, after in zip(before, clocks(), strict=True)))
+    return found
 
 
 def _row(what: str, ours: Sequence[float], other: Sequence[float], target: float | None = None) -> Row:
