@@ -73,6 +73,8 @@ def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
             executor.predict,
             executor.reset_states,
         )
+    if path.suffix.lower() == ".py" and weights is None:
+        return _module_predictor(path)
     from ..ir import Graph
     from .loading import load
 
@@ -88,6 +90,20 @@ def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
             arrays if len(arrays) > 1 else arrays[0], batch_size=batch_size
         ),
         model.reset_states,
+    )
+
+
+def _module_predictor(path: Path) -> Predictor:
+    """A predictor for PyTorch source that ``kcompile convert`` wrote; it runs that file."""
+    from ..torch_bridge.module_file import load_module_file
+
+    module = load_module_file(path)
+    return Predictor(
+        path,
+        list(module.inputs.items()),
+        [(name, None) for name in module.outputs],
+        lambda arrays, batch_size: module.run(arrays),
+        lambda: None,
     )
 
 

@@ -30,14 +30,14 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
     Raises:
         CommandError: a file cannot be compared at all.
     """
-    from ..keras.engine.exporting import difference, random_inputs
+    from ..keras.engine.exporting import difference
 
     first, second = open_predictor(*a), open_predictor(*b)
     problem = _signature_problem(first, second)
     if problem:
         print(f"different: {problem}", file=sys.stderr)
         return False
-    inputs = random_inputs(inference_graph(load(*a)), seed=seed, samples=samples)
+    inputs = _random_inputs(a, b, first, second, seed=seed, samples=samples)
     found = [_outputs(first, inputs), _outputs(second, _for_second(first, second, inputs))]
     rows, equal = [], True
     for name, expected, got in zip(first.output_names, *found, strict=True):
@@ -75,6 +75,19 @@ def _signature_problem(first: Predictor, second: Predictor) -> str:
         ):
             return f"the input {name!r} of {first.path} has the shape {shape}, that of {second.path} {other}."
     return ""
+
+
+def _random_inputs(
+    a: ModelFile, b: ModelFile, first: Predictor, second: Predictor, **options: int
+) -> list[np.ndarray]:
+    """Inputs for the first model, drawn for the graph of whichever file has one: PyTorch source has none."""
+    from ..keras.engine.exporting import random_inputs
+
+    if a[0].suffix.lower() != ".py":
+        return random_inputs(inference_graph(load(*a)), **options)
+    if b[0].suffix.lower() == ".py":
+        raise CommandError("one of the two must be a model: .py source alone does not say what to give.")
+    return _for_second(second, first, random_inputs(inference_graph(load(*b)), **options))
 
 
 def _for_second(first: Predictor, second: Predictor, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -28,9 +28,7 @@ _HEAD = '''"""The network {name} as a PyTorch module, written by kcompile.
     model = load()  # in evaluation mode, with the weights of {weights}
     y = model({arguments})
 
-Inputs and outputs are laid out as in Keras:
-
-{signature}
+Inputs and outputs are laid out as in Keras.
 """
 
 from __future__ import annotations
@@ -40,6 +38,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+INPUTS = {inputs}
+OUTPUTS = {outputs}
 '''
 
 _LOAD = '''
@@ -82,24 +83,24 @@ def module_source(model: Any, module: str = "model", weights: str = "model.pt") 
     """
     writer = SourceWriter()
     classname = writer.class_for(model)
-    signature = [
-        f"    {kind} {name}: {static_shape(value)} {value.dtype}"
-        for kind, names, values in (
-            ("input", model.input_names, model.inputs),
-            ("output", model.output_names, model.outputs),
-        )
-        for name, value in zip(names, values, strict=True)
-    ]
     head = _HEAD.format(
         name=_plain(model.name),
         module=module,
         weights=weights,
         arguments=", ".join(_identifiers(model)),
-        signature=_plain("\n".join(signature)),
+        inputs=_mapping(
+            [(name, static_shape(v)) for name, v in zip(model.input_names, model.inputs, strict=True)]
+        ),
+        outputs=repr(tuple(model.output_names)),
     )
     helpers = [HELPERS[name] for name in HELPERS if name in writer.helpers]
     parts = [head, *helpers, *writer.classes, _LOAD.format(weights=weights, classname=classname)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _mapping(entries: list[tuple[str, Any]]) -> str:
+    """A dict's source, an entry a line."""
+    return "{\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in entries) + "}"
 
 
 def _plain(text: str) -> str:

@@ -125,3 +125,21 @@ def test_pytorch_weights_serve_an_architecture_in_verify(model, tmp_path, capsys
     assert call(tmp_path / "m.h5", "-o", tmp_path / "w.safetensors") == 0
     arguments = ["verify", tmp_path / "m.h5", tmp_path / "m.json", "--weights-b", tmp_path / "w.safetensors"]
     assert main([str(a) for a in arguments]) == 0
+
+
+def verify(*arguments: object) -> int:
+    return main([str(argument) for argument in ("verify", *arguments)])
+
+
+def test_source_is_verified_against_model_files(model, tmp_path, capsys) -> None:
+    source = tmp_path / "net.py"
+    assert call(tmp_path / "m.h5", "-o", source) == 0
+    model.export(tmp_path / "m.onnx")
+    assert verify(tmp_path / "m.h5", source) == 0
+    assert verify(source, tmp_path / "m.onnx") == 0
+    assert verify(source, source) == 2
+    source.write_text(source.read_text().replace("F.relu", "torch.tanh"))
+    assert verify(tmp_path / "m.h5", source) == 1
+    (tmp_path / "other.py").write_text("x = 1")
+    assert verify(tmp_path / "m.h5", tmp_path / "other.py") == 2
+    assert "no load()" in capsys.readouterr().err
