@@ -28,15 +28,16 @@ _MODELS = {
     "efficientnet_v2": tuple(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 }
-_MODULE_OF = {model: module for module, models in _MODELS.items() for model in models}
+# the module of each network
+ARCHITECTURES = {model: module for module, models in _MODELS.items() for model in models}
 _OF_KERAS = {"backend", "layers", "models", "utils"}
 
-__all__ = sorted({*_MODELS, *_MODULE_OF, "imagenet_utils"})
+__all__ = sorted({*_MODELS, *ARCHITECTURES, "imagenet_utils"})
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    if name in ARCHITECTURES:
+        return getattr(importlib.import_module(f".{ARCHITECTURES[name]}", __name__), name)
     if name in _MODELS or name == "imagenet_utils":
         return importlib.import_module(f".{name}", __name__)
     if name in _OF_KERAS:

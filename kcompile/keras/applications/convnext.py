@@ -292,4 +292,6 @@ def ConvNeXtXLarge(
     app = Application(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
-    return _convnext(app, (3, 3, 27, 3), (256, 512, 1024, 2048), include_preprocessing, name, "convnext_xlarge")
+    return _convnext(
+        app, (3, 3, 27, 3), (256, 512, 1024, 2048), include_preprocessing, name, "convnext_xlarge"
+    )

@@ -130,7 +130,7 @@ def _efficientnet(
     """The base network, with the filters times ``width`` and the blocks of a stage times ``depth``."""
     x = app.start(size, 32)
     x = L.Rescaling(1 / 255)(x)
-    x = L.Normalization(axis=channel_axis())(x)
+    x = L.Normalization(axis=channel_axis(), name="normalization")(x)
     if app.weights == "imagenet":
         # the published networks were trained on images divided by the variance
         x = L.Rescaling([1 / math.sqrt(deviation) for deviation in _DEVIATION])(x)
