@@ -41,9 +41,12 @@ def command() -> Any:
     return typer.main.get_command(app)
 
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model: .h5, .onnx, or .json/.yaml.")]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A model: .h5, .onnx, .json/.yaml, or app:NAME.")
+]
 Weights = Annotated[
-    Path | None, typer.Option("--weights", metavar="W.h5", help="The weights of a .json or .yaml model.")
+    Path | None,
+    typer.Option("--weights", metavar="W.h5", help="The weights of a .json, .yaml or app: model."),
 ]
 
 
@@ -71,7 +74,7 @@ def compile_command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The file to write.")],
     weights: Weights = None,
     new_weights: Annotated[
-        bool, typer.Option("--new-weights", help="Draw fresh weights for a .json or .yaml model.")
+        bool, typer.Option("--new-weights", help="Draw fresh weights for a .json, .yaml or app: model.")
     ] = False,
     opset: Annotated[int, typer.Option(metavar="N", help="Version of the ONNX operator set.")] = 21,
     verify: Annotated[

@@ -35,7 +35,7 @@ def description(path: Path, model: Any, graph: Graph) -> dict[str, Any]:
     described: dict[str, Any] = {
         "file": str(path),
         "format": kind_of(path),
-        "file_bytes": os.path.getsize(path),
+        "file_bytes": os.path.getsize(path) if path.exists() else 0,
         "name": path.stem if bare else model.name,
         "inputs": [_tensor(value) for value in graph.inputs],
         "outputs": [_tensor(value) for value in graph.outputs],

@@ -1,7 +1,8 @@
-"""Model files of every kind as Keras models or, for ONNX files of others, as graphs."""
+"""Model files of every kind, and applications by name, as Keras models or (foreign ONNX files) as graphs."""
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +14,18 @@ if TYPE_CHECKING:
     from ..keras.engine.training import Model
 
 ARCHITECTURE_ONLY = ("json", "yaml")
+APPLICATION = "app:"
 
 
 def kind_of(path: Path) -> str:
-    """The format that a file's content shows: "hdf5", "onnx", "json", "yaml" ...
+    """The format that a file's content shows: "hdf5", "onnx", "json", "yaml" ...; "application" for app:NAME.
 
     Raises:
         CommandError: nothing that is known here.
         OSError: the file cannot be read.
     """
+    if str(path).startswith(APPLICATION):
+        return "application"
     from .. import formats
 
     kind = formats.detect(path)
@@ -36,7 +40,7 @@ def load(path: Path, weights: Path | None = None, new_weights: bool = False) -> 
     """A Keras model, or the graph of an ONNX file that no Keras model was exported to.
 
     Args:
-        path: the model file.
+        path: the model file, or app:NAME for an application with the weights of ImageNet.
         weights: an HDF5 file for a model whose file holds none.
         new_weights: whether a model without weights may have new ones.
 
@@ -44,6 +48,8 @@ def load(path: Path, weights: Path | None = None, new_weights: bool = False) -> 
         CommandError: a file without weights and no weights given, or weights for a file that has its own.
     """
     kind = kind_of(path)
+    if kind == "application":
+        return _application(str(path)[len(APPLICATION) :], weights, new_weights)
     if weights is not None and kind not in ARCHITECTURE_ONLY:
         raise CommandError(f"{path} holds its own weights; --weights goes with .json and .yaml files.")
     if kind in ARCHITECTURE_ONLY and weights is None and not new_weights:
@@ -58,6 +64,23 @@ def load(path: Path, weights: Path | None = None, new_weights: bool = False) -> 
     if weights is not None:
         model.load_weights(weights)
     return model
+
+
+def _application(name: str, weights: Path | None, new_weights: bool) -> Model:
+    """The application ``ResNet50``, or ``resnet.ResNet50`` by its module."""
+    from ..keras import applications
+
+    module, _, function = name.rpartition(".")
+    known = applications.ARCHITECTURES
+    if module:
+        within = getattr(applications, module, None) if module in applications.__all__ else None
+        known = {n: getattr(within, n) for n in getattr(within, "__all__", ()) if n[:1].isupper()}
+    if function not in known:
+        close = difflib.get_close_matches(function, known or applications.ARCHITECTURES, n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(APPLICATION + n for n in close)}?" if close else ""
+        raise CommandError(f"{APPLICATION}{name}: there is no such application.{hint}")
+    build = known[function] if module else getattr(applications, function)
+    return build(weights=str(weights) if weights is not None else None if new_weights else "imagenet")
 
 
 def is_keras_onnx(path: Path) -> bool:
