@@ -21,6 +21,7 @@ from .. import ir
 from .errors import ExportError
 from .metadata import LAYER, PRODUCER, STATES, set_metadata
 from .naming import Names
+from .padding import keep_zeros_around_max
 
 IR_VERSION = 10
 """The ONNX IR version that belongs to opset 21."""
@@ -213,6 +214,7 @@ class _Writer:
         if self.states:
             entries[STATES] = json.dumps([_describe_state(state) for state in self.states])
         set_metadata(self.model, entries)
+        keep_zeros_around_max(self.model.graph)
         return self.model
 
     def _declare_inputs(self, names: Sequence[str] | None) -> list[str]:
