@@ -240,6 +240,24 @@ def test_the_workers_replicas_follow_what_is_written_between_steps(workers):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_workers_forget_what_nobody_uses_any_more(workers):
+    model = two_headed()
+    feed = [X[:8], Y[0][:8], Y[1][:8]]
+    for _ in range(2):
+        pool_step(model)(*feed)
+    gc.collect()  # models of other tests
+    known = len(workers._numbers)
+    for _ in range(3):
+        other = two_headed()
+        pool_step(other)(*feed)
+        del other
+        gc.collect()
+    last = pool_step(model)
+    last(*feed)
+    assert len(workers._numbers) == known
+    assert not workers._forgotten and not workers._dropped
+
+
 def test_a_branch_that_one_shard_takes_and_another_does_not(workers):
     """Weights in the branch get a gradient in one process only."""
     x = Value("float32", ("batch", 3), "x")

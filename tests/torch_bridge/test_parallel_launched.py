@@ -48,7 +48,15 @@ history = model.fit(x, y, batch_size=15, epochs=3, verbose=2, validation_split=0
 model.fit(Batches(), epochs=2, verbose=0)
 model.train_on_batch(x[:1], y[:1])
 loss, accuracy = model.evaluate(x, y, verbose=0)
-np.savez(f"{{folder}}/{{rank}}", *model.get_weights(), evaluated=[loss, accuracy], **history.history)
+weights = model.get_weights()
+try:
+    model.train_on_batch(x[:2 + rank], y[:2 + rank])
+except ValueError as error:
+    refused = str(error)
+else:
+    refused = ""
+results = {{**history.history, "evaluated": [loss, accuracy], "refused": refused}}
+np.savez(f"{{folder}}/{{rank}}", *weights, **results)
 """
 
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
@@ -85,8 +93,13 @@ def test_all_ranks_end_with_the_same_weights_and_metrics(runs):
 def test_it_is_the_training_of_one_process(runs):
     alone, together = (np.load(runs[name] / "0.npz") for name in ("one", "two"))
     assert set(alone) == set(together)
-    for name in alone:
+    for name in set(alone) - {"refused"}:
         np.testing.assert_allclose(together[name], alone[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_batches_of_different_sizes_are_an_error_in_all_ranks(runs):
+    for rank in (0, 1):
+        assert "batches of different sizes" in str(np.load(runs["two"] / f"{rank}.npz")["refused"])
 
 
 def test_only_rank_0_prints_and_writes(runs):

@@ -83,6 +83,7 @@ class Pool:
         self._programs = 0
         self._sent: weakref.WeakKeyDictionary[Parameter, int] = weakref.WeakKeyDictionary()
         self._forgotten: list[int] = []
+        self._dropped: list[int] = []
         self._seed: int | None = None
         self._folder = memory.folder()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -145,6 +146,7 @@ class Pool:
         if number is None:
             number = self._numbers[parameter] = self._made
             self._made += 1
+            weakref.finalize(parameter, self._dropped.append, number).atexit = False
             self.send("parameter", number, PackedParameter.of(parameter))
         return number
 
@@ -166,8 +168,10 @@ class Pool:
 
     def send_changed(self, parameters: Sequence[Parameter]) -> None:
         """The values of parameters that were written since the workers last had them."""
-        while self._forgotten:
-            self.send("forget", self._forgotten.pop())
+        if self._forgotten or self._dropped:
+            programs, self._forgotten[:] = list(self._forgotten), []
+            parameters_gone, self._dropped[:] = list(self._dropped), []
+            self.send("forget", programs, parameters_gone)
         changed = [p for p in parameters if self._sent.get(p) != p.storage.version]
         if changed:
             self.send("values", {self.number_of(p): p.storage.array for p in changed})

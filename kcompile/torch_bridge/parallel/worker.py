@@ -65,8 +65,11 @@ class _Worker:
             self.connection.send(("mapped", self.receiver.path))
         step(share, [x.to(step.device) for x in inputs])
 
-    def forget(self, key: int) -> None:
-        self.steps.pop(key, None)
+    def forget(self, programs: list[int], parameters: list[int]) -> None:
+        for key in programs:
+            self.steps.pop(key, None)
+        for number in parameters:
+            self.parameters.pop(number, None)
 
 
 def _end_with_caller() -> None:
