@@ -18,6 +18,7 @@ from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_fr
 from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
 from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
+from .keras1 import OldLayout, is_of_keras_1, modern_config
 from .weight_budget import WeightBudget
 
 if TYPE_CHECKING:
@@ -183,20 +184,31 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
         )
     if not (archive.layer_weights or archive.objects):
         with _reporting_malformed(source):
-            model = model_from_config(archive.config)
+            model = model_from_config(_modern(archive))
     else:
         with _reporting_malformed(source), WeightBudget(source, _elements_of(archive)):
-            model = model_from_config(archive.config)
+            model = model_from_config(_modern(archive))
             if not model.built:
                 _build_from(model, archive)
         if archive.objects is None:
-            assign_in_order(model, archive.layer_weights, source)
+            assign_in_order(model, archive.layer_weights, source, old=_layout_of(archive))
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
         with _reporting_malformed(source):
             _compile_from(model, archive, source)
     return model
+
+
+def _modern(archive: Archive) -> dict[str, Any]:
+    """The archive's config in the words of Keras 2 and later."""
+    config: dict[str, Any] = archive.config or {}
+    return modern_config(config) if is_of_keras_1(archive.metadata.get("keras_version")) else config
+
+
+def _layout_of(archive: Archive) -> OldLayout:
+    metadata = archive.metadata
+    return OldLayout(is_of_keras_1(metadata.get("keras_version")), metadata.get("backend") == "theano")
 
 
 #: What a config raises that is well-formed JSON, and no model.
@@ -437,13 +449,18 @@ def load_weights(
         elif archive.objects is not None:
             _assign_objects(model, archive.objects, source, by_name, skip_mismatch)
         elif by_name:
-            assign_by_name(model, archive.layer_weights, source, skip_mismatch, reshape)
+            old = _layout_of(archive)
+            assign_by_name(model, archive.layer_weights, source, skip_mismatch, reshape, old)
         else:
-            assign_in_order(model, archive.layer_weights, source, reshape)
+            assign_in_order(model, archive.layer_weights, source, reshape, _layout_of(archive))
 
 
 def assign_in_order(
-    model: Network, stored: Sequence[LayerWeights], source: str, reshape: bool = False
+    model: Network,
+    stored: Sequence[LayerWeights],
+    source: str,
+    reshape: bool = False,
+    old: OldLayout | None = None,
 ) -> None:
     """Layers with weights in the file, matched to layers with weights in the model, in order.
 
@@ -460,7 +477,7 @@ def assign_in_order(
         )
     plan: list[tuple[Parameter, Any]] = []
     for layer, entry in zip(layers, stored, strict=True):
-        plan += _match(layer, entry, source, reshape)
+        plan += _match(layer, entry, source, reshape, old)
     _carry_out(plan)
 
 
@@ -470,6 +487,7 @@ def assign_by_name(
     source: str,
     skip_mismatch: bool = False,
     reshape: bool = False,
+    old: OldLayout | None = None,
 ) -> None:
     """Layers of the file matched to the model's layers of the same name; others on either side are left
     alone.
@@ -485,7 +503,7 @@ def assign_by_name(
     for entry in stored:
         for layer in by_name.get(entry.name, []):
             try:
-                plan += _match(layer, entry, source, reshape)
+                plan += _match(layer, entry, source, reshape, old)
             except ValueError as error:
                 if not skip_mismatch:
                     raise
@@ -563,16 +581,17 @@ def _unique_names(parameters: Sequence[Parameter]) -> list[str]:
     return result
 
 
-def _match(layer: Layer, entry: LayerWeights, source: str, reshape: bool) -> list[tuple[Parameter, Any]]:
+def _match(
+    layer: Layer, entry: LayerWeights, source: str, reshape: bool, old: OldLayout | None = None
+) -> list[tuple[Parameter, Any]]:
     """Pairs of parameter and array for one layer.
 
     Raises:
         ValueError: naming the layer and what does not fit.
     """
     parameters = layer.weights
-    arrays = layer.convert_stored_weights(
-        _in_order_of(parameters, entry.weights) if layer._layers else entry.weights
-    )
+    weights = entry.weights if old is None else old.convert(layer, entry.weights)
+    arrays = layer.convert_stored_weights(_in_order_of(parameters, weights) if layer._layers else weights)
     if len(parameters) != len(arrays):
         raise ValueError(
             f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
