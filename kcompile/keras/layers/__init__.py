@@ -138,10 +138,24 @@ from .preprocessing_layers import (
     Rescaling,
     Resizing,
 )
+from .random_layers import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells
 from .wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "Conv1DTranspose",
     "Convolution1DTranspose",
     "DepthwiseConv1D",
