@@ -1,8 +1,9 @@
 """Tensors of a PyTorch file to the layers of a model: by a mapping, by name, or by structure.
 
 By structure means: the modules of the file and those the model's layers would be, in order; each pair must
-agree in names of tensors and in shapes. Where the orders differ, modules of one shape are paired in their
-order, if both sides have as many of them. Nothing is written unless everything has its place.
+agree in names of tensors and in shapes. Where the orders differ, modules are paired by shape; several of one
+shape only if their names differ in numbers alone, since any other pairing would be a guess. Nothing is written
+unless everything has its place.
 """
 
 from __future__ import annotations
@@ -149,8 +150,7 @@ def match(
             ``kcompile convert`` would call it (``dense_1.weight``) -> name of a tensor or module in the
             file; None leaves the weight as it is. Without one: by name where the names are those that
             ``kcompile convert`` writes, else by structure.
-        ordered: whether the tensors come in the order of the modules. Where they do not (.safetensors sorts
-            them by name), modules of one shape are paired only if their names differ in numbers alone.
+        ordered: whether the tensors come in the order of the modules (.safetensors sorts them by name).
     """
     units = units_of(model)
     if mapping is not None:
@@ -170,8 +170,13 @@ def _taken(unit: Unit, tensors: Tensors) -> dict[str, str]:
     return {s: f"{unit.name}.{s}" for s in unit.shapes() if f"{unit.name}.{s}" in tensors}
 
 
-def _paired(report: Report, pairs: list[tuple[Unit, str, dict[str, str]]], tensors: Tensors) -> Report:
-    """Checks and decodes each unit with the tensors found for it."""
+def _paired(
+    report: Report,
+    pairs: list[tuple[Unit, str, dict[str, str]]],
+    tensors: Tensors,
+    given: Tensors | None = None,
+) -> Report:
+    """Checks and decodes each unit with the tensors found for it; ``given`` are those that must be used."""
     used: set[str] = set()
     for unit, _, names in pairs:
         why = _problem(unit, names, tensors)
@@ -188,7 +193,7 @@ def _paired(report: Report, pairs: list[tuple[Unit, str, dict[str, str]]], tenso
         used.update(names.values())
     report.unused += [
         (name, f"no layer takes its module; shape {list(array.shape)}")
-        for name, array in tensors.items()
+        for name, array in (tensors if given is None else given).items()
         if name not in used and not name.endswith(_COUNTER)
     ]
     return report
@@ -229,20 +234,28 @@ def modules_of(tensors: Tensors) -> dict[str, dict[str, str]]:
     return found
 
 
-def _fits(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> bool:
-    return not _problem(unit, names, tensors)
-
-
 def _by_structure(units: list[Unit], tensors: Tensors, ordered: bool) -> Report:
     modules = modules_of(tensors)
+    known = dict(tensors)  # and the zeros that stand for absent biases
     if not ordered:
-        return _by_shape(
-            units, {name: modules[name] for name in sorted(modules, key=_natural)}, tensors, False
-        )
-    in_order = list(zip(units, modules.items(), strict=False))
-    if len(units) == len(modules) and all(_fits(u, names, tensors) for u, (_, names) in in_order):
-        return _paired(Report("structure"), [(u, m, names) for u, (m, names) in in_order], tensors)
-    return _by_shape(units, modules, tensors, True)
+        modules = {name: modules[name] for name in sorted(modules, key=_natural)}
+    elif len(units) == len(modules):
+        pairs = [(u, m, _with_bias(u, m, n, known)) for u, (m, n) in zip(units, modules.items(), strict=True)]
+        if not any(_problem(unit, names, known) for unit, _, names in pairs):
+            return _paired(Report("structure"), pairs, known, tensors)
+    return _by_shape(units, modules, known, tensors)
+
+
+def _with_bias(
+    unit: Unit, module: str, names: dict[str, str], known: dict[str, np.ndarray]
+) -> dict[str, str]:
+    """A module without a bias computes what one with a bias of zeros does."""
+    shape = unit.shapes().get("bias")
+    if shape is None or "bias" in names or not unit.kind.startswith(("nn.Linear", "nn.Conv")):
+        return names
+    zeros = f"zeros, since {module} has no bias (of {shape[0]})"
+    known[zeros] = np.zeros(shape, np.float32)
+    return {**names, "bias": zeros}
 
 
 def _natural(name: str) -> list[Any]:
@@ -251,30 +264,27 @@ def _natural(name: str) -> list[Any]:
 
 
 def _by_shape(
-    units: list[Unit], modules: dict[str, dict[str, str]], tensors: Tensors, ordered: bool
+    units: list[Unit], modules: dict[str, dict[str, str]], known: dict[str, np.ndarray], given: Tensors
 ) -> Report:
-    """Pairs modules of one shape in their order, where both sides have as many of them."""
-    report = Report("structure (modules of equal shape in their order)")
-    candidates = {
-        i: [m for m, names in modules.items() if _fits(u, names, tensors)] for i, u in enumerate(units)
-    }
+    """Pairs modules by shape, and in their order those of one shape whose names differ in numbers alone."""
+    report = Report("structure (by shape)")
+    fitting: dict[int, dict[str, dict[str, str]]] = {}
+    for i, unit in enumerate(units):
+        completed = {m: _with_bias(unit, m, names, known) for m, names in modules.items()}
+        fitting[i] = {m: names for m, names in completed.items() if not _problem(unit, names, known)}
     rivals: dict[tuple[str, ...], list[int]] = {}
-    for i, found in candidates.items():
+    for i, found in fitting.items():
         rivals.setdefault(tuple(found), []).append(i)
     pairs, reasons = [], {}
-    for fitting, members in rivals.items():
-        numbered = len({re.sub(r"\d+", "0", name) for name in fitting}) == 1
-        if len(fitting) == len(members) and not ordered and not numbered:
-            listed = ", ".join(fitting[:4])
-            for i in members:
-                reasons[i] = f"{len(fitting)} modules fit ({listed}), and the file does not keep their order"
-        elif len(fitting) == len(members):
-            pairs += [(units[i], m, modules[m]) for i, m in zip(members, fitting, strict=True)]
-        else:
-            for i in members:
-                reasons[i] = _why_not(units[i], fitting, len(members), modules, tensors, i)
+    for found_names, members in rivals.items():
+        numbered = len({re.sub(r"\d+", "0", name) for name in found_names}) == 1
+        if len(found_names) == len(members) and numbered:
+            pairs += [(units[i], m, fitting[i][m]) for i, m in zip(members, found_names, strict=True)]
+            continue
+        for i in members:
+            reasons[i] = _why_not(units[i], found_names, len(members), modules, known, i)
     report.missing = [(p.name, reasons[i]) for i in sorted(reasons) for p in units[i].parameters.values()]
-    return _paired(report, pairs, tensors)
+    return _paired(report, pairs, known, given)
 
 
 def _why_not(
@@ -285,8 +295,11 @@ def _why_not(
     tensors: Tensors,
     position: int,
 ) -> str:
+    listed = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+    if found and len(found) == members:
+        return f"{len(found)} modules fit ({listed}), and which is whose cannot be told from their order"
     if found:
-        return f"{members} layers could take {len(found)} modules of the file ({', '.join(found[:4])})"
+        return f"{members} layers could take {len(found)} modules of the file ({listed})"
     names = list(modules)
     if position >= len(names):
         return f"the file has only {len(names)} modules, and none of them is such a {unit.kind}"
