@@ -15,7 +15,7 @@ import numpy as np
 from ..ir import Value, op
 from . import backend as K
 from .backend.tensors import tensor
-from .utils.generic_utils import deserialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, file_keras_version
 
 # Klambauer et al. (2017), "Self-Normalizing Neural Networks"
 SELU_ALPHA = 1.6732632423543772
@@ -71,6 +71,11 @@ def sigmoid(x: Any) -> Value:
 def hard_sigmoid(x: Any) -> Value:
     """``0.2 x + 0.5`` limited to [0, 1]."""
     return K.hard_sigmoid(x)
+
+
+def hard_sigmoid_3(x: Any) -> Value:
+    """``x / 6 + 0.5`` limited to [0, 1]: what Keras 3 calls hard_sigmoid."""
+    return op.HardSigmoid(tensor(x), alpha=1 / 6, beta=0.5)
 
 
 def exponential(x: Any) -> Value:
@@ -219,7 +224,7 @@ _ALL = {
         softmax, elu, selu, softplus, softsign, relu, tanh, sigmoid, hard_sigmoid, exponential, linear,
         silu, swish, gelu, mish, relu6, leaky_relu, log_softmax, log_sigmoid, celu, glu, hard_silu,
         hard_swish, hard_tanh, hard_shrink, soft_shrink, tanh_shrink, threshold, squareplus, sparse_plus,
-        sparse_sigmoid, sparsemax,
+        sparse_sigmoid, sparsemax, hard_sigmoid_3,
     )
 }  # fmt: skip
 
@@ -232,14 +237,15 @@ def serialize(activation: Callable[..., Any]) -> str:
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
-    """The activation function called ``name``.
+    """The activation function called ``name``; hard_sigmoid in a file of Keras 3 is its own function.
 
     Raises:
         ValueError: for an unknown name; the message lists near ones.
     """
-    return deserialize_keras_object(
+    found = deserialize_keras_object(
         name, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="activation function"
     )
+    return hard_sigmoid_3 if found is hard_sigmoid and (file_keras_version() or (2, 3)) >= (3, 0) else found
 
 
 def get(identifier: Any) -> Callable[..., Any]:

@@ -157,7 +157,16 @@ def _translated(config: Mapping[str, Any], class_name: str, where: str) -> dict[
                 "in place "
                 "of 0.2): a .keras file would predict something else there. Save the model to .h5 or .onnx."
             )
+        if key.endswith("activation") and value == "hard_sigmoid_3":
+            value = "hard_sigmoid"
         result[renamed.get(key, key)] = _value(value, key, where)
+    if class_name == "UpSampling2D" and config.get("interpolation") == "bilinear":
+        if not result.pop("half_pixel_centers", False):
+            raise ValueError(
+                f"The {where} samples as Keras 2.3 does, Keras 3 at half-pixel centres: a .keras file would "
+                "predict something else there. Save the model to .h5 or .onnx, or give UpSampling2D "
+                "half_pixel_centers=True."
+            )
     return result
 
 

@@ -292,14 +292,23 @@ def _call_from(call: Any) -> Call:
     kwargs."""
     if isinstance(call, dict):
         args, kwargs = _with_places(call.get("args", [])), _with_places(call.get("kwargs", {}))
-        if len(args) != 1:
+        several = len(args) > 1 and all(isinstance(arg, Place) for arg in args)  # attention(query, value)
+        if len(args) != 1 and not several:
             raise ValueError(
                 f"Layers are called on one argument besides keywords; the configuration has {args}."
             )
-        return Call(args[0], {k: v for k, v in kwargs.items() if v is not None}, of_keras_3=True)
+        kwargs = {k: v for k, v in kwargs.items() if v is not None}
+        return Call(args if several else args[0], kwargs, of_keras_3=True)
     places = [Place(*place[:3]) for place in call]
-    arguments = call[-1][3] if call and len(call[-1]) > 3 else {}
-    return Call(unpack_singleton(places), dict(arguments or {}))
+    arguments = (call[-1][3] if call and len(call[-1]) > 3 else None) or {}
+    return Call(unpack_singleton(places), {k: _tensor_argument(v) for k, v in arguments.items()})
+
+
+def _tensor_argument(value: Any) -> Any:
+    """A Place for a tensor among the keyword arguments of tf.keras, ``["layer", node, tensor]``."""
+    if isinstance(value, list) and [type(entry) for entry in value] == [str, int, int]:
+        return Place(*value)
+    return value
 
 
 def _with_places(value: Any) -> Any:

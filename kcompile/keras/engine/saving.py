@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Parameter
-from ..utils.generic_utils import CustomObjectScope, SafeModeScope, get_custom_objects
+from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
@@ -171,7 +171,7 @@ def load_model(
         return import_model(filepath, custom_objects, safe_mode)
     with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
         archive = formats.read(filepath, lazy=True)
-        with archive:
+        with archive, FileVersionScope(archive.metadata.get("keras_version")):
             return model_from_archive(archive, _name_of(filepath), compile)
 
 
@@ -389,8 +389,9 @@ def model_from_json(
     """
     from ...formats import json
 
-    with SafeModeScope(safe_mode):
-        return model_from_config(json.loads(json_string).config, custom_objects)
+    archive = json.loads(json_string)
+    with SafeModeScope(safe_mode), FileVersionScope(archive.metadata.get("keras_version")):
+        return model_from_config(archive.config, custom_objects)
 
 
 def model_from_yaml(
@@ -403,8 +404,9 @@ def model_from_yaml(
     """
     from ...formats import yaml
 
-    with SafeModeScope(safe_mode):
-        return model_from_config(yaml.loads(yaml_string).config, custom_objects)
+    archive = yaml.loads(yaml_string)
+    with SafeModeScope(safe_mode), FileVersionScope(archive.metadata.get("keras_version")):
+        return model_from_config(archive.config, custom_objects)
 
 
 # --- weights ------------------------------------------------------------------------------------------------

@@ -134,6 +134,10 @@ class EinsumDense(Layer):
             output = op.Add(output, self.bias)
         return self.activation(output)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: a mask ends here, as in Keras, since the equation may do away with its axes."""
+        return None
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         terms = self._terms
         sizes = self._sizes(input_shape)

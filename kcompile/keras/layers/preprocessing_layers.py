@@ -282,7 +282,7 @@ class Resizing(_ImageLayer):
         self.fill_value = fill_value
         self.antialias = antialias
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)
         if self.crop_to_aspect_ratio:
             x = self._cropped_to_aspect(x)
@@ -325,7 +325,7 @@ class CenterCrop(_ImageLayer):
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(height, width, data_format, **kwargs)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)
         rows, columns = self._sizes(x, "cropping")
         if rows < self.height or columns < self.width:

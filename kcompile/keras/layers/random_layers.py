@@ -25,6 +25,7 @@ class _Random(Layer):
     """
 
     def __init__(self, seed: int | None, data_format: str | None = None, **kwargs: Any) -> None:
+        kwargs.pop("rng_type", None)  # tf_keras says how its numbers are drawn
         super().__init__(**kwargs)
         self.seed = seed
         self.data_format = K.normalize_data_format(data_format)
@@ -34,6 +35,8 @@ class _Random(Layer):
     def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)
         self._draws = 0
+        # Keras 3 writes training=True, the default of these calls, and means: as the model is run
+        training = None if training is True else training
         return K.in_train_phase(lambda: self._augmented(x), x, training=training)
 
     def _augmented(self, x: Value) -> Value:

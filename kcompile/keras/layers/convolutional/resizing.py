@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ... import backend as K
-from ...backend.manipulation import pad
+from ...backend.manipulation import pad, resize
 from ...engine.base_layer import InputSpec, Layer
 from ...utils import conv_utils
+from ...utils.generic_utils import file_keras_version
 from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
 
 
@@ -99,7 +100,9 @@ class UpSampling2D(_UpSampling):
     Args:
         size: int or (rows, cols).
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
-        interpolation: "nearest" (repeat) or "bilinear" (as TensorFlow 1 samples: output i at input i / size).
+        interpolation: "nearest" (repeat) or "bilinear".
+        half_pixel_centers: whether "bilinear" samples at (i + 0.5) / size - 0.5, as TensorFlow 2 does, or at
+            i / size, as Keras 2.3 does; default the latter, but in files of later versions the former.
 
     Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
     ONNX Resize.
@@ -112,9 +115,13 @@ class UpSampling2D(_UpSampling):
         size: Any = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
+        half_pixel_centers: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(size, data_format, **kwargs)
+        if half_pixel_centers is None:
+            half_pixel_centers = (file_keras_version() or (2, 3)) >= (2, 4)
+        self.half_pixel_centers = half_pixel_centers and interpolation == "bilinear"
         if interpolation not in ("nearest", "bilinear"):
             raise ValueError(
                 f'interpolation should be one of "nearest" or "bilinear"; found {interpolation!r}.'
@@ -123,10 +130,13 @@ class UpSampling2D(_UpSampling):
 
     def call(self, inputs: Any) -> Any:
         rows, cols = self.size
+        if self.half_pixel_centers:
+            return resize(inputs, (rows, cols), self.data_format, "linear", "half_pixel")
         return K.resize_images(inputs, rows, cols, self.data_format, self.interpolation)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "interpolation": self.interpolation}
+        centers = {"half_pixel_centers": True} if self.half_pixel_centers else {}
+        return {**super().get_config(), "interpolation": self.interpolation, **centers}
 
 
 class UpSampling3D(_UpSampling):
