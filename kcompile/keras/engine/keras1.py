@@ -83,8 +83,9 @@ def _merge(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(mode, str) or mode not in _MERGE or config.get("layers"):
         raise ValueError(
             f"The layer {name!r} of the file is a Merge of Keras 1 with mode={mode!r}"
-            f"{' as a layer of a Sequential model' if config.get('layers') else ''}, which is not read. Read "
-            f"are the modes {', '.join(_MERGE)} in functional models; build this model in code and use load_weights."
+            f"{' as a layer of a Sequential model' if config.get('layers') else ''}, which is not read. "
+            f"Read are the modes {', '.join(_MERGE)} in functional models; "
+            "build this model in code and use load_weights."
         )
     arguments: dict[str, Any] = {"name": name}
     if mode == "concat":
