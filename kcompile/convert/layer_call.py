@@ -172,6 +172,14 @@ ACTIVATIONS = {
     "mish": "F.mish({})",
     "relu6": "F.relu6({})",
     "leaky_relu": "F.leaky_relu({}, 0.2)",
+    "hard_silu": "F.hardswish({})",
+    "hard_swish": "F.hardswish({})",
+    "hard_tanh": "F.hardtanh({})",
+    "hard_shrink": "F.hardshrink({})",
+    "soft_shrink": "F.softshrink({})",
+    "tanh_shrink": "F.tanhshrink({})",
+    "log_sigmoid": "F.logsigmoid({})",
+    "celu": "F.celu({})",
 }
 """Keras's activation -> PyTorch's expression; softmax depends on the layout."""
 

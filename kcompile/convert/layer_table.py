@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..keras.state_dict.layouts import layer_units, prelu_is_torchs, recurrent_kind
 from .layer_call import FIRST, FUNCTIONS, KERAS, Call, Tensor, activation_name, full, sizes
 
@@ -221,9 +223,12 @@ def _softmax(call: Call, x: str, layout: str) -> str:
 
 
 def _dropout(call: Call, x: str, layout: str) -> str:
-    if call.layer.noise_shape is not None:
-        call.fail("nn.Dropout has no noise_shape")
-    return f"{call.module(f'nn.Dropout({call.layer.rate!r})')}({x})"
+    module = call.module(f"nn.Dropout({call.layer.rate!r})")
+    if call.layer.noise_shape is None:
+        return f"{module}({x})"
+    sizes_of = {call.axis(i, layout): size for i, size in enumerate(call.layer.noise_shape)}
+    shape = [f"{x}.shape[{i}]" if sizes_of[i] is None else str(int(sizes_of[i])) for i in sorted(sizes_of)]
+    return f"{x} * {module}({x}.new_ones({', '.join(shape)}))"
 
 
 def _spatial_dropout(call: Call) -> None:
@@ -300,6 +305,21 @@ def _rescaling(call: Call, x: str, layout: str) -> str:
     if not isinstance(scale, int | float) or not isinstance(offset, int | float):
         call.fail("only numbers as scale and offset have an entry")
     return f"{x} * {scale!r} + {offset!r}"
+
+
+def _statistics(call: Call) -> None:
+    layer = call.layer
+    helper = call.helper("Normalization")
+    broadcast = [int(size) for size in layer._broadcast]
+    arguments = f"{full(layer.mean.shape) if layer.input_mean is None else ()}, {full(broadcast)}"
+    if layer.input_mean is not None:
+        for name, value in (("mean", layer.input_mean), ("variance", layer.input_variance)):
+            array = np.asarray(value, np.float32)
+            if array.size not in (1, int(np.prod(broadcast))):
+                call.fail(f"its {name} has the shape {array.shape}, the axes have {broadcast}")
+            arguments += f", {name}={array.reshape(-1).tolist() if array.size > 1 else float(array.item())}"
+    arguments += ", invert=True" if layer.invert else ""
+    call.give(f"{call.module(f'{helper}({arguments})')}({call.x()})")
 
 
 # --- attention ----------------------------------------------------------------------------------------------
@@ -551,6 +571,7 @@ ENTRIES: dict[str, Entry] = {
     "LayerNormalization": _layer_normalization,
     "GroupNormalization": _group_normalization,
     "RMSNormalization": _rms_normalization,
+    "Normalization": _statistics,
     "Rescaling": partial(_elementwise, _rescaling),
     "MultiHeadAttention": _attention,
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), partial(_pooling, "max")),

@@ -211,7 +211,7 @@ class ClassWriter:
     ) -> list[Tensor]:
         """Writes one call of a layer; gives its outputs."""
         call = Call(self, layer, inputs, shapes, attribute, hint)
-        if any(parameter.dtype.name != "float32" for parameter in layer.weights):
+        if any(p.dtype.kind == "f" and p.dtype.name != "float32" for p in layer.weights):
             call.fail("its weights are not float32")
         if isinstance(layer, Network):
             module = call.module(f"{self.source.class_for(layer)}()")

@@ -49,6 +49,26 @@ class Slopes(nn.Module):
         return torch.where(x > 0, x, self.weight * x)
 '''
 
+NORMALIZATION = '''
+class Normalization(nn.Module):
+    """(x - mean) / deviation with statistics of the training data, or the way back."""
+
+    def __init__(self, shape, broadcast, mean=None, variance=None, invert=False):
+        super().__init__()
+        self.broadcast, self.invert = broadcast, invert
+        learned = mean is None
+        self.register_buffer("mean", torch.zeros(shape) if learned else torch.tensor(mean), learned)
+        self.register_buffer("variance", torch.ones(shape) if learned else torch.tensor(variance), learned)
+        if learned:
+            self.register_buffer("count", torch.zeros((), dtype=torch.int32))
+
+    def forward(self, x):
+        shaped = (v.reshape(self.broadcast) if v.numel() > 1 else v for v in (self.mean, self.variance))
+        mean, variance = shaped
+        deviation = variance.sqrt().clamp(min=1e-7)
+        return mean + x * deviation if self.invert else (x - mean) / deviation
+'''
+
 RECURRENT = '''
 class Recurrent(nn.Module):
     """nn.LSTM, nn.GRU or nn.RNN step by step, for what these lack: masks, other activations, and a GRU whose
@@ -124,6 +144,7 @@ HELPERS = {
     "average_pool_same": AVERAGE_POOL_SAME,
     "upsample_linear": UPSAMPLE_LINEAR,
     "Slopes": SLOPES,
+    "Normalization": NORMALIZATION,
     "Recurrent": RECURRENT,
 }
 """Name -> source, in the order in which a file has them."""

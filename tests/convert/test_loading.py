@@ -207,9 +207,8 @@ def test_a_shortcut_that_could_be_swapped_is_not_guessed() -> None:
     x = Input((4,))
     narrow, shortcut = Dense(2, name="narrow")(x), Dense(4, name="shortcut")(x)
     model = Model(x, [shortcut, Dense(4, name="last")(narrow), Dense(4, name="other")(x)])
-    block = nn.ModuleDict({
-        "last": nn.Linear(2, 4), "other": nn.Linear(4, 4), "downsample": nn.Linear(4, 4), "n": nn.Linear(4, 2),
-    })  # fmt: skip
+    sizes = {"last": (2, 4), "other": (4, 4), "downsample": (4, 4), "n": (4, 2)}
+    block = nn.ModuleDict({name: nn.Linear(*pair) for name, pair in sizes.items()})
     report = match(model, {name: t.numpy() for name, t in block.state_dict().items()})
     assert {name for name, _ in report.missing} == {
         "shortcut/kernel", "shortcut/bias", "other/kernel", "other/bias",

@@ -69,12 +69,14 @@ SINGLE = {
                           L.Softmax(axis=1)), STEPS),
     "layer normalization": (stack(L.LayerNormalization(), L.LayerNormalization(scale=False)), STEPS),
     "rms normalization": (stack(L.RMSNormalization(), L.Rescaling(2.0, 0.5)), STEPS),
+    "normalization": (stack(L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0]),
+                            L.Normalization(mean=0.5, variance=2.0, invert=True), L.Normalization()), IMAGE),
     "group normalization": (stack(L.Conv2D(4, 3), L.GroupNormalization(2), L.LayerNormalization()), IMAGE),
     "transposed 1d": (stack(L.Conv1DTranspose(4, 3, strides=2), L.DepthwiseConv1D(3)), STEPS),
     "cudnn": (stack(L.CuDNNLSTM(4, **RNN), L.CuDNNGRU(3)), STEPS),
     "cudnn both ways": (stack(L.Bidirectional(L.CuDNNGRU(4))), STEPS),
-    "dropouts": (stack(L.Dropout(0.5), L.SpatialDropout2D(0.5), L.GaussianNoise(1.0), L.AlphaDropout(0.2)),
-                 IMAGE),
+    "dropouts": (stack(L.Dropout(0.5), L.Dropout(0.5, noise_shape=(None, 1, 1, 3)), L.SpatialDropout2D(0.5),
+                       L.GaussianNoise(1.0), L.AlphaDropout(0.2)), IMAGE),
     "lstm": (stack(L.LSTM(4, **RNN), L.LSTM(3)), STEPS),
     "lstm backwards": (stack(L.LSTM(4, go_backwards=True, **RNN), L.LSTM(3, use_bias=False)), STEPS),
     "lstm hard": (stack(L.LSTM(4, recurrent_activation="hard_sigmoid", activation="relu")), STEPS),
@@ -90,7 +92,10 @@ SINGLE = {
     "time distributed": (stack(L.TimeDistributed(L.Conv2D(4, 3, activation="relu")),
                                L.TimeDistributed(L.Flatten()), L.TimeDistributed(L.Dense(2))), (4, 6, 5, 3)),
 }  # fmt: skip
-ACTIVATIONS = ("softmax elu selu softplus softsign relu tanh sigmoid hard_sigmoid exponential linear").split()
+ACTIVATIONS = (
+    "softmax elu selu softplus softsign relu tanh sigmoid hard_sigmoid exponential linear silu swish gelu "
+    "mish relu6 leaky_relu hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink log_sigmoid celu"
+).split()
 
 
 def randomised(model: Model) -> Model:
@@ -200,6 +205,20 @@ def test_shared_layers_and_nested_models(tmp_path) -> None:
     assert_same(randomised(Model([x, y], [out, q])), tmp_path, sample(2, 4), sample(3, 4)[:2] * 2)
 
 
+def test_dropout_of_whole_samples_acts_in_training(tmp_path) -> None:
+    import torch
+
+    x = L.Input(IMAGE)
+    path = tmp_path / "made.py"
+    write_module(Model(x, L.Dropout(0.5, noise_shape=(None, 1, 1, 1))(x)), path)
+    names: dict = {"__name__": "made", "__file__": str(path)}
+    exec(path.read_text(), names)
+    torch.manual_seed(0)
+    found = names["load"]().train()(torch.ones(64, *IMAGE)).flatten(1)
+    assert set(found.unique().tolist()) == {0.0, 2.0}
+    assert (found.min(1).values == found.max(1).values).all()
+
+
 def test_a_residual_network_permutes_at_its_ends_alone() -> None:
     x = L.Input((8, 8, 3))
     y = L.Conv2D(4, 3, padding="same")(x)
@@ -231,7 +250,6 @@ def test_the_file_needs_torch_alone(tmp_path) -> None:
         (L.Lambda(lambda x: x, name="mine"), r"'mine' \(Lambda\).*no entry"),
         (L.LocallyConnected1D(2, 3, name="local"), r"'local' \(LocallyConnected1D\)"),
         (L.LSTM(3, activation="softmax", name="odd"), "'odd'.*'softmax'"),
-        (L.Dropout(0.5, noise_shape=(None, 1, 3), name="noise"), "'noise'.*noise_shape"),
     ],
 )
 def test_what_cannot_be_written_is_named_and_leaves_no_file(layer, message, tmp_path) -> None:

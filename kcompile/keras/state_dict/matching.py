@@ -2,8 +2,8 @@
 
 By structure means: the modules of the file and those the model's layers would be, in order; each pair must
 agree in names of tensors and in shapes. Where the orders differ, modules are paired by shape; several of one
-shape only if their names differ in numbers alone, since any other pairing would be a guess. Nothing is written
-unless everything has its place.
+shape only if their names differ in numbers alone, since any other pairing would be a guess. Nothing is
+written unless everything has its place.
 """
 
 from __future__ import annotations
