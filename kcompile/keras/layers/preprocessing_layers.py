@@ -236,8 +236,8 @@ class Resizing(_ImageLayer):
 
     Args:
         height, width: the new size.
-        interpolation: "bilinear" or "nearest", with half-pixel centres (onnxruntime has no bicubic kernel that
-            equals TensorFlow's).
+        interpolation: "bilinear" or "nearest", with half-pixel centres (onnxruntime's bicubic kernel
+            does not serve every layout).
         crop_to_aspect_ratio: first cut images to the proportions of the new size.
         pad_to_aspect_ratio: first fill images up to the proportions of the new size.
         fill_mode: "constant".
