@@ -25,6 +25,7 @@ TOPICS = {
     "export": "export",
     "import": "imports",
     "memory": "memory",
+    "files": "files",
 }
 RESULTS = Path(__file__).resolve().parent / "results.json"
 PACKAGES = ("kcompile", "kcompile-runtime", "torch", "onnxruntime", "onnx", "numpy")
