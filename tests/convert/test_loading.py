@@ -30,7 +30,7 @@ from kcompile.keras.layers import (
     SimpleRNN,
 )
 from kcompile.keras.models import Model, Sequential
-from kcompile.keras.state_dict import WeightsMismatch, match, state_dict
+from kcompile.keras.state_dict import WeightsMismatch, match, read_tensors, state_dict
 
 
 class First(nn.Module):
@@ -305,3 +305,24 @@ def test_reshape_has_no_weights_and_takes_none(tmp_path) -> None:
     model = Sequential([Reshape((2, 2), input_shape=(4,)), Dense(3)])
     torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "w.pth")
     model.load_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("extension", [".pth", ".safetensors"])
+def test_a_file_with_flipped_bytes_loads_or_raises_value_error(extension, tmp_path) -> None:
+    from kcompile.keras.state_dict import write_tensors
+
+    model, random, path = dense(), np.random.default_rng(0), tmp_path / f"w{extension}"
+    write_tensors(state_dict(model), path)
+    original = path.read_bytes()
+    refused = 0
+    for _ in range(150):
+        changed = bytearray(original)
+        for place in random.integers(len(original), size=2):
+            changed[place] = random.integers(256)
+        path.write_bytes(changed)
+        try:
+            match(model, read_tensors(path), ordered=False)
+        except ValueError:
+            refused += 1
+    assert refused > 20
