@@ -54,19 +54,21 @@ def listed(layer):
     return layer.name, cls, list(zip(names, [tuple(int(d) for d in w.shape) for w in layer.weights]))
 
 
-def ask(keras, name):
-    """All answers for one architecture."""
+def ask(keras, name, outputs=True):
+    """All answers for one architecture, or only those about its structure."""
     build = architecture(keras, name)
     keras.backend.clear_session()
     model = build(weights=None)
     layers = [listed(x) for x in model.layers if x.weights or name in KERAS_23]
     answer = {"model": model.name, "structure": rule.structure(layers)}
+    if not outputs:
+        return answer
     x = rule.images(name)
     arguments = {"top": {"classes": rule.CLASSES}, "bottom": {"include_top": False}}
     for case, extra in sorted(arguments.items()):
         keras.backend.clear_session()
         model = build(weights=None, input_shape=x.shape[1:], **extra)
-        rule.set_weights(model, name)
+        rule.set_weights(model, name, at_once=name in KERAS_23)
         answer[case] = rule.samples(name + case, model.predict(x))
     return answer
 
@@ -74,6 +76,7 @@ def ask(keras, name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--keras", choices=["keras2.3", "keras3"], required=True)
+    parser.add_argument("--structure-only", action="store_true", help="do not compute outputs")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     import keras
@@ -85,7 +88,7 @@ def main():
         with open(path) as file:
             stored = json.load(file)
     for name in options.names or (KERAS_23 if options.keras == "keras2.3" else KERAS_3):
-        stored["answers"][name] = ask(keras, name)
+        stored["answers"][name] = ask(keras, name, not options.structure_only)
         with open(path, "w") as file:
             json.dump(stored, file, indent=1, sort_keys=True)
             file.write("\n")

@@ -71,7 +71,7 @@ def test_layers_and_weights_are_those_of_keras(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["top", "bottom"])
-@pytest.mark.parametrize("name", quick(sorted(ANSWERS)))
+@pytest.mark.parametrize("name", quick(sorted(n for n in ANSWERS if "top" in ANSWERS[n])))
 def test_outputs_are_those_of_keras(name: str, case: str) -> None:
     x = rule.images(name)
     extra: dict[str, Any] = {"classes": rule.CLASSES} if case == "top" else {"include_top": False}
