@@ -1,4 +1,4 @@
-"""Loading a file of 500 MB: the peak of memory against the file's size, and time against a plain read of it."""
+"""Loading a file of 500 MB: the peak of memory against the file's size, and time against a plain read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEAK_TARGET, TIME_TARGET = 1.3, 2.0
 
 
 def rows(units: int = UNITS) -> Iterator[Row]:
-    """For .h5 and .keras: peak of resident memory while loading, and seconds, each in a process of its own."""
+    """For .h5 and .keras: peak of memory while loading, and seconds, each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         for extension in (".h5", ".keras"):
             path = os.path.join(folder, f"model{extension}")

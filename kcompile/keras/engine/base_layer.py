@@ -331,7 +331,7 @@ class Layer:
             value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
         else:  # the values come from a file
             budget.claim(self.name, name, shape)
-            value = np.zeros(shape, ir.as_dtype(dtype))
+            value = np.broadcast_to(np.zeros((), ir.as_dtype(dtype)), shape)
         scope = ir.current_scope() or self.name
         parameter = Parameter(Storage(value, order=memory_order), f"{scope}/{name}", trainable)
         parameter.constraint = constraint
