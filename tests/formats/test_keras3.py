@@ -141,6 +141,24 @@ def test_formula_that_keras_3_changed_is_refused_and_nothing_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_formula_that_keras_3_changed_is_not_read_as_the_old_one(tmp_path):
+    model = Sequential([Dense(2, activation="sigmoid", input_shape=(3,), name="gate")])
+    model.save(tmp_path / "m.keras")
+    changed = io.BytesIO()
+    with zipfile.ZipFile(tmp_path / "m.keras") as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(
+                name, old.read(name).replace(b'"activation": "sigmoid"', b'"activation": "hard_sigmoid"')
+            )
+    changed.seek(0)
+    with pytest.raises(ValueError, match=r"'gate'.*hard_sigmoid.*custom_objects"):
+        load_model(changed)
+    changed.seek(0)
+    loaded = load_model(changed, custom_objects={"hard_sigmoid": keras.activations.sigmoid})
+    x = np.ones((2, 3), "float32")
+    assert np.array_equal(loaded.predict(x), model.predict(x))
+
+
 def test_decayed_learning_rate_is_written_as_a_schedule(tmp_path):
     model = Sequential([Dense(2, input_shape=(3,))])
     model.compile(keras.optimizers.SGD(lr=0.1, decay=0.5, momentum=0.9), "mse")
