@@ -125,7 +125,7 @@ def _stored(source: Source, name: str, kind: str, shape: tuple[int, ...], start:
 def _read_into(file: Any, place: np.ndarray, source: str, name: str) -> None:
     if not place.size:
         return
-    view = memoryview(place.reshape(-1).view(np.uint8))
+    view: Any = memoryview(place.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     done = 0
     while done < len(view):
         count = file.readinto(view[done:])

@@ -330,7 +330,7 @@ def optimizer_object(optimizer: Any, decayed: bool) -> LayerWeights | None:
     own = _OWN_SLOTS.get(class_name)
     if own is None or not optimizer.weights:
         return None
-    arrays = [np.array(optimizer.iterations.numpy(), "int64")]
+    arrays: list[Any] = [np.array(optimizer.iterations.numpy(), "int64")]
     if not decayed:
         arrays.append(np.asarray(optimizer.learning_rate.numpy(), "float32"))
     slots, rest = optimizer._slots, optimizer.weights[1 + len(optimizer._scalars) :]
