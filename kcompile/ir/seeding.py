@@ -1,4 +1,4 @@
-"""The seed of random numbers that are drawn while a graph runs, kept for a back end that is not loaded yet."""
+"""The seed of random numbers that a running graph draws, kept for a back end that is not loaded yet."""
 
 from __future__ import annotations
 

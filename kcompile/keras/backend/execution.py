@@ -3,8 +3,8 @@
 A graph runs on onnxruntime. A session has its weights folded in ("frozen") and is rebuilt when they changed;
 where they are found changed again and again, as in a loop that alternates training and prediction, the
 weights become inputs of the session ("live"), which costs more per call and nothing per change. Operators
-that onnxruntime lacks (gradients, batch normalisation by batch statistics) make a graph run on PyTorch, and so
-do device scopes that put its layers on more than one device.
+that onnxruntime lacks (gradients, batch normalisation by batch statistics) make a graph run on PyTorch, and
+so do device scopes that put its layers on more than one device.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def _fitting(array: Any, value: Value, name: str) -> np.ndarray:
 
 
 def runs_on_onnxruntime(graph: Graph) -> bool:
-    """Whether onnxruntime has every operator of the graph, bodies of control flow included, and one device does."""
+    """Whether onnxruntime has all operators of the graph, those in bodies too, and one device is enough."""
     return not on_several_devices(graph) and not any(_needs_torch(node) for node in all_nodes(graph))
 
 

@@ -1,4 +1,4 @@
-"""Under torchrun: which of the processes this is. Reads the environment only, so it costs nothing elsewhere."""
+"""Under torchrun: which of the processes this is. Reads the environment only: it costs nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def only_first_prints() -> Iterator[None]:
 
 
 def without_writers(callbacks: Any) -> list[Any]:
-    """The callbacks, without those that write files or send reports unless this is the process with rank 0."""
+    """The callbacks, without those that write files or send reports unless this process has rank 0."""
     launch = launched()
     if launch is None or launch.rank == 0:
         return list(callbacks or ())
