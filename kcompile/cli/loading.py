@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import CommandError
 
@@ -71,7 +71,7 @@ def _application(name: str, weights: Path | None, new_weights: bool) -> Model:
     from ..keras import applications
 
     module, _, function = name.rpartition(".")
-    known = applications.ARCHITECTURES
+    known: dict[str, Any] = applications.ARCHITECTURES
     if module:
         within = getattr(applications, module, None) if module in applications.__all__ else None
         known = {n: getattr(within, n) for n in getattr(within, "__all__", ()) if n[:1].isupper()}
