@@ -304,7 +304,9 @@ def _add(result: dict[str, LayerWeights], layer: Any, path: str, seen: set[int])
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    own = [(str(i), np.asarray(p.storage.array)) for i, p in enumerate(own_weights(layer))]
+    own: list[tuple[str, Any]] = [
+        (str(i), np.asarray(p.storage.array)) for i, p in enumerate(own_weights(layer))
+    ]
     result[path] = LayerWeights(layer.name, own)
     prefix = f"{path}/" if path else ""
     if _is_model(layer):
