@@ -16,7 +16,7 @@ from onnx import numpy_helper
 _NEVER_NEGATIVE = {"Relu", "Sigmoid", "Softmax", "HardSigmoid", "Softplus"}
 _FLOATS: dict[int, Any] = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.DOUBLE: np.float64}
 
-_OTHER_FLOATS: dict[int, Any] = {onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
+_OTHER_FLOATS = {onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
 
 
 def keep_zeros_around_max(graph: onnx.GraphProto) -> None:
