@@ -379,11 +379,12 @@ def test_workers_end_with_a_caller_that_is_killed_outright():
         [sys.executable, "-c", ORPHANS.format(signal="SIGKILL")], capture_output=True, text=True
     )
     assert found.returncode == -signal.SIGKILL, found.stderr
-    pid, _ = found.stdout.split()
+    pid, folder = found.stdout.split()
     end = time.monotonic() + 10
     while alive(int(pid)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not alive(int(pid))
+    assert not Path(folder).exists()
 
 
 def test_workers_end_with_the_model():

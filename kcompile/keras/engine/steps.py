@@ -56,7 +56,7 @@ class Steps:
         compiled = self.compiled
         rule = self.optimizer.update_rule(compiled.trainable)
         updates = ()
-        if rule is None:  # only the optimizer's own updates describe it; its loss is the one with these weights
+        if rule is None:  # only its own updates describe the optimizer, for the loss with these weights
             self._check_alone()
             (loss,) = compiled.train_graph(weighted).outputs
             updates = self.optimizer.get_updates(loss, compiled.trainable)
@@ -88,8 +88,8 @@ class Steps:
     def _check_alone(self) -> None:
         if self.devices or launched():
             raise ValueError(
-                f"{type(self.optimizer).__name__} defines its own updates (get_updates); in several processes "
-                "only the built-in optimizers, and subclasses that change nothing but arguments, can train."
+                f"{type(self.optimizer).__name__} defines its own updates (get_updates); in several "
+                "processes only the built-in optimizers, and subclasses that change nothing but arguments, can train."
             )
 
     def _make_results(self) -> Callable[[], Any]:
@@ -102,6 +102,6 @@ def _check_divisible(graph: Graph) -> None:
     fixed = [value for value in graph.inputs if value.shape and isinstance(value.shape[0], int)]
     if fixed:
         raise ValueError(
-            f"The input {fixed[0].name!r} fixes the batch size at {fixed[0].shape[0]}; batches of a model that "
-            "trains in several processes are divided among them, so leave it open (batch_size=None)."
+            f"The input {fixed[0].name!r} fixes the batch size at {fixed[0].shape[0]}; batches of a model "
+            "that trains in several processes are divided among them, so leave it open (batch_size=None)."
         )

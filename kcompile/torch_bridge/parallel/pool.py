@@ -103,7 +103,7 @@ class Pool:
         key = secrets.token_bytes(32)
         with Listener(authkey=key) as listener:
             for rank in range(1, self.world):
-                self._processes.append(_spawn(rank, listener.address, key))
+                self._processes.append(_spawn(rank, listener.address, key, self._folder))
             self._connections.extend(_accepted(listener, self._processes))
         on_gpu = self.devices[0].startswith("cuda")
         store = dist.TCPStore("127.0.0.1", 0, self.world, True, wait_for_workers=False)
@@ -252,13 +252,14 @@ def _from_outside(error: Exception) -> bool:
     return isinstance(error, RuntimeError | OSError | EOFError)
 
 
-def _spawn(rank: int, address: Any, key: bytes) -> subprocess.Popen[bytes]:
+def _spawn(rank: int, address: Any, key: bytes, folder: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     process = subprocess.Popen(
         [sys.executable, "-m", f"{__package__}.worker"], stdin=subprocess.PIPE, env=environment
     )
     assert process.stdin is not None
-    process.stdin.write(json.dumps({"rank": rank, "address": address, "key": key.hex()}).encode() + b"\n")
+    told = {"rank": rank, "address": address, "key": key.hex(), "folder": str(folder)}
+    process.stdin.write(json.dumps(told).encode() + b"\n")
     process.stdin.flush()
     return process
 

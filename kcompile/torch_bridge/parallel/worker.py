@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -72,19 +73,25 @@ class _Worker:
             self.parameters.pop(number, None)
 
 
-def _end_with_caller() -> None:
+def _end_with_caller(folder: str) -> None:
     """Ends this process when the caller is gone, whatever it is doing: nothing comes on standard input but
     its end.
     """
     sys.stdin.buffer.read()
-    os._exit(1)
+    _end(1, folder)
+
+
+def _end(status: int, folder: str) -> None:
+    """Ends at once: collectives must not be waited for. A caller that was killed cannot tidy up."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(status)
 
 
 def main() -> None:
     """Connects to the caller, then serves it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the caller decides
     told = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_caller, daemon=True).start()
+    threading.Thread(target=_end_with_caller, args=(told["folder"],), daemon=True).start()
     address = told["address"]
     connection = Client(
         tuple(address) if isinstance(address, list) else address, authkey=bytes.fromhex(told["key"])
@@ -98,7 +105,7 @@ def main() -> None:
         except OSError:
             pass  # the caller is gone too
         os._exit(1)  # at once: collectives must not be waited for
-    os._exit(0)
+    _end(0, told["folder"])
 
 
 if __name__ == "__main__":
