@@ -9,7 +9,9 @@ buffers.
 
 from __future__ import annotations
 
+import linecache
 import re
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
+from torch.fx import graph_module
 
 from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorError, Parameter, Value
 
@@ -208,6 +211,7 @@ class _Lowering:
         self.fx.output((*outputs, *updates))
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
+        _forget_source_with(module)
         module.meta["signature"] = Signature(
             tuple(value.name for value in self.graph.inputs),
             len(self.graph.outputs),
@@ -467,6 +471,16 @@ class _Lowering:
             weight = self.fx.call_method("t", (b,))
             result = self._call(node, nn.functional.linear, (a, weight, bias))
         self._define(node.outputs[0], result)
+
+
+def _forget_source_with(module: fx.GraphModule) -> None:
+    """torch.fx keeps the generated source of every module for tracebacks, for good; ours goes with its module."""
+    weakref.finalize(module, _forget_source, module.forward.__code__.co_filename)
+
+
+def _forget_source(name: str) -> None:
+    linecache.cache.pop(name, None)
+    getattr(graph_module._loader, "eval_cache", {}).pop(name, None)
 
 
 def _is_product(node: Node, bias: Value) -> bool:
