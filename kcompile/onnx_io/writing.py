@@ -149,7 +149,14 @@ def write_for_export(
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray], list[str]]:
     """The model without large arrays, these arrays by name of initializer, and the names of the weights."""
     writer = _Writer(
-        graph, "external", input_names, output_names, initial, annotate=True, exact=True, weight_names=weight_names
+        graph,
+        "external",
+        input_names,
+        output_names,
+        initial,
+        annotate=True,
+        exact=True,
+        weight_names=weight_names,
     )
     return writer.finish(name, metadata), writer.arrays, list(writer.parameters)
 

@@ -1,5 +1,4 @@
-"""Batches prepared ahead by the worker processes of torch's DataLoader, arrays passed through shared memory.
-"""
+"""Batches prepared ahead by worker processes of torch's DataLoader, passed through shared memory."""
 
 from __future__ import annotations
 
@@ -48,7 +47,9 @@ class Loader:
                 num_workers=workers,
                 prefetch_factor=max(1, ahead // workers),
                 collate_fn=_as_it_is,
-                generator=torch.Generator().manual_seed(seed % 2**63),  # the caller's generator stays as it is
+                generator=torch.Generator().manual_seed(
+                    seed % 2**63
+                ),  # the caller's generator stays as it is
             )
             self._batches = iter(loader)
 

@@ -474,7 +474,7 @@ class _Lowering:
 
 
 def _forget_source_with(module: fx.GraphModule) -> None:
-    """torch.fx keeps the generated source of every module for tracebacks, for good; ours goes with its module."""
+    """torch.fx keeps the source of every module for tracebacks, for good; ours goes with its module."""
     weakref.finalize(module, _forget_source, module.forward.__code__.co_filename)
 
 

@@ -168,8 +168,7 @@ MISFITS = {
     "another shape": (linear((4, 5, 6, 2)).state_dict(), r"needs weight of shape \[5, 5\]"),
     "a tensor too many": (linear((4, 5, 5, 2, 2)).state_dict(), r"3\.weight .*no layer takes"),
     "a tensor too few": (linear((4, 5, 5)).state_dict(), "only 2 modules"),
-    "no kernel": ({k: v for k, v in linear().state_dict().items() if k != "2.weight"},
-                  "dense_2.weight"),
+    "no kernel": ({k: v for k, v in linear().state_dict().items() if k != "2.weight"}, "dense_2.weight"),
 }
 
 

@@ -14,7 +14,11 @@ import pytest
 def python(code: str, **environment: str) -> str:
     """What a fresh Python prints."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, timeout=300
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -31,10 +35,13 @@ def test_how_can_i_run_keras_on_gpu():
 
 def test_how_can_i_run_a_keras_model_on_multiple_gpus_that_are_not_there(run, compiled):
     with pytest.raises(ValueError, match="gpus=8"):
-        run("""
+        run(
+            """
 from keras.utils import multi_gpu_model
 parallel_model = multi_gpu_model(model, gpus=8)
-""", model=compiled)
+""",
+            model=compiled,
+        )
 
 
 def test_device_parallelism_names_what_is_not_there():
@@ -74,7 +81,8 @@ def test_how_can_i_use_hdf5_inputs_with_keras(run, compiled, data, tmp_path):
     (tmp_path / "input").mkdir()
     with h5py.File(tmp_path / "input" / "file.hdf5", "w") as f:
         f["x_data"], f["y_data"] = data
-    names = run("""
+    names = run(
+        """
 import h5py
 from keras.utils import HDF5Matrix
 with h5py.File('input/file.hdf5', 'r') as f:
@@ -83,7 +91,9 @@ with h5py.File('input/file.hdf5', 'r') as f:
     model.fit(x_data, f['y_data'], shuffle='batch', batch_size=8, verbose=0)
 part = HDF5Matrix('input/file.hdf5', 'x_data', start=10, end=30, normalizer=lambda x: x / 2)
 predicted_part = model.predict(part)
-""", model=compiled)
+""",
+        model=compiled,
+    )
     assert names["predicted"].shape == (40, 3)
     assert np.allclose(names["predicted_part"], compiled.predict(data[0][10:30] / 2), atol=1e-6)
 
@@ -97,7 +107,9 @@ def test_where_is_the_keras_configuration_file_stored(tmp_path):
     assert created == {
         "floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last",
     }  # fmt: skip
-    mine = '{"backend": "theano", "image_data_format": "channels_first", "epsilon": 1e-05, "floatx": "float64"}'
+    mine = (
+        '{"backend": "theano", "image_data_format": "channels_first", "epsilon": 1e-05, "floatx": "float64"}'
+    )
     path.write_text(mine)
     assert python(show, **environment).split() == ["float64", "1e-05", "channels_first"]
     assert path.read_text() == mine

@@ -30,14 +30,17 @@ def test_the_whole_model_is_identical_after_loading_and_trains_on(run, compiled,
     x, y = data
     compiled.fit(x, y, epochs=2, verbose=0, shuffle=False)
     expected = compiled.predict(x)
-    model = run("""
+    model = run(
+        """
 from keras.models import load_model
 
 model.save('my_model.h5')  # creates a HDF5 file 'my_model.h5'
 del model  # deletes the existing model
 
 model = load_model('my_model.h5')
-""", model=compiled)["model"]
+""",
+        model=compiled,
+    )["model"]
     assert np.array_equal(model.predict(x), expected)
     assert model.metrics_names == ["loss", "accuracy"]
     restored, kept = model.optimizer.get_weights(), compiled.optimizer.get_weights()
@@ -45,14 +48,17 @@ model = load_model('my_model.h5')
 
 
 def test_the_architecture_alone_as_json_and_yaml(run, compiled, data):
-    names = run("""
+    names = run(
+        """
 json_string = model.to_json()
 yaml_string = model.to_yaml()
 from keras.models import model_from_json
 model_a = model_from_json(json_string)
 from keras.models import model_from_yaml
 model_b = model_from_yaml(yaml_string)
-""", model=compiled)
+""",
+        model=compiled,
+    )
     for model in (names["model_a"], names["model_b"]):
         assert model.get_config() == compiled.get_config()
         model.set_weights(compiled.get_weights())
@@ -100,7 +106,9 @@ def test_custom_objects_by_argument_and_by_scope(run, loading, scope):
         "from keras.utils import CustomObjectScope\n"
     )
     if scope:
-        code = "with CustomObjectScope({'AttentionLayer': AttentionLayer}):\n    again = " + loading.format("")
+        code = "with CustomObjectScope({'AttentionLayer': AttentionLayer}):\n    again = " + loading.format(
+            ""
+        )
     else:
         code = "again = " + loading.format(", custom_objects={'AttentionLayer': AttentionLayer}")
     names = run(ATTENTION + imports + code)

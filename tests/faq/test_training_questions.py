@@ -1,4 +1,4 @@
-"""FAQ: sample, batch and epoch; training loss; large data; early stopping; validation split; shuffling; history."""
+"""FAQ: batch and epoch; training loss; large data; early stopping; validation split; shuffling; history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def test_what_does_sample_batch_epoch_mean(compiled, data):
 
 
 def test_why_is_the_training_loss_much_higher_than_the_testing_loss(run, data):
-    names = run("""
+    names = run(
+        """
 from keras.models import Sequential
 from keras.layers import Dense, Dropout
 from keras import regularizers
@@ -22,7 +23,10 @@ model = Sequential([Dense(64, input_dim=8, kernel_regularizer=regularizers.l2(0.
 model.compile('sgd', 'mse')
 before = model.evaluate(x, y, verbose=0)
 training = [model.train_on_batch(x, y) for _ in range(1)][0]
-""", x=data[0], y=data[1])
+""",
+        x=data[0],
+        y=data[1],
+    )
     model, x, y = names["model"], *data
     penalty = 0.01 * np.square(model.layers[0].get_weights()[0]).sum()
     error = np.mean((model.predict(x) - y) ** 2)
@@ -34,7 +38,8 @@ def test_how_can_i_use_keras_with_datasets_that_dont_fit_in_memory(run, compiled
     x, y = data
     first = compiled.train_on_batch(x, y)
     assert len(first) == 2 and len(compiled.test_on_batch(x, y)) == 2
-    run("""
+    run(
+        """
 from keras.utils import Sequence
 
 def generator():
@@ -52,18 +57,27 @@ model.fit_generator(generator(), steps_per_epoch=5, epochs=2, verbose=0)
 model.fit_generator(Batches(), epochs=2, workers=2, verbose=0, validation_data=Batches())
 assert len(model.evaluate_generator(Batches())) == 2
 assert model.predict_generator(Batches()).shape == (40, 3)
-""", model=compiled, x=x, y=y)
+""",
+        model=compiled,
+        x=x,
+        y=y,
+    )
     assert compiled.optimizer.get_weights()[0] == 1 + 5 * 4
 
 
 def test_how_can_i_interrupt_training_when_the_validation_loss_isnt_decreasing_anymore(run, compiled, data):
-    history = run("""
+    history = run(
+        """
 from keras.callbacks import EarlyStopping
 from keras import backend as K
 K.set_value(model.optimizer.lr, 0.05)
 early_stopping = EarlyStopping(monitor='val_loss', patience=2)
 history = model.fit(x, y, validation_split=0.2, callbacks=[early_stopping], epochs=200, verbose=0)
-""", model=compiled, x=data[0], y=np.random.RandomState(1).permutation(data[1]))["history"]
+""",
+        model=compiled,
+        x=data[0],
+        y=np.random.RandomState(1).permutation(data[1]),
+    )["history"]
     losses = history.history["val_loss"]
     assert len(losses) < 200 and np.argmin(losses) == len(losses) - 3
 
@@ -108,9 +122,14 @@ def orders(shuffle):
 
 
 def test_how_can_i_record_the_training_validation_loss_accuracy_at_each_epoch(run, compiled, data, capsys):
-    run("""
+    run(
+        """
 hist = model.fit(x, y, validation_split=0.2, verbose=0)
 print(hist.history)
-""", model=compiled, x=data[0], y=data[1])
+""",
+        model=compiled,
+        x=data[0],
+        y=data[1],
+    )
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("'loss'", "'accuracy'", "'val_loss'", "'val_accuracy'"))

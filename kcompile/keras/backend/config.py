@@ -25,7 +25,7 @@ _cleanups: list[Callable[[], None]] = []
 
 
 def backend() -> str:
-    """``"tensorflow"``: code that asks does so to choose conventions, and those of the TensorFlow backend hold."""
+    """``"tensorflow"``: who asks wants to know the conventions, and those of the TensorFlow backend hold."""
     return "tensorflow"
 
 

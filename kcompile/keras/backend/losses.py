@@ -69,7 +69,9 @@ def sparse_categorical_crossentropy(
         return op.SoftmaxCrossEntropyLoss(logits, classes, reduction="none")
     classes = op.Reshape(target, [-1])
     sizes = op.Slice(op.Shape(logits), [0], [count - 1])
-    rows = op.Reshape(logits, op.Concat(np.array([-1]), op.Slice(op.Shape(logits), [count - 1], [count]), axis=0))
+    rows = op.Reshape(
+        logits, op.Concat(np.array([-1]), op.Slice(op.Shape(logits), [count - 1], [count]), axis=0)
+    )
     return op.Reshape(op.SoftmaxCrossEntropyLoss(rows, classes, reduction="none"), sizes)
 
 

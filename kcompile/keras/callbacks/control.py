@@ -244,7 +244,7 @@ class LearningRateScheduler(Callback):
         try:
             return self.schedule(epoch, lr)
         except TypeError:
-            # its second parameter may be a default of its own, as in `lambda epoch, rates=rates: rates[epoch]`
+            # its second parameter may be a default of its own: `lambda epoch, rates=rates: rates[epoch]`
             if not _takes_one(self.schedule):
                 raise
             return self.schedule(epoch)

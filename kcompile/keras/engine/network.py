@@ -81,9 +81,7 @@ class Network(Layer):
     def input_shape(self) -> Any:
         """Shape(s) of the model's own inputs."""
         return (
-            unpack_singleton([static_shape(x) for x in self.inputs])
-            if self.inputs
-            else super().input_shape
+            unpack_singleton([static_shape(x) for x in self.inputs]) if self.inputs else super().input_shape
         )
 
     @property

@@ -89,7 +89,7 @@ class Steps:
         if self.devices or launched():
             raise ValueError(
                 f"{type(self.optimizer).__name__} defines its own updates (get_updates); in several "
-                "processes only the built-in optimizers, and subclasses that change nothing but arguments, can train."
+                "processes only the built-in optimizers can train, and subclasses with other arguments."
             )
 
     def _make_results(self) -> Callable[[], Any]:

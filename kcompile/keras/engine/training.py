@@ -15,7 +15,6 @@ from .. import optimizers
 from ..utils.generic_utils import close_names, to_list, unpack_singleton
 from . import training_data as data
 from . import training_loops as loops
-from .base_layer import Layer
 from .compilation import Compiled
 from .input_layer import Input
 from .network import Network
@@ -682,7 +681,7 @@ class Model(Network):
             device: where it computes.
 
         Returns:
-            an nn.Module that takes one tensor for each input, laid out as in Keras, and returns a tensor, or a
+            an nn.Module that takes one tensor per input, laid out as in Keras, and returns a tensor, or a
             tuple for several outputs.
 
         Raises:
@@ -695,11 +694,10 @@ class Model(Network):
             raise ValueError(
                 f"The model {self.name} is not built yet; call build(batch_input_shape), or fit it first."
             )
-        graphs = [
-            Graph(self.outputs, self.inputs, self.updates, "train", frozen_layers(self)),
-            Graph(self.outputs, self.inputs, self.state_updates, "inference"),
-        ]
-        return LiveModule(*graphs, set(self.trainable_weights), device).train(training)
+        training_graph = Graph(self.outputs, self.inputs, self.updates, "train", frozen_layers(self))
+        inference_graph = Graph(self.outputs, self.inputs, self.state_updates, "inference")
+        module = LiveModule(training_graph, inference_graph, set(self.trainable_weights), device)
+        return module.train(training)
 
     def __reduce__(self) -> Any:
         from .saving import pickle_model, unpickle_model

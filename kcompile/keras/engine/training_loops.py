@@ -53,7 +53,12 @@ class ArrayBatches:
     """
 
     def __init__(
-        self, feed: Feed, batch_size: int, shuffle: bool | str = False, steps: int | None = None, as_numpy: bool = False
+        self,
+        feed: Feed,
+        batch_size: int,
+        shuffle: bool | str = False,
+        steps: int | None = None,
+        as_numpy: bool = False,
     ) -> None:
         if shuffle not in (True, False, "batch", None):
             raise ValueError(f'shuffle must be True, False or "batch"; found {shuffle!r}.')
@@ -122,7 +127,7 @@ class GeneratorBatches:
         steps: batches per epoch; None for a Sequence's length.
         shuffle: whether a Sequence's order changes each epoch.
         class_weight: as for ``Model.fit``.
-        max_queue_size, workers, use_multiprocessing: how batches are read ahead; workers=0 reads in this thread.
+        max_queue_size, workers, use_multiprocessing: how batches are read ahead; workers=0 reads here.
         inputs_only: batches are for prediction.
 
     Raises:
@@ -146,8 +151,8 @@ class GeneratorBatches:
         self.is_sequence = isinstance(generator, KerasSequence)
         if steps is None and not self.is_sequence:
             raise ValueError(
-                "The number of steps must be given (steps_per_epoch, validation_steps or steps) for a generator: it does "
-                "not say when an epoch ends. A keras.utils.Sequence does, by its length."
+                "The number of steps must be given (steps_per_epoch, validation_steps or steps) for a "
+                "generator: it does not say when an epoch ends. A keras.utils.Sequence does, by its length."
             )
         self.model, self.generator, self.class_weight = model, generator, class_weight
         self.steps = len(generator) if steps is None else int(steps)
@@ -169,8 +174,8 @@ class GeneratorBatches:
                 item = next(self._items)
             except StopIteration:
                 raise ValueError(
-                    f"The generator gave only {step} of the {self.steps} batches of this epoch. It must go on "
-                    "without end (`while True`), or the number of steps must be smaller."
+                    f"The generator gave only {step} of the {self.steps} batches of this epoch. It must go "
+                    "on without end (`while True`), or the number of steps must be smaller."
                 ) from None
             yield self._feed(item)
         if self.is_sequence and self._enqueuer is not None:
@@ -418,6 +423,11 @@ def _callback_list(model: Model, callbacks: Any, source: Batches, verbose: int) 
     made = cbks.CallbackList(list(callbacks or ()))
     made.set_model(model)
     made.set_params(
-        {"batch_size": source.batch_size, "steps": source.steps, "samples": source.samples, "verbose": verbose}
+        {
+            "batch_size": source.batch_size,
+            "steps": source.steps,
+            "samples": source.samples,
+            "verbose": verbose,
+        }
     )
     return made

@@ -108,8 +108,8 @@ def window_sizes(
     """
     if len(sizes) != len(window):
         raise ValueError(
-            f"Layer {layer.name}: a window of {tuple(window)} needs an input of {len(window) + 2} axes (batch, "
-            f"{len(window)} spatial axes, channels); found {len(sizes) + 2} axes, of which the spatial ones have the "
+            f"Layer {layer.name}: a window of {tuple(window)} needs an input of {len(window) + 2} axes "
+            f"(batch, {len(window)} spatial axes, channels); found {len(sizes) + 2} axes, spatial ones of "
             f"sizes {tuple(sizes)} (data_format={layer.data_format!r})."
         )
     dilations = dilations or (1,) * len(window)

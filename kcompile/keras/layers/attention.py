@@ -75,7 +75,9 @@ class _MultiHead(_Attention):
         # each of the projections applies it to its own output, as in Keras
         set_objects(self, _activity_regularizer=activity_regularizer, **objects)
 
-    def __call__(self, query: Any, value: Any = None, key: Any = None, **kwargs: Any) -> Any:
+    def __call__(  # type: ignore[override]  # called as attention(query, value, key)
+        self, query: Any, value: Any = None, key: Any = None, **kwargs: Any
+    ) -> Any:
         """Calls the layer on query, value and key (default: the value), or on a list of them.
 
         Args:

@@ -177,7 +177,7 @@ def _terms(layer: Layer, equation: str) -> _Terms:
     for ellipsis, pattern in patterns.items():
         found = re.fullmatch(pattern, str(equation).replace(" ", ""))
         if found:
-            return _Terms(*found.groups(), ellipsis)
+            return _Terms(found[1], found[2], found[3], ellipsis)
     raise ValueError(
         f"{type(layer).__name__}: the equation {equation!r} must be of the form 'X,Y->Z', '...X,Y->...Z' or "
         "'X...,Y->Z...', with letters for X, Y and Z."

@@ -109,7 +109,8 @@ class LayerNormalization(_Affine):
         axes = sorted(self._axes)
         x, back = _axes_last(inputs, axes)
         sizes = [inputs.shape[axis] for axis in axes]
-        gamma, beta = self.gamma, self.beta
+        gamma: Any = self.gamma
+        beta: Any = self.beta
         if axes != self._axes:
             gamma = None if gamma is None else op.Reshape(gamma, sizes)
             beta = None if beta is None else op.Reshape(beta, sizes)

@@ -27,11 +27,13 @@ class Reduction:
             raise ValueError(f"Invalid Reduction Key {key!r}; expected one of {', '.join(cls.all())}.")
 
 
-def squeeze_or_expand_dimensions(y_pred: Any, y_true: Any = None, sample_weight: Any = None) -> tuple[Any, ...]:
+def squeeze_or_expand_dimensions(
+    y_pred: Any, y_true: Any = None, sample_weight: Any = None
+) -> tuple[Any, ...]:
     """Makes ranks meet that differ by one.
 
-    A last axis of size 1 is dropped from whichever of y_pred and y_true has one axis more; sample_weight loses or gains
-    a last axis to fit y_pred.
+    A last axis of size 1 is dropped from whichever of y_pred and y_true has one axis more; sample_weight
+    loses or gains a last axis to fit y_pred.
 
     Returns:
         (y_pred, y_true), with sample_weight as third if it was given.

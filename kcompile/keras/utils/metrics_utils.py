@@ -137,7 +137,11 @@ def update_confusion_matrix_variables(
 
 
 def _count(
-    variables: Mapping[ConfusionMatrix, Parameter], y_true: Value, y_pred: Value, weights: Value, thresholds: list[float]
+    variables: Mapping[ConfusionMatrix, Parameter],
+    y_true: Value,
+    y_pred: Value,
+    weights: Value,
+    thresholds: list[float],
 ) -> list[tuple[Parameter, Value]]:
     """All four counts by two matrix products of (threshold, element) answers with weighted labels."""
     labels = K.cast(K.not_equal(K.flatten(y_true), 0.0), K.floatx())

@@ -68,7 +68,12 @@ def multi_gpu_model(
 
     parallel = Model(model.inputs, model.outputs, name=f"{model.name}_on_{len(names)}")
     parallel.output_names = list(model.output_names)
-    for name in ("_losses", "_updates", "_metrics", "_added_metrics"):  # what add_loss and add_metric gave the model
+    for name in (
+        "_losses",
+        "_updates",
+        "_metrics",
+        "_added_metrics",
+    ):  # what add_loss and add_metric gave the model
         if name in vars(model):
             vars(parallel)[name] = vars(model)[name]
     parallel._devices = names
