@@ -198,27 +198,6 @@ def _is_known(class_name: str, module: str) -> bool:
     return hasattr(tables[module], class_name)
 
 
-def check_formulas(config: Any, source: str) -> None:
-    """Refuses what Keras 3 computes by another formula than the function of that name here.
-
-    Raises:
-        ValueError: naming the layer; nothing is predicted wrongly without notice.
-    """
-    if isinstance(config, list):
-        for entry in config:
-            check_formulas(entry, source)
-    if not isinstance(config, Mapping):
-        return
-    for key, value in config.items():
-        if key.endswith("activation") and isinstance(value, str) and value in _DIFFERENT:
-            raise ValueError(
-                f"{source}: the layer {config.get('name')!r} has {key}={value!r}, which Keras 3 computes by "
-                "another formula (slope 1/6 in place of 0.2). Give that formula: "
-                f"custom_objects={{{value!r}: function}}."
-            )
-        check_formulas(value, source)
-
-
 # --- training -----------------------------------------------------------------------------------------------
 
 

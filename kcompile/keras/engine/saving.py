@@ -203,12 +203,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
 def _modern(archive: Archive) -> dict[str, Any]:
     """The archive's config in the words of Keras 2 and later."""
     config: dict[str, Any] = archive.config or {}
-    version = archive.metadata.get("keras_version") or ""
-    if version.startswith("3.") and "hard_sigmoid" not in get_custom_objects():
-        from .keras3_configs import check_formulas
-
-        check_formulas(config, f"a file of Keras {version}")
-    return modern_config(config) if is_of_keras_1(version) else config
+    return modern_config(config) if is_of_keras_1(archive.metadata.get("keras_version") or "") else config
 
 
 def _layout_of(archive: Archive) -> OldLayout:
