@@ -50,6 +50,9 @@ class Pair:
     ratio: float
 
 
+_REST = 0.03
+
+
 def compare(
     ours: Work, other: Work, rounds: int = 40, round_seconds: float = 0.02, most_seconds: float = 8.0
 ) -> Pair:
@@ -71,11 +74,11 @@ def compare(
             if i >= 5 and time.perf_counter() > end:
                 break
             if i % 2:
-                second = _time(other, calls[1])
-                times.append((_time(ours, calls[0]), second))
+                second = _turn(other, calls[1])
+                times.append((_turn(ours, calls[0]), second))
             else:
-                first = _time(ours, calls[0])
-                times.append((first, _time(other, calls[1])))
+                first = _turn(ours, calls[0])
+                times.append((first, _turn(other, calls[1])))
     finally:
         gc.enable()
     return Pair(
@@ -96,6 +99,14 @@ def _calls(work: Work, seconds: float) -> int:
     for _ in range(3):
         work()
     return max(1, round(seconds / max(1e-7, min(_time(work, 1) for _ in range(3)))))
+
+
+def _turn(work: Work, calls: int) -> float:
+    """Seconds per call, once the threads of whoever worked before are asleep: a pool that still spins while
+    it waits for work would take a core away."""
+    time.sleep(_REST)
+    work()
+    return _time(work, calls)
 
 
 def _time(work: Work, calls: int) -> float:
