@@ -1,0 +1,107 @@
+"""Files that are written here open in real Keras with equal predictions; run by `make peers-test`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from kcompile import keras
+from kcompile.keras.layers import (
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Embedding,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    concatenate,
+)
+from kcompile.keras.models import Model, Sequential
+
+PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
+
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.skipif(not PEERS, reason="needs KCOMPILE_PEERS_PYTHON: run `make peers-test`"),
+]
+
+PREDICT = """
+import sys
+import numpy as np
+import {module} as keras
+model = keras.models.load_model(sys.argv[1])
+inputs = np.load(sys.argv[2])
+arrays = [inputs[name] for name in inputs.files]
+predicted = model.predict(arrays[0] if len(arrays) == 1 else arrays, verbose=0)
+steps = [float(np.ravel(model.train_on_batch(arrays[0] if len(arrays) == 1 else arrays, predicted * 0))[0])
+         for _ in range(3)] if getattr(model, "optimizer", None) is not None else []
+np.savez(sys.argv[3], predicted=predicted, steps=steps)
+"""
+
+
+def convolutional():
+    model = Sequential(
+        [
+            Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1)),
+            BatchNormalization(),
+            MaxPooling2D(),
+            Flatten(),
+            Dense(3, activation="softmax"),
+        ]
+    )
+    return model, [np.random.RandomState(0).uniform(-1, 1, (5, 8, 8, 1)).astype("float32")]
+
+
+def recurrent():
+    words = np.random.RandomState(0).randint(0, 20, (5, 7)).astype("float32")
+    return Sequential([Embedding(20, 4, mask_zero=True, input_length=7), LSTM(6), Dense(2)]), [words]
+
+
+def two_inputs():
+    a, b = Input((3,), name="a"), Input((4,), name="b")
+    shared = Dense(5, activation="tanh")
+    merged = concatenate([shared(a), shared(Dense(3)(b))])
+    random = np.random.RandomState(0)
+    arrays = [random.uniform(-1, 1, (5, n)).astype("float32") for n in (3, 4)]
+    return Model([a, b], Dense(2)(merged)), arrays
+
+
+def in_real_keras(module, path, arrays, folder):
+    np.savez(folder / "inputs.npz", *arrays)
+    done = subprocess.run(
+        [PEERS, "-c", PREDICT.format(module=module), path, folder / "inputs.npz", folder / "answer.npz"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with np.load(folder / "answer.npz") as answer:
+        return answer["predicted"], answer["steps"]
+
+
+@pytest.mark.parametrize("build", [convolutional, recurrent, two_inputs])
+@pytest.mark.parametrize("module, ending", [("tf_keras", "h5"), ("keras", "keras")])
+def test_a_file_predicts_the_same_in_real_keras(build, module, ending, tmp_path):
+    model, arrays = build()
+    path = tmp_path / f"model.{ending}"
+    model.save(path)
+    predicted, _ = in_real_keras(module, path, arrays, tmp_path)
+    np.testing.assert_allclose(predicted, model.predict(arrays), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("module, ending", [("tf_keras", "h5"), ("keras", "keras")])
+def test_real_keras_trains_on_with_the_optimizers_state(module, ending, tmp_path):
+    model, arrays = two_inputs()
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(arrays, np.ones((5, 2)), epochs=5, verbose=0)
+    path = tmp_path / f"model.{ending}"
+    model.save(path)
+    _, steps = in_real_keras(module, path, arrays, tmp_path)
+    zeros = np.zeros((5, 2), "float32")
+    own = [model.train_on_batch(arrays, zeros) for _ in range(3)]
+    np.testing.assert_allclose(steps, own, rtol=1e-4)
