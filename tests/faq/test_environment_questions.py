@@ -44,6 +44,30 @@ parallel_model = multi_gpu_model(model, gpus=8)
         )
 
 
+def test_how_can_i_run_a_keras_model_on_multiple_gpus_with_processes_in_their_place(run, data):
+    names = run(
+        """
+from keras.models import Sequential, clone_model
+from keras.layers import Dense
+from keras.utils import multi_gpu_model
+
+model = Sequential([Dense(16, activation='tanh', input_dim=8), Dense(3, activation='softmax')])
+alone = clone_model(model)
+alone.set_weights(model.get_weights())
+alone.compile(loss='categorical_crossentropy', optimizer='rmsprop')
+
+parallel_model = multi_gpu_model(model, devices=['cpu:0', 'cpu:1'])
+parallel_model.compile(loss='categorical_crossentropy', optimizer='rmsprop')
+parallel_model.fit(x, y, epochs=2, batch_size=16, shuffle=False, verbose=0)
+alone.fit(x, y, epochs=2, batch_size=16, shuffle=False, verbose=0)
+""",
+        x=data[0],
+        y=data[1],
+    )
+    for shared, expected in zip(names["model"].get_weights(), names["alone"].get_weights(), strict=True):
+        assert np.allclose(shared, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_device_parallelism_names_what_is_not_there():
     import kcompile
 

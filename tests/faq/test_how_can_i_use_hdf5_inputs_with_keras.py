@@ -31,7 +31,8 @@ with h5py.File("big.hdf5", "r") as f:
     model.fit(f["x"], f["y"], batch_size=500, shuffle="batch", validation_split=0.1, verbose=0)
     model.evaluate(f["x"], f["y"], batch_size=500, verbose=0)
     model.predict(f["x"], batch_size=500)
-model.fit(HDF5Matrix("big.hdf5", "x"), HDF5Matrix("big.hdf5", "y"), batch_size=500, shuffle="batch", verbose=0)
+x, y = HDF5Matrix("big.hdf5", "x"), HDF5Matrix("big.hdf5", "y")
+model.fit(x, y, batch_size=500, shuffle="batch", verbose=0)
 print(peak() - before)
 """
 
