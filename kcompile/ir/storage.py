@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,17 @@ class Storage:
         else:
             stored = np.array(value.transpose(self.order), order="C")
             self._array = stored.transpose(np.argsort(self.order))
+
+    @classmethod
+    def zeros(cls, shape: Sequence[int], dtype: Any, order: Sequence[int] | None = None) -> Storage:
+        """A buffer of zeros, whose memory the system hands out when it is first written."""
+        storage = cls(np.zeros((), dtype))
+        storage.order = tuple(order) if order is not None else None
+        if order is None:
+            storage._array = np.zeros(tuple(shape), dtype)
+        else:
+            storage._array = np.zeros([shape[axis] for axis in order], dtype).transpose(np.argsort(order))
+        return storage
 
     @property
     def array(self) -> np.ndarray:

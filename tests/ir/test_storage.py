@@ -24,6 +24,17 @@ def test_memory_order_changes_strides_and_nothing_else(order):
     assert storage.array.transpose(order or range(4)).flags.c_contiguous
 
 
+@pytest.mark.parametrize("order", [None, (3, 0, 1, 2)])
+def test_zeros_are_laid_out_as_a_given_array_is(order):
+    storage = Storage.zeros(KERNEL.shape, KERNEL.dtype, order)
+    same = Storage(np.zeros_like(KERNEL), order)
+    assert storage.array.shape == KERNEL.shape and storage.array.dtype == KERNEL.dtype
+    assert storage.array.strides == same.array.strides and storage.order == same.order
+    assert not storage.array.any()
+    storage.assign(KERNEL)
+    np.testing.assert_array_equal(storage.array, KERNEL)
+
+
 def test_the_given_array_is_copied():
     given = np.zeros(3, "float32")
     storage = Storage(given)

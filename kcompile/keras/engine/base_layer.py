@@ -329,11 +329,12 @@ class Layer:
         budget = weight_budget()
         if budget is None:
             value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
+            storage = Storage(value, memory_order)
         else:  # the values come from a file
             budget.claim(self.name, name, shape)
-            value = np.broadcast_to(np.zeros((), ir.as_dtype(dtype)), shape)
+            storage = Storage.zeros(shape, ir.as_dtype(dtype), memory_order)
         scope = ir.current_scope() or self.name
-        parameter = Parameter(Storage(value, order=memory_order), f"{scope}/{name}", trainable)
+        parameter = Parameter(storage, f"{scope}/{name}", trainable)
         parameter.constraint = constraint
         if regularizer is not None:
             with ir.name_scope("weight_regularizer"):

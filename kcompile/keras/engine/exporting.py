@@ -247,7 +247,7 @@ def first_difference(model: Model, inputs: list[np.ndarray], tolerance: float) -
 _AXIS_SIZES = {3: 12, 4: 64, 5: 24}
 
 
-def random_inputs(graph: Graph, seed: int = 0, samples: int = 3) -> list[np.ndarray]:
+def random_inputs(graph: Graph, seed: int = 0, samples: int = 2) -> list[np.ndarray]:
     """Inputs that a graph can compute on: normal floats, integers within the tables that they index.
 
     Args:

@@ -1,9 +1,10 @@
 """Data in batches: ``Sequence``, and the enqueuers that prepare batches ahead in threads or processes.
 
 An enqueuer keeps at most ``max_queue_size`` batches under way in a pool of workers and hands them out in the
-order in which they were asked for. There is no thread of its own: the consumer's ``next()`` refills the
-window, so stopping is prompt and an error in a worker reaches the consumer as the same exception. The worker
-processes of a Sequence are those of torch's DataLoader.
+order in which they were asked for. There is no thread of its own: the consumer's ``next()`` asks for more, so
+stopping is prompt and an error in a worker reaches the consumer as the same exception. A thread prepares
+several batches in a row (a run), since to wake it costs more than a cheap batch does. The worker processes of
+a Sequence are those of torch's DataLoader.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ import warnings
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -115,6 +125,54 @@ def _next_or_end(uid: int) -> Any:
         return _Exhausted()
 
 
+class _Run:
+    """Batches that one worker prepares, one after the other.
+
+    Args:
+        what: what they are, for errors.
+        calls: makes each of them.
+    """
+
+    def __init__(self, what: str, calls: list[Callable[[], Any]]) -> None:
+        self.what = what
+        self.calls = calls
+        self.left = len(calls)
+        self.future: Future[Any] | None = None
+        self._outcomes: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def work(self) -> None:
+        """What the worker does."""
+        for call in self.calls:
+            try:
+                batch = call()
+            except BaseException as error:
+                self._outcomes.put((None, error))
+                return
+            self._outcomes.put((batch, None))
+            if isinstance(batch, _Exhausted):
+                return
+
+    def finish(self, future: Future[Any]) -> None:
+        """Takes over the one batch that another process has made."""
+        error = CancelledError() if future.cancelled() else future.exception()
+        self._outcomes.put((None if error else future.result(), error))
+
+    def take(self) -> Any:
+        """The next batch, as soon as it is there; raises what its maker raised."""
+        batch, error = self._outcomes.get()
+        self.left = 0 if error is not None or isinstance(batch, _Exhausted) else self.left - 1
+        if error is not None:
+            raise error
+        return batch
+
+    def cancel(self) -> None:
+        """Ends the run after the batch that the worker is at; whoever waits for one is told so."""
+        self.calls.clear()
+        if self.future is not None:
+            self.future.cancel()
+        self._outcomes.put((None, CancelledError()))
+
+
 class SequenceEnqueuer:
     """Base of the enqueuers.
 
@@ -132,7 +190,7 @@ class SequenceEnqueuer:
         self.workers = 0
         self.max_queue_size = 10
         self._executor: Executor | None = None
-        self._window: deque[tuple[Any, Future[Any]]] = deque()
+        self._window: deque[_Run] = deque()
         self._running = False
 
     def is_running(self) -> bool:
@@ -179,9 +237,10 @@ class SequenceEnqueuer:
         """Submit work until the window is full."""
         raise NotImplementedError
 
-    def _has_enough(self) -> bool:
-        """Whether refilling can wait: waking a worker for each batch costs more than for several."""
-        return len(self._window) > max(self.workers, self.max_queue_size // 2)
+    def _missing(self) -> int:
+        """How many batches the next run is to have; 0 while enough are under way."""
+        size = 1 if self.use_multiprocessing else max(1, self.max_queue_size // (2 * self.workers))
+        return size if sum(run.left for run in self._window) + size <= self.max_queue_size else 0
 
     @abstractmethod
     def get(self) -> Iterator[Any]:
@@ -197,20 +256,29 @@ class SequenceEnqueuer:
             workers, mp_context=multiprocessing.get_context(), initializer=initializer, initargs=initargs
         )
 
-    def _submit(self, what: Any, function: Callable[..., Any], *args: Any) -> None:
+    def _submit(self, what: str, calls: list[Callable[[], Any]]) -> None:
         if self._executor is None:
             raise RuntimeError("The enqueuer is stopped.")
+        run = _Run(what, calls)
         try:
-            self._window.append((what, self._executor.submit(function, *args)))
+            if self.use_multiprocessing:
+                run.future = self._executor.submit(calls[0])
+                run.future.add_done_callback(run.finish)
+            else:
+                run.future = self._executor.submit(run.work)
         except BrokenProcessPool as error:
             raise self._worker_died(what) from error
+        self._window.append(run)
 
     def _take(self) -> Any:
-        what, future = self._window.popleft()
+        run = self._window[0]
         try:
-            return future.result()
+            return run.take()
         except BrokenProcessPool as error:
-            raise self._worker_died(what) from error
+            raise self._worker_died(run.what) from error
+        finally:
+            if not run.left and self._window:
+                self._window.popleft()
 
     @staticmethod
     def _worker_died(what: Any) -> RuntimeError:
@@ -224,14 +292,14 @@ class SequenceEnqueuer:
 
     def _close(self, timeout: float | None = None) -> None:
         executor, self._executor = self._executor, None
-        futures = [future for _, future in self._window]
+        runs = list(self._window)
         self._window.clear()
-        for future in futures:
-            future.cancel()
+        for run in runs:
+            run.cancel()
         if executor is None:
             return
         if timeout is not None:
-            wait(futures, timeout)
+            wait([run.future for run in runs if run.future is not None], timeout)
         executor.shutdown(wait=timeout is None, cancel_futures=True)
 
 
@@ -273,11 +341,10 @@ class OrderedEnqueuer(SequenceEnqueuer):
             self._executor = self._new_executor(self.workers, init_pool, ({self.uid: self.sequence},))
 
     def _fill(self) -> None:
-        if self._has_enough():
-            return
-        while self._loader is None and self._order and len(self._window) < self.max_queue_size:
-            index = self._order.popleft()
-            self._submit(f"batch {index}", get_index, self.uid, index)
+        while self._loader is None and self._order and (count := self._missing()):
+            indices = [self._order.popleft() for _ in range(min(count, len(self._order)))]
+            named = f"batch {indices[0]}" if len(indices) == 1 else f"one of the batches {indices}"
+            self._submit(named, [partial(get_index, self.uid, index) for index in indices])
 
     def _take(self) -> Any:
         if self._loader is None:
@@ -367,10 +434,8 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         self._executor = self._new_executor(1 if alone else self.workers, init_pool_generator, initargs)
 
     def _fill(self) -> None:
-        if self._has_enough():
-            return
-        while not self._ended and len(self._window) < self.max_queue_size:
-            self._submit("the generator's next batch", _next_or_end, self.uid)
+        while not self._ended and (count := self._missing()):
+            self._submit("the generator's next batch", [partial(_next_or_end, self.uid)] * count)
 
     def get(self) -> Iterator[Any]:
         """Generator of batches until the source ends. An exception of the source is raised here."""

@@ -193,6 +193,52 @@ def test_stop_ends_the_workers():
     enqueuer.stop(timeout=1)
 
 
+def test_stop_ends_the_wait_of_another_thread():
+    go_on = threading.Event()
+
+    def slow():
+        yield 1
+        go_on.wait(30)
+        yield 2
+
+    enqueuer = GeneratorEnqueuer(slow())
+    enqueuer.start(max_queue_size=10)
+    batches = enqueuer.get()
+    assert next(batches) == 1
+    waited = []
+
+    def wait():
+        try:
+            next(batches)
+        except BaseException as error:
+            waited.append(type(error).__name__)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    time.sleep(0.05)
+    enqueuer.stop(timeout=0)
+    waiting.join(10)
+    go_on.set()
+    assert not waiting.is_alive() and waited == ["CancelledError"]
+
+
+def test_a_batch_is_given_as_soon_as_it_is_there():
+    asked = threading.Semaphore(0)
+
+    def one_by_one():
+        for number in range(4):
+            asked.acquire(timeout=30)
+            yield number
+
+    enqueuer = GeneratorEnqueuer(one_by_one())
+    enqueuer.start(max_queue_size=10)
+    batches = enqueuer.get()
+    for number in range(4):
+        asked.release()
+        assert next(batches) == number
+    enqueuer.stop()
+
+
 def test_none_batches_are_skipped():
     class Gaps(Numbers):
         def __getitem__(self, index):
