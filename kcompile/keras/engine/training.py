@@ -13,12 +13,12 @@ from ...ir import Graph, Value
 from .. import backend as K
 from .. import optimizers
 from ..utils.generic_utils import close_names, to_list, unpack_singleton
+from . import feeds
 from . import training_data as data
 from . import training_loops as loops
 from .compilation import Compiled
 from .input_layer import Input
 from .network import Network
-from .node import static_shape
 from .steps import Steps
 
 
@@ -239,78 +239,6 @@ class Model(Network):
         if self._is_compiled and self._compiled is None:
             self._finish_compile()
 
-    # --- what the steps are fed -----------------------------------------------------------------------------
-
-    def _input_arrays(self, x: Any) -> list[Any]:
-        self._ensure_built(x)
-        if isinstance(x, dict) and set(self.input_names) - set(x) and not self._is_graph_network:
-            raise ValueError(f"The inputs of {self.name} are called {self.input_names}.")
-        shapes = [static_shape(value) for value in self.inputs]
-        return data.standardize(x, self.input_names, shapes, [v.dtype for v in self.inputs], "input")
-
-    def _feed(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        batch_size: int | None = None,
-    ) -> loops.Feed:
-        """Inputs, targets and sample weights as the steps take them.
-
-        Raises:
-            ValueError: if shapes, names or counts do not fit the model.
-        """
-        inputs = self._input_arrays(x)
-        compiled = self._require_compiled()
-        fed = [output for output in compiled.outputs if output.is_fed]
-        names = [output.name for output in fed]
-        if y is None and names:
-            raise ValueError(f"The model {self.name} has losses on {names} and needs target data (y).")
-        dtypes = [output.target.dtype for output in fed]
-        targets = (
-            data.standardize(y, names, [output.target_shape for output in fed], dtypes, "target")
-            if names
-            else []
-        )
-        sample_weights = data.standardize_weights_by_output(sample_weight, names, "sample_weight")
-        class_weights = data.standardize_weights_by_output(class_weight, names, "class_weight")
-        weights = [
-            data.combine_weights(target, sw, cw, output.mode, output.name)
-            for target, sw, cw, output in zip(targets, sample_weights, class_weights, fed, strict=True)
-        ]
-        samples = data.count_samples(inputs, targets, weights)
-        if not samples:
-            raise ValueError("There is no data: the arrays have 0 samples.")
-        _check_losses(fed, targets)
-        if self.stateful and batch_size and samples % batch_size:
-            raise ValueError(
-                "In a stateful network, you should only pass inputs with a number of samples that can be "
-                f"divided by the batch size. Found: {samples} samples, batch size {batch_size}."
-            )
-        weighted = any(weight is not None for weight in weights)
-        if weighted:
-            weights = [
-                np.ones(target.shape[: output.sample_weight.rank], np.float32) if weight is None else weight
-                for weight, target, output in zip(weights, targets, fed, strict=True)
-            ]
-        return loops.Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted)
-
-    def _batch_size(self, batch_size: int | None, steps: int | None = None) -> int:
-        """The batch size of a call: given, fixed by the Input, or 32.
-
-        Raises:
-            ValueError: if the given one contradicts the Input's, or is not a positive integer.
-        """
-        data.check_count("batch_size", batch_size)
-        fixed = next((v.shape[0] for v in self.inputs or () if v.shape and isinstance(v.shape[0], int)), None)
-        if fixed is not None and batch_size not in (None, fixed):
-            raise ValueError(
-                f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "
-                f"size of your Input Layer: {fixed}"
-            )
-        return int(fixed or batch_size or 32)
-
     # --- fit, evaluate, predict -----------------------------------------------------------------------------
 
     def fit(
@@ -399,8 +327,10 @@ class Model(Network):
         if not self._is_compiled:
             self._require_compiled()
         self._ensure_built(x)
-        batch_size = self._batch_size(batch_size)
-        feed = self._feed(x, y, sample_weight, class_weight, None if validation_split else batch_size)
+        batch_size = feeds.batch_size_of(self, batch_size)
+        feed = feeds.make_feed(
+            self, x, y, sample_weight, class_weight, None if validation_split else batch_size
+        )
         reading: dict[str, Any] = {
             "max_queue_size": max_queue_size,
             "workers": workers,
@@ -433,7 +363,7 @@ class Model(Network):
             return loops.GeneratorBatches(self, validation_data, steps, False, None, **reading)
         x, y, weights = data.validation_tuple(validation_data)
         self._ensure_built(x)
-        return loops.ArrayBatches(self._feed(x, y, weights, batch_size=batch_size), batch_size)
+        return loops.ArrayBatches(feeds.make_feed(self, x, y, weights, batch_size=batch_size), batch_size)
 
     def evaluate(
         self,
@@ -463,9 +393,9 @@ class Model(Network):
         if not self._is_compiled:
             self._require_compiled()
         self._ensure_built(x)
-        batch_size = self._batch_size(batch_size)
+        batch_size = feeds.batch_size_of(self, batch_size)
         source = loops.ArrayBatches(
-            self._feed(x, y, sample_weight, None, batch_size), batch_size, False, steps
+            feeds.make_feed(self, x, y, sample_weight, None, batch_size), batch_size, False, steps
         )
         return unpack_singleton(list(loops.evaluate(self, source, verbose, callbacks).values()))
 
@@ -499,10 +429,10 @@ class Model(Network):
             return self.predict_generator(
                 x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose
             )
-        arrays = self._input_arrays(x)
+        arrays = feeds.input_arrays(self, x)
         samples = data.count_samples(arrays)
         if batch_size is not None or self.stateful:
-            batch_size = self._batch_size(batch_size)
+            batch_size = feeds.batch_size_of(self, batch_size)
             if self.stateful and samples % batch_size:
                 raise ValueError(
                     "In a stateful network, you should only pass inputs with a number of samples that can "
@@ -512,7 +442,7 @@ class Model(Network):
         if plain and not any(data.is_lazy(array) for array in arrays):
             return unpack_singleton(self._prediction().predict(arrays, batch_size))
         source = loops.ArrayBatches(
-            loops.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True
+            feeds.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True
         )
         return unpack_singleton(loops.predict(self, source, verbose, callbacks))
 
@@ -553,16 +483,16 @@ class Model(Network):
             the loss before the update, or a list of the loss and the metrics.
         """
         self._warn_if_trainable_changed()
-        feed = self._feed(x, y, sample_weight, class_weight)
+        feed = feeds.make_feed(self, x, y, sample_weight, class_weight)
         return self._one_batch(feed, "train", reset_metrics)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True
     ) -> Any:
         """Loss, or list of the loss and the metrics, of one batch in test mode."""
-        return self._one_batch(self._feed(x, y, sample_weight), "test", reset_metrics)
+        return self._one_batch(feeds.make_feed(self, x, y, sample_weight), "test", reset_metrics)
 
-    def _one_batch(self, feed: loops.Feed, mode: str, reset_metrics: bool) -> Any:
+    def _one_batch(self, feed: feeds.Feed, mode: str, reset_metrics: bool) -> Any:
         step = getattr(self._steps, mode)(feed.weighted)
         if reset_metrics:
             self.reset_metrics()
@@ -574,7 +504,7 @@ class Model(Network):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        return unpack_singleton(self._prediction().predict(self._input_arrays(x), None))
+        return unpack_singleton(self._prediction().predict(feeds.input_arrays(self, x), None))
 
     def _warn_if_trainable_changed(self) -> None:
         compiled = self._compiled
@@ -615,7 +545,9 @@ class Model(Network):
             "use_multiprocessing": use_multiprocessing,
         }
         source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
-        validation = self._validation(validation_data, self._batch_size(None), validation_steps, reading)
+        validation = self._validation(
+            validation_data, feeds.batch_size_of(self, None), validation_steps, reading
+        )
         return loops.fit(
             self,
             source,
@@ -734,16 +666,3 @@ def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validat
     data.check_count("initial_epoch", initial_epoch, least=0)
     data.check_count("steps_per_epoch", steps_per_epoch)
     data.check_count("validation_steps", validation_steps)
-
-
-def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
-    """One-hot targets are needed where the loss compares distributions."""
-    for output, target in zip(outputs, targets, strict=True):
-        name = getattr(getattr(output.loss, "fn", output.loss), "__name__", "")
-        if name == "categorical_crossentropy" and target.shape[-1] == 1:
-            raise ValueError(
-                f"You are passing a target array of shape {tuple(target.shape)} to {output.name!r} while "
-                "using as loss `categorical_crossentropy`, which expects binary matrices (1s and 0s) of "
-                "shape (samples, classes). "
-                "Convert with keras.utils.to_categorical(y), or use `sparse_categorical_crossentropy`."
-            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,30 +11,10 @@ from .. import callbacks as cbks
 from ..utils.generic_utils import Progbar
 from . import launch
 from . import training_data as data
+from .feeds import Feed, input_arrays, make_feed
 
 if TYPE_CHECKING:
     from .training import Model
-
-
-@dataclass
-class Feed:
-    """Arrays as a step takes them.
-
-    Attributes:
-        arrays: inputs, targets, and sample weights if weighted; all of one length.
-        samples: that length.
-        weighted: whether sample weights are among them.
-    """
-
-    arrays: list[Any]
-    samples: int
-    weighted: bool
-
-    def split(self, fraction: float) -> tuple[Feed, Feed]:
-        """The first part to train on, the last ``fraction`` to validate on."""
-        first, last = data.split_for_validation(self.arrays, fraction, self.samples)
-        at = len(first[0])
-        return Feed(first, at, self.weighted), Feed(last, self.samples - at, self.weighted)
 
 
 class ArrayBatches:
@@ -186,10 +165,10 @@ class GeneratorBatches:
     def _feed(self, item: Any) -> tuple[int, list[Any], bool]:
         x, y, sample_weight = data.unpack_batch(item, "The output of the generator")
         if self.inputs_only:
-            arrays = self.model._input_arrays(x)
+            arrays = input_arrays(self.model, x)
             return data.count_samples(arrays), arrays, False
         self.model._ensure_built(x)
-        feed = self.model._feed(x, y, sample_weight, self.class_weight)
+        feed = make_feed(self.model, x, y, sample_weight, self.class_weight)
         return feed.samples, feed.arrays, feed.weighted
 
     def _open(self) -> Iterator[Any]:

@@ -1,0 +1,129 @@
+"""What the steps of a model are fed: inputs, targets and sample weights, checked and in the model's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import training_data as data
+from .node import static_shape
+
+if TYPE_CHECKING:
+    from .training import Model
+
+
+@dataclass
+class Feed:
+    """Arrays as a step takes them.
+
+    Attributes:
+        arrays: inputs, targets, and sample weights if weighted; all of one length.
+        samples: that length.
+        weighted: whether sample weights are among them.
+    """
+
+    arrays: list[Any]
+    samples: int
+    weighted: bool
+
+    def split(self, fraction: float) -> tuple[Feed, Feed]:
+        """The first part to train on, the last ``fraction`` to validate on."""
+        first, last = data.split_for_validation(self.arrays, fraction, self.samples)
+        at = len(first[0])
+        return Feed(first, at, self.weighted), Feed(last, self.samples - at, self.weighted)
+
+
+def input_arrays(model: Model, x: Any) -> list[Any]:
+    """The inputs ``x`` (array, list or dictionary) in the order of the model's; builds a model without any.
+
+    Raises:
+        ValueError: if shapes, names or counts do not fit the model.
+    """
+    model._ensure_built(x)
+    if isinstance(x, dict) and set(model.input_names) - set(x) and not model._is_graph_network:
+        raise ValueError(f"The inputs of {model.name} are called {model.input_names}.")
+    shapes = [static_shape(value) for value in model.inputs]
+    return data.standardize(x, model.input_names, shapes, [v.dtype for v in model.inputs], "input")
+
+
+def make_feed(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    batch_size: int | None = None,
+) -> Feed:
+    """Inputs, targets and sample weights as the steps of a compiled model take them.
+
+    Raises:
+        ValueError: if shapes, names or counts do not fit the model.
+    """
+    inputs = input_arrays(model, x)
+    fed = [output for output in model._require_compiled().outputs if output.is_fed]
+    names = [output.name for output in fed]
+    if y is None and names:
+        raise ValueError(f"The model {model.name} has losses on {names} and needs target data (y).")
+    dtypes = [output.target.dtype for output in fed]
+    shapes = [output.target_shape for output in fed]
+    targets = data.standardize(y, names, shapes, dtypes, "target") if names else []
+    weights = _sample_weights(fed, targets, sample_weight, class_weight)
+    samples = data.count_samples(inputs, targets, weights)
+    if not samples:
+        raise ValueError("There is no data: the arrays have 0 samples.")
+    _check_losses(fed, targets)
+    if model.stateful and batch_size and samples % batch_size:
+        raise ValueError(
+            "In a stateful network, you should only pass inputs with a number of samples that can be "
+            f"divided by the batch size. Found: {samples} samples, batch size {batch_size}."
+        )
+    weighted = any(weight is not None for weight in weights)
+    if weighted:
+        weights = [
+            np.ones(target.shape[: output.sample_weight.rank], np.float32) if weight is None else weight
+            for weight, target, output in zip(weights, targets, fed, strict=True)
+        ]
+    return Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted)
+
+
+def _sample_weights(fed: Sequence[Any], targets: Sequence[Any], sample: Any, by_class: Any) -> list[Any]:
+    """For each output that has a target: weights by sample and by class in one array, or None."""
+    names = [output.name for output in fed]
+    sample_weights = data.standardize_weights_by_output(sample, names, "sample_weight")
+    class_weights = data.standardize_weights_by_output(by_class, names, "class_weight")
+    return [
+        data.combine_weights(target, sw, cw, output.mode, output.name)
+        for target, sw, cw, output in zip(targets, sample_weights, class_weights, fed, strict=True)
+    ]
+
+
+def batch_size_of(model: Model, batch_size: int | None) -> int:
+    """The batch size of a call: given, fixed by the Input, or 32.
+
+    Raises:
+        ValueError: if the given one contradicts the Input's, or is not a positive integer.
+    """
+    data.check_count("batch_size", batch_size)
+    fixed = next((v.shape[0] for v in model.inputs or () if v.shape and isinstance(v.shape[0], int)), None)
+    if fixed is not None and batch_size not in (None, fixed):
+        raise ValueError(
+            f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "
+            f"size of your Input Layer: {fixed}"
+        )
+    return int(fixed or batch_size or 32)
+
+
+def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
+    """One-hot targets are needed where the loss compares distributions."""
+    for output, target in zip(outputs, targets, strict=True):
+        name = getattr(getattr(output.loss, "fn", output.loss), "__name__", "")
+        if name == "categorical_crossentropy" and target.shape[-1] == 1:
+            raise ValueError(
+                f"You are passing a target array of shape {tuple(target.shape)} to {output.name!r} while "
+                "using as loss `categorical_crossentropy`, which expects binary matrices (1s and 0s) of "
+                "shape (samples, classes). "
+                "Convert with keras.utils.to_categorical(y), or use `sparse_categorical_crossentropy`."
+            )
