@@ -10,7 +10,6 @@ from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
 from ._building import Application, batch_norm, channel_axis
-from ._mobile import divisible
 from ._weights import STORAGE, standard_files
 from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, squeeze_excite
 from .imagenet_utils import decode_predictions
@@ -97,6 +96,11 @@ def _bn(x: Value, name: str) -> Value:
     return batch_norm(x, name, epsilon=1e-3, momentum=0.9)
 
 
+def _rounded(filters: float) -> int:
+    """The nearest multiple of 8, even if that is less than nine tenths, unlike in the first EfficientNet."""
+    return max(8, int(filters + 4) // 8 * 8)
+
+
 def _silu(x: Value, name: str) -> Value:
     return L.Activation("silu", name=name)(x)
 
@@ -146,13 +150,13 @@ def _efficientnet_v2(
         x = L.Normalization(mean=_MEAN, variance=_VARIANCE, axis=channel_axis())(x)
     elif include_preprocessing:
         x = L.Rescaling(1 / 128, offset=-1.0)(x)
-    stem = divisible((32 if stages is _B else stages[0].filters) * width)
+    stem = _rounded((32 if stages is _B else stages[0].filters) * width)
     x = _silu(_bn(_conv(x, stem, 3, 2, "stem_conv"), "stem_bn"), "stem_activation")
     repeats = [math.ceil(stage.blocks * depth) for stage in stages]
     done = 0
     for i, stage in enumerate(stages):
         block = _fused_block if stage.fused else _mobile_block
-        filters = divisible(stage.filters * width)
+        filters = _rounded(stage.filters * width)
         for j in range(repeats[i]):
             shortcut, stride = x, stage.stride if j == 0 else 1
             block_name = f"block{i + 1}{chr(ord('a') + j)}_"
@@ -160,7 +164,7 @@ def _efficientnet_v2(
             if stride == 1 and K.int_shape(shortcut)[channel_axis()] == filters:
                 x = add_shortcut(x, shortcut, _DROP_CONNECT * done / sum(repeats), block_name)
             done += 1
-    x = _conv(x, divisible(1280 * width), 1, 1, "top_conv")
+    x = _conv(x, _rounded(1280 * width), 1, 1, "top_conv")
     x = _silu(_bn(x, "top_bn"), "top_activation")
     files = standard_files(weights_name, f"{STORAGE}efficientnet_v2/", _HASHES[weights_name], suffix="")
     return app.model(scored(app, x, 0.2), name, files)
