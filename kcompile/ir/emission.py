@@ -7,6 +7,7 @@ graph for a phase removes ``Phase``, and none of them ever reaches an exported f
 
 - ``Phase(train, inference)``: one of the two, chosen when the graph is sliced.
 - ``StopGradient(x)``: x, through which no gradient flows.
+- ``Print(x, message)``: x, printed whenever it is computed.
 - ``Gradient(y, x1, ..., xn)``: the gradients of sum(y) with respect to x1 ... xn.
 """
 
@@ -89,6 +90,10 @@ class Emitter:
     def StopGradient(self, x: Value) -> Value:
         """``x``, through which no gradient flows."""
         return _emit_own("StopGradient", (x,), [(x.dtype, x.shape)])[0]
+
+    def Print(self, x: Value, message: str = "") -> Value:
+        """``x``, which is printed behind the message whenever it is computed; a file has nothing of it."""
+        return _emit_own("Print", (x,), [(x.dtype, x.shape)], {"message": message})[0]
 
     def Gradient(self, y: Value, *xs: Value) -> tuple[Value, ...]:
         """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend

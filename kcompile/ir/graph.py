@@ -32,6 +32,7 @@ class Graph:
             their changes, as those of a layer that is called twice must.
         phase: "train" or "inference": which branch of each ``Phase`` node is kept.
         frozen: owners of ``Phase`` nodes that keep their inference branch in training too.
+        silent: leave out Print nodes, as for a file.
 
     Attributes:
         inputs, outputs: as given.
@@ -53,8 +54,10 @@ class Graph:
         updates: Iterable[tuple[Parameter, Value]] = (),
         phase: Phase = "inference",
         frozen: Iterable[Hashable] = (),
+        silent: bool = False,
     ) -> None:
         self.phase: Phase = phase
+        self.silent = silent
         self.frozen = frozenset(frozen)
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
@@ -108,7 +111,8 @@ class Graph:
     def bodies(self, node: Node) -> dict[str, Graph]:
         """The bodies of a control-flow operator for this phase, by attribute name."""
         return {
-            k: a.sliced(self.phase, self.frozen) for k, a in node.attributes.items() if isinstance(a, Body)
+            k: a.sliced(self.phase, self.frozen, self.silent)
+            for k, a in node.attributes.items() if isinstance(a, Body)
         }
 
     def dependencies(self, node: Node) -> list[Value]:
@@ -126,7 +130,7 @@ class Graph:
         if node.op_type == "Phase" and node.domain == KCOMPILE_DOMAIN:
             train = self.phase == "train" and node.attributes.get("owner") not in self.frozen
             return node.inputs[0 if train else 1]
-        if node.op_type == "Identity":
+        if node.op_type == "Identity" or (node.op_type == "Print" and self.silent):
             return node.inputs[0]
         if node.op_type == "StopGradient" and not self._stops:
             return node.inputs[0]
@@ -209,13 +213,15 @@ class Body:
         self.outputs = tuple(outputs)
         self.inputs = tuple(inputs)
         self._inside = frozenset(inside)
-        self._sliced: dict[tuple[Phase, frozenset[Hashable]], Graph] = {}
+        self._sliced: dict[tuple[Phase, frozenset[Hashable], bool], Graph] = {}
 
-    def sliced(self, phase: Phase, frozen: frozenset[Hashable] = frozenset()) -> Graph:
+    def sliced(
+        self, phase: Phase, frozen: frozenset[Hashable] = frozenset(), silent: bool = False
+    ) -> Graph:
         """The body as a graph for one phase; what it reads from outside is in its ``captures``."""
-        key = (phase, frozen)
+        key = (phase, frozen, silent)
         if key not in self._sliced:
-            self._sliced[key] = _BodyGraph(self.outputs, self.inputs, self._inside, phase, frozen)
+            self._sliced[key] = _BodyGraph(self.outputs, self.inputs, self._inside, phase, frozen, silent)
         return self._sliced[key]
 
     def signature_proto(self) -> onnx.GraphProto:
@@ -238,9 +244,10 @@ class _BodyGraph(Graph):
         inside: frozenset[Node],
         phase: Phase,
         frozen: frozenset[Hashable],
+        silent: bool,
     ) -> None:
         self._forced = inside
-        super().__init__(outputs, inputs, phase=phase, frozen=frozen)
+        super().__init__(outputs, inputs, phase=phase, frozen=frozen, silent=silent)
 
     def _missing(self, value: Value, consumer: Node | None) -> None:
         """A value of the outer graph: captured."""

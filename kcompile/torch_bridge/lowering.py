@@ -27,6 +27,7 @@ from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorEr
 
 from . import devices, weights
 from .arrays import as_array, as_tensor, torch_dtype
+from .debugging import print_tensor
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
@@ -313,6 +314,10 @@ class _Lowering:
         args = [self._tensor(value) for value in self.graph.operands(node) if value is not None]
         if node.op_type == "StopGradient":
             self._define(node.outputs[0], self._call(node, stop_gradient, args))
+            return
+        if node.op_type == "Print":
+            message = node.attributes["message"]
+            self._define(node.outputs[0], self._call(node, print_tensor, args, {"message": message}))
             return
         self._unpack(node, self._call(node, gradients, args), always=True)
 

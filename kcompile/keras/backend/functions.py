@@ -118,15 +118,13 @@ def gradients(loss: Any, variables: Any) -> list[Value]:
 
 
 def print_tensor(x: Any, message: str = "") -> Value:
-    """``x`` itself, after printing what is known of it now: its value if it has no inputs, else its type."""
-    x = tensor(x)
-    shown = (
-        np.array2string(x.storage.array if isinstance(x, Parameter) else x.array)
-        if isinstance(x, Constant | Parameter)
-        else repr(x)
-    )
-    print(message, shown)
-    return op.Identity(x)
+    """``x`` itself, which is printed behind ``message`` each time that it is computed: in training, in
+    ``predict``, in a K.function. Exported files do not print.
+
+    Only what the result depends on is computed: go on with the value that is returned here. A graph that
+    prints runs in PyTorch.
+    """
+    return op.Print(tensor(x), message)
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def _unread_weights(
 
 def inference_graph(model: Model) -> Graph:
     """The outputs in test mode, with the state updates of stateful layers."""
-    return Graph(model.outputs, model.inputs, model.state_updates, "inference")
+    return Graph(model.outputs, model.inputs, model.state_updates, "inference", silent=True)
 
 
 def _output_names(model: Model) -> list[str]:
@@ -193,7 +193,7 @@ def verify_export(model: Model, graph: Graph, exported: Any, tolerance: float) -
     inputs = random_inputs(graph)
     # the file starts from zero states, whatever the model stands at: so does the comparison
     states = [p for p, _ in graph.updates]
-    from_zeros = Graph(graph.outputs, [*graph.inputs, *states], phase="inference")
+    from_zeros = Graph(graph.outputs, [*graph.inputs, *states], phase="inference", silent=True)
     expected = run(lower(from_zeros), *inputs, *(np.zeros(p.shape, p.dtype) for p in states))
     executor = Executor(exported if isinstance(exported, bytes) else os.fspath(exported))
     found = executor.run(inputs)
@@ -232,7 +232,7 @@ def first_difference(model: Model, inputs: list[np.ndarray], tolerance: float) -
     for node in getattr(model, "_network_nodes", []):
         if not node.inbound_layers:
             continue
-        graph = Graph(node.output_tensors, model.inputs, phase="inference")
+        graph = Graph(node.output_tensors, model.inputs, phase="inference", silent=True)
         names = [f"output_{i}" for i in range(len(node.output_tensors))]
         proto = export(graph, input_names=model.input_names, output_names=names, check=False)
         found = Executor(proto.SerializeToString()).run(inputs)

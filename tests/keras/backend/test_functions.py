@@ -138,9 +138,27 @@ def test_normalisation_by_batch_statistics_runs_where_onnxruntime_lacks_it() -> 
     np.testing.assert_allclose(normed, (array - mean) / np.sqrt(var + 1e-3), rtol=1e-4, atol=1e-5)
 
 
-def test_print_tensor_prints_and_passes_on(capsys) -> None:
-    assert K.eval(K.print_tensor(K.constant(2.5), message="half five:") * 2) == 5
-    assert capsys.readouterr().out == "half five: 2.5\n"
+def test_print_tensor_prints_in_each_run_and_passes_on(capsys) -> None:
+    pytest.importorskip("torch")
+    x = K.placeholder((None,))
+    double = K.function([x], [K.print_tensor(x, message="x is") * 2])
+    assert capsys.readouterr().out == ""
+    np.testing.assert_array_equal(double([np.array([1.0, 2.0], "f")])[0], [2, 4])
+    double([np.arange(8, dtype="f")])
+    assert capsys.readouterr().out == "x is [1. 2.]\nx is [0. 1. 2. ... 5. 6. 7.]\n"
+
+
+def test_print_tensor_prints_in_each_step_of_rnn(capsys) -> None:
+    pytest.importorskip("torch")
+    x = K.placeholder((1, 3, 1))
+
+    def step(inputs, states):
+        total = K.print_tensor(states[0] + inputs, "sum")
+        return total, [total]
+
+    last, _, _ = K.rnn(step, x, [K.zeros((1, 1))])
+    assert K.function([x], [last])([np.ones((1, 3, 1), "f")])[0] == 3
+    assert capsys.readouterr().out == "sum [[1.]]\nsum [[2.]]\nsum [[3.]]\n"
 
 
 # The policy of compile_graph

@@ -357,3 +357,26 @@ def test_an_optimizer_of_users():
     model.compile(Signs(0.5), "mse")
     model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
     np.testing.assert_allclose(model.get_weights()[0], 0.5)
+
+
+def test_values_are_printed_in_training_and_prediction_but_not_by_an_exported_file(tmp_path, capsys):
+    shown = Lambda(lambda x: K.print_tensor(x, "features"), input_shape=(2,))
+    model = Sequential([shown, Dense(1, kernel_initializer="ones")])
+
+    def loss(y_true, y_pred):
+        return K.print_tensor(K.mean(K.square(y_true - y_pred)), "loss")
+
+    model.compile("sgd", loss)
+    x = np.ones((4, 2), "f")
+    model.fit(x, np.zeros((4, 1)), batch_size=2, epochs=1, verbose=0)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "] == [
+        "features",
+        "loss",
+    ] * 2
+    expected = model.predict(x)
+    assert capsys.readouterr().out.startswith("features [[1. 1.]")
+    model.export(tmp_path / "model.onnx")
+    from kcompile_runtime import Executor
+
+    np.testing.assert_allclose(Executor(tmp_path / "model.onnx").predict(x), expected, rtol=1e-6)
+    assert capsys.readouterr().out == ""
