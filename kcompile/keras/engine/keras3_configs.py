@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ir import Value
 from ..utils.generic_utils import unpack_singleton
+from .operations import OperationLayer
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -104,10 +105,14 @@ def _functional(model: Network) -> dict[str, Any]:
     layers = []
     for layer in model.layers:
         calls = [node for node in layer._inbound_nodes if node in kept and node.inbound_layers]
-        config = layer_to_keras_3(layer)
-        layers.append(
-            {**config, "name": layer.name, "inbound_nodes": [_call(node, tensor_config) for node in calls]}
-        )
+        if isinstance(layer, OperationLayer):
+            module, config = layer.keras_3_config()
+            entry = _object(module, layer.operation, config, layer.operation)
+            inbound = [layer.keras_3_call([tensor_config(x) for x in node.input_tensors]) for node in calls]
+        else:
+            entry = layer_to_keras_3(layer)
+            inbound = [_call(node, tensor_config) for node in calls]
+        layers.append({**entry, "name": layer.name, "inbound_nodes": inbound})
     return {
         "name": model.name,
         "trainable": model.trainable,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...ir import Value
-from ..utils.generic_utils import unpack_singleton
+from ..utils.generic_utils import get_custom_objects, unpack_singleton
 from .base_layer import Layer
 from .node import Node
+from .operations import CLASSES, OperationLayer, from_file
 
 if TYPE_CHECKING:
     from .network import Network
@@ -162,14 +163,8 @@ def network_config(network: Network) -> dict[str, Any]:
     layers = []
     for layer in network.layers:
         nodes = [node for node in layer._inbound_nodes if node in kept_nodes and not _is_source(node)]
-        layers.append(
-            {
-                "name": layer.name,
-                "class_name": layer.__class__.__name__,
-                "config": layer.get_config(),
-                "inbound_nodes": [_node_config(node, new_index) for node in nodes],
-            }
-        )
+        calls = [_node_config(node, new_index) for node in nodes]
+        layers.append(_operation_config(layer, nodes, calls) or _layer_config(layer, calls))
 
     def coordinates(tensors: list[Value]) -> list[list[Any]]:
         places = [tensor._keras_history for tensor in tensors]
@@ -182,6 +177,30 @@ def network_config(network: Network) -> dict[str, Any]:
         "input_layers": coordinates(network.inputs),
         "output_layers": coordinates(network.outputs),
     }
+
+
+def _layer_config(layer: Layer, calls: list[Any]) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "class_name": layer.__class__.__name__,
+        "config": layer.get_config(),
+        "inbound_nodes": calls,
+    }
+
+
+def _operation_config(layer: Layer, nodes: list[Node], calls: list[Any]) -> dict[str, Any] | None:
+    """A function between layers as a layer of Keras, where there is one, or else in the words of tf.keras
+    2; None for layers proper."""
+    if not isinstance(layer, OperationLayer):
+        return None
+    if len(nodes) == 1:
+        same = layer.layer_config(nodes[0].input_tensors)
+        if same is not None:
+            return {"name": layer.name, **same, "inbound_nodes": calls}
+        written = layer.tf_config([place[:3] for place in calls[0]])
+        if written is not None:
+            return {"name": layer.name, **written}
+    return {**_layer_config(layer, calls), "class_name": "Operation"}
 
 
 def trainable_config(network: Network) -> dict[str, bool]:
@@ -236,9 +255,12 @@ def network_from_config(
 
     layers: dict[str, Layer] = {}
     waiting: list[tuple[Layer, Call]] = []
+    own = {**get_custom_objects(), **(custom_objects or {})}
+    known = {**CLASSES, **(custom_objects or {})}
     for layer_config in config["layers"]:
+        layer_config = from_file(layer_config, own)
         layer = deserialize(
-            {"class_name": layer_config["class_name"], "config": layer_config["config"]}, custom_objects
+            {"class_name": layer_config["class_name"], "config": layer_config["config"]}, known
         )
         name = layer_config.get("name", layer.name)
         if name in layers:

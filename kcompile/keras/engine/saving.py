@@ -361,12 +361,8 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
             "`Sequential.from_config(config)`?"
         )
     from ..layers import deserialize
-    from . import tf_ops
 
-    known = {**tf_ops.CLASSES, **(custom_objects or {}), **get_custom_objects()}
-    if "TFOpLambda" not in (custom_objects or {}) and "TFOpLambda" not in get_custom_objects():
-        config = tf_ops.with_templates(config)
-    return deserialize(config, custom_objects=known)
+    return deserialize(config, custom_objects={**(custom_objects or {}), **get_custom_objects()})
 
 
 def model_to_json(model: Network, **kwargs: Any) -> str:

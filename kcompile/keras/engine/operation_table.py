@@ -1,0 +1,674 @@
+"""Functions that files call as layers: ``keras.ops`` (Keras 3) and TensorFlow's (tf.keras 2), and what
+each emits.
+
+One row per operation, under the name of its class in Keras 3. ``TF_FUNCTIONS`` says which TensorFlow
+functions are the same. Names in files are looked up here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...ir import Value, op
+from .. import activations
+from .. import backend as K
+
+_REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        module: that of ``keras.src.ops`` which has it.
+        emit: function of the operands and settings, by name.
+        operands: names of the arguments of the call, in their order.
+        settings: arguments of the constructor, which Keras 3 writes into the config, with their defaults.
+    """
+
+    module: str
+    emit: Callable[..., Any]
+    operands: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- helpers ------------------------------------------------------------------------------------------------
+
+
+def _tensor(value: Any, like: Any = None) -> Value:
+    """A number or nested list as a constant, of the type of ``like`` where that can hold it."""
+    if isinstance(value, Value):
+        return value
+    array = np.asarray(value)
+    if isinstance(like, Value) and (like.dtype.kind == "f" or array.dtype.kind in "iub"):
+        return K.constant(array, dtype=like.dtype.name)
+    return K.constant(array, dtype=K.floatx() if array.dtype.kind == "f" else array.dtype.name)
+
+
+def _alike(x: Any, y: Any) -> tuple[Value, Value]:
+    """Both operands in one type: numbers in that of the tensor, else the wider one, floats before
+    integers."""
+    given = x if isinstance(x, Value) else y
+    x, y = _tensor(x, given), _tensor(y, given)
+    if x.dtype == y.dtype:
+        return x, y
+    if x.dtype.kind == y.dtype.kind == "f":
+        wide = max(x.dtype, y.dtype, key=lambda dtype: dtype.itemsize)
+    elif "f" in (x.dtype.kind, y.dtype.kind):
+        wide = x.dtype if x.dtype.kind == "f" else y.dtype
+    else:
+        wide = np.result_type(x.dtype, y.dtype)
+    return K.cast(x, wide.name), K.cast(y, wide.name)
+
+
+def _float(x: Any) -> Value:
+    x = _tensor(x)
+    return x if x.dtype.kind == "f" else K.cast(x, K.floatx())
+
+
+def _number(x: Any) -> Value:
+    """Truth values as integers, to be added up."""
+    x = _tensor(x)
+    return K.cast(x, "int32") if x.dtype.kind == "b" else x
+
+
+def _bool(x: Any) -> Value:
+    x = _tensor(x)
+    return x if x.dtype.kind == "b" else K.cast(x, "bool")
+
+
+def _binary(function: Callable[[Any, Any], Any], kind: Callable[[Any], Value] | None = None) -> Operation:
+    def emit(x1: Any, x2: Any) -> Any:
+        x1, x2 = _alike(x1, x2)
+        return function(x1, x2) if kind is None else function(kind(x1), kind(x2))
+
+    return Operation("numpy", emit, ("x1", "x2"))
+
+
+def _unary(
+    function: Callable[..., Any],
+    module: str = "numpy",
+    kind: Callable[[Any], Value] = _float,
+    **settings: Any,
+) -> Operation:
+    return Operation(module, lambda x, **given: function(kind(x), **given), ("x",), settings)
+
+
+def _reduction(
+    function: Callable[..., Any], kind: Callable[[Any], Value] = _float, module: str = "numpy"
+) -> Operation:
+    def emit(x: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, dtype: Any = None) -> Any:
+        if initial is not None or dtype is not None:
+            raise ValueError("A reduction in the file has an initial value or a type, which is not read.")
+        return function(kind(x), axis=axis, keepdims=bool(keepdims))
+
+    return Operation(module, emit, ("x",), {"axis": None, "keepdims": False, "initial": None, "dtype": None})
+
+
+def _axis(x: Value, axis: int) -> int:
+    rank = K.ndim(x)
+    if not isinstance(axis, int) or not -rank <= axis < rank:
+        raise ValueError(f"The axis {axis!r} in the file is none of a tensor of {rank} axes.")
+    return axis % rank
+
+
+def _size(x: Value, axis: int) -> int:
+    size = x.shape[_axis(x, axis)] if x.shape is not None else None
+    if not isinstance(size, int):
+        raise ValueError(f"The size of axis {axis} must be known here; found the shape {x.shape}.")
+    return size
+
+
+# --- what needs more than an expression ---------------------------------------------------------------------
+
+
+def _get_item(x: Value, key: Any) -> Value:
+    entries = key if isinstance(key, list | tuple) else [key]
+    return x[tuple(_index(entry) for entry in entries)]
+
+
+def _index(entry: Any) -> Any:
+    if isinstance(entry, Mapping) and "ellipsis" in entry:
+        return Ellipsis
+    if isinstance(entry, Mapping) and set(entry) <= {"start", "stop", "step"}:
+        limits = [entry.get(name) for name in ("start", "stop", "step")]
+        if builtins.all(limit is None or isinstance(limit, int) for limit in limits):
+            return slice(*limits)
+    if entry is None or isinstance(entry, int):
+        return entry
+    raise ValueError(f"The index {entry!r} of a slice in the file is not read; whole numbers and slices are.")
+
+
+def _cast(x: Any, dtype: Any) -> Value:
+    return K.cast(_tensor(x), dtype)
+
+
+def _where(condition: Any, x1: Any = None, x2: Any = None) -> Value:
+    if x1 is None or x2 is None:
+        raise ValueError("A `where` in the file has no values to choose from (x1, x2), which is not read.")
+    return op.Where(_bool(condition), *_alike(x1, x2))
+
+
+def _reshape(x: Value, newshape: Any) -> Value:
+    return K.reshape(x, [newshape] if isinstance(newshape, int) else newshape)
+
+
+def _transpose(x: Value, axes: Any = None) -> Value:
+    return K.permute_dimensions(x, axes if axes is not None else list(range(K.ndim(x)))[::-1])
+
+
+def _swap_axes(x: Value, axis1: int, axis2: int) -> Value:
+    order = list(range(K.ndim(x)))
+    a, b = _axis(x, axis1), _axis(x, axis2)
+    order[a], order[b] = b, a
+    return K.permute_dimensions(x, order)
+
+
+def _move_axis(x: Value, source: Any, destination: Any) -> Value:
+    sources = [_axis(x, a) for a in (source if isinstance(source, list) else [source])]
+    targets = [_axis(x, a) for a in (destination if isinstance(destination, list) else [destination])]
+    order = [i for i in range(K.ndim(x)) if i not in sources]
+    for target, axis in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, axis)
+    return K.permute_dimensions(x, order)
+
+
+def _squeeze(x: Value, axis: Any = None) -> Value:
+    if axis is None or axis == []:
+        axis = [i for i, size in enumerate(x.shape or ()) if size == 1]
+    return K.squeeze(x, axis)
+
+
+def _expand_dims(x: Value, axis: Any) -> Value:
+    return op.Unsqueeze(x, axis if isinstance(axis, list) else [axis])
+
+
+def _concatenate(xs: Sequence[Any], axis: int = 0) -> Value:
+    given = next((x for x in xs if isinstance(x, Value)), None)
+    return K.concatenate([_tensor(x, given) for x in xs], axis)
+
+
+def _stack(xs: Sequence[Any], axis: int = 0) -> Value:
+    given = next((x for x in xs if isinstance(x, Value)), None)
+    return K.stack([_tensor(x, given) for x in xs], axis)
+
+
+def _split(x: Value, indices_or_sections: Any, axis: int = 0) -> list[Value]:
+    size = _size(x, axis)
+    if isinstance(indices_or_sections, int):
+        count = indices_or_sections
+        if count < 1 or size % count:
+            raise ValueError(f"A split in the file makes {count} parts of {size}.")
+        bounds = list(range(0, size + 1, size // count))
+    else:
+        bounds = [0, *indices_or_sections, size]
+        if sorted(bounds) != bounds:
+            raise ValueError(f"A split in the file has the bounds {indices_or_sections} of {size}.")
+    outputs = op.Split(x, np.diff(bounds), axis=axis, outputs=len(bounds) - 1)
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _unstack(x: Value, num: int | None = None, axis: int = 0) -> list[Value]:
+    return [op.Squeeze(part, [axis]) for part in _split(x, num or _size(x, axis), axis)]
+
+
+def _flip(x: Value, axis: Any = None) -> Value:
+    return K.reverse(x, list(range(K.ndim(x))) if axis is None else axis)
+
+
+def _roll(x: Value, shift: int, axis: int | None = None) -> Value:
+    if axis is None or not isinstance(shift, int):
+        raise ValueError("A `roll` in the file needs one shift and one axis.")
+    at = -shift % _size(x, axis)
+    return K.concatenate(_split(x, [at], axis)[::-1], axis) if at else x
+
+
+def _repeat(x: Value, repeats: int, axis: int | None = None) -> Value:
+    if not isinstance(repeats, int):
+        raise ValueError(f"A `repeat` in the file has the counts {repeats!r}; one number is read.")
+    return K.repeat_elements(op.Reshape(x, [-1]) if axis is None else x, repeats, 0 if axis is None else axis)
+
+
+def _tile(x: Value, repeats: Any) -> Value:
+    repeats = [repeats] if isinstance(repeats, int) else list(repeats)
+    return K.tile(x, [1] * (K.ndim(x) - len(repeats)) + repeats)
+
+
+def _pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Value:
+    widths = pad_width if isinstance(pad_width, list) else [pad_width]
+    pairs = [entry if isinstance(entry, list) else [entry, entry] for entry in widths]
+    pairs = pairs * K.ndim(x) if len(pairs) == 1 else pairs
+    modes = {"constant": "constant", "reflect": "reflect", "symmetric": None, "edge": "edge"}
+    onnx_mode = modes.get(str(mode).lower())
+    if onnx_mode is None or len(pairs) != K.ndim(x):
+        raise ValueError(
+            f"A `pad` in the file has mode {mode!r} and widths {pad_width!r}, which is not read."
+        )
+    pads = [int(before) for before, _ in pairs] + [int(after) for _, after in pairs]
+    value = None if not constant_values else _tensor(constant_values, x)
+    return op.Pad(x, pads, value, mode=onnx_mode)
+
+
+def _take(x: Any, indices: Any, axis: int | None = None) -> Value:
+    x = op.Reshape(_tensor(x), [-1]) if axis is None else _tensor(x)
+    indices = indices if isinstance(indices, Value) else K.constant(np.asarray(indices), dtype="int64")
+    return op.Gather(x, indices if indices.dtype.kind == "i" else K.cast(indices, "int64"), axis=axis or 0)
+
+
+def _arg(reduce: Callable[..., Value]) -> Operation:
+    def emit(x: Any, axis: int | None = None, keepdims: bool = False) -> Value:
+        x = _float(x) if axis is not None else op.Reshape(_float(x), [-1])
+        found = K.cast(reduce(x, axis=0 if axis is None else axis), "int32")
+        return op.Unsqueeze(found, [axis]) if keepdims and axis is not None else found
+
+    return Operation("numpy", emit, ("x",), {"axis": None, "keepdims": False})
+
+
+def _cumulative(function: Callable[..., Value]) -> Operation:
+    def emit(x: Any, axis: int | None = None, dtype: Any = None) -> Value:
+        if dtype is not None:
+            x = K.cast(x, dtype)
+        return function(op.Reshape(x, [-1]) if axis is None else x, axis=axis or 0)
+
+    return Operation("numpy", emit, ("x",), {"axis": None, "dtype": None})
+
+
+def _clip(x: Value, x_min: Any, x_max: Any) -> Value:
+    return K.minimum(K.maximum(*_alike(x, x_min)), _alike(x, x_max)[1])
+
+
+def _round(x: Value, decimals: int = 0) -> Value:
+    return op.Round(x) if not decimals else op.Round(x * 10.0**decimals) / 10.0**decimals
+
+
+def _matmul(x1: Any, x2: Any) -> Value:
+    return op.MatMul(*_alike(x1, x2))
+
+
+def _dot(x1: Any, x2: Any) -> Value:
+    x1, x2 = _alike(x1, x2)
+    if K.ndim(x1) == 0 or K.ndim(x2) == 0:
+        return x1 * x2
+    return op.MatMul(x1, x2) if K.ndim(x2) <= 2 else K.dot(x1, x2)
+
+
+def _einsum(subscripts: str, operands: Sequence[Any]) -> Value:
+    given = next(x for x in operands if isinstance(x, Value))
+    return op.Einsum(*(_tensor(x, given) for x in operands), equation=subscripts.replace(" ", ""))
+
+
+def _power(x1: Any, x2: Any) -> Value:
+    x1, x2 = _alike(x1, x2)
+    return K.pow(x1, x2)
+
+
+def _full_like(x: Value, fill_value: Any, dtype: Any = None) -> Value:
+    kind = str(dtype) if dtype else x.dtype.name
+    return op.Expand(K.cast(_tensor(fill_value), kind), op.Shape(x))
+
+
+def _broadcast_to(x: Value, shape: Sequence[Any]) -> Value:
+    return op.Expand(x, [1 if size in (None, -1) else int(size) for size in shape])
+
+
+def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Value:
+    encoded = K.one_hot(x, num_classes)
+    if axis != -1:
+        encoded = _move_axis(encoded, -1, axis)
+    return K.cast(encoded, dtype) if dtype else encoded
+
+
+def _top_k(x: Value, k: int, sorted: bool = True) -> list[Value]:
+    values, indices = op.TopK(x, [k], axis=-1, largest=1, sorted=int(sorted), outputs=2)
+    return [values, K.cast(indices, "int32")]
+
+
+def _normalize(x: Value, axis: Any = -1, order: Any = 2, epsilon: float | None = None) -> Value:
+    axes = axis if isinstance(axis, list) else [axis]
+    if order != 2:
+        norm = K.pow(K.sum(K.pow(K.abs(x), float(order)), axis=axes, keepdims=True), 1.0 / order)
+        return x / K.maximum(norm, epsilon if epsilon is not None else K.epsilon())
+    smallest = (epsilon if epsilon is not None else K.epsilon()) ** 2
+    return x / K.sqrt(K.maximum(K.sum(x * x, axis=axes, keepdims=True), smallest))
+
+
+def _norm(x: Value, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
+    if ord not in (None, 2, "fro", "euclidean") or ord == 2 and isinstance(axis, list) and len(axis) == 2:
+        raise ValueError(f"A norm in the file has order {ord!r}, which is not read; the Euclidean norm is.")
+    return K.sqrt(K.sum(x * x, axis=axis, keepdims=bool(keepdims)))
+
+
+def _moments(x: Value, axes: Any, keepdims: bool = False, synchronized: bool = False) -> list[Value]:
+    return [K.mean(x, axis=axes, keepdims=bool(keepdims)), K.var(x, axis=axes, keepdims=bool(keepdims))]
+
+
+def _pool(mode: str) -> Operation:
+    def emit(
+        inputs: Value, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
+    ) -> Value:
+        axes = K.ndim(inputs) - 2
+        size = tuple(pool_size) if isinstance(pool_size, list) else (pool_size,) * axes
+        steps = tuple(strides) if isinstance(strides, list) else (strides or size[0],) * axes
+        steps = size if strides is None else steps
+        if axes not in (2, 3):
+            raise ValueError(f"A pooling in the file has {axes} axes; 2 and 3 are read.")
+        pool = K.pool2d if axes == 2 else K.pool3d
+        return pool(inputs, size, steps, padding, data_format or K.image_data_format(), mode)
+
+    settings = {"pool_size": _REQUIRED, "strides": None, "padding": "valid", "data_format": None}
+    return Operation("nn", emit, ("inputs",), settings)
+
+
+def _gelu(x: Value, approximate: bool = True) -> Value:
+    return activations.gelu(x, approximate)
+
+
+def _onnx(op_type: str) -> Callable[[Value], Value]:
+    return lambda x: getattr(op, op_type)(x)
+
+
+def _any(x: Any, axis: Any = None, keepdims: bool = False) -> Value:
+    return K.any(_bool(x), axis=axis, keepdims=bool(keepdims))
+
+
+def _all(x: Any, axis: Any = None, keepdims: bool = False) -> Value:
+    return K.all(_bool(x), axis=axis, keepdims=bool(keepdims))
+
+
+def _average(x: Any, weights: Any = None, axis: Any = None) -> Value:
+    x = _float(x)
+    if weights is None:
+        return K.mean(x, axis=axis)
+    weights = _tensor(weights, x)
+    if K.ndim(weights) == 1 and isinstance(axis, int):
+        weights = op.Reshape(weights, [-1 if i == _axis(x, axis) else 1 for i in range(K.ndim(x))])
+    return K.sum(x * weights, axis=axis) / K.sum(op.Expand(weights, op.Shape(x)), axis=axis)
+
+
+def _long_division(x: Value, y: Value) -> Value:
+    zero = _tensor(0.0, y)
+    return op.Where(op.Equal(y, zero), zero, x / op.Where(op.Equal(y, zero), _tensor(1.0, y), y))
+
+
+def _triangle(upper: int) -> Callable[..., Value]:
+    return lambda x, k=0: op.Trilu(x, int(k), upper=upper)
+
+
+# --- the table ----------------------------------------------------------------------------------------------
+
+_AXIS, _KEEP = {"axis": None}, {"axis": None, "keepdims": False}
+
+OPERATIONS: dict[str, Operation] = {
+    "Add": _binary(lambda x, y: x + y),
+    "Subtract": _binary(lambda x, y: x - y),
+    "Multiply": _binary(lambda x, y: x * y),
+    "Divide": _binary(lambda x, y: x / y, _float),
+    "TrueDivide": _binary(lambda x, y: x / y, _float),
+    "DivideNoNan": _binary(_long_division, _float),
+    "FloorDivide": _binary(lambda x, y: x // y),
+    "Mod": _binary(lambda x, y: x % y),
+    "Power": Operation("numpy", _power, ("x1", "x2")),
+    "Maximum": _binary(K.maximum),
+    "Minimum": _binary(K.minimum),
+    "Hypot": _binary(lambda x, y: K.sqrt(x * x + y * y), _float),
+    "Logaddexp": _binary(lambda x, y: K.maximum(x, y) + K.softplus(-K.abs(x - y)), _float),
+    "Equal": _binary(op.Equal),
+    "NotEqual": _binary(lambda x, y: op.Not(op.Equal(x, y))),
+    "Greater": _binary(op.Greater),
+    "GreaterEqual": _binary(op.GreaterOrEqual),
+    "Less": _binary(op.Less),
+    "LessEqual": _binary(op.LessOrEqual),
+    "LogicalAnd": _binary(op.And, _bool),
+    "LogicalOr": _binary(op.Or, _bool),
+    "LogicalXor": _binary(op.Xor, _bool),
+    "LogicalNot": _unary(op.Not, kind=_bool),
+    "Matmul": Operation("numpy", _matmul, ("x1", "x2")),
+    "Dot": Operation("numpy", _dot, ("x1", "x2")),
+    "Einsum": Operation("numpy", _einsum, ("operands",), {"subscripts": _REQUIRED}),
+    "Where": Operation("numpy", _where, ("condition", "x1", "x2")),
+    "Negative": _unary(lambda x: -x, kind=_number),
+    "Absolute": _unary(K.abs, kind=_number),
+    "Abs": _unary(K.abs, kind=_number),
+    "Sign": _unary(K.sign, kind=_number),
+    "Square": _unary(lambda x: x * x, kind=_number),
+    "Sqrt": _unary(_onnx("Sqrt")),
+    "Rsqrt": _unary(lambda x: 1.0 / op.Sqrt(x), "math"),
+    "Reciprocal": _unary(lambda x: 1.0 / x),
+    "Exp": _unary(K.exp),
+    "Exp2": _unary(lambda x: K.exp(x * math.log(2.0))),
+    "Expm1": _unary(lambda x: K.exp(x) - 1.0),
+    "Log": _unary(K.log),
+    "Log1p": _unary(lambda x: K.log(1.0 + x)),
+    "Log2": _unary(lambda x: K.log(x) / math.log(2.0)),
+    "Log10": _unary(lambda x: K.log(x) / math.log(10.0)),
+    "Erf": _unary(_onnx("Erf"), "math"),
+    "Sin": _unary(K.sin),
+    "Cos": _unary(K.cos),
+    "Tan": _unary(_onnx("Tan")),
+    "Arcsin": _unary(_onnx("Asin")),
+    "Arccos": _unary(_onnx("Acos")),
+    "Arctan": _unary(_onnx("Atan")),
+    "Sinh": _unary(_onnx("Sinh")),
+    "Cosh": _unary(_onnx("Cosh")),
+    "Tanh": _unary(K.tanh),
+    "Arcsinh": _unary(_onnx("Asinh")),
+    "Arccosh": _unary(_onnx("Acosh")),
+    "Arctanh": _unary(_onnx("Atanh")),
+    "Ceil": _unary(_onnx("Ceil")),
+    "Floor": _unary(_onnx("Floor")),
+    "Round": _unary(_round, decimals=0),
+    "Isnan": _unary(_onnx("IsNaN")),
+    "Isinf": _unary(_onnx("IsInf")),
+    "Isfinite": _unary(lambda x: op.Not(op.Or(op.IsNaN(x), op.IsInf(x)))),
+    "Sum": _reduction(K.sum, _number),
+    "Prod": _reduction(K.prod, _number),
+    "Mean": _reduction(K.mean),
+    "Std": _reduction(K.std),
+    "Var": _reduction(K.var),
+    "Max": _reduction(K.max, _number),
+    "Min": _reduction(K.min, _number),
+    "Amax": _reduction(K.max, _number),
+    "Amin": _reduction(K.min, _number),
+    "Logsumexp": _reduction(K.logsumexp, module="math"),
+    "Any": Operation("numpy", _any, ("x",), _KEEP),
+    "All": Operation("numpy", _all, ("x",), _KEEP),
+    "CountNonzero": Operation(
+        "numpy", lambda x, axis=None: K.sum(K.cast(_bool(x), "int32"), axis=axis), ("x",), _AXIS
+    ),
+    "Average": Operation("numpy", _average, ("x", "weights"), _AXIS),
+    "Argmax": _arg(K.argmax),
+    "Argmin": _arg(K.argmin),
+    "Cumsum": _cumulative(K.cumsum),
+    "Cumprod": _cumulative(K.cumprod),
+    "Norm": _unary(_norm, "linalg", ord=None, axis=None, keepdims=False),
+    "Normalize": _unary(_normalize, "nn", axis=-1, order=2, epsilon=None),
+    "Moments": _unary(_moments, "nn", axes=_REQUIRED, keepdims=False, synchronized=False),
+    "TopK": _unary(_top_k, "math", k=_REQUIRED, sorted=True),
+    "Reshape": _unary(_reshape, kind=_tensor, newshape=_REQUIRED),
+    "Ravel": _unary(K.flatten, kind=_tensor),
+    "Transpose": _unary(_transpose, kind=_tensor, axes=None),
+    "Swapaxes": _unary(_swap_axes, kind=_tensor, axis1=_REQUIRED, axis2=_REQUIRED),
+    "Moveaxis": _unary(_move_axis, kind=_tensor, source=_REQUIRED, destination=_REQUIRED),
+    "ExpandDims": _unary(_expand_dims, kind=_tensor, axis=_REQUIRED),
+    "Squeeze": _unary(_squeeze, kind=_tensor, axis=None),
+    "BroadcastTo": _unary(_broadcast_to, kind=_tensor, shape=_REQUIRED),
+    "Concatenate": Operation("numpy", _concatenate, ("xs",), {"axis": 0}),
+    "Stack": Operation("numpy", _stack, ("xs",), {"axis": 0}),
+    "Hstack": Operation("numpy", lambda xs: _concatenate(xs, 1), ("xs",)),
+    "Vstack": Operation("numpy", lambda xs: _concatenate(xs, 0), ("xs",)),
+    "Split": _unary(_split, kind=_tensor, indices_or_sections=_REQUIRED, axis=0),
+    "Unstack": _unary(_unstack, "core", kind=_tensor, num=None, axis=0),
+    "Flip": _unary(_flip, kind=_tensor, axis=None),
+    "Roll": _unary(_roll, kind=_tensor, shift=_REQUIRED, axis=None),
+    "Repeat": _unary(_repeat, kind=_tensor, repeats=_REQUIRED, axis=None),
+    "Tile": _unary(_tile, kind=_tensor, repeats=_REQUIRED),
+    "Pad": Operation("numpy", _pad, ("x", "constant_values"), {"pad_width": _REQUIRED, "mode": "constant"}),
+    "Take": Operation("numpy", _take, ("x", "indices"), _AXIS),
+    "GetItem": Operation("numpy", _get_item, ("x", "key")),
+    "Tril": _unary(_triangle(0), kind=_tensor, k=0),
+    "Triu": _unary(_triangle(1), kind=_tensor, k=0),
+    "Clip": _unary(_clip, kind=_number, x_min=_REQUIRED, x_max=_REQUIRED),
+    "Cast": _unary(_cast, "core", kind=_tensor, dtype=_REQUIRED),
+    "Copy": _unary(op.Identity, kind=_tensor),
+    "ConvertToTensor": _unary(
+        lambda x, dtype=None, sparse=None, ragged=None: _cast(x, dtype) if dtype else op.Identity(x),
+        "core",
+        kind=_tensor,
+        dtype=None,
+        sparse=None,
+        ragged=None,
+    ),
+    "StopGradient": Operation("core", lambda variable: K.stop_gradient(variable), ("variable",)),
+    "ZerosLike": _unary(lambda x, dtype=None: _full_like(x, 0, dtype), kind=_tensor, dtype=None),
+    "OnesLike": _unary(lambda x, dtype=None: _full_like(x, 1, dtype), kind=_tensor, dtype=None),
+    "FullLike": Operation("numpy", _full_like, ("x", "fill_value"), {"dtype": None}),
+    "OneHot": _unary(_one_hot, "nn", kind=_tensor, num_classes=_REQUIRED, axis=-1, dtype=None, sparse=False),
+    "MaxPool": _pool("max"),
+    "AveragePool": _pool("avg"),
+    "Relu": _unary(K.relu, "nn", kind=_number),
+    "Relu6": _unary(activations.relu6, "nn"),
+    "Sigmoid": _unary(K.sigmoid, "nn"),
+    "LogSigmoid": _unary(activations.log_sigmoid, "nn"),
+    "Softplus": _unary(K.softplus, "nn"),
+    "Softsign": _unary(K.softsign, "nn"),
+    "Silu": _unary(activations.silu, "nn"),
+    "LeakyRelu": _unary(activations.leaky_relu, "nn", negative_slope=0.2),
+    "HardSigmoid": _unary(activations.hard_sigmoid_3, "nn"),
+    "HardSilu": _unary(activations.hard_silu, "nn"),
+    "HardTanh": _unary(activations.hard_tanh, "nn"),
+    "HardShrink": _unary(activations.hard_shrink, "nn", threshold=0.5),
+    "SoftShrink": _unary(activations.soft_shrink, "nn", threshold=0.5),
+    "TanhShrink": _unary(activations.tanh_shrink, "nn"),
+    "Threshold": _unary(activations.threshold, "nn", threshold=_REQUIRED, default_value=_REQUIRED),
+    "Squareplus": _unary(activations.squareplus, "nn", b=4),
+    "SparsePlus": _unary(activations.sparse_plus, "nn"),
+    "SparseSigmoid": _unary(activations.sparse_sigmoid, "nn"),
+    "Sparsemax": _unary(activations.sparsemax, "nn", axis=-1),
+    "Elu": _unary(activations.elu, "nn", alpha=1.0),
+    "Selu": _unary(activations.selu, "nn"),
+    "Celu": _unary(activations.celu, "nn", alpha=1.0),
+    "Glu": _unary(activations.glu, "nn", axis=-1),
+    "Gelu": _unary(_gelu, "nn", approximate=True),
+    "Softmax": _unary(activations.softmax, "nn", axis=-1),
+    "LogSoftmax": _unary(activations.log_softmax, "nn", axis=-1),
+}
+
+#: TensorFlow's function -> the operation, and its arguments in their order, each with that of the
+#: operation which it
+#: is, and after ``!`` its default where that is another. Of several functions for one operation the first
+#: is written.
+TF_FUNCTIONS: dict[str, tuple[str, str]] = {
+    "__operators__.add": ("Add", "x=x1 y=x2"),
+    "__operators__.getitem": ("GetItem", "tensor=x slice_spec=key"),
+    "math.add": ("Add", "x=x1 y=x2"),
+    "math.subtract": ("Subtract", "x=x1 y=x2"),
+    "math.multiply": ("Multiply", "x=x1 y=x2"),
+    "math.truediv": ("TrueDivide", "x=x1 y=x2"),
+    "math.divide": ("Divide", "x=x1 y=x2"),
+    "math.divide_no_nan": ("DivideNoNan", "x=x1 y=x2"),
+    "math.floordiv": ("FloorDivide", "x=x1 y=x2"),
+    "math.floormod": ("Mod", "x=x1 y=x2"),
+    "math.pow": ("Power", "x=x1 y=x2"),
+    "math.maximum": ("Maximum", "x=x1 y=x2"),
+    "math.minimum": ("Minimum", "x=x1 y=x2"),
+    "math.equal": ("Equal", "x=x1 y=x2"),
+    "math.not_equal": ("NotEqual", "x=x1 y=x2"),
+    "math.greater": ("Greater", "x=x1 y=x2"),
+    "math.greater_equal": ("GreaterEqual", "x=x1 y=x2"),
+    "math.less": ("Less", "x=x1 y=x2"),
+    "math.less_equal": ("LessEqual", "x=x1 y=x2"),
+    "math.logical_and": ("LogicalAnd", "x=x1 y=x2"),
+    "math.logical_or": ("LogicalOr", "x=x1 y=x2"),
+    "math.logical_xor": ("LogicalXor", "x=x1 y=x2"),
+    "math.logical_not": ("LogicalNot", "x=x"),
+    "linalg.matmul": ("Matmul", "a=x1 b=x2"),
+    "where": ("Where", "condition=condition x=x1 y=x2"),
+    "math.negative": ("Negative", "x=x"),
+    "math.abs": ("Absolute", "x=x"),
+    "math.sign": ("Sign", "x=x"),
+    "math.square": ("Square", "x=x"),
+    "math.sqrt": ("Sqrt", "x=x"),
+    "math.rsqrt": ("Rsqrt", "x=x"),
+    "math.reciprocal": ("Reciprocal", "x=x"),
+    "math.exp": ("Exp", "x=x"),
+    "math.expm1": ("Expm1", "x=x"),
+    "math.log": ("Log", "x=x"),
+    "math.log1p": ("Log1p", "x=x"),
+    "math.erf": ("Erf", "x=x"),
+    "math.sin": ("Sin", "x=x"),
+    "math.cos": ("Cos", "x=x"),
+    "math.tan": ("Tan", "x=x"),
+    "math.asin": ("Arcsin", "x=x"),
+    "math.acos": ("Arccos", "x=x"),
+    "math.atan": ("Arctan", "x=x"),
+    "math.sinh": ("Sinh", "x=x"),
+    "math.cosh": ("Cosh", "x=x"),
+    "math.tanh": ("Tanh", "x=x"),
+    "math.asinh": ("Arcsinh", "x=x"),
+    "math.acosh": ("Arccosh", "x=x"),
+    "math.atanh": ("Arctanh", "x=x"),
+    "math.ceil": ("Ceil", "x=x"),
+    "math.floor": ("Floor", "x=x"),
+    "math.round": ("Round", "x=x"),
+    "math.is_nan": ("Isnan", "x=x"),
+    "math.is_inf": ("Isinf", "x=x"),
+    "math.is_finite": ("Isfinite", "x=x"),
+    "math.sigmoid": ("Sigmoid", "x=x"),
+    "math.log_sigmoid": ("LogSigmoid", "x=x"),
+    "math.softplus": ("Softplus", "features=x"),
+    "nn.relu": ("Relu", "features=x"),
+    "nn.relu6": ("Relu6", "features=x"),
+    "nn.elu": ("Elu", "features=x"),
+    "nn.selu": ("Selu", "features=x"),
+    "nn.leaky_relu": ("LeakyRelu", "features=x alpha=negative_slope"),
+    "nn.gelu": ("Gelu", "features=x approximate=approximate!False"),
+    "nn.silu": ("Silu", "features=x"),
+    "nn.sigmoid": ("Sigmoid", "x=x"),
+    "nn.tanh": ("Tanh", "x=x"),
+    "nn.softplus": ("Softplus", "features=x"),
+    "nn.softsign": ("Softsign", "features=x"),
+    "nn.softmax": ("Softmax", "logits=x axis=axis"),
+    "nn.log_softmax": ("LogSoftmax", "logits=x axis=axis"),
+    "math.reduce_sum": ("Sum", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_prod": ("Prod", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_mean": ("Mean", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_std": ("Std", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_variance": ("Var", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_max": ("Max", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_min": ("Min", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_any": ("Any", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_all": ("All", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.reduce_logsumexp": ("Logsumexp", "input_tensor=x axis=axis keepdims=keepdims"),
+    "math.argmax": ("Argmax", "input=x axis=axis!0"),
+    "math.argmin": ("Argmin", "input=x axis=axis!0"),
+    "math.cumsum": ("Cumsum", "x=x axis=axis!0"),
+    "math.top_k": ("TopK", "input=x k=k sorted=sorted"),
+    "concat": ("Concatenate", "values=xs axis=axis"),
+    "stack": ("Stack", "values=xs axis=axis"),
+    "unstack": ("Unstack", "value=x num=num axis=axis"),
+    "split": ("Split", "value=x num_or_size_splits=indices_or_sections axis=axis"),
+    "reshape": ("Reshape", "tensor=x shape=newshape"),
+    "expand_dims": ("ExpandDims", "input=x axis=axis"),
+    "squeeze": ("Squeeze", "input=x axis=axis"),
+    "transpose": ("Transpose", "a=x perm=axes"),
+    "tile": ("Tile", "input=x multiples=repeats"),
+    "repeat": ("Repeat", "input=x repeats=repeats axis=axis"),
+    "reverse": ("Flip", "tensor=x axis=axis"),
+    "roll": ("Roll", "input=x shift=shift axis=axis"),
+    "gather": ("Take", "params=x indices=indices axis=axis!0"),
+    "pad": ("Pad", "tensor=x paddings=pad_width mode=mode constant_values=constant_values"),
+    "cast": ("Cast", "x=x dtype=dtype"),
+    "identity": ("Copy", "input=x"),
+    "stop_gradient": ("StopGradient", "input=variable"),
+    "zeros_like": ("ZerosLike", "input=x dtype=dtype"),
+    "ones_like": ("OnesLike", "input=x dtype=dtype"),
+    "one_hot": ("OneHot", "indices=x depth=num_classes axis=axis"),
+    "clip_by_value": ("Clip", "t=x clip_value_min=x_min clip_value_max=x_max"),
+}

@@ -1,0 +1,391 @@
+"""Plain functions as layers: ``keras.ops`` in files of Keras 3, TFOpLambda and SlicingOpLambda in those of
+tf.keras 2.
+
+Both are read as an :class:`OperationLayer`, whose arguments stand in its configuration with ``{"tensor":
+i}`` for the i-th tensor that it is called on, and are written back in the words of either. What each emits
+is in ``operation_table``; nothing is looked up anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Value
+from ..utils.generic_utils import close_names
+from .base_layer import Layer
+from .operation_layers import equivalent_layer
+from .operation_table import OPERATIONS, TF_FUNCTIONS
+
+_TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
+_CONSTANT = "_CONSTANT_VALUE"
+#: Arguments of TensorFlow's functions that change nothing at this value.
+_HARMLESS = {"beta": 1.0, "batch_dims": 0}
+_BY_KEYWORD = ("constant_values", "weights")
+
+
+class OperationLayer(Layer):
+    """One function from the table of operations.
+
+    Args:
+        operation: its name, that of its class in Keras 3.
+        arguments: its operands and settings by name, with ``{"tensor": i}`` for the i-th input.
+
+    Raises:
+        ValueError: for an operation that is not in the table, or arguments that it does not have.
+    """
+
+    def __init__(self, operation: str, arguments: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.operation = operation
+        self.arguments = dict(arguments)
+        if not isinstance(operation, str) or operation not in OPERATIONS:
+            raise ValueError(_unknown(self.name, f"keras.ops's {operation!r}", str(operation), OPERATIONS))
+        row = OPERATIONS[operation]
+        unknown = [name for name in self.arguments if name not in (*row.operands, *row.settings)]
+        if unknown:
+            raise ValueError(
+                f"Layer {self.name!r} of the file is the operation {operation} with the argument "
+                f"{unknown[0]!r}, which is not read; its arguments are {', '.join((*row.operands, *row.settings))}."
+            )
+
+    def call(self, inputs: Any) -> Any:
+        tensors = inputs if isinstance(inputs, list) else [inputs]
+        return OPERATIONS[self.operation].emit(**_filled(self.arguments, lambda index: tensors[index]))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: a function of tensors knows nothing of masks."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "operation": self.operation, "arguments": self.arguments}
+
+    # --- as other programs write it -------------------------------------------------------------------------
+
+    def keras_3_config(self) -> tuple[str, dict[str, Any]]:
+        """Module and configuration in Keras 3."""
+        row = OPERATIONS[self.operation]
+        settings = {name: value for name, value in self.arguments.items() if name in row.settings}
+        return f"keras.src.ops.{row.module}", {"name": self.name, **_plain_constants(settings)}
+
+    def keras_3_call(self, tensors: list[Any]) -> dict[str, Any]:
+        """One call in Keras 3, given the configurations of its tensors."""
+        given = [n for n in OPERATIONS[self.operation].operands if n in self.arguments]
+        operands = [self.arguments[name] for name in given if name not in _BY_KEYWORD]
+        kwargs = {
+            name: _keras_3_value(self.arguments[name], tensors) for name in given if name in _BY_KEYWORD
+        }
+        if self.operation == "GetItem" and isinstance(operands[1], list):
+            args = [_keras_3_value(operands[0], tensors), [_keras_3_value(e, tensors) for e in operands[1]]]
+        else:
+            args = [_keras_3_value(value, tensors) for value in operands]
+        return {"args": args[0] if self.operation == "Einsum" else args, "kwargs": kwargs}
+
+    def layer_config(self, tensors: Sequence[Value]) -> dict[str, Any] | None:
+        """Class and configuration of the layer that computes the same on these tensors, to the bit; None
+        without.
+
+        An .h5 file with layers alone opens in tf.keras 2 and Keras 3 alike.
+        """
+        found = equivalent_layer(self.operation, self.arguments, tensors)
+        if found is None:
+            return None
+        class_name, config = found
+        return {"class_name": class_name, "config": {"name": self.name, "trainable": True, **config}}
+
+    def tf_config(self, places: list[list[Any]]) -> dict[str, Any] | None:
+        """Class, configuration and call in tf.keras 2, given the places of its tensors; None where
+        TensorFlow has no such function."""
+        function = _TF_NAMES.get(self.operation)
+        if function is None:
+            return None
+        arguments = self._tf_arguments(function)
+        if arguments is None:
+            return None
+        values = {
+            name: _filled(_plain_constants(value), places.__getitem__) for name, value in arguments.items()
+        }
+        first = _tf_parameters(function)[0][0]
+        operand, start = arguments[first], values.pop(first)
+        if isinstance(operand, list):
+            if not all(_is_tensor(entry) for entry in operand):
+                return None
+            call: list[Any] = [[*place, values] for place in start]
+        elif _is_tensor(operand):
+            call = [*start, values]
+        else:
+            call = [_CONSTANT, -1, start, values]
+        config = {"name": self.name, "trainable": True, "dtype": "float32", "function": function}
+        class_name = "SlicingOpLambda" if self.operation == "GetItem" else "TFOpLambda"
+        return {"class_name": class_name, "config": config, "inbound_nodes": [call]}
+
+    def _tf_arguments(self, function: str) -> dict[str, Any] | None:
+        """The arguments by TensorFlow's names; None if one of them cannot be said there."""
+        settings = OPERATIONS[self.operation].settings
+        names = {own: (tf_name, default) for tf_name, own, default in _tf_parameters(function)}
+        if any(own not in names and value != settings.get(own) for own, value in self.arguments.items()):
+            return None
+        result = {}
+        for own, (tf_name, default) in names.items():
+            value = self.arguments.get(own, settings.get(own))
+            if value is None and default is not None:
+                return None  # None means another thing there
+            if own in self.arguments or default is not None:
+                result[tf_name] = value
+        if self.operation == "Split" and isinstance(result["num_or_size_splits"], list):
+            return None  # TensorFlow wants sizes, the last of which is not known here
+        if self.operation == "GetItem":
+            result["slice_spec"] = _tf_key(result["slice_spec"])
+        return result
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"tensor"}
+
+
+def _filled(value: Any, tensor: Callable[[int], Any]) -> Any:
+    """The value with tensors in their places."""
+    if _is_tensor(value):
+        return tensor(value["tensor"])
+    if isinstance(value, Mapping) and set(value) == {"constant", "dtype"}:
+        return _constant(value)
+    if isinstance(value, Mapping):
+        return {key: _filled(entry, tensor) for key, entry in value.items()}
+    return [_filled(entry, tensor) for entry in value] if isinstance(value, list) else value
+
+
+def _constant(value: Mapping[str, Any]) -> Any:
+    from .. import backend as K
+
+    return K.constant(value["constant"], dtype=str(value["dtype"]))
+
+
+def _plain_constants(value: Any) -> Any:
+    """The value with lists of numbers for constants."""
+    if isinstance(value, Mapping) and set(value) == {"constant", "dtype"}:
+        return value["constant"]
+    if isinstance(value, Mapping):
+        return {key: _plain_constants(entry) for key, entry in value.items()}
+    return [_plain_constants(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _unknown(layer: str, what: str, name: str, known: Mapping[str, Any]) -> str:
+    near = close_names(name, known)
+    return (
+        f"Layer {layer!r} of the file is {what}, which is not read here"
+        f"{' (near: ' + ', '.join(near) + ')' if near else ''}."
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def from_file(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A layer's entry in a network's configuration, an operation of Keras 3 or tf.keras 2 as
+    OperationLayer; others as they are.
+
+    Raises:
+        ValueError: for an operation that is not in the table, or a call that cannot be read.
+    """
+    class_name, module = layer.get("class_name"), layer.get("module")
+    if class_name in custom_objects:
+        return layer
+    if isinstance(module, str) and module.startswith(("keras.src.ops.", "keras.ops")) or _is_in_hdf5(layer):
+        return _from_keras_3(layer)
+    if class_name in _TF_CLASSES:
+        return _from_tf(layer, custom_objects)
+    return layer
+
+
+def _is_in_hdf5(layer: Mapping[str, Any]) -> bool:
+    """Whether it is an operation in an .h5 file of Keras 3, which leaves out the module; layers have
+    `trainable`."""
+    config, calls = layer.get("config"), layer.get("inbound_nodes")
+    return (
+        "module" not in layer
+        and layer.get("class_name") in OPERATIONS
+        and isinstance(config, Mapping)
+        and "trainable" not in config
+        and isinstance(calls, list)
+        and len(calls) == 1
+        and isinstance(calls[0], Mapping)
+    )
+
+
+def _only_call(layer: Mapping[str, Any]) -> Any:
+    calls = layer.get("inbound_nodes")
+    if not isinstance(calls, list) or len(calls) != 1:
+        count = len(calls) if isinstance(calls, list) else 0
+        raise ValueError(f"The layer {_name(layer)!r} of the file is called {count} times; once is read.")
+    return calls[0]
+
+
+def _name(layer: Mapping[str, Any]) -> Any:
+    return layer.get("name") or (layer.get("config") or {}).get("name")
+
+
+def _entry(layer: Mapping[str, Any], operation: str, arguments: Any, call: Any) -> dict[str, Any]:
+    config = {"name": _name(layer), "operation": operation, "arguments": arguments}
+    return {"class_name": "Operation", "name": _name(layer), "config": config, "inbound_nodes": [call]}
+
+
+def _from_keras_3(layer: Mapping[str, Any]) -> dict[str, Any]:
+    operation = str(layer["class_name"])
+    if operation not in OPERATIONS:
+        raise ValueError(_unknown(_name(layer), f"keras.ops's {operation!r}", operation, OPERATIONS))
+    tensors: list[Any] = []
+    call = _only_call(layer)
+    names = OPERATIONS[operation].operands
+    args = [_from_keras_3_value(value, tensors) for value in call["args"]]
+    if operation == "Einsum":
+        args = [args]
+    if len(args) > len(names):
+        raise ValueError(
+            f"Layer {_name(layer)!r} of the file calls {operation} on {len(args)} arguments, which has "
+            f"{len(names)}."
+        )
+    kwargs = {key: _from_keras_3_value(value, tensors) for key, value in (call.get("kwargs") or {}).items()}
+    settings = {
+        key: _from_keras_3_value(value, tensors)
+        for key, value in layer["config"].items()
+        if key != "name" and not (key == "dtype" and isinstance(value, Mapping))
+    }
+    arguments = {**dict(zip(names, args, strict=False)), **settings, **kwargs}
+    inputs = tensors if len(tensors) > 1 else tensors[0] if tensors else []
+    return _entry(layer, operation, arguments, {"args": [inputs], "kwargs": {}})
+
+
+def _from_keras_3_value(value: Any, tensors: list[Any]) -> Any:
+    if isinstance(value, list):
+        return [_from_keras_3_value(entry, tensors) for entry in value]
+    if not isinstance(value, Mapping):
+        return value
+    class_name, config = value.get("class_name"), value.get("config")
+    if class_name == "__keras_tensor__":
+        tensors.append(value)
+        return {"tensor": len(tensors) - 1}
+    if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+        return {"constant": config["value"], "dtype": config["dtype"]}
+    if class_name == "__slice__" and isinstance(config, Mapping):
+        limits = {key: config.get(key) for key in ("start", "stop", "step")}
+        return {key: _from_keras_3_value(limit, tensors) for key, limit in limits.items()}
+    if class_name == "__ellipsis__":
+        return {"ellipsis": True}
+    raise ValueError(f"An argument of an operation in the file is {value!r}, which is not read.")
+
+
+def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "TFOpLambda" in custom_objects:
+        return layer
+    config = layer.get("config")
+    function = str(config.get("function")) if isinstance(config, Mapping) else "?"
+    name = function.removeprefix("compat.v1.")
+    if name not in TF_FUNCTIONS:
+        hint = " Give a class for it: custom_objects={'TFOpLambda': ...}."
+        raise ValueError(_unknown(_name(layer), f"tf.{function}", name, TF_FUNCTIONS) + hint)
+    places: list[list[Any]] = []
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str):
+            if value[0] == _CONSTANT:
+                return value[2]
+            places.append([*value[:3], {}])
+            return {"tensor": len(places) - 1}
+        if isinstance(value, Mapping):
+            return {key: marked(entry) for key, entry in value.items()}
+        return [marked(entry) for entry in value] if isinstance(value, list) else value
+
+    call = _only_call(layer)
+    several = isinstance(call[0], list)
+    given = (call[0] if several else call)[3]
+    parameters = _tf_parameters(name)
+    first = [marked(entry[:3]) for entry in call] if several else marked(call[:3])
+    values = {parameters[0][0]: first, **marked(given)}
+    return _entry(layer, TF_FUNCTIONS[name][0], _tf_arguments(_name(layer), name, values), places)
+
+
+def _tf_parameters(function: str) -> list[tuple[str, str, Any]]:
+    """TensorFlow's name, ours, and the default where TensorFlow has another."""
+    result = []
+    for part in TF_FUNCTIONS[function][1].split():
+        tf_name, own = part.split("=")
+        own, _, default = own.partition("!")
+        result.append((tf_name, own, {"": None, "0": 0, "False": False}[default]))
+    return result
+
+
+def _tf_arguments(layer: str, function: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = _tf_parameters(function)
+    known = {tf_name for tf_name, _, _ in parameters} | {"name"}
+    for key, value in values.items():
+        if key not in known and value not in (None, False) and _HARMLESS.get(key) != value:
+            raise ValueError(
+                f"Layer {layer!r} of the file is tf.{function} with {key}={value!r}, which is not read."
+            )
+    arguments = {}
+    for tf_name, own, default in parameters:
+        value = values.get(tf_name, default)
+        if value is None:
+            value = default
+        if value is not None or values.get(tf_name, value) is not None:
+            arguments[own] = value
+    if "dtype" in arguments:
+        arguments["dtype"] = str(arguments["dtype"]).removeprefix("<dtype: '").removesuffix("'>")
+    if function == "split" and isinstance(arguments.get("indices_or_sections"), list):
+        sizes = arguments["indices_or_sections"]
+        arguments["indices_or_sections"] = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    if function == "__operators__.getitem":
+        arguments["key"] = _key_of_tf(arguments.get("key"))
+    single = set(OPERATIONS[TF_FUNCTIONS[function][0]].operands) - {"xs", "key"}
+    return {own: _tf_constant(value) if own in single else value for own, value in arguments.items()}
+
+
+def _tf_constant(value: Any) -> Any:
+    """A list of numbers, which TensorFlow takes for a tensor; others as they are."""
+    if not isinstance(value, list):
+        return value
+    kind = np.asarray(value).dtype.kind
+    return {"constant": value, "dtype": {"f": "float32", "i": "int32", "b": "bool"}.get(kind, "float32")}
+
+
+def _key_of_tf(key: Any) -> Any:
+    if isinstance(key, list):
+        return [_key_of_tf(entry) for entry in key]
+    if isinstance(key, Mapping) and "Ellipsis" in (key.get("value"), key.get("class_name")):
+        return {"ellipsis": True}
+    if isinstance(key, Mapping) and key.get("class_name") == "__ellipsis__":
+        return {"ellipsis": True}
+    return key
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def _keras_3_value(value: Any, tensors: list[Any]) -> Any:
+    if _is_tensor(value):
+        return tensors[value["tensor"]]
+    if isinstance(value, Mapping) and set(value) == {"constant", "dtype"}:
+        return {"class_name": "__numpy__", "config": {"value": value["constant"], "dtype": value["dtype"]}}
+    if isinstance(value, Mapping) and "ellipsis" in value:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, Mapping) and set(value) == {"start", "stop", "step"}:
+        return {"class_name": "__slice__", "config": dict(value)}
+    return [_keras_3_value(entry, tensors) for entry in value] if isinstance(value, list) else value
+
+
+def _tf_key(key: Any) -> Any:
+    entries = key if isinstance(key, list) else [key]
+    return [
+        {"class_name": "__ellipsis__"} if isinstance(e, Mapping) and "ellipsis" in e else e for e in entries
+    ]
+
+
+_TF_NAMES: dict[str, str] = {}
+for _function, (_operation, _) in TF_FUNCTIONS.items():
+    _TF_NAMES.setdefault(_operation, _function)
+
+_TF_NAMES.update(Abs="math.abs", Amax="math.reduce_max", Amin="math.reduce_min")
+
+#: The name in our own files of what has no counterpart in TensorFlow.
+CLASSES = {"Operation": OperationLayer}
