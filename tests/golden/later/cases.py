@@ -7,6 +7,7 @@ positional arguments), ``call_kwargs`` go to the call, and ``masked`` lists inpu
 from __future__ import annotations
 
 from tests.golden.cases import floats, integers, layer
+from tests.golden.later import augmentation
 
 LAYERS = []
 
@@ -397,4 +398,5 @@ GROUPS = {
     "later_activations": ACTIVATIONS,
     "later_schedules": SCHEDULES,
     "later_optimizers": OPTIMIZERS,
+    **augmentation.GROUPS,
 }

@@ -1,5 +1,6 @@
-"""Asks Keras 3.15 (pip install keras==3.15.0 tensorflow==2.21.0) and stores its answers beside this file.
+"""Asks Keras 3.15 and, for what only that has, tf_keras; stores the answers beside this file.
 
+pip install keras==3.15.0 tf-keras==2.21.0 tensorflow==2.21.0
 python -m tests.golden.later.make_later [group ...]
 """
 
@@ -16,13 +17,19 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 def main(groups):
     import keras
+    import tf_keras
 
+    judges = {"keras": keras, "tf_keras": tf_keras}
     for group in groups or cases.GROUPS:
         results, failed = {}, {}
         for case in cases.GROUPS[group]:
             keras.backend.clear_session()
+            judge = judges[case.get("judge", "keras")]
             try:
-                results[case["name"]] = runner.RUNNERS[group](keras, case)
+                arrays, meta = runner.RUNNERS[group](judge, case)
+                if judge is not keras:
+                    meta["judge"] = f"tf_keras {judge.__version__}"
+                results[case["name"]] = arrays, meta
             except Exception as error:  # what the judge refuses is written down, and printed
                 failed[case["name"]] = f"{type(error).__name__}: {str(error)[:200]}"
                 print(group, case["name"], failed[case["name"]])

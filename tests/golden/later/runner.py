@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.golden import cases as base
 from tests.golden import runner
-from tests.golden.later import cases
+from tests.golden.later import augmentation, cases
 
 
 def build_layer(keras, case):
@@ -108,4 +108,5 @@ RUNNERS = {
     "later_activations": run_activation,
     "later_schedules": run_schedule,
     "later_optimizers": run_optimizer,
+    **augmentation.RUNNERS,
 }

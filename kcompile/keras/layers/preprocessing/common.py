@@ -1,0 +1,43 @@
+"""What preprocessing layers share: float types, numbers of configs, batches of data to adapt to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import backend as K
+from ...engine.base_layer import Layer
+
+
+def float_type(layer: Layer) -> str:
+    """The layer's own type, or floatx where that is one of integers."""
+    return layer.dtype if layer.dtype.startswith(("float", "bfloat")) else K.floatx()
+
+
+def as_float(layer: Layer, x: Any) -> Any:
+    """``x`` in the float type of the layer: images come as integers too."""
+    dtype = float_type(layer)
+    return x if K.dtype(x) == dtype else K.cast(x, dtype)
+
+
+def plain(value: Any) -> Any:
+    """Numbers and lists as configs hold them."""
+    if isinstance(value, dict) and "config" in value:  # how Keras 3 writes an array
+        value = value["config"].get("value")
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def batches_of(data: Any, steps: int | None) -> Iterable[np.ndarray]:
+    """Batches as float64 arrays, of an array or an iterable of arrays or (x, ...) pairs."""
+    if isinstance(data, np.ndarray) or isinstance(data, Sequence) and not hasattr(data, "__next__"):
+        batches: Iterable[Any] = [data] if not hasattr(data, "on_epoch_end") else data
+    else:
+        batches = data
+    for i, batch in enumerate(batches):
+        if steps is not None and i >= steps:
+            return
+        batch = batch[0] if isinstance(batch, tuple) else batch
+        array = np.asarray(batch, np.float64)
+        yield array[:, None] if array.ndim == 1 else array
