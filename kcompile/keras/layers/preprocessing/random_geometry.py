@@ -7,7 +7,7 @@ from typing import Any
 
 from ....ir import Value, op
 from ... import backend as K
-from ...backend.tensors import dims_of, tensor
+from ...backend.tensors import dims_of, refine, tensor
 from ...backend.variables import filled
 from .random_base import RandomLayer, bounds
 
@@ -36,7 +36,7 @@ def check_sampling(layer: Any, fill_mode: str, interpolation: str, modes: Any = 
 
 
 def sampled(x: Value, grid: Value, fill_mode: str, interpolation: str, fill_value: float = 0.0) -> Value:
-    """The image (batch, channels, rows, cols) seen at the points of a grid (batch, rows, cols, 2).
+    """The image (batch, channels, rows, cols) seen at the points of a grid of its size (batch, rows, cols, 2).
 
     Args:
         grid: column and row of each point, from -1 to 1 between the outer edges of the image; for "mirror"
@@ -54,7 +54,7 @@ def sampled(x: Value, grid: Value, fill_mode: str, interpolation: str, fill_valu
         padding_mode=_PADDING[fill_mode],
         align_corners=1 if fill_mode == "mirror" else 0,
     )
-    return y + beyond if beyond else y
+    return refine(y + beyond if beyond else y, K.int_shape(x))
 
 
 class RandomFlip(RandomLayer):
