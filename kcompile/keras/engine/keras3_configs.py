@@ -4,7 +4,6 @@ but of the training configuration."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -206,16 +205,14 @@ def _is_known(class_name: str, module: str) -> bool:
 # --- training -----------------------------------------------------------------------------------------------
 
 
-def training_to_keras_3(config: Mapping[str, Any], clip_each: bool) -> dict[str, Any]:
+def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any]) -> dict[str, Any]:
     """``compile_config`` from what ``training_config`` made of compile()'s arguments.
 
     Args:
-        clip_each: whether clipnorm limits each gradient by itself, as in Keras 3; Keras 2 limits their norm
-        in
-            common.
+        optimizer: its entry for the optimizer.
     """
     return {
-        "optimizer": _optimizer(config["optimizer_config"], clip_each),
+        "optimizer": optimizer,
         "loss": _named(config.get("loss"), "keras.losses"),
         "loss_weights": config.get("loss_weights"),
         "metrics": _named(config.get("metrics") or None, "keras.metrics"),
@@ -224,24 +221,6 @@ def training_to_keras_3(config: Mapping[str, Any], clip_each: bool) -> dict[str,
         "steps_per_execution": 1,
         "jit_compile": False,
     }
-
-
-def _optimizer(value: Mapping[str, Any], clip_each: bool) -> dict[str, Any]:
-    config = dict(value["config"])
-    rate = config.pop("lr", config.pop("learning_rate", None))
-    decay = config.pop("decay", 0.0)
-    config.pop("schedule_decay", None)
-    if decay:
-        rate = _object(
-            "keras.optimizers.schedules",
-            "InverseTimeDecay",
-            {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False},
-        )
-    config["learning_rate"] = rate
-    if "clipnorm" in config and not clip_each:
-        config["global_clipnorm"] = config.pop("clipnorm")
-    config.setdefault("name", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value["class_name"]).lower())
-    return _object("keras.optimizers", value["class_name"], config)
 
 
 def _named(value: Any, module: str) -> Any:
@@ -260,6 +239,8 @@ def training_from_keras_3(config: Mapping[str, Any], source: str) -> dict[str, A
     Raises:
         ValueError: if there is no optimizer in it.
     """
+    from ..optimizers.layouts import own_config
+
     optimizer = config.get("optimizer")
     if isinstance(optimizer, str):
         optimizer = {"class_name": optimizer, "config": {}}
@@ -270,6 +251,6 @@ def training_from_keras_3(config: Mapping[str, Any], source: str) -> dict[str, A
             "and compile the model in code."
         )
     return {
-        "optimizer_config": dict(optimizer),
+        "optimizer_config": own_config(optimizer),
         **{key: config.get(key) for key in ("loss", "metrics", "weighted_metrics", "loss_weights")},
     }

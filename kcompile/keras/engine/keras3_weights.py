@@ -25,30 +25,6 @@ Plan = list[tuple[Parameter, Any]]
 
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 
-# Slots of Keras 3's optimizers in the order of the file: slots in one row alternate weight by weight.
-_SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "SGD": (("momentum",),),
-    "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
-    "Adagrad": (("accumulator",),),
-    "Adadelta": (("accumulated_grad", "accumulated_delta_var"),),
-    "Adam": (("momentum", "velocity"), ("velocity_hat",)),
-    "AdamW": (("momentum", "velocity"), ("velocity_hat",)),
-    "Adamax": (("momentum", "norm"),),
-    "Nadam": (("momentum", "velocity"),),
-    "Lion": (("momentum",),),
-    "Ftrl": (("accumulator", "linear"),),
-}
-# What the front end calls them.
-_OWN_SLOTS = {
-    "SGD": {"momentum": "moment"},
-    "RMSprop": {"velocity": "accumulator"},
-    "Adagrad": {"accumulator": "accumulator"},
-    "Adadelta": {"accumulated_grad": "accumulator", "accumulated_delta_var": "delta_accumulator"},
-    "Adam": {"momentum": "m", "velocity": "v", "velocity_hat": "vhat"},
-    "Adamax": {"momentum": "m", "norm": "u"},
-    "Nadam": {"momentum": "m", "velocity": "v"},
-}
-
 
 def snake_case(class_name: str) -> str:
     """``BatchNormalization`` -> ``batch_normalization``, ``Conv2D`` -> ``conv2d``, as Keras 3 names
@@ -265,29 +241,6 @@ class TreeMatch:
         return f"{path}/{name}" if path else name
 
 
-def optimizer_state(
-    class_name: str, objects: Mapping[str, LayerWeights], count: int
-) -> list[tuple[str, Any]] | None:
-    """The optimizer's variables with names that tell their slots, in the way of Keras 3's .h5 files.
-
-    Args:
-        count: how many weights are trained.
-    """
-    entry = objects.get("optimizer")
-    if entry is None or not entry.weights or class_name not in _SLOTS:
-        return None
-    arrays = [array for _, array in entry.weights]
-    result = [("optimizer/iteration", arrays[0])]
-    rest = arrays[1:]
-    slots = sum(len(row) for row in _SLOTS[class_name])
-    if len(rest) % max(count, 1) and rest and rest[0].shape == ():
-        result.append(("optimizer/learning_rate", rest.pop(0)))
-    elif rest and rest[0].shape == () and len(rest) > slots * count:
-        result.append(("optimizer/learning_rate", rest.pop(0)))
-    names = [f"optimizer/{i}_{slot}" for row in _SLOTS[class_name] for i in range(count) for slot in row]
-    return result + list(zip(names, rest, strict=False))
-
-
 # --- writing ------------------------------------------------------------------------------------------------
 
 
@@ -318,32 +271,3 @@ def _add(result: dict[str, LayerWeights], layer: Any, path: str, seen: set[int])
                 _add(result, member, f"{prefix}{name}/{key}", seen)
         elif value.weights or not hasattr(layer, "forward_layer"):
             _add(result, value, f"{prefix}{name}", seen)
-
-
-def optimizer_object(optimizer: Any, decayed: bool) -> LayerWeights | None:
-    """The optimizer's state in Keras 3's order; None where it has none, or Keras 3 keeps another.
-
-    Args:
-        decayed: whether the learning rate is a schedule in the file, which has no variable.
-    """
-    from ...formats import LayerWeights
-
-    class_name = type(optimizer).__name__
-    own = _OWN_SLOTS.get(class_name)
-    if own is None or not optimizer.weights:
-        return None
-    arrays: list[Any] = [np.array(optimizer.iterations.numpy(), "int64")]
-    if not decayed:
-        arrays.append(np.asarray(optimizer.learning_rate.numpy(), "float32"))
-    slots, rest = optimizer._slots, optimizer.weights[1 + len(optimizer._scalars) :]
-    count = len(rest) // len(slots)
-    values = {slot: rest[i * count : (i + 1) * count] for i, slot in enumerate(slots)}
-    for row in _SLOTS[class_name]:
-        if row == ("velocity_hat",) and not optimizer.amsgrad or row[0] not in own:
-            continue
-        if class_name == "SGD" and not float(optimizer.momentum.numpy()):
-            continue
-        arrays += [values[own[slot]][i].numpy() for i in range(count) for slot in row]
-    if class_name == "Nadam":
-        arrays.append(np.asarray(optimizer.m_schedule.numpy(), "float32"))
-    return LayerWeights(class_name.lower(), [(str(i), array) for i, array in enumerate(arrays)])

@@ -62,6 +62,7 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True, include_opti
 def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     """Everything that a model file holds of a model."""
     from ...formats import Archive
+    from ..optimizers import layouts
 
     if not model.built:
         raise ValueError(
@@ -73,12 +74,14 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     if optimizer is not None:
         archive.training_config = training_config(model)
         if include_optimizer and optimizer.weights:
-            archive.optimizer_weights = [(_h5_name(p), np.array(p.storage.array)) for p in optimizer.weights]
+            archive.optimizer_weights = layouts.h5_state(optimizer, model._compiled.trainable)
     return archive
 
 
 def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     """Everything that a ``.keras`` file holds of a model."""
+    from ...formats import LayerWeights
+    from ..optimizers import layouts
     from . import keras3_configs, keras3_weights
 
     archive = archive_of(model, include_optimizer=False)
@@ -87,12 +90,11 @@ def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     if archive.training_config is not None:
         optimizer = model.optimizer
         archive.training_config = keras3_configs.training_to_keras_3(
-            archive.training_config, optimizer._clip_each
+            archive.training_config, layouts.keras_3_config(optimizer)
         )
-        decayed = isinstance(archive.training_config["optimizer"]["config"]["learning_rate"], Mapping)
-        state = keras3_weights.optimizer_object(optimizer, decayed) if include_optimizer else None
-        if state is not None:
-            archive.objects["optimizer"] = state
+        if include_optimizer and optimizer.weights:
+            state = layouts.keras_3_state(optimizer, model._compiled.trainable)
+            archive.objects["optimizer"] = LayerWeights(type(optimizer).__name__.lower(), state)
     return archive
 
 
@@ -117,9 +119,10 @@ def _h5_name(parameter: Parameter) -> str:
 
 def training_config(model: Model) -> dict[str, Any]:
     """compile()'s arguments as plain data."""
-    optimizer = model.optimizer
+    from ..optimizers import layouts
+
     return {
-        "optimizer_config": {"class_name": type(optimizer).__name__, "config": optimizer.get_config()},
+        "optimizer_config": layouts.h5_config(model.optimizer),
         "loss": _serialized(model.loss),
         "metrics": _serialized(model._compile_arguments.get("metrics") or []),
         "weighted_metrics": _serialized(model._compile_arguments.get("weighted_metrics")),
@@ -276,12 +279,10 @@ def _compile_from(model: Model, archive: Archive, source: str) -> None:
     config = archive.training_config or {}
     if archive.objects is not None:
         from .keras3_configs import training_from_keras_3
-        from .keras3_weights import optimizer_state
 
         compile_from(model, training_from_keras_3(config, source))
-        archive.optimizer_weights = optimizer_state(
-            type(model.optimizer).__name__, archive.objects, len(model._compiled.trainable)
-        )
+        state = archive.objects.get("optimizer")
+        archive.optimizer_weights = None if state is None else state.weights
     else:
         compile_from(model, config)
     if not archive.optimizer_weights:

@@ -20,9 +20,6 @@ class _Rule:
     settings: Mapping[str, Any]
     iterations: Any
     slots: Mapping[str, Any]
-    clipnorm: float | None
-    clipvalue: float | None
-    clip_each: bool
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,4 @@ def _rule_with(rule: Any, replaced: Callable[[Any], Any], kind: type) -> Any:
         {name: settle(value) for name, value in rule.settings.items()},
         settle(rule.iterations),
         {name: [settle(slot) for slot in slots] for name, slots in rule.slots.items()},
-        rule.clipnorm,
-        rule.clipvalue,
-        rule.clip_each,
     )

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..ir import Value, op
-from . import backend as K
-from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from ...ir import Value, op
+from .. import backend as K
+from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
 class _OfValues:

@@ -1,0 +1,145 @@
+"""Optimizers, with the arguments, defaults and state of Keras 2.3; those that later versions have, as there.
+
+An optimizer holds its hyperparameters and its state as variables. While a model trains, its update rule is
+carried out by torch's kernels on those same variables (``update_rule``) where torch has such kernels;
+``get_updates`` writes the rule as values of the graph, for all others, for ``K.function`` and for users' own
+optimizers that build on it. A subclass that overrides ``get_updates`` or ``get_gradients`` is trained by its
+own updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from . import schedules
+from .adaptive import Adadelta, Adagrad, RMSprop
+from .base import Optimizer, UpdateRule, clip_norm
+from .factored import Adafactor, Muon
+from .gradient_descent import SGD
+from .moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
+from .proximal import Ftrl
+from .sign import Lion
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+    "TFOptimizer",
+    "UpdateRule",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "clip_norm",
+    "deserialize",
+    "get",
+    "nadam",
+    "rmsprop",
+    "schedules",
+    "serialize",
+    "sgd",
+]
+
+_BUILT_IN = (
+    SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Adafactor, Lamb, Muon,
+    ScheduleFreeAdamW,
+)  # fmt: skip
+
+sgd = SGD
+rmsprop = RMSprop
+adagrad = Adagrad
+adadelta = Adadelta
+adam = Adam
+adamax = Adamax
+nadam = Nadam
+
+
+class LossScaleOptimizer:
+    """Keeps half-precision gradients from vanishing in tf.keras and Keras 3; makes its inner optimizer here.
+
+    Everything is computed in float32 or float64, where the scale of the loss changes nothing.
+
+    Args:
+        inner_optimizer: an optimizer, its name or configuration; this is what the call returns.
+        **kwargs: ``initial_scale``, ``dynamic_growth_steps``, ``dynamic``, ``name``: not used.
+    """
+
+    def __new__(cls, inner_optimizer: Any, **kwargs: Any) -> Any:
+        return get(inner_optimizer)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+        """The inner optimizer of a configuration."""
+        if "inner_optimizer" not in config:
+            raise ValueError("LossScaleOptimizer: its configuration has no inner_optimizer.")
+        return get(config["inner_optimizer"])
+
+
+class TFOptimizer(Optimizer):
+    """Wrapped an optimizer of TensorFlow in Keras 2; there is no TensorFlow here.
+
+    Raises:
+        NotImplementedError: always; it names what to use.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        raise NotImplementedError(
+            f"TFOptimizer({optimizer!r}) wraps an optimizer of TensorFlow, which kcompile does not use; take "
+            f"one of {', '.join(c.__name__ for c in _BUILT_IN)}, or write a subclass of Optimizer."
+        )
+
+
+_CLASSES: dict[str, Any] = {c.__name__: c for c in (*_BUILT_IN, LossScaleOptimizer, TFOptimizer)}
+_BY_LOWER_CASE = {name.lower(): name for name in _CLASSES}
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}`` of an optimizer."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The optimizer that a configuration describes; names of built-in classes in any case.
+
+    Raises:
+        ValueError: for an unknown name or a malformed configuration.
+    """
+    if isinstance(config, Mapping) and isinstance(config.get("class_name"), str):
+        name = config["class_name"]
+        config = {**config, "class_name": _BY_LOWER_CASE.get(name.lower(), name)}
+    return deserialize_keras_object(config, _CLASSES, custom_objects, "optimizer")
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from a name, a configuration, an Optimizer (returned as it is) or an Optimizer class.
+
+    Raises:
+        ValueError: for an unknown name, or anything else.
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier, "config": {}})
+    raise ValueError(
+        f"Could not interpret optimizer identifier: {identifier!r}; expected a name, a configuration or an "
+        f"Optimizer of kcompile.keras, found {type(identifier).__name__}."
+    )

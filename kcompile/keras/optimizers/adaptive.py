@@ -1,0 +1,143 @@
+"""Rates that adapt to the size of the gradients: RMSprop, Adagrad, Adadelta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter, Value
+from .. import backend as K
+from .base import Optimizer
+from .rule import BuiltIn
+
+
+def _without_iterations(optimizer: Optimizer, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Keras before 2.3 did not write the iterations of these optimizers."""
+    return [np.zeros(()), *arrays] if len(arrays) == len(optimizer.weights) - 1 else arrays
+
+
+class _Divided(BuiltIn):
+    """What divides by the root of a magnitude.
+
+    Keras 2 and the first optimizers of tf.keras add epsilon to the root, later versions to what is under it.
+    """
+
+    @property
+    def epsilon_inside(self) -> bool:
+        """Whether epsilon is added under the root."""
+        return self._later
+
+    def _root(self, x: Value) -> Value:
+        return K.sqrt(x + self.epsilon) if self.epsilon_inside else K.sqrt(x) + self.epsilon
+
+    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return _without_iterations(self, arrays)
+
+
+class RMSprop(_Divided):
+    """Divides the gradient by a running average of its magnitude (Tieleman and Hinton, lecture 6e).
+
+    Args:
+        learning_rate: 0.001.
+        rho: decay of the average, 0.9.
+        **kwargs: ``epsilon`` (K.epsilon()), ``decay``, those of Optimizer; ``lr`` for learning_rate; of
+            tf.keras and Keras 3: ``momentum`` (0: steps are not accumulated) and ``centered`` (False: divide
+            by the magnitude; True: by the deviation from a running average of the gradient).
+    """
+
+    _settings = ("learning_rate", "rho", "epsilon", "decay", "momentum", "centered", "epsilon_inside")
+
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, **kwargs: Any) -> None:
+        self.momentum = kwargs.pop("momentum", None) or 0.0
+        self.centered = bool(kwargs.pop("centered", False))
+        super().__init__(learning_rate, kwargs)
+        self.rho = self._variable(rho, "rho")
+
+    @property
+    def _slots(self) -> tuple[str, ...]:  # type: ignore[override]
+        kept = {"moment": bool(self.momentum), "mean": self.centered}
+        return ("accumulator", *(name for name, is_kept in kept.items() if is_kept))
+
+    @property
+    def epsilon_inside(self) -> bool:
+        """Whether epsilon is added under the root, as all versions do with momentum."""
+        return self._later or bool(self.momentum)
+
+    def _change(self, lr: Value, p: Value, g: Value, accumulator: Value, *more: Value) -> tuple[Value, ...]:
+        average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
+        state = dict(zip(self._slots[1:], more, strict=True))
+        spread = average
+        if self.centered:
+            state["mean"] = self.rho * state["mean"] + (1.0 - self.rho) * g
+            spread = average - K.square(state["mean"])
+        step = lr * g / self._root(spread)
+        if self.momentum:
+            step = state["moment"] = self.momentum * state["moment"] + step
+        return p - step, average, *state.values()
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), **self._numbers("learning_rate", "rho", "decay", "epsilon")}
+        if self._later or self.momentum or self.centered:
+            config |= {"momentum": self.momentum, "centered": self.centered}
+        return config
+
+
+class Adagrad(_Divided):
+    """Divides the gradient by the root of the sum of all its squares (Duchi et al. 2011).
+
+    Args:
+        learning_rate: 0.01.
+        **kwargs: ``epsilon`` (K.epsilon()), ``decay``, those of Optimizer; ``lr`` for learning_rate;
+            ``initial_accumulator_value`` of tf.keras, 0 by default as in Keras 2.3.
+    """
+
+    _slots = ("accumulator",)
+    _settings = ("learning_rate", "epsilon", "decay", "epsilon_inside")
+
+    def __init__(self, learning_rate: float = 0.01, **kwargs: Any) -> None:
+        self.initial_accumulator_value = kwargs.pop("initial_accumulator_value", 0.0)
+        super().__init__(learning_rate, kwargs)
+
+    def _initial_slot(self, name: str, p: Parameter) -> tuple[np.ndarray, tuple[int, ...] | None]:
+        return np.full_like(p.storage.array, self.initial_accumulator_value), p.storage.order
+
+    def _change(self, lr: Value, p: Value, g: Value, accumulator: Value) -> tuple[Value, ...]:
+        total = accumulator + K.square(g)
+        return p - lr * g / self._root(total), total
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), **self._numbers("learning_rate", "decay", "epsilon")}
+        if self.initial_accumulator_value or self._later:
+            config["initial_accumulator_value"] = self.initial_accumulator_value
+        return config
+
+
+class Adadelta(BuiltIn):
+    """Adagrad over a moving window, with steps in units of the weights (Zeiler 2012).
+
+    Args:
+        learning_rate: 1.0.
+        rho: decay of both averages, 0.95.
+        **kwargs: ``epsilon`` (K.epsilon()), ``decay``, those of Optimizer; ``lr`` for learning_rate.
+    """
+
+    _slots = ("accumulator", "delta_accumulator")
+    _settings = ("learning_rate", "rho", "epsilon", "decay")
+
+    def __init__(self, learning_rate: float = 1.0, rho: float = 0.95, **kwargs: Any) -> None:
+        super().__init__(learning_rate, kwargs)
+        self.rho = rho
+
+    def _change(
+        self, lr: Value, p: Value, g: Value, accumulator: Value, delta_accumulator: Value
+    ) -> tuple[Value, ...]:
+        average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
+        step = g * K.sqrt(delta_accumulator + self.epsilon) / K.sqrt(average + self.epsilon)
+        return p - lr * step, average, self.rho * delta_accumulator + (1.0 - self.rho) * K.square(step)
+
+    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return _without_iterations(self, arrays)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._numbers("learning_rate", "rho", "decay", "epsilon")}

@@ -1,0 +1,368 @@
+"""What all optimizers share: hyperparameters as live variables, clipping, state, configuration."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...ir import Parameter, Storage, Value
+from .. import backend as K
+from ..utils.generic_utils import close_names
+from . import schedules
+from .schedules import LearningRateSchedule
+
+Slots = dict[str, list[Parameter]]
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """What ``kcompile.torch_bridge.optimizers`` needs to carry out a built-in optimizer.
+
+    Attributes:
+        name: class name of the built-in optimizer.
+        settings: hyperparameters; variables are read at every step.
+        iterations: the step counter.
+        slots: state by name, one variable per trained weight each.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    iterations: Parameter
+    slots: Mapping[str, Sequence[Parameter]]
+
+
+def clip_norm(g: Value, c: float, n: Value) -> Value:
+    """``g`` scaled by ``c / n`` where the norm ``n`` is at least ``c``; ``g`` itself if c <= 0."""
+    if c <= 0:
+        return g
+    return K.switch(n >= c, g * (c / n), g)
+
+
+_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
+#: Arguments that all optimizers of tf.keras 2.11 and later and of Keras 3 have, with their defaults.
+_LATER: dict[str, Any] = {
+    "weight_decay": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+#: What a file may say besides, without a meaning here.
+_IGNORED = frozenset({"name", "jit_compile", "is_legacy_optimizer"})
+#: Slots that the arguments of later versions add, of each weight's shape.
+_AVERAGE, _ACCUMULATOR = "average", "gradient_accumulator"
+
+
+class Optimizer:
+    """Base of the optimizers.
+
+    A user's optimizer overrides ``get_updates`` and returns pairs (variable, new value) as ``K.update`` does.
+
+    Args:
+        clipnorm: gradients are scaled down together if the norm of all of them exceeds this, as in Keras 2.3.
+            With an argument of later versions (below), and in optimizers that only they have, each gradient
+            is scaled by its own norm, as they do it.
+        global_clipnorm: gradients are scaled down together if the norm of all of them exceeds this.
+        clipvalue: every element of the gradients is cut off to [-clipvalue, clipvalue].
+        weight_decay: before each update the weights lose this part of themselves times the learning rate.
+        use_ema: whether to keep a moving average of the weights, which they are replaced by after fit().
+        ema_momentum: how much of the average a step leaves, 0.99.
+        ema_overwrite_frequency: after every so many steps the weights are replaced by their average, too.
+        gradient_accumulation_steps: the weights change every so many batches, by the mean of the gradients.
+        loss_scale_factor: kept for files; all is computed in float32 or float64, where it has no effect.
+        name: accepted, not used.
+
+    Attributes:
+        weights: the state as variables: iterations, then what the rule keeps; empty before training begins.
+        updates: what ``get_updates`` returned last.
+
+    Raises:
+        TypeError: for an unknown argument.
+        ValueError: for an argument out of its range.
+    """
+
+    _slots: ClassVar[tuple[str, ...]] = ()
+    _scalars: ClassVar[tuple[str, ...]] = ()
+    _of_later_keras: ClassVar[bool] = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        _check_arguments(type(self).__name__, kwargs)
+        for name in _CLIPPING:
+            if kwargs.get(name) is not None:
+                setattr(self, name, kwargs[name])
+        # an argument of later versions says whose arithmetic is wanted where they differ
+        self._later = self._of_later_keras or bool({*_LATER, "jit_compile"} & kwargs.keys())
+        self._clip_each = self._later
+        for name, default in _LATER.items():
+            setattr(self, name, kwargs.get(name, default))
+        self._name = kwargs.get("name")
+        self._not_decayed: list[Any] = []
+        self.updates: list[Any] = []
+        self.weights: list[Parameter] = []
+        self._made: dict[tuple[weakref.ref[Parameter], ...], Slots] = {}
+
+    # --- hyperparameters ----------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A number written to a variable (``optimizer.lr = 0.01``) becomes its value, at the next step."""
+        name = _ALIASES.get(name, name)
+        held = self.__dict__.get(name)
+        if isinstance(held, Parameter) and not isinstance(value, Value):
+            held.assign(value)
+        elif isinstance(held, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
+            raise TypeError(
+                f"The learning rate of this {type(self).__name__} follows {type(held).__name__} and cannot "
+                "be set; give the optimizer a number to set it later."
+            )
+        else:
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        other = _ALIASES.get(name)
+        if other is not None and other in self.__dict__:
+            return self.__dict__[other]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _variable(self, value: Any, name: str, dtype: str | None = None) -> Parameter:
+        if isinstance(value, Parameter):
+            return value
+        if isinstance(value, Mapping) or callable(value):
+            raise ValueError(
+                f"{type(self).__name__}: {name} must be a number, found {value!r}. For a rate that changes, "
+                "pass decay, a schedule of keras.optimizers.schedules, or use the callback "
+                "LearningRateScheduler or ReduceLROnPlateau."
+            )
+        if not np.isscalar(value) and np.ndim(value) != 0:
+            raise ValueError(f"{type(self).__name__}: {name} must be a number, found {value!r}.")
+        array = np.asarray(value, dtype=dtype or K.floatx())
+        return Parameter(array, f"{type(self).__name__}/{name}", trainable=False)
+
+    # --- gradients and updates ----------------------------------------------------------------------------
+
+    def get_gradients(self, loss: Value, params: Sequence[Parameter]) -> list[Value]:
+        """The gradients of the loss with respect to the parameters, clipped.
+
+        With ``gradient_accumulation_steps`` they are not clipped yet: their mean will be.
+        """
+        grads = K.gradients(loss, params)
+        return grads if self.gradient_accumulation_steps else self._clipped(grads)
+
+    def _clipped(self, grads: list[Value]) -> list[Value]:
+        each, together, value = (self._limits()[name] or 0 for name in _CLIPPING)
+        if each > 0:
+            grads = [clip_norm(g, each, K.sqrt(K.sum(K.square(g)))) for g in grads]
+        if together > 0 and grads:
+            squares = [K.sum(K.square(g)) for g in grads]
+            norm = K.sqrt(sum(squares[1:], squares[0]))
+            grads = [clip_norm(g, together, norm) for g in grads]
+        if value > 0:
+            grads = [K.clip(g, -value, value) for g in grads]
+        return grads
+
+    def _limits(self) -> dict[str, float | None]:
+        """What gradients are clipped to: ``clipnorm`` each by itself, ``global_clipnorm`` together."""
+        given = {name: getattr(self, name, None) for name in _CLIPPING}
+        if self._clip_each or given["clipnorm"] is None:
+            return given
+        return {**given, "clipnorm": None, "global_clipnorm": given["clipnorm"]}
+
+    def get_updates(self, loss: Value, params: Sequence[Parameter]) -> list[Any]:
+        """The updates of one step, as pairs (variable, new value).
+
+        Args:
+            loss: scalar to minimise.
+            params: the weights to train.
+
+        Raises:
+            NotImplementedError: in the base class.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must override get_updates(loss, params).")
+
+    def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None:
+        """How torch can carry out this optimizer for these weights; None if only ``get_updates`` can say."""
+        return None
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Weights that ``weight_decay`` leaves alone; call it before training begins.
+
+        Args:
+            var_list: weights.
+            var_names: parts of names, such as ["bias"].
+        """
+        self._not_decayed += [*(var_list or ()), *(var_names or ())]
+
+    def _is_decayed(self, p: Parameter) -> bool:
+        return not any(
+            entry in p.name if isinstance(entry, str) else entry is p for entry in self._not_decayed
+        )
+
+    def _decay_of(self, p: Parameter) -> float:
+        """The part that a weight loses at each update, times the learning rate."""
+        return (self.weight_decay or 0.0) if self._is_decayed(p) else 0.0
+
+    def finalize_variable_values(self, var_list: Sequence[Parameter]) -> None:
+        """Replaces weights by their moving average where ``use_ema`` keeps one; fit() ends with it."""
+        averages = self._state_of(var_list).get(_AVERAGE, []) if self.use_ema else []
+        for p, average in zip(var_list, averages, strict=False):
+            p.assign(average.numpy())
+
+    # --- state --------------------------------------------------------------------------------------------
+
+    def slot_names(self) -> tuple[str, ...]:
+        """The kinds of state that each trained weight has."""
+        kept = {_AVERAGE: self.use_ema, _ACCUMULATOR: self.gradient_accumulation_steps}
+        return (*self._slots, *(name for name, is_kept in kept.items() if is_kept))
+
+    def _state_of(self, params: Sequence[Parameter]) -> Slots:
+        """The state for these weights, made when first asked for."""
+        for key in [key for key in self._made if any(ref() is None for ref in key)]:
+            del self._made[key]
+        key = tuple(weakref.ref(p) for p in params)
+        if key not in self._made:
+            self._made[key] = {name: self._make_slot(name, params) for name in self.slot_names()}
+        return self._made[key]
+
+    def _build(self, params: Sequence[Parameter]) -> Slots:
+        """The state for these weights; from now on ``weights`` shows it."""
+        slots = self._state_of(params)
+        scalars = [getattr(self, name) for name in self._scalars]
+        self.weights = [self.iterations, *scalars, *(slot for each in slots.values() for slot in each)]
+        return slots
+
+    def _make_slot(self, name: str, params: Sequence[Parameter]) -> list[Parameter]:
+        prefix = f"training/{type(self).__name__}/{name}"
+        return [
+            Parameter(self._slot_storage(name, p), f"{prefix}_{i}", trainable=False)
+            for i, p in enumerate(params)
+        ]
+
+    def _slot_storage(self, name: str, p: Parameter) -> Storage:
+        if not self._keeps(name, p):
+            return Storage(np.zeros(1, p.dtype))  # as Keras 2.3 has it for Adam's vhat
+        if name in (_AVERAGE, _ACCUMULATOR):
+            return Storage(np.zeros_like(p.storage.array), p.storage.order)
+        return Storage(*self._initial_slot(name, p))
+
+    def _initial_slot(self, name: str, p: Parameter) -> tuple[np.ndarray, tuple[int, ...] | None]:
+        """A slot's first value, and its order in memory."""
+        return np.zeros_like(p.storage.array), p.storage.order
+
+    def _keeps(self, name: str, p: Parameter) -> bool:
+        """Whether the rule uses this slot of this weight; if not, one zero stands for it."""
+        return True
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The state as arrays, in the order in which Keras 2.3 writes it; empty before training begins."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets the state.
+
+        Args:
+            weights: what ``get_weights`` returned; also lists of older Keras 2 versions, which lack entries.
+
+        Raises:
+            ValueError: if number or shapes do not fit; nothing is changed then.
+        """
+        arrays = self._completed([np.asarray(w) for w in weights])
+        if len(arrays) != len(self.weights):
+            hint = "" if self.weights else " Its state is made when a model is first trained with it."
+            raise ValueError(
+                f"Length of the specified weight list ({len(arrays)}) does not match the number of weights "
+                f"of the optimizer ({len(self.weights)}).{hint}"
+            )
+        for own, array in zip(self.weights, arrays, strict=True):
+            if own.shape != array.shape:
+                raise ValueError(
+                    f"Optimizer weight {own.name} has shape {own.shape}, not compatible with the provided "
+                    f"shape {array.shape}."
+                )
+        for own, array in zip(self.weights, arrays, strict=True):
+            own.assign(array)
+
+    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """The list with what older versions of Keras did not write."""
+        return arrays
+
+    def restore(self, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]) -> None:
+        """Sets the state for these weights from a file of any Keras.
+
+        Args:
+            names: names of the arrays in the file; they tell whose layout it is (see ``layouts``).
+            arrays: values.
+            params: the weights that are trained.
+
+        Raises:
+            ValueError: if the state does not fit; nothing is changed then.
+        """
+        self.set_weights(arrays)
+
+    # --- configuration ------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain data."""
+        config = {name: getattr(self, name) for name in _CLIPPING if hasattr(self, name)}
+        if self._later:
+            return {
+                "name": self._name or type(self).__name__,
+                **dict.fromkeys(_CLIPPING),
+                **config,
+                **{name: getattr(self, name) for name in _LATER},
+            }
+        return {**config, "name": type(self).__name__} if self._clip_each else config
+
+    def _numbers(self, *names: str) -> dict[str, Any]:
+        """Settings with variables read."""
+        values = {name: getattr(self, name) for name in names}
+        return {
+            k: float(v.numpy())
+            if isinstance(v, Parameter)
+            else schedules.serialize(v)
+            if isinstance(v, LearningRateSchedule)
+            else v
+            for k, v in values.items()
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+        """The optimizer that a configuration of any Keras version describes.
+
+        tf.keras writes a ``name`` and clips each gradient by itself; its files are taken at their word.
+        """
+        config = dict(config)
+        if not isinstance(config.get("name"), str) or _takes(cls, "name"):
+            return cls(**config)
+        optimizer = cls(**config)
+        optimizer._clip_each = optimizer._later or config.get("clipnorm") is not None
+        return optimizer
+
+
+_ALIASES = {"lr": "learning_rate"}
+
+
+def _takes(cls: type, argument: str) -> bool:
+    code = getattr(vars(cls).get("__init__"), "__code__", None)
+    return code is not None and argument in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _check_arguments(class_name: str, kwargs: Mapping[str, Any]) -> None:
+    known = {*_CLIPPING, *_LATER, *_IGNORED}
+    for name in kwargs:
+        if name not in known:
+            near = close_names(name, {"lr", "learning_rate", "decay", *known})
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"Unexpected keyword argument passed to optimizer: {name} ({class_name}).{hint}")
+    momentum = kwargs.get("ema_momentum", 0.99)
+    if kwargs.get("use_ema") and not 0 <= momentum <= 1:
+        raise ValueError(f"{class_name}: ema_momentum must be between 0 and 1, found {momentum!r}.")
+    for name, least in (("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 1)):
+        value = kwargs.get(name)
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ValueError(
+                f"{class_name}: {name} must be None or a whole number from {least}, found {value!r}."
+            )

@@ -1,0 +1,329 @@
+"""Optimizer state and configuration as files of other Keras versions have them, both ways.
+
+For Adam over one Dense layer, the arrays in their order:
+
+    Keras 2.3           Adam/iterations:0, training/Adam/m_0:0, m_1:0, v_0:0, v_1:0, vhat_0:0, vhat_1:0
+    tf.keras, legacy    Adam/iter:0, Adam/dense/kernel/m:0, Adam/dense/bias/m:0, Adam/dense/kernel/v:0, ...
+    tf.keras, 2.11 on   iteration:0, Adam/m/dense/kernel:0, Adam/v/dense/kernel:0, Adam/m/dense/bias:0, ...
+    Keras 3, .h5        adam/iteration, adam/learning_rate, adam/dense_kernel_momentum, ..._velocity, ...
+    Keras 3, .keras     the same as 0, 1, 2, ...
+
+Keras 1 and 2 have the same order, but for what versions before 2.3 left out; names of theirs tell nothing
+(``Variable_3:0``, ``param_3``). In tf.keras since 2.11 and Keras 3 what belongs to a weight lies together,
+except for the slots that an argument adds (``amsgrad``, ``use_ema``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter
+from .base import _ACCUMULATOR, _AVERAGE
+from .rule import BuiltIn
+
+# Slots in the order of today's files: those in one row alternate weight by weight. Each with its names in
+# Keras 3, in tf.keras since 2.11 and in tf.keras before.
+_Row = dict[str, tuple[str, str, str]]
+_ACCUMULATORS = ("accumulator", "accumulator", "accumulator")
+_MOMENTS: _Row = {"m": ("momentum", "m", "m"), "v": ("velocity", "v", "v")}
+_ROWS: dict[str, tuple[_Row, ...]] = {
+    "SGD": ({"moment": ("momentum", "m", "momentum")},),
+    "RMSprop": (
+        {"accumulator": ("velocity", "velocity", "rms")},
+        {"moment": ("momentum", "momentum", "momentum")},
+        {"mean": ("average_gradient", "average_gradient", "mg")},
+    ),
+    "Adagrad": ({"accumulator": _ACCUMULATORS},),
+    "Adadelta": (
+        {
+            "accumulator": ("accumulated_grad", "accumulated_grad", "accum_grad"),
+            "delta_accumulator": ("accumulated_delta_var", "accumulated_delta_var", "accum_var"),
+        },
+    ),
+    "Adam": (_MOMENTS, {"vhat": ("velocity_hat", "vhat", "vhat")}),
+    "Adamax": ({"m": ("momentum", "m", "m"), "u": ("norm", "u", "v")},),
+    "Nadam": (_MOMENTS,),
+    "Lion": ({"m": ("momentum", "m", "m")},),
+    "Ftrl": ({"accumulator": _ACCUMULATORS, "linear": ("linear", "linear", "linear")},),
+    "Adafactor": ({"r": ("r", "r", "r"), "c": ("c", "c", "c"), "v": ("velocity", "v", "v")},),
+    "Lamb": (_MOMENTS,),
+    "Muon": (_MOMENTS,),
+    "ScheduleFreeAdamW": (_MOMENTS,),
+}
+_ADDED: tuple[_Row, ...] = (
+    {_AVERAGE: ("average", "average", "average")},
+    {_ACCUMULATOR: ("gradient_accumulator", "gradient_accumulator", "gradient_accumulator")},
+)
+_KERAS_3, _TF_KERAS = 0, 1
+#: Optimizers and arguments that tf.keras lacks.
+_ONLY_KERAS_3 = ("Lamb", "Muon", "ScheduleFreeAdamW")
+_ONLY_KERAS_3_ARGUMENTS = ("loss_scale_factor", "gradient_accumulation_steps")
+_SCHEDULES = "keras.optimizers.schedules"
+
+Entry = tuple[str, Parameter | None]
+"""A name in the file, and the variable; None for a number that Keras writes and does not use."""
+
+
+def _rows(optimizer: BuiltIn) -> tuple[_Row, ...]:
+    rule = optimizer._rule_class()
+    own = optimizer.slot_names()
+    rows = (*_ADDED, *(_ROWS[rule.__name__] if rule is not None else ()))
+    return tuple(row for row in rows if set(row) & set(own))
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+Find = Callable[[str, tuple[str, ...]], bool]
+
+
+def read_state(
+    optimizer: BuiltIn, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]
+) -> list[np.ndarray]:
+    """The arrays in the order of ``optimizer.weights``, whatever version of Keras wrote them.
+
+    Args:
+        optimizer: its ``weights`` are made already.
+        names: one per array, as the file has them.
+        arrays: the values.
+        params: the weights that are trained.
+
+    Returns:
+        One array per weight of the optimizer; slots that the other version does not keep are as they are now.
+        A list in Keras 2's own layout is returned as it is.
+
+    Raises:
+        ValueError: if a slot has not as many arrays as the optimizer trains weights.
+    """
+    arrays = [np.asarray(a) for a in arrays]
+    if optimizer._rule_class() is None:
+        return arrays
+    if names and all(re.fullmatch(r"\d+", name) for name in names):
+        return _numbered(optimizer, arrays, params)
+    is_slot = _reader(names)
+    return arrays if is_slot is None else _named(optimizer, names, arrays, params, is_slot)
+
+
+def _named(
+    optimizer: BuiltIn,
+    names: Sequence[str],
+    arrays: Sequence[Any],
+    params: Sequence[Parameter],
+    is_slot: Find,
+) -> list[np.ndarray]:
+    """From arrays whose names tell their slots."""
+    result = [_iterations(names, arrays)]
+    if optimizer._scalars:
+        result.append(_momentum_schedule(optimizer, names, arrays, int(result[0])))
+    others = {slot: known for row in _rows(optimizer) for slot, known in row.items()}
+    for slot, own in optimizer._state_of(params).items():
+        found = [a for name, a in zip(names, arrays, strict=True) if is_slot(name, others[slot])]
+        used = [optimizer._keeps(slot, p) for p in params]
+        if not found and not _needs(optimizer, slot):
+            used = [False] * len(params)
+        if len(found) != sum(used):
+            raise ValueError(
+                f"{type(optimizer).__name__}: the file has {len(found)} arrays named "
+                f"{' or '.join(dict.fromkeys(others[slot]))}; the model trains {sum(used)} weights."
+            )
+        rest = iter(found)
+        result += [next(rest) if is_used else w.numpy() for is_used, w in zip(used, own, strict=True)]
+    return result
+
+
+def _reader(names: Sequence[str]) -> Find | None:
+    """How a name tells its slot in the layout that these names are in; None for Keras 2's own."""
+    for name in names:
+        if re.fullmatch(r".*/iter:0", name):
+            return lambda name, slots: _parts(name)[-1] in slots and len(_parts(name)) > 2
+        if name == "iteration:0":
+            return lambda name, slots: len(_parts(name)) > 2 and _parts(name)[1] in slots
+        if re.fullmatch(r"[^/]+/iteration", name):
+            return lambda name, slots: any(name.endswith(f"_{slot}") for slot in slots[:1])
+    return None
+
+
+def _parts(name: str) -> list[str]:
+    return name.removesuffix(":0").split("/")
+
+
+def _iterations(names: Sequence[str], arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The last counter: a LossScaleOptimizer, which has one that stands still, writes its own first."""
+    counters = [a for name, a in zip(names, arrays, strict=True) if _parts(name)[-1] in ("iter", "iteration")]
+    return counters[-1].reshape(())
+
+
+def _momentum_schedule(
+    optimizer: Any, names: Sequence[str], arrays: Sequence[np.ndarray], iterations: int
+) -> np.ndarray:
+    """The product of Nadam's momenta: as stored, else computed for the steps taken."""
+    for name, array in zip(names, arrays, strict=True):
+        if _parts(name)[-1] in ("momentum_cache", "variable") and array.size == 1:
+            return array.reshape(())
+    return _product_of_momenta(optimizer, iterations)
+
+
+def _product_of_momenta(optimizer: Any, iterations: int) -> np.ndarray:
+    t = np.arange(1, min(iterations, 100_000) + 1)  # long before that the product is zero
+    factors = float(optimizer.beta_1.numpy()) * (1.0 - 0.5 * 0.96 ** (t * optimizer.schedule_decay))
+    return np.asarray(np.prod(factors))
+
+
+def _needs(optimizer: Any, slot: str) -> bool:
+    """Whether the state is incomplete without a slot; tf.keras keeps no velocity where momentum is 0."""
+    if isinstance(optimizer.__dict__.get("momentum"), Parameter) and slot == "moment":
+        return bool(optimizer.momentum.numpy())
+    return slot != "vhat" or optimizer.amsgrad
+
+
+def _numbered(
+    optimizer: BuiltIn, arrays: Sequence[np.ndarray], params: Sequence[Parameter]
+) -> list[np.ndarray]:
+    """From the numbered arrays of a ``.keras`` file."""
+    entries = [parameter for _, parameter in _entries(optimizer, params, _KERAS_3)]
+    if len(arrays) == len(entries) + 4 and all(a.shape == () for a in arrays[:4]):
+        arrays = arrays[4:]  # of a LossScaleOptimizer around it
+    product = [p for p in entries if any(p is getattr(optimizer, name) for name in optimizer._scalars)]
+    if product and len(arrays) == len(entries) - 1:
+        arrays = [*arrays, _product_of_momenta(optimizer, int(arrays[0]))]
+    if len(arrays) != len(entries):
+        raise ValueError(
+            f"{type(optimizer).__name__}: the file has {len(arrays)} arrays of state; for {len(params)} "
+            f"weights that are trained there should be {len(entries)}."
+        )
+    found = {id(p): a for p, a in zip(entries, arrays, strict=True) if p is not None}
+    return [found.get(id(w), w.storage.array) for w in optimizer.weights]
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def _entries(optimizer: BuiltIn, params: Sequence[Parameter], version: int) -> list[Entry]:
+    """The variables in the order of today's files, named as they name them."""
+    slots = optimizer._state_of(params)
+    rule = optimizer._rule_class()
+    head = "iteration:0" if version == _TF_KERAS else f"{_snake_case(optimizer)}/iteration"
+    result: list[Entry] = [(head, optimizer.iterations)]
+    if version == _KERAS_3 and isinstance(optimizer.learning_rate, Parameter):
+        result.append((f"{_snake_case(optimizer)}/learning_rate", optimizer.learning_rate))
+    for row in _rows(optimizer):
+        for i, p in enumerate(params):
+            for slot, names in row.items():
+                if slot not in slots or not _is_written(optimizer, slot, version):
+                    continue
+                name = _name(optimizer, names[version], p, version)
+                if optimizer._keeps(slot, p):
+                    result.append((name, slots[slot][i]))
+                elif version == _KERAS_3 and rule is not None and rule.__name__ == "Adafactor":
+                    result.append((name, None))
+    if version == _KERAS_3:
+        prefix = _snake_case(optimizer)
+        result += [(f"{prefix}/variable", getattr(optimizer, name)) for name in optimizer._scalars]
+    return result
+
+
+def _is_written(optimizer: Any, slot: str, version: int) -> bool:
+    """Keras 3's SGD has no velocity where momentum is 0; that of tf.keras has."""
+    return version == _TF_KERAS or slot != "moment" or _needs(optimizer, slot)
+
+
+def _snake_case(optimizer: BuiltIn) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(optimizer).__name__).lower()
+
+
+def _name(optimizer: BuiltIn, slot: str, p: Parameter, version: int) -> str:
+    if version == _TF_KERAS:
+        return f"{type(optimizer).__name__}/{slot}/{p.name}:0"
+    return f"{_snake_case(optimizer)}/{p.name.replace('/', '_')}_{slot}"
+
+
+def _arrays(entries: Sequence[Entry]) -> Iterator[tuple[str, np.ndarray]]:
+    seen: dict[str, int] = {}
+    for name, parameter in entries:
+        number = seen[name] = seen.get(name, -1) + 1
+        unique = f"{name}_{number}" if number else name
+        yield unique, np.zeros((), "int32") if parameter is None else np.array(parameter.numpy())
+
+
+def keras_3_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
+    """The state as a ``.keras`` file has it; that of a user's own optimizer in its own order."""
+    if not isinstance(optimizer, BuiltIn) or optimizer._rule_class() is None:
+        return [(str(i), np.array(p.numpy())) for i, p in enumerate(optimizer.weights)]
+    entries = _entries(optimizer, params, _KERAS_3)
+    if _decays(optimizer):  # the rate is a schedule in the file, which has no variable
+        entries = [entry for entry in entries if entry[1] is not optimizer.learning_rate]
+    return [(str(i), array) for i, (_, array) in enumerate(_arrays(entries))]
+
+
+def keras_3_config(optimizer: Any) -> dict[str, Any]:
+    """The optimizer's part of ``compile_config``.
+
+    What Keras 3 lacks is written as what comes nearest: time decay as a schedule. The configuration of Keras
+    2 lies beside it under a key that Keras 3 does not look at, so that here all is as it was.
+    """
+    own = optimizer.get_config()
+    config = _today(optimizer, own)
+    if not optimizer._later and "clipnorm" in own and not optimizer._clip_each:
+        config["global_clipnorm"] = config.pop("clipnorm")
+    config.setdefault("name", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(optimizer).__name__).lower())
+    class_name = type(optimizer).__name__
+    result = {
+        "module": "keras.optimizers",
+        "class_name": class_name,
+        "config": config,
+        "registered_name": None,
+    }
+    return result if optimizer._later else {**result, "keras_2_config": own}
+
+
+def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"class_name", "config"}`` from what ``keras_3_config`` or Keras 3 wrote."""
+    config = written.get("keras_2_config", written.get("config"))
+    return {**written, "config": config}
+
+
+def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
+    """The state as an HDF5 file has it: as Keras 2, or the version whose arguments the optimizer has."""
+    if not isinstance(optimizer, BuiltIn) or not optimizer._later or optimizer._rule_class() is None:
+        return [(f"{p.name}:0", np.array(p.storage.array)) for p in optimizer.weights]
+    version = _KERAS_3 if _is_only_of_keras_3(optimizer) else _TF_KERAS
+    entries = _entries(optimizer, params, version)
+    if _decays(optimizer):
+        entries = [entry for entry in entries if entry[1] is not optimizer.learning_rate]
+    return list(_arrays(entries))
+
+
+def h5_config(optimizer: Any) -> dict[str, Any]:
+    """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
+    config = optimizer.get_config()
+    if isinstance(optimizer, BuiltIn) and optimizer._later:
+        config = _today(optimizer, config)
+        if not _is_only_of_keras_3(optimizer):
+            config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}
+            config |= {"jit_compile": False, "is_legacy_optimizer": False}
+    return {"class_name": type(optimizer).__name__, "config": config}
+
+
+def _is_only_of_keras_3(optimizer: BuiltIn) -> bool:
+    rule = optimizer._rule_class()
+    asked = any(getattr(optimizer, name) is not None for name in _ONLY_KERAS_3_ARGUMENTS)
+    return asked or (rule is not None and rule.__name__ in _ONLY_KERAS_3)
+
+
+def _decays(optimizer: Any) -> bool:
+    return bool(getattr(optimizer, "initial_decay", 0.0)) and isinstance(optimizer.learning_rate, Parameter)
+
+
+def _today(optimizer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the arguments that only Keras 2 has."""
+    config = {k: v for k, v in config.items() if k not in ("decay", "schedule_decay")}
+    rate = config.get("learning_rate", config.pop("lr", None))
+    if _decays(optimizer):
+        arguments = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": optimizer.initial_decay}
+        rate = {"class_name": "InverseTimeDecay", "config": {**arguments, "staircase": False}}
+    if isinstance(rate, Mapping):
+        rate = {"module": _SCHEDULES, "registered_name": None, **rate}
+    return {**config, "learning_rate": rate}

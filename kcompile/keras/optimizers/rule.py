@@ -1,0 +1,183 @@
+"""The built-in optimizers' frame: a rule is one function of a weight, its gradient and its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ...ir import Parameter, Value, op
+from .. import backend as K
+from ..legacy.interfaces import updates_in_either_order
+from . import schedules
+from .base import _ACCUMULATOR, _AVERAGE, Optimizer, UpdateRule
+from .schedules import LearningRateSchedule, ScheduledRate
+
+_OVERRIDES = {"get_updates", "get_gradients", "_change"}
+
+
+class BuiltIn(Optimizer):
+    """An optimizer that a subclass states as ``_change``.
+
+    Where torch has kernels for it, these train (``update_rule``); elsewhere the updates of the graph do.
+    """
+
+    _settings: ClassVar[tuple[str, ...]] = ()
+    _in_torch: ClassVar[bool] = True
+
+    def __init__(self, learning_rate: Any, kwargs: dict[str, Any]) -> None:
+        learning_rate = kwargs.pop("lr", learning_rate)
+        if isinstance(learning_rate, Mapping) and "config" in learning_rate:
+            learning_rate = schedules.deserialize(learning_rate)
+        if "epsilon" in self._settings:
+            epsilon = kwargs.pop("epsilon", None)
+            self.epsilon = K.epsilon() if epsilon is None else epsilon
+        if "decay" in self._settings:
+            self.initial_decay = kwargs.pop("decay", 0.0) or 0.0
+        super().__init__(**kwargs)
+        self.iterations = self._variable(0, "iterations", "int64")
+        follows = isinstance(learning_rate, LearningRateSchedule)
+        self.learning_rate = learning_rate if follows else self._variable(learning_rate, "learning_rate")
+        if "decay" in self._settings:
+            self.decay = self._variable(self.initial_decay, "decay")
+
+    # --- what a subclass says -----------------------------------------------------------------------------
+
+    def _change(self, *args: Any, **kwargs: Any) -> tuple[Value, ...]:
+        """The new weight and the new slots, from the factors, the weight, its gradient and its slots."""
+        raise NotImplementedError
+
+    def _change_of(self, p: Parameter) -> Callable[..., tuple[Value, ...]]:
+        """The rule for one weight."""
+        return self._change
+
+    def _factors(self, t: Value) -> Any:
+        """What the rule needs that is the same for all weights; t counts updates from 1."""
+        return self._rate()
+
+    def _scalar_updates(self, t: Value) -> list[tuple[Parameter, Value]]:
+        return []
+
+    # --- as values of the graph ---------------------------------------------------------------------------
+
+    @updates_in_either_order
+    def get_updates(self, loss: Value, params: Sequence[Parameter]) -> list[Any]:
+        """The updates of one step; also from (params, constraints, loss), as in Keras 1."""
+        grads = self.get_gradients(loss, params)
+        slots = self._build(params)
+        made = _Accumulated(self, grads, slots) if self.gradient_accumulation_steps else _Every(self, grads)
+        t = K.cast(made.count, K.floatx()) + 1.0
+        factors = self._factors(t)
+        self.updates = [K.update_add(self.iterations, 1), *made.updates]
+        self.updates += [(scalar, made.chosen(new, scalar)) for scalar, new in self._scalar_updates(t)]
+        for i, (p, g) in enumerate(zip(params, made.grads, strict=True)):
+            own = [slots[name][i] for name in self._slots]
+            part = self._decay_of(p)
+            start = p * (1.0 - part * self._current()) if part else p
+            new, *changed = self._change_of(p)(factors, start, g, *own)
+            self.updates += [
+                (slot, made.chosen(value, slot))
+                for slot, value in zip(own, changed, strict=True)
+                if value is not slot
+            ]
+            new = made.chosen(new, p)
+            if self.use_ema:
+                new, average = self._averaged(new, slots[_AVERAGE][i], made.count)
+                self.updates.append((slots[_AVERAGE][i], average))
+            constraint = getattr(p, "constraint", None)
+            self.updates.append((p, new if constraint is None else constraint(new)))
+        return self.updates
+
+    def _averaged(self, new: Value, average: Value, count: Value) -> tuple[Value, Value]:
+        """The weight, and its moving average, which begins with the weight after the first update."""
+        kept = K.cast(op.Not(op.Equal(count, K.constant(0, "int64"))), K.floatx()) * self.ema_momentum
+        average = kept * average + (1.0 - kept) * new
+        if self.ema_overwrite_frequency:
+            new = op.Where(_is_multiple(count + 1, self.ema_overwrite_frequency), average, new)
+        return new, average
+
+    def _rate(self) -> Value:
+        """The learning rate after time decay."""
+        rate = self._current()
+        if getattr(self, "initial_decay", 0.0) > 0:
+            return rate * (1.0 / (1.0 + self.decay * K.cast(self.iterations, K.floatx())))
+        return rate
+
+    def _current(self) -> Value:
+        """The learning rate as its variable or schedule says."""
+        if isinstance(self.learning_rate, LearningRateSchedule):
+            return self.learning_rate(self.iterations)
+        return self.learning_rate
+
+    # --- for torch ----------------------------------------------------------------------------------------
+
+    def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None:
+        """How torch can carry out this optimizer for these weights; None if only ``get_updates`` can say."""
+        rule = self._rule_class()
+        if rule is None or not rule._in_torch:
+            return None
+        settings = {name: getattr(self, name) for name in rule._settings}
+        if isinstance(self.learning_rate, LearningRateSchedule):
+            settings["learning_rate"] = ScheduledRate(self.learning_rate)
+        if hasattr(self, "initial_decay"):
+            settings["initial_decay"] = self.initial_decay
+        settings |= {name: limit for name, limit in self._limits().items() if limit is not None}
+        if self.weight_decay:
+            settings["weight_decay"] = [self._decay_of(p) for p in params]
+        if self.use_ema:
+            settings["ema_momentum"] = self.ema_momentum
+            settings["ema_overwrite_frequency"] = self.ema_overwrite_frequency
+        if self.gradient_accumulation_steps:
+            settings["gradient_accumulation_steps"] = self.gradient_accumulation_steps
+        return UpdateRule(rule.__name__, settings, self.iterations, self._build(params))
+
+    # --- state --------------------------------------------------------------------------------------------
+
+    def restore(self, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]) -> None:
+        from .layouts import read_state
+
+        self._build(params)
+        self.set_weights(read_state(self, names, arrays, params))
+
+    @classmethod
+    def _rule_class(cls) -> type[BuiltIn] | None:
+        """The built-in optimizer that this class is, or changes in nothing but arguments and attributes."""
+        for base in cls.__mro__:
+            if base.__module__.startswith(f"{__package__}.") and "_change" in vars(base):
+                return base
+            if _OVERRIDES & set(vars(base)):
+                return None
+        return None
+
+
+class _Every:
+    """Gradients that are used at once."""
+
+    def __init__(self, optimizer: BuiltIn, grads: list[Value]) -> None:
+        self.grads = grads
+        self.count: Value = optimizer.iterations
+        self.updates: list[Any] = []
+
+    def chosen(self, new: Value, old: Value) -> Value:
+        return new
+
+
+class _Accumulated:
+    """Gradients whose mean over some batches makes one update; in the other steps all stays as it is."""
+
+    def __init__(self, optimizer: BuiltIn, grads: list[Value], slots: Mapping[str, list[Parameter]]) -> None:
+        steps = optimizer.gradient_accumulation_steps
+        sums = [g + held for g, held in zip(grads, slots[_ACCUMULATOR], strict=True)]
+        self.is_due = _is_multiple(optimizer.iterations + 1, steps)
+        self.grads = optimizer._clipped([total / float(steps) for total in sums])
+        self.count = op.Div(optimizer.iterations, K.constant(steps, "int64"))
+        self.updates = [
+            (held, self.chosen(K.zeros_like(total), total))
+            for held, total in zip(slots[_ACCUMULATOR], sums, strict=True)
+        ]
+
+    def chosen(self, new: Value, old: Value) -> Value:
+        return op.Where(self.is_due, new, old)
+
+
+def _is_multiple(count: Value, of: int) -> Value:
+    return op.Equal(op.Mod(count, K.constant(of, "int64")), K.constant(0, "int64"))

@@ -1,0 +1,38 @@
+"""Steps of the sign of the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from .rule import BuiltIn
+
+
+class Lion(BuiltIn):
+    """Steps of the sign of an average of the gradient (Chen et al. 2023).
+
+    Args:
+        learning_rate: 0.001.
+        beta_1: what the average has in the step, 0.9.
+        beta_2: what it keeps after the step, 0.99.
+        **kwargs: those of Optimizer; ``lr`` for learning_rate.
+    """
+
+    _of_later_keras = True
+    _slots = ("m",)
+    _settings = ("learning_rate", "beta_1", "beta_2")
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any
+    ) -> None:
+        super().__init__(learning_rate, kwargs)
+        self.beta_1 = self._variable(beta_1, "beta_1")
+        self.beta_2 = self._variable(beta_2, "beta_2")
+
+    def _change(self, lr: Value, p: Value, g: Value, m: Value) -> tuple[Value, ...]:
+        step = K.sign(self.beta_1 * m + (1.0 - self.beta_1) * g)
+        return p - lr * step, self.beta_2 * m + (1.0 - self.beta_2) * g
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._numbers("learning_rate", "beta_1", "beta_2")}
