@@ -10,7 +10,7 @@ from ..keras import activations
 from .errors import ConversionError
 
 if TYPE_CHECKING:
-    from .module_source import ClassWriter
+    from .class_writer import ClassWriter
 
 KERAS, FIRST = "keras", "first"
 """Layouts of a tensor: as Keras has it, or with the last axis moved to place 1, as PyTorch wants it."""
@@ -23,12 +23,22 @@ class Tensor:
     Attributes:
         shape: Keras's, with None for open sizes.
         forms: layout -> variable that holds it so.
-        mask: variable of its mask, None without; a ``ConversionError`` if the source cannot have it.
+        mask: variable of its mask, None without; a function that writes it, where nobody has read it yet.
     """
 
     shape: tuple[int | None, ...]
     forms: dict[str, str]
-    mask: str | ConversionError | None = None
+    mask: str | Callable[[], str] | None = None
+
+    def written_mask(self) -> str | None:
+        """The variable of the mask, written now if it is not yet.
+
+        Raises:
+            ConversionError: if it has no source.
+        """
+        if callable(self.mask):
+            self.mask = self.mask()
+        return self.mask
 
     @property
     def rank(self) -> int:
@@ -42,7 +52,7 @@ class Tensor:
 
 @dataclass
 class Call:
-    """What an entry of the layer table sees, and how it writes.
+    """What a template sees, and how it writes.
 
     Attributes:
         layer: the Keras layer.
@@ -101,18 +111,19 @@ class Call:
         """The variable of the input's mask; None if there is none.
 
         Raises:
-            ConversionError: if there is one that the source does not compute.
+            ConversionError: if there is one that has no source.
         """
-        mask = self.inputs[0].mask
-        if isinstance(mask, ConversionError):
-            raise mask
-        return mask
+        return self.inputs[0].written_mask()
 
     # --- writing ---
 
     def module(self, constructor: str) -> str:
         """Makes the layer a submodule, once, and gives the expression of it."""
         return self.writer.submodule(self.attribute, constructor)
+
+    def state(self, hint: str, shape: Sequence[int]) -> str:
+        """A tensor that the module keeps from call to call, zeros at first; gives the expression of it."""
+        return self.writer.state(f"{self.attribute}_{hint}", shape)
 
     def helper(self, name: str) -> str:
         """Brings a helper along, and gives its name."""
@@ -147,6 +158,16 @@ class Call:
             f"The layer {self.layer.name!r} ({type(self.layer).__name__}) cannot be written as "
             f"PyTorch source: {why}."
         )
+
+
+Template = Callable[[Call], None]
+"""Writes a call of a layer by its methods, and gives the outputs."""
+
+
+def elementwise(make: Callable[[Call, str, str], str], call: Call) -> None:
+    """A call whose output has the input's layout: (call, variable, layout) -> expression."""
+    ((x, layout),) = call.any_layout()
+    call.give(make(call, x, layout), layout)
 
 
 def activation_name(function: Callable[..., Any]) -> str:

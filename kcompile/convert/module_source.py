@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from onnx import defs
 
 from ..formats.atomic import replacing
-from ..keras.engine.input_layer import InputLayer
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
 from ..keras.state_dict import state_dict, write_tensors
 from ..keras.state_dict.layouts import attribute_names
+from .class_writer import ClassWriter
 from .errors import ConversionError
-from .layer_call import KERAS, Call, Tensor
-from .layer_table import ENTRIES
-from .source_helpers import HELPERS, NEEDS
+from .helper_sources import HELPERS
+
+if TYPE_CHECKING:
+    from .operator_class import OperatorClass
 
 _HEAD = '''"""The network {name} as a PyTorch module, written by kcompile.
 
@@ -93,9 +96,7 @@ def module_source(model: Any, module: str = "model", weights: str = "model.pt") 
         ),
         outputs=repr(tuple(model.output_names)),
     )
-    helpers = [HELPERS[name] for name in HELPERS if name in writer.helpers]
-    parts = [head, *helpers, *writer.classes, _LOAD.format(weights=weights, classname=classname)]
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    return writer.text(head, _LOAD.format(weights=weights, classname=classname))
 
 
 def _mapping(entries: list[tuple[str, Any]]) -> str:
@@ -113,13 +114,78 @@ def _identifiers(model: Network) -> list[str]:
     return [names[layer] for layer in model._input_layers]
 
 
+_TAKEN = {"F", "Path", "Tensor", "Any", *(schema.name for schema in defs.get_all_schemas())}
+"""What classes cannot be called: operator functions have the names of ONNX's operators."""
+
+
 class SourceWriter:
     """What the classes of one file share."""
 
     def __init__(self) -> None:
-        self.classes: list[str] = []
+        self.classes: list[str | OperatorClass] = []
         self.helpers: set[str] = set()
         self.names: dict[int, str] = {}
+        from ..torch_bridge.source import FunctionSources
+
+        self.operators: dict[Any, OperatorClass] = {}
+        self.functions = FunctionSources({*HELPERS, "F", "Path", "load", "INPUTS", "OUTPUTS"})
+
+    def text(self, head: str, load: str) -> str:
+        """The file."""
+        classes = self._class_texts()
+        if any("unpacked(" in text for text in classes):
+            self.helpers.add("unpacked")
+        if any(" STATES" in text for text in classes):
+            self.helpers.add("reset_states")
+        helpers = [HELPERS[name] for name in HELPERS if name in self.helpers]
+        functions = list(self.functions.texts.values())
+        body = "\n\n\n".join(part.strip("\n") for part in (*helpers, *functions, *classes, load))
+        imports = set(self.functions.imports)
+        imports.update(f"import {module}" for module in ("math", "base64", "zlib") if f"{module}." in body)
+        head = head.replace(
+            "from pathlib import Path\n", "\n".join(sorted({*imports, "from pathlib import Path"})) + "\n", 1
+        )
+        return f"{head.strip(chr(10))}\n\n\n{body}\n"
+
+    def _class_texts(self) -> list[str]:
+        """The classes, in order; layers that compute the same share one."""
+        texts: list[str] = []
+        shared: dict[str, str] = {}  # text under no name -> name of the class that has it
+        renamed: dict[str, str] = {}
+        for written in self.classes:
+            if isinstance(written, str):
+                texts.append(written)
+                continue
+            text = written.text()
+            anonymous = re.sub(rf"\b{written.name}(?=\(|Step)", "", text)
+            name = shared.setdefault(anonymous, written.name)
+            if name != written.name:
+                renamed[written.name] = name
+            else:
+                texts.append(text)
+        pattern = re.compile(r"(?<= = )(\w+)(?=\(\)$)", re.MULTILINE)
+        return [pattern.sub(lambda m: renamed.get(m[1], m[1]), text) for text in texts]
+
+    def _class_name(self, wanted: str) -> str:
+        """A name for a class that no class, helper or operator function has."""
+        base = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", wanted)) or "Net"
+        base = base if base[0].isalpha() else f"Net{base}"
+        taken = {*self.names.values(), *(made.name for made in self.operators.values()), *_TAKEN, *HELPERS}
+        name, number = base, 1
+        while name in taken:
+            name, number = f"{base}{number}", number + 1
+        return name
+
+    def operator_class(self, layer: Any, attribute: str) -> OperatorClass:
+        """The class of a layer that is written by its operators, once for each layer."""
+        from .operator_class import OperatorClass
+
+        if layer not in self.operators:
+            kind = type(layer).__name__
+            name = self._class_name(f"{kind}Layer" if kind in _TAKEN else kind)
+            self.operators[layer] = OperatorClass(name, layer, attribute, self.functions)
+            self.classes.append(self.operators[layer])
+        return self.operators[layer]
 
     def class_for(self, model: Network) -> str:
         """Writes the class of a model, once; gives its name."""
@@ -130,155 +196,7 @@ class SourceWriter:
                 f"The model {model.name!r} has no graph of layers: it is not built, or a subclass of Model "
                 "whose call() is Python code."
             )
-        base = (
-            "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", model.name)) or "Net"
-        )
-        base = base if base[0].isalpha() else f"Net{base}"
-        taken = {*self.names.values(), *HELPERS, "F", "Path"}
-        name, number = base, 1
-        while name in taken:
-            name, number = f"{base}{number}", number + 1
-        self.names[id(model)] = name
+        name = self.names[id(model)] = self._class_name(model.name)
         text = ClassWriter(self, model, name).text()
         self.classes.append(text)
         return name
-
-
-class ClassWriter:
-    """Writes the class of one model."""
-
-    def __init__(self, source: SourceWriter, model: Network, name: str) -> None:
-        self.source, self.name = source, name
-        self.model: Any = model  # a built one: its inputs and outputs are there
-        self.attributes = attribute_names(model)
-        self.constructors: dict[str, str] = {}
-        self.lines: list[str] = []
-        self.variables: set[str] = {"self", "torch", "nn", "F"}
-
-    def text(self) -> str:
-        """The class."""
-        tensors: dict[Any, Tensor] = {}
-        arguments = []
-        for layer, value in zip(self.model._input_layers, self.model.inputs, strict=True):
-            name = self._free(self.attributes[layer])
-            arguments.append(name)
-            tensors[value] = Tensor(_shape(value), {KERAS: name})
-        for node in self.model._network_nodes:
-            if all(value in tensors for value in node.output_tensors):
-                continue
-            self._call(node, tensors)
-        outputs = [self._output(tensors[value]) for value in self.model.outputs]
-        built = [line for name, text in self.constructors.items() for line in self._constructor(name, text)]
-        body = [
-            f"class {self.name}(nn.Module):",
-            "    def __init__(self):",
-            "        super().__init__()",
-            *(f"        {line}" for line in built),
-            "",
-            f"    def forward(self, {', '.join(arguments)}):",
-            *(f"        {line}" for line in self.lines),
-            f"        return {', '.join(outputs)}",
-        ]
-        return "\n".join(body)
-
-    def _constructor(self, name: str, text: str) -> list[str]:
-        first, *others = text.split("\n")
-        return [f"self.{name} = {first}", *(line.format(f"self.{name}") for line in others)]
-
-    def _output(self, tensor: Tensor) -> str:
-        return Call(self, None, [tensor], [], "", "output").x(KERAS)
-
-    def _call(self, node: Any, tensors: dict[Any, Tensor]) -> None:
-        layer = node.outbound_layer
-        if isinstance(layer, InputLayer):
-            return
-        inputs = [tensors[value] for value in node.input_tensors]
-        shapes = [_shape(value) for value in node.output_tensors]
-        unknown = [key for key in node.arguments if key not in ("training", "mask")]
-        attribute = self.attributes[layer]
-        if unknown:
-            Call(self, layer, inputs, shapes, attribute, attribute).fail(
-                f"it is called with the argument {unknown[0]!r}"
-            )
-        results = self.emit(layer, inputs, shapes, attribute, attribute)
-        for value, mask, result in zip(node.output_tensors, node.output_masks, results, strict=True):
-            if mask is not None and result.mask is None:
-                result.mask = _mask_behind(layer, inputs)
-            tensors[value] = result
-
-    def emit(
-        self, layer: Any, inputs: list[Tensor], shapes: list[Any], attribute: str, hint: str
-    ) -> list[Tensor]:
-        """Writes one call of a layer; gives its outputs."""
-        call = Call(self, layer, inputs, shapes, attribute, hint)
-        if any(p.dtype.kind == "f" and p.dtype.name != "float32" for p in layer.weights):
-            call.fail("its weights are not float32")
-        if isinstance(layer, Network):
-            module = call.module(f"{self.source.class_for(layer)}()")
-            given = ", ".join(call.x(KERAS, i) for i in range(len(inputs)))
-            names = self.unpack(f"{module}({given})", [hint] * len(shapes))
-            return [Tensor(s, {KERAS: name}) for s, name in zip(shapes, names, strict=True)]
-        entry = ENTRIES.get(type(layer).__name__)
-        if entry is None:
-            call.fail("there is no entry for this class; weights alone can be converted (-o weights.pt)")
-        entry(call)
-        return call.results
-
-    # --- what entries write ---
-
-    def let(self, expression: str, hint: str) -> str:
-        """A line that gives an expression a name; names stay as they are."""
-        if expression.isidentifier():
-            return expression
-        name = self._free(hint)
-        self.lines.append(f"{name} = {expression}")
-        return name
-
-    def unpack(self, expression: str, hints: list[str]) -> list[str]:
-        """A line that takes a tuple apart; the hint "_" is for what nobody reads."""
-        names = [hint if hint == "_" else self._free(hint) for hint in hints]
-        self.lines.append(f"{', '.join(names)} = {expression}")
-        return names
-
-    def comment(self, text: str) -> None:
-        """A line of comment."""
-        self.lines.append(f"# {' '.join(text.split())}")
-
-    def submodule(self, attribute: str, constructor: str) -> str:
-        """An attribute of the module; a shared layer has one."""
-        known = self.constructors.setdefault(attribute, constructor)
-        if known != constructor:
-            if "Recurrent(" in constructor and "Recurrent(" not in known:
-                self.constructors[attribute] = constructor
-            elif "Recurrent(" not in known:
-                raise ConversionError(
-                    f"The layer {attribute!r} is called on inputs that need different modules: {known} and "
-                    f"{constructor}."
-                )
-        return f"self.{attribute}"
-
-    def use(self, helper: str) -> None:
-        """Brings a helper along, and those that it calls."""
-        self.source.helpers.update((helper, *NEEDS.get(helper, ())))
-
-    def _free(self, hint: str) -> str:
-        name, number = hint, 1
-        while name in self.variables:
-            name, number = f"{hint}_{number}", number + 1
-        self.variables.add(name)
-        return name
-
-
-def _shape(value: Any) -> tuple[int | None, ...]:
-    return static_shape(value) or ()
-
-
-def _mask_behind(layer: Any, inputs: list[Tensor]) -> str | ConversionError | None:
-    """The mask of an output: that of the input, where there is one input with a mask."""
-    masks = list(dict.fromkeys(tensor.mask for tensor in inputs if tensor.mask is not None))
-    if len(masks) == 1 and len(inputs) == 1:
-        return masks[0]
-    return ConversionError(
-        f"The mask that {layer.name!r} ({type(layer).__name__}) makes of its inputs' masks cannot be written "
-        "as PyTorch source, and a layer behind it reads it."
-    )

@@ -243,6 +243,7 @@ class _Lowering:
             node = self.fx.call_function(differentiable, (node,))
         self.env[value] = node
         self.homes[value] = self.here
+        node.meta["type"] = value.dtype, value.shape
 
     def _tensor(self, value: Value) -> fx.Node:
         """The fx node that holds a value on the device of the node being lowered."""
@@ -427,7 +428,8 @@ class _Lowering:
         else:
             args = [None if value is None else self._size(value) for value in operands]
         kwargs = _keyword_attributes(node)
-        self.sizes[node.outputs[0]] = self._call(node, host.HOST[node.op_type], args, kwargs)
+        size = self.sizes[node.outputs[0]] = self._call(node, host.HOST[node.op_type], args, kwargs)
+        size.meta["type"] = node.outputs[0].dtype, node.outputs[0].shape
 
     def _size(self, value: Value) -> Any:
         if value in self.sizes:

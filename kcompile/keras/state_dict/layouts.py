@@ -23,6 +23,8 @@ from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
 
 Arrays = dict[str, np.ndarray]
 Move = Callable[[np.ndarray], np.ndarray]
+Moves = tuple[Move, Move, str]
+"""Keras's layout to PyTorch's, the way back, and the way back as what follows a tensor in PyTorch source."""
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Unit:
         decode: tensors by suffix -> Keras arrays.
         note: what a reader of the tensors should know, or "".
         optional: suffixes that a file may leave out.
+        expressions: what ``decode`` computes in the source of a PyTorch module: key of a Keras weight ->
+            expression, in which {suffix} stands for a tensor. By default the tensor of the same name.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Unit:
     decode: Callable[[Arrays], Arrays]
     note: str = ""
     optional: frozenset[str] = field(default_factory=frozenset)
+    expressions: dict[str, str] = field(default_factory=dict)
 
     def tensors(self) -> Arrays:
         """The present values, by suffix."""
@@ -169,11 +174,11 @@ def _kernel_unit(
     name: str,
     kind: str,
     kernel: str,
-    there: Move,
-    back: Move,
+    moves: Moves,
     bias: bool = True,
 ) -> Unit:
     own = _own(layer)
+    there, back, source = moves
     parameters = {"weight": own[kernel]}
     if bias and "bias" in own:
         parameters["bias"] = own["bias"]
@@ -184,28 +189,32 @@ def _kernel_unit(
     def decode(tensors: Arrays) -> Arrays:
         return {**tensors, "weight": back(tensors["weight"])}
 
-    return Unit(name, kind, layer, parameters, encode, decode)
+    return Unit(name, kind, layer, parameters, encode, decode, expressions={"weight": f"{{weight}}{source}"})
+
+
+_AS_IT_IS: Moves = (np.asarray, np.asarray, "")
 
 
 def _dense(layer: Any, name: str) -> list[Unit]:
-    return [_kernel_unit(layer, name, "nn.Linear", "kernel", np.transpose, np.transpose)]
+    return [_kernel_unit(layer, name, "nn.Linear", "kernel", (np.transpose, np.transpose, ".t()"))]
 
 
-def _moved(order: Sequence[int]) -> tuple[Move, Move]:
+def _moved(order: Sequence[int]) -> Moves:
     order, inverse = tuple(order), tuple(int(i) for i in np.argsort(order))
-    return (lambda array: array.transpose(order)), (lambda array: array.transpose(inverse))
+    source = f".permute{inverse}"
+    return (lambda array: array.transpose(order)), (lambda array: array.transpose(inverse)), source
 
 
 def _conv(layer: Any, name: str) -> list[Unit]:
     rank = layer.rank
-    there, back = _moved((rank + 1, rank, *range(rank)))
+    moves = _moved((rank + 1, rank, *range(rank)))
     kind = f"nn.Conv{rank}d"
     if "Transpose" in type(layer).__name__ or "Deconv" in type(layer).__name__:
         kind = f"nn.ConvTranspose{rank}d"  # Keras: (sizes..., out, in); PyTorch: (in, out, sizes...)
-    return [_kernel_unit(layer, name, kind, "kernel", there, back)]
+    return [_kernel_unit(layer, name, kind, "kernel", moves)]
 
 
-def _depthwise_moves(layer: Any) -> tuple[Move, Move]:
+def _depthwise_moves(layer: Any) -> Moves:
     """(sizes..., in, multiplier) <-> (in * multiplier, 1, sizes...)."""
     shape = layer.depthwise_kernel.shape
     sizes = len(shape) - 2
@@ -218,12 +227,13 @@ def _depthwise_moves(layer: Any) -> tuple[Move, Move]:
     def back(array: np.ndarray) -> np.ndarray:
         return array.reshape(*shape[-2:], *shape[:-2]).transpose(inverse)
 
-    return there, back
+    source = f".reshape{(*shape[-2:], *shape[:-2])}.permute{inverse}"
+    return there, back, source
 
 
 def _depthwise(layer: Any, name: str) -> list[Unit]:
     kind = f"nn.Conv{len(layer.depthwise_kernel.shape) - 2}d(groups)"
-    return [_kernel_unit(layer, name, kind, "depthwise_kernel", *_depthwise_moves(layer))]
+    return [_kernel_unit(layer, name, kind, "depthwise_kernel", _depthwise_moves(layer))]
 
 
 def _separable(layer: Any, name: str) -> list[Unit]:
@@ -233,24 +243,28 @@ def _separable(layer: Any, name: str) -> list[Unit]:
         f"{name}.depthwise",
         f"nn.Conv{rank}d(groups)",
         "depthwise_kernel",
-        *_depthwise_moves(layer),
+        _depthwise_moves(layer),
         bias=False,
     )
     moves = _moved((rank + 1, rank, *range(rank)))
-    pointwise = _kernel_unit(layer, f"{name}.pointwise", f"nn.Conv{rank}d", "pointwise_kernel", *moves)
+    pointwise = _kernel_unit(layer, f"{name}.pointwise", f"nn.Conv{rank}d", "pointwise_kernel", moves)
     return [depthwise, pointwise]
 
 
 def _embedding(layer: Any, name: str) -> list[Unit]:
-    return [_kernel_unit(layer, name, "nn.Embedding", "embeddings", np.asarray, np.asarray)]
+    return [_kernel_unit(layer, name, "nn.Embedding", "embeddings", _AS_IT_IS)]
 
 
 def _prelu(layer: Any, name: str) -> list[Unit]:
     shape = layer.alpha.shape
     if prelu_is_torchs(layer):
-        there, back = (lambda a: a.reshape(-1)), (lambda a: a.reshape(shape))
-        return [_kernel_unit(layer, name, "nn.PReLU", "alpha", there, back)]
-    unit = _kernel_unit(layer, name, "nn.PReLU", "alpha", np.asarray, np.asarray)
+        moves = (
+            (lambda a: a.reshape(-1)),
+            (lambda a: a.reshape(shape)),
+            f".reshape({', '.join(map(str, shape))})",
+        )
+        return [_kernel_unit(layer, name, "nn.PReLU", "alpha", moves)]
+    unit = _kernel_unit(layer, name, "nn.PReLU", "alpha", _AS_IT_IS)
     unit.note = "nn.PReLU has one slope for each channel, this layer more: the shape is Keras's"
     return [unit]
 
@@ -303,7 +317,7 @@ def _layer_normalization(layer: Any, name: str) -> list[Unit]:
 
 
 def _rms_normalization(layer: Any, name: str) -> list[Unit]:
-    return [_kernel_unit(layer, name, "nn.RMSNorm", "scale", np.asarray, np.asarray)]
+    return [_kernel_unit(layer, name, "nn.RMSNorm", "scale", _AS_IT_IS)]
 
 
 # --- recurrence ---------------------------------------------------------------------------------------------
@@ -368,6 +382,27 @@ class _Recurrence:
                 )
         return self._to_cudnn(arrays, tensors) if self.cudnn else arrays
 
+    def expressions(self) -> dict[str, str]:
+        """``decode`` in PyTorch source; none for CuDNN's layout."""
+        end = self.ending
+        if self.cudnn:
+            return {}
+
+        def reordered(suffix: str, turned: str = "") -> str:
+            name = f"{{{suffix}{end}}}"
+            if self.back == tuple(range(len(self.back))):
+                return f"{name}{turned}"
+            parts = [f"{name}.chunk({len(self.back)})[{i}]" for i in self.back]
+            return f"torch.cat([{', '.join(parts)}]){turned}"
+
+        inner, outer = reordered("bias_ih_l0"), reordered("bias_hh_l0")
+        bias = f"torch.stack([{inner}, {outer}])" if self.reset_after else f"({inner} + {outer})"
+        return {
+            f"kernel{end}": reordered("weight_ih_l0", ".t()"),
+            f"recurrent_kernel{end}": reordered("weight_hh_l0", ".t()"),
+            f"bias{end}": bias,
+        }
+
     def _from_cudnn(self, arrays: Arrays) -> Arrays:
         """The layout of LSTM and GRU, with both biases, one below the other."""
         found = {key: from_cudnn(a, len(self.gates)) for key, a in arrays.items() if "kernel" in key}
@@ -393,7 +428,8 @@ def _recurrent(directions: Sequence[_Recurrence], layer: Any, name: str) -> list
     note = ""
     if directions[0].kind == "GRU" and not directions[0].reset_after:
         note = "reset_after=False: nn.GRU computes something else with these weights"
-    return [Unit(name, kind, layer, parameters, encode, decode, note)]
+    expressions = {key: text for direction in directions for key, text in direction.expressions().items()}
+    return [Unit(name, kind, layer, parameters, encode, decode, note, expressions=expressions)]
 
 
 def _one_direction(layer: Any, name: str) -> list[Unit]:
@@ -453,7 +489,19 @@ def _attention(layer: Any, name: str) -> list[Unit]:
             arrays["attention_output/bias"] = tensors["out_proj.bias"]
         return arrays
 
-    return [Unit(name, "nn.MultiheadAttention", layer, parameters, encode, decode)]
+    def shaped(key: str) -> str:
+        return f".reshape({', '.join(map(str, parameters[key].shape))})"
+
+    expressions = {
+        "attention_output/kernel": "{out_proj.weight}.t()" + shaped("attention_output/kernel"),
+        "attention_output/bias": "{out_proj.bias}",
+    }
+    for i, role in enumerate(("query", "key", "value")):
+        for what, turned in (("kernel", ".t()"), ("bias", "")):
+            if (key := f"{role}/{what}") in parameters:
+                source = f"{{in_proj_{'weight' if what == 'kernel' else 'bias'}}}"
+                expressions[key] = f"{source}[{i * width}:{(i + 1) * width}]{turned}{shaped(key)}"
+    return [Unit(name, "nn.MultiheadAttention", layer, parameters, encode, decode, expressions=expressions)]
 
 
 MAKERS: dict[str, Callable[[Any, str], list[Unit]]] = {

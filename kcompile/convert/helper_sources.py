@@ -137,7 +137,23 @@ def linear(x):
     return x
 '''
 
+UNPACKED = '''
+def unpacked(text, dtype, shape):
+    """The tensor in a compressed text."""
+    return torch.frombuffer(bytearray(zlib.decompress(base64.b85decode(text))), dtype=dtype).reshape(shape)
+'''
+
+RESET_STATES = '''
+def reset_states(model):
+    """Sets what stateful layers keep between calls back to zeros."""
+    for module in model.modules():
+        for name in getattr(module, "STATES", ()):
+            getattr(module, name).zero_()
+'''
+
 HELPERS = {
+    "unpacked": UNPACKED,
+    "reset_states": RESET_STATES,
     "hard_sigmoid": HARD_SIGMOID,
     "linear": LINEAR,
     "same_padding": SAME_PADDING,

@@ -1,0 +1,298 @@
+"""One model as the class of a torch.nn.Module: a statement or a few for each call of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..ir import Body, Graph, GraphError, Value
+from ..keras.engine.input_layer import InputLayer
+from ..keras.engine.network import Network
+from ..keras.engine.node import static_shape
+from ..keras.state_dict.layouts import attribute_names
+from .errors import ConversionError
+from .helper_sources import NEEDS
+from .layer_call import KERAS, Call, Tensor
+from .templates import TEMPLATES
+
+if TYPE_CHECKING:
+    from .module_source import SourceWriter
+
+
+class ClassWriter:
+    """Writes the class of one model."""
+
+    def __init__(self, source: SourceWriter, model: Network, name: str) -> None:
+        self.source, self.name = source, name
+        self.model: Any = model  # a built one: its inputs and outputs are there
+        self.attributes = attribute_names(model)
+        self.constructors: dict[str, str] = {}
+        self.lines: list[str] = []
+        self.states: dict[str, str] = {}
+        self.variables: set[str] = {"self", "torch", "nn", "F", "math"}
+
+    def text(self) -> str:
+        """The class."""
+        tensors: dict[Any, Tensor] = {}
+        arguments = []
+        for layer, value in zip(self.model._input_layers, self.model.inputs, strict=True):
+            name = self._free(self.attributes[layer])
+            arguments.append(name)
+            tensors[value] = Tensor(_shape(value), {KERAS: name})
+        for node in self.model._network_nodes:
+            if all(value in tensors for value in node.output_tensors):
+                continue
+            self._call(node, tensors)
+        outputs = [self._output(tensors[value]) for value in self.model.outputs]
+        built = [line for name, text in self.constructors.items() for line in self._constructor(name, text)]
+        body = [
+            f"class {self.name}(nn.Module):",
+            *([f"    STATES = {tuple(self.states)}", ""] if self.states else []),
+            "    def __init__(self):",
+            "        super().__init__()",
+            *(f"        {line}" for line in built),
+            *(
+                f'        self.register_buffer("{name}", {zeros}, persistent=False)'
+                for name, zeros in self.states.items()
+            ),
+            "",
+            f"    def forward(self, {', '.join(arguments)}):",
+            *(f"        {line}" for line in self.lines),
+            f"        return {', '.join(outputs)}",
+        ]
+        return "\n".join(body)
+
+    def _constructor(self, name: str, text: str) -> list[str]:
+        first, *others = text.split("\n")
+        return [f"self.{name} = {first}", *(line.format(f"self.{name}") for line in others)]
+
+    def _output(self, tensor: Tensor) -> str:
+        return Call(self, None, [tensor], [], "", "output").x(KERAS)
+
+    def _call(self, node: Any, tensors: dict[Any, Tensor]) -> None:
+        layer = node.outbound_layer
+        if isinstance(layer, InputLayer):
+            return
+        inputs = [tensors[value] for value in node.input_tensors]
+        shapes = [_shape(value) for value in node.output_tensors]
+        attribute = self.attributes[layer]
+        results = self._from_template(node, layer, inputs, shapes, attribute)
+        if isinstance(results, ConversionError):
+            results = self._by_operators(node, inputs, attribute, results)
+        for value, mask, result in zip(node.output_tensors, node.output_masks, results, strict=True):
+            if mask is not None and result.mask is None:
+                result.mask = self._mask_behind(node, mask, inputs)
+            tensors[value] = result
+
+    def _from_template(
+        self, node: Any, layer: Any, inputs: list[Tensor], shapes: list[Any], attribute: str
+    ) -> list[Tensor] | ConversionError:
+        """The outputs by the layer's template; or, with nothing written, why there are none."""
+        before = len(self.lines), dict(self.constructors), set(self.variables), dict(self.states)
+        forms = [dict(tensor.forms) for tensor in inputs]
+        masks = [tensor.mask for tensor in inputs]
+        shared = set(self.source.helpers), len(self.source.classes), dict(self.source.names)
+        try:
+            for key in node.arguments:
+                if key not in ("training", "mask"):
+                    Call(self, layer, inputs, shapes, attribute, attribute).fail(
+                        f"it is called with the argument {key!r}"
+                    )
+            return self.emit(layer, inputs, shapes, attribute, attribute)
+        except ConversionError as error:
+            if isinstance(layer, Network):
+                raise
+            del self.lines[before[0] :]
+            _, self.constructors, self.variables, self.states = before
+            for tensor, known, mask in zip(inputs, forms, masks, strict=True):
+                tensor.forms, tensor.mask = known, mask
+            self.source.helpers, self.source.names = shared[0], shared[2]
+            del self.source.classes[shared[1] :]
+            return error
+
+    def emit(
+        self, layer: Any, inputs: list[Tensor], shapes: list[Any], attribute: str, hint: str
+    ) -> list[Tensor]:
+        """Writes one call of a layer by its template; gives its outputs.
+
+        Raises:
+            ConversionError: if it has none, or none for these options.
+        """
+        call = Call(self, layer, inputs, shapes, attribute, hint)
+        if any(p.dtype.kind == "f" and p.dtype.name != "float32" for p in layer.weights):
+            call.fail("its weights are not float32")
+        if isinstance(layer, Network):
+            module = call.module(f"{self.source.class_for(layer)}()")
+            given = ", ".join(call.x(KERAS, i) for i in range(len(inputs)))
+            names = self.unpack(f"{module}({given})", [hint] * len(shapes))
+            return [Tensor(s, {KERAS: name}) for s, name in zip(shapes, names, strict=True)]
+        template = TEMPLATES.get(type(layer).__name__)
+        if template is None:
+            call.fail("there is no template for this class")
+        template(call)
+        return call.results
+
+    # --- by operators ---
+
+    def _by_operators(
+        self, node: Any, inputs: list[Tensor], attribute: str, why: ConversionError
+    ) -> list[Tensor]:
+        """Writes one call of a layer by the operators that it emits."""
+        from ..torch_bridge.source import NoSource
+
+        layer = node.outbound_layer
+        try:
+            given, arguments, hints = self._operands(node, inputs)
+            states = {parameter for parameter, _ in self.model.state_updates}
+            updates = [update for update in node.updates if update[0] in states]
+            graph = Graph(node.output_tensors, given, updates, phase="inference")
+            if not graph.parameters:
+                outputs = self._inline(graph, arguments, attribute)
+                if outputs is not None:
+                    return self._results(node, outputs)
+            written = self.source.operator_class(layer, attribute)
+            method = written.add_call(graph, hints)
+        except (ConversionError, NoSource, GraphError) as error:
+            raise ConversionError(f"{why} Nor by its operators: {error}.") from error
+        module = self.submodule(attribute, f"{written.name}()") + (f".{method}" if method else "")
+        count = len(node.output_tensors)
+        return self._results(node, self.unpack(f"{module}({', '.join(arguments)})", [attribute] * count))
+
+    def _operands(self, node: Any, inputs: list[Tensor]) -> tuple[list[Value], list[str], list[str]]:
+        """Values that a call reads, the variables that hold them, and names for them: inputs and masks."""
+        found: dict[Value, tuple[str, str]] = {}
+        for i, value in enumerate(node.input_tensors):
+            found.setdefault(value, (Call(self, None, inputs, [], "", "").x(KERAS, i), "x"))
+        for tensor, mask in zip(inputs, node.input_masks, strict=True):
+            if mask is not None and mask not in found and _reads(node, list(found), mask):
+                found[mask] = (tensor.written_mask() or "None", "mask")
+        return list(found), [name for name, _ in found.values()], [hint for _, hint in found.values()]
+
+    def _results(self, node: Any, names: list[str]) -> list[Tensor]:
+        return [Tensor(_shape(v), {KERAS: name}) for v, name in zip(node.output_tensors, names, strict=True)]
+
+    def _inline(self, graph: Graph, arguments: list[str], attribute: str) -> list[str] | None:
+        """Writes a few operators without weights among the statements; None if that takes a class."""
+        from ..torch_bridge.source import GraphPrinter
+
+        variables, functions = set(self.variables), self.source.functions.state()
+
+        def refused(*given: Any) -> str:
+            raise NotInline
+
+        def constant(hint: str, source: str) -> str:
+            if len(source) > 100:
+                raise NotInline
+            return f"{source[:-1]}, device={arguments[0]}.device)"
+
+        printer = GraphPrinter(self.source.functions, refused, self._free, attribute, refused, constant)
+        try:
+            outputs, _ = printer.graph(graph, arguments)
+            if len(printer.lines) > 6:
+                raise NotInline
+        except NotInline:
+            self.variables = variables
+            self.source.functions.restore(functions)
+            return None
+        self.lines += printer.lines
+        return [self.let(output, attribute) for output in outputs]
+
+    def _mask_behind(self, node: Any, mask: Value, inputs: list[Tensor]) -> Any:
+        """The mask of an output: an input's, or what writes its operators where a layer reads it."""
+        for tensor, known in zip(inputs, node.input_masks, strict=True):
+            if known is mask:
+                return tensor.mask
+
+        def write() -> str:
+            from ..torch_bridge.source import NoSource
+
+            values, arguments, _ = self._operands(node, inputs)
+            try:
+                outputs = self._inline(Graph([mask], values), arguments, f"{self.attributes[layer]}_mask")
+            except (NoSource, GraphError) as error:
+                raise ConversionError(
+                    f"The mask behind the layer {layer.name!r} has no source: {error}"
+                ) from error
+            if outputs is None:
+                raise ConversionError(
+                    f"The mask behind the layer {layer.name!r} ({type(layer).__name__}) has no source, and a "
+                    "layer behind it reads it."
+                )
+            return outputs[0]
+
+        layer = node.outbound_layer
+        return write
+
+    # --- what entries write ---
+
+    def let(self, expression: str, hint: str) -> str:
+        """A line that gives an expression a name; names stay as they are."""
+        if expression.isidentifier():
+            return expression
+        name = self._free(hint)
+        self.lines.append(f"{name} = {expression}")
+        return name
+
+    def unpack(self, expression: str, hints: list[str]) -> list[str]:
+        """A line that takes a tuple apart; the hint "_" is for what nobody reads."""
+        names = [hint if hint == "_" else self._free(hint) for hint in hints]
+        self.lines.append(f"{', '.join(names)} = {expression}")
+        return names
+
+    def comment(self, text: str) -> None:
+        """A line of comment."""
+        self.lines.append(f"# {' '.join(text.split())}")
+
+    def submodule(self, attribute: str, constructor: str) -> str:
+        """An attribute of the module; a shared layer has one."""
+        known = self.constructors.setdefault(attribute, constructor)
+        if known != constructor:
+            if "Recurrent(" in constructor and "Recurrent(" not in known:
+                self.constructors[attribute] = constructor
+            elif "Recurrent(" not in known:
+                raise ConversionError(
+                    f"The layer {attribute!r} is called on inputs that need different modules: {known} and "
+                    f"{constructor}."
+                )
+        return f"self.{attribute}"
+
+    def state(self, name: str, shape: Sequence[int]) -> str:
+        """A buffer that no file holds, zeros at first."""
+        self.states[name] = f"torch.zeros({', '.join(map(str, shape))})"
+        return f"self.{name}"
+
+    def use(self, helper: str) -> None:
+        """Brings a helper along, and those that it calls."""
+        self.source.helpers.update((helper, *NEEDS.get(helper, ())))
+
+    def _free(self, hint: str) -> str:
+        name, number = hint, 1
+        while name in self.variables:
+            name, number = f"{hint}_{number}", number + 1
+        self.variables.add(name)
+        return name
+
+
+def _shape(value: Any) -> tuple[int | None, ...]:
+    return static_shape(value) or ()
+
+
+class NotInline(Exception):
+    """Operators that need a class of their own."""
+
+
+def _reads(node: Any, given: list[Value], mask: Value) -> bool:
+    """Whether outputs, or their masks, depend on a mask of the inputs."""
+    seen: set[Value] = set(given)
+    open_: list[Value] = [*node.output_tensors, *(m for m in node.output_masks if m is not None)]
+    while open_:
+        value = open_.pop()
+        if value is mask:
+            return True
+        if value in seen:
+            continue
+        seen.add(value)
+        if value.node is not None:
+            open_ += [v for v in value.node.inputs if v is not None]
+            open_ += [v for a in value.node.attributes.values() if isinstance(a, Body) for v in a.outputs]
+    return False

@@ -1,0 +1,202 @@
+"""A Keras layer as a PyTorch class of its own, whose ``forward`` is the layer's operators.
+
+The class has the tensors of ``kcompile.keras.state_dict``, under their names and in their layouts; where
+those are not Keras's, ``forward`` begins by turning them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..keras.state_dict.layouts import layer_units
+from ..torch_bridge.source import FunctionSources, GraphPrinter, NoSource, literal, unused
+
+if TYPE_CHECKING:
+    from ..ir import Graph, Parameter
+
+
+@dataclass
+class Method:
+    """A ``forward`` for one call of the layer."""
+
+    name: str
+    arguments: list[str]
+    lines: list[str]
+
+    def text(self) -> list[str]:
+        return [
+            f"    def {self.name}(self, {', '.join(self.arguments)}):",
+            *(f"        {line}" for line in self.lines),
+        ]
+
+
+@dataclass
+class OperatorClass:
+    """The class of one layer; each call that computes something else is a method.
+
+    Args:
+        name: of the class.
+        layer: the Keras layer.
+        attribute: what the model's class calls the layer.
+        functions: collects the functions that the methods call.
+    """
+
+    name: str
+    layer: Any
+    attribute: str
+    functions: FunctionSources
+    construction: list[str] = field(default_factory=list)
+    methods: list[Method] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._members = {"forward", "weight", "train", "eval", "STATES"}
+        self._weights: dict[Any, str] = {}
+        self._buffers: dict[str, str] = {}
+        self._read: dict[str, str] = {}
+        for unit in layer_units(self.layer, self.attribute):
+            path = unit.name.removeprefix(self.attribute).strip(".")
+            tensors = self._tensors(unit, path)
+            for key, parameter in unit.parameters.items():
+                text = unit.expressions.get(key, f"{{{key}}}")
+                if any(suffix not in tensors for suffix in re.findall(r"{([\w.]+)}", text)):
+                    raise NoSource(f"it keeps {parameter.name} in a layout that has no expression")
+                self._weights[parameter] = re.sub(r"{([\w.]+)}", lambda m: tensors[m.group(1)], text)  # noqa: B023
+
+    def _tensors(self, unit: Any, path: str) -> dict[str, str]:
+        """Constructs the tensors of a unit; suffix -> expression."""
+        dtypes = {parameter.dtype for parameter in unit.parameters.values()}
+        dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
+        trainable = {key for key, p in unit.parameters.items() if p.trainable}
+        found = {}
+        for suffix, shape in unit.shapes().items():
+            *modules, last = f"{path}.{suffix}".strip(".").split(".")
+            holder = "self"
+            for module in modules:
+                holder += f".{module}"
+                if holder not in self._members:
+                    self._members.add(holder)
+                    self.construction.append(f"{holder} = nn.Module()")
+            own = unit.parameters[suffix].dtype if suffix in unit.parameters else dtype
+            own = np.dtype(np.int64) if suffix == "num_batches_tracked" else own
+            kind = "" if own == np.float32 else f", dtype=torch.{own.name}"
+            zeros = f"torch.zeros({literal(tuple(shape))}{kind})"
+            learned = own.kind == "f" and (suffix in trainable or suffix not in unit.parameters and trainable)
+            if learned:
+                self.construction.append(f"{holder}.{last} = nn.Parameter({zeros})")
+            else:
+                self.construction.append(f'{holder}.register_buffer("{last}", {zeros})')
+            self._members.add(last if holder == "self" else f"{holder}.{last}")
+            found[suffix] = f"{holder}.{last}"
+        return found
+
+    # --- calls ---
+
+    def add_call(self, graph: Graph, hints: list[str]) -> str:
+        """Writes the method for a call; gives its name, "" for ``forward``.
+
+        Args:
+            graph: of the call, for inference; its inputs are the call's.
+            hints: what to name the arguments.
+        """
+        names: set[str] = set()
+
+        def free(hint: str) -> str:
+            return unused(hint, names)
+
+        arguments = [free(hint) for hint in hints]
+        lines: list[str] = []
+        self._read = {}
+        for parameter, _ in graph.updates:
+            self._state(parameter)
+        printer = GraphPrinter(
+            self.functions,
+            lambda parameter: self._weight(parameter, free, lines),
+            free,
+            self.attribute,
+            self._body,
+            self._buffer,
+        )
+        outputs, updates = printer.graph(graph, arguments)
+        lines += printer.lines
+        if updates:
+            news = ", ".join(f"{new}.detach()" for _, new in updates)
+            lines.append(f"{', '.join(self._weights[p] for p, _ in updates)} = {news}")
+        lines.append(f"return {', '.join(outputs)}")
+        for method in self.methods:
+            if (method.arguments, method.lines) == (arguments, lines):
+                return "" if method.name == "forward" else method.name
+        number = len(self.methods) + 1
+        name = "forward" if number == 1 else f"forward_{number}"
+        self.methods.append(Method(name, arguments, lines))
+        return "" if number == 1 else name
+
+    def _weight(self, parameter: Parameter, free: Any, lines: list[str]) -> str:
+        text = self._weights.get(parameter)
+        if text is None:
+            raise NoSource(
+                f"it reads {parameter.name}, which is no weight of the layer; create it by add_weight"
+            )
+        if re.fullmatch(r"[\w.]+", text):
+            return text
+        if text not in self._read:  # turned once, at the beginning
+            hint = re.sub(r"\W", "_", parameter.name.rpartition("/")[2].split(":")[0])
+            self._read[text] = free(hint)
+            lines.append(f"{self._read[text]} = {text}")
+        return self._read[text]
+
+    def _state(self, parameter: Parameter) -> None:
+        """A buffer for a state that calls update; no file holds it."""
+        if parameter in self._weights:
+            return
+        name = unused("state", self._members)
+        self.states.append(name)
+        kind = "" if parameter.dtype == np.float32 else f", dtype=torch.{parameter.dtype.name}"
+        zeros = f"torch.zeros({literal(tuple(parameter.shape))}{kind})"
+        self.construction.append(f'self.register_buffer("{name}", {zeros}, persistent=False)')
+        self._weights[parameter] = f"self.{name}"
+
+    def _buffer(self, hint: str, source: str) -> str:
+        if source not in self._buffers:
+            name = unused(hint, self._members)
+            self.construction.append(f'self.register_buffer("{name}", {source}, persistent=False)')
+            self._buffers[source] = f"self.{name}"
+        return self._buffers[source]
+
+    def _body(self, hint: str, arguments: list[str], lines: list[str], meta: str) -> str:
+        """A class for the body of a Scan, Loop or If."""
+        name = f"{self.name}Step{len(self.bodies) + 1 if self.bodies else ''}"
+        attribute = unused("step" if hint.startswith("body") else hint, self._members)
+        signature = ", ".join(["self", *arguments])
+        text = [
+            f"class {name}(nn.Module):",
+            f"    meta = {meta}",
+            "",
+            f"    def forward({signature}):",
+            *(f"        {line}" for line in lines),
+        ]
+        if any("self." in line for line in lines):
+            raise NoSource("the body of its loop reads a constant of its own")
+        self.bodies.append("\n".join(text))
+        self.construction.append(f"self.{attribute} = {name}()")
+        return f"self.{attribute}"
+
+    # --- text ---
+
+    def text(self) -> str:
+        """The classes of the bodies, and the class."""
+        lines = [f"class {self.name}(nn.Module):"]
+        lines.append(f'    """A {type(self.layer).__name__} layer in inference, by its operators."""')
+        if self.states:
+            lines += ["", f"    STATES = {literal(tuple(self.states))}"]
+        if self.construction:
+            lines += ["", "    def __init__(self):", "        super().__init__()"]
+            lines += [f"        {line}" for line in self.construction]
+        for method in self.methods:
+            lines += ["", *method.text()]
+        return "\n\n\n".join([*self.bodies, "\n".join(lines)])

@@ -1,0 +1,47 @@
+"""Activations, fixed and learned."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ...keras.state_dict.layouts import prelu_is_torchs
+from ..layer_call import FIRST, Call, Template, elementwise
+
+
+def _relu(call: Call, x: str, layout: str) -> str:
+    layer = call.layer
+    if layer.negative_slope == 0 and layer.threshold == 0:
+        return f"F.relu({x})" if layer.max_value is None else f"{x}.clamp(0.0, {layer.max_value!r})"
+    low = f"{layer.negative_slope!r} * ({x} - {layer.threshold!r})"
+    y = f"torch.where({x} >= {layer.threshold!r}, {x}, {low})"
+    return y if layer.max_value is None else f"{y}.clamp(max={layer.max_value!r})"
+
+
+def _softmax(call: Call, x: str, layout: str) -> str:
+    axes = call.layer.axis
+    if not isinstance(axes, int):
+        call.fail(f"axis={axes!r}; F.softmax takes one axis")
+    return f"F.softmax({x}, dim={call.axis(axes, layout)})"
+
+
+def _prelu(call: Call) -> None:
+    layer = call.layer
+    if prelu_is_torchs(layer):
+        x = call.x(FIRST)
+        call.give(f"{call.module(f'nn.PReLU({layer.alpha.shape[-1]})')}({x})", FIRST)
+        return
+    module = call.module(f"{call.helper('Slopes')}({', '.join(map(str, layer.alpha.shape))})")
+    call.give(f"{module}({call.x()})")
+
+
+TEMPLATES: dict[str, Template] = {
+    "Activation": partial(elementwise, lambda call, x, layout: call.activated(x, layout)),
+    "ReLU": partial(elementwise, _relu),
+    "LeakyReLU": partial(elementwise, lambda call, x, layout: f"F.leaky_relu({x}, {call.layer.alpha!r})"),
+    "ELU": partial(elementwise, lambda call, x, layout: f"F.elu({x}, {call.layer.alpha!r})"),
+    "ThresholdedReLU": partial(
+        elementwise, lambda call, x, layout: f"F.threshold({x}, {call.layer.theta!r}, 0.0)"
+    ),
+    "Softmax": partial(elementwise, _softmax),
+    "PReLU": _prelu,
+}

@@ -1,0 +1,146 @@
+"""Convolutions, padding, cropping and upsampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layer_call import Call, Template, full, sizes
+
+
+def _padded(call: Call, x: str, layer: Any, window: Any) -> tuple[str, str]:
+    """(input expression, argument of the constructor) for the padding of a convolution."""
+    if layer.padding == "same" and set(layer.strides) == {1}:
+        return x, ', padding="same"'
+    if layer.padding == "same":
+        call.helper("same_padding")
+        dilation = "" if set(layer.dilation_rate) == {1} else f", {full(layer.dilation_rate)}"
+        return f"same_padding({x}, {full(window)}, {full(layer.strides)}{dilation})", ""
+    if layer.padding == "causal":
+        return f"F.pad({x}, ({(window[0] - 1) * layer.dilation_rate[0]}, 0))", ""
+    return x, ""
+
+
+def _window_arguments(layer: Any) -> str:
+    text = "" if set(layer.strides) == {1} else f", stride={sizes(layer.strides)}"
+    return text + ("" if set(layer.dilation_rate) == {1} else f", dilation={sizes(layer.dilation_rate)}")
+
+
+def _channels(call: Call) -> Any:
+    layer = call.layer
+    return call.inputs[0].shape[1 if layer.data_format == "channels_first" else -1]
+
+
+def _conv(call: Call) -> None:
+    layer = call.layer
+    x, layout = call.spatial()
+    x, padding = _padded(call, x, layer, layer.kernel_size)
+    module = call.module(
+        f"nn.Conv{layer.rank}d({_channels(call)}, {layer.filters}, {sizes(layer.kernel_size)}"
+        f"{_window_arguments(layer)}{padding}"
+        f"{'' if layer.groups == 1 else f', groups={layer.groups}'}"
+        f"{'' if layer.use_bias else ', bias=False'})"
+    )
+    call.give(call.activated(f"{module}({x})", layout), layout)
+
+
+def _depthwise(call: Call) -> None:
+    layer = call.layer
+    x, layout = call.spatial()
+    x, padding = _padded(call, x, layer, layer.kernel_size)
+    count = _channels(call)
+    module = call.module(
+        f"nn.Conv{len(layer.kernel_size)}d({count}, {count * layer.depth_multiplier}, "
+        f"{sizes(layer.kernel_size)}{_window_arguments(layer)}{padding}, groups={count}"
+        f"{'' if layer.use_bias else ', bias=False'})"
+    )
+    call.give(call.activated(f"{module}({x})", layout), layout)
+
+
+def _separable(call: Call) -> None:
+    layer = call.layer
+    x, layout = call.spatial()
+    x, padding = _padded(call, x, layer, layer.kernel_size)
+    count, rank = _channels(call), layer.rank
+    between = count * layer.depth_multiplier
+    module = call.module(
+        "nn.Sequential()"
+        f'\n{{}}.add_module("depthwise", nn.Conv{rank}d({count}, {between}, {sizes(layer.kernel_size)}'
+        f"{_window_arguments(layer)}{padding}, groups={count}, bias=False))"
+        f'\n{{}}.add_module("pointwise", nn.Conv{rank}d({between}, {layer.filters}, 1'
+        f"{'' if layer.use_bias else ', bias=False'}))"
+    )
+    call.give(call.activated(f"{module}({x})", layout), layout)
+
+
+def _conv_transpose(call: Call) -> None:
+    layer = call.layer
+    x, layout = call.spatial()
+    cut, ends = [], []
+    given = layer.output_padding or (None,) * layer.rank
+    steps = zip(layer.kernel_size, layer.strides, layer.dilation_rate, given, strict=True)
+    for size, stride, dilation, end in steps:
+        window = (size - 1) * dilation + 1
+        if end is not None:
+            slack = (2 * (window // 2) if layer.padding == "same" else 0) - end
+        else:
+            slack = window - stride if layer.padding == "same" else min(window - stride, 0)
+        total = max(slack, 0) if layer.padding == "same" else 0
+        cut.append((total // 2, total - total // 2))
+        ends.append(max(-slack, 0))
+    even = all(before == after for before, after in cut)
+    arguments = _window_arguments(layer)
+    if even and any(before for before, _ in cut):
+        arguments += f", padding={sizes([before for before, _ in cut])}"
+    if any(ends):
+        arguments += f", output_padding={sizes(ends)}"
+    module = call.module(
+        f"nn.ConvTranspose{layer.rank}d({_channels(call)}, {layer.filters}, {sizes(layer.kernel_size)}"
+        f"{arguments}{'' if layer.use_bias else ', bias=False'})"
+    )
+    y = f"{module}({x})"
+    if not even:
+        y = f"F.pad({y}, {_pads([(-before, -after) for before, after in cut])})"
+    call.give(call.activated(y, layout), layout)
+
+
+def _pads(pairs: Any) -> str:
+    return full([size for pair in reversed(pairs) for size in pair])
+
+
+def _zero_padding(call: Call) -> None:
+    x, layout = call.spatial()
+    call.give(f"F.pad({x}, {_pads(_pairs(call.layer.padding))})", layout)
+
+
+def _cropping(call: Call) -> None:
+    x, layout = call.spatial()
+    pairs = [(-before, -after) for before, after in _pairs(call.layer.cropping)]
+    call.give(f"F.pad({x}, {_pads(pairs)})", layout)
+
+
+def _pairs(value: Any) -> list[tuple[int, int]]:
+    return [value] if isinstance(value[0], int) else list(value)
+
+
+def _upsampling(call: Call) -> None:
+    layer = call.layer
+    x, layout = call.spatial()
+    size = layer.size if isinstance(layer.size, list | tuple) else [layer.size]
+    if getattr(layer, "interpolation", "nearest") == "nearest":
+        factors = ", ".join(f"{float(n)}" for n in size) + ("," if len(size) == 1 else "")
+        call.give(f'F.interpolate({x}, scale_factor=({factors}), mode="nearest")', layout)
+    elif layer.interpolation == "bilinear":
+        call.give(f"{call.helper('upsample_linear')}({x}, {full(size)})", layout)
+    else:
+        call.fail(f"interpolation={layer.interpolation!r} has no entry")
+
+
+TEMPLATES: dict[str, Template] = {
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _conv),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _separable),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _conv_transpose),
+    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), _zero_padding),
+    **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), _cropping),
+    **dict.fromkeys(("UpSampling1D", "UpSampling2D", "UpSampling3D"), _upsampling),
+}

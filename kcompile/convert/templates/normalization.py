@@ -1,0 +1,89 @@
+"""Normalisation, learned and of the data."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ..layer_call import FIRST, KERAS, Call, Template, elementwise, full
+
+
+def _batch_normalization(call: Call) -> None:
+    layer = call.layer
+    rank = call.inputs[0].rank
+    axis = layer.axis % rank
+    if axis not in (1, rank - 1):
+        call.fail(f"axis={layer.axis}; nn.BatchNorm normalises axis 1, or the last one after a permutation")
+    layout = FIRST if axis == rank - 1 and rank > 2 else KERAS
+    kind = {2: 1, 3: 1, 4: 2, 5: 3}.get(rank)
+    if kind is None:
+        call.fail(f"nn.BatchNorm takes 2 to 5 axes, the input has {rank}")
+    affine = "" if layer.scale or layer.center else ", affine=False"
+    count = call.inputs[0].shape[axis]
+    module = call.module(
+        f"nn.BatchNorm{kind}d({count}, eps={layer.epsilon!r}, "
+        f"momentum={round(1 - layer.momentum, 10)!r}{affine})"
+    )
+    call.give(f"{module}({call.x(layout)})", layout)
+
+
+def _layer_normalization(call: Call) -> None:
+    layer = call.layer
+    axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+    if [axis % call.inputs[0].rank for axis in axes] != [call.inputs[0].rank - 1]:
+        call.fail(f"axis={layer.axis}; nn.LayerNorm normalises the last axis")
+    affine = "" if layer.scale or layer.center else ", elementwise_affine=False"
+    module = call.module(f"nn.LayerNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r}{affine})")
+    call.give(f"{module}({call.x()})")
+
+
+def _group_normalization(call: Call) -> None:
+    layer = call.layer
+    if layer.axis % call.inputs[0].rank != call.inputs[0].rank - 1:
+        call.fail(f"axis={layer.axis}; only the last axis has an entry")
+    count = call.inputs[0].shape[-1]
+    groups = count if layer.groups == -1 else layer.groups
+    affine = "" if layer.scale or layer.center else ", affine=False"
+    module = call.module(f"nn.GroupNorm({groups}, {count}, eps={layer.epsilon!r}{affine})")
+    call.give(f"{module}({call.x(FIRST)})", FIRST)
+
+
+def _rms_normalization(call: Call) -> None:
+    layer = call.layer
+    if layer.axis not in (-1, call.inputs[0].rank - 1):
+        call.fail(f"axis={layer.axis}; nn.RMSNorm normalises the last axis")
+    module = call.module(f"nn.RMSNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r})")
+    call.give(f"{module}({call.x()})")
+
+
+def _rescaling(call: Call, x: str, layout: str) -> str:
+    scale, offset = call.layer.scale, call.layer.offset
+    if not isinstance(scale, int | float) or not isinstance(offset, int | float):
+        call.fail("only numbers as scale and offset have an entry")
+    return f"{x} * {scale!r} + {offset!r}"
+
+
+def _statistics(call: Call) -> None:
+    layer = call.layer
+    helper = call.helper("Normalization")
+    broadcast = [int(size) for size in layer._broadcast]
+    arguments = f"{full(layer.mean.shape) if layer.input_mean is None else ()}, {full(broadcast)}"
+    if layer.input_mean is not None:
+        for name, value in (("mean", layer.input_mean), ("variance", layer.input_variance)):
+            array = np.asarray(value, np.float32)
+            if array.size not in (1, int(np.prod(broadcast))):
+                call.fail(f"its {name} has the shape {array.shape}, the axes have {broadcast}")
+            arguments += f", {name}={array.reshape(-1).tolist() if array.size > 1 else float(array.item())}"
+    arguments += ", invert=True" if layer.invert else ""
+    call.give(f"{call.module(f'{helper}({arguments})')}({call.x()})")
+
+
+TEMPLATES: dict[str, Template] = {
+    "BatchNormalization": _batch_normalization,
+    "LayerNormalization": _layer_normalization,
+    "GroupNormalization": _group_normalization,
+    "RMSNormalization": _rms_normalization,
+    "Normalization": _statistics,
+    "Rescaling": partial(elementwise, _rescaling),
+}
