@@ -8,7 +8,9 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from ..engine.base_layer import Layer
 from ..engine.training import Model
+from ..utils import register_keras_serializable
 from . import imagenet_utils
 from ._building import Application, channel_axis
 from ._inception import average, chain, concatenate, conv_bn, stem
@@ -35,9 +37,30 @@ def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> A
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
 
 
+@register_keras_serializable(package="kcompile")
 def scaled_sum(inputs: list[Value], scale: float) -> Value:
     """The first input plus ``scale`` times the second one."""
     return inputs[0] + inputs[1] * scale
+
+
+class CustomScaleLayer(Layer):
+    """``scaled_sum`` as a layer: later Keras has it in place of the Lambda, so that its files name it.
+
+    Args:
+        scale: of the second input.
+
+    Input: two tensors of one shape; output: the same shape.
+    """
+
+    def __init__(self, scale: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, inputs: list[Value]) -> Value:
+        return scaled_sum(inputs, self.scale)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}
 
 
 def _residual_block(x: Value, kind: str, index: int, scale: float, activation: str | None = "relu") -> Value:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend as K
 from ..engine.base_layer import Layer
-from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg
+from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg, registered_name
 
 
 class _DumpedFunction(tuple):
@@ -47,7 +47,8 @@ class Lambda(Layer):
     Input and output: whatever the function takes and returns.
 
     A file holds a Python function as bytecode, which is not loaded unless ``safe_mode=False`` says that its
-    author is trusted; functions that a file names are looked up in custom_objects.
+    author is trusted; functions that a file names are looked up in custom_objects. A function under
+    ``register_keras_serializable`` is written as its name.
     """
 
     def __init__(
@@ -141,7 +142,10 @@ class Lambda(Layer):
 
 
 def _described(function: Callable[..., Any]) -> tuple[Any, str]:
-    """What the config says of a function, and its type."""
+    """What the config says of a function, and its type: the name of a registered one, else bytecode."""
+    registered = registered_name(function)
+    if registered is not None:
+        return registered, "function"
     if isinstance(function, types.FunctionType):
         return _DumpedFunction(function), "lambda"
     return getattr(function, "__name__", type(function).__name__), "function"
@@ -157,7 +161,9 @@ def _found(function: Any, kind: str, custom_objects: dict[str, Any], what: str) 
         inner = function.get("config") or {}
         function, kind = [inner.get("code"), inner.get("defaults"), inner.get("closure")], "lambda"
     if kind == "lambda":
-        return func_load(function, globs=_names(custom_objects))
+        from ..applications._stored_objects import find_function
+
+        return find_function(function) or func_load(function, globs=_names(custom_objects))
     if kind == "function":
         return deserialize_keras_object(
             function, custom_objects=custom_objects, printable_module_name=f"{what} in Lambda layer"

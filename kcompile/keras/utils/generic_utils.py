@@ -82,6 +82,11 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return register
 
 
+def registered_name(obj: Any) -> str | None:
+    """The name under which ``register_keras_serializable`` made a function or class known, else None."""
+    return _REGISTERED_NAMES.get(obj) if isinstance(obj, type | types.FunctionType) else None
+
+
 def _definition(obj: Any) -> tuple[Any, Any]:
     # A notebook cell that is run again defines the same class anew: that replaces, it does not clash.
     return getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
@@ -184,6 +189,10 @@ def _find_object(
         found = (module_objects or {}).get(bare)
         if found is not None and not _may_be_named_by_a_config(bare, found):
             found = None
+    if found is None:
+        from ..applications._stored_objects import find_object
+
+        found = find_object(name)
     if found is None:
         raise ValueError(_unknown_message(name, module_objects or {}, custom_objects or {}, kind))
     return found
