@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ...ir import Value
-from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
 from ._building import Application, batch_norm
+from ._grouped_convolution import grouped_conv
 from ._weights import STORAGE, WeightsFile, standard_files
 
 Block = Callable[..., Value]
@@ -68,47 +68,19 @@ def block_v2(x: Value, filters: int, name: str, stride: int, project: bool) -> V
     return L.Add(name=f"{name}_out")([shortcut, x])
 
 
-GROUPS = 32
-
-
 def block_next(x: Value, filters: int, name: str, stride: int, project: bool) -> Value:
-    """The 3x3 convolution falls into 32 groups (Xie et al. 2016).
-
-    Each group's products are a depthwise convolution (the layout of the published weights), summed over the
-    channels of the group.
-    """
+    """The 3x3 convolution falls into 32 groups (Xie et al. 2016)."""
     shortcut = x
     if project:
         shortcut = _conv(x, 2 * filters, 1, f"{name}_0_conv", stride, use_bias=False)
         shortcut = batch_norm(shortcut, f"{name}_0_bn")
     x = _conv(x, filters, 1, f"{name}_1_conv", use_bias=False)
     x = _relu(batch_norm(x, f"{name}_1_bn"), f"{name}_1_relu")
-    width = filters // GROUPS
     x = L.ZeroPadding2D(1, name=f"{name}_2_pad")(x)
-    x = L.DepthwiseConv2D(3, strides=stride, depth_multiplier=width, use_bias=False, name=f"{name}_2_conv")(x)
-    size = _size(x, name)
-    x = L.Reshape((*size, GROUPS, width, width))(x)
-    x = L.Lambda(sum_over_group, name=f"{name}_2_reduce")(x)
-    x = L.Reshape((*size, filters))(x)
+    x = grouped_conv(x, 32, 3, stride, f"{name}_2")
     x = _relu(batch_norm(x, f"{name}_2_bn"), f"{name}_2_relu")
     x = batch_norm(_conv(x, 2 * filters, 1, f"{name}_3_conv", use_bias=False), f"{name}_3_bn")
     return _relu(L.Add(name=f"{name}_add")([shortcut, x]), f"{name}_out")
-
-
-def sum_over_group(x: Value) -> Value:
-    """(batch, height, width, groups, in, out) summed over the channels that go in."""
-    return K.sum(x, axis=4)
-
-
-def _size(x: Value, name: str) -> tuple[int, int]:
-    shape = K.int_shape(x)
-    if K.image_data_format() == "channels_first":
-        raise ValueError("ResNeXt is for image_data_format 'channels_last'; found 'channels_first'.")
-    if None in shape[1:3]:
-        raise ValueError(
-            f"ResNeXt, {name}: height and width must be known; pass input_shape=(height, width, 3)."
-        )
-    return shape[1], shape[2]
 
 
 def resnet(

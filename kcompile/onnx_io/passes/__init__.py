@@ -1,6 +1,6 @@
 """Passes over a model before it is written. They work on onnx_ir's model, in place.
 
-Ours are the two that know about Keras: transposes.py and layout.py. The others are onnx_ir's own.
+Ours are those that know about Keras: transposes.py, reshapes.py and layout.py. The others are onnx_ir's own.
 BatchNormalization is never fused into its neighbours, and no weight is merged with another of equal value:
 a file must be able to come back as the model that it was.
 """
@@ -27,7 +27,7 @@ def _is_initializer(value: oir.Value | None) -> bool:
 
 
 def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dict[str, Any]:
-    """Merges equal nodes, sinks transposes, folds the layout of weights, removes what is unused.
+    """Merges equal nodes and reshapes, sinks transposes, folds the layout of weights, removes what is unused.
 
     Args:
         model: with ``const_value`` for every initializer.
@@ -40,6 +40,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dic
     from onnx_ir.passes import common
 
     from .layout import fold_layout
+    from .reshapes import merge_reshapes
     from .transposes import sink_transposes, transposes_to_reshapes
 
     def merge() -> None:
@@ -48,12 +49,14 @@ def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dic
 
     _fold_constants(model, set(weights))
     merge()
+    merge_reshapes(model)
     if sink:
         sink_transposes(model)
     common.RemoveUnusedNodesPass()(model)
     merge()
     layouts = fold_layout(model, weights)
     transposes_to_reshapes(model)
+    merge_reshapes(model)
     common.RemoveUnusedNodesPass()(model)
     _tell_outputs_apart(model)
     return layouts
