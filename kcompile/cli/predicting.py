@@ -103,7 +103,7 @@ def _module_predictor(path: Path) -> Predictor:
         list(module.inputs.items()),
         [(name, None) for name in module.outputs],
         lambda arrays, batch_size: module.run(arrays),
-        lambda: None,
+        module.reset_states,
     )
 
 

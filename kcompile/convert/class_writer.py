@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -266,6 +267,7 @@ class ClassWriter:
         self.source.helpers.update((helper, *NEEDS.get(helper, ())))
 
     def _free(self, hint: str) -> str:
+        hint = f"{hint}_" if keyword.iskeyword(hint) else hint
         name, number = hint, 1
         while name in self.variables:
             name, number = f"{hint}_{number}", number + 1

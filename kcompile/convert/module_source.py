@@ -6,13 +6,16 @@ becomes a class of its own.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from onnx import defs
 
-from ..formats.atomic import replacing
+from ..ir import Graph
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
 from ..keras.state_dict import state_dict, write_tensors
@@ -56,21 +59,53 @@ def load(path=Path(__file__).with_name("{weights}")):
 '''
 
 
-def write_module(model: Network, path: Path) -> Path:
+def write_module(model: Network, path: Path, verify: bool = True, tolerance: float = 1e-3) -> Path:
     """Writes ``path`` (.py) and, beside it, the state_dict that it loads (.pt).
+
+    Args:
+        model: a built model.
+        path: where to write the source.
+        verify: run the source and the model on the same random inputs before anything is written.
+        tolerance: largest difference allowed, relative to the largest value of an output.
 
     Returns:
         the path of the weights.
 
     Raises:
-        ConversionError: for a layer that has no entry; then nothing is written.
+        ConversionError: for a layer that cannot be written, or if the source computes something else; then
+            nothing is written.
     """
     weights = path.with_suffix(".pt")
     source = module_source(model, path.stem, weights.name)
-    write_tensors(state_dict(model), weights)
-    with replacing(path) as temporary:
-        Path(temporary).write_text(source, encoding="utf-8")
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+        made, filled = Path(folder, path.name), Path(folder, weights.name)
+        made.write_text(source, encoding="utf-8")
+        write_tensors(state_dict(model), filled)
+        if verify:
+            _verify(model, made, tolerance)
+        os.replace(filled, weights)
+        os.replace(made, path)
     return weights
+
+
+def _verify(model: Any, path: Path, tolerance: float) -> None:
+    """Compares a generated file with the graph that training uses."""
+    from ..keras.engine.exporting import difference, inference_graph, random_inputs
+    from ..torch_bridge import lower, run
+    from ..torch_bridge.module_file import load_module_file
+
+    graph = inference_graph(model)
+    inputs = random_inputs(graph)
+    states = [parameter for parameter, _ in graph.updates]  # the file starts from zeros
+    zeros = [np.zeros(state.shape, state.dtype) for state in states]
+    expected = run(lower(Graph(graph.outputs, [*graph.inputs, *states]), placement=None), *inputs, *zeros)
+    found = load_module_file(path).run(inputs)
+    for name, a, b in zip(model.output_names, expected, found, strict=True):
+        if not difference(a, b) <= tolerance:
+            raise ConversionError(
+                f"The source differs from the model {model.name}: output {name!r} by {difference(a, b):.2g} "
+                f"relative to its largest value (allowed {tolerance:.2g}). Nothing was written."
+            )
 
 
 def module_source(model: Any, module: str = "model", weights: str = "model.pt") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,18 @@ class ModuleFile:
         module: in evaluation mode.
         inputs: name -> shape, with None for open sizes.
         outputs: names.
+        forget: the file's ``reset_states``, if it has one.
     """
 
     module: Any
     inputs: dict[str, tuple[int | None, ...]]
     outputs: tuple[str, ...]
+    forget: Callable[[Any], None] | None = None
+
+    def reset_states(self) -> None:
+        """Sets what stateful layers keep between calls back to zeros."""
+        if self.forget is not None:
+            self.forget(self.module)
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """One array for each output.
@@ -56,4 +63,4 @@ def load_module_file(path: Path) -> ModuleFile:
         raise ValueError(
             f"{path}: not a module that `kcompile convert` wrote: it has no load() and no INPUTS."
         )
-    return ModuleFile(names["load"](), names["INPUTS"], tuple(names["OUTPUTS"]))
+    return ModuleFile(names["load"](), names["INPUTS"], tuple(names["OUTPUTS"]), names.get("reset_states"))

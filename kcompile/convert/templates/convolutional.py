@@ -129,6 +129,9 @@ def _upsampling(call: Call) -> None:
     if getattr(layer, "interpolation", "nearest") == "nearest":
         factors = ", ".join(f"{float(n)}" for n in size) + ("," if len(size) == 1 else "")
         call.give(f'F.interpolate({x}, scale_factor=({factors}), mode="nearest")', layout)
+    elif layer.interpolation == "bilinear" and layer.half_pixel_centers:
+        factors = ", ".join(f"{float(n)}" for n in size)
+        call.give(f'F.interpolate({x}, scale_factor=({factors}), mode="bilinear")', layout)
     elif layer.interpolation == "bilinear":
         call.give(f"{call.helper('upsample_linear')}({x}, {full(size)})", layout)
     else:
