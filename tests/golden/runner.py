@@ -223,6 +223,8 @@ def run_optimizer(keras, case):
         set_weights(model.get_layer(part), name, part)
     optimizer = getattr(sub_module(keras, "optimizers"), case["optimizer"])(**case["kwargs"])
     model.compile(optimizer, "mse")
+    if hasattr(optimizer, "build"):  # what Keras 3 assigns in a build inside of a tf.function is lost
+        optimizer.build(model.trainable_variables)
     arrays, losses = {}, []
     for step, (x, y) in enumerate(batches, 1):
         losses.append(float(as_list(model.train_on_batch(x, y))[0]))

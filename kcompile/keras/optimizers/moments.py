@@ -270,7 +270,7 @@ class ScheduleFreeAdamW(_TwoMoments):
         rate, weight, correction = factors
         v_t = self._second(g, v)
         z_t = z - rate * g / (K.sqrt(v_t / correction) + self.epsilon)
-        x = (p - (1.0 - self.beta_1) * z) / self.beta_1
+        x = (p - (1.0 - self.beta_1) * z_t) / self.beta_1  # from the new z, as Keras on TensorFlow does
         x_t = (1.0 - weight) * x + weight * z_t
         return (1.0 - self.beta_1) * z_t + self.beta_1 * x_t, z_t, v_t
 

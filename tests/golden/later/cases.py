@@ -286,7 +286,141 @@ def _convolution():
     _case("depthwise_conv1d_dilated", layer("DepthwiseConv1D", kernel_size=3, dilation_rate=2), floats(8, 2))
 
 
+def _resizing():
+    image = floats(5, 6, 3)
+    for interpolation in ("bicubic", "lanczos3", "lanczos5"):
+        for height, width in ((8, 9), (3, 4), (2, 11)):
+            spec = layer("Resizing", height=height, width=width, interpolation=interpolation)
+            _weightless(f"resizing_{interpolation}_{height}_{width}", spec, image)
+    for interpolation in ("bilinear", "bicubic", "lanczos3", "nearest"):
+        spec = layer("Resizing", height=3, width=8, interpolation=interpolation, antialias=True)
+        _weightless(f"resizing_{interpolation}_smooth", spec, floats(7, 6, 2))
+    for interpolation in ("area", "gaussian", "mitchellcubic"):
+        for height, width in ((8, 9), (3, 4)):
+            spec = layer("Resizing", height=height, width=width, interpolation=interpolation)
+            _weightless(f"resizing_{interpolation}_{height}_{width}", spec, image, judge="tf_keras")
+    first = layer("Resizing", height=4, width=3, interpolation="bicubic", data_format="channels_first")
+    _weightless("resizing_first", first, floats(3, 5, 6))
+
+
+def _lookup():
+    ids = integers(4, low=-3, high=9)
+    known = {"vocabulary": [7, -1, 4, 0, 5]}
+    off = {"train": False}
+    _case("lookup", layer("IntegerLookup", oov_token=-9, **known), ids, **off)
+    _case("lookup_mask", layer("IntegerLookup", mask_token=2, oov_token=-9, **known), ids, **off)
+    _case("lookup_oov", layer("IntegerLookup", num_oov_indices=3, oov_token=-9, **known), ids, **off)
+    _case(
+        "lookup_oov_mask",
+        layer("IntegerLookup", num_oov_indices=2, mask_token=2, oov_token=-9, max_tokens=12, **known),
+        ids,
+        **off,
+    )
+    _case("lookup_invert", layer("IntegerLookup", invert=True, oov_token=-9, **known), ids, **off)
+    for mode in ("multi_hot", "count", "one_hot"):
+        spec = layer("IntegerLookup", output_mode=mode, mask_token=2, oov_token=-9, **known)
+        _case("lookup_" + mode, spec, ids, **off)
+    padded = {"max_tokens": 9, "pad_to_max_tokens": True, "output_mode": "count", "oov_token": -9}
+    _case("lookup_padded", layer("IntegerLookup", **padded, **known), ids, **off)
+    weighted = {"output_mode": "tf_idf", "idf_weights": [0.5, 1.0, 2.0, 0.25, 3.0], "oov_token": -9}
+    _case("lookup_tf_idf", layer("IntegerLookup", **weighted, **known), ids, **off)
+    data = {"adapt": [{"shape": [30, 3], "low": 0, "high": 7, "dtype": "int64"}], "keep_weights": True, **off}
+    _case("lookup_adapted", layer("IntegerLookup"), ids, **data)
+    _case("lookup_adapted_few", layer("IntegerLookup", max_tokens=4, mask_token=3), ids, **data)
+    _case("lookup_adapted_tf_idf", layer("IntegerLookup", output_mode="tf_idf"), ids, **data)
+
+
+def _audio():
+    short = {"fft_length": 16, "sequence_stride": 6, "num_mel_bins": 5, "sampling_rate": 800}
+    sound = floats(60)
+    off = {"train": False}
+    _case("mel", layer("MelSpectrogram", **short), sound, **off)
+    _case(
+        "mel_power", layer("MelSpectrogram", power_to_db=False, mag_exp=1.0, window="hamming", **short), sound
+    )
+    options = {"sequence_length": 11, "max_freq": 300.0, "ref_power": 3.0, "top_db": 20.0, "min_freq": 5.0}
+    _case("mel_options", layer("MelSpectrogram", **options, **short), sound, **off)
+    two = floats(50, 2)
+    kept = {"keep_weights": True}
+    for mode in ("log", "magnitude", "psd", "real", "imag", "angle", "stft"):
+        trains = {} if mode in ("psd", "real", "imag", "stft") else off
+        _case("stft_" + mode, layer("STFTSpectrogram", mode=mode, frame_length=12), two, **kept, **trains)
+    options = {"frame_length": 10, "frame_step": 4, "fft_length": 32, "periodic": True, "padding": "same"}
+    _case("stft_options", layer("STFTSpectrogram", mode="real", scaling="spectrum", **options), two, **kept)
+    wide = {"mode": "magnitude", "frame_length": 8, "expand_dims": True, "window": None}
+    _case("stft_expanded", layer("STFTSpectrogram", **wide), two, **kept, **off)
+    for window in ("blackman", "boxcar", "flattop", "nuttall", "blackmanharris", "hamming"):
+        spec = layer("STFTSpectrogram", mode="imag", frame_length=9, window=window, scaling=None)
+        _case("stft_" + window, spec, two, **kept, **off)
+
+
+def _wrappers():
+    dense = layer("Dense", units=4)
+    kept = {"keep_weights": True}
+    _case("spectral_dense", layer("SpectralNormalization", layer=dense), floats(3), **kept)
+    more = layer("SpectralNormalization", layer=layer("Conv2D", filters=2, kernel_size=3), power_iterations=3)
+    _case("spectral_conv", more, floats(5, 5, 2), **kept)
+    pipeline = layer("Pipeline", layers=[layer("Rescaling", scale=2.0), layer("Dense", units=2)])
+    _case("pipeline", pipeline, floats(3))
+    _weightless("identity", layer("Identity"), floats(3, 2))
+    ids = integers(4, low=0, high=5)
+    _case("reversible", layer("ReversibleEmbedding", input_dim=5, output_dim=3), ids)
+    back = {"call_kwargs": {"reverse": True}}
+    _case("reversible_back", layer("ReversibleEmbedding", input_dim=5, output_dim=3), floats(2, 3), **back)
+    untied = layer(
+        "ReversibleEmbedding",
+        input_dim=5,
+        output_dim=3,
+        tie_weights=False,
+        logit_soft_cap=0.5,
+        mask_zero=True,
+    )
+    _case("reversible_untied", untied, floats(2, 3), **back)
+
+
+def _adaptive():
+    for kind in ("Average", "Max"):
+        for size in (2, 4, 5):
+            spec = layer(f"Adaptive{kind}Pooling1D", output_size=size)
+            _weightless(f"adaptive_{kind.lower()}_1d_{size}", spec, floats(7, 2))
+        spec = layer(f"Adaptive{kind}Pooling2D", output_size=[3, 2])
+        _weightless(f"adaptive_{kind.lower()}_2d", spec, floats(5, 7, 2))
+        spec = layer(f"Adaptive{kind}Pooling2D", output_size=3, data_format="channels_first")
+        _weightless(f"adaptive_{kind.lower()}_2d_first", spec, floats(2, 5, 4))
+        spec = layer(f"Adaptive{kind}Pooling3D", output_size=[2, 1, 3])
+        _weightless(f"adaptive_{kind.lower()}_3d", spec, floats(4, 3, 5, 2))
+
+
+def _later_arguments():
+    two = {"call": "spread"}
+    heads = {"num_heads": 2, "key_dim": 3}
+    q, v = floats(5, 4), floats(6, 4)
+    _case("mha_window", layer("MultiHeadAttention", sliding_window=2, **heads), q, v, **two)
+    causal = {"call_kwargs": {"use_causal_mask": True}, **two}
+    _case("mha_window_causal", layer("MultiHeadAttention", sliding_window=3, **heads), q, v, **causal)
+    _case("mha_gate", layer("MultiHeadAttention", use_gate=True, value_dim=2, **heads), q, v, **two)
+    group = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+    _case(
+        "gqa_window_gate", layer("GroupQueryAttention", sliding_window=2, use_gate=True, **group), q, v, **two
+    )
+    _case("layer_norm_rms", layer("LayerNormalization", rms_scaling=True), floats(4, 5))
+    _case("layer_norm_rms_axes", layer("LayerNormalization", rms_scaling=True, axis=[1, 2]), floats(4, 5))
+    for n, steps in ((1, (3, 5, 2)), (3, (3, 3, 4, 3, 2))):
+        spec = {"filters": 2, "kernel_size": 2, "recurrent_activation": "sigmoid"}
+        _case(f"conv_lstm_{n}d", layer(f"ConvLSTM{n}D", **spec), floats(*steps))
+        options = {"padding": "same", "return_sequences": True, "use_bias": False, "activation": "relu"}
+        _case(f"conv_lstm_{n}d_sequences", layer(f"ConvLSTM{n}D", **options, **spec), floats(*steps))
+    options = {"strides": 2, "go_backwards": True, "unit_forget_bias": False}
+    _case("conv_lstm_1d_options", layer("ConvLSTM1D", **options, **spec), floats(3, 6, 2))
+
+
 _normalization()
+_later_arguments()
+_adaptive()
+_wrappers()
+_resizing()
+_lookup()
+_audio()
 _preprocessing()
 _convolution()
 _einsum()
@@ -356,6 +490,8 @@ SCHEDULES = [
         ("restarts_alike", _schedule("CosineDecayRestarts", 0.1, 5, t_mul=1.0, m_mul=0.5, alpha=0.1)),
     ]
 ]
+# an argument that Keras 2.3 lacks: it asks for the arithmetic of later versions
+LATER = {"use_ema": False}
 OPTIMIZERS = [
     {"name": f"optimizer_{name}", "optimizer": optimizer, "kwargs": kwargs, "model": "dense"}
     for name, optimizer, kwargs in [
@@ -391,6 +527,104 @@ OPTIMIZERS = [
             "AdamW",
             {"learning_rate": _schedule("PolynomialDecay", 0.1, 8), "weight_decay": 0.3},
         ),
+        ("adafactor", "Adafactor", {"learning_rate": 0.1}),
+        (
+            "adafactor_arguments",
+            "Adafactor",
+            {"learning_rate": 0.1, "clip_threshold": 0.4, "beta_2_decay": -0.5, "epsilon_2": 0.5},
+        ),
+        (
+            "adafactor_schedule",
+            "Adafactor",
+            {"learning_rate": _schedule("ExponentialDecay", 0.2, 3, 0.5), "weight_decay": 0.3},
+        ),
+        ("lamb", "Lamb", {"learning_rate": 0.05}),
+        ("lamb_weight_decay", "Lamb", {"learning_rate": 0.05, "weight_decay": 0.3, "epsilon": 0.01}),
+        ("muon", "Muon", {"learning_rate": 0.05}),
+        (
+            "muon_arguments",
+            "Muon",
+            {
+                "learning_rate": 0.05,
+                "nesterov": False,
+                "rms_rate": None,
+                "ns_steps": 3,
+                "adam_lr_ratio": 0.5,
+                "adam_weight_decay": None,
+                "weight_decay": 0.3,
+            },
+        ),
+        ("muon_exclude", "Muon", {"learning_rate": 0.05, "exclude_layers": ["last"]}),
+        ("schedule_free", "ScheduleFreeAdamW", {"learning_rate": 0.05}),
+        (
+            "schedule_free_warmup",
+            "ScheduleFreeAdamW",
+            {"learning_rate": 0.05, "warmup_steps": 4, "weight_decay": 0.3, "beta_1": 0.8},
+        ),
+        ("rmsprop_later", "RMSprop", {"learning_rate": 0.05, "epsilon": 1e-3, **LATER}),
+        ("rmsprop_momentum", "RMSprop", {"learning_rate": 0.05, "momentum": 0.9, **LATER}),
+        (
+            "rmsprop_centered",
+            "RMSprop",
+            {"learning_rate": 0.01, "momentum": 0.9, "centered": True, "epsilon": 1e-3, **LATER},
+        ),
+        (
+            "rmsprop_only_centered",
+            "RMSprop",
+            {"learning_rate": 0.01, "centered": True, "epsilon": 1e-3, **LATER},
+        ),
+        (
+            "adagrad_later",
+            "Adagrad",
+            {"learning_rate": 0.1, "initial_accumulator_value": 0.1, "epsilon": 1e-3, **LATER},
+        ),
+        ("nadam_later", "Nadam", {"learning_rate": 0.05, **LATER}),
+        ("adamw_clipnorm", "AdamW", {"learning_rate": 0.05, "clipnorm": 0.05, "epsilon": 0.1}),
+        ("sgd_clipnorm_later", "SGD", {"learning_rate": 0.5, "clipnorm": 0.1, **LATER}),
+        ("sgd_ema", "SGD", {"learning_rate": 0.2, "use_ema": True, "ema_momentum": 0.8}),
+        (
+            "adam_ema_overwrite",
+            "Adam",
+            {"learning_rate": 0.05, "use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3},
+        ),
+        ("sgd_accumulation", "SGD", {"learning_rate": 0.2, "gradient_accumulation_steps": 3}),
+        (
+            "momentum_accumulation",
+            "SGD",
+            {
+                "learning_rate": 0.2,
+                "momentum": 0.9,
+                "gradient_accumulation_steps": 2,
+                "global_clipnorm": 0.3,
+                "weight_decay": 0.3,
+            },
+        ),
+        (
+            "adam_accumulation_ema",
+            "Adam",
+            {
+                "learning_rate": 0.05,
+                "gradient_accumulation_steps": 2,
+                "use_ema": True,
+                "ema_momentum": 0.8,
+                "ema_overwrite_frequency": 2,
+                "clipvalue": 0.05,
+            },
+        ),
+        (
+            "nadam_accumulation_schedule",
+            "Nadam",
+            {
+                "learning_rate": _schedule("PiecewiseConstantDecay", [2, 5], [0.2, 0.1, 0.05]),
+                "gradient_accumulation_steps": 3,
+            },
+        ),
+        (
+            "lamb_accumulation_ema",
+            "Lamb",
+            {"learning_rate": 0.05, "gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.8},
+        ),
+        ("adam_loss_scale", "Adam", {"learning_rate": 0.05, "loss_scale_factor": 1024.0}),
     ]
 ]
 GROUPS = {
