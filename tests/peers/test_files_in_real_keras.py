@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from kcompile.keras.layers import (
     MaxPooling2D,
     concatenate,
 )
-from kcompile.keras.models import Model, Sequential
+from kcompile.keras.models import Model, Sequential, load_model
 
 PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
 
@@ -41,6 +42,19 @@ steps = [float(np.ravel(model.train_on_batch(arrays[0] if len(arrays) == 1 else 
          for _ in range(3)] if getattr(model, "optimizer", None) is not None else []
 np.savez(sys.argv[3], predicted=predicted, steps=steps)
 """
+
+PREDICT_ALL = """
+import sys
+import numpy as np
+import {module} as keras
+model = keras.models.load_model(sys.argv[1])
+inputs = np.load(sys.argv[2])
+arrays = [inputs[name] for name in inputs.files]
+predicted = model.predict(arrays[0] if len(arrays) == 1 else arrays, verbose=0)
+np.savez(sys.argv[3], *(predicted if isinstance(predicted, list) else [predicted]))
+"""
+
+FORMATS = Path(__file__).resolve().parent.parent / "golden" / "formats"
 
 
 def convolutional():
@@ -84,6 +98,21 @@ def in_real_keras(module, path, arrays, folder):
         return answer["predicted"], answer["steps"]
 
 
+def in_real_keras_all(module, path, arrays, folder):
+    """The predictions of a model with several outputs."""
+    np.savez(folder / "inputs.npz", *arrays)
+    done = subprocess.run(
+        [PEERS, "-c", PREDICT_ALL.format(module=module), path, folder / "inputs.npz", folder / "answer.npz"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with np.load(folder / "answer.npz") as answer:
+        return [answer[f"arr_{i}"] for i in range(len(answer.files))]
+
+
 @pytest.mark.parametrize("build", [convolutional, recurrent, two_inputs])
 @pytest.mark.parametrize("module, ending", [("tf_keras", "h5"), ("keras", "keras")])
 def test_a_file_predicts_the_same_in_real_keras(build, module, ending, tmp_path):
@@ -105,3 +134,27 @@ def test_real_keras_trains_on_with_the_optimizers_state(module, ending, tmp_path
     zeros = np.zeros((5, 2), "float32")
     own = [model.train_on_batch(arrays, zeros) for _ in range(3)]
     np.testing.assert_allclose(steps, own, rtol=1e-4)
+
+
+FUNCTIONS = [f"keras3/ops_{name}.keras" for name in ("chain", "elementwise", "pairs", "reductions", "shapes")]
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "ending"),
+    [
+        *(("keras", source, "keras") for source in [*FUNCTIONS, "tfkeras_ops.h5"]),
+        ("tf_keras", "tfkeras_ops.h5", "h5"),
+        ("tf_keras", "keras3/ops_plain.keras", "h5"),
+        ("keras", "keras3/ops_layers.keras", "h5"),
+    ],
+)
+def test_functions_between_layers_answer_the_same_in_real_keras(module, source, ending, tmp_path):
+    model = load_model(FORMATS / source)
+    with np.load(FORMATS / "keras3" / "ops.npz") as stored:
+        inputs = [stored[name] for name in model.input_names]
+    path = tmp_path / f"model.{ending}"
+    model.save(path)
+    predicted = in_real_keras_all(module, path, inputs, tmp_path)
+    own = model.predict(inputs if len(inputs) > 1 else inputs[0])
+    for theirs, ours in zip(predicted, own if isinstance(own, list) else [own], strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=2e-5, atol=2e-6)

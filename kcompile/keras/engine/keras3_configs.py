@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ir import Value
 from ..utils.generic_utils import unpack_singleton
+from .hdf5_configs import drop_defaults
 from .operations import OperationLayer
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _MODULES = {
     "cell": "keras.layers",
     "cells": "keras.layers",
 }
+_ATTENTIONS = ("MultiHeadAttention", "GroupQueryAttention")
 #: Activations whose formula is another one under the same name.
 _DIFFERENT = {"hard_sigmoid"}
 
@@ -130,6 +132,9 @@ def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
     if len(tensors) > 1 and (hasattr(layer, "cell") or hasattr(layer, "forward_layer")):
         # Keras 2 appends the states to the inputs of the layer.
         return {"args": tensors[:1], "kwargs": {**kwargs, "initial_state": tensors[1:]}}
+    if type(layer).__name__ in _ATTENTIONS:  # called on several arguments, not on a list
+        masks = {"attention_mask": tensors[3]} if len(tensors) > 3 else {}
+        return {"args": tensors[:3], "kwargs": {**kwargs, **masks}}
     return {"args": [unpack_singleton(tensors)], "kwargs": kwargs}
 
 
@@ -164,6 +169,8 @@ def _translated(config: Mapping[str, Any], class_name: str, where: str) -> dict[
         if key.endswith("activation") and value == "hard_sigmoid_3":
             value = "hard_sigmoid"
         result[renamed.get(key, key)] = _value(value, key, where)
+    if class_name.startswith("SpatialDropout"):  # which takes no more than it needs
+        drop_defaults(result, {"trainable": True, "noise_shape": None})
     if class_name == "UpSampling2D" and config.get("interpolation") == "bilinear":
         if not result.pop("half_pixel_centers", False):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ def _reshape(operation: str, arguments: Mapping[str, Any], tensors: Sequence[Val
     if not isinstance(target, list) or len(target) < 2 or target[0] != -1 or shape is None:
         return None
     known = all(isinstance(size, int) and size > 0 for size in (*shape[1:], *target[1:]))
-    same = known and np.prod(shape[1:]) == np.prod(target[1:])
+    same = known and math.prod(shape[1:]) == math.prod(target[1:])  # type: ignore[arg-type]
     return ("Reshape", {"target_shape": target[1:]}) if same else None
 
 

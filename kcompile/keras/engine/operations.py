@@ -48,7 +48,8 @@ class OperationLayer(Layer):
         if unknown:
             raise ValueError(
                 f"Layer {self.name!r} of the file is the operation {operation} with the argument "
-                f"{unknown[0]!r}, which is not read; its arguments are {', '.join((*row.operands, *row.settings))}."
+                f"{unknown[0]!r}, which is not read; its arguments are "
+                f"{', '.join((*row.operands, *row.settings))}."
             )
 
     def call(self, inputs: Any) -> Any:
@@ -131,7 +132,7 @@ class OperationLayer(Layer):
             value = self.arguments.get(own, settings.get(own))
             if value is None and default is not None:
                 return None  # None means another thing there
-            if own in self.arguments or default is not None:
+            if value is not None and (own in self.arguments or default is not None):
                 result[tf_name] = value
         if self.operation == "Split" and isinstance(result["num_or_size_splits"], list):
             return None  # TensorFlow wants sizes, the last of which is not known here

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import Parameter
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
+from .hdf5_configs import hdf5_config
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
@@ -69,7 +70,7 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
             f"The model {model.name} is not built yet and has no weights to save: give its first layer an "
             "input_shape, call build(batch_input_shape), or fit it first."
         )
-    archive = Archive(config=model_config(model), layer_weights=layer_weights(model))
+    archive = Archive(config=hdf5_config(model), layer_weights=layer_weights(model))
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         archive.training_config = training_config(model)

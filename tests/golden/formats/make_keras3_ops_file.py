@@ -141,7 +141,35 @@ def shapes(keras, ops):
     return keras.Model(x, [ops.cast(y, "float32") for y in outputs])
 
 
-BUILDERS = {f.__name__: f for f in (chain, elementwise, pairs, reductions, shapes)}
+def plain(keras, ops):
+    """What TensorFlow has a function for, so that it can be written for tf.keras too."""
+    x, b = keras.Input((6, 4), name="x"), keras.Input((6, 4), name="b")
+    y = (3.0 - x) * b / (x + 0.5) ** 2 - 1.0
+    y = ops.where(y > 0.2, ops.exp(y), ops.abs(y) % 0.3)
+    y = ops.concatenate([y, ops.maximum(x, b)], axis=-1)
+    y = ops.leaky_relu(y[:, 1:, ::2][..., None], 0.3)
+    y = ops.reshape(ops.squeeze(y, -1), (-1, 20))
+    y = ops.matmul(ops.expand_dims(y, 1), np.ones((20, 3), "float32"))
+    total = ops.sum(y, axis=1) + ops.max(x, axis=1)[:, :3] + ops.mean(b, axis=(1, 2), keepdims=True)[:, 0]
+    first, second, third = ops.split(total, 3, axis=-1)
+    y = ops.gelu(first * second - third, approximate=False)
+    y = ops.stack([y, ops.log(1.0 + y * y)], axis=1)
+    y = ops.pad(ops.tile(ops.transpose(y, (0, 2, 1)), (1, 2, 1)), ((0, 0), (1, 0), (0, 2)))
+    return keras.Model(
+        [x, b], [ops.softmax(y, axis=1), ops.clip(y, 0.0, 1.0), ops.cast(ops.argmax(x, 1), "float32")]
+    )
+
+
+def layers(keras, ops):
+    """What a layer of Keras does as well, so that an .h5 file of it opens in Keras 3."""
+    x, b = keras.Input((6, 4), name="x"), keras.Input((6, 4), name="b")
+    y = ops.maximum(1.0 - 2.0 * x, b - 0.5) * (x + b) / 4.0
+    y = ops.tanh(ops.concatenate([y, ops.relu(-x)], axis=-1))
+    y = ops.transpose(ops.reshape(y, (-1, 8, 6)), (0, 2, 1))
+    return keras.Model([x, b], [ops.softmax(y), ops.sigmoid(y)])
+
+
+BUILDERS = {f.__name__: f for f in (chain, elementwise, pairs, reductions, shapes, plain, layers)}
 
 
 def data(names):

@@ -1,0 +1,106 @@
+"""Configurations as .h5 files hold them: Keras 2's own, with what tf.keras 2 and Keras 3 need to open them
+too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .network import Network
+
+#: Entries of a configuration that are layers themselves. Keras 3 finds their classes by module.
+_INNER = ("layer", "cell", "cells", "backward_layer")
+
+
+def hdf5_config(model: Network) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of a whole model.
+
+    Raises:
+        NotImplementedError: for a subclassed model, whose structure is code.
+    """
+    config = {"class_name": type(model).__name__, "config": model.get_config()}
+    return _adapted(config, model)
+
+
+def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
+    config = dict(entry["config"])
+    result = {**entry, "config": config}
+    if isinstance(config.get("layers"), list):
+        config["layers"] = [_adapted(e, layer.get_layer(_name_of(e))) for e in config["layers"]]
+        if hasattr(layer, "_stack") and layer.inputs and "build_input_shape" not in config:
+            if hasattr(
+                layer.layers[0], "layers"
+            ):  # whose own input tf.keras does not take for that of this one
+                config["build_input_shape"] = list(layer.inputs[0]._keras_shape)
+        return result
+    for key in _INNER:
+        if isinstance(config.get(key), list | Mapping):
+            config[key] = _with_module(config[key], getattr(layer, key, None))
+    rule = _RULES.get(entry["class_name"])
+    if rule is not None and _is_own(layer):
+        rule(result, config, layer)
+    return result
+
+
+def _name_of(entry: Mapping[str, Any]) -> Any:
+    return entry.get("name") or entry["config"]["name"]
+
+
+def _is_own(layer: Any) -> bool:
+    return type(layer).__module__.startswith(__package__.rsplit(".", 1)[0])
+
+
+def _with_module(value: Any, layer: Any) -> Any:
+    """A layer within a layer, with the module that Keras 3 asks for; tf.keras and Keras 2 pay no attention
+    to it."""
+    if isinstance(value, list):
+        layers = list(layer) if isinstance(layer, list | tuple) else [None] * len(value)
+        return [_with_module(entry, inner) for entry, inner in zip(value, layers, strict=True)]
+    if not isinstance(value, Mapping) or "class_name" not in value or layer is None or not _is_own(layer):
+        return value
+    module = "keras" if hasattr(layer, "layers") else "keras.layers"
+    return {**_adapted(value, layer), "module": module, "registered_name": None}
+
+
+def drop_defaults(config: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Leaves out what says no more than its absence."""
+    for key, default in defaults.items():
+        if key in config and config[key] == default:
+            del config[key]
+
+
+def _attention(entry: dict[str, Any], config: dict[str, Any], layer: Any) -> None:
+    if config.get("score_mode") == "dot":
+        del config["score_mode"]  # Keras 3 takes the word in an .h5 file for the function dot
+
+
+def _spatial_dropout(entry: dict[str, Any], config: dict[str, Any], layer: Any) -> None:
+    drop_defaults(config, {"trainable": True, "noise_shape": None})  # which Keras 3 does not take
+
+
+def _multi_head_attention(entry: dict[str, Any], config: dict[str, Any], layer: Any) -> None:
+    """tf.keras makes the weights from the shapes in the configuration, and passes all but the query by
+    keyword."""
+    calls = entry.get("inbound_nodes") or []
+    shapes = [list(x._keras_shape) for node in layer._inbound_nodes[:1] for x in node.input_tensors]
+    if not calls or len(shapes) < 2:
+        return
+    query, value, key = [*shapes, shapes[1]][:3] if len(shapes) == 2 else shapes[:3]
+    later = {"sliding_window": None, "use_gate": False, "seed": None, "flash_attention": None}
+    drop_defaults(config, later)  # arguments that tf.keras does not have
+    config |= {"query_shape": query, "value_shape": value, "key_shape": key}
+    names = ("value", "key", "attention_mask")
+    entry["inbound_nodes"] = [
+        [[*call[0][:3], {**call[0][3], **{n: place[:3] for n, place in zip(names, call[1:], strict=False)}}]]
+        for call in calls
+    ]
+
+
+_RULES = {
+    "Attention": _attention,
+    "MultiHeadAttention": _multi_head_attention,
+    "SpatialDropout1D": _spatial_dropout,
+    "SpatialDropout2D": _spatial_dropout,
+    "SpatialDropout3D": _spatial_dropout,
+}
