@@ -23,6 +23,7 @@ TOPICS = {
     "train": "train",
     "parallel": "parallel",
     "export": "export",
+    "applications": "applications",
     "import": "imports",
     "memory": "memory",
     "files": "files",
@@ -39,12 +40,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="work on N of the CPUs; steadier on a busy machine"
     )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="with the topic applications: measure every architecture, too, and write docs/applications.md",
+    )
     arguments = parser.parse_args(argv)
     if arguments.cpus is not None:
         pin(arguments.cpus)
     unknown = [topic for topic in arguments.topics if topic not in TOPICS]
     if unknown:
         parser.error(f"unknown topic {unknown[0]!r}: expected {', '.join(TOPICS)}")
+    if arguments.write and "applications" not in arguments.topics:
+        parser.error("--write goes with the topic applications")
     start = time.perf_counter()
     rows: list[Row] = []
     for topic in arguments.topics or TOPICS:
@@ -54,6 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     about = environment()
     show(rows, about, time.perf_counter() - start)
     arguments.output.write_text(json.dumps(report(rows, about), indent=2) + "\n")
+    if arguments.write:
+        from .applications_table import write
+
+        write(about)
     return 0
 
 
