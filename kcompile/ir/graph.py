@@ -112,7 +112,8 @@ class Graph:
         """The bodies of a control-flow operator for this phase, by attribute name."""
         return {
             k: a.sliced(self.phase, self.frozen, self.silent)
-            for k, a in node.attributes.items() if isinstance(a, Body)
+            for k, a in node.attributes.items()
+            if isinstance(a, Body)
         }
 
     def dependencies(self, node: Node) -> list[Value]:
@@ -215,9 +216,7 @@ class Body:
         self._inside = frozenset(inside)
         self._sliced: dict[tuple[Phase, frozenset[Hashable], bool], Graph] = {}
 
-    def sliced(
-        self, phase: Phase, frozen: frozenset[Hashable] = frozenset(), silent: bool = False
-    ) -> Graph:
+    def sliced(self, phase: Phase, frozen: frozenset[Hashable] = frozenset(), silent: bool = False) -> Graph:
         """The body as a graph for one phase; what it reads from outside is in its ``captures``."""
         key = (phase, frozen, silent)
         if key not in self._sliced:

@@ -126,9 +126,11 @@ def repeat(x: Any, n: int) -> Value:
 
 
 def tile(x: Any, n: Any) -> Value:
-    """``x`` side by side ``n[i]`` times along axis i."""
+    """``x`` side by side ``n[i]`` times along axis i; an ``n`` that is too short is for the last axes."""
     x = tensor(x)
     n = [n] if isinstance(n, int | np.integer) else n
+    if isinstance(n, list | tuple) and x.shape is not None:
+        n = [1] * (len(x.shape) - len(n)) + list(n)
     times = static_dims(n)
     out = op.Tile(x, shape_vector(n))
     if x.shape is None or times is None or len(times) != len(x.shape):

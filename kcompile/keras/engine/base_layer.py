@@ -95,7 +95,9 @@ class Layer:
         self._trainable_weights: list[Parameter] = []
         self._non_trainable_weights: list[Parameter] = []
         self._losses: list[Any] = []
+        self._losses_on: list[tuple[list[Any], Any]] = []
         self._updates: list[Update] = []
+        self._updates_on: list[tuple[list[Any], Update]] = []
         self._metrics: list[Any] = []
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
@@ -436,24 +438,31 @@ class Layer:
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
         """Adds terms to the training loss: values, or functions without arguments that emit them at compile.
 
-        Inside ``call`` they belong to that call; elsewhere they always count.
+        Inside ``call`` they belong to that call; elsewhere they always count, and ``inputs`` says which
+        tensors they depend on, for ``get_losses_for``.
         """
         losses = [loss for loss in to_list(losses) if loss is not None]
         frame = current_frame()
         if frame is not None:
             frame.losses.extend(losses)
+        elif inputs is not None:
+            self._losses_on.extend((to_list(inputs), loss) for loss in losses)
         else:
             self._losses.extend(losses)
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Adds updates, pairs (weight, new value), done after each training step (states: after each
-        call)."""
+        """Adds updates, pairs (weight, new value), done after each training step (states: after each call).
+
+        Outside of ``call``, ``inputs`` says which tensors they depend on, for ``get_updates_for``.
+        """
         if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Parameter):
             updates = [updates]
         pairs = [tuple(update) for update in to_list(updates) if update is not None]
         frame = current_frame()
         if frame is not None:
             frame.updates.extend(pairs)
+        elif inputs is not None:
+            self._updates_on.extend((to_list(inputs), pair) for pair in pairs)
         else:
             self._updates.extend(pairs)
 
@@ -483,7 +492,7 @@ class Layer:
     @property
     def losses(self) -> list[Any]:
         """All terms that the layer and its sub-layers add to the training loss."""
-        own = self._losses + [loss for node in self._inbound_nodes for loss in node.losses]
+        own = self._own_losses() + [loss for node in self._inbound_nodes for loss in node.losses]
         return _unique(own, *(layer.losses for layer in self._layers))
 
     @property
@@ -491,7 +500,7 @@ class Layer:
         """All updates of the layer and its sub-layers; none where neither trainable nor stateful."""
         if not self.trainable and not self.stateful:
             return []
-        own = self._updates + [update for node in self._inbound_nodes for update in node.updates]
+        own = self._own_updates() + [update for node in self._inbound_nodes for update in node.updates]
         return _unique(own, *(layer.updates for layer in self._layers))
 
     @property
@@ -500,18 +509,29 @@ class Layer:
         return _unique(self._metrics, *(layer.metrics for layer in self._layers))
 
     def get_losses_for(self, inputs: Any = None) -> list[Any]:
-        """Losses that depend on these inputs; with None, those that depend on no input."""
-        return self._losses if inputs is None else [x for node in self._nodes_on(inputs) for x in node.losses]
+        """Losses that depend on these inputs, sub-layers included; with None, those that depend on none."""
+        given = None if inputs is None else to_list(inputs)
+        own = self._losses if given is None else [loss for on, loss in self._losses_on if _same(on, given)]
+        called = [node.losses for node in self._nodes_on(given)]
+        return _unique(own, *called, *(layer.get_losses_for(inputs) for layer in self._layers))
 
     def get_updates_for(self, inputs: Any = None) -> list[Update]:
-        """Updates that depend on these inputs; with None, those that depend on no input."""
-        return (
-            self._updates if inputs is None else [x for node in self._nodes_on(inputs) for x in node.updates]
-        )
+        """Updates that depend on these inputs, sub-layers included; with None, those that depend on none."""
+        given = None if inputs is None else to_list(inputs)
+        own = self._updates if given is None else [new for on, new in self._updates_on if _same(on, given)]
+        called = [node.updates for node in self._nodes_on(given)]
+        return _unique(own, *called, *(layer.get_updates_for(inputs) for layer in self._layers))
 
-    def _nodes_on(self, inputs: Any) -> list[Node]:
-        wanted = {id(x) for x in to_list(inputs)}
-        return [node for node in self._inbound_nodes if wanted & {id(x) for x in node.input_tensors}]
+    def _nodes_on(self, inputs: list[Any] | None) -> list[Node]:
+        return [node for node in self._inbound_nodes if inputs and _same(node.input_tensors, inputs)]
+
+    def _own_losses(self) -> list[Any]:
+        """What add_loss was given outside of calls."""
+        return self._losses + [loss for _, loss in self._losses_on]
+
+    def _own_updates(self) -> list[Update]:
+        """What add_update was given outside of calls."""
+        return self._updates + [update for _, update in self._updates_on]
 
     # --- inputs and outputs of the calls --------------------------------------------------------------------
 
@@ -686,6 +706,10 @@ def _as_values(inputs: Any) -> Any:
     if isinstance(inputs, np.ndarray):
         return Constant(inputs.astype(K.floatx()) if inputs.dtype == np.float64 else inputs)
     return inputs
+
+
+def _same(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 
 def _unique(*lists: Iterable[Any]) -> list[Any]:

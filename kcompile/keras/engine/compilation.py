@@ -193,7 +193,7 @@ class Compiled:
                 f"The model {self.model.name} cannot be compiled because it has no loss to optimize: give "
                 "compile() a loss, or add one with add_loss."
             )
-        for loss in extra:
+        for loss in (K.constant(loss) if isinstance(loss, int | float) else loss for loss in extra):
             loss = K.mean(loss) if loss.rank != 0 else loss
             total = loss if total is None else total + loss
         total = total if total.rank == 0 else K.mean(total)

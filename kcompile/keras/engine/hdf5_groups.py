@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .keras1 import OldLayout
+
 if TYPE_CHECKING:
     from .base_layer import Layer
 
@@ -96,10 +98,12 @@ def preprocess_weights_for_loading(
     Args:
         layer: a built layer.
         weights: the arrays in the file's order.
-        original_keras_version, original_backend: who wrote them; the layouts are told apart by their shapes.
+        original_keras_version, original_backend: who wrote them: Keras 1 and Theano have other layouts.
         reshape: whether arrays of the right size take the shape of the weight.
     """
-    arrays = list(layer.convert_stored_weights([("", np.asarray(array)) for array in weights]))
+    old = OldLayout(str(original_keras_version).startswith("1"), original_backend == "theano")
+    stored = old.convert(layer, [("", np.asarray(array)) for array in weights])
+    arrays = list(layer.convert_stored_weights(stored))
     own = layer.weights
     if reshape and len(arrays) == len(own):
         arrays = [

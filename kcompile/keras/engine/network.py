@@ -13,7 +13,7 @@ from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
 from .base_layer import Layer, _unique
 from .input_layer import InputLayer
-from .node import Node, call_frame, static_shape
+from .node import Node, call_frame, reaches_phase, static_shape
 
 if TYPE_CHECKING:
     from .training import Model
@@ -143,7 +143,7 @@ class Network(Layer):
     @property
     def losses(self) -> list[Any]:
         """Terms added to the training loss by the layers, where these are called in this model."""
-        unconditional = [loss for layer in [self, *self._flat_layers] for loss in layer._losses]
+        unconditional = [loss for layer in [self, *self._flat_layers] for loss in layer._own_losses()]
         return _unique(unconditional, *(node.losses for node in self._own_calls()))
 
     @property
@@ -151,7 +151,7 @@ class Network(Layer):
         """Updates of the layers, where these are called in this model."""
         if not self.trainable and not self.stateful:
             return []
-        unconditional = [update for layer in [self, *self._flat_layers] for update in layer._updates]
+        unconditional = [update for layer in [self, *self._flat_layers] for update in layer._own_updates()]
         return self._last_states(_unique(unconditional, *(node.updates for node in self._own_calls())))
 
     @property
@@ -188,9 +188,7 @@ class Network(Layer):
     @property
     def uses_learning_phase(self) -> bool:
         """Whether the outputs differ between training and test."""
-        if not self.outputs:
-            return False
-        return any(node.op_type == "Phase" for node in _reachable_nodes(self.outputs))
+        return reaches_phase(self.outputs or ())
 
     # --- weights --------------------------------------------------------------------------------------------
 
@@ -506,15 +504,3 @@ def _spec_of(layer: Layer) -> Any:
 def _state_parameters(layer: Layer) -> list[Parameter]:
     states = getattr(layer, "states", None) or []
     return [state for state in to_list(states) if isinstance(state, Parameter)]
-
-
-def _reachable_nodes(outputs: list[Value]) -> list[Any]:
-    seen: dict[int, Any] = {}
-    stack = [value.node for value in outputs if value.node is not None]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen[id(node)] = node
-        stack.extend(value.node for value in node.inputs if value is not None and value.node is not None)
-    return list(seen.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,11 +99,14 @@ class Node:
             layer._outbound_nodes.append(self)
         index = len(outbound_layer._inbound_nodes)
         outbound_layer._inbound_nodes.append(self)
+        differs = any(tensor._uses_learning_phase for tensor in input_tensors) or reaches_phase(
+            output_tensors, input_tensors
+        )
         for i, (tensor, mask) in enumerate(zip(output_tensors, output_masks, strict=True)):
             tensor._keras_history = KerasHistory(outbound_layer, index, i)
             tensor._keras_mask = mask
             tensor._keras_shape = static_shape(tensor)
-            tensor._uses_learning_phase = False
+            tensor._uses_learning_phase = differs
 
     @classmethod
     def own(cls, layer: Layer, inputs: list[Value], outputs: list[Value]) -> Node:
@@ -144,6 +147,23 @@ class Node:
             "node_indices": self.node_indices,
             "tensor_indices": self.tensor_indices,
         }
+
+
+def reaches_phase(outputs: Sequence[Value], inputs: Sequence[Value] = ()) -> bool:
+    """Whether something between inputs and outputs differs between training and test."""
+    given = {id(value) for value in inputs}
+    seen: set[int] = set()
+    stack = list(outputs)
+    while stack:
+        value = stack.pop()
+        node = value.node
+        if node is None or id(value) in given or id(node) in seen:
+            continue
+        if node.op_type == "Phase":
+            return True
+        seen.add(id(node))
+        stack.extend(operand for operand in node.inputs if operand is not None)
+    return False
 
 
 def static_shape(value: Value) -> tuple[int | None, ...] | None:

@@ -506,6 +506,20 @@ class Model(Network):
         """Outputs for one batch."""
         return unpack_singleton(self._prediction().predict(feeds.input_arrays(self, x), None))
 
+    def _make_train_function(self) -> None:
+        """Makes the training step and the optimizer's weights now instead of at the first batch."""
+        self._require_compiled()
+        self._steps.train(False)
+
+    def _make_test_function(self) -> None:
+        """Makes the test step now."""
+        self._require_compiled()
+        self._steps.test(False)
+
+    def _make_predict_function(self) -> None:
+        """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""
+        self._prediction()
+
     def _warn_if_trainable_changed(self) -> None:
         compiled = self._compiled
         if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):

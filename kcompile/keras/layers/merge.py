@@ -84,7 +84,7 @@ class _Merge(Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """A step is valid where it is valid in all inputs that have a mask."""
         given = [m for m in _mask_list(self, inputs, mask) if m is not None]
-        return reduce(op.And, given) if given else None
+        return reduce(op.And, [K.cast(m, "bool") for m in given]) if given else None
 
 
 def _mask_list(layer: Layer, inputs: Any, mask: Any) -> list[Any]:
@@ -211,6 +211,7 @@ class Concatenate(_Merge):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Concatenated along an axis that masks have (no mask counts as all valid), else all must hold."""
         masks = _mask_list(self, inputs, mask)
+        masks = [None if m is None else K.cast(m, "bool") for m in masks]
         given = [m for m in masks if m is not None]
         if not given:
             return None

@@ -70,7 +70,9 @@ def multi_gpu_model(
     parallel.output_names = list(model.output_names)
     for name in (
         "_losses",
+        "_losses_on",
         "_updates",
+        "_updates_on",
         "_metrics",
         "_added_metrics",
     ):  # what add_loss and add_metric gave the model

@@ -161,6 +161,13 @@ def test_print_tensor_prints_in_each_step_of_rnn(capsys) -> None:
     assert capsys.readouterr().out == "sum [[1.]]\nsum [[2.]]\nsum [[3.]]\n"
 
 
+@pytest.mark.parametrize("n, shape", [(2, (3, 8)), ((2,), (3, 8)), ((2, 1), (6, 4)), ([1, 3], (3, 12))])
+def test_tile_pads_short_counts_in_front(n, shape) -> None:
+    x = np.arange(12, dtype="f").reshape(3, 4)
+    np.testing.assert_array_equal(K.eval(K.tile(K.variable(x), n)), np.tile(x, n))
+    assert K.int_shape(K.tile(K.variable(x), n)) == shape
+
+
 # The policy of compile_graph
 
 

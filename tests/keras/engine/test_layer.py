@@ -280,6 +280,54 @@ def test_unconditional_losses_and_updates():
     assert layer.updates == []
 
 
+def test_losses_and_updates_on_given_inputs():
+    x, other = Input((3,)), Input((3,))
+    layer = Linear(2)
+    layer.build((None, 3))
+    on_x, always = K.sum(x), K.sum(layer.kernel)
+    layer.add_loss(on_x, inputs=x)
+    layer.add_loss(always)
+    layer.add_update((layer.kernel, layer.kernel * 2), inputs=[x])
+    assert layer.get_losses_for(x) == [on_x] and layer.get_losses_for(None) == [always]
+    assert layer.get_losses_for(other) == [] == layer.get_updates_for(None)
+    assert len(layer.get_updates_for(x)) == 1 == len(layer.updates)
+    assert set(layer.losses) == {on_x, always}
+
+
+@pytest.mark.parametrize(
+    "make, unconditional, on_input",
+    [
+        (lambda: keras.layers.TimeDistributed(Dense(2, kernel_regularizer="l1")), 1, 0),
+        (lambda: keras.layers.TimeDistributed(Dense(2, activity_regularizer="l1")), 0, 1),
+        (lambda: keras.layers.Bidirectional(LSTM(2, kernel_regularizer="l1", bias_regularizer="l2")), 4, 0),
+        (lambda: keras.layers.RNN([keras.layers.LSTMCell(2, kernel_regularizer="l2")]), 1, 0),
+    ],
+)
+def test_losses_of_inner_layers_are_found(make, unconditional, on_input):
+    x = Input((3, 4))
+    layer = make()
+    layer(x)
+    assert len(layer.get_losses_for(None)) == unconditional
+    assert len(layer.get_losses_for(x)) == on_input
+    assert len(layer.losses) == unconditional + on_input
+
+
+def test_numbers_can_be_losses():
+    model = Sequential([Dense(1, input_shape=(3,), kernel_initializer="zeros")])
+    model.add_loss(2)
+    model.compile("sgd", "mse")
+    assert model.evaluate(X, np.zeros((4, 1)), verbose=0) == 2
+
+
+def test_tensors_know_whether_training_makes_a_difference():
+    x = Input((4,))
+    plain, dropped = Dense(3)(x), keras.layers.Dropout(0.5)(x)
+    both = keras.layers.concatenate([plain, dropped])
+    assert not plain._uses_learning_phase and dropped._uses_learning_phase and both._uses_learning_phase
+    assert Model(x, both).uses_learning_phase and not Model(x, plain).uses_learning_phase
+    assert Dense(1)(Model(x, both)(Input((4,))))._uses_learning_phase
+
+
 def test_a_model_trains_with_what_its_layers_add():
     x = Input((3,))
     counting = Counting()

@@ -643,3 +643,24 @@ def test_progress_as_users_know_it(verbose, capsys):
     assert ("Epoch 1/2" in out) == (verbose > 0)
     assert ("20/20" in out) == (verbose == 1)
     assert ("val_mae" in out) == (verbose > 0)
+
+
+def test_steps_can_be_made_before_the_first_batch():
+    """What code for servers and for resuming an optimizer does with Keras 2."""
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile("adam", "mse")
+    x, y = np.ones((4, 3)), np.ones((4, 1))
+    model.train_on_batch(x, y)
+    state = model.optimizer.get_weights()
+
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    twin.compile("adam", "mse")
+    twin._make_predict_function()
+    twin._make_test_function()
+    twin._make_train_function()
+    twin.optimizer.set_weights(state)
+    assert [w.shape for w in twin.optimizer.get_weights()] == [w.shape for w in state]
+    assert twin.train_on_batch(x, y) == model.train_on_batch(x, y)
+    for ours, theirs in zip(twin.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -649,3 +649,26 @@ def test_a_gru_without_reset_after_refuses_cudnn_weights(tmp_path):
     other = Sequential([GRU(2, input_shape=(STEPS, FEATURES), name="layer")])
     with pytest.raises(ValueError, match="weights of CuDNNGRU cannot be loaded into GRU"):
         other.load_weights(tmp_path / "w.h5")
+
+
+def test_a_cell_may_find_its_sizes_when_it_is_built():
+    class Counter(Layer):
+        def __init__(self):
+            self.state_size = None
+            self.output_size = None
+            super().__init__()
+
+        def build(self, input_shape):
+            self.state_size = self.output_size = input_shape[-1]
+
+        def call(self, inputs, states):
+            return inputs, [s + 1 for s in states]
+
+    x, start = Input((4, 3)), Input((3,))
+    last, count = RNN(Counter(), return_state=True)(Masking()(x), initial_state=start)
+    steps = np.random.default_rng(0).random((5, 4, 3))
+    steps[0, -1] = 0
+    found, counted = Model([x, start], [last, count]).predict([steps, np.zeros((5, 3))])
+    np.testing.assert_allclose(found[0], steps[0, -2], rtol=1e-6)
+    np.testing.assert_allclose(found[1:], steps[1:, -1], rtol=1e-6)
+    assert counted[:, 0].tolist() == [3, 4, 4, 4, 4]

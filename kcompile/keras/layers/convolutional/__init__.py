@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from ...legacy.layers import AtrousConvolution1D, AtrousConvolution2D
+from ..pooling import (  # in Keras 2.3 they can be imported from here too
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
 from .convolutions import Conv, Conv1D, Conv2D, Conv3D
 from .later import Conv1DTranspose, DepthwiseConv1D
 from .resizing import (
@@ -32,6 +40,12 @@ AtrousConv1D = AtrousConvolution1D
 AtrousConv2D = AtrousConvolution2D
 
 __all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
     "Conv1DTranspose",
     "Convolution1DTranspose",
     "DepthwiseConv1D",

@@ -316,7 +316,7 @@ class RNN(Layer):
         Raises:
             ValueError: naming the layer, what the cell has and what was given.
         """
-        if states is None:
+        if states is None or self.cell.state_size is None:  # a cell may find out when it is built
             return
         if len(states) != len(self.state_sizes):
             raise ValueError(
