@@ -109,11 +109,19 @@ def convert(
     mapping: Annotated[
         Path | None, typer.Option(metavar="MAP.json", help="Keras weight or layer -> name in SOURCE.")
     ] = None,
+    draft_mapping: Annotated[
+        Path | None,
+        typer.Option(metavar="MAP.json", help="Write a mapping of SOURCE to MODEL, to complete and use."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what goes where; write nothing.")] = False,
 ) -> int:
     """Move weights to PyTorch and back, or write a model as PyTorch source."""
     from .converting import convert_file
 
+    if draft_mapping is not None:
+        from .converting import write_draft
+
+        return write_draft(source, into, draft_mapping, output or weights or mapping, dry_run)
     return convert_file(source, output, weights, into, mapping, dry_run)
 
 

@@ -52,6 +52,35 @@ def convert_file(
     return OK
 
 
+def write_draft(source: Path, into: Path | None, draft: Path, other: Path | None, dry_run: bool) -> int:
+    """Writes a mapping that structure suggests, for a person to complete, and what it is unsure of.
+
+    Args:
+        source: .pt, .pth or .safetensors.
+        into: the model that is to take the weights.
+        draft: the JSON file to write.
+        other: an option that does not go with a draft, if one was given.
+        dry_run: print the report alone.
+
+    Returns:
+        exit code; 1 if the mapping has open places.
+
+    Raises:
+        CommandError: for options that do not go together.
+    """
+    from ..keras.state_dict import draft_mapping_file
+
+    if into is None or other is not None:
+        raise CommandError("--draft-mapping MAP.json goes with SOURCE, --into MODEL and --dry-run alone.")
+    model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
+    drafted = draft_mapping_file(model, source)
+    print(f"{source} into {into}: {drafted}")
+    if not dry_run:
+        drafted.write(draft)
+        print(f"{draft}: {format_bytes(os.path.getsize(draft))}; use it by --mapping {draft}")
+    return OK if drafted.complete else NEGATIVE
+
+
 def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = False) -> Any:
     from ..ir import Graph
 

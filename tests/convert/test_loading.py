@@ -184,12 +184,25 @@ def test_what_does_not_fit_changes_nothing(case, tmp_path) -> None:
         np.testing.assert_array_equal(old, new)
 
 
-def test_a_module_without_bias_is_one_with_zeros(tmp_path) -> None:
+def test_an_absent_bias_is_zeros_only_where_the_mapping_says_so(tmp_path) -> None:
     module = nn.Sequential(nn.Linear(4, 5, bias=False), nn.Linear(5, 5), nn.Linear(5, 2, bias=False))
     torch.save(module.state_dict(), tmp_path / "w.pth")
     model = dense()
     model.set_weights([w + 1 for w in model.get_weights()])
-    model.load_weights(tmp_path / "w.pth")
+    before = model.get_weights()
+
+    def assert_untouched() -> None:
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    with pytest.raises(ValueError, match='dense_0.bias is not in the file.*"dense_0/bias": 0'):
+        model.load_weights(tmp_path / "w.pth")
+    assert_untouched()
+    names = {"dense_0": "0", "dense_0/bias": 0, "dense_1": "1", "dense_2": "2"}
+    with pytest.raises(ValueError, match='"dense_2/bias": 0'):
+        model.load_weights(tmp_path / "w.pth", mapping=names)
+    assert_untouched()
+    model.load_weights(tmp_path / "w.pth", mapping={**names, "dense_2/bias": 0})
     x = np.ones((1, 4), np.float32)
     with torch.no_grad():
         np.testing.assert_allclose(model.predict(x), module(torch.from_numpy(x)), atol=1e-6)

@@ -22,6 +22,11 @@ from .files import keeps_order, read_tensors
 from .layouts import Unit, units_of
 
 Tensors = Mapping[str, np.ndarray]
+WeightMapping = Mapping[str, Any]
+"""Weight or layer -> name in the file; None to leave it, 0 for zeros, or {"name": ..., "flattened": ...}."""
+OPEN = "?"
+"""What a drafted mapping says where a person has to."""
+
 _COUNTER = "num_batches_tracked"
 _LAYER_NUMBER = re.compile(r"^((?:weight|bias)_[ih]h)_l(\d+)(_reverse)?$")
 
@@ -79,7 +84,7 @@ class Report:
 
 
 def load_state_dict(
-    model: Network, filepath: Any, mapping: Mapping[str, str | None] | None = None, partial: bool = False
+    model: Network, filepath: Any, mapping: WeightMapping | None = None, partial: bool = False
 ) -> Report:
     """Reads a .pt, .pth, .safetensors or .onnx file into a model.
 
@@ -115,11 +120,12 @@ def _message(model: Network, filepath: Any, report: Report) -> str:
     return (
         f"{filepath} does not fit the model {model.name}, and nothing was changed: {len(report.matched)} "
         f"weights match by {report.how}, but {'. '.join(parts)}. Give a mapping (Keras weight -> name in the "
-        "file), or see the whole list with `kcompile convert FILE --into MODEL --dry-run`."
+        "file): `kcompile convert FILE --into MODEL --draft-mapping MAP.json` writes one to complete, and "
+        "--dry-run shows the whole list."
     )
 
 
-def match_file(model: Network, filepath: Any, mapping: Mapping[str, str | None] | None = None) -> Report:
+def match_file(model: Network, filepath: Any, mapping: WeightMapping | None = None) -> Report:
     """What of a .pt, .pth, .safetensors or .onnx file goes where in a model; ``report.apply()`` writes it.
 
     Args:
@@ -138,7 +144,7 @@ def match_file(model: Network, filepath: Any, mapping: Mapping[str, str | None] 
 def match(
     model: Network,
     tensors: Tensors,
-    mapping: Mapping[str, str | None] | None = None,
+    mapping: WeightMapping | None = None,
     ordered: bool = True,
 ) -> Report:
     """Finds a tensor for every weight; changes nothing.
@@ -148,8 +154,9 @@ def match(
         tensors: by name, in the order of the file.
         mapping: name of a Keras weight (``dense_1/kernel``), layer (``dense_1``) or tensor as
             ``kcompile convert`` would call it (``dense_1.weight``) -> name of a tensor or module in the
-            file; None leaves the weight as it is. Without one: by name where the names are those that
-            ``kcompile convert`` writes, else by structure.
+            file; None leaves the weight as it is, 0 sets it to zeros, and ``{"name": "fc1", "flattened":
+            [512, 7, 7]}`` is a Linear whose input was flattened from (channels, rows, cols). Without one: by
+            name where the names are those that ``kcompile convert`` writes, else by structure.
         ordered: whether the tensors come in the order of the modules (.safetensors sorts them by name).
     """
     units = units_of(model)
@@ -205,6 +212,12 @@ def _problem(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> str:
     for suffix, shape in shapes.items():
         if suffix in unit.optional and suffix not in names:
             continue
+        if suffix not in names and _absent_bias(unit, suffix) and names:
+            key = unit.parameters[suffix].name
+            return (
+                f"{unit.name}.{suffix} is not in the file, its module has no bias; zeros compute the same, "
+                f'and a mapping says so by "{key}": 0'
+            )
         if suffix not in names:
             return f"{unit.kind} needs {unit.name}.{suffix} {list(shape)}, which is not in the file"
         found = tensors[names[suffix]].shape
@@ -236,42 +249,40 @@ def modules_of(tensors: Tensors) -> dict[str, dict[str, str]]:
 
 def _by_structure(units: list[Unit], tensors: Tensors, ordered: bool) -> Report:
     modules = modules_of(tensors)
-    known = dict(tensors)  # and the zeros that stand for absent biases
     if not ordered:
-        modules = {name: modules[name] for name in sorted(modules, key=_natural)}
+        modules = {name: modules[name] for name in sorted(modules, key=natural_order)}
     elif len(units) == len(modules):
-        pairs = [(u, m, _with_bias(u, m, n, known)) for u, (m, n) in zip(units, modules.items(), strict=True)]
-        if not any(_problem(unit, names, known) for unit, _, names in pairs):
-            return _paired(Report("structure"), pairs, known, tensors)
-    return _by_shape(units, modules, known, tensors)
+        pairs = [(u, m, names) for u, (m, names) in zip(units, modules.items(), strict=True)]
+        if all(fits(unit, names, tensors) for unit, _, names in pairs):
+            return _paired(Report("structure"), pairs, tensors)
+    return _by_shape(units, modules, tensors)
 
 
-def _with_bias(
-    unit: Unit, module: str, names: dict[str, str], known: dict[str, np.ndarray]
-) -> dict[str, str]:
-    """A module without a bias computes what one with a bias of zeros does."""
-    shape = unit.shapes().get("bias")
-    if shape is None or "bias" in names or not unit.kind.startswith(("nn.Linear", "nn.Conv")):
-        return names
-    zeros = f"zeros, since {module} has no bias (of {shape[0]})"
-    known[zeros] = np.zeros(shape, np.float32)
-    return {**names, "bias": zeros}
+def fits(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> bool:
+    """Whether a module of the file has a unit's tensors, but for a bias that it may lack."""
+    lacking = [suffix for suffix in unit.shapes() if suffix not in names and _absent_bias(unit, suffix)]
+    if lacking and "weight" in names:
+        names = {**names, **dict.fromkeys(lacking, "")}
+        tensors = {**{n: tensors[n] for n in names.values() if n}, "": np.empty(unit.shapes()["bias"])}
+    return not _problem(unit, names, tensors)
 
 
-def _natural(name: str) -> list[Any]:
+def _absent_bias(unit: Unit, suffix: str) -> bool:
+    """Whether a module without this tensor computes what one with zeros does."""
+    return suffix == "bias" and unit.kind.startswith(("nn.Linear", "nn.Conv"))
+
+
+def natural_order(name: str) -> list[Any]:
     """layer2 before layer10."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _by_shape(
-    units: list[Unit], modules: dict[str, dict[str, str]], known: dict[str, np.ndarray], given: Tensors
-) -> Report:
+def _by_shape(units: list[Unit], modules: dict[str, dict[str, str]], tensors: Tensors) -> Report:
     """Pairs modules by shape, and in their order those of one shape whose names differ in numbers alone."""
     report = Report("structure (by shape)")
     fitting: dict[int, dict[str, dict[str, str]]] = {}
     for i, unit in enumerate(units):
-        completed = {m: _with_bias(unit, m, names, known) for m, names in modules.items()}
-        fitting[i] = {m: names for m, names in completed.items() if not _problem(unit, names, known)}
+        fitting[i] = {m: names for m, names in modules.items() if fits(unit, names, tensors)}
     rivals: dict[tuple[str, ...], list[int]] = {}
     for i, found in fitting.items():
         rivals.setdefault(tuple(found), []).append(i)
@@ -282,9 +293,9 @@ def _by_shape(
             pairs += [(units[i], m, fitting[i][m]) for i, m in zip(members, found_names, strict=True)]
             continue
         for i in members:
-            reasons[i] = _why_not(units[i], found_names, len(members), modules, known, i)
+            reasons[i] = _why_not(units[i], found_names, len(members), modules, tensors, i)
     report.missing = [(p.name, reasons[i]) for i in sorted(reasons) for p in units[i].parameters.values()]
-    return _paired(report, pairs, known, given)
+    return _paired(report, pairs, tensors)
 
 
 def _why_not(
@@ -311,10 +322,26 @@ def _why_not(
 # --- by a mapping -------------------------------------------------------------------------------------------
 
 
-def _by_mapping(units: list[Unit], tensors: Tensors, mapping: Mapping[str, str | None]) -> Report:
+class Made(dict[str, np.ndarray]):
+    """The tensors of a file, and what a mapping makes of them; ``read`` are those it made something of."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        super().__init__(tensors)
+        self.read: set[str] = set()
+
+    def add(self, source: str, what: str, array: np.ndarray) -> str:
+        """A tensor made of another one; gives its name."""
+        name = f"{source}, {what}"
+        self[name] = array
+        self.read.add(source)
+        return name
+
+
+def _by_mapping(units: list[Unit], tensors: Tensors, mapping: WeightMapping) -> Report:
     modules = modules_of(tensors)
     report = Report("mapping")
     known: set[str] = set()
+    made = Made(tensors)
     pairs = []
     for unit in units:
         keys = _keys(unit)
@@ -325,17 +352,18 @@ def _by_mapping(units: list[Unit], tensors: Tensors, mapping: Mapping[str, str |
         elif all(value is None for value in entries.values()):
             report.kept += [p.name for p in unit.parameters.values()]
         else:
-            pairs.append((unit, unit.name, _mapped(unit, keys, mapping, modules)))
+            pairs.append((unit, unit.name, _mapped(unit, keys, mapping, modules, made)))
     for key in mapping:
         if key not in known:
             report.missing.append((key, "the mapping names it, the model has no such weight or layer"))
-    absent = [(u, n) for u, _, names in pairs for n in names.values() if n not in tensors]
-    for unit, name in absent:
-        report.missing += [
-            (p.name, f"the mapping says {name!r}, which is not in the file") for p in unit.parameters.values()
-        ]
-    bad = {unit.name for unit, _ in absent}
-    return _paired(report, [pair for pair in pairs if pair[0].name not in bad], tensors)
+    absent = {u.name: (u, n) for u, _, names in pairs for n in names.values() if n not in made}
+    for unit, name in absent.values():
+        why = f"the mapping says {name!r}, which is not in the file"
+        if name.startswith(OPEN):
+            why = f"the mapping leaves it open ({OPEN!r}): write the name of its module, or null to keep it"
+        report.missing += [(p.name, why) for p in unit.parameters.values()]
+    given = {name: array for name, array in tensors.items() if name not in made.read}
+    return _paired(report, [pair for pair in pairs if pair[0].name not in absent], made, given)
 
 
 def _keys(unit: Unit) -> dict[str, list[str]]:
@@ -355,19 +383,62 @@ def _keys(unit: Unit) -> dict[str, list[str]]:
 def _mapped(
     unit: Unit,
     keys: Mapping[str, list[str]],
-    mapping: Mapping[str, str | None],
+    mapping: WeightMapping,
     modules: Mapping[str, Mapping[str, str]],
+    tensors: Made,
 ) -> dict[str, str]:
-    """Suffix -> name in the file, as the mapping says: of the unit as a whole, then of single tensors."""
+    """Suffix -> name in the file, as the mapping says: of the unit as a whole, then of single tensors.
+
+    What the mapping makes is added to the tensors: zeros, turned columns, axes of size 1 more or less.
+    """
     names: dict[str, str] = {}
-    for key in keys[""]:
-        whole = mapping.get(key)
-        if whole is not None:
-            names.update(modules.get(whole, {suffix: f"{whole}.{suffix}" for suffix in unit.shapes()}))
     shapes = unit.shapes()
+    for key in keys[""]:
+        whole, flattened = _entry(mapping.get(key))
+        if whole is not None:
+            names.update(modules.get(whole, {suffix: f"{whole}.{suffix}" for suffix in shapes}))
+        if flattened and names.get("weight") in tensors:
+            names["weight"] = _turned(names["weight"], flattened, tensors)
     for suffix, wanted in keys.items():
         for key in wanted if suffix in shapes else ():
-            single = mapping.get(key)
+            value = mapping.get(key)
+            if value == 0 and value is not None:
+                names[suffix] = f"zeros, as the mapping says ({key})"
+                tensors[names[suffix]] = np.zeros(shapes[suffix], np.float32)
+                continue
+            single, flattened = _entry(value)
             if single is not None:
-                names[suffix] = single
+                names[suffix] = _turned(single, flattened, tensors) if flattened else single
+    for suffix, name in names.items():
+        if suffix in shapes and name in tensors and squeezed(tensors[name].shape) == squeezed(shapes[suffix]):
+            found = tensors[name].shape
+            if found != shapes[suffix]:
+                names[suffix] = tensors.add(
+                    name, f"reshaped from {list(found)}", tensors[name].reshape(shapes[suffix])
+                )
     return names
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _entry(value: Any) -> tuple[str | None, list[int] | None]:
+    """(name in the file, shape before it was flattened) of a mapping's value."""
+    if isinstance(value, Mapping):
+        return value["name"], list(value["flattened"])
+    return value or None, None
+
+
+def _turned(name: str, flattened: list[int], tensors: Made) -> str:
+    """A Linear's weight with its columns in Keras's order: PyTorch flattens (channels, sizes...)."""
+    weight = tensors.get(name)
+    if weight is None:
+        return name
+    if weight.ndim != 2 or weight.shape[1] != int(np.prod(flattened)):
+        raise ValueError(
+            f"the mapping says that {name} reads {flattened} flattened; its shape is {list(weight.shape)}"
+        )
+    columns = np.arange(weight.shape[1]).reshape(flattened)
+    order = np.moveaxis(columns, 0, -1).reshape(-1)
+    return tensors.add(name, f"its columns turned from {flattened}", weight[:, order])

@@ -34,6 +34,9 @@ def match_onnx(model: Network, filepath: Any, mapping: Mapping[str, str | None] 
     parameters = model._weights_by_layer()
     for parameter in parameters:
         name = (mapping or {}).get(parameter.name, parameter.name)
+        if name is not None and not isinstance(name, str):
+            report.missing.append((parameter.name, f"the mapping says {name!r}: for .onnx it is a name"))
+            continue
         if name is None:
             report.kept.append(parameter.name)
             continue
