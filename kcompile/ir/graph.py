@@ -63,9 +63,9 @@ class Graph:
         self.outputs = tuple(outputs)
         self._given = set(self.inputs)
         self._alias: dict[Value, Value] = {LEARNING_PHASE: _PHASE_VALUE[phase]}
+        self._stops = phase == "train"
         updates = self._combine(updates)
         wanted = [*self.outputs, *(new for _, new in updates)]
-        self._stops = phase == "train"
         self.nodes = self._sort(wanted)
         if not self._stops and any(node.op_type == "Gradient" for node in self.nodes):
             # gradients taken in an inference graph stop where they are told to, as well
