@@ -15,14 +15,16 @@ from ..legacy.layers import (
     Recurrent,
 )
 from ..utils.generic_utils import deserialize_keras_object
-from .advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
-from .attention import (
-    AdditiveAttention,
-    Attention,
-    GroupedQueryAttention,
-    GroupQueryAttention,
-    MultiHeadAttention,
+from .adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
 )
+from .advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
+from .attention import AdditiveAttention, Attention
 from .convolutional import (
     Conv1D,
     Conv1DTranspose,
@@ -57,7 +59,7 @@ from .convolutional import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from .convolutional_recurrent import ConvLSTM2D, ConvLSTM2DCell, ConvRNN2D
+from .convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D, ConvRNN2D
 from .core import (
     Activation,
     ActivityRegularization,
@@ -76,6 +78,7 @@ from .core import (
 from .cudnn_recurrent import CuDNNGRU, CuDNNLSTM
 from .einsum_dense import EinsumDense
 from .embeddings import Embedding
+from .later_core import AbstractRNNCell, Identity
 from .local import LocallyConnected1D, LocallyConnected2D
 from .merge import (
     Add,
@@ -95,6 +98,7 @@ from .merge import (
     multiply,
     subtract,
 )
+from .multi_head_attention import GroupedQueryAttention, GroupQueryAttention, MultiHeadAttention
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization
 from .normalization_later import (
@@ -139,8 +143,11 @@ from .preprocessing import (
     CutMix,
     Discretization,
     Equalization,
+    IntegerLookup,
+    MelSpectrogram,
     MixUp,
     Normalization,
+    Pipeline,
     RandAugment,
     RandomBrightness,
     RandomColorDegeneration,
@@ -167,13 +174,35 @@ from .preprocessing import (
     Rescaling,
     Resizing,
     Solarization,
+    STFTSpectrogram,
 )
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells
+from .reversible_embedding import ReversibleEmbedding
+from .spectral_normalization import SpectralNormalization
+from .unavailable import (
+    DenseFeatures,
+    FlaxLayer,
+    HashedCrossing,
+    Hashing,
+    JaxLayer,
+    MaxNumBoundingBoxes,
+    StringLookup,
+    TextVectorization,
+    TFSMLayer,
+    TorchModuleWrapper,
+)
 from .wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
+    "AbstractRNNCell",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
@@ -201,8 +230,10 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM2DCell",
+    "ConvLSTM3D",
     "ConvRNN2D",
     "ConvRecurrent2D",
     "Convolution1D",
@@ -222,6 +253,7 @@ __all__ = [
     "Deconvolution2D",
     "Deconvolution3D",
     "Dense",
+    "DenseFeatures",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "DepthwiseConvolution2D",
@@ -233,6 +265,7 @@ __all__ = [
     "Embedding",
     "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GRU",
     "GRUCell",
     "GaussianDropout",
@@ -252,10 +285,15 @@ __all__ = [
     "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Highway",
+    "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
+    "JaxLayer",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -265,6 +303,7 @@ __all__ = [
     "LocallyConnected1D",
     "LocallyConnected2D",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -273,6 +312,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "MaxoutDense",
+    "MelSpectrogram",
     "Minimum",
     "MixUp",
     "MultiHeadAttention",
@@ -281,6 +321,7 @@ __all__ = [
     "ONNXGraph",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RNN",
     "RandAugment",
@@ -312,6 +353,8 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -323,10 +366,15 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TFSMLayer",
+    "TextVectorization",
     "ThresholdedReLU",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -1,4 +1,4 @@
-"""ConvLSTM2D: an LSTM whose products are convolutions, over any convolutional cell ConvRNN2D."""
+"""ConvLSTM: an LSTM whose products are convolutions over one to three axes; ConvRNN2D for any such cell."""
 
 from __future__ import annotations
 
@@ -42,22 +42,8 @@ _FIELDS = (
 )
 
 
-class ConvRNN2D(RNN):
-    """A recurrent layer over a convolutional cell.
-
-    Args:
-        cell: as of RNN, with ``filters``, ``kernel_size``, ``strides``, ``padding``, ``dilation_rate`` and
-            ``data_format`` besides; ``state_size`` counts channels.
-        return_sequences, return_state, go_backwards, stateful: see RNN.
-        unroll: not possible here.
-
-    Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols) with channels_first.
-    Output: (batch, time, new rows, new cols, filters) or the last of them; states have the same shape as
-    one output.
-
-    Raises:
-        TypeError: for unroll, or a list of cells.
-    """
+class _ConvRNN(RNN):
+    """A recurrent layer over a convolutional cell of as many spatial axes as its kernel has."""
 
     def __init__(
         self,
@@ -74,20 +60,20 @@ class ConvRNN2D(RNN):
         if isinstance(cell, list | tuple):
             raise TypeError("It is not possible at the moment to stack convolutional cells; give one cell.")
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
-        self.input_spec = [InputSpec(ndim=5)]
+        self.input_spec = [InputSpec(ndim=len(self.cell.kernel_size) + 3)]
 
     def _state_shape(self, input_shape: Any, channels: int) -> tuple[Any, ...]:
-        """(batch, rows, cols, channels) of a state, in the cell's data format."""
+        """(batch, spatial..., channels) of a state, in the cell's data format."""
         cell = self.cell
         first = cell.data_format == "channels_first"
-        sizes = input_shape[3:5] if first else input_shape[2:4]
-        rows, cols = (
+        sizes = input_shape[3:] if first else input_shape[2:-1]
+        new = [
             conv_output_length(size, window, cell.padding, stride, dilation)
             for size, window, stride, dilation in zip(
                 sizes, cell.kernel_size, cell.strides, cell.dilation_rate, strict=True
             )
-        )
-        return (input_shape[0], channels, rows, cols) if first else (input_shape[0], rows, cols, channels)
+        ]
+        return (input_shape[0], channels, *new) if first else (input_shape[0], *new, channels)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if isinstance(input_shape, list):
@@ -99,14 +85,14 @@ class ConvRNN2D(RNN):
         return [output, *(self._state_shape(input_shape, size) for size in self.state_sizes)]
 
     def _fits_state(self, shape: tuple[int | None, ...], size: int) -> bool:
-        axis = 1 if self.cell.data_format == "channels_first" else 3
-        return len(shape) == 4 and shape[axis] in (None, size)
+        axis = 1 if self.cell.data_format == "channels_first" else -1
+        return len(shape) == len(self.cell.kernel_size) + 2 and shape[axis] in (None, size)
 
     def _state_shapes(self) -> list[tuple[int, ...]]:
         shapes = [self._state_shape(self.input_spec[0].shape, size) for size in self.state_sizes]
         if any(None in shape for shape in shapes):
             raise ValueError(
-                f"Layer {self.name} is stateful and needs to know its batch size, rows and columns; found "
+                f"Layer {self.name} is stateful and needs to know its batch size and spatial sizes; found "
                 f"the input "
                 f"shape {self.input_spec[0].shape}. In a Sequential model give the first layer a "
                 f"batch_input_shape, in "
@@ -115,7 +101,7 @@ class ConvRNN2D(RNN):
         return shapes
 
     def get_initial_state(self, inputs: Value) -> States:
-        """Zeros, (batch, new rows, new cols, channels) for each state."""
+        """Zeros, (batch, new spatial..., channels) for each state."""
         known = [self._state_shape(K.int_shape(inputs), size) for size in self.state_sizes]
         if all(None not in shape[1:] for shape in known):
             batch = dims_of(inputs)[0]
@@ -123,26 +109,38 @@ class ConvRNN2D(RNN):
         cell = self.cell
         # sizes that only the input at run time tells: those of a convolution of zeros
         zeros = K.zeros_like(inputs[:, 0])
-        channels = known_shape(inputs)[2 if cell.data_format == "channels_first" else 4]
+        channels = known_shape(inputs)[2 if cell.data_format == "channels_first" else -1]
         found = []
         for size, shape in zip(self.state_sizes, known, strict=True):
             kernel = filled(0, [*cell.kernel_size, channels, size], inputs.dtype)
-            state = K.conv2d(zeros, kernel, cell.strides, cell.padding, cell.data_format, cell.dilation_rate)
+            state = conv(zeros, kernel, cell.strides, cell.padding, cell.data_format, cell.dilation_rate)
             state.refine([known_shape(inputs)[0], *shape[1:]])
             found.append(state)
         return found
 
 
-class ConvLSTM2DCell(DropoutMasks, Layer):
-    """The cell of ConvLSTM2D.
+class ConvRNN2D(_ConvRNN):
+    """A recurrent layer over a convolutional cell of two axes.
 
-    Args: those of ConvLSTM2D that do not concern the sequence.
+    Args:
+        cell: as of RNN, with ``filters``, ``kernel_size``, ``strides``, ``padding``, ``dilation_rate`` and
+            ``data_format`` besides; ``state_size`` counts channels.
+        return_sequences, return_state, go_backwards, stateful: see RNN.
+        unroll: not possible here.
 
-    Call: inputs (batch, rows, cols, channels), states [h, c], each (batch, new rows, new cols, filters);
-    returns
-    output h and the new states.
+    Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols) with channels_first.
+    Output: (batch, time, new rows, new cols, filters) or the last of them; states have the same shape as
+    one output.
+
+    Raises:
+        TypeError: for unroll, or a list of cells.
     """
 
+
+class _ConvLSTMCell(DropoutMasks, Layer):
+    """The cell of a convolutional LSTM over ``rank`` spatial axes."""
+
+    rank: int
     gates = 4  # input (i), forget (f), candidate (c), output (o)
 
     def __init__(
@@ -173,11 +171,11 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
         super().__init__(**kwargs)
         set_weight_fields(self, locals())
         self.filters = int(filters)
-        self.kernel_size = normalize_tuple(kernel_size, 2, "kernel_size")
-        self.strides = normalize_tuple(strides, 2, "strides")
+        self.kernel_size = normalize_tuple(kernel_size, self.rank, "kernel_size")
+        self.strides = normalize_tuple(_each(strides), self.rank, "strides")
         self.padding = normalize_padding(padding)
         self.data_format = K.normalize_data_format(data_format)
-        self.dilation_rate = normalize_tuple(dilation_rate, 2, "dilation_rate")
+        self.dilation_rate = normalize_tuple(_each(dilation_rate), self.rank, "dilation_rate")
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.use_bias = use_bias
@@ -185,7 +183,7 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
         self.dropout = unit_interval(dropout)
         self.recurrent_dropout = unit_interval(recurrent_dropout)
         self.state_size = (self.filters, self.filters)
-        self._channels = 1 if self.data_format == "channels_first" else 3
+        self._channels = 1 if self.data_format == "channels_first" else self.rank + 1
 
     def build(self, input_shape: Any) -> None:
         channels = input_shape[self._channels]
@@ -218,7 +216,7 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
             initializer=getattr(self, f"{kind}_initializer"),
             regularizer=getattr(self, f"{kind}_regularizer"),
             constraint=getattr(self, f"{kind}_constraint"),
-            memory_order=kernel_order(2, self.data_format),
+            memory_order=kernel_order(self.rank, self.data_format),
         )
 
     def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
@@ -236,8 +234,8 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
                 self.forget_masks()
 
     def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
-        """The sequence (batch, time, rows, cols, channels), convolved as one batch, and the step for it."""
-        if type(self).call is not ConvLSTM2DCell.call:
+        """The sequence (batch, time, spatial..., channels), convolved as one batch, and the step for it."""
+        if type(self).call is not _ConvLSTMCell.call:
             return inputs, lambda x, states: self.call(x, states, training=training)
         projected = self.dropped_product(
             inputs, self.input_masks, self.kernel, self._conv_over_time, training, self._channels + 1
@@ -245,7 +243,7 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
         return self._with_bias(projected), lambda x, states: self.step(x, states, training)
 
     def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        """One step from convolved inputs (batch, new rows, new cols, 4 filters)."""
+        """One step from convolved inputs (batch, new spatial..., 4 filters)."""
         h, c = states
         inner = self.dropped_product(
             h, self.state_masks, self.recurrent_kernel, self._recurrent_conv, training, self._channels
@@ -261,18 +259,18 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
 
     def input_conv(self, x: Value, w: Value, b: Value | None = None, padding: str = "valid") -> Value:
         """The convolution of an input, for cells that override ``call``."""
-        y = K.conv2d(x, w, self.strides, padding, self.data_format, self.dilation_rate)
+        y = conv(x, w, self.strides, padding, self.data_format, self.dilation_rate)
         return y if b is None else K.bias_add(y, b, data_format=self.data_format)
 
     def recurrent_conv(self, x: Value, w: Value) -> Value:
         """The convolution of a state, for cells that override ``call``."""
-        return K.conv2d(x, w, (1, 1), "same", self.data_format)
+        return self._recurrent_conv(x, w)
 
     def _input_conv(self, x: Value, kernel: Value) -> Value:
         return conv(x, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def _recurrent_conv(self, h: Value, kernel: Value) -> Value:
-        return conv(h, kernel, (1, 1), "same", self.data_format, (1, 1))
+        return conv(h, kernel, (1,) * self.rank, "same", self.data_format, (1,) * self.rank)
 
     def _conv_over_time(self, x: Value, kernel: Value) -> Value:
         folded = op.Reshape(x, shape_vector([-1, *dims_of(x)[2:]]))
@@ -287,17 +285,17 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
             return projected
         if self.data_format == "channels_last":
             return op.Add(projected, self.bias)
-        return op.Add(projected, op.Reshape(self.bias, [4 * self.filters, 1, 1]))
+        return op.Add(projected, op.Reshape(self.bias, [4 * self.filters, *[1] * self.rank]))
 
     def draw_masks(self, inputs: Value, states: States) -> None:
         """Draws the masks of a sequence, one for each gate, where the cell drops something.
 
         Args:
-            inputs: (batch, rows, cols, channels), perhaps with a time axis behind the batch axis.
-            states: each (batch, new rows, new cols, filters).
+            inputs: (batch, spatial..., channels), perhaps with a time axis behind the batch axis.
+            states: each (batch, new spatial..., filters).
         """
         sizes = dims_of(inputs)
-        sizes = [sizes[0], *sizes[-3:]]
+        sizes = [sizes[0], *sizes[-self.rank - 1 :]]
         self.input_masks = self._drawn(self.dropout, sizes, inputs) if self.drops_inputs else None
         self.state_masks = None
         if self.drops_states:
@@ -315,34 +313,52 @@ class ConvLSTM2DCell(DropoutMasks, Layer):
         return cls(**without_later_arguments(config))
 
 
-class ConvLSTM2D(ConvRNN2D):
-    """LSTM over images: the products with kernel and recurrent kernel are convolutions.
+class ConvLSTM1DCell(_ConvLSTMCell):
+    """The cell of ConvLSTM1D.
 
-    Args:
-        filters: channels of the output.
-        kernel_size: rows and columns of both kernels, one number or two.
-        strides, padding ("valid" or "same"), dilation_rate: of the convolution of the inputs.
-        data_format: "channels_last" or "channels_first"; ``K.image_data_format()`` by default.
-        activation: of candidate and output (default tanh).
-        recurrent_activation: of the gates (default hard_sigmoid).
-        use_bias, unit_forget_bias: whether there is a bias, and whether that of the forget gate starts at
-            one.
-        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
-            None.
-        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
-        return_sequences, go_backwards, stateful: see RNN; return_state may be given too.
-        dropout, recurrent_dropout: part of inputs and previous output to drop while training; the same at
-            all steps.
+    Args: those of ConvLSTM1D that do not concern the sequence.
 
-    Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols).
-    Output: (batch, new rows, new cols, filters), with the time axis behind the batch axis for
-    return_sequences.
-    Weights: kernel (rows, cols, channels, 4 filters), recurrent_kernel (rows, cols, filters, 4 filters), bias
-    (4 filters,), gates in the order i, f, c, o. (Shi et al. 2015, without peepholes)
+    Call: inputs (batch, steps, channels), states [h, c], each (batch, new steps, filters);
+    returns output h and the new states.
     """
 
-    cell: ConvLSTM2DCell
+    rank = 1
+
+
+class ConvLSTM2DCell(_ConvLSTMCell):
+    """The cell of ConvLSTM2D.
+
+    Args: those of ConvLSTM2D that do not concern the sequence.
+
+    Call: inputs (batch, rows, cols, channels), states [h, c], each (batch, new rows, new cols, filters);
+    returns output h and the new states.
+    """
+
+    rank = 2
+
+
+class ConvLSTM3DCell(_ConvLSTMCell):
+    """The cell of ConvLSTM3D.
+
+    Args: those of ConvLSTM3D that do not concern the sequence.
+
+    Call: inputs (batch, dim1, dim2, dim3, channels), states [h, c], each (batch, new dim1, new dim2,
+    new dim3, filters); returns output h and the new states.
+    """
+
+    rank = 3
+
+
+def _each(sizes: Any) -> Any:
+    """One for each axis, where the default of two axes stands for a layer of another number of them."""
+    return 1 if sizes == (1, 1) else sizes
+
+
+class _ConvLSTM(_ConvRNN):
+    """An LSTM over the cell that ``make_cell`` makes."""
+
+    make_cell: type[_ConvLSTMCell]
+    cell: _ConvLSTMCell
 
     def __init__(
         self,
@@ -374,7 +390,7 @@ class ConvLSTM2D(ConvRNN2D):
         **kwargs: Any,
     ) -> None:
         given = locals()
-        cell = ConvLSTM2DCell(**{name: given[name] for name in _FIELDS}, dtype=kwargs.get("dtype"))
+        cell = self.make_cell(**{name: given[name] for name in _FIELDS}, dtype=kwargs.get("dtype"))
         super().__init__(
             cell, return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **kwargs
         )
@@ -405,3 +421,62 @@ class ConvLSTM2D(ConvRNN2D):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
         return cls(**without_later_arguments(config))
+
+
+class ConvLSTM2D(_ConvLSTM, ConvRNN2D):
+    """LSTM over images: the products with kernel and recurrent kernel are convolutions.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: rows and columns of both kernels, one number or two.
+        strides, padding ("valid" or "same"), dilation_rate: of the convolution of the inputs.
+        data_format: "channels_last" or "channels_first"; ``K.image_data_format()`` by default.
+        activation: of candidate and output (default tanh).
+        recurrent_activation: of the gates (default hard_sigmoid).
+        use_bias, unit_forget_bias: whether there is a bias, and whether that of the forget gate starts at
+            one.
+        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
+            None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
+        return_sequences, go_backwards, stateful: see RNN; return_state may be given too.
+        dropout, recurrent_dropout: part of inputs and previous output to drop while training; the same at
+            all steps.
+
+    Input: (batch, time, rows, cols, channels), or (batch, time, channels, rows, cols).
+    Output: (batch, new rows, new cols, filters), with the time axis behind the batch axis for
+    return_sequences.
+    Weights: kernel (rows, cols, channels, 4 filters), recurrent_kernel (rows, cols, filters, 4 filters), bias
+    (4 filters,), gates in the order i, f, c, o. (Shi et al. 2015, without peepholes)
+    """
+
+    make_cell = ConvLSTM2DCell
+
+
+class ConvLSTM1D(_ConvLSTM):
+    """LSTM over sequences of sequences: the products with kernel and recurrent kernel are convolutions.
+
+    Args: those of ``ConvLSTM2D``, with one number for kernel_size, strides and dilation_rate.
+
+    Input: (batch, time, steps, channels), or (batch, time, channels, steps).
+    Output: (batch, new steps, filters), with the time axis behind the batch axis for return_sequences.
+    Weights: kernel (window, channels, 4 filters), recurrent_kernel (window, filters, 4 filters), bias
+    (4 filters,), gates in the order i, f, c, o.
+    """
+
+    make_cell = ConvLSTM1DCell
+
+
+class ConvLSTM3D(_ConvLSTM):
+    """LSTM over volumes: the products with kernel and recurrent kernel are convolutions.
+
+    Args: those of ``ConvLSTM2D``, with one number or three for kernel_size, strides and dilation_rate.
+
+    Input: (batch, time, dim1, dim2, dim3, channels), or (batch, time, channels, dim1, dim2, dim3).
+    Output: (batch, new dim1, new dim2, new dim3, filters), with the time axis behind the batch axis for
+    return_sequences.
+    Weights: kernel (window..., channels, 4 filters), recurrent_kernel (window..., filters, 4 filters), bias
+    (4 filters,), gates in the order i, f, c, o.
+    """
+
+    make_cell = ConvLSTM3DCell

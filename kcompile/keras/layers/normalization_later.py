@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Constant, Value, op
 from .. import backend as K
 from ..engine.base_layer import Layer
-from .arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
+from .arguments import object_configs, positive_int, set_objects, weight_arguments
 
 _AFFINE = (
     "beta_initializer",
@@ -34,11 +34,9 @@ class _Affine(Layer):
         self.scale = scale
         set_objects(self, **objects)
 
-    def _add_affine(self, shape: Sequence[int]) -> None:
-        self.gamma = (
-            self.add_weight("gamma", shape, **weight_arguments(self, "gamma")) if self.scale else None
-        )
-        self.beta = self.add_weight("beta", shape, **weight_arguments(self, "beta")) if self.center else None
+    def _add_affine(self, shape: Sequence[int], scale: bool, center: bool) -> None:
+        self.gamma = self.add_weight("gamma", shape, **weight_arguments(self, "gamma")) if scale else None
+        self.beta = self.add_weight("beta", shape, **weight_arguments(self, "beta")) if center else None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -63,6 +61,7 @@ class LayerNormalization(_Affine):
         beta_initializer, gamma_initializer: name or Initializer.
         beta_regularizer, gamma_regularizer: Regularizer or None.
         beta_constraint, gamma_constraint: Constraint or None.
+        rms_scaling: True only divides by the root of the variance and multiplies by gamma; there is no beta.
 
     Input and output: any shape whose sizes along ``axis`` are known.
     Weights: gamma, beta, each of the sizes along ``axis``. Emits ONNX LayerNormalization. (Ba et al. 2016)
@@ -83,9 +82,9 @@ class LayerNormalization(_Affine):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        rms_scaling: bool = False,
         **kwargs: Any,
     ) -> None:
-        refuse_unless_default(self, kwargs, {"rms_scaling": False})
         super().__init__(
             epsilon,
             center,
@@ -99,14 +98,19 @@ class LayerNormalization(_Affine):
             **kwargs,
         )
         self.axis = _one_or_many(self, axis)
+        self.rms_scaling = bool(rms_scaling)
 
     def build(self, input_shape: Any) -> None:
         self._axes, shape = _sizes_along(self, input_shape, self.axis)
-        self._add_affine(shape)
+        self._add_affine(
+            shape, scale=self.scale or self.rms_scaling, center=self.center and not self.rms_scaling
+        )
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         axes = sorted(self._axes)
+        if self.rms_scaling:
+            return self._scaled(inputs, axes)
         x, back = _axes_last(inputs, axes)
         sizes = [inputs.shape[axis] for axis in axes]
         gamma: Any = self.gamma
@@ -121,8 +125,16 @@ class LayerNormalization(_Affine):
         )
         return y if back is None else op.Transpose(y, perm=back)
 
+    def _scaled(self, x: Value, axes: list[int]) -> Value:
+        """``gamma * x / sqrt(variance + epsilon)``."""
+        centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
+        variance = op.ReduceMean(op.Mul(centred, centred), axes, keepdims=1)
+        sizes = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
+        return op.Mul(op.Div(x, op.Sqrt(variance + self.epsilon)), op.Reshape(self.gamma, sizes))
+
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis, **self._affine_config()}
+        config = {**super().get_config(), "axis": self.axis, **self._affine_config()}
+        return {**config, "rms_scaling": True} if self.rms_scaling else config
 
 
 class GroupNormalization(_Affine):
@@ -186,7 +198,7 @@ class GroupNormalization(_Affine):
                 f"Layer {self.name}: the {channels} channels of the input {tuple(input_shape)} do not fall "
                 f"into groups={self.groups}."
             )
-        self._add_affine((channels,))
+        self._add_affine((channels,), self.scale, self.center)
         self.built = True
 
     def call(self, inputs: Any) -> Any:

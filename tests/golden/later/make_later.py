@@ -1,7 +1,9 @@
 """Asks Keras 3.15 and, for what only that has, tf_keras; stores the answers beside this file.
 
 pip install keras==3.15.0 tf-keras==2.21.0 tensorflow==2.21.0
-python -m tests.golden.later.make_later [group ...]
+python -m tests.golden.later.make_later [--missing] [group ...]
+
+With --missing stored answers stay, and only the other cases are asked.
 """
 
 from __future__ import annotations
@@ -10,19 +12,23 @@ import os
 import sys
 
 from tests.golden import load
-from tests.golden.later import cases, runner
+from tests.golden.later import cases, load_later, runner
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
-def main(groups):
+def main(groups, missing=False):
     import keras
     import tf_keras
 
     judges = {"keras": keras, "tf_keras": tf_keras}
     for group in groups or cases.GROUPS:
         results, failed = {}, {}
+        if missing:
+            results = {golden.name: (golden.arrays, golden.meta) for golden in load_later.load(group)}
         for case in cases.GROUPS[group]:
+            if case["name"] in results:
+                continue
             keras.backend.clear_session()
             judge = judges[case.get("judge", "keras")]
             try:
@@ -38,4 +44,4 @@ def main(groups):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main([name for name in sys.argv[1:] if name != "--missing"], "--missing" in sys.argv)

@@ -158,7 +158,7 @@ def test_a_cell_of_the_user():
         (
             lambda: ConvLSTM2D(2, 2, stateful=True)(Input((3, 5, 4, 2))),
             ValueError,
-            "batch size, rows and columns",
+            "batch size and spatial sizes",
         ),
         (
             lambda: ConvLSTM2D(2, 2)(Input((3, 5, 4, 2)), initial_state=[Input((4, 3, 7)), Input((4, 3, 2))]),

@@ -42,7 +42,6 @@ def test_layer_normalization_takes_the_axis_as_tf_keras_writes_it():
         (lambda x: layers.LayerNormalization(axis=3)(x), "axis=3"),
         (lambda x: layers.LayerNormalization(axis=[1, 1])(x), "does not name axes"),
         (lambda x: layers.LayerNormalization(axis="last")(x), "must be an int"),
-        (lambda x: layers.LayerNormalization(rms_scaling=True)(x), "rms_scaling"),
         (lambda x: layers.GroupNormalization(3)(x), "do not fall into groups=3"),
         (lambda x: layers.GroupNormalization(0)(x), "groups"),
         (lambda x: layers.LayerNormalization()(layers.Input((3, None))), "must be known"),

@@ -10,7 +10,8 @@ from kcompile.keras import layers
 from tests.keras.layers.later_golden import CHECKS, goldens, name_of
 
 CASES = goldens(
-    "Rescaling", "Normalization", "Resizing", "CenterCrop", "CategoryEncoding", "Discretization"
+    "Rescaling", "Normalization", "Resizing", "CenterCrop", "CategoryEncoding", "Discretization",
+    "IntegerLookup", "Pipeline",
 )  # fmt: skip
 
 

@@ -1,7 +1,10 @@
 """Preprocessing and augmentation as layers."""
 
+from .audio import MelSpectrogram, STFTSpectrogram
 from .categories import CategoryEncoding, Discretization
 from .histograms import AutoContrast, ContrastLimitedAdaptiveHistogramEqualization, Equalization
+from .lookup import IntegerLookup
+from .pipeline import Pipeline
 from .random_colors import (
     RandomBrightness,
     RandomColorDegeneration,
@@ -31,8 +34,11 @@ __all__ = [
     "CutMix",
     "Discretization",
     "Equalization",
+    "IntegerLookup",
+    "MelSpectrogram",
     "MixUp",
     "Normalization",
+    "Pipeline",
     "RandAugment",
     "RandomBrightness",
     "RandomColorDegeneration",
@@ -58,5 +64,6 @@ __all__ = [
     "RandomZoom",
     "Rescaling",
     "Resizing",
+    "STFTSpectrogram",
     "Solarization",
 ]

@@ -36,11 +36,11 @@ def check_sampling(layer: Any, fill_mode: str, interpolation: str, modes: Any = 
 
 
 def sampled(x: Value, grid: Value, fill_mode: str, interpolation: str, fill_value: float = 0.0) -> Value:
-    """The image (batch, channels, rows, cols) seen at the points of a grid of its size (batch, rows, cols, 2).
+    """The image (batch, channels, rows, cols) seen at the points of a grid (batch, rows, cols, 2).
 
     Args:
-        grid: column and row of each point, from -1 to 1 between the outer edges of the image; for "mirror"
-            between the middles of the outer pixels.
+        grid: of the image's size: column and row of each point, from -1 to 1 between the outer edges of the
+            image; for "mirror" between the middles of the outer pixels.
         fill_mode: what lies beyond: "constant" (fill_value), "nearest", "wrap", "reflect" (the edge pixel
             twice) or "mirror" (the edge pixel once).
     """

@@ -1,0 +1,68 @@
+"""Pipeline: layers one after another, as one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...engine.base_layer import Layer
+from ...utils.generic_utils import has_arg
+
+
+class Pipeline(Layer):
+    """Applies layers one after another.
+
+    Args:
+        layers: the layers, in order.
+
+    Input: that of the first layer; output: that of the last one. Weights: those of the layers.
+
+    Raises:
+        ValueError: if there are no layers, or something else among them.
+    """
+
+    def __init__(self, layers: Sequence[Layer], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if (
+            not isinstance(layers, list | tuple)
+            or not layers
+            or any(not isinstance(x, Layer) for x in layers)
+        ):
+            raise ValueError(f"Pipeline takes a list of layers, found {layers!r}.")
+        self.supports_masking = True
+        self._pipeline_layers = list(layers)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order."""
+        return self._pipeline_layers
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        training = None if training is True else training  # the default that Keras writes into calls
+        x = inputs
+        for layer in self._pipeline_layers:
+            x = layer(x, **({"training": training} if has_arg(layer.call, "training") else {}))
+        self._mask = getattr(x, "_keras_mask", None)
+        return x
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """That of the last layer."""
+        return self._mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        for layer in self._pipeline_layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        from .. import serialize
+
+        return {**super().get_config(), "layers": [serialize(layer) for layer in self._pipeline_layers]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        from .. import deserialize
+
+        config = dict(config)
+        layers = [deserialize(one, custom_objects=custom_objects) for one in config.pop("layers", ())]
+        return cls(layers, **config)

@@ -1,0 +1,97 @@
+"""ReversibleEmbedding: vectors of numbers, and scores of numbers from vectors, by one matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ir import Value, op
+from .. import backend as K
+from .embeddings import Embedding
+
+
+class ReversibleEmbedding(Embedding):
+    """An Embedding that can be called the other way: from vectors to a score for each number.
+
+    Args:
+        input_dim: how many numbers there are.
+        output_dim: size of the vectors.
+        tie_weights: whether the scores are products with the embeddings; else with a matrix of their own.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint, mask_zero: see Embedding.
+        reverse_dtype: float type of the way back, None for that of the layer.
+        logit_soft_cap: scores are bent to stay between this number and its negative: ``cap * tanh(x / cap)``.
+
+    Call arguments:
+        reverse: True takes (batch, ..., output_dim) to scores (batch, ..., input_dim).
+
+    Weights: embeddings (input_dim, output_dim); reverse_embeddings (output_dim, input_dim) unless tied.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: str | None = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            **kwargs,
+        )
+        self.tie_weights = tie_weights
+        self.reverse_dtype = reverse_dtype
+        self.logit_soft_cap = logit_soft_cap
+        self._reversed = False
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.reverse_embeddings = None
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                "reverse_embeddings",
+                (self.output_dim, self.input_dim),
+                initializer=self.embeddings_initializer,
+            )
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        self._reversed = reverse
+        return self._scores(inputs) if reverse else super().call(inputs)
+
+    def _scores(self, x: Value) -> Value:
+        kernel = self.reverse_embeddings
+        if kernel is None:
+            kernel = op.Transpose(self.embeddings, perm=[1, 0])
+        if self.reverse_dtype is not None:
+            x, kernel = K.cast(x, self.reverse_dtype), K.cast(kernel, self.reverse_dtype)
+        scores = op.MatMul(x, kernel)
+        cap = self.logit_soft_cap
+        return scores if cap is None else op.Tanh(scores / float(cap)) * float(cap)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return None if self._reversed else super().compute_mask(inputs, mask)
+
+    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
+        if not self._reversed:
+            super()._refine_shapes(inputs, outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for name in ("activity_regularizer", "input_length"):
+            if config[name] is None:
+                del config[name]
+        return {
+            **config,
+            "tie_weights": self.tie_weights,
+            "reverse_dtype": self.reverse_dtype,
+            "logit_soft_cap": self.logit_soft_cap,
+        }
