@@ -103,7 +103,7 @@ def read_state(
         return arrays
     if names and all(re.fullmatch(r"\d+", name) for name in names):
         return _numbered(optimizer, arrays, params)
-    is_slot = _reader(names)
+    is_slot = _reader(names, {name for row in _rows(optimizer) for known in row.values() for name in known})
     return arrays if is_slot is None else _named(optimizer, names, arrays, params, is_slot)
 
 
@@ -134,13 +134,19 @@ def _named(
     return result
 
 
-def _reader(names: Sequence[str]) -> Find | None:
-    """How a name tells its slot in the layout that these names are in; None for Keras 2's own."""
+def _reader(names: Sequence[str], known: set[str]) -> Find | None:
+    """How a name tells its slot in the layout that these names are in; None for Keras 2's own.
+
+    Args:
+        known: all names that slots of the optimizer have.
+    """
     for name in names:
         if re.fullmatch(r".*/iter:0", name):
             return lambda name, slots: _parts(name)[-1] in slots and len(_parts(name)) > 2
         if name == "iteration:0":
-            return lambda name, slots: len(_parts(name)) > 2 and _parts(name)[1] in slots
+            # without the optimizer's name where it was built before training, as load_model does
+            place = 0 if all(_parts(name)[0] in known for name in names if name != "iteration:0") else 1
+            return lambda name, slots: len(_parts(name)) > place + 1 and _parts(name)[place] in slots
         if re.fullmatch(r"[^/]+/iteration", name):
             return lambda name, slots: any(name.endswith(f"_{slot}") for slot in slots[:1])
     return None
@@ -298,13 +304,15 @@ def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any
 
 def h5_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
-    config = optimizer.get_config()
+    config, class_name = optimizer.get_config(), type(optimizer).__name__
     if isinstance(optimizer, BuiltIn) and optimizer._later:
         config = _today(optimizer, config)
         if not _is_only_of_keras_3(optimizer):
             config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}
             config |= {"jit_compile": False, "is_legacy_optimizer": False}
-    return {"class_name": type(optimizer).__name__, "config": config}
+            if type(optimizer).__module__.startswith(f"{__package__}."):
+                class_name = f"Custom>{class_name}"  # without it tf.keras does not know all of them
+    return {"class_name": class_name, "config": config}
 
 
 def _is_only_of_keras_3(optimizer: BuiltIn) -> bool:
