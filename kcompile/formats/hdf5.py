@@ -54,6 +54,8 @@ MAX_COMPRESSION = 1100
 
 _TOP_LEVEL = "top_level_model_weights"
 _LZF = 32000
+#: How h5py stores bfloat16, which neither HDF5 nor numpy knows: two bytes of no type.
+_BFLOAT16 = np.dtype("V2")
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, _LZF}
 #: What h5py raises on damaged files.
 _H5PY_ERRORS = (
@@ -271,10 +273,19 @@ class _Reader:
                 with _reporting_damage(name, where):
                     dataset.id.read(h5s.ALL, h5s.ALL, out)
 
+        def widen(out: np.ndarray) -> None:
+            halves = np.empty(shape, dtype)
+            fill(halves)
+            out[...] = (halves.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+
+        if dtype == _BFLOAT16:
+            return StoredArray(shape, np.dtype(np.float32), widen)
         return StoredArray(shape, dtype, fill)
 
     def _dtype(self, dataset: h5py.Dataset, where: str) -> np.dtype:
         dtype = dataset.dtype
+        if dtype == _BFLOAT16:
+            return _BFLOAT16
         if dtype.kind not in "fiub" or dtype.itemsize > 8:
             raise self.error(where, f"expected numbers of at most 64 bits, found the data type {dtype}.")
         # Without h5py's notes on enumerations, and in this machine's byte order: HDF5 converts.

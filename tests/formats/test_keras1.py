@@ -340,3 +340,104 @@ def test_merge_by_a_function_is_refused_by_name(tmp_path):
     write(tmp_path / "m.h5", config, [("a", [])])
     with pytest.raises(ValueError, match="'m' of the file is a Merge of Keras 1 with mode='<lambda>'"):
         load_model(tmp_path / "m.h5")
+
+
+# --- Merge in Sequential models -----------------------------------------------------------------------------
+
+
+def merge_entry(branches, mode="concat", mode_type="raw", **changes):
+    config = dict(functional(mode)["config"]["layers"][-1]["config"], mode_type=mode_type, concat_axis=1)
+    return {"class_name": "Merge", "config": {**config, "layers": branches, **changes}}
+
+
+def dense_entry(name, units, inputs=None):
+    config = {**COMMON, "output_dim": units, "activation": "linear", "name": name, "input_dim": inputs}
+    if inputs is not None:
+        config |= {"batch_input_shape": [None, inputs], "input_dtype": "float32"}
+    return {"class_name": "Dense", "config": config}
+
+
+def branch(*entries):
+    return {"class_name": "Sequential", "config": list(entries)}
+
+
+def matrices(*shapes):
+    generator = np.random.default_rng(5)
+    return [(generator.random(s).astype("float32"), generator.random(s[1]).astype("float32")) for s in shapes]
+
+
+def test_sequential_that_begins_with_a_merge(tmp_path):
+    # the left branch is deeper, so that the order of a functional model is not that of the file
+    left = branch(dense_entry("a", 3, 4), dense_entry("b", 2))
+    right = branch(dense_entry("c", 5, 6))
+    config = branch(merge_entry([left, right]), dense_entry("d", 2))
+    (a, ab), (b, bb), (c, cb), (d, db) = matrices((4, 3), (3, 2), (6, 5), (7, 2))
+    stored = [("a", [a, ab]), ("b", [b, bb]), ("c", [c, cb]), ("d", [d, db])]
+    write(tmp_path / "m.h5", config, stored)
+    model = load_model(tmp_path / "m.h5")
+    x, y = np.ones((2, 4), "float32"), np.full((2, 6), 2, "float32")
+    want = np.concatenate([(x @ a + ab) @ b + bb, y @ c + cb], 1) @ d + db
+    np.testing.assert_allclose(model.predict([x, y]), want, rtol=1e-5)
+    assert model.input_names == ["a_input", "c_input"]
+
+
+def test_merge_of_merges_and_of_single_layers(tmp_path):
+    inner = branch(
+        merge_entry([dense_entry("a", 3, 4), branch(dense_entry("b", 3, 4))], mode="sum", name="inner")
+    )
+    config = branch(merge_entry([inner, dense_entry("c", 3, 6)], mode="mul"))
+    (a, ab), (b, bb), (c, cb) = matrices((4, 3), (4, 3), (6, 3))
+    write(tmp_path / "m.h5", config, [("a", [a, ab]), ("b", [b, bb]), ("c", [c, cb])])
+    x, y = np.ones((2, 4), "float32"), np.ones((2, 6), "float32")
+    want = (x @ a + ab + x @ b + bb) * (y @ c + cb)
+    np.testing.assert_allclose(load_model(tmp_path / "m.h5").predict([x, x, y]), want, rtol=1e-5)
+
+
+def distance(tensors):
+    return tensors[0] - 2 * tensors[1]
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_merge_by_a_function_takes_it_from_custom_objects(sequential, tmp_path):
+    (a, ab), (b, bb) = matrices((4, 3), (4, 3))
+    x = np.ones((2, 4), "float32")
+    if sequential:
+        branches = [dense_entry("a", 3, 4), dense_entry("b", 3, 4)]
+        config, data = branch(merge_entry(branches, mode="distance", mode_type="function")), [x, x]
+    else:
+        config, data = functional("distance", mode_type="function"), x
+    write(tmp_path / "m.h5", config, [("a", [a, ab]), ("b", [b, bb])])
+    model = load_model(tmp_path / "m.h5", custom_objects={"distance": distance})
+    np.testing.assert_allclose(model.predict(data), x @ a + ab - 2 * (x @ b + bb), rtol=1e-4)
+    with pytest.raises(ValueError, match="'distance'.*custom_objects"):
+        load_model(tmp_path / "m.h5")
+
+
+def test_merge_by_bytecode_is_refused_by_safe_mode(tmp_path):
+    config = functional(["code", None, None], mode_type="lambda")
+    write(tmp_path / "m.h5", config, [])
+    with pytest.raises(ValueError, match="safe_mode=False"):
+        load_model(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (branch(merge_entry([functional("sum")])), "a functional model, which is not read"),
+        (branch(merge_entry([dense_entry("a", 3)])), "'a' of a branch in the file has no input shape"),
+        (branch(merge_entry([branch()])), "a Sequential model without layers"),
+        (
+            branch(merge_entry([dense_entry("a", 3, 4), dense_entry("a", 3, 4)])),
+            "'a' of the file stands in two",
+        ),
+        ({"class_name": "Graph", "config": {}}, "holds a Graph of Keras 0.3"),
+        (
+            branch(dense_entry("a", 3, 4), merge_entry([dense_entry("b", 3, 4)])),
+            "as a layer of a Sequential model",
+        ),
+    ],
+)
+def test_merge_that_is_not_read_says_why(config, message, tmp_path):
+    write(tmp_path / "m.h5", config, [])
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "m.h5")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..legacy.interfaces import modern_arguments, modern_class_name
+from .keras1_merge import functional_of_merge
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -55,10 +56,16 @@ def modern_config(value: Any) -> Any:
         return [modern_config(entry) for entry in value]
     if not isinstance(value, Mapping):
         return value
+    value = functional_of_merge(value)
     value = {key: modern_config(entry) for key, entry in value.items()}
     class_name, config = value.get("class_name"), value.get("config")
     if not isinstance(class_name, str) or not isinstance(config, Mapping):
         return value
+    if class_name == "Graph":
+        raise ValueError(
+            "The file holds a Graph of Keras 0.3 and 1, a container that Keras dropped, which is not read: "
+            "build the model in code and use load_weights."
+        )
     if class_name == "Merge":
         return {**value, **_merge(config)}
     if class_name == "TimeDistributedDense":
@@ -80,6 +87,8 @@ def modern_config(value: Any) -> Any:
 def _merge(config: Mapping[str, Any]) -> dict[str, Any]:
     mode = config.get("mode")
     name = config.get("name")
+    if config.get("mode_type") in ("function", "lambda") and not config.get("layers"):
+        return _merge_by_function(config)
     if not isinstance(mode, str) or mode not in _MERGE or config.get("layers"):
         raise ValueError(
             f"The layer {name!r} of the file is a Merge of Keras 1 with mode={mode!r}"
@@ -99,6 +108,20 @@ def _merge(config: Mapping[str, Any]) -> dict[str, Any]:
         ):
             arguments["axes"] = [axes[0] for axes in arguments["axes"]]
     return {"class_name": _MERGE[mode], "config": arguments}
+
+
+def _merge_by_function(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A function of the list of inputs: by its name in custom_objects, or as bytecode, which safe_mode
+    refuses."""
+    arguments = {
+        "name": config.get("name"),
+        "function": config["mode"],
+        "function_type": config["mode_type"],
+        "arguments": config.get("arguments") or {},
+    }
+    if config.get("output_shape_type", "raw") == "raw" and isinstance(config.get("output_shape"), list):
+        arguments |= {"output_shape": config["output_shape"], "output_shape_type": "raw"}
+    return {"class_name": "Lambda", "config": arguments}
 
 
 # --- weights ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import Parameter
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
+from .dtype_policies import in_one_type
 from .hdf5_configs import hdf5_config
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
@@ -20,6 +21,8 @@ from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_fo
 from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
 from .keras1 import OldLayout, is_of_keras_1, modern_config
+from .keras1_merge import by_names_of
+from .unknown_objects import check_known
 from .weight_budget import WeightBudget
 
 if TYPE_CHECKING:
@@ -195,7 +198,13 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             if not model.built:
                 _build_from(model, archive)
         if archive.objects is None:
-            assign_in_order(model, archive.layer_weights, source, old=_layout_of(archive))
+            old = _layout_of(archive)
+            stored = (
+                list(by_names_of(model.layers, archive.layer_weights))
+                if old.keras_1
+                else archive.layer_weights
+            )
+            assign_in_order(model, stored, source, old=old)
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
@@ -364,7 +373,9 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
         )
     from ..layers import deserialize
 
-    return deserialize(config, custom_objects={**(custom_objects or {}), **get_custom_objects()})
+    known = {**(custom_objects or {}), **get_custom_objects()}
+    check_known(config, known)
+    return deserialize(in_one_type(config), custom_objects=known)
 
 
 def model_to_json(model: Network, **kwargs: Any) -> str:
@@ -393,7 +404,7 @@ def model_from_json(
 
     archive = json.loads(json_string)
     with SafeModeScope(safe_mode), FileVersionScope(archive.metadata.get("keras_version")):
-        return model_from_config(archive.config, custom_objects)
+        return model_from_config(_modern(archive), custom_objects)
 
 
 def model_from_yaml(
@@ -408,7 +419,7 @@ def model_from_yaml(
 
     archive = yaml.loads(yaml_string)
     with SafeModeScope(safe_mode), FileVersionScope(archive.metadata.get("keras_version")):
-        return model_from_config(archive.config, custom_objects)
+        return model_from_config(_modern(archive), custom_objects)
 
 
 # --- weights ------------------------------------------------------------------------------------------------

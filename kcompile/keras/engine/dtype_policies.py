@@ -1,0 +1,88 @@
+"""Types of layers in files: policies of tf.keras 2 and Keras 3, and models whose layers have several types.
+
+Layers there turn their inputs into their own type, layers here have the type of what they are given. So a
+model with a mixed policy, or with layers of several types, is read in one: the widest that its layers
+have. A mixed policy has weights of float32 and counts as such, and so does bfloat16, which ONNX's runtimes
+do not compute with. Results are those of there without the rounding to half precision in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_WIDTHS = {"float16": 2, "mixed_float16": 4, "bfloat16": 4, "mixed_bfloat16": 4, "float32": 4, "float64": 8}
+_TYPES = {2: "float16", 4: "float32", 8: "float64"}
+_CLASSES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1", "DTypePolicyMap")
+
+
+def in_one_type(config: Any) -> Any:
+    """The configuration of a model with a plain type for each policy, the same for all layers.
+
+    Raises:
+        ValueError: for the policy of quantized weights.
+    """
+    found = set(_float_types(config))
+    if len(found) < 2 and found <= {"float16", "float32", "float64"}:
+        wide = next(iter(found), "float32")
+    else:
+        wide = _TYPES[max(_WIDTHS[name] for name in found)]
+    return _replaced(config, wide)
+
+
+def _name(value: Any) -> Any:
+    """The type that the `dtype` of a layer's configuration names; None for what is no floating type."""
+    if isinstance(value, Mapping):
+        config = value.get("config")
+        inner = config if isinstance(config, Mapping) else {}
+        if value.get("class_name") not in _CLASSES:
+            raise ValueError(
+                f"A layer of the file has the type policy {value.get('class_name')!r} "
+                f"({inner.get('mode') or inner.get('name')}), which is not read: weights that were "
+                "quantized are not supported. Save the model before it is quantized."
+            )
+        value = inner.get("name", inner.get("default_policy"))
+        if isinstance(value, Mapping):
+            return _name(value)
+    return value if isinstance(value, str) and value in _WIDTHS else None
+
+
+def _layers(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The configurations of layers, at any depth."""
+    waiting = [value]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, list):
+            waiting.extend(entry)
+        elif isinstance(entry, Mapping):
+            if _is_layer(entry):
+                yield entry["config"]
+            waiting.extend(entry.values())
+
+
+def _is_layer(entry: Mapping[str, Any]) -> bool:
+    """Whether it is a layer; functions as layers have a `dtype` of their own, which they turn tensors
+    into."""
+    module = entry.get("module")
+    of_ops = isinstance(module, str) and module.startswith("keras.src.ops")
+    return "class_name" in entry and isinstance(entry.get("config"), Mapping) and not of_ops
+
+
+def _float_types(config: Any) -> Iterator[str]:
+    for layer in _layers(config):
+        name = _name(layer["dtype"]) if "name" in layer and "dtype" in layer else None
+        if name is not None:
+            yield name
+
+
+def _replaced(value: Any, wide: str) -> Any:
+    if isinstance(value, list):
+        return [_replaced(entry, wide) for entry in value]
+    if not isinstance(value, Mapping):
+        return value
+    result = {key: _replaced(entry, wide) for key, entry in value.items()}
+    config = value.get("config")
+    if _is_layer(value) and isinstance(config, Mapping) and "name" in config and "dtype" in config:
+        if _name(config["dtype"]) is not None:
+            result["config"]["dtype"] = wide
+    return result
