@@ -162,8 +162,10 @@ def predict(
 
 @app.command()
 def verify(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A model: .h5, .onnx, or .json/.yaml.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="A model: .h5, .keras, .onnx, .py, .json; or weights.")
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one, or weights for A.")],
     weights_a: Annotated[Path | None, typer.Option(metavar="W.h5", help="The weights of A.")] = None,
     weights_b: Annotated[Path | None, typer.Option(metavar="W.h5", help="The weights of B.")] = None,
     tolerance: Annotated[

@@ -11,7 +11,8 @@ from .loading import ARCHITECTURE_ONLY, kind_of, load
 from .tables import format_bytes
 
 TENSORS = (".safetensors", ".pt", ".pth")
-OUTPUTS = (*TENSORS, ".py", ".h5", ".hdf5", ".onnx")
+OUTPUTS = (*TENSORS, ".py", ".h5", ".hdf5", ".keras", ".onnx", ".json", ".yaml", ".yml")
+KERAS_WEIGHTS = ("hdf5", "keras")
 
 
 def convert_file(
@@ -48,7 +49,8 @@ def convert_file(
         return _read_weights(source, into, output, mapping, dry_run)
     if mapping is not None or dry_run:
         raise CommandError("--mapping and --dry-run go with --into MODEL.")
-    _write(_keras_model(source, weights), output)
+    architecture = output is not None and output.suffix.lower() in (".json", ".yaml", ".yml")
+    _write(_keras_model(source, weights, new_weights=architecture), output)
     return OK
 
 
@@ -84,6 +86,13 @@ def write_draft(source: Path, into: Path | None, draft: Path, other: Path | None
 def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = False) -> Any:
     from ..ir import Graph
 
+    if path.suffix.lower() == ".py":
+        raise CommandError(
+            f"{path}: PyTorch source is written, not read; convert the model it was made of, or read its "
+            f"weights ({path.with_suffix('.pt').name}) by --into MODEL."
+        )
+    if kind_of(path) in ("torch", "safetensors"):
+        raise CommandError(f"{path} holds weights alone; name the model that takes them by --into MODEL.")
     model = load(path, weights, new_weights)
     if isinstance(model, Graph):
         from ..keras.models import load_model
@@ -97,6 +106,8 @@ def _read_weights(source: Path, into: Path, output: Path | None, mapping: Path |
     from ..keras.state_dict.loading import read_mapping
 
     model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
+    if kind_of(source) in KERAS_WEIGHTS:
+        return _read_keras_weights(source, model, output, mapping, dry_run)
     report = match_file(model, source, None if mapping is None else read_mapping(mapping))
     print(f"{source} into {into}: {report}")
     accepted = not report.missing and (not report.unused or mapping is not None)
@@ -105,6 +116,25 @@ def _read_weights(source: Path, into: Path, output: Path | None, mapping: Path |
         return NEGATIVE
     if not dry_run:
         report.apply()
+        _write(model, output)
+    return OK
+
+
+def _read_keras_weights(
+    source: Path, model: Any, output: Path | None, mapping: Path | None, dry_run: bool
+) -> int:
+    """Reads the weights of a Keras file, in the order of its layers, as ``load_weights`` does."""
+    if mapping is not None:
+        raise CommandError(
+            f"--mapping goes with PyTorch's and ONNX files; {source} is matched by its layers."
+        )
+    try:
+        model.load_weights(source)
+    except ValueError as error:
+        print(f"{error}\n{'the weights do not fit' if dry_run else 'not written: the weights do not fit'}")
+        return NEGATIVE
+    print(f"{source}: all {len(model.weights)} weights of {model.name} have their values")
+    if not dry_run:
         _write(model, output)
     return OK
 
@@ -121,6 +151,8 @@ def _write(model: Any, output: Any) -> None:
         written.append(write_module(model, output))
     elif extension == ".onnx":
         model.export(output)
+    elif output.name.lower().endswith(".weights.h5"):
+        model.save_weights(output)
     else:
         model.save(output)
     for note in notes:

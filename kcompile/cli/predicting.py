@@ -81,6 +81,11 @@ def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
     model = load(path, weights)
     if isinstance(model, Graph):  # an ONNX file under another name
         raise CommandError(f"{path}: this is an ONNX file; name it .onnx.")
+    return model_predictor(path, model)
+
+
+def model_predictor(path: Path, model: Any) -> Predictor:
+    """A predictor for a Keras model; the path is for messages."""
     inputs, outputs = model.inputs or (), model.outputs or ()
     return Predictor(
         path,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..ir import Graph
 from .errors import CommandError
-from .loading import inference_graph, load
-from .predicting import Predictor, open_predictor
+from .loading import inference_graph, kind_of, load
+from .predicting import Predictor, model_predictor, open_predictor
 from .tables import console, table
 
 ModelFile = tuple[Path, Path | None]
@@ -19,7 +20,8 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
     """Runs two models on the same random inputs and prints the largest difference of each output.
 
     Args:
-        a, b: model file, and weights or None.
+        a, b: model file, and weights or None; one may be a file of weights alone, which are compared in the
+            other's architecture.
         tolerance: largest difference allowed, relative to the largest value of an output in A.
         samples: number of random samples, where the models do not fix it.
         seed: of the random inputs.
@@ -32,12 +34,15 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
     """
     from ..keras.engine.exporting import difference
 
-    first, second = open_predictor(*a), open_predictor(*b)
+    first, second = _open(a, b), _open(b, a)
     problem = _signature_problem(first, second)
     if problem:
         print(f"different: {problem}", file=sys.stderr)
         return False
-    inputs = _random_inputs(a, b, first, second, seed=seed, samples=samples)
+    if _holds_weights_alone(a[0]):
+        inputs = _for_second(second, first, _random_inputs(b, a, second, first, seed=seed, samples=samples))
+    else:
+        inputs = _random_inputs(a, b, first, second, seed=seed, samples=samples)
     found = [_outputs(first, inputs), _outputs(second, _for_second(first, second, inputs))]
     rows, equal = [], True
     for name, expected, got in zip(first.output_names, *found, strict=True):
@@ -59,6 +64,32 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
     )
     print("equal" if equal else "different")
     return equal
+
+
+def _open(file: ModelFile, other: ModelFile) -> Predictor:
+    """The predictor of a file; weights alone go into the architecture of the other one."""
+    path, weights = file
+    if not _holds_weights_alone(path):
+        return open_predictor(*file)
+    if weights is not None or _holds_weights_alone(other[0]):
+        raise CommandError(
+            f"{path} holds weights alone; compare it with a model, which has the architecture."
+        )
+    if other[0].suffix.lower() == ".py":
+        raise CommandError(
+            f"{path} holds weights alone, and {other[0]} is PyTorch source, which takes none but its own."
+        )
+    model = load(*other)
+    if isinstance(model, Graph):
+        raise CommandError(f"{path} holds weights alone, and {other[0]} is no Keras model that takes them.")
+    model.load_weights(path)
+    return model_predictor(path, model)
+
+
+def _holds_weights_alone(path: Path) -> bool:
+    if path.suffix.lower() == ".py":
+        return False
+    return path.name.lower().endswith(".weights.h5") or kind_of(path) in ("torch", "safetensors")
 
 
 def _signature_problem(first: Predictor, second: Predictor) -> str:

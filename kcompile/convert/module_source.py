@@ -18,8 +18,8 @@ from onnx import defs
 from ..ir import Graph
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
-from ..keras.state_dict import state_dict, write_tensors
-from ..keras.state_dict.layouts import attribute_names
+from ..keras.state_dict import write_tensors
+from ..keras.state_dict.layouts import attribute_names, attribute_units, tensors_of
 from .class_writer import ClassWriter
 from .errors import ConversionError
 from .helper_sources import HELPERS
@@ -80,7 +80,7 @@ def write_module(model: Network, path: Path, verify: bool = True, tolerance: flo
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         made, filled = Path(folder, path.name), Path(folder, weights.name)
         made.write_text(source, encoding="utf-8")
-        write_tensors(state_dict(model), filled)
+        write_tensors(tensors_of(attribute_units(model)), filled)
         if verify:
             _verify(model, made, tolerance)
         os.replace(filled, weights)

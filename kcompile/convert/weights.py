@@ -15,4 +15,4 @@ def write_state_dict(model: Network, path: Path) -> list[str]:
         a sentence for each layer whose tensors are not just those of a PyTorch module.
     """
     write_tensors(state_dict(model), path)
-    return [f"{unit.name}: {unit.note}" for unit in units_of(model) if unit.note]
+    return [f"{unit.name or unit.layer.name}: {unit.note}" for unit in units_of(model) if unit.note]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +54,14 @@ class Unit:
     optional: frozenset[str] = field(default_factory=frozenset)
     expressions: dict[str, str] = field(default_factory=dict)
 
+    def path(self, suffix: str) -> str:
+        """The full name of a tensor."""
+        return f"{self.name}.{suffix}" if self.name else suffix
+
     def tensors(self) -> Arrays:
         """The present values, by suffix."""
         arrays = self.encode({name: p.numpy() for name, p in self.parameters.items()})
-        return {suffix: np.ascontiguousarray(array) for suffix, array in arrays.items()}
+        return {suffix: np.asarray(array, order="C") for suffix, array in arrays.items()}
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each tensor, by suffix."""
@@ -79,11 +83,29 @@ def state_dict(model: Network) -> Arrays:
 
     A layer that PyTorch has no module for keeps Keras's names and layouts.
     """
-    return {f"{unit.name}.{s}": array for unit in units_of(model) for s, array in unit.tensors().items()}
+    return tensors_of(units_of(model))
+
+
+def tensors_of(units: Iterable[Unit]) -> Arrays:
+    """The present values of units, by their full names."""
+    return {unit.path(s): array for unit in units for s, array in unit.tensors().items()}
 
 
 def units_of(model: Network) -> list[Unit]:
-    """The units of a model, layer by layer; those of nested models under their names."""
+    """The units of a model, layer by layer; those of nested models under their names.
+
+    The initializers of an ONNX graph that is the whole model keep their names as they are.
+    """
+    holding = [layer for layer in model.layers if layer.weights]
+    if len(holding) == 1 and type(holding[0]).__name__ == "ONNXGraph":
+        graph: Any = holding[0]
+        own = {w.name: p for w, p in zip(graph._template.weights, graph._onnx_weights, strict=True)}
+        return [Unit("", "ONNXGraph", graph, own, dict, dict, "names and layouts are the ONNX file's")]
+    return attribute_units(model)
+
+
+def attribute_units(model: Network) -> list[Unit]:
+    """The units of a model, each under the attribute that its layer is of a PyTorch module."""
     return [unit for name, layer in named_layers(model) for unit in layer_units(layer, name)]
 
 

@@ -134,7 +134,13 @@ def match_file(model: Network, filepath: Any, mapping: WeightMapping | None = No
     Raises:
         ValueError: if the file is damaged, or would run code.
     """
-    if detect(filepath) == "onnx":
+    kind = detect(filepath)
+    if kind not in ("onnx", "torch", "safetensors", None):
+        raise ValueError(
+            f"{filepath}: a {kind} file; what goes into a model by name or structure is .pt, .pth, "
+            ".safetensors or .onnx."
+        )
+    if kind == "onnx":
         from .onnx_weights import match_onnx
 
         return match_onnx(model, filepath, mapping)
@@ -162,7 +168,7 @@ def match(
     units = units_of(model)
     if mapping is not None:
         return _by_mapping(units, tensors, mapping)
-    wanted = {f"{unit.name}.{suffix}" for unit in units for suffix in unit.shapes()}
+    wanted = {unit.path(suffix) for unit in units for suffix in unit.shapes()}
     if wanted & set(tensors) and {name for name in tensors if not name.endswith(_COUNTER)} <= wanted:
         groups = {unit.name: _taken(unit, tensors) for unit in units}
         return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in units], tensors)
@@ -174,7 +180,7 @@ def match(
 
 def _taken(unit: Unit, tensors: Tensors) -> dict[str, str]:
     """Suffix -> name in the file, of the tensors that a unit of this very name has there."""
-    return {s: f"{unit.name}.{s}" for s in unit.shapes() if f"{unit.name}.{s}" in tensors}
+    return {s: unit.path(s) for s in unit.shapes() if unit.path(s) in tensors}
 
 
 def _paired(
@@ -196,7 +202,7 @@ def _paired(
             report.missing += [(p.name, why) for p in unit.parameters.values()]
             continue
         report.assignments += assignments
-        report.matched += [(f"{unit.name}.{suffix}", name) for suffix, name in names.items()]
+        report.matched += [(unit.path(suffix), name) for suffix, name in names.items()]
         used.update(names.values())
     report.unused += [
         (name, f"no layer takes its module; shape {list(array.shape)}")
@@ -215,12 +221,14 @@ def _problem(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> str:
         if suffix not in names and _absent_bias(unit, suffix) and names:
             key = unit.parameters[suffix].name
             return (
-                f"{unit.name}.{suffix} is not in the file, its module has no bias; zeros compute the same, "
+                f"{unit.path(suffix)} is not in the file, its module has no bias; zeros compute the same, "
                 f'and a mapping says so by "{key}": 0'
             )
         if suffix not in names:
-            return f"{unit.kind} needs {unit.name}.{suffix} {list(shape)}, which is not in the file"
+            return f"{unit.kind} needs {unit.path(suffix)} {list(shape)}, which is not in the file"
         found = tensors[names[suffix]].shape
+        if suffix == _COUNTER:
+            continue
         if found != shape:
             return f"{unit.kind} needs {suffix} of shape {list(shape)}, {names[suffix]} has {list(found)}"
     extra = [suffix for suffix in names if suffix not in shapes and suffix not in unit.optional]
@@ -368,9 +376,9 @@ def _by_mapping(units: list[Unit], tensors: Tensors, mapping: WeightMapping) -> 
 
 def _keys(unit: Unit) -> dict[str, list[str]]:
     """Suffix -> what a mapping may call that tensor; "" -> what it may call the unit."""
-    keys: dict[str, list[str]] = {"": [unit.name, unit.layer.name]}
+    keys: dict[str, list[str]] = {"": [unit.name or unit.layer.name, unit.layer.name]}
     for suffix in unit.shapes():
-        keys[suffix] = [f"{unit.name}.{suffix}"]
+        keys[suffix] = [unit.path(suffix)]
     for suffix, parameter in unit.parameters.items():
         keys.setdefault(suffix, []).append(parameter.name)
         if suffix.startswith("kernel"):
