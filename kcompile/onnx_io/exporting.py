@@ -116,14 +116,20 @@ def _attached(written: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> oir
 def _optimized(
     written: onnx.ModelProto, arrays: Mapping[str, np.ndarray], weights: Sequence[str]
 ) -> tuple[oir.Model, dict]:
-    from .passes import count_transposes, optimize
+    """The form with the fewest transposes, the plainest of equal ones."""
+    from .passes import Sinking, count_transposes, optimize, stops_at_channels
 
     model = _attached(written, arrays)
     before = count_transposes(model)
     layouts = optimize(model, weights)
+    if stops_at_channels(model):
+        further = _attached(written, arrays)
+        further_layouts = optimize(further, weights, Sinking.THROUGH_CHANNELS)
+        if count_transposes(further) < count_transposes(model):
+            model, layouts = further, further_layouts
     if count_transposes(model) > before:  # a transpose went down into several branches and vanished in none
         model = _attached(written, arrays)
-        layouts = optimize(model, weights, sink=False)
+        layouts = optimize(model, weights, Sinking.NOT)
     return model, layouts
 
 

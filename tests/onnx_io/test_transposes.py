@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
+import onnx
 import pytest
 
 from kcompile.ir import Graph, Parameter, Value, op
 from kcompile.onnx_io import build_model, export
+from kcompile.onnx_io.passes.layout import restore_weights
 from tests.onnx_io.networks import TO_NCHW, TO_NHWC
 from tests.onnx_io.running import feeds_for, run
 
@@ -108,3 +111,71 @@ def test_an_output_that_is_what_it_was_before(values):
     model = export(graph, output_names=["same", "relu"])
     assert [o.name for o in model.graph.output] == ["same", "relu"]
     np.testing.assert_array_equal(run(model, feeds)[0], feeds["x"] if values == "input" else source.numpy())
+
+
+COUNT = itertools.count()
+
+
+def named(*shape):
+    """A weight with a name of its own."""
+    number = next(COUNT)
+    return Parameter(np.random.default_rng(number).normal(size=shape).astype(f32), f"w{number}")
+
+
+def conv(x, filters):
+    """A channels_last convolution of window 1, as layers emit it."""
+    return op.Transpose(
+        op.Conv(op.Transpose(x, perm=TO_NCHW), named(filters, x.shape[-1], 1, 1)), perm=TO_NHWC
+    )
+
+
+def layer_norm(x, **attributes):
+    size = x.shape[-1]
+    return op.LayerNormalization(x, named(size), named(size), **{"axis": -1, "epsilon": 1e-3, **attributes})
+
+
+# image -> something between two convolutions; how many Transposes are left
+BETWEEN_CONVOLUTIONS = {
+    "MatMul": (lambda x: op.MatMul(x, named(4, 7)), 2),
+    "MatMul and a bias": (lambda x: op.Add(op.MatMul(x, named(4, 7)), named(7)), 2),
+    "MatMul of a constant": (lambda x: op.MatMul(x, np.ones((4, 7), f32)), 2),
+    "MatMul from the left": (lambda x: op.MatMul(named(5, 6), x), 4),
+    "LayerNormalization": (layer_norm, 2),
+    "LayerNormalization without bias": (
+        lambda x: op.LayerNormalization(x, named(4), axis=3, epsilon=0.1),
+        2,
+    ),
+    "LayerNormalization of the image": (
+        lambda x: op.LayerNormalization(x, named(5, 6, 4), named(5, 6, 4), axis=1, epsilon=0.1),
+        4,
+    ),
+    "both": (lambda x: op.Gelu(op.MatMul(layer_norm(x), named(4, 4))), 2),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN_CONVOLUTIONS)
+def test_operators_over_channels_between_convolutions(name):
+    make, left = BETWEEN_CONVOLUTIONS[name]
+    x = Value("float32", ("batch", 5, 6, 3), "x")
+    graph = Graph([conv(make(conv(x, 4)), 2)], [x])
+    model = export(graph)
+    onnx.checker.check_model(model, full_check=True)
+    feeds = feeds_for(graph)
+    (found,), (expected,) = run(model, feeds), run(build_model(graph), feeds, optimized=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert Counter(node.op_type for node in model.graph.node)["Transpose"] == left
+
+
+def test_operators_over_channels_stay_where_no_transpose_would_vanish():
+    x = Value("float32", ("batch", 5, 6, 3), "x")
+    y = op.Reshape(op.MatMul(layer_norm(conv(x, 4)), named(4, 7)), [0, 30, 7])
+    counts = Counter(node.op_type for node in export(Graph([y], [x])).graph.node)
+    assert (counts["LayerNormalization"], counts["MatMul"], counts["Transpose"]) == (1, 1, 2)
+
+
+def test_a_dense_kernel_that_became_a_convolution_comes_back_whole():
+    kernel = named(4, 7)
+    x = Value("float32", ("batch", 5, 6, 3), "x")
+    model = export(Graph([conv(op.MatMul(conv(x, 4), kernel), 2)], [x]), weight_names={kernel: "dense"})
+    assert {t.name: list(t.dims) for t in model.graph.initializer}["dense"] == [7, 4, 1, 1]
+    np.testing.assert_array_equal(restore_weights(model)["dense"], kernel.numpy())

@@ -8,6 +8,7 @@ a file must be able to come back as the model that it was.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,17 +23,32 @@ def count_transposes(model: oir.Model) -> int:
     return sum(n.op_type == "Transpose" and not _is_initializer(n.inputs[0]) for n in model.graph)
 
 
+def stops_at_channels(model: oir.Model) -> bool:
+    """Whether transposes could be sunk further by ``Sinking.THROUGH_CHANNELS``."""
+    from .transposes import stops_at_channels
+
+    return stops_at_channels(model)
+
+
 def _is_initializer(value: oir.Value | None) -> bool:
     return value is not None and value.const_value is not None
 
 
-def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dict[str, Any]:
+class Sinking(IntEnum):
+    """How far transposes are sunk."""
+
+    NOT = 0
+    PLAIN = 1
+    THROUGH_CHANNELS = 2  # operators that mix channels are rewritten for the other layout
+
+
+def optimize(model: oir.Model, weights: Iterable[str], sinking: Sinking = Sinking.PLAIN) -> dict[str, Any]:
     """Merges equal nodes and reshapes, sinks transposes, folds the layout of weights, removes what is unused.
 
     Args:
         model: with ``const_value`` for every initializer.
         weights: names of the initializers that are weights.
-        sink: whether to sink transposes.
+        sinking: of transposes.
 
     Returns:
         how weights were laid out, for the metadata entry ``kcompile.weights`` (see layout.py).
@@ -50,8 +66,8 @@ def optimize(model: oir.Model, weights: Iterable[str], sink: bool = True) -> dic
     _fold_constants(model, set(weights))
     merge()
     merge_reshapes(model)
-    if sink:
-        sink_transposes(model)
+    if sinking:
+        sink_transposes(model, through_channels=sinking is Sinking.THROUGH_CHANNELS)
     common.RemoveUnusedNodesPass()(model)
     merge()
     layouts = fold_layout(model, weights)
@@ -107,4 +123,4 @@ def _fold_constants(model: oir.Model, weights: set[str]) -> None:
         common.IdentityEliminationPass()(model)
 
 
-__all__ = ["count_transposes", "optimize"]
+__all__ = ["Sinking", "count_transposes", "optimize", "stops_at_channels"]

@@ -15,7 +15,7 @@ in turn, or returns None and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx_ir as oir
@@ -34,9 +34,27 @@ Operands = Sequence[Operand | None]
 Handler = Callable[["Sinker", oir.Node, Perm, Operands], Perm | None]
 
 
-def sink_transposes(model: oir.Model) -> None:
-    """Rewrites the main graph in place. Nodes that became useless stay: remove unused nodes afterwards."""
-    Sinker(model.graph).run()
+def sink_transposes(model: oir.Model, through_channels: bool = False) -> None:
+    """Rewrites the main graph in place. Nodes that became useless stay: remove unused nodes afterwards.
+
+    Args:
+        through_channels: whether operators that mix the channels of a channels_last image are rewritten for
+            channels_first: a MatMul as Conv, LayerNormalization as the operators of its definition.
+    """
+    Sinker(model.graph, _HANDLERS | _OVER_CHANNELS if through_channels else _HANDLERS).run()
+
+
+def stops_at_channels(model: oir.Model) -> bool:
+    """Whether, after sinking, an operator that mixes channels stands behind a Transpose of an image."""
+
+    def reads_image(node: oir.Node) -> bool:
+        made_by = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+        if made_by is None or made_by.op_type != "Transpose":
+            return False
+        perm = _perm_of(made_by)
+        return perm is not None and _is_image(perm)
+
+    return any(node.op_type in _OVER_CHANNELS and reads_image(node) for node in model.graph)
 
 
 def transposes_to_reshapes(model: oir.Model) -> None:
@@ -77,8 +95,9 @@ class Sinker:
         at: the node at hand; new nodes are put before it, or at the end where there is none.
     """
 
-    def __init__(self, graph: oir.Graph) -> None:
+    def __init__(self, graph: oir.Graph, handlers: dict[str, Handler] | None = None) -> None:
         self.graph = graph
+        self.handlers = _HANDLERS if handlers is None else handlers
         self.sources: dict[oir.Value, tuple[oir.Value, Perm]] = {}
         self.at: oir.Node | None = None
         self._transposed: dict[tuple[oir.Value, Perm], oir.Value] = {}
@@ -114,7 +133,7 @@ class Sinker:
         self._transposed.setdefault((operand.raw, perm), node.outputs[0])
 
     def _absorb(self, node: oir.Node, operands: Operands) -> bool:
-        handler = _HANDLERS.get(node.op_type) if node.domain == "" else None
+        handler = self.handlers.get(node.op_type) if node.domain == "" else None
         if handler is None or not self._pinned.isdisjoint(node.outputs):
             return False
         # operators that are not elementwise have one tensor to permute, the first; the rest are parameters
@@ -461,6 +480,59 @@ def _shape(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | 
     return ()
 
 
+def _is_image(perm: Perm) -> bool:
+    """Whether it brings (batch, channels, two or more spatial axes) to channels_last."""
+    return len(perm) > 3 and perm[0] == 0 and perm[-1] == 1
+
+
+def _matmul(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+    """A dense layer at every position is a convolution of window 1."""
+    kernel = operands[1].raw if operands[1] is not None else None
+    if not _is_image(perm) or kernel is None or kernel.shape is None or len(kernel.shape) != 2:
+        return None
+    window = s.constant(list(range(2, len(perm))), node.outputs[0])
+    first = s.transposed(kernel, (1, 0))
+    kernels = s.node("Unsqueeze", [first, window], {}, kernel)
+    kernels.shape = oir.Shape([*(first.shape or ()), *[1] * (len(perm) - 2)])
+    node.op_type = "Conv"
+    node.replace_input_with(0, _raw(operands))
+    node.replace_input_with(1, kernels)
+    return perm
+
+
+def _layer_norm(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+    """Over the last axis, the channels: ONNX has the operator for trailing axes only."""
+    output, raw = node.outputs[0], _raw(operands)
+    axis = _attribute(node, "axis", -1) % len(perm)
+    if not _is_image(perm) or axis != len(perm) - 1 or len(node.outputs) > 1 or operands[1] is None:
+        return None
+    if "epsilon" not in node.attributes or output.type != oir.TensorType(oir.DataType.FLOAT):
+        return None
+    full = list(raw.shape or ())
+    one = [1 if i == 1 else dim for i, dim in enumerate(full)]
+    channels = s.constant([1], output)
+
+    def emit(op_type: str, *inputs: oir.Value, shape: Sequence[Any] = one) -> oir.Value:
+        result = s.node(op_type, inputs, {}, output)
+        result.shape = oir.Shape(shape)
+        return result
+
+    epsilon = s.constant(np.array(node.attributes["epsilon"].as_float(), np.float32), output)
+    centred = emit("Sub", raw, emit("ReduceMean", raw, channels), shape=full)
+    variance = emit("ReduceMean", emit("Mul", centred, centred, shape=full), channels)
+    factor = emit("Reciprocal", emit("Sqrt", emit("Add", variance, epsilon)))
+    result = emit("Mul", centred, factor, shape=full)
+    scale, bias = (s.in_layout(o, perm) if o is not None else None for o in (*operands[1:], None)[:2])
+    if scale is not None and bias is not None:
+        result = emit("Mul", result, scale, shape=full)
+    node.op_type, last = ("Mul", scale) if bias is None else ("Add", bias)
+    node.attributes.clear()
+    node.resize_inputs(2)
+    node.replace_input_with(0, result)
+    node.replace_input_with(1, last)
+    return perm
+
+
 _ELEMENTWISE = """
     Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
     Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
@@ -490,3 +562,6 @@ _HANDLERS: dict[str, Handler] = {
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
 }
+
+# operators that mix channels, which have other forms where the channels come first
+_OVER_CHANNELS: dict[str, Handler] = {"LayerNormalization": _layer_norm, "MatMul": _matmul}
