@@ -55,20 +55,22 @@ class Steps:
     def _make_train(self, weighted: bool) -> StepFunction:
         compiled = self.compiled
         rule = self.optimizer.update_rule(compiled.trainable)
-        updates = ()
-        if rule is None:  # only its own updates describe the optimizer, for the loss with these weights
-            self._check_alone()
-            (loss,) = compiled.train_graph(weighted).outputs
-            updates = self.optimizer.get_updates(loss, compiled.trainable)
-        graph = compiled.train_graph(weighted, updates)
-        return self._step(graph, compiled.trainable, rule, compiled.constraints_graph())
+        constraints = compiled.constraints_graph()
+        if rule is not None:
+            return self._step(compiled.train_graph(weighted), compiled.trainable, rule, constraints)
+        # only its own updates describe the optimizer, for the loss with these weights
+        (loss,) = compiled.train_graph(weighted).outputs
+        updates = self.optimizer.get_updates(loss, compiled.trainable)
+        if self.devices or launched():
+            return self._step(compiled.train_graph(weighted), (), None, constraints, updates)
+        return self._step(compiled.train_graph(weighted, updates), compiled.trainable, None, constraints)
 
     def _make_test(self, weighted: bool) -> StepFunction:
         return self._step(self.compiled.test_graph(weighted))
 
     def _step(self, graph: Graph, *training: Any) -> StepFunction:
-        """A step that evaluates, or that trains if told the weights, the optimizer's rule and the
-        constraints.
+        """A step that evaluates, or that trains if told the weights, the optimizer's rule, the constraints
+        and, in several processes, the optimizer's own updates.
         """
         from ...torch_bridge.training import EvalStep, TrainStep
 
@@ -84,13 +86,6 @@ class Steps:
         else:
             step = TrainStep(graph, *training) if training else EvalStep(graph)
         return lambda arrays: step(*arrays)[0]
-
-    def _check_alone(self) -> None:
-        if self.devices or launched():
-            raise ValueError(
-                f"{type(self.optimizer).__name__} defines its own updates (get_updates); in several "
-                "processes only the built-in optimizers can train, and subclasses with other arguments."
-            )
 
     def _make_results(self) -> Callable[[], Any]:
         from ...torch_bridge.training import EvalStep

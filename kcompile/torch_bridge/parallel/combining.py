@@ -48,6 +48,8 @@ class Combination:
     def _kind(self, node: Node) -> Kind:
         operands = [value for value in self.graph.dependencies(node)]
         kinds = [self[value] for value in operands]
+        if node.op_type == "Gradient":  # of a mean it is one, of a sum it is one
+            return {"count": "sum", "sum": "sum", "mixed": "mixed"}.get(kinds[0], "mean")  # type: ignore[return-value]
         if all(kind == "same" for kind in kinds):
             return "same"
         if node.op_type in ("Shape", "Size"):
@@ -198,6 +200,11 @@ def _output_kind(kind: Kind, value: Value) -> Literal["sum", "mean", "same"]:
     if kind in ("sum", "count"):
         return "sum"
     return "mean" if value.dtype.kind == "f" and kind != "same" else "same"
+
+
+def split(value: Value, graph: Graph, kinds: Combination) -> list[Value]:
+    """The part of a loss that is a mean over samples, and the part that is a sum; without those it lacks."""
+    return [_total(terms) for terms in _split(value, graph, kinds) if terms]
 
 
 def _split(value: Value, graph: Graph, kinds: Combination) -> tuple[list[Value], list[Value]]:

@@ -14,13 +14,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ...ir import Graph, Parameter
+from ...ir import Graph, Parameter, Value
 from .. import weights
 from ..arrays import as_tensor, torch_dtype
 from ..devices import default_device
 from ..optimizers import UpdateRule
 from ..training import _check_loss, place
 from .combining import plan
+from .own_updates import divided
 from .pool import TIMEOUT
 from .shard_step import Program, ShardStep
 from .splitting import shard
@@ -88,9 +89,10 @@ class LaunchedStep:
         graph: ``outputs[0]`` is the loss.
         rank, world: this process, and how many there are.
         trainable, rule, constraints: as for ``TrainStep``; no rule for evaluation.
+        updates: pairs (parameter, new value) of an optimizer without a rule.
 
     Raises:
-        ValueError: if ``outputs[0]`` is not a scalar of a floating point type.
+        ValueError: if ``outputs[0]`` is not a scalar of a floating point type, or updates cannot be divided.
     """
 
     def __init__(
@@ -101,11 +103,13 @@ class LaunchedStep:
         trainable: Sequence[Parameter] = (),
         rule: UpdateRule | None = None,
         constraints: Graph | None = None,
+        updates: Sequence[tuple[Parameter, Value]] = (),
     ) -> None:
         _check_loss(graph)
         self.rank, self.world = rank, world
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
-        program = Program(plan(graph), tuple(trainable), rule, constraints)
+        graph, own = divided(graph, updates)
+        program = Program(plan(graph), tuple(trainable), rule, constraints, own)
         device = join(rank, world)
         broadcast(program.parameters(), rank, device)
         self._step = ShardStep(program, device, rank)

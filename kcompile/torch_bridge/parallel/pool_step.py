@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...ir import Graph, Parameter
+from ...ir import Graph, Parameter, Value
 from ..arrays import torch_dtype
 from ..optimizers import UpdateRule
 from ..training import _check_loss, place
 from . import pool as pools
 from .combining import plan
+from .own_updates import divided
 from .program import packed
 from .shard_step import Program, ShardStep
 from .splitting import shard
@@ -28,9 +29,10 @@ class PoolStep:
         graph: ``outputs[0]`` is the loss.
         devices: torch's names; the first is this process's, each other one gets a worker process.
         trainable, rule, constraints: as for ``TrainStep``; no rule for evaluation.
+        updates: pairs (parameter, new value) of an optimizer without a rule.
 
     Raises:
-        ValueError: if ``outputs[0]`` is not a scalar of a floating point type.
+        ValueError: if ``outputs[0]`` is not a scalar of a floating point type, or updates cannot be divided.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class PoolStep:
         trainable: Sequence[Parameter] = (),
         rule: UpdateRule | None = None,
         constraints: Graph | None = None,
+        updates: Sequence[tuple[Parameter, Value]] = (),
     ) -> None:
         _check_loss(graph)
         self.devices = tuple(devices)
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
-        self._program = Program(plan(graph), tuple(trainable), rule, constraints)
+        graph, own = divided(graph, updates)
+        self._program = Program(plan(graph), tuple(trainable), rule, constraints, own)
         self._parameters = self._program.parameters()
         self._pool: pools.Pool | None = None
         self._key = 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...ir import Parameter
 from .combining import Piece, Plan
+from .own_updates import OwnUpdates
 from .packing import PackedGraph, pack, unpack
 from .shard_step import Program
 
@@ -38,11 +39,12 @@ class PackedProgram:
     trainable: list[int]
     rule: _Rule | None
     constraints: PackedGraph | None
+    own: tuple[PackedGraph, tuple[int, ...]] | None
 
 
 def packed(program: Program, number_of: Callable[[Parameter], int]) -> PackedProgram:
     """A program for another process. Accumulators that only this side reads stay here."""
-    plan, rule = program.plan, program.rule
+    plan, rule, own = program.plan, program.rule, program.own
     known = set(program.parameters())
     pieces = [
         (number_of(piece.parameter) if piece.parameter in known else None, piece.kind, piece.increment)
@@ -56,6 +58,7 @@ def packed(program: Program, number_of: Callable[[Parameter], int]) -> PackedPro
         [number_of(p) for p in program.trainable],
         None if rule is None else _rule_with(rule, lambda p: _Reference(number_of(p)), Parameter),
         None if program.constraints is None else pack(program.constraints, number_of),
+        None if own is None else (pack(own.graph, number_of), own.terms),
     )
 
 
@@ -71,6 +74,7 @@ def unpacked(data: PackedProgram, parameters: Mapping[int, Parameter]) -> Progra
         tuple(find(number) for number in data.trainable),
         None if data.rule is None else _rule_with(data.rule, lambda r: find(r.number), _Reference),
         None if data.constraints is None else unpack(data.constraints, find),
+        None if data.own is None else OwnUpdates(unpack(data.own[0], find), data.own[1]),
     )
 
 

@@ -22,6 +22,7 @@ from .. import weights
 from ..lowering import apply_updates, lower, refresh
 from ..optimizers import UpdateRule, make_optimizer
 from .combining import Piece, Plan
+from .own_updates import OwnUpdates
 
 # what these compute does not carry gradients on, whatever its type
 _CUTTING = frozenset({"StopGradient", "Bernoulli", "RandomNormalLike", "RandomUniformLike", "Multinomial"})
@@ -38,12 +39,14 @@ class Program:
         trainable: the weights that the optimizer changes.
         rule: the optimizer; None for a step without training.
         constraints: its updates are applied after the optimizer's step.
+        own: an optimizer's own updates, applied with the gradients that are the plan's last outputs.
     """
 
     plan: Plan
     trainable: tuple[Parameter, ...] = ()
     rule: UpdateRule | None = None
     constraints: Graph | None = None
+    own: OwnUpdates | None = None
 
     def parameters(self) -> list[Parameter]:
         """Everything that must be alike in all processes before a step."""
@@ -53,6 +56,8 @@ class Program:
             found += [self.rule.iterations, *(slot for slots in self.rule.slots.values() for slot in slots)]
         if self.constraints is not None:
             found += self.constraints.parameters
+        if self.own is not None:
+            found += self.own.graph.parameters
         return list(dict.fromkeys(found))
 
 
@@ -102,6 +107,7 @@ class ShardStep:
             self._prepare_training(program.rule)
         constraints = program.constraints
         self._constraints = lower(constraints, self.device, (), None) if constraints is not None else None
+        self._own = None if program.own is None else lower(program.own.graph, self.device, (), None)
 
     def _prepare_training(self, rule: UpdateRule) -> None:
         tensors = [weights.parameter_of(p, self.device, True) for p in self.program.trainable]
@@ -137,6 +143,8 @@ class ShardStep:
         else:
             results = self._train(share, tensors)
         outputs = self._combine(share, results)
+        if self._own is not None:
+            outputs = self._carry_out_own_updates(outputs)
         if self.optimizer is not None:
             self.optimizer.step()
             weights.written(self.program.trainable, self.device)
@@ -144,6 +152,22 @@ class ShardStep:
             with torch.no_grad():
                 apply_updates(self._constraints, self._constraints())
         return outputs
+
+    @torch.no_grad()
+    def _carry_out_own_updates(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Updates with the loss and the gradients of the whole batch; the outputs without the latter."""
+        assert self._own is not None and self.program.own is not None
+        terms = self.program.own.terms
+        first = len(outputs) - len(terms)
+        given = [outputs[0]]
+        for term, gradient in zip(terms, outputs[first:], strict=True):
+            if term == len(given):
+                given.append(gradient)
+            else:
+                given[term] = given[term] + gradient
+        refresh(self._own)
+        apply_updates(self._own, self._own(*given))
+        return outputs[:first]
 
     def _train(self, share: float, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         assert self._ddp is not None and self._loss is not None and self.optimizer is not None

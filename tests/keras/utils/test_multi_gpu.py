@@ -275,14 +275,77 @@ def test_layers_of_users_lambdas_and_losses_need_nothing_to_travel():
     assert_same(alone, divided)
 
 
-def test_an_optimizer_of_ones_own_making_is_refused():
-    class Own(optimizers.SGD):
-        def get_updates(self, loss, params):
-            return super().get_updates(loss, params)
+class Signs(optimizers.Optimizer):
+    """Momentum over clipped gradients, and steps of its sign: not linear in what the shards contribute."""
 
-    divided = multi_gpu_model(classifier(), devices=CPUS)
-    divided.compile(Own(), "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match="Own defines its own updates"):
+    def __init__(self, extra=lambda self, loss: [], **kwargs):
+        super().__init__(clipnorm=0.05, **kwargs)
+        self.iterations = K.variable(0, dtype="int64", name="iterations")
+        self.lr, self.highest, self.extra = K.variable(0.05), K.variable(0.0), extra
+
+    def get_updates(self, loss, params):
+        grads = self.get_gradients(loss, params)
+        moments = [K.zeros(K.int_shape(p)) for p in params]
+        self.weights = [self.iterations, *moments]
+        self.updates = [
+            K.update_add(self.iterations, 1),
+            K.update(self.highest, K.maximum(self.highest, loss)),
+        ]
+        for p, g, m in zip(params, grads, moments, strict=True):
+            moved = 0.9 * m + g
+            self.updates += [K.update(m, moved), K.update(p, p - self.lr * moved / (K.abs(moved) + 0.01))]
+        return self.updates + self.extra(self, loss)
+
+
+class Twice(optimizers.Adam):
+    def get_updates(self, loss, params):
+        return super().get_updates(loss * 2.0, params)
+
+
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [Signs, Twice, lambda: optimizers.Lamb(0.05), lambda: optimizers.Muon(0.02, clipnorm=0.1)],
+    ids=["signs", "twice", "lamb", "muon"],
+)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"activity_regularizer": "l2", "kernel_constraint": "maxnorm"}],
+    ids=["mean", "mean_and_sum"],
+)
+def test_an_optimizer_of_ones_own_making_trains_as_on_one_device(make_optimizer, options):
+    """Batches of 7 on two workers: unequal shards, and an activity regularizer is a sum over samples."""
+    alone, template = classifier(**options), classifier(**options)
+    divided = multi_gpu_model(template, devices=CPUS)
+    for model in (alone, divided):
+        model.compile(make_optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    found = [
+        model.fit(X, LABELS, batch_size=7, epochs=2, shuffle=False, verbose=0) for model in (alone, divided)
+    ]
+    np.testing.assert_allclose(found[1].history["loss"], found[0].history["loss"], rtol=1e-4)
+    np.testing.assert_allclose(found[1].history["accuracy"], found[0].history["accuracy"], rtol=1e-6)
+    for one, other in zip(alone.get_weights(), template.get_weights(), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-5)
+    for one, other in zip(alone.optimizer.get_weights(), divided.optimizer.get_weights(), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-5)
+    if make_optimizer is Signs:
+        highest = [K.get_value(model.optimizer.highest) for model in (alone, divided)]
+        assert highest[1] == pytest.approx(highest[0], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "extra, message",
+    [
+        (lambda self, loss: [K.update(self.highest, K.random_uniform(()))], "draw random numbers"),
+        (lambda self, loss: [K.update(self.highest, self.seen)], "read the samples of a batch"),
+    ],
+)
+def test_own_updates_that_cannot_be_divided_are_refused(extra, message):
+    template = classifier()
+    divided = multi_gpu_model(template, devices=CPUS)
+    optimizer = Signs(extra)
+    optimizer.seen = K.max(divided.inputs[0])
+    divided.compile(optimizer, "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=message):
         divided.train_on_batch(X, LABELS)
 
 
