@@ -16,14 +16,18 @@ class Storage:
         order: the axes from outermost to innermost in memory, None for C order. A kernel stored with
             ``order=(3, 2, 0, 1)`` is HWIO to everyone who asks and OIHW in memory, so the
             graph's ``Transpose`` to OIHW is a free view.
+
+    Attributes:
+        watch: asked before anybody reads, to say ``written`` where somebody wrote without a word; or None.
     """
 
-    __slots__ = ("_array", "_fetch", "order", "version")
+    __slots__ = ("_array", "_fetch", "_version", "order", "watch")
 
     def __init__(self, value: np.ndarray, order: Sequence[int] | None = None) -> None:
         value = np.asarray(value)
         self.order = tuple(order) if order is not None else None
-        self.version = 0
+        self._version = 0
+        self.watch: Callable[[], None] | None = None
         self._fetch: Callable[[np.ndarray], None] | None = None
         if self.order is None:
             self._array = np.array(value, order="C")
@@ -43,8 +47,17 @@ class Storage:
         return storage
 
     @property
+    def version(self) -> int:
+        """Grows with every change of the value."""
+        if self.watch is not None:
+            self.watch()
+        return self._version
+
+    @property
     def array(self) -> np.ndarray:
         """The buffer in its logical layout, current also when a device copy leads. Not a copy."""
+        if self.watch is not None:
+            self.watch()
         if self._fetch is not None:
             fetch, self._fetch = self._fetch, None
             fetch(self._array)
@@ -54,7 +67,7 @@ class Storage:
         """Overwrites the contents in place; views (numpy, torch) see it, sessions notice by ``version``."""
         self._fetch = None
         np.copyto(self._array, value, casting="same_kind")
-        self.version += 1
+        self._version += 1
 
     def written(self, fetch: Callable[[np.ndarray], None] | None = None) -> None:
         """Says that somebody changed the value.
@@ -64,4 +77,4 @@ class Storage:
                 leading device copy into the host array it is given, called at the next read.
         """
         self._fetch = fetch
-        self.version += 1
+        self._version += 1

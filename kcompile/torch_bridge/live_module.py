@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
-from torch.optim.optimizer import register_optimizer_step_post_hook
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from kcompile.ir import Graph, Parameter
 
@@ -16,15 +13,14 @@ from . import weights
 from .devices import torch_device
 from .lowering import apply_updates, lower, refresh, signature
 
-_live = WeakTensorKeyDictionary()  # nn.Parameter -> (the Parameter behind it, its device)
-
 
 class LiveModule(nn.Module):
     """A graph's training and inference forms as one module; ``train()`` and ``eval()`` choose.
 
     The parameters share their memory with the graph's: what a torch optimizer or ``load_state_dict`` writes,
-    prediction and saving read. In training mode the forward pass applies the graph's updates (moving
-    averages).
+    prediction and saving read; so do they what user code writes in place under ``torch.no_grad()`` (but not
+    through ``tensor.data``, which torch does not count). In training mode the forward pass applies the
+    graph's updates (moving averages).
 
     Args:
         training: the graph for training mode, inputs and outputs as of ``inference``.
@@ -45,7 +41,6 @@ class LiveModule(nn.Module):
         for graph in graphs:
             for name, parameter in signature(graph).parameters.items():
                 self._show(name, parameter, graph)
-        self.register_load_state_dict_post_hook(_was_loaded)
         self.eval()
 
     def _show(self, name: str, parameter: Parameter, graph: fx.GraphModule) -> None:
@@ -57,9 +52,9 @@ class LiveModule(nn.Module):
             name, number = f"{base}_{number}", number + 1
         if isinstance(tensor, nn.Parameter):
             self.register_parameter(name, tensor)
-            _live[tensor] = (parameter, signature(graph).home(parameter))
         else:
             self.register_buffer(name, tensor)
+        weights.watch(parameter, signature(graph).home(parameter))
 
     def forward(self, *inputs: Tensor) -> Any:
         """One tensor for each input of the graph; gives a tensor, or a tuple for several outputs."""
@@ -76,6 +71,14 @@ class LiveModule(nn.Module):
         outputs = tuple(results[: described.outputs])
         return outputs[0] if len(outputs) == 1 else outputs
 
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Copies tensors into the weights; ``assign=True`` would end the sharing and is refused."""
+        if assign:
+            raise RuntimeError(
+                "This module shares its weights with a Keras model: they are copied, not assigned."
+            )
+        return super().load_state_dict(state_dict, strict)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LiveModule:
         """Moving or casting would end the sharing: only what changes nothing passes."""
         for tensor in (*self.parameters(), *self.buffers()):
@@ -87,22 +90,3 @@ class LiveModule(nn.Module):
                     "state_dict into a module of its own."
                 )
         return self
-
-
-def _was_loaded(module: nn.Module, incompatible: Any) -> None:
-    _tell(module.parameters())
-
-
-def _after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    _tell(tensor for group in optimizer.param_groups for tensor in group["params"])
-
-
-def _tell(tensors: Any) -> None:
-    """Says to the parameters behind these tensors that torch wrote to them."""
-    for tensor in tensors:
-        known = _live.get(tensor)
-        if known is not None:
-            weights.written([known[0]], known[1])
-
-
-register_optimizer_step_post_hook(_after_step)

@@ -7,6 +7,7 @@ after torch wrote to it, it leads, and the host buffer follows when somebody rea
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -98,6 +99,26 @@ def written(parameters: Iterable[Parameter], device: torch.device | str = "cpu")
         copy = _copies[parameter][device]
         parameter.storage.written(partial(_fetch, copy.tensor))
         copy.version = parameter.storage.version
+
+
+def watch(parameter: Parameter, device: torch.device | str = "cpu") -> None:
+    """Notices from now on what torch writes to a parameter's tensor without ``written``, as user code does.
+
+    Torch counts the writes to a tensor, except those through ``tensor.data``.
+    """
+    device = canonical_device(device)
+    tensor = tensor_of(parameter, device)
+    owner = weakref.ref(parameter)
+    known = tensor._version
+
+    def look() -> None:
+        nonlocal known
+        parameter = owner()
+        if tensor._version != known and parameter is not None:
+            known = tensor._version
+            written([parameter], device)
+
+    parameter.storage.watch = look
 
 
 def _copy_of(parameter: Parameter, device: torch.device) -> _Copy:
