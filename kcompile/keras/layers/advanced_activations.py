@@ -7,7 +7,7 @@ from typing import Any
 from ...ir import op
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
-from .arguments import object_configs, set_objects, weight_arguments
+from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 
 
 def _rounded(x: Any) -> float:
@@ -156,6 +156,7 @@ class Softmax(_Elementwise):
     """
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        refuse_unless_default(self, kwargs, {"robust_masking": False})
         super().__init__(**kwargs)
         self.axis = axis
 

@@ -168,7 +168,7 @@ class _ConvLSTMCell(DropoutMasks, Layer):
         recurrent_dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**without_later_arguments(kwargs))
         set_weight_fields(self, locals())
         self.filters = int(filters)
         self.kernel_size = normalize_tuple(kernel_size, self.rank, "kernel_size")

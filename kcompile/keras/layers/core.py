@@ -12,7 +12,7 @@ from ...ir import op
 from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
-from .arguments import positive_int
+from .arguments import positive_int, refuse_unless_default
 from .lambda_layer import Lambda
 
 __all__ = [
@@ -85,6 +85,7 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        refuse_unless_default(self, kwargs, dict.fromkeys(("lora_rank", "lora_alpha")))
         super().__init__(**kwargs)
         self.units = positive_int(self, "units", units)
         self.activation = activations.get(activation)

@@ -7,7 +7,7 @@ from typing import Any
 from .. import backend as K
 from ..backend.tensors import refine
 from ..engine.base_layer import Layer
-from .arguments import object_configs, positive_int, set_objects, weight_arguments
+from .arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
 
 
 class Embedding(Layer):
@@ -43,6 +43,7 @@ class Embedding(Layer):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("sparse", None)  # of tf.keras: how gradients are kept
+        refuse_unless_default(self, kwargs, dict.fromkeys(("lora_rank", "lora_alpha")))
         if kwargs.get("input_shape") is None and kwargs.get("batch_input_shape") is None:
             lengths = input_length if isinstance(input_length, list | tuple) else (input_length,)
             kwargs["input_shape"] = tuple(lengths)

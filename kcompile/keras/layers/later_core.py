@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...ir import Value
 from .. import backend as K
 from ..backend.tensors import dims_of
@@ -54,5 +56,5 @@ class AbstractRNNCell(Layer):
         if inputs is not None:
             batch_size, dtype = dims_of(inputs)[0], inputs.dtype
         sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
-        states = [filled(0, [batch_size, size], dtype or K.floatx()) for size in sizes]
+        states = [filled(0, [batch_size, size], np.dtype(dtype or K.floatx())) for size in sizes]
         return states if isinstance(self.state_size, list | tuple) else states[0]

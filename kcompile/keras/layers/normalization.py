@@ -18,7 +18,6 @@ _LATER_DEFAULTS = {
     "renorm_momentum": 0.99,
     "virtual_batch_size": None,
     "adjustment": None,
-    "synchronized": False,
 }
 
 
@@ -68,6 +67,7 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("fused", None)  # how it is computed, not what
+        kwargs.pop("synchronized", None)  # on several devices, too, each normalizes its part of the batch
         refuse_unless_default(self, kwargs, _LATER_DEFAULTS)
         super().__init__(**kwargs)
         self.supports_masking = True

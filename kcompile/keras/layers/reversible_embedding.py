@@ -68,7 +68,7 @@ class ReversibleEmbedding(Embedding):
         return self._scores(inputs) if reverse else super().call(inputs)
 
     def _scores(self, x: Value) -> Value:
-        kernel = self.reverse_embeddings
+        kernel: Value | None = self.reverse_embeddings
         if kernel is None:
             kernel = op.Transpose(self.embeddings, perm=[1, 0])
         if self.reverse_dtype is not None:

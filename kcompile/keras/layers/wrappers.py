@@ -201,6 +201,8 @@ class Bidirectional(Wrapper):
             "ave", or None
             for a list of both.
         weights: initial values, those of the forward layer first.
+        backward_layer: a layer for the other direction instead of that one; it goes the other way, and
+            agrees with the layer in return_sequences, return_state and stateful.
 
     Input: (batch, time, features), and behind it, in a list, initial states: those of the forward layer
     first.
@@ -212,13 +214,19 @@ class Bidirectional(Wrapper):
     """
 
     def __init__(
-        self, layer: Layer, merge_mode: str | None = "concat", weights: Any = None, **kwargs: Any
+        self,
+        layer: Layer,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Layer | None = None,
+        **kwargs: Any,
     ) -> None:
         if merge_mode not in MERGE_MODES:
             raise ValueError(
                 f"Bidirectional: invalid merge mode {merge_mode!r}. Merge mode should be one of "
                 f"{', '.join(repr(mode) for mode in MERGE_MODES)}."
             )
+        object.__setattr__(self, "_given_backward", backward_layer)
         super().__init__(layer, **kwargs)
         self.merge_mode = merge_mode
         self.stateful = layer.stateful
@@ -237,12 +245,15 @@ class Bidirectional(Wrapper):
                     f"Bidirectional wraps a recurrent layer; {type(layer).__name__} ({layer.name}) has no "
                     f"`{attribute}`."
                 )
-        config = layer.get_config()
-        config["go_backwards"] = not config["go_backwards"]
-        backward = type(layer).from_config(config)
+        backward = self._given_backward
+        if backward is None:
+            backward = type(layer).from_config(_turned_around(layer))
+            backward.name = f"backward_{layer.name}"
+        else:
+            _check_directions(layer, backward)
         forward = copy.copy(layer)
         forward._inbound_nodes, forward._outbound_nodes = [], []
-        forward.name, backward.name = f"forward_{layer.name}", f"backward_{layer.name}"
+        forward.name = f"forward_{layer.name}"
         # the template is kept for the configuration only: its weights are the forward layer's
         object.__setattr__(self, "layer", layer)
         self.forward_layer, self.backward_layer = forward, backward
@@ -413,7 +424,11 @@ class Bidirectional(Wrapper):
         return [total / 2 if self.merge_mode == "ave" else total]
 
     def get_config(self) -> dict[str, Any]:
+        from . import serialize
+
         config = {**super().get_config(), "merge_mode": self.merge_mode}
+        if self._given_backward is not None:
+            config["backward_layer"] = serialize(self._given_backward)
         if self._num_constants is not None:
             config["num_constants"] = self._num_constants
         return config
@@ -422,10 +437,42 @@ class Bidirectional(Wrapper):
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         config = dict(config)
         num_constants = config.pop("num_constants", None)
-        config.pop("backward_layer", None)  # written by tf.keras; made anew from the forward one
+        backward = config.pop("backward_layer", None)
+        if backward is not None:  # Keras 3 always writes it: only one of its own kind says something
+            from . import deserialize
+
+            forward, backward = (
+                deserialize(one, custom_objects=custom_objects) for one in (config["layer"], backward)
+            )
+            if not _is_turned_around(forward, backward):
+                config["backward_layer"] = backward
         layer = super().from_config(config, custom_objects)
         layer._num_constants = num_constants
         return layer
+
+
+def _turned_around(layer: Layer) -> dict[str, Any]:
+    """The configuration of a recurrent layer for the other direction."""
+    config = layer.get_config()
+    return {**config, "go_backwards": not config["go_backwards"]}
+
+
+def _is_turned_around(layer: Layer, other: Layer) -> bool:
+    """Whether the other layer is what Bidirectional makes of the layer by itself."""
+    left, right = _turned_around(layer), other.get_config()
+    return type(layer) is type(other) and {**left, "name": ""} == {**right, "name": ""}
+
+
+def _check_directions(layer: Layer, backward: Layer) -> None:
+    """Raises a ValueError unless both layers go different ways and agree in all else that matters."""
+    names = ("go_backwards", "return_sequences", "return_state", "stateful")
+    found = {name: (getattr(layer, name), getattr(backward, name, None)) for name in names}
+    wrong = [n for n, (one, other) in found.items() if (one == other) == (n == "go_backwards")]
+    if wrong:
+        raise ValueError(
+            f"Bidirectional: layer and backward_layer must differ in go_backwards, and agree in "
+            f"{', '.join(names[1:])}; found {', '.join(f'{n} {found[n]}' for n in wrong)}."
+        )
 
 
 def reverse_time(x: Value) -> Value:

@@ -413,6 +413,9 @@ def _later_arguments():
         _case(f"conv_lstm_{n}d", layer(f"ConvLSTM{n}D", **spec), floats(*steps))
         options = {"padding": "same", "return_sequences": True, "use_bias": False, "activation": "relu"}
         _case(f"conv_lstm_{n}d_sequences", layer(f"ConvLSTM{n}D", **options, **spec), floats(*steps))
+    one = layer("LSTM", units=2, return_sequences=True)
+    other = layer("SimpleRNN", units=3, return_sequences=True, go_backwards=True, activation="relu")
+    _case("bidirectional_own", layer("Bidirectional", layer=one, backward_layer=other), floats(3, 2))
     options = {"strides": 2, "go_backwards": True, "unit_forget_bias": False}
     _case("conv_lstm_1d_options", layer("ConvLSTM1D", **options, **spec), floats(3, 6, 2))
 

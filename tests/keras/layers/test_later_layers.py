@@ -15,7 +15,7 @@ from tests.keras.layers.later_golden import CHECKS, goldens, name_of
 KINDS = [f"Adaptive{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2, 3)]
 CASES = goldens(
     *KINDS, "SpectralNormalization", "Identity", "ReversibleEmbedding", "ConvLSTM1D", "ConvLSTM3D",
-    "MelSpectrogram", "STFTSpectrogram",
+    "MelSpectrogram", "STFTSpectrogram", "Bidirectional",
 )  # fmt: skip
 UNAVAILABLE = [cls for cls in vars(unavailable).values() if isinstance(cls, type) and "why" in vars(cls)]
 
@@ -154,6 +154,16 @@ def test_what_cannot_be_computed_is_an_error_by_name_and_says_what_to_do(cls):
     assert isinstance(model.layers[-1], layers.Identity)
 
 
+def test_a_backward_layer_is_kept_only_where_it_says_something():
+    plain = layers.Bidirectional(layers.LSTM(2))
+    config = {**plain.get_config(), "backward_layer": layers.serialize(plain.backward_layer)}
+    assert "backward_layer" not in layers.Bidirectional.from_config(config).get_config()
+    config["backward_layer"]["config"]["activation"] = "relu"
+    own = layers.Bidirectional.from_config(config)
+    assert own.backward_layer.activation is keras.activations.relu
+    assert own.get_config()["backward_layer"]["config"]["activation"] == "relu"
+
+
 def test_cells_may_derive_from_the_base_of_tf_keras():
     class Sum(layers.AbstractRNNCell):
         state_size = output_size = 3
@@ -196,6 +206,7 @@ def test_cells_may_derive_from_the_base_of_tf_keras():
         (lambda: layers.IntegerLookup(invert=True, output_mode="count"), "output_mode"),
         (lambda: layers.IntegerLookup(oov_method="farmhash"), "oov_method"),
         (lambda: layers.ConvLSTM3D(2, (2, 2)), "kernel_size"),
+        (lambda: layers.Bidirectional(layers.LSTM(2), backward_layer=layers.LSTM(2)), "go_backwards"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):

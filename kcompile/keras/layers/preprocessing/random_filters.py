@@ -193,7 +193,7 @@ class RandomErasing(RandomLayer):
         if self.fill_value is None:
             noise = K.random_normal(dims_of(x), dtype=K.dtype(x), seed=self._next_seed())
             return clipped(noise * float(self.value_range[1]), self.value_range)
-        values = np.clip(np.array(self.fill_value, x.dtype), *self.value_range)
+        values = np.clip(np.array(self.fill_value, x.dtype), self.value_range[0], self.value_range[1])
         shape = [1, 1, 1, 1]
         shape[self._channel_axis()] = values.size
         return tensor(values.reshape(shape))

@@ -44,7 +44,7 @@ class _Policy(RandomLayer):
         self._bounds = bounds(self, "factor", factor, 0.0, 1.0)
 
     def _geometric(self) -> list[ImageAugmentation]:
-        common = {"interpolation": self.interpolation, "data_format": self.data_format}
+        common: dict[str, Any] = {"interpolation": self.interpolation, "data_format": self.data_format}
         pair = self._bounds
         return [
             RandomShear(pair, pair, seed=self._seed(0), **common),
@@ -53,7 +53,7 @@ class _Policy(RandomLayer):
         ]
 
     def _tonal(self) -> list[ImageAugmentation]:
-        common = {"value_range": self.value_range, "data_format": self.data_format}
+        common: dict[str, Any] = {"value_range": self.value_range, "data_format": self.data_format}
         pair = self._bounds
         return [
             RandomPosterization(max(1, int(8 * pair[1])), seed=self._seed(3), **common),
@@ -63,7 +63,7 @@ class _Policy(RandomLayer):
         ]
 
     def _colored(self) -> list[ImageAugmentation]:
-        common = {"value_range": self.value_range, "data_format": self.data_format}
+        common: dict[str, Any] = {"value_range": self.value_range, "data_format": self.data_format}
         kinds = (RandomBrightness, RandomColorDegeneration, RandomContrast, RandomSharpness)
         return [kind(self._bounds, seed=self._seed(5 + i), **common) for i, kind in enumerate(kinds)]
 

@@ -223,7 +223,7 @@ class RNN(Layer):
             cell = StackedRNNCells(cell)
         _check_cell(cell)
         self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
-        super().__init__(**kwargs)
+        super().__init__(**without_later_arguments(kwargs))
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state

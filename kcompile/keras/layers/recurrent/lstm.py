@@ -9,7 +9,7 @@ import numpy as np
 
 from ....ir import Value, op
 from ... import activations
-from .base import States
+from .base import States, without_later_arguments
 from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
 from .cudnn_layouts import lstm_weights
 from .fused import FusedRNN
@@ -79,7 +79,7 @@ class LSTMCell(GatedCell):
         implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**without_later_arguments(kwargs))
         self._set_up(units, use_bias, dropout, recurrent_dropout, locals())
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)

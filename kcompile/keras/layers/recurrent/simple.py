@@ -7,7 +7,7 @@ from typing import Any
 
 from ....ir import Value, op
 from ... import activations
-from .base import States
+from .base import States, without_later_arguments
 from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
 from .fused import FusedRNN
 
@@ -42,7 +42,7 @@ class SimpleRNNCell(GatedCell):
         recurrent_dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**without_later_arguments(kwargs))
         self._set_up(units, use_bias, dropout, recurrent_dropout, locals())
         self.activation = activations.get(activation)
         self.state_size = self.units
