@@ -369,3 +369,14 @@ def test_dropout_passes_everything_through_outside_of_training() -> None:
 def test_dropout_of_everything_leaves_zeros() -> None:
     assert not random.Dropout(torch.ones(9), 1.0, True).any()
     assert not random.Dropout(torch.ones(9), 1.0, True, generator=torch.Generator())[0].any()
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 6.0), (0.0, 5.0), (-1.0, None), (None, 1.0)])
+def test_clip_passes_gradients_between_its_bounds_alone(bounds):
+    x = torch.tensor([-2.0, -0.5, 0.5, 4.0, 7.0, float("nan")], requires_grad=True)
+    low, high = (float("-inf") if bounds[0] is None else bounds[0], bounds[1] or float("inf"))
+    y = elementwise.Clip(x, *bounds)
+    np.testing.assert_array_equal(y.detach(), np.clip(x.detach(), low, high))
+    y[:5].sum().backward()
+    expected = [float(low < value < high) for value in [-2.0, -0.5, 0.5, 4.0, 7.0]]
+    assert x.grad is not None and x.grad[:5].tolist() == expected

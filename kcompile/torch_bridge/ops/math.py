@@ -141,6 +141,9 @@ def Clip(input: Tensor, min: Number | None = None, max: Number | None = None) ->
     if isinstance(min, Tensor) != isinstance(max, Tensor):  # torch wants both bounds of one kind
         min = None if min is None else tensor_like(min, input)
         max = None if max is None else tensor_like(max, input)
+    if not isinstance(min, Tensor) and (min, max) == (0, 6) and input.is_floating_point():
+        # ReLU6: clamp's gradient is a comparison for each bound and a where, this one's a single pass
+        return F.hardtanh(input, 0.0, 6.0)
     return torch.clamp(input, min, max)
 
 
