@@ -17,7 +17,7 @@ from .. import initializers
 from ..legacy import interfaces as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from .input_spec import InputSpec
-from .node import KerasHistory, Node, Update, call_frame, current_frame, static_shape
+from .node import KerasHistory, Node, Update, annotate, call_frame, current_frame, static_shape
 from .weight_budget import weight_budget
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
@@ -281,8 +281,7 @@ class Layer:
         if all(hasattr(x, "_keras_history") for x in inputs):
             Node(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             return
-        for tensor, mask in zip(outputs, output_masks, strict=True):
-            tensor._keras_mask = mask
+        annotate(outputs, output_masks, inputs)
 
     # --- weights --------------------------------------------------------------------------------------------
 

@@ -152,7 +152,9 @@ class Network(Layer):
         if not self.trainable and not self.stateful:
             return []
         unconditional = [update for layer in [self, *self._flat_layers] for update in layer._own_updates()]
-        return self._last_states(_unique(unconditional, *(node.updates for node in self._own_calls())))
+        updates = _unique(unconditional, *(node.updates for node in self._own_calls()))
+        frozen = {p for layer in self._flat_layers if not layer.trainable for p in layer.weights}
+        return self._last_states([new for new in updates if new[0] not in frozen - self._states()])
 
     @property
     def stateful(self) -> bool:

@@ -99,14 +99,9 @@ class Node:
             layer._outbound_nodes.append(self)
         index = len(outbound_layer._inbound_nodes)
         outbound_layer._inbound_nodes.append(self)
-        differs = any(tensor._uses_learning_phase for tensor in input_tensors) or reaches_phase(
-            output_tensors, input_tensors
-        )
-        for i, (tensor, mask) in enumerate(zip(output_tensors, output_masks, strict=True)):
+        annotate(output_tensors, output_masks, input_tensors)
+        for i, tensor in enumerate(output_tensors):
             tensor._keras_history = KerasHistory(outbound_layer, index, i)
-            tensor._keras_mask = mask
-            tensor._keras_shape = static_shape(tensor)
-            tensor._uses_learning_phase = differs
 
     @classmethod
     def own(cls, layer: Layer, inputs: list[Value], outputs: list[Value]) -> Node:
@@ -147,6 +142,15 @@ class Node:
             "node_indices": self.node_indices,
             "tensor_indices": self.tensor_indices,
         }
+
+
+def annotate(outputs: Sequence[Value], masks: Sequence[Value | None], inputs: Sequence[Value]) -> None:
+    """Says of outputs what Keras 2 says of its tensors: mask, shape, whether training makes a difference."""
+    differs = any(getattr(x, "_uses_learning_phase", False) for x in inputs) or reaches_phase(outputs, inputs)
+    for tensor, mask in zip(outputs, masks, strict=True):
+        tensor._keras_mask = mask
+        tensor._keras_shape = static_shape(tensor)
+        tensor._uses_learning_phase = differs
 
 
 def reaches_phase(outputs: Sequence[Value], inputs: Sequence[Value] = ()) -> bool:

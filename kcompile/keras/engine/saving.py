@@ -610,7 +610,8 @@ def _match(
     if len(parameters) != len(arrays):
         raise ValueError(
             f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
-            f"({_some(p.name for p in parameters)}), but {entry.name!r} in the file has {len(arrays)}."
+            f"({_some(p.name for p in parameters)}), but the saved weights of {entry.name!r} are "
+            f"{len(arrays)}."
         )
     pairs: list[tuple[Parameter, Any]] = []
     for parameter, array in zip(parameters, arrays, strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import backend as K
 from .. import callbacks as cbks
 from ..utils.generic_utils import Progbar
 from . import launch
@@ -278,7 +279,7 @@ def fit(
         }
     )
     for callback in callback_list:
-        callback.validation_data = validation.feed.arrays if isinstance(validation, ArrayBatches) else None
+        callback.validation_data = _validation_arrays(model, validation)
     callback_list.on_train_begin()
     try:
         for epoch in range(initial_epoch, epochs):
@@ -291,6 +292,17 @@ def fit(
             validation.close()
     callback_list.on_train_end()
     return history
+
+
+def _validation_arrays(model: Model, validation: Batches | None) -> list[Any] | None:
+    """What callbacks find: inputs, targets, a weight per sample, and 0 for the phase where it matters."""
+    if not isinstance(validation, ArrayBatches):
+        return None
+    feed = validation.feed
+    arrays = list(feed.arrays)
+    if not feed.weighted:
+        arrays += [np.ones(feed.samples, K.floatx()) for _ in arrays[len(model.inputs) :]]
+    return [*arrays, 0.0] if model.uses_learning_phase else arrays
 
 
 def _divide(model: Model, *sources: Batches | None) -> None:

@@ -154,6 +154,30 @@ def test_validation_split_takes_the_end_unshuffled():
     assert history.history["loss"][0] == pytest.approx(model.evaluate(X[:15], Y[:15], verbose=0), rel=1e-5)
 
 
+@pytest.mark.parametrize("rate, phase", [(0.0, []), (0.5, [0.0])])
+def test_callbacks_find_the_validation_data_as_keras_2_gives_it(rate, phase):
+    x, y = np.ones((6, 3), "f"), np.zeros((6, 1), "f")
+    model = Sequential([Dense(4, input_shape=(3,)), *([Dropout(rate)] if rate else []), Dense(1)])
+    model.compile("sgd", "mse")
+    callback = Callback()
+    model.fit(x, y, validation_data=(x[:2], y[:2]), callbacks=[callback], verbose=0)
+    inputs, targets, weights, *rest = callback.validation_data
+    np.testing.assert_array_equal(inputs, x[:2])
+    np.testing.assert_array_equal(targets, y[:2])
+    assert weights.tolist() == [1, 1] and rest == phase
+
+
+def test_updates_are_those_of_layers_that_train():
+    layer = BatchNormalization(input_shape=(4,))
+    model = Sequential([layer, Dense(1)])
+    assert len(model.updates) == 2
+    model.trainable = False
+    assert model.updates == []
+    model.trainable = True
+    layer.trainable = False
+    assert model.updates == []
+
+
 def test_validation_data_wins_over_the_split():
     model = linear(optimizer=keras.optimizers.SGD(0.0))
     history = model.fit(X, Y, validation_split=0.25, validation_data=(X[:3], Y[:3]), verbose=0)
