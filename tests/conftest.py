@@ -18,10 +18,16 @@ settings.register_profile(
 settings.load_profile("kcompile")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `peers` need real Keras: `make peers-test` says where it is."""
-    if os.environ.get("KCOMPILE_PEERS_PYTHON"):
-        return
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `peers` need real Keras: `make peers-test` says where it is. Tests marked `slow` are
+    skipped unless the mark is named, as in `pytest -m slow tests/keras/applications`.
+    """
+    skipped = {}
+    if not os.environ.get("KCOMPILE_PEERS_PYTHON"):
+        skipped["peers"] = pytest.mark.skip(reason="compares with real Keras: run `make peers-test`")
+    if "slow" not in (config.option.markexpr or ""):
+        skipped["slow"] = pytest.mark.skip(reason="a large network: run by `-m slow`")
     for item in items:
-        if item.get_closest_marker("peers"):
-            item.add_marker(pytest.mark.skip(reason="compares with real Keras: run `make peers-test`"))
+        for mark, skip in skipped.items():
+            if item.get_closest_marker(mark):
+                item.add_marker(skip)
