@@ -139,6 +139,16 @@ def test_a_dense_layer_behind_a_flatten_has_its_columns_turned() -> None:
     np.testing.assert_allclose(model.predict(x), expected, atol=1e-5)
 
 
+def test_structure_alone_does_not_load_columns_in_another_order() -> None:
+    module, model = flattening(), flattened()
+    report = match(model, arrays(module))
+    assert [name for name, _ in report.missing] == ["hidden/kernel", "hidden/bias"]
+    assert '"hidden": {"name": "classifier.0", "flattened": [4, 3, 2]}' in report.missing[0][1]
+    assert [name for name, _ in report.unused] == ["classifier.0.weight", "classifier.0.bias"]
+    as_they_are = {"conv": "features.0", "hidden": "classifier.0", "classes": "classifier.2"}
+    assert match(model, arrays(module), as_they_are).complete
+
+
 def test_a_flattened_shape_that_does_not_fit_is_refused_and_changes_nothing() -> None:
     module, model = flattening(), flattened()
     before = model.get_weights()

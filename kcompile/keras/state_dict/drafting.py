@@ -21,6 +21,7 @@ from ...formats.atomic import replacing
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from .files import keeps_order, read_tensors
+from .flattening import flattened_inputs
 from .layouts import Unit, units_of
 from .matching import OPEN, Tensors, fits, modules_of, natural_order, squeezed
 
@@ -248,7 +249,7 @@ def _drafted(
     model: Network, units: list[Unit], modules: Modules, pairs: Mapping[str, str], fitting: _Fitting
 ) -> Draft:
     draft = Draft(paired=len(pairs))
-    flattened = _flattened(model)
+    flattened = flattened_inputs(model)
     several = {unit.layer for unit in units if unit.name != unit.layer.name}
     shapes = [fitting.shapes[module] for module in pairs.values()]
     draft.alike = sum(shapes.count(own) > 1 for own in shapes)
@@ -283,25 +284,3 @@ def _drafted(
         if name not in used
     ]
     return draft
-
-
-def _flattened(model: Network) -> dict[Layer, list[int]]:
-    """Dense layers that read flattened images -> (channels, sizes...) as PyTorch flattens them."""
-    maker = {value: node for node in model._network_nodes for value in node.output_tensors}
-    found: dict[Layer, list[int]] = {}
-    for node in model._network_nodes:
-        if type(node.outbound_layer).__name__ != "Dense":
-            continue
-        value = node.input_tensors[0]
-        while (before := maker.get(value)) is not None and len(before.input_tensors) == 1:
-            kind = type(before.outbound_layer).__name__
-            shape = before.input_tensors[0].shape
-            if kind == "Flatten" and before.outbound_layer.data_format == "channels_last":
-                sizes = [size for size in shape[1:] if isinstance(size, int)]
-                if len(sizes) == len(shape) - 1 > 1 and int(np.prod(sizes[:-1])) > 1:
-                    found[node.outbound_layer] = [sizes[-1], *sizes[:-1]]
-                break
-            if kind not in ("Dropout", "Activation", "ReLU", "BatchNormalization"):
-                break
-            value = before.input_tensors[0]
-    return found

@@ -8,6 +8,7 @@ written unless everything has its place.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ import numpy as np
 
 from ...formats import detect
 from ...ir import Parameter
+from ..engine.base_layer import Layer
 from ..engine.network import Network
 from .files import keeps_order, read_tensors
+from .flattening import flattened_inputs
 from .layouts import Unit, units_of
 
 Tensors = Mapping[str, np.ndarray]
@@ -172,7 +175,8 @@ def match(
     if wanted & set(tensors) and {name for name in tensors if not name.endswith(_COUNTER)} <= wanted:
         groups = {unit.name: _taken(unit, tensors) for unit in units}
         return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in units], tensors)
-    return _by_structure(units, tensors, ordered)
+    report = _by_structure(units, tensors, ordered)
+    return _without_flattened(report, units, flattened_inputs(model))
 
 
 # --- by name ------------------------------------------------------------------------------------------------
@@ -264,6 +268,27 @@ def _by_structure(units: list[Unit], tensors: Tensors, ordered: bool) -> Report:
         if all(fits(unit, names, tensors) for unit, _, names in pairs):
             return _paired(Report("structure"), pairs, tensors)
     return _by_shape(units, modules, tensors)
+
+
+def _without_flattened(report: Report, units: list[Unit], flattened: Mapping[Layer, list[int]]) -> Report:
+    """Takes back what structure cannot know: the order of the columns of a Linear behind a Flatten."""
+    for unit in units:
+        found = dict(report.matched).get(unit.path("weight"))
+        if unit.layer not in flattened or found is None:
+            continue
+        own = dict.fromkeys(unit.parameters.values())
+        entry = json.dumps({"name": found.rpartition(".")[0], "flattened": flattened[unit.layer]})
+        why = (
+            "it reads a flattened image, which PyTorch flattens channels first: a mapping turns its columns "
+            f'by "{unit.layer.name}": {entry}, or takes them as they are by "{unit.layer.name}": '
+            f"{json.dumps(found.rpartition('.')[0])}"
+        )
+        report.missing += [(parameter.name, why) for parameter in own]
+        report.assignments = [(p, array) for p, array in report.assignments if p not in own]
+        names = {unit.path(suffix) for suffix in unit.shapes()}
+        report.unused += [(theirs, why) for mine, theirs in report.matched if mine in names]
+        report.matched = [pair for pair in report.matched if pair[0] not in names]
+    return report
 
 
 def fits(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> bool:
