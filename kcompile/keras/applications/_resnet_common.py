@@ -14,6 +14,7 @@ from ._weights import STORAGE, WeightsFile, standard_files
 
 Block = Callable[..., Value]
 
+_RESNEXT = "https://github.com/keras-team/keras-applications/releases/download/resnet/"
 _HASHES = {
     "resnet50": ("2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"),
     "resnet101": ("f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21"),
@@ -27,8 +28,9 @@ _HASHES = {
 
 
 def published(model: str) -> tuple[WeightsFile, WeightsFile]:
-    """The files of one of the residual networks."""
-    return standard_files(model, f"{STORAGE}resnet/", _HASHES[model])
+    """The files of one of the residual networks; those of ResNeXt are where keras-applications put them."""
+    base = _RESNEXT if model.startswith("resnext") else f"{STORAGE}resnet/"
+    return standard_files(model, base, _HASHES[model])
 
 
 def _relu(x: Value, name: str) -> Value:

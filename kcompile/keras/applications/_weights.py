@@ -35,6 +35,7 @@ def published_file(name: str, origin: str, file_hash: str | None) -> str:
 
     Raises:
         OSError: it is not in the cache and cannot be downloaded; says which file to put where.
+        ValueError: what was downloaded has another hash.
     """
     try:
         return get_file(name, origin, cache_subdir="models", file_hash=file_hash)
@@ -43,6 +44,11 @@ def published_file(name: str, origin: str, file_hash: str | None) -> str:
         raise OSError(
             f"{error}\nWithout a network, fetch {origin} elsewhere and put it at {place}; "
             "or pass weights=None (random), or weights='path/to/file.h5'."
+        ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"What {origin} sent is not the published file {name}, or was damaged on its way (twice). "
+            f"It was not kept: {error}"
         ) from error
 
 
@@ -65,3 +71,29 @@ def load_weights(
         file = files[0 if include_top else 1]
         weights = published_file(file.name, file.origin, file.file_hash)
     model.load_weights(weights)
+
+
+# a layer of each of the two ResNet50 that Keras has published, and the network that it belongs to
+_LAYOUTS = {
+    "res2a_branch2a": "keras.applications.resnet50.ResNet50, the one of Keras 2.3",
+    "conv2_block1_1_conv": "keras.applications.resnet.ResNet50, the one of later Keras",
+}
+
+
+def other_layout(model: Any, filepath: Any) -> str:
+    """What to say of an HDF5 file with weights of the other ResNet50 than the model; else nothing."""
+    from ... import formats
+
+    try:
+        with formats.read(filepath, lazy=True) as archive:
+            stored = {entry.name for entry in archive.layer_weights}
+    except (OSError, ValueError):
+        return ""
+    names = {layer.name for layer in model.layers}
+    for mark, place in _LAYOUTS.items():
+        if mark in stored and mark not in names and any(other in names for other in _LAYOUTS):
+            return (
+                f"It is a file of the other ResNet50 layout: its layers are those of {place}, which has "
+                "other names, another order and another epsilon. Build that one to load it."
+            )
+    return ""

@@ -52,6 +52,9 @@ _HASHES = {
         "de3f8a54174130e0cecdc71583354753d557fcf1f4487331558e2a16ba0cfe05",
     ),
 }
+_FILES = {
+    name: standard_files(name, f"{STORAGE}convnext/", hashes, suffix="") for name, hashes in _HASHES.items()
+}
 _MEAN = (123.675, 116.28, 103.53)
 _DEVIATION = (58.395, 57.12, 57.375)
 _EPSILON = 1e-6
@@ -166,8 +169,7 @@ def _convnext(
         x = L.Dense(app.classes, activation=app.classifier_activation, name=f"{name}_head_dense")(x)
     else:
         x = _norm("layer_normalization")(app.pool(x))
-    files = standard_files(weights_name, f"{STORAGE}convnext/", _HASHES[weights_name], suffix="")
-    return app.model(x, name, files)
+    return app.model(x, name, _FILES[weights_name])
 
 
 def ConvNeXtTiny(

@@ -20,6 +20,7 @@ _HASHES = {
     "densenet169": ("d699b8f76981ab1b30698df4c175e90b", "b8c4d4c20dd625c148057b9ff1c1176b"),
     "densenet201": ("1ceb130c1ea1b78c3bf6114dbdfd8807", "c13680b51ded0fb44dff2d8f86ac8bb1"),
 }
+_FILES = {name: standard_files(name, f"{STORAGE}densenet/", hashes) for name, hashes in _HASHES.items()}
 _BLOCKS = {(6, 12, 24, 16): "densenet121", (6, 12, 32, 32): "densenet169", (6, 12, 48, 32): "densenet201"}
 GROWTH = 32
 
@@ -85,13 +86,12 @@ def DenseNet(
             x = _dense_layer(x, f"conv{stage}_block{i}")
     x = L.Activation("relu", name="relu")(batch_norm(x, "bn"))
     known = _BLOCKS.get(tuple(blocks))
-    files = standard_files(known, f"{STORAGE}densenet/", _HASHES[known]) if known else None
     if not include_top and pooling:
         pooled = L.GlobalAveragePooling2D if pooling == "avg" else L.GlobalMaxPooling2D
         x = pooled(name=f"{pooling}_pool")(x)
     elif include_top:
         x = app.top(x, "fc1000")
-    return app.model(x, name or known or "densenet", files)
+    return app.model(x, name or known or "densenet", _FILES[known] if known else None)
 
 
 def DenseNet121(

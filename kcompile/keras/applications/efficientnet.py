@@ -28,6 +28,7 @@ _HASHES = {
     "efficientnetb6": ("165f6e37dce68623721b423839de8be5", "9ecce42647a20130c1f39a5d4cb75743"),
     "efficientnetb7": ("8c03f828fec3ef71311cd463b6759d99", "cbcfe4450ddf6f3ad90b1b398090fe4a"),
 }
+_FILES = {name: standard_files(name, _BASE, hashes, suffix="") for name, hashes in _HASHES.items()}
 # kernel, number of blocks, filters, expansion, stride of the first one (table 1 of the paper)
 _STAGES = (
     (3, 1, 16, 1, 1),
@@ -154,7 +155,7 @@ def _efficientnet(
     x = _conv(x, divisible(1280 * width), 1, "top_conv", padding="same")
     x = _silu(batch_norm(x, "top_bn", epsilon=1e-3), "top_activation")
     x = scored(app, x, dropout_rate)
-    return app.model(x, name, standard_files(weights_name, _BASE, _HASHES[weights_name], suffix=""))
+    return app.model(x, name, _FILES[weights_name])
 
 
 def scored(app: Application, x: Value, dropout_rate: float) -> Value:

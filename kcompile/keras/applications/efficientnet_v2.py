@@ -29,6 +29,10 @@ _HASHES = {
     "efficientnetv2-m": ("a3bf6aa3276309f4fc6a34aa114c95cd", "1b8dc055df72dde80d614482840fe342"),
     "efficientnetv2-l": ("27e6d408b53c7ebc868fefa357689935", "b0b66b5c863aef5b46e8608fe1711615"),
 }
+_FILES = {
+    name: standard_files(name, f"{STORAGE}efficientnet_v2/", hashes, suffix="")
+    for name, hashes in _HASHES.items()
+}
 
 
 class _Stage(NamedTuple):
@@ -166,8 +170,7 @@ def _efficientnet_v2(
             done += 1
     x = _conv(x, _rounded(1280 * width), 1, 1, "top_conv")
     x = _silu(_bn(x, "top_bn"), "top_activation")
-    files = standard_files(weights_name, f"{STORAGE}efficientnet_v2/", _HASHES[weights_name], suffix="")
-    return app.model(scored(app, x, 0.2), name, files)
+    return app.model(scored(app, x, 0.2), name, _FILES[weights_name])
 
 
 def EfficientNetV2B0(

@@ -432,7 +432,15 @@ class Network(Layer):
             return
         from .saving import load_weights
 
-        load_weights(self, filepath, by_name, skip_mismatch, reshape)
+        try:
+            load_weights(self, filepath, by_name, skip_mismatch, reshape)
+        except ValueError as error:
+            from ..applications._weights import other_layout
+
+            hint = other_layout(self, filepath)
+            if hint:
+                raise ValueError(f"{error}\n{hint}") from error
+            raise
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; keyword arguments go to ``json.dumps``."""

@@ -23,6 +23,10 @@ from typing import IO, Any
 from ..backend.configuration import keras_home
 from .generic_utils import Progbar
 
+# How long a server may say nothing before the download counts as failed; a slow one may take any time.
+TIMEOUT_SECONDS = 30
+_CHUNK_BYTES = 1 << 16
+
 
 def get_file(
     fname: str,
@@ -122,7 +126,9 @@ def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> 
     if scheme == "file":
         downloader: Any = _copy_local
     elif scheme in ("http", "https"):
-        downloader = pooch.HTTPDownloader(progressbar=_DownloadBar())
+        downloader = pooch.HTTPDownloader(
+            progressbar=_DownloadBar(), chunk_size=_CHUNK_BYTES, timeout=TIMEOUT_SECONDS
+        )
     else:
         downloader = None
     name = os.path.basename(path)
