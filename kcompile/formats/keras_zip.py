@@ -241,6 +241,12 @@ def _check_sum(raw: BinaryIO, start: int, info: zipfile.ZipInfo, source: Source)
 
 def _without_weights(members: dict[str, zipfile.ZipInfo], source: Source) -> FileFormatError:
     other = next((name for name in members if re.fullmatch(r"model\.weights\.(npz|json)", name)), None)
+    if other == "model.weights.npz":
+        return UnsupportedFormatError(
+            source.name,
+            f"the weights are in {other}, as a pickle of Python objects, which could run code and which no "
+            f"Keras opens again either. Save the model with weights_format='h5'; {WEIGHTS} is read.",
+        )
     if other is not None:
         return UnsupportedFormatError(source.name, f"the weights are in {other}; {WEIGHTS} is read.")
     return FileFormatError(source.name, f"the archive has no {WEIGHTS}.")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import Message
 from onnx import AttributeProto, TensorProto, defs, external_data_helper, helper, numpy_helper
 
 from kcompile.ir import (
@@ -114,9 +115,24 @@ def _load(model: bytes | str | os.PathLike[str] | onnx.ModelProto, external_data
 
 def _parse(data: bytes, what: str) -> onnx.ModelProto:
     try:
-        return onnx.load_model_from_string(data)
+        model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's own exception class differs between its implementations
         raise FormatError(f"{what}: not an ONNX model, or cut off ({error}).") from error
+    _check_text(model, what)
+    return model
+
+
+def _check_text(model: onnx.ModelProto, what: str) -> None:
+    """Refuses names that are no UTF-8, which protobuf hands out as bytes."""
+    waiting: list[Any] = [model]
+    while waiting:
+        for descriptor, value in waiting.pop().ListFields():
+            if descriptor.type == descriptor.TYPE_MESSAGE:
+                waiting.extend([value] if isinstance(value, Message) else value)
+            elif descriptor.type == descriptor.TYPE_STRING:
+                texts = [value] if isinstance(value, str | bytes) else value
+                if any(isinstance(text, bytes) for text in texts):
+                    raise FormatError(f"{what}: damaged: a {descriptor.name!r} in it is not UTF-8 text.")
 
 
 def _tensors(proto: onnx.ModelProto) -> Iterable[TensorProto]:

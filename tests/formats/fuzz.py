@@ -2,9 +2,12 @@
 
     python -m tests.formats.fuzz 20000 [seed]
 
+Readers: whole models in .h5, .keras (weights in .npz too), .onnx, .json and .yaml; weights in .weights.h5,
+the index of shards and the shards themselves, .safetensors, .pt in both of torch's layouts.
+
 Mutations: bytes set to extremes or at random, bits flipped, cut at 4 KB boundaries or anywhere, pieces
-repeated, moved or removed, numbers in texts and configs replaced by impossible ones. A damaged .keras gets
-its members mutated as well.
+repeated, moved or removed, numbers in texts and configs replaced by impossible ones. Members of a .keras
+and a .pt are mutated within a sound archive as well.
 """
 
 from __future__ import annotations
@@ -22,8 +25,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from kcompile import formats
 from kcompile.keras.models import load_model
+from kcompile.keras.state_dict.files import read_tensors
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SECONDS, MEGABYTES = 5.0, 500
@@ -44,23 +50,82 @@ _NUMBERS = [
 Mutation = Callable[[bytearray, random.Random], bytes]
 
 
+SHARDS = [*sorted((GOLDEN / "formats" / "keras3").glob("nested_nadam_0*.weights.h5"))]
+
+
 def seeds() -> list[tuple[str, bytes]]:
-    """Small real files: (name, content)."""
+    """Small sound files of every format: (name, content)."""
+    return [*stored(), *_onnx_files(), *_torch_files()]
+
+
+def stored() -> list[tuple[str, bytes]]:
+    """Those that lie in the repository, and others that take no time to make."""
+    formats_, keras3 = GOLDEN / "formats", GOLDEN / "formats" / "keras3"
     paths = [
-        *sorted((GOLDEN / "formats").glob("*.h5")),
-        *sorted((GOLDEN / "formats").glob("*shared.json")),
-        *sorted((GOLDEN / "formats").glob("*.yaml")),
-        *sorted((GOLDEN / "formats" / "keras3").glob("*.keras")),
-        *sorted((GOLDEN / "formats" / "keras3").glob("*.weights.h5")),
+        *sorted(formats_.glob("*.h5")),
+        *sorted(formats_.glob("*.keras")),
+        *sorted(formats_.glob("*shared.json")),
+        *sorted(formats_.glob("*.yaml")),
+        *sorted((formats_ / "policies").glob("*float16.*[sh5]")),
+        *sorted(keras3.glob("*_[a-z]*.keras")),
+        keras3 / "mlp_adam.keras",
+        keras3 / "ops_chain.h5",
+        *sorted(keras3.glob("*[a-z].weights.h5")),
+        keras3 / "nested_nadam.weights.json",
+        *SHARDS,
         *sorted((GOLDEN / "h5").glob("*.keras-3*.h5")),
     ]
-    found = [(path.name, path.read_bytes()) for path in paths]
+    # weights alone as Keras 2 has them are read like those of Keras 3
+    found = [(path.name.replace("_weights.h5", ".weights.h5"), path.read_bytes()) for path in paths]
+    found.append(("npz.keras", _with_npz(keras3 / "mlp_adam.keras")))
     header = (
         b'{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},'
         b'"b":{"dtype":"I64","shape":[],"data_offsets":[24,32]}}'
     )
     found.append(("w.safetensors", len(header).to_bytes(8, "little") + header + bytes(range(32))))
     return found
+
+
+def _onnx_files() -> list[tuple[str, bytes]]:
+    """Exported here: they carry a Keras config; and the same without it, as anyone's."""
+    import onnx
+
+    from kcompile import keras
+    from tests.peers import structures
+
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("mlp", "convolutional", "lstm"):
+            path = Path(folder) / f"{name}.onnx"
+            getattr(structures, name)(keras).export(path, verify=False)
+            found.append((path.name, path.read_bytes()))
+            plain = onnx.load(path)
+            del plain.metadata_props[:]
+            found.append((f"plain_{name}.onnx", plain.SerializeToString()))
+    return found
+
+
+def _torch_files() -> list[tuple[str, bytes]]:
+    import torch
+
+    state = {"a.weight": torch.ones(3, 4), "a.bias": torch.zeros(3), "n.num_batches_tracked": torch.tensor(5)}
+    found = []
+    for name, zipped in (("w.pt", True), ("old.pth", False)):
+        buffer = io.BytesIO()
+        torch.save(state, buffer, _use_new_zipfile_serialization=zipped)
+        found.append((name, buffer.getvalue()))
+    return found
+
+
+def _with_npz(path: Path) -> bytes:
+    """A .keras whose weights are a numpy archive, as Keras 3 can write them."""
+    weights, result = io.BytesIO(), io.BytesIO()
+    np.savez(weights, **{"layers/dense": np.asarray({"0": np.ones((2, 3), "float32")}, dtype=object)})
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(result, "w") as new:
+        for name in ("metadata.json", "config.json"):
+            new.writestr(name, old.read(name))
+        new.writestr("model.weights.npz", weights.getvalue())
+    return result.getvalue()
 
 
 def set_bytes(data: bytearray, rng: random.Random) -> bytes:
@@ -109,7 +174,7 @@ MUTATIONS: list[Mutation] = [set_bytes, flip_bits, cut, move_piece, change_numbe
 
 
 def mutate(name: str, content: bytes, rng: random.Random) -> bytes:
-    if name.endswith(".keras") and rng.random() < 0.7:
+    if name.endswith((".keras", ".pt")) and rng.random() < 0.7:
         return _mutate_member(content, rng)
     data = rng.choice(MUTATIONS)(bytearray(content), rng)
     if rng.random() < 0.2 and data:
@@ -122,11 +187,11 @@ def _mutate_member(content: bytes, rng: random.Random) -> bytes:
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(result, "w") as new:
         names = old.namelist()
-        chosen = rng.choice(["config.json", "config.json", "model.weights.h5", "metadata.json"])
+        chosen = rng.choice([*names, *(["config.json"] if "config.json" in names else [])])
         for name in names:
             data = old.read(name)
             if name == chosen:
-                data = rng.choice(MUTATIONS)(bytearray(data), rng)
+                data = rng.choice(MUTATIONS)(bytearray(data), rng) if data else b"x"
             new.writestr(name, data, rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
     return result.getvalue()
 
@@ -146,26 +211,43 @@ def run(count: int, seed: int, folder: Path) -> Counter[str]:
         Failure: at the first that is not as it should be; the file stays in the folder.
     """
     outcomes: Counter[str] = Counter()
-    before = peak_megabytes()
-    for number, name, data in cases(count, seed):
-        suffix = ".weights.h5" if name.endswith(".weights.h5") else Path(name).suffix
-        path = folder / f"case{suffix}"
+    files = seeds()
+    for shard in SHARDS:  # which the index names
+        (folder / shard.name).write_bytes(shard.read_bytes())
+    for name, data in files:  # what is imported and cached counts for no file
+        path = folder / f"sound{_suffix(name)}"
         path.write_bytes(data)
-        start = time.monotonic()
+        if tried(path, f"{name} as it is") != "loaded" and name != "npz.keras":
+            raise Failure(f"{name} does not load before it is damaged")
+    before = peak_megabytes()
+    for number, name, data in cases(count, seed, files):
+        path = folder / f"case{_suffix(name)}"
+        path.write_bytes(data)
+        start, begun = time.process_time(), time.monotonic()
         where = f"case {number} of seed {seed}, made from {name}, kept in {path}"
-        try:
-            outcomes[try_file(path)] += 1
-        except Exception as error:
-            raise Failure(f"{where}: {type(error).__name__}: {error}") from error
-        if time.monotonic() - start > SECONDS:
-            raise Failure(f"{where}: took {time.monotonic() - start:.1f} s")
+        outcomes[tried(path, where)] += 1
+        # of this process: other programs may hold it up
+        if time.process_time() - start > SECONDS or time.monotonic() - begun > 20 * SECONDS:
+            raise Failure(f"{where}: took {time.monotonic() - begun:.1f} s")
         if peak_megabytes() - before > MEGABYTES:
             raise Failure(f"{where}: took {peak_megabytes() - before:.0f} MB")
     return outcomes
 
 
-def cases(count: int, seed: int) -> Iterator[tuple[int, str, bytes]]:
-    files = seeds()
+def tried(path: Path, where: str) -> str:
+    """As ``try_file``, any other error being a Failure that says where."""
+    try:
+        return try_file(path)
+    except Exception as error:
+        raise Failure(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def _suffix(name: str) -> str:
+    double = next((s for s in (".weights.h5", ".weights.json") if name.endswith(s)), None)
+    return double or Path(name).suffix
+
+
+def cases(count: int, seed: int, files: list[tuple[str, bytes]]) -> Iterator[tuple[int, str, bytes]]:
     for number in range(count):
         rng = random.Random(seed * 1_000_003 + number)
         name, content = files[number % len(files)]
@@ -181,8 +263,10 @@ def try_file(path: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if path.suffix in (".json", ".yaml", ".safetensors") or path.name.endswith(".weights.h5"):
+            if path.name.endswith((".weights.h5", ".weights.json")):
                 formats.read(path)
+            elif path.suffix in (".safetensors", ".pt", ".pth"):
+                read_tensors(path)
             else:
                 load_model(path)
         except ValueError as error:

@@ -266,3 +266,96 @@ def test_safetensors_of_other_names_change_nothing(tmp_path):
     model.load_weights(tmp_path / "w.safetensors", by_name=True)
     assert not np.array_equal(before[0], model.get_weights()[0])
     assert np.array_equal(before[2], model.get_weights()[2])
+
+
+# --- other layouts of .keras --------------------------------------------------------------------------------
+
+
+def repacked(path, changes=(), extra=()):
+    """The archive with members replaced, left out (None) or added."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(result, "w") as new:
+        for name in old.namelist():
+            data = dict(changes).get(name, old.read(name))
+            if data is not None:
+                new.writestr(name, data)
+        for name, data in extra:
+            new.writestr(name, data)
+    result.seek(0)
+    return result
+
+
+WHOLE = FOLDER.parent / "tfkeras_whole.keras"
+
+
+def check_whole(model):
+    with np.load(FOLDER.parent / "tfkeras_whole.npz") as data:
+        np.testing.assert_allclose(model.predict(data["x"]), data["y"], rtol=1e-5, atol=1e-6)
+        losses = [model.train_on_batch(data["x"], data["y"] * 0)[0] for _ in range(3)]
+        np.testing.assert_allclose(losses, data["losses"], rtol=1e-4)
+
+
+def test_keras_file_of_tf_keras_predicts_and_trains_on_as_there():
+    model = load_model(WHOLE)
+    check_whole(model)
+    assert model.metrics_names == ["loss", "mae", "squared"]
+
+
+def test_container_of_keras_2_12_is_read():
+    weights = io.BytesIO(zipfile.ZipFile(WHOLE).read("model.weights.h5"))
+    with h5py.File(weights, "a") as file:
+        file.move("layers", "_layer_checkpoint_dependencies")
+        inner = "_layer_checkpoint_dependencies/sequential"
+        file.move(f"{inner}/layers", f"{inner}/_layer_checkpoint_dependencies")
+    check_whole(load_model(repacked(WHOLE, {"model.weights.h5": weights.getvalue()})))
+
+
+def test_assets_that_no_layer_needs_are_left_alone():
+    files = [("assets/tokens.txt", "a\nb"), ("assets/", "")]
+    model = load_model(repacked(FOLDER / "mlp_adam.keras", extra=files))
+    want = load_model(FOLDER / "mlp_adam.keras")
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), want.get_weights(), strict=True))
+
+
+def test_weights_in_npz_say_why_they_are_not_read():
+    file = repacked(FOLDER / "mlp_adam.keras", {"model.weights.h5": None}, [("model.weights.npz", b"PK")])
+    with pytest.raises(
+        formats.UnsupportedFormatError, match="model.weights.npz.*pickle.*weights_format='h5'"
+    ):
+        load_model(file)
+
+
+def test_sharded_weights_within_an_archive_say_how_to_save_them():
+    file = repacked(FOLDER / "mlp_adam.keras", {"model.weights.h5": None}, [("model.weights.json", "{}")])
+    with pytest.raises(formats.UnsupportedFormatError, match="the weights are in model.weights.json"):
+        load_model(file)
+
+
+@pytest.mark.parametrize("change", [{"metadata.json": b"{}"}, {"metadata.json": b'{"keras_version": 3}'}])
+def test_version_that_is_missing_or_no_text_is_no_matter(change):
+    assert load_model(repacked(FOLDER / "mlp_adam.keras", change)).layers
+
+
+def test_build_config_gives_the_input_shape_of_a_model_without_one():
+    config = json.loads(zipfile.ZipFile(FOLDER / "mlp_adam.keras").read("config.json"))
+    layers = config["config"]["layers"]
+    assert layers[0]["class_name"] == "InputLayer"
+    shape = layers[0]["config"]["batch_shape"]
+    del layers[0], config["config"]["build_input_shape"]
+    config["build_config"] = {"input_shape": shape}
+    file = repacked(FOLDER / "mlp_adam.keras", {"config.json": json.dumps(config)})
+    assert load_model(file, compile=False).input_shape == tuple(shape)
+
+
+def test_losses_and_metrics_as_objects_are_compiled_with_their_arguments(tmp_path):
+    model = Sequential([Dense(2, activation="softmax", input_shape=(3,))])
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.25)
+    metrics = [keras.metrics.TopKCategoricalAccuracy(k=1, name="best"), "accuracy"]
+    model.compile("adam", loss, metrics=metrics)
+    model.save(tmp_path / "m.keras")
+    config = json.loads(zipfile.ZipFile(tmp_path / "m.keras").read("config.json"))["compile_config"]
+    assert config["loss"]["module"] == "keras.losses" and config["loss"]["config"]["label_smoothing"] == 0.25
+    twin = load_model(tmp_path / "m.keras")
+    x, y = np.eye(3, dtype="float32"), np.eye(3, dtype="float32")[:, :2]
+    assert twin.metrics_names == model.metrics_names == ["loss", "best", "accuracy"]
+    np.testing.assert_allclose(twin.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), rtol=1e-6)

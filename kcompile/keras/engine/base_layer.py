@@ -328,11 +328,12 @@ class Layer:
             )
         dtype = dtype or self.dtype or K.floatx()
         budget = weight_budget()
-        if budget is None:
+        if budget is not None:
+            budget.claim(self.name, name, shape)
+        if budget is None or not budget.from_zeros:
             value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
             storage = Storage(value, memory_order)
         else:  # the values come from a file
-            budget.claim(self.name, name, shape)
             storage = Storage.zeros(shape, ir.as_dtype(dtype), memory_order)
         scope = ir.current_scope() or self.name
         parameter = Parameter(storage, f"{scope}/{name}", trainable)
@@ -689,7 +690,10 @@ def _batch_input_shape(kwargs: dict[str, Any]) -> ShapeTuple | None:
 def _initial_value(initializer: Callable, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """What an initializer returns, as an array: K values of custom initializers are evaluated."""
     parameters = inspect.signature(initializer).parameters
-    value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)
+    try:
+        value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)
+    except ValueError as error:
+        raise ValueError(f"{type(initializer).__name__} of a weight of shape {shape}: {error}") from error
     if isinstance(value, Value):
         value = K.eval(value)
     array = np.asarray(value, dtype=ir.as_dtype(dtype))

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...ir import Constant, Graph, Parameter, Value
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
-from .saving import model_config, model_from_config, training_config
+from .saving import compile_from, model_config, model_from_config, reporting_malformed, training_config
+from .weight_budget import WeightBudget
 
 if TYPE_CHECKING:
     from .training import Model
@@ -336,15 +337,15 @@ def import_model(
         from ..layers.onnx_graph import model_from_graph
 
         return model_from_graph(proto)
+    weights, source = onnx_io.restore_weights(proto), str(filepath)
+    elements = sum(array.size for array in weights.values())
     with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
-        model = model_from_config(_parse(entries["kcompile.config"], "kcompile.config"))
-        _restore_weights(
-            model, onnx_io.restore_weights(proto), _parse(entries.get(ORDER, "[]"), ORDER), str(filepath)
-        )
+        with reporting_malformed(source), WeightBudget(source, elements, from_zeros=False):
+            model = model_from_config(_parse(entries["kcompile.config"], "kcompile.config"))
+        _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER), source)
         if TRAINING in entries:
-            from .saving import compile_from
-
-            compile_from(model, _parse(entries[TRAINING], TRAINING))
+            with reporting_malformed(source):
+                compile_from(model, _parse(entries[TRAINING], TRAINING))
     return model
 
 

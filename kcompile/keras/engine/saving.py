@@ -23,7 +23,7 @@ from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_grou
 from .keras1 import OldLayout, is_of_keras_1, modern_config
 from .keras1_merge import by_names_of
 from .unknown_objects import check_known
-from .weight_budget import WeightBudget
+from .weight_budget import MemoryBudget, WeightBudget
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights
@@ -190,10 +190,10 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             f"model.load_weights({source!r})."
         )
     if not (archive.layer_weights or archive.objects):
-        with _reporting_malformed(source):
+        with reporting_malformed(source), MemoryBudget(source):
             model = model_from_config(_modern(archive))
     else:
-        with _reporting_malformed(source), WeightBudget(source, _elements_of(archive)):
+        with reporting_malformed(source), WeightBudget(source, _elements_of(archive)):
             model = model_from_config(_modern(archive))
             if not model.built:
                 _build_from(model, archive)
@@ -208,7 +208,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
-        with _reporting_malformed(source):
+        with reporting_malformed(source):
             _compile_from(model, archive, source)
     return model
 
@@ -238,7 +238,7 @@ _MALFORMED = (
 
 
 @contextmanager
-def _reporting_malformed(source: str) -> Iterator[None]:
+def reporting_malformed(source: str) -> Iterator[None]:
     """Errors that a malformed configuration causes somewhere within, as one error that names the file."""
     try:
         yield
@@ -278,6 +278,9 @@ def _build_from(model: Any, archive: Archive) -> None:
     """A model saved after its first fit knows its input shape from the configuration of that build."""
     shape = model.__dict__.get("_build_input_shape")
     if shape is None:
+        build = (archive.config or {}).get("build_config")  # of tf.keras and Keras 3
+        shape = build.get("input_shape") if isinstance(build, Mapping) else None
+    if shape is None:
         raise ValueError(
             f"The model {model.name} has weights in the file but no input shape; build it in code, call "
             "model.build(batch_input_shape), and use load_weights."
@@ -299,6 +302,9 @@ def _compile_from(model: Model, archive: Archive, source: str) -> None:
         return
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
+    arrays = _layout_of(archive).convert_state(model, arrays)
+    if model.optimizer.is_own():
+        model._steps.train(weighted=False)  # its get_updates makes its state
     try:
         model.optimizer.restore(names, arrays, model._compiled.trainable)
     except ValueError as error:
@@ -403,7 +409,9 @@ def model_from_json(
     from ...formats import json
 
     archive = json.loads(json_string)
-    with SafeModeScope(safe_mode), FileVersionScope(archive.metadata.get("keras_version")):
+    version = FileVersionScope(archive.metadata.get("keras_version"))
+    source = "JSON config"
+    with SafeModeScope(safe_mode), version, reporting_malformed(source), MemoryBudget(source):
         return model_from_config(_modern(archive), custom_objects)
 
 
@@ -418,7 +426,9 @@ def model_from_yaml(
     from ...formats import yaml
 
     archive = yaml.loads(yaml_string)
-    with SafeModeScope(safe_mode), FileVersionScope(archive.metadata.get("keras_version")):
+    version = FileVersionScope(archive.metadata.get("keras_version"))
+    source = "YAML config"
+    with SafeModeScope(safe_mode), version, reporting_malformed(source), MemoryBudget(source):
         return model_from_config(_modern(archive), custom_objects)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +15,16 @@ _current: contextvars.ContextVar[WeightBudget | None] = contextvars.ContextVar("
 
 
 class WeightBudget:
-    """``with`` scope in which the weights that layers make are counted, and start as zeros: the file has
-    their values.
+    """``with`` scope in which the weights that layers make are counted.
 
     Args:
         source: name of the file, for errors.
         elements: how many values the file has for weights.
+        from_zeros: whether weights start as zeros, as the file has the values of all.
     """
 
-    def __init__(self, source: str, elements: int) -> None:
+    def __init__(self, source: str, elements: int, from_zeros: bool = True) -> None:
+        self.from_zeros = from_zeros
         self.source = source
         self.elements = elements
         self._left = _FACTOR * elements + _SLACK
@@ -51,6 +53,42 @@ class WeightBudget:
                 f"layer {layer!r} declares the weight {name!r} of shape {tuple(shape)}, but the file has "
                 f"{self.elements} values for all weights of the model.",
             )
+
+
+class MemoryBudget(WeightBudget):
+    """The budget for an architecture alone, which justifies any size: what this machine's memory holds.
+
+    Args:
+        source: name of the file, for errors.
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source, 0, from_zeros=False)
+        self._left = _physical_memory() // 4  # as float32
+
+    def claim(self, layer: str, name: str, shape: Sequence[int]) -> None:
+        """Counts a weight.
+
+        Raises:
+            kcompile.formats.UnsafeFileError: before memory is taken, if there is not so much.
+        """
+        self._left -= math.prod(int(size) for size in shape)
+        if self._left < 0:
+            from ...formats import UnsafeFileError
+
+            raise UnsafeFileError(
+                self.source,
+                f"layer {layer!r} declares the weight {name!r} of shape {tuple(shape)}: the weights of "
+                "the model take more than the memory of this machine.",
+            )
+
+
+def _physical_memory() -> int:
+    """Bytes; a terabyte where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not POSIX
+        return 2**40
 
 
 def weight_budget() -> WeightBudget | None:

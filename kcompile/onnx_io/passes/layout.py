@@ -87,7 +87,10 @@ def restore_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     for name, tensor in tensors.items():
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise FormatError(f"The weight {name!r} lies in an external file; load it into the model first.")
-        stored = numpy_helper.to_array(tensor)
+        try:
+            stored = numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError) as error:
+            raise FormatError(f"The weight {name!r} is damaged: {error}.") from error
         weights[name] = _restore(stored, chains[name], name) if name in chains else stored
     return weights
 
