@@ -259,6 +259,42 @@ def test_applications(name, size, tmp_path) -> None:
     K.clear_session()
 
 
+GOLDEN = ["formats/keras3/ops_elementwise.keras", "formats/keras3/ops_pairs.keras", "later/images.h5"]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_files_of_other_programs_with_functions_as_layers(name, tmp_path) -> None:
+    model = load_model(Path("tests/golden") / name, compile=False)
+    write_module(model, tmp_path / "net.py")  # compares on random inputs
+
+
+def test_weights_in_pytorchs_layout_are_read_in_keras(tmp_path) -> None:
+    """The expressions by which a class turns its tensors compute what loading a state_dict does."""
+    import torch
+
+    from kcompile.keras.state_dict import units_of
+
+    x, image = L.Input(STEPS), L.Input(IMAGE)
+    width = L.Dense(8)(x)
+    outputs = [
+        L.LSTM(3)(x), L.GRU(3)(x), L.GRU(3, reset_after=True)(x), L.SimpleRNN(3)(x),
+        L.Bidirectional(L.GRU(2, reset_after=True))(x), L.MultiHeadAttention(2, 4)(width, width),
+        L.Conv1D(2, 3)(x), L.Conv2DTranspose(2, 3)(image), L.SeparableConv2D(2, 3, depth_multiplier=2)(image),
+        L.PReLU("uniform", shared_axes=[1, 2])(image), L.BatchNormalization()(x), L.Embedding(4, 2)(x),
+    ]  # fmt: skip
+    for unit in units_of(randomised(Model([x, image], outputs))):
+        tensors = unit.tensors()
+        decoded = unit.decode(dict(tensors))
+        for key in unit.parameters:
+            text = unit.expressions.get(key, f"{{{key}}}")
+            names = {suffix: f"t{i}" for i, suffix in enumerate(tensors)}
+            values = {names[suffix]: torch.from_numpy(np.array(array)) for suffix, array in tensors.items()}
+            for suffix, name in names.items():
+                text = text.replace(f"{{{suffix}}}", name)
+            found = eval(text, {"torch": torch, **values}).numpy()
+            np.testing.assert_allclose(found, decoded[key], atol=1e-7, err_msg=f"{unit.name} {key}")
+
+
 class Drawing(L.Layer):
     def call(self, inputs):
         return inputs + K.random_normal((7, 3))

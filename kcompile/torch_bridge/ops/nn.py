@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._common import several
+from ._common import ints, several
 
 _CONV = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
 _CONV_TRANSPOSE = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d, 3: torch.conv_transpose3d}
@@ -191,8 +191,6 @@ def Col2Im(
     strides: tuple[int, ...] | None = None,
 ) -> Tensor:
     import itertools
-
-    from ._common import ints
 
     image, block = ints(image_shape), ints(block_shape)
     n = len(image)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ._common import ints
 from .nn import auto_pads, torch_pads
 
 _MAX = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -159,8 +160,6 @@ def MaxUnpool(
     pads: tuple[int, ...] | None = None,
     strides: tuple[int, ...] | None = None,
 ) -> Tensor:
-    from ._common import ints
-
     n = len(kernel_shape)
     strides, pads = strides or (1,) * n, pads or (0,) * (2 * n)
     natural = [

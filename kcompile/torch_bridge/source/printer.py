@@ -146,7 +146,7 @@ class GraphPrinter:
         results = inner.module(module, arguments)
         lines = [*inner.lines, f"return {', '.join(results)}{',' if len(results) == 1 else ''}"]
         types = ", ".join(
-            f"({dtype}, {_argument(tuple(size if isinstance(size, int) else None for size in shape or ()))})"
+            f"({dtype}, {operand(tuple(size if isinstance(size, int) else None for size in shape or ()))})"
             for dtype, shape in module.meta["outputs"]
         )
         text = self.submodule(name, [*arguments, *further.values()], lines, f'{{"outputs": [{types}]}}')
@@ -193,8 +193,8 @@ class GraphPrinter:
         """A call of the function itself, which the file brings along."""
         try:
             name = self.functions.add(function)
-            given = [_argument(value) for value in args]
-            given += [f"{key}={_argument(value)}" for key, value in kwargs.items()]
+            given = [operand(value) for value in args]
+            given += [f"{key}={operand(value)}" for key, value in kwargs.items()]
         except (NoSource, NotStraight) as error:
             raise NoSource(f"its operator {function.__name__} has no source ({error})") from error
         return f"{name}({', '.join(given)})"
@@ -202,8 +202,8 @@ class GraphPrinter:
     def _let(self, node: Any, expression: str, env: dict[Any, Any] | None = None, skip: int = 0) -> Unknown:
         """A variable for an expression; one that ends in "(" is completed by the node's arguments."""
         if env is not None:
-            given = [_argument(_at(env, value)) for value in node.args[skip:]]
-            given += [f"{key}={_argument(_at(env, value))}" for key, value in node.kwargs.items()]
+            given = [operand(_at(env, value)) for value in node.args[skip:]]
+            given += [f"{key}={operand(_at(env, value))}" for key, value in node.kwargs.items()]
             expression += f"{', '.join(given)})"
         if expression.isidentifier():
             return _unknown(node, expression)
@@ -253,12 +253,6 @@ def _at(env: dict[Any, Any], value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(_at(env, item) for item in value)
     return value
-
-
-def _argument(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(_argument(item) for item in value)}{',' if len(value) == 1 else ''})"
-    return operand(value)
 
 
 def tensor_source(tensor: Any) -> str:

@@ -254,7 +254,7 @@ class _Specialization(ast.NodeTransformer):
             raise NotStraight
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             if node.id in self.known:
-                raise NotStraight  # a constant without a literal
+                return _parsed(operand(self.known[node.id]))
             if not hasattr(builtins, node.id):
                 self.used.add(node.id)
         return super().visit(node)
@@ -282,11 +282,13 @@ def _parsed(text: str) -> ast.expr:
 
 
 def operand(value: Any) -> str:
-    """The source of a constant or an operand.
+    """The source of a constant, an operand, or a tuple of them.
 
     Raises:
         NotStraight: if it has none.
     """
+    if isinstance(value, tuple):
+        return f"({', '.join(map(operand, value))}{',' if len(value) == 1 else ''})"
     text = value.text if isinstance(value, Unknown) else literal(value)
     if text is None:
         raise NotStraight
