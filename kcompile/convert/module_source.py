@@ -163,7 +163,7 @@ class SourceWriter:
         from ..torch_bridge.source import FunctionSources
 
         self.operators: dict[Any, OperatorClass] = {}
-        self.functions = FunctionSources({*HELPERS, "F", "Path", "load", "INPUTS", "OUTPUTS"})
+        self.functions = FunctionSources({*HELPERS, "nn", "torch", "F", "Path", "load", "INPUTS", "OUTPUTS"})
 
     def text(self, head: str, load: str) -> str:
         """The file."""

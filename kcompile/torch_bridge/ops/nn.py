@@ -5,6 +5,7 @@ Memory order is kept: a channels_last view goes into torch's kernels as it is.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -190,8 +191,6 @@ def Col2Im(
     pads: tuple[int, ...] | None = None,
     strides: tuple[int, ...] | None = None,
 ) -> Tensor:
-    import itertools
-
     image, block = ints(image_shape), ints(block_shape)
     n = len(image)
     dilations, strides, pads = dilations or (1,) * n, strides or (1,) * n, pads or (0,) * (2 * n)

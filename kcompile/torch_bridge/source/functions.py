@@ -67,6 +67,8 @@ class FunctionSources:
 
     def _add_module(self, name: str, module: Any) -> None:
         """A module of the bridge as a namespace of its definitions."""
+        if name in self._taken:
+            raise NoSource(f"{name} is taken")
         if name not in self.texts:
             names = list(_definitions(module))
             for member in names:
