@@ -49,6 +49,9 @@ model.fit(Batches(), epochs=2, verbose=0)
 model.train_on_batch(x[:1], y[:1])
 loss, accuracy = model.evaluate(x, y, verbose=0)
 weights = model.get_weights()
+model.compile(keras.optimizers.Lamb(0.05), "sparse_categorical_crossentropy")  # trained by its own updates
+model.fit(x, y, batch_size=15, verbose=0)
+weights += model.get_weights() + model.optimizer.get_weights()
 try:
     model.train_on_batch(x[:2 + rank], y[:2 + rank])
 except ValueError as error:

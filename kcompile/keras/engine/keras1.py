@@ -162,6 +162,33 @@ class OldLayout:
             stored = [*((name, _turned(a)) for name, a in stored[:turned]), *stored[turned:]]
         return stored
 
+    def convert_state(self, model: Any, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """An optimizer's state: counters, then the arrays of a slot as the weights are that it is kept for.
+
+        What does not divide among the layers stays as it is.
+        """
+        if not (self.keras_1 or self.theano):
+            return arrays
+        head = next((i for i, array in enumerate(arrays) if array.shape), len(arrays))
+        counts = [
+            self._count(layer) - len(layer.weights) + len(layer.trainable_weights) for layer in model.layers
+        ]
+        trained = [
+            (layer, count)
+            for layer, count in zip(model.layers, counts, strict=True)
+            if layer.trainable_weights
+        ]
+        total = sum(count for _, count in trained)
+        if not total or (len(arrays) - head) % total:
+            return arrays
+        result, at = arrays[:head], head
+        while at < len(arrays):
+            for layer, count in trained:
+                part = [("", array) for array in arrays[at : at + count]]
+                result += [np.asarray(array) for _, array in self.convert(layer, part)]
+                at += count
+        return result
+
     def _of_model(self, layers: Sequence[Layer], stored: Stored) -> Stored:
         result: list[tuple[str, Any]] = []
         at = 0

@@ -290,6 +290,8 @@ def fit(
         source.close()
         if validation is not None:
             validation.close()
+    if model._compiled is not None and epochs > initial_epoch:
+        model.optimizer.finalize_variable_values(model._compiled.trainable)
     callback_list.on_train_end()
     return history
 

@@ -89,6 +89,9 @@ class Optimizer:
     _slots: ClassVar[tuple[str, ...]] = ()
     _scalars: ClassVar[tuple[str, ...]] = ()
     _of_later_keras: ClassVar[bool] = False
+    # for subclasses that do not call __init__
+    _later = _clip_each = use_ema = False
+    gradient_accumulation_steps: int | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         _check_arguments(type(self).__name__, kwargs)
@@ -187,6 +190,10 @@ class Optimizer:
         """How torch can carry out this optimizer for these weights; None if only ``get_updates`` can say."""
         return None
 
+    def is_own(self) -> bool:
+        """Whether a user's ``get_updates`` or ``get_gradients`` says how to train."""
+        return True
+
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Weights that ``weight_decay`` leaves alone; call it before training begins.
 
@@ -207,8 +214,8 @@ class Optimizer:
 
     def finalize_variable_values(self, var_list: Sequence[Parameter]) -> None:
         """Replaces weights by their moving average where ``use_ema`` keeps one; fit() ends with it."""
-        averages = self._state_of(var_list).get(_AVERAGE, []) if self.use_ema else []
-        for p, average in zip(var_list, averages, strict=False):
+        slots = self._made.get(tuple(weakref.ref(p) for p in var_list), {}) if self.use_ema else {}
+        for p, average in zip(var_list, slots.get(_AVERAGE, ()), strict=False):
             p.assign(average.numpy())
 
     # --- state --------------------------------------------------------------------------------------------
@@ -244,7 +251,9 @@ class Optimizer:
     def _slot_storage(self, name: str, p: Parameter) -> Storage:
         if not self._keeps(name, p):
             return Storage(np.zeros(1, p.dtype))  # as Keras 2.3 has it for Adam's vhat
-        if name in (_AVERAGE, _ACCUMULATOR):
+        if name == _AVERAGE:
+            return Storage(p.storage.array, p.storage.order)
+        if name == _ACCUMULATOR:
             return Storage(np.zeros_like(p.storage.array), p.storage.order)
         return Storage(*self._initial_slot(name, p))
 

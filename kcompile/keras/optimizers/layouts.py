@@ -99,7 +99,7 @@ def read_state(
         ValueError: if a slot has not as many arrays as the optimizer trains weights.
     """
     arrays = [np.asarray(a) for a in arrays]
-    if optimizer._rule_class() is None:
+    if optimizer.is_own():
         return arrays
     if names and all(re.fullmatch(r"\d+", name) for name in names):
         return _numbered(optimizer, arrays, params)
@@ -188,20 +188,35 @@ def _needs(optimizer: Any, slot: str) -> bool:
 def _numbered(
     optimizer: BuiltIn, arrays: Sequence[np.ndarray], params: Sequence[Parameter]
 ) -> list[np.ndarray]:
-    """From the numbered arrays of a ``.keras`` file."""
-    entries = [parameter for _, parameter in _entries(optimizer, params, _KERAS_3)]
-    if len(arrays) == len(entries) + 4 and all(a.shape == () for a in arrays[:4]):
-        arrays = arrays[4:]  # of a LossScaleOptimizer around it
-    product = [p for p in entries if any(p is getattr(optimizer, name) for name in optimizer._scalars)]
-    if product and len(arrays) == len(entries) - 1:
-        arrays = [*arrays, _product_of_momenta(optimizer, int(arrays[0]))]
-    if len(arrays) != len(entries):
-        raise ValueError(
-            f"{type(optimizer).__name__}: the file has {len(arrays)} arrays of state; for {len(params)} "
-            f"weights that are trained there should be {len(entries)}."
-        )
-    found = {id(p): a for p, a in zip(entries, arrays, strict=True) if p is not None}
-    return [found.get(id(w), w.storage.array) for w in optimizer.weights]
+    """From the numbered arrays of a ``.keras`` file, of Keras 3 or of tf.keras."""
+    versions = [[p for _, p in _entries(optimizer, params, version)] for version in (_KERAS_3, _TF_KERAS)]
+    scalars = [getattr(optimizer, name) for name in optimizer._scalars]
+    versions.append([p for p in versions[0] if all(p is not scalar for scalar in scalars)])
+    for entries in versions:
+        for given in (arrays, arrays[4:]):  # a LossScaleOptimizer has four numbers of its own before
+            if _fit(entries, given):
+                found = {id(p): a for p, a in zip(entries, given, strict=True) if p is not None}
+                found |= {id(p): a for p, a in _missing_product(optimizer, found)}
+                return [found.get(id(w), w.storage.array) for w in optimizer.weights]
+    raise ValueError(
+        f"{type(optimizer).__name__}: the file has {len(arrays)} arrays of state; for {len(params)} weights "
+        f"that are trained, of these shapes, there should be {len(versions[0])}."
+    )
+
+
+def _fit(entries: Sequence[Parameter | None], arrays: Sequence[np.ndarray]) -> bool:
+    shapes = [() if p is None else p.shape for p in entries]
+    return shapes == [array.shape for array in arrays]
+
+
+def _missing_product(
+    optimizer: BuiltIn, found: Mapping[int, np.ndarray]
+) -> Iterator[tuple[Parameter, np.ndarray]]:
+    """Nadam's product of momenta, which not every version writes."""
+    for name in optimizer._scalars:
+        if id(getattr(optimizer, name)) not in found:
+            steps = int(found[id(optimizer.iterations)])
+            yield getattr(optimizer, name), _product_of_momenta(optimizer, steps)
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -213,7 +228,8 @@ def _entries(optimizer: BuiltIn, params: Sequence[Parameter], version: int) -> l
     rule = optimizer._rule_class()
     head = "iteration:0" if version == _TF_KERAS else f"{_snake_case(optimizer)}/iteration"
     result: list[Entry] = [(head, optimizer.iterations)]
-    if version == _KERAS_3 and isinstance(optimizer.learning_rate, Parameter):
+    is_variable = isinstance(optimizer.learning_rate, Parameter) and not _decays(optimizer)
+    if version == _KERAS_3 and is_variable:  # not where the rate is a schedule in the file
         result.append((f"{_snake_case(optimizer)}/learning_rate", optimizer.learning_rate))
     for row in _rows(optimizer):
         for i, p in enumerate(params):
@@ -256,11 +272,9 @@ def _arrays(entries: Sequence[Entry]) -> Iterator[tuple[str, np.ndarray]]:
 
 def keras_3_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
     """The state as a ``.keras`` file has it; that of a user's own optimizer in its own order."""
-    if not isinstance(optimizer, BuiltIn) or optimizer._rule_class() is None:
+    if optimizer.is_own():
         return [(str(i), np.array(p.numpy())) for i, p in enumerate(optimizer.weights)]
     entries = _entries(optimizer, params, _KERAS_3)
-    if _decays(optimizer):  # the rate is a schedule in the file, which has no variable
-        entries = [entry for entry in entries if entry[1] is not optimizer.learning_rate]
     return [(str(i), array) for i, (_, array) in enumerate(_arrays(entries))]
 
 
@@ -270,19 +284,24 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
     What Keras 3 lacks is written as what comes nearest: time decay as a schedule. The configuration of Keras
     2 lies beside it under a key that Keras 3 does not look at, so that here all is as it was.
     """
-    own = optimizer.get_config()
-    config = _today(optimizer, own)
-    if not optimizer._later and "clipnorm" in own and not optimizer._clip_each:
-        config["global_clipnorm"] = config.pop("clipnorm")
-    config.setdefault("name", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(optimizer).__name__).lower())
-    class_name = type(optimizer).__name__
-    result = {
-        "module": "keras.optimizers",
-        "class_name": class_name,
-        "config": config,
-        "registered_name": None,
+    own, name = optimizer.get_config(), type(optimizer).__name__
+    built_in = _is_built_in(optimizer)
+    result: dict[str, Any] = {
+        "module": "keras.optimizers" if built_in else type(optimizer).__module__,
+        "class_name": name,
+        "config": own,
+        "registered_name": None if built_in else name,
     }
-    return result if optimizer._later else {**result, "keras_2_config": own}
+    if optimizer.is_own():
+        return result
+    config = {"name": _snake_case(optimizer), **_today(optimizer, own)}
+    if "clipnorm" in own and not optimizer._clip_each:
+        config["global_clipnorm"] = config.pop("clipnorm")
+    return {**result, "config": config, **({} if optimizer._later else {"keras_2_config": own})}
+
+
+def _is_built_in(optimizer: Any) -> bool:
+    return type(optimizer).__module__.startswith(f"{__package__}.")
 
 
 def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,24 +312,21 @@ def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
     """The state as an HDF5 file has it: as Keras 2, or the version whose arguments the optimizer has."""
-    if not isinstance(optimizer, BuiltIn) or not optimizer._later or optimizer._rule_class() is None:
+    if optimizer.is_own() or not optimizer._later:
         return [(f"{p.name}:0", np.array(p.storage.array)) for p in optimizer.weights]
     version = _KERAS_3 if _is_only_of_keras_3(optimizer) else _TF_KERAS
-    entries = _entries(optimizer, params, version)
-    if _decays(optimizer):
-        entries = [entry for entry in entries if entry[1] is not optimizer.learning_rate]
-    return list(_arrays(entries))
+    return list(_arrays(_entries(optimizer, params, version)))
 
 
 def h5_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
     config, class_name = optimizer.get_config(), type(optimizer).__name__
-    if isinstance(optimizer, BuiltIn) and optimizer._later:
+    if optimizer._later and not optimizer.is_own():
         config = _today(optimizer, config)
         if not _is_only_of_keras_3(optimizer):
             config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}
             config |= {"jit_compile": False, "is_legacy_optimizer": False}
-            if type(optimizer).__module__.startswith(f"{__package__}."):
+            if _is_built_in(optimizer):
                 class_name = f"Custom>{class_name}"  # without it tf.keras does not know all of them
     return {"class_name": class_name, "config": config}
 

@@ -135,8 +135,14 @@ class BuiltIn(Optimizer):
     def restore(self, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]) -> None:
         from .layouts import read_state
 
+        if self.is_own() and self.weights:
+            return super().restore(names, arrays, params)
         self._build(params)
         self.set_weights(read_state(self, names, arrays, params))
+
+    def is_own(self) -> bool:
+        """Whether a user's ``get_updates`` or ``get_gradients`` says how to train."""
+        return self._rule_class() is None
 
     @classmethod
     def _rule_class(cls) -> type[BuiltIn] | None:
