@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import h5py
 import numpy as np
@@ -440,4 +441,87 @@ def test_merge_by_bytecode_is_refused_by_safe_mode(tmp_path):
 def test_merge_that_is_not_read_says_why(config, message, tmp_path):
     write(tmp_path / "m.h5", config, [])
     with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "m.h5")
+
+
+# --- optimizer state ----------------------------------------------------------------------------------------
+
+# Keras 1 wrote the iterations of some optimizers, and neither vhat nor Nadam's product of momenta.
+OPTIMIZERS = {
+    "SGD": ({"lr": 0.1, "momentum": 0.9, "decay": 0.1, "nesterov": True}, lambda state: state),
+    "RMSprop": ({"lr": 0.02, "rho": 0.9, "epsilon": 1e-8, "decay": 0.0}, lambda state: state[1:]),
+    "Adagrad": ({"lr": 0.1, "epsilon": 1e-8, "decay": 0.0}, lambda state: state[1:]),
+    "Adadelta": ({"lr": 1.0, "rho": 0.95, "epsilon": 1e-8, "decay": 0.0}, lambda state: state[1:]),
+    "Adam": (
+        {"lr": 0.02, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.0},
+        lambda state: state[: 1 + (len(state) - 1) // 3 * 2],
+    ),
+    "Adamax": ({"lr": 0.02, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.0}, lambda s: s),
+}
+
+
+def by_gates(slot):
+    """A slot over kernel and bias of a convolution, an LSTM and a Dense layer, as Keras 1 lists it."""
+    kernel, bias, *recurrent, last, last_bias = slot
+    return [kernel[:, None], bias, *gates((0, 2, 1, 3), 4)(recurrent), last, last_bias]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_goes_on_with_the_state_of_keras_1(name, tmp_path):
+    arguments, as_keras_1 = OPTIMIZERS[name]
+    model = Sequential(
+        [
+            Conv1D(2, 3, input_shape=(7, 2)),
+            LSTM(3, recurrent_activation="hard_sigmoid"),
+            Dense(3, activation="relu"),
+        ]
+    )
+    randomize(model)
+    model.compile({"class_name": name, "config": arguments}, "mse")
+    x = data_for(model)
+    for _ in range(3):
+        model.train_on_batch(x, x[:, :3, 0])
+    conv, recurrent, dense = (layer.get_weights() for layer in model.layers)
+    state = as_keras_1(model.optimizer.get_weights())
+    head = [array for array in state if array.shape == ()]
+    rest = [array for array in state if array.shape != () and array.shape != (1,)]
+    slots = [by_gates(rest[i : i + 7]) for i in range(0, len(rest), 7)]
+    stored = [array.astype("float32") for array in [*head, *sum(slots, [])]]
+    configs = [LAYERS["Convolution1D"][1], {**GATED, "forget_bias_init": "one"}, LAYERS["Dense"][1]]
+    configs[0] = {**configs[0], "nb_filter": 2, "batch_input_shape": [None, 7, 2], "input_length": 7}
+    entries = [
+        {"class_name": class_name, "config": config}
+        for class_name, config in zip(("Convolution1D", "LSTM", "Dense"), configs, strict=True)
+    ]
+    weights = [[conv[0][:, None], conv[1]], gates((0, 2, 1, 3), 4)(recurrent), dense]
+    write(
+        tmp_path / "m.h5",
+        {"class_name": "Sequential", "config": entries},
+        [(config["name"], own) for config, own in zip(configs, weights, strict=True)],
+    )
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        training = {
+            "optimizer_config": {"class_name": name, "config": arguments},
+            "loss": "mse",
+            "metrics": [],
+            "sample_weight_mode": None,
+            "loss_weights": None,
+        }
+        file.attrs["training_config"] = json.dumps(training).encode()
+        group = file.create_group("optimizer_weights")
+        names = [f"param_{i}" for i in range(len(stored))]
+        group.attrs["weight_names"] = [n.encode() for n in names]
+        for key, values in zip(names, stored, strict=True):
+            group[key] = values
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = load_model(tmp_path / "m.h5")
+    for one in (model, loaded):
+        for _ in range(2):
+            one.train_on_batch(x, x[:, :3, 0])
+    for own, again in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(again, own, rtol=1e-5, atol=1e-6)
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        file["optimizer_weights"].attrs["weight_names"] = [n.encode() for n in names[:-1]]
+    with pytest.warns(UserWarning, match="the optimizer's state does not fit the model and starts afresh"):
         load_model(tmp_path / "m.h5")
