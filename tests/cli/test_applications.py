@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from kcompile.cli import BAD_INPUT, OK
+from kcompile.cli import BAD_INPUT, OK, loading
 from kcompile.keras import applications
 from kcompile_runtime import Executor
 
@@ -35,3 +38,12 @@ def test_an_unknown_application_is_refused_with_the_nearest_names(call, tmp_path
         assert "there is no such application" in result.err
         assert "ResNet" in result.err.split("Did you mean")[1]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["resnet.ResNet50", *applications.ARCHITECTURES])
+def test_every_application_is_known_by_its_name(name, monkeypatch):
+    module, _, function = name.rpartition(".")
+    within = importlib.import_module(f"{applications.__name__}.{module or applications.ARCHITECTURES[name]}")
+    monkeypatch.setattr(within, function, lambda weights: (within.__name__, weights))
+    assert loading.load(Path(f"app:{name}")) == (within.__name__, "imagenet")
+    assert loading.load(Path(f"app:{name}"), new_weights=True) == (within.__name__, None)

@@ -16,7 +16,7 @@ from kcompile.keras.applications import ARCHITECTURES
 NAMES = ["resnet.ResNet50", *ARCHITECTURES]
 # the smallest of each module; those that are left out here run under the mark "slow"
 FAMILIES = (
-    "VGG16 VGG19 ResNet50 resnet.ResNet50 ResNet50V2 ResNeXt50 MobileNet MobileNetV2 MobileNetV3Small"
+    "VGG16 ResNet50 resnet.ResNet50 ResNet50V2 ResNeXt50 MobileNet MobileNetV2 MobileNetV3Small"
     " DenseNet121 Xception InceptionV3 InceptionResNetV2 NASNetMobile EfficientNetB0 EfficientNetV2B0"
     " ConvNeXtTiny"
 ).split()
