@@ -16,6 +16,8 @@ import pytest
 from kcompile import formats
 from kcompile.formats import Archive, LayerWeights
 from kcompile.formats.atomic import replacing
+from kcompile.keras.layers import Dense
+from kcompile.keras.models import Sequential, load_model
 
 SAVER = """
 import sys
@@ -53,6 +55,58 @@ def test_kill_during_save_leaves_a_whole_file(tmp_path):
         found = formats.read(path)
         values = {float(v) for layer in found.layer_weights for _, w in layer.weights for v in np.unique(w)}
         assert len(found.layer_weights) == 8 and values in ({1.0}, {2.0})
+
+
+MODEL_SAVER = """
+import sys
+from kcompile.keras.layers import Dense
+from kcompile.keras.models import Sequential
+
+model = Sequential([Dense(700, input_shape=(700,), name="a"), Dense(700, name="b")])
+path = sys.argv[1]
+
+def save(value):
+    model.set_weights([w * 0 + value for w in model.get_weights()])
+    if path.endswith((".weights.h5", ".safetensors")):
+        model.save_weights(path)
+    elif path.endswith((".json", ".yaml")):
+        Sequential([Dense(3, input_shape=(3,), name="a" * (1 + 40000 * value))]).save(path)
+    elif path.endswith(".onnx"):
+        model.export(path, verify=False)
+    else:
+        model.save(path)
+
+save(1)
+print("ready", flush=True)
+while True:
+    save(2)
+    save(1)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@pytest.mark.parametrize("ending", ["keras", "h5", "weights.h5", "safetensors", "onnx", "json", "yaml"])
+def test_kill_during_a_save_in_any_format_leaves_one_of_the_two_models(ending, tmp_path):
+    rng = random.Random(ending)
+    path = tmp_path / f"m.{ending}"
+    command = [sys.executable, "-c", MODEL_SAVER, str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0.0, 0.15))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    if ending in ("json", "yaml"):
+        assert len(load_model(path).layers[0].name) in (40001, 80001)
+        return
+    model = Sequential([Dense(700, input_shape=(700,), name="a"), Dense(700, name="b")])
+    if ending in ("weights.h5", "safetensors"):
+        model.load_weights(path)
+    else:
+        model = load_model(path)
+    assert {float(v) for w in model.get_weights() for v in np.unique(w)} in ({1.0}, {2.0})
 
 
 @pytest.mark.parametrize("extension", ["h5", "json", "yaml"])

@@ -357,3 +357,118 @@ def test_fuzzer_reports_errors_that_are_not_ours(tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "read", broken)
     with pytest.raises(fuzz.Failure, match="as it is: ValueError: cannot reshape"):
         fuzz.run(3, seed=1, folder=tmp_path)
+
+
+# --- configurations that are no model -----------------------------------------------------------------------
+
+
+def sequential_config():
+    return json.loads(members()["config.json"])
+
+
+def functional_config():
+    with zipfile.ZipFile(KERAS.parent / "shared_lstm_sgd.keras") as archive:
+        return json.loads(archive.read("config.json"))
+
+
+def renamed(config):
+    layers = config["config"]["layers"]
+    layers[2]["name"] = layers[2]["config"]["name"] = layers[1]["config"]["name"]
+
+
+def on_itself(config):
+    entry = next(e for e in config["config"]["layers"] if e["inbound_nodes"])
+    text = json.dumps(entry["inbound_nodes"])
+    tensor = next(iter(json.loads(text)[0]["args"]))
+    tensor = tensor[0] if isinstance(tensor, list) else tensor
+    tensor["config"]["keras_history"] = [entry["name"], 0, 0]
+    entry["inbound_nodes"] = [{"args": [tensor], "kwargs": {}}]
+
+
+def sized(value, layer=1, argument="units"):
+    def change(config):
+        config["config"]["layers"][layer]["config"][argument] = value
+
+    return change
+
+
+def first_layer(**changes):
+    return lambda config: config["config"]["layers"][1].update(changes)
+
+
+MALFORMED = {
+    "two layers of a name": (functional_config, renamed),
+    "a cycle": (functional_config, on_itself),
+    "units of nan": (sequential_config, sized(float("nan"))),
+    "units of infinity": (sequential_config, sized(float("inf"))),
+    "negative units": (sequential_config, sized(-3)),
+    "no units": (sequential_config, sized(None)),
+    "units as text": (sequential_config, sized("many")),
+    "units as a list": (sequential_config, sized([[3]])),
+    "input shape of nan": (sequential_config, sized([None, float("nan")], 0, "batch_shape")),
+    "negative input shape": (sequential_config, sized([None, -6], 0, "batch_shape")),
+    "layers that are no list": (sequential_config, lambda c: c["config"].update(layers={"a": 1})),
+    "layer that is a number": (sequential_config, lambda c: c["config"].update(layers=[7])),
+    "config of a layer that is text": (
+        sequential_config,
+        first_layer(config="x"),
+    ),
+    "class name that is a list": (
+        sequential_config,
+        first_layer(class_name=["Dense"]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "change"), MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize("kind", ["keras", "json"])
+def test_malformed_configuration_is_one_error_of_ours(make, change, kind):
+    config = make()
+    config.pop("compile_config", None)
+    change(config)
+    start = time.process_time()
+    with pytest.raises(ValueError) as error:
+        if kind == "keras":
+            load_model(keras_file({"config.json": json.dumps(config)}))
+        else:
+            model_from_json(json.dumps(config))
+    assert fuzz._is_own(error.value), error.value
+    assert time.process_time() - start < 2
+
+
+def test_text_that_declares_more_than_the_memory_is_refused_before_it_is_taken():
+    config = {
+        "class_name": "Dense",
+        "config": {"name": "big", "units": 10**13, "batch_input_shape": [None, 4]},
+    }
+    text = json.dumps({"class_name": "Sequential", "config": [config]})
+    with pytest.raises(UnsafeFileError, match=r"'big' declares the weight 'kernel'.*more than the memory"):
+        model_from_json(text)
+
+
+def test_onnx_file_with_a_config_that_declares_more_than_it_has(tmp_path):
+    import onnx
+
+    name, content = fuzz._onnx_files()[0]
+    proto = onnx.load_from_string(content)
+    entry = next(e for e in proto.metadata_props if e.key == "kcompile.config")
+    config = json.loads(entry.value)
+    next(e for e in config["config"]["layers"] if e["class_name"] == "Dense")["config"]["units"] = 10**12
+    entry.value = json.dumps(config)
+    (tmp_path / name).write_bytes(proto.SerializeToString())
+    with pytest.raises(UnsafeFileError, match="declares the weight 'kernel'"):
+        load_model(tmp_path / name)
+
+
+def test_torch_pickle_that_runs_code_is_refused(tmp_path):
+    import torch
+
+    class Touch:
+        def __reduce__(self):
+            return (open, (str(tmp_path / TOUCHED), "w"))
+
+    for zipped in (True, False):
+        torch.save({"w": Touch()}, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ValueError, match="could run code"):
+            fuzz.read_tensors(tmp_path / "w.pt")
+    assert not (tmp_path / TOUCHED).exists()
