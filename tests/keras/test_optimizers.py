@@ -189,6 +189,11 @@ def test_epsilon_follows_the_backend_and_none_means_default():
         (lambda: optimizers.Adam([0.1, 0.2]), ValueError, "learning_rate must be a number"),
         (lambda: optimizers.TFOptimizer(object()), NotImplementedError, "TensorFlow"),
         (
+            lambda: optimizers.deserialize({"class_name": "MultiOptimizer", "config": {"name": "multi"}}),
+            NotImplementedError,
+            "loaded with compile=False",
+        ),
+        (
             lambda: optimizers.Optimizer().get_updates(None, []),
             NotImplementedError,
             "must override get_updates",

@@ -34,6 +34,7 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
@@ -90,6 +91,20 @@ class LossScaleOptimizer:
         return get(config["inner_optimizer"])
 
 
+class MultiOptimizer(Optimizer):
+    """Trains parts of a model with different optimizers in Keras 3.15; not here.
+
+    Raises:
+        NotImplementedError: always; it says what to do.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(
+            "MultiOptimizer of Keras 3 trains parts of a model with different optimizers, which kcompile does "
+            "not. Compile with one optimizer; a file that has it is loaded with compile=False."
+        )
+
+
 class TFOptimizer(Optimizer):
     """Wrapped an optimizer of TensorFlow in Keras 2; there is no TensorFlow here.
 
@@ -104,7 +119,9 @@ class TFOptimizer(Optimizer):
         )
 
 
-_CLASSES: dict[str, Any] = {c.__name__: c for c in (*_BUILT_IN, LossScaleOptimizer, TFOptimizer)}
+_CLASSES: dict[str, Any] = {
+    c.__name__: c for c in (*_BUILT_IN, LossScaleOptimizer, MultiOptimizer, TFOptimizer)
+}
 _BY_LOWER_CASE = {name.lower(): name for name in _CLASSES}
 
 

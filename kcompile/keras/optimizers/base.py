@@ -103,6 +103,8 @@ class Optimizer:
         self._clip_each = self._later
         for name, default in _LATER.items():
             setattr(self, name, kwargs.get(name, default))
+        if self.gradient_accumulation_steps == 1:
+            self.gradient_accumulation_steps = None
         self._name = kwargs.get("name")
         self._not_decayed: list[Any] = []
         self.updates: list[Any] = []
