@@ -12,7 +12,7 @@ from kcompile.keras import activations, layers
 from kcompile.keras.utils.generic_utils import FileVersionScope, file_keras_version
 from tests.golden.later import make_models
 
-FILES = [(program, name) for program in ("keras", "tf_keras") for name in make_models.MODELS]
+FILES = make_models.FILES
 
 
 def loaded(program, name):

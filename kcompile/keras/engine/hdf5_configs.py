@@ -26,7 +26,7 @@ def hdf5_config(model: Network) -> dict[str, Any]:
 def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
     config = dict(entry["config"])
     result = {**entry, "config": config}
-    if isinstance(config.get("layers"), list):
+    if isinstance(config.get("layers"), list) and hasattr(layer, "get_layer"):
         config["layers"] = [_adapted(e, layer.get_layer(_name_of(e))) for e in config["layers"]]
         if hasattr(layer, "_stack") and layer.inputs and "build_input_shape" not in config:
             if hasattr(
@@ -34,7 +34,7 @@ def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
             ):  # whose own input tf.keras does not take for that of this one
                 config["build_input_shape"] = list(layer.inputs[0]._keras_shape)
         return result
-    for key in _INNER:
+    for key in (*_INNER, "layers") if _is_own(layer) else _INNER:
         if isinstance(config.get(key), list | Mapping):
             config[key] = _with_module(config[key], getattr(layer, key, None))
     rule = _RULES.get(entry["class_name"])
@@ -59,7 +59,7 @@ def _with_module(value: Any, layer: Any) -> Any:
         return [_with_module(entry, inner) for entry, inner in zip(value, layers, strict=True)]
     if not isinstance(value, Mapping) or "class_name" not in value or layer is None or not _is_own(layer):
         return value
-    module = "keras" if hasattr(layer, "layers") else "keras.layers"
+    module = "keras" if hasattr(layer, "get_layer") else "keras.layers"
     return {**_adapted(value, layer), "module": module, "registered_name": None}
 
 

@@ -146,7 +146,7 @@ def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
         return _input(layer._inbound_nodes[0].output_tensors[0], layer.name)
     config = _translated(layer.get_config(), type(layer).__name__, f"layer {layer.name!r}")
     wrapped = getattr(layer, "layer", None)
-    if "layer" in config and hasattr(wrapped, "layers"):
+    if "layer" in config and hasattr(wrapped, "get_layer"):
         config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
     built_in = type(layer).__module__.startswith(__package__.rsplit(".", 1)[0])
     if built_in:

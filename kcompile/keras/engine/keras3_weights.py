@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Plan = list[tuple[Parameter, Any]]
 
+# what Keras 3 calls classes that have another name in configurations
+_CLASSES = {"Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"}
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 
 
@@ -61,7 +63,7 @@ def numbered(layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
     result = []
     for layer in layers:
         name = type(layer).__name__
-        name = snake_case("Functional" if name == "Model" else name)
+        name = snake_case(_CLASSES.get(name, name))
         number = count.get(name, -1) + 1
         count[name] = number
         result.append((f"{name}_{number}" if number else name, layer))

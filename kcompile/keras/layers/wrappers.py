@@ -226,7 +226,7 @@ class Bidirectional(Wrapper):
                 f"Bidirectional: invalid merge mode {merge_mode!r}. Merge mode should be one of "
                 f"{', '.join(repr(mode) for mode in MERGE_MODES)}."
             )
-        object.__setattr__(self, "_given_backward", backward_layer)
+        object.__setattr__(self, "backward_layer", backward_layer)
         super().__init__(layer, **kwargs)
         self.merge_mode = merge_mode
         self.stateful = layer.stateful
@@ -245,7 +245,8 @@ class Bidirectional(Wrapper):
                     f"Bidirectional wraps a recurrent layer; {type(layer).__name__} ({layer.name}) has no "
                     f"`{attribute}`."
                 )
-        backward = self._given_backward
+        backward = self.backward_layer
+        self._own_backward = backward is not None
         if backward is None:
             backward = type(layer).from_config(_turned_around(layer))
             backward.name = f"backward_{layer.name}"
@@ -427,8 +428,8 @@ class Bidirectional(Wrapper):
         from . import serialize
 
         config = {**super().get_config(), "merge_mode": self.merge_mode}
-        if self._given_backward is not None:
-            config["backward_layer"] = serialize(self._given_backward)
+        if self._own_backward:
+            config["backward_layer"] = serialize(self.backward_layer)
         if self._num_constants is not None:
             config["num_constants"] = self._num_constants
         return config

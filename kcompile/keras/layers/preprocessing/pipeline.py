@@ -15,6 +15,9 @@ class Pipeline(Layer):
     Args:
         layers: the layers, in order.
 
+    Attributes:
+        layers: the layers, in order.
+
     Input: that of the first layer; output: that of the last one. Weights: those of the layers.
 
     Raises:
@@ -30,17 +33,12 @@ class Pipeline(Layer):
         ):
             raise ValueError(f"Pipeline takes a list of layers, found {layers!r}.")
         self.supports_masking = True
-        self._pipeline_layers = list(layers)
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, in order."""
-        return self._pipeline_layers
+        self.layers = list(layers)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         training = None if training is True else training  # the default that Keras writes into calls
         x = inputs
-        for layer in self._pipeline_layers:
+        for layer in self.layers:
             x = layer(x, **({"training": training} if has_arg(layer.call, "training") else {}))
         self._mask = getattr(x, "_keras_mask", None)
         return x
@@ -50,14 +48,15 @@ class Pipeline(Layer):
         return self._mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        for layer in self._pipeline_layers:
+        for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
         from .. import serialize
 
-        return {**super().get_config(), "layers": [serialize(layer) for layer in self._pipeline_layers]}
+        config = {"name": self.name, "layers": [serialize(layer) for layer in self.layers]}
+        return config if self.trainable else {**config, "trainable": False}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
