@@ -100,8 +100,8 @@ class MultiOptimizer(Optimizer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
-            "MultiOptimizer of Keras 3 trains parts of a model with different optimizers, which kcompile does "
-            "not. Compile with one optimizer; a file that has it is loaded with compile=False."
+            "MultiOptimizer of Keras 3 trains parts of a model with different optimizers, which is not done "
+            "here. Compile with one optimizer; a file that has it is loaded with compile=False."
         )
 
 
