@@ -41,8 +41,9 @@ def published_file(name: str, origin: str, file_hash: str | None) -> str:
         return get_file(name, origin, cache_subdir="models", file_hash=file_hash)
     except OSError as error:
         place = os.path.join(keras_home(None), "models", name)
+        found = " (what lies there now has another hash)" if os.path.exists(place) else ""
         raise OSError(
-            f"{error}\nWithout a network, fetch {origin} elsewhere and put it at {place}; "
+            f"{error}\nWithout a network, fetch {origin} elsewhere and put it at {place}{found}; "
             "or pass weights=None (random), or weights='path/to/file.h5'."
         ) from error
     except ValueError as error:

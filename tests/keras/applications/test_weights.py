@@ -156,6 +156,17 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(serve, published, tmp_path
     assert place.read_bytes() == (published[1] / "weights.h5").read_bytes()
 
 
+def test_another_file_in_the_cache_is_kept_and_named_without_a_network(serve, tmp_path):
+    """Both ResNet50 of Keras are published under one name."""
+    serve("/missing.h5")
+    place = tmp_path / "home" / "models" / "weights.h5"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"the other one")
+    with pytest.raises(OSError, match="what lies there now has another hash"):
+        MobileNetV2(weights="imagenet", **SMALL)
+    assert place.read_bytes() == b"the other one"
+
+
 def test_nobody_at_the_address(serve, monkeypatch, tmp_path):
     serve()
     file = WeightsFile("weights.h5", "http://127.0.0.1:9/weights.h5", None)
