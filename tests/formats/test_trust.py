@@ -32,6 +32,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kcompile import formats
 from kcompile.formats import FileFormatError, UnsafeFileError
@@ -472,3 +474,18 @@ def test_torch_pickle_that_runs_code_is_refused(tmp_path):
         with pytest.raises(ValueError, match="could run code"):
             fuzz.read_tensors(tmp_path / "w.pt")
     assert not (tmp_path / TOUCHED).exists()
+
+
+SMALL = sorted(FILES, key=lambda name: len(FILES[name]))[:16]
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(name=st.sampled_from(SMALL), data=st.data())
+def test_flipped_bytes_load_or_are_one_error(name, data, tmp_path):
+    content = bytearray(FILES[name])
+    places = st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=6, unique=True)
+    for place in data.draw(places):
+        content[place] ^= data.draw(st.integers(1, 255))
+    path = tmp_path / f"m{fuzz._suffix(name)}"
+    path.write_bytes(content)
+    assert fuzz.try_file(path) in ("loaded", "refused")
