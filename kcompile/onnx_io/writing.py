@@ -369,7 +369,7 @@ class _Writer:
             name = scope.wanted.get(output) or self.names.unique(f"{proto.name}:{output.index}")
             scope.values[output] = name
             proto.output.append(name)
-            if self.annotate and output not in scope.wanted and output.shape is not None:
+            if self.annotate and output not in scope.wanted:
                 self._declare(scope.proto.value_info, output, name, anonymous=True)
         kinds = _attribute_kinds(node.op_type)
         bodies = scope.graph.bodies(node)

@@ -381,3 +381,37 @@ def test_export_does_not_disturb_the_model(tmp_path):
         model.export(str(tmp_path / "m.onnx"))
     np.testing.assert_array_equal(model.predict(x), before)
     model.train_on_batch(x, before)
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (Conv2D(3, 2, activation="elu"), (5, 5, 2)),
+        (LSTM(3), (4, 2)),
+        (GRU(3, reset_after=True), (4, 2)),
+        (keras.layers.SimpleRNN(3), (4, 2)),
+        (keras.layers.UpSampling2D(interpolation="bilinear"), (4, 4, 2)),
+        (keras.layers.PReLU(), (4,)),
+    ],
+)
+def test_models_in_float64_predict_in_float64_and_export(layer, shape, tmp_path):
+    K.set_floatx("float64")
+    try:
+        twin = type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+        model = Sequential([Input(shape), twin])
+    finally:
+        K.set_floatx("float32")
+    x = RANDOM.normal(size=(2, *shape))
+    expected = model.predict(x)
+    assert expected.dtype == np.float64 and all(w.dtype == np.float64 for w in model.get_weights())
+    model.export(tmp_path / "model.onnx")
+    found = Executor(tmp_path / "model.onnx").predict(x)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_group_normalization_of_two_axes_exports(tmp_path):
+    model = Sequential([keras.layers.GroupNormalization(2, input_shape=(4,))])
+    model.export(tmp_path / "model.onnx")
+    x = RANDOM.normal(size=(3, 4)).astype("f")
+    np.testing.assert_allclose(Executor(tmp_path / "model.onnx").predict(x), model.predict(x), rtol=1e-5)

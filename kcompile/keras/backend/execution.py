@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import KCOMPILE_DOMAIN, Graph, Parameter, Value
+from ...onnx_io.kernels import FLOAT32_ONLY
 
 CALLS_TO_FREEZE = 16
 """A live session freezes after so many calls without a change; a frozen one must serve as many."""
@@ -233,6 +234,8 @@ def all_nodes(graph: Graph) -> Iterator[Any]:
 
 def _needs_torch(node: Any) -> bool:
     if node.domain == KCOMPILE_DOMAIN:
+        return True
+    if node.op_type in FLOAT32_ONLY and any(v is not None and v.dtype == np.float64 for v in node.inputs):
         return True
     return node.op_type == "BatchNormalization" and bool(node.attributes.get("training_mode"))
 

@@ -1,6 +1,7 @@
 """Passes over a model before it is written. They work on onnx_ir's model, in place.
 
-Ours are those that know about Keras: transposes.py, reshapes.py and layout.py. The others are onnx_ir's own.
+Ours are those that know about Keras and onnxruntime: transposes.py, reshapes.py, layout.py, precision.py. The
+others are onnx_ir's own.
 BatchNormalization is never fused into its neighbours, and no weight is merged with another of equal value:
 a file must be able to come back as the model that it was.
 """
@@ -56,6 +57,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sinking: Sinking = Sinkin
     from onnx_ir.passes import common
 
     from .layout import fold_layout
+    from .precision import compute_in_float32
     from .reshapes import merge_reshapes
     from .transposes import sink_transposes, transposes_to_reshapes
 
@@ -73,6 +75,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sinking: Sinking = Sinkin
     layouts = fold_layout(model, weights)
     transposes_to_reshapes(model)
     merge_reshapes(model)
+    compute_in_float32(model)
     common.RemoveUnusedNodesPass()(model)
     _tell_outputs_apart(model)
     return layouts
