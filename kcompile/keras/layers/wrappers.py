@@ -226,8 +226,9 @@ class Bidirectional(Wrapper):
                 f"Bidirectional: invalid merge mode {merge_mode!r}. Merge mode should be one of "
                 f"{', '.join(repr(mode) for mode in MERGE_MODES)}."
             )
-        object.__setattr__(self, "backward_layer", backward_layer)
+        object.__setattr__(self, "_given_backward", backward_layer)
         super().__init__(layer, **kwargs)
+        del self._given_backward  # it is backward_layer now
         self.merge_mode = merge_mode
         self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
@@ -245,7 +246,7 @@ class Bidirectional(Wrapper):
                     f"Bidirectional wraps a recurrent layer; {type(layer).__name__} ({layer.name}) has no "
                     f"`{attribute}`."
                 )
-        backward = self.backward_layer
+        backward = self._given_backward
         self._own_backward = backward is not None
         if backward is None:
             backward = type(layer).from_config(_turned_around(layer))
