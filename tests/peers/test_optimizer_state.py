@@ -62,8 +62,8 @@ def optimizer_of(name):
     return cases.optimizer(keras, {**case, "kwargs": {**added, **case["kwargs"]}})
 
 
-# What Keras reads: the module, the ending, and the cases that it can know. Keras 3.15 builds the optimizer of an
-# .h5 file for no weights, its own files included, and cannot train on.
+# What Keras reads: the module, the ending, and the cases that it can know. Keras 3.15 builds the optimizer of
+# an .h5 file for no weights, its own files included, and cannot train on.
 IN_TF_KERAS = [case["name"] for case in cases.CASES if "tf" not in case["not_in"]]
 READERS = {
     ("keras", "keras"): [*(case["name"] for case in cases.CASES), *(set(OF_KERAS_2) - {"nadam_2"})],

@@ -121,7 +121,7 @@ class Muon(BuiltIn):
         adam_weight_decay: float | None = 0.004,
         epsilon: float = 1e-7,
         weight_decay: float | None = 0.004,
-        exclude_layers: Sequence[str] | None = None,
+        exclude_layers: Sequence[str] | str | None = None,
         exclude_embeddings: bool = True,
         muon_a: float = 3.4445,
         muon_b: float = -4.7750,
@@ -136,7 +136,8 @@ class Muon(BuiltIn):
         super().__init__(learning_rate, {**kwargs, "weight_decay": weight_decay})
         self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
         self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
-        self.exclude_layers, self.exclude_embeddings = list(exclude_layers or ()), exclude_embeddings
+        excluded = [exclude_layers] if isinstance(exclude_layers, str) else exclude_layers or ()
+        self.exclude_layers, self.exclude_embeddings = list(excluded), exclude_embeddings
         self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
         self.momentum, self.ns_steps, self.nesterov = momentum, ns_steps, nesterov
         self.rms_rate = rms_rate
