@@ -200,3 +200,36 @@ def test_argument_that_is_not_read_is_refused_by_name():
     layer["inbound_nodes"][0][3]["transpose_a"] = True
     with pytest.raises(ValueError, match="tf.linalg.matmul with transpose_a=True, which is not read"):
         model_from_config(config)
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_functions_within_a_nested_model_and_on_its_outputs(ending, tmp_path):
+    from kcompile.keras.layers import Dense, Flatten, Input
+    from kcompile.keras.models import Model, clone_model
+
+    inner = load_model(FOLDER / "keras3" / "ops_plain.keras")
+    a, b = Input((6, 4)), Input((6, 4))
+    first, second, third = inner([a, b])
+    model = Model([a, b], [Dense(2)(Flatten()(first)), second, third])
+    generator = np.random.default_rng(0)
+    data = [generator.uniform(0.1, 0.9, (3, 6, 4)).astype("float32") for _ in range(2)]
+    model.save(tmp_path / f"m.{ending}")
+    twin, clone = load_model(tmp_path / f"m.{ending}"), clone_model(inner)
+    clone.set_weights(inner.get_weights())
+    for ours, theirs in zip(twin.predict(data), model.predict(data), strict=True):
+        assert np.array_equal(ours, theirs)
+    for ours, theirs in zip(clone.predict(data), inner.predict(data), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_model_of_functions_trains_and_exports(tmp_path):
+    model = load_model(FOLDER / "keras3" / "ops_chain.keras")
+    with np.load(FOLDER / "keras3" / "ops.npz") as answers:
+        data = [answers[name] for name in model.input_names]
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    assert np.isfinite(model.train_on_batch(data, [y * 0 for y in model.predict(data)])).all()
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    model.export(tmp_path / "m.onnx")
+    for ours, theirs in zip(load_model(tmp_path / "m.onnx").predict(data), model.predict(data), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
