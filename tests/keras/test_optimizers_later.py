@@ -40,6 +40,35 @@ def test_the_rule_as_a_graph_equals_the_trained_one(golden):
     np.testing.assert_allclose(K.get_value(w), model.get_weights()[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("SGD", {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2}),
+        ("Adam", {"gradient_accumulation_steps": 2, "use_ema": True, "clipnorm": 0.1}),
+        ("RMSprop", {"momentum": 0.9, "centered": True, "weight_decay": 0.1}),
+        ("Adagrad", {"initial_accumulator_value": 0.1, "use_ema": False}),
+    ],
+)
+def test_kernels_that_lie_in_another_order_in_memory_train_alike(name, arguments):
+    """torch's kernels on a convolution, whose buffers have strides, against the rule in the graph."""
+
+    class InTheGraph(getattr(optimizers, name)):
+        def get_gradients(self, loss, params):
+            return super().get_gradients(loss, params)
+
+    x = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
+    found = []
+    for optimizer in (getattr(optimizers, name)(0.1, **arguments), InTheGraph(0.1, **arguments)):
+        model = keras.models.Sequential([layers.Conv2D(3, 3, input_shape=(6, 6, 2)), layers.Flatten()])
+        random = np.random.default_rng(1)
+        model.set_weights([random.normal(size=w.shape) for w in model.get_weights()])
+        model.compile(optimizer, "mse")
+        model.fit(x, np.zeros((8, 48)), batch_size=2, shuffle=False, verbose=0)
+        found.append([*model.get_weights(), *optimizer.get_weights()])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("golden", OPTIMIZERS, ids=repr)
 def test_configurations_of_keras_make_the_same_optimizer(golden):
     name = golden.case["optimizer"]
