@@ -16,7 +16,7 @@ from .metadata import get_metadata, set_metadata
 from .passes.layout import restore_weights
 from .reading import read_graph
 from .saving import save_model as save
-from .saving import save_with_data
+from .saving import save_with_data, saved_on_success
 from .writing import MAX_INLINE_BYTES, SessionModel, State, build_model, build_session_model
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "restore_weights",
     "save",
     "save_with_data",
+    "saved_on_success",
     "set_metadata",
 ]

@@ -15,7 +15,8 @@ from .checking import check_model
 from .errors import ExportError
 from .metadata import FORMAT, FORMAT_VERSION, VERSION, WEIGHTS, set_metadata
 from .opsets import check_opset, convert_opset
-from .saving import save_model, save_with_data
+from .saving import save_pieces, save_with_data
+from .streaming import model_pieces
 from .writing import MAX_INLINE_BYTES, write_for_export
 
 if TYPE_CHECKING:
@@ -90,11 +91,13 @@ def export(
     if external and path is not None:
         save_with_data(_with_tensors(skeleton, tensors), path)
         return None
-    model_proto = _inlined(skeleton, tensors)
-    if path is None:
-        return model_proto
-    save_model(model_proto, path)
-    return None
+    inputs = [value for value in skeleton.graph.input if value.name not in tensors]
+    del skeleton.graph.input[:]
+    skeleton.graph.input.extend(inputs)
+    if path is not None:
+        save_pieces(model_pieces(skeleton, tensors), path)
+        return None
+    return _inlined(skeleton, tensors)
 
 
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, oir.TensorProtocol]:
@@ -176,10 +179,8 @@ def _inlined(skeleton: onnx.ModelProto, tensors: Mapping[str, oir.TensorProtocol
     import onnx_ir as oir
 
     graph = skeleton.graph
-    inputs = [value for value in graph.input if value.name not in tensors]
     small = list(graph.initializer)
-    del graph.input[:], graph.initializer[:]
-    graph.input.extend(inputs)
+    del graph.initializer[:]
     graph.initializer.extend(oir.serde.serialize_tensor(tensor) for tensor in tensors.values())
     graph.initializer.extend(small)
     return skeleton

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable
-from contextlib import suppress
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import onnx
@@ -26,9 +28,14 @@ def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
         IsADirectoryError: ``path`` is a folder.
         OSError: it cannot be written.
     """
+    save_pieces([model.SerializeToString()], path)
+
+
+def save_pieces(pieces: Iterable[bytes], path: str | os.PathLike[str]) -> None:
+    """Saves the bytes of a model as ``save_model`` does, a piece at a time."""
     target = _target(path)
     obsolete = _data_files(target)
-    _replace(target, model.SerializeToString())
+    _replace(target, pieces)
     _remove(obsolete)
 
 
@@ -51,12 +58,41 @@ def save_with_data(model: oir.Model, path: str | os.PathLike[str]) -> None:
         oir.external_data.unload_from_model(model, folder, data, size_threshold_bytes=_THRESHOLD_BYTES)
         if os.path.exists(os.path.join(folder, data)):
             _sync(os.path.join(folder, data))
-        _replace(target, oir.to_proto(model).SerializeToString())
+        _replace(target, [oir.to_proto(model).SerializeToString()])
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(folder, data))
         raise
     _remove(obsolete)
+
+
+@contextmanager
+def saved_on_success(path: str | os.PathLike[str]) -> Iterator[str]:
+    """A path of the same name in a folder beside ``path``, to save to and to look at what was saved.
+
+    It replaces ``path`` in the end; after an exception nothing is left of it.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, OSError: as for ``save_model``.
+    """
+    target = _target(path)
+    folder, name = os.path.split(target)
+    beside = tempfile.mkdtemp(dir=folder, prefix=f".{name[:80]}.")
+    try:
+        saved = os.path.join(beside, name)
+        yield saved
+        obsolete, data = _data_files(target), _data_files(saved)
+        moved = [os.path.join(folder, os.path.basename(file)) for file in data]
+        try:
+            for old, new in zip(data, moved, strict=True):
+                os.replace(old, new)
+            _put(saved, target)
+        except BaseException:
+            _remove(moved)
+            raise
+        _remove(obsolete)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _target(path: str | os.PathLike[str]) -> str:
@@ -68,23 +104,29 @@ def _target(path: str | os.PathLike[str]) -> str:
     return target
 
 
-def _replace(target: str, content: bytes) -> None:
+def _replace(target: str, pieces: Iterable[bytes]) -> None:
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:80]}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
-        os.replace(temporary, target)
+        _put(temporary, target)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _put(file: str, target: str) -> None:
+    """Replaces the target by the file, with the permissions that the target has."""
+    with suppress(FileNotFoundError):
+        os.chmod(file, os.stat(target).st_mode & 0o7777)
+    os.replace(file, target)
     with suppress(OSError):  # without this a power failure may lose the renaming; not every system offers it
-        _sync(folder)
+        _sync(os.path.dirname(target))
 
 
 def _sync(path: str) -> None:

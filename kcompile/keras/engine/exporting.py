@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,38 +71,10 @@ def export_model(
     if not verify:
         onnx_io.export(graph, filepath, external_data=external_data, **arguments)
         return
-    size = sum(p.storage.array.nbytes for p in graph.parameters)
-    if external_data or size > onnx_io.MAX_INLINE_BYTES:
-        _export_large(model, graph, filepath, arguments, external_data, tolerance)
-        return
-    proto = onnx_io.export(graph, **arguments)
-    verify_export(model, graph, proto.SerializeToString(), tolerance)
-    onnx_io.save(proto, filepath)
-
-
-def _export_large(
-    model: Model,
-    graph: Graph,
-    filepath: Any,
-    arguments: dict[str, Any],
-    external_data: bool | None,
-    tolerance: float,
-) -> None:
-    """Verified beside its place first: a file with external data cannot be checked from memory."""
-    import shutil
-    import tempfile
-
-    from ... import onnx_io
-
-    path = Path(filepath)
-    folder = Path(tempfile.mkdtemp(dir=path.parent or ".", prefix=f".{path.name}."))
-    try:
-        trial = folder / path.name
+    # what is verified is the file itself: no second copy of the weights is needed in memory
+    with onnx_io.saved_on_success(filepath) as trial:
         onnx_io.export(graph, trial, external_data=external_data, **arguments)
         verify_export(model, graph, trial, tolerance)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    onnx_io.export(graph, filepath, external_data=external_data, **arguments)
 
 
 def _unread_weights(
@@ -175,7 +145,7 @@ def _json(value: Any) -> str:
 # --- verification -------------------------------------------------------------------------------------------
 
 
-def verify_export(model: Model, graph: Graph, exported: Any, tolerance: float) -> None:
+def verify_export(model: Model, graph: Graph, exported: str, tolerance: float) -> None:
     """Compares onnxruntime on the exported file with the torch bridge on the graph.
 
     Raises:
@@ -192,12 +162,12 @@ def verify_export(model: Model, graph: Graph, exported: Any, tolerance: float) -
     from ...torch_bridge import lower, run
 
     inputs = random_inputs(graph)
+    # this session is gone, with its copies of the weights, before PyTorch takes memory
+    found = Executor(exported).run(inputs)
     # the file starts from zero states, whatever the model stands at: so does the comparison
     states = [p for p, _ in graph.updates]
     from_zeros = Graph(graph.outputs, [*graph.inputs, *states], phase="inference", silent=True)
     expected = run(lower(from_zeros), *inputs, *(np.zeros(p.shape, p.dtype) for p in states))
-    executor = Executor(exported if isinstance(exported, bytes) else os.fspath(exported))
-    found = executor.run(inputs)
     worst = [difference(a, b) for a, b in zip(expected, found, strict=True)]
     bad = [i for i, value in enumerate(worst) if not value <= tolerance]
     if bad:
