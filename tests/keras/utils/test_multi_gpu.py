@@ -304,15 +304,21 @@ class Twice(optimizers.Adam):
 
 @pytest.mark.parametrize(
     "make_optimizer",
-    [Signs, Twice, lambda: optimizers.Lamb(0.05), lambda: optimizers.Muon(0.02, clipnorm=0.1)],
-    ids=["signs", "twice", "lamb", "muon"],
+    [
+        Signs,
+        Twice,
+        lambda: optimizers.Lamb(0.05),
+        lambda: optimizers.Muon(0.02, clipnorm=0.1),
+        lambda: optimizers.Adam(0.05, use_ema=True, gradient_accumulation_steps=2),
+    ],
+    ids=["signs", "twice", "lamb", "muon", "accumulating_adam"],
 )
 @pytest.mark.parametrize(
     "options",
     [{}, {"activity_regularizer": "l2", "kernel_constraint": "maxnorm"}],
     ids=["mean", "mean_and_sum"],
 )
-def test_an_optimizer_of_ones_own_making_trains_as_on_one_device(make_optimizer, options):
+def test_optimizers_with_updates_or_state_of_their_own_train_as_on_one_device(make_optimizer, options):
     """Batches of 7 on two workers: unequal shards, and an activity regularizer is a sum over samples."""
     alone, template = classifier(**options), classifier(**options)
     divided = multi_gpu_model(template, devices=CPUS)
