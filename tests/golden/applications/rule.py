@@ -14,6 +14,26 @@ import numpy as np
 # the least size that the architecture takes, at least 64, and the architectures that take no less than more
 SIZES = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 CLASSES = 10
+# kernels this much larger than the rule, where signals would vanish or grow beyond bounds on their way
+GAINS = {
+    "EfficientNetB0": 1.3,
+    "EfficientNetB1": 1.15,
+    "EfficientNetB2": 1.25,
+    "EfficientNetB3": 1.3,
+    "EfficientNetB4": 1.2,
+    "EfficientNetB5": 1.2,
+    "EfficientNetB6": 1.2,
+    "EfficientNetB7": 1.15,
+    "EfficientNetV2L": 0.9,
+    "NASNetLarge": 0.9,
+    "ResNeXt50": 0.85,
+    "ResNeXt101": 0.8,
+    "ResNet101": 0.75,
+    "ResNet152": 0.7,
+    "ResNet101V2": 0.8,
+    "ResNet152V2": 0.75,
+    "Xception": 0.85,
+}
 RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt")
 IMAGES = 2
 SAMPLES = 32
@@ -41,8 +61,10 @@ def weight(name, position, kind, shape):
         return 1 + 0.2 * values
     if len(shape) < 2:
         return 0.1 * values
-    inputs = np.prod(shape[:-2]) if "depthwise" in kind else np.prod(shape[:-1])
-    return values * np.float32(np.sqrt(4.5 / inputs))
+    # several channels made of one by a depthwise convolution are added up later
+    inputs = np.prod(shape[:-2]) * shape[-1] if "depthwise" in kind else np.prod(shape[:-1])
+    gain = GAINS.get(name, 1) if len(shape) == 4 else 1
+    return values * np.float32(gain * np.sqrt(4.5 / inputs))
 
 
 def kind_of(name, layer_class=""):
