@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from .arrays import array_of
+
 _NEVER_NEGATIVE = {"Relu", "Sigmoid", "Softmax", "HardSigmoid", "Softplus"}
 _FLOATS: dict[int, Any] = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.DOUBLE: np.float64}
 
@@ -57,7 +59,7 @@ def _maker(name: str, makers: dict[str, onnx.NodeProto]) -> onnx.NodeProto | Non
 
 
 def _is_zero(tensor: onnx.TensorProto) -> bool:
-    return int(np.prod(tensor.dims, dtype=np.int64)) == 1 and not np.any(numpy_helper.to_array(tensor))
+    return int(np.prod(tensor.dims, dtype=np.int64)) == 1 and not np.any(array_of(tensor))
 
 
 def _pads_with_zero(pad: onnx.NodeProto, zeros: set[str]) -> bool:

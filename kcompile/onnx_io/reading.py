@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import Message
-from onnx import AttributeProto, TensorProto, defs, external_data_helper, helper, numpy_helper
+from onnx import AttributeProto, TensorProto, defs, external_data_helper, helper
 
 from kcompile.ir import (
     OPSET,
@@ -34,6 +34,7 @@ from kcompile.ir import (
 )
 from kcompile.ir.inference import shape_of
 
+from .arrays import array_of
 from .errors import FormatError
 
 STANDARD_DOMAINS = ("", "ai.onnx")
@@ -399,7 +400,7 @@ class _Scope:
             return _Scope(self).read(attribute.g, types)
         value = helper.get_attribute_value(attribute)
         if attribute.type == AttributeProto.TENSOR:
-            return numpy_helper.to_array(value)
+            return array_of(value)
         if attribute.type == AttributeProto.STRING:
             return value.decode("utf-8")
         if attribute.type == AttributeProto.STRINGS:
@@ -455,12 +456,7 @@ def _uses(graph: onnx.GraphProto) -> tuple[set[str], set[str]]:
 
 
 def _initializer(tensor: TensorProto, learnt: set[str], averaged: set[str]) -> Value:
-    try:
-        array = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
-        raise FormatError(
-            f"the initializer {tensor.name!r} has not the data that its shape asks for: {error}"
-        ) from error
+    array = array_of(tensor)
     floating = tensor.data_type in (
         TensorProto.FLOAT,
         TensorProto.DOUBLE,
@@ -501,7 +497,7 @@ def _constant(node: onnx.NodeProto) -> np.ndarray:
     for attribute in node.attribute:
         value = helper.get_attribute_value(attribute)
         if attribute.name == "value":
-            return numpy_helper.to_array(value)
+            return array_of(value)
         if attribute.name in ("value_int", "value_ints"):
             return np.array(value, np.int64)
         if attribute.name in ("value_float", "value_floats"):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, helper, numpy_helper
+from onnx import AttributeProto, helper
 
 from kcompile.ir import Constant, OperatorError, Parameter, Value, op
 
+from .arrays import array_of
 from .errors import FormatError
 from .reading import _declared, _initializer, _load, _Scope, _uses, inline_functions, to_opset
 
@@ -133,7 +134,7 @@ def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence
     for info, value in zip(graph.input, [*inputs, *weights], strict=True):
         scope.values[info.name] = value
     for tensor in graph.initializer:
-        scope.values[tensor.name] = Constant(numpy_helper.to_array(tensor), name=tensor.name)
+        scope.values[tensor.name] = Constant(array_of(tensor), name=tensor.name)
     as_declared = all(a.shape == b.shape for a, b in zip(template.inputs, inputs, strict=True))
     declared = {info.name: info for info in (*graph.value_info, *graph.output)} if as_declared else {}
     for node in graph.node:

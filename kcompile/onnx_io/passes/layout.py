@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
+from ..arrays import array_of
 from ..errors import FormatError
 from ..metadata import WEIGHTS, get_metadata
 
@@ -87,10 +87,7 @@ def restore_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     for name, tensor in tensors.items():
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise FormatError(f"The weight {name!r} lies in an external file; load it into the model first.")
-        try:
-            stored = numpy_helper.to_array(tensor)
-        except (ValueError, TypeError, KeyError) as error:
-            raise FormatError(f"The weight {name!r} is damaged: {error}.") from error
+        stored = array_of(tensor)
         weights[name] = _restore(stored, chains[name], name) if name in chains else stored
     return weights
 
