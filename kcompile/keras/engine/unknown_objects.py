@@ -19,10 +19,10 @@ def check_known(config: Mapping[str, Any], custom_objects: Mapping[str, Any]) ->
     Raises:
         ValueError: listing them with the layers that have them, and what custom_objects would need.
     """
-    places: dict[tuple[str, str], list[str]] = {}
+    named: dict[tuple[str, str], list[str]] = {}
     for kind, name, layer in _named(config, ""):
-        if not _is_known(kind, name, custom_objects):
-            places.setdefault((kind, name), []).append(layer)
+        named.setdefault((kind, name), []).append(layer)
+    places = {key: layers for key, layers in named.items() if not _is_known(*key, custom_objects)}
     if len(places) < 2:
         return
     told = [f"{kind} {name!r} ({_some(layers)})" for (kind, name), layers in places.items()]
