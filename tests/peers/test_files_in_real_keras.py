@@ -22,6 +22,7 @@ from kcompile.keras.layers import (
     concatenate,
 )
 from kcompile.keras.models import Model, Sequential, load_model
+from tests.golden.later import make_models
 
 PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
 
@@ -119,6 +120,19 @@ def test_a_file_predicts_the_same_in_real_keras(build, module, ending, tmp_path)
     model, arrays = build()
     path = tmp_path / f"model.{ending}"
     model.save(path)
+    predicted, _ = in_real_keras(module, path, arrays, tmp_path)
+    np.testing.assert_allclose(predicted, model.predict(arrays), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name, module, ending", [
+    ("vision", "tf_keras", "h5"), ("vision", "keras", "h5"), ("vision", "keras", "keras"),
+    ("later", "keras", "keras"),
+])  # fmt: skip
+def test_layers_of_later_versions_predict_the_same_in_real_keras(name, module, ending, tmp_path):
+    model = load_model(os.path.join(make_models.FOLDER, f"{name}.keras"))
+    path = tmp_path / f"model.{ending}"
+    model.save(path)
+    arrays = make_models.inputs(name)
     predicted, _ = in_real_keras(module, path, arrays, tmp_path)
     np.testing.assert_allclose(predicted, model.predict(arrays), rtol=1e-4, atol=1e-5)
 

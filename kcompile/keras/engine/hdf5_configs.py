@@ -97,7 +97,26 @@ def _multi_head_attention(entry: dict[str, Any], config: dict[str, Any], layer: 
     ]
 
 
+def _image(entry: dict[str, Any], config: dict[str, Any], layer: Any) -> None:
+    later: dict[str, Any] = {"data_format": "channels_last"}  # what tf.keras does not take
+    if entry["class_name"] == "RandomContrast":
+        later["value_range"] = [0, 255]
+    if entry["class_name"] == "Resizing":
+        later |= {
+            "pad_to_aspect_ratio": False,
+            "fill_mode": "constant",
+            "fill_value": 0.0,
+            "antialias": False,
+        }
+    drop_defaults(config, later)
+
+
+_IMAGES = (
+    "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomHeight", "RandomRotation",
+    "RandomTranslation", "RandomWidth", "RandomZoom", "Resizing", "CenterCrop",
+)  # fmt: skip
 _RULES = {
+    **dict.fromkeys(_IMAGES, _image),
     "Attention": _attention,
     "MultiHeadAttention": _multi_head_attention,
     "SpatialDropout1D": _spatial_dropout,

@@ -236,3 +236,13 @@ def test_gradients_reach_what_comes_before_an_augmentation():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_default_that_keras_3_writes_into_calls_is_not_passed_on():
+    inputs = layers.Input((6, 5, 3))
+    model = keras.models.Model(inputs, layers.RandomFlip()(inputs, training=True))
+    assert (
+        model.get_config()["layers"][1]["inbound_nodes"][0][0][3] == {}
+    )  # tf_keras would augment at inference
+    x = augmentation.images(CASES[0].case)
+    np.testing.assert_array_equal(model.predict(x), x)

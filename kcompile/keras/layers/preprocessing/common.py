@@ -22,6 +22,11 @@ def as_float(layer: Layer, x: Any) -> Any:
     return x if K.dtype(x) == dtype else K.cast(x, dtype)
 
 
+def without_default_training(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Keras 3 writes training=True, the default of these calls, and means: as the model is run."""
+    return {name: value for name, value in arguments.items() if name != "training" or value is not True}
+
+
 def plain(value: Any) -> Any:
     """Numbers and lists as configs hold them."""
     if isinstance(value, dict) and "config" in value:  # how Keras 3 writes an array

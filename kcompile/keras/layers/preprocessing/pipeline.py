@@ -7,6 +7,7 @@ from typing import Any
 
 from ...engine.base_layer import Layer
 from ...utils.generic_utils import has_arg
+from .common import without_default_training
 
 
 class Pipeline(Layer):
@@ -35,8 +36,10 @@ class Pipeline(Layer):
         self.supports_masking = True
         self.layers = list(layers)
 
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        return super().__call__(inputs, **without_default_training(kwargs))
+
     def call(self, inputs: Any, training: Any = None) -> Any:
-        training = None if training is True else training  # the default that Keras writes into calls
         x = inputs
         for layer in self.layers:
             x = layer(x, **({"training": training} if has_arg(layer.call, "training") else {}))

@@ -11,7 +11,7 @@ from ....ir import Value, op
 from ... import backend as K
 from ...backend.tensors import dims_of, tensor
 from ...engine.base_layer import InputSpec, Layer
-from .common import as_float
+from .common import as_float, without_default_training
 
 
 class ImageAugmentation(Layer):
@@ -32,10 +32,11 @@ class ImageAugmentation(Layer):
         self.data_format = K.normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=4)
 
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        return super().__call__(inputs, **without_default_training(kwargs))
+
     def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)
-        # Keras 3 writes training=True, the default of these calls, and means: as the model is run
-        training = None if training is True else training
         return K.in_train_phase(lambda: self.augmented(x), x, training=training)
 
     def augmented(self, x: Value) -> Value:

@@ -54,7 +54,6 @@ class RandomCrop(RandomLayer):
         if rows < self.height or columns < self.width:
             return resized
         self._draws = 0
-        training = None if training is True else training  # as ImageAugmentation has it
         return K.in_train_phase(lambda: self.augmented(inputs), resized, training=training)
 
     def augmented(self, x: Value) -> Value:
