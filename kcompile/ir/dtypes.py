@@ -41,9 +41,15 @@ def to_onnx(dtype: np.dtype) -> int:
 
 @cache
 def from_onnx(elem_type: int) -> np.dtype:
-    """The numpy dtype of a ``TensorProto.DataType``; strings are ``object`` arrays."""
+    """The numpy dtype of a ``TensorProto.DataType``; strings are ``object`` arrays.
+
+    Raises:
+        ValueError: for a number that is none, as in a damaged file.
+    """
     if elem_type == onnx.TensorProto.STRING:
         return np.dtype(object)
+    if elem_type == onnx.TensorProto.UNDEFINED or elem_type not in onnx.TensorProto.DataType.values():
+        raise ValueError(f"{elem_type} is not the number of an element type of ONNX.")
     return np.dtype(helper.tensor_dtype_to_np_dtype(elem_type))
 
 

@@ -489,3 +489,26 @@ def test_flipped_bytes_load_or_are_one_error(name, data, tmp_path):
     path = tmp_path / f"m{fuzz._suffix(name)}"
     path.write_bytes(content)
     assert fuzz.try_file(path) in ("loaded", "refused")
+
+
+def test_onnx_file_with_types_and_names_that_are_none(tmp_path):
+    import onnx
+
+    name, content = next(pair for pair in fuzz._onnx_files() if pair[0] == "plain_lstm.onnx")
+
+    def damaged(change):
+        proto = onnx.load_from_string(content)
+        change(proto)
+        (tmp_path / name).write_bytes(proto.SerializeToString())
+        with pytest.raises(ValueError) as error:
+            load_model(tmp_path / name)
+        assert fuzz._is_own(error.value), error.value
+        return str(error.value)
+
+    assert "has not the data" in damaged(lambda p: setattr(p.graph.initializer[0], "data_type", 127))
+    damaged(lambda p: setattr(p.graph.output[0].type.tensor_type, "elem_type", 0))
+    damaged(lambda p: setattr(p.graph.initializer[0], "raw_data", b"123"))
+    text = onnx.load_from_string(content).graph.node[0].op_type.encode()
+    (tmp_path / name).write_bytes(content.replace(text, text[:-1] + b"\xff"))
+    with pytest.raises(ValueError, match="not UTF-8 text"):
+        load_model(tmp_path / name)
