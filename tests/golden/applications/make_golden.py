@@ -69,9 +69,6 @@ def ask(keras, name, outputs=True):
         keras.backend.clear_session()
         model = build(weights=None, input_shape=x.shape[1:], **extra)
         rule.set_weights(model, name, at_once=name in KERAS_23)
-        for layer in model.layers:  # Normalization of Keras 3 computes with copies of its weights
-            if hasattr(layer, "finalize_state"):
-                layer.finalize_state()
         answer[case] = rule.samples(name + case, model.predict(x))
     return answer
 

@@ -96,6 +96,9 @@ def set_weights(model, name, at_once=False):
             layer.set_weights(drawn)
     if at_once:
         model.set_weights(everything)
+    for layer in model.layers:  # Normalization of real Keras computes with copies of its weights
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def images(name):
