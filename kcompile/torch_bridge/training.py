@@ -105,7 +105,8 @@ class TrainStep(_Step):
         Nothing here waits for a GPU: reading a result (``float(loss)``) does.
 
         Raises:
-            ValueError: for a wrong number of inputs.
+            ValueError: for a wrong number of inputs, or if there are weights to train and the loss has no
+                gradient for any of them.
         """
         tensors = self._place(inputs)
         if self.optimizer is None:
@@ -122,8 +123,15 @@ class TrainStep(_Step):
         optimizer.zero_grad(set_to_none=True)
         with torch.enable_grad():
             results = self.module(*tensors)
-            if results[0].requires_grad:  # not so where no trainable weight takes part
+            if results[0].requires_grad:
                 results[0].backward()
+            elif self.trainable:
+                raise ValueError(
+                    "The loss has no gradient for any of the trainable weights "
+                    f"({', '.join(p.name for p in self.trainable[:5])}): between them and the loss lies an "
+                    "operation that cannot be differentiated, such as K.argmax, K.round or a comparison, or "
+                    "nothing at all."
+                )
         outputs = self._finish(results)
         optimizer.step()
         written(self.module, self.trainable)

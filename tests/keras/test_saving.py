@@ -338,7 +338,7 @@ MISFITS = {
     ),
     "another number of weights": (
         lambda: Sequential([Dense(4, input_shape=(3,)), Dense(2, use_bias=False, name="top")]),
-        "'top' expects 1 weights .*but the saved weights of 'b' are 2",
+        "'top' expects 1 weights .*but the saved weights of 'b' have 2",
     ),
 }
 

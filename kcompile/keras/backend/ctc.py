@@ -16,6 +16,7 @@ from .tensors import as_int64, cast_value, known_shape, refine, tensor
 
 _IMPOSSIBLE = -1e30  # a logarithm of zero that no sum turns into NaN
 _NONE = np.int64(-1)
+_END = 2**31 - 1
 _INT64 = np.dtype(np.int64)
 
 
@@ -134,7 +135,8 @@ def ctc_decode(
     """The most likely labels.
 
     Args:
-        y_pred: (batch, time, classes) probabilities, the last class being the blank.
+        y_pred: (batch, time, classes) probabilities, the last class being the blank; the beam search makes
+            those of each time sum to 1.
         input_length: (batch,) numbers of times.
         greedy: the most likely class at each time; else a beam search.
         beam_width, top_paths, merge_repeated: of the beam search: how many label sequences it follows, how
@@ -145,7 +147,7 @@ def ctc_decode(
         the end; and (batch, top_paths) log-probabilities (if greedy: negated sums of the largest logarithms).
 
     Raises:
-        ValueError: if more paths are asked for than the beam has, or the number of classes is not known.
+        ValueError: if more paths are asked for than the beam has, or there are no classes beside the blank.
     """
     logs = _logs(y_pred)
     active = op.Less(op.Unsqueeze(_times(logs), [0]), op.Reshape(_whole(input_length), [-1, 1]))
@@ -155,9 +157,10 @@ def ctc_decode(
         raise ValueError(
             f"ctc_decode: top_paths must lie between 1 and beam_width ({beam_width}); found {top_paths}."
         )
-    if not isinstance(known_shape(logs)[2], int) or known_shape(logs)[2] < 2:
-        raise ValueError(f"ctc_decode: the number of classes (at least 2) must be known; found {y_pred!r}.")
-    prefixes, scores = _Beam(logs, active, int(beam_width)).search()
+    classes = known_shape(logs)[2]
+    if isinstance(classes, int) and classes < 2:
+        raise ValueError(f"ctc_decode: needs a class beside the blank; found {y_pred!r}.")
+    prefixes, scores = _Beam(op.LogSoftmax(logs, axis=2), active, int(beam_width)).search()
     decoded = []
     for path in range(top_paths):
         labels = op.Gather(prefixes, Constant(np.array(path, _INT64)), axis=1)
@@ -203,7 +206,9 @@ class _Beam:
     def __init__(self, logs: Value, active: Value, width: int) -> None:
         self.logs, self.active, self.width = logs, active, width
         self.dtype = logs.dtype
-        self.labels: int = known_shape(logs)[2] - 1
+        self.classes = known_shape(logs)[2]
+        self.count = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
+        self.labels = _positions(self.count)
         self.impossible = Constant(np.array(_IMPOSSIBLE, logs.dtype))
         self.positions = _times(logs)
 
@@ -216,7 +221,7 @@ class _Beam:
             Value(self.dtype, (batch, width), "ends_in_blank"),
             Value(self.dtype, (batch, width), "ends_in_label"),
         ]
-        log = Value(self.dtype, (batch, self.labels + 1), "log")
+        log = Value(self.dtype, (batch, self.classes), "log")
         runs = Value(bool, (batch,), "runs")
         new = []
         prefix, length, blank, label = carried
@@ -249,17 +254,18 @@ class _Beam:
         ]
 
     def _step(self, prefix: Value, length: Value, blank: Value, label: Value, log: Value) -> list[Value]:
-        width, labels = self.width, self.labels
+        width = self.width
+        of_labels, of_blank = op.Slice(log, [0], [-1], [1]), op.Slice(log, [-1], [_END], [1])
         total = _log_sum(blank, label)
         ends = op.Equal(self.positions, op.Unsqueeze(op.Sub(length, np.int64(1)), [2]))
         last = op.ReduceMax(op.Where(ends, prefix, _NONE), [2], keepdims=0)
         safe = op.Max(last, np.int64(0))
         # each sequence with each label more; the same label again needs a blank between
-        repeats = op.Equal(op.Unsqueeze(last, [2]), Constant(np.arange(labels)))
+        repeats = op.Equal(op.Unsqueeze(last, [2]), self.labels)
         longer = op.Where(repeats, op.Unsqueeze(blank, [2]), op.Unsqueeze(total, [2]))
-        longer = op.Add(longer, op.Unsqueeze(op.Slice(log, [0], [labels], [1]), [1]))
+        longer = op.Add(longer, op.Unsqueeze(of_labels, [1]))
         # each sequence as it is
-        stay_blank = op.Add(total, op.Slice(log, [labels], [labels + 1], [1]))
+        stay_blank = op.Add(total, of_blank)
         stay_label = op.Add(label, op.GatherElements(log, safe, axis=1))
         grows = self._grows_into(prefix, ends, length, total)
         sizes = op.Concat(op.Shape(log, start=0, end=1), [width, width], axis=0)
@@ -269,14 +275,12 @@ class _Beam:
         counted = op.MatMul(cast_value(grows, self.dtype), cast_value(repeats, self.dtype))
         longer = op.Where(counted > 0.5, self.impossible, longer)
         # the best of all
-        candidates = op.Concat(
-            _log_sum(stay_blank, stay_label), op.Reshape(longer, [0, width * labels]), axis=1
-        )
+        candidates = op.Concat(_log_sum(stay_blank, stay_label), op.Reshape(longer, [0, -1]), axis=1)
         score, index = op.TopK(candidates, np.array([width], _INT64), axis=1)
         grown = op.GreaterOrEqual(index, np.int64(width))
         beyond = op.Max(op.Sub(index, np.int64(width)), np.int64(0))
-        parent = op.Where(grown, op.Div(beyond, np.int64(labels)), index)
-        added = op.Mod(beyond, np.int64(labels))
+        parent = op.Where(grown, op.Div(beyond, self.count), index)
+        added = op.Mod(beyond, self.count)
         wide = op.Expand(op.Unsqueeze(parent, [2]), op.Shape(prefix))
         kept = op.GatherElements(prefix, wide, axis=1)
         count = op.GatherElements(length, parent, axis=1)

@@ -95,11 +95,15 @@ def function(inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, **
 
 
 def eval(x: Any) -> np.ndarray:
-    """The value of anything without free inputs.
+    """The value of anything without free inputs; what K.update and its like return is done, too.
 
     Raises:
         GraphError: if it depends on an input.
     """
+    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], Parameter) and isinstance(x[1], Value):
+        parameter, new = x
+        parameter.assign(eval(new))
+        return parameter.numpy()
     if isinstance(x, Parameter):
         return x.numpy()
     if isinstance(x, Constant):

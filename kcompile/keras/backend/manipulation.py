@@ -113,7 +113,10 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Value:
         unknown = [i for i, d in enumerate(dims) if isinstance(d, Value)]
         if len(unknown) == 1:
             dims[unknown[0]] = -1 if unknown[0] > axis else 0
-    return refine(op.Reshape(spread, shape_vector(dims)), static)
+    repeated = refine(op.Reshape(spread, shape_vector(dims)), static)
+    if hasattr(x, "_keras_shape"):
+        repeated._keras_shape = tuple(d if isinstance(d, int) else None for d in static)
+    return repeated
 
 
 def repeat(x: Any, n: int) -> Value:

@@ -93,6 +93,8 @@ def placeholder(
         dims = [d if d is None or isinstance(d, str) else int(d) for d in shape]
         dims = [("batch" if i == 0 else f"{name}_dim{i}") if d is None else d for i, d in enumerate(dims)]
     made = Value(_dtype(dtype), dims, name)
+    if dims is not None:
+        made._keras_shape = tuple(d if isinstance(d, int) else None for d in dims)
     made.meta["placeholder"] = True
     made.meta["sparse"] = bool(sparse)
     return made

@@ -17,7 +17,7 @@ from .. import initializers
 from ..legacy import interfaces as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from .input_spec import InputSpec
-from .node import KerasHistory, Node, Update, annotate, call_frame, current_frame, static_shape
+from .node import CallFrame, KerasHistory, Node, Update, annotate, call_frame, current_frame, static_shape
 from .weight_budget import weight_budget
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
@@ -101,6 +101,7 @@ class Layer:
         self._metrics: list[Any] = []
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
+        self._free_calls: list[tuple[list[Value], CallFrame]] = []
         self.input_spec: InputSpec | list[InputSpec] | None = None
         self.supports_masking = False
         self.stateful = False
@@ -282,6 +283,8 @@ class Layer:
             Node(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             return
         annotate(outputs, output_masks, inputs)
+        if current_frame() is None and (frame.losses or frame.updates):
+            self._free_calls.append((inputs, frame))
 
     # --- weights --------------------------------------------------------------------------------------------
 
@@ -469,8 +472,12 @@ class Layer:
     def add_metric(self, value: Value, name: str | None = None, aggregation: str | None = "mean") -> None:
         """Adds the mean of a value over batches to what training reports, under ``name``.
 
+        What calling a Metric returned, ``add_metric(metrics.AUC()(y_true, y_pred))``, adds that metric under
+        its own name.
+
         Raises:
-            ValueError: for another aggregation than "mean" (the default) or None, which means the same here.
+            ValueError: for another aggregation than "mean" (the default) or None, which means the same here,
+                or if several metrics have the name.
         """
         from ..metrics import Mean
 
@@ -478,12 +485,18 @@ class Layer:
             raise ValueError(
                 f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.'
             )
-        metric = next((m for m in self._metrics if m.name == name), None)
-        if metric is None:
-            metric = Mean(name=name or f"{self.name}_metric")
+        named = [metric for metric in self._metrics if metric.name == name]
+        if len(named) > 1:
+            raise ValueError(
+                "Please provide different names for the metrics you have added. "
+                f"We found {len(named)} metrics with the name {name!r} in {self.name}."
+            )
+        called, updates = value.meta.get("metric", (None, value))
+        metric = called or (named or [Mean(name=name or f"{self.name}_metric")])[0]
+        if not any(metric is known for known in self._metrics):
             self._metrics.append(metric)
         frame = current_frame()
-        entry = (metric, value)
+        entry = (metric, updates)
         if frame is not None:
             frame.metrics.append(entry)
         else:
@@ -492,7 +505,7 @@ class Layer:
     @property
     def losses(self) -> list[Any]:
         """All terms that the layer and its sub-layers add to the training loss."""
-        own = self._own_losses() + [loss for node in self._inbound_nodes for loss in node.losses]
+        own = self._own_losses() + [loss for call in self._calls() for loss in call.losses]
         return _unique(own, *(layer.losses for layer in self._layers))
 
     @property
@@ -500,7 +513,7 @@ class Layer:
         """All updates of the layer and its sub-layers; none where neither trainable nor stateful."""
         if not self.trainable and not self.stateful:
             return []
-        own = self._own_updates() + [update for node in self._inbound_nodes for update in node.updates]
+        own = self._own_updates() + [update for call in self._calls() for update in call.updates]
         return _unique(own, *(layer.updates for layer in self._layers))
 
     @property
@@ -512,18 +525,21 @@ class Layer:
         """Losses that depend on these inputs, sub-layers included; with None, those that depend on none."""
         given = None if inputs is None else to_list(inputs)
         own = self._losses if given is None else [loss for on, loss in self._losses_on if _same(on, given)]
-        called = [node.losses for node in self._nodes_on(given)]
+        called = [call.losses for call in self._calls(given)]
         return _unique(own, *called, *(layer.get_losses_for(inputs) for layer in self._layers))
 
     def get_updates_for(self, inputs: Any = None) -> list[Update]:
         """Updates that depend on these inputs, sub-layers included; with None, those that depend on none."""
         given = None if inputs is None else to_list(inputs)
         own = self._updates if given is None else [new for on, new in self._updates_on if _same(on, given)]
-        called = [node.updates for node in self._nodes_on(given)]
+        called = [call.updates for call in self._calls(given)]
         return _unique(own, *called, *(layer.get_updates_for(inputs) for layer in self._layers))
 
-    def _nodes_on(self, inputs: list[Any] | None) -> list[Node]:
-        return [node for node in self._inbound_nodes if inputs and _same(node.input_tensors, inputs)]
+    def _calls(self, *on: list[Any] | None) -> list[Node | CallFrame]:
+        """What all calls said, or only those on these inputs; calls on values that no layer made come
+        last."""
+        calls = [(node.input_tensors, node) for node in self._inbound_nodes] + self._free_calls
+        return [call for inputs, call in calls if not on or on[0] and _same(inputs, on[0])]
 
     def _own_losses(self) -> list[Any]:
         """What add_loss was given outside of calls."""
@@ -661,6 +677,7 @@ _OWN_LISTS = {
     "_metrics",
     "_inbound_nodes",
     "_outbound_nodes",
+    "_free_calls",
 }
 
 
@@ -716,10 +733,10 @@ def _same(some: Sequence[Any], others: Sequence[Any]) -> bool:
 
 
 def _unique(*lists: Iterable[Any]) -> list[Any]:
-    """The elements in order, each object once."""
+    """The elements in order, each object once; numbers are all counted."""
     found: dict[Any, Any] = {}
     for elements in lists:
         for element in elements:
-            key = tuple(map(id, element)) if isinstance(element, tuple) else id(element)
-            found.setdefault(key, element)
+            key: Any = tuple(map(id, element)) if isinstance(element, tuple) else id(element)
+            found.setdefault(object() if isinstance(element, int | float) else key, element)
     return list(found.values())

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...ir import Graph, Parameter, Value
 from .. import backend as K
 from .. import losses
@@ -102,6 +104,9 @@ class Compiled:
         functions = loss_functions(loss, model.output_names)
         weights = _loss_weights(loss_weights, model.output_names)
         modes = _per_output(sample_weight_mode, model.output_names, "sample_weight_mode", broadcast=True)
+        if isinstance(sample_weight_mode, Mapping) and len(sample_weight_mode) < len(modes):
+            missing = [name for name in model.output_names if name not in sample_weight_mode]
+            raise ValueError(f"The sample_weight_mode dictionary says nothing of the outputs {missing}.")
         targets = _per_output(target_tensors, model.output_names, "target_tensors")
         masks = [getattr(value, "_keras_mask", None) for value in model.outputs]
         self.outputs = [
@@ -139,7 +144,7 @@ class Compiled:
     def _added_metrics(self) -> list[Any]:
         """Metrics that layers or the model added by add_metric."""
         found = [metric for layer in self.model._flat_layers for metric in layer._metrics]
-        return list({id(metric): metric for metric in [*found, *self.model._metrics]}.values())
+        return list({id(metric): metric for metric in [*self.model._metrics, *found]}.values())
 
     def _attach_metrics(self, given: Any, what: str) -> None:
         chosen = _metrics_by_output(given, self.model.output_names, what)
@@ -205,27 +210,28 @@ class Compiled:
                 for metric in output.weighted_metrics:
                     weight = _with_mask(output.sample_weight if weighted else None, output)
                     updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
-            for metric, value in self._added_metric_values():
-                updates += metric_updates(metric, value)
-        return _Variant(total, updates)
+            for metric, added in self._added_metric_values():
+                updates += added if isinstance(added, list) else metric_updates(metric, added)
+        return _Variant(total, list({(id(p), id(v)): (p, v) for p, v in updates}.values()))
 
-    def _added_metric_values(self) -> list[tuple[Any, Value]]:
+    def _added_metric_values(self) -> list[tuple[Any, Any]]:
+        """(metric, value to take the mean of), or (metric, updates) where the metric itself was called."""
         model = self.model
+        reported = {id(metric) for metric in self._added_metrics()}
         added = [
             entry
             for layer in [model, *model._flat_layers]
             for entry in layer.__dict__.get("_added_metrics", [])
         ]
         called = [entry for node in model._own_calls() for entry in node.metrics]
-        return list(
-            {(id(metric), id(value)): (metric, value) for metric, value in [*added, *called]}.values()
-        )
+        found = {(id(metric), id(value)): (metric, value) for metric, value in [*added, *called]}
+        return [entry for entry in found.values() if id(entry[0]) in reported]
 
     def feeds(self, weighted: bool) -> list[Value]:
         """What a step is fed: the model's inputs, the targets, and the sample weights if weighted."""
         fed = [output for output in self.outputs if output.is_fed]
         weights = [output.sample_weight for output in self.outputs if weighted]
-        return [*self.model.inputs, *(output.target for output in fed), *weights]
+        return [*self.model._feed_inputs, *(output.target for output in fed), *weights]
 
     def train_graph(self, weighted: bool, extra_updates: Iterable[tuple[Parameter, Value]] = ()) -> Graph:
         """Total loss, with the updates of layers and metrics, sliced for training."""
@@ -359,7 +365,7 @@ def _loss_weights(loss_weights: Any, names: Sequence[str]) -> list[float]:
     if isinstance(loss_weights, Mapping):
         check_for_unexpected_keys("loss_weights", loss_weights, list(names))
         return [loss_weights.get(name, 1.0) for name in names]
-    if isinstance(loss_weights, list | tuple):
+    if isinstance(loss_weights, list):
         if len(loss_weights) != len(names):
             raise ValueError(
                 "When passing a list as loss_weights, it should have one entry per model output. The model "
@@ -384,15 +390,18 @@ def _per_output(given: Any, names: Sequence[str], what: str, broadcast: bool = F
     if isinstance(given, list | tuple):
         if len(given) != len(names):
             raise ValueError(
-                f"When passing a list as {what}, it should have one entry per model output. The model has "
-                f"{len(names)} outputs, but you passed {len(given)} entries."
+                f"When passing a list as `{what}`, it should have one entry per model output. The model has "
+                f"{len(names)} outputs, but you passed {what}={given!r}."
             )
         return list(given)
     if given is None or broadcast:
         return [given] * len(names)
+    if not isinstance(given, Value | np.ndarray):
+        raise TypeError(f"Expected `{what}` to be a list or dict or a single tensor, but got: {given!r}.")
     if len(names) != 1:
         raise ValueError(
-            f"The model has {len(names)} outputs; {what} must be a list or a dict, found {given!r}."
+            f"The model has {len(names)} outputs, but you passed a single tensor as `{what}`. "
+            "Expected a list or a dict of tensors."
         )
     return [given]
 

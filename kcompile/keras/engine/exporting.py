@@ -58,7 +58,7 @@ def export_model(
         )
     weight_names = _weight_names(model)
     arguments: dict[str, Any] = {
-        "input_names": model.input_names,
+        "input_names": model._feed_input_names,
         "output_names": _output_names(model),
         "weight_names": weight_names,
         "initial": {p: np.zeros(p.shape, p.dtype) for p in model._states()},
@@ -89,7 +89,7 @@ def _unread_weights(
 
 def inference_graph(model: Model) -> Graph:
     """The outputs in test mode, with the state updates of stateful layers."""
-    return Graph(model.outputs, model.inputs, model.state_updates, "inference", silent=True)
+    return Graph(model.outputs, model._feed_inputs, model.state_updates, "inference", silent=True)
 
 
 def _output_names(model: Model) -> list[str]:
@@ -203,9 +203,9 @@ def first_difference(model: Model, inputs: list[np.ndarray], tolerance: float) -
     for node in getattr(model, "_network_nodes", []):
         if not node.inbound_layers:
             continue
-        graph = Graph(node.output_tensors, model.inputs, phase="inference", silent=True)
+        graph = Graph(node.output_tensors, model._feed_inputs, phase="inference", silent=True)
         names = [f"output_{i}" for i in range(len(node.output_tensors))]
-        proto = export(graph, input_names=model.input_names, output_names=names, check=False)
+        proto = export(graph, input_names=model._feed_input_names, output_names=names, check=False)
         found = Executor(proto.SerializeToString()).run(inputs)
         expected = run(lower(graph), *inputs)
         if any(not difference(a, b) <= tolerance for a, b in zip(expected, found, strict=True)):

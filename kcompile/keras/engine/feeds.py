@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import tensor_data
 from . import training_data as data
 from .node import static_shape
 
@@ -21,7 +22,7 @@ class Feed:
 
     Attributes:
         arrays: inputs, targets, and sample weights if weighted; all of one length.
-        samples: that length.
+        samples: that length; 1 where nothing is fed.
         weighted: whether sample weights are among them.
     """
 
@@ -42,11 +43,15 @@ def input_arrays(model: Model, x: Any) -> list[Any]:
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
     """
+    (x,) = tensor_data.computed(x)
     model._ensure_built(x)
-    if isinstance(x, dict) and set(model.input_names) - set(x) and not model._is_graph_network:
+    names, inputs = model._feed_input_names, model._feed_inputs
+    if not inputs and (x is None or len(x) == 0):
+        return []
+    if isinstance(x, dict) and set(names) - set(x) and not model._is_graph_network:
         raise ValueError(f"The inputs of {model.name} are called {model.input_names}.")
-    shapes = [static_shape(value) for value in model.inputs]
-    return data.standardize(x, model.input_names, shapes, [v.dtype for v in model.inputs], "input")
+    shapes = [static_shape(value) for value in inputs]
+    return data.standardize(x, names, shapes, [v.dtype for v in inputs], "input")
 
 
 def make_feed(
@@ -62,15 +67,23 @@ def make_feed(
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
     """
+    x, y, sample_weight = tensor_data.computed(x, y, sample_weight)
     inputs = input_arrays(model, x)
-    fed = [output for output in model._require_compiled().outputs if output.is_fed]
+    outputs = model._require_compiled().outputs
+    fed = [output for output in outputs if output.is_fed]
     names = [output.name for output in fed]
     if y is None and names:
         raise ValueError(f"The model {model.name} has losses on {names} and needs target data (y).")
+    if y is not None and not names and outputs and len(y):
+        raise ValueError(
+            f"The targets of {model.name} are the target_tensors of compile(); it expects no target data (y)."
+        )
     dtypes = [output.target.dtype for output in fed]
     shapes = [output.target_shape for output in fed]
     targets = data.standardize(y, names, shapes, dtypes, "target") if names else []
-    weights = _sample_weights(fed, targets, sample_weight, class_weight)
+    weights = _sample_weights(outputs, targets, sample_weight, class_weight)
+    if not inputs and not targets:  # a model of tensors alone
+        return Feed([], 1, False)
     samples = data.count_samples(inputs, targets, weights)
     if not samples:
         raise ValueError("There is no data: the arrays have 0 samples.")
@@ -82,22 +95,30 @@ def make_feed(
         )
     weighted = any(weight is not None for weight in weights)
     if weighted:
+        fed_targets = iter(targets)
         weights = [
-            np.ones(target.shape[: output.sample_weight.rank], np.float32) if weight is None else weight
-            for weight, target, output in zip(weights, targets, fed, strict=True)
+            _ones(output, next(fed_targets) if output.is_fed else None, samples) if weight is None else weight
+            for weight, output in zip(weights, outputs, strict=True)
         ]
     return Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted)
 
 
-def _sample_weights(fed: Sequence[Any], targets: Sequence[Any], sample: Any, by_class: Any) -> list[Any]:
-    """For each output that has a target: weights by sample and by class in one array, or None."""
-    names = [output.name for output in fed]
+def _sample_weights(outputs: Sequence[Any], targets: Sequence[Any], sample: Any, by_class: Any) -> list[Any]:
+    """For each output that has a loss: weights by sample and by class in one array, or None."""
+    names = [output.name for output in outputs]
     sample_weights = data.standardize_weights_by_output(sample, names, "sample_weight")
     class_weights = data.standardize_weights_by_output(by_class, names, "class_weight")
+    fed_targets = iter(targets)
     return [
-        data.combine_weights(target, sw, cw, output.mode, output.name)
-        for target, sw, cw, output in zip(targets, sample_weights, class_weights, fed, strict=True)
+        data.combine_weights(next(fed_targets) if output.is_fed else None, sw, cw, output.mode, output.name)
+        for sw, cw, output in zip(sample_weights, class_weights, outputs, strict=True)
     ]
+
+
+def _ones(output: Any, target: Any, samples: int) -> np.ndarray:
+    """Weights that change nothing: one per sample, in temporal mode one per timestep."""
+    shape = (samples, *static_shape(output.target)[1:]) if target is None else target.shape
+    return np.ones(shape[: output.sample_weight.rank], np.float32)
 
 
 def batch_size_of(model: Model, batch_size: int | None) -> int:
@@ -107,7 +128,7 @@ def batch_size_of(model: Model, batch_size: int | None) -> int:
         ValueError: if the given one contradicts the Input's, or is not a positive integer.
     """
     data.check_count("batch_size", batch_size)
-    fixed = next((v.shape[0] for v in model.inputs or () if v.shape and isinstance(v.shape[0], int)), None)
+    fixed = next((v.shape[0] for v in model._feed_inputs if v.shape and isinstance(v.shape[0], int)), None)
     if fixed is not None and batch_size not in (None, fixed):
         raise ValueError(
             f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "

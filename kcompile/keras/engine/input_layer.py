@@ -59,7 +59,7 @@ class InputLayer(Layer):
             batch_input_shape = (batch_size, *input_shape)
         self.dtype = self.dtype or K.floatx()
         self.batch_input_shape = tuple(batch_input_shape)
-        self.is_placeholder = input_tensor is None
+        self.is_placeholder = input_tensor is None or K.is_placeholder(input_tensor)
         if input_tensor is None:
             input_tensor = K.placeholder(self.batch_input_shape, dtype=self.dtype, name=self.name)
         if not hasattr(input_tensor, "_keras_history"):

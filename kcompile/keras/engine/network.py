@@ -12,7 +12,6 @@ from .. import backend as K
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
 from .base_layer import Layer, _unique
-from .input_layer import InputLayer
 from .node import Node, call_frame, reaches_phase, static_shape
 
 if TYPE_CHECKING:
@@ -65,6 +64,17 @@ class Network(Layer):
         ]  # calls on other inputs come after it
         self.built = True
         self._tracking = tracking
+
+    @property
+    def _feed_inputs(self) -> list[Value]:
+        """The inputs that data is fed to: all but ``Input(tensor=...)`` of what has a value of its own."""
+        return [value for value in self.inputs or () if K.is_placeholder(value)]
+
+    @property
+    def _feed_input_names(self) -> list[str]:
+        """The names of the inputs that data is fed to."""
+        pairs = zip(self.input_names, self.inputs or (), strict=True)
+        return [name for name, value in pairs if K.is_placeholder(value)]
 
     @property
     def input(self) -> Any:
@@ -197,20 +207,18 @@ class Network(Layer):
     @property  # type: ignore[misc]  # Layer's setter is for layers that manage their lists themselves
     def trainable_weights(self) -> list[Parameter]:
         """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
-        self._assert_weights_exist()
         return super().trainable_weights
 
     @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Parameter]:
         """Weights that training does not update by gradients."""
-        self._assert_weights_exist()
         if not self.trainable:
             return [weight for layer in [*self.layers] for weight in layer.weights]
         return super().non_trainable_weights
 
     @property
     def weights(self) -> list[Parameter]:
-        """All weights, the trainable ones first."""
+        """All weights, the trainable ones first; none before the model is built."""
         return _unique(self.trainable_weights, self.non_trainable_weights)
 
     def get_weights(self) -> list[np.ndarray]:
@@ -223,6 +231,7 @@ class Network(Layer):
         Raises:
             ValueError: if the number of arrays or one of their shapes differs; then nothing is changed.
         """
+        self._assert_weights_exist()
         parameters = self._weights_by_layer()
         if len(weights) != len(parameters):
             raise ValueError(
@@ -239,7 +248,6 @@ class Network(Layer):
             parameter.assign(array)
 
     def _weights_by_layer(self) -> list[Parameter]:
-        self._assert_weights_exist()
         own = self._trainable_weights + self._non_trainable_weights
         return _unique(own, *(layer.weights for layer in self.layers))
 
@@ -259,15 +267,13 @@ class Network(Layer):
 
     @property
     def input_spec(self) -> Any:
-        """What the inputs must be, for a model called as a layer."""
-        if not self._is_graph_network:
-            return None
-        specs = [spec for layer in self._input_layers for spec in to_list(_spec_of(layer))]
-        return unpack_singleton(specs)
+        """How many inputs a model takes as a layer; what they may be, its own layers say as they are called
+        on them."""
+        return [None] * len(self._input_layers) if self._is_graph_network else None
 
     @input_spec.setter
     def input_spec(self, value: Any) -> None:
-        """Layer.__init__ sets it; a network derives it from its inputs."""
+        """Layer.__init__ sets it; a network has that of its layers."""
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Emits all layers anew on other inputs, with the same weights."""
@@ -309,7 +315,7 @@ class Network(Layer):
             the output values and the output masks.
 
         Raises:
-            ValueError: if the number of inputs differs.
+            ValueError: if the number of inputs differs, or one does not fit a layer.
         """
         if len(inputs) != len(self.inputs):
             raise ValueError(
@@ -377,7 +383,11 @@ class Network(Layer):
             )
         from ..utils.layer_utils import print_summary
 
+        self._warn_if_trainable_changed()
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
+
+    def _warn_if_trainable_changed(self) -> None:
+        """Models that are compiled warn of what compile() has not seen."""
 
     # --- files ----------------------------------------------------------------------------------------------
 
@@ -467,6 +477,7 @@ def _call_again(node: Node, inputs: list[Value], masks: list[Any]) -> tuple[list
     arguments = dict(node.arguments)
     with K.name_scope(layer.name):
         operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
+        layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:
             arguments["mask"] = mask
         outputs = to_list(layer.call(operand, **arguments))
@@ -502,13 +513,6 @@ def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
                     f"{what} tensors to the model {name} must be the output of a layer; found {tensor!r}. "
                     "Wrap operators on tensors in a Lambda layer, and make inputs with Input()."
                 )
-
-
-def _spec_of(layer: Layer) -> Any:
-    from .input_spec import InputSpec
-
-    shape = layer.batch_input_shape if isinstance(layer, InputLayer) else None
-    return InputSpec(shape=(None, *shape[1:])) if shape else layer.input_spec
 
 
 def _state_parameters(layer: Layer) -> list[Parameter]:

@@ -29,7 +29,7 @@ class CallFrame:
     def __init__(self) -> None:
         self.updates: list[Update] = []
         self.losses: list[Value] = []
-        self.metrics: list[tuple[Any, Value]] = []
+        self.metrics: list[tuple[Any, Value | list[Update]]] = []
 
 
 class _Frames(threading.local):

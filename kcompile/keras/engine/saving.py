@@ -620,8 +620,8 @@ def _match(
     if len(parameters) != len(arrays):
         raise ValueError(
             f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
-            f"({_some(p.name for p in parameters)}), but the saved weights of {entry.name!r} are "
-            f"{len(arrays)}."
+            f"({_some(p.name for p in parameters)}), but the saved weights of {entry.name!r} have "
+            f"{len(arrays)} arrays."
         )
     pairs: list[tuple[Parameter, Any]] = []
     for parameter, array in zip(parameters, arrays, strict=True):

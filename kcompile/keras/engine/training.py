@@ -13,7 +13,7 @@ from ...ir import Graph, Value
 from .. import backend as K
 from .. import optimizers
 from ..utils.generic_utils import close_names, to_list, unpack_singleton
-from . import feeds
+from . import feeds, tensor_data
 from . import training_data as data
 from . import training_loops as loops
 from .compilation import Compiled
@@ -266,8 +266,9 @@ class Model(Network):
         """Trains for a number of epochs.
 
         Args:
-            x: inputs: an array (samples, ...), a list of them, a dict by input name, an h5py dataset, or a
-                generator or Sequence of batches.
+            x: inputs: an array (samples, ...), a list of them, a dict by input name, an h5py dataset, a
+                generator or Sequence of batches, or tensors, which are computed anew for each of
+                steps_per_epoch batches.
             y: targets, in the same forms.
             batch_size: samples per update (default 32, or what the Input fixes).
             epochs: index of the epoch after the last one.
@@ -297,6 +298,10 @@ class Model(Network):
             epochs = kwargs.pop("nb_epoch")
         _check_unknown(kwargs, Model.fit)
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
+        if tensor_data.holds_tensors(x, y, sample_weight):
+            tensor_data.check_steps("steps_per_epoch", steps_per_epoch, validation_split)
+            x, y, sample_weight = tensor_data.batches(x, y, sample_weight), None, None
+            batch_size, workers = None, 0
         if data.is_generator(x):
             if y is not None or sample_weight is not None:
                 raise ValueError(
@@ -359,6 +364,9 @@ class Model(Network):
         """Batches of validation_data: a tuple of arrays, or a generator read as ``reading`` says."""
         if validation_data is None:
             return None
+        if isinstance(validation_data, tuple | list) and tensor_data.holds_tensors(*validation_data):
+            tensor_data.check_steps("validation_steps", steps)
+            validation_data = tensor_data.batches(*validation_data)
         if data.is_generator(validation_data):
             return loops.GeneratorBatches(self, validation_data, steps, False, None, **reading)
         x, y, weights = data.validation_tuple(validation_data)
@@ -386,6 +394,9 @@ class Model(Network):
             the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
         """
         data.check_count("steps", steps)
+        if tensor_data.holds_tensors(x, y, sample_weight):
+            tensor_data.check_steps("steps", steps)
+            x, workers = tensor_data.batches(x, y, sample_weight), 0
         if data.is_generator(x):
             return self.evaluate_generator(
                 x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose
@@ -425,11 +436,16 @@ class Model(Network):
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
             return self._prediction().executor().predict(x, batch_size)
         data.check_count("steps", steps)
+        if tensor_data.holds_tensors(x):
+            tensor_data.check_steps("steps", steps)
+            x, workers = tensor_data.batches(x), 0
         if data.is_generator(x):
             return self.predict_generator(
                 x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose
             )
         arrays = feeds.input_arrays(self, x)
+        if not arrays:
+            return self._predict_unfed(steps)
         samples = data.count_samples(arrays)
         if batch_size is not None or self.stateful:
             batch_size = feeds.batch_size_of(self, batch_size)
@@ -446,9 +462,18 @@ class Model(Network):
         )
         return unpack_singleton(loops.predict(self, source, verbose, callbacks))
 
+    def _predict_unfed(self, steps: int | None) -> Any:
+        """Outputs of a model that is fed nothing (``Input(tensor=...)``), one batch per step."""
+        if steps is None:
+            raise ValueError(
+                f"The model {self.name} has no inputs to feed: say how many batches to compute by `steps`."
+            )
+        batches = [self._prediction()([]) for _ in range(steps)]
+        return unpack_singleton([np.concatenate(outputs) for outputs in zip(*batches, strict=True)])
+
     def _takes_directly(self, x: np.ndarray) -> bool:
         """Whether the runtime's own checks are all that one array needs: the quick way for small batches."""
-        predictor, inputs = self._predictor, self.inputs
+        predictor, inputs = self._predictor, self._feed_inputs
         return (
             predictor is not None
             and predictor[0] is self.outputs
@@ -462,9 +487,9 @@ class Model(Network):
         if self._predictor is None or self._predictor[0] is not self.outputs:
             from ..backend.execution import compile_graph, runs_on_onnxruntime
 
-            graph = Graph(self.outputs, self.inputs, self.state_updates, "inference")
-            direct = len(self.inputs) == 1 and not graph.updates and runs_on_onnxruntime(graph)
-            self._predictor = (self.outputs, compile_graph(graph, input_names=self.input_names), direct)
+            graph = Graph(self.outputs, self._feed_inputs, self.state_updates, "inference")
+            direct = len(graph.inputs) == 1 and not graph.updates and runs_on_onnxruntime(graph)
+            self._predictor = (self.outputs, compile_graph(graph, input_names=self._feed_input_names), direct)
         return self._predictor[1]
 
     # --- single batches -------------------------------------------------------------------------------------
@@ -504,7 +529,10 @@ class Model(Network):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        return unpack_singleton(self._prediction().predict(feeds.input_arrays(self, x), None))
+        arrays = feeds.input_arrays(self, x)
+        return (
+            unpack_singleton(self._prediction().predict(arrays, None)) if arrays else self._predict_unfed(1)
+        )
 
     def _make_train_function(self) -> None:
         """Makes the training step and the optimizer's weights now instead of at the first batch."""
@@ -640,8 +668,8 @@ class Model(Network):
             raise ValueError(
                 f"The model {self.name} is not built yet; call build(batch_input_shape), or fit it first."
             )
-        training_graph = Graph(self.outputs, self.inputs, self.updates, "train", frozen_layers(self))
-        inference_graph = Graph(self.outputs, self.inputs, self.state_updates, "inference")
+        training_graph = Graph(self.outputs, self._feed_inputs, self.updates, "train", frozen_layers(self))
+        inference_graph = Graph(self.outputs, self._feed_inputs, self.state_updates, "inference")
         module = LiveModule(training_graph, inference_graph, set(self.trainable_weights), device)
         return module.train(training)
 

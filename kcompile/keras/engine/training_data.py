@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ...ir import Value
 from ..utils.generic_utils import to_list
 
 Shape = tuple[int | None, ...] | None
@@ -187,6 +189,11 @@ def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str)
     Raises:
         ValueError, TypeError: if a list has another length than the outputs, or a dict other names.
     """
+    if isinstance(weights, Mapping) and any(isinstance(key, Value) for key in weights):
+        warnings.warn(
+            f"`{what}` is looked up by output names ({list(names)}); its tensors are ignored.", stacklevel=4
+        )
+        weights = {key: value for key, value in weights.items() if not isinstance(key, Value)}
     if weights is None or (hasattr(weights, "__len__") and len(weights) == 0):
         return [None] * len(names)
     if len(names) == 1:
@@ -195,7 +202,7 @@ def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str)
         if isinstance(weights, Mapping) and names[0] in weights:
             return [weights[names[0]]]
         return [weights]
-    if isinstance(weights, list | tuple):
+    if isinstance(weights, list):
         if len(weights) != len(names):
             raise ValueError(
                 f"Provided `{what}` was a list of {len(weights)} elements, but the model has {len(names)} "
@@ -235,6 +242,10 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float32)
     if mode not in (None, "temporal"):
         raise ValueError(f'"sample_weight_mode" must be None or "temporal"; found {mode!r} for {name!r}.')
+    if target is None:  # a tensor, whose size only a run tells
+        if class_weight is not None:
+            raise ValueError(f"class_weight needs target data; the target of {name!r} is a tensor.")
+        return weights
     if mode == "temporal" and len(target.shape) < 3:
         raise ValueError(
             f"Found a sample_weight array for the target {name!r} with shape {tuple(target.shape)}. "

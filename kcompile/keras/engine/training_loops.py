@@ -47,11 +47,17 @@ class ArrayBatches:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.steps_given = steps is not None
+        self.follows_length = False
         self.ranges = data.batch_ranges(self.samples, batch_size)
         self.steps = len(self.ranges) if steps is None else steps
         self._tensors: Any = None
         self.device: str | None = None
         self._as_numpy = as_numpy or any(data.is_lazy(array) for array in feed.arrays)
+        if not feed.arrays and steps is None:
+            raise ValueError(
+                "The model is fed nothing, so nothing says how many batches there are: give the number of "
+                "steps (steps_per_epoch, validation_steps or steps)."
+            )
         if not self.ranges:
             raise ValueError("There is no data: the arrays have 0 samples.")
 
@@ -104,7 +110,7 @@ class GeneratorBatches:
     Args:
         model: whose inputs and targets the batches are.
         generator: gives (x, y), (x, y, sample_weight), or for prediction x.
-        steps: batches per epoch; None for a Sequence's length.
+        steps: batches per epoch; None for a Sequence's length, asked for anew after each epoch.
         shuffle: whether a Sequence's order changes each epoch.
         class_weight: as for ``Model.fit``.
         max_queue_size, workers, use_multiprocessing: how batches are read ahead; workers=0 reads here.
@@ -137,6 +143,7 @@ class GeneratorBatches:
         self.model, self.generator, self.class_weight = model, generator, class_weight
         self.steps = len(generator) if steps is None else int(steps)
         self.steps_given = True
+        self.follows_length = steps is None
         self.samples = None
         self.batch_size = None
         self.shuffle = shuffle
@@ -162,6 +169,8 @@ class GeneratorBatches:
             self._enqueuer.join_end_of_epoch()
         elif self.is_sequence:
             self.generator.on_epoch_end()
+        if self.follows_length:  # which on_epoch_end may have changed
+            self.steps = len(self.generator)
 
     def _feed(self, item: Any) -> tuple[int, list[Any], bool]:
         x, y, sample_weight = data.unpack_batch(item, "The output of the generator")
@@ -257,7 +266,7 @@ def fit(
     launch.synchronize(model)
     callbacks = launch.without_writers(callbacks)
     if validation is not None and validation_steps is not None:
-        validation.steps = validation_steps
+        validation.steps, validation.follows_length = validation_steps, False
     history = cbks.History()
     watching = [cbks.ProgbarLogger("steps" if source.steps_given else "samples")] if verbose else []
     callback_list = cbks.CallbackList([*watching, *callbacks, history])
@@ -267,17 +276,16 @@ def fit(
         print(f"Train on {source.samples} samples, validate on {validation.samples} samples")
     names = model.metrics_names if model._compiled is not None else ["loss"]
     callback_list.set_model(model)
-    callback_list.set_params(
-        {
-            "batch_size": source.batch_size,
-            "epochs": epochs,
-            "steps": source.steps if source.steps_given else None,
-            "samples": source.samples,
-            "verbose": verbose,
-            "do_validation": validation is not None,
-            "metrics": names + [f"val_{name}" for name in names if validation is not None],
-        }
-    )
+    params = {
+        "batch_size": source.batch_size,
+        "epochs": epochs,
+        "steps": source.steps if source.steps_given else None,
+        "samples": source.samples,
+        "verbose": verbose,
+        "do_validation": validation is not None,
+        "metrics": names + [f"val_{name}" for name in names if validation is not None],
+    }
+    callback_list.set_params(params)
     for callback in callback_list:
         callback.validation_data = _validation_arrays(model, validation)
     callback_list.on_train_begin()
@@ -286,6 +294,8 @@ def fit(
             _train_epoch(model, source, callback_list, epoch, validation, validation_freq)
             if model.stop_training:
                 break
+            if source.follows_length:
+                callback_list.set_params({**params, "steps": source.steps})
     finally:
         source.close()
         if validation is not None:
@@ -303,7 +313,7 @@ def _validation_arrays(model: Model, validation: Batches | None) -> list[Any] | 
     feed = validation.feed
     arrays = list(feed.arrays)
     if not feed.weighted:
-        arrays += [np.ones(feed.samples, K.floatx()) for _ in arrays[len(model.inputs) :]]
+        arrays += [np.ones(feed.samples, K.floatx()) for _ in arrays[len(model._feed_inputs) :]]
     return [*arrays, 0.0] if model.uses_learning_phase else arrays
 
 

@@ -42,9 +42,12 @@ class Metric(Layer):
             setattr(cls, "update_state", _collecting(cls.__dict__["update_state"]))  # noqa: B010
 
     def __call__(self, *args: Any, **kwargs: Any) -> Value:
-        """Updates the state and returns the result."""
-        self.update_state(*args, **kwargs)
-        return self.result()
+        """Updates the state and returns the result, which ``add_metric`` takes as this metric itself."""
+        updates = self.update_state(*args, **kwargs)
+        result = self.result()
+        result = K.identity(result) if isinstance(result, Parameter) else result
+        result.meta["metric"] = (self, updates)
+        return result
 
     def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Takes one batch into account; returns the updates."""
@@ -80,13 +83,16 @@ def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
 
     @functools.wraps(update_state)
     def wrapped(self: Metric, *args: Any, **kwargs: Any) -> Pairs:
-        outermost = current_frame() is None
+        outer = current_frame()
         with call_frame() as frame:
             returned = update_state(self, *args, **kwargs)
-        pairs = _pairs(returned) + [update for update in frame.updates if update[0] in self.weights]
-        pairs = list({(id(p), id(v)): (p, v) for p, v in pairs}.values())
-        if outermost:
+        own = [update for update in frame.updates if update[0] in self.weights]
+        pairs = list({(id(p), id(v)): (p, v) for p, v in _pairs(returned) + own}.values())
+        if outer is None:
             _apply_if_known(pairs)
+        else:  # the metric's updates follow its own rules, not those of the layer around it
+            outer.updates[:] = [update for update in outer.updates if not any(update is o for o in own)]
+            outer.metrics.append((self, pairs))
         return pairs
 
     return wrapped

@@ -31,6 +31,7 @@ def match_onnx(model: Network, filepath: Any, mapping: Mapping[str, str | None] 
     arrays = onnx_io.restore_weights(onnx_io.load(filepath))
     report = Report("names" if mapping is None else "mapping and names")
     used: set[str] = set()
+    model._assert_weights_exist()
     parameters = model._weights_by_layer()
     for parameter in parameters:
         name = (mapping or {}).get(parameter.name, parameter.name)

@@ -101,12 +101,35 @@ def test_ctc_beam_search_counts_all_alignments_of_a_sequence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [({"top_paths": 3, "beam_width": 2}, "top_paths"), ({}, "classes")]
+    ("arguments", "words"),
+    [({"top_paths": 3, "beam_width": 2}, "top_paths"), ({}, "a class beside the blank")],
 )
 def test_ctc_decode_refuses_what_it_cannot_do(arguments, words) -> None:
-    p = K.placeholder((None, 5, 4 if arguments else None))
+    p = K.placeholder((None, 5, 4 if arguments else 1))
     with pytest.raises(ValueError, match=words):
         K.ctc_decode(p, [5], greedy=False, **arguments)
+
+
+def test_ctc_beam_search_makes_probabilities_of_each_time_sum_to_1() -> None:
+    p = np.random.RandomState(4).dirichlet(np.ones(4), size=(2, 5)).astype("f")
+    factors = np.random.RandomState(5).uniform(1, 9, size=(2, 5, 1)).astype("f")
+    settings = {"greedy": False, "beam_width": 3, "top_paths": 2}
+    plain, expected = K.ctc_decode(p, [5, 5], **settings)
+    decoded, scores = K.ctc_decode(p * factors, [5, 5], **settings)
+    np.testing.assert_allclose(K.eval(scores), K.eval(expected), rtol=1e-4)
+    for path, other in zip(decoded, plain, strict=True):
+        np.testing.assert_array_equal(K.eval(path), K.eval(other))
+
+
+def test_ctc_beam_search_of_any_number_of_classes() -> None:
+    p, lengths = K.placeholder((None, None, None)), K.placeholder((None,), dtype="int64")
+    decoded, scores = K.ctc_decode(p, lengths, greedy=False, beam_width=4, top_paths=2)
+    search = K.function([p, lengths], [*decoded, scores])
+    for classes in (3, 6):
+        array = np.random.RandomState(classes).dirichlet(np.ones(classes), size=(2, 5)).astype("f")
+        fixed, expected = K.ctc_decode(array, [5, 3], greedy=False, beam_width=4, top_paths=2)
+        for found, value in zip(search([array, np.array([5, 3])]), [*fixed, expected], strict=True):
+            np.testing.assert_allclose(found, K.eval(value), rtol=1e-5)
 
 
 def test_ctc_merges_repeated_labels_when_asked() -> None:

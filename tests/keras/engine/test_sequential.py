@@ -89,8 +89,9 @@ def test_input_layer_is_not_among_the_layers():
 def test_building_is_deferred_until_the_shape_is_known():
     model = Sequential([Dense(4), Dense(2)])
     assert not model.built and len(model.layers) == 2
+    assert model.weights == model.trainable_weights == model.get_weights() == []
     with pytest.raises(ValueError, match="Weights of .* have not been created yet"):
-        model.get_weights()
+        model.set_weights([np.zeros((3, 4))])
     model.build((None, 3))
     assert model.built and [w.shape for w in model.get_weights()] == [(3, 4), (4,), (4, 2), (2,)]
     check(model)

@@ -173,7 +173,7 @@ def test_open_sizes_give_what_known_sizes_give(make, size):
             lambda: layers.ZeroPadding3D(((1, 1), (1, 1), (1, 2, 3))),
             r"`padding\[2\]` argument must be a tuple of 2",
         ),
-        (lambda: layers.Cropping2D(3)(Input((6, 8, 2))), r"cropping .* leaves nothing of an input"),
+        (lambda: layers.Cropping2D(4)(Input((7, 9, 2))), r"cropping .* takes more than there is of an input"),
         (lambda: layers.Cropping3D((1, 2)), r"`cropping` should have three elements"),
     ],
 )

@@ -242,11 +242,10 @@ class _Cropping(_Spatial):
     def build(self, input_shape: Any) -> None:
         sizes = spatial_sizes(input_shape, self.data_format)
         for size, pair in zip(sizes, self.cropping, strict=True):
-            if size is not None and sum(pair) >= size:
+            if size is not None and sum(pair) > size:
                 raise ValueError(
-                    f"Layer {self.name}: cropping {self.cropping} leaves nothing of an input of shape "
-                    f"{input_shape} "
-                    f"({self.data_format})."
+                    f"Layer {self.name}: cropping {self.cropping} takes more than there is of an input of "
+                    f"shape {input_shape} ({self.data_format})."
                 )
         self.built = True
 

@@ -1,0 +1,69 @@
+"""Tensors in place of data: what fit, evaluate and predict are given is computed anew for each batch."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+
+
+def holds_tensors(*data: Any) -> bool:
+    """Whether tensors (K.variable, K.zeros, what K computes of them) are among arrays, lists and dicts."""
+    found: list[Value] = []
+    _replaced(data, found.append)
+    return bool(found)
+
+
+def computed(*data: Any) -> Any:
+    """The same lists and dicts with arrays in place of tensors, all computed in one run.
+
+    Raises:
+        GraphError: if a tensor depends on an input.
+    """
+    return next(batches(*data)) if holds_tensors(*data) else data
+
+
+def batches(*data: Any) -> Iterator[Any]:
+    """A tuple of the data, again and again, each time with newly computed arrays in place of tensors."""
+    tensors: list[Value] = []
+    _replaced(data, tensors.append)
+    compute = K.function([], [K.identity(tensor) for tensor in tensors])
+    while True:
+        yield _replaced(data, partial(_next, iter(compute([]))))
+
+
+def _next(arrays: Iterator[Any], tensor: Value) -> Any:
+    return next(arrays)
+
+
+def check_steps(argument: str, steps: int | None, validation_split: float = 0.0) -> None:
+    """What tensors need: a number of batches, as nothing says when an epoch ends.
+
+    Raises:
+        ValueError: without one, or if a part is to be split off.
+    """
+    if steps is None:
+        raise ValueError(
+            f"If your data is in the form of symbolic tensors, you should specify the `{argument}` argument "
+            "(instead of the `batch_size` argument)."
+        )
+    if validation_split:
+        raise ValueError(
+            "If your data is in the form of symbolic tensors, you cannot use `validation_split`; pass "
+            "`validation_data`."
+        )
+
+
+def _replaced(data: Any, function: Callable[[Value], Any]) -> Any:
+    """The data with ``function(tensor)`` in place of each tensor, in order."""
+    if isinstance(data, Value):
+        return function(data)
+    if isinstance(data, dict):
+        return {key: _replaced(entry, function) for key, entry in data.items()}
+    if isinstance(data, list | tuple) and not (data and isinstance(data[0], numbers.Number)):
+        return type(data)(_replaced(entry, function) for entry in data)
+    return data
