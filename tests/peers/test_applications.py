@@ -156,7 +156,8 @@ def has_our_names(module: str, name: str, case: str) -> bool:
     """
     if name.startswith(rule.RESCALING):
         return module == "keras"
-    renamed = case == "top" and name.startswith(("resnet.", "ResNet1", "ResNet50V2", "MobileNetV2"))
+    renamed_tops = ("DenseNet", "MobileNetV2", "ResNet1", "ResNet50V2", "resnet.")
+    renamed = case == "top" and name.startswith(renamed_tops)
     return module == "tf_keras" and name not in NUMBERED and not renamed
 
 

@@ -128,6 +128,7 @@ def test_open_sizes_besides_time_come_back():
 
 
 def test_a_model_inside_trains_is_saved_and_exported(tmp_path):
+    keras.utils.set_random_seed(0)
     inner = Sequential(
         [Conv2D(2, 3, input_shape=(6, 6, 1)), BatchNormalization(), Flatten(), Dropout(0.2), Dense(3)]
     )

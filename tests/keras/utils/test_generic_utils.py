@@ -35,14 +35,15 @@ BUILT_IN = {"Scale": Scale, "FromConfig": FromConfig, "halve": halve}
 
 
 def test_scope_makes_objects_known_and_undoes_every_change():
+    before = dict(utils.get_custom_objects())
     utils.get_custom_objects()["kept"] = 1
     try:
         with utils.custom_object_scope({"Mine": Scale}, {"other": halve}):
             utils.get_custom_objects()["inside"] = 2
             assert utils.deserialize_keras_object("Mine") is Scale
-        assert utils.get_custom_objects() == {"kept": 1}
+        assert utils.get_custom_objects() == {**before, "kept": 1}
     finally:
-        utils.get_custom_objects().clear()
+        del utils.get_custom_objects()["kept"]
 
 
 def test_serialize_and_deserialize_return_an_equal_object():
@@ -77,7 +78,7 @@ def test_registered_class_is_written_and_found_by_its_package_name():
             cls,
         )
     finally:
-        utils.get_custom_objects().clear()
+        del utils.get_custom_objects()["mine>Twice"]
 
 
 def test_keras_3_config_of_a_function_and_of_a_class_is_understood():
