@@ -1,8 +1,8 @@
 """Models saved in the middle of training: one small model, and each optimizer with arguments that matter.
 
 A case's ``not_in`` lists the kinds of files that it does not exist in: "keras3" (Keras 3's own), "tf"
-(tf.keras since 2.11), "legacy" (tf.keras before). Keras 3.15 fails to write Adafactor to "keras3.h5"; Nadam of
-tf.keras since 2.11 multiplies its momenta up once for each weight, by mistake, and does not save the product.
+(tf.keras since 2.11), "legacy" (tf.keras before). Keras 3.15 fails to write Adafactor to "keras3.h5"; Nadam
+of tf.keras since 2.11 multiplies its momenta up once for each weight, by mistake, and does not save them.
 """
 
 from __future__ import annotations
