@@ -379,8 +379,24 @@ class _Writer:
                 proto.attribute.add(name=key, type=AttributeProto.GRAPH, g=body)
             else:
                 _write_attribute(proto.attribute.add(), key, attribute, kinds[key])
+        if node.op_type == "Dropout" and len(node.outputs) == 1 and len(operands) > 2:
+            self._keep_dropout(scope, proto, node.outputs[0])
         if self.annotate and node.scope:
             proto.metadata_props.add(key=LAYER, value=node.scope)
+
+    def _keep_dropout(self, scope: _Scope, dropout: onnx.NodeProto, output: ir.Value) -> None:
+        """Reads the mask of a Dropout that also drops at inference (``training=True``): onnxruntime (1.31 and
+        before) takes each Dropout whose mask nobody reads for the identity."""
+        result = dropout.output[0]
+        dropped, mask = (self.names.unique(f"{dropout.name}/{part}") for part in ("dropped", "mask"))
+        zero = self._constant(scope, ir.Constant(np.zeros((), output.dtype)), None, dropout.name, 0)
+        del dropout.output[:]
+        dropout.output.extend([dropped, mask])
+        kept = scope.proto.node.add(op_type="Where", name=self.names.unique(f"{dropout.name}/Where"))
+        kept.input.extend([mask, dropped, zero])
+        kept.output.append(result)
+        if self.annotate and output.node is not None and output.node.scope:
+            kept.metadata_props.add(key=LAYER, value=output.node.scope)
 
     def _write_body(self, outer: _Scope, graph: ir.Graph, name: str) -> onnx.GraphProto:
         scope = _Scope(graph, onnx.GraphProto(name=name), outer)

@@ -197,7 +197,7 @@ def test_by_name_leaves_other_layers_alone(tmp_path):
     partly.load_weights(tmp_path / "w.weights.h5", by_name=True)
     assert np.array_equal(partly.layers[0].get_weights()[0], saved.layers[0].get_weights()[0])
     assert np.array_equal(partly.layers[1].get_weights()[0], kept[0])
-    with pytest.warns(UserWarning, match="Skipping the loading of weights for layer b"):
+    with pytest.warns(UserWarning, match="Skipping loading of weights for layer b"):
         two_dense(units=5).load_weights(tmp_path / "w.weights.h5", by_name=True, skip_mismatch=True)
 
 

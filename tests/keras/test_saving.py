@@ -307,7 +307,7 @@ def test_skip_mismatch(tmp_path):
     ):
         other.load_weights(path, by_name=True)
     same(other.get_weights(), before)
-    with pytest.warns(UserWarning, match="Skipping the loading of weights for layer b"):
+    with pytest.warns(UserWarning, match="Skipping loading of weights for layer b"):
         other.load_weights(path, by_name=True, skip_mismatch=True)
     same(other.layers[0].get_weights(), model.layers[0].get_weights())
     same(other.layers[1].get_weights(), before[2:])

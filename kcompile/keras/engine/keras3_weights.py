@@ -145,7 +145,8 @@ class TreeMatch:
                     raise
                 del self.plan[so_far:]
                 warnings.warn(
-                    f"Skipping the loading of weights for layer {layer.name}: {error}", stacklevel=5
+                    f"Skipping loading of weights for layer {layer.name} due to mismatch: {error}",
+                    stacklevel=5,
                 )
 
     def _keyed(self, inside: str, layers: Sequence[Layer]) -> list[tuple[str, Layer]]:

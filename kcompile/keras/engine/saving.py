@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import Parameter
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
+from ..utils.io_utils import ask_to_proceed_with_overwrite
 from .dtype_policies import in_one_type
 from .hdf5_configs import hdf5_config
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
@@ -535,7 +536,8 @@ def assign_by_name(
                 import warnings
 
                 warnings.warn(
-                    f"Skipping the loading of weights for layer {layer.name}: {error}", stacklevel=4
+                    f"Skipping loading of weights for layer {layer.name} due to mismatch: {error}",
+                    stacklevel=4,
                 )
     _carry_out(plan)
 
@@ -673,8 +675,6 @@ def _name_of(filepath: Any) -> str:
 
 
 def _may_write(path: str, overwrite: bool) -> bool:
-    from ..utils.io_utils import ask_to_proceed_with_overwrite
-
     return overwrite or not os.path.isfile(path) or ask_to_proceed_with_overwrite(path)
 
 

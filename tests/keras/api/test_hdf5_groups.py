@@ -39,7 +39,7 @@ def test_weights_that_do_not_fit_are_refused_or_left_out(group) -> None:
         saving.load_weights_from_hdf5_group(group, other.layers)
     with pytest.raises(ValueError, match="2 layers"):
         saving.load_weights_from_hdf5_group(group, other.layers[:1])
-    with pytest.warns(UserWarning, match="Skipping the loading of weights"):
+    with pytest.warns(UserWarning, match="Skipping loading of weights"):
         saving.load_weights_from_hdf5_group_by_name(group, other.layers, skip_mismatch=True)
     for found, expected in zip(other.get_weights(), before, strict=True):
         np.testing.assert_array_equal(found, expected)
