@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...ir import op
@@ -147,21 +148,25 @@ class ThresholdedReLU(_Elementwise):
 
 
 class Softmax(_Elementwise):
-    """exp(x), normalized to a sum of 1 along an axis.
+    """exp(x), normalized to a sum of 1 along an axis, or over several.
 
     Args:
-        axis: the axis (default the last).
+        axis: the axis (default the last), or a list of them.
 
     Input and output: any shape.
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         refuse_unless_default(self, kwargs, {"robust_masking": False})
         super().__init__(**kwargs)
         self.axis = axis
 
     def call(self, inputs: Any) -> Any:
-        return K.softmax(inputs, axis=self.axis)
+        if isinstance(self.axis, int):
+            return K.softmax(inputs, axis=self.axis)
+        axes = list(self.axis)
+        powers = K.exp(inputs - K.max(inputs, axis=axes, keepdims=True))
+        return powers / K.sum(powers, axis=axes, keepdims=True)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from kcompile.keras import layers
+from kcompile.keras.models import Sequential
 from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
 
 CASES = goldens(
@@ -29,6 +31,14 @@ def test_training_equals_keras(golden):
 
 
 # --- beyond the golden cases ---
+
+
+def test_softmax_over_several_axes():
+    model = Sequential([layers.Softmax(axis=[1, 2], input_shape=(3, 4))])
+    x = np.random.default_rng(0).normal(0, 40, (2, 3, 4)).astype("f")
+    powers = np.exp(x - x.max(axis=(1, 2), keepdims=True))
+    np.testing.assert_allclose(model.predict(x), powers / powers.sum((1, 2), keepdims=True), rtol=1e-5)
+    assert layers.Softmax.from_config(model.layers[-1].get_config()).axis == [1, 2]
 
 
 def test_relu_layers_pass_masks_on():
