@@ -145,7 +145,7 @@ class TreeMatch:
                     raise
                 del self.plan[so_far:]
                 warnings.warn(
-                    f"Skipping loading of weights for layer {layer.name} due to mismatch: {error}",
+                    f"Skipping loading of weights for layer {layer.name} due to mismatch in {error}",
                     stacklevel=5,
                 )
 

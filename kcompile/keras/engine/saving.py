@@ -536,7 +536,7 @@ def assign_by_name(
                 import warnings
 
                 warnings.warn(
-                    f"Skipping loading of weights for layer {layer.name} due to mismatch: {error}",
+                    f"Skipping loading of weights for layer {layer.name} due to mismatch in {error}",
                     stacklevel=4,
                 )
     _carry_out(plan)
