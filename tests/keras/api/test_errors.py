@@ -149,7 +149,7 @@ def _gather(x: Any) -> Any:
     [
         (lambda: layers.Conv2D(3, 3, name="c")(_input(4)), "c", ["(None, None, None, None)", "(None, 4)"]),
         (lambda: _shared(), "shared", ["(None, 4)", "(None, 5)"]),
-        (lambda: _nested_model(), "inside", ["(None, 4)", "(None, 5)"]),
+        (lambda: _nested_model(), "inside/d", ["(None, 4)", "(None, 5)"]),
         (lambda: Outer(layers.Conv1D(2, 3, name="c"), name="o")(_input(4)), "o/c", ["(None, 4)"]),
         (lambda: Outer(Inner(name="i"), name="o")(_input(4)), "o/i", ["[batch, 4]", "[3]"]),
         (lambda: layers.Lambda(_gather, name="lam")(_input(4)), "lam", ["[batch, 4]", "[7, 2]"]),

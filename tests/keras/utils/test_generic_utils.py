@@ -62,7 +62,7 @@ def test_custom_objects_win_over_built_in_ones_and_reach_from_config():
     with utils.custom_object_scope({"deeper": halve}):
         made = utils.deserialize_keras_object(config, BUILT_IN, custom_objects=own)
     assert type(made) is own["FromConfig"]
-    assert made.custom_objects == {"deeper": halve, **own}
+    assert made.custom_objects == {**utils.get_custom_objects(), "deeper": halve, **own}
 
 
 def test_registered_class_is_written_and_found_by_its_package_name():
