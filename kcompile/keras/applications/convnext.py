@@ -14,6 +14,7 @@ from ..engine.base_layer import Layer
 from ..engine.sequential import Sequential
 from ..engine.training import Model
 from ..utils import register_keras_serializable
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions
@@ -60,6 +61,7 @@ _DEVIATION = (58.395, 57.12, 57.375)
 _EPSILON = 1e-6
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``x`` as it is: the model itself normalizes images of 0 to 255."""
     return x
@@ -172,6 +174,7 @@ def _convnext(
     return app.model(x, name, _FILES[weights_name])
 
 
+@refusing_unknown
 def ConvNeXtTiny(
     include_top: bool = True,
     include_preprocessing: bool = True,
@@ -197,6 +200,7 @@ def ConvNeXtTiny(
     return _convnext(app, (3, 3, 9, 3), (96, 192, 384, 768), include_preprocessing, name, "convnext_tiny")
 
 
+@refusing_unknown
 def ConvNeXtSmall(
     include_top: bool = True,
     include_preprocessing: bool = True,
@@ -222,6 +226,7 @@ def ConvNeXtSmall(
     return _convnext(app, (3, 3, 27, 3), (96, 192, 384, 768), include_preprocessing, name, "convnext_small")
 
 
+@refusing_unknown
 def ConvNeXtBase(
     include_top: bool = True,
     include_preprocessing: bool = True,
@@ -247,6 +252,7 @@ def ConvNeXtBase(
     return _convnext(app, (3, 3, 27, 3), (128, 256, 512, 1024), include_preprocessing, name, "convnext_base")
 
 
+@refusing_unknown
 def ConvNeXtLarge(
     include_top: bool = True,
     include_preprocessing: bool = True,
@@ -272,6 +278,7 @@ def ConvNeXtLarge(
     return _convnext(app, (3, 3, 27, 3), (192, 384, 768, 1536), include_preprocessing, name, "convnext_large")
 
 
+@refusing_unknown
 def ConvNeXtXLarge(
     include_top: bool = True,
     include_preprocessing: bool = True,

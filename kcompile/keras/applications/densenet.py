@@ -9,6 +9,7 @@ from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions
@@ -25,6 +26,7 @@ _BLOCKS = {(6, 12, 24, 16): "densenet121", (6, 12, 32, 32): "densenet169", (6, 1
 GROWTH = 32
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "torch"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="torch")
@@ -51,6 +53,7 @@ def _transition(x: Value, name: str) -> Value:
     return L.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
+@refusing_unknown
 def DenseNet(
     blocks: Any,
     include_top: bool = True,
@@ -94,6 +97,7 @@ def DenseNet(
     return app.model(x, name or known or "densenet", _FILES[known] if known else None)
 
 
+@refusing_unknown
 def DenseNet121(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -119,6 +123,7 @@ def DenseNet121(
     )
 
 
+@refusing_unknown
 def DenseNet169(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -144,6 +149,7 @@ def DenseNet169(
     )
 
 
+@refusing_unknown
 def DenseNet201(
     include_top: bool = True,
     weights: Any = "imagenet",

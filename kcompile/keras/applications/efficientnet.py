@@ -9,6 +9,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._mobile import divisible
 from ._weights import standard_files
@@ -52,6 +53,7 @@ DENSE_INITIALIZER = {
 }
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``x`` as it is: the model itself normalizes images of 0 to 255."""
     return x
@@ -175,6 +177,7 @@ def scored(app: Application, x: Value, dropout_rate: float) -> Value:
     return L.GlobalMaxPooling2D(name="max_pool")(x) if app.pooling == "max" else x
 
 
+@refusing_unknown
 def EfficientNetB0(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -193,6 +196,7 @@ def EfficientNetB0(
     return _efficientnet(app, 1.0, 1.0, 224, 0.2, name, "efficientnetb0")
 
 
+@refusing_unknown
 def EfficientNetB1(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -211,6 +215,7 @@ def EfficientNetB1(
     return _efficientnet(app, 1.0, 1.1, 240, 0.2, name, "efficientnetb1")
 
 
+@refusing_unknown
 def EfficientNetB2(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -229,6 +234,7 @@ def EfficientNetB2(
     return _efficientnet(app, 1.1, 1.2, 260, 0.3, name, "efficientnetb2")
 
 
+@refusing_unknown
 def EfficientNetB3(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -247,6 +253,7 @@ def EfficientNetB3(
     return _efficientnet(app, 1.2, 1.4, 300, 0.3, name, "efficientnetb3")
 
 
+@refusing_unknown
 def EfficientNetB4(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -265,6 +272,7 @@ def EfficientNetB4(
     return _efficientnet(app, 1.4, 1.8, 380, 0.4, name, "efficientnetb4")
 
 
+@refusing_unknown
 def EfficientNetB5(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -283,6 +291,7 @@ def EfficientNetB5(
     return _efficientnet(app, 1.6, 2.2, 456, 0.4, name, "efficientnetb5")
 
 
+@refusing_unknown
 def EfficientNetB6(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -301,6 +310,7 @@ def EfficientNetB6(
     return _efficientnet(app, 1.8, 2.6, 528, 0.5, name, "efficientnetb6")
 
 
+@refusing_unknown
 def EfficientNetB7(
     include_top: bool = True,
     weights: Any = "imagenet",

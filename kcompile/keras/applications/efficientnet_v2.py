@@ -9,6 +9,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._weights import STORAGE, standard_files
 from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, squeeze_excite
@@ -173,6 +174,7 @@ def _efficientnet_v2(
     return app.model(scored(app, x, 0.2), name, _FILES[weights_name])
 
 
+@refusing_unknown
 def EfficientNetV2B0(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -192,6 +194,7 @@ def EfficientNetV2B0(
     return _efficientnet_v2(app, _B, 1.0, 1.0, 224, include_preprocessing, name, "efficientnetv2-b0")
 
 
+@refusing_unknown
 def EfficientNetV2B1(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -211,6 +214,7 @@ def EfficientNetV2B1(
     return _efficientnet_v2(app, _B, 1.0, 1.1, 240, include_preprocessing, name, "efficientnetv2-b1")
 
 
+@refusing_unknown
 def EfficientNetV2B2(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -230,6 +234,7 @@ def EfficientNetV2B2(
     return _efficientnet_v2(app, _B, 1.1, 1.2, 260, include_preprocessing, name, "efficientnetv2-b2")
 
 
+@refusing_unknown
 def EfficientNetV2B3(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -249,6 +254,7 @@ def EfficientNetV2B3(
     return _efficientnet_v2(app, _B, 1.2, 1.4, 300, include_preprocessing, name, "efficientnetv2-b3")
 
 
+@refusing_unknown
 def EfficientNetV2S(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -268,6 +274,7 @@ def EfficientNetV2S(
     return _efficientnet_v2(app, _S, 1.0, 1.0, 384, include_preprocessing, name, "efficientnetv2-s")
 
 
+@refusing_unknown
 def EfficientNetV2M(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -287,6 +294,7 @@ def EfficientNetV2M(
     return _efficientnet_v2(app, _M, 1.0, 1.0, 480, include_preprocessing, name, "efficientnetv2-m")
 
 
+@refusing_unknown
 def EfficientNetV2L(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
+from ._arguments import refusing_unknown
 from ._weights import published_file
 
 CLASS_INDEX_PATH = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
@@ -24,6 +25,7 @@ _STANDARD_DEVIATION = (0.229, 0.224, 0.225)
 _class_index: dict[str, list[str]] | None = None
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe", **kwargs: Any) -> Any:
     """Images as a network was trained on them.
 

@@ -12,6 +12,7 @@ from ..engine.base_layer import Layer
 from ..engine.training import Model
 from ..utils import register_keras_serializable
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application, channel_axis
 from ._inception import average, chain, concatenate, conv_bn, stem
 from ._weights import STORAGE, standard_files
@@ -32,6 +33,7 @@ _BRANCHES = {
 }
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
@@ -95,6 +97,7 @@ def _shrink_to_8(x: Value) -> Value:
     return concatenate([first, second, third, pool], "mixed_7a")
 
 
+@refusing_unknown
 def InceptionResNetV2(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._inception import average, chain, concatenate, conv_bn, stem
 from ._weights import STORAGE, standard_files
@@ -22,6 +23,7 @@ _FILES = standard_files(
 )
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
@@ -70,6 +72,7 @@ def _block_8(x: Value, index: int) -> Value:
     return concatenate([one, three, double, pool], f"mixed{9 + index}")
 
 
+@refusing_unknown
 def InceptionV3(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
 from ._mobile import published_size
 from ._weights import STORAGE, WeightsFile
@@ -22,6 +23,7 @@ _BLOCKS = (
 )
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
@@ -48,6 +50,7 @@ def _separable_block(x: Value, index: int, filters: int, multiplier: int, stride
     return _after(x, f"conv_pw_{index}")
 
 
+@refusing_unknown
 def MobileNet(
     input_shape: Any = None,
     alpha: float = 1.0,

@@ -9,6 +9,7 @@ from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._mobile import divisible, published_size
 from ._weights import STORAGE, WeightsFile
@@ -29,6 +30,7 @@ _STAGES = (
 )
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
@@ -66,6 +68,7 @@ def _inverted_residual(x: Value, index: int, expansion: int, filters: int, strid
     return x
 
 
+@refusing_unknown
 def MobileNetV2(
     input_shape: Any = None,
     alpha: float = 1.0,

@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._mobile import divisible
 from ._weights import STORAGE, WeightsFile
@@ -75,6 +76,7 @@ _LARGE = (
 )
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``x`` as it is: the model itself rescales images of 0 to 255."""
     return x
@@ -183,6 +185,7 @@ def _files(variant: str) -> tuple[WeightsFile, WeightsFile] | None:
     return top, bottom
 
 
+@refusing_unknown
 def MobileNetV3Small(
     input_shape: Any = None,
     alpha: float = 1.0,
@@ -216,6 +219,7 @@ def MobileNetV3Small(
     )
 
 
+@refusing_unknown
 def MobileNetV3Large(
     input_shape: Any = None,
     alpha: float = 1.0,

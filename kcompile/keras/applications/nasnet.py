@@ -9,6 +9,7 @@ from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._inception import concatenate
 from ._weights import STORAGE, WeightsFile
@@ -32,6 +33,7 @@ _MOBILE = (
 )
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
@@ -131,6 +133,7 @@ def _reduction_cell(x: Value, p: Value | None, filters: int, name: str) -> tuple
     return concatenate([x2, x3, x4, x5], f"reduction_concat_{name}"), x
 
 
+@refusing_unknown
 def NASNet(
     input_shape: Any = None,
     penultimate_filters: int = 4032,
@@ -195,6 +198,7 @@ def NASNet(
     return app.model(x, name, _LARGE if penultimate_filters == 4032 else _MOBILE)
 
 
+@refusing_unknown
 def NASNetLarge(
     input_shape: Any = None,
     include_top: bool = True,
@@ -224,6 +228,7 @@ def NASNetLarge(
     )
 
 
+@refusing_unknown
 def NASNetMobile(
     input_shape: Any = None,
     include_top: bool = True,

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._resnet_common import block_v1, resnet
 from .imagenet_utils import decode_predictions
@@ -13,11 +14,13 @@ from .imagenet_utils import decode_predictions
 __all__ = ["ResNet101", "ResNet152", "ResNet50", "decode_predictions", "preprocess_input"]
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "caffe"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="caffe")
 
 
+@refusing_unknown
 def ResNet50(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -39,6 +42,7 @@ def ResNet50(
     return resnet(app, "resnet50", block_v1, (3, 4, 6, 3), name=name)
 
 
+@refusing_unknown
 def ResNet101(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -60,6 +64,7 @@ def ResNet101(
     return resnet(app, "resnet101", block_v1, (3, 4, 23, 3), name=name)
 
 
+@refusing_unknown
 def ResNet152(
     include_top: bool = True,
     weights: Any = "imagenet",

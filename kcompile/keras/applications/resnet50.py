@@ -10,6 +10,7 @@ from typing import Any
 from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
 from ._weights import standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
@@ -41,6 +42,7 @@ def _block(x: Value, filters: int, label: str, stride: int, project: bool) -> Va
     return L.Activation("relu")(L.add([x, shortcut]))
 
 
+@refusing_unknown
 def ResNet50(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._resnet_common import block_v2, resnet
 from .imagenet_utils import decode_predictions
@@ -13,11 +14,13 @@ from .imagenet_utils import decode_predictions
 __all__ = ["ResNet101V2", "ResNet152V2", "ResNet50V2", "decode_predictions", "preprocess_input"]
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
 
 
+@refusing_unknown
 def ResNet50V2(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -39,6 +42,7 @@ def ResNet50V2(
     return resnet(app, "resnet50v2", block_v2, (3, 4, 6, 3), version=2, stride_first=False, name=name)
 
 
+@refusing_unknown
 def ResNet101V2(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -60,6 +64,7 @@ def ResNet101V2(
     return resnet(app, "resnet101v2", block_v2, (3, 4, 23, 3), version=2, stride_first=False, name=name)
 
 
+@refusing_unknown
 def ResNet152V2(
     include_top: bool = True,
     weights: Any = "imagenet",

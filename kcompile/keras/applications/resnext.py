@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._resnet_common import block_next, resnet
 from .imagenet_utils import decode_predictions
@@ -13,11 +14,13 @@ from .imagenet_utils import decode_predictions
 __all__ = ["ResNeXt101", "ResNeXt50", "decode_predictions", "preprocess_input"]
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "torch"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="torch")
 
 
+@refusing_unknown
 def ResNeXt50(
     include_top: bool = True,
     weights: Any = "imagenet",
@@ -39,6 +42,7 @@ def ResNeXt50(
     return resnet(app, "resnext50", block_next, (3, 4, 6, 3), first_filters=128, use_bias=False, name=name)
 
 
+@refusing_unknown
 def ResNeXt101(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import layers as L
 from ..engine.training import Model
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
@@ -34,6 +35,7 @@ def vgg(app: Application, depths: tuple[int, ...], name: str, files: Any) -> Mod
     return app.model(x, name, files)
 
 
+@refusing_unknown
 def VGG16(
     include_top: bool = True,
     weights: Any = "imagenet",

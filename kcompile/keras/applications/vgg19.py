@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.training import Model
+from ._arguments import refusing_unknown
 from ._building import Application
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
@@ -17,6 +18,7 @@ _FILES = standard_files(
 )
 
 
+@refusing_unknown
 def VGG19(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -9,6 +9,7 @@ from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
 from . import imagenet_utils
+from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions
@@ -22,6 +23,7 @@ _FILES = standard_files(
 )
 
 
+@refusing_unknown
 def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
     """``imagenet_utils.preprocess_input`` in the mode "tf"."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
@@ -55,6 +57,7 @@ def _shrinking_block(x: Value, block: str, filters: Sequence[int], first_relu: b
     return L.add([x, residual])
 
 
+@refusing_unknown
 def Xception(
     include_top: bool = True,
     weights: Any = "imagenet",

@@ -11,6 +11,7 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras.applications import ARCHITECTURES
+from tests.golden.applications import rule
 
 # ``resnet`` has a ResNet50 of its own beside the one of Keras 2.3
 NAMES = ["resnet.ResNet50", *ARCHITECTURES]
@@ -42,24 +43,8 @@ def build(name: str, **arguments: Any) -> keras.Model:
     make = getattr(importlib.import_module(package), function)
     top = {"classes": 10} if arguments.get("include_top", True) else {}
     model = make(**{"weights": None, "input_shape": image_shape(name), **top, **arguments})
-    _enliven(model)
+    rule.set_weights(model, name)  # so that signals neither vanish nor grow, and rounding does not either
     return model
-
-
-def _enliven(model: keras.Model) -> None:
-    """Scales kernels so that signals neither vanish nor grow on their way, and draws all other weights."""
-    random = np.random.default_rng(0)
-    for weight in model.weights:
-        value, kind = keras.backend.get_value(weight), weight.name.rsplit("/", 1)[-1]
-        if value.dtype != np.float32:
-            continue
-        if value.ndim > 1:
-            inputs = np.prod(value.shape[:-2] if "depthwise" in kind else value.shape[:-1])
-            value = value * np.float32(np.sqrt(1.5 / inputs) / value.std())
-        else:
-            drawn = random.uniform(-1, 1, value.shape)
-            value = 1 + 0.2 * drawn if kind.startswith(("gamma", "moving_var", "variance")) else 0.1 * drawn
-        keras.backend.set_value(weight, value)
 
 
 def images(name: str, count: int = 2) -> np.ndarray:
