@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 # With `-n auto` each worker has one core: thread pools as wide as the machine would only fight one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -31,3 +32,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark, skip in skipped.items():
             if item.get_closest_marker(mark):
                 item.add_marker(skip)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--simulated-gpu", action="store_true", help="run every test on a simulated GPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--simulated-gpu"):
+        from tests.simulated_gpu import register
+
+        register()
+
+
+@pytest.fixture(autouse=True)
+def _gpu_if_asked(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.config.getoption("--simulated-gpu"):
+        yield
+        return
+    from tests.simulated_gpu import simulated_gpus
+
+    with simulated_gpus():
+        yield

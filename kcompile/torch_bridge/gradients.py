@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -26,12 +27,26 @@ def gradients(y: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
     return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True))
 
 
+_twice: ContextVar[bool] = ContextVar("twice", default=False)
+
+
+def differentiated_twice() -> bool:
+    """Whether gradients that the running graph computes may themselves be differentiated."""
+    return _twice.get()
+
+
 class DifferentiatingModule(fx.GraphModule):
-    """A lowered graph with Gradient nodes: it records gradients also where its caller does not."""
+    """A lowered graph with Gradient nodes: it records gradients also where its caller does not.
+
+    ``meta["gradients"]`` is how many such nodes there are.
+    """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if torch.is_grad_enabled():
-            return super().__call__(*args, **kwargs)
-        with torch.enable_grad():
-            results = super().__call__(*args, **kwargs)
-        return tuple(result.detach() for result in results)
+        trains = torch.is_grad_enabled()
+        outer = _twice.set(trains or self.meta["gradients"] > 1)
+        try:
+            with torch.enable_grad():
+                results = super().__call__(*args, **kwargs)
+        finally:
+            _twice.reset(outer)
+        return results if trains else tuple(result.detach() for result in results)

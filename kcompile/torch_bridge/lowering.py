@@ -163,8 +163,13 @@ def transfer(x: Tensor, device: str) -> Tensor:
     return x.to(device)
 
 
-# torch stores these, but adds, compares and indexes few of them: they compute as int64
-_WIDENED = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.uint64))
+_Wider = dict[np.dtype, torch.dtype]  # element types that a kernel lacks -> what it computes in instead
+
+# torch stores these, but adds, compares and indexes few of them
+_WIDENED: _Wider = dict.fromkeys(map(np.dtype, (np.uint16, np.uint32, np.uint64)), torch.int64)
+# CUDA multiplies matrices of floats alone; sums up to 2**53 are exact
+_CUDA_PRODUCTS: _Wider = {np.dtype(kind): torch.float64 for kind in (*"bhilBHIL", "q", "Q")}
+_PRODUCTS = frozenset(("MatMul", "Gemm", "Einsum"))
 _BITS_ONLY = frozenset("Cast CastLike Reshape Transpose Squeeze Unsqueeze Flatten Expand Shape Size".split())
 
 
@@ -194,6 +199,7 @@ class _Lowering:
         self.parameters: dict[str, Parameter] = {}
         self.attributes = 0
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
+        self.gradients = len(own)
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
         self.sums = self._find_sums()
         self.products = set(self.sums.values())
@@ -213,6 +219,7 @@ class _Lowering:
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
         _forget_source_with(module)
+        module.meta["gradients"] = self.gradients
         module.meta["signature"] = Signature(
             tuple(value.name for value in self.graph.inputs),
             len(self.graph.outputs),
@@ -330,33 +337,37 @@ class _Lowering:
                 "docs/operators.md lists those it has."
             )
         operands = self.graph.operands(node)
-        widened = node.op_type not in _BITS_ONLY and any(
-            value is not None and value.dtype in _WIDENED for value in (*operands, *node.outputs)
-        )
+        wider = self._wider(node)
         try:
-            args = self._arguments(node, operator, operands, widened)
+            args = self._arguments(operator, operands, wider)
             kwargs = self._keywords(node, operator)
         except OperatorError as error:
             raise OperatorError(f"{node.name}: {error}") from error
         result = self._call(node, operator.function, args, kwargs)
-        self._unpack(node, result, widened=widened)
+        self._unpack(node, result, wider=wider)
 
-    def _unpack(self, node: Node, result: fx.Node, always: bool = False, widened: bool = False) -> None:
+    def _wider(self, node: Node) -> _Wider:
+        """The element types that a node's kernel lacks, with what it computes in."""
+        if node.op_type in _BITS_ONLY:
+            return {}
+        if node.op_type in _PRODUCTS and self.here.type == "cuda":
+            return _CUDA_PRODUCTS
+        return _WIDENED
+
+    def _unpack(self, node: Node, result: fx.Node, always: bool = False, wider: _Wider | None = None) -> None:
         if len(node.outputs) == 1 and not always:
-            self._define(node.outputs[0], self._narrowed(node.outputs[0], result, widened))
+            self._define(node.outputs[0], self._narrowed(node.outputs[0], result, wider))
             return
         for i, output in enumerate(node.outputs):
             item = self.fx.create_node("call_function", getitem, (result, i), {}, name=f"{result.name}_{i}")
-            self._define(output, self._narrowed(output, item, widened))
+            self._define(output, self._narrowed(output, item, wider))
 
-    def _narrowed(self, output: Value, result: fx.Node, widened: bool) -> fx.Node:
-        if widened and output.dtype in _WIDENED:
+    def _narrowed(self, output: Value, result: fx.Node, wider: _Wider | None) -> fx.Node:
+        if wider and output.dtype in wider:
             return self.fx.call_method("to", (result, torch_dtype(output.dtype)))
         return result
 
-    def _arguments(
-        self, node: Node, operator: Operator, operands: Sequence[Value | None], widened: bool
-    ) -> list[Any]:
+    def _arguments(self, operator: Operator, operands: Sequence[Value | None], wider: _Wider) -> list[Any]:
         tensors = sum(value is not None and not _is_scalar(value) for value in operands)
         alone = tensors == sum(value in self.sizes for value in operands)
         args: list[Any] = []
@@ -368,8 +379,8 @@ class _Lowering:
                 args.append(_static(kind, value))
             elif value in self.sizes and kind in _sizes_fit(value, alone):
                 args.append(self.sizes[value])
-            elif widened and value.dtype in _WIDENED:
-                args.append(self.fx.call_method("to", (self._tensor(value), torch.int64)))
+            elif value.dtype in wider:
+                args.append(self.fx.call_method("to", (self._tensor(value), wider[value.dtype])))
             else:
                 args.append(self._tensor(value))
         return args

@@ -18,6 +18,7 @@ from onnx import defs, numpy_helper
 from kcompile.ir import OPSET
 from kcompile.onnx_io.reading import read_graph
 from kcompile.torch_bridge import lower, run
+from kcompile.torch_bridge.devices import default_device
 from kcompile.torch_bridge.ops import OPERATORS
 from tests.torch_bridge.operators_table import (
     RANDOM,
@@ -74,7 +75,7 @@ def compare_draws(inputs: list[np.ndarray], got: tuple[np.ndarray, ...], expecte
 
 
 def check(case: Any) -> None:
-    module = lower(read_graph(case.model))
+    module = lower(read_graph(case.model), default_device())
     for inputs, expected in case.data_sets:
         inputs, expected = arrays(inputs), arrays(expected)
         got = run(module, *inputs)

@@ -14,6 +14,7 @@ from onnx import helper
 
 from kcompile.ir import Graph, OperatorError, Value, op, to_onnx
 from kcompile.torch_bridge import lower, run
+from kcompile.torch_bridge.devices import default_device
 from kcompile.torch_bridge.ops import OPERATORS, lstm_steps, nn, pooling, random, tensor, vision
 from kcompile.torch_bridge.ops import math as elementwise
 
@@ -47,7 +48,7 @@ def by_bridge(
     values = [None if x is None else Value(x.dtype, x.shape, f"x{i}") for i, x in enumerate(inputs)]
     results = getattr(op, op_type)(*values, outputs=outputs, **attributes)
     results = results if isinstance(results, tuple) else (results,)
-    module = lower(Graph(results, [v for v in values if v is not None]))
+    module = lower(Graph(results, [v for v in values if v is not None]), default_device())
     return list(run(module, *(x for x in inputs if x is not None)))
 
 

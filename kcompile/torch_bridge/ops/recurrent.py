@@ -8,6 +8,7 @@ sequence.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..gradients import differentiated_twice
 from . import lstm_steps
 from ._common import several
 from .tensor import reverse_steps
@@ -155,13 +157,19 @@ def _fused(
     hx: Any = initial if len(initial) > 1 else initial[0]
     # cudnn keeps what backward needs only if told that this is training
     tail = (flat, given.B is not None, 1, 0.0, torch.is_grad_enabled(), bidirectional)
-    if given.lengths is None:
-        y, *states = function(x, hx, *tail, False)
-    else:
-        y, states = _packed(function, x, given.lengths, initial, tail)
+    with _differentiable_kernels():
+        if given.lengths is None:
+            y, *states = function(x, hx, *tail, False)
+        else:
+            y, states = _packed(function, x, given.lengths, initial, tail)
     if given.direction == "reverse":
         y = given.reversed(y)
     return y.reshape(y.shape[0], y.shape[1], given.R.shape[0], -1).transpose(1, 2), states
+
+
+def _differentiable_kernels() -> AbstractContextManager[Any]:
+    """cudnn's recurrent layers have no second derivative; torch's own have."""
+    return torch.backends.cudnn.flags(enabled=False) if differentiated_twice() else nullcontext()
 
 
 def _torch_weights(given: _Inputs, d: int, gates: tuple[int, ...]) -> list[Tensor]:

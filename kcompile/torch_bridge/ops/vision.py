@@ -112,7 +112,8 @@ def NonMaxSuppression(
     *,
     center_point_box: int = 0,
 ) -> Tensor:
-    """Rows (batch, class, box) of the boxes kept, best first."""
+    """Rows (batch, class, box) of the boxes kept, best first; chosen on the host, one after another."""
+    device, boxes, scores = boxes.device, boxes.cpu(), scores.cpu()
     limit = 0 if max_output_boxes_per_class is None else int(number(max_output_boxes_per_class))
     overlap = 0.0 if iou_threshold is None else float(number(iou_threshold))
     kept: list[list[int]] = []
@@ -130,7 +131,7 @@ def NonMaxSuppression(
                 if not chosen or not bool((shared[box, chosen] > overlap).any()):
                     chosen.append(box)
             kept += [[batch, kind, box] for box in chosen]
-    return torch.tensor(kept, dtype=torch.int64, device=boxes.device).reshape(-1, 3)
+    return torch.tensor(kept, dtype=torch.int64, device=device).reshape(-1, 3)
 
 
 def _corners(boxes: Tensor, center: int) -> Tensor:

@@ -9,7 +9,9 @@ import pytest
 
 from kcompile.ir import Graph, Parameter, Storage
 from kcompile.keras import backend as K
+from kcompile.keras import layers
 from kcompile.keras.backend.execution import CALLS_TO_FREEZE, compile_graph
+from kcompile.keras.models import Model
 
 ONES = np.ones((2, 3), "float32")
 
@@ -108,6 +110,21 @@ def test_gradients_train_and_follow_the_weights() -> None:
     assert losses[0] == 1.0
     assert losses[-1] < 1e-6
     np.testing.assert_allclose(K.get_value(w), 1 / 3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU, layers.SimpleRNN, layers.CuDNNLSTM])
+def test_gradients_of_gradients_pass_through_recurrent_layers(layer) -> None:
+    x = layers.Input((5, 3))
+    hidden = layer(4, **({} if layer is layers.CuDNNLSTM else {"activation": "tanh"}))(x)
+    (first,) = K.gradients(K.sum(hidden), x)
+    (second,) = K.gradients(K.sum(K.square(first)), x)
+    assert np.abs(K.function([x], [second])([np.ones((2, 5, 3))])[0]).max() > 0
+    model = Model(x, hidden)
+    model.add_loss(K.mean(K.square(first)))
+    model.compile("sgd")
+    before = model.get_weights()[0]
+    model.train_on_batch(np.ones((2, 5, 3)), None)
+    assert np.abs(model.get_weights()[0] - before).max() > 0
 
 
 def test_gradients_with_respect_to_inputs_and_of_gradients() -> None:

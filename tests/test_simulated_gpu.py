@@ -1,0 +1,108 @@
+"""Tests that run once more on a simulated GPU, in processes of their own, and what the simulation refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kcompile import keras
+from kcompile.torch_bridge.training import Batches
+from kcompile.torch_bridge.weights import tensor_of
+from tests.simulated_gpu import Generator
+
+ROOT = Path(__file__).parent.parent
+
+# Between them they run every operator, optimizer, loss and metric, and the ways in which models train.
+RUN_AGAIN = [
+    "tests/test_simulated_gpu.py",
+    "tests/torch_bridge/test_onnx_node_tests.py",
+    "tests/torch_bridge/test_ops.py",
+    "tests/torch_bridge/test_training.py",
+    "tests/torch_bridge/test_optimizers.py",
+    "tests/keras/backend",
+    "tests/keras/engine/test_golden.py",
+    "tests/keras/engine/test_training.py",
+    "tests/keras/engine/test_generators.py",
+    "tests/keras/test_losses.py",
+    "tests/keras/test_metrics.py",
+    "tests/keras/test_optimizers_later.py",
+]
+
+
+@pytest.fixture
+def gpu(request: pytest.FixtureRequest) -> torch.device:
+    if not request.config.getoption("--simulated-gpu"):
+        pytest.skip("runs below, in a process with a simulated GPU")
+    return torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize("path", RUN_AGAIN)
+def test_what_passes_on_the_cpu_passes_on_a_gpu(path: str, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--simulated-gpu"):
+        pytest.skip("is this process")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--simulated-gpu", path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-8000:]
+
+
+def test_a_model_trains_there_and_its_weights_come_back(gpu: torch.device) -> None:
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(3,), kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
+    assert tensor_of(model.trainable_weights[0], gpu).is_cuda
+    np.testing.assert_allclose(model.get_weights()[0], np.full((3, 1), 0.02))
+
+
+def test_data_lies_there_whole_where_it_fits(gpu: torch.device) -> None:
+    (batch,) = Batches([np.ones((8, 2), np.float32)])[2:4]
+    assert batch.device == gpu and batch.is_cuda
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x: x + torch.ones(3),
+        lambda x: torch.ones(3).add_(x),
+        lambda x: torch.where(x > 0, x, torch.ones(3)),
+        lambda x: torch.cat([x, torch.ones(3)]),
+        lambda x: x.numpy(),
+        lambda x: x.long().reshape(1, 3) @ x.long().reshape(3, 1),
+        lambda x: torch.nn.functional.conv1d(x.int().reshape(1, 1, 3), x.int().reshape(1, 1, 3)),
+        lambda x: torch.randn(3, generator=Generator(), device=x.device),
+        lambda x: torch.dropout(x, 0.5, True).bernoulli_(0.5, generator=Generator("cpu")),
+    ],
+)
+def test_what_a_gpu_refuses_is_refused(wrong, gpu: torch.device) -> None:
+    with pytest.raises((RuntimeError, AssertionError)):
+        wrong(torch.ones(3).to(gpu))
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda x: x * torch.tensor(1.0),
+        lambda x: torch.zeros(3, device=x.device).copy_(torch.ones(3)),
+        lambda x: x[torch.tensor([0, 1, 2])],
+        lambda x: torch.full_like(x, 1.0),
+        lambda x: torch.from_numpy(x.cpu().numpy()).to(x.device),
+        lambda x: torch.ones(3).to(x),
+    ],
+)
+def test_what_a_gpu_takes_is_taken(right, gpu: torch.device) -> None:
+    result = right(torch.ones(3).to(gpu))
+    assert result.device == gpu
+    np.testing.assert_array_equal(result.cpu().numpy(), np.ones(3))
+
+
+def test_recurrent_layers_of_cudnn_have_no_second_derivative(gpu: torch.device) -> None:
+    x = torch.ones(2, 1, 3).to(gpu).requires_grad_()
+    state, weights = torch.zeros(1, 1, 2).to(gpu), [torch.ones(6, 3).to(gpu), torch.ones(6, 2).to(gpu)]
+    y, _ = torch._VF.gru(x, state, weights, False, 1, 0.0, True, False, False)
+    (gradient,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="twice"):
+        gradient.sum().backward()
