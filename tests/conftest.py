@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 # With `-n auto` each worker has one core: thread pools as wide as the machine would only fight one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -40,17 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--simulated-gpu"):
-        from tests.simulated_gpu import register
+        from tests import simulated_gpu
 
-        register()
-
-
-@pytest.fixture(autouse=True)
-def _gpu_if_asked(request: pytest.FixtureRequest) -> Iterator[None]:
-    if not request.config.getoption("--simulated-gpu"):
-        yield
-        return
-    from tests.simulated_gpu import simulated_gpus
-
-    with simulated_gpus():
-        yield
+        simulated_gpu.register()
+        gpus = simulated_gpu.simulated_gpus()
+        gpus.__enter__()
+        config.add_cleanup(lambda: gpus.__exit__(None, None, None))

@@ -7,7 +7,8 @@ dispatches to it is checked as a GPU would check it, then computed:
 - numpy cannot see the memory; a copy to the CPU is needed;
 - what has no CUDA kernel is refused (products, convolutions and pooling of integers);
 - cudnn's rules for recurrent layers hold: ``train`` where gradients are wanted, no second derivatives;
-- a random generator must belong to the device.
+- a random generator must belong to the device;
+- under "nccl", collectives take what is on the GPU of the process.
 
 So a test that passes here has its tensors and constants where a GPU wants them. It says nothing of numerical
 differences, speed, NCCL, memory limits, and of kernels whose rules are not listed here.
@@ -17,12 +18,17 @@ differences, speed, NCCL, memory limits, and of kernels whose rules are not list
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
+import torch.distributed as dist
+from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -48,6 +54,7 @@ _FLOATING_ONLY = {
     *("upsample_bilinear2d", "upsample_linear1d", "upsample_trilinear3d", "upsample_bicubic2d"),
 }  # fmt: skip
 _RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+_WORKERS = Path(__file__).with_name("simulated_gpu_workers")
 
 
 class GpuTensor(torch.Tensor):
@@ -119,12 +126,13 @@ def register() -> None:
 
 
 @contextmanager
-def simulated_gpus(count: int = 1) -> Iterator[None]:
-    """A machine with so many GPUs, for torch in this thread."""
+def simulated_gpus(count: int = 2) -> Iterator[None]:
+    """A machine with so many GPUs, for torch in this thread and for the processes that it starts."""
     cuda = {
         "is_available": lambda: True,
         "device_count": lambda: count,
         "current_device": lambda: 0,
+        "get_device_capability": lambda device=None: (8, 0),
         "set_device": lambda device: None,
         "mem_get_info": lambda device=None: (1 << 30, 1 << 30),
         "manual_seed_all": lambda seed: None,
@@ -136,6 +144,10 @@ def simulated_gpus(count: int = 1) -> Iterator[None]:
         stack.enter_context(mock.patch.object(torch, "Generator", Generator))
         stack.enter_context(mock.patch.object(torch, "tensor", _tensor))
         stack.enter_context(mock.patch.object(torch.Tensor, "pin_memory", lambda tensor: tensor))
+        for name, function in _collectives().items():
+            stack.enter_context(mock.patch.object(dist, name, function))
+        stack.enter_context(mock.patch.object(nn.parallel, "DistributedDataParallel", DataParallel))
+        stack.enter_context(mock.patch.object(sys, "path", [str(_WORKERS), *sys.path]))
         stack.enter_context(_Factories())
         yield
 
@@ -153,14 +165,28 @@ def _tensor(
 
 def _device(wanted: Any) -> torch.device:
     device = torch.device(wanted)
+    if device.type == "simulated_gpu":  # asked for by C++, beside a tensor that it has just looked at
+        return _seen.device
     return CPU if device.type == "cpu" else torch.device("cuda", device.index or 0)
+
+
+class _Seen(threading.local):
+    device = torch.device("cuda", 0)
+
+
+_seen = _Seen()
 
 
 def _dispatch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     name = func.overloadpacket.__name__
     if func is torch.ops.prim.device.default:
-        return torch.device("simulated_gpu", args[0].device.index)
+        _seen.device = args[0].device
+        return torch.device("simulated_gpu", 0)  # one to C++, whatever its number
+    if name.startswith("_foreach_"):
+        return _for_each(func, args, kwargs)
     tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
+    if func.namespace == "c10d" and _group.nccl and any(x.device.type == "cpu" for x in tensors):
+        raise RuntimeError(f"{func}: No backend type associated with device type cpu")
     here = _common_device(name, func, tensors, kwargs)
     if here.type == "cuda":
         _check_kernel(name, tensors)
@@ -206,6 +232,21 @@ def _common_device(name: str, func: Any, tensors: list[torch.Tensor], kwargs: di
     if name.endswith("_") and tensors and tensors[0].device != here:
         raise RuntimeError(f"{func}: writes what is on {here} to a tensor on {tensors[0].device}")
     return here
+
+
+def _for_each(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """An operator on lists, the n-th of each on one device; a list may span several."""
+    lists = [x for x in (*args, *kwargs.values()) if isinstance(x, list | tuple)]
+    lists = [x for x in lists if any(isinstance(entry, torch.Tensor) for entry in x)]
+    homes = [x.device for x in lists[0]]
+    if func.overloadpacket.__name__ not in _ACROSS and any(
+        [x.device for x in more] != homes for more in lists
+    ):
+        raise RuntimeError(f"{func}: Expected all tensors to be on the same device")
+    results = func(*tree_map(_host, args), **tree_map(_host, kwargs))
+    if results is None:
+        return None
+    return [_at(result, home) for result, home in zip(results, homes, strict=True)]
 
 
 def _check_kernel(name: str, tensors: list[torch.Tensor]) -> None:
@@ -260,3 +301,57 @@ class _Once(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         return gradient
+
+
+class _Group(threading.local):
+    """What torch.distributed was asked for in place of gloo."""
+
+    nccl = False
+
+
+_group = _Group()
+
+
+def _collectives() -> dict[str, Any]:
+    """Functions of torch.distributed with gloo in the part of NCCL."""
+    start, stop, of_objects = dist.init_process_group, dist.destroy_process_group, dist.broadcast_object_list
+
+    def init_process_group(backend: str, *args: Any, **kwargs: Any) -> None:
+        start("gloo", *args, **kwargs)
+        _group.nccl = backend == "nccl"
+
+    def destroy_process_group(*args: Any) -> None:
+        stop(*args)
+        _group.nccl = False
+
+    def broadcast_object_list(*args: Any, **kwargs: Any) -> None:
+        with mock.patch.object(_group, "nccl", False):  # torch itself takes the objects to the GPU
+            of_objects(*args, **kwargs)
+
+    own = (init_process_group, destroy_process_group, broadcast_object_list)
+    return {function.__name__: function for function in own}
+
+
+class DataParallel(nn.Module):
+    """DistributedDataParallel as far as it concerns us: gradients are means over the processes.
+
+    The one of torch asks for streams, which the simulated device does not have.
+    """
+
+    def __init__(
+        self, module: nn.Module, device_ids: list[int] | None, find_unused_parameters: bool = False
+    ) -> None:
+        super().__init__()
+        self.module = module
+        homes = {p.device for p in module.parameters()}
+        assert homes == ({torch.device("cuda", i) for i in device_ids} if device_ids else {CPU})
+        for p in module.parameters():
+            p.register_post_accumulate_grad_hook(self._averaged)
+
+    @staticmethod
+    def _averaged(p: torch.Tensor) -> None:
+        dist.all_reduce(p.grad)
+        p.grad /= dist.get_world_size()
+
+    def forward(self, *args: Any) -> Any:
+        return self.module(*args)

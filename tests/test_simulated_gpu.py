@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
+import kcompile
 from kcompile import keras
 from kcompile.torch_bridge.training import Batches
 from kcompile.torch_bridge.weights import tensor_of
@@ -17,13 +19,15 @@ from tests.simulated_gpu import Generator
 
 ROOT = Path(__file__).parent.parent
 
-# Between them they run every operator, optimizer, loss and metric, and the ways in which models train.
+# Between them they run every operator, optimizer, loss and metric, and the ways in which models train,
+# on two GPUs too.
 RUN_AGAIN = [
     "tests/test_simulated_gpu.py",
     "tests/torch_bridge/test_onnx_node_tests.py",
     "tests/torch_bridge/test_ops.py",
     "tests/torch_bridge/test_training.py",
     "tests/torch_bridge/test_optimizers.py",
+    "tests/torch_bridge/test_parallel_launched.py",
     "tests/keras/backend",
     "tests/keras/engine/test_golden.py",
     "tests/keras/engine/test_training.py",
@@ -31,6 +35,7 @@ RUN_AGAIN = [
     "tests/keras/test_losses.py",
     "tests/keras/test_metrics.py",
     "tests/keras/test_optimizers_later.py",
+    "tests/keras/utils/test_multi_gpu.py",
 ]
 
 
@@ -56,6 +61,25 @@ def test_a_model_trains_there_and_its_weights_come_back(gpu: torch.device) -> No
     model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
     assert tensor_of(model.trainable_weights[0], gpu).is_cuda
     np.testing.assert_allclose(model.get_weights()[0], np.full((3, 1), 0.02))
+
+
+@pytest.mark.parametrize("scopes", [("/cpu:0", "/gpu:0"), ("/gpu:0", "/cpu:0"), (None, "/cpu:0")])
+def test_layers_in_scopes_train_and_predict_as_on_one_device(scopes, gpu: torch.device) -> None:
+    def trained(first: str | None, second: str | None) -> list[np.ndarray]:
+        keras.utils.set_random_seed(0)
+        inputs = keras.layers.Input((4, 3))
+        with kcompile.device_scope(first):
+            hidden = keras.layers.LSTM(5)(keras.layers.Masking()(inputs))
+        with kcompile.device_scope(second):
+            outputs = keras.layers.Dense(1)(keras.layers.BatchNormalization()(hidden))
+        model = keras.models.Model(inputs, outputs)
+        model.compile(keras.optimizers.Adam(clipnorm=0.1), "mse", metrics=["mae"])
+        x = np.random.RandomState(1).normal(size=(16, 4, 3))
+        model.fit(x, x.mean((1, 2))[:, None], batch_size=8, epochs=2, verbose=0)
+        return [*model.get_weights(), model.predict(x)]
+
+    for expected, found in zip(trained(None, None), trained(*scopes), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_data_lies_there_whole_where_it_fits(gpu: torch.device) -> None:
@@ -97,6 +121,19 @@ def test_what_a_gpu_takes_is_taken(right, gpu: torch.device) -> None:
     result = right(torch.ones(3).to(gpu))
     assert result.device == gpu
     np.testing.assert_array_equal(result.cpu().numpy(), np.ones(3))
+
+
+def test_nccl_takes_what_is_on_the_gpu(gpu: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = dist.TCPStore("127.0.0.1", 0, 1, True)
+    dist.init_process_group("nccl", store=store, rank=0, world_size=1)
+    try:
+        x = torch.ones(2).to(gpu)
+        dist.all_reduce(x)
+        assert x.cpu().tolist() == [1, 1]
+        with pytest.raises(RuntimeError, match="No backend type associated with device type cpu"):
+            dist.all_reduce(torch.ones(2))
+    finally:
+        dist.destroy_process_group()
 
 
 def test_recurrent_layers_of_cudnn_have_no_second_derivative(gpu: torch.device) -> None:

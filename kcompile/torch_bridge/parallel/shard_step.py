@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor, fx, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from ...ir import Constant, Graph, Parameter, Value
 from .. import weights
@@ -118,7 +117,7 @@ class ShardStep:
             return
         self._loss = _Loss(self.module, trained, self.plan.has_sum, dist.get_world_size())
         branching = any(node.op_type in _BRANCHING for node in self.plan.graph.nodes)
-        self._ddp = DistributedDataParallel(
+        self._ddp = nn.parallel.DistributedDataParallel(
             self._loss,
             device_ids=[self.device.index] if self.device.type == "cuda" else None,
             find_unused_parameters=branching,

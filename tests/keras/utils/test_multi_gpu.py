@@ -1,4 +1,4 @@
-"""multi_gpu_model: Keras's arguments and errors, and training on several CPU workers for real."""
+"""multi_gpu_model: Keras's arguments and errors, and training for real on two GPUs, or on CPU workers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kcompile.torch_bridge import devices, parallel
 from kcompile.torch_bridge.parallel import pool
 
 CPUS = ["cpu:0", "cpu:1"]
+TWO = ["gpu:0", "gpu:1"] if devices.available()[:2] == ["gpu:0", "gpu:1"] else CPUS
 X = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
 LABELS = np.arange(50) % 3
 
@@ -21,7 +22,7 @@ LABELS = np.arange(50) % 3
 @pytest.fixture(scope="module", autouse=True)
 def workers():
     """The same two workers for all tests here."""
-    running = pool.pool(["cpu", "cpu"])
+    running = pool.pool(["cuda:0", "cuda:1"] if TWO is not CPUS else ["cpu", "cpu"])
     yield running
     running.close()
 
@@ -103,7 +104,7 @@ def test_gpus_are_chosen_as_keras_does(gpus, expected, monkeypatch):
 )
 def test_a_model_that_cannot_be_divided_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
-        multi_gpu_model(make(), devices=CPUS)
+        multi_gpu_model(make(), devices=TWO)
 
 
 def test_private_names_of_keras():
@@ -117,7 +118,7 @@ def test_private_names_of_keras():
 def both(make=classifier, optimizer="adam", loss="sparse_categorical_crossentropy", **options):
     """The same model on one device and on two."""
     alone, template = make(), make()
-    divided = multi_gpu_model(template, devices=CPUS)
+    divided = multi_gpu_model(template, devices=TWO)
     for model in (alone, divided):
         model.compile(optimizer() if callable(optimizer) else optimizer, loss, **options)
     return alone, divided, template
@@ -199,7 +200,7 @@ def test_metrics_of_every_kind_are_those_of_the_whole_batch():
         return model
 
     results = []
-    for model in (binary(), multi_gpu_model(binary(), devices=CPUS)):
+    for model in (binary(), multi_gpu_model(binary(), devices=TWO)):
         model.compile(
             "sgd",
             ["binary_crossentropy", "mse"],
@@ -215,7 +216,7 @@ def test_metrics_of_every_kind_are_those_of_the_whole_batch():
 
 def test_moving_averages_are_the_mean_over_the_shards():
     model = Sequential([layers.BatchNormalization(input_shape=(4,), momentum=0.5)])
-    divided = multi_gpu_model(model, devices=CPUS)
+    divided = multi_gpu_model(model, devices=TWO)
     divided.compile(optimizers.SGD(0.0), "mse")
     divided.train_on_batch(X[:6], X[:6])
     means = [X[:3].mean(axis=0), X[3:6].mean(axis=0)]
@@ -249,7 +250,7 @@ def test_either_model_saves_what_was_trained(tmp_path):
 def test_a_model_made_in_a_cpu_scope_as_the_documentation_advises():
     with device_scope("/cpu:0"):
         model = classifier()
-    divided = multi_gpu_model(model, devices=CPUS, cpu_merge=False, cpu_relocation=True)
+    divided = multi_gpu_model(model, devices=TWO, cpu_merge=False, cpu_relocation=True)
     divided.compile("sgd", "sparse_categorical_crossentropy")
     before = divided.evaluate(X, LABELS, verbose=0)
     divided.fit(X, LABELS, epochs=5, verbose=0)
@@ -321,7 +322,7 @@ class Twice(optimizers.Adam):
 def test_optimizers_with_updates_or_state_of_their_own_train_as_on_one_device(make_optimizer, options):
     """Batches of 7 on two workers: unequal shards, and an activity regularizer is a sum over samples."""
     alone, template = classifier(**options), classifier(**options)
-    divided = multi_gpu_model(template, devices=CPUS)
+    divided = multi_gpu_model(template, devices=TWO)
     for model in (alone, divided):
         model.compile(make_optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
     found = [
@@ -347,7 +348,7 @@ def test_optimizers_with_updates_or_state_of_their_own_train_as_on_one_device(ma
 )
 def test_own_updates_that_cannot_be_divided_are_refused(extra, message):
     template = classifier()
-    divided = multi_gpu_model(template, devices=CPUS)
+    divided = multi_gpu_model(template, devices=TWO)
     optimizer = Signs(extra)
     optimizer.seen = K.max(divided.inputs[0])
     divided.compile(optimizer, "sparse_categorical_crossentropy")
@@ -360,7 +361,7 @@ def test_the_same_seed_trains_the_same_weights_dropout_included():
     for seed in (5, 5, 6):
         set_random_seed(seed)
         model = Sequential([layers.Dense(8, input_shape=(4,)), layers.Dropout(0.5), layers.Dense(3)])
-        divided = multi_gpu_model(model, devices=CPUS)
+        divided = multi_gpu_model(model, devices=TWO)
         divided.compile("sgd", "mse")
         divided.fit(X, X[:, :3], epochs=2, verbose=0)
         found.append(np.concatenate([w.ravel() for w in model.get_weights()]))
@@ -369,7 +370,7 @@ def test_the_same_seed_trains_the_same_weights_dropout_included():
 
 
 def test_two_divided_models_share_the_workers(workers):
-    first, second = (multi_gpu_model(classifier(), devices=CPUS) for _ in range(2))
+    first, second = (multi_gpu_model(classifier(), devices=TWO) for _ in range(2))
     for model in (first, second):
         model.compile("sgd", "sparse_categorical_crossentropy")
     for _ in range(2):
@@ -388,12 +389,12 @@ def test_torchrun_and_multi_gpu_model_do_not_mix(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match="Under torchrun the model itself trains data-parallel"):
-        multi_gpu_model(classifier(), devices=CPUS)
+        multi_gpu_model(classifier(), devices=TWO)
 
 
 def test_a_foreign_process_group_is_left_alone(monkeypatch):
     monkeypatch.setattr(pool, "_current", None)
-    divided = multi_gpu_model(classifier(), devices=CPUS)
+    divided = multi_gpu_model(classifier(), devices=TWO)
     divided.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(parallel.ParallelError, match="torch.distributed is in use already"):
         divided.train_on_batch(X, LABELS)
