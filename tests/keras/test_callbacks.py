@@ -165,6 +165,36 @@ def test_batch_logs_know_only_what_was_measured():
         logs.means()
 
 
+# --- names of metrics
+
+
+@pytest.mark.parametrize(
+    "earlier, today",
+    [
+        ("acc", "accuracy"),
+        ("val_acc", "val_accuracy"),
+        ("val_main_acc", "val_main_accuracy"),
+        ("mean_squared_error", "mse"),
+        ("val_mean_absolute_error", "val_MAE"),
+        ("cosine_proximity", "cosine"),
+    ],
+)
+@pytest.mark.parametrize("make", [cbks.Logs, lambda found: cbks.BatchLogs(0, 1, lambda: found)])
+def test_names_of_keras_2_0_to_2_2_find_the_metrics_of_today(earlier, today, make):
+    logs = make({"loss": 1.0, today: 0.5})
+    assert earlier in logs and logs[earlier] == logs.get(earlier, 7) == 0.5
+    assert today in list(logs) and earlier not in list(logs)
+    assert f"{earlier}s" not in logs and logs.get(f"other_{earlier}", 7) == 7
+    with pytest.raises(KeyError, match="macc"):
+        logs["macc"]
+
+
+def test_a_metric_of_the_earlier_name_wins():
+    logs = cbks.Logs({"acc": 1.0, "accuracy": 2.0})
+    assert (logs["acc"], logs["accuracy"]) == (1.0, 2.0)
+    assert copy.deepcopy(logs)["acc"] == pickle.loads(pickle.dumps(logs))["acc"] == 1.0
+
+
 # --- CallbackList
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import backend as K
-from .base import BatchLogs, Callback, CallbackList
+from .base import Callback, CallbackList
 from .control import (
     EarlyStopping,
     LambdaCallback,
@@ -13,6 +13,7 @@ from .control import (
     TerminateOnNaN,
 )
 from .loggers import BaseLogger, CSVLogger, History, ProgbarLogger, RemoteMonitor
+from .logs import BatchLogs, Logs
 from .tensorboard import TensorBoard
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "K",
     "LambdaCallback",
     "LearningRateScheduler",
+    "Logs",
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",

@@ -5,101 +5,11 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 from typing import Any
 
 _MODES = ("train", "test", "predict")
-
-
-class BatchLogs(dict):
-    """Logs of one batch whose metric values are fetched only when something reads them.
-
-    A training step leaves its loss on the device; reading it waits for the device. So these logs hold
-    ``batch`` and ``size`` at once, and call ``fetch`` the first time that anything else is looked at. They
-    then are an ordinary dict.
-
-    Args:
-        batch: index of the batch in the epoch.
-        size: number of samples in it.
-        fetch: gives name -> value for this batch, as Keras logs them.
-        fetch_means: gives name -> mean over the epoch so far, weighted by samples (a stateful metric's
-            present value). With it BaseLogger need not add up, and the progress bar reads only when it draws.
-    """
-
-    def __init__(
-        self,
-        batch: int,
-        size: int,
-        fetch: Callable[[], Mapping[str, Any]],
-        fetch_means: Callable[[], Mapping[str, Any]] | None = None,
-    ) -> None:
-        super().__init__(batch=batch, size=size)
-        self._fetch: Callable[[], Mapping[str, Any]] | None = fetch
-        self._fetch_means = fetch_means
-
-    @property
-    def has_means(self) -> bool:
-        """Whether whoever made these logs averages over the epoch."""
-        return self._fetch_means is not None
-
-    def means(self) -> Mapping[str, Any]:
-        """Name -> mean over the epoch up to this batch. Waits for the device."""
-        if self._fetch_means is None:
-            raise RuntimeError("These batch logs carry no means.")
-        return self._fetch_means()
-
-    def _fill(self) -> None:
-        if self._fetch is not None:
-            fetch, self._fetch = self._fetch, None
-            for name, value in fetch().items():
-                dict.setdefault(self, name, value)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __missing__(self, key: str) -> Any:
-        self._fill()
-        if dict.__contains__(self, key):
-            return dict.__getitem__(self, key)
-        raise KeyError(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        if not dict.__contains__(self, key):
-            self._fill()
-        return dict.get(self, key, default)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (dict, (dict(self),))
-
-
-def _filled(name: str) -> Callable[..., Any]:
-    plain = getattr(dict, name)
-
-    def method(self: BatchLogs, *args: Any, **kwargs: Any) -> Any:
-        self._fill()
-        return plain(self, *args, **kwargs)
-
-    method.__name__ = name
-    return method
-
-
-# __iter__ among them: dict(logs) and f(**logs) then go through keys() and see every value.
-for _name in (
-    *(
-        "__contains__",
-        "__iter__",
-        "__len__",
-        "__reversed__",
-        "__repr__",
-        "__eq__",
-        "__ne__",
-        "__or__",
-        "__ror__",
-    ),
-    *("keys", "values", "items", "copy", "pop", "popitem", "setdefault", "clear"),
-):
-    setattr(BatchLogs, _name, _filled(_name))
 
 
 class Callback:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import backend as K
 from .base import Callback
+from .logs import Logs
 
 
 class TerminateOnNaN(Callback):
@@ -107,7 +108,7 @@ class ModelCheckpoint(Callback):
 
     def _path(self, epoch: int, logs: Any) -> str:
         try:
-            return self.filepath.format(**{**logs, "epoch": epoch + 1})
+            return self.filepath.format_map(Logs({**logs, "epoch": epoch + 1}))
         except KeyError as error:
             raise ValueError(
                 f"ModelCheckpoint filepath {self.filepath!r} names {error}, which is not in the "

@@ -15,7 +15,8 @@ from typing import IO, Any
 import numpy as np
 
 from ..utils.generic_utils import Progbar
-from .base import BatchLogs, Callback
+from .base import Callback
+from .logs import BatchLogs, Logs
 
 
 class BaseLogger(Callback):
@@ -62,16 +63,19 @@ class BaseLogger(Callback):
 
 
 class History(Callback):
-    """Keeps ``epoch``, the epochs, and ``history``, a list of values per metric; ``fit`` returns it."""
+    """Keeps ``epoch``, the epochs, and ``history``, a list of values per metric; ``fit`` returns it.
+
+    ``history`` understands the metric names of Keras 2.0 to 2.2 ("val_acc") beside those of 2.3.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, list[Any]] = Logs()
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.epoch = []
-        self.history = {}
+        self.history = Logs()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.epoch.append(epoch)

@@ -342,11 +342,11 @@ def _train_epoch(
         if model.stop_training:
             break
     results = means.means()
-    logs: dict[str, float] = {}
+    logs: dict[str, float] = cbks.Logs()
     if validation is not None and not (model.stop_training and batch + 1 < source.steps):
         if _validates_after(validation_freq, epoch):
             found = evaluate(model, validation, 0, callbacks)
-            logs = {f"val_{name}": value for name, value in found.items()}
+            logs.update((f"val_{name}", value) for name, value in found.items())
     logs.update(results)
     callbacks.on_epoch_end(epoch, logs)
 

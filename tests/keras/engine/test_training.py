@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,19 @@ def test_fit_learns():
     history = model.fit(X, Y, epochs=150, batch_size=5, verbose=0)
     assert history.history["loss"][-1] < 1e-4
     np.testing.assert_allclose(model.get_weights()[0].ravel(), [1, -2, 0.5], atol=0.05)
+
+
+def test_scripts_of_keras_2_2_find_accuracy_under_its_earlier_name(tmp_path):
+    model = Sequential([Dense(2, activation="softmax", input_shape=(3,))])
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.ones((8, 3)), np.eye(2)[np.zeros(8, int)]
+    best = keras.callbacks.ModelCheckpoint(f"{tmp_path}/{{val_acc:.2f}}.h5", "val_acc", save_best_only=True)
+    stop = keras.callbacks.EarlyStopping("val_acc", patience=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = model.fit(x, y, epochs=4, validation_split=0.5, callbacks=[best, stop], verbose=0).history
+    assert history["val_acc"] == history["val_accuracy"] and len(history["acc"]) < 4
+    assert (tmp_path / f"{max(history['val_acc']):.2f}.h5").exists()
 
 
 def test_fit_returns_the_history_of_every_epoch():
