@@ -242,6 +242,13 @@ def constrained(k):
     return k.Model(x, y)
 
 
+def operators(k):
+    x = k.Input((4, 6))
+    y = k.layers.Dense(6, activation="relu")(x / 2.0) + x
+    y = (1.0 - y) * k.layers.Dense(6)(y) ** 2.0
+    return k.Model(x, k.layers.Dense(2)(y[:, 1] - y[:, -1]) * np.array([1.0, 0.5], "float32"))
+
+
 STRUCTURES = {
     f.__name__: f
     for f in (
@@ -276,6 +283,7 @@ STRUCTURES = {
         activations,
         reshaping,
         constrained,
+        operators,
     )
 }
 

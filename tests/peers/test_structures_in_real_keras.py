@@ -39,6 +39,8 @@ REFUSED_THERE = {
     ("keras", "states", "h5"): "expects 1 input",
     ("keras", "multi_head", "h5"): "Unrecognized keyword arguments passed to MultiHeadAttention",
     ("keras", "cross_attention", "h5"): "Unrecognized keyword arguments passed to MultiHeadAttention",
+    # written in the words of tf.keras, for Keras 3 has none in .h5
+    ("keras", "operators", "h5"): "Unknown layer: 'TFOpLambda'",
     # Keras 3 drops `axis` of an .h5 file where it is a list
     ("keras", "normalizations", "h5"): "Shape mismatch in layer #2",
 }

@@ -16,6 +16,7 @@ from .. import backend as K
 from .. import initializers
 from ..legacy import interfaces as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
+from .free_tensors import FreeCall
 from .input_spec import InputSpec
 from .node import CallFrame, KerasHistory, Node, Update, annotate, call_frame, current_frame, static_shape
 from .weight_budget import weight_budget
@@ -285,6 +286,10 @@ class Layer:
         annotate(outputs, output_masks, inputs)
         if current_frame() is None and (frame.losses or frame.updates):
             self._free_calls.append((inputs, frame))
+        if current_frame() is None:
+            call = FreeCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
+            for output in outputs:
+                output.meta["free_call"] = call
 
     # --- weights --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from .. import backend as K
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
 from .base_layer import Layer, _unique
+from .free_tensors import adopt
 from .node import Node, call_frame, reaches_phase, static_shape
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Network(Layer):
         tracking, self._tracking = self._tracking, False
         self._is_graph_network = True
         self.inputs, self.outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
+        adopt(self.outputs)
         _check_ends(self.name, self.inputs, self.outputs)
         layer_map = layer_graph.map_layers(self.inputs, self.outputs, self.name)
         self._layers = layer_map.layers
@@ -511,7 +513,8 @@ def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
             if not hasattr(tensor, "_keras_history"):
                 raise ValueError(
                     f"{what} tensors to the model {name} must be the output of a layer; found {tensor!r}. "
-                    "Wrap operators on tensors in a Lambda layer, and make inputs with Input()."
+                    "Make inputs with Input(), and wrap what reads variables, or has loops or phases of its "
+                    "own, in a Lambda layer."
                 )
 
 
