@@ -179,9 +179,9 @@ def no_input():
     Model(K.placeholder((None, 3)), Dense(1)(x))
 
 
-def bare_operator():
+def variable_without_a_layer():
     x = Input((3,))
-    Model(x, Dense(1)(x) * 2.0)
+    Model(x, Dense(1)(x) * K.variable(2.0))
 
 
 def array_as_output():
@@ -225,7 +225,7 @@ ERRORS = {
     disconnected: "Graph disconnected in model .*'right' is needed but is not among the inputs.*left",
     two_of_a_name: "'same' is used by two layers of the model twins.*should be unique",
     no_input: "Input tensors to the model .* must be the output of a layer",
-    bare_operator: "Output tensors to the model .* must be the output of a layer.*Lambda",
+    variable_without_a_layer: "Output tensors to the model .* must be the output of a layer.*Lambda",
     array_as_output: "outputs of a Model must be tensors; found array.*ndarray",
     input_twice: "redundant.*should only appear once.*'x', 'x'",
     shape_mismatch: "incompatible.*expected axis.*3.*found 5",
