@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from kcompile import formats
-from kcompile.keras.engine.operation_table import OPERATIONS, TF_FUNCTIONS
+from kcompile.keras.engine.operation_table import OPERATIONS
+from kcompile.keras.engine.tf_functions import TF_FUNCTIONS
 from kcompile.keras.models import load_model, model_from_config, model_from_json
 from tests.golden.formats.make_keras3_ops_file import BUILDERS
 

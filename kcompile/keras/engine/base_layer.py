@@ -18,6 +18,7 @@ from ..legacy import interfaces as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from .free_tensors import FreeCall
 from .input_spec import InputSpec
+from .layer_calls import LayerCalls
 from .node import CallFrame, KerasHistory, Node, Update, annotate, call_frame, current_frame, static_shape
 from .weight_budget import weight_budget
 
@@ -55,7 +56,7 @@ def disable_tracking(func: Callable) -> Callable:
     return wrapped
 
 
-class Layer:
+class Layer(LayerCalls):
     """A callable with weights: the unit that models are built of.
 
     A subclass makes weights in ``build(input_shape)`` with ``add_weight``, emits operators in
@@ -553,95 +554,6 @@ class Layer:
     def _own_updates(self) -> list[Update]:
         """What add_update was given outside of calls."""
         return self._updates + [update for _, update in self._updates_on]
-
-    # --- inputs and outputs of the calls --------------------------------------------------------------------
-
-    def _at(self, node_index: int, attribute: str, what: str) -> Any:
-        if not self._inbound_nodes:
-            raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
-        if node_index >= len(self._inbound_nodes):
-            raise ValueError(
-                f"Asked to get {what} of {self.name} at node {node_index}, "
-                f"but the layer has only {len(self._inbound_nodes)} inbound nodes."
-            )
-        return unpack_singleton(list(getattr(self._inbound_nodes[node_index], attribute)))
-
-    def _only(self, attribute: str, what: str) -> Any:
-        if len(self._inbound_nodes) > 1:
-            raise AttributeError(
-                f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" is '
-                f"ill-defined. Use get_{what.replace(' ', '_')}_at(node_index) instead."
-            )
-        if not self._inbound_nodes:
-            raise AttributeError(f"Layer {self.name} has no inbound nodes: it has never been called.")
-        return self._at(0, attribute, what)
-
-    def get_input_at(self, node_index: int) -> Any:
-        """Input tensor(s) of the node_index-th call."""
-        return self._at(node_index, "input_tensors", "input")
-
-    def get_output_at(self, node_index: int) -> Any:
-        """Output tensor(s) of the node_index-th call."""
-        return self._at(node_index, "output_tensors", "output")
-
-    def get_input_mask_at(self, node_index: int) -> Any:
-        """Mask(s) of the inputs of the node_index-th call."""
-        return self._at(node_index, "input_masks", "input mask")
-
-    def get_output_mask_at(self, node_index: int) -> Any:
-        """Mask(s) of the outputs of the node_index-th call."""
-        return self._at(node_index, "output_masks", "output mask")
-
-    def get_input_shape_at(self, node_index: int) -> Any:
-        """Shape(s) of the inputs of the node_index-th call."""
-        return self._at(node_index, "input_shapes", "input shape")
-
-    def get_output_shape_at(self, node_index: int) -> Any:
-        """Shape(s) of the outputs of the node_index-th call."""
-        return self._at(node_index, "output_shapes", "output shape")
-
-    @property
-    def input(self) -> Any:
-        """Input tensor(s), where the layer was called once."""
-        return self._only("input_tensors", "input")
-
-    @property
-    def output(self) -> Any:
-        """Output tensor(s), where the layer was called once."""
-        return self._only("output_tensors", "output")
-
-    @property
-    def input_mask(self) -> Any:
-        """Mask(s) of the inputs, where the layer was called once."""
-        return self._only("input_masks", "input mask")
-
-    @property
-    def output_mask(self) -> Any:
-        """Mask(s) of the outputs, where the layer was called once."""
-        return self._only("output_masks", "output mask")
-
-    @property
-    def input_shape(self) -> Any:
-        """Shape(s) of the inputs, where all calls agree."""
-        return self._common_shape("input_shapes", "input shape")
-
-    @property
-    def output_shape(self) -> Any:
-        """Shape(s) of the outputs, where all calls agree."""
-        return self._common_shape("output_shapes", "output shape")
-
-    def _common_shape(self, attribute: str, what: str) -> Any:
-        if not self._inbound_nodes:
-            raise AttributeError(
-                f"The layer {self.name} has never been called and thus has no defined {what}."
-            )
-        found = [getattr(node, attribute) for node in self._inbound_nodes]
-        if any(shapes != found[0] for shapes in found):
-            raise AttributeError(
-                f"The layer {self.name} has multiple inbound nodes with different {what}s; "
-                f"use get_{what.replace(' ', '_')}_at(node_index)."
-            )
-        return unpack_singleton(list(found[0]))
 
     # --- tracking of attributes -----------------------------------------------------------------------------
 

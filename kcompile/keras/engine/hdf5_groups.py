@@ -65,7 +65,7 @@ def load_weights_from_hdf5_group(f: Any, layers: Sequence[Layer], reshape: bool 
         ValueError: if the number of layers, or the number or shape of a layer's weights differs.
     """
     from ... import formats
-    from .saving import assign_in_order
+    from .weight_assignment import assign_in_order
 
     with formats.read(f, lazy=True) as archive:
         assign_in_order(_among(layers), archive.layer_weights, _name(f), reshape)
@@ -80,7 +80,7 @@ def load_weights_from_hdf5_group_by_name(
         ValueError: if the number or shape of a layer's weights differs, unless skip_mismatch.
     """
     from ... import formats
-    from .saving import assign_by_name
+    from .weight_assignment import assign_by_name
 
     with formats.read(f, lazy=True) as archive:
         assign_by_name(_among(layers), archive.layer_weights, _name(f), skip_mismatch, reshape)

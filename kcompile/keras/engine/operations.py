@@ -3,7 +3,8 @@ tf.keras 2.
 
 Both are read as an :class:`OperationLayer`, whose arguments stand in its configuration with ``{"tensor":
 i}`` for the i-th tensor that it is called on, and are written back in the words of either. What each emits
-is in ``operation_table``; nothing is looked up anywhere else.
+is in ``operation_table``, what TensorFlow's functions are in ``tf_functions``; nothing is looked up anywhere
+else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from ...ir import Value
 from ..utils.generic_utils import close_names
 from .base_layer import Layer
 from .operation_layers import equivalent_layer
-from .operation_table import OPERATIONS, TF_FUNCTIONS
+from .operation_table import OPERATIONS
+from .tf_functions import TF_FUNCTIONS
 
 _TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
 _CONSTANT = "_CONSTANT_VALUE"

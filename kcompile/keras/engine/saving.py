@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,17 @@ from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_grou
 from .keras1 import OldLayout, is_of_keras_1, modern_config
 from .keras1_merge import by_names_of
 from .unknown_objects import check_known
+from .weight_assignment import (
+    assign_by_name,
+    assign_by_weight_name,
+    assign_in_order,
+    carry_out,
+    unique_names,
+)
 from .weight_budget import MemoryBudget, WeightBudget
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights
-    from .base_layer import Layer
     from .network import Network
     from .training import Model
 
@@ -272,7 +278,7 @@ def _assign_objects(
     """Weights from a file of Keras 3, by the tree of objects; nothing is changed unless all of it fits."""
     from .keras3_weights import TreeMatch
 
-    _carry_out(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
+    carry_out(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
 
 
 def _build_from(model: Any, archive: Archive) -> None:
@@ -451,7 +457,7 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
         archive.layer_weights = layer_weights(model)
     if path.lower().endswith(".safetensors"):
         format = "safetensors"
-        pairs = zip(_unique_names(model.weights), model.weights, strict=True)
+        pairs = zip(unique_names(model.weights), model.weights, strict=True)
         archive.layer_weights = [
             formats.LayerWeights(model.name, [(name, np.asarray(p.storage.array)) for name, p in pairs])
         ]
@@ -481,107 +487,6 @@ def load_weights(
             assign_in_order(model, archive.layer_weights, source, reshape, _layout_of(archive))
 
 
-def assign_in_order(
-    model: Network,
-    stored: Sequence[LayerWeights],
-    source: str,
-    reshape: bool = False,
-    old: OldLayout | None = None,
-) -> None:
-    """Layers with weights in the file, matched to layers with weights in the model, in order.
-
-    Raises:
-        ValueError: if their number, or the number or shape of a layer's weights differs; nothing is changed.
-    """
-    layers = [layer for layer in model.layers if layer.weights]
-    stored = [entry for entry in stored if entry.weights]
-    if len(layers) != len(stored):
-        raise ValueError(
-            f"{source}: the file has weights of {len(stored)} layers ({_some(e.name for e in stored)}), the "
-            "model "
-            f"{model.name} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
-        )
-    plan: list[tuple[Parameter, Any]] = []
-    for layer, entry in zip(layers, stored, strict=True):
-        plan += _match(layer, entry, source, reshape, old)
-    _carry_out(plan)
-
-
-def assign_by_name(
-    model: Network,
-    stored: Sequence[LayerWeights],
-    source: str,
-    skip_mismatch: bool = False,
-    reshape: bool = False,
-    old: OldLayout | None = None,
-) -> None:
-    """Layers of the file matched to the model's layers of the same name; others on either side are left
-    alone.
-
-    Raises:
-        ValueError: if the number or shape of a layer's weights differs (unless skip_mismatch); nothing is
-            changed.
-    """
-    by_name: dict[str, list[Layer]] = {}
-    for layer in model.layers:
-        by_name.setdefault(layer.name, []).append(layer)
-    plan: list[tuple[Parameter, Any]] = []
-    for entry in stored:
-        for layer in by_name.get(entry.name, []):
-            try:
-                plan += _match(layer, entry, source, reshape, old)
-            except ValueError as error:
-                if not skip_mismatch:
-                    raise
-                import warnings
-
-                warnings.warn(
-                    f"Skipping loading of weights for layer {layer.name} due to mismatch in {error}",
-                    stacklevel=4,
-                )
-    _carry_out(plan)
-
-
-def assign_by_weight_name(
-    model: Network,
-    stored: Sequence[tuple[str, Any]],
-    source: str,
-    partial: bool = False,
-    skip_mismatch: bool = False,
-) -> None:
-    """Weights by their own names, as ``.safetensors`` files have them.
-
-    Args:
-        partial: whether names on one side alone are left as they are.
-        skip_mismatch: whether weights of another shape are left as they are.
-
-    Raises:
-        ValueError: if names or shapes differ; nothing is changed.
-    """
-    own = dict(zip(_unique_names(model.weights), model.weights, strict=True))
-    found = dict(stored)
-    missing, unknown = [n for n in own if n not in found], [n for n in found if n not in own]
-    if (missing or unknown) and not partial:
-        raise ValueError(
-            f"{source}: the names of its {len(found)} weights are not those of the model {model.name}: "
-            "missing are "
-            f"{_some(missing) or 'none'}; unknown are {_some(unknown) or 'none'}. by_name=True takes "
-            "what agrees."
-        )
-    plan: list[tuple[Parameter, Any]] = []
-    for name, parameter in own.items():
-        if name not in found:
-            continue
-        if tuple(found[name].shape) == parameter.shape:
-            plan.append((parameter, found[name]))
-        elif not skip_mismatch:
-            raise ValueError(
-                f"{source}: the weight {name} has shape {parameter.shape}, but the saved weight has shape "
-                f"{tuple(found[name].shape)}."
-            )
-    _carry_out(plan)
-
-
 def has_own_names(model: Network, filepath: Any) -> bool:
     """Whether the file is ``.safetensors`` with names of this model's weights, as ``save_weights`` writes
     them."""
@@ -591,81 +496,7 @@ def has_own_names(model: Network, filepath: Any) -> bool:
         return False
     with formats.read(filepath, lazy=True) as archive:
         names = {name for name, _ in archive.layer_weights[0].weights}
-    return not names.isdisjoint(_unique_names(model.weights))
-
-
-def _unique_names(parameters: Sequence[Parameter]) -> list[str]:
-    """The names with a number where they repeat: layers of one class in nested models may share them."""
-    seen: set[str] = set()
-    result = []
-    for parameter in parameters:
-        name, number = parameter.name, 0
-        while name in seen:
-            number += 1
-            name = f"{parameter.name}_{number}"
-        seen.add(name)
-        result.append(name)
-    return result
-
-
-def _match(
-    layer: Layer, entry: LayerWeights, source: str, reshape: bool, old: OldLayout | None = None
-) -> list[tuple[Parameter, Any]]:
-    """Pairs of parameter and array for one layer.
-
-    Raises:
-        ValueError: naming the layer and what does not fit.
-    """
-    parameters = layer.weights
-    weights = entry.weights if old is None else old.convert(layer, entry.weights)
-    arrays = layer.convert_stored_weights(_in_order_of(parameters, weights) if layer._layers else weights)
-    if len(parameters) != len(arrays):
-        raise ValueError(
-            f"{source}: the layer {layer.name!r} expects {len(parameters)} weights "
-            f"({_some(p.name for p in parameters)}), but the saved weights of {entry.name!r} have "
-            f"{len(arrays)} arrays."
-        )
-    pairs: list[tuple[Parameter, Any]] = []
-    for parameter, array in zip(parameters, arrays, strict=True):
-        if tuple(array.shape) != parameter.shape:
-            if not (reshape and array.size == parameter.size):
-                raise ValueError(
-                    f"{source}: the weight {parameter.name} of layer {layer.name!r} has shape "
-                    f"{parameter.shape}, but the saved weight has shape {tuple(array.shape)}."
-                )
-            array = np.asarray(array).reshape(parameter.shape)
-        pairs.append((parameter, array))
-    return pairs
-
-
-def _in_order_of(
-    parameters: Sequence[Parameter], stored: Sequence[tuple[str, Any]]
-) -> Sequence[tuple[str, Any]]:
-    """Weights of a nested model by name, where the names agree.
-
-    A model lists its trainable weights first, so the order in the file is that of what was frozen then.
-    """
-    by_name = {name.removesuffix(":0"): (name, array) for name, array in stored}
-    names = [parameter.name for parameter in parameters]
-    if len(by_name) == len(stored) == len(names) and by_name.keys() == set(names):
-        return [by_name[name] for name in names]
-    return stored
-
-
-def _carry_out(plan: list[tuple[Parameter, Any]]) -> None:
-    """Copies each array into its weight; shapes were all checked before, so only the disk can fail now."""
-    for parameter, array in plan:
-        target = parameter.storage.array
-        if hasattr(array, "read") and target.flags.carray and array.dtype == target.dtype:
-            array.read(out=target)
-            parameter.storage.written()
-        else:
-            parameter.assign(np.asarray(array))
-
-
-def _some(names: Any) -> str:
-    names = list(names)
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+    return not names.isdisjoint(unique_names(model.weights))
 
 
 def _name_of(filepath: Any) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..utils.generic_utils import _find_object
-from .operation_table import OPERATIONS, TF_FUNCTIONS
+from .operation_table import OPERATIONS
+from .tf_functions import TF_FUNCTIONS
 
 _INNER = ("layer", "cell", "cells", "backward_layer", "forward_layer", "layers")
 _KINDS = {"initializer": "initializer", "regularizer": "regularizer", "constraint": "constraint"}
