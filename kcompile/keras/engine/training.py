@@ -446,6 +446,7 @@ class Model(Network):
         arrays = feeds.input_arrays(self, x)
         if not arrays:
             return self._predict_unfed(steps)
+        arrays = data.cut_to_first(arrays)
         samples = data.count_samples(arrays)
         if batch_size is not None or self.stateful:
             batch_size = feeds.batch_size_of(self, batch_size)

@@ -167,6 +167,18 @@ def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: S
     return next(iter(counts.values()), 0)
 
 
+def cut_to_first(arrays: Sequence[Any]) -> list[Any]:
+    """Inputs for prediction with as many samples as the first: Keras ignores what others have beyond it."""
+    samples = int(arrays[0].shape[0])
+    counts = [int(x.shape[0]) for x in arrays]
+    if max(counts) == samples or min(counts) < samples:
+        return list(arrays)
+    warnings.warn(
+        f"The inputs have {counts} samples; the first {samples} of each are predicted on.", stacklevel=3
+    )
+    return [x[:samples] for x in arrays]
+
+
 def check_count(name: str, value: Any, least: int = 1) -> None:
     """Refuses what is no number of batches or epochs; None passes.
 

@@ -410,3 +410,12 @@ def test_equal_numbers_are_added_to_the_loss_each():
     model.compile("sgd", "mse")
     assert len(model.losses) == 3
     np.testing.assert_allclose(model.test_on_batch(X, X[:, :2]), before + 3, rtol=1e-6)
+
+
+def test_prediction_ignores_what_other_inputs_have_beyond_the_first():
+    a, b = keras.layers.Input((2,)), keras.layers.Input((2,))
+    model = keras.models.Model([a, b], keras.layers.add([a, b]))
+    x = np.arange(16.0).reshape(8, 2)
+    with pytest.warns(UserWarning, match=r"\[4, 8\] samples; the first 4"):
+        found = model.predict([x[:4], x])
+    np.testing.assert_array_equal(found, 2 * x[:4])
