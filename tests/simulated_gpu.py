@@ -35,7 +35,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 CPU = torch.device("cpu")
-_aten = torch.ops.aten
 
 # operators that read or write several devices by design
 _ACROSS = {"_to_copy", "copy_", "copy", "_foreach_copy_"}
@@ -187,7 +186,7 @@ def _dispatch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
     if func.namespace == "c10d" and _group.nccl and any(x.device.type == "cpu" for x in tensors):
         raise RuntimeError(f"{func}: No backend type associated with device type cpu")
-    here = _common_device(name, func, tensors, kwargs)
+    here = _common_device(name, func, tensors)
     if here.type == "cuda":
         _check_kernel(name, tensors)
     wanted = kwargs.get("device")
@@ -214,7 +213,7 @@ def _at(result: Any, device: torch.device) -> Any:
     return tree_map(lambda x: GpuTensor(x, device) if isinstance(x, torch.Tensor) else x, result)
 
 
-def _common_device(name: str, func: Any, tensors: list[torch.Tensor], kwargs: dict[str, Any]) -> torch.device:
+def _common_device(name: str, func: Any, tensors: list[torch.Tensor]) -> torch.device:
     """Where an operator computes.
 
     Raises:

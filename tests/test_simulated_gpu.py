@@ -123,7 +123,7 @@ def test_what_a_gpu_takes_is_taken(right, gpu: torch.device) -> None:
     np.testing.assert_array_equal(result.cpu().numpy(), np.ones(3))
 
 
-def test_nccl_takes_what_is_on_the_gpu(gpu: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nccl_takes_what_is_on_the_gpu(gpu: torch.device) -> None:
     store = dist.TCPStore("127.0.0.1", 0, 1, True)
     dist.init_process_group("nccl", store=store, rank=0, world_size=1)
     try:

@@ -58,6 +58,20 @@ def assert_same_as_onnxruntime(op_type: str, inputs: list, attributes: dict, out
         np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
 
 
+# --- products ---
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64", "uint32", "uint64"])
+@pytest.mark.parametrize(
+    "op_type, attributes", [("MatMul", {}), ("Gemm", {}), ("Einsum", {"equation": "ij,jk->ik"})]
+)
+def test_products_of_integers_are_exact(op_type: str, attributes: dict[str, Any], kind: str) -> None:
+    a, b = np.arange(1, 7, dtype=kind).reshape(2, 3), np.arange(60001, 60007, dtype=kind).reshape(3, 2)
+    (found,) = by_bridge(op_type, [a, b], attributes)
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found, a @ b)
+
+
 # --- recurrence ---
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ..utils.generic_utils import close_names
 
@@ -33,4 +33,4 @@ def refusing_unknown(function: Function) -> Function:
                 raise TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}.{hint}")
         return function(*args, **kwargs)
 
-    return checked  # type: ignore[return-value]
+    return cast(Function, checked)

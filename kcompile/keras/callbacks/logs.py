@@ -48,9 +48,6 @@ class Logs(dict):
                 return next((prefix + name for name in names if dict.__contains__(self, prefix + name)), None)
         return None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Logs, (dict(self),))
-
 
 class BatchLogs(Logs):
     """Logs of one batch whose metric values are fetched only when something reads them.
@@ -107,7 +104,7 @@ class BatchLogs(Logs):
         return super().__contains__(key)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (dict, (dict(self),))
+        return (Logs, (dict(self),))
 
 
 def _filled(name: str) -> Callable[..., Any]:

@@ -103,7 +103,7 @@ class Layer(LayerCalls):
         self._metrics: list[Any] = []
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
-        self._free_calls: list[tuple[list[Value], CallFrame]] = []
+        self._free_calls: list[FreeCall] = []
         self.input_spec: InputSpec | list[InputSpec] | None = None
         self.supports_masking = False
         self.stateful = False
@@ -285,12 +285,12 @@ class Layer(LayerCalls):
             Node(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             return
         annotate(outputs, output_masks, inputs)
-        if current_frame() is None and (frame.losses or frame.updates):
-            self._free_calls.append((inputs, frame))
         if current_frame() is None:
             call = FreeCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             for output in outputs:
                 output.meta["free_call"] = call
+            if frame.losses or frame.updates:
+                self._free_calls.append(call)
 
     # --- weights --------------------------------------------------------------------------------------------
 
@@ -544,7 +544,10 @@ class Layer(LayerCalls):
     def _calls(self, *on: list[Any] | None) -> list[Node | CallFrame]:
         """What all calls said, or only those on these inputs; calls on values that no layer made come
         last."""
-        calls = [(node.input_tensors, node) for node in self._inbound_nodes] + self._free_calls
+        calls: list[tuple[list[Value], Node | CallFrame]] = [
+            *((node.input_tensors, node) for node in self._inbound_nodes),
+            *((call.inputs, call.frame) for call in self._free_calls),
+        ]
         return [call for inputs, call in calls if not on or on[0] and _same(inputs, on[0])]
 
     def _own_losses(self) -> list[Any]:

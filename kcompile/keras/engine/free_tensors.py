@@ -25,7 +25,7 @@ Arguments = dict[str, Any]
 _INT64 = np.iinfo(np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FreeCall:
     """A layer's call on tensors that no layer made: what becomes a Node if a Model is made of its outputs."""
 
@@ -38,8 +38,9 @@ class FreeCall:
     frame: CallFrame
 
     def become_node(self) -> None:
-        self.layer._free_calls = [call for call in self.layer._free_calls if call[1] is not self.frame]
-        Node(*vars(self).values())
+        self.layer._free_calls = [call for call in self.layer._free_calls if call is not self]
+        masks = self.input_masks, self.output_masks
+        Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame)
 
 
 def adopt(tensors: Sequence[Value]) -> None:
@@ -217,7 +218,7 @@ _SAID: list[tuple[str, str, Say]] = [
     ("ReduceMax", "Max", _reduction),
     ("ReduceMin", "Min", _reduction),
     ("Concat", "Concatenate", lambda node, given: {"xs": given, "axis": node.attributes["axis"]}),
-    ("Transpose", "Transpose", lambda node, given: {"x": given[0], "axes": list(node.attributes["perm"])}),
+    ("Transpose", "Transpose", lambda node, given: {"x": given[0], "axes": node.attributes.get("perm")}),
     ("Softmax", "Softmax", lambda node, given: {"x": given[0], "axis": node.attributes.get("axis", -1)}),
     ("Unsqueeze", "ExpandDims", _axes("axis")),
     ("Squeeze", "Squeeze", _axes("axis")),

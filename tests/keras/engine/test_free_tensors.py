@@ -32,6 +32,7 @@ MADE = {
     "functions": (lambda x: K.exp(K.tanh(x)) + K.sqrt(K.abs(x)) + K.relu(x), True),
     "concatenate": (lambda x: K.concatenate([x, x * 2.0], axis=-1), True),
     "transpose": (lambda x: K.permute_dimensions(x, (0, 2, 1)), True),
+    "reversed": (lambda x: x[:, ::-1] - K.reverse(x, 2)[:, -2:-1], False),
     "softmax": (lambda x: K.softmax(x), True),
     "integers": (lambda x: K.cast(x > 0.0, "int32") * 2, False),
     "where": (lambda x: K.switch(x > 0.0, x, x * 0.1), False),
