@@ -19,7 +19,17 @@ from ..utils.generic_utils import to_list, unpack_singleton
 from .free_tensors import FreeCall
 from .input_spec import InputSpec
 from .layer_calls import LayerCalls
-from .node import CallFrame, KerasHistory, Node, Update, annotate, call_frame, current_frame, static_shape
+from .node import (
+    CallFrame,
+    KerasHistory,
+    Node,
+    Update,
+    annotate,
+    call_frame,
+    current_frame,
+    no_frame,
+    static_shape,
+)
 from .weight_budget import weight_budget
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
@@ -149,7 +159,7 @@ class Layer(LayerCalls):
         several = isinstance(input_shape, list)
         shapes = input_shape if several else [input_shape]
         placeholders = [Value(self.dtype or K.floatx(), tuple(shape)) for shape in shapes]
-        with call_frame():
+        with call_frame(kept=False):
             outputs = self.call(placeholders if several else placeholders[0])
         return unpack_singleton([static_shape(value) for value in to_list(outputs)])
 
@@ -195,7 +205,7 @@ class Layer(LayerCalls):
             masked = any(m is not None for m in to_list(previous_mask))
             if masked and "mask" not in kwargs and self._call_accepts("mask"):
                 kwargs["mask"] = previous_mask
-            with call_frame() as frame:
+            with call_frame(tensors) as frame:
                 outputs = self.call(inputs, **kwargs)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
                 for regularization in self._activity_losses(outputs):
@@ -218,7 +228,8 @@ class Layer(LayerCalls):
             return
         self.assert_input_compatibility(inputs)
         shapes = [static_shape(x) for x in to_list(inputs)]
-        self.build(shapes if isinstance(inputs, list) and len(shapes) > 1 else shapes[0])
+        with no_frame():
+            self.build(shapes if isinstance(inputs, list) and len(shapes) > 1 else shapes[0])
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
@@ -452,7 +463,7 @@ class Layer(LayerCalls):
         """
         losses = [loss for loss in to_list(losses) if loss is not None]
         frame = current_frame()
-        if frame is not None:
+        if frame is not None and not frame.is_inside(losses):
             frame.losses.extend(losses)
         elif inputs is not None:
             self._losses_on.extend((to_list(inputs), loss) for loss in losses)
@@ -468,7 +479,7 @@ class Layer(LayerCalls):
             updates = [updates]
         pairs = [tuple(update) for update in to_list(updates) if update is not None]
         frame = current_frame()
-        if frame is not None:
+        if frame is not None and not frame.is_inside(new for _, new in pairs):
             frame.updates.extend(pairs)
         elif inputs is not None:
             self._updates_on.extend((to_list(inputs), pair) for pair in pairs)
@@ -503,7 +514,7 @@ class Layer(LayerCalls):
             self._metrics.append(metric)
         frame = current_frame()
         entry = (metric, updates)
-        if frame is not None:
+        if frame is not None and not frame.is_inside([value]):
             frame.metrics.append(entry)
         else:
             self.__dict__.setdefault("_added_metrics", []).append(entry)

@@ -8,7 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .base_layer import Layer
-from .node import KerasHistory, Node, static_shape
+from .node import KerasHistory, Node, current_frame, static_shape
 
 
 class InputLayer(Layer):
@@ -62,6 +62,9 @@ class InputLayer(Layer):
         self.is_placeholder = input_tensor is None or K.is_placeholder(input_tensor)
         if input_tensor is None:
             input_tensor = K.placeholder(self.batch_input_shape, dtype=self.dtype, name=self.name)
+            frame = current_frame()
+            if frame is not None:
+                frame.add_input(input_tensor)
         if not hasattr(input_tensor, "_keras_history"):
             _make_source_node(self, input_tensor)
 

@@ -11,7 +11,7 @@ from ...ir import Parameter, Value
 from .. import backend as K
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
-from .base_layer import Layer, _unique
+from .base_layer import Layer, _same, _unique
 from .free_tensors import adopt
 from .node import Node, call_frame, reaches_phase, static_shape
 
@@ -150,7 +150,9 @@ class Network(Layer):
         """The layer calls that belong to this model, whichever other models share its layers."""
         if self._is_graph_network:
             return self._network_nodes
-        return [node for layer in [self, *self.layers] for node in layer._inbound_nodes]
+        calls = [node for layer in [self, *self.layers] for node in layer._inbound_nodes]
+        own = [node for node in self._inbound_nodes if self.inputs and _same(node.input_tensors, self.inputs)]
+        return own or calls
 
     @property
     def losses(self) -> list[Any]:
@@ -294,7 +296,9 @@ class Network(Layer):
         if cached is not None and all(x is y for x, y in zip(cached[0], to_list(inputs), strict=False)):
             return unpack_singleton(cached[1])
         tensors = to_list(inputs)
-        _, masks = self.run_internal_graph(tensors, [None] * len(tensors) if mask is None else to_list(mask))
+        with call_frame(kept=False):
+            given = [None] * len(tensors) if mask is None else to_list(mask)
+            _, masks = self.run_internal_graph(tensors, given)
         return unpack_singleton(masks)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -327,7 +331,7 @@ class Network(Layer):
         values: dict[Value, tuple[Value, Any]] = {
             own: (given, mask) for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
         }
-        with call_frame():  # what the layers add belongs to the enclosing call, if there is one
+        with call_frame(inputs):  # what the layers add belongs to the enclosing call, if there is one
             for node in self._network_nodes:
                 if all(tensor in values for tensor in node.output_tensors):
                     continue
