@@ -3,7 +3,8 @@ Value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from .emission import as_value, op
 from .errors import OperatorError
 from .values import Constant, Value
+
+Bound = int | Value
 
 _END = np.iinfo(np.int64).max
 _BEGIN = np.iinfo(np.int64).min
@@ -50,7 +53,7 @@ def _logical(bool_op: str, bit_op: str) -> Callable[[Value, Value], Value]:
     return lambda a, b: getattr(op, bool_op if a.dtype == bool else bit_op)(a, b)
 
 
-_FLOAT = 1  # TensorProto.FLOAT
+_FLOAT, _INT64 = 1, 7  # of TensorProto
 
 _ARITHMETIC: dict[str, Callable[[Value, Value], Value]] = {
     "add": lambda a, b: op.Add(a, b),
@@ -74,8 +77,8 @@ _COMPARISONS: dict[str, Callable[[Value, Value], Value]] = {
 
 
 def index(x: Value, key: Any) -> Value:
-    """``x[key]`` for ints, slices, None, Ellipsis, symbolic integers, and one list, array or Value of
-    indices.
+    """``x[key]`` for ints, slices, None, Ellipsis, and one list, array or Value of indices. Integers, also
+    the bounds and steps of slices, may be symbolic.
 
     Emits at most one Slice, one Squeeze, one Unsqueeze, and a Gather per index tensor.
 
@@ -86,7 +89,7 @@ def index(x: Value, key: Any) -> Value:
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = _expand_ellipsis(x, keys)
     axis = 0
-    slices: list[tuple[int, int, int, int]] = []
+    slices: list[tuple[int, Bound, Bound, Bound]] = []
     gathers: list[tuple[int, Any]] = []
     squeezed: list[int] = []
     inserted: list[int] = []
@@ -123,7 +126,7 @@ def index(x: Value, key: Any) -> Value:
         x = op.Gather(x, indices, axis=gather_axis)
     if slices:
         axes, starts, ends, steps = zip(*slices, strict=True)
-        x = op.Slice(x, list(starts), list(ends), list(axes), list(steps))
+        x = op.Slice(x, _vector(starts), _vector(ends), list(axes), _vector(steps))
     if squeezed:
         x = op.Squeeze(x, squeezed)
     if inserted:
@@ -151,13 +154,43 @@ def _expand_ellipsis(x: Value, keys: list[Any]) -> list[Any]:
     return keys[:at] + [slice(None)] * (x.rank - used) + keys[at + 1 :]
 
 
-def _slice_bounds(s: slice) -> tuple[int, int, int]:
-    step = 1 if s.step is None else int(s.step)
-    start = (0 if step > 0 else _END) if s.start is None else s.start
-    stop = (_END if step > 0 else _BEGIN) if s.stop is None else s.stop
-    if isinstance(start, Value) or isinstance(stop, Value):
-        raise OperatorError("slice bounds must be numbers; use K.slice(x, start, size) for symbolic ones.")
-    return int(start), int(stop), step
+def _slice_bounds(s: slice) -> tuple[Bound, Bound, Bound]:
+    start, stop, step = _bound(s.start), _bound(s.stop), 1 if s.step is None else _bound(s.step)
+    if isinstance(step, Value):
+        forward = op.Greater(step, np.int64(0))
+        start = op.Where(forward, np.int64(0), np.int64(_END)) if start is None else start
+        stop = op.Where(forward, np.int64(_END), np.int64(_BEGIN)) if stop is None else stop
+        return start, stop, step
+    if not step:
+        raise OperatorError("the step of a slice must not be 0.")
+    assert step is not None
+    start = (0 if step > 0 else _END) if start is None else start
+    return start, (_END if step > 0 else _BEGIN) if stop is None else stop, step
+
+
+def _bound(bound: Any) -> Bound | None:
+    """A bound or step as a number where it is known, as an int64 scalar where not."""
+    if isinstance(bound, Constant) and bound.array.size == 1:
+        bound = bound.array.reshape(()).item()
+    if bound is None:
+        return None
+    if not isinstance(bound, Value):
+        return operator.index(bound)
+    if bound.dtype.kind not in "iu" or bound.rank not in (0, None) and bound.shape != (1,):
+        raise OperatorError(
+            f"the bounds and the step of a slice must be single integers; found {bound!r}. K.cast(n, 'int32') "
+            "makes one of a number."
+        )
+    bound = bound if bound.dtype == np.int64 else op.Cast(bound, to=_INT64)
+    return op.Squeeze(bound) if bound.rank else bound
+
+
+def _vector(bounds: Sequence[Bound]) -> Any:
+    """Bounds of several axes as one operand."""
+    if not any(isinstance(bound, Value) for bound in bounds):
+        return list(bounds)
+    parts = [op.Unsqueeze(as_value(np.int64(b) if isinstance(b, int) else b), [0]) for b in bounds]
+    return parts[0] if len(parts) == 1 else op.Concat(*parts, axis=0)
 
 
 def _rank_of_index(k: Any) -> int | None:

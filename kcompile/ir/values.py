@@ -18,6 +18,24 @@ Dim = int | str | None
 Shape = tuple[Dim, ...] | None
 
 
+class _NoLength(TypeError, AttributeError):
+    """What ``len`` of a symbolic value raises, and ``hasattr(value, "__len__")`` takes for a no."""
+
+
+class _Length:
+    """``__len__`` for values that hold numbers alone: programs ask for it to tell tensors from arrays."""
+
+    def __get__(self, value: Value | None, owner: type) -> Any:
+        if value is None:
+            return self
+        if not isinstance(value, Constant | Parameter):
+            raise _NoLength(f"{value!r} is symbolic and has no len(); use K.int_shape(x)[0] or K.shape(x)[0].")
+        if not value.shape:
+            raise _NoLength(f"{value!r} is a scalar and has no len().")
+        size = value.shape[0]
+        return lambda: size
+
+
 class Value:
     """One tensor of a graph: a type, and the node output that computes it.
 
@@ -99,10 +117,7 @@ class Value:
             raise TypeError(f"{self!r} cannot be iterated: the size of its first axis is not known.")
         return (self[i] for i in range(self.shape[0]))
 
-    def __len__(self) -> int:
-        if not self.shape or not isinstance(self.shape[0], int):
-            raise TypeError(f"len() of {self!r}: the size of its first axis is not known; use K.shape(x)[0].")
-        return self.shape[0]
+    __len__ = _Length()
 
     __hash__ = object.__hash__
 

@@ -7,6 +7,7 @@ import operator
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kcompile.ir import OperatorError, Value
@@ -121,20 +122,26 @@ def test_division_of_integers_is_true_division(run):
 CUBE = np.arange(60, dtype="float32").reshape(3, 4, 5)
 
 
-@settings(max_examples=60)
-@given(index=hnp.basic_indices(CUBE.shape, allow_newaxis=True, max_dims=6))
-def test_basic_indexing_agrees_with_numpy(index):
+def computed(value, feeds):
+    """What the fixture ``run`` does, for tests by hypothesis."""
     from kcompile.ir import Graph
     from kcompile.onnx_io import build_session_model
     from kcompile_runtime import Executor
 
+    graph = Graph([value], list(feeds))
+    names = [f"in{i}" for i in range(len(feeds))]
+    made = build_session_model(graph, weights="external", input_names=names)
+    return Executor.from_model(made.model, made.initializers).run(list(feeds.values()))[0]
+
+
+@settings(max_examples=60)
+@given(index=hnp.basic_indices(CUBE.shape, allow_newaxis=True, max_dims=6))
+def test_basic_indexing_agrees_with_numpy(index):
     x = symbol(CUBE)
     indexed = x[index]
     expected = CUBE[index]
     assert indexed.shape == expected.shape
-    made = build_session_model(Graph([indexed], [x]), weights="external", input_names=["x"])
-    (found,) = Executor.from_model(made.model, made.initializers).run([CUBE])
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(computed(indexed, {x: CUBE}), expected)
 
 
 INDICES = {
@@ -157,6 +164,28 @@ def test_indexing_agrees_with_numpy(run, name):
     np.testing.assert_array_equal(run([x[INDICES[name]]], {x: CUBE})[0], CUBE[INDICES[name]])
 
 
+@settings(max_examples=80)
+@given(index=hnp.basic_indices(CUBE.shape, allow_newaxis=True, max_dims=6), data=st.data())
+def test_numbers_of_an_index_may_be_known_only_when_the_graph_runs(index, data):
+    x, feeds = Value("float32", ("a", "b", "c")), {}
+
+    def drawn(number, shapes):
+        if number is None or not data.draw(st.booleans()):
+            return number
+        array = np.full(data.draw(st.sampled_from(shapes)), number, data.draw(st.sampled_from(["i4", "i8"])))
+        feeds[value := symbol(array)] = array
+        return value
+
+    def drawn_key(key):
+        if isinstance(key, slice):
+            return slice(*(drawn(n, [(), (1,)]) for n in (key.start, key.stop, key.step)))
+        return drawn(key, [()]) if isinstance(key, int) else key
+
+    keys = index if isinstance(index, tuple) else (index,)
+    indexed = x[tuple(drawn_key(key) for key in keys)]
+    np.testing.assert_array_equal(computed(indexed, {x: CUBE, **feeds}), CUBE[index])
+
+
 def test_symbolic_index(run):
     x, i = symbol(CUBE), Value("int64", ())
     feeds = {x: CUBE, i: np.array(2)}
@@ -171,9 +200,11 @@ def test_symbolic_index(run):
         ((0, 0, 0, 0), "3 axes; 4 indices"),
         ((..., 0, ...), "one Ellipsis"),
         (True, "boolean mask"),
-        (slice(0, Value("int64", ())), "K.slice"),
+        (slice(0, Value("float32", ())), "single integers; found .*float32"),
+        (slice(0, Value("int64", (2,))), "single integers"),
+        (slice(0, 2, 0), "step of a slice must not be 0"),
     ],
-    ids=["too many", "two ellipses", "mask", "symbolic bound"],
+    ids=["too many", "two ellipses", "mask", "float bound", "vector as a bound", "no step"],
 )
 def test_indices_that_cannot_be(index, message):
     with pytest.raises(OperatorError, match=message):

@@ -26,8 +26,8 @@ class KerasHistory(NamedTuple):
 class CallFrame:
     """What is said during one layer call: updates, losses and metrics, those of inner layers included.
 
-    A model may be made during the call, or build itself, on Inputs of its own. What its layers say then is its
-    own affair: ``is_inside`` tells such tensors from those of the call.
+    A model may be made during the call, or build itself, on Inputs of its own. What its layers say then is
+    its own affair: ``is_inside`` tells such tensors from those of the call.
     """
 
     def __init__(self) -> None:
@@ -98,8 +98,8 @@ def call_frame(inputs: Iterable[Any] = (), kept: bool = True) -> Iterator[CallFr
     """Collects what inner code says; on leaving, the enclosing frame has it too.
 
     Args:
-        inputs: what the call is on. If they belong to a model inside the enclosing call, that call has no part
-            in it.
+        inputs: what the call is on. If they belong to a model inside the enclosing call, that call has no
+            part in it.
         kept: False for a call on placeholders that only asks for shapes or masks.
     """
     frame = CallFrame()

@@ -380,3 +380,49 @@ def test_values_are_printed_in_training_and_prediction_but_not_by_an_exported_fi
 
     np.testing.assert_allclose(Executor(tmp_path / "model.onnx").predict(x), expected, rtol=1e-6)
     assert capsys.readouterr().out == ""
+
+
+def length(x):
+    return K.shape(x)[1]
+
+
+SLICES = {  # of a table (50, 4) by a tensor x (batch, time, 4): the function for tensors, and for arrays
+    "first": (lambda t, x: t[: length(x)], lambda t, n: t[:n]),
+    "last": (lambda t, x: t[-length(x) :], lambda t, n: t[-n:]),
+    "from": (lambda t, x: t[length(x) : 2 * length(x)], lambda t, n: t[n : 2 * n]),
+    "middle": (lambda t, x: t[25 - length(x) // 2 :][: length(x)], lambda t, n: t[25 - n // 2 :][:n]),
+    "steps": (lambda t, x: t[: 2 * length(x) : 2, ...], lambda t, n: t[: 2 * n : 2]),
+    "backwards": (lambda t, x: t[length(x) - 1 :: -1, :], lambda t, n: t[n - 1 :: -1]),
+    "symbolic step": (lambda t, x: t[:: length(x)][:1], lambda t, n: t[::n][:1]),
+    "one row": (lambda t, x: t[None, length(x)], lambda t, n: t[None, n]),
+    "new axis": (lambda t, x: t[None, : length(x), ..., -4:], lambda t, n: t[None, :n]),
+    "K.slice": (lambda t, x: K.slice(t, [1, 0], [length(x), -1]), lambda t, n: t[1 : n + 1]),
+}
+
+
+@pytest.mark.parametrize("how", SLICES)
+def test_a_table_sliced_by_the_size_of_another_tensor_predicts_trains_and_exports(how, tmp_path):
+    symbolic, by_number = SLICES[how]
+
+    class Position(Layer):
+        def build(self, shape):
+            self.table = self.add_weight(name="table", shape=(50, 4), initializer="uniform")
+            super().build(shape)
+
+        def call(self, x):
+            return x + symbolic(self.table, x)
+
+    x = Input((None, 4))
+    model = Model(x, Position()(x))
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    (table,) = model.get_weights()
+    for n in (7, 3):
+        expected = np.zeros((2, n, 4), "float32") + by_number(table, n)
+        np.testing.assert_array_equal(model.predict(np.zeros((2, n, 4))), expected)
+    model.fit(np.zeros((2, 3, 4)), np.ones((2, 3, 4)), verbose=0)
+    moved = (model.get_weights()[0] != table).any(axis=1).nonzero()[0]
+    rows = by_number(np.arange(50), 3)
+    assert list(moved) == sorted(set(rows.reshape(-1)))
+    model.export(tmp_path / "m.onnx")
+    again = keras.models.load_model(tmp_path / "m.onnx", {"Position": Position})
+    np.testing.assert_array_equal(again.predict(np.zeros((1, 5, 4))), model.predict(np.zeros((1, 5, 4))))
