@@ -178,8 +178,8 @@ def _bound(bound: Any) -> Bound | None:
         return operator.index(bound)
     if bound.dtype.kind not in "iu" or bound.rank not in (0, None) and bound.shape != (1,):
         raise OperatorError(
-            f"the bounds and the step of a slice must be single integers; found {bound!r}. K.cast(n, 'int32') "
-            "makes one of a number."
+            f"the bounds and the step of a slice must be single integers; found {bound!r}. "
+            "K.cast(n, 'int32') makes one of a number."
         )
     bound = bound if bound.dtype == np.int64 else op.Cast(bound, to=_INT64)
     return op.Squeeze(bound) if bound.rank else bound

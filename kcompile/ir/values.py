@@ -29,7 +29,7 @@ class _Length:
         if value is None:
             return self
         if not isinstance(value, Constant | Parameter):
-            raise _NoLength(f"{value!r} is symbolic and has no len(); use K.int_shape(x)[0] or K.shape(x)[0].")
+            raise _NoLength(f"{value!r} is symbolic and has no len(); K.shape(x)[0] is its size.")
         if not value.shape:
             raise _NoLength(f"{value!r} is a scalar and has no len().")
         size = value.shape[0]
