@@ -315,7 +315,10 @@ class _Writer:
         return True
 
     def _write_initializer(self, scope: _Scope, array: np.ndarray, name: str) -> None:
-        if self.weights == "inline" or array.nbytes <= _SMALL_BYTES or array.dtype == object:
+        inline = self.weights == "inline" or array.nbytes <= _SMALL_BYTES or array.dtype == object
+        if (
+            inline or scope is not self._main
+        ):  # onnxruntime takes arrays for initializers of the main graph only
             scope.proto.initializer.append(numpy_helper.from_array(array, name))
             return
         tensor = scope.proto.initializer.add(

@@ -8,6 +8,7 @@ a file must be able to come back as the model that it was.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,10 @@ def _fold_constants(model: oir.Model, weights: set[str]) -> None:
     def is_constant(value: oir.Value | None) -> bool:
         return value is None or (_is_initializer(value) and value.name not in weights)
 
+    def should_fold(node: oir.Node) -> bool | None:
+        """None leaves it to the folder, which looks at the sizes of inputs."""
+        return None if all(map(is_constant, node.inputs)) and not _grows(node) else False
+
     nodes = list(model.graph)
     if not any(
         node.op_type == "Shape" or (node.inputs and all(map(is_constant, node.inputs))) for node in nodes
@@ -116,14 +121,50 @@ def _fold_constants(model: oir.Model, weights: set[str]) -> None:
     from onnx_ir.passes import common
     from onnxscript import optimizer
 
-    optimizer.fold_constants(
-        model, should_fold=lambda node: None if all(map(is_constant, node.inputs)) else False
-    )
+    optimizer.fold_constants(model, should_fold=should_fold)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    makers = [value.producer() for value in model.graph.outputs]
-    # an Identity that makes a weight an output stays: without it the weight would take the output's name
-    if not any(node and node.op_type == "Identity" and _is_initializer(node.inputs[0]) for node in makers):
-        common.IdentityEliminationPass()(model)
+    _remove_identities(model)
+
+
+# The folder computes before it looks at the size of what it got.
+_MAX_FOLDED_ELEMENTS = 512 * 512
+_MAY_GROW = frozenset(
+    "AffineGrid BlackmanWindow CenterCropPad Col2Im ConstantOfShape Expand EyeLike Gather GatherND "
+    "HammingWindow HannWindow MaxUnpool MelWeightMatrix OneHot Pad Range Resize Tile Upsample".split()
+)
+
+
+def _grows(node: oir.Node) -> bool:
+    """Whether the result may be larger than what is worth storing, as far as shapes tell."""
+    for output in node.outputs:
+        if output.shape is not None and output.shape.is_static():
+            if math.prod(output.shape.numpy()) > _MAX_FOLDED_ELEMENTS:
+                return True
+        elif node.op_type in _MAY_GROW:
+            return True
+    return False
+
+
+def _remove_identities(model: oir.Model) -> None:
+    """Lets what reads an Identity read its input.
+
+    An output of a graph keeps its Identity unless the graph itself computes the input, and returns it once:
+    a value of the graph around cannot become the output of two branches, nor a weight take its name.
+    """
+    for node in list(model.graph.all_nodes()):
+        if node.op_type != "Identity" or node.domain or node.inputs[0] is None:
+            continue
+        source, output = node.inputs[0], node.outputs[0]
+        if output.is_graph_output():
+            maker = source.producer()
+            if maker is None or maker.graph is not node.graph or source.is_graph_output():
+                continue
+            source.name, output.name = output.name, None
+        if source.shape is None:
+            source.shape = output.shape
+        output.replace_all_uses_with(source, replace_graph_outputs=True)
+        assert node.graph is not None
+        node.graph.remove(node, safe=True)
 
 
 __all__ = ["Sinking", "count_transposes", "optimize", "stops_at_channels"]

@@ -111,10 +111,10 @@ def _restore(stored: np.ndarray, entry: dict[str, Any], name: str) -> np.ndarray
     try:
         places = np.arange(1, size + 1).reshape(shape)  # 0 is padding
         for operator, attributes in chain:
-            places = _APPLY[operator](places, **attributes)
-            if places.size > _MAX_GROWTH * max(stored.size, 1):
+            if _size_after([operator, attributes], places) > _MAX_GROWTH * max(stored.size, 1):
                 raise _misfit(name, "a step makes it larger than the initializer")
-    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+            places = _APPLY[operator](places, **attributes)
+    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError) as error:
         if isinstance(error, FormatError):
             raise
         raise _misfit(name, str(error)) from error
@@ -184,11 +184,22 @@ def _slice(
 
 
 def _pad(array: np.ndarray, pads: list[int]) -> np.ndarray:
-    widths = list(zip(pads[: array.ndim], pads[array.ndim :], strict=True))
-    size = math.prod(dim + sum(width) for dim, width in zip(array.shape, widths, strict=True))
-    if min(pads, default=0) < 0 or size > _MAX_GROWTH * max(array.size, 1):
+    if min(pads, default=0) < 0:
         raise ValueError(f"pads {pads} do not suit {list(array.shape)}")
-    return np.pad(array, widths)
+    return np.pad(array, list(zip(pads[: array.ndim], pads[array.ndim :], strict=True)))
+
+
+def _size_after(step: Step, array: np.ndarray) -> int:
+    """How many elements a step makes, known before they take memory."""
+    operator, attributes = step
+    if operator == "Pad":
+        pads = attributes["pads"]
+        sizes = zip(array.shape, pads[: array.ndim], pads[array.ndim :], strict=True)
+        return math.prod(max(0, sum(size)) for size in sizes)
+    if operator == "Gather":
+        axis = attributes["axis"] % array.ndim
+        return math.prod(array.shape[:axis] + array.shape[axis + 1 :]) * len(attributes["indices"])
+    return array.size
 
 
 _APPLY: dict[str, Callable[..., np.ndarray]] = {
@@ -218,9 +229,10 @@ def _follow(value: oir.Value, use: Any = None) -> tuple[Chain, oir.Value, np.nda
         output = node.outputs[0]
         if step is None or output.is_graph_output() or node.graph is not value.graph:
             break
+        if _size_after(step, array) > _MAX_GROWTH * max(original.size, 1):
+            break
         after = apply_chain(array, [step])
-        grown = after.size > _MAX_GROWTH * max(original.size, 1)
-        if grown or (step[0] in _LOSSY and not _all_present(original, [*chain, step])):
+        if step[0] in _LOSSY and not _all_present(original, [*chain, step]):
             break
         chain.append(step)
         array, end = after, output
