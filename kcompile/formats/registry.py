@@ -183,6 +183,12 @@ def _is_safetensors(source: Source) -> bool:
     return head[8:10] == b'{"' and 2 <= int.from_bytes(head[:8], "little") <= source.size - 8
 
 
+def _is_torch(source: Source) -> bool:
+    # Since PyTorch 1.6 a zip archive; before, pickles of which the first is a number.
+    magic = rb"\x80[\x02-\x05](\x95.{8})?\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+    return re.match(magic, source.head, re.DOTALL) is not None or _is_zip_with(r".*/data\.pkl")(source)
+
+
 def _starts_with(*prefixes: bytes) -> Callable[[Source], bool]:
     return lambda source: source.head.startswith(prefixes)
 
@@ -223,7 +229,7 @@ FORMATS: tuple[Format, ...] = (
         (".keras",),
         "kcompile.formats.keras_zip",
     ),
-    Format("torch", "PyTorch checkpoint", _is_zip_with(r".*/data\.pkl"), (".pt", ".pth")),
+    Format("torch", "PyTorch checkpoint", _is_torch, (".pt", ".pth")),
     Format("numpy", "numpy archive (.npz)", _is_zip_with(r".*\.npy"), (".npz",)),
     Format("zip", "zip archive", _is_zip_with()),
     Format(

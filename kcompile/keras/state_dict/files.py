@@ -1,4 +1,4 @@
-"""Named tensors in files: .safetensors without torch, .pt and .pth by torch."""
+"""Named tensors in files: .safetensors, .pt and .pth; torch is needed to write these two alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ...formats import detect
 from ...formats.atomic import replacing
+from ...formats.registry import Source
 
 EXTENSIONS = (".safetensors", ".pt", ".pth")
 
@@ -32,16 +33,14 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is damaged, holds no named tensors, or (.pt) would run code.
+        ValueError: if it is damaged, holds no named tensors, or (.pt) names code or is not dense.
     """
     path = Path(path)
-    with open(path, "rb"):
-        pass
     if detect(path) == "safetensors" or path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
-    from ...torch_bridge.state_dict import read_state_dict
+    from ...formats.torch_file import read_tensors as read_torch
 
-    return read_state_dict(path)
+    return read_torch(Source(path))
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
