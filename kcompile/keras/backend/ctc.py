@@ -62,7 +62,12 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
     Returns:
         (batch, 1); infinite where the labels do not fit into the times.
     """
-    logs = op.LogSoftmax(_logs(y_pred), axis=-1)
+    return ctc_cost_of_logits(y_true, _logs(y_pred), input_length, label_length)
+
+
+def ctc_cost_of_logits(y_true: Any, logits: Any, input_length: Any, label_length: Any) -> Value:
+    """``ctc_batch_cost`` of what goes into the softmax."""
+    logs = op.LogSoftmax(tensor(logits), axis=-1)
     labels, times, lengths = _whole(y_true), _whole(input_length), _whole(label_length)
     blank = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
     states = _with_blanks(op.Max(op.Min(labels, blank), np.int64(0)), blank)

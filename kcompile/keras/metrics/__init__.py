@@ -11,9 +11,10 @@ from .confusion import (
     AUC,
     FalseNegatives,
     FalsePositives,
-    MeanIoU,
     Precision,
+    PrecisionAtRecall,
     Recall,
+    RecallAtPrecision,
     SensitivityAtSpecificity,
     SensitivitySpecificityBase,
     SpecificityAtSensitivity,
@@ -22,6 +23,7 @@ from .confusion import (
 )
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
+from .iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from .means import (
     Accuracy,
     BinaryAccuracy,
@@ -29,6 +31,7 @@ from .means import (
     CategoricalAccuracy,
     CategoricalCrossentropy,
     CategoricalHinge,
+    ConcordanceCorrelation,
     CosineSimilarity,
     Hinge,
     KLDivergence,
@@ -37,6 +40,7 @@ from .means import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    PearsonCorrelation,
     Poisson,
     RootMeanSquaredError,
     SparseCategoricalAccuracy,
@@ -45,6 +49,7 @@ from .means import (
     SquaredHinge,
     TopKCategoricalAccuracy,
 )
+from .scores import F1Score, FBetaScore, MeanRelativeError, MeanTensor, R2Score
 
 __all__ = [
     *_functions,
@@ -52,13 +57,18 @@ __all__ = [
     "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BinaryIoU",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
+    "ConcordanceCorrelation",
     "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
     "Hinge",
+    "IoU",
     "KLDivergence",
     "LogCoshError",
     "Mean",
@@ -66,12 +76,20 @@ __all__ = [
     "MeanAbsolutePercentageError",
     "MeanIoU",
     "MeanMetricWrapper",
+    "MeanRelativeError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "MeanTensor",
     "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "PearsonCorrelation",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "Reduce",
     "RootMeanSquaredError",
     "SensitivityAtSpecificity",
@@ -116,6 +134,12 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises:
         ValueError: for an unknown name.
     """
+    if isinstance(config, Mapping) and config.get("class_name") == "MeanMetricWrapper":
+        settings = dict(config.get("config") or {})
+        function = deserialize(settings.pop("fn", None), custom_objects)
+        if function is None:
+            raise ValueError(f"The metric MeanMetricWrapper {settings!r} does not say which function it has.")
+        return MeanMetricWrapper(function, **settings)
     return deserialize_keras_object(
         config,
         module_objects=globals(),
@@ -125,13 +149,14 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
 
 def get(identifier: Any) -> Any:
-    """A metric from a name, a configuration, or itself.
+    """A metric from a name, a configuration, or itself. The name of a class makes one.
 
     Raises:
         ValueError: for an unknown name or anything else.
     """
     if isinstance(identifier, str | Mapping):
-        return deserialize(identifier)
+        found = deserialize(identifier)
+        return found() if isinstance(found, type) else found
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret metric function identifier: {identifier!r}")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Graph, GraphError, Parameter, Value
+from ...ir import Constant, Graph, GraphError, Parameter, Value, op
 from .. import backend as K
 from ..engine.base_layer import Layer
 from ..engine.node import call_frame, current_frame
-from ..utils.generic_utils import to_list
-from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions
+from ..utils.generic_utils import file_keras_version, to_list
+from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions, valid_entries
 
 Pairs = list[tuple[Parameter, Value]]
 
@@ -31,15 +31,20 @@ class Metric(Layer):
         dtype: of the state (default ``K.floatx()``).
     """
 
-    def __init__(self, name: str | None = None, dtype: str | None = None, **kwargs: Any) -> None:
-        super().__init__(name=name, dtype=dtype or K.floatx(), **kwargs)
+    def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        dtype = "int32" if dtype == "int" else dtype or K.floatx()  # "int" is Keras 3's default of the IoUs
+        super().__init__(name=name, dtype=dtype, **kwargs)
         self.stateful = True
         self.built = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "update_state" in cls.__dict__:
-            setattr(cls, "update_state", _collecting(cls.__dict__["update_state"]))  # noqa: B010
+        own = cls.__dict__
+        if "update_state" in own:
+            setattr(cls, "update_state", _collecting(own["update_state"]))  # noqa: B010
+        for name, other in (("reset_states", "reset_state"), ("reset_state", "reset_states")):
+            if name in own and other not in own:  # the name of Keras 2.3, and the one since tf.keras 2.5
+                setattr(cls, other, own[name])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Value:
         """Updates the state and returns the result, which ``add_metric`` takes as this metric itself."""
@@ -64,15 +69,42 @@ class Metric(Layer):
 
     reset_state = reset_states
 
-    def add_weight(self, name: str, shape: Any = (), initializer: Any = None, dtype: Any = None) -> Parameter:  # type: ignore[override]
-        """Makes a state variable, zeros unless an initializer says otherwise."""
+    def add_weight(  # type: ignore[override]
+        self,
+        name: Any = None,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: Any = None,
+        synchronization: Any = None,
+    ) -> Parameter:
+        """Makes a state variable, zeros unless an initializer says otherwise.
+
+        By position the name comes first, as in Keras 2, or shape and initializer, as in Keras 3.
+
+        Args:
+            aggregation, synchronization: accepted; states are combined as their updates say.
+        """
+        if isinstance(name, tuple | list):
+            name, shape, initializer = None, name, shape if shape != () else initializer
         return super().add_weight(
-            name=name,
+            name=name or f"variable_{len(self.weights)}",
             shape=shape,
             dtype=dtype or self.dtype,
             initializer=initializer or "zeros",
             trainable=False,
         )
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: Any = None,
+        name: str | None = None,
+    ) -> Parameter:
+        """``add_weight`` as Keras 3 has it."""
+        return self.add_weight(name, shape, initializer, dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype}
@@ -119,6 +151,14 @@ def as_tensor(x: Any, dtype: str) -> Value:
     if not K.is_tensor(x):
         x = Constant(np.asarray(x))
     return K.cast(x, dtype)
+
+
+def ratio(numerator: Value, denominator: Value) -> Value:
+    """numerator / denominator, 0 where the denominator is not positive."""
+    positive = K.greater(denominator, 0.0)
+    safe = op.Where(positive, denominator, K.ones_like(denominator))
+    quotient = numerator / safe
+    return op.Where(positive, quotient, K.zeros_like(quotient))
 
 
 class Reduce(Metric):
@@ -191,12 +231,27 @@ class MeanMetricWrapper(Mean):
         super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
+        self._of_keras_3 = (file_keras_version() or (2, 3)) >= (3, 0)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:  # type: ignore[override]
         """Adds a batch of labels and predictions."""
         y_true, y_pred = as_tensor(y_true, self.dtype), as_tensor(y_pred, self.dtype)
         y_pred, y_true = squeeze_or_expand_dimensions(y_pred, y_true)
-        return super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        return super().update_state(values, self._counting(values, sample_weight))
+
+    def _counting(self, values: Any, sample_weight: Any) -> Any:
+        """Weights without the entries that ``values`` says not to count; without weights, Keras 3 counts
+        them."""
+        valid = valid_entries(values, None)
+        if valid is None or (sample_weight is None and self._of_keras_3):
+            return sample_weight
+        valid = K.cast(valid, self.dtype)
+        if sample_weight is None:
+            return valid
+        weight = as_tensor(sample_weight, self.dtype)
+        valid, _, weight = squeeze_or_expand_dimensions(valid, sample_weight=weight)
+        return valid * weight
 
     def get_config(self) -> dict[str, Any]:
         settings = {k: K.eval(v) if K.is_tensor(v) else v for k, v in self._fn_kwargs.items()}

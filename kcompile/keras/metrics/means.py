@@ -66,9 +66,14 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose class number is among the ``k`` largest predictions."""
 
     def __init__(
-        self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: str | None = None
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: str | None = None,
+        from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(functions.sparse_top_k_categorical_accuracy, name, dtype, k=k)
+        later = {"from_sorted_ids": True} if from_sorted_ids else {}
+        super().__init__(functions.sparse_top_k_categorical_accuracy, name, dtype, k=k, **later)
 
 
 class CosineSimilarity(MeanMetricWrapper):
@@ -76,6 +81,22 @@ class CosineSimilarity(MeanMetricWrapper):
 
     def __init__(self, name: str = "cosine_similarity", dtype: str | None = None, axis: int = -1) -> None:
         super().__init__(functions.cosine_proximity, name, dtype, axis=axis)
+
+
+class PearsonCorrelation(MeanMetricWrapper):
+    """Mean of ``pearson_correlation`` along ``axis``."""
+
+    def __init__(self, name: str = "pearson_correlation", dtype: str | None = None, axis: int = -1) -> None:
+        super().__init__(functions.pearson_correlation, name, dtype, axis=axis)
+
+
+class ConcordanceCorrelation(MeanMetricWrapper):
+    """Mean of ``concordance_correlation`` along ``axis``."""
+
+    def __init__(
+        self, name: str = "concordance_correlation", dtype: str | None = None, axis: int = -1
+    ) -> None:
+        super().__init__(functions.concordance_correlation, name, dtype, axis=axis)
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
@@ -106,13 +127,16 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         dtype: str | None = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
+        axis: int = -1,
     ) -> None:
+        later = {} if axis == -1 else {"axis": axis}
         super().__init__(
             functions.categorical_crossentropy,
             name,
             dtype,
             from_logits=from_logits,
             label_smoothing=label_smoothing,
+            **later,
         )
 
 
@@ -125,9 +149,16 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         dtype: str | None = None,
         from_logits: bool = False,
         axis: int = -1,
+        ignore_class: int | None = None,
     ) -> None:
+        later = {} if ignore_class is None else {"ignore_class": ignore_class}
         super().__init__(
-            functions.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis
+            functions.sparse_categorical_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            axis=axis,
+            **later,
         )
 
 

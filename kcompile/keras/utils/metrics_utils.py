@@ -33,17 +33,20 @@ class ConfusionMatrix(Enum):
 
 
 class AUCCurve(Enum):
-    """The curve under which AUC measures the area."""
+    """The curve under which AUC measures the area: receiver operating characteristic, precision over recall,
+    or gains of both (Flach and Kull, 2015)."""
 
     ROC = "ROC"
     PR = "PR"
+    PRGAIN = "PRGAIN"
 
     @staticmethod
     def from_str(key: str) -> AUCCurve:
         """By name in upper or lower case; ValueError for any other."""
-        if isinstance(key, str) and key.upper() in ("ROC", "PR"):
-            return AUCCurve(key.upper())
-        raise ValueError(f"Invalid AUC curve value {key!r}; expected ROC or PR.")
+        name = key.upper().replace("_", "") if isinstance(key, str) else None
+        if name in ("ROC", "PR", "PRGAIN"):
+            return AUCCurve(name)
+        raise ValueError(f"Invalid AUC curve value {key!r}; expected ROC, PR or PRGAIN.")
 
 
 class AUCSummationMethod(Enum):
@@ -97,6 +100,8 @@ def update_confusion_matrix_variables(
     top_k: int | None = None,
     class_id: int | None = None,
     sample_weight: Any = None,
+    multi_label: bool = False,
+    label_weights: Any = None,
 ) -> list[tuple[Parameter, Value]]:
     """Updates of the counts for a batch, one count per threshold.
 
@@ -108,6 +113,8 @@ def update_confusion_matrix_variables(
         top_k: only the k largest predictions of each sample can be a yes.
         class_id: look at this class only.
         sample_weight: weight of each sample or element.
+        multi_label: count each label, along the last axis, by itself: variables are (thresholds, labels).
+        label_weights: weight of each label.
 
     Raises:
         ValueError: for a key that is not a ConfusionMatrix.
@@ -133,7 +140,9 @@ def update_confusion_matrix_variables(
     weights = K.ones_like(y_pred)
     if sample_weight is not None:
         weights = weights * broadcast_weights(y_pred, sample_weight)
-    return _count(variables_to_update, y_true, y_pred, weights, to_list(thresholds))
+    if label_weights is not None:
+        weights = weights * K.constant(label_weights, K.floatx())
+    return _count(variables_to_update, y_true, y_pred, weights, to_list(thresholds), multi_label)
 
 
 def _count(
@@ -142,19 +151,27 @@ def _count(
     y_pred: Value,
     weights: Value,
     thresholds: list[float],
+    multi_label: bool,
 ) -> list[tuple[Parameter, Value]]:
-    """All four counts by two matrix products of (threshold, element) answers with weighted labels."""
-    labels = K.cast(K.not_equal(K.flatten(y_true), 0.0), K.floatx())
-    weights = K.flatten(weights)
-    limits = Constant(np.asarray(thresholds, K.floatx())[:, None])
-    answers = K.cast(K.greater(K.reshape(y_pred, (1, -1)), limits), K.floatx())
+    """All four counts from the products of (threshold, element) answers with weighted labels."""
+    labels = K.cast(K.not_equal(y_true, 0.0), K.floatx())
     positive, negative = labels * weights, (1.0 - labels) * weights
-    true_positives = K.flatten(op.MatMul(answers, K.reshape(positive, (-1, 1))))
-    false_positives = K.flatten(op.MatMul(answers, K.reshape(negative, (-1, 1))))
+    limits = Constant(np.asarray(thresholds, K.floatx()))
+    if multi_label:
+        answers = K.cast(K.greater(K.expand_dims(y_pred, 0), limits[:, None, None]), K.floatx())
+        true_positives, false_positives = (
+            K.sum(answers * K.expand_dims(kind, 0), axis=1) for kind in (positive, negative)
+        )
+    else:
+        positive, negative = K.flatten(positive), K.flatten(negative)
+        answers = K.cast(K.greater(K.reshape(y_pred, (1, -1)), limits[:, None]), K.floatx())
+        true_positives, false_positives = (
+            K.flatten(op.MatMul(answers, K.reshape(kind, (-1, 1)))) for kind in (positive, negative)
+        )
     counts = {
         ConfusionMatrix.TRUE_POSITIVES: lambda: true_positives,
         ConfusionMatrix.FALSE_POSITIVES: lambda: false_positives,
-        ConfusionMatrix.FALSE_NEGATIVES: lambda: K.sum(positive) - true_positives,
-        ConfusionMatrix.TRUE_NEGATIVES: lambda: K.sum(negative) - false_positives,
+        ConfusionMatrix.FALSE_NEGATIVES: lambda: K.sum(positive, axis=0) - true_positives,
+        ConfusionMatrix.TRUE_NEGATIVES: lambda: K.sum(negative, axis=0) - false_positives,
     }
     return [K.update_add(variable, counts[key]()) for key, variable in variables.items()]

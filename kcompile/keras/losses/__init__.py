@@ -1,0 +1,114 @@
+"""Losses: functions (y_true, y_pred) -> one value per sample, and classes that weigh and reduce them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from .base import Loss, LossFunctionWrapper
+from .classes import (
+    CTC,
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    CategoricalHinge,
+    Circle,
+    CosineSimilarity,
+    Dice,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    Tversky,
+)
+from .functions import *  # noqa: F403
+from .functions import __all__ as _functions
+from .functions import categorical_crossentropy
+from .later_functions import *  # noqa: F403
+from .later_functions import __all__ as _later_functions
+
+__all__ = [
+    *_functions,
+    *_later_functions,
+    "CTC",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "Circle",
+    "CosineSimilarity",
+    "Dice",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "LossFunctionWrapper",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "Tversky",
+    "deserialize",
+    "get",
+    "is_categorical_crossentropy",
+    "serialize",
+]
+
+
+def is_categorical_crossentropy(loss: Any) -> bool:
+    """Whether a loss, in whatever form, is categorical_crossentropy."""
+    return getattr(loss, "fn", loss) is categorical_crossentropy or loss == "categorical_crossentropy"
+
+
+def serialize(loss: Any) -> Any:
+    """The name of a loss function, or the configuration of a Loss."""
+    return serialize_keras_object(loss)
+
+
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A loss from its name or configuration.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if isinstance(name, Mapping) and name.get("class_name") == "LossFunctionWrapper":
+        config = dict(name.get("config") or {})
+        function = deserialize(config.pop("fn", None), custom_objects)
+        if function is None:
+            raise ValueError(f"The loss LossFunctionWrapper {config!r} does not say which function it wraps.")
+        return LossFunctionWrapper(function, **config)
+    return deserialize_keras_object(
+        name, module_objects=globals(), custom_objects=custom_objects, printable_module_name="loss function"
+    )
+
+
+def get(identifier: Any) -> Any:
+    """A loss from a name, a configuration, or itself; None for None. The name of a class makes one.
+
+    Raises:
+        ValueError: for an unknown name or anything else.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str | Mapping):
+        found = deserialize(identifier)
+        return found() if isinstance(found, type) else found
+    if callable(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret loss function identifier: {identifier!r}")

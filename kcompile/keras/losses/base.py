@@ -1,0 +1,104 @@
+"""Loss: a function of labels and predictions that is weighted and reduced to one number."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from ..utils.losses_utils import (
+    Reduction,
+    compute_weighted_loss,
+    file_follows_later_rules,
+    valid_entries,
+)
+
+SUM_OVER_BATCH_SIZE = Reduction.SUM_OVER_BATCH_SIZE
+#: What configurations of every version hold, whether or not a user's constructor takes it.
+_COMMON = frozenset({"reduction", "name", "dtype"})
+
+
+class Loss:
+    """Base of losses: ``loss(y_true, y_pred, sample_weight=None)`` is ``call`` weighted and reduced to a
+    scalar.
+
+    A loss read from a file of tf.keras 2 or Keras 3 takes means over the steps that the mask of ``y_pred``
+    leaves, as these programs do; Keras 2.3 counts masked steps as zeros.
+
+    Args:
+        reduction: one of ``Reduction``; "auto" is "sum_over_batch_size", None is "none".
+        name: for messages and files.
+        dtype: type to compute in (default: that of the predictions).
+    """
+
+    dtype: str | None = None
+    _later_rules = False
+
+    def __init__(
+        self, reduction: str | None = SUM_OVER_BATCH_SIZE, name: str | None = None, dtype: Any = None
+    ) -> None:
+        self.reduction = Reduction.named(reduction)
+        self.name = name
+        self.dtype = dtype
+        self._later_rules = file_follows_later_rules()
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Value:
+        scope = "lambda" if self.name == "<lambda>" else self.name or type(self).__name__
+        with K.name_scope(scope):
+            mask = getattr(y_pred, "_keras_mask", None) if self._later_rules else None
+            if self.dtype is not None:
+                y_true, y_pred = (K.cast(y, self.dtype) for y in (y_true, y_pred))
+            losses = self.call(y_true, y_pred)
+            mask = valid_entries(losses, mask)
+            return compute_weighted_loss(losses, sample_weight, reduction=self.reduction, mask=mask)
+
+    def call(self, y_true: Any, y_pred: Any) -> Value:
+        """One loss per sample, (batch, ...)."""
+        raise NotImplementedError("A Loss must override call(y_true, y_pred).")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Loss:
+        """A loss from what ``get_config`` returned.
+
+        Raises:
+            TypeError: for an argument that the constructor does not take.
+        """
+        accepted = inspect.signature(cls.__init__).parameters
+        if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
+            return cls(**config)
+        return cls(**{key: value for key, value in config.items() if key in accepted or key not in _COMMON})
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        config: dict[str, Any] = {"reduction": self.reduction, "name": self.name}
+        return config if self.dtype is None else {**config, "dtype": self.dtype}
+
+
+class LossFunctionWrapper(Loss):
+    """A function (y_true, y_pred, **kwargs) as a Loss.
+
+    Args:
+        fn: the function.
+        **kwargs: passed to it.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = SUM_OVER_BATCH_SIZE,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Value:
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        settings = {k: K.eval(v) if K.is_tensor(v) else v for k, v in self._fn_kwargs.items()}
+        return {**super().get_config(), **settings}
