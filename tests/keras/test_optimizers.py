@@ -10,9 +10,11 @@ import sys
 import numpy as np
 import pytest
 
+from kcompile import keras
 from kcompile.ir import Parameter
 from kcompile.keras import backend as K
 from kcompile.keras import optimizers
+from kcompile.keras.optimizers.rule import BuiltIn
 from kcompile.torch_bridge.optimizers import make_optimizer
 from tests.golden import cases
 from tests.golden.load import load
@@ -467,6 +469,67 @@ def test_subclass_that_changes_no_rule_keeps_the_fast_path_and_one_that_does_los
     params = weights((2,))
     assert Mine().update_rule(params).name == "Adam"
     assert Halved().update_rule(params) is None and Doubled().update_rule(params) is None
+
+
+EVERY = sorted(
+    name
+    for name, cls in vars(optimizers).items()
+    if isinstance(cls, type) and issubclass(cls, BuiltIn) and cls is not BuiltIn
+)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_updates_are_written_with_what_stands_in_k(name, monkeypatch):
+    """Wrappers put functions of their own in place of K.update while an optimizer writes its updates."""
+    seen, (w,) = [], weights((2,))
+    for function in ("update", "update_add"):
+        original = getattr(K, function)
+        monkeypatch.setattr(K, function, lambda x, y, f=original: (seen.append(x), f(x, y))[1])
+    settings = {"use_ema": True, "gradient_accumulation_steps": 2} if name != "ScheduleFreeAdamW" else {}
+    updates = getattr(optimizers, name)(**settings).get_updates(loss=K.sum(K.square(w)), params=[w])
+    assert w in seen and {p for p, _ in updates} <= set(seen)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("what", ["K.update", "K.gradients", "get_gradients"])
+def test_training_follows_what_somebody_replaced(name, what, monkeypatch):
+    """Without updates of its weights a model stays as it is; by negated gradients it goes the other way."""
+    pytest.importorskip("torch")
+
+    def trained_kernel(optimizer):
+        model = keras.Sequential([keras.layers.Dense(1, input_shape=(2,), kernel_initializer="ones")])
+        model.compile(optimizer, "mse")
+        weights.extend(model.weights)
+        model.train_on_batch(np.ones((4, 2)), np.zeros((4, 1)))
+        assert optimizer.iterations.numpy() == 1
+        return model.get_weights()[0]
+
+    weights = []
+    first, second = (getattr(optimizers, name)(learning_rate=0.1) for _ in range(2))
+    usual = trained_kernel(first)
+    original = {"K.update": K.update, "K.gradients": K.gradients, "get_gradients": second.get_gradients}[what]
+    if what == "K.update":
+        monkeypatch.setattr(K, "update", lambda x, new: original(x, x if x in weights else new))
+    else:
+        negated = lambda loss, params: [-g for g in original(loss, params)]  # noqa: E731
+        monkeypatch.setattr(K if what == "K.gradients" else second, what.split(".")[-1], negated)
+    changed = trained_kernel(second)
+    if what == "K.update":
+        np.testing.assert_array_equal(changed, np.ones((2, 1)))
+    else:
+        assert (changed > usual).all()
+
+
+def test_get_updates_of_a_user_is_called_by_keyword():
+    class Reversed(optimizers.Optimizer):
+        def get_updates(self, params, loss):
+            return [K.update(p, p - g) for p, g in zip(params, self.get_gradients(loss, params), strict=True)]
+
+    pytest.importorskip("torch")
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(1,), kernel_initializer="ones")])
+    model.compile(Reversed(), "mae")
+    model.train_on_batch(np.ones((1, 1)), np.zeros((1, 1)))
+    assert [w.item() for w in model.get_weights()] == [0.0, -1.0]
 
 
 def test_order_of_arguments_of_keras_1_is_understood():

@@ -14,7 +14,7 @@ from ... import ir
 from ...ir import Constant, Parameter, Storage, Value
 from .. import backend as K
 from .. import initializers
-from ..legacy import interfaces as legacy
+from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from .free_tensors import FreeCall
 from .input_spec import InputSpec

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..legacy.interfaces import modern_arguments, modern_class_name
+from ..legacy.spellings import modern_arguments, modern_class_name
 from .keras1_merge import functional_of_merge
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ class Steps:
             return self._step(compiled.train_graph(weighted), compiled.trainable, rule, constraints)
         # only its own updates describe the optimizer, for the loss with these weights
         (loss,) = compiled.train_graph(weighted).outputs
-        updates = self.optimizer.get_updates(loss, compiled.trainable)
+        updates = self.optimizer.get_updates(loss=loss, params=compiled.trainable)
         if self.devices or launched():
             return self._step(compiled.train_graph(weighted), (), None, constraints, updates)
         return self._step(compiled.train_graph(weighted, updates), compiled.trainable, None, constraints)

@@ -7,12 +7,15 @@ from typing import Any, ClassVar
 
 from ...ir import Parameter, Value, op
 from .. import backend as K
-from ..legacy.interfaces import updates_in_either_order
+from ..legacy.interfaces import legacy_get_updates_support
 from . import schedules
 from .base import _ACCUMULATOR, _AVERAGE, Optimizer, UpdateRule
 from .schedules import LearningRateSchedule, ScheduledRate
 
 _OVERRIDES = {"get_updates", "get_gradients", "_change"}
+#: What the updates of the graph are written with. Wrappers of other people's packages put functions of their
+#: own in place of these; then only the graph says how to train.
+_ASKED = {name: getattr(K, name) for name in ("update", "update_add", "update_sub", "gradients")}
 
 
 class BuiltIn(Optimizer):
@@ -59,7 +62,7 @@ class BuiltIn(Optimizer):
 
     # --- as values of the graph ---------------------------------------------------------------------------
 
-    @updates_in_either_order
+    @legacy_get_updates_support
     def get_updates(self, loss: Value, params: Sequence[Parameter]) -> list[Any]:
         """The updates of one step; also from (params, constraints, loss), as in Keras 1."""
         grads = self.get_gradients(loss, params)
@@ -68,23 +71,25 @@ class BuiltIn(Optimizer):
         t = K.cast(made.count, K.floatx()) + 1.0
         factors = self._factors(t)
         self.updates = [K.update_add(self.iterations, 1), *made.updates]
-        self.updates += [(scalar, made.chosen(new, scalar)) for scalar, new in self._scalar_updates(t)]
+        self.updates += [
+            K.update(scalar, made.chosen(new, scalar)) for scalar, new in self._scalar_updates(t)
+        ]
         for i, (p, g) in enumerate(zip(params, made.grads, strict=True)):
             own = [slots[name][i] for name in self._slots]
             part = self._decay_of(p)
             start = p * (1.0 - part * self._current()) if part else p
             new, *changed = self._change_of(p)(factors, start, g, *own)
             self.updates += [
-                (slot, made.chosen(value, slot))
+                K.update(slot, made.chosen(value, slot))
                 for slot, value in zip(own, changed, strict=True)
                 if value is not slot
             ]
             new = made.chosen(new, p)
             if self.use_ema:
                 new, average = self._averaged(new, slots[_AVERAGE][i], made.count)
-                self.updates.append((slots[_AVERAGE][i], average))
+                self.updates.append(K.update(slots[_AVERAGE][i], average))
             constraint = getattr(p, "constraint", None)
-            self.updates.append((p, new if constraint is None else constraint(new)))
+            self.updates.append(K.update(p, new if constraint is None else constraint(new)))
         return self.updates
 
     def _averaged(self, new: Value, average: Value, count: Value) -> tuple[Value, Value]:
@@ -113,7 +118,7 @@ class BuiltIn(Optimizer):
     def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None:
         """How torch can carry out this optimizer for these weights; None if only ``get_updates`` can say."""
         rule = self._rule_class()
-        if rule is None or not rule._in_torch:
+        if rule is None or not rule._in_torch or self._is_patched():
             return None
         settings = {name: getattr(self, name) for name in rule._settings}
         if isinstance(self.learning_rate, LearningRateSchedule):
@@ -129,6 +134,10 @@ class BuiltIn(Optimizer):
         if self.gradient_accumulation_steps:
             settings["gradient_accumulation_steps"] = self.gradient_accumulation_steps
         return UpdateRule(rule.__name__, settings, self.iterations, self._build(params))
+
+    def _is_patched(self) -> bool:
+        """Whether somebody has replaced a method of this instance, or a function of K that it asks."""
+        return bool(_OVERRIDES & vars(self).keys()) or any(getattr(K, n) is not f for n, f in _ASKED.items())
 
     # --- state --------------------------------------------------------------------------------------------
 
@@ -177,7 +186,7 @@ class _Accumulated:
         self.grads = optimizer._clipped([total / float(steps) for total in sums])
         self.count = op.Div(optimizer.iterations, K.constant(steps, "int64"))
         self.updates = [
-            (held, self.chosen(K.zeros_like(total), total))
+            K.update(held, self.chosen(K.zeros_like(total), total))
             for held, total in zip(slots[_ACCUMULATOR], sums, strict=True)
         ]
 
