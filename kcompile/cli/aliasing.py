@@ -35,7 +35,11 @@ class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """The module has run already; importing it by its alias must not change its spec."""
+        """The module has run already; importing it by its alias must not change its spec. Programs that take
+        one of several Kerases ask the package for its name.
+        """
+        if module.__package__ == TARGET and hasattr(module, "__path__"):
+            module.__name__ = ALIAS
         spec = module.__spec__
         if spec is not None and spec.loader is self:
             module.__spec__ = spec.loader_state
@@ -46,5 +50,5 @@ def install() -> None:
     if not any(isinstance(finder, AliasFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, AliasFinder())
     for name in [name for name in sys.modules if name == ALIAS or name.startswith(f"{ALIAS}.")]:
-        if not sys.modules[name].__name__.startswith(TARGET):
+        if sys.modules[name] is not sys.modules.get(TARGET + name[len(ALIAS) :]):
             del sys.modules[name]

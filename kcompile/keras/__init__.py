@@ -25,6 +25,7 @@ _MODULES = {
     "engine",
     "initializers",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "models",
@@ -41,9 +42,9 @@ __all__ = sorted(_MODULES | _FROM_MODELS)
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
+        return importlib.import_module(f".{name}", __package__)
     if name in _FROM_MODELS:
-        return getattr(importlib.import_module(".models", __name__), name)
+        return getattr(importlib.import_module(".models", __package__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -125,7 +125,7 @@ def test_a_module_that_keras_lacks_is_a_plain_import_error(script):
 def test_another_keras_beside_the_script_is_not_taken(script, tmp_path):
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "__init__.py").write_text("raise SystemExit('the wrong keras')\n")
-    done = run(script("import keras\nprint(keras.__name__)\n"))
+    done = run(script("import keras\nprint(keras.__spec__.name)\n"))
     assert done.stdout == "kcompile.keras\n", done.stderr
 
 
@@ -152,3 +152,22 @@ def test_a_missing_script_is_bad_usage(tmp_path):
     done = run(tmp_path / "none.py")
     assert done.returncode == 2
     assert "none.py" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_package_is_called_keras(script):
+    """Programs that run with keras and with tf.keras ask which one they have."""
+    done = run(
+        script(
+            """
+import importlib, sys
+import keras
+assert keras.__name__ == "keras" and sys.modules["keras"] is sys.modules["kcompile.keras"]
+assert importlib.import_module(".layers", keras.__name__) is keras.layers
+assert importlib.import_module("%s.engine.topology" % keras.__name__).Layer is keras.layers.Layer
+from kcompile.keras import legacy, Model
+from keras import backend, Model as again
+assert Model is again and keras.legacy is legacy and importlib.reload(keras) is keras
+"""
+        )
+    )
+    assert done.returncode == 0, done.stderr

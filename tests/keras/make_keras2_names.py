@@ -4,9 +4,9 @@
     python tests/keras/make_keras2_names.py Keras-2.0.9 Keras-2.1.6 Keras-2.2.5 Keras-2.3.1
 
 Sources are parsed, not imported. A name counts if the module defines it, assigns it, or imports it from
-another module of Keras (also from keras_applications and keras_preprocessing, which were part of it). Left out
-are back ends other than TensorFlow's, modules that a module imports for itself, and private names other than
-classes and what is in keras.layers.
+another module of Keras (also from keras_applications and keras_preprocessing, which were part of it). Left
+out are back ends other than TensorFlow's, modules that a module imports for itself, and private names other
+than classes and what is in keras.layers.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 from ...ir import LEARNING_PHASE, Constant, Graph, Parameter, Value, op
 from .execution import CompiledGraph, compile_graph
 from .tensors import tensor
+from .variables import as_numbers, get_value
 
 
 class Function:
@@ -47,7 +48,7 @@ class Function:
                 phase = "train" if np.any(array) else "inference"
             else:
                 arrays.append(array)
-        results = self._for_phase(phase)(arrays)
+        results = [as_numbers(array) for array in self._for_phase(phase)(arrays)]
         return results[0] if self._single_output else results
 
     def _for_phase(self, phase: Any) -> CompiledGraph:
@@ -94,8 +95,11 @@ def function(inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, **
     return Function(inputs, outputs, updates, name)
 
 
-def eval(x: Any) -> np.ndarray:
+def eval(x: Any) -> Any:
     """The value of anything without free inputs; what K.update and its like return is done, too.
+
+    Returns:
+        an array, or one of numpy's scalars.
 
     Raises:
         GraphError: if it depends on an input.
@@ -103,14 +107,10 @@ def eval(x: Any) -> np.ndarray:
     if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], Parameter) and isinstance(x[1], Value):
         parameter, new = x
         parameter.assign(eval(new))
-        return parameter.numpy()
-    if isinstance(x, Parameter):
-        return x.numpy()
-    if isinstance(x, Constant):
-        return np.array(x.array)
-    if not isinstance(x, Value):
-        return np.asarray(x)
-    return compile_graph(Graph([x]))([])[0]
+        return get_value(parameter)
+    if isinstance(x, Value) and not isinstance(x, Parameter | Constant):
+        return as_numbers(compile_graph(Graph([x]))([])[0])
+    return get_value(x)
 
 
 def gradients(loss: Any, variables: Any) -> list[Value]:

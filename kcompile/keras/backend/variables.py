@@ -279,20 +279,26 @@ def moving_average_update(x: Parameter, value: Any, momentum: Any) -> tuple[Para
     return x, x - (x - value) * (1.0 - momentum)
 
 
-def get_value(x: Any) -> np.ndarray:
-    """The value of a variable (a copy), or of anything that has no free inputs."""
+def as_numbers(array: np.ndarray) -> Any:
+    """What sessions of TensorFlow gave: an array, or one of numpy's scalars where there are no axes."""
+    return array[()] if array.ndim == 0 else array
+
+
+def get_value(x: Any) -> Any:
+    """The value of a variable (a copy), or of anything that has no free inputs: an array, or one of numpy's
+    scalars."""
     if isinstance(x, Parameter):
-        return x.numpy()
+        return as_numbers(x.numpy())
     if isinstance(x, Constant):
-        return np.array(x.array)
+        return as_numbers(np.array(x.array))
     if isinstance(x, Value):
         from .functions import eval as evaluate
 
         return evaluate(x)
-    return np.asarray(x)
+    return as_numbers(np.asarray(x))
 
 
-def batch_get_value(ops: Iterable[Any]) -> list[np.ndarray]:
+def batch_get_value(ops: Iterable[Any]) -> list[Any]:
     """The values of several variables."""
     return [get_value(x) for x in ops]
 

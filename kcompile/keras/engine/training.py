@@ -205,6 +205,7 @@ class Model(Network):
             and all(hasattr(x, "_keras_history") for x in tensors)
         ):
             self._adopt(tensors, outputs)
+        self.built = True
         return outputs
 
     def _adopt(self, inputs: list[Value], outputs: Any) -> None:
@@ -408,7 +409,12 @@ class Model(Network):
         source = loops.ArrayBatches(
             feeds.make_feed(self, x, y, sample_weight, None, batch_size), batch_size, False, steps
         )
-        return unpack_singleton(list(loops.evaluate(self, source, verbose, callbacks).values()))
+        return self._evaluated(source, verbose, callbacks)
+
+    def _evaluated(self, source: loops.Batches, verbose: int, callbacks: Any) -> Any:
+        """Loss and metrics over batches, as numpy's scalars, which are Python's floats too."""
+        found = loops.evaluate(self, source, verbose, callbacks)
+        return unpack_singleton([np.asarray(value, np.float64)[()] for value in found.values()])
 
     def predict(
         self,
@@ -523,7 +529,7 @@ class Model(Network):
         if reset_metrics:
             self.reset_metrics()
         loss = step([np.asarray(array[:]) if data.is_lazy(array) else array for array in feed.arrays])
-        results = [float(loss), *self._steps.results()]
+        results = [np.asarray(x, K.floatx())[()] for x in (float(loss), *self._steps.results())]
         if reset_metrics:
             self.reset_metrics()
         return unpack_singleton(results)
@@ -617,7 +623,7 @@ class Model(Network):
         source = loops.GeneratorBatches(
             self, generator, steps, False, None, max_queue_size, workers, use_multiprocessing
         )
-        return unpack_singleton(list(loops.evaluate(self, source, verbose, callbacks).values()))
+        return self._evaluated(source, verbose, callbacks)
 
     def predict_generator(
         self,

@@ -268,6 +268,12 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
         _check_weight_shape(weights, target, mode, name)
     if class_weight is None:
         return weights
+    if not isinstance(class_weight, Mapping):  # Keras 2.3 says nothing
+        warnings.warn(
+            f"class_weight must be a dict from class to weight; {class_weight!r} of {name!r} is ignored.",
+            stacklevel=6,
+        )
+        return weights
     of_class = _class_weights(np.asarray(target), class_weight, name)
     return of_class if weights is None else weights * of_class
 
@@ -292,10 +298,6 @@ def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name
 
 
 def _class_weights(target: np.ndarray, class_weight: Any, name: str) -> np.ndarray:
-    if not isinstance(class_weight, Mapping):
-        raise TypeError(
-            f"class_weight must be a dict from class to weight; found {type(class_weight).__name__}."
-        )
     if target.ndim > 2:
         raise ValueError(
             f"`class_weight` not supported for 3+ dimensional targets ({name!r}: {target.shape})."

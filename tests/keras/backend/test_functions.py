@@ -260,3 +260,19 @@ def test_threads_share_one_compiled_graph() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_numbers_without_axes_are_numpy_scalars():
+    x, count = K.placeholder((None, 2)), K.variable(3, dtype="int64")
+    one, several = K.function([x], K.sum(x)), K.function([x], [K.sum(x), x, K.shape(x)[0]])
+    results = [one([np.ones((3, 2))]), *several([np.ones((3, 2))])]
+    assert [type(r) for r in results] == [np.float32, np.float32, np.ndarray, np.int32]
+    for value in (
+        K.eval(K.sum(K.ones((2,)))),
+        K.eval(count),
+        K.get_value(count),
+        K.eval(K.update_add(count, 1)),
+    ):
+        assert isinstance(value, np.generic)
+    assert K.get_value(count) == 4 and K.batch_get_value([count]) == [4]
+    assert isinstance(K.eval(K.constant([1.0])), np.ndarray) and isinstance(K.eval(2.0), np.float64)

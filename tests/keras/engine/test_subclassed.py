@@ -221,3 +221,28 @@ def test_layers_in_lists_are_trained():
     model = Stack()
     model.build((None, 5))
     assert len(model.layers) == 3 and len(model.trainable_weights) == 6
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.ones((1, 5), "float32"), K.ones((2, 5)), K.placeholder((None, 5)), K.placeholder((3, 5)) * 2],
+    ids=["an array", "a variable", "a placeholder", "a tensor"],
+)
+def test_a_model_that_was_called_on_anything_is_built(x, tmp_path):
+    first, second = Mlp(use_bn=True), Mlp(use_bn=True)
+    for model in (first, second):
+        assert not model.built
+        model(x)
+        assert (
+            model.built
+            and len(model.weights) == 8
+            and model.count_params() == sum(w.size for w in model.get_weights())
+        )
+    lines = []
+    first.summary(print_fn=lines.append)
+    assert any("dense" in line for line in lines)
+    first.save_weights(tmp_path / "w.h5")
+    second.load_weights(tmp_path / "w.h5")
+    np.testing.assert_allclose(first.predict(X), second.predict(X), rtol=1e-6)
+    second.compile("sgd", "categorical_crossentropy")
+    second.fit(X, Y, verbose=0)

@@ -314,10 +314,6 @@ WEIGHT_MISTAKES = {
     "one weight too few": ({"sample_weight": np.ones(19)}, r"one weight per sample|same number of samples"),
     "a matrix of weights": ({"sample_weight": np.ones((20, 2))}, 'set `sample_weight_mode="temporal"`'),
     "a class without weight": ({"class_weight": {0: 1.0, 1: 1.0}}, r"classes \[2\] exist in the data"),
-    "a list of class weights": (
-        {"class_weight": [1.0, 2.0, 3.0]},
-        "must be a dict from class to weight; found list",
-    ),
 }
 
 
@@ -703,3 +699,41 @@ def test_steps_can_be_made_before_the_first_batch():
     assert twin.train_on_batch(x, y) == model.train_on_batch(x, y)
     for ours, theirs in zip(twin.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("weight", ["auto", "balanced", np.array([1.0, 2.0]), [1.0, 2.0], 3.0], ids=str)
+def test_class_weight_that_is_no_dict_is_ignored_as_keras_ignores_it(weight):
+    """As sklearn's compute_class_weight gives it, and as scikit-learn spells it."""
+    x, y = np.random.RandomState(0).rand(8, 4), np.arange(8) % 2
+
+    def trained(class_weight, way):
+        model = keras.Sequential(
+            [Dense(2, activation="softmax", input_shape=(4,), kernel_initializer="ones")]
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        if way == "fit":
+            model.fit(x, y, class_weight=class_weight, shuffle=False, verbose=0)
+        elif way == "train_on_batch":
+            model.train_on_batch(x, y, class_weight=class_weight)
+        else:
+            model.fit_generator(iter([(x, y)] * 2), 1, class_weight=class_weight, verbose=0)
+        return model.get_weights()[0]
+
+    for way in ("fit", "train_on_batch", "fit_generator"):
+        with pytest.warns(UserWarning, match="class_weight must be a dict .* is ignored"):
+            found = trained(weight, way)
+        np.testing.assert_array_equal(found, trained(None, way))
+
+
+def test_single_numbers_are_numpy_scalars():
+    """Programs call .item(), .tolist() and .dtype of them."""
+    model = keras.Sequential([Dense(1, input_shape=(4,))])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.ones((8, 4)), np.ones(8)
+    batches = model.train_on_batch(x, y) + model.test_on_batch(x, y)
+    assert all(isinstance(value, np.float32) for value in batches)
+    found = model.evaluate(x, y, verbose=0) + model.evaluate_generator(iter([(x, y)] * 2), 1)
+    assert all(isinstance(value, np.floating) and isinstance(value, float) for value in found)
+    model.compile("sgd", "mse")
+    assert isinstance(model.train_on_batch(x, y), np.float32)
+    assert isinstance(model.evaluate(x, y, verbose=0), np.float64)
