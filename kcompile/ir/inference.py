@@ -35,9 +35,14 @@ def shape_of(proto: onnx.TypeProto) -> tuple[np.dtype, Shape]:
     dtype = from_onnx(tensor.elem_type)
     if not tensor.HasField("shape"):
         return dtype, None
-    return dtype, tuple(
-        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None) for dim in tensor.shape.dim
-    )
+    return dtype, tuple(_size_of(dim) for dim in tensor.shape.dim)
+
+
+def _size_of(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
+    """PaddlePaddle writes -1 for an axis of any size."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return dim.dim_param or None
 
 
 def _kind_name(schema: OpSchema, attribute: str) -> str:

@@ -9,7 +9,6 @@ import onnx
 
 from .errors import FormatError
 from .reading import _location, _parse, _read_external, _tensors
-from .saving import data_file_pattern
 
 
 def load(path: str | os.PathLike[str], *, external_data: bool | None = None) -> onnx.ModelProto:
@@ -17,9 +16,10 @@ def load(path: str | os.PathLike[str], *, external_data: bool | None = None) -> 
 
     Args:
         path: of the file.
-        external_data: whether weights may be read from other files of the same folder. By default only
-            from the one that ``save_with_data`` writes, ``<name>.<16 hex digits>.data``: a file from
-            elsewhere does not get to name what is read.
+        external_data: whether weights may be read from any file of the same folder, True or False. By
+            default from files that are called after the model, as exporters call them: for ``m.onnx``
+            ``m.onnx.data`` (PyTorch), ``m.onnx_data`` (optimum), ``m.data``, ``m.bin``, ``m.weights``. So a
+            file from elsewhere does not get to say which of the user's other files is read.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -29,15 +29,27 @@ def load(path: str | os.PathLike[str], *, external_data: bool | None = None) -> 
     model = _parse(path.read_bytes(), str(path))
     if not model.graph.node and not model.graph.output:
         raise FormatError(f"{path}: not an ONNX model: it has no graph.")
-    ours = data_file_pattern(path.name)
     for tensor in _tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
-        allowed = ours.fullmatch(_location(tensor)) is not None if external_data is None else external_data
-        if not allowed:
+        location = _location(tensor)
+        if not (_is_called_after(location, path) if external_data is None else external_data):
             raise FormatError(
-                f"{path} keeps the weight {tensor.name!r} in another file ({_location(tensor)!r}), which "
-                "is not read unless you pass external_data=True; do so if you trust the model's source."
+                f"{path} keeps the weight {tensor.name!r} in another file ({location!r}), which is not "
+                f"called after the model, as {path.name}.data would be, so it is not read unless you pass "
+                "external_data=True (to ONNXGraph, or safe_mode=False to load_model); do so if you trust the "
+                "model's source."
             )
         _read_external(tensor, path.parent.resolve(), str(path))
     return model
+
+
+_ENDINGS = (".data", "_data", ".bin", ".weights")
+
+
+def _is_called_after(location: str, model: Path) -> bool:
+    """Whether a file beside the model bears its name, so that it can only have been put there with it."""
+    if location != os.path.basename(location) or "\\" in location:
+        return False
+    of_its_own = location.startswith(model.name) and len(location) > len(model.name)
+    return of_its_own or location in {f"{model.stem}{ending}" for ending in _ENDINGS}

@@ -10,52 +10,20 @@ folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from google.protobuf.message import Message
-from onnx import AttributeProto, TensorProto, defs, external_data_helper, helper
+from onnx import TensorProto, defs, external_data_helper, helper
 
-from kcompile.ir import (
-    OPSET,
-    Body,
-    Constant,
-    Graph,
-    Node,
-    OperatorError,
-    Parameter,
-    Value,
-    absolute_scope,
-    emit,
-    schema_of,
-)
-from kcompile.ir.inference import shape_of
+from kcompile.ir import OPSET, Graph, OperatorError
 
-from .arrays import array_of
 from .errors import FormatError
-
-STANDARD_DOMAINS = ("", "ai.onnx")
-
-# Floats that say how to compute, not what was learnt: they stay constants.
-_SETTINGS: dict[str, tuple[int, ...]] = {
-    "Clip": (1, 2),
-    "DequantizeLinear": (1,),
-    "Dropout": (1,),
-    "NonMaxSuppression": (3, 4),
-    "OneHot": (2,),
-    "Pad": (2,),
-    "QLinearConv": (1, 4, 6),
-    "QLinearMatMul": (1, 4, 6),
-    "QuantizeLinear": (1,),
-    "Range": (0, 1, 2),
-    "Resize": (1, 2),
-    "Upsample": (1,),
-}
-# Learnt, but by averaging: not by gradients.
-_AVERAGES: dict[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
+from .hoisting import hoist
+from .roles import STANDARD_DOMAINS, roles_of
+from .scopes import Scope
 
 
 def read_graph(
@@ -63,9 +31,8 @@ def read_graph(
 ) -> Graph:
     """The graph of an ONNX model.
 
-    Float initializers become Parameters, trainable ones except for the averages of BatchNormalization; one
-    that several nodes read is one Parameter. Integers, booleans and settings (bounds of Clip, scales of
-    Resize) become constants.
+    Floats that were learnt become Parameters, whether they are initializers or in Constant nodes; roles.py
+    says which are. One that several nodes read is one Parameter. All others become constants.
 
     Args:
         model: a path, the bytes of a file, or the model itself.
@@ -82,7 +49,8 @@ def read_graph(
     """
     proto = _load(model, external_data)
     proto = to_opset(inline_functions(proto))
-    graph = _Scope(None).read(proto.graph)
+    hoist(proto.graph)
+    graph = Scope(None, roles_of(proto.graph)).read(proto.graph)
     return Graph(graph.outputs, graph.inputs)
 
 
@@ -323,190 +291,6 @@ def _to_older(node: onnx.NodeProto, version: int) -> None:
         raise OperatorError(
             f"{where} has the input {new[1][0][len(old[1][0])][0]}, which came after version {OPSET}."
         )
-
-
-# --- the graph ---
-# -----------------
-
-
-class _Scope:
-    """The names of one graph of a file; those of the graph around it are seen through."""
-
-    def __init__(self, outer: _Scope | None) -> None:
-        self.outer = outer
-        self.values: dict[str, Value] = {}
-
-    def lookup(self, name: str, node: onnx.NodeProto | None = None) -> Value:
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                return scope.values[name]
-            scope = scope.outer
-        reader = f"node {node.name or node.op_type!r} reads" if node is not None else "the graph returns"
-        raise FormatError(f"{reader} {name!r}, which nothing before it computes.")
-
-    def read(self, graph: onnx.GraphProto, types: Sequence[tuple[Any, Any]] = ()) -> Body:
-        """Inputs, initializers and nodes in order.
-
-        Args:
-            types: dtype and shape of the formal inputs, where the graph is a body and need not declare them.
-        """
-        learnt, averaged = _uses(graph)
-        given = {tensor.name for tensor in graph.initializer}
-        inputs = []
-        for i, info in enumerate(graph.input):
-            if info.name not in given:
-                undeclared = not info.type.WhichOneof("value") and i < len(types)
-                inputs.append(Value(*types[i], info.name) if undeclared else _declared(info))
-                self.values[info.name] = inputs[-1]
-        for tensor in graph.initializer:
-            self.values[tensor.name] = _initializer(tensor, learnt, averaged)
-        if graph.sparse_initializer:
-            raise FormatError("sparse initializers are not supported; save the weights dense.")
-        declared = {info.name: info for info in (*graph.value_info, *graph.output)}
-        inside: list[Node] = []
-        for node in graph.node:
-            inside.extend(self._node(node, declared))
-        outputs = [self.lookup(info.name) for info in graph.output]
-        return Body(outputs, inputs, inside)
-
-    def _node(self, node: onnx.NodeProto, declared: dict[str, onnx.ValueInfoProto]) -> list[Node]:
-        if node.domain not in STANDARD_DOMAINS:
-            raise OperatorError(
-                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in "
-                "the ONNX standard set; only models of standard operators can be read."
-            )
-        with absolute_scope(_scope_of(node)):
-            if node.op_type == "Constant":
-                self.values[node.output[0]] = Constant(_constant(node), name=node.output[0])
-                return []
-            schema_of(node.op_type)
-            inputs = [self.lookup(name, node) if name else None for name in node.input]
-            types = _body_types(node, inputs)
-            attributes = {a.name: self._attribute(a, types) for a in node.attribute}
-            count = max((i + 1 for i, name in enumerate(node.output) if name), default=1)
-            results = emit(node.op_type, inputs, attributes, count)
-        results = results if isinstance(results, tuple) else (results,)
-        for name, value in zip(node.output, results, strict=False):
-            if name:
-                value._name = name
-                self.values[name] = value
-                if name in declared:
-                    _refine(value, declared[name])
-        return [results[0].node] if results[0].node is not None else []
-
-    def _attribute(self, attribute: AttributeProto, types: Sequence[tuple[Any, Any]]) -> Any:
-        if attribute.type == AttributeProto.GRAPH:
-            return _Scope(self).read(attribute.g, types)
-        value = helper.get_attribute_value(attribute)
-        if attribute.type == AttributeProto.TENSOR:
-            return array_of(value)
-        if attribute.type == AttributeProto.STRING:
-            return value.decode("utf-8")
-        if attribute.type == AttributeProto.STRINGS:
-            return [text.decode("utf-8") for text in value]
-        if attribute.type in (AttributeProto.INTS, AttributeProto.FLOATS):
-            return list(value)
-        return value
-
-
-def _body_types(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> list[tuple[Any, Any]]:
-    """dtype and shape of what the body of a Loop or Scan is given."""
-    if node.op_type == "Loop":
-        carried = [(value.dtype, None) for value in inputs[2:] if value is not None]
-        return [("int64", ()), ("bool", ()), *carried]
-    if node.op_type != "Scan":
-        return []
-    numbers = {
-        a.name: helper.get_attribute_value(a) for a in node.attribute if a.type != AttributeProto.GRAPH
-    }
-    count = numbers["num_scan_inputs"]
-    given = [value for value in inputs if value is not None]
-    states, scanned = given[: len(given) - count], given[len(given) - count :]
-    axes = numbers.get("scan_input_axes", [0] * count)
-    return [(value.dtype, value.shape) for value in states] + [
-        (value.dtype, None if value.shape is None else _without(value.shape, axis))
-        for value, axis in zip(scanned, axes, strict=True)
-    ]
-
-
-def _without(shape: tuple[Any, ...], axis: int) -> tuple[Any, ...]:
-    axis %= len(shape)
-    return shape[:axis] + shape[axis + 1 :]
-
-
-def _scope_of(node: onnx.NodeProto) -> str:
-    """The layer path in a node's name: what exporters write as ``/layer1/conv/Conv`` is ``layer1/conv``."""
-    path, _, last = node.name.strip("/").rpartition("/")
-    return path if last.startswith(node.op_type) else f"{path}/{last}".strip("/")
-
-
-def _uses(graph: onnx.GraphProto) -> tuple[set[str], set[str]]:
-    """Names that some node reads as a value rather than as a setting, and names of averages."""
-    learnt: set[str] = {info.name for info in graph.output}
-    averaged: set[str] = set()
-    for node in _nodes(graph):
-        settings, averages = _SETTINGS.get(node.op_type, ()), _AVERAGES.get(node.op_type, ())
-        for i, name in enumerate(node.input):
-            if i in averages:
-                averaged.add(name)
-            if i not in settings:
-                learnt.add(name)
-    return learnt, averaged
-
-
-def _initializer(tensor: TensorProto, learnt: set[str], averaged: set[str]) -> Value:
-    array = array_of(tensor)
-    floating = tensor.data_type in (
-        TensorProto.FLOAT,
-        TensorProto.DOUBLE,
-        TensorProto.FLOAT16,
-        TensorProto.BFLOAT16,
-    )
-    if floating and tensor.name in learnt:
-        return Parameter(array, tensor.name, trainable=tensor.name not in averaged)
-    return Constant(array, name=tensor.name)
-
-
-def _declared(info: onnx.ValueInfoProto) -> Value:
-    try:
-        dtype, shape = shape_of(info.type)
-    except OperatorError as error:
-        raise OperatorError(f"the input {info.name!r}: {error}") from error
-    return Value(dtype, shape, info.name)
-
-
-def _refine(value: Value, info: onnx.ValueInfoProto) -> None:
-    """Takes from the file's declaration what inference could not say."""
-    if not info.type.HasField("tensor_type"):
-        return
-    dtype, shape = shape_of(info.type)
-    if shape is None or dtype != value.dtype:
-        return
-    if value.shape is None:
-        value.shape = shape
-    elif len(value.shape) == len(shape):
-        value.shape = tuple(
-            declared if found is None or (isinstance(declared, int) and isinstance(found, str)) else found
-            for found, declared in zip(value.shape, shape, strict=True)
-        )
-
-
-def _constant(node: onnx.NodeProto) -> np.ndarray:
-    """The value of a Constant node, in whichever attribute it stands."""
-    for attribute in node.attribute:
-        value = helper.get_attribute_value(attribute)
-        if attribute.name == "value":
-            return array_of(value)
-        if attribute.name in ("value_int", "value_ints"):
-            return np.array(value, np.int64)
-        if attribute.name in ("value_float", "value_floats"):
-            return np.array(value, np.float32)
-        if attribute.name in ("value_string", "value_strings"):
-            texts = [value] if isinstance(value, bytes) else value
-            array = np.array([text.decode("utf-8") for text in texts], object)
-            return array.reshape(()) if isinstance(value, bytes) else array
-    raise FormatError(f"the Constant node {node.name!r} has no dense value.")
 
 
 __all__ = ["inline_functions", "opset_of", "read_graph", "to_opset"]

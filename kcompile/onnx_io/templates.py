@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, helper
+from onnx import helper
 
 from kcompile.ir import Constant, OperatorError, Parameter, Value, op
 
 from .arrays import array_of
 from .errors import FormatError
-from .reading import _declared, _initializer, _load, _Scope, _uses, inline_functions, to_opset
+from .hoisting import hoist
+from .reading import _load, inline_functions, to_opset
+from .roles import roles_of
+from .scopes import Scope, declared
 
 
 @dataclass(frozen=True)
@@ -54,29 +57,27 @@ class Template:
 _FROZEN = "kcompile.averages"
 
 
-def split(model: bytes | onnx.ModelProto) -> Template:
-    """Takes the weights out of a model: float initializers, those of bodies (Loop, If) included.
+def split(model: bytes | onnx.ModelProto, learnt: bool = True) -> Template:
+    """Takes the weights out of a model: what ``read_graph`` makes Parameters.
 
-    What ``read_graph`` makes Parameters becomes a weight here.
+    Args:
+        learnt: False for a graph that has constants only.
 
     Raises:
         FormatError, OperatorError: as ``read_graph``.
     """
     proto = to_opset(inline_functions(_load(model, external_data=False)))
-    for info in proto.graph.initializer:
-        if info.name in {given.name for given in proto.graph.input}:
-            _drop_input(proto.graph, info.name)
-    _hoist(proto.graph)
-    learnt, averaged = _uses(proto.graph)
+    hoist(proto.graph)
+    role = roles_of(proto.graph)
     weights, kept = [], []
     for tensor in proto.graph.initializer:
-        value = _initializer(tensor, learnt, averaged)
-        if isinstance(value, Parameter):
+        value = role(tensor, array_of(tensor))
+        if learnt and isinstance(value, Parameter):
             array = value.storage.array
             weights.append(Weight(tensor.name, array.shape, array.dtype, value.trainable, array))
         else:
             kept.append(tensor)
-    inputs = tuple(_declared(info) for info in proto.graph.input)
+    inputs = tuple(declared(info) for info in proto.graph.input)
     types = {tensor.name: tensor.data_type for tensor in proto.graph.initializer}
     del proto.graph.initializer[:]
     proto.graph.initializer.extend(kept)
@@ -102,7 +103,7 @@ def read_template(data: bytes) -> Template:
     if not count.isascii() or not count.isdigit() or int(count) > len(proto.graph.input):
         raise FormatError("the graph of an ONNXGraph layer does not say which of its inputs are weights.")
     frozen = set(entries.get(_FROZEN, "").split("\n"))
-    values = [_declared(info) for info in proto.graph.input]
+    values = [declared(info) for info in proto.graph.input]
     own, others = values[: int(count)], values[int(count) :]
     weights = []
     for value in others:
@@ -130,77 +131,17 @@ def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence
             raise OperatorError(
                 f"the input {expected.name!r} is {expected.dtype}, {given.name!r} is {given.dtype}"
             )
-    scope = _Scope(None)
+    scope = Scope(None)
     for info, value in zip(graph.input, [*inputs, *weights], strict=True):
         scope.values[info.name] = value
     for tensor in graph.initializer:
         scope.values[tensor.name] = Constant(array_of(tensor), name=tensor.name)
     as_declared = all(a.shape == b.shape for a, b in zip(template.inputs, inputs, strict=True))
-    declared = {info.name: info for info in (*graph.value_info, *graph.output)} if as_declared else {}
+    known = {info.name: info for info in (*graph.value_info, *graph.output)} if as_declared else {}
     for node in graph.node:
-        scope._node(node, declared)
+        scope.node(node, known)
     outputs = [scope.lookup(info.name) for info in graph.output]
     return [op.Identity(value) if value.node is None else value for value in outputs]
-
-
-def _drop_input(graph: onnx.GraphProto, name: str) -> None:
-    kept = [info for info in graph.input if info.name != name]
-    del graph.input[:]
-    graph.input.extend(kept)
-
-
-# --- initializers of bodies ---
-
-
-def _hoist(graph: onnx.GraphProto) -> None:
-    """Moves the initializers of all bodies out into the graph, under names that nothing else has."""
-    taken = {tensor.name for tensor in graph.initializer} | {info.name for info in graph.input}
-    bodies = _bodies(graph)
-    for body in [graph, *bodies]:
-        taken.update(name for node in body.node for name in node.output)
-    for body in bodies:
-        formal = {info.name for info in body.input}
-        kept = []
-        for tensor in body.initializer:
-            if tensor.name in formal:
-                kept.append(tensor)
-                continue
-            name, number = tensor.name, 1
-            while name in taken:
-                name, number = f"{tensor.name}_{number}", number + 1
-            taken.add(name)
-            _rename(body, tensor.name, name)
-            tensor.name = name
-            graph.initializer.append(tensor)
-        del body.initializer[:]
-        body.initializer.extend(kept)
-
-
-def _bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    """Every body inside a graph, outer ones first."""
-    found = []
-    stack = [graph]
-    while stack:
-        for node in stack.pop().node:
-            for attribute in node.attribute:
-                inner = [attribute.g] if attribute.type == AttributeProto.GRAPH else list(attribute.graphs)
-                found += inner
-                stack += inner
-    return found
-
-
-def _rename(body: onnx.GraphProto, old: str, new: str) -> None:
-    """A value's name wherever a body, or one inside it, reads it."""
-    if old == new:
-        return
-    for graph in [body, *_bodies(body)]:
-        for node in graph.node:
-            for i, name in enumerate(node.input):
-                if name == old:
-                    node.input[i] = new
-        for info in graph.output:
-            if info.name == old:
-                info.name = new
 
 
 __all__ = ["Template", "Weight", "emit_template", "read_template", "split"]

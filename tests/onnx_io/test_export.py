@@ -214,6 +214,47 @@ def test_no_file_that_a_model_names_is_read_unasked(tmp_path):
     assert np.array_equal(restored["conv2d_1/kernel"], networks.cnn().parameters[0].numpy())
 
 
+@pytest.mark.parametrize(
+    ("location", "read"),
+    [
+        ("m.onnx.data", True),  # torch.onnx.export
+        ("m.onnx_data", True),  # optimum
+        ("m.data", True),
+        ("m.bin", True),
+        ("m.weights", True),
+        ("m", False),
+        ("m.onnx", False),
+        ("mm.onnx.data", False),
+        ("m_rsa", False),
+        ("w", False),
+        ("sub/m.onnx.data", False),
+        ("../m.onnx.data", False),
+        ("m.onnx.x/../../m.onnx.data", False),
+    ],
+)
+def test_weights_beside_a_model_are_read_if_they_bear_its_name(tmp_path, location, read):
+    path = tmp_path / "folder" / "m.onnx"
+    for folder in (path.parent, path.parent / "sub", path.parent / "m.onnx.x"):
+        folder.mkdir()
+    model = export(networks.cnn())
+    whole = restore_weights(model)
+    onnx.external_data_helper.convert_model_to_external_data(model, location="data", size_threshold=0)
+    onnx.save(model, path)
+    data = (path.parent / "data").read_bytes()
+    if not (path.parent / location).exists():
+        (path.parent / location).write_bytes(data)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = location if entry.key == "location" else entry.value
+    path.write_bytes(model.SerializeToString())
+    if read:
+        found = restore_weights(load(path))
+        assert all(np.array_equal(found[name], array) for name, array in whole.items())
+    else:
+        with pytest.raises(FormatError, match="external_data=True"):
+            load(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n" + b"0" * 64, b"\xff" * 100, "half"])
 def test_what_is_no_model_is_said_to_be_none(tmp_path, content):
     path = tmp_path / "m.onnx"

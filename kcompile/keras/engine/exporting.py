@@ -301,7 +301,7 @@ def import_model(
     """
     from ... import onnx_io
 
-    proto = onnx_io.load(filepath)
+    proto = onnx_io.load(filepath, external_data=None if safe_mode else True)
     entries = onnx_io.get_metadata(proto)
     if "kcompile.config" not in entries:
         from ..layers.onnx_graph import model_from_graph

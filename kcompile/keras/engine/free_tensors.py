@@ -129,6 +129,7 @@ def _argument(x: Value, tensors: list[Value]) -> Any:
 def _onnx_node(node: ir.Node, tensors: list[Value]) -> Layer:
     """The operator as it is: an ONNX graph of one node."""
     from ...onnx_io import build_model
+    from ...onnx_io.templates import split
     from ..layers.onnx_graph import ONNXGraph
 
     fresh = {x: Value(x.dtype, x.shape, f"input_{i}") for i, x in enumerate(tensors)}
@@ -136,7 +137,7 @@ def _onnx_node(node: ir.Node, tensors: list[Value]) -> Layer:
     results = getattr(ir.op, node.op_type)(*given, outputs=len(node.outputs), **node.attributes)
     results = results if isinstance(results, tuple) else (results,)
     graph = ir.Graph(results, list(fresh.values()))
-    return ONNXGraph(build_model(graph).SerializeToString(), name=_name(node.op_type))
+    return ONNXGraph(split(build_model(graph), learnt=False), name=_name(node.op_type))
 
 
 # --- ONNX operators in the words of keras.ops ---------------------------------------------------------------

@@ -171,7 +171,8 @@ def load_model(
         filepath: path, open h5py.File or h5py.Group, or binary file object.
         custom_objects: names in the file -> classes or functions that Keras does not have.
         compile: whether to compile the model as the file says, and restore the optimizer's state.
-        safe_mode: False allows functions stored as bytecode (Lambda layers), which run code from the file.
+        safe_mode: False allows functions stored as bytecode (Lambda layers), which run code from the file,
+            and weights of an ONNX model in any file of its folder, whatever it is called.
 
     Raises:
         kcompile.formats.FileFormatError: if the file is foreign, damaged or unsafe.

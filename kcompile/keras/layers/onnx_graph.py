@@ -20,11 +20,15 @@ MAX_WEIGHT_BYTES = 1 << 34
 
 
 class ONNXGraph(Layer):
-    """The nodes of an ONNX graph, with its float initializers as weights.
+    """The nodes of an ONNX graph, with the floats that were learnt as weights.
 
-    Called on other inputs, the nodes are emitted anew with the same weights. The averages of
-    BatchNormalization are not trainable, and the nodes compute in training what they compute in inference:
-    a file for inference has no dropout and no updates any more.
+    Which these are, the operators that read them say, not their names, nor whether they are initializers or
+    Constant nodes: kernels, tables, biases and gains are trained, scalars of formulas, masks and bounds are
+    constants (see ``kcompile/onnx_io/roles.py``). The averages of BatchNormalization are weights that are
+    not trainable.
+
+    Called on other inputs, the nodes are emitted anew with the same weights. They compute in training what
+    they compute in inference: a file for inference has no dropout and no updates any more.
 
     Args:
         graph: the bytes of an ONNX model, its path, or what ``get_config`` has: base64 text of the graph
@@ -32,7 +36,7 @@ class ONNXGraph(Layer):
         external_data: whether a path's weights may lie in other files of its folder.
 
     Input and output: one tensor, or a list, as the graph has; ``input_signature`` names them.
-    Weights: the float initializers, in the order of the file.
+    Weights: in the order of the file.
 
     Raises:
         kcompile.onnx_io.FormatError: if it is no ONNX model, or damaged.
@@ -82,8 +86,10 @@ class ONNXGraph(Layer):
 
 def _template(graph: Any, external_data: bool | None) -> Any:
     from ...onnx_io import load
-    from ...onnx_io.templates import read_template, split
+    from ...onnx_io.templates import Template, read_template, split
 
+    if isinstance(graph, Template):
+        return graph
     if isinstance(graph, str) and not graph.endswith(".onnx"):
         try:
             return read_template(base64.b64decode(graph, validate=True))

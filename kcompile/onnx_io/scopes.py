@@ -1,0 +1,175 @@
+"""The nodes of a file emitted one by one: names become values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, helper
+
+from kcompile.ir import Body, Constant, Node, OperatorError, Value, absolute_scope, emit, schema_of
+from kcompile.ir.inference import shape_of
+
+from .arrays import array_of
+from .errors import FormatError
+from .roles import STANDARD_DOMAINS, Roles
+
+
+class Scope:
+    """The names of one graph of a file; those of the graph around it are seen through."""
+
+    def __init__(self, outer: Scope | None, roles: Roles | None = None) -> None:
+        self.outer = outer
+        self.roles = roles
+        self.values: dict[str, Value] = {}
+
+    def lookup(self, name: str, node: onnx.NodeProto | None = None) -> Value:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.outer
+        reader = f"node {node.name or node.op_type!r} reads" if node is not None else "the graph returns"
+        raise FormatError(f"{reader} {name!r}, which nothing before it computes.")
+
+    def read(self, graph: onnx.GraphProto, types: Sequence[tuple[Any, Any]] = ()) -> Body:
+        """Inputs, initializers and nodes in order.
+
+        Args:
+            types: dtype and shape of the formal inputs, where the graph is a body and need not declare them.
+        """
+        given = {tensor.name for tensor in graph.initializer}
+        inputs = []
+        for i, info in enumerate(graph.input):
+            if info.name not in given:
+                undeclared = not info.type.WhichOneof("value") and i < len(types)
+                inputs.append(Value(*types[i], info.name) if undeclared else declared(info))
+                self.values[info.name] = inputs[-1]
+        for tensor in graph.initializer:
+            array = array_of(tensor)
+            is_body = self.roles is None
+            self.values[tensor.name] = (
+                Constant(array, name=tensor.name) if is_body else self.roles(tensor, array)
+            )
+        known = {info.name: info for info in (*graph.value_info, *graph.output)}
+        inside: list[Node] = []
+        for node in graph.node:
+            inside.extend(self.node(node, known))
+        outputs = [self.lookup(info.name) for info in graph.output]
+        return Body(outputs, inputs, inside)
+
+    def node(self, node: onnx.NodeProto, known: dict[str, onnx.ValueInfoProto]) -> list[Node]:
+        if node.domain not in STANDARD_DOMAINS:
+            raise OperatorError(
+                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in "
+                "the ONNX standard set; only models of standard operators can be read."
+            )
+        with absolute_scope(_scope_of(node)):
+            if node.op_type == "Constant":
+                self.values[node.output[0]] = Constant(_constant(node), name=node.output[0])
+                return []
+            schema_of(node.op_type)
+            inputs = [self.lookup(name, node) if name else None for name in node.input]
+            types = _body_types(node, inputs)
+            attributes = {a.name: self._attribute(a, types) for a in node.attribute}
+            count = max((i + 1 for i, name in enumerate(node.output) if name), default=1)
+            results = emit(node.op_type, inputs, attributes, count)
+        results = results if isinstance(results, tuple) else (results,)
+        for name, value in zip(node.output, results, strict=False):
+            if name:
+                value._name = name
+                self.values[name] = value
+                if name in known:
+                    _refine(value, known[name])
+        return [results[0].node] if results[0].node is not None else []
+
+    def _attribute(self, attribute: AttributeProto, types: Sequence[tuple[Any, Any]]) -> Any:
+        if attribute.type == AttributeProto.GRAPH:
+            return Scope(self).read(attribute.g, types)
+        value = helper.get_attribute_value(attribute)
+        if attribute.type == AttributeProto.TENSOR:
+            return array_of(value)
+        if attribute.type == AttributeProto.STRING:
+            return value.decode("utf-8")
+        if attribute.type == AttributeProto.STRINGS:
+            return [text.decode("utf-8") for text in value]
+        if attribute.type in (AttributeProto.INTS, AttributeProto.FLOATS):
+            return list(value)
+        return value
+
+
+def _body_types(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> list[tuple[Any, Any]]:
+    """dtype and shape of what the body of a Loop or Scan is given."""
+    if node.op_type == "Loop":
+        carried = [(value.dtype, None) for value in inputs[2:] if value is not None]
+        return [("int64", ()), ("bool", ()), *carried]
+    if node.op_type != "Scan":
+        return []
+    numbers = {
+        a.name: helper.get_attribute_value(a) for a in node.attribute if a.type != AttributeProto.GRAPH
+    }
+    count = numbers["num_scan_inputs"]
+    given = [value for value in inputs if value is not None]
+    states, scanned = given[: len(given) - count], given[len(given) - count :]
+    axes = numbers.get("scan_input_axes", [0] * count)
+    return [(value.dtype, value.shape) for value in states] + [
+        (value.dtype, None if value.shape is None else _without(value.shape, axis))
+        for value, axis in zip(scanned, axes, strict=True)
+    ]
+
+
+def _without(shape: tuple[Any, ...], axis: int) -> tuple[Any, ...]:
+    axis %= len(shape)
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _scope_of(node: onnx.NodeProto) -> str:
+    """The layer path in a node's name: what exporters write as ``/layer1/conv/Conv`` is ``layer1/conv``."""
+    path, _, last = node.name.strip("/").rpartition("/")
+    return path if last.startswith(node.op_type) else f"{path}/{last}".strip("/")
+
+
+def declared(info: onnx.ValueInfoProto) -> Value:
+    try:
+        dtype, shape = shape_of(info.type)
+    except OperatorError as error:
+        raise OperatorError(f"the input {info.name!r}: {error}") from error
+    return Value(dtype, shape, info.name)
+
+
+def _refine(value: Value, info: onnx.ValueInfoProto) -> None:
+    """Takes from the file's declaration what inference could not say."""
+    if not info.type.HasField("tensor_type"):
+        return
+    dtype, shape = shape_of(info.type)
+    if shape is None or dtype != value.dtype:
+        return
+    if value.shape is None:
+        value.shape = shape
+    elif len(value.shape) == len(shape):
+        value.shape = tuple(
+            declared if found is None or (isinstance(declared, int) and isinstance(found, str)) else found
+            for found, declared in zip(value.shape, shape, strict=True)
+        )
+
+
+def _constant(node: onnx.NodeProto) -> np.ndarray:
+    """The value of a Constant node, in whichever attribute it stands."""
+    for attribute in node.attribute:
+        value = helper.get_attribute_value(attribute)
+        if attribute.name == "value":
+            return array_of(value)
+        if attribute.name in ("value_int", "value_ints"):
+            return np.array(value, np.int64)
+        if attribute.name in ("value_float", "value_floats"):
+            return np.array(value, np.float32)
+        if attribute.name in ("value_string", "value_strings"):
+            texts = [value] if isinstance(value, bytes) else value
+            array = np.array([text.decode("utf-8") for text in texts], object)
+            return array.reshape(()) if isinstance(value, bytes) else array
+    raise FormatError(f"the Constant node {node.name!r} has no dense value.")
+
+
+__all__ = ["Scope", "declared"]
