@@ -136,6 +136,14 @@ class Archive:
     metadata: dict[str, Any] = field(default_factory=dict)
     _close: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays: about the size of a file that holds them."""
+        layers = [*self.layer_weights, *(self.objects or {}).values()]
+        pairs = [*(self.optimizer_weights or []), *self.top_level_weights]
+        pairs += [pair for layer in layers for pair in layer.weights]
+        return sum(getattr(values, "nbytes", 0) for _, values in pairs)
+
     def close(self) -> None:
         """Close the file that a lazily read archive still holds. Arrays not read by then are lost."""
         if self._close is not None:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, BinaryIO
 
+from kcompile.atomic import replacing
 from kcompile.formats.archive import Archive, FileFormatError, UnsupportedFormatError
-from kcompile.formats.atomic import replacing
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAD = 4096
@@ -334,7 +334,7 @@ def write(archive: Archive, file: Any, *, format: str | None = None) -> None:
         raise UnsupportedFormatError(name, f"a {row.title} is not written here. {_readable()}")
     module = import_module(row.module)
     if is_path:
-        with replacing(name) as temporary:
+        with replacing(name, archive.nbytes) as temporary:
             module.write(archive, Target(temporary))
     else:
         buffer = io.BytesIO()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
+from kcompile_runtime.importing import whole_import
+
 from .. import __version__, ir
 from .checking import check_model
 from .errors import ExportError
@@ -69,6 +71,9 @@ def export(
         OSError: the file cannot be written; an existing one is left as it was.
     """
     check_opset(opset)
+    with whole_import():
+        import onnx_ir  # noqa: F401 - with sympy, which does not survive a broken import
+
     written, arrays, weights = write_for_export(
         graph, input_names, output_names, initial, metadata, name, weight_names
     )
@@ -89,13 +94,13 @@ def export(
     if check:
         check_model(skeleton, "The exported model")
     if external and path is not None:
-        save_with_data(_with_tensors(skeleton, tensors), path)
+        save_with_data(_with_tensors(skeleton, tensors), path, total)
         return None
     inputs = [value for value in skeleton.graph.input if value.name not in tensors]
     del skeleton.graph.input[:]
     skeleton.graph.input.extend(inputs)
     if path is not None:
-        save_pieces(model_pieces(skeleton, tensors), path)
+        save_pieces(model_pieces(skeleton, tensors), path, total)
         return None
     return _inlined(skeleton, tensors)
 

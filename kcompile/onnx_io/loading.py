@@ -10,6 +10,8 @@ import onnx
 from .errors import FormatError
 from .reading import _location, _parse, _read_external, _tensors
 
+_ATTEMPTS = 3
+
 
 def load(path: str | os.PathLike[str], *, external_data: bool | None = None) -> onnx.ModelProto:
     """The model in a file, all its weights inline.
@@ -26,6 +28,19 @@ def load(path: str | os.PathLike[str], *, external_data: bool | None = None) -> 
         FormatError: it is no ONNX model, is cut off, or wants weights from a file that is not allowed.
     """
     path = Path(path)
+    for _ in range(_ATTEMPTS):
+        before = os.stat(path)
+        try:
+            return _load_once(path, external_data)
+        except FormatError:
+            after = os.stat(path)
+            if (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns):
+                raise
+            # somebody saved a new model meanwhile, and removed the weights of the old one
+    return _load_once(path, external_data)
+
+
+def _load_once(path: Path, external_data: bool | None) -> onnx.ModelProto:
     model = _parse(path.read_bytes(), str(path))
     if not model.graph.node and not model.graph.output:
         raise FormatError(f"{path}: not an ONNX model: it has no graph.")

@@ -5,7 +5,11 @@ Only this package imports torch; the other floors reach it inside functions, whe
 
 from __future__ import annotations
 
-import torch
+from kcompile_runtime.importing import whole_import
+
+with whole_import():
+    import torch
+    import torch.fx
 
 from ..ir.seeding import take_seed
 from .lowering import Signature, apply_updates, lower, refresh, run, signature

@@ -15,6 +15,7 @@ import numpy as np
 
 from .errors import ExecutionError, ModelFileError, ProviderError, RuntimeNotInstalledError
 from .header import check_locations, read_external_weights
+from .importing import whole_import
 
 Providers = Sequence["str | tuple[str, dict[str, Any]]"]
 
@@ -30,7 +31,8 @@ def load_onnxruntime() -> Any:
         RuntimeNotInstalledError: neither onnxruntime nor onnxruntime-gpu is installed, or it does not load.
     """
     try:
-        import onnxruntime
+        with whole_import():
+            import onnxruntime
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise RuntimeNotInstalledError(f"onnxruntime is installed but does not load: {error}") from None

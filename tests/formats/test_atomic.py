@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from kcompile import formats
+from kcompile.atomic import replacing
 from kcompile.formats import Archive, LayerWeights
-from kcompile.formats.atomic import replacing
 from kcompile.keras.layers import Dense
 from kcompile.keras.models import Sequential, load_model
 

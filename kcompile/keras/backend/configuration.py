@@ -6,9 +6,11 @@ import json
 import os
 import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ...atomic import replacing
 from . import config
 
 _FIELDS = {
@@ -69,15 +71,7 @@ def _create(path: Path) -> None:
         "backend": "tensorflow",  # Keras itself reads the file too, and knows no other name
         "image_data_format": config.image_data_format(),
     }
-    temporary = None
-    try:
+    with suppress(OSError):  # a read-only disk is no reason to refuse to compute
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="keras.json.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
             file.write(json.dumps(fields, indent=4) + "\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError:
-        # a read-only disk is no reason to refuse to compute
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ...atomic import replacing
 from ...formats import detect
-from ...formats.atomic import replacing
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from .files import keeps_order, read_tensors

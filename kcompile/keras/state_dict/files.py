@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...atomic import replacing
 from ...formats import detect
-from ...formats.atomic import replacing
 from ...formats.registry import Source
 
 EXTENSIONS = (".safetensors", ".pt", ".pth")
@@ -65,7 +65,7 @@ def write_tensors(tensors: Mapping[str, np.ndarray], path: str | os.PathLike[str
     extension = Path(path).suffix.lower()
     if extension not in EXTENSIONS:
         raise ValueError(f"{path}: tensors are written as {', '.join(EXTENSIONS)}; found {extension!r}.")
-    with replacing(path) as temporary:
+    with replacing(path, sum(tensor.nbytes for tensor in tensors.values())) as temporary:
         if extension == ".safetensors":
             from safetensors.numpy import save_file
 

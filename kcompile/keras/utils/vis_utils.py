@@ -182,7 +182,7 @@ def plot_model(
     Raises:
         ImportError: pydot is not installed. OSError: Graphviz's ``dot`` is not installed.
     """
-    from ...formats.atomic import replacing
+    from ...atomic import replacing
 
     dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi)
     path = os.fspath(to_file)

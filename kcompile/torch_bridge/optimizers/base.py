@@ -13,8 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from kcompile_runtime.importing import whole_import
+
 from ...ir import Parameter, Storage
 from .. import weights
+
+with whole_import():
+    import torch._dynamo  # noqa: F401 - torch imports it when the first optimizer is made
 
 Number = float | Parameter
 

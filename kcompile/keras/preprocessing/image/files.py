@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ....formats.atomic import replacing
+from ....atomic import replacing
 from ...backend.config import floatx, image_data_format
 
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
