@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from .errors import CommandError
 from .loading import inference_graph, kind_of, load
 from .predicting import Predictor, model_predictor, open_predictor
 from .tables import console, table
+
+if TYPE_CHECKING:
+    from ..onnx_io.comparing import Comparison
 
 ModelFile = tuple[Path, Path | None]
 
@@ -32,38 +36,52 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
     Raises:
         CommandError: a file cannot be compared at all.
     """
-    from ..keras.engine.exporting import difference
+    from ..onnx_io.comparing import compare
 
     first, second = _open(a, b), _open(b, a)
     problem = _signature_problem(first, second)
     if problem:
         print(f"different: {problem}", file=sys.stderr)
         return False
-    if _holds_weights_alone(a[0]):
-        inputs = _for_second(second, first, _random_inputs(b, a, second, first, seed=seed, samples=samples))
-    else:
-        inputs = _random_inputs(a, b, first, second, seed=seed, samples=samples)
-    found = [_outputs(first, inputs), _outputs(second, _for_second(first, second, inputs))]
-    rows, equal = [], True
-    for name, expected, got in zip(first.output_names, *found, strict=True):
-        relative = difference(expected, got)
-        agrees = relative <= tolerance
-        equal &= agrees
-        rows.append(
-            (
-                name,
-                _shapes(expected, got),
-                _largest(expected, got),
-                f"{relative:.2g}",
-                "yes" if agrees else "NO",
-            )
-        )
-    columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
-    console().print(
-        table(f"{a[0]} and {b[0]}, {len(inputs[0]) if inputs else 0} samples", columns, rows, right=(2, 3))
+    result = compare(
+        _graphs(a, b, first, second),
+        lambda arrays: _outputs(first, arrays),
+        lambda arrays: _outputs(second, _for_second(first, second, arrays)),
+        samples=samples,
+        seed=seed,
     )
+    if result.failed is not None:
+        raise CommandError(f"{second.path} does not run where {first.path} does: {result.failed}")
+    if result.reason:
+        raise CommandError(f"{a[0]} and {b[0]} cannot be compared: {result.reason}.")
+    rows, equal = [], True
+    for i, name in enumerate(first.output_names):
+        row, agrees = _row(result, i, tolerance)
+        equal &= agrees
+        rows.append((name, *row))
+    columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
+    console().print(table(f"{a[0]} and {b[0]}, {_samples(result)} samples", columns, rows, right=(2, 3)))
     print("equal" if equal else "different")
     return equal
+
+
+def _row(result: Comparison, i: int, tolerance: float) -> tuple[tuple[str, ...], bool]:
+    """What the table says of an output, and whether it agrees (or could not be compared)."""
+    expected, got = result.outputs[i]
+    worst = result.worst[i]
+    if worst is None:
+        return (_shapes(expected, got), "-", "-", "random" if result.random[i] else "only NaN"), True
+    agrees = worst <= tolerance
+    return (
+        _shapes(expected, got),
+        _largest(expected, got),
+        f"{worst:.2g}",
+        "yes" if agrees else "NO",
+    ), agrees
+
+
+def _samples(result: Comparison) -> int:
+    return len(result.inputs[0][0]) if result.inputs and result.inputs[0] else 0
 
 
 def _open(file: ModelFile, other: ModelFile) -> Predictor:
@@ -108,17 +126,25 @@ def _signature_problem(first: Predictor, second: Predictor) -> str:
     return ""
 
 
-def _random_inputs(
-    a: ModelFile, b: ModelFile, first: Predictor, second: Predictor, **options: int
-) -> list[np.ndarray]:
-    """Inputs for the first model, drawn for the graph of whichever file has one: PyTorch source has none."""
-    from ..keras.engine.exporting import random_inputs
+def _graphs(a: ModelFile, b: ModelFile, first: Predictor, second: Predictor) -> list[Graph]:
+    """The graphs of the two, with inputs in the first one's order: one where the other has none (weights
+    alone are compared in the other's graph, and PyTorch source says nothing of its inputs).
 
-    if a[0].suffix.lower() != ".py":
-        return random_inputs(inference_graph(load(*a)), **options)
-    if b[0].suffix.lower() == ".py":
+    Raises:
+        CommandError: neither has a graph.
+    """
+    graphs = []
+    for file, predictor in ((a, first), (b, second)):
+        if file[0].suffix.lower() == ".py" or _holds_weights_alone(file[0]):
+            continue
+        graph = inference_graph(load(*file))
+        if predictor is second and set(first.input_names) == set(second.input_names):
+            order = [second.input_names.index(name) for name in first.input_names]
+            graph = Graph(graph.outputs, [graph.inputs[i] for i in order], graph.updates, silent=True)
+        graphs.append(graph)
+    if not graphs:
         raise CommandError("one of the two must be a model: .py source alone does not say what to give.")
-    return _for_second(second, first, random_inputs(inference_graph(load(*b)), **options))
+    return graphs
 
 
 def _for_second(first: Predictor, second: Predictor, inputs: list[np.ndarray]) -> list[np.ndarray]:
@@ -130,10 +156,7 @@ def _for_second(first: Predictor, second: Predictor, inputs: list[np.ndarray]) -
 
 def _outputs(predictor: Predictor, inputs: list[np.ndarray]) -> list[np.ndarray]:
     predictor.reset_states()
-    try:
-        return predictor.predict(inputs)
-    except ValueError as error:
-        raise CommandError(f"{predictor.path} does not run on these inputs: {error}") from error
+    return predictor.predict(inputs)
 
 
 def _shapes(expected: np.ndarray, got: np.ndarray) -> str:
@@ -144,5 +167,6 @@ def _shapes(expected: np.ndarray, got: np.ndarray) -> str:
 def _largest(expected: np.ndarray, got: np.ndarray) -> str:
     if expected.shape != got.shape:
         return "-"
-    difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
+    both = np.isfinite(expected) & np.isfinite(got)
+    difference = np.abs(expected[both].astype(np.float64) - got[both].astype(np.float64))
     return f"{float(np.max(difference, initial=0.0)):.3g}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -89,22 +90,38 @@ def write_module(model: Network, path: Path, verify: bool = True, tolerance: flo
 
 
 def _verify(model: Any, path: Path, tolerance: float) -> None:
-    """Compares a generated file with the graph that training uses."""
-    from ..keras.engine.exporting import difference, inference_graph, random_inputs
+    """Compares a generated file with the graph that training uses.
+
+    Raises:
+        ConversionError: they differ, or the file does not run.
+    """
+    from ..keras.engine.exporting import inference_graph
+    from ..onnx_io.comparing import compare
     from ..torch_bridge import lower, run
     from ..torch_bridge.module_file import load_module_file
 
     graph = inference_graph(model)
-    inputs = random_inputs(graph)
     states = [parameter for parameter, _ in graph.updates]  # the file starts from zeros
     zeros = [np.zeros(state.shape, state.dtype) for state in states]
-    expected = run(lower(Graph(graph.outputs, [*graph.inputs, *states]), placement=None), *inputs, *zeros)
-    found = load_module_file(path).run(inputs)
-    for name, a, b in zip(model.output_names, expected, found, strict=True):
-        if not difference(a, b) <= tolerance:
+    module = lower(Graph(graph.outputs, [*graph.inputs, *states]), placement=None)
+    source = load_module_file(path)
+
+    def found(arrays: list[np.ndarray]) -> Any:
+        source.reset_states()
+        return source.run(arrays)
+
+    result = compare([graph], lambda arrays: run(module, *arrays, *zeros), found)
+    if result.failed is not None:
+        raise ConversionError(f"The source does not run where {model.name} does: {result.failed}")
+    if result.reason:
+        warnings.warn(
+            f"The source is written but not compared with the model: {result.reason}.", stacklevel=4
+        )
+    for name, worst in zip(model.output_names, result.worst, strict=False):
+        if worst is not None and not worst <= tolerance:
             raise ConversionError(
-                f"The source differs from the model {model.name}: output {name!r} by {difference(a, b):.2g} "
-                f"relative to its largest value (allowed {tolerance:.2g}). Nothing was written."
+                f"The source differs from the model {model.name}: output {name!r} by {worst:.2g} relative to "
+                f"its largest value (allowed {tolerance:.2g}). Nothing was written."
             )
 
 

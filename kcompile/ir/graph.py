@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import onnx
@@ -33,6 +33,7 @@ class Graph:
         phase: "train" or "inference": which branch of each ``Phase`` node is kept.
         frozen: owners of ``Phase`` nodes that keep their inference branch in training too.
         silent: leave out Print nodes, as for a file.
+        replaced: values, and those that are read in their place.
 
     Attributes:
         inputs, outputs: as given.
@@ -55,6 +56,7 @@ class Graph:
         phase: Phase = "inference",
         frozen: Iterable[Hashable] = (),
         silent: bool = False,
+        replaced: Mapping[Value, Value] | None = None,
     ) -> None:
         self.phase: Phase = phase
         self.silent = silent
@@ -62,14 +64,15 @@ class Graph:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self._given = set(self.inputs)
-        self._alias: dict[Value, Value] = {LEARNING_PHASE: _PHASE_VALUE[phase]}
+        known = {LEARNING_PHASE: _PHASE_VALUE[phase], **(replaced or {})}
+        self._alias: dict[Value, Value] = dict(known)
         self._stops = phase == "train"
         updates = self._combine(updates)
         wanted = [*self.outputs, *(new for _, new in updates)]
         self.nodes = self._sort(wanted)
         if not self._stops and any(node.op_type == "Gradient" for node in self.nodes):
             # gradients taken in an inference graph stop where they are told to, as well
-            self._stops, self._alias = True, {LEARNING_PHASE: _PHASE_VALUE[phase]}
+            self._stops, self._alias = True, dict(known)
             self.nodes = self._sort(wanted)
         self.updates = tuple((p, new) for p, new in updates if self.resolve(new) is not p)
         self.captures = self._find_captures()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Constant, Graph, Parameter, Value
+from ...ir import Graph, Parameter
+from ...onnx_io.comparing import difference as difference
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .saving import compile_from, model_config, model_from_config, reporting_malformed, training_config
+from .verification import verify_export
 from .weight_budget import WeightBudget
 
 if TYPE_CHECKING:
@@ -32,23 +33,27 @@ def export_model(
     verify: bool = True,
     tolerance: float = 1e-3,
     external_data: bool | None = None,
-) -> None:
+) -> bool:
     """Writes the inference graph as an ONNX file that needs nothing but onnxruntime.
 
     Args:
         model: a built model.
         filepath: where to write, atomically.
         opset: version of the ONNX standard operator set.
-        verify: run the file by onnxruntime and the graph by PyTorch on the same random inputs, before
-            anything is written. Without torch installed this is left out with a warning.
+        verify: run the file by onnxruntime and the graph by PyTorch on the same random inputs, of sizes that
+            the model can take, before anything is written. Where that cannot be done (torch is not installed,
+            no sizes were found, random numbers are drawn inside a loop) a warning says why, and the file is
+            written.
         tolerance: largest difference allowed, relative to the largest value of an output.
         external_data: whether the weights go into a file beside; by default only over 2 GB.
+
+    Returns:
+        whether the file was compared with the model.
 
     Raises:
         ValueError: if the model is not built.
         kcompile.onnx_io.ExportError: for operators that ONNX or the opset lacks, or if verification fails;
-        the
-            message names the layer. An existing file is left as it was.
+            then the message names the layer. An existing file is left as it was.
     """
     from ... import onnx_io
 
@@ -70,11 +75,11 @@ def export_model(
     arguments["unread"] = _unread_weights(model, graph, weight_names)
     if not verify:
         onnx_io.export(graph, filepath, external_data=external_data, **arguments)
-        return
+        return False
     # what is verified is the file itself: no second copy of the weights is needed in memory
     with onnx_io.saved_on_success(filepath) as trial:
         onnx_io.export(graph, trial, external_data=external_data, **arguments)
-        verify_export(model, graph, trial, tolerance)
+        return verify_export(model, graph, trial, tolerance)
 
 
 def _unread_weights(
@@ -140,149 +145,6 @@ def _json(value: Any) -> str:
     from ...formats.json import plain
 
     return json.dumps(value, default=plain, separators=(",", ":"))
-
-
-# --- verification -------------------------------------------------------------------------------------------
-
-
-def verify_export(model: Model, graph: Graph, exported: str, tolerance: float) -> None:
-    """Compares onnxruntime on the exported file with the torch bridge on the graph.
-
-    Raises:
-        ExportError: naming the first layer whose output differs.
-    """
-    if importlib.util.find_spec("torch") is None:
-        warnings.warn(
-            "torch is not installed, so the exported file is checked but not compared.", stacklevel=4
-        )
-        return
-    from kcompile_runtime import Executor
-
-    from ...onnx_io import ExportError
-    from ...torch_bridge import lower, run
-
-    inputs = random_inputs(graph)
-    # this session is gone, with its copies of the weights, before PyTorch takes memory
-    found = Executor(exported).run(inputs)
-    # the file starts from zero states, whatever the model stands at: so does the comparison
-    states = [p for p, _ in graph.updates]
-    from_zeros = Graph(graph.outputs, [*graph.inputs, *states], phase="inference", silent=True)
-    expected = run(lower(from_zeros), *inputs, *(np.zeros(p.shape, p.dtype) for p in states))
-    worst = [difference(a, b) for a, b in zip(expected, found, strict=True)]
-    bad = [i for i, value in enumerate(worst) if not value <= tolerance]
-    if bad:
-        culprit = first_difference(model, inputs, tolerance)
-        raise ExportError(
-            f"The exported model differs from {model.name}: output {model.output_names[bad[0]]!r} by "
-            f"{worst[bad[0]]:.2g} relative to its largest value (allowed {tolerance:.2g}). {culprit} Nothing "
-            "was written."
-        )
-
-
-def difference(expected: np.ndarray, found: np.ndarray) -> float:
-    """Largest absolute difference, relative to the largest expected value; infinite for other shapes or
-    NaNs."""
-    if expected.shape != found.shape:
-        return float("inf")
-    if not expected.size:
-        return 0.0
-    expected, found = expected.astype(np.float64), found.astype(np.float64)
-    if not np.array_equal(np.isnan(expected), np.isnan(found)):
-        return float("inf")
-    scale = max(1e-3, float(np.nanmax(np.abs(expected), initial=0.0)))
-    return float(np.nanmax(np.abs(expected - found), initial=0.0)) / scale
-
-
-def first_difference(model: Model, inputs: list[np.ndarray], tolerance: float) -> str:
-    """A sentence that names the first layer, in the order of computation, whose output differs."""
-    from kcompile_runtime import Executor
-
-    from ...onnx_io import export
-    from ...torch_bridge import lower, run
-
-    for node in getattr(model, "_network_nodes", []):
-        if not node.inbound_layers:
-            continue
-        graph = Graph(node.output_tensors, model._feed_inputs, phase="inference", silent=True)
-        names = [f"output_{i}" for i in range(len(node.output_tensors))]
-        proto = export(graph, input_names=model._feed_input_names, output_names=names, check=False)
-        found = Executor(proto.SerializeToString()).run(inputs)
-        expected = run(lower(graph), *inputs)
-        if any(not difference(a, b) <= tolerance for a, b in zip(expected, found, strict=True)):
-            layer = node.outbound_layer
-            return f"The first layer that differs is {layer.name!r} ({type(layer).__name__})."
-    return "Layer by layer there is no difference, so it arises between them."
-
-
-# Sizes tried for axes of any size other than the batch: convolutions without padding need large ones.
-_AXIS_SIZES = {3: 12, 4: 64, 5: 24}
-
-
-def random_inputs(graph: Graph, seed: int = 0, samples: int = 2) -> list[np.ndarray]:
-    """Inputs that a graph can compute on: normal floats, integers within the tables that they index.
-
-    Args:
-        graph: what to compute.
-        seed: of the random numbers.
-        samples: size of the batch axis where it is open.
-    """
-    random = np.random.default_rng(seed)
-    bounds = _index_bounds(graph)
-    arrays = []
-    for value in graph.inputs:
-        shape = [
-            dim if isinstance(dim, int) else samples if i == 0 else _AXIS_SIZES.get(len(value.shape), 8)
-            for i, dim in enumerate(value.shape)
-        ]
-        bound = bounds.get(value)
-        if bound is not None:
-            arrays.append(random.integers(0, max(1, bound), shape).astype(value.dtype))
-        elif value.dtype == bool:
-            arrays.append(random.integers(0, 2, shape).astype(bool))
-        elif value.dtype.kind in "iu":
-            arrays.append(random.integers(0, 2, shape).astype(value.dtype))
-        else:
-            arrays.append(random.standard_normal(shape).astype(value.dtype))
-    return arrays
-
-
-# Operators that move indices about without changing them.
-_INDEX_PRESERVING = frozenset(
-    (
-        "Cast",
-        "Reshape",
-        "Flatten",
-        "Transpose",
-        "Squeeze",
-        "Unsqueeze",
-        "Slice",
-        "Split",
-        "Gather",
-        "Concat",
-        "Expand",
-    )
-)
-
-
-def _index_bounds(graph: Graph) -> dict[Value, int]:
-    """For each input whose values index a table (an embedding), the number of rows of the smallest one."""
-    sources: dict[Value, set[Value]] = {value: {value} for value in graph.inputs}
-    bounds: dict[Value, int] = {}
-    for node in graph.nodes:
-        operands = graph.operands(node)
-        if (
-            node.op_type == "Gather"
-            and operands[1] in sources
-            and isinstance(operands[0], Parameter | Constant)
-        ):
-            rows = operands[0].shape[node.attributes.get("axis", 0)]
-            for source in sources[operands[1]]:
-                bounds[source] = min(rows, bounds.get(source, rows))
-        elif node.op_type in _INDEX_PRESERVING:
-            found = set().union(*(sources.get(value, set()) for value in operands if value is not None))
-            if found:
-                sources.update((output, found) for output in node.outputs)
-    return bounds
 
 
 # --- reading ------------------------------------------------------------------------------------------------

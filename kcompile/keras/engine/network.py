@@ -470,11 +470,11 @@ class Network(Layer):
 
         return model_to_yaml(self, **kwargs)
 
-    def export(self, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> None:
+    def export(self, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> bool:
         """Writes an ONNX file; see ``kcompile.keras.engine.exporting.export_model``."""
         from .exporting import export_model
 
-        export_model(cast("Model", self), filepath, opset=opset, verify=verify, **kwargs)
+        return export_model(cast("Model", self), filepath, opset=opset, verify=verify, **kwargs)
 
 
 def _call_again(node: Node, inputs: list[Value], masks: list[Any]) -> tuple[list[Value], list[Any]]:
