@@ -127,6 +127,11 @@ class Compiled:
         self._variants: dict[bool, _Variant] = {}
         self.total_loss = self._variant(False).total_loss
 
+    @property
+    def weighted_loss(self) -> Value:
+        """The scalar to minimise, with sample weights."""
+        return self._variant(True).total_loss
+
     # --- metrics --------------------------------------------------------------------------------------------
 
     @property

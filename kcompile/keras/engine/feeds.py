@@ -61,8 +61,11 @@ def make_feed(
     sample_weight: Any = None,
     class_weight: Any = None,
     batch_size: int | None = None,
+    always_weighted: bool = False,
 ) -> Feed:
     """Inputs, targets and sample weights as the steps of a compiled model take them.
+
+    Args: as for ``Model.fit``; always_weighted: whether there are sample weights (ones) where none are given.
 
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
@@ -93,7 +96,7 @@ def make_feed(
             "In a stateful network, you should only pass inputs with a number of samples that can be "
             f"divided by the batch size. Found: {samples} samples, batch size {batch_size}."
         )
-    weighted = any(weight is not None for weight in weights)
+    weighted = always_weighted or any(weight is not None for weight in weights)
     if weighted:
         fed_targets = iter(targets)
         weights = [

@@ -30,22 +30,60 @@ class Steps:
         self.optimizer = optimizer
         self.devices = tuple(devices)
         self._made: dict[Any, Any] = {}
+        self.functions: dict[str, Any] = {}
+        self._own: dict[str, _OwnFunction] = {}
+        self._last: _OwnFunction | None = None
 
     def train(self, weighted: bool) -> StepFunction:
         """One update: arrays in, the loss before the update out, still on the device."""
-        return self._get(("train", weighted), self._make_train)
+        return self._step_of("train", weighted, self._make_train)
 
     def test(self, weighted: bool) -> StepFunction:
         """One batch in test mode: arrays in, the loss out, still on the device; metrics go on."""
-        return self._get(("test", weighted), self._make_test)
+        return self._step_of("test", weighted, self._make_test)
 
     def results(self) -> list[Any]:
         """The present values of the metrics, in the order of ``metrics_names[1:]``. Waits for the device."""
+        if self._last is not None:
+            return self._last.results
         if not self.compiled.metrics:
             return []
         step = self._get("results", self._make_results)
         # a copy: a result that is an accumulator itself goes on changing
         return [float(value) if value.ndim == 0 else np.array(value.cpu().numpy()) for value in step()]
+
+    def make(self, mode: str) -> None:
+        """Makes a step, and the function of its name in Keras, unless somebody has put one of his own there.
+
+        Args:
+            mode: "train" or "test".
+        """
+        if mode in self._own:
+            return
+        getattr(self, mode)(False)
+        self.functions.setdefault(mode, lambda arrays: self._run(mode, list(arrays)))
+
+    def replace(self, mode: str, function: Any) -> None:
+        """Puts a function of the user's in place of a step; None: makes it anew when it is needed next."""
+        self.functions.pop(mode, None)
+        self._own.pop(mode, None)
+        for weighted in (False, True):
+            self._made.pop((mode, weighted), None)
+        if function is not None:
+            self.functions[mode] = function
+            self._own[mode] = _OwnFunction(self.compiled, function)
+
+    def _step_of(self, mode: str, weighted: bool, make: Callable[..., Any]) -> StepFunction:
+        self._last = self._own.get(mode)
+        return self._last.step(weighted) if self._last else self._get((mode, weighted), make)
+
+    def _run(self, mode: str, arrays: list[Any]) -> list[Any]:
+        """Keras's train_function and test_function: arrays in, the loss and the metrics of this batch out."""
+        fed = len(self.compiled.feeds(weighted=True))
+        for metric in self.compiled.metrics:
+            metric.reset_states()
+        loss = getattr(self, mode)(len(arrays) >= fed)(arrays[:fed])
+        return [np.float32(loss), *map(np.float32, self.results())]
 
     def _get(self, key: Any, make: Callable[..., Any]) -> Any:
         if key not in self._made:
@@ -91,6 +129,36 @@ class Steps:
         from ...torch_bridge.training import EvalStep
 
         return EvalStep(self.compiled.results_graph())
+
+
+class _OwnFunction:
+    """A function that somebody put in place of ``model.train_function``, as a step.
+
+    Attributes:
+        results: the metrics that it returned for the last batch.
+    """
+
+    def __init__(self, compiled: Compiled, function: Any) -> None:
+        self.compiled = compiled
+        self.function = function
+        self.results: list[Any] = [0.0] * len(compiled.metrics)
+
+    def step(self, weighted: bool) -> StepFunction:
+        """Arrays in, the loss out."""
+        return lambda arrays: self._run([np.asarray(array) for array in arrays], weighted)
+
+    def _run(self, arrays: list[np.ndarray], weighted: bool) -> Any:
+        if not weighted:
+            fed = dict(zip(self.compiled.feeds(weighted=False), arrays, strict=True))
+            samples = arrays[0].shape if arrays else (1,)
+            shapes = [fed[o.target].shape if o.is_fed else samples for o in self.compiled.outputs]
+            ranks = [output.sample_weight.rank for output in self.compiled.outputs]
+            arrays += [np.ones(s[:rank], np.float32) for s, rank in zip(shapes, ranks, strict=True)]
+        if self.compiled.model._uses_dynamic_learning_phase():
+            arrays.append(np.float32(1.0))
+        found = self.function(arrays)
+        loss, *self.results = found if isinstance(found, list | tuple) else [found]
+        return loss
 
 
 def _check_divisible(graph: Graph) -> None:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...ir import Graph, Value
 from .. import backend as K
-from .. import optimizers
-from ..utils.generic_utils import close_names, to_list, unpack_singleton
+from ..utils.generic_utils import to_list, unpack_singleton
 from . import feeds, tensor_data
 from . import training_data as data
 from . import training_loops as loops
-from .compilation import Compiled
+from .compiled_network import CompiledNetwork, refuse_unknown
 from .input_layer import Input
-from .network import Network
-from .steps import Steps
 
 
-class Model(Network):
+class Model(CompiledNetwork):
     """Layers grouped into a model.
 
     ``Model(inputs, outputs)`` takes what lies between tensors; a subclass makes layers in ``__init__`` and
@@ -35,129 +31,6 @@ class Model(Network):
     """
 
     _in_call = False
-    _devices: Sequence[str] = ()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.optimizer: Any = None
-        self.stop_training = False
-        self.history: Any = None
-        self._compiled: Compiled | None = None
-        self._compile_arguments: dict[str, Any] = {}
-        self._steps: Steps | None = None
-        self._predictor: Any = None
-
-    def _track(self, name: str, value: Any) -> None:
-        if name not in (
-            "optimizer",
-            "history",
-            "_compiled",
-            "_steps",
-            "_predictor",
-            "loss",
-            "_compile_arguments",
-        ):
-            super()._track(name, value)
-
-    # --- compile --------------------------------------------------------------------------------------------
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        loss_weights: Any = None,
-        sample_weight_mode: Any = None,
-        weighted_metrics: Any = None,
-        target_tensors: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Fixes how the model trains; which weights are trainable is read now.
-
-        Args:
-            optimizer: name, configuration or Optimizer.
-            loss: name, function (y_true, y_pred) or Loss; a list or a dict by output name for several
-                outputs.
-            metrics: list of names, functions or Metrics; "accuracy" chooses by loss and output shape.
-            loss_weights: list or dict of factors for the losses of several outputs.
-            sample_weight_mode: "temporal" for weights per timestep; list or dict for several outputs.
-            weighted_metrics: like metrics, but weighted by sample_weight and class_weight.
-            target_tensors: tensors to use as targets instead of fed data.
-            **kwargs: ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` of later Keras are accepted
-                and change nothing.
-
-        Raises:
-            ValueError, TypeError: for unknown names, or lists and dicts that do not fit the outputs.
-        """
-        _check_compile_kwargs(kwargs)
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = loss
-        self._compile_arguments = {
-            "metrics": metrics,
-            "loss_weights": loss_weights,
-            "sample_weight_mode": sample_weight_mode,
-            "weighted_metrics": weighted_metrics,
-            "target_tensors": target_tensors,
-        }
-        self._compiled = self._steps = None
-        if self.built and self.outputs:
-            self._finish_compile()
-
-    def _finish_compile(self) -> None:
-        """Emits loss and metrics, once inputs and outputs are known."""
-        self._compiled = Compiled(self, self.loss, **self._compile_arguments)
-        self._steps = Steps(self._compiled, self.optimizer, self._devices)
-
-    @property
-    def _is_compiled(self) -> bool:
-        return self.optimizer is not None
-
-    @property
-    def total_loss(self) -> Value:
-        """The scalar that training minimises."""
-        return self._require_compiled().total_loss
-
-    @property
-    def loss_functions(self) -> list[Any]:
-        """The loss of each output that has one."""
-        return [output.loss for output in self._require_compiled().outputs]
-
-    @property
-    def targets(self) -> list[Value]:
-        """The placeholders of the labels."""
-        return [output.target for output in self._require_compiled().outputs]
-
-    @property
-    def sample_weights(self) -> list[Value]:
-        """The placeholders of the sample weights."""
-        return [output.sample_weight for output in self._require_compiled().outputs]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """Metric objects of compile() and add_metric()."""
-        if self._compiled is None:
-            return super().metrics
-        return self._compiled.compile_metrics + self._compiled._added_metrics()
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Labels of what evaluate and train_on_batch return."""
-        return ["loss"] if self._compiled is None else self._compiled.metrics_names
-
-    def reset_metrics(self) -> None:
-        """Sets all metrics to their start."""
-        if self._compiled is not None:
-            for metric in self._compiled.metrics:
-                metric.reset_states()
-
-    def _require_compiled(self) -> Compiled:
-        if not self._is_compiled:
-            raise RuntimeError(
-                "You must compile your model before training/testing. Use `model.compile(optimizer, loss)`."
-            )
-        if self._compiled is None:
-            raise RuntimeError(f"The model {self.name} is not built yet: its input shape is not known.")
-        return self._compiled
 
     # --- building from data ---------------------------------------------------------------------------------
 
@@ -297,7 +170,7 @@ class Model(Network):
         if "nb_epoch" in kwargs:
             warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=2)
             epochs = kwargs.pop("nb_epoch")
-        _check_unknown(kwargs, Model.fit)
+        refuse_unknown(kwargs, Model.fit)
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         if tensor_data.holds_tensors(x, y, sample_weight):
             tensor_data.check_steps("steps_per_epoch", steps_per_epoch, validation_split)
@@ -541,29 +414,6 @@ class Model(Network):
             unpack_singleton(self._prediction().predict(arrays, None)) if arrays else self._predict_unfed(1)
         )
 
-    def _make_train_function(self) -> None:
-        """Makes the training step and the optimizer's weights now instead of at the first batch."""
-        self._require_compiled()
-        self._steps.train(False)
-
-    def _make_test_function(self) -> None:
-        """Makes the test step now."""
-        self._require_compiled()
-        self._steps.test(False)
-
-    def _make_predict_function(self) -> None:
-        """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""
-        self._prediction()
-
-    def _warn_if_trainable_changed(self) -> None:
-        compiled = self._compiled
-        if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):
-            warnings.warn(
-                "Discrepancy between trainable weights and collected trainable weights: did you set "
-                "`model.trainable` without calling `model.compile` after?",
-                stacklevel=3,
-            )
-
     # --- generators -----------------------------------------------------------------------------------------
 
     def fit_generator(
@@ -684,30 +534,6 @@ class Model(Network):
         from .saving import pickle_model, unpickle_model
 
         return unpickle_model, (pickle_model(self),)
-
-
-_IGNORED_COMPILE_ARGUMENTS = {
-    "run_eagerly",
-    "steps_per_execution",
-    "jit_compile",
-    "auto_scale_loss",
-    "options",
-    "run_metadata",
-}
-
-
-def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:
-    unknown = sorted(set(kwargs) - _IGNORED_COMPILE_ARGUMENTS)
-    if unknown:
-        _check_unknown({unknown[0]: None}, Model.compile)
-
-
-def _check_unknown(kwargs: dict[str, Any], method: Callable[..., Any]) -> None:
-    if kwargs:
-        name = next(iter(kwargs))
-        near = close_names(name, set(inspect.signature(method).parameters) - {"self", "kwargs"})
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}.{hint}")
 
 
 def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validation_steps: Any) -> None:
