@@ -35,9 +35,10 @@ def read_by_function(model, values):
 
 #: What Keras 2.3.1 sets in compile() besides what it is given.
 ATTRIBUTES = (
-    "loss_functions loss_weights_list targets sample_weights sample_weight_modes skip_target_indices total_loss "
-    "_feed_targets _feed_outputs _feed_output_names _feed_output_shapes _feed_loss_fns _feed_sample_weights "
-    "_feed_sample_weight_modes _collected_trainable_weights _compile_metrics _compile_weighted_metrics"
+    "loss_functions loss_weights_list targets sample_weights sample_weight_modes skip_target_indices "
+    "total_loss _feed_targets _feed_outputs _feed_output_names _feed_output_shapes _feed_loss_fns "
+    "_feed_sample_weights _feed_sample_weight_modes _collected_trainable_weights _compile_metrics "
+    "_compile_weighted_metrics"
 ).split()
 
 
