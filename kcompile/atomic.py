@@ -107,6 +107,15 @@ def _move_all(beside: str, folder: str, name: str, made: list[str], companions: 
     remove(os.path.join(folder, file) for file in obsolete)
 
 
+def check_place(path: str | os.PathLike[str]) -> str:
+    """The file that a path leads to, links followed, if one may be put there.
+
+    Raises:
+        OSError: as for ``replacing``.
+    """
+    return _target(path)
+
+
 def remove(paths: Iterable[str]) -> None:
     """Removes files, those that are gone already too."""
     for path in paths:

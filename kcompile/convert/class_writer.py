@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ class ClassWriter:
         self.constructors: dict[str, str] = {}
         self.lines: list[str] = []
         self.states: dict[str, str] = {}
-        self.variables: set[str] = {"self", "torch", "nn", "F", "math"}
+        self.variables = source.functions.variables()
 
     def text(self) -> str:
         """The class."""
@@ -65,7 +64,7 @@ class ClassWriter:
 
     def _constructor(self, name: str, text: str) -> list[str]:
         first, *others = text.split("\n")
-        return [f"self.{name} = {first}", *(line.format(f"self.{name}") for line in others)]
+        return [f"self.{name} = {first}", *(line.replace("{}", f"self.{name}") for line in others)]
 
     def _output(self, tensor: Tensor) -> str:
         return Call(self, None, [tensor], [], "", "output").x(KERAS)
@@ -89,7 +88,7 @@ class ClassWriter:
         self, node: Any, layer: Any, inputs: list[Tensor], shapes: list[Any], attribute: str
     ) -> list[Tensor] | ConversionError:
         """The outputs by the layer's template; or, with nothing written, why there are none."""
-        before = len(self.lines), dict(self.constructors), set(self.variables), dict(self.states)
+        before = len(self.lines), dict(self.constructors), self.variables.copy(), dict(self.states)
         forms = [dict(tensor.forms) for tensor in inputs]
         masks = [tensor.mask for tensor in inputs]
         shared = set(self.source.helpers), len(self.source.classes), dict(self.source.names)
@@ -176,7 +175,7 @@ class ClassWriter:
         """Writes a few operators without weights among the statements; None if that takes a class."""
         from ..torch_bridge.source import GraphPrinter
 
-        variables, functions = set(self.variables), self.source.functions.state()
+        variables, functions = self.variables.copy(), self.source.functions.state()
 
         def refused(*given: Any) -> str:
             raise NotInline
@@ -240,10 +239,6 @@ class ClassWriter:
         self.lines.append(f"{', '.join(names)} = {expression}")
         return names
 
-    def comment(self, text: str) -> None:
-        """A line of comment."""
-        self.lines.append(f"# {' '.join(text.split())}")
-
     def submodule(self, attribute: str, constructor: str) -> str:
         """An attribute of the module; a shared layer has one."""
         known = self.constructors.setdefault(attribute, constructor)
@@ -259,6 +254,8 @@ class ClassWriter:
 
     def state(self, name: str, shape: Sequence[int]) -> str:
         """A buffer that no file holds, zeros at first."""
+        while name in self.attributes.values():
+            name += "_"
         self.states[name] = f"torch.zeros({', '.join(map(str, shape))})"
         return f"self.{name}"
 
@@ -267,12 +264,7 @@ class ClassWriter:
         self.source.helpers.update((helper, *NEEDS.get(helper, ())))
 
     def _free(self, hint: str) -> str:
-        hint = f"{hint}_" if keyword.iskeyword(hint) else hint
-        name, number = hint, 1
-        while name in self.variables:
-            name, number = f"{hint}_{number}", number + 1
-        self.variables.add(name)
-        return name
+        return self.variables.free(hint)
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import warnings
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import defs
 
+from ..atomic import check_place, replacing_with_companions
 from ..ir import Graph
+from ..ir.identifiers import BUILTINS
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
 from ..keras.state_dict import write_tensors
@@ -24,6 +28,7 @@ from ..keras.state_dict.layouts import attribute_names, attribute_units, tensors
 from .class_writer import ClassWriter
 from .errors import ConversionError
 from .helper_sources import HELPERS
+from .source_check import check_source
 
 if TYPE_CHECKING:
     from .operator_class import OperatorClass
@@ -40,7 +45,7 @@ Inputs and outputs are laid out as in Keras.
 
 from __future__ import annotations
 
-from pathlib import Path
+{imports}
 
 import torch
 import torch.nn.functional as F
@@ -52,16 +57,27 @@ OUTPUTS = {outputs}
 
 _LOAD = '''
 
-def load(path=Path(__file__).with_name("{weights}")):
-    """The model with its weights, in evaluation mode."""
+def load(path=None):
+    """The model with its weights, in evaluation mode; by default those of the file beside this one."""
     model = {classname}()
+    path = path or {beside}
     model.load_state_dict(torch.load(path, weights_only=True))
     return model.eval()
+'''
+
+_BESIDE = '''
+def beside(*names):
+    """The first of these files that is here: the second exists after an interruption alone."""
+    paths = [Path(__file__).with_name(name) for name in names]
+    return next((path for path in paths if path.exists()), paths[-1])
 '''
 
 
 def write_module(model: Network, path: Path, verify: bool = True, tolerance: float = 1e-3) -> Path:
     """Writes ``path`` (.py) and, beside it, the state_dict that it loads (.pt).
+
+    At every moment there is a whole pair: the weights go beside their place first, where the new source alone
+    looks for them; the one rename of the source decides which pair it is; then the weights get their name.
 
     Args:
         model: a built model.
@@ -77,16 +93,30 @@ def write_module(model: Network, path: Path, verify: bool = True, tolerance: flo
             nothing is written.
     """
     weights = path.with_suffix(".pt")
-    source = module_source(model, path.stem, weights.name)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-        made, filled = Path(folder, path.name), Path(folder, weights.name)
-        made.write_text(source, encoding="utf-8")
-        write_tensors(tensors_of(attribute_units(model)), filled)
+    tensors = tensors_of(attribute_units(model))
+    staged = weights.with_name(f".{weights.name[:80]}.{_fingerprint(tensors)}.new")
+    source = module_source(model, path.stem, weights.name, staged.name)
+    place = check_place(weights)
+    left = re.compile(re.escape(f".{weights.name[:80]}.") + r"[0-9a-f]{16}\.new")
+    with replacing_with_companions(path, left) as made:
+        Path(made).write_text(source, encoding="utf-8")
+        filled = Path(made).with_name(weights.name)
+        write_tensors(tensors, filled)
+        if os.path.exists(place):
+            shutil.copymode(place, filled)
+        os.replace(filled, filled.with_name(staged.name))
         if verify:
-            _verify(model, made, tolerance)
-        os.replace(filled, weights)
-        os.replace(made, path)
+            _verify(model, Path(made), tolerance)
+    os.replace(staged, place)
     return weights
+
+
+def _fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
+    digest = sha256()
+    for name, array in tensors.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode("utf-8", "backslashreplace"))
+        digest.update(np.ascontiguousarray(array).view(np.uint8) if array.ndim else array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _verify(model: Any, path: Path, tolerance: float) -> None:
@@ -125,13 +155,16 @@ def _verify(model: Any, path: Path, tolerance: float) -> None:
             )
 
 
-def module_source(model: Any, module: str = "model", weights: str = "model.pt") -> str:
+def module_source(
+    model: Any, module: str = "model", weights: str = "model.pt", staged: str | None = None
+) -> str:
     """The text of a Python file with a class for the model, and ``load()``.
 
     Args:
         model: a built model of layers (not a subclass with a ``call`` of its own).
         module: name of the file, for its docstring.
         weights: name of the state_dict's file beside it.
+        staged: name of a file that ``load()`` prefers to it, where there is one.
 
     Raises:
         ConversionError: naming the first layer that has no entry.
@@ -139,26 +172,32 @@ def module_source(model: Any, module: str = "model", weights: str = "model.pt") 
     writer = SourceWriter()
     classname = writer.class_for(model)
     head = _HEAD.format(
+        imports="{imports}",
         name=_plain(model.name),
-        module=module,
-        weights=weights,
+        module=_plain(module),
+        weights=_plain(weights),
         arguments=", ".join(_identifiers(model)),
         inputs=_mapping(
             [(name, static_shape(v)) for name, v in zip(model.input_names, model.inputs, strict=True)]
         ),
-        outputs=repr(tuple(model.output_names)),
+        outputs=ascii(tuple(model.output_names)),
     )
-    return writer.text(head, _LOAD.format(weights=weights, classname=classname))
+    beside = f"Path(__file__).with_name({ascii(weights)})"
+    if staged is not None:
+        beside = f"beside({ascii(staged)}, {ascii(weights)})"
+    load = _LOAD.format(classname=classname, beside=beside)
+    return writer.text(head, load if staged is None else _BESIDE.strip("\n") + "\n" + load)
 
 
 def _mapping(entries: list[tuple[str, Any]]) -> str:
     """A dict's source, an entry a line."""
-    return "{\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in entries) + "}"
+    return "{\n" + "".join(f"    {ascii(key)}: {value!r},\n" for key, value in entries) + "}"
 
 
 def _plain(text: str) -> str:
-    """Text that cannot end or escape from a docstring."""
-    return text.replace("\\", "/").replace('"', "'")
+    """Text for a docstring: one line of what can be printed, that cannot end the docstring."""
+    text = text.replace("\\", "/").replace('"', "'")
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
 
 
 def _identifiers(model: Network) -> list[str]:
@@ -166,7 +205,7 @@ def _identifiers(model: Network) -> list[str]:
     return [names[layer] for layer in model._input_layers]
 
 
-_TAKEN = {"F", "Path", "Tensor", "Any", *(schema.name for schema in defs.get_all_schemas())}
+_TAKEN = {*BUILTINS, "F", "Path", "Tensor", "Any", *(schema.name for schema in defs.get_all_schemas())}
 """What classes cannot be called: operator functions have the names of ONNX's operators."""
 
 
@@ -180,24 +219,26 @@ class SourceWriter:
         from ..torch_bridge.source import FunctionSources
 
         self.operators: dict[Any, OperatorClass] = {}
-        self.functions = FunctionSources({*HELPERS, "nn", "torch", "F", "Path", "load", "INPUTS", "OUTPUTS"})
+        own = ("nn", "torch", "F", "Path", "load", "beside", "INPUTS", "OUTPUTS")
+        self.functions = FunctionSources({*HELPERS, *own})
 
     def text(self, head: str, load: str) -> str:
         """The file."""
         classes = self._class_texts()
-        if any("unpacked(" in text for text in classes):
+        if any(" unpacked(" in text or "(unpacked(" in text for text in classes):
             self.helpers.add("unpacked")
-        if any(" STATES" in text for text in classes):
+        if any("\n    STATES = " in text for text in classes):
             self.helpers.add("reset_states")
         helpers = [HELPERS[name] for name in HELPERS if name in self.helpers]
         functions = list(self.functions.texts.values())
         body = "\n\n\n".join(part.strip("\n") for part in (*helpers, *functions, *classes, load))
         imports = set(self.functions.imports)
         imports.update(f"import {module}" for module in ("math", "base64", "zlib") if f"{module}." in body)
-        head = head.replace(
-            "from pathlib import Path\n", "\n".join(sorted({*imports, "from pathlib import Path"})) + "\n", 1
-        )
-        return f"{head.strip(chr(10))}\n\n\n{body}\n"
+        above, below = head.split("\n{imports}\n", 1)  # a docstring's line has more on it
+        listed = "\n".join(sorted({*imports, "from pathlib import Path"}))
+        text = f"{above.strip(chr(10))}\n{listed}\n{below.strip(chr(10))}\n\n\n{body}\n"
+        check_source(text, {*helpers, *functions})
+        return text
 
     def _class_texts(self) -> list[str]:
         """The classes, in order; layers that compute the same share one."""
@@ -223,6 +264,7 @@ class SourceWriter:
         base = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", wanted)) or "Net"
         base = base if base[0].isalpha() else f"Net{base}"
         taken = {*self.names.values(), *(made.name for made in self.operators.values()), *_TAKEN, *HELPERS}
+        taken.update(self.functions.top_level)
         name, number = base, 1
         while name in taken:
             name, number = f"{base}{number}", number + 1

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..keras.state_dict.layouts import layer_units
-from ..torch_bridge.source import FunctionSources, GraphPrinter, NoSource, literal, unused
+from ..keras.state_dict.layouts import AttributeNames, layer_units
+from ..torch_bridge.source import FunctionSources, GraphPrinter, NoSource, literal
 
 if TYPE_CHECKING:
     from ..ir import Graph, Parameter
@@ -55,7 +55,8 @@ class OperatorClass:
     states: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._members = {"forward", "weight", "train", "eval", "STATES"}
+        self._members = AttributeNames()
+        self._modules = {"self"}
         self._weights: dict[Any, str] = {}
         self._buffers: dict[str, str] = {}
         self._read: dict[str, str] = {}
@@ -79,8 +80,8 @@ class OperatorClass:
             holder = "self"
             for module in modules:
                 holder += f".{module}"
-                if holder not in self._members:
-                    self._members.add(holder)
+                if holder not in self._modules:
+                    self._modules.add(holder)
                     self.construction.append(f"{holder} = nn.Module()")
             own = unit.parameters[suffix].dtype if suffix in unit.parameters else dtype
             own = np.dtype(np.int64) if suffix == "num_batches_tracked" else own
@@ -91,7 +92,7 @@ class OperatorClass:
                 self.construction.append(f"{holder}.{last} = nn.Parameter({zeros})")
             else:
                 self.construction.append(f'{holder}.register_buffer("{last}", {zeros})')
-            self._members.add(last if holder == "self" else f"{holder}.{last}")
+            self._members.take([*modules, last][0])
             found[suffix] = f"{holder}.{last}"
         return found
 
@@ -104,11 +105,7 @@ class OperatorClass:
             graph: of the call, for inference; its inputs are the call's.
             hints: what to name the arguments.
         """
-        names: set[str] = set()
-
-        def free(hint: str) -> str:
-            return unused(hint, names)
-
+        free = self.functions.variables().free
         arguments = [free(hint) for hint in hints]
         lines: list[str] = []
         self._read = {}
@@ -145,8 +142,7 @@ class OperatorClass:
         if re.fullmatch(r"[\w.]+", text):
             return text
         if text not in self._read:  # turned once, at the beginning
-            hint = re.sub(r"\W", "_", parameter.name.rpartition("/")[2].split(":")[0])
-            self._read[text] = free(hint)
+            self._read[text] = free(parameter.name.rpartition("/")[2].split(":")[0])
             lines.append(f"{self._read[text]} = {text}")
         return self._read[text]
 
@@ -154,7 +150,7 @@ class OperatorClass:
         """A buffer for a state that calls update; no file holds it."""
         if parameter in self._weights:
             return
-        name = unused("state", self._members)
+        name = self._members.free("state")
         self.states.append(name)
         kind = "" if parameter.dtype == np.float32 else f", dtype=torch.{parameter.dtype.name}"
         zeros = f"torch.zeros({literal(tuple(parameter.shape))}{kind})"
@@ -163,7 +159,7 @@ class OperatorClass:
 
     def _buffer(self, hint: str, source: str) -> str:
         if source not in self._buffers:
-            name = unused(hint, self._members)
+            name = self._members.free(hint)
             self.construction.append(f'self.register_buffer("{name}", {source}, persistent=False)')
             self._buffers[source] = f"self.{name}"
         return self._buffers[source]
@@ -171,7 +167,7 @@ class OperatorClass:
     def _body(self, hint: str, arguments: list[str], lines: list[str], meta: str) -> str:
         """A class for the body of a Scan, Loop or If."""
         name = f"{self.name}Step{len(self.bodies) + 1 if self.bodies else ''}"
-        attribute = unused("step" if hint.startswith("body") else hint, self._members)
+        attribute = self._members.free("step" if hint.startswith("body") else hint)
         signature = ", ".join(["self", *arguments])
         text = [
             f"class {name}(nn.Module):",

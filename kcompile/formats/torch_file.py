@@ -193,7 +193,7 @@ def _one_behind_the_other(raw: BinaryIO, source: Source) -> tuple[Any, Reader]:
 
     Then, for each key, the number of elements and the bytes.
     """
-    file = io.BufferedReader(raw)  # type: ignore[arg-type]
+    file: Any = io.BufferedReader(raw)  # type: ignore[type-var]
     limited: Any = _Limited(file, MAX_PICKLE, source.name)
     if read_pickle(limited, source.name) != _MAGIC or read_pickle(limited, source.name) != _PROTOCOL:
         raise Damaged("it does not begin as PyTorch's files do")

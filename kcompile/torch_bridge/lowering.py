@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import unicodedata
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -571,5 +572,8 @@ _ILLEGAL = re.compile(r"\W+")
 
 def _identifier(name: str) -> str:
     """A Python identifier close to a name: ``dense_1/kernel:0`` -> ``dense_1_kernel_0``."""
-    name = _ILLEGAL.sub("_", name).strip("_") or "value"
+    name = _ILLEGAL.sub("_", unicodedata.normalize("NFKC", name))  # as Python reads identifiers
+    if not f"_{name}".isidentifier():
+        name = re.sub(r"[^0-9A-Za-z]+", "_", name)
+    name = name.strip("_") or "value"
     return f"_{name}" if name[0].isdigit() else name

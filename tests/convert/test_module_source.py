@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -248,3 +250,60 @@ def test_a_name_cannot_leave_the_text(tmp_path) -> None:
     x = L.Input((2,), name='x"""; import os #')
     model = Model(x, L.Dense(2, name='d"""\nimport os')(x), name='"""\nboom()\n"""')
     assert_same(model, tmp_path, sample(2, 2))
+
+
+def outputs_of(folder: Path, x: np.ndarray) -> np.ndarray:
+    import torch
+
+    names: dict = {"__name__": "net", "__file__": str(folder / "net.py")}
+    exec((folder / "net.py").read_text(), names)
+    with torch.no_grad():
+        return names["load"]()(torch.from_numpy(x)).numpy()
+
+
+def test_whenever_writing_is_killed_the_source_finds_its_own_weights(tmp_path, monkeypatch) -> None:
+    x = sample(2, 5)
+    models = [
+        randomised(Sequential([L.Dense(4, activation, input_shape=(5,)), *more]))
+        for activation, more in (("relu", []), ("tanh", []), ("tanh", [L.Dense(4)]))
+    ]
+    real = os.replace
+    for old, new in ((0, 1), (1, 2), (2, 2)):
+        work = tmp_path / f"{old}{new}"
+        work.mkdir()
+        write_module(models[old], work / "net.py")
+        moments: list[Path] = []
+
+        def moment(work=work, moments=moments) -> None:
+            moments.append(tmp_path / f"{work.name}-{len(moments)}")
+            shutil.copytree(work, moments[-1])
+
+        with monkeypatch.context() as patch:
+            patch.setattr("os.replace", lambda a, b: (moment(), real(a, b), moment()))
+            write_module(models[new], work / "net.py")
+        assert len(moments) >= 8
+        found = [outputs_of(folder, x) for folder in moments]
+        near = [[np.allclose(y, models[i].predict(x), atol=1e-5) for i in (old, new)] for y in found]
+        assert all(any(pair) for pair in near)
+        assert near[0][0] and near[-1][1]
+        assert sorted(path.name for path in work.iterdir()) == ["net.pt", "net.py"]
+        write_module(models[old], moments[-2] / "net.py")  # what was left is swept
+        assert sorted(p.name for p in moments[-2].iterdir() if p.suffix == ".new") == []
+
+
+@pytest.mark.parametrize("place", ["net.pt", "net.py"])
+def test_a_place_that_cannot_be_written_changes_nothing(place, tmp_path) -> None:
+    (tmp_path / place).mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_module(Sequential([L.Dense(2, input_shape=(3,))]), tmp_path / "net.py")
+    assert [path.name for path in tmp_path.iterdir()] == [place]
+
+
+def test_weights_saved_under_the_same_name_are_loaded(tmp_path) -> None:
+    import torch
+
+    model = Sequential([L.Dense(2, input_shape=(3,), name="d")])
+    write_module(model, tmp_path / "net.py")
+    state = {"d.weight": torch.ones(2, 3), "d.bias": torch.zeros(2)}
+    torch.save(state, tmp_path / "net.pt")
+    np.testing.assert_allclose(outputs_of(tmp_path, np.ones((1, 3), np.float32)), [[3, 3]])

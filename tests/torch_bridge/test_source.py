@@ -7,8 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from kcompile.ir import Constant, Graph, Value, op  # noqa: E402
+from kcompile.ir.identifiers import Identifiers  # noqa: E402
 from kcompile.torch_bridge.ops import OPERATORS  # noqa: E402
-from kcompile.torch_bridge.source import FunctionSources, GraphPrinter, NoSource, literal, unused  # noqa: E402
+from kcompile.torch_bridge.source import FunctionSources, GraphPrinter, NoSource, literal  # noqa: E402
 from kcompile.torch_bridge.source.specialization import NotStraight, Unknown, specialise  # noqa: E402
 
 
@@ -95,9 +96,9 @@ def test_a_graph_is_printed_and_runs() -> None:
     x = Value("float32", ("batch", 4), "x")
     low, high = op.Split(x, num_outputs=2, axis=1, outputs=2)
     y = op.Mul(op.Add(low, op.Tanh(high)), Constant([2.0, 3.0], "float32"))
-    names = {"x"}
+    names = Identifiers({"x"})
     printer = GraphPrinter(
-        FunctionSources(set()), lambda p: p.name, lambda hint: unused(hint, names), "", _refuse,
+        FunctionSources(set()), lambda p: p.name, names.free, "", _refuse,
         lambda hint, text: f"({text})",
     )  # fmt: skip
     outputs, updates = printer.graph(Graph([y], [x]), ["x"])

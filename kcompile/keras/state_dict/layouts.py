@@ -8,7 +8,6 @@ Source of names and layouts: the documentation of torch.nn, section "Variables" 
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Parameter
+from ...ir.identifiers import Identifiers, identifier
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
@@ -120,33 +120,36 @@ def named_layers(model: Network, prefix: str = "") -> Iterator[tuple[str, Layer]
             yield name, layer
 
 
-# Attributes of nn.Module that a submodule must not hide.
+# Attributes of nn.Module, and of the classes that convert writes, that a submodule or a tensor must not hide.
 _TAKEN = frozenset(
     """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
     dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half
     ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
-    register_buffer register_module register_parameter requires_grad_ set_extra_state set_submodule
-    share_memory state_dict to to_empty train training type xpu zero_grad self F torch nn math""".split()
+    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
+    to_empty train training type xpu zero_grad self F torch nn math STATES meta""".split()
 )
+
+
+class AttributeNames(Identifiers):
+    """Names for attributes of one nn.Module."""
+
+    def __init__(self) -> None:
+        super().__init__(_TAKEN)
+
+    def free(self, hint: str) -> str:
+        name = identifier(hint)
+        hidden = name in _TAKEN or re.fullmatch(r"forward_\d+", name)  # methods of written classes
+        return super().free(f"{name}_" if hidden else name)
 
 
 def attribute_names(model: Network) -> dict[Layer, str]:
     """Python identifiers for the layers of one model, each once."""
-    names: dict[Layer, str] = {}
-    taken = set(_TAKEN)
+    names = AttributeNames()
     own = [*getattr(model, "_input_layers", ()), *model.layers]  # Sequential.layers is without its input
-    for layer in dict.fromkeys(own):
-        base = re.sub(r"\W", "_", layer.name, flags=re.ASCII) or "layer"
-        if base[0].isdigit():
-            base = f"layer_{base}"
-        if base in taken or keyword.iskeyword(base):
-            base += "_"
-        name, number = base, 1
-        while name in taken:
-            name, number = f"{base}_{number}", number + 1
-        taken.add(name)
-        names[layer] = name
-    return names
+    return {layer: names.free(layer.name) for layer in dict.fromkeys(own)}
 
 
 def layer_units(layer: Layer, name: str) -> list[Unit]:
@@ -177,15 +180,36 @@ def _own(layer: Layer) -> dict[str, Parameter]:
 
 
 def _as_it_is(layer: Layer, name: str) -> Unit:
-    parameters: dict[str, Parameter] = {}
-    for parameter in layer.weights:
-        base = key = local_name(parameter)
-        number = 1
-        while key in parameters:
-            key, number = f"{base}_{number}", number + 1
-        parameters[key] = parameter
+    paths = _Paths()
+    parameters = {paths.add(local_name(parameter)): parameter for parameter in layer.weights}
     note = f"PyTorch has no module for {type(layer).__name__}: names and layouts are Keras's"
     return Unit(name, type(layer).__name__, layer, parameters, dict, dict, note)
+
+
+class _Paths:
+    """Dotted paths of tensors in a module, from names of any form; every part is an identifier."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, AttributeNames] = {"": AttributeNames()}
+        self._modules: dict[tuple[str, str], str] = {}
+
+    def add(self, name: str) -> str:
+        """A path like the name; no path is given twice, or is the beginning of another one."""
+        *modules, last = [part for part in name.split(".") if part][-_DEEPEST:] or ["weight"]
+        holder = ""
+        for part in modules:
+            if (holder, part) not in self._modules:
+                path = self._modules[holder, part] = self._leaf(holder, part)
+                self._names[path] = AttributeNames()
+            holder = self._modules[holder, part]
+        return self._leaf(holder, last)
+
+    def _leaf(self, holder: str, name: str) -> str:
+        return f"{holder}.{self._names[holder].free(name)}".lstrip(".")
+
+
+_DEEPEST = 16
+"""Parts of a path: its last ones."""
 
 
 # --- Linear, convolutions, tables ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from .functions import FunctionSources, NoSource
-from .printer import GraphPrinter, unused
+from .printer import GraphPrinter
 from .specialization import literal
 
-__all__ = ["FunctionSources", "GraphPrinter", "NoSource", "literal", "unused"]
+__all__ = ["FunctionSources", "GraphPrinter", "NoSource", "literal"]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import sys
 import types
 from functools import lru_cache
 from typing import Any
 
+from kcompile.ir.identifiers import BUILTINS, Identifiers
+
 PACKAGE = "kcompile.torch_bridge"
+_ALWAYS = ("self", "torch", "nn", "F", "math", "base64", "zlib", "Tensor", "Any", "SimpleNamespace")
 
 
 class NoSource(ValueError):
@@ -27,6 +31,11 @@ class FunctionSources:
         self.imports: set[str] = set()
         self._homes: dict[str, str] = {}
         self._taken = taken
+        self.top_level = frozenset({*_ALWAYS, *taken, *_names_of_the_bridge()})
+
+    def variables(self) -> Identifiers:
+        """Gives names to variables of one function: none that the file, or Python, has a meaning for."""
+        return Identifiers(BUILTINS | self.top_level)
 
     def add(self, function: Any) -> str:
         """Brings a function of the bridge along; gives its name."""
@@ -138,6 +147,13 @@ def _definitions(module: Any) -> dict[str, tuple[ast.stmt, str]]:
         text = "\n".join(lines[first - 1 : node.end_lineno])
         found.update((name, (node, text)) for name in names)
     return found
+
+
+@lru_cache(maxsize=1)
+def _names_of_the_bridge() -> frozenset[str]:
+    """What a function that is brought along may be called, or call by a global name."""
+    found = [vars(module) for name, module in list(sys.modules.items()) if name.startswith(PACKAGE)]
+    return frozenset(name for names in found for name in names)
 
 
 def _definition(module: Any, name: str) -> tuple[ast.stmt, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import inspect
-import keyword
 import re
 import zlib
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import torch
 from torch import fx
 
 from kcompile.ir import OperatorError
+from kcompile.ir.identifiers import identifier
 
 from ..lowering import lower
 from ..ops import host
@@ -125,20 +125,20 @@ class GraphPrinter:
 
     def _body(self, name: str, module: Any) -> Body:
         """A module for the body of a control-flow operator, which takes all it reads as arguments."""
-        names: set[str] = set()
+        names = self.functions.variables()
         targets = [node.target for node in module.graph.nodes if node.op == "placeholder"]
-        arguments = [unused(self._hint(target), names) for target in targets]
+        arguments = [names.free(self._hint(target)) for target in targets]
         further: dict[str, str] = {}  # what the body reads of the layer's -> its argument for that
 
         def passed(expression: str) -> str:
             if expression not in further:
-                further[expression] = unused(expression.rpartition(".")[2], names)
+                further[expression] = names.free(expression.rpartition(".")[2])
             return further[expression]
 
         inner = GraphPrinter(
             self.functions,
             self.weight,
-            lambda hint: unused(hint, names),
+            names.free,
             self.prefix,
             lambda *given: passed(self.submodule(*given)),
             lambda *given: passed(self.buffer(*given)),
@@ -225,19 +225,10 @@ class GraphPrinter:
 
     def _hint(self, name: str) -> str:
         """``lstm_1_Add_3`` -> ``add``."""
-        name = re.sub(r"\W", "_", name)
+        name = re.sub(r"\W", "_", name, flags=re.ASCII)
         short = name.removeprefix(f"{self.prefix}_")
-        return re.sub(r"(_\d+)+$", "", short).lower().lstrip("_") or "value"
-
-
-def unused(hint: str, names: set[str]) -> str:
-    """A name like the hint that is not among the names; it is added to them."""
-    hint = f"{hint}_" if keyword.iskeyword(hint) or hint[:1].isdigit() else hint
-    name, number = hint, 1
-    while name in names or name in ("self", "torch", "nn", "F", "math"):
-        name, number = f"{hint}_{number}", number + 1
-    names.add(name)
-    return name
+        short = re.sub(r"(_\d+)+$", "", short).lower().lstrip("_")
+        return identifier(short or "value") if not short[:1].isdigit() else f"value_{short}"
 
 
 def _unknown(node: Any, text: str, tensor: bool = True) -> Unknown:
