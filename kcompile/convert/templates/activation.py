@@ -13,7 +13,7 @@ def _relu(call: Call, x: str, layout: str) -> str:
     if layer.negative_slope == 0 and layer.threshold == 0:
         return f"F.relu({x})" if layer.max_value is None else f"{x}.clamp(0.0, {layer.max_value!r})"
     low = f"{layer.negative_slope!r} * ({x} - {layer.threshold!r})"
-    y = f"torch.where({x} >= {layer.threshold!r}, {x}, {low})"
+    y = f"torch.where({x} > {layer.threshold!r}, {x}, {low})"
     return y if layer.max_value is None else f"{y}.clamp(max={layer.max_value!r})"
 
 
