@@ -195,7 +195,7 @@ class _Reader:
         return archive
 
     def _version(self, group: h5py.Group, key: str) -> str | None:
-        for place in (group, self.root):
+        for place in (self.root, group):
             found = self.text(place, key)
             if found is not None:
                 return found

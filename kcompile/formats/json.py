@@ -95,6 +95,8 @@ def from_config(value: Any, name: str, format_name: str) -> Archive:
         if found is not None and not isinstance(found, str):
             raise FileFormatError(name, f"'{key}' is expected to be text, found {type(found).__name__}.")
         metadata[key] = found
+    if metadata["keras_version"] is None and isinstance(config.get("module"), str):
+        metadata["keras_version"] = "3.0.0"  # Keras 3's text says no version, but the module of each class
     return Archive(config=config, metadata=metadata)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ..ir import Value
 from .engine.base_layer import Layer
 from .engine.input_layer import Input, InputLayer
+from .engine.node import replace_tensors
 from .engine.saving import (
     load_model,
     model_from_config,
@@ -16,6 +17,7 @@ from .engine.saving import (
 )
 from .engine.sequential import Sequential
 from .engine.training import Model
+from .engine.writers import keep_writer
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
 
 __all__ = [
@@ -88,7 +90,8 @@ def _clone_functional(model: Model, input_tensors: Any) -> Model:
         layer = node.outbound_layer
         if layer not in copies:
             copies[layer] = _clone_layer(layer)
-        called = copies[layer](unpack_singleton([values[x] for x in node.input_tensors]), **node.arguments)
+        arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, tensor))
+        called = copies[layer](unpack_singleton([values[x] for x in node.input_tensors]), **arguments)
         values.update(zip(node.output_tensors, to_list(called), strict=True))
     return Model(inputs, [values[x] for x in model.outputs], name=model.name)
 
@@ -97,7 +100,9 @@ def _clone_layer(layer: Layer) -> Layer:
     if isinstance(layer, Model):
         return clone_model(layer)
     with CustomObjectScope({type(layer).__name__: type(layer)}):
-        return type(layer).from_config(layer.get_config())
+        copy = type(layer).from_config(layer.get_config())
+    keep_writer(layer, copy)
+    return copy
 
 
 def _as_inputs(tensors: list[Value]) -> list[Value]:

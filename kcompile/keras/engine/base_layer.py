@@ -31,6 +31,7 @@ from .node import (
     static_shape,
 )
 from .weight_budget import weight_budget
+from .writers import drops_mask, masks_as_written, passes_mask, writer_of_file
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
 
@@ -114,6 +115,7 @@ class Layer(LayerCalls):
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
         self._free_calls: list[FreeCall] = []
+        self._writer = writer_of_file()
         self.input_spec: InputSpec | list[InputSpec] | None = None
         self.supports_masking = False
         self.stateful = False
@@ -167,16 +169,17 @@ class Layer(LayerCalls):
         """The mask of the output: the input's where the layer supports masking.
 
         Raises:
-            TypeError: if there is a mask and the layer does not support masking.
+            TypeError: if there is a mask and the layer does not support masking; in files of tf.keras and
+                Keras 3 it drops the mask, as there.
         """
         if not self.supports_masking:
-            if any(m is not None for m in to_list(mask)):
+            if any(m is not None for m in to_list(mask)) and not drops_mask(self):
                 raise TypeError(
                     f"Layer {self.name} ({type(self).__name__}) does not support masking, but was passed an "
                     f"input mask; put it before the masking layer, or set supports_masking = True in it."
                 )
             return None
-        return mask
+        return mask if passes_mask(self) else None
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments from which ``from_config`` makes an equal layer without weights."""
@@ -197,7 +200,7 @@ class Layer(LayerCalls):
         """Calls the layer on symbolic values (or arrays, as constants), building it if need be."""
         inputs = _as_values(inputs)
         tensors = to_list(inputs)
-        with ir.name_scope(self.name):
+        with ir.name_scope(self.name), masks_as_written(self):
             self._maybe_build(inputs)
             self.assert_input_compatibility(inputs)
             previous_mask = unpack_singleton([getattr(x, "_keras_mask", None) for x in tensors])

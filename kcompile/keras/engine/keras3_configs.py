@@ -11,6 +11,7 @@ from ...ir import Value
 from ..utils.generic_utils import unpack_singleton
 from .hdf5_configs import drop_defaults
 from .operations import OperationLayer
+from .writers import KERAS_3, masks_differ
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -111,6 +112,7 @@ def _functional(model: Network) -> dict[str, Any]:
             entry = _object(module, layer.operation, config, layer.operation)
             inbound = [layer.keras_3_call([tensor_config(x) for x in node.input_tensors]) for node in calls]
         else:
+            _warn_of_masks(layer, calls)
             entry = layer_to_keras_3(layer)
             inbound = [_call(node, tensor_config) for node in calls]
         layers.append({**entry, "name": layer.name, "inbound_nodes": inbound})
@@ -123,11 +125,22 @@ def _functional(model: Network) -> dict[str, Any]:
     }
 
 
+def _warn_of_masks(layer: Layer, calls: list[Node]) -> None:
+    if masks_differ(layer, KERAS_3, calls):
+        import warnings
+
+        warnings.warn(
+            f"The layer {layer.name!r} ({type(layer).__name__}) is called on a mask with which Keras 3 does "
+            "something else: a .keras file may predict something else there. Save to .h5 or .onnx.",
+            stacklevel=2,
+        )
+
+
 def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
-    from .layer_graph import _serializable_arguments
+    from .layer_graph import serializable_arguments
 
     tensors = [tensor_config(tensor) for tensor in node.input_tensors]
-    kwargs = _serializable_arguments(node)
+    kwargs = serializable_arguments(node, tensor_config)
     layer: Any = node.outbound_layer
     if len(tensors) > 1 and (hasattr(layer, "cell") or hasattr(layer, "forward_layer")):
         # Keras 2 appends the states to the inputs of the layer.

@@ -12,8 +12,9 @@ import numpy as np
 from ...ir import Value
 from ..utils.generic_utils import get_custom_objects, unpack_singleton
 from .base_layer import Layer
-from .node import Node
+from .node import Node, replace_tensors
 from .operations import CLASSES, OperationLayer, from_file
+from .writers import said_of_masks
 
 if TYPE_CHECKING:
     from .network import Network
@@ -81,7 +82,8 @@ def _walk_back(inputs: list[Value], outputs: list[Value]) -> tuple[list[Node], d
         stack.append((node, True))
         if _is_source(node) or all(tensor in given for tensor in node.output_tensors):
             continue
-        stack.extend((_node_of(tensor), False) for tensor in reversed(node.input_tensors))
+        needed = node.input_tensors + node.keyword_tensors
+        stack.extend((_node_of(tensor), False) for tensor in reversed(needed))
     return list(finished), first_visit
 
 
@@ -99,7 +101,7 @@ def _depths(
         node_depths[node] = depth
         if _is_source(node) or all(tensor in given for tensor in node.output_tensors):
             continue
-        for inbound in node.inbound_nodes:
+        for inbound in [*node.inbound_nodes, *map(_node_of, node.keyword_tensors)]:
             node_depths[inbound] = max(depth + 1, node_depths.get(inbound, 0))
     for tensor in inputs:  # an input that nothing reads still belongs to the model
         node = _node_of(tensor)
@@ -129,7 +131,7 @@ def _check_connected(inputs: list[Value], nodes: list[Node], name: str) -> None:
                 f"is not among the inputs ({', '.join(tensor.name for tensor in inputs)}). Layers reached "
                 f"without issue: {seen}."
             )
-        for tensor in node.input_tensors:
+        for tensor in node.input_tensors + node.keyword_tensors:
             if tensor not in known:
                 raise ValueError(
                     f"Graph disconnected in model {name}: cannot obtain value for tensor {tensor!r} at layer "
@@ -184,6 +186,7 @@ def _layer_config(layer: Layer, calls: list[Any]) -> dict[str, Any]:
         "name": layer.name,
         "class_name": layer.__class__.__name__,
         "config": layer.get_config(),
+        **said_of_masks(layer),
         "inbound_nodes": calls,
     }
 
@@ -210,7 +213,11 @@ def trainable_config(network: Network) -> dict[str, bool]:
 
 
 def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[list[Any]]:
-    arguments = _serializable_arguments(node)
+    def place(tensor: Value) -> list[Any]:
+        history = tensor._keras_history
+        return [history.layer.name, new_index[history.layer, history.node_index], history.tensor_index]
+
+    arguments = serializable_arguments(node, place)
     return [
         [layer.name, new_index[layer, index], tensor_index, arguments]
         for layer, index, tensor_index in zip(
@@ -219,10 +226,14 @@ def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[li
     ]
 
 
-def _serializable_arguments(node: Node) -> dict[str, Any]:
-    """The keyword arguments of a call, without those that a file cannot hold."""
+def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[str, Any]:
+    """The keyword arguments of a call, without those that a file cannot hold.
+
+    Args:
+        place: what stands for a tensor of a layer.
+    """
     kept: dict[str, Any] = {}
-    for key, value in node.arguments.items():
+    for key, value in replace_tensors(node.arguments, place).items():
         if isinstance(value, np.ndarray | np.generic):
             value = value.tolist()
         try:
@@ -238,6 +249,10 @@ def _serializable_arguments(node: Node) -> dict[str, Any]:
             continue
         kept[key] = value
     return kept
+
+
+#: What makes a layer of an entry in a network's configuration.
+_ENTRY = ("class_name", "config", "masks")
 
 
 def network_from_config(
@@ -259,9 +274,7 @@ def network_from_config(
     known = {**CLASSES, **(custom_objects or {})}
     for layer_config in config["layers"]:
         layer_config = from_file(layer_config, own)
-        layer = deserialize(
-            {"class_name": layer_config["class_name"], "config": layer_config["config"]}, known
-        )
+        layer = deserialize({key: layer_config[key] for key in _ENTRY if key in layer_config}, known)
         name = layer_config.get("name", layer.name)
         if name in layers:
             raise ValueError(f"The configuration has two layers named {name!r}.")

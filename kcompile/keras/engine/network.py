@@ -13,7 +13,8 @@ from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
 from .base_layer import Layer, _same, _unique
 from .free_tensors import adopt
-from .node import Node, call_frame, reaches_phase, static_shape
+from .node import Node, call_frame, reaches_phase, replace_tensors, static_shape
+from .writers import masks_as_written
 
 if TYPE_CHECKING:
     from .training import Model
@@ -336,7 +337,10 @@ class Network(Layer):
                 if all(tensor in values for tensor in node.output_tensors):
                     continue
                 computed = [values[tensor] for tensor in node.input_tensors]
-                outputs, output_masks = _call_again(node, [c[0] for c in computed], [c[1] for c in computed])
+                arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, (tensor,))[0])
+                outputs, output_masks = _call_again(
+                    node.outbound_layer, arguments, [c[0] for c in computed], [c[1] for c in computed]
+                )
                 for tensor, value, mask in zip(node.output_tensors, outputs, output_masks, strict=True):
                     values[tensor] = (value, mask)
         results = [values[tensor] for tensor in self.outputs]
@@ -477,11 +481,11 @@ class Network(Layer):
         return export_model(cast("Model", self), filepath, opset=opset, verify=verify, **kwargs)
 
 
-def _call_again(node: Node, inputs: list[Value], masks: list[Any]) -> tuple[list[Value], list[Any]]:
-    """Emits the layer of a node on other inputs, with the node's own arguments."""
-    layer = node.outbound_layer
-    arguments = dict(node.arguments)
-    with K.name_scope(layer.name):
+def _call_again(
+    layer: Layer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
+) -> tuple[list[Value], list[Any]]:
+    """Emits a layer on other inputs."""
+    with K.name_scope(layer.name), masks_as_written(layer):
         operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
         layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -181,6 +181,13 @@ class Node:
         ]
 
     @property
+    def keyword_tensors(self) -> list[Value]:
+        """The tensors of layers among the keyword arguments, a mask or a scale, in their order."""
+        found: list[Value] = []
+        replace_tensors(self.arguments, lambda tensor: found.append(tensor))
+        return found
+
+    @property
     def input_shapes(self) -> list[tuple[int | None, ...]]:
         """Static shapes of the inputs."""
         return [static_shape(tensor) for tensor in self.input_tensors]
@@ -198,6 +205,17 @@ class Node:
             "node_indices": self.node_indices,
             "tensor_indices": self.tensor_indices,
         }
+
+
+def replace_tensors(value: Any, function: Callable[[Value], Any]) -> Any:
+    """Arguments with ``function(tensor)`` for each tensor of a layer in them, lists and dicts included."""
+    if isinstance(value, Value):
+        return function(value) if hasattr(value, "_keras_history") else value
+    if isinstance(value, dict):
+        return {key: replace_tensors(entry, function) for key, entry in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(replace_tensors(entry, function) for entry in value)
+    return value
 
 
 def annotate(outputs: Sequence[Value], masks: Sequence[Value | None], inputs: Sequence[Value]) -> None:

@@ -32,6 +32,7 @@ from .weight_assignment import (
     unique_names,
 )
 from .weight_budget import MemoryBudget, WeightBudget
+from .writers import upgrade
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights
@@ -222,9 +223,10 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
 
 
 def _modern(archive: Archive) -> dict[str, Any]:
-    """The archive's config in the words of Keras 2 and later."""
+    """The archive's config in the words of Keras 2.3 and later, with what its writer leaves unsaid."""
     config: dict[str, Any] = archive.config or {}
-    return modern_config(config) if is_of_keras_1(archive.metadata.get("keras_version") or "") else config
+    old = is_of_keras_1(archive.metadata.get("keras_version") or "")
+    return modern_config(config) if old else upgrade(config)
 
 
 def _layout_of(archive: Archive) -> OldLayout:

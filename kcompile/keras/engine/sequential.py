@@ -181,7 +181,9 @@ class Sequential(Model):
             )
 
     def get_config(self) -> dict[str, Any]:
-        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers]
+        from ..layers import serialize
+
+        layers = [serialize(layer) for layer in self.layers]
         config: dict[str, Any] = {"name": self.name, **trainable_config(self), "layers": layers}
         if self._build_input_shape is not None:
             config["build_input_shape"] = list(self._build_input_shape)

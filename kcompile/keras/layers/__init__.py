@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine import Input, InputLayer, InputSpec, Layer
+from ..engine.writers import follow, said_of_masks
 from ..legacy.layers import (
     AtrousConvolution1D,
     AtrousConvolution2D,
@@ -398,7 +399,7 @@ __all__ = [
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """``{"class_name": ..., "config": ...}`` of a layer."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return {"class_name": type(layer).__name__, "config": layer.get_config(), **said_of_masks(layer)}
 
 
 def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -410,6 +411,9 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     from .. import models
 
     known = {**globals(), "Model": models.Model, "Functional": models.Model, "Sequential": models.Sequential}
-    return deserialize_keras_object(
+    layer = deserialize_keras_object(
         config, module_objects=known, custom_objects=custom_objects, printable_module_name="layer"
     )
+    if isinstance(config, Mapping) and "masks" in config:
+        follow(layer, config["masks"])
+    return layer

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
+
+import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
 from ..engine.base_layer import Layer
+from ..engine.writers import joins_masks_by_any
 
 Shape = tuple[int | None, ...]
 
@@ -71,20 +75,36 @@ class _Merge(Layer):
                 )
         return tuple(sizes)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         if not isinstance(inputs, list):
             raise ValueError(f"Layer {self.name}: a merge layer should be called on a list of inputs.")
         rank = max(x.rank for x in inputs)
         aligned = [op.Unsqueeze(x, list(range(1, 1 + rank - x.rank))) if x.rank < rank else x for x in inputs]
+        kept = _mask_list(self, inputs, mask)
+        if any(m is not None for m in kept) and joins_masks_by_any(self):
+            return self._merged_of_kept(aligned, [None if m is None else _along(m) for m in kept])
         return self._merged(aligned)
+
+    def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
+        """The result by the rule of Keras 3, where some layers leave out what an input's mask leaves out."""
+        return self._merged(inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._merged_shape(self._checked_shapes(input_shape))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """A step is valid where it is valid in all inputs that have a mask."""
-        given = [m for m in _mask_list(self, inputs, mask) if m is not None]
-        return reduce(op.And, [K.cast(m, "bool") for m in given]) if given else None
+        """A step is valid where it is valid in all inputs that have a mask; in files of Keras 3, in any
+        of the inputs."""
+        masks = _mask_list(self, inputs, mask)
+        given = [K.cast(m, "bool") for m in masks if m is not None]
+        if joins_masks_by_any(self):
+            return reduce(op.Or, given) if given and len(given) == len(masks) else None
+        return reduce(op.And, given) if given else None
+
+
+def _along(mask: Value) -> Value:
+    """The mask of steps with an axis for the features."""
+    return op.Unsqueeze(K.cast(mask, "bool"), [-1])
 
 
 def _mask_list(layer: Layer, inputs: Any, mask: Any) -> list[Any]:
@@ -133,6 +153,14 @@ class Multiply(_Merge):
     def _merged(self, inputs: list[Value]) -> Value:
         return reduce(op.Mul, inputs)
 
+    def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
+        """What a mask leaves out counts as one; zero where all leave it out."""
+        zero, one = (np.array(number, inputs[0].dtype) for number in (0, 1))
+        pairs = zip(inputs, kept, strict=True)
+        product = self._merged([x if keep is None else op.Where(keep, x, one) for x, keep in pairs])
+        given = [keep for keep in kept if keep is not None]
+        return product if len(given) < len(kept) else op.Where(reduce(op.Or, given), product, zero)
+
 
 class Average(_Merge):
     """The mean of all inputs, element by element.
@@ -153,6 +181,9 @@ class Maximum(_Merge):
     def _merged(self, inputs: list[Value]) -> Value:
         return op.Max(*inputs)
 
+    def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
+        return _extremes_of_kept(op.Max, inputs, kept)
+
 
 class Minimum(_Merge):
     """The smallest of all inputs, element by element.
@@ -162,6 +193,20 @@ class Minimum(_Merge):
 
     def _merged(self, inputs: list[Value]) -> Value:
         return op.Min(*inputs)
+
+    def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
+        return _extremes_of_kept(op.Min, inputs, kept)
+
+
+def _extremes_of_kept(function: Callable[..., Value], inputs: list[Value], kept: list[Value | None]) -> Value:
+    """Pair by pair, what the mask of one leaves out being as the other."""
+    result, known = inputs[0], kept[0]
+    for x, keep in zip(inputs[1:], kept[1:], strict=True):
+        x = x if keep is None else op.Where(keep, x, result)
+        result = result if known is None else op.Where(known, result, x)
+        known = None if known is None or keep is None else op.Or(known, keep)
+        result = function(result, x)
+    return result
 
 
 class Concatenate(_Merge):
@@ -201,7 +246,7 @@ class Concatenate(_Merge):
             f"({self.axis}). Got inputs shapes: {shapes}"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         if not isinstance(inputs, list):
             raise ValueError(
                 f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs."
@@ -209,7 +254,8 @@ class Concatenate(_Merge):
         return K.concatenate(inputs, axis=self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Concatenated along an axis that masks have (no mask counts as all valid), else all must hold."""
+        """Concatenated along an axis that masks have (no mask counts as all valid), else all must hold;
+        in files of Keras 3 any."""
         masks = _mask_list(self, inputs, mask)
         masks = [None if m is None else K.cast(m, "bool") for m in masks]
         given = [m for m in masks if m is not None]
@@ -217,10 +263,10 @@ class Concatenate(_Merge):
             return None
         axis = self.axis % inputs[0].rank
         rank = given[0].rank
-        if axis >= rank:
+        if axis >= rank and not joins_masks_by_any(self):
             return reduce(op.And, given)
         filled = [_all_valid(x, rank) if m is None else m for x, m in zip(inputs, masks, strict=True)]
-        return op.Concat(*filled, axis=axis)
+        return op.Concat(*filled, axis=axis) if axis < rank else reduce(op.Or, filled)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}
@@ -285,7 +331,7 @@ class Dot(_Merge):
         merged = (*a[:i], *a[i + 1 :], *b[1:j], *b[j + 1 :])
         return (*merged, 1) if len(merged) == 1 else merged
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         if not isinstance(inputs, list):
             raise ValueError(f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs.")
         axes = self._axes_of([x.rank for x in inputs])

@@ -9,6 +9,7 @@ import numpy as np
 from ...ir import LEARNING_PHASE, Constant, Value, op
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
+from ..engine.writers import masked_statistics
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 
 # what files of later Keras versions say besides; at these values the layer is the one of Keras 2.3
@@ -117,7 +118,7 @@ class BatchNormalization(Layer):
         )
         self.built = True
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         training = K.learning_phase() if training is None else training
         x, back = _channels_second(inputs, self.axis)
         size, dtype = x.shape[1], self.moving_mean.dtype
@@ -126,7 +127,12 @@ class BatchNormalization(Layer):
         if isinstance(training, bool | int) and not training:
             return self._by_moving_averages(x, gamma, beta, back)
         last = self.axis % inputs.rank == inputs.rank - 1
-        normalized, mean, variance = self._by_batch(x, gamma, beta, last)
+        if mask is not None and masked_statistics(self, x.rank):
+            counted = op.Expand(op.Unsqueeze(K.cast(mask, x.dtype.name), [-1]), op.Shape(inputs))
+            weights, _ = _channels_second(counted, self.axis)
+            normalized, mean, variance = self._by_weighted_batch(x, weights, gamma, beta)
+        else:
+            normalized, mean, variance = self._by_batch(x, gamma, beta, last)
         normalized = _permuted(normalized, back)
         updates = [(self.moving_mean, mean), (self.moving_variance, variance)]
         if isinstance(training, bool | int):
@@ -164,6 +170,23 @@ class BatchNormalization(Layer):
             outputs=3,
         )
         return y, mean, variance * factor
+
+    def _by_weighted_batch(
+        self, x: Value, weights: Value, gamma: Any, beta: Any
+    ) -> tuple[Value, Value, Value]:
+        """As ``_by_batch``, of the steps alone that a mask counts: in files of later Keras."""
+        others = [axis for axis in range(x.rank or 0) if axis != 1]
+        total = K.maximum(K.sum(weights, axis=others, keepdims=True), K.epsilon())
+        mean = K.sum(weights * x, axis=others, keepdims=True) / total
+        variance = K.sum(weights * K.square(x - mean), axis=others, keepdims=True) / total
+        behind = list(range(1, len(others)))
+        scale, offset = (op.Unsqueeze(value, behind) if behind else value for value in (gamma, beta))
+        y = (x - mean) / K.sqrt(variance + self.epsilon) * scale + offset
+        averages = [
+            old * self.momentum + op.Squeeze(new, others) * (1.0 - self.momentum)
+            for old, new in ((self.moving_mean, mean), (self.moving_variance, variance))
+        ]
+        return y, averages[0], averages[1]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
