@@ -329,16 +329,23 @@ class Reshape(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         if None in input_shape[1:]:
             return (input_shape[0], *(None if size == -1 else size for size in self.target_shape))
-        elements = math.prod(input_shape[1:])
-        known = math.prod(size for size in self.target_shape if size != -1)
-        fits = elements % known == 0 if -1 in self.target_shape and known else elements == known
+        return (input_shape[0], *self._fix_unknown_dimension(input_shape[1:], self.target_shape))
+
+    def _fix_unknown_dimension(self, input_shape: Any, output_shape: Any) -> tuple[int, ...]:
+        """The target shape with what is left over for -1; both without the batch axis.
+
+        Raises:
+            ValueError: if the numbers of elements differ.
+        """
+        elements = math.prod(input_shape)
+        known = math.prod(size for size in output_shape if size != -1)
+        fits = elements % known == 0 if -1 in output_shape and known else elements == known
         if not fits:
             raise ValueError(
-                f"Layer {self.name}: total size of new array must be unchanged: {elements} elements of an "
-                "input of shape "
-                f"{input_shape} do not go into target_shape={self.target_shape}."
+                f"Layer {self.name}: total size of new array must be unchanged: {elements} elements of a "
+                f"sample of shape {tuple(input_shape)} do not go into target_shape={tuple(output_shape)}."
             )
-        return (input_shape[0], *(elements // known if size == -1 else size for size in self.target_shape))
+        return tuple(elements // known if size == -1 else size for size in output_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_shape": self.target_shape}

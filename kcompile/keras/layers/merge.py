@@ -17,15 +17,20 @@ Shape = tuple[int | None, ...]
 
 
 class _Merge(Layer):
-    """A layer of a list of inputs; those of fewer axes are broadcast along the axes after the batch."""
+    """A layer of a list of inputs, which a subclass merges in ``_merge_function``.
+
+    Inputs of fewer axes are broadcast along the axes after the batch.
+    """
+
+    _aligns = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def _merged(self, inputs: list[Value]) -> Value:
-        """The result, for inputs that broadcast against one another."""
-        raise NotImplementedError
+    def _merge_function(self, inputs: list[Value]) -> Value:
+        """The result; the inputs broadcast against one another."""
+        raise NotImplementedError(f"{type(self).__name__} must override _merge_function(self, inputs).")
 
     def _checked_shapes(self, input_shape: Any) -> list[Shape]:
         """The shapes of the inputs.
@@ -54,11 +59,11 @@ class _Merge(Layer):
 
     def _merged_shape(self, shapes: list[Shape]) -> Shape:
         known = [shape[1:] for shape in shapes if shape is not None]
-        merged = reduce(self._broadcast, known)
+        merged = reduce(self._compute_elemwise_op_output_shape, known)
         batches = {shape[0] for shape in shapes if shape} - {None}
         return (batches.pop() if len(batches) == 1 else None, *merged)
 
-    def _broadcast(self, a: Shape, b: Shape) -> Shape:
+    def _compute_elemwise_op_output_shape(self, a: Shape, b: Shape) -> Shape:
         """The shape that two shapes without batch axis broadcast to."""
         if len(a) < len(b):
             a, b = b, a
@@ -78,16 +83,18 @@ class _Merge(Layer):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if not isinstance(inputs, list):
             raise ValueError(f"Layer {self.name}: a merge layer should be called on a list of inputs.")
+        if not self._aligns:
+            return self._merge_function(inputs)
         rank = max(x.rank for x in inputs)
         aligned = [op.Unsqueeze(x, list(range(1, 1 + rank - x.rank))) if x.rank < rank else x for x in inputs]
         kept = _mask_list(self, inputs, mask)
         if any(m is not None for m in kept) and joins_masks_by_any(self):
             return self._merged_of_kept(aligned, [None if m is None else _along(m) for m in kept])
-        return self._merged(aligned)
+        return self._merge_function(aligned)
 
     def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
         """The result by the rule of Keras 3, where some layers leave out what an input's mask leaves out."""
-        return self._merged(inputs)
+        return self._merge_function(inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._merged_shape(self._checked_shapes(input_shape))
@@ -121,7 +128,7 @@ class Add(_Merge):
     Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
     """
 
-    def _merged(self, inputs: list[Value]) -> Value:
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return reduce(op.Add, inputs)
 
 
@@ -140,7 +147,7 @@ class Subtract(_Merge):
             )
         return shapes
 
-    def _merged(self, inputs: list[Value]) -> Value:
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return op.Sub(*inputs)
 
 
@@ -150,14 +157,14 @@ class Multiply(_Merge):
     Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
     """
 
-    def _merged(self, inputs: list[Value]) -> Value:
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return reduce(op.Mul, inputs)
 
     def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
         """What a mask leaves out counts as one; zero where all leave it out."""
         zero, one = (np.array(number, inputs[0].dtype) for number in (0, 1))
         pairs = zip(inputs, kept, strict=True)
-        product = self._merged([x if keep is None else op.Where(keep, x, one) for x, keep in pairs])
+        product = self._merge_function([x if keep is None else op.Where(keep, x, one) for x, keep in pairs])
         given = [keep for keep in kept if keep is not None]
         return product if len(given) < len(kept) else op.Where(reduce(op.Or, given), product, zero)
 
@@ -168,7 +175,7 @@ class Average(_Merge):
     Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
     """
 
-    def _merged(self, inputs: list[Value]) -> Value:
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return reduce(op.Add, inputs) / len(inputs)
 
 
@@ -178,7 +185,7 @@ class Maximum(_Merge):
     Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
     """
 
-    def _merged(self, inputs: list[Value]) -> Value:
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return op.Max(*inputs)
 
     def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
@@ -191,7 +198,7 @@ class Minimum(_Merge):
     Input: list of tensors of one shape, or shapes that broadcast; output: a tensor of that shape.
     """
 
-    def _merged(self, inputs: list[Value]) -> Value:
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return op.Min(*inputs)
 
     def _merged_of_kept(self, inputs: list[Value], kept: list[Value | None]) -> Value:
@@ -217,6 +224,8 @@ class Concatenate(_Merge):
 
     Input: list of tensors that differ along the axis only; output: one tensor.
     """
+
+    _aligns = False
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -246,11 +255,7 @@ class Concatenate(_Merge):
             f"({self.axis}). Got inputs shapes: {shapes}"
         )
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        if not isinstance(inputs, list):
-            raise ValueError(
-                f"Layer {self.name}: a `Concatenate` layer should be called on a list of inputs."
-            )
+    def _merge_function(self, inputs: list[Value]) -> Value:
         return K.concatenate(inputs, axis=self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -290,6 +295,8 @@ class Dot(_Merge):
     Raises:
         ValueError: if axes is not an int or a pair, or the sizes of the axes differ.
     """
+
+    _aligns = False
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -331,9 +338,7 @@ class Dot(_Merge):
         merged = (*a[:i], *a[i + 1 :], *b[1:j], *b[j + 1 :])
         return (*merged, 1) if len(merged) == 1 else merged
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        if not isinstance(inputs, list):
-            raise ValueError(f"Layer {self.name}: a `Dot` layer should be called on a list of 2 inputs.")
+    def _merge_function(self, inputs: list[Value]) -> Value:
         axes = self._axes_of([x.rank for x in inputs])
         if self.normalize:
             inputs = [K.l2_normalize(x, axis=axis) for x, axis in zip(inputs, axes, strict=True)]

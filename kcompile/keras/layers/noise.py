@@ -99,12 +99,17 @@ class AlphaDropout(_Noise):
         self.rate = rate
         self.noise_shape = noise_shape
 
+    def _get_noise_shape(self, inputs: Any) -> Any:
+        """The mask's shape, None where it is the input's size; a subclass may choose another."""
+        return self.noise_shape
+
     def _dropped(self, x: Value) -> Value:
         rate, saturation = self.rate, _SELU_SATURATION
         seed = int(np.random.randint(10_000_000)) if self.seed is None else self.seed
         shape: Any = K.shape(x)
-        if self.noise_shape is not None:
-            shape = [shape[i] if size is None else size for i, size in enumerate(self.noise_shape)]
+        noise_shape = self._get_noise_shape(x)
+        if noise_shape is not None:
+            shape = [shape[i] if size is None else size for i, size in enumerate(noise_shape)]
         kept = K.cast(K.random_uniform(shape, dtype=K.dtype(x), seed=seed) >= rate, K.dtype(x))
         a = ((1 - rate) * (1 + rate * saturation**2)) ** -0.5
         b = -a * saturation * rate

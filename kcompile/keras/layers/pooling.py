@@ -36,7 +36,22 @@ class _Pooling(Layer):
 
     def call(self, inputs: Any) -> Any:
         self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
-        return pool(inputs, self.pool_size, self.strides, self.padding, self.data_format, self.mode)
+        return self._pooling_function(
+            inputs=inputs,
+            pool_size=self.pool_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+
+    def _pooling_function(
+        self, inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str
+    ) -> Any:
+        """Pools images, or volumes where ``pool_size`` has three sizes; a subclass may do it otherwise.
+
+        Subclasses of the layers over one axis are given images of one column: ``pool_size`` (steps, 1).
+        """
+        return pool(inputs, pool_size, strides, padding, data_format, self.mode)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         sizes = window_sizes(self, spatial_sizes(input_shape, self.data_format), self.pool_size)
@@ -65,6 +80,20 @@ class _Pooling1D(_Pooling):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        if type(self)._pooling_function is _Pooling._pooling_function:
+            return super().call(inputs)
+        self.compute_output_shape(K.int_shape(inputs))
+        column = 2 if self.data_format == "channels_last" else 3
+        pooled = self._pooling_function(
+            inputs=K.expand_dims(inputs, column),
+            pool_size=(*self.pool_size, 1),
+            strides=(*self.strides, 1),
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+        return K.squeeze(pooled, column)
 
 
 class _Pooling2D(_Pooling):
@@ -196,6 +225,21 @@ class _GlobalPooling(Layer):
         return {**config, "keepdims": True} if self.keepdims else config
 
 
+class _GlobalPooling1D(_GlobalPooling):
+    rank = 1
+
+    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+
+
+class _GlobalPooling2D(_GlobalPooling):
+    rank = 2
+
+
+class _GlobalPooling3D(_GlobalPooling):
+    rank = 3
+
+
 class _GlobalAverage(_GlobalPooling):
     def call(self, inputs: Any) -> Any:
         return K.mean(inputs, axis=self._axes, keepdims=self.keepdims)
@@ -206,7 +250,7 @@ class _GlobalMax(_GlobalPooling):
         return K.max(inputs, axis=self._axes, keepdims=self.keepdims)
 
 
-class GlobalMaxPooling1D(_GlobalMax):
+class GlobalMaxPooling1D(_GlobalMax, _GlobalPooling1D):
     """The largest element over all steps.
 
     Args:
@@ -216,13 +260,8 @@ class GlobalMaxPooling1D(_GlobalMax):
     Input: (batch, steps, features), or (batch, features, steps); output: (batch, features).
     """
 
-    rank = 1
 
-    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
-
-
-class GlobalAveragePooling1D(_GlobalAverage):
+class GlobalAveragePooling1D(_GlobalAverage, _GlobalPooling1D):
     """The mean over all steps; over the valid ones where there is a mask.
 
     Args:
@@ -232,8 +271,6 @@ class GlobalAveragePooling1D(_GlobalAverage):
     Input: (batch, steps, features), or (batch, features, steps), mask (batch, steps); output: (batch,
     features), without a mask. A sample whose steps are all masked gives NaN, as in Keras.
     """
-
-    rank = 1
 
     def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
         super().__init__(data_format, **kwargs)
@@ -251,7 +288,7 @@ class GlobalAveragePooling1D(_GlobalAverage):
         return None
 
 
-class GlobalMaxPooling2D(_GlobalMax):
+class GlobalMaxPooling2D(_GlobalMax, _GlobalPooling2D):
     """The largest element of each channel of an image.
 
     Args:
@@ -261,19 +298,15 @@ class GlobalMaxPooling2D(_GlobalMax):
     Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: (batch, channels).
     """
 
-    rank = 2
 
-
-class GlobalAveragePooling2D(_GlobalAverage):
+class GlobalAveragePooling2D(_GlobalAverage, _GlobalPooling2D):
     """The mean of each channel of an image.
 
     Args, input and output: as for ``GlobalMaxPooling2D``.
     """
 
-    rank = 2
 
-
-class GlobalMaxPooling3D(_GlobalMax):
+class GlobalMaxPooling3D(_GlobalMax, _GlobalPooling3D):
     """The largest element of each channel of a volume.
 
     Args:
@@ -284,16 +317,12 @@ class GlobalMaxPooling3D(_GlobalMax):
     channels).
     """
 
-    rank = 3
 
-
-class GlobalAveragePooling3D(_GlobalAverage):
+class GlobalAveragePooling3D(_GlobalAverage, _GlobalPooling3D):
     """The mean of each channel of a volume.
 
     Args, input and output: as for ``GlobalMaxPooling3D``.
     """
-
-    rank = 3
 
 
 AvgPool1D = AveragePooling1D

@@ -23,9 +23,16 @@ from .resizing import (
     ZeroPadding1D,
     ZeroPadding2D,
     ZeroPadding3D,
+    _Cropping,
+    _UpSampling,
+    _ZeroPadding,
 )
-from .separable import DepthwiseConv2D, SeparableConv1D, SeparableConv2D
+from .separable import DepthwiseConv2D, SeparableConv, SeparableConv1D, SeparableConv2D
 from .transposed import Conv2DTranspose, Conv3DTranspose
+
+# the names of the bases in Keras 2
+_Conv = Conv
+_SeparableConv = SeparableConv
 
 Convolution1D = Conv1D
 Convolution1DTranspose = Conv1DTranspose
@@ -53,6 +60,11 @@ __all__ = [
     "AtrousConv2D",
     "AtrousConvolution1D",
     "AtrousConvolution2D",
+    "_Conv",
+    "_Cropping",
+    "_SeparableConv",
+    "_UpSampling",
+    "_ZeroPadding",
     "Conv",
     "Conv1D",
     "Conv2D",

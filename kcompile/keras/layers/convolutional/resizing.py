@@ -13,12 +13,17 @@ from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
 
 
 class _Spatial(Layer):
-    """A layer over ``rank`` spatial axes that leaves batch and channels alone."""
+    """A layer over ``rank`` spatial axes that leaves batch and channels alone.
+
+    A subclass without a ``rank`` has as many axes as ``sizes``.
+    """
 
     rank: int
 
-    def __init__(self, data_format: str | None, **kwargs: Any) -> None:
+    def __init__(self, sizes: Any, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not hasattr(self, "rank"):
+            self.rank = len(sizes)
         self.data_format = K.normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -61,7 +66,7 @@ class _UpSampling(_Spatial):
     """Enlarges each spatial axis by a whole factor."""
 
     def __init__(self, size: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
+        super().__init__(size, data_format, **kwargs)
         self.size = conv_utils.normalize_tuple(size, self.rank, "size")
         for factor in self.size:
             positive_int(self, "size", factor)
@@ -164,7 +169,7 @@ class _ZeroPadding(_Spatial):
     """Zeros around the spatial axes."""
 
     def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
+        super().__init__(padding, data_format, **kwargs)
         self.padding = _pairs(padding, self.rank, "padding")
 
     def _resized(self, size: int, axis: int) -> int:
@@ -236,7 +241,7 @@ class _Cropping(_Spatial):
     """Cuts elements off both ends of the spatial axes."""
 
     def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
+        super().__init__(cropping, data_format, **kwargs)
         self.cropping = _pairs(cropping, self.rank, "cropping")
 
     def build(self, input_shape: Any) -> None:
