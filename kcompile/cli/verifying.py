@@ -140,7 +140,8 @@ def _graphs(a: ModelFile, b: ModelFile, first: Predictor, second: Predictor) -> 
         graph = inference_graph(load(*file))
         if predictor is second and set(first.input_names) == set(second.input_names):
             order = [second.input_names.index(name) for name in first.input_names]
-            graph = Graph(graph.outputs, [graph.inputs[i] for i in order], graph.updates, silent=True)
+            inputs = [graph.inputs[i] for i in order]
+            graph = Graph(graph.outputs, inputs, graph.updates, silent=True, replaced=graph.replaced)
         graphs.append(graph)
     if not graphs:
         raise CommandError("one of the two must be a model: .py source alone does not say what to give.")

@@ -19,7 +19,6 @@ import numpy as np
 from onnx import defs
 
 from ..atomic import check_place, replacing_with_companions
-from ..ir import Graph
 from ..ir.identifiers import BUILTINS
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
@@ -133,7 +132,7 @@ def _verify(model: Any, path: Path, tolerance: float) -> None:
     graph = inference_graph(model)
     states = [parameter for parameter, _ in graph.updates]  # the file starts from zeros
     zeros = [np.zeros(state.shape, state.dtype) for state in states]
-    module = lower(Graph(graph.outputs, [*graph.inputs, *states]), placement=None)
+    module = lower(graph.with_inputs([*graph.inputs, *states]), placement=None)
     source = load_module_file(path)
 
     def found(arrays: list[np.ndarray]) -> Any:

@@ -36,7 +36,7 @@ class Graph:
         replaced: values, and those that are read in their place.
 
     Attributes:
-        inputs, outputs: as given.
+        inputs, outputs, replaced: as given.
         nodes: operators in an order in which they can run. Phase and Identity nodes are not among them:
             whoever walks the graph reads operands through ``resolve``.
         parameters: the parameters read or updated, in the order of first use.
@@ -63,8 +63,9 @@ class Graph:
         self.frozen = frozenset(frozen)
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
+        self.replaced = dict(replaced or {})
         self._given = set(self.inputs)
-        known = {LEARNING_PHASE: _PHASE_VALUE[phase], **(replaced or {})}
+        known = {LEARNING_PHASE: _PHASE_VALUE[phase], **self.replaced}
         self._alias: dict[Value, Value] = dict(known)
         self._stops = phase == "train"
         updates = self._combine(updates)
@@ -77,6 +78,22 @@ class Graph:
         self.updates = tuple((p, new) for p, new in updates if self.resolve(new) is not p)
         self.captures = self._find_captures()
         self.parameters = tuple(v for v in self.captures if isinstance(v, Parameter))
+
+    def with_inputs(
+        self,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value] | None = None,
+        replaced: Mapping[Value, Value] | None = None,
+    ) -> Graph:
+        """The same slice, without its updates, for these inputs; by default with the same outputs."""
+        return Graph(
+            self.outputs if outputs is None else outputs,
+            inputs,
+            phase=self.phase,
+            frozen=self.frozen,
+            silent=self.silent,
+            replaced={**self.replaced, **(replaced or {})},
+        )
 
     def _combine(self, updates: Iterable[tuple[Parameter, Value]]) -> list[tuple[Parameter, Value]]:
         """One update for each parameter that changes in this phase."""

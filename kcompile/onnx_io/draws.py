@@ -22,6 +22,10 @@ _DRAWING = frozenset(
 )
 
 
+class DrawsError(ValueError):
+    """Random numbers cannot be handed over."""
+
+
 def draws(node: Node) -> bool:
     """Whether a node of an inference graph draws."""
     if node.op_type == "Dropout" and len(node.inputs) > 2:
@@ -67,7 +71,7 @@ class Draws:
         replaced: for ``Graph``: what else is computed from them.
 
     Raises:
-        ValueError: some are drawn where no input reaches: in a loop, or by a Dropout of a computed rate.
+        DrawsError: some are drawn where no input reaches: in a loop, or by a Dropout of a computed rate.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -75,7 +79,7 @@ class Draws:
         self._draws = [_draw(graph, node, names[node]) for node in graph.nodes if draws(node)]
         for node in graph.nodes:
             if any(_draws_inside(body) for body in graph.bodies(node).values()):
-                raise ValueError(f"{node.name} draws random numbers inside its loop")
+                raise DrawsError(f"{node.name} draws random numbers inside its loop")
         self.given = [draw.given for draw in self._draws]
         self.samples = [draw.sample for draw in self._draws]
         self.replaced = {
@@ -97,13 +101,13 @@ class Draws:
         """Does in an exported model what ``given`` and ``replaced`` do in the graph, in place.
 
         Raises:
-            ValueError: the model has not the nodes that the graph has.
+            DrawsError: the model has not the nodes that the graph has.
         """
         graph = model.graph
         for draw, name in zip(self._draws, self.names, strict=True):
             place = next((i for i, node in enumerate(graph.node) if node.name == draw.name), -1)
             if place < 0 or graph.node[place].op_type != draw.node.op_type:
-                raise ValueError(f"the file does not draw what {draw.name} draws in the graph")
+                raise DrawsError(f"the file does not draw what {draw.name} draws in the graph")
             rank = None if draw.given.shape is None else [None] * len(draw.given.shape)
             graph.input.append(helper.make_tensor_value_info(name, ir.to_onnx(draw.given.dtype), rank))
             node = graph.node.pop(place)
@@ -111,7 +115,7 @@ class Draws:
                 graph.node.insert(place, new)
         drawing = {node.op_type for node in graph.node} & _DRAWING
         if drawing:
-            raise ValueError(f"the file draws random numbers that the graph does not ({', '.join(drawing)})")
+            raise DrawsError(f"the file draws random numbers that the graph does not ({', '.join(drawing)})")
 
 
 def _written_names(graph: Graph, names: Names) -> Iterator[tuple[Node, str]]:
@@ -128,7 +132,7 @@ def _draw(graph: Graph, node: Node, name: str) -> _Draw:
         return _Draw(node, name, output, output)
     data, rate = graph.operands(node)[:2]
     if data is None or not isinstance(rate, Constant):
-        raise ValueError(f"{node.name} drops at a rate that is computed")
+        raise DrawsError(f"{node.name} drops at a rate that is computed")
     ones = op.Expand(Constant(np.ones((), data.dtype)), op.Shape(data))
     kept = op.Dropout(ones, rate, Constant(np.array(True)))
     sample = op.Greater(kept, Constant(np.zeros((), data.dtype)))

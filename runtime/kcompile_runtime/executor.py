@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import operator
 import os
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from .errors import ExecutionError, InputError, ModelFileError
 from .session import Providers, create_session, describe_model, execution_error
 from .states import StateInfo, StateStore, read_states
-from .tensors import InputSpec, TensorInfo, check_symbols, format_shape
+from .tensors import InputSpec, TensorInfo, check_symbols, format_shape, samples_first
 
 # One run of `predict` takes at most about this many bytes of input, but 32 to 256 samples. Below 32 the fixed
 # cost of a run shows; above 256 nothing is gained and the memory for what lies between the layers grows.
@@ -121,6 +122,7 @@ class Executor:
 
     def _prepare_inputs(self) -> None:
         self._specs = [InputSpec(info) for info in self._inputs]
+        _agree_on_samples(self._specs)
         self._by_name = {spec.name: spec for spec in self._specs}
         self._fixed_batch = _fixed_batch(self._specs)
         self._predict_specs = self._specs
@@ -130,6 +132,8 @@ class Executor:
             self._predict_specs = [InputSpec(info) for info in free]
         size = sum(spec.bytes_per_sample for spec in self._predict_specs if spec.has_sample_axis)
         self._batch = min(_MAX_BATCH, max(_MIN_BATCH, _BATCH_BYTES // max(1, size)))
+        if not samples_first([info.shape for info in self._inputs]):
+            self._batch = sys.maxsize
         spec = self._predict_specs[0] if len(self._specs) == 1 else None
         direct = (
             spec is not None and spec.has_sample_axis and self._fixed_batch is None and not self._stateful
@@ -446,6 +450,14 @@ def _check_weights(
             found = f"{array.dtype}{format_shape(array.shape)}"
             raise ModelFileError(f"{where}: weight {name!r}: expected {info}, found {found}")
     return dict(weights)
+
+
+def _agree_on_samples(specs: list[InputSpec]) -> None:
+    """An axis 0 counts samples in one input if it bears the name that it has in the first one."""
+    names = [dict(spec.symbols).get(0) for spec in specs if spec.has_sample_axis]
+    for spec in specs:
+        if spec.has_sample_axis and dict(spec.symbols).get(0, names[0]) != names[0] and names[0]:
+            spec.has_sample_axis = False
 
 
 def _fixed_batch(specs: list[InputSpec]) -> int | None:

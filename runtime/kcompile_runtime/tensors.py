@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +179,28 @@ class InputSpec:
         raise InputError(
             f"input {self.name!r}: expected shape {expected}, found {format_shape(array.shape)}: {why}"
         )
+
+
+_BATCH_NAMES = frozenset(("b", "n", "bs", "batch", "batch_size", "batchsize", "batch_dim"))
+_TIME_NAMES = frozenset(("t", "time", "seq", "seq_len", "seq_length", "sequence", "sequence_length", "steps"))
+
+
+def samples_first(shapes: Sequence[tuple[int | str | None, ...] | None]) -> bool:
+    """Whether axis 0 of the inputs counts samples, as far as the names of axes tell.
+
+    It does not in a model that is time-major, nor where the samples of one input lie on another axis (states
+    of shape (layers, batch, units)): then the inputs of a run cannot be cut into runs of fewer samples.
+    """
+    named = [[d.lower() if isinstance(d, str) else d for d in shape] for shape in shapes if shape]
+    first = next((shape[0] for shape in named if not isinstance(shape[0], int)), None)
+    if first is None:
+        return True
+    inner = {dim for shape in named for dim in shape[1:] if isinstance(dim, str)}
+    return (
+        first not in inner
+        and first not in _TIME_NAMES
+        and (first in _BATCH_NAMES or not inner & _BATCH_NAMES)
+    )
 
 
 def check_symbols(specs: list[InputSpec], arrays: list[np.ndarray]) -> None:

@@ -51,11 +51,8 @@ class CompiledGraph:
         self._names = _distinct([*names, *(p.name for p in states)])
         self._states: list[Parameter] = states
         # states are fed and fetched: the graph that runs reads them as inputs and returns their new values
-        self._flat = Graph(
-            [*graph.outputs, *(new for _, new in graph.updates)],
-            [*graph.inputs, *states],
-            phase=graph.phase,
-            frozen=graph.frozen,
+        self._flat = graph.with_inputs(
+            [*graph.inputs, *states], [*graph.outputs, *(new for _, new in graph.updates)]
         )
         self._parameters = [p for p in self._flat.parameters if p not in states]
         self._torch = not runs_on_onnxruntime(self._flat)

@@ -12,6 +12,7 @@ import numpy as np
 from ...ir import Graph, Parameter
 from ...onnx_io.comparing import difference as difference
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
+from .feeds import feed_values
 from .saving import compile_from, model_config, model_from_config, reporting_malformed, training_config
 from .verification import verify_export
 from .weight_budget import WeightBudget
@@ -94,7 +95,9 @@ def _unread_weights(
 
 def inference_graph(model: Model) -> Graph:
     """The outputs in test mode, with the state updates of stateful layers."""
-    return Graph(model.outputs, model._feed_inputs, model.state_updates, "inference", silent=True)
+    inputs, replaced = feed_values(model)
+    updates = model.state_updates
+    return Graph(model.outputs, inputs, updates, "inference", silent=True, replaced=replaced)
 
 
 def _output_names(model: Model) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...ir import Value
 from . import tensor_data
 from . import training_data as data
 from .node import static_shape
@@ -35,6 +36,24 @@ class Feed:
         first, last = data.split_for_validation(self.arrays, fraction, self.samples)
         at = len(first[0])
         return Feed(first, at, self.weighted), Feed(last, self.samples - at, self.weighted)
+
+
+def feed_values(model: Model) -> tuple[list[Value], dict[Value, Value]]:
+    """The inputs of the model's graph, and what they stand for (``Graph``'s ``replaced``).
+
+    A model's own inputs have a batch axis and others without names; where they go into a graph from an ONNX
+    file and nowhere else, they are read by values with the axes that the file names.
+    """
+    inputs = list(model._feed_inputs)
+    nodes = [node for node in getattr(model, "_network_nodes", []) if node.inbound_layers]
+    signature = getattr(nodes[0].outbound_layer, "input_signature", None) if len(nodes) == 1 else None
+    if signature is None or nodes[0].input_tensors != inputs:
+        return inputs, {}
+    named = [
+        Value(value.dtype, declared.shape, value.name)
+        for value, declared in zip(inputs, signature, strict=True)
+    ]
+    return list(named), dict(zip(inputs, named, strict=True))
 
 
 def input_arrays(model: Model, x: Any) -> list[Any]:

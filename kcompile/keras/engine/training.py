@@ -325,6 +325,8 @@ class Model(CompiledNetwork):
         arrays = feeds.input_arrays(self, x)
         if not arrays:
             return self._predict_unfed(steps)
+        if not self._samples_first() and not any(data.is_lazy(array) for array in arrays):
+            return unpack_singleton(self._prediction()(arrays))
         arrays = data.cut_to_first(arrays)
         samples = data.count_samples(arrays)
         if batch_size is not None or self.stateful:
@@ -341,6 +343,10 @@ class Model(CompiledNetwork):
             feeds.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True
         )
         return unpack_singleton(loops.predict(self, source, verbose, callbacks))
+
+    def _samples_first(self) -> bool:
+        """Whether axis 0 of the inputs counts samples; a graph from an ONNX file may have it elsewhere."""
+        return all(getattr(layer, "samples_first", True) for layer in self.layers)
 
     def _predict_unfed(self, steps: int | None) -> Any:
         """Outputs of a model that is fed nothing (``Input(tensor=...)``), one batch per step."""
@@ -367,8 +373,10 @@ class Model(CompiledNetwork):
         if self._predictor is None or self._predictor[0] is not self.outputs:
             from ..backend.execution import compile_graph, runs_on_onnxruntime
 
-            graph = Graph(self.outputs, self._feed_inputs, self.state_updates, "inference")
-            direct = len(graph.inputs) == 1 and not graph.updates and runs_on_onnxruntime(graph)
+            inputs, replaced = feeds.feed_values(self)
+            graph = Graph(self.outputs, inputs, self.state_updates, "inference", replaced=replaced)
+            plain = len(graph.inputs) == 1 and not graph.updates and self._samples_first()
+            direct = plain and runs_on_onnxruntime(graph)
             self._predictor = (self.outputs, compile_graph(graph, input_names=self._feed_input_names), direct)
         return self._predictor[1]
 
@@ -410,9 +418,10 @@ class Model(CompiledNetwork):
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
         arrays = feeds.input_arrays(self, x)
-        return (
-            unpack_singleton(self._prediction().predict(arrays, None)) if arrays else self._predict_unfed(1)
-        )
+        if not arrays:
+            return self._predict_unfed(1)
+        run = self._prediction()
+        return unpack_singleton(run.predict(arrays, None) if self._samples_first() else run(arrays))
 
     # --- generators -----------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ def verify_export(model: Model, graph: Graph, exported: str, tolerance: float) -
 
     from ...onnx_io import ExportError
     from ...onnx_io.comparing import compare
-    from ...onnx_io.draws import Draws
+    from ...onnx_io.draws import Draws, DrawsError
 
     if importlib.util.find_spec("torch") is None:
         _warn("torch is not installed (pip install 'kcompile[train]')")
@@ -40,10 +40,10 @@ def verify_export(model: Model, graph: Graph, exported: str, tolerance: float) -
     try:
         draws = Draws(graph)
         reference = _Reference(graph, draws)
-    except (ValueError, OperatorError) as error:  # of the bridge: it has not all that onnxruntime has
+        executor = _executor_of_draws(exported, draws) if draws else Executor(exported)
+    except (DrawsError, OperatorError) as error:  # the bridge has not all that onnxruntime has
         _warn(str(error))
         return False
-    executor = _executor_of_draws(exported, draws) if draws else Executor(exported)
     names = [info.name for info in executor.inputs] + [state.input for state in executor.states]
 
     def candidate(arrays: list[np.ndarray]) -> Sequence[np.ndarray]:
@@ -94,11 +94,11 @@ class _Reference:
 
         states = [p for p, _ in graph.updates]
         inputs = [*graph.inputs, *states]
-        given = Graph(graph.outputs, [*inputs, *draws.given], silent=True, replaced=draws.replaced)
+        given = graph.with_inputs([*inputs, *draws.given], replaced=draws.replaced)
         self.drawn: list[np.ndarray] = []
         self.zeros = [np.zeros(p.shape, p.dtype) for p in states]
         self._module = lower(given, placement=None)
-        self._source = lower(Graph(draws.samples, inputs, silent=True), placement=None) if draws else None
+        self._source = lower(graph.with_inputs(inputs, draws.samples), placement=None) if draws else None
 
     def __call__(self, arrays: list[np.ndarray]) -> Sequence[np.ndarray]:
         from ...torch_bridge import run

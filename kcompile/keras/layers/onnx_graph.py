@@ -59,6 +59,14 @@ class ONNXGraph(Layer):
         """Name, dtype and shape of each input, as the file declares them."""
         return list(self._template.inputs)
 
+    @property
+    def samples_first(self) -> bool:
+        """Whether axis 0 of all inputs counts samples, as far as the file says."""
+        from kcompile_runtime.tensors import samples_first
+
+        shapes = [value.shape for value in self._template.inputs]
+        return samples_first(shapes) and len({shape[0] for shape in shapes if shape}) <= 1
+
     def build(self, input_shape: Any) -> None:
         names: set[str] = set()
         for weight in self._template.weights:
