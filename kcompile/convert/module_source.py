@@ -114,7 +114,7 @@ def _fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
     digest = sha256()
     for name, array in tensors.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode("utf-8", "backslashreplace"))
-        digest.update(np.ascontiguousarray(array).view(np.uint8) if array.ndim else array.tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()[:16]
 
 

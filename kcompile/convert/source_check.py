@@ -12,7 +12,12 @@ from collections.abc import Collection
 from .errors import ConversionError
 
 #: The only names of Python's own that written classes use.
-PYTHON = frozenset("super int float bool tuple max min len range slice abs round True False None".split())
+PYTHON = frozenset(
+    """super int float bool str tuple list dict max min len range slice abs round isinstance type any all sum
+    reversed sorted zip enumerate""".split()
+)
+#: Functions of torch's that operators use although their names begin with "_".
+_OPEN = frozenset("__init__ _VF _batch_norm_impl_index _pack_padded_sequence _pad_packed_sequence".split())
 #: What of torch opens files, runs text or reaches the machine, and other things that compute nothing.
 _CLOSED = frozenset(
     """load save jit hub package compile utils multiprocessing distributed serialization load_library export
@@ -76,7 +81,7 @@ def _problem(node: ast.AST) -> str:
         return f"a {type(node).__name__}"
     if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
         return "a decorator"
-    if isinstance(node, ast.Attribute) and node.attr.startswith("_") and node.attr != "__init__":
+    if isinstance(node, ast.Attribute) and node.attr.startswith("_") and node.attr not in _OPEN:
         return f"the attribute {node.attr}"
     if isinstance(node, ast.Attribute) and _root(node) in ("torch", "F", "nn") and node.attr in _CLOSED:
         return f"a use of {ast.unparse(node)}"

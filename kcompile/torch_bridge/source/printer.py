@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+import math
 import re
 import zlib
 from collections.abc import Callable
@@ -271,7 +272,10 @@ def _size(function: Any, args: list[Any], kwargs: dict[str, Any], node: Any, dev
         return f"{x}.shape[{start or ''}:{'' if end is None else end}]"
     if name == "Size":
         return f"{x}.numel()"
+    dtype, shape = node.meta["type"]
     if name == "Cast":
+        if shape:
+            return str(x)  # tuples are of ints
         return f"({x} * 1.0)" if kwargs["to"].is_floating_point else f"int({x})"
     if name == "Concat":
         parts = [
@@ -279,24 +283,60 @@ def _size(function: Any, args: list[Any], kwargs: dict[str, Any], node: Any, dev
             for value, text in zip(args, texts, strict=True)
         ]
         return f"({', '.join(parts)},)"
-    if name == "Gather" and isinstance(args[1], int | tuple):
-        picked = [f"{x}[{i}]" for i in (args[1] if isinstance(args[1], tuple) else (args[1],))]
-        return f"({', '.join(picked)},)" if isinstance(args[1], tuple) else picked[0]
+    if name == "Gather":
+        picked = [_item(x, i) for i in _items(args[1], shape)]
+        return picked[0] if shape == () else f"({', '.join(picked)},)"
     if name == "ReduceProd":
         return f"math.prod({x})" if not kwargs.get("keepdims", 1) else f"(math.prod({x}),)"
-    if name == "Slice" and all(isinstance(part, tuple) for part in args[1:3]):
-        step = args[4][0] if len(args) > 4 and args[4] is not None else 1
-        return f"{x}[{args[1][0]}:{args[2][0]}{'' if step == 1 else f':{step}'}]"
+    if name == "Slice":
+        start, end, step = (_bound(value) for value in (*args[1:3], args[4] if len(args) > 4 else None))
+        return f"{x}[{start}:{end}{step and f':{step}'}]"
     if name == "Squeeze":
-        return f"{x}[0]"
+        return _item(x, "0")
     if name == "Unsqueeze":
         return f"({x},)"
-    dtype, shape = node.meta["type"]
-    if shape == () and name in _SCALAR:
-        whole = name == "Div" and dtype.kind in "iu"
-        return _SCALAR["whole" if whole else name].format(*texts)
-    raise NoSource(f"it computes {name} of sizes")
+    template = _SCALAR["whole" if name == "Div" and dtype.kind in "iu" else name]
+    if shape == ():
+        return template.format(*texts)
+    columns = [_items(value, shape) for value in args]
+    return f"({', '.join(template.format(*operands) for operands in zip(*columns, strict=True))},)"
 
+
+def _items(value: Any, shape: Any) -> list[str]:
+    """The expressions of the elements of an operand, as many as a result of this shape has."""
+    if shape is None or not all(isinstance(size, int) for size in shape):
+        raise NoSource("it computes with sizes whose number is not known")
+    count = math.prod(shape)
+    if isinstance(value, Unknown):
+        own = value._shape
+        if own is None or own and not isinstance(own[0], int):
+            raise NoSource("it computes with sizes whose number is not known")
+        items = [_item(value.text, str(i)) for i in range(own[0])] if own else [value.text]
+    else:
+        items = [str(item) for item in (value if isinstance(value, tuple) else (value,))]
+    return items * count if len(items) == 1 else items
+
+
+def _item(text: Any, index: str) -> str:
+    """One of the sizes in an expression: ``x.shape[2]`` for number 1 of ``x.shape[1:]``."""
+    whole = re.fullmatch(r"([\w.]+\.shape)\[(\d*):\]", str(text))
+    if whole and index.isdigit():
+        return f"{whole[1]}[{int(whole[2] or 0) + int(index)}]"
+    return f"{text}[{index}]"
+
+
+def _bound(value: Any) -> str:
+    """A bound or a step of a slice, which stands alone in its operand; "" for none."""
+    if value is None:
+        return ""
+    if isinstance(value, Unknown):
+        return value.text if value._shape == () else f"{value.text}[0]"
+    number = value[0] if isinstance(value, tuple) else value
+    return "" if number >= _NO_END else str(number)
+
+
+_NO_END = 2**31 - 1
+"""Where a slice ends that takes everything, in the number of bits that its program liked."""
 
 _SCALAR = {
     "Add": "({} + {})",
