@@ -12,6 +12,7 @@ from .arithmetic import install as _install_arithmetic
 from .dtypes import as_dtype, from_onnx, to_onnx
 from .emission import KCOMPILE_DOMAIN, as_value, emit, op, schema_of
 from .errors import DeviceNotFoundError, GraphError, OperatorError
+from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
@@ -27,6 +28,7 @@ __all__ = [
     "Body",
     "Constant",
     "DeviceNotFoundError",
+    "ForeignNode",
     "Graph",
     "GraphError",
     "Node",
@@ -43,6 +45,7 @@ __all__ = [
     "device_name",
     "device_scope",
     "emit",
+    "foreign_nodes",
     "format_type",
     "from_onnx",
     "name_scope",

@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 
 from .values import Constant, Node, Parameter, Value, format_type
 
@@ -71,6 +72,9 @@ def _reference(value: Value, names: dict[Value, str]) -> str:
 
 
 def _short(attribute: Any) -> str:
+    if isinstance(attribute, onnx.AttributeProto):  # of a ForeignNode
+        value = onnx.helper.get_attribute_value(attribute)
+        return repr(value) if not hasattr(value, "ListFields") else f"<{type(value).__name__}>"
     if isinstance(attribute, np.ndarray):
         if attribute.size <= 8:
             return str(attribute.tolist())

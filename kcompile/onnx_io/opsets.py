@@ -80,7 +80,7 @@ def convert_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 
 def _is_unchanged(node: onnx.NodeProto) -> bool:
-    newer = _UNCHANGED.get(node.op_type)
+    newer = _UNCHANGED.get(node.op_type) if not node.domain else None
     if newer is None or any(a.name in newer and (a.i or a.name == "start") for a in node.attribute):
         return False
     if node.op_type == "Pad":  # axes came with 18, the mode "wrap" with 19

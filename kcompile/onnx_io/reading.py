@@ -22,7 +22,7 @@ from kcompile.ir import OPSET, Graph, OperatorError
 
 from .errors import FormatError
 from .hoisting import hoist
-from .roles import STANDARD_DOMAINS, roles_of
+from .roles import SIMPLIFIED, STANDARD_DOMAINS, roles_of
 from .scopes import Scope
 
 
@@ -50,7 +50,7 @@ def read_graph(
     proto = _load(model, external_data)
     proto = to_opset(inline_functions(proto))
     hoist(proto.graph)
-    graph = Scope(None, roles_of(proto.graph)).read(proto.graph)
+    graph = Scope(None, proto.opset_import, roles_of(proto.graph)).read(proto.graph)
     return Graph(graph.outputs, graph.inputs)
 
 
@@ -250,18 +250,47 @@ def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
                 f"Scan of operator set {version} has a batch axis, which no later version has."
             )
 
+        hidden = _hide_unknown(proto, version)
         try:
-            return version_converter.convert_version(proto, OPSET)
+            converted = version_converter.convert_version(proto, OPSET)
+            return _reveal(converted) if hidden else converted
         except Exception as error:  # the converter raises RuntimeError and its own ConvertError
             raise FormatError(
                 f"the model cannot be brought from operator set {version} to {OPSET}: {error}"
             ) from error
     for node in _nodes(proto.graph):
-        if node.domain in STANDARD_DOMAINS:
+        if node.domain in STANDARD_DOMAINS and node.op_type != SIMPLIFIED:
             _to_older(node, version)
     for entry in proto.opset_import:
         if entry.domain in STANDARD_DOMAINS:
             entry.version = OPSET
+    return proto
+
+
+_HIDDEN = "kcompile.hidden"
+
+
+def _hide_unknown(proto: onnx.ModelProto, version: int) -> bool:
+    """Takes operators that the standard does not have in this version out of the converter's sight.
+
+    onnxruntime has some, and its fusions write them: LayerNormalization before it was standard.
+    """
+    found = False
+    for node in _nodes(proto.graph):
+        if node.domain in STANDARD_DOMAINS and not defs.has(node.op_type, version, ""):
+            node.domain, found = _HIDDEN, True
+    if found:
+        proto.opset_import.add(domain=_HIDDEN, version=1)
+    return found
+
+
+def _reveal(proto: onnx.ModelProto) -> onnx.ModelProto:
+    for node in _nodes(proto.graph):
+        if node.domain == _HIDDEN:
+            node.domain = ""
+    kept = [entry for entry in proto.opset_import if entry.domain != _HIDDEN]
+    del proto.opset_import[:]
+    proto.opset_import.extend(kept)
     return proto
 
 

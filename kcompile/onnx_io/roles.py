@@ -34,6 +34,10 @@ from .hoisting import FLOATS
 STANDARD_DOMAINS = ("", "ai.onnx")
 
 
+SIMPLIFIED = "SimplifiedLayerNormalization"
+"""An operator that onnxruntime's fusions write into the standard's domain, which does not have it."""
+
+
 class Use(IntFlag):
     """What a value is read as, by anybody."""
 
@@ -62,6 +66,7 @@ _WEIGHTS: dict[str, tuple[int, ...]] = {
     "MatMul": (0, 1),
     "PRelu": (1,),
     "RNN": (1, 2, 3),
+    SIMPLIFIED: (1,),
 }
 _AVERAGES: dict[str, tuple[int, ...]] = {"BatchNormalization": (3, 4)}
 _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
@@ -78,7 +83,9 @@ _MOVES: dict[str, tuple[int, ...]] = {
         (0,),
     ),
     **dict.fromkeys("Abs Exp Neg Relu Sigmoid Softmax Softplus Tanh".split(), (0,)),
-    "Concat": _ALL,
+    **dict.fromkeys("Concat SequenceConstruct".split(), _ALL),
+    **dict.fromkeys("ConcatFromSequence SequenceAt SequenceErase SplitToSequence".split(), (0,)),
+    "SequenceInsert": (0, 1),
 }
 _SIZES = frozenset({"Shape", "Size"})
 _RANDOM = frozenset({"Bernoulli", "Multinomial", "RandomNormal", "RandomUniform"})
@@ -130,7 +137,9 @@ def _is_mask(array: np.ndarray) -> bool:
 
 def is_foreign(node: onnx.NodeProto) -> bool:
     """Whether a node's operator is not in the ONNX standard set (as the IR speaks it)."""
-    return node.domain not in STANDARD_DOMAINS or not defs.has(node.op_type, OPSET, "")
+    if node.domain in STANDARD_DOMAINS:
+        return node.op_type != SIMPLIFIED and not defs.has(node.op_type, OPSET, "")
+    return True
 
 
 class _Graph:

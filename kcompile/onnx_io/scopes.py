@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import AttributeProto, helper
 
-from kcompile.ir import Body, Constant, Node, OperatorError, Value, absolute_scope, emit, schema_of
+from kcompile.ir import Body, Constant, Node, OperatorError, Value, absolute_scope, emit, op, schema_of
 from kcompile.ir.inference import shape_of
 
 from .arrays import array_of
 from .errors import FormatError
-from .roles import STANDARD_DOMAINS, Roles
+from .foreign import DOMAINS, emit_foreign
+from .roles import SIMPLIFIED, STANDARD_DOMAINS, Roles
+from .sequences import SEQUENCE_OPERATORS, Operand, Tensors, emit_sequence
 
 
 class Scope:
     """The names of one graph of a file; those of the graph around it are seen through."""
 
-    def __init__(self, outer: Scope | None, roles: Roles | None = None) -> None:
+    def __init__(self, outer: Scope | None, imports: Iterable[Any] = (), roles: Roles | None = None) -> None:
+        """
+        Args:
+            outer: of the graph around; None for a main graph, for which the others are given.
+            imports: the model's ``opset_import``.
+            roles: what to make of initializers; all are constants by default.
+        """
         self.outer = outer
         self.roles = roles
-        self.values: dict[str, Value] = {}
+        self.versions: dict[str, int] = (
+            {entry.domain: entry.version for entry in imports} if outer is None else outer.versions
+        )
+        self.values: dict[str, Value | Tensors] = {}
 
-    def lookup(self, name: str, node: onnx.NodeProto | None = None) -> Value:
+    def lookup(self, name: str, node: onnx.NodeProto | None = None) -> Value | Tensors:
         scope: Scope | None = self
         while scope is not None:
             if name in scope.values:
@@ -48,34 +59,39 @@ class Scope:
                 inputs.append(Value(*types[i], info.name) if undeclared else declared(info))
                 self.values[info.name] = inputs[-1]
         for tensor in graph.initializer:
-            array = array_of(tensor)
-            is_body = self.roles is None
+            array, roles = array_of(tensor), self.roles
             self.values[tensor.name] = (
-                Constant(array, name=tensor.name) if is_body else self.roles(tensor, array)
+                Constant(array, name=tensor.name) if roles is None else roles(tensor, array)
             )
         known = {info.name: info for info in (*graph.value_info, *graph.output)}
         inside: list[Node] = []
         for node in graph.node:
             inside.extend(self.node(node, known))
-        outputs = [self.lookup(info.name) for info in graph.output]
-        return Body(outputs, inputs, inside)
+        return Body(self.outputs(graph), inputs, inside)
+
+    def outputs(self, graph: onnx.GraphProto) -> list[Value]:
+        """What a graph returns; the tensors of a sequence one by one."""
+        found: list[Value] = []
+        for info in graph.output:
+            value = self.lookup(info.name)
+            found.extend(value if isinstance(value, tuple) else [value])
+        return found
 
     def node(self, node: onnx.NodeProto, known: dict[str, onnx.ValueInfoProto]) -> list[Node]:
-        if node.domain not in STANDARD_DOMAINS:
-            raise OperatorError(
-                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in "
-                "the ONNX standard set; only models of standard operators can be read."
-            )
+        """Emits a node; gives what belongs into a body for it."""
         with absolute_scope(_scope_of(node)):
-            if node.op_type == "Constant":
+            if node.op_type == "Constant" and node.domain in STANDARD_DOMAINS:
                 self.values[node.output[0]] = Constant(_constant(node), name=node.output[0])
                 return []
-            schema_of(node.op_type)
-            inputs = [self.lookup(name, node) if name else None for name in node.input]
-            types = _body_types(node, inputs)
-            attributes = {a.name: self._attribute(a, types) for a in node.attribute}
-            count = max((i + 1 for i, name in enumerate(node.output) if name), default=1)
-            results = emit(node.op_type, inputs, attributes, count)
+            operands = [self.lookup(name, node) if name else None for name in node.input]
+            if node.op_type in SEQUENCE_OPERATORS and node.domain in STANDARD_DOMAINS:
+                attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+                results: Any = emit_sequence(node.op_type, operands, attributes)
+                if isinstance(results, tuple):
+                    self.values[node.output[0]] = results
+                    return []
+            else:
+                results = self._emit(node, _tensors(node, operands), known)
         results = results if isinstance(results, tuple) else (results,)
         for name, value in zip(node.output, results, strict=False):
             if name:
@@ -83,7 +99,28 @@ class Scope:
                 self.values[name] = value
                 if name in known:
                     _refine(value, known[name])
-        return [results[0].node] if results[0].node is not None else []
+        return [results[0].node] if results and results[0].node is not None else []
+
+    def _emit(
+        self, node: onnx.NodeProto, inputs: list[Value | None], known: dict[str, onnx.ValueInfoProto]
+    ) -> Any:
+        if node.domain in DOMAINS:
+            if node.op_type == "ZipMap":
+                return op.Identity(inputs[0])
+            return emit_foreign(node, inputs, self.versions.get(node.domain, 1), known).outputs
+        if node.domain not in STANDARD_DOMAINS:
+            raise OperatorError(
+                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in "
+                f"the ONNX standard set, nor in those that onnxruntime brings along "
+                f"({', '.join(sorted(DOMAINS))})."
+            )
+        if node.op_type == SIMPLIFIED:
+            return _simplified_normalization(node, inputs)
+        schema_of(node.op_type)
+        types = _body_types(node, inputs)
+        attributes = {a.name: self._attribute(a, types) for a in node.attribute}
+        count = max((i + 1 for i, name in enumerate(node.output) if name), default=1)
+        return emit(node.op_type, inputs, attributes, count)
 
     def _attribute(self, attribute: AttributeProto, types: Sequence[tuple[Any, Any]]) -> Any:
         if attribute.type == AttributeProto.GRAPH:
@@ -98,6 +135,35 @@ class Scope:
         if attribute.type in (AttributeProto.INTS, AttributeProto.FLOATS):
             return list(value)
         return value
+
+
+def _tensors(node: onnx.NodeProto, operands: Sequence[Operand]) -> list[Value | None]:
+    found: list[Value | None] = []
+    for name, value in zip(node.input, operands, strict=True):
+        if isinstance(value, tuple):
+            raise OperatorError(
+                f"node {node.name!r}: {node.op_type} reads the sequence {name!r}; it is supported on tensors "
+                "only."
+            )
+        found.append(value)
+    return found
+
+
+def _simplified_normalization(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> Value:
+    """Normalization by the root mean square: onnxruntime's fusions write it into the standard's domain."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    x, scale = inputs[0], inputs[1]
+    if x is None or scale is None or any(node.output[1:]):
+        raise OperatorError(f"node {node.name!r}: {SIMPLIFIED} is supported with one output only.")
+    axis = attributes.get("axis", -1)
+    if axis >= 0 and x.rank is None:
+        raise OperatorError(f"node {node.name!r}: {SIMPLIFIED} over axes from {axis} needs a known rank.")
+    axes = list(range(axis if axis < 0 else axis - (x.rank or 0), 0))
+    precise = op.Cast(x, to=1) if x.dtype == np.float16 else x
+    mean = op.ReduceMean(op.Mul(precise, precise), axes, keepdims=1)
+    root = op.Sqrt(op.Add(mean, attributes.get("epsilon", 1e-5)))
+    normal = op.Div(precise, root)
+    return op.Mul(normal if precise is x else op.CastLike(normal, x), scale)
 
 
 def _body_types(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> list[tuple[Any, Any]]:

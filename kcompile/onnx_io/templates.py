@@ -13,9 +13,10 @@ from kcompile.ir import Constant, OperatorError, Parameter, Value, op
 
 from .arrays import array_of
 from .errors import FormatError
-from .hoisting import hoist
+from .foreign import ML
+from .hoisting import bodies_of, hoist
 from .reading import _load, inline_functions, to_opset
-from .roles import roles_of
+from .roles import is_foreign, roles_of
 from .scopes import Scope, declared
 
 
@@ -114,6 +115,15 @@ def read_template(data: bytes) -> Template:
     return Template(proto, tuple(own), tuple(weights), tuple(info.name for info in proto.graph.output))
 
 
+def foreign_operators(template: Template) -> list[str]:
+    """The operators of a template that no PyTorch computes, with their domains, each once."""
+    graphs = [template.proto.graph, *bodies_of(template.proto.graph)]
+    found = {
+        f"{node.domain}.{node.op_type}": None for graph in graphs for node in graph.node if is_foreign(node)
+    }
+    return [name for name in found if name != f"{ML}.ZipMap"]
+
+
 def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence[Value]) -> list[Value]:
     """Emits the nodes on these inputs and weights; gives the outputs.
 
@@ -131,7 +141,7 @@ def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence
             raise OperatorError(
                 f"the input {expected.name!r} is {expected.dtype}, {given.name!r} is {given.dtype}"
             )
-    scope = Scope(None)
+    scope = Scope(None, template.proto.opset_import)
     for info, value in zip(graph.input, [*inputs, *weights], strict=True):
         scope.values[info.name] = value
     for tensor in graph.initializer:
@@ -140,8 +150,7 @@ def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence
     known = {info.name: info for info in (*graph.value_info, *graph.output)} if as_declared else {}
     for node in graph.node:
         scope.node(node, known)
-    outputs = [scope.lookup(info.name) for info in graph.output]
-    return [op.Identity(value) if value.node is None else value for value in outputs]
+    return [op.Identity(value) if value.node is None else value for value in scope.outputs(graph)]
 
 
-__all__ = ["Template", "Weight", "emit_template", "read_template", "split"]
+__all__ = ["Template", "Weight", "emit_template", "foreign_operators", "read_template", "split"]

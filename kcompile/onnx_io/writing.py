@@ -360,24 +360,35 @@ class _Writer:
             self._declare(scope.proto.output, _most_precise(value, source), name)
 
     def _write_node(self, scope: _Scope, node: ir.Node) -> None:
-        if node.domain:
+        foreign = node if isinstance(node, ir.ForeignNode) else None
+        if foreign is not None:
+            self._import(foreign)
+        elif node.domain:
             raise ExportError(_unexportable(node))
         if self._stored and scope is self._main and self._transposes_stored(node):
             return
         proto = scope.proto.node.add(op_type=node.op_type, name=self.names.unique(node.name))
+        if foreign is not None:
+            proto.op_type, proto.domain = foreign.operator, foreign.domain
         operands = scope.graph.operands(node)
         for i, value in enumerate(operands):
             proto.input.append("" if value is None else self._name_of(scope, value, node, proto.name, i))
         for output in node.outputs:
+            if foreign is not None and output.index in foreign.left_out:
+                proto.output.append("")
+                continue
             name = scope.wanted.get(output) or self.names.unique(f"{proto.name}:{output.index}")
             scope.values[output] = name
             proto.output.append(name)
-            if self.annotate and output not in scope.wanted:
+            # told the shapes, onnxruntime (1.31) lets Binarizer and Normalizer overwrite what they still read
+            if self.annotate and output not in scope.wanted and foreign is None:
                 self._declare(scope.proto.value_info, output, name, anonymous=True)
-        kinds = _attribute_kinds(node.op_type)
+        kinds = _attribute_kinds(node.op_type) if foreign is None else {}
         bodies = scope.graph.bodies(node)
         for key, attribute in node.attributes.items():
-            if key in bodies:
+            if foreign is not None:
+                proto.attribute.append(attribute)
+            elif key in bodies:
                 body = self._write_body(scope, bodies[key], f"{proto.name}/{key}")
                 proto.attribute.add(name=key, type=AttributeProto.GRAPH, g=body)
             else:
@@ -386,6 +397,22 @@ class _Writer:
             self._keep_dropout(scope, proto, node.outputs[0])
         if self.annotate and node.scope:
             proto.metadata_props.add(key=LAYER, value=node.scope)
+
+    def _import(self, node: ir.ForeignNode) -> None:
+        """Declares the operator set of a node of another domain.
+
+        Raises:
+            ExportError: if another node is of another version of it: one file has one.
+        """
+        for entry in self.model.opset_import:
+            if entry.domain == node.domain:
+                if entry.version != node.version:
+                    raise ExportError(
+                        f"{node.name} is of version {node.version} of {node.domain}, others of the model are "
+                        f"of version {entry.version}; one ONNX file cannot have both."
+                    )
+                return
+        self.model.opset_import.add(domain=node.domain, version=node.version)
 
     def _keep_dropout(self, scope: _Scope, dropout: onnx.NodeProto, output: ir.Value) -> None:
         """Reads the mask of a Dropout that also drops at inference (``training=True``): onnxruntime (1.31 and
@@ -432,7 +459,8 @@ class _Writer:
             key = (id(constant),)
         name = scope.constants.get(key)
         if name is None:
-            formal = "value" if node is None else _input_name(node.op_type, i)
+            foreign = isinstance(node, ir.ForeignNode)
+            formal = "value" if node is None else f"input_{i}" if foreign else _input_name(node.op_type, i)
             name = scope.constants[key] = self.names.unique(constant._name or f"{user}/{formal}")
             self._write_initializer(scope, array, name)
         return name

@@ -24,7 +24,17 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx import graph_module
 
-from kcompile.ir import KCOMPILE_DOMAIN, Body, Constant, Graph, Node, OperatorError, Parameter, Value
+from kcompile.ir import (
+    KCOMPILE_DOMAIN,
+    Body,
+    Constant,
+    Graph,
+    Node,
+    OperatorError,
+    Parameter,
+    Value,
+    foreign_nodes,
+)
 
 from . import devices, weights
 from .arrays import as_array, as_tensor, torch_dtype
@@ -91,9 +101,26 @@ def lower(
         OperatorError: for an operator that the bridge does not have, or an element type that torch lacks; it
             names the node.
     """
+    refuse_foreign(graph)
     device = weights.canonical_device(device)
     lowering = _Lowering(graph, device, None if trainable is None else set(trainable), placement=placement)
     return lowering.module()
+
+
+def refuse_foreign(graph: Graph) -> None:
+    """
+    Raises:
+        OperatorError: naming the operators of a graph that only onnxruntime computes.
+    """
+    found = foreign_nodes(graph)
+    if found:
+        kinds = Counter(node.op_type for node in found)
+        shown = ", ".join(f"{kind} ({count} times)" if count > 1 else kind for kind, count in kinds.items())
+        raise OperatorError(
+            f"only onnxruntime computes {shown}, not PyTorch; the first is in "
+            f"{found[0].scope or 'the graph'}. predict and export work; to train, take the model as it was "
+            "before it was quantized or optimized."
+        )
 
 
 def signature(module: fx.GraphModule) -> Signature:

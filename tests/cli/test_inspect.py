@@ -70,6 +70,28 @@ def test_a_foreign_onnx_file_is_shown_by_its_operators(call, tmp_path):
     assert call("inspect", path).code == OK
 
 
+def test_operators_that_only_onnxruntime_has_are_shown_with_their_domain(call, tmp_path):
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    nodes = [
+        helper.make_node("FusedMatMul", ["x", "w"], ["h"], domain="com.microsoft", alpha=0.5),
+        helper.make_node("Scaler", ["h"], ["y"], domain="ai.onnx.ml", scale=[2.0]),
+    ]
+    ends = [[helper.make_tensor_value_info(name, 1, ["N", size])] for name, size in (("x", 4), ("y", 3))]
+    weight = numpy_helper.from_array(np.ones((4, 3), np.float32), "w")
+    versions = {"": 17, "com.microsoft": 1, "ai.onnx.ml": 1}
+    imports = [helper.make_opsetid(*version) for version in versions.items()]
+    graph = helper.make_graph(nodes, "g", *ends, [weight])
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "m.onnx")
+    found = json.loads(call("inspect", tmp_path / "m.onnx", "--json").out)
+    assert found["operators"] == {"com.microsoft.FusedMatMul": 1, "ai.onnx.ml.Scaler": 1}
+    assert found["parameters"] == 12
+    text = call("inspect", tmp_path / "m.onnx", "--ir").out
+    assert "com.microsoft.FusedMatMul(%x, @w, alpha=0.5)" in text
+
+
 def test_weights_alone_are_refused_with_advice(files, call):
     result = call("inspect", files.weights)
     assert result.code == BAD_INPUT and "weights" in result.err and result.err.count("\n") == 1

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import KCOMPILE_DOMAIN, Graph, Parameter, Value
+from ...ir import KCOMPILE_DOMAIN, Graph, Parameter, Value, foreign_nodes
 from ...onnx_io.kernels import FLOAT32_ONLY
 
 CALLS_TO_FREEZE = 16
@@ -56,6 +56,8 @@ class CompiledGraph:
         )
         self._parameters = [p for p in self._flat.parameters if p not in states]
         self._torch = not runs_on_onnxruntime(self._flat)
+        # onnxruntime's own operators want to see weights when a session is made
+        self._foreign = bool(foreign_nodes(self._flat))
         self._module: Any = None
         self._lock = threading.Lock()
         self._run: Any = None
@@ -157,7 +159,7 @@ class CompiledGraph:
             served, self._calls = self._calls - 1, 0
             if self.mode == "live":
                 self._refresh(versions)
-            elif self._rebuilt and served < CALLS_TO_FREEZE:
+            elif self._rebuilt and served < CALLS_TO_FREEZE and not self._foreign:
                 self._go_live(versions)
             else:
                 self._freeze(versions)

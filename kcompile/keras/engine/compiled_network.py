@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Value
+from ...ir import OperatorError, Value
 from .. import backend as K
 from .. import optimizers
 from ..utils.generic_utils import close_names
@@ -103,6 +103,8 @@ class CompiledNetwork(Network):
 
     def _finish_compile(self) -> None:
         """Emits loss and metrics, once inputs and outputs are known."""
+        if self._inference_only():
+            return
         self._compiled = Compiled(self, self.loss, **self._compile_arguments)  # type: ignore[arg-type]
         self._steps = Steps(self._compiled, self.optimizer, self._devices)
 
@@ -115,9 +117,21 @@ class CompiledNetwork(Network):
             raise RuntimeError(
                 "You must compile your model before training/testing. Use `model.compile(optimizer, loss)`."
             )
+        if self._compiled is None and (layers := self._inference_only()):
+            name, operators = next(iter(layers.items()))
+            raise OperatorError(
+                f"The model {self.name} cannot be trained or evaluated: in its layer {name!r} only "
+                f"onnxruntime computes {', '.join(operators)}. predict and export work; to train, take the "
+                "model as it was before it was quantized, optimized or converted for onnxruntime."
+            )
         if self._compiled is None:
             raise RuntimeError(f"The model {self.name} is not built yet: its input shape is not known.")
         return self._compiled
+
+    def _inference_only(self) -> dict[str, list[str]]:
+        """By layer the operators that only onnxruntime computes (see ``ONNXGraph.inference_only``)."""
+        found = {layer.name: getattr(layer, "inference_only", None) for layer in self._flat_layers}
+        return {name: operators for name, operators in found.items() if operators}
 
     def _warn_if_trainable_changed(self) -> None:
         compiled = self._compiled

@@ -67,6 +67,13 @@ class ONNXGraph(Layer):
         shapes = [value.shape for value in self._template.inputs]
         return samples_first(shapes) and len({shape[0] for shape in shapes if shape}) <= 1
 
+    @property
+    def inference_only(self) -> list[str]:
+        """The operators that only onnxruntime computes: with them a graph predicts and does not train."""
+        from ...onnx_io.templates import foreign_operators
+
+        return foreign_operators(self._template)
+
     def build(self, input_shape: Any) -> None:
         names: set[str] = set()
         for weight in self._template.weights:

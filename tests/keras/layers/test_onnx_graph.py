@@ -21,7 +21,7 @@ def array(*shape: int) -> np.ndarray:
     return RANDOM.standard_normal(shape).astype(np.float32)
 
 
-def proto(nodes, inputs, outputs, weights) -> onnx.ModelProto:
+def proto(nodes, inputs, outputs, weights, domains=()) -> onnx.ModelProto:
     """A checked model; inputs and outputs are name -> shape."""
     declared = [
         [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in ends.items()]
@@ -29,7 +29,8 @@ def proto(nodes, inputs, outputs, weights) -> onnx.ModelProto:
     ]
     initializers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
     graph = helper.make_graph(nodes, "net", *declared, initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    imports = [helper.make_opsetid("", 17), *(helper.make_opsetid(domain, 1) for domain in domains)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
     onnx.checker.check_model(model)
     return model
 
@@ -192,3 +193,88 @@ def test_inputs_of_the_wrong_number_or_type_are_refused() -> None:
         ONNXGraph(two_ends())(Input((3,)))
     with pytest.raises(ValueError, match="float32"):
         ONNXGraph(branching())(Input((3,), dtype="int32"))
+
+
+# --- graphs of operators that only onnxruntime has ---
+
+
+def fused() -> onnx.ModelProto:
+    node = helper.make_node
+    nodes = [
+        node("FusedMatMul", ["x", "w"], ["p"], domain="com.microsoft", alpha=0.5),
+        node("BiasGelu", ["p", "b"], ["y"], domain="com.microsoft"),
+    ]
+    weights = {"w": array(3, 4), "b": array(4)}
+    return proto(nodes, {"x": ["N", 3]}, {"y": ["N", 4]}, weights, ["com.microsoft"])
+
+
+def classifier() -> onnx.ModelProto:
+    """What skl2onnx makes of a classifier: labels, and a dict of probabilities for each sample."""
+    linear = helper.make_node(
+        "LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml", classlabels_strings=["a", "b"],
+        coefficients=[1.0, 2.0, 3.0, -1.0, -2.0, -3.0], intercepts=[0.1, -0.1], post_transform="SOFTMAX",
+    )  # fmt: skip
+    zipped = helper.make_node(
+        "ZipMap", ["scores"], ["p"], domain="ai.onnx.ml", classlabels_strings=["a", "b"]
+    )
+    inputs = [helper.make_tensor_value_info("x", FLOAT, [None, 3])]
+    maps = helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(FLOAT, []))
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.STRING, [None]),
+        helper.make_value_info("p", helper.make_sequence_type_proto(maps)),
+    ]
+    graph = helper.make_graph([linear, zipped], "net", inputs, outputs)
+    imports = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+@pytest.mark.parametrize("make", [fused, classifier])
+def test_a_graph_that_only_onnxruntime_computes_predicts_and_is_saved(make, tmp_path) -> None:
+    foreign, x = make(), array(700, 3)
+    expected = judge(foreign, [x])
+    if make is classifier:
+        expected[1] = np.array([list(row.values()) for row in expected[1]], np.float32)
+    onnx.save(foreign, tmp_path / "f.onnx")
+    model = load_model(tmp_path / "f.onnx")
+    model.summary(print_fn=lambda line: None)
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "f.h5")
+    with pytest.warns(UserWarning, match="not compared.*only onnxruntime computes"):
+        model.export(tmp_path / "again.onnx")
+    for again in (model, load_model(tmp_path / "f.h5"), load_model(tmp_path / "again.onnx")):
+        found = again.predict(x)
+        for a, b in zip(found if isinstance(found, list) else [found], expected, strict=True):
+            assert np.array_equal(a, b) if b.dtype == object else np.allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "operators"),
+    [
+        (fused, "com.microsoft.FusedMatMul, com.microsoft.BiasGelu"),
+        (classifier, "ai.onnx.ml.LinearClassifier"),
+    ],
+)
+@pytest.mark.parametrize("how", ["fit", "evaluate", "train_on_batch"])
+def test_training_says_which_operators_do_not_train(make, operators, how, tmp_path) -> None:
+    onnx.save(make(), tmp_path / "f.onnx")
+    x = Input((3,))
+    outputs = ONNXGraph(tmp_path / "f.onnx", name="theirs")(Dense(3)(x))
+    model = Model(x, outputs)
+    model.compile("sgd", "mse")
+    targets = [np.zeros(4), np.zeros((4, 2))] if make is classifier else np.zeros((4, 4))
+    with pytest.raises(ValueError, match=f"in its layer 'theirs' only onnxruntime computes {operators}"):
+        getattr(model, how)(array(4, 3), targets)
+
+
+def test_their_weights_are_weights_and_a_change_is_seen() -> None:
+    foreign = fused()
+    model = Model(x := Input((3,)), ONNXGraph(foreign)(x))
+    assert [(w.shape, w.trainable) for w in model.weights] == [((3, 4), False), ((4,), False)]
+    samples = array(5, 3)
+    for factor in range(6):
+        changed = [w + factor for w in model.get_weights()]
+        model.set_weights(changed)
+        for name, value in zip("wb", changed, strict=True):
+            index = [t.name for t in foreign.graph.initializer].index(name)
+            foreign.graph.initializer[index].CopyFrom(numpy_helper.from_array(value, name))
+        np.testing.assert_allclose(model.predict(samples), judge(foreign, [samples])[0], atol=1e-5)
