@@ -16,8 +16,8 @@ from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
-from .storage import Storage
-from .values import Constant, Node, Parameter, Value, format_type
+from .storage import Storage, changing, steadily, unchanging
+from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
 _install_arithmetic()
 
@@ -40,6 +40,8 @@ __all__ = [
     "absolute_scope",
     "as_dtype",
     "as_value",
+    "assign_all",
+    "changing",
     "current_device",
     "current_scope",
     "device_name",
@@ -51,6 +53,8 @@ __all__ = [
     "name_scope",
     "op",
     "schema_of",
+    "steadily",
     "to_onnx",
+    "unchanging",
     "value_info",
 ]

@@ -6,13 +6,13 @@ what nobody refers to is freed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .dtypes import DTypeLike, as_dtype
-from .storage import Storage
+from .storage import Storage, changing
 
 Dim = int | str | None
 Shape = tuple[Dim, ...] | None
@@ -204,12 +204,32 @@ class Parameter(Value):
         Raises:
             ValueError: if the shape differs.
         """
+        self.storage.assign(self.fitting(value))
+
+    def fitting(self, value: Any) -> np.ndarray:
+        """A value as an array of this weight's element type.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
         value = np.asarray(value, dtype=self.dtype)
         if value.shape != self.shape:
             raise ValueError(
                 f"Weight {self.name} has shape {self.shape}; got a value of shape {value.shape}."
             )
-        self.storage.assign(value)
+        return value
+
+
+def assign_all(pairs: Iterable[tuple[Parameter, Any]]) -> None:
+    """Overwrites several weights as one change: other threads compute with all the old values or the new.
+
+    Raises:
+        ValueError: if a shape differs; then nothing is changed.
+    """
+    plan = [(parameter, parameter.fitting(value)) for parameter, value in pairs]
+    with changing():
+        for parameter, value in plan:
+            parameter.storage.assign(value)
 
 
 class Node:

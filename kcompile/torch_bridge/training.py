@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ir import Graph, Parameter
+from ..ir import Graph, Parameter, changing, steadily
 from . import weights
 from .arrays import as_tensor, torch_dtype
 from .devices import default_device
@@ -111,15 +111,23 @@ class TrainStep(_Step):
         tensors = self._place(inputs)
         if self.optimizer is None:
             with torch.no_grad():
-                outputs = self._finish(self.module(*tensors))
+                results = self.module(*tensors)
         else:
-            outputs = self._train(self.optimizer, tensors)
-        if self._constraints is not None:
-            with torch.no_grad():
-                apply_updates(self._constraints, self._constraints())
+            results = self._differentiated(self.optimizer, tensors)
+        with changing():
+            outputs = self._finish(results)
+            if self.optimizer is not None:
+                self.optimizer.step()
+                written(self.module, self.trainable)
+            if self._constraints is not None:
+                with torch.no_grad():
+                    apply_updates(self._constraints, self._constraints())
         return outputs
 
-    def _train(self, optimizer: torch.optim.Optimizer, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def _differentiated(
+        self, optimizer: torch.optim.Optimizer, tensors: Sequence[Tensor]
+    ) -> Sequence[Tensor]:
+        """The graph's results, after backward."""
         optimizer.zero_grad(set_to_none=True)
         with torch.enable_grad():
             results = self.module(*tensors)
@@ -132,10 +140,7 @@ class TrainStep(_Step):
                     "operation that cannot be differentiated, such as K.argmax, K.round or a comparison, or "
                     "nothing at all."
                 )
-        outputs = self._finish(results)
-        optimizer.step()
-        written(self.module, self.trainable)
-        return outputs
+        return results
 
 
 class EvalStep(_Step):
@@ -157,7 +162,9 @@ class EvalStep(_Step):
         """
         tensors = self._place(inputs)
         with torch.no_grad():
-            return self._finish(self.module(*tensors))
+            results = steadily(lambda: self.module(*tensors))
+        with changing():
+            return self._finish(results)
 
 
 class Batches:

@@ -15,7 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import KCOMPILE_DOMAIN, Graph, Parameter, Value, foreign_nodes
+from ...ir import (
+    KCOMPILE_DOMAIN,
+    Graph,
+    Parameter,
+    Value,
+    assign_all,
+    changing,
+    foreign_nodes,
+    steadily,
+    unchanging,
+)
 from ...onnx_io.kernels import FLOAT32_ONLY
 
 CALLS_TO_FREEZE = 16
@@ -82,10 +92,12 @@ class CompiledGraph:
             return []
         if self._torch:
             return self._on_torch(arrays)
-        results = self.executor().run([*arrays, *(p.storage.array for p in self._states)])
-        count = len(self.graph.outputs)
-        for parameter, new in zip(self._states, results[count:], strict=True):
-            parameter.assign(new)
+        if not self._states:
+            return steadily(lambda: self.executor().run(arrays))
+        with changing():
+            results = self.executor().run([*arrays, *(p.storage.array for p in self._states)])
+            count = len(self.graph.outputs)
+            assign_all(zip(self._states, results[count:], strict=True))
         return results[:count]
 
     def predict(self, arrays: Sequence[Any], batch_size: int | None = None) -> list[np.ndarray]:
@@ -104,7 +116,8 @@ class CompiledGraph:
         """
         if not self._torch and not self._states:
             arrays = self._checked(arrays)
-            results = self.executor().predict(arrays[0] if len(arrays) == 1 else arrays, batch_size)
+            given = arrays[0] if len(arrays) == 1 else arrays
+            results = steadily(lambda: self.executor().predict(given, batch_size))
             return results if isinstance(results, list) else [results]
         arrays = self._checked(arrays)
         samples = len(arrays[0])
@@ -127,7 +140,8 @@ class CompiledGraph:
             if self._module is None:
                 self._module, self.mode = lower(self.graph, self._device()), "torch"
         fitting = [_fitting(a, v, n) for a, v, n in zip(arrays, self.graph.inputs, self._names, strict=False)]
-        return list(run(self._module, *fitting, update=True))
+        with changing() if self._states else unchanging():
+            return list(run(self._module, *fitting, update=True))
 
     def _device(self) -> Any:
         """Where torch computes what no device scope has placed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Parameter, Value, as_dtype, op
+from ...ir import Constant, Parameter, Value, as_dtype, changing, op, unchanging
 from . import config
 from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 
@@ -300,7 +300,8 @@ def get_value(x: Any) -> Any:
 
 def batch_get_value(ops: Iterable[Any]) -> list[Any]:
     """The values of several variables."""
-    return [get_value(x) for x in ops]
+    with unchanging():
+        return [get_value(x) for x in ops]
 
 
 def set_value(x: Parameter, value: Any) -> None:
@@ -316,5 +317,6 @@ def set_value(x: Parameter, value: Any) -> None:
 
 def batch_set_value(tuples: Iterable[tuple[Parameter, Any]]) -> None:
     """Sets several variables, given as pairs (variable, value)."""
-    for x, value in tuples:
-        set_value(x, value)
+    with changing():
+        for x, value in tuples:
+            set_value(x, value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import ir
-from ...ir import Constant, Parameter, Storage, Value
+from ...ir import Constant, Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers
 from ..legacy import spellings as legacy
@@ -405,7 +405,8 @@ class Layer(LayerCalls):
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of ``weights``."""
-        return [weight.numpy() for weight in self.weights]
+        with unchanging():
+            return [weight.numpy() for weight in self.weights]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Overwrites all weights.
@@ -431,8 +432,7 @@ class Layer(LayerCalls):
                     f"Layer {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
                     f"the given array has shape {array.shape}."
                 )
-        for parameter, array in zip(parameters, arrays, strict=True):
-            parameter.assign(array)
+        assign_all(zip(parameters, arrays, strict=True))
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """The arrays of a file in the order and layout of ``weights``; a layer whose layout changed overrides

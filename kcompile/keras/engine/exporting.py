@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Graph, Parameter
+from ...ir import Graph, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import difference as difference
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .feeds import feed_values
@@ -27,6 +27,7 @@ ORDER = "kcompile.order"
 """Metadata entry: JSON list of the initializers in the order of ``get_weights()``."""
 
 
+@unchanging()
 def export_model(
     model: Model,
     filepath: Any,
@@ -213,5 +214,4 @@ def _restore_weights(
                 f"{source}: the weight {parameter.name} has shape {parameter.shape}, the file has "
                 f"{array.shape}."
             )
-    for parameter, array in pairs:
-        parameter.assign(array)
+    assign_all(pairs)

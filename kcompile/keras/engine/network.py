@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ...ir import Parameter, Value
+from ...ir import Parameter, Value, assign_all, unchanging
 from .. import backend as K
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
@@ -228,7 +228,8 @@ class Network(Layer):
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, layer by layer."""
-        return [weight.numpy() for weight in self._weights_by_layer()]
+        with unchanging():
+            return [weight.numpy() for weight in self._weights_by_layer()]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Overwrites all weights, given layer by layer.
@@ -249,8 +250,7 @@ class Network(Layer):
                     f"Model {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
                     f"the given array has shape {np.shape(array)}."
                 )
-        for parameter, array in zip(parameters, weights, strict=True):
-            parameter.assign(array)
+        assign_all(zip(parameters, weights, strict=True))
 
     def _weights_by_layer(self) -> list[Parameter]:
         own = self._trainable_weights + self._non_trainable_weights

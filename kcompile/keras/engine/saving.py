@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Parameter
+from ...ir import Parameter, unchanging
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from .dtype_policies import in_one_type
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .training import Model
 
 
+@unchanging()
 def save_model(model: Model, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Writes architecture, weights, training configuration and optimizer state to one file.
 
@@ -445,6 +446,7 @@ def model_from_yaml(
 # --- weights ------------------------------------------------------------------------------------------------
 
 
+@unchanging()
 def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
     """Writes the weights alone: ``.weights.h5`` as Keras 3, ``.safetensors``, all others HDF5 as Keras 2."""
     from ... import formats

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Graph, Value
+from ...ir import Graph, Value, steadily
 from .. import backend as K
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import feeds, tensor_data
@@ -313,7 +313,7 @@ class Model(CompiledNetwork):
             array (samples, ...), a list of them for several outputs.
         """
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
-            return self._prediction().executor().predict(x, batch_size)
+            return steadily(lambda: self._prediction().executor().predict(x, batch_size))
         data.check_count("steps", steps)
         if tensor_data.holds_tensors(x):
             tensor_data.check_steps("steps", steps)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Parameter
+from ...ir import Parameter, changing
 from .keras1 import OldLayout
 
 if TYPE_CHECKING:
@@ -179,13 +179,14 @@ def _in_order_of(
 
 def carry_out(plan: list[tuple[Parameter, Any]]) -> None:
     """Copies each array into its weight; shapes were all checked before, so only the disk can fail now."""
-    for parameter, array in plan:
-        target = parameter.storage.array
-        if hasattr(array, "read") and target.flags.carray and array.dtype == target.dtype:
-            array.read(out=target)
-            parameter.storage.written()
-        else:
-            parameter.assign(np.asarray(array))
+    with changing():
+        for parameter, array in plan:
+            target = parameter.storage.array
+            if hasattr(array, "read") and target.flags.carray and array.dtype == target.dtype:
+                array.read(out=target)
+                parameter.storage.written()
+            else:
+                parameter.assign(np.asarray(array))
 
 
 def _some(names: Any) -> str:

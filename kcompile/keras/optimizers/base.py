@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...ir import Parameter, Storage, Value
+from ...ir import Parameter, Storage, Value, assign_all
 from .. import backend as K
 from ..utils.generic_utils import close_names
 from . import schedules
@@ -217,8 +217,8 @@ class Optimizer:
     def finalize_variable_values(self, var_list: Sequence[Parameter]) -> None:
         """Replaces weights by their moving average where ``use_ema`` keeps one; fit() ends with it."""
         slots = self._made.get(tuple(weakref.ref(p) for p in var_list), {}) if self.use_ema else {}
-        for p, average in zip(var_list, slots.get(_AVERAGE, ()), strict=False):
-            p.assign(average.numpy())
+        averages = slots.get(_AVERAGE, ())
+        assign_all((p, average.numpy()) for p, average in zip(var_list, averages, strict=False))
 
     # --- state --------------------------------------------------------------------------------------------
 
@@ -293,8 +293,7 @@ class Optimizer:
                     f"Optimizer weight {own.name} has shape {own.shape}, not compatible with the provided "
                     f"shape {array.shape}."
                 )
-        for own, array in zip(self.weights, arrays, strict=True):
-            own.assign(array)
+        assign_all(zip(self.weights, arrays, strict=True))
 
     def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The list with what older versions of Keras did not write."""

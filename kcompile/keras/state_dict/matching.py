@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...formats import detect
-from ...ir import Parameter
+from ...ir import Parameter, assign_all
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from .files import keeps_order, read_tensors
@@ -82,8 +82,7 @@ class Report:
 
     def apply(self) -> None:
         """Writes the matched values into the model."""
-        for parameter, array in self.assignments:
-            parameter.assign(array)
+        assign_all(self.assignments)
 
 
 def load_state_dict(

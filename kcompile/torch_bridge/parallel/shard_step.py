@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, fx, nn
 
-from ...ir import Constant, Graph, Parameter, Value
+from ...ir import Constant, Graph, Parameter, Value, changing
 from .. import weights
 from ..lowering import apply_updates, lower, refresh
 from ..optimizers import UpdateRule, make_optimizer
@@ -141,15 +141,16 @@ class ShardStep:
                 results: Sequence[Tensor] = self.module(*tensors)
         else:
             results = self._train(share, tensors)
-        outputs = self._combine(share, results)
-        if self._own is not None:
-            outputs = self._carry_out_own_updates(outputs)
-        if self.optimizer is not None:
-            self.optimizer.step()
-            weights.written(self.program.trainable, self.device)
-        if self._constraints is not None:
-            with torch.no_grad():
-                apply_updates(self._constraints, self._constraints())
+        with changing():
+            outputs = self._combine(share, results)
+            if self._own is not None:
+                outputs = self._carry_out_own_updates(outputs)
+            if self.optimizer is not None:
+                self.optimizer.step()
+                weights.written(self.program.trainable, self.device)
+            if self._constraints is not None:
+                with torch.no_grad():
+                    apply_updates(self._constraints, self._constraints())
         return outputs
 
     @torch.no_grad()
