@@ -9,6 +9,7 @@
 """
 
 from .arithmetic import install as _install_arithmetic
+from .changes import changing, steadily, unchanging
 from .dtypes import as_dtype, from_onnx, to_onnx
 from .emission import KCOMPILE_DOMAIN, as_value, emit, op, schema_of
 from .errors import DeviceNotFoundError, GraphError, OperatorError
@@ -16,7 +17,7 @@ from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
-from .storage import Storage, changing, steadily, unchanging
+from .storage import Storage
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
 _install_arithmetic()

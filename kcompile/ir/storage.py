@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-T = TypeVar("T")
+from .changes import changing
+from .collecting import allocated, freed
 
-_lock = threading.RLock()
 _fetching = threading.Lock()
-_depth = 0
-_changes = 0  # grows when a change begins and when it ends: odd while one goes on
-
-
-def _unlocked_in_child() -> None:
-    global _lock, _fetching, _depth, _changes
-    _lock, _fetching, _depth, _changes = threading.RLock(), threading.Lock(), 0, 0
-
-
-if hasattr(os, "register_at_fork"):  # the thread that held it is not in the child
-    os.register_at_fork(after_in_child=_unlocked_in_child)
-
-
-@contextmanager
-def changing() -> Iterator[None]:
-    """What is written to weights in the block becomes visible to other threads as one change.
-
-    Those who read through ``unchanging`` or ``steadily`` see all of it or nothing. One thread at a time.
-    """
-    global _depth, _changes
-    with _lock:
-        _depth += 1
-        _changes += _depth == 1
-        try:
-            yield
-        finally:
-            _changes += _depth == 1
-            _depth -= 1
-
-
-@contextmanager
-def unchanging() -> Iterator[None]:
-    """No other thread changes weights during the block."""
-    with _lock:
-        yield
-
-
-def steadily(compute: Callable[[], T]) -> T:
-    """What ``compute`` returns, from weights that nobody changed meanwhile.
-
-    It runs once, at no cost for others, where nobody does; else again while others wait, so it may have no
-    effect of its own.
-    """
-    before = _changes
-    if before % 2 == 0 or _is_mine():
-        result = compute()
-        if _changes == before:
-            return result
-    with unchanging():
-        return compute()
-
-
-def _is_mine() -> bool:
-    """Whether the change that goes on is this thread's own."""
-    return _lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
 
 class Storage:
@@ -84,9 +27,10 @@ class Storage:
         watch: asked before anybody reads, to say ``written`` where somebody wrote without a word; or None.
     """
 
-    __slots__ = ("_array", "_fetch", "_version", "order", "watch")
+    __slots__ = ("_array", "_counted", "_fetch", "_version", "order", "watch")
 
     def __init__(self, value: np.ndarray, order: Sequence[int] | None = None) -> None:
+        self._counted = 0
         value = np.asarray(value)
         self.order = tuple(order) if order is not None else None
         self._version = 0
@@ -97,6 +41,14 @@ class Storage:
         else:
             stored = np.array(value.transpose(self.order), order="C")
             self._array = stored.transpose(np.argsort(self.order))
+        self._count()
+
+    def _count(self) -> None:
+        before, self._counted = self._counted, self._array.nbytes
+        allocated(self._counted - before)
+
+    def __del__(self) -> None:
+        freed(self._counted)
 
     @classmethod
     def zeros(cls, shape: Sequence[int], dtype: Any, order: Sequence[int] | None = None) -> Storage:
@@ -107,6 +59,7 @@ class Storage:
             storage._array = np.zeros(tuple(shape), dtype)
         else:
             storage._array = np.zeros([shape[axis] for axis in order], dtype).transpose(np.argsort(order))
+        storage._count()
         return storage
 
     @property

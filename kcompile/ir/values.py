@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .changes import changing
 from .dtypes import DTypeLike, as_dtype
-from .storage import Storage, changing
+from .storage import Storage
 
 Dim = int | str | None
 Shape = tuple[Dim, ...] | None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +35,35 @@ class Steps:
         self.functions: dict[str, Any] = {}
         self._own: dict[str, _OwnFunction] = {}
         self._last: _OwnFunction | None = None
+        self._using = threading.RLock()
+        self._fitting = False
+
+    @contextmanager
+    def alone(self, fitting: bool = False) -> Iterator[None]:
+        """Keeps other threads from the optimizer's state and the metrics, which there are once.
+
+        They wait, unless one of them is in ``fit``, which may take hours.
+
+        Args:
+            fitting: whether it is.
+
+        Raises:
+            RuntimeError: if another thread is in ``fit``.
+        """
+        if not self._using.acquire(blocking=False):
+            if self._fitting:
+                raise RuntimeError(
+                    "The model is being trained by fit() in another thread. Its optimizer and metrics can "
+                    "serve one fit, evaluate or train_on_batch at a time: wait until that one is done, or "
+                    "use a model of its own for this thread (clone_model, then set_weights)."
+                )
+            self._using.acquire()
+        before, self._fitting = self._fitting, self._fitting or fitting
+        try:
+            yield
+        finally:
+            self._fitting = before
+            self._using.release()
 
     def train(self, weighted: bool) -> StepFunction:
         """One update: arrays in, the loss before the update out, still on the device."""

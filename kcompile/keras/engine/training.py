@@ -406,13 +406,14 @@ class Model(CompiledNetwork):
         return self._one_batch(feeds.make_feed(self, x, y, sample_weight), "test", reset_metrics)
 
     def _one_batch(self, feed: feeds.Feed, mode: str, reset_metrics: bool) -> Any:
-        step = getattr(self._steps, mode)(feed.weighted)
-        if reset_metrics:
-            self.reset_metrics()
-        loss = step([np.asarray(array[:]) if data.is_lazy(array) else array for array in feed.arrays])
-        results = [np.asarray(x, K.floatx())[()] for x in (float(loss), *self._steps.results())]
-        if reset_metrics:
-            self.reset_metrics()
+        with self._steps.alone():
+            step = getattr(self._steps, mode)(feed.weighted)
+            if reset_metrics:
+                self.reset_metrics()
+            loss = step([np.asarray(array[:]) if data.is_lazy(array) else array for array in feed.arrays])
+            results = [np.asarray(x, K.floatx())[()] for x in (float(loss), *self._steps.results())]
+            if reset_metrics:
+                self.reset_metrics()
         return unpack_singleton(results)
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -248,7 +250,22 @@ class EpochMeans:
         return dict(zip(self.model.metrics_names, [loss, *self.model._steps.results()], strict=True))
 
 
+def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Runs a loop over a model while no other thread trains or evaluates it."""
+
+    def decorate(loop: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(loop)
+        def wrapped(model: Model, *args: Any) -> Any:
+            with nullcontext() if model._steps is None else model._steps.alone(fitting):
+                return loop(model, *args)
+
+        return wrapped
+
+    return decorate
+
+
 @launch.only_first_prints()
+@_alone(fitting=True)
 def fit(
     model: Model,
     source: Batches,
@@ -372,6 +389,7 @@ def _batch_hook(
 
 
 @launch.only_first_prints()
+@_alone()
 def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
     """Means of loss and metrics over the batches; see ``Model.evaluate``."""
     inside_fit = isinstance(callbacks, cbks.CallbackList)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kcompile.keras import backend as K
+from kcompile.keras.callbacks import Callback
 from kcompile.keras.layers import Dense, Embedding, Flatten
 from kcompile.keras.models import Sequential, load_model
 
@@ -130,3 +131,55 @@ def test_set_weights_that_do_not_fit_change_nothing():
     with pytest.raises(ValueError):
         model.set_weights(arrays)
     assert not any(w.any() for w in model.get_weights())
+
+
+def small() -> Sequential:
+    model = Sequential([Dense(1, input_shape=(1,))])
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+
+@pytest.mark.parametrize("second", ["fit", "evaluate", "train_on_batch", "test_on_batch", "fit_generator"])
+def test_what_needs_the_optimizer_or_the_metrics_is_refused_while_another_thread_is_in_fit(second):
+    model = small()
+    x = np.ones((2, 1), "float32")
+    begun, end = threading.Event(), threading.Event()
+
+    class Waiting(Callback):
+        def on_batch_end(self, batch, logs=None):
+            model.evaluate(x, x, verbose=0)  # its own thread may
+            begun.set()
+            end.wait(30)
+
+    thread = threading.Thread(target=lambda: model.fit(x, x, verbose=0, callbacks=[Waiting()]))
+    thread.start()
+    assert begun.wait(30)
+    arguments = (iter([(x, x)] * 3), 1) if second == "fit_generator" else (x, x)
+    try:
+        with pytest.raises(RuntimeError, match="being trained by fit\\(\\) in another thread"):
+            getattr(model, second)(*arguments)
+        model.predict(x)
+    finally:
+        end.set()
+        thread.join()
+    getattr(model, second)(*arguments)
+
+
+def test_batches_of_several_threads_take_turns():
+    model = small()
+    x = np.ones((2, 1), "float32")
+    results: list[Any] = []
+
+    def work() -> None:
+        results.extend(model.train_on_batch(x, x) for _ in range(50))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 200 and int(K.get_value(model.optimizer.iterations)) == 200
+    losses = sorted((float(loss) for loss, _ in results), reverse=True)
+    for loss, mae in results:  # the metrics of the same batch
+        np.testing.assert_allclose(loss, mae**2, rtol=1e-4, atol=1e-7)
+    assert losses[0] > losses[-1]
