@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..ir import Body, Graph, GraphError, Value
+from ..keras import layers
 from ..keras.engine.input_layer import InputLayer
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
@@ -13,7 +14,7 @@ from ..keras.state_dict.layouts import attribute_names
 from .errors import ConversionError
 from .helper_sources import NEEDS
 from .layer_call import KERAS, Call, Tensor
-from .templates import TEMPLATES
+from .templates import OPTIONS, TEMPLATES
 
 if TYPE_CHECKING:
     from .module_source import SourceWriter
@@ -29,6 +30,7 @@ class ClassWriter:
         self.constructors: dict[str, str] = {}
         self.lines: list[str] = []
         self.states: dict[str, str] = {}
+        self.reads_mask = False  # whether the template at work has asked for a mask
         self.variables = source.functions.variables()
 
     def text(self) -> str:
@@ -93,12 +95,19 @@ class ClassWriter:
         masks = [tensor.mask for tensor in inputs]
         shared = set(self.source.helpers), len(self.source.classes), dict(self.source.names)
         try:
-            for key in node.arguments:
-                if key not in ("training", "mask"):
-                    Call(self, layer, inputs, shapes, attribute, attribute).fail(
-                        f"it is called with the argument {key!r}"
-                    )
-            return self.emit(layer, inputs, shapes, attribute, attribute)
+            call = Call(self, layer, inputs, shapes, attribute, attribute)
+            for key, value in node.arguments.items():
+                known = key == "mask" and any(value is mask for mask in node.input_masks)
+                if value is not None and value is not False and not known:
+                    call.fail(f"it is called with the argument {key!r}")
+            self.reads_mask = isinstance(layer, Network)
+            results = self.emit(layer, inputs, shapes, attribute, attribute)
+            if not self.reads_mask and any(
+                mask is not None and _reads(node.output_tensors, node.input_tensors, mask)
+                for mask in node.input_masks
+            ):
+                call.fail("its outputs depend on a mask, which its template does not read")
+            return results
         except ConversionError as error:
             if isinstance(layer, Network):
                 raise
@@ -127,10 +136,15 @@ class ClassWriter:
             names = self.unpack(f"{module}({given})", [hint] * len(shapes))
             return [Tensor(s, {KERAS: name}) for s, name in zip(shapes, names, strict=True)]
         template = TEMPLATES.get(type(layer).__name__)
-        if template is None:
+        if template is None or getattr(layers, type(layer).__name__, None) is not type(layer):
             call.fail("there is no template for this class")
+        call.check_options(layer)
         template(call)
         return call.results
+
+    def written_options(self, layer: Any) -> frozenset[str]:
+        """The options that the template of a layer writes."""
+        return OPTIONS.get(type(layer).__name__, frozenset())
 
     # --- by operators ---
 
@@ -164,7 +178,9 @@ class ClassWriter:
         for i, value in enumerate(node.input_tensors):
             found.setdefault(value, (Call(self, None, inputs, [], "", "").x(KERAS, i), "x"))
         for tensor, mask in zip(inputs, node.input_masks, strict=True):
-            if mask is not None and mask not in found and _reads(node, list(found), mask):
+            if mask is not None and mask not in found and _reads(
+                [*node.output_tensors, *(m for m in node.output_masks if m is not None)], list(found), mask
+            ):
                 found[mask] = (tensor.written_mask() or "None", "mask")
         return list(found), [name for name, _ in found.values()], [hint for _, hint in found.values()]
 
@@ -275,10 +291,10 @@ class NotInline(Exception):
     """Operators that need a class of their own."""
 
 
-def _reads(node: Any, given: list[Value], mask: Value) -> bool:
-    """Whether outputs, or their masks, depend on a mask of the inputs."""
+def _reads(outputs: Iterable[Value], given: Iterable[Value], mask: Value) -> bool:
+    """Whether outputs depend on a mask other than by the values given."""
     seen: set[Value] = set(given)
-    open_: list[Value] = [*node.output_tensors, *(m for m in node.output_masks if m is not None)]
+    open_: list[Value] = list(outputs)
     while open_:
         value = open_.pop()
         if value is mask:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -113,6 +115,7 @@ class Call:
         Raises:
             ConversionError: if there is one that has no source.
         """
+        self.writer.reads_mask = True
         return self.inputs[0].written_mask()
 
     # --- writing ---
@@ -152,12 +155,39 @@ class Call:
             self.helper(name)
         return template.format(expression)
 
+    def check_options(self, layer: Any) -> None:
+        """Fails where a layer has an option, other than by default, that its template knows nothing of."""
+        for option, value in unwritten_options(layer, self.writer.written_options(layer)).items():
+            self.fail(f"{option}={value!r} has no template")
+
     def fail(self, why: str) -> NoReturn:
         """Raises ConversionError for this layer."""
         raise ConversionError(
             f"The layer {self.layer.name!r} ({type(self.layer).__name__}) cannot be written as "
             f"PyTorch source: {why}."
         )
+
+
+_NO_MATTER = re.compile(
+    r"name|trainable|batch_input_shape|seed|unroll|implementation|unit_forget_bias|(recurrent_)?dropout"
+    r"|flash_attention|.*_(initializer|regularizer|constraint)"
+)
+"""Options that say how weights start and train, or how fast it goes; dropout within is for training."""
+
+
+def unwritten_options(layer: Any, written: Collection[str]) -> dict[str, Any]:
+    """Options of a layer that are neither among those written nor as they are by default."""
+    defaults = {name: p.default for name, p in inspect.signature(type(layer).__init__).parameters.items()}
+    defaults["dtype"] = "float32"
+    return {
+        option: value
+        for option, value in layer.get_config().items()
+        if option not in written
+        and not _NO_MATTER.fullmatch(option)
+        and value is not None
+        and value is not False
+        and value != defaults.get(option)
+    }
 
 
 Template = Callable[[Call], None]

@@ -9,11 +9,15 @@ from __future__ import annotations
 from ..layer_call import Template
 from . import activation, attention, convolutional, core, merge, normalization, pooling, recurrent
 
+_MODULES = (core, convolutional, activation, normalization, attention, pooling, merge, recurrent)
 TEMPLATES: dict[str, Template] = {
-    name: template
-    for module in (core, convolutional, activation, normalization, attention, pooling, merge, recurrent)
-    for name, template in module.TEMPLATES.items()
+    name: template for module in _MODULES for name, template in module.TEMPLATES.items()
 }
 """Keras's class name -> how to write a call of such a layer."""
 
-__all__ = ["TEMPLATES"]
+OPTIONS: dict[str, frozenset[str]] = {
+    name: frozenset(written.split()) for module in _MODULES for name, written in module.OPTIONS.items()
+}
+"""Keras's class name -> the options that its template writes or fails for; others are left to operators."""
+
+__all__ = ["OPTIONS", "TEMPLATES"]

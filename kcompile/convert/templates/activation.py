@@ -34,6 +34,14 @@ def _prelu(call: Call) -> None:
     call.give(f"{module}({call.x()})")
 
 
+OPTIONS: dict[str, str] = {
+    "Activation": "activation",
+    "ReLU": "max_value negative_slope threshold",
+    **dict.fromkeys(("LeakyReLU", "ELU"), "alpha"),
+    "ThresholdedReLU": "theta",
+    "Softmax": "axis",
+    "PReLU": "shared_axes",
+}
 TEMPLATES: dict[str, Template] = {
     "Activation": partial(elementwise, lambda call, x, layout: call.activated(x, layout)),
     "ReLU": partial(elementwise, _relu),

@@ -138,6 +138,19 @@ def _upsampling(call: Call) -> None:
         call.fail(f"interpolation={layer.interpolation!r} has no entry")
 
 
+_WINDOW = "kernel_size strides padding data_format dilation_rate activation use_bias"
+OPTIONS: dict[str, str] = {
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), f"filters groups {_WINDOW}"),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), f"depth_multiplier {_WINDOW}"),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), f"filters depth_multiplier {_WINDOW}"),
+    **dict.fromkeys(
+        ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), f"filters output_padding {_WINDOW}"
+    ),
+    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), "padding data_format"),
+    **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), "cropping data_format"),
+    **dict.fromkeys(("UpSampling1D", "UpSampling3D"), "size data_format"),
+    "UpSampling2D": "size data_format interpolation half_pixel_centers",
+}
 TEMPLATES: dict[str, Template] = {
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _conv),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),

@@ -98,6 +98,22 @@ def _time_distributed(call: Call) -> None:
     call.give(f"{made}.unflatten(0, {x}.shape[:2])")
 
 
+OPTIONS: dict[str, str] = {
+    "Dense": "units activation use_bias",
+    "Embedding": "input_dim output_dim mask_zero input_length",
+    "Flatten": "data_format",
+    "Reshape": "target_shape",
+    "Permute": "dims",
+    "RepeatVector": "n",
+    "Masking": "mask_value",
+    "Dropout": "rate noise_shape",
+    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), "rate data_format"),
+    "ActivityRegularization": "l1 l2",
+    "GaussianNoise": "stddev",
+    "GaussianDropout": "rate",
+    "AlphaDropout": "rate noise_shape",
+    "TimeDistributed": "layer",
+}
 TEMPLATES: dict[str, Template] = {
     "Dense": _dense,
     "Embedding": _embedding,

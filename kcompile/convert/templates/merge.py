@@ -49,6 +49,11 @@ def _dot(call: Call) -> None:
     call.give(y if len(kept) > 1 else f"{y}.unsqueeze(1)")
 
 
+OPTIONS: dict[str, str] = {
+    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), ""),
+    "Concatenate": "axis",
+    "Dot": "axes normalize",
+}
 TEMPLATES: dict[str, Template] = {
     "Add": partial(_joined, " + "),
     "Subtract": partial(_joined, " - "),

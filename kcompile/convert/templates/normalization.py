@@ -79,6 +79,14 @@ def _statistics(call: Call) -> None:
     call.give(f"{call.module(f'{helper}({arguments})')}({call.x()})")
 
 
+OPTIONS: dict[str, str] = {
+    "BatchNormalization": "axis momentum epsilon center scale",
+    "LayerNormalization": "axis epsilon center scale",
+    "GroupNormalization": "groups axis epsilon center scale",
+    "RMSNormalization": "axis epsilon",
+    "Normalization": "axis mean variance invert",
+    "Rescaling": "scale offset",
+}
 TEMPLATES: dict[str, Template] = {
     "BatchNormalization": _batch_normalization,
     "LayerNormalization": _layer_normalization,

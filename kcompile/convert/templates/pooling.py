@@ -40,6 +40,18 @@ def _global_pooling(mode: str, call: Call) -> None:
     call.give(f"{call.x(layout)}.{mode}(({dims},){keep})", layout)
 
 
+OPTIONS: dict[str, str] = {
+    **{
+        f"{kind}Pooling{rank}D": "pool_size strides padding data_format"
+        for kind in ("Max", "Average")
+        for rank in (1, 2, 3)
+    },
+    **{
+        f"Global{kind}Pooling{rank}D": "data_format keepdims"
+        for kind in ("Max", "Average")
+        for rank in (1, 2, 3)
+    },
+}
 TEMPLATES: dict[str, Template] = {
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), partial(_pooling, "max")),
     **dict.fromkeys(("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), partial(_pooling, "avg")),

@@ -67,6 +67,8 @@ def _packed(states: list[str]) -> str:
 def _recurrent(call: Call) -> None:
     layer = call.layer
     mask = call.mask()
+    if mask is not None and layer.zero_output_for_mask:
+        call.fail("zero_output_for_mask, with a mask, has no template")
     module = call.module(_recurrent_module(call, layer, False, mask is not None))
     x = call.x()
     if layer.go_backwards:
@@ -91,6 +93,10 @@ def _bidirectional(call: Call) -> None:
     mask = call.mask()
     if inner.go_backwards or inner.stateful:
         call.fail("go_backwards or stateful inside of Bidirectional has no template")
+    for part in (inner, layer.backward_layer):
+        call.check_options(part)
+    if mask is not None and inner.zero_output_for_mask:
+        call.fail("zero_output_for_mask, with a mask, has no template")
     if _options(inner) != _options(layer.backward_layer):
         call.fail("its directions differ in more than the direction")
     module = call.module(_recurrent_module(call, inner, True, mask is not None))
@@ -129,6 +135,14 @@ def _merged(halves: list[str], mode: str | None) -> list[str]:
     }[mode]
 
 
+_STEPS = "units return_sequences return_state go_backwards stateful zero_output_for_mask"
+OPTIONS: dict[str, str] = {
+    "LSTM": f"activation recurrent_activation use_bias {_STEPS}",
+    "GRU": f"activation recurrent_activation use_bias reset_after {_STEPS}",
+    "SimpleRNN": f"activation use_bias {_STEPS}",
+    **dict.fromkeys(("CuDNNLSTM", "CuDNNGRU"), _STEPS),
+    "Bidirectional": "layer backward_layer merge_mode",
+}
 TEMPLATES: dict[str, Template] = {
     **dict.fromkeys(("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
     "Bidirectional": _bidirectional,

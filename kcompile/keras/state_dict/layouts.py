@@ -505,7 +505,8 @@ def _attention(layer: Any, name: str) -> list[Unit]:
     features = {parameters[f"{role}/kernel"].shape[0] for role in ("query", "key", "value")}
     heads = [parameters[f"{role}/kernel"].shape[1:] for role in ("query", "key", "value")]
     width = int(np.prod(heads[0]))
-    if len(features) > 1 or len(set(heads)) > 1 or width not in features:
+    others = set(layer.weights) - set(parameters.values())  # those of a gate
+    if len(features) > 1 or len(set(heads)) > 1 or width not in features or others:
         return [_as_it_is(layer, name)]
 
     def encode(arrays: Arrays) -> Arrays:
