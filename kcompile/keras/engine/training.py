@@ -325,10 +325,11 @@ class Model(CompiledNetwork):
         arrays = feeds.input_arrays(self, x)
         if not arrays:
             return self._predict_unfed(steps)
-        if not self._samples_first() and not any(data.is_lazy(array) for array in arrays):
+        sampled = [array for array in arrays if array.shape]
+        if not sampled or not self._samples_first() and not any(data.is_lazy(array) for array in arrays):
             return unpack_singleton(self._prediction()(arrays))
         arrays = data.cut_to_first(arrays)
-        samples = data.count_samples(arrays)
+        samples = data.count_samples([array for array in arrays if array.shape])
         if batch_size is not None or self.stateful:
             batch_size = feeds.batch_size_of(self, batch_size)
             if self.stateful and samples % batch_size:
@@ -337,7 +338,7 @@ class Model(CompiledNetwork):
                     f"be divided by the batch size. Found: {samples} samples. Batch size: {batch_size}."
                 )
         plain = not verbose and not callbacks and steps is None
-        if plain and not any(data.is_lazy(array) for array in arrays):
+        if (plain or len(sampled) < len(arrays)) and not any(data.is_lazy(array) for array in arrays):
             return unpack_singleton(self._prediction().predict(arrays, batch_size))
         source = loops.ArrayBatches(
             feeds.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True

@@ -146,9 +146,15 @@ def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: S
     """The number of samples, which all arrays must agree on.
 
     Raises:
-        ValueError: naming the counts found.
+        ValueError: naming the counts found, or an array that has no axis for samples.
     """
     counts = {}
+    for x in (*inputs, *targets, *weights):
+        if x is not None and not x.shape:
+            raise ValueError(
+                f"The arrays are cut into batches along axis 0, which the number {x} does not have; only "
+                "predict takes single numbers beside samples."
+            )
     for what, arrays in (("Input", inputs), ("Target", targets), ("Sample weight", weights)):
         found = {int(x.shape[0]) for x in arrays if x is not None}
         if len(found) > 1:
@@ -168,15 +174,18 @@ def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: S
 
 
 def cut_to_first(arrays: Sequence[Any]) -> list[Any]:
-    """Inputs for prediction with as many samples as the first: Keras ignores what others have beyond it."""
-    samples = int(arrays[0].shape[0])
-    counts = [int(x.shape[0]) for x in arrays]
+    """Inputs for prediction with as many samples as the first: Keras ignores what others have beyond it.
+
+    Single numbers, as graphs from ONNX files take them, stay as they are.
+    """
+    counts = [int(x.shape[0]) for x in arrays if x.shape]
+    samples = counts[0]
     if max(counts) == samples or min(counts) < samples:
         return list(arrays)
     warnings.warn(
         f"The inputs have {counts} samples; the first {samples} of each are predicted on.", stacklevel=3
     )
-    return [x[:samples] for x in arrays]
+    return [x[:samples] if x.shape else x for x in arrays]
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:

@@ -136,7 +136,7 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
     """A model of one ``ONNXGraph`` layer, with the graph's own inputs.
 
     Raises:
-        ValueError: for an input that a Keras model cannot have (a scalar, or one of unknown rank).
+        ValueError: for an input of unknown rank, which a Keras model cannot have.
     """
     from ..engine.input_layer import Input
     from ..engine.training import Model
@@ -145,11 +145,10 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
     taken: set[str] = {"graph"}
     inputs = []
     for value in layer.input_signature:
-        if not value.shape:
+        if value.shape is None:
             raise ValueError(
-                f"The input {value.name!r} of the ONNX graph "
-                f"{'has no known shape' if value.shape is None else 'is a scalar'}; a Keras model's inputs "
-                "have a batch axis. Call an ONNXGraph layer on values of your own instead."
+                f"The input {value.name!r} of the ONNX graph has no known number of axes; a Keras model's "
+                "inputs have one. Call an ONNXGraph layer on values of your own instead."
             )
         shape = [size if isinstance(size, int) else None for size in value.shape]
         inputs.append(Input(batch_shape=shape, dtype=value.dtype.name, name=_unique_name(value.name, taken)))

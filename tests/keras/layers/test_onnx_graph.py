@@ -278,3 +278,43 @@ def test_their_weights_are_weights_and_a_change_is_seen() -> None:
             index = [t.name for t in foreign.graph.initializer].index(name)
             foreign.graph.initializer[index].CopyFrom(numpy_helper.from_array(value, name))
         np.testing.assert_allclose(model.predict(samples), judge(foreign, [samples])[0], atol=1e-5)
+
+
+# --- inputs and outputs that have no axis for samples ---
+
+
+def scaled(*inputs: str) -> onnx.ModelProto:
+    """x (N, 3) times a number; or numbers alone."""
+    shapes = {"x": ["N", 3], "a": [], "b": []}
+    return proto(
+        [helper.make_node("Mul", list(inputs), ["y"])],
+        {name: shapes[name] for name in inputs},
+        {"y": shapes["x" if "x" in inputs else "a"]},
+        {},
+    )
+
+
+@pytest.mark.parametrize("inputs", [("x", "a"), ("a", "x"), ("a", "b")])
+def test_single_numbers_are_inputs(inputs, tmp_path) -> None:
+    given = {"x": array(500, 3), "a": np.array(2, np.float32), "b": np.array(-3, np.float32)}
+    arrays = [given[name] for name in inputs]
+    foreign = scaled(*inputs)
+    expected = judge(foreign, arrays)
+    onnx.save(foreign, tmp_path / "f.onnx")
+    model = load_model(tmp_path / "f.onnx")
+    model.save(tmp_path / "f.h5")
+    model.export(tmp_path / "again.onnx")
+    for again in (model, load_model(tmp_path / "f.h5"), load_model(tmp_path / "again.onnx")):
+        assert_predicts(again, expected, arrays)
+    np.testing.assert_allclose(model.predict(dict(zip(inputs, arrays, strict=True)), verbose=1), expected[0])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="does not have"):
+        model.fit(arrays, expected[0], verbose=0)
+
+
+def test_an_input_of_unknown_rank_is_refused_by_name(tmp_path) -> None:
+    foreign = scaled("x", "a")
+    foreign.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(foreign, tmp_path / "f.onnx")
+    with pytest.raises(ValueError, match="'x' of the ONNX graph has no known number of axes"):
+        load_model(tmp_path / "f.onnx")
