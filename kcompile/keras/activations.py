@@ -15,6 +15,7 @@ import numpy as np
 from ..ir import Value, op
 from . import backend as K
 from .backend.tensors import tensor
+from .legacy.old_names import answer_old_names
 from .utils.generic_utils import deserialize_keras_object, file_keras_version
 
 # Klambauer et al. (2017), "Self-Normalizing Neural Networks"
@@ -268,3 +269,6 @@ def get(identifier: Any) -> Callable[..., Any]:
             stacklevel=2,
         )
     return identifier
+
+
+answer_old_names(__name__)

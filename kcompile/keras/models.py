@@ -18,6 +18,7 @@ from .engine.saving import (
 from .engine.sequential import Sequential
 from .engine.training import Model
 from .engine.writers import keep_writer
+from .legacy.old_names import answer_old_names
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
 
 __all__ = [
@@ -108,3 +109,6 @@ def _clone_layer(layer: Layer) -> Layer:
 def _as_inputs(tensors: list[Value]) -> list[Value]:
     """Tensors that no layer made are wrapped in an Input."""
     return [x if hasattr(x, "_keras_history") else Input(tensor=x) for x in tensors]
+
+
+answer_old_names(__name__)

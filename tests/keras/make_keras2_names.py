@@ -1,4 +1,4 @@
-"""Makes keras2_names.json: the names that the modules of Keras 2.0 to 2.3 have, by module.
+"""Makes keras2_names.json: the names that the modules of Keras 2.0 to 2.3 have, and the hooks of its classes.
 
     pip download --no-deps --no-binary :all: keras==2.3.1   # and 2.2.5, 2.1.6, 2.0.9; unpack them
     python tests/keras/make_keras2_names.py Keras-2.0.9 Keras-2.1.6 Keras-2.2.5 Keras-2.3.1
@@ -68,6 +68,49 @@ class Version:
             elif f"{source}.{alias.name}" not in self.files and source not in PACKAGES:
                 yield alias.asname or alias.name
 
+    def classes(self) -> Iterator[tuple[str, ast.ClassDef]]:
+        """Module and definition of each class."""
+        for module, path in self.files.items():
+            if not module.startswith(SKIPPED):
+                body = ast.parse(path.read_text(encoding="utf-8")).body
+                yield from ((module, node) for node in body if isinstance(node, ast.ClassDef))
+
+
+def hooks(versions: list[Version]) -> dict[str, dict[str, str]]:
+    """The methods that code of a class or its bases calls on ``self``, so that a subclass may override them.
+
+    By module and class, of the newest version that defines it without the help of another package.
+    """
+    defined: dict[str, tuple[str, ast.ClassDef]] = {}
+    for version in versions:
+        own = [(m, node) for m, node in version.classes() if all(isinstance(b, ast.Name) for b in node.bases)]
+        found = {node.name: (module, node) for module, node in reversed(own)}
+        defined |= found
+    table: dict[str, dict[str, str]] = {}
+    for name, (module, _) in sorted(defined.items()):
+        nodes = [node for _, node in _line(name, defined)]
+        methods = {item.name for item in nodes[0].body if isinstance(item, ast.FunctionDef)}
+        called = {
+            node.func.attr
+            for definition in nodes
+            for node in ast.walk(definition)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "self"
+        }
+        if hooked := sorted(method for method in methods & called if not method.startswith("__")):
+            table.setdefault(module, {})[name] = " ".join(hooked)
+    return dict(sorted(table.items()))
+
+
+def _line(name: str, defined: dict[str, tuple[str, ast.ClassDef]]) -> list[tuple[str, ast.ClassDef]]:
+    """A class and its ancestors."""
+    if name not in defined:
+        return []
+    bases = [base.id for base in defined[name][1].bases if isinstance(base, ast.Name) and base.id != name]
+    return [defined[name], *(entry for base in bases for entry in _line(base, defined))]
+
 
 def _counts(module: str, name: str) -> bool:
     if name.startswith("__") or re.match("_[A-Z_]+$", name):
@@ -91,7 +134,9 @@ def main(folders: list[str]) -> None:
         for name, having in sorted(names.items()):
             by_versions.setdefault(" ".join(having), []).append(name)
         grouped[module] = {having: " ".join(names) for having, names in sorted(by_versions.items())}
-    text = json.dumps({"what": (__doc__ or "").split("\n", 1)[0], "modules": grouped}, indent=1)
+    what = "Made by make_keras2_names.py: names by module and versions, and hooks by module and class."
+    table_of_hooks = hooks(list(versions.values()))
+    text = json.dumps({"what": what, "modules": grouped, "hooks": table_of_hooks}, indent=1)
     (HERE / "keras2_names.json").write_text(text + "\n", encoding="utf-8")
 
 

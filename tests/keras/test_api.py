@@ -3,6 +3,9 @@
 keras23_api.json holds, by module, every public class (bases, constructor parameters, methods with
 parameters), function and alias of Keras 2.3.1, and the names that its packages export. Parameters count as
 found if they have the same names, order and defaults; more optional parameters may follow.
+
+keras2_names.json holds the bare names that the modules of Keras 2.0.9, 2.1.6, 2.2.5 and 2.3.1 have: what they
+define, assign and import from one another (see make_keras2_names.py).
 """
 
 from __future__ import annotations
@@ -22,8 +25,11 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 API = json.loads((HERE / "keras23_api.json").read_text(encoding="utf-8"))
+NAMES = json.loads((HERE / "keras2_names.json").read_text(encoding="utf-8"))["modules"]
 COMPATIBILITY = HERE.parents[1] / "docs" / "compatibility.md"
 _ABSENT = object()
+#: Where weights of ImageNet lay.
+_PUBLISHED = re.compile(r"^keras\.applications\.\w+\.[A-Z0-9_]*(PATH|PATH_NO_TOP|URL|INDEX)$")
 
 
 # --- the table of exceptions -------------------------------------------------------------------------------
@@ -167,6 +173,16 @@ def export_differences(package: str) -> dict[str, list[str]]:
     return {f"{package}.{n}": ["not exported"] for n in API["exports"][package] if not hasattr(exporting, n)}
 
 
+def absent_names(module: str) -> set[str]:
+    """Names that a module has in any Keras 2 but not here; the module itself if it is not here."""
+    names = {name for group in NAMES[module].values() for name in group.split()}
+    try:
+        found = ours(module)
+    except ModuleNotFoundError:
+        return {module}
+    return {f"{module}.{name}" for name in names if not hasattr(found, name)}
+
+
 def is_documented(name: str) -> bool:
     """Whether the name, or the class or module that it is in, has a row."""
     parts = name.split(".")
@@ -188,10 +204,31 @@ def test_every_exported_name_is_exported_or_documented(package: str) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("module", sorted(NAMES))
+def test_every_name_of_any_version_is_there_or_documented(module: str) -> None:
+    missing = {n for n in absent_names(module) if not is_documented(n) and not _PUBLISHED.search(n)}
+    assert not missing
+
+
+def test_old_names_are_the_objects_of_their_homes() -> None:
+    from kcompile.keras.legacy import old_names
+
+    for name, home in old_names._HOMES.items():
+        expected = getattr(ours(f"keras.{home}"), old_names._THERE.get(name, name))
+        holders = [m for m, groups in NAMES.items() if name in " ".join(groups.values()).split()]
+        modules = [ours(m) for m in holders if m not in documented()]
+        assert all(getattr(m, name) is expected for m in modules if name not in vars(m)), name
+    with pytest.raises(AttributeError, match="module 'kcompile.keras.layers.core' has no attribute 'Dence'"):
+        ours("keras.layers.core").Dence  # noqa: B018
+    with pytest.raises(ImportError):
+        exec("from kcompile.keras.applications.vgg16 import no_layer")
+
+
 def test_no_row_of_the_table_is_stale() -> None:
     """A name that is now as in Keras needs no row any more."""
     differing = {n for module in API["modules"] for n in module_differences(module)}
     differing |= {n for package in API["exports"] for n in export_differences(package)}
+    differing |= {name for module in NAMES for name in absent_names(module)}
     stale = [r for r in documented() if not any(n == r or n.startswith(r + ".") for n in differing)]
     assert not stale
 

@@ -6,7 +6,9 @@ Keras 2.3: the same network as ``resnet.ResNet50``, under the older layer names 
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 _MODELS = {
@@ -33,6 +35,17 @@ ARCHITECTURES = {model: module for module, models in _MODELS.items() for model i
 _OF_KERAS = {"backend", "layers", "models", "utils"}
 
 __all__ = sorted({*_MODELS, *ARCHITECTURES, "imagenet_utils"})
+
+
+def keras_modules_injection(base_fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Hands a function of the package keras_applications the modules of this Keras, as keywords."""
+
+    @functools.wraps(base_fun)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        modules = {name: importlib.import_module(f"..{name}", __name__) for name in sorted(_OF_KERAS)}
+        return base_fun(*args, **{**kwargs, **modules})
+
+    return wrapper
 
 
 def __getattr__(name: str) -> Any:

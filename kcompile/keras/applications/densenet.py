@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
@@ -173,3 +174,6 @@ def DenseNet201(
         classifier_activation,
         name,
     )
+
+
+answer_old_names(__name__, ["layers"])

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
+from ..legacy.old_names import answer_old_names
 from ._arguments import refusing_unknown
 from ._weights import published_file
 
@@ -177,3 +178,5 @@ def _obtain_input_shape(
 
 
 obtain_input_shape = _obtain_input_shape
+
+answer_old_names(__name__)

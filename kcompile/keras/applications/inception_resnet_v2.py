@@ -10,6 +10,7 @@ from .. import backend as K
 from .. import layers as L
 from ..engine.base_layer import Layer
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from ..utils import register_keras_serializable
 from . import imagenet_utils
 from ._arguments import refusing_unknown
@@ -128,3 +129,6 @@ def InceptionResNetV2(
     x = _residual_block(x, "block8", 10, 1.0, activation=None)
     x = conv_bn(x, 1536, 1, name="conv_7b", bn_name="conv_7b_bn", activation_name="conv_7b_ac")
     return app.model(app.top(x, "predictions"), name, _FILES)
+
+
+answer_old_names(__name__, ["layers"])

@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application
@@ -101,3 +102,6 @@ def InceptionV3(
     for i in range(2):
         x = _block_8(x, i)
     return app.model(app.top(x, "predictions"), name, _FILES)
+
+
+answer_old_names(__name__, ["layers"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...ir import Value
+from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
@@ -48,6 +50,11 @@ def _separable_block(x: Value, index: int, filters: int, multiplier: int, stride
     x = _after(x, f"conv_dw_{index}")
     x = L.Conv2D(filters, 1, padding="same", use_bias=False, name=f"conv_pw_{index}")(x)
     return _after(x, f"conv_pw_{index}")
+
+
+def relu6(x: Any) -> Any:
+    """``min(max(x, 0), 6)``, which files of MobileNet of Keras 2.1 name as their activation."""
+    return K.relu(x, max_value=6)
 
 
 @refusing_unknown
@@ -117,3 +124,6 @@ def _files(alpha: float, size: int | None) -> tuple[WeightsFile, WeightsFile] | 
     names = (f"{stem}.h5", f"{stem}_no_top.h5")
     top, bottom = (WeightsFile(file, f"{STORAGE}mobilenet/{file}") for file in names)
     return top, bottom
+
+
+answer_old_names(__name__, ["layers"])

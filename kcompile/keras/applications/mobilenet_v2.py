@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
@@ -121,3 +122,6 @@ def _files(alpha: float, size: int) -> tuple[WeightsFile, WeightsFile]:
     names = (f"{stem}.h5", f"{stem}_no_top.h5")
     top, bottom = (WeightsFile(file, f"{STORAGE}mobilenet_v2/{file}") for file in names)
     return top, bottom
+
+
+answer_old_names(__name__)

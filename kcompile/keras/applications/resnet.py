@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application
@@ -84,3 +85,6 @@ def ResNet152(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
     return resnet(app, "resnet152", block_v1, (3, 8, 36, 3), name=name)
+
+
+answer_old_names(__name__)

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
 from ._weights import standard_files
@@ -24,7 +26,7 @@ _FILES = standard_files(
 )
 
 
-def _conv_bn(x: Value, filters: int, size: int, branch: str, strides: int = 1) -> Value:
+def _conv_bn(x: Value, filters: int, size: Any, branch: str, strides: Any = 1) -> Value:
     padding = "valid" if size == 1 else "same"
     x = L.Conv2D(
         filters, size, strides=strides, padding=padding, kernel_initializer="he_normal", name=f"res{branch}"
@@ -32,14 +34,43 @@ def _conv_bn(x: Value, filters: int, size: int, branch: str, strides: int = 1) -
     return batch_norm(x, f"bn{branch}", epsilon=1e-3)
 
 
-def _block(x: Value, filters: int, label: str, stride: int, project: bool) -> Value:
-    shortcut = x
-    x = L.Activation("relu")(_conv_bn(x, filters, 1, f"{label}_branch2a", stride))
-    x = L.Activation("relu")(_conv_bn(x, filters, 3, f"{label}_branch2b"))
-    x = _conv_bn(x, 4 * filters, 1, f"{label}_branch2c")
-    if project:
-        shortcut = _conv_bn(shortcut, 4 * filters, 1, f"{label}_branch1", stride)
+def identity_block(
+    input_tensor: Value, kernel_size: Any, filters: Sequence[int], stage: int, block: str
+) -> Value:
+    """A residual block whose shortcut is the input itself.
+
+    Args:
+        input_tensor: (batch, height, width, filters[2]).
+        kernel_size: of the convolution in the middle.
+        filters: of the three convolutions.
+        stage, block: parts of the layers' names, ``res2a_branch2a``.
+    """
+    x = _residual(input_tensor, kernel_size, filters, f"{stage}{block}", 1)
+    return L.Activation("relu")(L.add([x, input_tensor]))
+
+
+def conv_block(
+    input_tensor: Value,
+    kernel_size: Any,
+    filters: Sequence[int],
+    stage: int,
+    block: str,
+    strides: Any = (2, 2),
+) -> Value:
+    """A residual block with a convolution in its shortcut; the arguments are those of ``identity_block``.
+
+    Args:
+        strides: of the first convolution and of the shortcut.
+    """
+    x = _residual(input_tensor, kernel_size, filters, f"{stage}{block}", strides)
+    shortcut = _conv_bn(input_tensor, filters[2], 1, f"{stage}{block}_branch1", strides)
     return L.Activation("relu")(L.add([x, shortcut]))
+
+
+def _residual(x: Value, kernel_size: Any, filters: Sequence[int], label: str, strides: Any) -> Value:
+    x = L.Activation("relu")(_conv_bn(x, filters[0], 1, f"{label}_branch2a", strides))
+    x = L.Activation("relu")(_conv_bn(x, filters[1], kernel_size, f"{label}_branch2b"))
+    return _conv_bn(x, filters[2], 1, f"{label}_branch2c")
 
 
 @refusing_unknown
@@ -69,6 +100,12 @@ def ResNet50(
     x = L.MaxPooling2D(3, strides=2)(x)
     for stage, depth in enumerate((3, 4, 6, 3)):
         for i in range(depth):
-            stride = 2 if i == 0 and stage > 0 else 1
-            x = _block(x, 64 << stage, f"{stage + 2}{'abcdef'[i]}", stride, i == 0)
+            filters, place = [64 << stage, 64 << stage, 256 << stage], (stage + 2, "abcdef"[i])
+            if i == 0:
+                x = conv_block(x, 3, filters, *place, strides=2 if stage > 0 else 1)
+            else:
+                x = identity_block(x, 3, filters, *place)
     return app.model(app.top(x, "fc1000"), name, _FILES)
+
+
+answer_old_names(__name__, ["layers"])

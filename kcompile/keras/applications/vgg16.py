@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from ._arguments import refusing_unknown
 from ._building import Application
 from ._weights import STORAGE, standard_files
@@ -55,3 +56,6 @@ def VGG16(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
     return vgg(app, (2, 2, 3, 3, 3), name, _FILES)
+
+
+answer_old_names(__name__, ["layers"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from ._arguments import refusing_unknown
 from ._building import Application
 from ._weights import STORAGE, standard_files
@@ -38,3 +39,6 @@ def VGG19(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
     return vgg(app, (2, 2, 4, 4, 4), name, _FILES)
+
+
+answer_old_names(__name__, ["layers"])

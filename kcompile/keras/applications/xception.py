@@ -8,6 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import layers as L
 from ..engine.training import Model
+from ..legacy.old_names import answer_old_names
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
@@ -91,3 +92,6 @@ def Xception(
         stem = f"block14_sepconv{i}"
         x = L.Activation("relu", name=f"{stem}_act")(_separable(x, filters, stem))
     return app.model(app.top(x, "predictions"), name, _FILES)
+
+
+answer_old_names(__name__, ["layers"])

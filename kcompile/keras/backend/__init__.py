@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins as _builtins
 
 from ...ir import name_scope
+from ..legacy.old_names import answer_old_names
 from .config import (
     backend,
     cast_to_floatx,
@@ -350,3 +351,5 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+answer_old_names(__name__)

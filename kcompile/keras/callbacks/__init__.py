@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import backend as K
+from ..legacy.old_names import answer_old_names
 from .base import Callback, CallbackList
 from .control import (
     EarlyStopping,
@@ -35,3 +36,5 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+answer_old_names(__name__)

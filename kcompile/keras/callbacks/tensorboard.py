@@ -73,6 +73,7 @@ class TensorBoard(Callback):
         # With "epoch" no batch is looked at; else the values are read only when enough samples have passed.
         self.reads_batch_logs = update_freq == "batch"
         self._writers: dict[str, Any] = {}
+        self._tagged_by = "epoch_"
         self._reset_counts()
 
     def _reset_counts(self) -> None:
@@ -96,18 +97,20 @@ class TensorBoard(Callback):
 
             write_graph(self._writer("train"), _graph_nodes(model))
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.update_freq == "epoch":
             return
         logs = {} if logs is None else logs
         self._samples_seen += logs.get("size", 1)
         if self._samples_seen - self._samples_at_last_write >= self.update_freq:
-            self._write_metrics(logs, "batch_", self._batches_seen)
+            self._tagged_by = "batch_"
+            self._write_logs(logs, self._batches_seen)
             self._samples_at_last_write = self._samples_seen
         self._batches_seen += 1
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._write_metrics({} if logs is None else logs, "epoch_", epoch)
+        self._tagged_by = "epoch_"
+        self._write_logs({} if logs is None else logs, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
         for writer in self._writers.values():
@@ -121,12 +124,13 @@ class TensorBoard(Callback):
             writer.close()
         self._writers.clear()
 
-    def _write_metrics(self, logs: Any, prefix: str, step: int) -> None:
+    def _write_logs(self, logs: Any, index: int) -> None:
+        """Writes the values of a batch or an epoch of this number."""
         for name, value in logs.items():
             if name in ("batch", "size", "num_steps"):
                 continue
             run, tag = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
-            self._writer(run).add_scalar(prefix + tag, float(value), step)
+            self._writer(run).add_scalar(self._tagged_by + tag, float(value), index)
 
     def _write_weights(self, epoch: int) -> None:
         from ...torch_bridge.summary import write_histogram

@@ -15,6 +15,7 @@ from ...ir import Constant, Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers
 from ..legacy import spellings as legacy
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from .free_tensors import FreeCall
 from .input_spec import InputSpec
@@ -273,10 +274,13 @@ class Layer(LayerCalls):
             return [regularizer(x) for x in to_list(outputs)]
 
     def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
-        """Adds to inferred shapes what an overridden ``compute_output_shape`` knows."""
-        if type(self).compute_output_shape is Layer.compute_output_shape:
+        """Adds to inferred shapes what an overridden ``compute_output_shape`` knows; a user's is asked in any
+        case."""
+        compute = type(self).compute_output_shape
+        if compute is Layer.compute_output_shape:
             return
-        if all(value.shape is not None and None not in value.shape for value in outputs):
+        known = all(value.shape is not None and None not in value.shape for value in outputs)
+        if known and compute.__module__.startswith(f"{__name__.split('.')[0]}."):
             return
         shapes = [static_shape(x) for x in inputs]
         computed = self.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
@@ -505,14 +509,9 @@ class Layer(LayerCalls):
             raise ValueError(
                 f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.'
             )
-        named = [metric for metric in self._metrics if metric.name == name]
-        if len(named) > 1:
-            raise ValueError(
-                "Please provide different names for the metrics you have added. "
-                f"We found {len(named)} metrics with the name {name!r} in {self.name}."
-            )
+        named = self._get_existing_metric(name)
         called, updates = value.meta.get("metric", (None, value))
-        metric = called or (named or [Mean(name=name or f"{self.name}_metric")])[0]
+        metric = called or named or Mean(name=name or f"{self.name}_metric")
         if not any(metric is known for known in self._metrics):
             self._metrics.append(metric)
         frame = current_frame()
@@ -521,6 +520,20 @@ class Layer(LayerCalls):
             frame.metrics.append(entry)
         else:
             self.__dict__.setdefault("_added_metrics", []).append(entry)
+
+    def _get_existing_metric(self, name: str | None = None) -> Any:
+        """The metric that was added under a name; None if there is none.
+
+        Raises:
+            ValueError: if there are several.
+        """
+        named = [metric for metric in self._metrics if metric.name == name]
+        if len(named) > 1:
+            raise ValueError(
+                "Please provide different names for the metrics you have added. "
+                f"We found {len(named)} metrics with the name {name!r} in {self.name}."
+            )
+        return named[0] if named else None
 
     @property
     def losses(self) -> list[Any]:
@@ -674,3 +687,6 @@ def _unique(*lists: Iterable[Any]) -> list[Any]:
             key: Any = tuple(map(id, element)) if isinstance(element, tuple) else id(element)
             found.setdefault(object() if isinstance(element, int | float) else key, element)
     return list(found.values())
+
+
+answer_old_names(__name__)

@@ -102,7 +102,7 @@ class Compiled:
     ) -> None:
         self.model = model
         functions = loss_functions(loss, model.output_names)
-        weights = _loss_weights(loss_weights, model.output_names)
+        weights = loss_factors(loss_weights, model.output_names)
         modes = _per_output(sample_weight_mode, model.output_names, "sample_weight_mode", broadcast=True)
         if isinstance(sample_weight_mode, Mapping) and len(sample_weight_mode) < len(modes):
             missing = [name for name in model.output_names if name not in sample_weight_mode]
@@ -364,7 +364,12 @@ def _is_loss(loss: Any, name: str) -> bool:
     return getattr(loss, "fn", loss) is getattr(losses, name)
 
 
-def _loss_weights(loss_weights: Any, names: Sequence[str]) -> list[float]:
+def loss_factors(loss_weights: Any, names: Sequence[str]) -> list[float]:
+    """The factor of each output's loss in the total, 1 where none is given.
+
+    Raises:
+        ValueError, TypeError: for an unknown output, a list of another length, or anything else.
+    """
     if loss_weights is None:
         return [1.0] * len(names)
     if isinstance(loss_weights, Mapping):

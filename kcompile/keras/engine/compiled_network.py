@@ -133,7 +133,7 @@ class CompiledNetwork(Network):
         found = {layer.name: getattr(layer, "inference_only", None) for layer in self._flat_layers}
         return {name: operators for name, operators in found.items() if operators}
 
-    def _warn_if_trainable_changed(self) -> None:
+    def _check_trainable_weights_consistency(self) -> None:
         compiled = self._compiled
         if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):
             warnings.warn(
@@ -141,8 +141,6 @@ class CompiledNetwork(Network):
                 "`model.trainable` without calling `model.compile` after?",
                 stacklevel=3,
             )
-
-    _check_trainable_weights_consistency = _warn_if_trainable_changed
 
     # --- loss and metrics -----------------------------------------------------------------------------------
 
@@ -165,9 +163,12 @@ class CompiledNetwork(Network):
 
     def reset_metrics(self) -> None:
         """Sets all metrics to their start."""
-        if self._compiled is not None:
-            for metric in self._compiled.metrics:
-                metric.reset_states()
+        for metric in self._get_training_eval_metrics():
+            metric.reset_states()
+
+    def _get_training_eval_metrics(self) -> list[Any]:
+        """All metric objects whose values training and evaluation report, beside the total loss."""
+        return [] if self._compiled is None else self._compiled.metrics
 
     @property
     def _compile_metrics(self) -> list[Any]:
@@ -305,11 +306,25 @@ class CompiledNetwork(Network):
         """
         model: Model = self  # type: ignore[assignment]
         if y is None and not (self._is_compiled and self._compiled and not self._feed_targets):
-            return feeds.input_arrays(model, x), [], []
-        feed = feeds.make_feed(model, x, y, sample_weight, class_weight, batch_size, always_weighted=True)
+            return feeds.standard_inputs(model, x), [], []
+        feed = feeds.standard_feed(model, x, y, sample_weight, class_weight, batch_size, always_weighted=True)
         inputs, targets = len(self._feed_inputs), len(self._feed_targets)
         arrays = [np.asarray(array) for array in feed.arrays]
         return arrays[:inputs], arrays[inputs : inputs + targets], arrays[inputs + targets :]
+
+    def _overrides(self, method: str) -> bool:
+        """Whether a subclass has a method of its own in place of one of this class."""
+        return getattr(type(self), method) is not getattr(CompiledNetwork, method)
+
+    def _validate_or_infer_batch_size(
+        self, batch_size: int | None = None, steps: int | None = None, x: Any = None
+    ) -> int:
+        """The batch size of a call: given, fixed by the Input, or 32.
+
+        Raises:
+            ValueError: if the given one contradicts the Input's, or is not a positive integer.
+        """
+        return feeds.batch_size_of(self, batch_size)  # type: ignore[arg-type]
 
     # --- functions ------------------------------------------------------------------------------------------
 
@@ -334,6 +349,11 @@ class CompiledNetwork(Network):
             self._require_compiled()
             assert self._steps is not None
             self._steps.replace(mode, function)
+
+    def _make_own_function(self, mode: str) -> None:
+        """Lets a subclass that overrides ``_make_train_function`` or ``_make_test_function`` make its own."""
+        if self._overrides(f"_make_{mode}_function") and self._steps is not None:
+            getattr(self, f"_make_{mode}_function")()
 
     def _make_train_function(self) -> None:
         """Makes the training step and the optimizer's weights now instead of at the first batch."""

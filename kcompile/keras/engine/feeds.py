@@ -57,6 +57,14 @@ def feed_values(model: Model) -> tuple[list[Value], dict[Value, Value]]:
 
 
 def input_arrays(model: Model, x: Any) -> list[Any]:
+    """The inputs as ``standard_inputs`` gives them, or as a subclass that overrides
+    ``_standardize_user_data`` does."""
+    if model._overrides("_standardize_user_data"):
+        return list(model._standardize_user_data(x)[0])
+    return standard_inputs(model, x)
+
+
+def standard_inputs(model: Model, x: Any) -> list[Any]:
     """The inputs ``x`` (array, list or dictionary) in the order of the model's; builds a model without any.
 
     Raises:
@@ -80,6 +88,23 @@ def make_feed(
     sample_weight: Any = None,
     class_weight: Any = None,
     batch_size: int | None = None,
+) -> Feed:
+    """What ``standard_feed`` gives, or a subclass that overrides ``_standardize_user_data``."""
+    if not model._overrides("_standardize_user_data"):
+        return standard_feed(model, x, y, sample_weight, class_weight, batch_size)
+    inputs, targets, weights = model._standardize_user_data(
+        x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size
+    )
+    return Feed([*inputs, *targets, *weights], data.count_samples(inputs, targets, weights), bool(weights))
+
+
+def standard_feed(
+    model: Model,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    batch_size: int | None = None,
     always_weighted: bool = False,
 ) -> Feed:
     """Inputs, targets and sample weights as the steps of a compiled model take them.
@@ -90,7 +115,7 @@ def make_feed(
         ValueError: if shapes, names or counts do not fit the model.
     """
     x, y, sample_weight = tensor_data.computed(x, y, sample_weight)
-    inputs = input_arrays(model, x)
+    inputs = standard_inputs(model, x)
     outputs = model._require_compiled().outputs
     fed = [output for output in outputs if output.is_fed]
     names = [output.name for output in fed]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from ..legacy.old_names import answer_old_names
 from .base_layer import Layer
 from .node import KerasHistory, Node, current_frame, static_shape
 
@@ -126,3 +127,6 @@ def Input(
     )
     outputs = layer._inbound_nodes[0].output_tensors if layer._inbound_nodes else [tensor]
     return outputs[0]
+
+
+answer_old_names(__name__)

@@ -18,7 +18,7 @@ class LayerCalls:
     name: str
     _inbound_nodes: list[Node]
 
-    def _at(self, node_index: int, attribute: str, what: str) -> Any:
+    def _get_node_attribute_at_index(self, node_index: int, attribute: str, what: str) -> Any:
         if not self._inbound_nodes:
             raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
         if node_index >= len(self._inbound_nodes):
@@ -36,31 +36,31 @@ class LayerCalls:
             )
         if not self._inbound_nodes:
             raise AttributeError(f"Layer {self.name} has no inbound nodes: it has never been called.")
-        return self._at(0, attribute, what)
+        return self._get_node_attribute_at_index(0, attribute, what)
 
     def get_input_at(self, node_index: int) -> Any:
         """Input tensor(s) of the node_index-th call."""
-        return self._at(node_index, "input_tensors", "input")
+        return self._get_node_attribute_at_index(node_index, "input_tensors", "input")
 
     def get_output_at(self, node_index: int) -> Any:
         """Output tensor(s) of the node_index-th call."""
-        return self._at(node_index, "output_tensors", "output")
+        return self._get_node_attribute_at_index(node_index, "output_tensors", "output")
 
     def get_input_mask_at(self, node_index: int) -> Any:
         """Mask(s) of the inputs of the node_index-th call."""
-        return self._at(node_index, "input_masks", "input mask")
+        return self._get_node_attribute_at_index(node_index, "input_masks", "input mask")
 
     def get_output_mask_at(self, node_index: int) -> Any:
         """Mask(s) of the outputs of the node_index-th call."""
-        return self._at(node_index, "output_masks", "output mask")
+        return self._get_node_attribute_at_index(node_index, "output_masks", "output mask")
 
     def get_input_shape_at(self, node_index: int) -> Any:
         """Shape(s) of the inputs of the node_index-th call."""
-        return self._at(node_index, "input_shapes", "input shape")
+        return self._get_node_attribute_at_index(node_index, "input_shapes", "input shape")
 
     def get_output_shape_at(self, node_index: int) -> Any:
         """Shape(s) of the outputs of the node_index-th call."""
-        return self._at(node_index, "output_shapes", "output shape")
+        return self._get_node_attribute_at_index(node_index, "output_shapes", "output shape")
 
     @property
     def input(self) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, assign_all, unchanging
 from .. import backend as K
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
 from .base_layer import Layer, _same, _unique
@@ -393,10 +394,10 @@ class Network(Layer):
             )
         from ..utils.layer_utils import print_summary
 
-        self._warn_if_trainable_changed()
+        self._check_trainable_weights_consistency()
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
-    def _warn_if_trainable_changed(self) -> None:
+    def _check_trainable_weights_consistency(self) -> None:
         """Models that are compiled warn of what compile() has not seen."""
 
     # --- files ----------------------------------------------------------------------------------------------
@@ -461,6 +462,13 @@ class Network(Layer):
             if hint:
                 raise ValueError(f"{error}\n{hint}") from error
             raise
+
+    def _updated_config(self) -> dict[str, Any]:
+        """The architecture with the class and the versions that belong to it."""
+        from .. import __version__
+        from .saving import model_config
+
+        return {**model_config(self), "keras_version": __version__, "backend": K.backend()}
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; keyword arguments go to ``json.dumps``."""
@@ -529,3 +537,6 @@ def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
 def _state_parameters(layer: Layer) -> list[Parameter]:
     states = getattr(layer, "states", None) or []
     return [state for state in to_list(states) if isinstance(state, Parameter)]
+
+
+answer_old_names(__name__)

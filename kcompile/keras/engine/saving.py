@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Parameter, unchanging
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from .dtype_policies import in_one_type
@@ -114,6 +115,14 @@ def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
 def model_config(model: Network) -> dict[str, Any]:
     """``{"class_name": ..., "config": ...}``, the class being Keras's own for plain models."""
     return {"class_name": type(model).__name__, "config": model.get_config()}
+
+
+def architecture(model: Network) -> Archive:
+    """What JSON and YAML texts hold; a subclass may change it in ``_updated_config``."""
+    from ...formats import Archive
+
+    config = model._updated_config()
+    return Archive(config={key: config[key] for key in ("class_name", "config")})
 
 
 def layer_weights(model: Network) -> list[LayerWeights]:
@@ -397,16 +406,16 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
 
 def model_to_json(model: Network, **kwargs: Any) -> str:
     """The architecture as JSON text; keyword arguments go to ``json.dumps``."""
-    from ...formats import Archive, json
+    from ...formats import json
 
-    return json.dumps(Archive(config=model_config(model)), **kwargs)
+    return json.dumps(architecture(model), **kwargs)
 
 
 def model_to_yaml(model: Network, **kwargs: Any) -> str:
     """The architecture as YAML text; keyword arguments go to ``yaml.dump``."""
-    from ...formats import Archive, yaml
+    from ...formats import yaml
 
-    return yaml.dumps(Archive(config=model_config(model)), **kwargs)
+    return yaml.dumps(architecture(model), **kwargs)
 
 
 def model_from_json(
@@ -531,3 +540,6 @@ def unpickle_model(state: bytes) -> Model:
     import io
 
     return load_model(io.BytesIO(state))
+
+
+answer_old_names(__name__)

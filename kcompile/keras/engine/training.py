@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Graph, Value, steadily
 from .. import backend as K
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import feeds, tensor_data
 from . import training_data as data
@@ -206,7 +207,7 @@ class Model(CompiledNetwork):
         if not self._is_compiled:
             self._require_compiled()
         self._ensure_built(x)
-        batch_size = feeds.batch_size_of(self, batch_size)
+        batch_size = self._validate_or_infer_batch_size(batch_size)
         feed = feeds.make_feed(
             self, x, y, sample_weight, class_weight, None if validation_split else batch_size
         )
@@ -278,7 +279,7 @@ class Model(CompiledNetwork):
         if not self._is_compiled:
             self._require_compiled()
         self._ensure_built(x)
-        batch_size = feeds.batch_size_of(self, batch_size)
+        batch_size = self._validate_or_infer_batch_size(batch_size)
         source = loops.ArrayBatches(
             feeds.make_feed(self, x, y, sample_weight, None, batch_size), batch_size, False, steps
         )
@@ -331,7 +332,7 @@ class Model(CompiledNetwork):
         arrays = data.cut_to_first(arrays)
         samples = data.count_samples([array for array in arrays if array.shape])
         if batch_size is not None or self.stateful:
-            batch_size = feeds.batch_size_of(self, batch_size)
+            batch_size = self._validate_or_infer_batch_size(batch_size)
             if self.stateful and samples % batch_size:
                 raise ValueError(
                     "In a stateful network, you should only pass inputs with a number of samples that can "
@@ -396,7 +397,7 @@ class Model(CompiledNetwork):
         Returns:
             the loss before the update, or a list of the loss and the metrics.
         """
-        self._warn_if_trainable_changed()
+        self._check_trainable_weights_consistency()
         feed = feeds.make_feed(self, x, y, sample_weight, class_weight)
         return self._one_batch(feed, "train", reset_metrics)
 
@@ -407,6 +408,7 @@ class Model(CompiledNetwork):
         return self._one_batch(feeds.make_feed(self, x, y, sample_weight), "test", reset_metrics)
 
     def _one_batch(self, feed: feeds.Feed, mode: str, reset_metrics: bool) -> Any:
+        self._make_own_function(mode)
         with self._steps.alone():
             step = getattr(self._steps, mode)(feed.weighted)
             if reset_metrics:
@@ -456,7 +458,7 @@ class Model(CompiledNetwork):
         }
         source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
         validation = self._validation(
-            validation_data, feeds.batch_size_of(self, None), validation_steps, reading
+            validation_data, self._validate_or_infer_batch_size(None), validation_steps, reading
         )
         return loops.fit(
             self,
@@ -552,3 +554,6 @@ def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validat
     data.check_count("initial_epoch", initial_epoch, least=0)
     data.check_count("steps_per_epoch", steps_per_epoch)
     data.check_count("validation_steps", validation_steps)
+
+
+answer_old_names(__name__)

@@ -79,10 +79,7 @@ class ArrayBatches:
             return None
         indices = np.arange(self.samples)
         if self.shuffle == "batch":
-            whole = self.samples // self.batch_size * self.batch_size
-            chunks = indices[:whole].reshape(-1, self.batch_size)
-            np.random.shuffle(chunks)
-            return launch.from_first(np.concatenate([chunks.reshape(-1), indices[whole:]]))
+            return launch.from_first(shuffled_chunks(indices, self.batch_size))
         np.random.shuffle(indices)
         return launch.from_first(indices)
 
@@ -98,6 +95,14 @@ class ArrayBatches:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def shuffled_chunks(indices: np.ndarray, size: int) -> np.ndarray:
+    """Whole chunks of consecutive indices in a random order, and what is left over behind them."""
+    whole = len(indices) // size * size
+    chunks = indices[:whole].reshape(-1, size).copy()
+    np.random.shuffle(chunks)
+    return np.concatenate([chunks.reshape(-1), indices[whole:]])
 
 
 def _rows(array: Any, which: slice | np.ndarray) -> np.ndarray:
@@ -278,7 +283,7 @@ def fit(
     initial_epoch: int,
 ) -> Any:
     """Trains; see ``Model.fit``."""
-    model._warn_if_trainable_changed()
+    model._check_trainable_weights_consistency()
     _divide(model, source, validation)
     launch.synchronize(model)
     callbacks = launch.without_writers(callbacks)
@@ -351,6 +356,7 @@ def _train_epoch(
 ) -> None:
     model.reset_metrics()
     callbacks.on_epoch_begin(epoch)
+    model._make_own_function("train")
     means = EpochMeans(model, by_samples=not source.steps_given or source.samples is None)
     for batch, (samples, arrays, weighted) in enumerate(source.epoch()):
         _batch_hook(callbacks, "train", "begin", batch, samples)
@@ -361,14 +367,15 @@ def _train_epoch(
     results = means.means()
     logs: dict[str, float] = cbks.Logs()
     if validation is not None and not (model.stop_training and batch + 1 < source.steps):
-        if _validates_after(validation_freq, epoch):
+        if validates_after(validation_freq, epoch):
             found = evaluate(model, validation, 0, callbacks)
             logs.update((f"val_{name}", value) for name, value in found.items())
     logs.update(results)
     callbacks.on_epoch_end(epoch, logs)
 
 
-def _validates_after(validation_freq: Any, epoch: int) -> bool:
+def validates_after(validation_freq: Any, epoch: int) -> bool:
+    """Whether there is a validation after the epoch, counted from 0."""
     if isinstance(validation_freq, int):
         if validation_freq < 1:
             raise ValueError("`validation_freq` can not be less than 1.")
@@ -399,6 +406,7 @@ def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dic
     if model._compiled is not None:
         model.reset_metrics()
     means = EpochMeans(model, by_samples=not source.steps_given or source.samples is None)
+    model._make_own_function("test")
     callbacks.on_test_begin()
     seen = 0
     try:

@@ -15,6 +15,7 @@ from ..legacy.layers import (
     MaxoutDense,
     Recurrent,
 )
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import deserialize_keras_object
 from .adaptive_pooling import (
     AdaptiveAveragePooling1D,
@@ -417,3 +418,6 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     if isinstance(config, Mapping) and "masks" in config:
         follow(layer, config["masks"])
     return layer
+
+
+answer_old_names(__name__)

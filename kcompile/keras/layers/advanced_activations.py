@@ -8,6 +8,7 @@ from typing import Any
 from ...ir import op
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
+from ..legacy.old_names import answer_old_names
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 
 
@@ -212,3 +213,6 @@ class ReLU(_Elementwise):
             "negative_slope": self.negative_slope,
             "threshold": self.threshold,
         }
+
+
+answer_old_names(__name__)

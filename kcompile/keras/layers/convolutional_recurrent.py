@@ -12,6 +12,7 @@ from ..backend.convolution import conv
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..backend.variables import filled
 from ..engine.base_layer import InputSpec, Layer
+from ..legacy.old_names import answer_old_names
 from ..utils.conv_utils import conv_output_length, normalize_padding, normalize_tuple
 from .convolutional.convolutions import kernel_order
 from .recurrent.base import RNN, States, without_later_arguments
@@ -235,7 +236,7 @@ class _ConvLSTMCell(DropoutMasks, Layer):
 
     def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
         """The sequence (batch, time, spatial..., channels), convolved as one batch, and the step for it."""
-        if type(self).call is not _ConvLSTMCell.call:
+        if type(self).call is not _ConvLSTMCell.call or self._has_own("input_conv"):
             return inputs, lambda x, states: self.call(x, states, training=training)
         projected = self.dropped_product(
             inputs, self.input_masks, self.kernel, self._conv_over_time, training, self._channels + 1
@@ -264,12 +265,28 @@ class _ConvLSTMCell(DropoutMasks, Layer):
 
     def recurrent_conv(self, x: Value, w: Value) -> Value:
         """The convolution of a state, for cells that override ``call``."""
-        return self._recurrent_conv(x, w)
+        return self._plain_recurrent_conv(x, w)
+
+    def _has_own(self, convolution: str) -> bool:
+        """Whether a subclass convolves in a way of its own."""
+        return getattr(type(self), convolution) is not getattr(_ConvLSTMCell, convolution)
+
+    def _by_gate(self, convolution: Callable[..., Value], kernel: Value, **kwargs: Any) -> Value:
+        """The results of a subclass's convolution for the kernel of each gate, side by side."""
+        parts = op.Split(kernel, axis=-1, num_outputs=4, outputs=4)
+        return op.Concat(*(convolution(w=part, **kwargs) for part in parts), axis=self._channels)
 
     def _input_conv(self, x: Value, kernel: Value) -> Value:
+        if self._has_own("input_conv"):
+            return self._by_gate(self.input_conv, kernel, x=x, padding=self.padding)
         return conv(x, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def _recurrent_conv(self, h: Value, kernel: Value) -> Value:
+        if self._has_own("recurrent_conv"):
+            return self._by_gate(self.recurrent_conv, kernel, x=h)
+        return self._plain_recurrent_conv(h, kernel)
+
+    def _plain_recurrent_conv(self, h: Value, kernel: Value) -> Value:
         return conv(h, kernel, (1,) * self.rank, "same", self.data_format, (1,) * self.rank)
 
     def _conv_over_time(self, x: Value, kernel: Value) -> Value:
@@ -480,3 +497,6 @@ class ConvLSTM3D(_ConvLSTM):
     """
 
     make_cell = ConvLSTM3DCell
+
+
+answer_old_names(__name__)

@@ -12,6 +12,7 @@ from ...ir import op
 from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
+from ..legacy.old_names import answer_old_names
 from .arguments import positive_int, refuse_unless_default
 from .lambda_layer import Lambda
 
@@ -439,3 +440,6 @@ class Masking(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mask_value": self.mask_value}
+
+
+answer_old_names(__name__)

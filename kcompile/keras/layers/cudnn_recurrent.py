@@ -11,7 +11,9 @@ from typing import Any
 
 from ...ir import Value, op
 from ..backend.tensors import known_shape
+from ..legacy.old_names import answer_old_names
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
+from .recurrent.base import States
 from .recurrent.cells import WEIGHT_FIELDS, GatedCell, config_of
 from .recurrent.cudnn_layouts import gru_weights, lstm_weights
 from .recurrent.fused import FusedRNN
@@ -56,6 +58,20 @@ class _CuDNNRNN(FusedRNN):
     """The constructor arguments and the configuration that the two layers have in common."""
 
     own_fields: tuple[str, ...] = ()
+
+    def _run(
+        self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
+    ) -> tuple[Value, Value, States]:
+        if type(self)._process_batch is _CuDNNRNN._process_batch:
+            return super()._run(inputs, mask, training, initial_state, constants)
+        state = self.get_initial_state(inputs) if initial_state is None else initial_state
+        output, states = self._process_batch(inputs, state)
+        return output, output, states
+
+    def _process_batch(self, inputs: Value, initial_state: States) -> tuple[Value, States]:
+        """The output (of all steps with ``return_sequences``, else of the last) and the last states."""
+        last, outputs, states = super()._run(inputs, None, None, initial_state, None)
+        return outputs if self.return_sequences else last, states
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), **config_of(self, self.own_fields)}
@@ -180,3 +196,6 @@ class CuDNNGRU(_CuDNNRNN, GRU):
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of a GRU(reset_after=True) as well."""
         return gru_weights([array for _, array in stored], self, cudnn=True)
+
+
+answer_old_names(__name__)

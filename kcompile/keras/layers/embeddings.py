@@ -7,6 +7,7 @@ from typing import Any
 from .. import backend as K
 from ..backend.tensors import refine
 from ..engine.base_layer import Layer
+from ..legacy.old_names import answer_old_names
 from .arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
 
 
@@ -111,3 +112,6 @@ class Embedding(Layer):
             "mask_zero": self.mask_zero,
             "input_length": self.input_length,
         }
+
+
+answer_old_names(__name__)

@@ -9,6 +9,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from ..engine.base_layer import Layer
+from ..legacy.old_names import answer_old_names
 
 # the fixed point of the SELU activation, -scale * alpha (Klambauer et al. 2017)
 _SELU_SATURATION = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
@@ -123,3 +124,6 @@ class AlphaDropout(_Noise):
     def get_config(self) -> dict[str, Any]:
         shape = {} if self.noise_shape is None else {"noise_shape": self.noise_shape}
         return {**super().get_config(), "rate": self.rate, **shape, **self._seed_config()}
+
+
+answer_old_names(__name__)

@@ -12,6 +12,7 @@ from ...ir import Value, name_scope, op
 from .. import backend as K
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..engine.base_layer import InputSpec, Layer
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import has_arg, to_list
 from .recurrent.base import all_keras_tensors, standardize_arguments
 from .recurrent.fused import IN_TIME
@@ -240,6 +241,10 @@ class Bidirectional(Wrapper):
             self._initial_weights = weights
 
     def _hold(self, layer: Layer) -> None:
+        self._set_sublayers(layer)
+
+    def _set_sublayers(self, layer: Layer) -> None:
+        """Makes the layers of both directions."""
         for attribute in ("go_backwards", "return_sequences", "return_state", "stateful"):
             if not hasattr(layer, attribute):
                 raise ValueError(
@@ -484,3 +489,6 @@ def reverse_time(x: Value) -> Value:
     found = K.reverse(x, 1)
     found.refine(known_shape(x))
     return found
+
+
+answer_old_names(__name__)

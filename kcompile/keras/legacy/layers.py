@@ -14,6 +14,7 @@ from .. import backend as K
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
 from ..engine.base_layer import InputSpec, Layer
+from ..legacy.old_names import answer_old_names
 from ..utils import conv_utils
 from ..utils.generic_utils import to_list
 
@@ -517,3 +518,6 @@ class ConvRecurrent2D(Recurrent):
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
         }
+
+
+answer_old_names(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 from .base import Mean, MeanMetricWrapper, Metric, Reduce, Sum
 from .confusion import (
@@ -20,6 +21,7 @@ from .confusion import (
     SpecificityAtSensitivity,
     TrueNegatives,
     TruePositives,
+    _ConfusionMatrixConditionCount,
 )
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
@@ -52,6 +54,7 @@ from .means import (
 from .scores import F1Score, FBetaScore, MeanRelativeError, MeanTensor, R2Score
 
 __all__ = [
+    "_ConfusionMatrixConditionCount",
     *_functions,
     "AUC",
     "Accuracy",
@@ -160,3 +163,6 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret metric function identifier: {identifier!r}")
+
+
+answer_old_names(__name__)

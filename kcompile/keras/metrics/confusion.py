@@ -42,7 +42,7 @@ class _Counting(Metric):
         )
 
 
-class _ConditionCount(_Counting):
+class _ConfusionMatrixConditionCount(_Counting):
     """Number (or total weight) of one kind of answer.
 
     Args:
@@ -67,25 +67,25 @@ class _ConditionCount(_Counting):
         return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
-class FalsePositives(_ConditionCount):
+class FalsePositives(_ConfusionMatrixConditionCount):
     """Number of wrong yes answers."""
 
     counts = (ConfusionMatrix.FALSE_POSITIVES,)
 
 
-class FalseNegatives(_ConditionCount):
+class FalseNegatives(_ConfusionMatrixConditionCount):
     """Number of wrong no answers."""
 
     counts = (ConfusionMatrix.FALSE_NEGATIVES,)
 
 
-class TrueNegatives(_ConditionCount):
+class TrueNegatives(_ConfusionMatrixConditionCount):
     """Number of right no answers."""
 
     counts = (ConfusionMatrix.TRUE_NEGATIVES,)
 
 
-class TruePositives(_ConditionCount):
+class TruePositives(_ConfusionMatrixConditionCount):
     """Number of right yes answers."""
 
     counts = (ConfusionMatrix.TRUE_POSITIVES,)

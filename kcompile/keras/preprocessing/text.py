@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+maketrans = str.maketrans  # of Keras 2.0, for both Pythons
+
 __all__ = [
     "Tokenizer",
     "hashing_trick",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..legacy.old_names import answer_old_names
+
 
 def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
     """``n`` integers from one integer or an iterable of ``n`` integers.
@@ -105,3 +107,6 @@ def deconv_length(
     if padding == "valid":
         return length + max(kernel - stride_size, 0)
     return length - (stride_size + kernel - 2) if padding == "full" else length
+
+
+answer_old_names(__name__)

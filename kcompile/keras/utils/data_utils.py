@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from ..legacy.old_names import answer_old_names
 from .download import _extract_archive, _hash_file, get_file, validate_file
 
 __all__ = [
@@ -451,3 +452,6 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         except Exception:
             self.stop()
             raise
+
+
+answer_old_names(__name__)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir import DeviceNotFoundError, device_name
+from ..legacy.old_names import answer_old_names
 
 
 def _get_available_devices() -> list[str]:
@@ -144,3 +145,6 @@ def _check_model(model: Any) -> None:
             else f"fixes the batch size at {fixed[0].shape[0]}"
         )
         raise ValueError(f"The model {model.name} {what}; its batches cannot be divided over devices.")
+
+
+answer_old_names(__name__, ["layers"])

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from ..legacy.old_names import answer_old_names
 from .layer_utils import _output_shape, model_nodes
 
 
@@ -205,3 +206,6 @@ def plot_model(
 
         return display.Image(filename=path)
     return None
+
+
+answer_old_names(__name__)

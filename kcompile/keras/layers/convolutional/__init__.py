@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...legacy.layers import AtrousConvolution1D, AtrousConvolution2D
+from ...legacy.old_names import answer_old_names
 from ..pooling import (  # in Keras 2.3 they can be imported from here too
     AveragePooling1D,
     AveragePooling2D,
@@ -96,3 +97,5 @@ __all__ = [
     "ZeroPadding2D",
     "ZeroPadding3D",
 ]
+
+answer_old_names(__name__)

@@ -6,6 +6,7 @@
 - simple.py, gru.py, lstm.py: the layers.
 """
 
+from ...legacy.old_names import answer_old_names
 from .base import RNN, StackedRNNCells
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
@@ -21,3 +22,5 @@ __all__ = [
     "SimpleRNNCell",
     "StackedRNNCells",
 ]
+
+answer_old_names(__name__)

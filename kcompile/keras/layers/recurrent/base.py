@@ -224,7 +224,7 @@ class RNN(Layer):
         _check_cell(cell)
         self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
         super().__init__(**without_later_arguments(kwargs))
-        self.cell = cell
+        self._set_cell(cell)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -236,6 +236,9 @@ class RNN(Layer):
         self.constants_spec: list[InputSpec] | None = None
         self._states: list[Parameter] | None = None
         self._num_constants: int | None = None
+
+    def _set_cell(self, cell: Any) -> None:
+        self.cell = cell
 
     # --- shapes, masks, weights -------------------------------------------------------------------------
     @property

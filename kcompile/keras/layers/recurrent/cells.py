@@ -39,6 +39,12 @@ def unit_interval(rate: float) -> float:
     return min(1.0, max(0.0, rate))
 
 
+def _generate_dropout_mask(ones: Value, rate: float, training: Any = None, count: int = 1) -> Any:
+    """Ones that are dropped while training, for cells that users write: a tensor, or a list of ``count``."""
+    masks = [K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)]
+    return masks if count > 1 else masks[0]
+
+
 def set_weight_fields(layer: Layer, given: dict[str, Any]) -> None:
     """Sets kernel_initializer and its like from what a constructor was given, names and configs resolved."""
     set_objects(layer, **{name: given[name] for name in WEIGHT_FIELDS})

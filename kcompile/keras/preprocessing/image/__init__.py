@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from ... import backend, utils
+from ...legacy.old_names import answer_old_names
 from ...utils import generic_utils
-from .affine import apply_affine_transform
+from .affine import apply_affine_transform, apply_transform, transform_matrix_offset_center
 from .files import array_to_img, img_to_array, list_pictures, load_img, save_img
 from .flows import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
 from .generator import ImageDataGenerator
@@ -35,6 +36,8 @@ __all__ = [
     "NumpyArrayIterator",
     "apply_affine_transform",
     "apply_brightness_shift",
+    "apply_transform",
+    "transform_matrix_offset_center",
     "apply_channel_shift",
     "array_to_img",
     "backend",
@@ -53,3 +56,5 @@ __all__ = [
     "save_img",
     "utils",
 ]
+
+answer_old_names(__name__)

@@ -49,7 +49,7 @@ def apply_affine_transform(
     matrix = _matrix(theta, tx, ty, shear, zx, zy)
     if matrix is None:
         return x
-    matrix = _about_center(matrix, x.shape[row_axis], x.shape[col_axis])
+    matrix = transform_matrix_offset_center(matrix, x.shape[row_axis], x.shape[col_axis])
     planes = np.moveaxis(x, channel_axis, 0)
     moved = affine_planes(planes, matrix[:2, :2], matrix[:2, 2], order=order, mode=fill_mode, cval=cval)
     return np.moveaxis(moved, 0, channel_axis)
@@ -75,9 +75,27 @@ def _matrix(theta: float, tx: float, ty: float, shear: float, zx: float, zy: flo
     return product
 
 
-def _about_center(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def apply_transform(
+    x: Any, transform_matrix: np.ndarray, channel_axis: int = 0, fill_mode: str = "nearest", cval: float = 0.0
+) -> np.ndarray:
+    """The image sampled where the matrix says, with linear interpolation, as Keras 2.0 and 2.1 have it.
+
+    Args:
+        x: array of 3 axes, one of them of channels.
+        transform_matrix: 3 x 3, of (row, column, 1).
+        channel_axis: the axis of channels.
+        fill_mode, cval: as for ``apply_affine_transform``.
+    """
+    planes = np.moveaxis(np.asarray(x), channel_axis, 0)
+    matrix = np.asarray(transform_matrix)
+    sampled = affine_planes(planes, matrix[:2, :2], matrix[:2, 2], 1, fill_mode, cval)
+    return np.moveaxis(sampled, 0, channel_axis)
+
+
+def transform_matrix_offset_center(matrix: np.ndarray, x: int, y: int) -> np.ndarray:
+    """A 3 x 3 transformation about the centre of an image of x rows and y columns."""
     # Keras's centre: half a pixel beyond the middle of the pixel grid.
-    center = [rows / 2 + 0.5, columns / 2 + 0.5]
+    center = [x / 2 + 0.5, y / 2 + 0.5]
     there, back = np.eye(3), np.eye(3)
     there[:2, 2], back[:2, 2] = center, np.negative(center)
     return there @ matrix @ back

@@ -1,0 +1,31 @@
+"""The module of Keras 2.3 that its callbacks are defined in."""
+
+from ..legacy.old_names import answer_old_names
+from .base import Callback, CallbackList
+from .control import (
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+from .loggers import BaseLogger, CSVLogger, History, ProgbarLogger, RemoteMonitor
+
+__all__ = [
+    "BaseLogger",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "TerminateOnNaN",
+]
+
+answer_old_names(__name__)
