@@ -178,8 +178,14 @@ class ClassWriter:
         for i, value in enumerate(node.input_tensors):
             found.setdefault(value, (Call(self, None, inputs, [], "", "").x(KERAS, i), "x"))
         for tensor, mask in zip(inputs, node.input_masks, strict=True):
-            if mask is not None and mask not in found and _reads(
-                [*node.output_tensors, *(m for m in node.output_masks if m is not None)], list(found), mask
+            if (
+                mask is not None
+                and mask not in found
+                and _reads(
+                    [*node.output_tensors, *(m for m in node.output_masks if m is not None)],
+                    list(found),
+                    mask,
+                )
             ):
                 found[mask] = (tensor.written_mask() or "None", "mask")
         return list(found), [name for name, _ in found.values()], [hint for _, hint in found.values()]

@@ -111,10 +111,11 @@ class Steps:
     def _run(self, mode: str, arrays: list[Any]) -> list[Any]:
         """Keras's train_function and test_function: arrays in, the loss and the metrics of this batch out."""
         fed = len(self.compiled.feeds(weighted=True))
-        for metric in self.compiled.metrics:
-            metric.reset_states()
-        loss = getattr(self, mode)(len(arrays) >= fed)(arrays[:fed])
-        return [np.float32(loss), *map(np.float32, self.results())]
+        with self.alone():
+            for metric in self.compiled.metrics:
+                metric.reset_states()
+            loss = getattr(self, mode)(len(arrays) >= fed)(arrays[:fed])
+            return [np.float32(loss), *map(np.float32, self.results())]
 
     def _get(self, key: Any, make: Callable[..., Any]) -> Any:
         if key not in self._made:

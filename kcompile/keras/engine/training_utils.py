@@ -81,9 +81,16 @@ def standardize_input_data(
         return []
     if data_ is None:
         return [None] * len(names)
-    expected = [shape and (shape[0] if check_batch_axis else None, *shape[1:]) for shape in shapes or ()]
-    arrays = data.standardize(data_, names, expected or None, None, exception_prefix)
-    return [standardize_single_array(array) for array in arrays]
+    found = data.standardize(data_, names, shapes, None, exception_prefix)
+    arrays = [standardize_single_array(array) for array in found]
+    sizes = [shape[0] if shape and check_batch_axis else None for shape in shapes or ()]
+    for array, size, name in zip(arrays, sizes, names, strict=False):
+        if size is not None and len(array) != size:
+            raise ValueError(
+                f"Error when checking {exception_prefix}: expected {name} to have {size} samples; found an "
+                f"array of shape {array.shape}."
+            )
+    return arrays
 
 
 def standardize_sample_or_class_weights(

@@ -111,9 +111,7 @@ def test_resizing_over_its_bases():
     class Reflection(_ZeroPadding):
         def call(self, inputs):
             (top, bottom), (left, right) = self.padding
-            x = K.concatenate(
-                [inputs[:, 1 : top + 1][:, ::-1], inputs, inputs[:, -bottom - 1 : -1][:, ::-1]], 1
-            )
+            x = K.concatenate([inputs[:, 1 : top + 1], inputs, inputs[:, -bottom - 1 : -1]], 1)
             return K.concatenate([x[:, :, 1 : left + 1], x, x[:, :, -right - 1 : -1]], 2)
 
     padded = outputs(Reflection(((1, 1), (1, 1))), IMAGES)
@@ -149,7 +147,7 @@ def test_a_convolution_of_an_lstm_of_ones_own():
     second.set_weights([2 * kernel, 2 * recurrent, bias])
     x = keras.Input(frames.shape[1:])
     model = keras.Model(x, [first(x), second(x)])
-    np.testing.assert_allclose(*model.predict(frames), rtol=1e-5)
+    np.testing.assert_allclose(*model.predict(frames), rtol=1e-4, atol=1e-6)
 
 
 def test_a_batch_of_a_cudnn_layer_of_ones_own():
