@@ -214,6 +214,9 @@ class _Graph:
 
     def _use(self, node: onnx.NodeProto, i: int) -> Use:
         kind = node.op_type
+        others = [name for j, name in enumerate(node.input) if j != i and name]
+        if kind in _PRODUCTS and all(map(self.is_fixed, others)):
+            return self._passed(node)  # a weight made of weights, or a table of angles
         if i in _WEIGHTS.get(kind, ()):
             return Use.WEIGHT
         if i in _AVERAGES.get(kind, ()):
@@ -223,7 +226,6 @@ class _Graph:
         if i in _MOVES.get(kind, ()):
             return self._passed(node)
         if i in _ARITHMETIC.get(kind, ()):
-            others = [name for j, name in enumerate(node.input) if j != i and name]
             if all(map(self.is_fixed, others)):
                 return self._passed(node)
             added = kind in _SUMS and any(map(self.is_product, others))

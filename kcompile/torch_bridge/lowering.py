@@ -119,7 +119,7 @@ def refuse_foreign(graph: Graph) -> None:
         raise OperatorError(
             f"only onnxruntime computes {shown}, not PyTorch; the first is in "
             f"{found[0].scope or 'the graph'}. predict and export work; to train, take the model as it was "
-            "before it was quantized or optimized."
+            "before it was quantized or optimized"
         )
 
 

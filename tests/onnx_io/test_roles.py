@@ -176,6 +176,14 @@ CASES = {
         "s = Shape<start=1>(x); f = Cast<to=1>(s); a = Mul(f, k); b = Sin(a); y = Mul(x, b)",
         {"k": floats(4)},
     ),
+    "angles of positions": case(
+        "s = Shape<start=1>(x); z = Squeeze(s); p = Range(zero, z, one); f = Cast<to=1>(p); "
+        "c = Unsqueeze(f, axis); m = MatMul(c, k); a = Cos(m); u = Unsqueeze(x, axis); y = Mul(u, a)",
+        {"zero": I(0), "one": I(1), "axis": I([1]), "k": floats(1, 4)},
+    ),
+    "product of weights": case(
+        "w = MatMul(a, b); y = MatMul(x, w)", {"a": floats(4, 2), "b": floats(2, 3)}, "a b"
+    ),
     "a schedule": case("i = Cast<to=7>(x); g = Gather(t, i); y = Mul(x, g)", {"t": floats(9)}),
     "bools and integers": case("y = Where(m, x, z)", {"m": I([True, False, True, True]), "z": np.float32(0)}),
     # operators that only onnxruntime has

@@ -113,6 +113,20 @@ def test_recurrence_is_onnxruntimes(op_type: str, direction: str, activations: s
     assert_same_as_onnxruntime(op_type, inputs, attributes, 3 if op_type == "LSTM" else 2)
 
 
+@pytest.mark.parametrize("operand", ["X", "W", "B", "state"])
+@pytest.mark.parametrize("op_type", sorted(GATES))
+def test_recurrence_on_shapes_that_do_not_fit_is_refused(op_type: str, operand: str) -> None:
+    """A graph need not know its shapes before it runs, and torch's kernels do not look at them."""
+    inputs, attributes = recurrent_case(op_type, "forward", "default", None)
+    i = {"X": 0, "W": 1, "B": 3, "state": 5}[operand]
+    inputs[i] = inputs[i][None, None] if operand == "X" else inputs[i][..., :-1]  # type: ignore[index]
+    given = [None if array is None else Value(array.dtype, None, f"i{k}") for k, array in enumerate(inputs)]
+    y = getattr(op, op_type)(*given, outputs=1, **attributes)
+    module = lower(Graph([y], [value for value in given if value is not None]))
+    with pytest.raises(ValueError, match="should have the shape"):
+        run(module, *(array for array in inputs if array is not None))
+
+
 @pytest.mark.parametrize("activations", ["default", "hard"])
 @pytest.mark.parametrize("lengths", [None, [6, 3, 1, 5]], ids=["full", "ragged"])
 def test_gru_with_the_reset_gate_after_the_product_is_onnxruntimes(lengths: Any, activations: str) -> None:

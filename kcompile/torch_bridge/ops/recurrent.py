@@ -125,11 +125,30 @@ class _Inputs:
         if lengths is not None and not lengths.is_cuda and bool((lengths >= X.shape[0]).all()):
             lengths = None
         filled = [X.new_zeros(directions, batch, hidden) if state is None else state for state in states]
+        _check(X, W, R, B, filled)
         return cls(X, W, R, B, lengths, filled, direction)
 
     def reversed(self, x: Tensor) -> Tensor:
         """Steps in reverse, of each sequence for itself."""
         return x.flip(0) if self.lengths is None else reverse_steps(x, self.lengths)
+
+
+def _check(X: Tensor, W: Tensor, R: Tensor, B: Tensor | None, states: Sequence[Tensor]) -> None:
+    """Torch's kernels trust the shapes that they are given: others take the process down.
+
+    Raises:
+        ValueError: if the shapes, which a graph need not know before it runs, do not fit one another.
+    """
+    directions, rows, hidden = R.shape
+    wanted = {
+        "X": (X, (*X.shape[:2], W.shape[-1])),
+        "W": (W, (directions, rows, W.shape[-1])),
+        **({} if B is None else {"B": (B, (directions, 2 * rows))}),
+        **{f"state {i}": (state, (directions, X.shape[1], hidden)) for i, state in enumerate(states)},
+    }
+    for name, (tensor, shape) in wanted.items():
+        if tuple(tensor.shape) != tuple(shape):
+            raise ValueError(f"{name} should have the shape {tuple(shape)}; found {tuple(tensor.shape)}.")
 
 
 def _result(y: Tensor, states: Sequence[Tensor], layout: int, outputs: int) -> Any:

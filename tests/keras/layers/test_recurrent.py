@@ -672,3 +672,23 @@ def test_a_cell_may_find_its_sizes_when_it_is_built():
     np.testing.assert_allclose(found[0], steps[0, -2], rtol=1e-6)
     np.testing.assert_allclose(found[1:], steps[1:, -1], rtol=1e-6)
     assert counted[:, 0].tolist() == [3, 4, 4, 4, 4]
+
+
+@pytest.mark.parametrize("size", [1, 32, 33, 64, 65])
+def test_a_cell_may_read_a_constant_of_any_size(size, tmp_path):
+    factor = np.linspace(0.1, 1, size, dtype="float32")
+
+    class Scaled(Layer):
+        state_size = output_size = size
+
+        def call(self, inputs, states):
+            y = K.tanh(inputs + states[0]) * K.constant(factor)
+            return y, [y]
+
+    model = Sequential([RNN(Scaled(), input_shape=(3, size))])
+    steps = np.random.default_rng(0).random((2, 3, size), dtype="float32")
+    expected = np.zeros((2, size))
+    for step in steps.transpose(1, 0, 2):
+        expected = np.tanh(step + expected) * factor
+    np.testing.assert_allclose(model.predict(steps), expected, rtol=1e-5)
+    model.export(tmp_path / "m.onnx")
