@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ExecutionError, InputError, ModelFileError
+from .nans import Guard, is_finite
 from .session import Providers, create_session, describe_model, execution_error
 from .states import StateInfo, StateStore, read_states
 from .tensors import InputSpec, TensorInfo, check_symbols, format_shape, samples_first
@@ -97,7 +98,14 @@ class Executor:
         **options: Any,
     ) -> None:
         self._where = describe_model(model)
-        self._session, self._keep = create_session(model, providers, **options)
+        self._guard = Guard.of(model, {"providers": providers, **options}, self._where)
+        self._checks = self._guard is not None
+        made = None
+        if self._guard is not None and self._guard.always:
+            with contextlib.suppress(ModelFileError, RecursionError):  # what is wrong, the form below says
+                made = self._guard.create()
+                self._checks = False
+        self._session, self._keep = made or create_session(model, providers, **options)
         # The session's Python wrapper repeats our own checks at 7 of 48 us a call; what it wraps is a stable
         # part of onnxruntime's Python package.
         raw = getattr(self._session, "_sess", None)
@@ -197,8 +205,9 @@ class Executor:
         direct = self._direct
         if direct is not None and type(x) is np.ndarray and batch_size is None and direct.fits(x):
             if 0 < len(x) <= self._batch:
+                run = self._run if not self._checks or is_finite(x) else self._exact_run()
                 try:
-                    return self._run(self._output_names, {**self._constants, direct.name: x}, None)[0]
+                    return run(self._output_names, {**self._constants, direct.name: x}, None)[0]
                 except Exception as error:
                     raise execution_error(error, self._where) from None
         outputs = self._predict(self._collect(x, self._predict_specs), batch_size)
@@ -284,20 +293,31 @@ class Executor:
         for spec, array in zip(self._specs, arrays, strict=True):
             feed[spec.name] = array
         if not self._stateful:
-            return self._call(names, feed)
+            return self._call(names, feed, arrays)
         with self._lock:
-            feed.update(self._states.feed(samples, self._axes(arrays)))
-            results = self._call([*names, *self._state_outputs], feed)
+            states = self._states.feed(samples, self._axes(arrays))
+            feed.update(states)
+            results = self._call([*names, *self._state_outputs], feed, [*arrays, *states.values()])
             self._states.store(results[len(names) :])
             return results[: len(names)]
 
-    def _call(self, names: list[str], feed: dict[str, Any]) -> list[Any]:
+    def _call(self, names: list[str], feed: dict[str, Any], given: Sequence[Any] = ()) -> list[Any]:
+        """One run; ``given`` is what may hold a NaN."""
         if not names:
             return []
+        finite = not self._checks or all(is_finite(a) for a in given if isinstance(a, np.ndarray))
+        run = self._run if finite else self._exact_run()
         try:
-            return self._run(names, feed, None)
+            return run(names, feed, None)
         except Exception as error:  # onnxruntime's exceptions have no common base but this
             raise execution_error(error, self._where) from None
+
+    def _exact_run(self) -> Any:
+        """Runs the form of the model that keeps NaN."""
+        assert self._guard is not None
+        session = self._guard.session()
+        raw = getattr(session, "_sess", None)
+        return raw.run if raw is not None else session.run
 
     def _axes(self, arrays: Sequence[Any]) -> dict[str, int]:
         """Sizes of the named axes of these inputs."""

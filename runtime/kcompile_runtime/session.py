@@ -59,8 +59,11 @@ def create_session(
     initializers: Mapping[str, np.ndarray] | None = None,
     intra_op_threads: int | None = None,
     session_options: Any = None,
+    folder: str | None = None,
 ) -> tuple[Any, Any]:
     """A session, and whatever must live as long as it.
+
+    ``folder`` is where a model that is given as bytes has its files of weights.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -73,6 +76,8 @@ def create_session(
     external = read_external_weights(model, where)
     if not isinstance(model, bytes):
         check_locations(external, os.path.dirname(os.path.abspath(os.fspath(model))), where)
+    elif folder is not None:
+        check_locations(external, folder, where)
     else:
         missing = sorted({weight.name for weight in external} - (initializers or {}).keys())
         if missing:
@@ -84,6 +89,8 @@ def create_session(
     options = session_options if session_options is not None else _default_options(ort)
     if intra_op_threads is not None:
         options.intra_op_num_threads = intra_op_threads
+    if folder is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     keep = None
     if initializers:
         keep = {name: ort.OrtValue.ortvalue_from_numpy(_contiguous(a)) for name, a in initializers.items()}

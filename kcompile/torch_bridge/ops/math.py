@@ -38,13 +38,18 @@ Reciprocal = torch.reciprocal
 Relu = torch.relu
 Round = torch.round
 Sigmoid = torch.sigmoid
-Sign = torch.sign
 Sin = torch.sin
 Sinh = torch.sinh
 Sqrt = torch.sqrt
 Tan = torch.tan
 Tanh = torch.tanh
 Xor = torch.logical_xor
+
+
+def Sign(input: Tensor) -> Tensor:
+    """torch gives 0 for NaN."""
+    sign = torch.sign(input)
+    return torch.where(input.isnan(), input, sign) if input.is_floating_point() else sign
 
 
 def Add(A: Operand, B: Operand) -> Tensor:

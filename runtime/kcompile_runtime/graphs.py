@@ -1,0 +1,256 @@
+"""Graphs of ONNX files as nodes, read and written without the onnx package.
+
+Only what is looked at is decoded: everything else of a message is carried over as bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .header import Buffer, _fields, _varint
+
+Span = tuple[int, int]
+"""First byte and end of a part."""
+
+FLOAT, DOUBLE = 1, 11  # TensorProto.DataType
+_MODEL_GRAPH, _MODEL_OPSETS = 7, 8
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT = 1, 5, 11
+_ATTRIBUTE_GRAPH = 6
+_KINDS = {"float": 1, "int": 2, "string": 3, "tensor": 4, "floats": 6, "ints": 7, "strings": 8}
+
+
+@dataclass
+class Node:
+    """One operator.
+
+    Attributes:
+        op, domain: its type.
+        inputs, outputs: names; "" for one that is left out.
+        attributes: encoded AttributeProtos by name.
+        rest: other fields, encoded.
+    """
+
+    op: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, bytes] = field(default_factory=dict)
+    domain: str = ""
+    rest: bytes = b""
+
+    def encode(self) -> bytes:
+        """As a NodeProto."""
+        parts = [_text(1, name) for name in self.inputs] + [_text(2, name) for name in self.outputs]
+        parts += [_text(4, self.op), *(_bytes(5, value) for value in self.attributes.values())]
+        return b"".join([*parts, _text(7, self.domain) if self.domain else b"", self.rest])
+
+    def integer(self, name: str, default: int = 0) -> int:
+        """An attribute that is an integer."""
+        return next((_signed(v) for n, v in _values(self.attributes.get(name, b"")) if n == 3), default)
+
+    def text(self, name: str, default: str = "") -> str:
+        """An attribute that is a string."""
+        return next((v.decode() for n, v in _values(self.attributes.get(name, b"")) if n == 4), default)
+
+    def bodies(self) -> list[bytes]:
+        """Its graphs (of Loop, If, Scan), encoded."""
+        return [v for a in self.attributes.values() for n, v in _values(a) if n == _ATTRIBUTE_GRAPH]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a graph declares of a value that no node computes."""
+
+    name: str
+    dtype: int
+
+
+def graph_span(model: Buffer) -> Span:
+    """Where the main graph lies."""
+    for number, _, first, last in _fields(model, 0, len(model)):
+        if number == _MODEL_GRAPH:
+            return first, last
+    return 0, 0
+
+
+def opset_of(model: Buffer) -> int:
+    """The version of the standard operator set."""
+    for number, _, first, last in _fields(model, 0, len(model)):
+        if number == _MODEL_OPSETS:
+            parts = dict(_values(model[first:last]))
+            if parts.get(1, b"") in (b"", b"ai.onnx"):
+                return int(parts.get(2, 1))
+    return 1
+
+
+def nodes_of(content: Buffer, span: Span | None = None) -> list[Node]:
+    """The nodes of a graph, in order; ``content`` is the graph, or holds it in a span."""
+    found = _fields(content, *(span or (0, len(content))))
+    return [_node(content[first:last]) for number, _, first, last in found if number == _GRAPH_NODE]
+
+
+def declared(content: Buffer, span: Span) -> tuple[list[Declared], list[Declared]]:
+    """The inputs and the initializers of a graph; their values are stepped over."""
+    inputs, initializers = [], []
+    for number, _, first, last in _fields(content, *span):
+        if number == _GRAPH_INPUT:
+            inputs.append(_declared_input(content[first:last]))
+        elif number == _GRAPH_INITIALIZER:
+            initializers.append(_declared_tensor(content, first, last))
+    return inputs, initializers
+
+
+def with_nodes(model: Buffer, rewrite: Callable[[list[Node]], list[Node]]) -> bytes:
+    """A model whose main graph and bodies have other nodes."""
+    return _replaced(model, _MODEL_GRAPH, lambda graph: _graph_with(graph, rewrite))
+
+
+def make(op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object) -> Node:
+    """A node of the standard set; its attributes are ints, floats, texts, lists of ints or of texts."""
+    return Node(op, list(inputs), list(outputs), {k: _attribute(k, v) for k, v in attributes.items()})
+
+
+def constant(output: str, value: float, shape: Sequence[int] = ()) -> Node:
+    """A node that gives a float32 tensor of equal elements."""
+    count = 1
+    for size in shape:
+        count *= size
+    tensor = b"".join(_integer(1, size) for size in shape) + _integer(2, FLOAT)
+    tensor += _bytes(9, struct.pack("<f", value) * count)
+    attribute = _text(1, "value") + _bytes(5, tensor) + _integer(20, _KINDS["tensor"])
+    return Node("Constant", [], [output], {"value": attribute})
+
+
+def integers(output: str, values: Sequence[int]) -> Node:
+    """A node that gives a vector of int64."""
+    tensor = _integer(1, len(values)) + _integer(2, 7)
+    tensor += _bytes(9, struct.pack(f"<{len(values)}q", *values))
+    attribute = _text(1, "value") + _bytes(5, tensor) + _integer(20, _KINDS["tensor"])
+    return Node("Constant", [], [output], {"value": attribute})
+
+
+def _graph_with(graph: bytes, rewrite: Callable[[list[Node]], list[Node]]) -> bytes:
+    nodes = nodes_of(graph)
+    for node in nodes:
+        for name, attribute in node.attributes.items():
+            node.attributes[name] = _replaced(attribute, _ATTRIBUTE_GRAPH, lambda g: _graph_with(g, rewrite))
+    rest = b"".join(_encoded(n, v) for n, v in _values(graph) if n != _GRAPH_NODE)
+    return b"".join(_bytes(_GRAPH_NODE, node.encode()) for node in rewrite(nodes)) + rest
+
+
+def _replaced(message: Buffer, number: int, change: Callable[[bytes], bytes]) -> bytes:
+    return b"".join(_encoded(n, change(v) if n == number else v) for n, v in _values(message))
+
+
+def _node(content: bytes) -> Node:
+    node = Node("", [], [])
+    rest = []
+    for number, value in _values(content):
+        if number == 1:
+            node.inputs.append(value.decode("utf-8", "replace"))
+        elif number == 2:
+            node.outputs.append(value.decode("utf-8", "replace"))
+        elif number == 4:
+            node.op = value.decode("utf-8", "replace")
+        elif number == 7:
+            node.domain = value.decode("utf-8", "replace")
+        elif number == 5:
+            name = next((v.decode("utf-8", "replace") for n, v in _values(value) if n == 1), "")
+            node.attributes[name] = value
+        else:
+            rest.append(_encoded(number, value))
+    node.rest = b"".join(rest)
+    return node
+
+
+def float_values(content: Buffer, span: Span) -> Iterator[tuple[int, int, int]]:
+    """(dtype, first byte, end) of the values of each float32 or float64 initializer in the file."""
+    for number, _, start, end in _fields(content, *span):
+        if number != _GRAPH_INITIALIZER:
+            continue
+        dtype, places = 0, []
+        for part, wire, first, last in _fields(content, start, end):
+            if part == 2 and wire == 0:
+                dtype = _varint(content, first, last)[0]
+            elif part in (4, 9, 10) and wire == 2:  # float_data, raw_data, double_data
+                places.append((first, last))
+        if dtype in (FLOAT, DOUBLE):
+            yield from ((dtype, first, last) for first, last in places)
+
+
+def _declared_tensor(content: Buffer, start: int, end: int) -> Declared:
+    name, dtype = "", 0
+    for number, wire, first, last in _fields(content, start, end):
+        if number == 8 and wire == 2:
+            name = content[first:last].decode("utf-8", "replace")
+        elif number == 2 and wire == 0:
+            dtype = _varint(content, first, last)[0]
+    return Declared(name, dtype)
+
+
+def _declared_input(content: bytes) -> Declared:
+    parts = dict(_values(content))
+    tensor = dict(_values(dict(_values(parts.get(2, b""))).get(1, b"")))
+    return Declared(parts.get(1, b"").decode("utf-8", "replace"), tensor.get(1, 0))
+
+
+# --- protobuf -----------------------------------------------------------------------------------------------
+
+
+class _Fixed(bytes):
+    """The bytes of a field of fixed width."""
+
+
+def _values(message: Buffer) -> Iterable[tuple[int, Any]]:
+    """(number, value) of each field: an int for a varint, else bytes."""
+    for number, wire, first, last in _fields(message, 0, len(message)):
+        if wire == 0:
+            yield number, _varint(message, first, last)[0]
+        else:
+            value = message[first:last]
+            yield number, value if wire == 2 else _Fixed(value)
+
+
+def _encoded(number: int, value: int | bytes) -> bytes:
+    if isinstance(value, _Fixed):
+        return _number(number << 3 | (1 if len(value) == 8 else 5)) + value
+    return _integer(number, value) if isinstance(value, int) else _bytes(number, value)
+
+
+def _bytes(number: int, value: bytes) -> bytes:
+    return _number(number << 3 | 2) + _number(len(value)) + value
+
+
+def _text(number: int, value: str) -> bytes:
+    return _bytes(number, value.encode())
+
+
+def _integer(number: int, value: int) -> bytes:
+    return _number(number << 3) + _number(value & (1 << 64) - 1)
+
+
+def _number(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _attribute(name: str, value: object) -> bytes:
+    head = _text(1, name)
+    if isinstance(value, int):
+        return head + _integer(3, value) + _integer(20, _KINDS["int"])
+    if isinstance(value, str):
+        return head + _text(4, value) + _integer(20, _KINDS["string"])
+    assert isinstance(value, list)
+    if value and isinstance(value[0], str):
+        return head + b"".join(_text(9, v) for v in value) + _integer(20, _KINDS["strings"])
+    return head + b"".join(_integer(8, v) for v in value) + _integer(20, _KINDS["ints"])
