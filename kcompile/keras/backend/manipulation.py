@@ -15,6 +15,7 @@ from .tensors import (
     axis_index,
     cast_value,
     dims_of,
+    known_shape,
     pair,
     rank,
     refine,
@@ -159,10 +160,13 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str = "int32") ->
     return out if out.dtype == as_dtype(dtype) else cast_value(out, as_dtype(dtype))
 
 
-def one_hot(indices: Any, num_classes: int) -> Value:
+def one_hot(indices: Any, num_classes: Any) -> Value:
     """One axis more, float32: 1 at the index and 0 elsewhere; all 0 for an index out of range."""
     indices = as_int64(tensor(indices))
-    classes = Constant(np.arange(num_classes, dtype=np.int64))
+    if isinstance(num_classes, Value):
+        classes: Value = op.Range(np.int64(0), op.Reshape(as_int64(num_classes), []), np.int64(1))
+    else:
+        classes = Constant(np.arange(num_classes, dtype=np.int64))
     return cast_value(op.Equal(op.Unsqueeze(indices, [-1]), classes), np.dtype(np.float32))
 
 
@@ -207,19 +211,36 @@ def gather(reference: Any, indices: Any) -> Value:
     return op.Gather(tensor(reference), indices, axis=0)
 
 
-def pad(x: Value, paddings: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
+def pad(x: Value, paddings: Sequence[Sequence[Any]], value: float = 0.0) -> Value:
     """``x`` with (before, after) more elements an axis, filled with ``value``."""
     before, after = zip(*paddings, strict=True)
-    if not builtins.any(before + after):
+    added = static_dims([*before, *after])
+    assert added is not None
+    if not builtins.any(n is None or n for n in added):
         return x
-    return op.Pad(x, [*before, *after], None if value == 0.0 else value)
+    fill = None if value == 0.0 else value
+    if None not in added:
+        return op.Pad(x, added, fill)
+    sizes = [
+        n + b + a if isinstance(n, int) and None not in (b, a) else None
+        for n, b, a in zip(known_shape(x), added[: len(before)], added[len(before) :], strict=True)
+    ]
+    return refine(op.Pad(x, shape_vector([*before, *after]), fill), sizes)
+
+
+def _sides(padding: Any) -> tuple[Any, Any]:
+    """(before, after), also of a tensor of two numbers."""
+    if isinstance(padding, Value):
+        return padding[0], padding[1]
+    before, after = padding
+    return before, after
 
 
 def temporal_padding(x: Any, padding: Sequence[int] = (1, 1)) -> Value:
     """Zeros before and after the middle axis of (batch, steps, features)."""
-    if len(padding) != 2:
+    if not isinstance(padding, Value) and len(padding) != 2:
         raise ValueError(f"K.temporal_padding takes (before, after); found {padding!r}.")
-    return pad(tensor(x), [(0, 0), (padding[0], padding[1]), (0, 0)])
+    return pad(tensor(x), [(0, 0), _sides(padding), (0, 0)])
 
 
 def spatial_2d_padding(
@@ -236,14 +257,12 @@ def spatial_3d_padding(
     return _spatial_padding(x, padding, data_format, 3)
 
 
-def _spatial_padding(
-    x: Any, padding: Sequence[Sequence[int]], data_format: str | None, spatial: int
-) -> Value:
+def _spatial_padding(x: Any, padding: Sequence[Any], data_format: str | None, spatial: int) -> Value:
     data_format = normalize_data_format(data_format)
-    if len(padding) != spatial or builtins.any(len(p) != 2 for p in padding):
+    if len(padding) != spatial or builtins.any(not isinstance(p, Value) and len(p) != 2 for p in padding):
         raise ValueError(f"padding takes {spatial} pairs (before, after); found {padding!r}.")
-    sides = [(int(before), int(after)) for before, after in padding]
-    none = [(0, 0)]
+    sides = [_sides(pair) for pair in padding]
+    none: list[Any] = [(0, 0)]
     return pad(tensor(x), none + none + sides if data_format == "channels_first" else none + sides + none)
 
 

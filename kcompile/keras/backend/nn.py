@@ -10,28 +10,45 @@ import numpy as np
 from ...ir import LEARNING_PHASE, Constant, Value, op
 from . import config
 from .manipulation import switch
-from .tensors import axis_index, cast_value, dims_of, known_shape, pair, rank, refine, shape_vector, tensor
+from .math import clip
+from .tensors import (
+    as_number,
+    axis_index,
+    cast_value,
+    dims_of,
+    is_number,
+    known_shape,
+    pair,
+    rank,
+    refine,
+    shape_vector,
+    tensor,
+)
 
 
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Value:
-    """``max_value`` above it, x above ``threshold``, else ``alpha * (x - threshold)``."""
+def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) -> Value:
+    """``max_value`` above it, x above ``threshold``, else ``alpha * (x - threshold)``; numbers or tensors."""
     x = tensor(x)
-    sloped = isinstance(alpha, Value | np.ndarray) or alpha != 0.0
-    if sloped and max_value is None and threshold == 0.0 and not isinstance(alpha, Value | np.ndarray):
-        return op.LeakyRelu(x, alpha=float(alpha))
-    if threshold != 0.0:
+    alpha, max_value, threshold = (as_number(given) for given in (alpha, max_value, threshold))
+    sloped = not is_number(alpha) or alpha != 0.0
+    if is_number(alpha) and sloped and max_value is None and is_number(threshold) and threshold == 0.0:
+        return op.LeakyRelu(x, alpha=alpha)
+    if not is_number(threshold) or threshold != 0.0:
         negative = op.Relu(threshold - x)
         y = x * cast_value(x > threshold, x.dtype)
-        y = y if max_value is None else op.Clip(y, 0.0, float(max_value))
+        y = y if max_value is None else clip(y, 0.0, max_value)
     else:
         negative = op.Relu(-x) if sloped else None
-        y = op.Relu(x) if max_value is None else op.Clip(x, 0.0, float(max_value))
+        y = op.Relu(x) if max_value is None else clip(x, 0.0, max_value)
     return y - alpha * negative if sloped else y
 
 
-def elu(x: Any, alpha: float = 1.0) -> Value:
-    """Exponential linear unit: x above 0, alpha * (exp(x) - 1) below."""
-    return op.Elu(tensor(x), alpha=float(alpha))
+def elu(x: Any, alpha: Any = 1.0) -> Value:
+    """Exponential linear unit: x above 0, alpha * (exp(x) - 1) below; alpha is a number or a tensor."""
+    x, alpha = tensor(x), as_number(alpha)
+    if is_number(alpha):
+        return op.Elu(x, alpha=alpha)
+    return op.Relu(x) + alpha * op.Elu(-op.Relu(-x))
 
 
 def softmax(x: Any, axis: int = -1) -> Value:
@@ -248,7 +265,7 @@ def _parameter(v: Any, x: Value) -> Value:
     return v if v.rank == 1 else op.Reshape(v, [-1])
 
 
-def in_top_k(predictions: Any, targets: Any, k: int) -> Value:
+def in_top_k(predictions: Any, targets: Any, k: Any) -> Value:
     """Whether each target class is among the ``k`` largest predictions, ties included.
 
     Args:
@@ -264,7 +281,8 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Value:
     chosen = op.GatherElements(predictions, op.Where(exists, targets, np.int64(0)), axis=1)
     better = op.ReduceSum(cast_value(op.Greater(predictions, chosen), np.dtype(np.int32)), [1], keepdims=1)
     finite = op.Not(op.Or(op.IsInf(chosen), op.IsNaN(chosen)))
-    found = op.And(op.And(exists, finite), op.Less(better, np.int32(k)))
+    k = cast_value(tensor(k), np.dtype(np.int32)) if isinstance(k, Value) else np.int32(k)
+    found = op.And(op.And(exists, finite), op.Less(better, k))
     return op.Squeeze(found, [1])
 
 

@@ -161,6 +161,18 @@ def as_int64(x: Value) -> Value:
     return cast_value(x, np.dtype(np.int64))
 
 
+def as_number(x: Any) -> Any:
+    """A float of what is a single number while the graph is built; tensors, arrays and None as they are."""
+    if isinstance(x, Constant):
+        x = x.array
+    return float(x) if not isinstance(x, Value) and x is not None and np.ndim(x) == 0 else x
+
+
+def is_number(x: Any) -> bool:
+    """Whether ``as_number`` found a number."""
+    return isinstance(x, float)
+
+
 def static_dims(dims: Any) -> list[int | None] | None:
     """The sizes that a shape argument fixes, None per unknown one; None if not even their number is known."""
     if isinstance(dims, Constant):

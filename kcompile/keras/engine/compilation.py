@@ -34,7 +34,7 @@ class Output:
         value: the prediction.
         mask: its mask, or None.
         loss: function (y_true, y_pred, sample_weight) -> scalar.
-        loss_weight: factor of its loss in the total.
+        loss_weight: factor of its loss in the total, perhaps a variable that changes while training.
         target: placeholder of the labels, or the tensor given as target.
         is_fed: whether the target is a placeholder that data is fed to.
         sample_weight: placeholder of the weights.
@@ -47,7 +47,7 @@ class Output:
     value: Value
     mask: Value | None
     loss: Callable[..., Value]
-    loss_weight: float
+    loss_weight: float | Value
     target: Value
     is_fed: bool
     sample_weight: Value
@@ -193,7 +193,8 @@ class Compiled:
                     value = output.loss(output.target, output.value, sample_weight=_with_mask(weight, output))
                 if output.loss_metric is not None:
                     updates += metric_updates(output.loss_metric, value)
-                value = value * output.loss_weight if output.loss_weight != 1.0 else value
+                if isinstance(output.loss_weight, Value) or output.loss_weight != 1.0:
+                    value = value * output.loss_weight
                 total = value if total is None else total + value
         extra = [
             loss() if callable(loss) and not isinstance(loss, Value) else loss for loss in self.model.losses
@@ -302,13 +303,14 @@ def _with_mask(weight: Value | None, output: Output) -> Value | None:
 
 
 def _make_output(
-    name: str, value: Value, mask: Value | None, loss: Callable, weight: float, target: Any, mode: str | None
+    name: str, value: Value, mask: Value | None, loss: Callable, weight: Any, target: Any, mode: str | None
 ) -> Output:
     is_fed = target is None or K.is_placeholder(target)
     if target is None:
         target = K.placeholder(ndim=value.rank, name=f"{name}_target", dtype=K.dtype(value))
     sample_weight = K.placeholder(ndim=2 if mode == "temporal" else 1, name=f"{name}_sample_weights")
-    return Output(name, value, mask, loss, float(weight), target, is_fed, sample_weight, mode)
+    weight = weight if isinstance(weight, Value) else float(weight)
+    return Output(name, value, mask, loss, weight, target, is_fed, sample_weight, mode)
 
 
 def frozen_layers(model: Model) -> frozenset[Layer]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Parameter, unchanging
+from ...ir import Parameter, Value, unchanging
+from .. import backend as K
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
@@ -149,7 +150,7 @@ def training_config(model: Model) -> dict[str, Any]:
         "metrics": _serialized(model._compile_arguments.get("metrics") or []),
         "weighted_metrics": _serialized(model._compile_arguments.get("weighted_metrics")),
         "sample_weight_mode": model._compile_arguments.get("sample_weight_mode"),
-        "loss_weights": model._compile_arguments.get("loss_weights"),
+        "loss_weights": _serialized(model._compile_arguments.get("loss_weights")),
     }
 
 
@@ -161,6 +162,8 @@ def _serialized(value: Any) -> Any:
         return {key: _serialized(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_serialized(entry) for entry in value]
+    if isinstance(value, Value):
+        return np.asarray(K.get_value(value)).tolist()
     if hasattr(value, "get_config"):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     return getattr(value, "__name__", type(value).__name__)
