@@ -10,6 +10,7 @@ from ..keras import layers
 from ..keras.engine.input_layer import InputLayer
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
+from ..keras.state_dict.flattening import turned_layers
 from ..keras.state_dict.layouts import attribute_names
 from .errors import ConversionError
 from .helper_sources import NEEDS
@@ -27,6 +28,7 @@ class ClassWriter:
         self.source, self.name = source, name
         self.model: Any = model  # a built one: its inputs and outputs are there
         self.attributes = attribute_names(model)
+        self.turned = turned_layers(model)
         self.constructors: dict[str, str] = {}
         self.lines: list[str] = []
         self.states: dict[str, str] = {}
@@ -164,7 +166,7 @@ class ClassWriter:
                 outputs = self._inline(graph, arguments, attribute)
                 if outputs is not None:
                     return self._results(node, outputs)
-            written = self.source.operator_class(layer, attribute)
+            written = self.source.operator_class(layer, attribute, self.turned.get(layer))
             method = written.add_call(graph, hints)
         except (ConversionError, NoSource, GraphError) as error:
             raise ConversionError(f"{why} Nor by its operators: {error}.") from error

@@ -26,11 +26,13 @@ class Tensor:
         shape: Keras's, with None for open sizes.
         forms: layout -> variable that holds it so.
         mask: variable of its mask, None without; a function that writes it, where nobody has read it yet.
+        image: (channels, sizes...) of what it is, flattened; FIRST is then the order of PyTorch.
     """
 
     shape: tuple[int | None, ...]
     forms: dict[str, str]
     mask: str | Callable[[], str] | None = None
+    image: tuple[int, ...] | None = None
 
     def written_mask(self) -> str | None:
         """The variable of the mask, written now if it is not yet.
@@ -77,8 +79,16 @@ class Call:
     def x(self, layout: str = KERAS, index: int = 0) -> str:
         """The variable that holds an input in a layout; written as a permutation where there is none."""
         tensor = self.inputs[index]
+        if tensor.image is not None and layout not in tensor.forms:
+            channels, *sizes = tensor.image
+            shape = tensor.image if layout == KERAS else (*sizes, channels)
+            last = len(shape)
+            moves = (0, *range(2, last + 1), 1) if layout == KERAS else (0, last, *range(1, last))
+            source = tensor.forms[tensor.native]
+            moved = f"{source}.unflatten(1, {shape}).permute{moves}.flatten(1)"
+            tensor.forms[layout] = self.writer.let(moved, f"{source}_{layout}")
         if tensor.rank < 3:
-            return tensor.forms[tensor.native]
+            return tensor.forms.get(layout) or tensor.forms[tensor.native]
         if layout not in tensor.forms:
             axes = list(range(tensor.rank))
             order = [0, axes[-1], *axes[1:-1]] if layout == FIRST else [0, *axes[2:], 1]
@@ -95,7 +105,8 @@ class Call:
 
     def any_layout(self) -> list[tuple[str, str]]:
         """(variable, layout) of each input, all in one layout that needs the fewest permutations."""
-        natives = [tensor.native for tensor in self.inputs if tensor.rank > 2]
+        alone = len(self.inputs) == 1
+        natives = [t.native for t in self.inputs if t.rank > 2 or alone and t.image is not None]
         layout = FIRST if natives and all(native == FIRST for native in natives) else KERAS
         if len({tensor.rank for tensor in self.inputs}) > 1:
             self.fail("its inputs have different numbers of axes")
@@ -137,10 +148,25 @@ class Call:
         """A new variable for an expression."""
         return self.writer.let(expression, hint or self.hint)
 
-    def give(self, expression: str, layout: str = KERAS, mask: str | None = None) -> None:
+    def give(
+        self,
+        expression: str,
+        layout: str = KERAS,
+        mask: str | None = None,
+        image: tuple[int, ...] | None = None,
+    ) -> None:
         """The next output of the layer."""
         shape = self.output_shapes[len(self.results)]
-        self.results.append(Tensor(shape, {layout if len(shape) > 2 else KERAS: self.let(expression)}, mask))
+        layout = layout if len(shape) > 2 or image is not None else KERAS
+        self.results.append(Tensor(shape, {layout: self.let(expression)}, mask, image))
+
+    def features(self) -> tuple[str, str]:
+        """(variable, layout) of the input in the order of features that the layer's weights have."""
+        image = self.writer.turned.get(self.layer)
+        if image is None:
+            return self.x(KERAS), KERAS
+        self.inputs[0].image = tuple(image)
+        return self.x(FIRST), FIRST
 
     def activated(self, expression: str, layout: str, function: Any = None) -> str:
         """An expression under the layer's activation."""
@@ -197,7 +223,7 @@ Template = Callable[[Call], None]
 def elementwise(make: Callable[[Call, str, str], str], call: Call) -> None:
     """A call whose output has the input's layout: (call, variable, layout) -> expression."""
     ((x, layout),) = call.any_layout()
-    call.give(make(call, x, layout), layout)
+    call.give(make(call, x, layout), layout, image=call.inputs[0].image)
 
 
 def activation_name(function: Callable[..., Any]) -> str:

@@ -269,14 +269,20 @@ class SourceWriter:
             name, number = f"{base}{number}", number + 1
         return name
 
-    def operator_class(self, layer: Any, attribute: str) -> OperatorClass:
-        """The class of a layer that is written by its operators, once for each layer."""
+    def operator_class(self, layer: Any, attribute: str, image: list[int] | None) -> OperatorClass:
+        """The class of a layer that is written by its operators, once for each layer.
+
+        Args:
+            layer: the Keras layer.
+            attribute: what the model's class calls it.
+            image: (channels, sizes...) that it reads flattened, if it does.
+        """
         from .operator_class import OperatorClass
 
         if layer not in self.operators:
             kind = type(layer).__name__
             name = self._class_name(f"{kind}Layer" if kind in _TAKEN else kind)
-            self.operators[layer] = OperatorClass(name, layer, attribute, self.functions)
+            self.operators[layer] = OperatorClass(name, layer, attribute, self.functions, image)
             self.classes.append(self.operators[layer])
         return self.operators[layer]
 

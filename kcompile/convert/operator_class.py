@@ -43,12 +43,14 @@ class OperatorClass:
         layer: the Keras layer.
         attribute: what the model's class calls the layer.
         functions: collects the functions that the methods call.
+        image: (channels, sizes...) that it reads flattened, see ``kcompile.keras.state_dict.flattening``.
     """
 
     name: str
     layer: Any
     attribute: str
     functions: FunctionSources
+    image: list[int] | None = None
     construction: list[str] = field(default_factory=list)
     methods: list[Method] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
@@ -60,7 +62,7 @@ class OperatorClass:
         self._weights: dict[Any, str] = {}
         self._buffers: dict[str, str] = {}
         self._read: dict[str, str] = {}
-        for unit in layer_units(self.layer, self.attribute):
+        for unit in layer_units(self.layer, self.attribute, self.image):
             path = unit.name.removeprefix(self.attribute).strip(".")
             tensors = self._tensors(unit, path)
             for key, parameter in unit.parameters.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..keras.engine.network import Network
 from ..keras.state_dict import state_dict, units_of, write_tensors
+from ..keras.state_dict.flattening import left_layers
 
 
 def write_state_dict(model: Network, path: Path) -> list[str]:
@@ -15,4 +16,9 @@ def write_state_dict(model: Network, path: Path) -> list[str]:
         a sentence for each layer whose tensors are not just those of a PyTorch module.
     """
     write_tensors(state_dict(model), path)
-    return [f"{unit.name or unit.layer.name}: {unit.note}" for unit in units_of(model) if unit.note]
+    notes = [f"{unit.name or unit.layer.name}: {unit.note}" for unit in units_of(model) if unit.note]
+    return notes + [
+        f"{layer.name}: reads a flattened image among other features, in Keras's order, channels last; "
+        "PyTorch flattens channels first"
+        for layer in left_layers(model)
+    ]

@@ -27,8 +27,10 @@ def _softmax(call: Call, x: str, layout: str) -> str:
 def _prelu(call: Call) -> None:
     layer = call.layer
     if prelu_is_torchs(layer):
-        x = call.x(FIRST)
-        call.give(f"{call.module(f'nn.PReLU({layer.alpha.shape[-1]})')}({x})", FIRST)
+        x, layout = (call.x(FIRST), FIRST) if call.inputs[0].rank > 2 else call.features()
+        call.give(
+            f"{call.module(f'nn.PReLU({layer.alpha.shape[-1]})')}({x})", layout, image=call.inputs[0].image
+        )
         return
     module = call.module(f"{call.helper('Slopes')}({', '.join(map(str, layer.alpha.shape))})")
     call.give(f"{module}({call.x()})")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..layer_call import KERAS, Call, Template, Tensor, elementwise
+from ..layer_call import FIRST, KERAS, Call, Template, Tensor, elementwise
 
 
 def _dense(call: Call) -> None:
     layer = call.layer
     features = call.inputs[0].shape[-1]
     module = call.module(f"nn.Linear({features}, {layer.units}{'' if layer.use_bias else ', bias=False'})")
-    call.give(call.activated(f"{module}({call.x()})", KERAS))
+    call.give(call.activated(f"{module}({call.features()[0]})", KERAS))
 
 
 def _embedding(call: Call) -> None:
@@ -26,6 +26,8 @@ def _embedding(call: Call) -> None:
 
 def _flatten(call: Call) -> None:
     first = call.layer.data_format == "channels_first" and call.inputs[0].rank > 2
+    if not first and _flattened_first(call):
+        return
     x = call.x()
     if first:
         order = ", ".join(map(str, [0, *range(2, call.inputs[0].rank), 1]))
@@ -33,7 +35,19 @@ def _flatten(call: Call) -> None:
     call.give(f"{x}.flatten(1)" if call.inputs[0].rank > 1 else f"{x}.unsqueeze(1)")
 
 
+def _flattened_first(call: Call) -> bool:
+    """Whether an image with its channels in front is flattened as it is, as PyTorch does."""
+    tensor = call.inputs[0]
+    sizes = [size for size in tensor.shape[1:] if isinstance(size, int)]
+    if tensor.rank < 3 or tensor.native != FIRST or len(sizes) < tensor.rank - 1:
+        return False
+    call.give(f"{call.x(FIRST)}.flatten(1)", FIRST, image=(sizes[-1], *sizes[:-1]))
+    return True
+
+
 def _reshape(call: Call) -> None:
+    if len(call.layer.target_shape) == 1 and _flattened_first(call):
+        return
     x = call.x()
     target = ", ".join(map(str, call.layer.target_shape))
     call.give(f"{x}.reshape({x}.shape[0], {target})")

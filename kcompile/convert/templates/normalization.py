@@ -15,7 +15,6 @@ def _batch_normalization(call: Call) -> None:
     axis = layer.axis % rank
     if axis not in (1, rank - 1):
         call.fail(f"axis={layer.axis}; nn.BatchNorm normalises axis 1, or the last one after a permutation")
-    layout = FIRST if axis == rank - 1 and rank > 2 else KERAS
     kind = {2: 1, 3: 1, 4: 2, 5: 3}.get(rank)
     if kind is None:
         call.fail(f"nn.BatchNorm takes 2 to 5 axes, the input has {rank}")
@@ -25,7 +24,12 @@ def _batch_normalization(call: Call) -> None:
         f"nn.BatchNorm{kind}d({count}, eps={layer.epsilon!r}, "
         f"momentum={round(1 - layer.momentum, 10)!r}{affine})"
     )
-    call.give(f"{module}({call.x(layout)})", layout)
+    if rank == 2:
+        x, layout = call.features()
+    else:
+        layout = FIRST if axis == rank - 1 else KERAS
+        x = call.x(layout)
+    call.give(f"{module}({x})", layout, image=call.inputs[0].image)
 
 
 def _layer_normalization(call: Call) -> None:
@@ -35,7 +39,8 @@ def _layer_normalization(call: Call) -> None:
         call.fail(f"axis={layer.axis}; nn.LayerNorm normalises the last axis")
     affine = "" if layer.scale or layer.center else ", elementwise_affine=False"
     module = call.module(f"nn.LayerNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r}{affine})")
-    call.give(f"{module}({call.x()})")
+    x, layout = call.features()
+    call.give(f"{module}({x})", layout, image=call.inputs[0].image)
 
 
 def _group_normalization(call: Call) -> None:
@@ -54,7 +59,8 @@ def _rms_normalization(call: Call) -> None:
     if layer.axis not in (-1, call.inputs[0].rank - 1):
         call.fail(f"axis={layer.axis}; nn.RMSNorm normalises the last axis")
     module = call.module(f"nn.RMSNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r})")
-    call.give(f"{module}({call.x()})")
+    x, layout = call.features()
+    call.give(f"{module}({x})", layout, image=call.inputs[0].image)
 
 
 def _rescaling(call: Call, x: str, layout: str) -> str:

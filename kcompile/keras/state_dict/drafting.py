@@ -100,7 +100,7 @@ def draft_mapping(model: Network, tensors: Tensors, ordered: bool = True) -> Dra
         tensors: by name, in the order of the file.
         ordered: whether that is the order of the modules; if not, they are sorted by name.
     """
-    units = units_of(model)
+    units = units_of(model, flattened=False)
     modules = modules_of(tensors)
     if not ordered:
         modules = {name: modules[name] for name in sorted(modules, key=natural_order)}

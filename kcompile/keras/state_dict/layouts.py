@@ -20,6 +20,8 @@ from ...ir.identifiers import Identifiers, identifier
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
+from .flattening import turned as turned_unit
+from .flattening import turned_layers
 
 Arrays = dict[str, np.ndarray]
 Move = Callable[[np.ndarray], np.ndarray]
@@ -91,33 +93,45 @@ def tensors_of(units: Iterable[Unit]) -> Arrays:
     return {unit.path(s): array for unit in units for s, array in unit.tensors().items()}
 
 
-def units_of(model: Network) -> list[Unit]:
+def units_of(model: Network, flattened: bool = True) -> list[Unit]:
     """The units of a model, layer by layer; those of nested models under their names.
 
     The initializers of an ONNX graph that is the whole model keep their names as they are.
+
+    Args:
+        model: a built model.
+        flattened: whether layers behind a Flatten have PyTorch's order of features, or else Keras's.
     """
     holding = [layer for layer in model.layers if layer.weights]
     if len(holding) == 1 and type(holding[0]).__name__ == "ONNXGraph":
         graph: Any = holding[0]
         own = {w.name: p for w, p in zip(graph._template.weights, graph._onnx_weights, strict=True)}
         return [Unit("", "ONNXGraph", graph, own, dict, dict, "names and layouts are the ONNX file's")]
-    return attribute_units(model)
+    return attribute_units(model, flattened)
 
 
-def attribute_units(model: Network) -> list[Unit]:
+def attribute_units(model: Network, flattened: bool = True) -> list[Unit]:
     """The units of a model, each under the attribute that its layer is of a PyTorch module."""
-    return [unit for name, layer in named_layers(model) for unit in layer_units(layer, name)]
+    return [
+        unit
+        for name, layer, image in _named_layers(model)
+        for unit in layer_units(layer, name, image if flattened else None)
+    ]
 
 
-def named_layers(model: Network, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """(dotted name, layer) of every layer that holds weights itself, nested models taken apart."""
+def _named_layers(model: Network, prefix: str = "") -> Iterator[tuple[str, Layer, list[int] | None]]:
+    """(dotted name, layer, image that it reads flattened) of every layer that holds weights itself.
+
+    Nested models are taken apart.
+    """
     names = attribute_names(model)
+    images = turned_layers(model) if getattr(model, "_network_nodes", None) else {}
     for layer in model.layers:
         name = prefix + names[layer]
         if isinstance(layer, Network):
-            yield from named_layers(layer, f"{name}.")
+            yield from _named_layers(layer, f"{name}.")
         elif layer.weights:
-            yield name, layer
+            yield name, layer, images.get(layer)
 
 
 # Attributes of nn.Module, and of the classes that convert writes, that a submodule or a tensor must not hide.
@@ -152,8 +166,10 @@ def attribute_names(model: Network) -> dict[Layer, str]:
     return {layer: names.free(layer.name) for layer in dict.fromkeys(own)}
 
 
-def layer_units(layer: Layer, name: str) -> list[Unit]:
-    """The units of one layer."""
+def layer_units(layer: Layer, name: str, image: list[int] | None = None) -> list[Unit]:
+    """The units of one layer; ``image`` is what its features are, flattened, see ``flattening``."""
+    if image is not None:
+        return [turned_unit(unit, image) for unit in layer_units(layer, name)]
     kind = type(layer).__name__
     if kind == "TimeDistributed":
         inner = layer.layer
@@ -166,8 +182,8 @@ def layer_units(layer: Layer, name: str) -> list[Unit]:
 
 def units_of_network(model: Network, prefix: str) -> Iterator[Unit]:
     """The units of a model inside another."""
-    for name, layer in named_layers(model, f"{prefix}."):
-        yield from layer_units(layer, name)
+    for name, layer, image in _named_layers(model, f"{prefix}."):
+        yield from layer_units(layer, name, image)
 
 
 def local_name(parameter: Parameter) -> str:

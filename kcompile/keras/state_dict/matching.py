@@ -167,13 +167,14 @@ def match(
             name where the names are those that ``kcompile convert`` writes, else by structure.
         ordered: whether the tensors come in the order of the modules (.safetensors sorts them by name).
     """
-    units = units_of(model)
     if mapping is not None:
-        return _by_mapping(units, tensors, mapping)
+        return _by_mapping(units_of(model, flattened=False), tensors, mapping)
+    units = units_of(model)
     wanted = {unit.path(suffix) for unit in units for suffix in unit.shapes()}
     if wanted & set(tensors) and {name for name in tensors if not name.endswith(_COUNTER)} <= wanted:
         groups = {unit.name: _taken(unit, tensors) for unit in units}
         return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in units], tensors)
+    units = units_of(model, flattened=False)
     report = _by_structure(units, tensors, ordered)
     return _without_flattened(report, units, flattened_inputs(model))
 
