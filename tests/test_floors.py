@@ -21,6 +21,7 @@ FLOORS = {
     "kcompile.torch_bridge": 1,
     "kcompile.onnx_io": 1,
     "kcompile.atomic": 0,
+    "kcompile.optional": 0.5,
     "kcompile.ir": 0,
     "kcompile_runtime": 0,
 }

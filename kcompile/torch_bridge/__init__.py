@@ -5,9 +5,9 @@ Only this package imports torch; the other floors reach it inside functions, whe
 
 from __future__ import annotations
 
-from kcompile_runtime.importing import whole_import
+from ..optional import optional
 
-with whole_import():
+with optional("torch", "What trains, evaluates or converts by PyTorch"):
     import torch
     import torch.fx
 

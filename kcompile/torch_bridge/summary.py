@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..optional import optional
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -26,12 +28,8 @@ def summary_writer(log_dir: str) -> SummaryWriter:
     Raises:
         ImportError: torch or tensorboard is not installed.
     """
-    try:
+    with optional("tensorboard", "The TensorBoard callback"):
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ImportError(
-            "The TensorBoard callback needs torch and tensorboard: pip install torch tensorboard"
-        ) from error
     return SummaryWriter(log_dir)
 
 

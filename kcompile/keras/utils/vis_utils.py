@@ -6,17 +6,14 @@ import os
 import sys
 from typing import Any
 
+from ...optional import optional
 from ..legacy.old_names import answer_old_names
 from .layer_utils import _output_shape, model_nodes
 
 
 def _pydot() -> Any:
-    try:
+    with optional("pydot", "Drawing a model"):
         import pydot
-    except ImportError as error:
-        raise ImportError(
-            "Failed to import `pydot`. Please install it, for example with: pip install pydot"
-        ) from error
     return pydot
 
 

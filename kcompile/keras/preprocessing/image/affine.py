@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ....optional import optional
+
 
 def apply_affine_transform(
     x: np.ndarray,
@@ -195,13 +197,8 @@ def _cast(sampled: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def _spline_planes(
     planes: np.ndarray, matrix: np.ndarray, offset: np.ndarray, order: int, mode: str, cval: float
 ) -> np.ndarray:
-    try:
+    with optional("scipy", f"Interpolation of order {order} (a spline; orders 0 and 1 are none)"):
         from scipy import ndimage
-    except ImportError as error:
-        raise ImportError(
-            f"Interpolation of order {order} (a spline) needs SciPy: pip install scipy. Orders 0 and 1 do "
-            "not."
-        ) from error
     transformed = [
         ndimage.affine_transform(plane, matrix, offset, order=order, mode=mode, cval=cval) for plane in planes
     ]

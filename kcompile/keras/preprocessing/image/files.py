@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ....atomic import replacing
+from ....optional import optional
 from ...backend.config import floatx, image_data_format
 
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -30,10 +31,8 @@ def pillow() -> Any:
     Raises:
         ImportError: Pillow is not installed.
     """
-    try:
+    with optional("PIL", "Working with images"):
         from PIL import Image
-    except ImportError as error:
-        raise ImportError("Working with images needs Pillow: pip install pillow") from error
     return Image
 
 

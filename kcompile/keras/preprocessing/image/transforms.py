@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ....optional import optional
 from .affine import apply_affine_transform
 from .files import array_to_img, img_to_array
 
@@ -40,7 +41,8 @@ def apply_brightness_shift(x: Any, brightness: float, data_format: str = "channe
         data_format: "channels_last" or "channels_first".
     """
     image = array_to_img(x, data_format=data_format)
-    from PIL import ImageEnhance
+    with optional("PIL", "Changing the brightness of images"):
+        from PIL import ImageEnhance
 
     return img_to_array(ImageEnhance.Brightness(image).enhance(brightness), data_format=data_format)
 
