@@ -22,6 +22,7 @@ FLOORS = {
     "kcompile.onnx_io": 1,
     "kcompile.atomic": 0,
     "kcompile.optional": 0.5,
+    "kcompile.progress": 0,
     "kcompile.ir": 0,
     "kcompile_runtime": 0,
 }
@@ -30,6 +31,7 @@ TOP = ("kcompile", "kcompile.__main__", "kcompile.__init__")
 #: What the lowest floor may import besides the standard library.
 ALLOWED = {
     "kcompile.atomic": set(),
+    "kcompile.progress": set(),
     "kcompile.ir": {"numpy", "onnx"},
     "kcompile_runtime": {"numpy", "onnxruntime"},
 }

@@ -2,7 +2,8 @@
 
 Exit codes: 0 success; 1 the answer is no (``verify`` found a difference, a model cannot be exported or its
 export failed verification); 2 bad usage, unreadable or unfit files; 3 a fault of kcompile itself;
-130 interrupted. ``kcompile run`` ends with the script's own code.
+130 interrupted; 141 nobody reads the output any more (``| head``). ``kcompile run`` ends with the code of the
+script.
 """
 
 from __future__ import annotations
@@ -31,8 +32,15 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile") -> int:
     settings.debug = False
     try:
         result = command().main(arguments or ["--help"], prog_name=prog, standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise  # the command line library ends the process by itself after some errors
+        from kcompile_runtime.pipes import reader_gone
+
+        return reader_gone()
     except Exception as error:
         if settings.debug:
             import traceback

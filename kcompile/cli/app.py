@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .errors import NEGATIVE, OK
+from .progress import progress_bar
 
 
 @dataclass
@@ -31,7 +32,7 @@ settings = Settings()
 app = typer.Typer(
     help="Write, load or inherit a Keras model; train it with PyTorch; ship it as ONNX.",
     epilog="Exit codes: 0 success, 1 the answer is no (a difference, a failed export), 2 bad usage or files.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -42,12 +43,13 @@ def command() -> Any:
 
 
 ModelPath = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A model: .h5, .onnx, .json/.yaml, or app:NAME.")
+    Path, typer.Argument(metavar="MODEL", help="A model: .keras, .h5, .onnx, .json/.yaml, or app:NAME.")
 ]
 Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="W.h5", help="The weights of a .json, .yaml or app: model."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -80,11 +82,13 @@ def compile_command(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare the result with PyTorch on random inputs.")
     ] = True,
+    as_json: AsJson = False,
 ) -> int:
     """Write a model as an ONNX file that needs numpy and onnxruntime only."""
     from .compiling import compile_model
 
-    compile_model(model, output, weights, new_weights, opset, verify)
+    with progress_bar():
+        compile_model(model, output, weights, new_weights, opset, verify, as_json)
     return OK
 
 
@@ -99,7 +103,7 @@ def convert(
             "--output",
             "-o",
             metavar="OUT",
-            help="PyTorch weights (.safetensors, .pt), source (.py), or a model (.h5, .onnx).",
+            help="PyTorch weights (.safetensors, .pt), source (.py), or a model (.keras, .h5, .onnx).",
         ),
     ] = None,
     weights: Weights = None,
@@ -114,6 +118,7 @@ def convert(
         typer.Option(metavar="MAP.json", help="Write a mapping of SOURCE to MODEL, to complete and use."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what goes where; write nothing.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Move weights to PyTorch and back, or write a model as PyTorch source."""
     from .converting import convert_file
@@ -121,8 +126,9 @@ def convert(
     if draft_mapping is not None:
         from .converting import write_draft
 
-        return write_draft(source, into, draft_mapping, output or weights or mapping, dry_run)
-    return convert_file(source, output, weights, into, mapping, dry_run)
+        return write_draft(source, into, draft_mapping, output or weights or mapping, dry_run, as_json)
+    with progress_bar():
+        return convert_file(source, output, weights, into, mapping, dry_run, as_json)
 
 
 @app.command()
@@ -130,7 +136,7 @@ def inspect(
     model: ModelPath,
     weights: Weights = None,
     ir: Annotated[bool, typer.Option("--ir", help="Print the graph of operators as text.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Show layers, parameters, shapes, operators and sizes of a model."""
     from .inspecting import inspect_model
@@ -152,11 +158,12 @@ def predict(
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Samples per run (default: chosen by size).")
     ] = None,
+    as_json: AsJson = False,
 ) -> int:
     """Compute a model's outputs for the samples in a file."""
     from .predicting import predict_file
 
-    predict_file(model, data, output, weights, batch_size)
+    predict_file(model, data, output, weights, batch_size, as_json)
     return OK
 
 
@@ -174,12 +181,30 @@ def verify(
     ] = 1e-4,
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Random samples to compare on.")] = 8,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random inputs.")] = 0,
+    as_json: AsJson = False,
 ) -> int:
     """Compare the outputs of two models on the same random inputs. Exit code 1 if they differ."""
     from .verifying import verify_models
 
-    equal = verify_models((a, weights_a), (b, weights_b), tolerance, samples, seed)
+    with progress_bar():
+        equal = verify_models((a, weights_a), (b, weights_b), tolerance, samples, seed, as_json)
     return OK if equal else NEGATIVE
+
+
+@app.command()
+def view(
+    model: ModelPath,
+    weights: Weights = None,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port on this machine; 0 for any free one.")
+    ] = 0,
+    browse: Annotated[bool, typer.Option("--browse/--no-browse", help="Open a browser.")] = True,
+) -> int:
+    """Draw a model's operators in the browser, by Netron, until Ctrl-C."""
+    from .viewing import view_model
+
+    view_model(model, weights, port, browse)
+    return OK
 
 
 @app.command(

@@ -8,11 +8,17 @@ from pathlib import Path
 
 from .errors import CommandError
 from .loading import load
-from .tables import format_bytes
+from .tables import format_bytes, tell
 
 
 def compile_model(
-    path: Path, output: Path, weights: Path | None, new_weights: bool, opset: int, verify: bool
+    path: Path,
+    output: Path,
+    weights: Path | None,
+    new_weights: bool,
+    opset: int,
+    verify: bool,
+    as_json: bool = False,
 ) -> None:
     """Writes a model file as ONNX, and says so in one line.
 
@@ -23,7 +29,11 @@ def compile_model(
     if output.suffix.lower() != ".onnx":
         raise CommandError(f"-o {output}: the output is an ONNX file; name it {output.stem}.onnx.")
     from ..ir import Graph
+    from ..onnx_io.opsets import supported_opsets
 
+    allowed = supported_opsets()
+    if opset not in allowed:
+        raise CommandError(f"--opset {opset}: expected a version from {allowed[0]} to {allowed[-1]}.")
     model = load(path, weights, new_weights)
     start = time.perf_counter()
     if isinstance(model, Graph):
@@ -42,4 +52,6 @@ def compile_model(
         compared = model.export(output, opset=opset, verify=verify)
         how = "verified" if compared else "checked, not compared" if verify else "not verified"
     seconds = time.perf_counter() - start
-    print(f"{output}: {format_bytes(os.path.getsize(output))}, opset {opset}, {how}, {seconds:.2f} s")
+    size = os.path.getsize(output)
+    found = {"file": str(output), "bytes": size, "opset": opset, "comparison": how, "seconds": seconds}
+    tell(found, f"{output}: {format_bytes(size)}, opset {opset}, {how}, {seconds:.2f} s", as_json)

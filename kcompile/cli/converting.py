@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import NEGATIVE, OK, CommandError
 from .loading import ARCHITECTURE_ONLY, kind_of, load
-from .tables import format_bytes
+from .tables import format_bytes, tell
 
 TENSORS = (".safetensors", ".pt", ".pth")
 OUTPUTS = (*TENSORS, ".py", ".h5", ".hdf5", ".keras", ".onnx", ".json", ".yaml", ".yml")
@@ -22,6 +22,7 @@ def convert_file(
     into: Path | None,
     mapping: Path | None,
     dry_run: bool,
+    as_json: bool = False,
 ) -> int:
     """Writes a model's weights or its PyTorch source, or reads foreign weights into a model.
 
@@ -32,6 +33,7 @@ def convert_file(
         into: the model that takes the weights.
         mapping: JSON file of Keras weight -> name in the weight file.
         dry_run: say what would go where, and write nothing.
+        as_json: print JSON.
 
     Returns:
         exit code; 1 if weights do not fit the model.
@@ -46,15 +48,17 @@ def convert_file(
     if into is not None:
         if weights is not None:
             raise CommandError("--weights goes with a model to convert; with --into the weights are SOURCE.")
-        return _read_weights(source, into, output, mapping, dry_run)
+        return _read_weights(source, into, output, mapping, dry_run, as_json)
     if mapping is not None or dry_run:
         raise CommandError("--mapping and --dry-run go with --into MODEL.")
     architecture = output is not None and output.suffix.lower() in (".json", ".yaml", ".yml")
-    _write(_keras_model(source, weights, new_weights=architecture), output)
+    _write(_keras_model(source, weights, new_weights=architecture), output, {}, as_json)
     return OK
 
 
-def write_draft(source: Path, into: Path | None, draft: Path, other: Path | None, dry_run: bool) -> int:
+def write_draft(
+    source: Path, into: Path | None, draft: Path, other: Path | None, dry_run: bool, as_json: bool = False
+) -> int:
     """Writes a mapping that structure suggests, for a person to complete, and what it is unsure of.
 
     Args:
@@ -63,6 +67,7 @@ def write_draft(source: Path, into: Path | None, draft: Path, other: Path | None
         draft: the JSON file to write.
         other: an option that does not go with a draft, if one was given.
         dry_run: print the report alone.
+        as_json: print JSON.
 
     Returns:
         exit code; 1 if the mapping has open places.
@@ -76,10 +81,13 @@ def write_draft(source: Path, into: Path | None, draft: Path, other: Path | None
         raise CommandError("--draft-mapping MAP.json goes with SOURCE, --into MODEL and --dry-run alone.")
     model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
     drafted = draft_mapping_file(model, source)
-    print(f"{source} into {into}: {drafted}")
+    found = {"source": str(source), "into": str(into), "complete": drafted.complete, "report": str(drafted)}
+    text = f"{source} into {into}: {drafted}"
     if not dry_run:
         drafted.write(draft)
-        print(f"{draft}: {format_bytes(os.path.getsize(draft))}; use it by --mapping {draft}")
+        found["file"] = str(draft)
+        text += f"\n{draft}: {format_bytes(os.path.getsize(draft))}; use it by --mapping {draft}"
+    tell(found, text, as_json)
     return OK if drafted.complete else NEGATIVE
 
 
@@ -101,45 +109,67 @@ def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = Fa
     return model
 
 
-def _read_weights(source: Path, into: Path, output: Path | None, mapping: Path | None, dry_run: bool) -> int:
+def _read_weights(
+    source: Path, into: Path, output: Path | None, mapping: Path | None, dry_run: bool, as_json: bool
+) -> int:
     from ..keras.state_dict import match_file
     from ..keras.state_dict.loading import read_mapping
 
     model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
     if kind_of(source) in KERAS_WEIGHTS:
-        return _read_keras_weights(source, model, output, mapping, dry_run)
+        return _read_keras_weights(source, model, output, mapping, dry_run, as_json)
     report = match_file(model, source, None if mapping is None else read_mapping(mapping))
-    print(f"{source} into {into}: {report}")
     accepted = not report.missing and (not report.unused or mapping is not None)
+    found = {
+        "source": str(source),
+        "into": str(into),
+        "fits": accepted,
+        "matched_by": report.how,
+        "matched": [list(pair) for pair in report.matched],
+        "missing": [list(pair) for pair in report.missing],
+        "unused": [list(pair) for pair in report.unused],
+        "kept": list(report.kept),
+    }
+    text = f"{source} into {into}: {report}"
     if not accepted:
-        print("not written: the weights do not fit" if not dry_run else "the weights do not fit")
-        return NEGATIVE
-    if not dry_run:
-        report.apply()
-        _write(model, output)
+        text += "\nthe weights do not fit" if dry_run else "\nnot written: the weights do not fit"
+    if dry_run or not accepted:
+        tell(found, text, as_json)
+        return OK if accepted else NEGATIVE
+    if not as_json:
+        print(text)
+    report.apply()
+    _write(model, output, found, as_json)
     return OK
 
 
 def _read_keras_weights(
-    source: Path, model: Any, output: Path | None, mapping: Path | None, dry_run: bool
+    source: Path, model: Any, output: Path | None, mapping: Path | None, dry_run: bool, as_json: bool
 ) -> int:
     """Reads the weights of a Keras file, in the order of its layers, as ``load_weights`` does."""
     if mapping is not None:
         raise CommandError(
             f"--mapping goes with PyTorch's and ONNX files; {source} is matched by its layers."
         )
+    found: dict[str, Any] = {"source": str(source), "fits": True, "matched_by": "layers"}
     try:
         model.load_weights(source)
     except ValueError as error:
-        print(f"{error}\n{'the weights do not fit' if dry_run else 'not written: the weights do not fit'}")
+        refused = "the weights do not fit" if dry_run else "not written: the weights do not fit"
+        tell({**found, "fits": False, "reason": str(error)}, f"{error}\n{refused}", as_json)
         return NEGATIVE
-    print(f"{source}: all {len(model.weights)} weights of {model.name} have their values")
-    if not dry_run:
-        _write(model, output)
+    text = f"{source}: all {len(model.weights)} weights of {model.name} have their values"
+    if dry_run:
+        tell(found, text, as_json)
+        return OK
+    if not as_json:
+        print(text)
+    _write(model, output, found, as_json)
     return OK
 
 
-def _write(model: Any, output: Any) -> None:
+def _write(model: Any, output: Any, found: dict[str, Any], as_json: bool) -> None:
+    """Writes the file, and says so with what was ``found`` before."""
     from ..convert import write_module, write_state_dict
 
     extension = output.suffix.lower()
@@ -155,6 +185,8 @@ def _write(model: Any, output: Any) -> None:
         model.save_weights(output)
     else:
         model.save(output)
-    for note in notes:
-        print(f"note: {note}")
-    print(", ".join(f"{path}: {format_bytes(os.path.getsize(path))}" for path in written))
+    sizes = [(path, os.path.getsize(path)) for path in written]
+    lines = [f"note: {note}" for note in notes]
+    lines.append(", ".join(f"{path}: {format_bytes(size)}" for path, size in sizes))
+    files = [{"file": str(path), "bytes": size} for path, size in sizes]
+    tell({**found, "files": files, "notes": notes}, "\n".join(lines), as_json)

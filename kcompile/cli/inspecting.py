@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def inspect_model(path: Path, weights: Path | None, ir: bool, as_json: bool) -> None:
-    """Prints what a model is made of: as tables, as JSON, or as the text of its graph."""
+    """Prints what a model is made of: as tables, as JSON, or as the text of its graph (also within JSON)."""
     model = load(path, weights, new_weights=True)
     graph = inference_graph(model)
-    if ir:
+    if ir and not as_json:
         print(graph)
         return
     found = description(path, model, graph)
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps({**found, "ir": str(graph)} if ir else found, indent=2))
     else:
         _print_tables(found)
 
@@ -39,7 +39,12 @@ def description(path: Path, model: Any, graph: Graph) -> dict[str, Any]:
         "name": path.stem if bare else model.name,
         "inputs": [_tensor(value) for value in graph.inputs],
         "outputs": [_tensor(value) for value in graph.outputs],
+        "states": [_tensor(parameter) for parameter, _ in graph.updates],
     }
+    if described["format"] == "onnx":
+        from ..onnx_io.opsets import opsets_of
+
+        described["opset"] = opsets_of(path)
     if not bare:
         described["inputs"] = _named(described["inputs"], model.input_names)
         described["outputs"] = _named(described["outputs"], model.output_names)
@@ -106,10 +111,11 @@ def _print_tables(found: dict[str, Any]) -> None:
     print(f"{found['name']}  {found['file']} ({found['format']}, {size})\n")
     tensors = [
         (what, tensor["name"], tensor["dtype"], format_shape(tensor["shape"]))
-        for what, listed in (("input", found["inputs"]), ("output", found["outputs"]))
-        for tensor in listed
+        for what in ("input", "output", "state")
+        for tensor in found[f"{what}s"]
     ]
-    out.print(table("Inputs and outputs", ["", "name", "dtype", "shape"], tensors))
+    title = "Inputs, outputs and states" if found["states"] else "Inputs and outputs"
+    out.print(table(title, ["", "name", "dtype", "shape"], tensors))
     if "layers" in found:
         layers = [
             (
@@ -129,6 +135,9 @@ def _print_tables(found: dict[str, Any]) -> None:
         ]
         out.print(table("Weights", ["name", "dtype", "shape", "size"], weights, right=(3,)))
     out.print(table("Operators", ["operator", "count"], list(found["operators"].items()), right=(1,)))
+    if "opset" in found:
+        versions = (f"{n} of {domain}" if domain else str(n) for domain, n in found["opset"].items())
+        out.print(f"opset {', '.join(versions)}")
     frozen = found["parameters"] - found["trainable_parameters"]
     out.print(
         f"{found['parameters']:,} parameters ({frozen:,} not trainable), "

@@ -10,9 +10,17 @@ import numpy as np
 
 from .arrays import check_output, read_arrays, write_arrays
 from .errors import CommandError
+from .tables import tell
 
 
-def predict_file(path: Path, data: Path, output: Path, weights: Path | None, batch_size: int | None) -> None:
+def predict_file(
+    path: Path,
+    data: Path,
+    output: Path,
+    weights: Path | None,
+    batch_size: int | None,
+    as_json: bool = False,
+) -> None:
     """Reads samples, runs the model over them, writes its outputs, and says so in one line."""
     check_output(output)
     if not output.absolute().parent.is_dir():
@@ -25,11 +33,12 @@ def predict_file(path: Path, data: Path, output: Path, weights: Path | None, bat
     ]
     outputs = predictor.predict(inputs, batch_size)
     write_arrays(output, predictor.output_names, outputs)
-    listed = ", ".join(
-        f"{name} {array.dtype}{list(array.shape)}"
+    described = [
+        {"name": name, "dtype": str(array.dtype), "shape": list(array.shape)}
         for name, array in zip(predictor.output_names, outputs, strict=True)
-    )
-    print(f"{output}: {listed}")
+    ]
+    listed = ", ".join(f"{found['name']} {found['dtype']}{found['shape']}" for found in described)
+    tell({"file": str(output), "outputs": described}, f"{output}: {listed}", as_json)
 
 
 class Predictor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -33,6 +34,11 @@ def _cell(value: Any) -> str:
     from rich.markup import escape
 
     return escape(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def tell(found: dict[str, Any], text: str, as_json: bool) -> None:
+    """Prints what a command found: as JSON for programs, or the text for people."""
+    print(json.dumps(found, indent=2) if as_json else text)
 
 
 def format_shape(shape: Sequence[Any] | None) -> str:

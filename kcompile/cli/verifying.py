@@ -12,7 +12,7 @@ from ..ir import Graph
 from .errors import CommandError
 from .loading import inference_graph, kind_of, load
 from .predicting import Predictor, model_predictor, open_predictor
-from .tables import console, table
+from .tables import console, table, tell
 
 if TYPE_CHECKING:
     from ..onnx_io.comparing import Comparison
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ModelFile = tuple[Path, Path | None]
 
 
-def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, seed: int) -> bool:
+def verify_models(
+    a: ModelFile, b: ModelFile, tolerance: float, samples: int, seed: int, as_json: bool = False
+) -> bool:
     """Runs two models on the same random inputs and prints the largest difference of each output.
 
     Args:
@@ -29,6 +31,7 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
         tolerance: largest difference allowed, relative to the largest value of an output in A.
         samples: number of random samples, where the models do not fix it.
         seed: of the random inputs.
+        as_json: print JSON in place of a table.
 
     Returns:
         whether all outputs agree.
@@ -40,7 +43,10 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
 
     first, second = _open(a, b), _open(b, a)
     problem = _signature_problem(first, second)
+    files = {"a": str(a[0]), "b": str(b[0])}
     if problem:
+        if as_json:
+            tell({**files, "equal": False, "reason": problem}, "", as_json)
         print(f"different: {problem}", file=sys.stderr)
         return False
     result = compare(
@@ -54,11 +60,17 @@ def verify_models(a: ModelFile, b: ModelFile, tolerance: float, samples: int, se
         raise CommandError(f"{second.path} does not run where {first.path} does: {result.failed}")
     if result.reason:
         raise CommandError(f"{a[0]} and {b[0]} cannot be compared: {result.reason}.")
-    rows, equal = [], True
+    rows, found, equal = [], [], True
     for i, name in enumerate(first.output_names):
         row, agrees = _row(result, i, tolerance)
         equal &= agrees
         rows.append((name, *row))
+        relative = result.worst[i]
+        found.append({"name": name, "shape": row[0], "relative_difference": relative, "within": row[-1]})
+    if as_json:
+        number = {"samples": _samples(result), "tolerance": tolerance}
+        tell({**files, **number, "equal": equal, "outputs": found}, "", as_json)
+        return equal
     columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
     console().print(table(f"{a[0]} and {b[0]}, {_samples(result)} samples", columns, rows, right=(2, 3)))
     print("equal" if equal else "different")

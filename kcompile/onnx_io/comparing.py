@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import ir
+from ..progress import report
 from .draws import drawn_outputs
 from .samples import Hints, Sampler
 from .sizes import propose_sizes
@@ -91,6 +92,7 @@ def compare(
     for count, sizes in enumerate(propose_sizes(graphs[0], samples)):
         if count == _RUNS or time.monotonic() > deadline:
             break
+        report("comparing")
         sampler = Sampler(graphs[0], hints, sizes, seed)
         inputs = sampler.plain()
         try:

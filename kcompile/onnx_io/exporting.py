@@ -13,6 +13,7 @@ import onnx
 from kcompile_runtime.importing import whole_import
 
 from .. import __version__, ir
+from ..progress import report
 from .checking import check_model
 from .errors import ExportError
 from .metadata import FORMAT, FORMAT_VERSION, VERSION, WEIGHTS, set_metadata
@@ -74,9 +75,11 @@ def export(
     with whole_import():
         import onnx_ir  # noqa: F401 - with sympy, which does not survive a broken import
 
+    report("exporting")
     written, arrays, weights = write_for_export(
         graph, input_names, output_names, initial, metadata, name, weight_names
     )
+    report("optimizing")
     model, layouts = _optimized(written, arrays, weights) if optimize else (_attached(written, arrays), {})
     skeleton, tensors = _detached(model, weights)
     tensors |= _tensors(unread or {})
@@ -92,6 +95,7 @@ def export(
     skeleton.producer_version = __version__
     set_metadata(skeleton, entries)
     if check:
+        report("checking")
         check_model(skeleton, "The exported model")
     if external and path is not None:
         save_with_data(_with_tensors(skeleton, tensors), path, total)

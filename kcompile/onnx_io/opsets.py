@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -15,14 +16,29 @@ SUPPORTED = range(13, 26)
 """Opset versions that can be asked for. Some operators cannot be converted to the lowest of them."""
 
 
+def supported_opsets() -> range:
+    """Those of ``SUPPORTED`` that the installed onnx knows."""
+    return range(SUPPORTED[0], min(SUPPORTED[-1], onnx.defs.onnx_opset_version()) + 1)
+
+
+def opsets_of(path: str | os.PathLike[str]) -> dict[str, int]:
+    """The versions of operator sets that a file asks for, by domain; "" is the standard one.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    model = onnx.load(os.fspath(path), load_external_data=False)
+    return {"" if i.domain == "ai.onnx" else i.domain: i.version for i in model.opset_import}
+
+
 def check_opset(opset: int) -> None:
     """
     Raises:
         ExportError: if this opset version is not supported.
     """
-    highest = min(SUPPORTED[-1], onnx.defs.onnx_opset_version())
-    if isinstance(opset, bool) or not isinstance(opset, int) or not SUPPORTED[0] <= opset <= highest:
-        raise ExportError(f"opset should be a version from {SUPPORTED[0]} to {highest}; got {opset!r}.")
+    allowed = supported_opsets()
+    if isinstance(opset, bool) or not isinstance(opset, int) or opset not in allowed:
+        raise ExportError(f"opset should be a version from {allowed[0]} to {allowed[-1]}; got {opset!r}.")
 
 
 # Operators for which onnx has no way down although their older versions say the same of what we write, with

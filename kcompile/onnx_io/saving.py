@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from ..atomic import replacing_with_companions
+from ..progress import report
 
 if TYPE_CHECKING:
     import onnx_ir as oir
@@ -36,8 +37,11 @@ def save_pieces(pieces: Iterable[bytes], path: str | os.PathLike[str], needs: in
 
     ``needs`` is their sum, about, if known.
     """
+    written = 0
     with saved_on_success(path, needs) as saved, open(saved, "xb") as file:
-        file.writelines(pieces)
+        for piece in pieces:
+            written += file.write(piece)
+            report("writing", min(1.0, written / needs) if needs else None)
 
 
 def save_with_data(model: oir.Model, path: str | os.PathLike[str], needs: int = 0) -> None:
@@ -54,6 +58,7 @@ def save_with_data(model: oir.Model, path: str | os.PathLike[str], needs: int = 
     with saved_on_success(path, needs) as saved:
         folder, name = os.path.split(saved)
         data = f"{name}.{secrets.token_hex(8)}.data"
+        report("writing")
         oir.external_data.unload_from_model(model, folder, data, size_threshold_bytes=_THRESHOLD_BYTES)
         with open(saved, "xb") as file:
             file.write(oir.to_proto(model).SerializeToString())

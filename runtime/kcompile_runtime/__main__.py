@@ -7,13 +7,14 @@ import sys
 
 from .errors import ExecutorError
 from .executor import Executor
+from .pipes import reader_gone
 from .tensors import format_shape
 
 _METADATA_WIDTH = 72
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print a description of a model. Returns 0, or 1 where it cannot be loaded."""
+    """Print a description of a model. Returns 0, 1 where it cannot be loaded, 141 where nobody reads on."""
     parser = argparse.ArgumentParser(
         prog="python -m kcompile_runtime", description="Describe a model as it runs on this machine."
     )
@@ -24,7 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     except (ExecutorError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(describe(executor, path))
+    try:
+        print(describe(executor, path), flush=True)
+    except BrokenPipeError:
+        return reader_gone()
     return 0
 
 

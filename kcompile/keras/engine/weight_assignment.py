@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Parameter, changing
+from ...progress import report
 from .keras1 import OldLayout
 
 if TYPE_CHECKING:
@@ -180,7 +181,8 @@ def _in_order_of(
 def carry_out(plan: list[tuple[Parameter, Any]]) -> None:
     """Copies each array into its weight; shapes were all checked before, so only the disk can fail now."""
     with changing():
-        for parameter, array in plan:
+        for i, (parameter, array) in enumerate(plan):
+            report("reading weights", i / len(plan))
             target = parameter.storage.array
             if hasattr(array, "read") and target.flags.carray and array.dtype == target.dtype:
                 array.read(out=target)

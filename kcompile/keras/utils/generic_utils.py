@@ -12,6 +12,7 @@ import contextvars
 import difflib
 import inspect
 import marshal
+import shutil
 import sys
 import time
 import types
@@ -468,22 +469,26 @@ class Progbar:
 
     def _draw(self, current: int, now: float) -> None:
         previous_width = self._total_width
-        bar = self._bar_text(current)
         info = self._time_text(current, now - self._start)
         info += "".join(_metric_text(k, v, abs(v) > 1e-3) for k, v in self._averages())
+        bar = self._bar_text(current, self.width)
+        if self._dynamic_display and not self._is_final(current):  # what wraps cannot be drawn over
+            room = shutil.get_terminal_size().columns - 1
+            bar = self._bar_text(current, max(3, min(self.width, self.width + room - len(bar + info))))
+            info = info[: max(0, room - len(bar))]
         self._total_width = len(bar) + len(info)
         padding = " " * max(0, previous_width - self._total_width)
         lead = "\b" * previous_width + "\r" if self._dynamic_display else "\n"
         self._write(lead + bar + info + padding + ("\n" if self._is_final(current) else ""))
 
-    def _bar_text(self, current: int) -> str:
+    def _bar_text(self, current: int, width: int) -> str:
         if self.target is None:
             return f"{current:7d}/Unknown"
-        filled = int(self.width * (float(current) / self.target)) if self.target else self.width
+        filled = int(width * (float(current) / self.target)) if self.target else width
         bar = ""
         if filled > 0:
             bar = "=" * (filled - 1) + (">" if current < self.target else "=")
-        bar += "." * (self.width - filled)
+        bar += "." * (width - filled)
         return f"{current:{len(str(int(self.target)))}d}/{self.target} [{bar}]"
 
     def _time_text(self, current: int, elapsed: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import os
 import sys
 
 import numpy as np
@@ -297,3 +298,19 @@ def test_due_tells_when_values_are_worth_fetching(monkeypatch, capsys):
     assert bar.due(3)
     assert not line.due(3) and line.due(100)
     assert not utils.Progbar(100, verbose=0).due(100)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+def test_a_bar_on_a_terminal_is_never_wider_than_it(columns, monkeypatch):
+    written = []
+    monkeypatch.setattr(utils.shutil, "get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    monkeypatch.setattr(utils.Progbar, "_write", staticmethod(written.append))
+    bar = utils.Progbar(100, interval=0)
+    bar._dynamic_display = True
+    for i in range(1, 100):
+        bar.update(i, [("loss", 0.5), ("a_metric_of_a_long_name", 0.25)])
+    lines = [text.rpartition("\r")[2] for text in written]
+    assert max(len(line.rstrip()) for line in lines) < columns
+    assert columns < 80 or all("[=" in line or "[>" in line or "[." in line for line in lines)
+    bar.update(100)
+    assert "a_metric_of_a_long_name: 0.2500" in written[-1]

@@ -1,0 +1,49 @@
+"""``kcompile view``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..ir import Graph
+from ..optional import optional
+from .loading import load
+
+
+def view_model(path: Path, weights: Path | None, port: int, browse: bool) -> None:
+    """Serves a drawing of a model's operators on this machine alone, until interrupted.
+
+    Args:
+        path: a model of any kind; what is drawn is the ONNX graph that it is, or is exported to.
+        weights: the weights of a model that is an architecture alone; it may do without.
+        port: to serve on; 0 for any free one.
+        browse: whether to open a browser.
+
+    Raises:
+        MissingPackageError: Netron is not installed.
+        OSError: the port is taken.
+    """
+    with optional("netron", "kcompile view"):
+        import netron
+
+    model = load(path, weights, new_weights=True)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / f"{path.stem.removeprefix('app:') or 'model'}.onnx"
+        _write(model, drawn)
+        address = netron.start(str(drawn), address=("127.0.0.1", port), browse=browse)
+        print(f"{path}: http://{address[0]}:{address[1]} (Ctrl-C ends it)", flush=True)
+        try:
+            netron.wait()
+        finally:
+            netron.stop(address)
+
+
+def _write(model: Any, path: Path) -> None:
+    if not isinstance(model, Graph):
+        model.export(path, verify=False)
+        return
+    from ..onnx_io import export
+
+    names = [value.name for value in model.inputs], [value.name for value in model.outputs]
+    export(model, path, input_names=names[0], output_names=names[1], name=path.stem)
