@@ -50,6 +50,8 @@ def emit_foreign(
     """
     for attribute in node.attribute:
         _check(node, attribute)
+    if any(isinstance(value, Constant) and not value.array.size for value in inputs):
+        raise OperatorError(f"{_where(node)}: one of its constants has no elements.")
     attributes = {attribute.name: attribute for attribute in node.attribute}
     types = _types(node, inputs, version, known)
     return ForeignNode(node.op_type, node.domain, version, inputs, attributes, types)
@@ -117,6 +119,14 @@ def _types_by_onnx(node: onnx.NodeProto, inputs: Sequence[Value | None], version
         schema = defs.get_schema(node.op_type, version, ML)
     except defs.SchemaError:
         raise OperatorError(f"{_where(node)}: version {version} of {ML} has no such operator.") from None
+    missing = [
+        formal.name
+        for i, formal in enumerate(schema.inputs)
+        if formal.option == defs.OpSchema.FormalParameterOption.Single
+        and (i >= len(inputs) or inputs[i] is None)
+    ]
+    if missing:
+        raise OperatorError(f"{_where(node)}: its input {missing[0]!r} is required.")
     types = {
         name: type_proto(value) for name, value in zip(node.input, inputs, strict=True) if value is not None
     }
@@ -216,4 +226,4 @@ def _model(
     return helper.make_model(graph, opset_imports=imports, ir_version=10)
 
 
-__all__ = ["DOMAINS", "emit_foreign"]
+__all__ = ["DOMAINS", "ML", "emit_foreign"]

@@ -21,6 +21,7 @@ from onnx import TensorProto, defs, external_data_helper, helper
 from kcompile.ir import OPSET, Graph, OperatorError
 
 from .errors import FormatError
+from .foreign import ML
 from .hoisting import hoist
 from .roles import SIMPLIFIED, STANDARD_DOMAINS, roles_of
 from .scopes import Scope
@@ -267,28 +268,29 @@ def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
 
 
-_HIDDEN = "kcompile.hidden"
+_HIDDEN = "kcompile.hidden."
 
 
 def _hide_unknown(proto: onnx.ModelProto, version: int) -> bool:
-    """Takes operators that the standard does not have in this version out of the converter's sight.
+    """Takes operators out of the converter's sight that the standard does not have in this version.
 
-    onnxruntime has some, and its fusions write them: LayerNormalization before it was standard.
+    onnxruntime has some, and its fusions write them: LayerNormalization before it was standard. Those of
+    ai.onnx.ml the converter knows, but their inference goes down where an input is missing.
     """
-    found = False
+    hidden = set()
     for node in _nodes(proto.graph):
-        if node.domain in STANDARD_DOMAINS and not defs.has(node.op_type, version, ""):
-            node.domain, found = _HIDDEN, True
-    if found:
-        proto.opset_import.add(domain=_HIDDEN, version=1)
-    return found
+        if node.domain == ML or (node.domain in STANDARD_DOMAINS and not defs.has(node.op_type, version, "")):
+            node.domain = f"{_HIDDEN}{node.domain}"
+            hidden.add(node.domain)
+    for domain in hidden:
+        proto.opset_import.add(domain=domain, version=1)
+    return bool(hidden)
 
 
 def _reveal(proto: onnx.ModelProto) -> onnx.ModelProto:
     for node in _nodes(proto.graph):
-        if node.domain == _HIDDEN:
-            node.domain = ""
-    kept = [entry for entry in proto.opset_import if entry.domain != _HIDDEN]
+        node.domain = node.domain.removeprefix(_HIDDEN)
+    kept = [entry for entry in proto.opset_import if not entry.domain.startswith(_HIDDEN)]
     del proto.opset_import[:]
     proto.opset_import.extend(kept)
     return proto

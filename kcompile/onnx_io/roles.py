@@ -205,8 +205,8 @@ class _Graph:
             inner.add(info.name, self._of(name))
         inner.visit()
         if node.op_type == "Scan":
-            count = next(a.i for a in node.attribute if a.name == "num_scan_inputs")
-            for info, name in list(zip(body.input, node.input, strict=False))[len(node.input) - count :]:
+            states = len(node.input) - sum(a.i for a in node.attribute if a.name == "num_scan_inputs")
+            for info, name in list(zip(body.input, node.input, strict=False))[max(states, 0) :]:
                 self.add(name, inner.uses[info.name])
 
     def _of(self, name: str) -> Use:
@@ -222,7 +222,7 @@ class _Graph:
         if i in _AVERAGES.get(kind, ()):
             return Use.AVERAGE
         if kind == "Gather" and i == 0:
-            return Use.TABLE | (self._passed(node) if self.is_fixed(node.input[1]) else Use(0))
+            return Use.TABLE | (self._passed(node) if all(map(self.is_fixed, others)) else Use(0))
         if i in _MOVES.get(kind, ()):
             return self._passed(node)
         if i in _ARITHMETIC.get(kind, ()):

@@ -14,6 +14,8 @@ from kcompile.ir import Constant, OperatorError, Value, op
 Tensors = tuple[Value, ...]
 Operand = Value | Tensors | None
 
+_MOST_PIECES = 1 << 14
+
 
 def emit_sequence(op_type: str, inputs: Sequence[Operand], attributes: Mapping[str, Any]) -> Value | Tensors:
     """Applies an operator on sequences, one of ``SEQUENCE_OPERATORS``.
@@ -80,13 +82,19 @@ def _pieces(value: Value, split: Operand, axis: int) -> tuple[int, Any]:
         count = _tensor(split).shape[0]  # type: ignore[index]
         if not isinstance(count, int):
             raise OperatorError("SplitToSequence: into how many pieces depends on the run.")
-        return count, split
+        return _checked(count), split
     size = None if value.shape is None else value.shape[axis]
     length = 1 if split is None else _number(split)
     if not isinstance(size, int) or length < 1:
         raise OperatorError(f"SplitToSequence: the run decides how many pieces axis {axis} of {value!r} has.")
     whole, rest = divmod(size, length)
-    return whole + bool(rest), [length] * whole + [rest] * bool(rest)
+    return _checked(whole + bool(rest)), [length] * whole + [rest] * bool(rest)
+
+
+def _checked(count: int) -> int:
+    if count > _MOST_PIECES:
+        raise OperatorError(f"SplitToSequence: {count} pieces are more than the {_MOST_PIECES} supported.")
+    return count
 
 
 def _tensor(value: Operand) -> Value:

@@ -452,11 +452,15 @@ def test_an_operator_without_a_kernel_here_can_be_looked_at():
         ("y = ai.onnx.ml.Nothing(x)", "ai.onnx.ml.Nothing"),
         ("y = com.microsoft.QLinearSoftmax<axis=1000000000000>(x, x, x, x, x)", "'axis' is beyond any size"),
         ("y = com.microsoft.FusedMatMul(x)", "FusedMatMul: onnxruntime cannot run it"),
+        ("y = com.microsoft.QLinearWhere(c, x, e, z, k, s, z, s, z)", "one of its constants has no elements"),
+        ('y = ai.onnx.ml.LabelEncoder<keys_strings=["a"], values_floats=[1.0]>("")', "input 'X' is required"),
         ('y = com.microsoft.Gelu<wrong="a">(x)', "Gelu: onnxruntime cannot run it"),
     ],
 )
 def test_what_nobody_has_is_refused_by_name(text, message):
-    model = theirs(text, X, {}, {"com.microsoft": 1, "com.example": 1, "ai.onnx.ml": 3})
+    feeds = {"c": uints(3, 4) > 99, "x": uints(3, 4)} if "QLinearWhere" in text else X
+    constants = {"e": np.zeros(0, np.float32), "k": uints(4), **QUANTIZED} if feeds is not X else {}
+    model = theirs(text, feeds, constants, {"com.microsoft": 1, "com.example": 1, "ai.onnx.ml": 3})
     with pytest.raises(OperatorError, match=message):
         read_graph(model)
 

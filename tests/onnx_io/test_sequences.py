@@ -76,3 +76,10 @@ def test_a_sequence_that_is_returned_is_several_outputs():
 def test_what_a_run_decides_is_refused(text, message):
     with pytest.raises(OperatorError, match=message):
         read_graph(model(text))
+
+
+def test_a_declared_size_does_not_make_a_billion_pieces():
+    theirs = model("s = SplitToSequence<axis=1>(x); y = SequenceLength(s)")
+    theirs.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 10**9
+    with pytest.raises(OperatorError, match="1000000000 pieces are more"):
+        read_graph(theirs)
