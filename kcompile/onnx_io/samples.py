@@ -19,7 +19,7 @@ from .sizes import Sizes, axis_names
 _KEEPING = frozenset(
     (
         *("Cast", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather"),
-        *("Concat", "Expand", "Identity", "Where", "Floor", "Round", "Pad"),
+        *("Concat", "Expand", "Identity", "Where", "Floor", "Round", "Pad", "Mod"),
     )
 )
 _COMPARING = frozenset(("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"))

@@ -22,6 +22,9 @@ Providers = Sequence["str | tuple[str, dict[str, Any]]"]
 # CUDA's TensorFloat-32 keeps 10 bits of each factor: a model would answer differently on a GPU than on a CPU.
 _CUDA_OPTIONS = {"use_tf32": "0"}
 
+_BEYOND = 2**63 - 1
+"""kcompile adds it to a negative index, which is no way to count from the end in an embedding."""
+
 
 @functools.cache
 def load_onnxruntime() -> Any:
@@ -112,12 +115,25 @@ def describe_model(model: str | os.PathLike[str] | bytes) -> str:
 
 def execution_error(error: Exception, where: str) -> ExecutionError:
     """What onnxruntime said while running, without its own file names and stack."""
+    lookup = re.search(
+        r"Name:'([^']*)'.*indices element out of data bounds, idx=(-?\d+) must be within the inclusive range "
+        r"\[-?\d+,(-?\d+)\]",
+        str(error),
+        re.S,
+    )
+    if lookup:
+        index, last = int(lookup[2]), int(lookup[3])
+        index -= _BEYOND if index > _BEYOND // 2 else 0
+        return ExecutionError(
+            f"{where}: {lookup[1] or 'a Gather'} looks up the index {index}, out of range: "
+            f"its table has the indices 0 to {last}"
+        )
     return ExecutionError(f"{where}: running the model failed: {_first_line(error)}")
 
 
 def _default_options(ort: Any) -> Any:
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong in a run is raised: it need not be printed, too
     # Threads that wait for work spin before they sleep: for long by default, which takes cores from whoever
     # works beside them (torch between two predictions, other sessions), and not spinning at all costs up to a
     # half more per run (CNN, one sample: 62 against 42 us). Spinning for the length of a short run keeps the

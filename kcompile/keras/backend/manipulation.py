@@ -204,11 +204,16 @@ def slice(x: Any, start: Any, size: Any) -> Value:
 
 
 def gather(reference: Any, indices: Any) -> Value:
-    """The slices of ``reference`` along its first axis at ``indices`` (truncated to integers)."""
+    """The slices of ``reference`` along its first axis at ``indices`` (truncated to integers).
+
+    A negative index is an error when it is met, as one beyond the last slice is: ONNX would count it from the
+    end, so it is made one beyond.
+    """
     indices = tensor(indices)
-    if indices.dtype not in (np.int32, np.int64):
-        indices = cast_value(indices, np.dtype(np.int32 if indices.dtype.kind == "f" else np.int64))
-    return op.Gather(tensor(reference), indices, axis=0)
+    if isinstance(indices, Constant) and indices.dtype.kind in "iu" and (indices.array >= 0).all():
+        return op.Gather(tensor(reference), cast_value(indices, np.dtype(np.int64)), axis=0)
+    beyond = op.Mod(cast_value(indices, np.dtype(np.int64)), np.iinfo(np.int64).max)
+    return op.Gather(tensor(reference), beyond, axis=0)
 
 
 def pad(x: Value, paddings: Sequence[Sequence[Any]], value: float = 0.0) -> Value:

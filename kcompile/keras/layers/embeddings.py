@@ -93,7 +93,7 @@ class Embedding(Layer):
     def call(self, inputs: Any) -> Any:
         steps = self._steps(K.int_shape(inputs))
         if inputs.dtype.kind not in "iu":
-            inputs = K.cast(inputs, "int32")
+            inputs = K.cast(inputs, "int64")
         known = [a if b is None else b for a, b in zip(inputs.shape[1:], steps, strict=True)]
         return refine(K.gather(self.embeddings, inputs), (inputs.shape[0], *known, self.output_dim))
 

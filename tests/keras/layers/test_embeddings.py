@@ -8,6 +8,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import backend as K
 from kcompile.keras import layers
+from kcompile_runtime import ExecutionError, Executor
 from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
 
 CASES = goldens(
@@ -97,3 +98,39 @@ def test_a_number_beyond_the_last_row_is_an_error_not_a_crash():
 def test_bad_arguments_and_inputs_are_refused_by_one_clear_error(make, problem):
     with pytest.raises(ValueError, match=problem):
         make()
+
+
+def looked_up_by(how, index, tmp_path, dtype):
+    """Looks an index up in an embedding of 5 rows."""
+    x = np.array([[0, index]])
+    ids = layers.Input((2,), dtype=dtype)
+    model = keras.Model(ids, layers.Embedding(5, 3)(ids))
+    model.compile("sgd", "mse")
+    if how == "predict":
+        return model.predict(x)
+    if how == "fit":
+        return model.fit(x, np.zeros((1, 2, 3)), verbose=0)
+    if how == "evaluate":
+        return model.evaluate(x, np.zeros((1, 2, 3)), verbose=0)
+    if how == "K.function":
+        return K.function([ids], model.outputs)([x.astype(dtype)])
+    model.export(tmp_path / "m.onnx", opset=15 if how == "opset 15" else 21)
+    return Executor(tmp_path / "m.onnx").predict(x)
+
+
+@pytest.mark.parametrize("how", ["predict", "fit", "evaluate", "K.function", "Executor", "opset 15"])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "int64"])
+def test_an_index_outside_the_table_is_refused_everywhere(how, dtype, tmp_path):
+    looked_up_by(how, 4, tmp_path, dtype)
+    for index in (-1, -5, 5, -(2**31), 2**31 - 1):
+        with pytest.raises((IndexError, RuntimeError)):
+            looked_up_by(how, index, tmp_path, dtype)
+
+
+def test_the_message_names_lookup_index_and_table(tmp_path):
+    for how in ("predict", "Executor"):
+        with pytest.raises(
+            ExecutionError,
+            match=r"embedding_\d+/Gather looks up the index -1, out of range: .* 0 to 4",
+        ):
+            looked_up_by(how, -1, tmp_path, "int32")
