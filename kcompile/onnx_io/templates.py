@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import onnx
 from onnx import helper
 
 from kcompile.ir import Constant, OperatorError, Parameter, Value, op
+from kcompile.ir.values import Dim
 
 from .arrays import array_of
 from .errors import FormatError
@@ -146,11 +147,50 @@ def emit_template(template: Template, inputs: Sequence[Value], weights: Sequence
         scope.values[info.name] = value
     for tensor in graph.initializer:
         scope.values[tensor.name] = Constant(array_of(tensor), name=tensor.name)
-    as_declared = all(a.shape == b.shape for a, b in zip(template.inputs, inputs, strict=True))
-    known = {info.name: info for info in (*graph.value_info, *graph.output)} if as_declared else {}
+    known = _declarations(template, inputs)
     for node in graph.node:
         scope.node(node, known)
     return [op.Identity(value) if value.node is None else value for value in scope.outputs(graph)]
+
+
+def _declarations(template: Template, inputs: Sequence[Value]) -> dict[str, onnx.ValueInfoProto]:
+    """What the file declares of its values, in the axes of these inputs; nothing where they have other sizes
+    than the file's."""
+    sizes: dict[str, Dim] = {}
+    for expected, given in zip(template.inputs, inputs, strict=True):
+        if expected.shape is None or given.shape is None or len(expected.shape) != len(given.shape):
+            return {}
+        for declared_size, size in zip(expected.shape, given.shape, strict=True):
+            if isinstance(declared_size, int) and size != declared_size:
+                return {}
+            if isinstance(declared_size, str) and sizes.setdefault(declared_size, size) != size:
+                sizes[declared_size] = None
+    graph = template.proto.graph
+    any_number = not all(isinstance(given.shape[0], int) for given in inputs if given.shape)
+    return {info.name: _in_axes(info, sizes, any_number) for info in (*graph.value_info, *graph.output)}
+
+
+def _in_axes(info: onnx.ValueInfoProto, sizes: Mapping[str, Dim], any_number: bool) -> onnx.ValueInfoProto:
+    """A declaration with what stands for the names of its axes; names that no input has mean nothing here.
+
+    Args:
+        any_number: whether a graph is for any number of samples: exporters who traced it with one then leave
+            a 1 on axis 0.
+    """
+    found = onnx.ValueInfoProto()
+    found.CopyFrom(info)
+    dims = found.type.tensor_type.shape.dim if found.type.tensor_type.HasField("shape") else ()
+    for axis, dim in enumerate(dims):
+        if axis == 0 and any_number:
+            dim.ClearField("dim_value")
+        if dim.HasField("dim_param"):
+            size = sizes.get(dim.dim_param)
+            dim.ClearField("dim_param")
+            if isinstance(size, int):
+                dim.dim_value = size
+            elif size is not None:
+                dim.dim_param = size
+    return found
 
 
 __all__ = ["Template", "Weight", "emit_template", "foreign_operators", "read_template", "split"]

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from kcompile.keras import backend as K
 from kcompile.keras.layers import Conv2D, Dense, Input, ONNXGraph
 from kcompile.keras.models import Model, load_model, model_from_json
 
@@ -318,3 +319,24 @@ def test_an_input_of_unknown_rank_is_refused_by_name(tmp_path) -> None:
     onnx.save(foreign, tmp_path / "f.onnx")
     with pytest.raises(ValueError, match="'x' of the ONNX graph has no known number of axes"):
         load_model(tmp_path / "f.onnx")
+
+
+# --- what the file declares ---
+
+
+@pytest.mark.parametrize(
+    ("declared", "shape"),
+    [
+        (["N", 7], (None, 7)),
+        ([None, 7], (None, 7)),
+        ([1, 7], (None, 7)),  # of an exporter who traced it with one sample
+        (["N", "M"], (None, None)),
+    ],
+)
+def test_a_shape_that_nobody_can_infer_is_the_declared_one(declared, shape) -> None:
+    cast = helper.make_node("Cast", ["t"], ["target"], to=TensorProto.INT64)
+    reshape = helper.make_node("Reshape", ["x", "target"], ["y"])
+    layer = ONNXGraph(proto([cast, reshape], {"x": ["N", 7], "t": [2]}, {"y": declared}, {}))
+    target = Input(batch_shape=(2,))
+    assert K.int_shape(layer([Input((7,)), target])) == shape
+    assert K.int_shape(layer([Input(batch_shape=(5, 7)), target]))[1:] == shape[1:]
