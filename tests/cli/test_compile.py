@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 
 import numpy as np
@@ -128,3 +129,16 @@ def test_the_model_is_recognised_by_content_not_by_name(files, call, tmp_path):
     path = tmp_path / "model.bin"
     shutil.copy(files.h5, path)
     assert call("compile", path, "-o", tmp_path / "o.onnx").code == OK
+
+
+def test_without_torch_the_line_says_that_nothing_was_compared(files, call, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+
+    def without_torch(name, *rest):
+        return None if name == "torch" else find(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without_torch)
+    with pytest.warns(UserWarning, match="torch is not installed"):
+        result = call("compile", files.h5, "-o", tmp_path / "o.onnx")
+    assert result.code == OK
+    assert "checked, not compared" in result.out and "verified" not in result.out

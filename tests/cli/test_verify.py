@@ -77,3 +77,17 @@ def test_an_unreadable_file_is_bad_usage_not_a_difference(files, call, tmp_path)
     (tmp_path / "b.onnx").write_bytes(b"\x08\x0a\x12nothing")
     result = call("verify", files.h5, tmp_path / "b.onnx")
     assert result.code == BAD_INPUT and result.err.count("\n") == 1
+
+
+def test_outputs_that_are_drawn_are_left_out_and_the_others_compared(call, tmp_path):
+    from kcompile import keras
+
+    for name, factor in (("a", 1.0), ("b", 1.5)):
+        x = keras.layers.Input((4,), name="x")
+        weights = keras.initializers.Constant(factor)
+        plain = keras.layers.Dense(2, kernel_initializer=weights, name="plain")(x)
+        drawn = keras.layers.Dropout(0.5, name="drawn")(x, training=True)
+        keras.Model(x, [plain, drawn]).export(tmp_path / f"{name}.onnx")
+    same = call("verify", tmp_path / "a.onnx", tmp_path / "a.onnx")
+    assert same.code == OK and "random" in same.out
+    assert call("verify", tmp_path / "a.onnx", tmp_path / "b.onnx").code == NEGATIVE

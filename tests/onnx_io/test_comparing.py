@@ -170,3 +170,22 @@ def test_outputs_that_depend_on_draws_are_left_out_and_others_compared():
     assert result.random == [True, False] and result.worst[0] is None and result.worst[1] > 0.5
     only = Graph(graph.outputs[:1], [x])
     assert "random" in compare([only], run(np.abs), run(np.abs)).reason
+
+
+def test_quantized_graphs_are_compared_with_their_rounding_in_mind():
+    """A value on the border of two steps goes to either, by the last bit of what comes before."""
+    scale = np.float32(0.05)
+
+    def quantized(x):
+        rounded = op.QuantizeLinear(x, c(scale), Constant(np.zeros((), np.int8)))
+        return op.DequantizeLinear(rounded, c(scale), Constant(np.zeros((), np.int8)))
+
+    def steps(x, shift=0.0, factor=1.0):
+        return np.clip(np.rint(x / scale + shift), -128, 127) * scale * factor
+
+    graph = graph_of(quantized, ("batch", 200))
+    nudged = run(lambda x: steps(x, shift=0.02 * (np.arange(200) % 10 == 0)))
+    assert difference(steps(np.linspace(-3, 3, 99)), steps(np.linspace(-3, 3, 99), 0.02)) > 1e-3
+    assert compare([graph], run(steps), nudged).worst == [0.0]
+    assert compare([graph], run(steps), run(lambda x: steps(x, factor=1.1))).worst[0] > 1e-3
+    assert compare([graph], run(steps), run(lambda x: np.where(x > 1, 0, steps(x)))).worst[0] > 1e-3
