@@ -11,7 +11,7 @@ from kcompile.cli import main
 from kcompile.convert import write_module, write_state_dict
 from kcompile.keras import layers as L
 from kcompile.keras.models import Model, Sequential
-from kcompile.keras.state_dict import state_dict
+from kcompile.keras.state_dict import WeightsMismatch, draft_mapping_file, state_dict
 from kcompile.torch_bridge.module_file import load_module_file
 
 from .test_module_source import randomised, sample
@@ -190,3 +190,25 @@ def test_the_command_says_so(tmp_path, capsys) -> None:
     assert main(["convert", str(tmp_path / "m.h5"), "-o", str(tmp_path / "w.pt")]) == 0
     assert "note: fc: its columns are in PyTorch's order" in capsys.readouterr().out
     assert main(["verify", str(tmp_path / "m.h5"), str(tmp_path / "w.pt")]) == 0
+
+
+@pytest.mark.parametrize("case", [case for case in NETS if case not in ("softmax", "image alone")])
+def test_a_drafted_mapping_turns_what_stands_behind_a_flatten(case, tmp_path) -> None:
+    """Under names that are not ours, and so by structure, nothing is turned unless a mapping says it."""
+    shape, make = NETS[case]
+    model, net = built(make, shape)
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in net.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand(tensor.shape, generator=random) + 0.1)
+    torch.save({f"its.{name}": tensor for name, tensor in net.state_dict().items()}, tmp_path / "w.pt")
+    with pytest.raises(WeightsMismatch, match="flattened"):
+        model.load_weights(tmp_path / "w.pt")
+    draft = draft_mapping_file(model, tmp_path / "w.pt")
+    assert draft.complete
+    model.load_weights(tmp_path / "w.pt", mapping=draft.mapping)
+    x = sample(2, *shape)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(np.moveaxis(x, -1, 1).copy())).numpy()
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-4, atol=1e-4)

@@ -21,7 +21,7 @@ from ...formats import detect
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from .files import keeps_order, read_tensors
-from .flattening import flattened_inputs
+from .flattening import turned_layers
 from .layouts import Unit, units_of
 from .matching import OPEN, Tensors, fits, modules_of, natural_order, squeezed
 
@@ -249,7 +249,7 @@ def _drafted(
     model: Network, units: list[Unit], modules: Modules, pairs: Mapping[str, str], fitting: _Fitting
 ) -> Draft:
     draft = Draft(paired=len(pairs))
-    flattened = flattened_inputs(model)
+    flattened = turned_layers(model)
     several = {unit.layer for unit in units if unit.name != unit.layer.name}
     shapes = [fitting.shapes[module] for module in pairs.values()]
     draft.alike = sum(shapes.count(own) > 1 for own in shapes)

@@ -33,11 +33,6 @@ _NEUTRAL = _KEEPING | frozenset(
 )
 
 
-def flattened_inputs(model: Network) -> dict[Layer, list[int]]:
-    """Dense layers that read flattened images -> (channels, sizes...) as PyTorch flattens them."""
-    return {k: v for k, v in turned_layers(model).items() if type(k).__name__ == "Dense"}
-
-
 def turned_layers(model: Network) -> dict[Layer, list[int]]:
     """Layers with weights in the order of a flattened image's features -> (channels, sizes...).
 

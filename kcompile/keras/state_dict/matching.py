@@ -21,7 +21,7 @@ from ...ir import Parameter, assign_all
 from ..engine.base_layer import Layer
 from ..engine.network import Network
 from .files import keeps_order, read_tensors
-from .flattening import flattened_inputs
+from .flattening import turned_layers
 from .layouts import Unit, units_of
 
 Tensors = Mapping[str, np.ndarray]
@@ -176,7 +176,7 @@ def match(
         return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in units], tensors)
     units = units_of(model, flattened=False)
     report = _by_structure(units, tensors, ordered)
-    return _without_flattened(report, units, flattened_inputs(model))
+    return _without_flattened(report, units, turned_layers(model))
 
 
 # --- by name ------------------------------------------------------------------------------------------------
@@ -430,8 +430,9 @@ def _mapped(
         whole, flattened = _entry(mapping.get(key))
         if whole is not None:
             names.update(modules.get(whole, {suffix: f"{whole}.{suffix}" for suffix in shapes}))
-        if flattened and names.get("weight") in tensors:
-            names["weight"] = _turned(names["weight"], flattened, tensors)
+        for suffix, name in list(names.items()) if flattened else ():
+            if name in tensors and (suffix == "weight" or unit.kind != "nn.Linear" and tensors[name].ndim):
+                names[suffix] = _turned(name, flattened or [], tensors)
     for suffix, wanted in keys.items():
         for key in wanted if suffix in shapes else ():
             value = mapping.get(key)
@@ -464,14 +465,14 @@ def _entry(value: Any) -> tuple[str | None, list[int] | None]:
 
 
 def _turned(name: str, flattened: list[int], tensors: Made) -> str:
-    """A Linear's weight with its columns in Keras's order: PyTorch flattens (channels, sizes...)."""
+    """A weight with its columns, or features, in Keras's order: PyTorch flattens (channels, sizes...)."""
     weight = tensors.get(name)
     if weight is None:
         return name
-    if weight.ndim != 2 or weight.shape[1] != int(np.prod(flattened)):
+    if weight.ndim not in (1, 2) or weight.shape[-1] != int(np.prod(flattened)):
         raise ValueError(
             f"the mapping says that {name} reads {flattened} flattened; its shape is {list(weight.shape)}"
         )
-    columns = np.arange(weight.shape[1]).reshape(flattened)
+    columns = np.arange(weight.shape[-1]).reshape(flattened)
     order = np.moveaxis(columns, 0, -1).reshape(-1)
-    return tensors.add(name, f"its columns turned from {flattened}", weight[:, order])
+    return tensors.add(name, f"its columns turned from {flattened}", weight[..., order])

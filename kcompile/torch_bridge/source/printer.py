@@ -309,9 +309,10 @@ def _items(value: Any, shape: Any) -> list[str]:
     count = math.prod(shape)
     if isinstance(value, Unknown):
         own = value._shape
-        if own is None or own and not isinstance(own[0], int):
+        number = own[0] if own else None
+        if own is None or own and number is None:
             raise NoSource("it computes with sizes whose number is not known")
-        items = [_item(value.text, str(i)) for i in range(own[0])] if own else [value.text]
+        items = [value.text] if number is None else [_item(value.text, str(i)) for i in range(number)]
     else:
         items = [str(item) for item in (value if isinstance(value, tuple) else (value,))]
     return items * count if len(items) == 1 else items
