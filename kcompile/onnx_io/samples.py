@@ -25,6 +25,7 @@ _KEEPING = frozenset(
 _COMPARING = frozenset(("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"))
 _CUTTING = frozenset(("Clip", "Min", "Max"))
 _LARGEST_SCALE = 1e4
+_FAR = 1000  # for integers: they may be counts of something
 
 
 @dataclass
@@ -161,7 +162,8 @@ class Sampler:
             if dtype.kind == "f":
                 arrays.append((random.standard_normal(shape) * self.hints.scale).astype(dtype))
             elif dtype.kind == "i" and i not in self.hints.rows:
-                arrays.append(random.integers(-5, 6, shape).astype(dtype))
+                far = int(min(_FAR, self.hints.scale, np.iinfo(dtype).max))
+                arrays.append(random.integers(-far, far + 1, shape).astype(dtype))
             else:
                 arrays.append(self._plain(i, shape, random))
         return arrays

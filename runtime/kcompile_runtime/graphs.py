@@ -16,7 +16,7 @@ Span = tuple[int, int]
 """First byte and end of a part."""
 
 FLOAT, DOUBLE = 1, 11  # TensorProto.DataType
-_MODEL_GRAPH, _MODEL_OPSETS = 7, 8
+_MODEL_GRAPH, _MODEL_OPSETS, _MODEL_FUNCTION, _FUNCTION_NODE = 7, 8, 25, 7
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT = 1, 5, 11
 _ATTRIBUTE_GRAPH = 6
 _KINDS = {"float": 1, "int": 2, "string": 3, "tensor": 4, "floats": 6, "ints": 7, "strings": 8}
@@ -102,9 +102,17 @@ def declared(content: Buffer, span: Span) -> tuple[list[Declared], list[Declared
     return inputs, initializers
 
 
+def function_nodes(model: Buffer) -> Iterator[list[Node]]:
+    """The nodes of each function that the model brings along."""
+    for number, _, first, last in _fields(model, 0, len(model)):
+        if number == _MODEL_FUNCTION:
+            yield [_node(v) for n, v in _values(model[first:last]) if n == _FUNCTION_NODE]
+
+
 def with_nodes(model: Buffer, rewrite: Callable[[list[Node]], list[Node]]) -> bytes:
-    """A model whose main graph and bodies have other nodes."""
-    return _replaced(model, _MODEL_GRAPH, lambda graph: _graph_with(graph, rewrite))
+    """A model whose main graph, bodies and functions have other nodes."""
+    changed = _replaced(model, _MODEL_GRAPH, lambda graph: _graph_with(graph, rewrite))
+    return _replaced(changed, _MODEL_FUNCTION, lambda f: _graph_with(f, rewrite, _FUNCTION_NODE))
 
 
 def make(op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object) -> Node:
@@ -131,13 +139,13 @@ def integers(output: str, values: Sequence[int]) -> Node:
     return Node("Constant", [], [output], {"value": attribute})
 
 
-def _graph_with(graph: bytes, rewrite: Callable[[list[Node]], list[Node]]) -> bytes:
-    nodes = nodes_of(graph)
+def _graph_with(graph: bytes, rewrite: Callable[[list[Node]], list[Node]], place: int = _GRAPH_NODE) -> bytes:
+    nodes = [_node(value) for number, value in _values(graph) if number == place]
     for node in nodes:
         for name, attribute in node.attributes.items():
             node.attributes[name] = _replaced(attribute, _ATTRIBUTE_GRAPH, lambda g: _graph_with(g, rewrite))
-    rest = b"".join(_encoded(n, v) for n, v in _values(graph) if n != _GRAPH_NODE)
-    return b"".join(_bytes(_GRAPH_NODE, node.encode()) for node in rewrite(nodes)) + rest
+    rest = b"".join(_encoded(n, v) for n, v in _values(graph) if n != place)
+    return b"".join(_bytes(place, node.encode()) for node in rewrite(nodes)) + rest
 
 
 def _replaced(message: Buffer, number: int, change: Callable[[bytes], bytes]) -> bytes:

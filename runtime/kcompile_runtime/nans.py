@@ -27,6 +27,7 @@ from .graphs import (
     constant,
     declared,
     float_values,
+    function_nodes,
     graph_span,
     integers,
     make,
@@ -82,7 +83,7 @@ def nature_of(model: Buffer) -> Nature:
         return Nature(False, False)
     span = graph_span(model)
     nodes = nodes_of(model, span)
-    if not _any_swallows(nodes):
+    if not _any_swallows(nodes) and not any(map(_any_swallows, function_nodes(model))):
         return Nature(False, False)
     constants = {value.name for value in declared(model, span)[1]}
     return Nature(True, _loses_its_own(nodes, constants) or not _has_finite_weights(model, span))

@@ -315,6 +315,20 @@ def test_bodies_are_rewritten_too():
     np.testing.assert_array_equal(np.isnan(found), [False, True, False])
 
 
+def test_functions_of_the_model_are_rewritten_too():
+    x = data(1, 1, 6)
+    pool = helper.make_node("MaxPool", ["a"], ["b"], kernel_shape=[2])
+    opset = helper.make_opsetid("", 21)
+    function = helper.make_function("mine", "Pool", ["a"], ["b"], [pool], [opset])
+    node = helper.make_node("Pool", ["x"], ["y"], domain="mine")
+    inputs = [helper.make_tensor_value_info("x", 1, [1, 1, 6])]
+    graph = helper.make_graph([node], "g", inputs, [helper.make_tensor_value_info("y", 1, None)])
+    opsets = [opset, helper.make_opsetid("mine", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, functions=[function], ir_version=8)
+    (found,) = Executor(model.SerializeToString()).run({"x": x})
+    np.testing.assert_array_equal(np.isnan(found[0, 0]), [False, False, False, False, True])
+
+
 @pytest.mark.parametrize(
     ("maker", "value"), [("Log", -1), ("Sqrt", -1), ("Asin", 2), ("Acos", 2), ("Acosh", 0), ("Atanh", 2)]
 )
