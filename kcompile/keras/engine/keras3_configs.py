@@ -109,7 +109,8 @@ def _functional(model: Network) -> dict[str, Any]:
         calls = [node for node in layer._inbound_nodes if node in kept and node.inbound_layers]
         if isinstance(layer, OperationLayer):
             module, config = layer.keras_3_config()
-            entry = _object(module, layer.operation, config, layer.operation)
+            operation = layer.in_keras_3()[0]
+            entry = _object(module, operation, config, operation)
             inbound = [layer.keras_3_call([tensor_config(x) for x in node.input_tensors]) for node in calls]
         else:
             _warn_of_masks(layer, calls)

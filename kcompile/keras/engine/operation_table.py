@@ -18,6 +18,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import activations
 from .. import backend as K
+from .slices import sliced
 
 _REQUIRED = object()
 
@@ -131,7 +132,7 @@ def _size(x: Value, axis: int) -> int:
 
 def _get_item(x: Value, key: Any) -> Value:
     entries = key if isinstance(key, list | tuple) else [key]
-    return x[tuple(_index(entry) for entry in entries)]
+    return sliced(x, [_index(entry) for entry in entries])
 
 
 def _index(entry: Any) -> Any:
@@ -139,9 +140,9 @@ def _index(entry: Any) -> Any:
         return Ellipsis
     if isinstance(entry, Mapping) and set(entry) <= {"start", "stop", "step"}:
         limits = [entry.get(name) for name in ("start", "stop", "step")]
-        if builtins.all(limit is None or isinstance(limit, int) for limit in limits):
+        if builtins.all(limit is None or isinstance(limit, int | Value) for limit in limits):
             return slice(*limits)
-    if entry is None or isinstance(entry, int):
+    if entry is None or isinstance(entry, int | Value):
         return entry
     raise ValueError(f"The index {entry!r} of a slice in the file is not read; whole numbers and slices are.")
 

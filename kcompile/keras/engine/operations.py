@@ -9,17 +9,22 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import close_names
+from . import tf_network_operations as tf_network_operations  # enters its functions
+from . import tf_functions, tf_operations
 from .base_layer import Layer
 from .operation_layers import equivalent_layer
-from .operation_table import OPERATIONS
+from .operation_table import OPERATIONS, Operation
 from .tf_functions import TF_FUNCTIONS
+
+#: Operations by name: those of Keras 3, and under ``tf.`` functions of TensorFlow that are none of them.
+ROWS: dict[str, Operation] = {**OPERATIONS, **tf_operations.rows()}
 
 _TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
 _CONSTANT = "_CONSTANT_VALUE"
@@ -43,9 +48,9 @@ class OperationLayer(Layer):
         super().__init__(**kwargs)
         self.operation = operation
         self.arguments = dict(arguments)
-        if not isinstance(operation, str) or operation not in OPERATIONS:
+        if not isinstance(operation, str) or operation not in ROWS:
             raise ValueError(_unknown(self.name, f"keras.ops's {operation!r}", str(operation), OPERATIONS))
-        row = OPERATIONS[operation]
+        row = ROWS[operation]
         unknown = [name for name in self.arguments if name not in (*row.operands, *row.settings)]
         if unknown:
             raise ValueError(
@@ -56,7 +61,8 @@ class OperationLayer(Layer):
 
     def call(self, inputs: Any) -> Any:
         tensors = inputs if isinstance(inputs, list) else [inputs]
-        return OPERATIONS[self.operation].emit(**_filled(self.arguments, lambda index: tensors[index]))
+        arguments = {n: _filled(value, tensors.__getitem__) for n, value in self.arguments.items()}
+        return ROWS[self.operation].emit(**arguments)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """None: a function of tensors knows nothing of masks."""
@@ -66,24 +72,40 @@ class OperationLayer(Layer):
 
     # --- as other programs write it -------------------------------------------------------------------------
 
+    def in_keras_3(self) -> tuple[str, dict[str, Any]]:
+        """Operation and arguments in Keras 3.
+
+        Raises:
+            ValueError: for a function of TensorFlow that Keras 3 has not.
+        """
+        if self.operation in OPERATIONS:
+            return self.operation, self.arguments
+        found = tf_functions.in_keras_3(self.operation.removeprefix("tf."), self.arguments)
+        if found is None:
+            raise ValueError(
+                f"The layer {self.name!r} is TensorFlow's function {self.operation}, which keras.ops has not "
+                "with these arguments: it cannot be written to a .keras file. Save the model to .h5 or .onnx."
+            )
+        return found
+
     def keras_3_config(self) -> tuple[str, dict[str, Any]]:
-        """Module and configuration in Keras 3."""
-        row = OPERATIONS[self.operation]
-        settings = {name: value for name, value in self.arguments.items() if name in row.settings}
+        """Module and configuration in Keras 3; ValueError as ``in_keras_3`` raises it."""
+        operation, arguments = self.in_keras_3()
+        row = OPERATIONS[operation]
+        settings = {name: value for name, value in arguments.items() if name in row.settings}
         return f"keras.src.ops.{row.module}", {"name": self.name, **_plain_constants(settings)}
 
     def keras_3_call(self, tensors: list[Any]) -> dict[str, Any]:
         """One call in Keras 3, given the configurations of its tensors."""
-        given = [n for n in OPERATIONS[self.operation].operands if n in self.arguments]
-        operands = [self.arguments[name] for name in given if name not in _BY_KEYWORD]
-        kwargs = {
-            name: _keras_3_value(self.arguments[name], tensors) for name in given if name in _BY_KEYWORD
-        }
-        if self.operation == "GetItem" and isinstance(operands[1], list):
+        operation, arguments = self.in_keras_3()
+        given = [n for n in OPERATIONS[operation].operands if n in arguments]
+        operands = [arguments[name] for name in given if name not in _BY_KEYWORD]
+        kwargs = {name: _keras_3_value(arguments[name], tensors) for name in given if name in _BY_KEYWORD}
+        if operation == "GetItem" and isinstance(operands[1], list):
             args = [_keras_3_value(operands[0], tensors), [_keras_3_value(e, tensors) for e in operands[1]]]
         else:
             args = [_keras_3_value(value, tensors) for value in operands]
-        return {"args": args[0] if self.operation == "Einsum" else args, "kwargs": kwargs}
+        return {"args": args[0] if operation == "Einsum" else args, "kwargs": kwargs}
 
     def layer_config(self, tensors: Sequence[Value]) -> dict[str, Any] | None:
         """Class and configuration of the layer that computes the same on these tensors, to the bit; None
@@ -91,6 +113,8 @@ class OperationLayer(Layer):
 
         An .h5 file with layers alone opens in tf.keras 2 and Keras 3 alike.
         """
+        if self.operation not in OPERATIONS:
+            return None
         found = equivalent_layer(self.operation, self.arguments, tensors)
         if found is None:
             return None
@@ -100,16 +124,20 @@ class OperationLayer(Layer):
     def tf_config(self, places: list[list[Any]]) -> dict[str, Any] | None:
         """Class, configuration and call in tf.keras 2, given the places of its tensors; None where
         TensorFlow has no such function."""
-        function = _TF_NAMES.get(self.operation)
+        if self.operation not in OPERATIONS:
+            function: str | None = self.operation.removeprefix("tf.")
+            arguments: dict[str, Any] | None = self.arguments
+        else:
+            function = _TF_NAMES.get(self.operation)
+            arguments = None if function is None else self._tf_arguments(function)
         if function is None:
             return None
-        arguments = self._tf_arguments(function)
         if arguments is None:
             return None
         values = {
             name: _filled(_plain_constants(value), places.__getitem__) for name, value in arguments.items()
         }
-        first = _tf_parameters(function)[0][0]
+        first = _first_parameter(function, arguments)
         operand, start = arguments[first], values.pop(first)
         if isinstance(operand, list):
             if not all(_is_tensor(entry) for entry in operand):
@@ -173,7 +201,7 @@ def _plain_constants(value: Any) -> Any:
     return [_plain_constants(entry) for entry in value] if isinstance(value, list) else value
 
 
-def _unknown(layer: str, what: str, name: str, known: Mapping[str, Any]) -> str:
+def _unknown(layer: str, what: str, name: str, known: Iterable[str]) -> str:
     near = close_names(name, known)
     return (
         f"Layer {layer!r} of the file is {what}, which is not read here"
@@ -284,13 +312,14 @@ def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Map
     config = layer.get("config")
     function = str(config.get("function")) if isinstance(config, Mapping) else "?"
     name = function.removeprefix("compat.v1.")
-    if name not in TF_FUNCTIONS:
+    if name not in TF_FUNCTIONS and f"tf.{name}" not in ROWS:
         hint = " Give a class for it: custom_objects={'TFOpLambda': ...}."
-        raise ValueError(_unknown(_name(layer), f"tf.{function}", name, TF_FUNCTIONS) + hint)
+        known = {*TF_FUNCTIONS, *tf_operations.FUNCTIONS}
+        raise ValueError(_unknown(_name(layer), f"tf.{function}", name, known) + hint)
     places: list[list[Any]] = []
 
     def marked(value: Any) -> Any:
-        if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str):
+        if _is_place(value):
             if value[0] == _CONSTANT:
                 return value[2]
             places.append([*value[:3], {}])
@@ -302,10 +331,56 @@ def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Map
     call = _only_call(layer)
     several = isinstance(call[0], list)
     given = (call[0] if several else call)[3]
-    parameters = _tf_parameters(name)
     first = [marked(entry[:3]) for entry in call] if several else marked(call[:3])
-    values = {parameters[0][0]: first, **marked(given)}
-    return _entry(layer, TF_FUNCTIONS[name][0], _tf_arguments(_name(layer), name, values), places)
+    given = marked(given)
+    values = {_first_parameter(name, given): first, **given}
+    if not _is_own_function(name, values):
+        return _entry(layer, TF_FUNCTIONS[name][0], _tf_arguments(_name(layer), name, values), places)
+    arguments = {key: value for key, value in values.items() if value is not None and key != "name"}
+    return _entry(layer, f"tf.{name}", arguments, places)
+
+
+def _is_place(value: Any) -> bool:
+    """Whether it is ``[layer, node, tensor]``, with keyword arguments behind it or not."""
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and isinstance(value[1], int)
+    )
+
+
+def _first_parameter(function: str, given: Iterable[str]) -> str:
+    """The parameter that comes first in a call, if it is not among those given by name."""
+    if f"tf.{function}" in ROWS:
+        names: Iterable[str] = ROWS[f"tf.{function}"].operands
+    else:
+        names = [tf_name for tf_name, _, _ in _tf_parameters(function)]
+    return next(name for name in names if name not in given or function in TF_FUNCTIONS)
+
+
+#: Functions whose arguments of these forms, or whose results, no operation of Keras 3 has.
+_NEEDS_OWN: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "math.argmax": lambda values: True,  # int64
+    "math.argmin": lambda values: True,
+    "math.reduce_mean": lambda values: True,  # of integers an integer
+    "repeat": lambda values: isinstance(values["repeats"], list),
+    "roll": lambda values: isinstance(values["shift"], list),
+    "pad": lambda values: str(values.get("mode")).upper() == "SYMMETRIC",
+}
+
+
+def _is_own_function(function: str, values: Mapping[str, Any]) -> bool:
+    """Whether these arguments need TensorFlow's function, as no operation of Keras 3 takes them."""
+    if f"tf.{function}" not in ROWS or function not in TF_FUNCTIONS:
+        return function not in TF_FUNCTIONS
+    if _NEEDS_OWN.get(function, lambda values: False)(values):
+        return True
+    known = {tf_name for tf_name, _, _ in _tf_parameters(function)} | {"name"}
+    return any(
+        key not in known and value not in (None, False) and _HARMLESS.get(key) != value
+        for key, value in values.items()
+    )
 
 
 def _tf_parameters(function: str) -> list[tuple[str, str, Any]]:

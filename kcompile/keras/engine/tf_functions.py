@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 #: TensorFlow's function -> the operation, and its arguments in their order, each with that of the operation
 #: which it is, and after ``!`` its default where that is another. Of several functions for one operation the
 #: first is written.
@@ -113,3 +116,24 @@ TF_FUNCTIONS: dict[str, tuple[str, str]] = {
     "one_hot": ("OneHot", "indices=x depth=num_classes axis=axis"),
     "clip_by_value": ("Clip", "t=x clip_value_min=x_min clip_value_max=x_max"),
 }
+
+
+def in_keras_3(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Operation of Keras 3 and its arguments for a function that is none of the above, or None."""
+    given = dict(arguments)
+    if function in ("math.argmax", "math.argmin"):
+        axis = given.get("axis", given.get("dimension"))
+        return function[5:].capitalize(), {"x": given["input"], "axis": 0 if axis is None else axis}
+    if function == "math.reduce_mean":
+        given["x"] = given.pop("input_tensor")
+        return "Mean", given
+    if function == "nn.bias_add" and not str(given.get("data_format")).upper().startswith("NC"):
+        bias = given["bias"]
+        listed = {"constant": bias, "dtype": "float32"} if isinstance(bias, list) else bias
+        return "Add", {"x1": given["value"], "x2": listed}
+    if function in ("norm", "linalg.norm") and given.get("ord", "euclidean") == "euclidean":
+        keepdims = bool(given.get("keepdims") or given.get("keep_dims"))
+        return "Norm", {"x": given["tensor"], "axis": given.get("axis"), "keepdims": keepdims}
+    if function == "linalg.matmul" and not any(value is True for value in given.values()):
+        return "Matmul", {"x1": given["a"], "x2": given["b"]}
+    return None

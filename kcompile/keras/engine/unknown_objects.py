@@ -8,6 +8,7 @@ from typing import Any
 from ..utils.generic_utils import _find_object
 from .operation_table import OPERATIONS
 from .tf_functions import TF_FUNCTIONS
+from .tf_operations import FUNCTIONS
 
 _INNER = ("layer", "cell", "cells", "backward_layer", "forward_layer", "layers")
 _KINDS = {"initializer": "initializer", "regularizer": "regularizer", "constraint": "constraint"}
@@ -87,7 +88,7 @@ def _is_known(kind: str, name: str, custom_objects: Mapping[str, Any]) -> bool:
     if kind == "function":
         return (
             name.removeprefix("keras.ops ") in OPERATIONS
-            or name.removeprefix("tf.").removeprefix("compat.v1.") in TF_FUNCTIONS
+            or name.removeprefix("tf.").removeprefix("compat.v1.") in {*TF_FUNCTIONS, *FUNCTIONS}
             or "TFOpLambda" in custom_objects
         )
     tables: dict[str, Mapping[str, Any]] = {
