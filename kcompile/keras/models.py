@@ -93,8 +93,10 @@ def _clone_functional(model: Model, input_tensors: Any) -> Model:
             copies[layer] = _clone_layer(layer)
         arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, tensor))
         called = copies[layer](unpack_singleton([values[x] for x in node.input_tensors]), **arguments)
-        values.update(zip(node.output_tensors, to_list(called), strict=True))
-    return Model(inputs, [values[x] for x in model.outputs], name=model.name)
+        made = [called[name] for name in sorted(called)] if isinstance(called, dict) else to_list(called)
+        values.update(zip(node.output_tensors, made, strict=True))
+    given = dict(zip(model.input_names, inputs, strict=True)) if model._input_keys else inputs
+    return Model(given, model._as_given([values[x] for x in model.outputs]), name=model.name)
 
 
 def _clone_layer(layer: Layer) -> Layer:

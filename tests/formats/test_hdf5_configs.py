@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from kcompile import formats, keras
-from kcompile.keras.engine.hdf5_configs import hdf5_config
-from kcompile.keras.models import load_model
+from kcompile.keras.engine.hdf5_configs import hdf5_config, whole_names
+from kcompile.keras.layers import LSTM, Dense, Embedding, InputLayer, Masking
+from kcompile.keras.models import Sequential, load_model
 from tests.peers import structures
 
 
@@ -78,7 +79,34 @@ def test_to_json_stays_as_keras_2_writes_it():
     assert '"module"' not in text and '"registered_name"' not in text
 
 
-def test_model_in_first_place_leaves_its_input_shape(tmp_path):
-    model = structures.sequential_in_sequential(keras)
+@pytest.mark.parametrize(
+    ("build", "shape", "name"),
+    [
+        (lambda: Sequential([Dense(3, input_shape=(4,), name="d")]), [None, 4], "d_input"),
+        (lambda: Sequential([Dense(3, input_dim=4, name="d")]), [None, 4], "d_input"),
+        (lambda: Sequential([Dense(3, batch_input_shape=(2, 4), name="d")]), [2, 4], "d_input"),
+        (lambda: Sequential([InputLayer((4,), name="given"), Dense(3)]), [None, 4], "given"),
+        (lambda: Sequential([Embedding(9, 2, input_length=5, name="e"), LSTM(3)]), [None, 5], "e_input"),
+        (lambda: Sequential([Masking(input_shape=(5, 4), name="m"), LSTM(2)]), [None, 5, 4], "m_input"),
+        (lambda: structures.sequential_in_sequential(keras), [None, 6, 6, 1], None),
+    ],
+)
+def test_sequential_has_its_input_in_the_file(build, shape, name, tmp_path):
+    model = build()
     model.save(tmp_path / "m.h5")
-    assert formats.read(tmp_path / "m.h5").config["config"]["build_input_shape"] == [None, 6, 6, 1]
+    config = formats.read(tmp_path / "m.h5").config["config"]
+    first = config["layers"][0]
+    assert first["class_name"] == "InputLayer" and first["config"]["batch_input_shape"] == shape
+    assert name in (None, first["config"]["name"])
+    assert len(config["layers"]) == 1 + len(model.layers)
+    loaded = load_model(tmp_path / "m.h5")
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+    assert loaded.input_shape == model.input_shape
+
+
+def test_losses_have_their_whole_names():
+    assert whole_names({"a": "mse", "b": ["MAE", "hinge"]}) == {
+        "a": "mean_squared_error", "b": ["mean_absolute_error", "hinge"],
+    }  # fmt: skip
+    own = {"class_name": "Huber", "config": {"delta": 2.0}}
+    assert whole_names(own) is own and whole_names(None) is None

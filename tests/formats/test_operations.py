@@ -198,8 +198,8 @@ def test_unknown_function_of_tensorflow_is_refused_by_name(change, message):
 def test_argument_that_is_not_read_is_refused_by_name():
     config = copy.deepcopy(formats.read(FOLDER / "tfkeras_ops.h5").config)
     layer = next(entry for entry in config["config"]["layers"] if entry["name"] == "tf.linalg.matmul")
-    layer["inbound_nodes"][0][3]["transpose_a"] = True
-    with pytest.raises(ValueError, match="tf.linalg.matmul with transpose_a=True, which is not read"):
+    layer["inbound_nodes"][0][3]["sharding"] = True
+    with pytest.raises(ValueError, match="tf.linalg.matmul with the argument 'sharding', which is not read"):
         model_from_config(config)
 
 

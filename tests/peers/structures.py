@@ -28,6 +28,47 @@ def sequential(k):
     )
 
 
+def readme(k):
+    return k.Sequential([
+        k.layers.Dense(64, activation="relu", input_shape=(20,), name="hidden"),
+        k.layers.Dropout(0.5),
+        k.layers.Dense(10, activation="softmax"),
+    ])  # fmt: skip
+
+
+def images_in_sequential(k):
+    return k.Sequential([
+        k.layers.Conv2D(4, 3, activation="relu", input_shape=(8, 8, 1)),
+        k.layers.MaxPooling2D(),
+        k.layers.Flatten(),
+        k.layers.Dense(3),
+    ])  # fmt: skip
+
+
+def sequences_in_sequential(k):
+    return k.Sequential([
+        k.layers.Bidirectional(k.layers.LSTM(3, return_sequences=True), input_shape=(5, 4)),
+        k.layers.TimeDistributed(k.layers.Dense(2)),
+    ])  # fmt: skip
+
+
+def masked_in_sequential(k):
+    return k.Sequential([k.layers.Masking(0.5, input_shape=(5, 4)), k.layers.LSTM(2)])
+
+
+def built_later(k):
+    model = k.Sequential([k.layers.Dense(3), k.layers.Dense(2)])
+    model.build((None, 4))
+    return model
+
+
+def masked_steps(k):
+    x = k.Input((5, 4))
+    y = k.layers.Masking(0.5)(x)
+    y = k.layers.LSTM(3, return_sequences=True)(y)
+    return k.Model(x, k.layers.Dense(2)(y))
+
+
 def convolutional(k):
     x = k.Input((12, 12, 3))
     y = k.layers.Conv2D(4, 3, strides=2, padding="same", name="c")(x)
@@ -254,6 +295,12 @@ STRUCTURES = {
     for f in (
         mlp,
         sequential,
+        readme,
+        images_in_sequential,
+        sequences_in_sequential,
+        masked_in_sequential,
+        built_later,
+        masked_steps,
         convolutional,
         transposed,
         one_dimensional,

@@ -28,11 +28,8 @@ def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
     result = {**entry, "config": config}
     if isinstance(config.get("layers"), list) and hasattr(layer, "get_layer"):
         config["layers"] = [_adapted(e, layer.get_layer(_name_of(e))) for e in config["layers"]]
-        if hasattr(layer, "_stack") and layer.inputs and "build_input_shape" not in config:
-            if hasattr(
-                layer.layers[0], "layers"
-            ):  # whose own input tf.keras does not take for that of this one
-                config["build_input_shape"] = list(layer.inputs[0]._keras_shape)
+        if hasattr(layer, "_stack") and layer.inputs:
+            config["layers"].insert(0, _input_entry(layer))
         return result
     for key in (*_INNER, "layers") if _is_own(layer) else _INNER:
         if isinstance(config.get(key), list | Mapping):
@@ -41,6 +38,15 @@ def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
     if rule is not None and _is_own(layer):
         rule(result, config, layer)
     return result
+
+
+def _input_entry(model: Any) -> dict[str, Any]:
+    """The input of a Sequential, as tf.keras writes it: else Keras 3 takes the batch for one axis more."""
+    tensor, own = model.inputs[0], model._stack[0]
+    name = own.name if type(own).__name__ == "InputLayer" else f"{own.name}_input"
+    shape = list(tensor._keras_shape)
+    config = {"batch_input_shape": shape, "dtype": tensor.dtype.name, "sparse": False, "name": name}
+    return {"class_name": "InputLayer", "config": config}
 
 
 def _name_of(entry: Mapping[str, Any]) -> Any:
@@ -61,6 +67,26 @@ def _with_module(value: Any, layer: Any) -> Any:
         return value
     module = "keras" if hasattr(layer, "get_layer") else "keras.layers"
     return {**_adapted(value, layer), "module": module, "registered_name": None}
+
+
+#: Losses that Keras 3 does not find in an .h5 file by these names.
+_ABBREVIATED = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+
+
+def whole_names(loss: Any) -> Any:
+    """compile()'s losses with whole names for abbreviations."""
+    if isinstance(loss, str):
+        return _ABBREVIATED.get(loss.lower(), loss)
+    if isinstance(loss, list):
+        return [whole_names(entry) for entry in loss]
+    if isinstance(loss, Mapping) and "class_name" not in loss:
+        return {name: whole_names(entry) for name, entry in loss.items()}
+    return loss
 
 
 def drop_defaults(config: dict[str, Any], defaults: Mapping[str, Any]) -> None:

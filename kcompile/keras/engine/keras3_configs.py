@@ -86,6 +86,8 @@ def _shape(tensor: Value) -> tuple[int | None, ...]:
 
 
 def _functional(model: Network) -> dict[str, Any]:
+    from .layer_graph import _named
+
     model.get_config()  # refuses what cannot be written
     kept = {node: None for node in model._network_nodes}
     index: dict[tuple[Layer, int], int] = {}
@@ -95,6 +97,10 @@ def _functional(model: Network) -> dict[str, Any]:
 
     def place(layer: Layer, node: int, tensor: int) -> list[Any]:
         return [layer.name, index[layer, node], tensor]
+
+    def places(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
+        entries = [place(*t._keras_history) for t in tensors]
+        return unpack_singleton(entries) if keys is None else _named(keys, names, entries)
 
     def tensor_config(tensor: Value) -> dict[str, Any]:
         config = {
@@ -121,8 +127,8 @@ def _functional(model: Network) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": unpack_singleton([place(*t._keras_history) for t in model.inputs]),
-        "output_layers": unpack_singleton([place(*t._keras_history) for t in model.outputs]),
+        "input_layers": places(model._input_keys, model.input_names, model.inputs),
+        "output_layers": places(model._output_keys, model.output_names, model.outputs),
     }
 
 

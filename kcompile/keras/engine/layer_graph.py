@@ -176,9 +176,15 @@ def network_config(network: Network) -> dict[str, Any]:
         "name": network.name,
         **trainable_config(network),
         "layers": layers,
-        "input_layers": coordinates(network.inputs),
-        "output_layers": coordinates(network.outputs),
+        "input_layers": _named(network._input_keys, network.input_names, coordinates(network.inputs)),
+        "output_layers": _named(network._output_keys, network.output_names, coordinates(network.outputs)),
     }
+
+
+def _named(keys: list[str] | None, names: list[str], entries: list[Any]) -> Any:
+    """The entries by name, in the order of the keys, where the network was given a dict."""
+    by_name = dict(zip(names, entries, strict=True))
+    return entries if keys is None else {key: by_name[key] for key in keys}
 
 
 def _layer_config(layer: Layer, calls: list[Any]) -> dict[str, Any]:
@@ -283,15 +289,14 @@ def network_from_config(
     of_keras_3 = any(call.of_keras_3 for _, call in waiting)
     _replay(waiting, layers)
 
-    def tensors(coordinates: Any) -> list[Value]:
+    def tensors(coordinates: Any) -> Any:
         if isinstance(coordinates, dict):
-            coordinates = list(coordinates.values())
+            return {key: tensors(place) for key, place in coordinates.items()}
         if coordinates and isinstance(coordinates[0], str):
-            coordinates = [coordinates]
-        return [_tensor_at(layers, Place(*place[:3]), of_keras_3) for place in coordinates]
+            return _tensor_at(layers, Place(*coordinates[:3]), of_keras_3)
+        return unpack_singleton([tensors(place) for place in coordinates])
 
-    inputs, outputs = tensors(config["input_layers"]), tensors(config["output_layers"])
-    return unpack_singleton(inputs), unpack_singleton(outputs), config.get("name")
+    return tensors(config["input_layers"]), tensors(config["output_layers"]), config.get("name")
 
 
 class Place(NamedTuple):

@@ -25,8 +25,9 @@ class Network(Layer):
     """Layers as one layer: built from input and output tensors, or by a subclass that overrides ``call``.
 
     Args:
-        inputs: input tensor(s), made by ``Input``.
-        outputs: output tensor(s), made by calling layers on them.
+        inputs: input tensor(s), made by ``Input``; a dict gives them the names by which they are fed.
+        outputs: output tensor(s), made by calling layers on them; of a dict, ``predict`` and calls give one,
+            and ``compile`` and ``fit`` know the outputs by its keys.
         name: unique within a model that contains this one.
 
     Raises:
@@ -43,12 +44,15 @@ class Network(Layer):
         self.outputs: list[Value] | None = None
         self._is_graph_network = inputs is not None or outputs is not None
         self._nested_outputs = None
+        self._input_keys: list[str] | None = None
+        self._output_keys: list[str] | None = None
         if self._is_graph_network:
             self._init_graph_network(inputs, outputs)
 
     def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
         tracking, self._tracking = self._tracking, False
         self._is_graph_network = True
+        self._input_keys, self._output_keys = _keys(inputs, "inputs"), _keys(outputs, "outputs")
         self.inputs, self.outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
         adopt(self.outputs)
         _check_ends(self.name, self.inputs, self.outputs)
@@ -61,8 +65,8 @@ class Network(Layer):
         self._input_coordinates = [tuple(tensor._keras_history) for tensor in self.inputs]
         self._output_layers = [tensor._keras_history.layer for tensor in self.outputs]
         self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
-        self.input_names = [layer.name for layer in self._input_layers]
-        self.output_names = [layer.name for layer in self._output_layers]
+        self.input_names = sorted(self._input_keys or ()) or [layer.name for layer in self._input_layers]
+        self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
         self._inbound_nodes[:1] = [
             Node.own(self, self.inputs, self.outputs)
         ]  # calls on other inputs come after it
@@ -89,7 +93,14 @@ class Network(Layer):
     def output(self) -> Any:
         """The model's own output tensor(s); those of a call on other inputs are at ``get_output_at(1)`` and
         on."""
-        return unpack_singleton(list(self.outputs)) if self.outputs else super().output
+        return self._as_given(list(self.outputs)) if self.outputs else super().output
+
+    def _as_given(self, outputs: list[Any]) -> Any:
+        """One entry per output in the form in which the model was given its outputs: single, list or dict."""
+        if self._output_keys is None:
+            return unpack_singleton(outputs)
+        by_name = dict(zip(self.output_names, outputs, strict=True))
+        return {key: by_name[key] for key in self._output_keys}
 
     @property
     def input_shape(self) -> Any:
@@ -280,6 +291,22 @@ class Network(Layer):
     @input_spec.setter
     def input_spec(self, value: Any) -> None:
         """Layer.__init__ sets it; a network has that of its layers."""
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Calls the model as a layer; inputs come as a dict where it was made of one."""
+        if isinstance(inputs, dict) and self._is_graph_network:
+            inputs = unpack_singleton(self._inputs_by_name(inputs))
+        outputs = super().__call__(inputs, *args, **kwargs)
+        return outputs if self._output_keys is None else self._as_given(to_list(outputs))
+
+    def _inputs_by_name(self, given: dict[str, Any]) -> list[Any]:
+        missing = [name for name in self.input_names if name not in given]
+        if missing:
+            raise ValueError(
+                f"Model {self.name} was called on a dict without {', '.join(map(repr, missing))}; its inputs "
+                f"are {', '.join(map(repr, self.input_names))}, the keys given {', '.join(map(repr, given))}."
+            )
+        return [given[name] for name in self.input_names]
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Emits all layers anew on other inputs, with the same weights."""
@@ -506,9 +533,19 @@ def _call_again(
     return outputs, list(output_masks)
 
 
+def _keys(tensors: Any, what: str) -> list[str] | None:
+    """The names that a dict gives; None where it is none."""
+    if not isinstance(tensors, dict):
+        return None
+    wrong = [key for key in tensors if not isinstance(key, str) or not key]
+    if wrong or not tensors:
+        raise ValueError(f"The {what} of a Model are named by text in a dict; found {list(tensors)!r}.")
+    return list(tensors)
+
+
 def _tensor_list(tensors: Any, what: str) -> list[Value]:
-    if isinstance(tensors, dict):
-        tensors = list(tensors.values())
+    if isinstance(tensors, dict):  # in the order in which tf.keras and Keras 3 count them
+        tensors = [tensors[key] for key in sorted(tensors)]
     tensors = list(tensors) if isinstance(tensors, list | tuple) else [tensors]
     for tensor in tensors:
         if not isinstance(tensor, Value):

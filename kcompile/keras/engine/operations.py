@@ -16,8 +16,9 @@ import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import close_names
-from . import tf_network_operations as tf_network_operations  # enters its functions
 from . import tf_functions, tf_operations
+from . import tf_network_operations as tf_network_operations  # these two enter their functions
+from . import tf_shape_operations as tf_shape_operations
 from .base_layer import Layer
 from .operation_layers import equivalent_layer
 from .operation_table import OPERATIONS, Operation
@@ -137,7 +138,8 @@ class OperationLayer(Layer):
         values = {
             name: _filled(_plain_constants(value), places.__getitem__) for name, value in arguments.items()
         }
-        first = _first_parameter(function, arguments)
+        own = self.operation not in OPERATIONS  # its arguments come in their order
+        first = next(iter(arguments)) if own else _tf_parameters(function)[0][0]
         operand, start = arguments[first], values.pop(first)
         if isinstance(operand, list):
             if not all(_is_tensor(entry) for entry in operand):
@@ -352,11 +354,9 @@ def _is_place(value: Any) -> bool:
 
 def _first_parameter(function: str, given: Iterable[str]) -> str:
     """The parameter that comes first in a call, if it is not among those given by name."""
-    if f"tf.{function}" in ROWS:
-        names: Iterable[str] = ROWS[f"tf.{function}"].operands
-    else:
-        names = [tf_name for tf_name, _, _ in _tf_parameters(function)]
-    return next(name for name in names if name not in given or function in TF_FUNCTIONS)
+    if function in TF_FUNCTIONS:
+        return _tf_parameters(function)[0][0]
+    return next((name for name in ROWS[f"tf.{function}"].operands if name not in given), "?")
 
 
 #: Functions whose arguments of these forms, or whose results, no operation of Keras 3 has.

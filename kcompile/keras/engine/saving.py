@@ -16,7 +16,7 @@ from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from .dtype_policies import in_one_type
-from .hdf5_configs import hdf5_config
+from .hdf5_configs import hdf5_config, whole_names
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
@@ -88,6 +88,7 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         archive.training_config = training_config(model)
+        archive.training_config["loss"] = whole_names(archive.training_config["loss"])
         if include_optimizer and optimizer.weights:
             archive.optimizer_weights = layouts.h5_state(optimizer, model._compiled.trainable)
     return archive

@@ -131,9 +131,7 @@ def _cross_entropy(labels: Value, logits: Value, axis: int) -> Value:
 
 
 @of_tensorflow("nn.softmax_cross_entropy_with_logits", "nn.softmax_cross_entropy_with_logits_v2")
-def softmax_cross_entropy(
-    labels: Any = None, logits: Any = None, axis: Any = None, dim: Any = None
-) -> Value:
+def softmax_cross_entropy(labels: Any = None, logits: Any = None, axis: Any = None, dim: Any = None) -> Value:
     labels, logits = _alike(labels, logits)
     return _cross_entropy(labels, logits, axis if axis is not None else -1 if dim is None else dim)
 
@@ -264,7 +262,13 @@ def _scaled(x: Value, size: Any, mode: str, coordinates: str, nearest: str = "fl
         rest = shape_vector(list(size))
     sizes = op.Concat(op.Shape(channels, start=0, end=2), rest, axis=0)
     y = op.Resize(
-        channels, None, None, sizes, mode=mode, coordinate_transformation_mode=coordinates, nearest_mode=nearest
+        channels,
+        None,
+        None,
+        sizes,
+        mode=mode,
+        coordinate_transformation_mode=coordinates,
+        nearest_mode=nearest,
     )
     shape = known_shape(x)
     y = refine(y, [shape[0], shape[3], *wanted])
@@ -297,7 +301,12 @@ def resize(
         if isinstance(size, Value) or any(isinstance(n, Value) for n in size):
             raise ValueError(f"A resizing in the file by {method!r} is to a size that is not a number.")
         layer = Resizing(
-            int(size[0]), int(size[1]), method, antialias=antialias, data_format="channels_last", name="resize"
+            int(size[0]),
+            int(size[1]),
+            method,
+            antialias=antialias,
+            data_format="channels_last",
+            name="resize",
         )
         y = layer.call(_float(x))
     return op.Squeeze(y, [0]) if single else y
@@ -400,7 +409,8 @@ def hsv_to_rgb(images: Any) -> Value:
     from ..layers.preprocessing.colors import rgb_of
 
     x = _float(images)
-    return rgb_of(*(sliced(x, [Ellipsis, slice(i, i + 1)]) for i in range(3)), -1)
+    hue, saturation, value = (sliced(x, [Ellipsis, slice(i, i + 1)]) for i in range(3))
+    return rgb_of(hue, saturation, value, -1)
 
 
 @of_tensorflow("image.per_image_standardization")
@@ -506,7 +516,9 @@ def psnr(a: Any, b: Any, max_val: Any) -> Value:
     return (2.0 * math.log(float(max_val)) - K.log(error)) * (10.0 / math.log(10.0))
 
 
-def _patches(x: Value, sizes: Sequence[int], strides: Sequence[int], rates: Sequence[int], padding: str) -> Value:
+def _patches(
+    x: Value, sizes: Sequence[int], strides: Sequence[int], rates: Sequence[int], padding: str
+) -> Value:
     """(batch, rows, cols, sizes * channels), the channels innermost: a convolution with the unit kernels."""
     channels = _size(x, -1)
     count = sizes[0] * sizes[1] * channels
@@ -519,8 +531,8 @@ def extract_patches(
     images: Any, sizes: Any = None, strides: Any = None, rates: Any = None, padding: Any = "VALID",
     ksizes: Any = None,
 ) -> Value:  # fmt: skip
-    given = [_spatial(value, 2, None) for value in (sizes or ksizes, strides, rates)]
-    return _patches(_float(images), *given, _padding(padding))
+    windows, steps, gaps = (_spatial(value, 2, None) for value in (sizes or ksizes, strides, rates))
+    return _patches(_float(images), windows, steps, gaps, _padding(padding))
 
 
 @of_tensorflow("image.convert_image_dtype")

@@ -311,7 +311,8 @@ class Model(CompiledNetwork):
             callbacks: Callback objects.
 
         Returns:
-            array (samples, ...), a list of them for several outputs.
+            array (samples, ...), a list of them for several outputs, a dict by name where the model was made
+            of a dict of outputs.
         """
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
             return steadily(lambda: self._prediction().executor().predict(x, batch_size))
@@ -328,7 +329,7 @@ class Model(CompiledNetwork):
             return self._predict_unfed(steps)
         sampled = [array for array in arrays if array.shape]
         if not sampled or not self._samples_first() and not any(data.is_lazy(array) for array in arrays):
-            return unpack_singleton(self._prediction()(arrays))
+            return self._as_given(self._prediction()(arrays))
         arrays = data.cut_to_first(arrays)
         samples = data.count_samples([array for array in arrays if array.shape])
         if batch_size is not None or self.stateful:
@@ -340,11 +341,11 @@ class Model(CompiledNetwork):
                 )
         plain = not verbose and not callbacks and steps is None
         if (plain or len(sampled) < len(arrays)) and not any(data.is_lazy(array) for array in arrays):
-            return unpack_singleton(self._prediction().predict(arrays, batch_size))
+            return self._as_given(self._prediction().predict(arrays, batch_size))
         source = loops.ArrayBatches(
             feeds.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True
         )
-        return unpack_singleton(loops.predict(self, source, verbose, callbacks))
+        return self._as_given(loops.predict(self, source, verbose, callbacks))
 
     def _samples_first(self) -> bool:
         """Whether axis 0 of the inputs counts samples; a graph from an ONNX file may have it elsewhere."""
@@ -357,13 +358,14 @@ class Model(CompiledNetwork):
                 f"The model {self.name} has no inputs to feed: say how many batches to compute by `steps`."
             )
         batches = [self._prediction()([]) for _ in range(steps)]
-        return unpack_singleton([np.concatenate(outputs) for outputs in zip(*batches, strict=True)])
+        return self._as_given([np.concatenate(outputs) for outputs in zip(*batches, strict=True)])
 
     def _takes_directly(self, x: np.ndarray) -> bool:
         """Whether the runtime's own checks are all that one array needs: the quick way for small batches."""
         predictor, inputs = self._predictor, self._feed_inputs
         return (
             predictor is not None
+            and self._output_keys is None
             and predictor[0] is self.outputs
             and predictor[2]
             and x.ndim == inputs[0].rank
@@ -425,7 +427,7 @@ class Model(CompiledNetwork):
         if not arrays:
             return self._predict_unfed(1)
         run = self._prediction()
-        return unpack_singleton(run.predict(arrays, None) if self._samples_first() else run(arrays))
+        return self._as_given(run.predict(arrays, None) if self._samples_first() else run(arrays))
 
     # --- generators -----------------------------------------------------------------------------------------
 
@@ -510,7 +512,7 @@ class Model(CompiledNetwork):
             use_multiprocessing,
             inputs_only=True,
         )
-        return unpack_singleton(loops.predict(self, source, verbose, callbacks))
+        return self._as_given(loops.predict(self, source, verbose, callbacks))
 
     # --- pickling -------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Asks tf_keras what TensorFlow's functions between layers give: ``python -m tests.golden.functions.make_tf``.
+"""Asks tf_keras what TensorFlow's functions give: ``python -m tests.golden.functions.make_tf``.
 
 Writes ``tf.json.gz``, the configuration of a model for each call, and ``tf.npz``, its answers. Calls that
 tf_keras cannot record or write are printed and left out.

@@ -6,6 +6,7 @@ returns a tensor or several. The same inputs serve all.
 
 from __future__ import annotations
 
+# ruff: noqa: E501
 import numpy as np
 
 #: name -> (shape of one sample, type)
@@ -62,8 +63,12 @@ _each(
     math.zeta math.polyval math.nextafter""",
     lambda f, t: f([t.x, t.p]) if f.__name__ == "add_n" else f(t.p, t.y),
 )
-_each("math.pow math.xlogy math.xlog1py math.igamma math.igammac", lambda f, t: f(t.p, t.p + 1.0), "_positive")
-for _name in "add subtract multiply divide truediv floordiv floormod maximum minimum squared_difference".split():
+_each(
+    "math.pow math.xlogy math.xlog1py math.igamma math.igammac", lambda f, t: f(t.p, t.p + 1.0), "_positive"
+)
+for (
+    _name
+) in "add subtract multiply divide truediv floordiv floormod maximum minimum squared_difference".split():
     _case(
         f"math.{_name}_number",
         lambda tf, t, n=_name: getattr(tf.math, n, getattr(tf, n, None))(t.x, 0.7),
@@ -250,7 +255,10 @@ _case("ensure_shape", lambda tf, t: tf.ensure_shape(t.x, [None, 4, 6]))
 _case("identity_n", lambda tf, t: tf.identity_n([t.x, t.y]))
 _case("space_to_depth", lambda tf, t: tf.nn.space_to_depth(t.g, 2))
 _case("depth_to_space", lambda tf, t: tf.nn.depth_to_space(tf.concat([t.g] * 4, -1), 2))
-_case("extract_patches", lambda tf, t: tf.image.extract_patches(t.g, [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "VALID"))
+_case(
+    "extract_patches",
+    lambda tf, t: tf.image.extract_patches(t.g, [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "VALID"),
+)
 _case(
     "extract_patches_same",
     lambda tf, t: tf.image.extract_patches(t.g, [1, 3, 3, 1], [1, 1, 2, 1], [1, 1, 1, 1], "SAME"),
@@ -277,10 +285,18 @@ _case("strided_slice", lambda tf, t: tf.strided_slice(t.x, [0, 1, 0], [2, 4, 6],
 _case("strided_slice_plain", lambda tf, t: tf.strided_slice(t.x, [0, 1, 2], [2, 3, 5]))
 _case("strided_slice_begin", lambda tf, t: tf.strided_slice(t.x, [1, 1, 2], [2, 3, 5], begin_mask=1))
 _case("strided_slice_end", lambda tf, t: tf.strided_slice(t.x, [0, 1, 2], [1, 2, 3], end_mask=5))
-_case("strided_slice_masks", lambda tf, t: tf.strided_slice(t.x, [1, 1, 2], [1, 2, 3], begin_mask=3, end_mask=7))
-_case("strided_slice_shrink", lambda tf, t: tf.strided_slice(t.x, [0, 1], [0, 2], end_mask=1, shrink_axis_mask=2))
+_case(
+    "strided_slice_masks", lambda tf, t: tf.strided_slice(t.x, [1, 1, 2], [1, 2, 3], begin_mask=3, end_mask=7)
+)
+_case(
+    "strided_slice_shrink",
+    lambda tf, t: tf.strided_slice(t.x, [0, 1], [0, 2], end_mask=1, shrink_axis_mask=2),
+)
 _case("strided_slice_ellipsis", lambda tf, t: tf.strided_slice(t.x, [0, 1], [0, 4], [1, 2], ellipsis_mask=1))
-_case("strided_slice_new", lambda tf, t: tf.strided_slice(t.x, [0, 0, 1], [0, 0, 3], begin_mask=1, end_mask=1, new_axis_mask=2))
+_case(
+    "strided_slice_new",
+    lambda tf, t: tf.strided_slice(t.x, [0, 0, 1], [0, 0, 3], begin_mask=1, end_mask=1, new_axis_mask=2),
+)
 _case("strided_slice_back", lambda tf, t: tf.strided_slice(t.x, [0, 3, 5], [2, 0, 1], [1, -1, -2]))
 _case(
     "strided_slice_all",
@@ -292,7 +308,9 @@ _case(
 # neural networks
 _case("bias_add", lambda tf, t: tf.nn.bias_add(t.x, np.arange(6, dtype="float32")))
 _case("bias_add_list", lambda tf, t: tf.nn.bias_add(t.g, [-103.939, -116.779, -123.68]))
-_case("bias_add_first", lambda tf, t: tf.nn.bias_add(tf.transpose(t.g, [0, 3, 1, 2]), [1.0, 2.0, 3.0], "NCHW"))
+_case(
+    "bias_add_first", lambda tf, t: tf.nn.bias_add(tf.transpose(t.g, [0, 3, 1, 2]), [1.0, 2.0, 3.0], "NCHW")
+)
 _case("keras_bias_add", lambda tf, t: tf.keras.backend.bias_add(t.g, np.array([1.0, 2.0, 3.0], "float32")))
 _case("leaky_relu_slope", lambda tf, t: tf.nn.leaky_relu(t.x, alpha=0.4))
 _case("gelu_approximate", lambda tf, t: tf.nn.gelu(t.x, approximate=True))
@@ -313,7 +331,9 @@ _case("conv2d_strides", lambda tf, t: tf.nn.conv2d(t.g, _filters(3, 2, 3, 2), [1
 _case("conv2d_dilated", lambda tf, t: tf.nn.conv2d(t.g, _filters(2, 2, 3, 2), 1, "VALID", dilations=2))
 _case("conv1d", lambda tf, t: tf.nn.conv1d(t.q, _filters(3, 3, 2), 1, "SAME"))
 _case("conv3d", lambda tf, t: tf.nn.conv3d(t.h, _filters(2, 2, 2, 2, 3), [1] * 5, "VALID"))
-_case("depthwise_conv2d", lambda tf, t: tf.nn.depthwise_conv2d(t.g, _filters(3, 3, 3, 2), [1, 1, 1, 1], "SAME"))
+_case(
+    "depthwise_conv2d", lambda tf, t: tf.nn.depthwise_conv2d(t.g, _filters(3, 3, 3, 2), [1, 1, 1, 1], "SAME")
+)
 _case("convolution", lambda tf, t: tf.nn.convolution(t.g, _filters(2, 2, 3, 2), padding="SAME"))
 _case("conv2d_transpose", lambda tf, t: tf.nn.conv2d_transpose(t.g, _filters(2, 2, 4, 3), [2, 12, 16, 4], 2))
 _case("sigmoid_cross_entropy", lambda tf, t: tf.nn.sigmoid_cross_entropy_with_logits(labels=t.p, logits=t.x))
@@ -365,7 +385,9 @@ _case("caffe", lambda tf, t: tf.keras.applications.resnet.preprocess_input(t.g *
 _case("preprocess_tf", lambda tf, t: tf.keras.applications.mobilenet_v2.preprocess_input(t.g * 255.0))
 _case("preprocess_torch", lambda tf, t: tf.keras.applications.densenet.preprocess_input(t.g * 255.0))
 _case("sampling_free", lambda tf, t: t.x + tf.exp(0.5 * t.y))
-_case("attention", lambda tf, t: tf.matmul(tf.nn.softmax(tf.matmul(t.x, t.y, transpose_b=True) / 6**0.5), t.p))
+_case(
+    "attention", lambda tf, t: tf.matmul(tf.nn.softmax(tf.matmul(t.x, t.y, transpose_b=True) / 6**0.5), t.p)
+)
 _case("distance", lambda tf, t: tf.sqrt(tf.reduce_sum(tf.square(t.x - t.y), axis=-1, keepdims=True)))
 _case("positions", lambda tf, t: t.x + tf.cast(tf.range(6), tf.float32))
 _case("tile_by_shape", lambda tf, t: tf.tile(np.ones((1, 4, 1), "float32"), [tf.shape(t.x)[0], 1, 1]) + t.x)
@@ -393,7 +415,9 @@ def arrays():
     made = {}
     for name, (shape, kind) in INPUTS.items():
         high, low = (4, 0) if kind == "int32" else (1, 0.05 if name == "p" else -1)
-        made[name] = np.floor(random.uniform(low, high, (2, *shape))).astype(kind) if kind == "int32" else (
-            random.uniform(low, high, (2, *shape)).astype(kind)
+        made[name] = (
+            np.floor(random.uniform(low, high, (2, *shape))).astype(kind)
+            if kind == "int32"
+            else (random.uniform(low, high, (2, *shape)).astype(kind))
         )
     return made

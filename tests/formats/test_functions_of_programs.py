@@ -1,0 +1,110 @@
+"""Functions between layers, a model for each call that tf_keras 2.21 and Keras 3.15 record: same numbers.
+
+``tests/golden/functions`` holds configurations and answers; its tables walk ``tf.*``, ``tf.math``,
+``tf.nn``, ``tf.linalg``, ``tf.image``, ``tf.signal`` and ``keras.ops``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kcompile.keras.models import load_model, model_from_json
+
+FOLDER = Path(__file__).parent.parent / "golden" / "functions"
+PROGRAMS = [program for program in ("tf", "keras") if (FOLDER / f"{program}.json.gz").exists()]
+
+#: Calls that are refused by name.
+NOT_READ = {
+    "tf": {
+        "math.bessel_i0", "math.bessel_i0e", "math.bessel_i1", "math.bessel_i1e", "math.igamma",
+        "math.igamma_positive", "math.igammac_positive", "math.zeta", "math.nextafter", "inv", "sobel_edges",
+    },
+    "keras": set(),
+}  # fmt: skip
+#: Integers divided are float64 in TensorFlow, float32 here.
+OTHER_TYPE = {"math.divide_integers", "math.truediv_integers"}
+
+
+@cache
+def configs(program):
+    return json.loads(gzip.decompress((FOLDER / f"{program}.json.gz").read_bytes()))
+
+
+@cache
+def stored(program):
+    with np.load(FOLDER / f"{program}.npz") as answers:
+        found = {}
+        for key in answers.files:
+            found.setdefault(key.rsplit("/", 1)[0], []).append(answers[key])
+        return found
+
+
+@cache
+def inputs(program):
+    return importlib.import_module(f"tests.golden.functions.{program}_cases").arrays()
+
+
+def answers(model, program):
+    arrays = [inputs(program)[name] for name in model.input_names]
+    found = model.predict(arrays if len(arrays) > 1 else arrays[0])
+    return found if isinstance(found, list) else [found]
+
+
+def check(model, program, name):
+    found, want = answers(model, program), stored(program)[name]
+    assert [y.shape for y in found] == [y.shape for y in want]
+    for ours, theirs in zip(found, want, strict=True):
+        if name not in OTHER_TYPE:
+            assert ours.dtype == theirs.dtype
+        ours, theirs = (np.asarray(y, "float64") for y in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
+
+
+EVERY = [(program, name) for program in PROGRAMS for name in configs(program)]
+READ = [(program, name) for program, name in EVERY if name not in NOT_READ[program]]
+
+
+@pytest.mark.parametrize(("program", "name"), READ)
+def test_function_answers_as_in_its_program(program, name):
+    model = model_from_json(json.dumps(configs(program)[name]))
+    check(model, program, name)
+    twin = model_from_json(model.to_json())
+    if said(twin) != said(model):
+        check(twin, program, name)
+
+
+def said(model):
+    """What the layers compute, by configuration."""
+    configs = [(type(layer).__name__, layer.get_config()) for layer in model.layers]
+    return json.loads(json.dumps(configs)), [y.shape for y in model.outputs]
+
+
+@pytest.mark.parametrize(("program", "name"), [case for case in EVERY if case not in READ])
+def test_other_functions_are_refused_by_name(program, name):
+    with pytest.raises(ValueError, match="which is not read|is not read|does not make a model|are not known"):
+        model_from_json(json.dumps(configs(program)[name]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["caffe", "math.argmax", "reduce_mean_axis", "norm_kept", "matmul", "argmin_axis", "bias_add_list"],
+)
+def test_functions_of_tensorflow_are_written_as_those_of_keras_3(name, tmp_path):
+    model = model_from_json(json.dumps(configs("tf")[name]))
+    model.save(tmp_path / "m.keras")
+    for ours, theirs in zip(answers(load_model(tmp_path / "m.keras"), "tf"), stored("tf")[name], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
+
+
+def test_function_that_keras_3_has_not_is_refused_in_its_files(tmp_path):
+    model = model_from_json(json.dumps(configs("tf")["math.xlogy"]))
+    with pytest.raises(ValueError, match="TensorFlow's function tf.math.xlogy, which keras.ops has not"):
+        model.save(tmp_path / "m.keras")
+    assert not (tmp_path / "m.keras").exists()
