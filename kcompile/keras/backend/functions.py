@@ -38,6 +38,8 @@ class Function:
         given = [inputs] if self._single_input and not isinstance(inputs, list | tuple) else inputs
         if not isinstance(given, list | tuple):
             raise TypeError("`inputs` should be a list or tuple.")
+        if len(given) < len(self.inputs) and self.inputs[len(given) :] == [LEARNING_PHASE]:
+            given = [*given, 0]  # as it is by itself in TensorFlow
         if len(given) != len(self.inputs):
             names = ", ".join(v.name for v in self.inputs) or "none"
             raise ValueError(f"K.function: {len(self.inputs)} inputs expected ({names}); {len(given)} given.")

@@ -276,3 +276,12 @@ def test_numbers_without_axes_are_numpy_scalars():
         assert isinstance(value, np.generic)
     assert K.get_value(count) == 4 and K.batch_get_value([count]) == [4]
     assert isinstance(K.eval(K.constant([1.0])), np.ndarray) and isinstance(K.eval(2.0), np.float64)
+
+
+def test_the_learning_phase_at_the_end_may_be_left_out():
+    """As agents of keras-rl leave it out."""
+    x = K.placeholder((None, 2))
+    phase = K.function([x, K.learning_phase()], [K.in_train_phase(x * 0, x)])
+    assert phase([np.ones((1, 2))])[0].tolist() == [[1.0, 1.0]] != phase([np.ones((1, 2)), 1])[0].tolist()
+    with pytest.raises(ValueError, match="2 inputs expected"):
+        phase([])
