@@ -142,6 +142,8 @@ class Format:
 def _is_hdf5(source: Source) -> bool:
     if source.group is not None or source.head.startswith(_HDF5_SIGNATURE):
         return True
+    if source.head.startswith(b"PK\x03\x04"):
+        return False  # a zip archive, whose member of weights may begin at just such a place
     # HDF5 lets a foreign header come first: the signature may then stand at 512, 1024, 2048 ... bytes.
     offset = 512
     with source.open() as file:

@@ -230,19 +230,34 @@ _ALL = {
 }  # fmt: skip
 
 
-def serialize(activation: Callable[..., Any]) -> str:
-    """The name of an activation function."""
+def serialize(activation: Callable[..., Any]) -> Any:
+    """The name of an activation function; class and configuration of a layer that stands for one."""
+    if _is_layer(activation):
+        from .layers import serialize as serialize_layer
+
+        return serialize_layer(activation)  # type: ignore[arg-type]
     if not hasattr(activation, "__name__"):
         raise ValueError(f"an activation is written by its function's name; {activation!r} has none.")
     return activation.__name__
 
 
+def _is_layer(activation: Any) -> bool:
+    return hasattr(activation, "get_config") and hasattr(activation, "build")
+
+
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The activation function called ``name``; hard_sigmoid in a file of Keras 3 is its own function.
+
+    Args:
+        name: a function's name, or class and configuration of a layer that stands for a function.
 
     Raises:
         ValueError: for an unknown name; the message lists near ones.
     """
+    if isinstance(name, Mapping) and name.get("class_name") not in (None, "function"):
+        from .layers import deserialize as deserialize_layer
+
+        return deserialize_layer(name, custom_objects)  # type: ignore[no-any-return]
     found = deserialize_keras_object(
         name, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="activation function"
     )
@@ -261,7 +276,7 @@ def get(identifier: Any) -> Callable[..., Any]:
         return deserialize(identifier)
     if not callable(identifier):
         raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
-    if hasattr(identifier, "get_config") and hasattr(identifier, "build"):
+    if _is_layer(identifier):
         warnings.warn(
             f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument "
             "of another layer. Instead, advanced activation layers should be used just like any other layer "

@@ -17,6 +17,8 @@ import pytest
 
 from kcompile import formats
 from kcompile.formats import FileFormatError, UnsupportedFormatError
+from kcompile.keras.layers import Dense
+from kcompile.keras.models import Sequential, load_model
 
 
 def zipped(*names):
@@ -190,3 +192,28 @@ def test_errors_survive_pickling():
     error = pickle.loads(pickle.dumps(UnsupportedFormatError("m.h5", "is odd.")))
     assert isinstance(error, UnsupportedFormatError) and isinstance(error, ValueError)
     assert str(error) == "m.h5: is odd." and error.source == "m.h5"
+
+
+def test_zip_whose_member_begins_where_hdf5_may_is_a_zip(tmp_path):
+    model = Sequential([Dense(2, input_shape=(3,))])
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = members.pop("model.weights.h5")
+    for offset in (512, 1024, 2048, 4096):
+        with zipfile.ZipFile(tmp_path / "moved.keras", "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+            place = archive.start_dir + 30 + len("model.weights.h5")  # behind its local header
+            if place > offset:
+                continue
+            info = zipfile.ZipInfo("model.weights.h5")
+            info.extra = (
+                b"\xfe\xca" + (offset - place - 4).to_bytes(2, "little") + b"\0" * (offset - place - 4)
+            )
+            archive.writestr(info, weights)
+        assert (tmp_path / "moved.keras").read_bytes()[offset : offset + 4] == b"\x89HDF"
+        assert formats.detect(tmp_path / "moved.keras") == "keras"
+        assert np.array_equal(load_model(tmp_path / "moved.keras").get_weights()[0], model.get_weights()[0])
+        return
+    raise AssertionError("no place found")

@@ -34,6 +34,9 @@ def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
     for key in (*_INNER, "layers") if _is_own(layer) else _INNER:
         if isinstance(config.get(key), list | Mapping):
             config[key] = _with_module(config[key], getattr(layer, key, None))
+    for key, value in config.items():
+        if key.endswith("activation") and isinstance(value, Mapping):
+            config[key] = _with_module(value, getattr(layer, key, None))
     rule = _RULES.get(entry["class_name"])
     if rule is not None and _is_own(layer):
         rule(result, config, layer)
