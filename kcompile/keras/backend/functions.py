@@ -38,6 +38,7 @@ class Function:
         given = [inputs] if self._single_input and not isinstance(inputs, list | tuple) else inputs
         if not isinstance(given, list | tuple):
             raise TypeError("`inputs` should be a list or tuple.")
+        given = self._spliced(given)
         if len(given) < len(self.inputs) and self.inputs[len(given) :] == [LEARNING_PHASE]:
             given = [*given, 0]  # as it is by itself in TensorFlow
         if len(given) != len(self.inputs):
@@ -52,6 +53,17 @@ class Function:
                 arrays.append(array)
         results = [as_numbers(array) for array in self._for_phase(phase)(arrays)]
         return results[0] if self._single_output else results
+
+    def _spliced(self, given: Sequence[Any]) -> Sequence[Any]:
+        """Lists of arrays within the list, such as (inputs, targets, weights), as one, where they fit."""
+        if not any(isinstance(entry, list | tuple) for entry in given):
+            return given
+        arrays = [x for entry in given for x in (entry if isinstance(entry, list | tuple) else [entry])]
+        fit = len(arrays) == len(self.inputs) and all(
+            np.ndim(array) == value.rank or value is LEARNING_PHASE
+            for array, value in zip(arrays, self.inputs, strict=True)
+        )
+        return arrays if fit else given
 
     def _for_phase(self, phase: Any) -> CompiledGraph:
         if phase not in self._compiled:

@@ -179,7 +179,7 @@ class _OwnFunction:
         """Arrays in, the loss out."""
         return lambda arrays: self._run([np.asarray(array) for array in arrays], weighted)
 
-    def _run(self, arrays: list[np.ndarray], weighted: bool) -> Any:
+    def _run(self, arrays: list[Any], weighted: bool) -> Any:
         if not weighted:
             fed = dict(zip(self.compiled.feeds(weighted=False), arrays, strict=True))
             samples = arrays[0].shape if arrays else (1,)

@@ -285,3 +285,13 @@ def test_the_learning_phase_at_the_end_may_be_left_out():
     assert phase([np.ones((1, 2))])[0].tolist() == [[1.0, 1.0]] != phase([np.ones((1, 2)), 1])[0].tolist()
     with pytest.raises(ValueError, match="2 inputs expected"):
         phase([])
+
+
+def test_lists_of_arrays_within_the_list_are_taken_as_one():
+    """As keract hands on what _standardize_user_data returns."""
+    x, y = K.placeholder((None, 2)), K.placeholder((None,))
+    both = K.function([x, y], [K.sum(x) + K.sum(y)])
+    a, b = np.ones((3, 2)), np.ones(3)
+    assert both(([a], [b], []))[0] == both([a, b])[0] == 9
+    one = K.function([x], [K.sum(x)])
+    assert one(([a], [], []))[0] == one([[[1, 2], [3, -4]]])[0] + 4 == 6
