@@ -20,6 +20,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
+from h5py import h5a, h5d, h5o, h5s, h5t, h5z
 
 from kcompile.formats import json, object_tree
 from kcompile.formats.archive import (
@@ -41,6 +42,7 @@ from kcompile.formats.archive import (
     StoredArray,
     UnsafeFileError,
 )
+from kcompile.formats.hdf5_members import MAX_COMPRESSION, check_own_values, member
 from kcompile.formats.hdf5_text import TextAttributes
 
 if TYPE_CHECKING:
@@ -48,10 +50,6 @@ if TYPE_CHECKING:
 
 #: Keras's own bound on the bytes of one attribute, just below the 64 KB of HDF5.
 HEADER_LIMIT = 64512
-#: Deflate packs at most 1032 bytes into one; a dataset that declares more than this per stored byte is a
-#: bomb.
-MAX_COMPRESSION = 1100
-
 _TOP_LEVEL = "top_level_model_weights"
 _LZF = 32000
 #: How h5py stores bfloat16, which neither HDF5 nor numpy knows: two bytes of no type.
@@ -229,17 +227,10 @@ class _Reader:
 
     def item(self, group: h5py.Group, path: str, where: str) -> Any:
         """What is at a path below ``group``, by hard links alone."""
-        item: Any = group
-        for part in [part for part in path.split("/") if part] or [path]:
-            key = part.encode("utf-8")
-            if not isinstance(item, h5py.Group) or part in ("", ".") or not item.id.links.exists(key):
-                raise self.error(where, f"nothing is stored at {path!r}, though the file lists it.")
-            if item.id.links.get_info(key).type != h5l.TYPE_HARD:
-                raise UnsafeFileError(
-                    self.name, f"{where}: {part!r} is a soft or external link, and links are not followed."
-                )
-            item = item[part]
-        return item
+        try:
+            return member(group, path, self.name, where, soft_links=False)
+        except KeyError:
+            raise self.error(where, f"nothing is stored at {path!r}, though the file lists it.") from None
 
     def _group(self, parent: h5py.Group, path: str) -> h5py.Group:
         item = self.item(parent, path, f"group {path!r}")
@@ -255,10 +246,9 @@ class _Reader:
         return stored if self.lazy else stored.read()
 
     def _stored_array(self, dataset: h5py.Dataset, where: str) -> StoredArray:
-        properties = dataset.id.get_create_plist()
         # Before anything else is asked: a virtual dataset opens other files to know its shape.
-        if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count() > 0:
-            raise UnsafeFileError(self.name, f"{where}: the data are in another file, which is not read.")
+        check_own_values(dataset, self.name, where)
+        properties = dataset.id.get_create_plist()
         dtype = self._dtype(dataset, where)
         shape = dataset.shape
         if shape is None:
@@ -329,7 +319,7 @@ class _Reader:
                 part += 1
         texts = [self._decode(name, key) for name in self._as_list(names, key)]
         if len(set(texts)) != len(texts):
-            double = next(text for text in texts if texts.count(text) > 1)
+            double = next(text for text, count in Counter(texts).items() if count > 1)
             raise self.error(f"attribute {key!r} of group {group.name!r}", f"{double!r} is listed twice.")
         if sum(map(len, texts)) > self.file_size:
             raise UnsafeFileError(self.name, f"attribute {key!r}: the names are longer than the file.")

@@ -94,6 +94,27 @@ class ONNXGraph(Layer):
 
         return unpack_singleton(emit_template(self._template, to_list(inputs), self._onnx_weights))
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ONNXGraph:
+        """A layer from what ``get_config`` returned, or a file holds: its graph is bytes or their text.
+
+        Raises:
+            ValueError: for a path or ``external_data``; a configuration does not name files.
+        """
+        graph = config.get("graph")
+        if config.get("external_data") is not None or not isinstance(graph, str | bytes):
+            raise ValueError(
+                f"ONNXGraph (layer {config.get('name')!r}): a configuration holds the bytes of its graph, or "
+                f"their base64 text, and no external_data; found {type(graph).__name__} and "
+                f"external_data={config.get('external_data')!r}."
+            )
+        if isinstance(graph, str) and graph.endswith(".onnx"):
+            raise ValueError(
+                f"ONNXGraph (layer {config.get('name')!r}): a configuration holds the bytes of its graph, and "
+                f"names no file; found {graph!r}. Read the file in code: ONNXGraph({graph!r})."
+            )
+        return cls(**config)
+
     def get_config(self) -> dict[str, Any]:
         data = self._template.proto.SerializeToString()
         return {**super().get_config(), "graph": base64.b64encode(data).decode("ascii")}

@@ -26,6 +26,8 @@ from .generic_utils import Progbar
 # How long a server may say nothing before the download counts as failed; a slow one may take any time.
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 16
+# The best ratio of zip's and gzip's method.
+_MAX_COMPRESSION = 1100
 
 
 def get_file(
@@ -55,6 +57,9 @@ def get_file(
         archive_format: "auto" (tar, then zip), "tar", "zip", a list of these, or None for no unpacking.
         cache_dir: by default $KERAS_HOME, else ~/.keras; /tmp/.keras where that cannot be written.
 
+    A symbolic link in the place of the file counts only if what it leads to has the hash; otherwise the
+    download takes its place, and what it led to stays as it is.
+
     Raises:
         OSError: the download failed. ValueError: the hash differs, or the archive holds an unsafe member.
     """
@@ -76,8 +81,10 @@ def get_file(
 
 
 def _needs_download(path: str, file_hash: str | None, algorithm: str) -> bool:
-    if not os.path.exists(path):
+    if not os.path.exists(path) or file_hash is None and os.path.islink(path):
         return True
+    if not os.path.isfile(path):  # a pipe would wait for ever
+        raise ValueError(f"{path} is in the cache, but it is no file; remove it.")
     if file_hash is None or validate_file(path, file_hash, algorithm):
         return False
     print(
@@ -131,19 +138,17 @@ def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> 
         )
     else:
         downloader = None
-    name = os.path.basename(path)
+    folder, name = os.path.split(path)
     known = None if file_hash is None else f"{_hash_name(file_hash, algorithm)}:{file_hash.lower()}"
-    cache = pooch.create(
-        path=os.path.dirname(path) or ".",
-        base_url="",
-        registry={name: known},
-        urls={name: origin},
-        retry_if_failed=1,
-    )
     pooch.get_logger().setLevel("WARNING")
-    # An old file with the wrong hash stays until the new one, complete and checked, takes its place.
+    # An old file with the wrong hash stays until the new one, complete and checked, takes its place. Nor does
+    # anything see what a link of that name leads to.
     try:
-        cache.fetch(name, downloader=downloader)
+        with tempfile.TemporaryDirectory(dir=folder or ".", prefix=".download-") as temporary:
+            cache = pooch.create(
+                path=temporary, base_url="", registry={name: known}, urls={name: origin}, retry_if_failed=1
+            )
+            os.replace(cache.fetch(name, downloader=downloader), path)
     except OSError as error:  # requests' errors are OSErrors as well
         response = getattr(error, "response", None)
         code = getattr(response, "status_code", getattr(error, "errno", None))
@@ -175,7 +180,8 @@ def _extract_archive(file_path: Any, path: Any = ".", archive_format: Any = "aut
     """Unpack a tar or zip file into the folder ``path``; False if it is neither.
 
     Members are unpacked into a temporary folder first and moved into place once all are good. A member with
-    an absolute path or ``..``, a link or a device is refused (CVE-2025-12060).
+    an absolute path or ``..``, a link or a device is refused (CVE-2025-12060), and so is one that would go
+    through a link in the target folder, or an archive that unpacks to over 1100 times its size.
 
     Raises:
         ValueError: naming the archive and the member that was refused. Nothing has been placed then.
@@ -226,6 +232,7 @@ def _unpack(members: Iterator[_Member], archive: Any, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target, prefix=".unpack-") as temporary, closing(members):  # type: ignore[type-var]
         root = Path(temporary)
+        left = _MAX_COMPRESSION * max(os.path.getsize(archive), _CHUNK_BYTES)
         for name, kind, content in members:
             relative = _safe_member_path(name, kind, archive)
             place = root / relative
@@ -234,8 +241,34 @@ def _unpack(members: Iterator[_Member], archive: Any, target: Path) -> None:
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
             with content, open(place, "wb") as out:
-                shutil.copyfileobj(content, out)
+                left -= _copied(content, out, left)
+            if left < 0:
+                raise ValueError(
+                    f"Refused to unpack {os.fspath(archive)}: with the member {name!r} it takes over "
+                    f"{_MAX_COMPRESSION} times its own size, which no data set does."
+                )
+        _check_links(root, target, archive)
         _move_into_place(root, target)
+
+
+def _copied(content: IO[bytes], out: IO[bytes], limit: int) -> int:
+    """Copies until the limit is passed; the number of bytes."""
+    done = 0
+    while done <= limit and (chunk := content.read(_CHUNK_BYTES)):
+        done += out.write(chunk)
+    return done
+
+
+def _check_links(root: Path, target: Path, archive: Any) -> None:
+    """Refuses to go through a link that lies where a folder of the archive belongs."""
+    for folder, folders, _ in os.walk(root):
+        for name in folders:
+            place = target / Path(folder, name).relative_to(root)
+            if place.is_symlink():
+                raise ValueError(
+                    f"Refused to unpack {os.fspath(archive)}: its folder {name!r} belongs at {place}, where a "
+                    "symbolic link is; remove it."
+                )
 
 
 def _safe_member_path(name: str, kind: str, archive: Any) -> PurePosixPath:

@@ -11,8 +11,6 @@ import numpy as np
 
 # HDF5 keeps attributes in an object header of 64 KiB; some of it is needed for the header itself.
 HDF5_OBJECT_HEADER_LIMIT = 64512
-# The best ratio at which HDF5's gzip compresses; a data set that claims more was not written by it.
-_MAX_COMPRESSION = 1100
 
 
 def _h5py() -> Any:
@@ -34,6 +32,11 @@ class HDF5Matrix:
         normalizer: function applied to every array that is read.
 
     Indexing takes an integer, a slice, or a list or array of row numbers (any order, repeats allowed).
+
+    Raises:
+        KeyError: the file has no such data set.
+        kcompile.formats.UnsafeFileError: the data set is behind a link to another file, virtual, or stored
+            in another file; links within the file are followed.
     """
 
     refs: ClassVar[dict[Any, Any]] = {}
@@ -68,9 +71,14 @@ class HDF5Matrix:
         file = self.refs.get(key)
         if not file:  # a closed h5py file is false
             file = self.refs[key] = _h5py().File(self.datapath, "r")
-        if self.dataset not in file:
-            raise KeyError(f"{self.datapath} has no data set {self.dataset!r}; it has {sorted(file)}.")
-        return file[self.dataset]
+        from ...formats.hdf5_members import member
+
+        try:
+            return member(file, self.dataset, self.datapath, f"data set {self.dataset!r}")
+        except KeyError:
+            raise KeyError(
+                f"{self.datapath} has no data set {self.dataset!r}; it has {sorted(file)}."
+            ) from None
 
     def _normalize(self, values: Any) -> Any:
         return values if self.normalizer is None else self.normalizer(values)
@@ -184,7 +192,7 @@ class H5Dict:
         attr = _text(attr)
         if isinstance(self.data, dict):
             self.data[attr] = val
-        elif attr in self.data:
+        elif self._has_member(attr):
             raise KeyError(f'Cannot set attribute. Group with name "{attr}" exists.')
         elif isinstance(val, (np.ndarray, np.generic)):
             self.data.create_dataset(attr, data=val)
@@ -219,7 +227,7 @@ class H5Dict:
             value = self.data.attrs[attr]
             is_bytes = isinstance(value, (np.ndarray, np.generic)) and value.dtype.type is np.bytes_
             return value.tolist() if is_bytes else value
-        if attr in self.data:
+        if self._has_member(attr):
             return self._get_member(attr)
         if f"{attr}0" in self.data.attrs:
             return list(self._pieces(attr))
@@ -236,23 +244,28 @@ class H5Dict:
         return H5Dict(value) if isinstance(value, dict) and value.get("_is_group") else value
 
     def _get_member(self, attr: str) -> Any:
-        h5py = _h5py()
-        if isinstance(self.data.get(attr, getlink=True), h5py.ExternalLink):
-            raise ValueError(f"Refused to follow {attr!r}: it links to another file.")
-        value = self.data[attr]
-        if not isinstance(value, h5py.Dataset):
+        from ...formats import UnsafeFileError
+        from ...formats.hdf5_members import MAX_COMPRESSION, member
+
+        source = self.data.file.filename
+        value = member(self.data, attr, source)
+        if not isinstance(value, _h5py().Dataset):
             child = H5Dict(value)
             child.read_only = self.read_only
             return child
-        if value.is_virtual or value.external:
-            raise ValueError(f"Refused to read {value.name!r}: its values lie in another file.")
-        if value.nbytes > _MAX_COMPRESSION * max(value.id.get_storage_size(), 1):
-            raise ValueError(
-                f"Refused to read {value.name!r}: it claims {value.nbytes} bytes (shape "
-                f"{value.shape}) but the file "
-                f"holds {value.id.get_storage_size()}."
+        if value.nbytes > MAX_COMPRESSION * max(value.id.get_storage_size(), 1):
+            raise UnsafeFileError(
+                source,
+                f"{value.name!r} claims {value.nbytes} bytes (shape {value.shape}), but "
+                f"{value.id.get_storage_size()} are stored for it.",
             )
         return np.asarray(value)
+
+    def _has_member(self, attr: str) -> bool:
+        """Not ``attr in self.data``: that opens the file that a link names."""
+        from ...formats.hdf5_members import has_member
+
+        return has_member(self.data, attr, self.data.file.filename)
 
     def _pieces(self, attr: str) -> Iterator[Any]:
         i = 0
@@ -272,7 +285,9 @@ class H5Dict:
         return iter(self.data)
 
     def __contains__(self, key: Any) -> bool:
-        return key in self.data or (not isinstance(self.data, dict) and key in self.data.attrs)
+        if isinstance(self.data, dict):
+            return key in self.data
+        return self._has_member(_text(key)) or key in self.data.attrs
 
     def __getattr__(self, attr: str) -> Any:
         if attr == "data":  # not set yet: do not look for it in itself

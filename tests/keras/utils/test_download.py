@@ -189,3 +189,59 @@ def test_formats_are_as_asked(tmp_path):
     assert download._extract_archive(archive, target, ["tar", "zip"])
     with pytest.raises(ValueError, match="archive_format"):
         download._extract_archive(archive, target, "rar")
+
+
+def test_link_in_the_cache_is_replaced_and_what_it_led_to_stays(served, tmp_path):
+    folder, url = served
+    (folder / "data.bin").write_bytes(CONTENT)
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"mine")
+    place = tmp_path / "cache" / "datasets" / "data.bin"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(secret)
+    with pytest.raises(OSError, match="404"):
+        get_file("data.bin", f"{url}/none")
+    assert place.is_symlink()
+    path = get_file("data.bin", f"{url}/data.bin")
+    assert open(path, "rb").read() == CONTENT and not os.path.islink(path)
+    assert secret.read_bytes() == b"mine" and os.listdir(place.parent) == ["data.bin"]
+
+
+def test_link_in_the_cache_counts_where_its_content_has_the_hash(served, tmp_path):
+    _, url = served
+    (tmp_path / "elsewhere").write_bytes(CONTENT)
+    place = tmp_path / "cache" / "datasets" / "data.bin"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "elsewhere")
+    known = hashlib.sha256(CONTENT).hexdigest()
+    assert get_file("data.bin", f"{url}/none", file_hash=known) == str(place)
+
+
+def test_pipe_in_the_cache_is_an_error_and_no_wait(served, tmp_path):
+    place = tmp_path / "cache" / "datasets" / "data.bin"
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    with pytest.raises(ValueError, match="it is no file"):
+        get_file("data.bin", f"{served[1]}/data.bin", file_hash="0" * 64)
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of], ids=["tar", "zip"])
+def test_nothing_is_unpacked_through_a_link(tmp_path, make):
+    outside, target = tmp_path / "outside", tmp_path / "target"
+    outside.mkdir()
+    target.mkdir()
+    (target / "set").symlink_to(outside)
+    make(tmp_path / "a", [("set/x.txt", b"x")])
+    with pytest.raises(ValueError, match="a symbolic link is"):
+        download._extract_archive(tmp_path / "a", target)
+    assert os.listdir(outside) == [] and os.listdir(target) == ["set"]
+
+
+def test_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:
+        info = tarfile.TarInfo("zeros")
+        info.size = 1100 * 2**16 + 1
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    with pytest.raises(ValueError, match="over 1100 times"):
+        download._extract_archive(tmp_path / "a.tar.xz", tmp_path / "target")
+    assert os.listdir(tmp_path / "target") == []

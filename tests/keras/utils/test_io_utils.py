@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from kcompile.formats import UnsafeFileError
 from kcompile.keras.utils import io_utils
 from kcompile.keras.utils.io_utils import H5Dict, HDF5Matrix
 
@@ -156,20 +157,68 @@ def test_a_name_is_set_once_and_other_types_are_refused(tmp_path):
         H5Dict(3)
 
 
-def test_values_kept_in_other_files_and_impossible_sizes_are_refused(tmp_path):
-    with h5py.File(tmp_path / "secret.h5", "w") as file:
+LEADING_OUT = {
+    "external": "external link",
+    "soft to external": "external link",
+    "group/inside": "external link",
+    "raw": "another file",
+    "virtual": "another file",
+    "soft to virtual": "another file",
+    "circle": "lead to one another",
+}
+
+
+@pytest.fixture
+def leading_out(tmp_path):
+    """A file with every way that HDF5 has to read values of another one."""
+    secret, path = tmp_path / "secret.h5", tmp_path / "a.h5"
+    with h5py.File(secret, "w") as file:
         file["x"] = ROWS
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["link"] = h5py.ExternalLink("secret.h5", "x")
-        file.create_dataset("raw", (4,), "u1", external=[(str(tmp_path / "secret.h5"), 0, 4)])
-        file.create_dataset("huge", (1 << 40,), "f4", chunks=(1024,))
+    with h5py.File(path, "w") as file:
+        file["external"] = h5py.ExternalLink(secret.name, "x")
+        file["group"] = h5py.ExternalLink(secret.name, "/")
+        file["soft to external"] = h5py.SoftLink("/external")
+        file.create_dataset("raw", (4,), "u1", external=[(str(secret), 0, 4)])
         layout = h5py.VirtualLayout((20, 3), "f4")
-        layout[:] = h5py.VirtualSource(tmp_path / "secret.h5", "x", (20, 3))
+        layout[:] = h5py.VirtualSource(secret, "x", (20, 3))
         file.create_virtual_dataset("virtual", layout)
-    with H5Dict(tmp_path / "a.h5", "r") as read:
-        for name in ("link", "raw", "huge", "virtual"):
-            with pytest.raises(ValueError, match="Refused"):
-                read[name]
+        file["soft to virtual"] = h5py.SoftLink("virtual")
+        file["circle"] = h5py.SoftLink("circle")
+    return path
+
+
+@pytest.mark.parametrize(("name", "reason"), LEADING_OUT.items())
+@pytest.mark.parametrize("read", [lambda path, name: H5Dict(path, "r")[name], HDF5Matrix])
+def test_no_way_leads_to_values_of_another_file(leading_out, name, reason, read):
+    with pytest.raises(UnsafeFileError, match=f"a.h5: .*{reason}"):
+        read(leading_out, name)
+
+
+def test_dictionary_names_what_leads_out_without_following_it(leading_out):
+    with H5Dict(leading_out, "a") as found:
+        assert "external" in found and "circle" in found and "none" not in found
+        with pytest.raises(KeyError, match="exists"):
+            found["soft to external"] = 1
+        with pytest.raises(UnsafeFileError, match="another file"):
+            found.get("virtual")
+
+
+def test_links_within_the_file_are_followed(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["deep/x"] = ROWS
+        file["deep/beside"] = h5py.SoftLink("x")
+        file["from root"] = h5py.SoftLink("/deep/beside")
+        file["folder"] = h5py.SoftLink("deep")
+    for name in ("deep/x", "/deep/x", "deep/beside", "from root", "folder/beside"):
+        assert np.array_equal(HDF5Matrix(tmp_path / "a.h5", name)[2:4], ROWS[2:4])
+        assert np.array_equal(H5Dict(tmp_path / "a.h5", "r")[name], ROWS)
+
+
+def test_size_that_is_not_stored_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("huge", (1 << 40,), "f4", chunks=(1024,))
+    with pytest.raises(UnsafeFileError, match="'/huge' claims 4398046511104 bytes"):
+        H5Dict(tmp_path / "a.h5", "r")["huge"]
 
 
 def test_a_file_travels_through_a_binary_stream():
