@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile") -> int:
         if settings.debug:
             import traceback
 
-            traceback.print_exc()
+            from .tables import say
+
+            say(traceback.format_exc(), sys.stderr)
         print(f"kcompile: {message_of(error)}", file=sys.stderr)
         return exit_code_of(error)
     if isinstance(result, ScriptToRun):  # run here, outside of the command line's own frames

@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import NEGATIVE, OK, CommandError
 from .loading import ARCHITECTURE_ONLY, kind_of, load
-from .tables import format_bytes, tell
+from .tables import format_bytes, say, tell
 
 TENSORS = (".safetensors", ".pt", ".pth")
 OUTPUTS = (*TENSORS, ".py", ".h5", ".hdf5", ".keras", ".onnx", ".json", ".yaml", ".yml")
@@ -137,7 +137,7 @@ def _read_weights(
         tell(found, text, as_json)
         return OK if accepted else NEGATIVE
     if not as_json:
-        print(text)
+        say(text)
     report.apply()
     _write(model, output, found, as_json)
     return OK
@@ -163,7 +163,7 @@ def _read_keras_weights(
         tell(found, text, as_json)
         return OK
     if not as_json:
-        print(text)
+        say(text)
     _write(model, output, found, as_json)
     return OK
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .loading import inference_graph, kind_of, load
-from .tables import console, format_bytes, format_shape, table
+from .tables import console, format_bytes, format_shape, say, table
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -20,7 +20,7 @@ def inspect_model(path: Path, weights: Path | None, ir: bool, as_json: bool) -> 
     model = load(path, weights, new_weights=True)
     graph = inference_graph(model)
     if ir and not as_json:
-        print(graph)
+        say(graph)
         return
     found = description(path, model, graph)
     if as_json:
@@ -108,7 +108,7 @@ def _size(parameter: Any) -> int:
 def _print_tables(found: dict[str, Any]) -> None:
     out = console()
     size = format_bytes(found["file_bytes"])
-    print(f"{found['name']}  {found['file']} ({found['format']}, {size})\n")
+    say(f"{found['name']}  {found['file']} ({found['format']}, {size})\n")
     tensors = [
         (what, tensor["name"], tensor["dtype"], format_shape(tensor["shape"]))
         for what in ("input", "output", "state")

@@ -7,12 +7,19 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from kcompile_runtime.text import harmless
+
 
 def console() -> Any:
     """A rich console on the present stdout; wide enough not to cut tables that go to a file or pipe."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+
+
+def say(text: object, file: Any = None) -> None:
+    """Prints a text in which there may be names from a file."""
+    print(harmless(text, lines=True), file=file)
 
 
 def table(
@@ -22,7 +29,7 @@ def table(
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=_cell(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
         made.add_column(column, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
@@ -33,12 +40,12 @@ def table(
 def _cell(value: Any) -> str:
     from rich.markup import escape
 
-    return escape(f"{value:,}" if isinstance(value, int) else str(value))
+    return escape(f"{value:,}" if isinstance(value, int) else harmless(value))
 
 
 def tell(found: dict[str, Any], text: str, as_json: bool) -> None:
     """Prints what a command found: as JSON for programs, or the text for people."""
-    print(json.dumps(found, indent=2) if as_json else text)
+    say(json.dumps(found, indent=2) if as_json else text)
 
 
 def format_shape(shape: Sequence[Any] | None) -> str:

@@ -12,7 +12,7 @@ from ..ir import Graph
 from .errors import CommandError
 from .loading import inference_graph, kind_of, load
 from .predicting import Predictor, model_predictor, open_predictor
-from .tables import console, table, tell
+from .tables import console, say, table, tell
 
 if TYPE_CHECKING:
     from ..onnx_io.comparing import Comparison
@@ -47,7 +47,7 @@ def verify_models(
     if problem:
         if as_json:
             tell({**files, "equal": False, "reason": problem}, "", as_json)
-        print(f"different: {problem}", file=sys.stderr)
+        say(f"different: {problem}", file=sys.stderr)
         return False
     result = compare(
         _graphs(a, b, first, second),
@@ -73,7 +73,7 @@ def verify_models(
         return equal
     columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
     console().print(table(f"{a[0]} and {b[0]}, {_samples(result)} samples", columns, rows, right=(2, 3)))
-    print("equal" if equal else "different")
+    say("equal" if equal else "different")
     return equal
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from kcompile_runtime.text import harmless
+
 #: What a written file says of itself when the archive's metadata does not: the layout is that of Keras 2.3.
 KERAS_VERSION = "2.3.1"
 BACKEND = "tensorflow"
@@ -19,7 +21,7 @@ class FileFormatError(ValueError):
     name."""
 
     def __init__(self, source: str, problem: str) -> None:
-        super().__init__(f"{source}: {problem}")
+        super().__init__(harmless(f"{source}: {problem}", lines=True))
         self.source = source
         self.problem = problem
 

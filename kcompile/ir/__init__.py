@@ -16,6 +16,7 @@ from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
+from .limits import WorkLimit, claim_steps
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .storage import Storage
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
@@ -38,11 +39,13 @@ __all__ = [
     "Phase",
     "Storage",
     "Value",
+    "WorkLimit",
     "absolute_scope",
     "as_dtype",
     "as_value",
     "assign_all",
     "changing",
+    "claim_steps",
     "current_device",
     "current_scope",
     "device_name",

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from .text import shown
+
 
 class OperatorError(ValueError):
     """An operator was applied to inputs or attributes that its ONNX definition does not allow."""
 
+    def __str__(self) -> str:
+        return shown(super().__str__(), lines=True)
+
 
 class GraphError(ValueError):
     """A graph cannot be sliced: an output depends on a value that is not among the inputs."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__(), lines=True)
 
 
 class DeviceNotFoundError(ValueError):

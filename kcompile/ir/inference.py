@@ -109,7 +109,15 @@ def infer(
             raise OperatorError(
                 describe(schema.name, inputs, attributes, where, f"output {name[1:]} has no type here")
             )
-        results.append(shape_of(found[name]))
+        dtype, shape = shape_of(found[name])
+        if any(isinstance(size, int) and size < 0 for size in shape or ()):
+            # ONNX's own code ends the process where a later node has such an input
+            raise OperatorError(
+                describe(
+                    schema.name, inputs, attributes, where, f"output {name[1:]} would have the shape {shape}"
+                )
+            )
+        results.append((dtype, shape))
     return results
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 
+from .text import shown
 from .values import Constant, Node, Parameter, Value, format_type
 
 if TYPE_CHECKING:
@@ -29,18 +30,18 @@ def format_graph(
     names = {} if names is None else dict(names)
     numbers = count() if numbers is None else numbers
     for i, value in enumerate(graph.inputs):
-        names[value] = f"%{value._name or f'in{i}'}"
+        names[value] = f"%{shown(value._name or f'in{i}')}"
     arguments = ", ".join(f"{names[v]}: {format_type(v)}" for v in graph.inputs)
     lines = [f"{indent}graph({arguments}) for {graph.phase} {{"]
     for parameter in graph.parameters:
         frozen = "" if parameter.trainable else "  # not trainable"
-        lines.append(f"{indent}  @{parameter.name} : {format_type(parameter)}{frozen}")
+        lines.append(f"{indent}  @{shown(parameter.name)} : {format_type(parameter)}{frozen}")
     for node in graph.nodes:
         lines.extend(_format_node(graph, node, names, numbers, indent + "  "))
     returned = ", ".join(_reference(graph.resolve(v), names) for v in graph.outputs)
     lines.append(f"{indent}  return {returned}")
     for parameter, new in graph.updates:
-        lines.append(f"{indent}  @{parameter.name} <- {_reference(graph.resolve(new), names)}")
+        lines.append(f"{indent}  @{shown(parameter.name)} <- {_reference(graph.resolve(new), names)}")
     lines.append(f"{indent}}}")
     return "\n".join(lines)
 
@@ -55,8 +56,8 @@ def _format_node(
         names[output] = f"%{next(numbers)}"
     results = ", ".join(names[output] for output in node.outputs)
     types = ", ".join(format_type(output) for output in node.outputs)
-    comment = f"  # {node.scope}" if node.scope else ""
-    lines = [f"{indent}{results} = {node.op_type}({', '.join(arguments)}) : {types}{comment}"]
+    comment = f"  # {shown(node.scope)}" if node.scope else ""
+    lines = [f"{indent}{results} = {shown(node.op_type)}({', '.join(arguments)}) : {types}{comment}"]
     for name, body in bodies.items():
         text = format_graph(body, indent + "  ", names, numbers)
         lines.append(f"{indent}  {name} = {text.lstrip()}")
@@ -65,10 +66,10 @@ def _format_node(
 
 def _reference(value: Value, names: dict[Value, str]) -> str:
     if isinstance(value, Parameter):
-        return f"@{value.name}"
+        return f"@{shown(value.name)}"
     if isinstance(value, Constant):
         return _short(value.array)
-    return names.get(value, f"%{value.name}")
+    return names.get(value, f"%{shown(value.name)}")
 
 
 def _short(attribute: Any) -> str:

@@ -13,7 +13,9 @@ import numpy as np
 
 from .changes import changing
 from .dtypes import DTypeLike, as_dtype
+from .limits import claim_node, claim_steps
 from .storage import Storage
+from .text import shown
 
 Dim = int | str | None
 Shape = tuple[Dim, ...] | None
@@ -105,7 +107,7 @@ class Value:
             )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name} {format_type(self)}>"
+        return f"<{type(self).__name__} {shown(self.name)} {format_type(self)}>"
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -168,6 +170,7 @@ class Constant(Value):
 
     def __init__(self, array: Any, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         self.array = np.asarray(array, dtype=None if dtype is None else as_dtype(dtype))
+        claim_steps(self.array.size, "constants")
         super().__init__(self.array.dtype, self.array.shape, name)
 
 
@@ -259,6 +262,7 @@ class Node:
         scope: str = "",
         device: str | None = None,
     ) -> None:
+        claim_node(op_type)
         self.op_type = op_type
         self.domain = domain
         self.inputs = tuple(inputs)
@@ -275,7 +279,7 @@ class Node:
         return f"{self.scope}/{self.op_type}" if self.scope else self.op_type
 
     def __repr__(self) -> str:
-        return f"<Node {self.name}>"
+        return f"<Node {shown(self.name)}>"
 
 
 def format_type(value: Value) -> str:
@@ -283,4 +287,4 @@ def format_type(value: Value) -> str:
     name = "string" if value.dtype == object else value.dtype.name
     if value.shape is None:
         return f"{name}[...]"
-    return f"{name}[{', '.join('?' if dim is None else str(dim) for dim in value.shape)}]"
+    return f"{name}[{', '.join('?' if dim is None else shown(str(dim)) for dim in value.shape)}]"

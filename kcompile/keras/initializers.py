@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import as_dtype
+from ..ir import as_dtype, claim_steps
 from . import backend as K
 from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
@@ -233,6 +233,7 @@ class Orthogonal(_Random):
                 f"The tensor to initialize must be at least two-dimensional. Received: shape={shape}"
             )
         flat = (int(np.prod(shape[:-1])), shape[-1])
+        claim_steps(flat[0] * flat[1] * min(flat) // 50, f"an orthogonal matrix of {flat[0]} times {flat[1]}")
         if self.seed is None:
             normal = np.random.normal(0.0, 1.0, flat)
         else:

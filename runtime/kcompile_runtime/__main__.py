@@ -9,6 +9,7 @@ from .errors import ExecutorError
 from .executor import Executor
 from .pipes import reader_gone
 from .tensors import format_shape
+from .text import harmless
 
 _METADATA_WIDTH = 72
 
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         executor = Executor(path)
     except (ExecutorError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(harmless(f"error: {error}", lines=True), file=sys.stderr)
         return 1
     try:
         print(describe(executor, path), flush=True)
@@ -46,7 +47,7 @@ def describe(executor: Executor, title: str) -> str:
         if len(value) > _METADATA_WIDTH:
             value = f"{value[:_METADATA_WIDTH]}... ({len(value)} characters)"
         lines.append(f"  metadata {key} = {value}")
-    return "\n".join(lines)
+    return "\n".join(harmless(line) for line in lines)
 
 
 if __name__ == "__main__":

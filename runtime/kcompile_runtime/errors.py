@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from .text import harmless
+
 
 class ExecutorError(Exception):
-    """Every error of this package."""
+    """Every error of this package. Names from a model file do nothing to the terminal that shows it."""
+
+    def __str__(self) -> str:
+        return harmless(super().__str__(), lines=True)
 
 
 class RuntimeNotInstalledError(ExecutorError, ImportError):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .text import harmless
 
 #: ONNX's element types that numpy has, by the name that onnxruntime gives them.
 _NUMPY_NAMES = {
@@ -48,8 +49,8 @@ class TensorInfo:
 
     def __str__(self) -> str:
         if self.shape is None:
-            return f"{self.name}: {self.dtype}"
-        return f"{self.name}: {self.dtype}{format_shape(self.shape)}"
+            return harmless(f"{self.name}: {self.dtype}")
+        return harmless(f"{self.name}: {self.dtype}{format_shape(self.shape)}")
 
     @classmethod
     def from_node(cls, node: Any) -> TensorInfo:

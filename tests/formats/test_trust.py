@@ -444,8 +444,10 @@ def test_text_that_declares_more_than_the_memory_is_refused_before_it_is_taken()
         "config": {"name": "big", "units": 10**13, "batch_input_shape": [None, 4]},
     }
     text = json.dumps({"class_name": "Sequential", "config": [config]})
-    with pytest.raises(UnsafeFileError, match=r"'big' declares the weight 'kernel'.*more than the memory"):
+    with pytest.raises(UnsafeFileError, match=r"'big' declares the weight 'kernel'.*over 400,000,000 values"):
         model_from_json(text)
+    with pytest.raises(UnsafeFileError, match=r"'big' declares the weight 'kernel'.*more than the memory"):
+        model_from_json(text, safe_mode=False)
 
 
 def test_onnx_file_with_a_config_that_declares_more_than_it_has(tmp_path):

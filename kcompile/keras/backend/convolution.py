@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Value, op
+from ...ir import Value, claim_steps, op
 from .config import normalize_data_format
 from .tensors import dims_of, known_shape, rank, refine, shape_vector, tensor
 
@@ -439,6 +439,7 @@ def pool3d(
 
 def _patch_indices(count: int, window: int, stride: int) -> np.ndarray:
     """(count, window) positions: where each output element looks."""
+    claim_steps(count * window, f"{count} windows of {window}")
     return (np.arange(count)[:, None] * stride + np.arange(window)).astype(np.int64)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, as_dtype, op
+from ...ir import Constant, Value, as_dtype, claim_steps, op
 from .config import normalize_data_format
 from .tensors import (
     as_int64,
@@ -154,6 +154,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str = "int32") ->
         start, stop = 0, start
     if not builtins.any(isinstance(v, Value) and not isinstance(v, Constant) for v in (start, stop, step)):
         numbers: list[Any] = [v.array if isinstance(v, Constant) else v for v in (start, stop, step)]
+        first, end, by = (float(number) for number in numbers)
+        claim_steps(builtins.max(int((end - first) / by), 0) if by else 0, f"numbers up to {end:g}")
         return Constant(np.arange(*numbers).astype(as_dtype(dtype)))
     kind = next(v.dtype for v in (start, stop, step) if isinstance(v, Value))
     out = op.Range(*(tensor(v, kind) for v in (start, stop, step)))
@@ -166,6 +168,7 @@ def one_hot(indices: Any, num_classes: Any) -> Value:
     if isinstance(num_classes, Value):
         classes: Value = op.Range(np.int64(0), op.Reshape(as_int64(num_classes), []), np.int64(1))
     else:
+        claim_steps(int(num_classes), f"{num_classes} classes")
         classes = Constant(np.arange(num_classes, dtype=np.int64))
     return cast_value(op.Equal(op.Unsqueeze(indices, [-1]), classes), np.dtype(np.float32))
 

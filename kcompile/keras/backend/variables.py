@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Parameter, Value, as_dtype, changing, op, unchanging
+from ...ir import Constant, Parameter, Value, as_dtype, changing, claim_steps, op, unchanging
 from . import config
 from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 
@@ -59,7 +60,8 @@ def constant(
 def _filled(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if array.shape == shape:
         return array
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
+    _claim(shape)
     if array.size > count or not array.size:
         raise ValueError(f"Too many elements provided: {array.size} for a constant of shape {shape}.")
     flat = array.reshape(-1)
@@ -91,6 +93,8 @@ def placeholder(
     dims: list[Any] | None = None
     if shape is not None:
         dims = [d if d is None or isinstance(d, str) else int(d) for d in shape]
+        if any(isinstance(d, int) and not 0 <= d < 2**63 for d in dims):
+            raise ValueError(f"Placeholder {name!r}: a size must be None or from 0 on; found {tuple(shape)}.")
         dims = [("batch" if i == 0 else f"{name}_dim{i}") if d is None else d for i, d in enumerate(dims)]
     made = Value(_dtype(dtype), dims, name)
     if dims is not None:
@@ -207,6 +211,10 @@ def identity(x: Any, name: str | None = None) -> Value:
     return made
 
 
+def _claim(shape: Sequence[Any]) -> None:
+    claim_steps(math.prod(int(size) for size in shape), f"a constant of the shape {tuple(shape)}")
+
+
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Value:
     """A variable of zeros; a value where the shape is dynamic."""
     return _full(0, shape, dtype, name)
@@ -220,6 +228,7 @@ def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Value:
 def _full(value: int, shape: Any, dtype: Any, name: str | None) -> Value:
     dims = static_dims(shape)
     if dims is not None and None not in dims:
+        _claim(dims)
         return variable(np.full(dims, value, _dtype(dtype)), dtype, name)
     return filled(value, shape, _dtype(dtype))
 
@@ -228,6 +237,7 @@ def filled(value: float, shape: Any, dtype: np.dtype) -> Value:
     """A value of one number throughout: a constant where ``shape`` is known, else ConstantOfShape."""
     dims = static_dims(shape)
     if dims is not None and None not in dims:
+        _claim(dims)
         return Constant(np.full(dims, value, dtype))
     return refine(op.ConstantOfShape(shape_vector(shape), value=np.array([value], dtype)), dims)
 
@@ -246,6 +256,7 @@ def _full_like(value: int, x: Any, dtype: Any) -> Value:
     x = tensor(x)
     target = x.dtype if dtype is None else as_dtype(dtype)
     if x.shape is not None and all(isinstance(d, int) for d in x.shape):
+        _claim(x.shape)
         return Constant(np.full(x.shape, value, target))
     return refine(filled(value, op.Shape(x), target), x.shape)
 
@@ -253,6 +264,7 @@ def _full_like(value: int, x: Any, dtype: Any) -> Value:
 def eye(size: Any, dtype: Any = None, name: str | None = None) -> Parameter:
     """A variable: the identity matrix of ``size`` rows, or of (rows, columns)."""
     rows, columns = size if isinstance(size, list | tuple) else (size, size)
+    _claim((rows, columns))
     return variable(np.eye(rows, columns, dtype=_dtype(dtype)), dtype, name)
 
 

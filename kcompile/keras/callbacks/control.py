@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
+from ..utils.messages import harmless
 from .base import Callback
 from .logs import Logs
 
@@ -37,7 +38,7 @@ def _larger_is_better(mode: str, by_name: bool) -> bool:
 
 
 def _available(logs: Any) -> str:
-    return ",".join(logs)
+    return harmless(",".join(logs))
 
 
 class ModelCheckpoint(Callback):
@@ -91,7 +92,7 @@ class ModelCheckpoint(Callback):
         current = logs.get(self.monitor)
         if current is None:
             warnings.warn(
-                f"Can save best model only with {self.monitor} available, skipping. "
+                f"Can save best model only with {harmless(self.monitor)} available, skipping. "
                 f"Available metrics are: {_available(logs)}",
                 RuntimeWarning,
                 stacklevel=2,
@@ -118,7 +119,7 @@ class ModelCheckpoint(Callback):
 
     def _say(self, text: str) -> None:
         if self.verbose > 0:
-            print(text)
+            print(harmless(text, lines=True))
 
     def _save(self, path: str) -> None:
         if self.save_weights_only:

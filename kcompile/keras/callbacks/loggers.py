@@ -160,7 +160,8 @@ class CSVLogger(Callback):
         append: True adds to an existing file (its header is kept), False replaces it.
 
     Columns are ``epoch`` and the first epoch's metrics by name; a metric missing from a later epoch is
-    written NA. The line is on disk when ``on_epoch_end`` returns.
+    written NA. A name that a spreadsheet would take for a formula (it starts with ``=``, ``+``, ``-`` or
+    ``@``) has an apostrophe in front. The line is on disk when ``on_epoch_end`` returns.
     """
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
@@ -189,7 +190,7 @@ class CSVLogger(Callback):
             dialect = type("Dialect", (csv.excel,), {"delimiter": self.sep})
             self.writer = csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], dialect=dialect)
             if self.append_header:
-                self.writer.writeheader()
+                self.writer.writerow({name: _csv_text(name) for name in ["epoch", *self.keys]})
         self.writer.writerow({"epoch": epoch, **{key: _csv_value(logs.get(key, "NA")) for key in self.keys}})
         self.csv_file.flush()
 
@@ -204,8 +205,15 @@ class CSVLogger(Callback):
             file.close()
 
 
+def _csv_text(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: names of outputs and metrics may come from a file."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")) else text
+
+
 def _csv_value(value: Any) -> Any:
-    if isinstance(value, str) or np.ndim(value) == 0 or not isinstance(value, Iterable):
+    if isinstance(value, str):
+        return _csv_text(value)
+    if np.ndim(value) == 0 or not isinstance(value, Iterable):
         return value
     return '"[{}]"'.format(", ".join(map(str, value)))
 

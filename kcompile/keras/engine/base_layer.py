@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import ir
+from ...formats import UnsafeFileError
 from ...ir import Constant, Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers
 from ..legacy import spellings as legacy
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.messages import layer_name, raw_name
 from .free_tensors import FreeCall
 from .input_spec import InputSpec
 from .layer_calls import LayerCalls
@@ -121,7 +124,7 @@ class Layer(LayerCalls):
         self.supports_masking = False
         self.stateful = False
         self.trainable = kwargs.get("trainable", True)
-        self.name = kwargs.get("name") or self._default_name()
+        self.name: str = layer_name(kwargs.get("name")) or self._default_name()
         dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or K.floatx()
         self.dtype: str = _dtype_name(dtype)
         batch_input_shape = _batch_input_shape(kwargs)
@@ -184,7 +187,7 @@ class Layer(LayerCalls):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments from which ``from_config`` makes an equal layer without weights."""
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        config: dict[str, Any] = {"name": raw_name(self.name), "trainable": self.trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
         config["dtype"] = self.dtype
@@ -357,6 +360,8 @@ class Layer(LayerCalls):
         budget = weight_budget()
         if budget is not None:
             budget.claim(self.name, name, shape)
+        else:
+            ir.claim_steps(math.prod(int(size) for size in shape), f"the weight {name!r} of shape {shape}")
         if budget is None or not budget.from_zeros:
             value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
             storage = Storage(value, memory_order)
@@ -656,6 +661,8 @@ def _initial_value(initializer: Callable, shape: tuple[int, ...], dtype: str) ->
     parameters = inspect.signature(initializer).parameters
     try:
         value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)
+    except UnsafeFileError:
+        raise
     except ValueError as error:
         raise ValueError(f"{type(initializer).__name__} of a weight of shape {shape}: {error}") from error
     if isinstance(value, Value):

@@ -13,7 +13,7 @@ from ...ir import Graph, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import difference as difference
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .feeds import feed_values
-from .saving import compile_from, model_config, model_from_config, reporting_malformed, training_config
+from .saving import compile_from, making, model_config, model_from_config, training_config
 from .verification import verify_export
 from .weight_budget import WeightBudget
 
@@ -176,12 +176,14 @@ def import_model(
     weights, source = onnx_io.restore_weights(proto), str(filepath)
     elements = sum(array.size for array in weights.values())
     with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
-        with reporting_malformed(source), WeightBudget(source, elements, from_zeros=False):
-            model = model_from_config(_parse(entries["kcompile.config"], "kcompile.config"))
+        config = _parse(entries["kcompile.config"], "kcompile.config")
+        with making(source, config), WeightBudget(source, elements, from_zeros=False):
+            model = model_from_config(config)
         _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER), source)
         if TRAINING in entries:
-            with reporting_malformed(source):
-                compile_from(model, _parse(entries[TRAINING], TRAINING))
+            training = _parse(entries[TRAINING], TRAINING)
+            with making(source, [config, training]):
+                compile_from(model, training)
     return model
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Parameter
+from ..utils.messages import raw_name
 
 if TYPE_CHECKING:
     from ...formats import LayerWeights
@@ -263,7 +264,7 @@ def _add(result: dict[str, LayerWeights], layer: Any, path: str, seen: set[int])
     own: list[tuple[str, Any]] = [
         (str(i), np.asarray(p.storage.array)) for i, p in enumerate(own_weights(layer))
     ]
-    result[path] = LayerWeights(layer.name, own)
+    result[path] = LayerWeights(raw_name(layer.name), own)
     prefix = f"{path}/" if path else ""
     if _is_model(layer):
         for key, member in numbered(layer.layers):

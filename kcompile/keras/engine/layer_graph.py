@@ -11,6 +11,7 @@ import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import get_custom_objects, unpack_singleton
+from ..utils.messages import harmless
 from .base_layer import Layer
 from .node import Node, replace_tensors
 from .operations import CLASSES, OperationLayer, from_file
@@ -126,10 +127,10 @@ def _check_connected(inputs: list[Value], nodes: list[Node], name: str) -> None:
     seen: list[str] = []
     for node in nodes:
         if _is_source(node) and not all(tensor in known for tensor in node.output_tensors):
+            among = harmless(", ".join(tensor.name for tensor in inputs))
             raise ValueError(
                 f"Graph disconnected in model {name}: the input {node.outbound_layer.name!r} is needed but "
-                f"is not among the inputs ({', '.join(tensor.name for tensor in inputs)}). Layers reached "
-                f"without issue: {seen}."
+                f"is not among the inputs ({among}). Layers reached without issue: {seen}."
             )
         for tensor in node.input_tensors + node.keyword_tensors:
             if tensor not in known:

@@ -142,7 +142,7 @@ class Network(Layer):
                 return layer
         raise ValueError(
             f"No such layer: {name!r} in model {self.name}. Its layers are: "
-            f"{', '.join(layer.name for layer in self.layers)}."
+            f"{', '.join(str(layer.name) for layer in self.layers)}."
         )
 
     @property

@@ -15,6 +15,7 @@ from .. import backend as K
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
+from ..utils.messages import harmless_messages, raw_name
 from .dtype_policies import in_one_type
 from .hdf5_configs import hdf5_config, whole_names
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
@@ -33,7 +34,7 @@ from .weight_assignment import (
     carry_out,
     unique_names,
 )
-from .weight_budget import MemoryBudget, WeightBudget
+from .weight_budget import MemoryBudget, WeightBudget, limited_work
 from .writers import upgrade
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def layer_weights(model: Network) -> list[LayerWeights]:
     from ...formats import LayerWeights
 
     return [
-        LayerWeights(layer.name, [(_h5_name(p), np.asarray(p.storage.array)) for p in layer.weights])
+        LayerWeights(
+            raw_name(layer.name), [(_h5_name(p), np.asarray(p.storage.array)) for p in layer.weights]
+        )
         for layer in model.layers
     ]
 
@@ -198,8 +201,9 @@ def load_model(
     if formats.detect(filepath) == "onnx":
         from .exporting import import_model
 
-        return import_model(filepath, custom_objects, safe_mode)
-    with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
+        with harmless_messages():
+            return import_model(filepath, custom_objects, safe_mode)
+    with harmless_messages(), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
         archive = formats.read(filepath, lazy=True)
         with archive, FileVersionScope(archive.metadata.get("keras_version")):
             return model_from_archive(archive, _name_of(filepath), compile)
@@ -213,10 +217,10 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             f"model.load_weights({source!r})."
         )
     if not (archive.layer_weights or archive.objects):
-        with reporting_malformed(source), MemoryBudget(source):
+        with making(source, archive.config), MemoryBudget(source):
             model = model_from_config(_modern(archive))
     else:
-        with reporting_malformed(source), WeightBudget(source, _elements_of(archive)):
+        with making(source, archive.config), WeightBudget(source, _elements_of(archive)):
             model = model_from_config(_modern(archive))
             if not model.built:
                 _build_from(model, archive)
@@ -231,7 +235,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
-        with reporting_malformed(source):
+        with making(source, [archive.config, archive.training_config]):
             _compile_from(model, archive, source)
     return model
 
@@ -268,15 +272,33 @@ def reporting_malformed(source: str) -> Iterator[None]:
         yield
     except NotImplementedError:
         raise
-    except _MALFORMED as error:
+    except (ValueError, *_MALFORMED) as error:
         from ...formats import FileFormatError
 
+        if isinstance(error, ValueError) and _is_ours(error):
+            raise
         raise FileFormatError(
             source,
             f"its configuration does not make a model ({type(error).__name__}: {error}). Is the file "
             "damaged, or does a "
             "class given in custom_objects not take its arguments?",
         ) from error
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether a statement of ours raised it, or a user's own, and not some library below."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    name = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
+    return name.split(".")[0] not in ("numpy", "onnx", "json", "_thread")
+
+
+@contextmanager
+def making(source: str, config: Any) -> Iterator[None]:
+    """Around what makes a model of a configuration: its errors are one, its work is bounded by its size."""
+    with reporting_malformed(source), limited_work(source, config):
+        yield
 
 
 def _elements_of(archive: Archive) -> int:
@@ -433,10 +455,7 @@ def model_from_json(
     from ...formats import json
 
     archive = json.loads(json_string)
-    version = FileVersionScope(archive.metadata.get("keras_version"))
-    source = "JSON config"
-    with SafeModeScope(safe_mode), version, reporting_malformed(source), MemoryBudget(source):
-        return model_from_config(_modern(archive), custom_objects)
+    return _from_text(archive, "JSON config", custom_objects, safe_mode)
 
 
 def model_from_yaml(
@@ -450,10 +469,16 @@ def model_from_yaml(
     from ...formats import yaml
 
     archive = yaml.loads(yaml_string)
+    return _from_text(archive, "YAML config", custom_objects, safe_mode)
+
+
+def _from_text(
+    archive: Archive, source: str, custom_objects: Mapping[str, Any] | None, safe_mode: bool
+) -> Any:
     version = FileVersionScope(archive.metadata.get("keras_version"))
-    source = "YAML config"
-    with SafeModeScope(safe_mode), version, reporting_malformed(source), MemoryBudget(source):
-        return model_from_config(_modern(archive), custom_objects)
+    with harmless_messages(), SafeModeScope(safe_mode), version:
+        with making(source, archive.config), MemoryBudget(source):
+            return model_from_config(_modern(archive), custom_objects)
 
 
 # --- weights ------------------------------------------------------------------------------------------------
@@ -477,7 +502,9 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
         format = "safetensors"
         pairs = zip(unique_names(model.weights), model.weights, strict=True)
         archive.layer_weights = [
-            formats.LayerWeights(model.name, [(name, np.asarray(p.storage.array)) for name, p in pairs])
+            formats.LayerWeights(
+                raw_name(model.name), [(name, np.asarray(p.storage.array)) for name, p in pairs]
+            )
         ]
     if not path or _may_write(path, overwrite):
         formats.write(archive, filepath, format=format)
@@ -492,7 +519,7 @@ def load_weights(
     if skip_mismatch and not by_name:
         raise ValueError("skip_mismatch needs by_name=True: only then can single layers be left out.")
     model._assert_weights_exist()
-    with formats.read(filepath, lazy=True) as archive:
+    with harmless_messages(), formats.read(filepath, lazy=True) as archive:
         source = _name_of(filepath)
         if archive.metadata.get("format") == "safetensors":
             assign_by_weight_name(model, archive.layer_weights[0].weights, source, by_name, skip_mismatch)

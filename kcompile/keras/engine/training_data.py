@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import to_list
+from ..utils.messages import harmless
 
 Shape = tuple[int | None, ...] | None
 
@@ -103,7 +104,7 @@ def _by_name(data: Any, names: Sequence[str], what: str) -> list[Any]:
     if len(arrays) != len(names):
         raise ValueError(
             f"Error when checking model {what}: the model expects {len(names)} arrays "
-            f"({', '.join(names) or 'none'}), "
+            f"({harmless(', '.join(names)) or 'none'}), "
             f"but got {len(arrays)}: shapes {[np.shape(x) for x in arrays[:8]]}."
         )
     return arrays

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...ir import Parameter, changing
 from ...progress import report
+from ..utils.messages import harmless
 from .keras1 import OldLayout
 
 if TYPE_CHECKING:
@@ -193,4 +194,4 @@ def carry_out(plan: list[tuple[Parameter, Any]]) -> None:
 
 def _some(names: Any) -> str:
     names = list(names)
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+    return harmless(", ".join(names[:6])) + (", ..." if len(names) > 6 else "")

@@ -1,15 +1,25 @@
-"""What the weights of a model may take while it is made from a file: no more than the file has values for."""
+"""What a model may cost while it is made from a file: weights that the file has values for, and work that
+goes with the size of its configuration.
+"""
 
 from __future__ import annotations
 
 import contextvars
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
+
+from ...ir import WorkLimit
+from ..utils.generic_utils import in_safe_mode
 
 #: Layouts of other versions may differ somewhat in size; a model may have this many elements more anyway.
 _FACTOR, _SLACK = 2, 2**20
+#: The most that an architecture alone may have: drawing so many takes some ten seconds.
+MOST_NEW_WEIGHTS = 400_000_000
+#: Steps of about ten nanoseconds that any configuration may take, and those more that each object in it may.
+_STEPS, _STEPS_OF_AN_OBJECT = 400_000_000, 600_000
 
 _current: contextvars.ContextVar[WeightBudget | None] = contextvars.ContextVar("weight_budget", default=None)
 
@@ -41,8 +51,7 @@ class WeightBudget:
         """Counts a weight.
 
         Raises:
-            kcompile.formats.UnsafeFileError: before memory is taken, if it is more than the file has values
-            for.
+            kcompile.formats.UnsafeFileError: before memory is taken, if it is more than may be.
         """
         self._left -= math.prod(int(size) for size in shape)
         if self._left < 0:
@@ -50,13 +59,16 @@ class WeightBudget:
 
             raise UnsafeFileError(
                 self.source,
-                f"layer {layer!r} declares the weight {name!r} of shape {tuple(shape)}, but the file has "
-                f"{self.elements} values for all weights of the model.",
+                f"layer {layer!r} declares the weight {name!r} of shape {tuple(shape)}{self._why()}",
             )
+
+    def _why(self) -> str:
+        return f", but the file has {self.elements} values for all weights of the model."
 
 
 class MemoryBudget(WeightBudget):
-    """The budget for an architecture alone, which justifies any size: what this machine's memory holds.
+    """The budget for an architecture alone: some hundred millions of values, and with safe mode off what this
+    machine's memory holds.
 
     Args:
         source: name of the file, for errors.
@@ -65,22 +77,51 @@ class MemoryBudget(WeightBudget):
     def __init__(self, source: str) -> None:
         super().__init__(source, 0, from_zeros=False)
         self._left = _physical_memory() // 4  # as float32
+        self._is_memory = not in_safe_mode() or self._left <= MOST_NEW_WEIGHTS
+        if not self._is_memory:
+            self._left = MOST_NEW_WEIGHTS
 
-    def claim(self, layer: str, name: str, shape: Sequence[int]) -> None:
-        """Counts a weight.
+    def _why(self) -> str:
+        if self._is_memory:
+            return ": the weights of the model take more than the memory of this machine."
+        return (
+            f": the weights of the model are over {MOST_NEW_WEIGHTS:,} values, and the file has none of "
+            "them; safe_mode=False allows what the memory holds."
+        )
 
-        Raises:
-            kcompile.formats.UnsafeFileError: before memory is taken, if there is not so much.
-        """
-        self._left -= math.prod(int(size) for size in shape)
-        if self._left < 0:
-            from ...formats import UnsafeFileError
 
-            raise UnsafeFileError(
-                self.source,
-                f"layer {layer!r} declares the weight {name!r} of shape {tuple(shape)}: the weights of "
-                "the model take more than the memory of this machine.",
-            )
+@contextmanager
+def limited_work(source: str, config: Any) -> Iterator[None]:
+    """Bounds operators, constants and loops inside by the size of a configuration; not with safe mode off.
+
+    Raises:
+        kcompile.formats.UnsafeFileError: for a number in the configuration that asks for more.
+    """
+
+    def refuse(what: str) -> Exception:
+        from ...formats import UnsafeFileError
+
+        return UnsafeFileError(
+            source,
+            f"{what}: more work than a configuration of this size may make; safe_mode=False allows any.",
+        )
+
+    limit = WorkLimit(_STEPS + _STEPS_OF_AN_OBJECT * _objects_in(config), refuse)
+    with limit if in_safe_mode() else nullcontext():
+        yield
+
+
+def _objects_in(config: Any) -> int:
+    """How many objects a configuration describes, those inside others included."""
+    count, waiting = 0, [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            count += "class_name" in value
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return count
 
 
 def _physical_memory() -> int:

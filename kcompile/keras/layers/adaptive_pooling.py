@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, op
+from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from ..backend.tensors import dims_of, refine, shape_vector
 from ..engine.base_layer import InputSpec, Layer
@@ -57,6 +57,7 @@ class _AdaptivePooling(Layer):
 
 def _windows(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
     """First place and length of each window."""
+    claim_steps(8 * (new + old), f"output_size={new}")
     places = np.arange(new)
     start, end = places * old // new, -(-(places + 1) * old // new)
     return start, end - start
@@ -64,6 +65,7 @@ def _windows(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
 
 class _AdaptiveAverage(_AdaptivePooling):
     def _pooled(self, x: Value, axis: int, old: int, new: int) -> Value:
+        claim_steps(8 * old * new, f"output_size={new}")
         start, length = _windows(old, new)
         behind = np.arange(old) - start[:, None]
         weights = np.where((behind >= 0) & (behind < length[:, None]), 1 / length[:, None], 0.0)

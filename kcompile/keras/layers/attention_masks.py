@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, op
+from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from ..backend.tensors import known_shape, tensor
 
@@ -61,6 +61,7 @@ def _by_distance(query: Value, key: Value, axis: int, allows: Callable[[Any], An
     """(1, T, S), by how many steps the row is ahead of the column."""
     rows, columns = known_shape(query)[axis], known_shape(key)[axis]
     if isinstance(rows, int) and isinstance(columns, int):
+        claim_steps(rows * columns, f"a mask of {rows} times {columns} steps")
         return Constant(allows(np.arange(rows)[None, :, None] - np.arange(columns)))
     zero, one = Constant(np.int64(0)), Constant(np.int64(1))
     ends = [op.Squeeze(op.Shape(x, start=axis, end=axis + 1), [0]) for x in (query, key)]

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import LEARNING_PHASE, Constant, Value, op
+from ...ir import LEARNING_PHASE, Value, op
 from .. import backend as K
+from ..backend.variables import filled
 from ..engine.base_layer import InputSpec, Layer
 from ..engine.writers import masked_statistics
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
@@ -122,8 +123,8 @@ class BatchNormalization(Layer):
         training = K.learning_phase() if training is None else training
         x, back = _channels_second(inputs, self.axis)
         size, dtype = x.shape[1], self.moving_mean.dtype
-        gamma: Any = self.gamma if self.scale else Constant(np.ones(size, dtype))
-        beta: Any = self.beta if self.center else Constant(np.zeros(size, dtype))
+        gamma: Any = self.gamma if self.scale else filled(1.0, [size], dtype)
+        beta: Any = self.beta if self.center else filled(0.0, [size], dtype)
         if isinstance(training, bool | int) and not training:
             return self._by_moving_averages(x, gamma, beta, back)
         last = self.axis % inputs.rank == inputs.rank - 1

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, op
+from ...ir import Value, op
 from .. import backend as K
+from ..backend.variables import filled
 from ..engine.base_layer import Layer
 from .arguments import object_configs, positive_int, set_objects, weight_arguments
 
@@ -119,7 +120,7 @@ class LayerNormalization(_Affine):
             gamma = None if gamma is None else op.Reshape(gamma, sizes)
             beta = None if beta is None else op.Reshape(beta, sizes)
         if gamma is None:
-            gamma = Constant(np.ones(sizes, inputs.dtype))
+            gamma = filled(1.0, sizes, inputs.dtype)
         y = op.LayerNormalization(
             x, gamma, beta, axis=inputs.rank - len(axes), epsilon=self.epsilon, outputs=1
         )
@@ -208,8 +209,8 @@ class GroupNormalization(_Affine):
         if flat:  # the operator wants an axis beside the channels
             x = op.Unsqueeze(x, [2])
         size = inputs.shape[self._channels]
-        gamma = Constant(np.ones(size, inputs.dtype)) if self.gamma is None else self.gamma
-        beta = Constant(np.zeros(size, inputs.dtype)) if self.beta is None else self.beta
+        gamma = filled(1.0, [size], inputs.dtype) if self.gamma is None else self.gamma
+        beta = filled(0.0, [size], inputs.dtype) if self.beta is None else self.beta
         y = op.GroupNormalization(x, gamma, beta, num_groups=self.groups, epsilon=self.epsilon)
         y.refine(x.shape)
         y = op.Squeeze(y, [2]) if flat else y

@@ -110,8 +110,8 @@ class ONNXGraph(Layer):
             )
         if isinstance(graph, str) and graph.endswith(".onnx"):
             raise ValueError(
-                f"ONNXGraph (layer {config.get('name')!r}): a configuration holds the bytes of its graph, and "
-                f"names no file; found {graph!r}. Read the file in code: ONNXGraph({graph!r})."
+                f"ONNXGraph (layer {config.get('name')!r}): a configuration holds the bytes of its graph "
+                f"and names no file; found {graph!r}. Read the file in code: ONNXGraph({graph!r})."
             )
         return cls(**config)
 

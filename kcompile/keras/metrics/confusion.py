@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from ...ir import Value, op
+from ...ir import Value, claim_steps, op
 from .. import backend as K
 from ..utils.losses_utils import file_follows_later_rules
 from ..utils.metrics_utils import (
@@ -17,6 +17,9 @@ from ..utils.metrics_utils import (
     update_confusion_matrix_variables,
 )
 from .base import Metric, Pairs, as_tensor, ratio
+
+#: What a threshold costs, of a list of Python's and of weights.
+_STEPS = 50
 
 
 def _single(value: Value, thresholds: Sequence[float]) -> Value:
@@ -180,6 +183,7 @@ class SensitivitySpecificityBase(_Counting):
         super().__init__(name=name, dtype=dtype)
         if num_thresholds <= 0:
             raise ValueError("`num_thresholds` must be > 0.")
+        claim_steps(_STEPS * num_thresholds, f"num_thresholds={num_thresholds}")
         self.value, self.class_id = value, class_id
         self.num_thresholds = num_thresholds
         self._later_rules = file_follows_later_rules()
@@ -331,6 +335,7 @@ class AUC(_Counting):
         else:
             if num_thresholds <= 1:
                 raise ValueError("`num_thresholds` must be > 1.")
+            claim_steps(_STEPS * num_thresholds, f"num_thresholds={num_thresholds}")
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         self.num_thresholds = num_thresholds
         # the ends lie a little outside so that rounding leaves no prediction out

@@ -20,6 +20,7 @@ from ...formats import detect
 from ...ir import Parameter, assign_all
 from ..engine.base_layer import Layer
 from ..engine.network import Network
+from ..utils.messages import harmless
 from .files import keeps_order, read_tensors
 from .flattening import turned_layers
 from .layouts import Unit, units_of
@@ -117,7 +118,9 @@ def _message(model: Network, filepath: Any, report: Report) -> str:
         for name, why in entries:
             reasons.setdefault(why, []).append(name)
         if entries:
-            shown = "; ".join(f"{', '.join(names[:3])} ({why})" for why, names in list(reasons.items())[:3])
+            shown = "; ".join(
+                f"{harmless(', '.join(names[:3]))} ({why})" for why, names in list(reasons.items())[:3]
+            )
             parts.append(f"{len(entries)} {title}: {shown}{' ...' if len(reasons) > 3 else ''}")
     return (
         f"{filepath} does not fit the model {model.name}, and nothing was changed: {len(report.matched)} "

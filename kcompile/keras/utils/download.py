@@ -266,8 +266,8 @@ def _check_links(root: Path, target: Path, archive: Any) -> None:
             place = target / Path(folder, name).relative_to(root)
             if place.is_symlink():
                 raise ValueError(
-                    f"Refused to unpack {os.fspath(archive)}: its folder {name!r} belongs at {place}, where a "
-                    "symbolic link is; remove it."
+                    f"Refused to unpack {os.fspath(archive)}: its folder {name!r} belongs at {place}, where "
+                    "a symbolic link is; remove it."
                 )
 
 

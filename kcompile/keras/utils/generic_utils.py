@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from kcompile_runtime.text import harmless
+
 _GLOBAL_CUSTOM_OBJECTS: dict[str, Any] = {}
 _REGISTERED_NAMES: dict[Any, str] = {}
 _SAFE_MODE: contextvars.ContextVar[bool] = contextvars.ContextVar("kcompile_safe_mode", default=True)
@@ -513,6 +515,7 @@ class Progbar:
 
 
 def _metric_text(name: str, value: float, fixed: bool) -> str:
+    name = harmless(name)
     return f" - {name}: {value:.4f}" if fixed else f" - {name}: {value:.4e}"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .conv_utils import convert_kernel
 from .generic_utils import to_list
+from .messages import harmless
 
 
 def count_params(weights: Iterable[Any]) -> int:
@@ -84,7 +85,11 @@ def print_summary(
             for a chain, [.33, .55, .67, 1.] with the column "Connected to".
         print_fn: called with each line, ``print`` by default.
     """
-    show = print if print_fn is None else print_fn
+    write = print if print_fn is None else print_fn
+
+    def show(line: str) -> None:
+        write(harmless(line))
+
     nodes = model_nodes(model)
     chain = _is_chain(model, nodes)
     columns = ["Layer (type)", "Output Shape", "Param #"]

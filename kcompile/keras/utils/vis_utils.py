@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
 from ...optional import optional
 from ..legacy.old_names import answer_old_names
 from .layer_utils import _output_shape, model_nodes
+from .messages import harmless
 
 
 def _pydot() -> Any:
@@ -66,8 +68,8 @@ def model_to_dot(
     """
     pydot = _pydot()
     if subgraph:
-        dot = pydot.Cluster(style="dashed", graph_name=model.name)
-        dot.set("label", model.name)
+        dot = pydot.Cluster(style="dashed", graph_name=re.sub(r"\W", "_", model.name))
+        dot.set("label", _quoted(_text(model.name)))
         dot.set("labeljust", "l")
     else:
         dot = pydot.Dot()
@@ -148,17 +150,27 @@ def _exit(layer: Any, tensor_index: int) -> str:
 
 
 def _label(layer: Any, show_shapes: bool, show_layer_names: bool, name_inner: bool) -> str:
-    name, kind = layer.name, type(layer).__name__
+    name, kind = _text(layer.name), type(layer).__name__
     if name_inner and _is_wrapper(layer):
-        name, kind = f"{name}({layer.layer.name})", f"{kind}({type(layer.layer).__name__})"
+        name, kind = f"{name}({_text(layer.layer.name)})", f"{kind}({type(layer.layer).__name__})"
     label = f"{name}: {kind}" if show_layer_names else kind
     if not show_shapes:
-        return label
+        return _quoted(label)
     try:
         inputs = layer.input_shape
     except AttributeError:
         inputs = "multiple"
-    return f"{label}\n|{{input:|output:}}|{{{{{inputs}}}|{{{_output_shape(layer)}}}}}"
+    return _quoted(f"{label}\n|{{input:|output:}}|{{{{{inputs}}}|{{{_output_shape(layer)}}}}}")
+
+
+def _text(name: str) -> str:
+    """A name as text of a box: none of its characters draws a line, ends a string or names a picture."""
+    return re.sub(r'([\\{}|<>"])', r"\\\1", harmless(name))
+
+
+def _quoted(label: str) -> str:
+    """The label as Graphviz's string, where pydot might take it for one already, or for HTML."""
+    return f'"{label}"' if re.search(r'[\\<>"]', label) else label
 
 
 def plot_model(

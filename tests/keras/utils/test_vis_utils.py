@@ -143,3 +143,31 @@ def test_missing_pydot_is_named(monkeypatch):
 def test_picture_is_drawn(tmp_path):
     vis_utils.plot_model(fakes.mlp(), tmp_path / "m.png", show_shapes=True)
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"a"; node [URL="http://evil"]; "b"',
+        "<<img src='/etc/passwd'/>>",
+        "a|{b}",
+        "a\\",
+        'a"',
+        '"',
+        "\x1b[2J\u202e",
+    ],
+)
+def test_name_of_any_form_is_text_of_its_box(name):
+    model = fakes.mlp()
+    model.layers[0].name = model.name = name
+    for nested in (False, True):
+        text = vis_utils.model_to_dot(model, show_shapes=nested, subgraph=nested).to_string()
+        assert text.isprintable() or set(text) - set("\n\t") == {c for c in text if c.isprintable()}
+        if nested:
+            text = f"digraph G {{\n{text}\n}}"
+        (parsed,) = pydot.graph_from_dot_data(text)
+        parsed = parsed.get_subgraphs()[0] if nested else parsed
+        labels = [node.get("label") for node in parsed.get_nodes() if node.get("label")]
+        assert len(labels) == len(model.layers) + 1
+        assert all("URL" not in node.get_attributes() for node in parsed.get_nodes())
+        assert not any(label.startswith("<") for label in labels)

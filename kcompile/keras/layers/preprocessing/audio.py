@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Constant, Value, op
+from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ...backend.convolution import conv
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
@@ -35,6 +35,7 @@ def window_of(layer: Layer, window: Any, size: int, periodic: bool) -> np.ndarra
     Raises:
         ValueError: for an unknown name, or values of another number.
     """
+    claim_steps(4 * size, f"a window of {size} samples")
     if isinstance(window, str):
         if window not in _COSINES:
             raise ValueError(
@@ -125,6 +126,7 @@ class MelSpectrogram(Layer):
         ends = self.fft_length // 2
         x = op.Pad(x, [0, ends, 0, ends], mode="reflect")
         empty = self.fft_length - self.sequence_length
+        claim_steps(4 * self.fft_length, f"fft_length={self.fft_length}")
         window = np.pad(self._window, (empty // 2, empty - empty // 2)).astype(x.dtype)
         stride, length = (Constant(np.int64(n)) for n in (self.sequence_stride, self.fft_length))
         spectrum = op.STFT(op.Unsqueeze(x, [2]), stride, Constant(window), length, onesided=1)
@@ -136,13 +138,16 @@ class MelSpectrogram(Layer):
     def _band_weights(self) -> np.ndarray:
         """(fft_length // 2 + 1, num_mel_bins): triangles on the Mel scale, nothing of the constant part."""
 
-        def mel(hertz: Any) -> Any:
-            return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
+        places = self.fft_length // 2 + 1
+        claim_steps(10 * places * self.num_mel_bins, f"{self.num_mel_bins} bands of {places} frequencies")
 
-        places = mel(np.linspace(0.0, self.sampling_rate / 2.0, self.fft_length // 2 + 1))[1:, None]
+        def mel(frequency: Any) -> Any:
+            return 1127.0 * np.log1p(np.asarray(frequency) / 700.0)
+
+        hertz = mel(np.linspace(0.0, self.sampling_rate / 2.0, places))[1:, None]
         edges = np.linspace(mel(self.min_freq), mel(self.max_freq), self.num_mel_bins + 2)
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]
-        rising, falling = (places - low) / (middle - low), (high - places) / (high - middle)
+        rising, falling = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
         return np.pad(np.maximum(np.minimum(rising, falling), 0.0), ((1, 0), (0, 0)))
 
     def _decibels(self, power: Value) -> Value:
@@ -243,6 +248,10 @@ class STFTSpectrogram(Layer):
 
     def _kernel(self, name: str, wave: Any) -> Any:
         frequencies = self._size // 2 + 1
+        claim_steps(
+            10 * self.frame_length * frequencies,
+            f"a transform of {self.frame_length} samples by {frequencies} frequencies",
+        )
         time = np.arange(self.frame_length)[:, None, None]
         values = wave(-2 * np.pi * time * np.arange(frequencies) / ((frequencies - 1) * 2))
         window = self._window[:, None, None]

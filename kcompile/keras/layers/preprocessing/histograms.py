@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ....ir import Constant, Value, op
+from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from .colors import in_range
@@ -131,6 +132,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageAugmentation):
                 f"shape {K.int_shape(x)}."
             )
         tiles = [-(-size // count) for size, count in zip(sizes, self.tile_grid_size, strict=True)]
+        pixels_of_tiles = [tile * count for tile, count in zip(tiles, self.tile_grid_size, strict=True)]
+        claim_steps(20 * channels * math.prod(pixels_of_tiles), f"tile_grid_size={self.tile_grid_size}")
         values = in_range(x, self.value_range, _BYTES)
         for axis, (size, tile, count) in enumerate(zip(sizes, tiles, self.tile_grid_size, strict=True), 2):
             mirrored = np.pad(np.arange(size), (0, tile * count - size), mode="symmetric")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ....ir import claim_steps
+
 Array = np.ndarray
 
 
@@ -50,6 +52,7 @@ def resize_matrix(old: int, new: int, method: str, antialias: bool = False) -> A
         method: a name in KERNELS, or "area" for means over the parts of old values that a new one covers.
         antialias: whether the kernel widens where values get fewer.
     """
+    claim_steps(10 * old * new, f"{new} pixels out of {old}")
     scale = old / new
     if method == "area":
         edges = np.arange(new + 1) * scale

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Constant, Value, op
+from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ...engine.base_layer import Layer
 from ..arguments import refuse_unless_default
@@ -81,6 +81,7 @@ class IntegerLookup(Layer):
         self.pad_to_max_tokens = pad_to_max_tokens
         self.vocabulary: list[int] | None = None
         self.idf_weights: list[float] | None = None
+        claim_steps(10 * num_oov_indices, f"num_oov_indices={num_oov_indices}")
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
 
@@ -164,6 +165,7 @@ class IntegerLookup(Layer):
         vectors = encoded(places, int(size or 0), mode, K.floatx())
         if self.idf_weights is None:
             return vectors
+        claim_steps(int(size or 0), f"max_tokens={self.max_tokens}")
         weights = np.zeros(int(size or 0), K.floatx())
         weights[: len(self.idf_weights)] = self.idf_weights
         return op.Mul(vectors, Constant(weights))

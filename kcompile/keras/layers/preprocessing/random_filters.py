@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Value, op
+from ....ir import Value, claim_steps, op
 from ... import backend as K
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from .colors import clipped
@@ -120,6 +120,7 @@ def gaussian(size: int, sigma: Value, reach: Value | None = None) -> Value:
         sigma: standard deviation, (1,).
         reach: how far from the middle the window is not 0; None for all of it.
     """
+    claim_steps(size, f"a window of {size} pixels")
     offsets = tensor((np.arange(size) - (size - 1) / 2).astype(sigma.dtype))
     scaled = op.Div(offsets, sigma)
     weights = op.Exp(op.Mul(scaled, scaled) * -0.5)

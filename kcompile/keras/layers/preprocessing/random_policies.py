@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Value, op
+from ....ir import Value, claim_steps, op
 from ... import backend as K
 from ...backend.tensors import tensor
 from ..arguments import positive_int
@@ -161,6 +161,7 @@ class AugMix(_Policy):
         weights = op.Softmax(log_gamma_draw(self, [self.num_chains], self.alpha), axis=0)
         weights = K.cast(weights, K.dtype(x))
         mixed = None
+        claim_steps(self.chain_depth, f"chain_depth={self.chain_depth}")
         for i in range(self.num_chains):
             y = x
             for choice in drawn.randint(len(self._choices) + 1, size=self.chain_depth):

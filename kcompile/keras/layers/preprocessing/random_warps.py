@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Constant, Value, op
+from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from ..arguments import with_spatial_sizes
@@ -148,6 +148,7 @@ def _grid(columns: Value, rows: Value, width: int, height: int, mirror: bool = F
 def _pixels(x: Value) -> tuple[Value, Value]:
     """Column (1, 1, cols) and row (1, rows, 1) of each pixel of (batch, channels, rows, cols)."""
     rows, columns = K.int_shape(x)[2:]
+    claim_steps(rows + columns, f"images of {rows} times {columns} pixels")
     places = np.arange(columns, dtype=x.dtype)[None, None], np.arange(rows, dtype=x.dtype)[None, :, None]
     return Constant(places[0]), Constant(places[1])
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ....ir import Parameter, Value, current_scope, op
+from ....ir import Parameter, Value, claim_steps, current_scope, op
 from ... import backend as K
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
@@ -470,6 +471,7 @@ class RNN(Layer):
         if not self.stateful:
             raise AttributeError(f"Layer {self.name} must be stateful to have states: give it stateful=True.")
         shapes = self._state_shapes()
+        claim_steps(sum(math.prod(shape) for shape in shapes), f"states of the shapes {shapes}")
         if self._states is None:
             scope = current_scope() or self.name
             dtype = self.dtype or K.floatx()

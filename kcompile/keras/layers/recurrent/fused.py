@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Constant, Value, op, to_onnx
+from ....ir import Constant, Value, claim_steps, op, to_onnx
 from ... import activations, regularizers
 from ... import backend as K
 from ...backend.tensors import dims_of, known_shape, shape_vector
@@ -189,6 +189,7 @@ def _scalar(size: Any) -> Value:
 def _range(size: Any) -> Value:
     """0 to size - 1."""
     if not isinstance(size, Value):
+        claim_steps(int(size), f"{size} steps")
         return Constant(np.arange(size))
     return op.Range(np.array(0, np.int64), _scalar(size), np.array(1, np.int64))
 
