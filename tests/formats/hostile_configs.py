@@ -136,19 +136,26 @@ def _sample_of(name: str, model: Any, *inside: Any) -> Sample:
     return Sample(name, {"config": config}, ("config", "config", "layers", place, "config", *inside))
 
 
-#: What required arguments of layers get.
-REQUIRED = {
+#: What required arguments get.
+REQUIRED: dict[str, Any] = {
     "factor": 0.2, "height_factor": 0.2, "width_factor": 0.2, "height": 4, "width": 4, "units": 2,
-    "output_dim": 2, "filters": 2, "kernel_size": 2,
+    "output_dim": 2, "filters": 2, "kernel_size": 2, "num_classes": 2, "target_class_ids": [0], "shape": [1],
+    "recall": 0.5, "precision": 0.5, "sensitivity": 0.5, "specificity": 0.5, "fn": "mse", "reduction": "sum",
+    "initial_learning_rate": 0.1, "decay_steps": 3, "decay_rate": 0.5, "first_decay_steps": 3,
+    "boundaries": [2, 4], "values": [0.1, 0.2, 0.3], "rank": 1, "normalizer": [1.0, 2.0],
 }  # fmt: skip
+
+
+def _required(cls: Any) -> dict[str, Any]:
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    return {key: REQUIRED[key] for key in needed if key in REQUIRED}
 
 
 def _by_itself(name: str) -> Sample | None:
     """A layer between an input and an output; a cell in an RNN. None if it takes neither."""
     cls = getattr(layers, name)
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD][1:]
-    arguments: dict[str, Any] = {key: REQUIRED[key] for key in required if key in REQUIRED}
+    arguments = _required(cls)
     if name == "StackedRNNCells":
         arguments = {"cells": [layers.GRUCell(2), layers.LSTMCell(3)]}
     if name == "RandomPosterization":
@@ -202,19 +209,6 @@ def classes(table: Any) -> list[str]:
     return sorted(seen.values())
 
 
-_DECAY = {"initial_learning_rate": 0.1, "decay_steps": 3}
-#: Arguments without a default.
-NEEDED: dict[str, dict[str, Any]] = {
-    "MeanIoU": {"num_classes": 2},
-    "SensitivityAtSpecificity": {"specificity": 0.5},
-    "SpecificityAtSensitivity": {"sensitivity": 0.5},
-    "ExponentialDecay": {**_DECAY, "decay_rate": 0.5},
-    "InverseTimeDecay": {**_DECAY, "decay_rate": 0.5},
-    "PolynomialDecay": _DECAY,
-    "PiecewiseConstantDecay": {"boundaries": [2, 4], "values": [0.1, 0.2, 0.3]},
-    "CosineDecay": _DECAY,
-    "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 3},
-}
 #: Module, and the keys that lead to its objects in a Dense layer's or in the training configuration.
 PLACES: list[tuple[Any, tuple[Any, ...]]] = [
     (initializers, ("layer", "kernel_initializer")),
@@ -255,7 +249,7 @@ def _made(table: Any, name: str) -> dict[str, Any] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _plain(cls(**NEEDED.get(name, {})).get_config())
+            return _plain(cls(**_required(cls)).get_config())
     except (TypeError, NotImplementedError, AttributeError, ValueError):
         return None
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import reprlib
+import stat
 import tempfile
 import warnings
 from contextlib import suppress
@@ -13,9 +16,18 @@ from typing import Any
 from ...atomic import replacing
 from . import config
 
+_MOST_BYTES = 1 << 16
+
+
+def _set_epsilon(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"expected a number from 0 on, found {reprlib.repr(value)}.")
+    config.set_epsilon(value)
+
+
 _FIELDS = {
     "floatx": config.set_floatx,
-    "epsilon": config.set_epsilon,
+    "epsilon": _set_epsilon,
     "image_data_format": config.set_image_data_format,
 }
 
@@ -29,7 +41,22 @@ def keras_home(folder: str | os.PathLike[str] | None = None) -> Path:
     existing = next((path for path in (home, *home.parents) if path.exists()), home)
     if existing.is_dir() and os.access(existing, os.W_OK):
         return home
-    return Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / ".keras"
+    shared = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir())
+    others = (shared / ".keras", shared / f".keras-{_user()}")
+    return next(filter(_is_own, others), shared / f".keras-{_user()}-{os.getpid()}")
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _is_own(home: Path) -> bool:
+    """Whether a folder of the temporary folder, where everybody may make one, is this user's; or free."""
+    try:
+        status = os.lstat(home)
+    except OSError:
+        return True
+    return stat.S_ISDIR(status.st_mode) and getattr(status, "st_uid", 0) == _user()
 
 
 def load_configuration() -> None:
@@ -42,13 +69,14 @@ def load_configuration() -> None:
         _create(path)
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(_text_of(path))
+    except (OSError, ValueError, RecursionError) as error:
         warnings.warn(f"{path} cannot be read ({error}); defaults are used.", stacklevel=2)
         return
     if not isinstance(found, dict):
         warnings.warn(
-            f"{path}: expected an object with fields, found {found!r}; defaults are used.", stacklevel=2
+            f"{path}: expected an object with fields, found {reprlib.repr(found)}; defaults are used.",
+            stacklevel=2,
         )
         return
     for name, apply in _FIELDS.items():
@@ -56,10 +84,24 @@ def load_configuration() -> None:
             _apply(apply, found[name], path, name)
 
 
+def _text_of(path: Path) -> str:
+    """What is in a file of reasonable size; a pipe would wait for ever, a device never end.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is no such file.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is not a regular file")
+    if status.st_size > _MOST_BYTES:
+        raise ValueError(f"it has {status.st_size} bytes, more than {_MOST_BYTES}")
+    return path.read_text(encoding="utf-8")
+
+
 def _apply(apply: Any, value: Any, path: Path, name: str) -> None:
     try:
         apply(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         warnings.warn(f"{path}: {name}: {error} The default is used.", stacklevel=2)
 
 

@@ -123,6 +123,20 @@ def test_existing_configuration_file_is_read_and_never_written(tmp_path, monkeyp
         ("[1]", "expected an object"),
         ('{"floatx": "float7", "epsilon": 1e-3}', "float7"),
         ('{"epsilon": null}', "epsilon"),
+        ('{"epsilon": NaN}', "epsilon: expected a number from 0 on, found nan"),
+        ('{"epsilon": -1}', "epsilon"),
+        ('{"epsilon": 1e999}', "epsilon"),
+        ('{"epsilon": "1e-3"}', "epsilon"),
+        ('{"epsilon": ' + "9" * 400 + "}", "epsilon"),
+        ('{"epsilon": ' + "9" * 5000 + "}", "cannot be read"),
+        ('{"floatx": ["float32"]}', "floatx"),
+        ('{"floatx": {}, "image_data_format": [1]}', "floatx"),
+        ('{"image_data_format": true}', "image_data_format"),
+        ("[" * 60000, "cannot be read"),
+        (" " * 70000, "70000 bytes"),
+        ("null", "expected an object"),
+        ("\x00", "cannot be read"),
+        ('{"image_data_format": "\x1b[2J"}'.replace("\x1b", "\\u001b"), r"\\x1b\[2J"),
     ],
 )
 def test_bad_configuration_is_a_warning_and_leaves_the_defaults(tmp_path, monkeypatch, text, words) -> None:
@@ -130,8 +144,43 @@ def test_bad_configuration_is_a_warning_and_leaves_the_defaults(tmp_path, monkey
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.warns(UserWarning, match=words):
         configuration.load_configuration()
-    assert K.floatx() == "float32"
+    assert (K.floatx(), K.epsilon(), K.image_data_format()) == (
+        "float32",
+        1e-3 if '"epsilon": 1e-3' in text else 1e-7,
+        "channels_last",
+    )
     assert (tmp_path / "keras.json").read_text() == text
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "no text"])
+def test_configuration_that_is_no_file_of_text_is_a_warning_and_no_wait(tmp_path, monkeypatch, kind) -> None:
+    path = tmp_path / "keras.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"\xff\xfe\x00")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.warns(UserWarning, match="cannot be read"):
+        configuration.load_configuration()
+    assert K.floatx() == "float32"
+
+
+def test_folder_that_somebody_else_made_in_the_temporary_one_is_not_used(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", "/proc/none")
+    real = os.lstat
+
+    def of_another(path):
+        status = list(real("/tmp"))
+        status[4] += 1  # st_uid
+        return os.stat_result(status) if str(path) == "/tmp/.keras" else real(path)
+
+    monkeypatch.setattr(configuration.os, "lstat", of_another)
+    monkeypatch.setattr(configuration.os, "access", lambda path, mode: False)
+    assert str(configuration.keras_home()) == f"/tmp/.keras-{os.getuid()}"
 
 
 def test_home_is_the_temporary_folder_where_the_home_folder_cannot_be_written(tmp_path, monkeypatch) -> None:
@@ -151,7 +200,11 @@ def test_import_reads_the_file_and_loads_no_heavy_library(tmp_path) -> None:
         "print([m for m in heavy if m in sys.modules])"
     )
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
-    env = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": root}
+    env = {
+        **os.environ,
+        "KERAS_HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([root, os.path.join(root, "runtime")]),
+    }
     done = subprocess.run(
         [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
     )

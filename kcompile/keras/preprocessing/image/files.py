@@ -7,6 +7,7 @@ refused, and whatever a decoder raises becomes one error that names the file.
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from ....atomic import replacing
 from ....optional import optional
 from ...backend.config import floatx, image_data_format
+from ...utils.messages import harmless
 
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 COLOR_MODES = {"grayscale": 1, "rgb": 3, "rgba": 4}
@@ -65,6 +67,8 @@ def load_img(
         color_mode = "grayscale"
     if color_mode not in COLOR_MODES:
         raise ValueError(f'color_mode must be "grayscale", "rgb", or "rgba", found {color_mode!r}')
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever, a device never end
+        raise _ImageFileError(f"Cannot read the image file {os.fspath(path)}: it is not a regular file.")
     with open(path, "rb") as file:
         image = _read(Image, file, os.fspath(path))
     if color_mode == "grayscale":
@@ -105,6 +109,9 @@ def _read(Image: Any, file: Any, path: str) -> Any:
 
 class _ImageFileError(OSError):
     """An image file that cannot be read, named in the message."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(harmless(message, lines=True))
 
 
 def _too_large(path: str, found: str, limit: Any) -> OSError:
@@ -263,7 +270,7 @@ def image_files_under(directory: str, follow_links: bool) -> Iterator[str]:
     """Image files in a folder and its subfolders, folders by name and files by name, relative to the
     folder.
     """
-    folders = sorted(os.walk(directory, followlinks=follow_links), key=lambda entry: entry[0])
+    folders = sorted(_walk(directory, follow_links), key=lambda entry: entry[0])
     for folder, _, names in folders:
         for name in sorted(names):
             if name.lower().endswith(".tiff"):
@@ -274,3 +281,29 @@ def image_files_under(directory: str, follow_links: bool) -> Iterator[str]:
                 )
             if name.lower().endswith(IMAGE_EXTENSIONS):
                 yield os.path.relpath(os.path.join(folder, name), directory)
+
+
+def _walk(directory: str, follow_links: bool) -> Iterator[tuple[str, list[str], list[str]]]:
+    """``os.walk`` that enters each folder once: links may lead around in circles, or to one folder by ways
+    whose number doubles with each step.
+    """
+    seen = {_identity(directory)}
+    for folder, subfolders, names in os.walk(directory, followlinks=follow_links):
+        if follow_links:
+            subfolders.sort()
+            identities = {name: _identity(os.path.join(folder, name)) for name in subfolders}
+            kept = []
+            for name, identity in identities.items():
+                if identity not in seen:
+                    kept.append(name)
+                    seen.add(identity)
+            subfolders[:] = kept
+        yield folder, subfolders, names
+
+
+def _identity(folder: str) -> tuple[int, int] | str:
+    try:
+        status = os.stat(folder)
+    except OSError:  # os.walk leaves it out as well
+        return folder
+    return status.st_dev, status.st_ino
