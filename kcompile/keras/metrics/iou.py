@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, op
+from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
@@ -111,6 +111,7 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
+        claim_steps(num_classes * num_classes, f"num_classes={num_classes}")
         targets = range(num_classes)
         super().__init__(num_classes, targets, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
