@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from kcompile_runtime.text import harmless
-
 OK = 0
 NEGATIVE = 1
 """The command did its work and the answer is no."""
@@ -50,6 +48,8 @@ def message_of(error: BaseException) -> str:
         text = f"{error.filename}: {error.strerror}"
     else:
         text = str(error) or type(error).__name__
+    from kcompile_runtime.text import harmless  # here: with numpy, which --help does without
+
     text = harmless(re.sub(r"\s+", " ", text).strip())
     if exit_code_of(error) == FAULT:
         return f"internal error: {type(error).__name__}: {text} (--debug before the command shows where)"

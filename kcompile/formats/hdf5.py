@@ -544,11 +544,13 @@ def _unique(names: Sequence[str]) -> list[str]:
     """Number repeated names: weights of users' own layers may share one ("w", "w_1", "w_2")."""
     taken, unique = set(names), []
     seen: set[str] = set()
+    numbers: dict[str, int] = {}  # where to go on for a name, so that many of one name take no square of time
     for name in names:
-        candidate, number = name, 0
+        candidate, number = name, numbers.get(name, 0)
         while candidate in seen or (number and candidate in taken):
             number += 1
             candidate = f"{name}_{number}"
+        numbers[name] = number
         seen.add(candidate)
         unique.append(candidate)
     return unique

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend as K
-from ..utils.layer_utils import layer_connections, model_nodes
+from ..utils.layer_utils import connections_among, model_nodes
 from .base import Callback
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ def _as_images(weight: np.ndarray) -> np.ndarray | None:
 def _graph_nodes(model: Any) -> list[GraphNode]:
     from ...torch_bridge.summary import GraphNode
 
-    calls = model_nodes(model)
+    calls = {id(node) for node in model_nodes(model)}
     nodes = []
     for layer in model.layers:
         shape = getattr(layer, "output_shape", None)
-        inputs = tuple(dict.fromkeys(name for name, _, _ in layer_connections(model, layer, calls)))
+        inputs = tuple(dict.fromkeys(name for name, _, _ in connections_among(layer, calls)))
         nodes.append(
             GraphNode(layer.name, type(layer).__name__, inputs, shape if isinstance(shape, tuple) else None)
         )

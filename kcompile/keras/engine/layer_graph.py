@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -371,26 +372,40 @@ def _replace_places(value: Any, function: Callable[[Place], Any]) -> Any:
 
 
 def _replay(waiting: list[tuple[Layer, Call]], layers: dict[str, Layer]) -> None:
-    """Calls layers as their inputs come to exist; a round without progress is an error."""
-    while waiting:
-        blocked: dict[Layer, None] = {}
-        later: list[tuple[Layer, Call]] = []
-        for layer, call in waiting:
-            # calls of one layer stay in order, as files refer to them by number
-            if layer in blocked or not _try_call(layer, call, layers):
-                blocked[layer] = None
-                later.append((layer, call))
-        if len(later) == len(waiting):
-            layer, call = later[0]
-            places = ", ".join(str(list(place)) for place in call.places())
+    """Makes the calls in the order of the file, those whose inputs come later as soon as these exist.
+
+    Raises:
+        ValueError: for calls whose inputs never come to exist.
+    """
+    names = {layer: name for name, layer in layers.items()}
+    left: dict[Layer, deque[Call]] = {}  # calls of one layer stay in order, as files refer to them by number
+    blocked: dict[str, list[Layer]] = {}  # name of a layer -> those that wait for a call of it
+    for layer, call in waiting:
+        if layer not in left:
+            if _try_call(layer, call, layers) is None:
+                continue
+        left.setdefault(layer, deque()).append(call)
+    ready = deque(left)
+    while ready:
+        layer = ready.popleft()
+        while left[layer]:
+            missing = _try_call(layer, left[layer][0], layers)
+            if missing is not None:
+                blocked.setdefault(missing, []).append(layer)
+                break
+            left[layer].popleft()
+            ready.extend(blocked.pop(names[layer], ()))
+    for layer, calls in left.items():
+        if calls:
+            places = ", ".join(str(list(place)) for place in calls[0].places())
             raise ValueError(
                 f"The configuration is not a model: the layer {layer.name!r} is called on {places}, "
                 "which nothing in it produces (or which depends on that layer itself)."
             )
-        waiting = later
 
 
-def _try_call(layer: Layer, call: Call, layers: dict[str, Layer]) -> bool:
+def _try_call(layer: Layer, call: Call, layers: dict[str, Layer]) -> str | None:
+    """Makes a call; where an input does not exist yet, the name of the layer that is to be called before."""
     places = call.places()
     for place in places:
         if place.layer not in layers:
@@ -398,13 +413,13 @@ def _try_call(layer: Layer, call: Call, layers: dict[str, Layer]) -> bool:
                 f"The layer {layer.name!r} is called on {place.layer!r}, which is not in the configuration."
             )
         if _node_index(layers, place, call.of_keras_3) >= len(layers[place.layer]._inbound_nodes):
-            return False
+            return place.layer
     if places:
         inputs, arguments = _replace_places(
             [call.inputs, call.arguments], lambda place: _tensor_at(layers, place, call.of_keras_3)
         )
         layer(inputs, **arguments)
-    return True
+    return None
 
 
 def _node_index(layers: dict[str, Layer], place: Place, of_keras_3: bool) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,10 @@ class Sequential(Model):
         super().__init__(name=name, **kwargs)
         self._stack: list[Layer] = []
         self._build_input_shape: tuple[int | None, ...] | None = None
-        for layer in layers or ():
-            self.add(layer)
+        self._names_at_once: set[str] | None = None
+        with self._at_once():
+            for layer in layers or ():
+                self.add(layer)
 
     @property
     def layers(self) -> list[Layer]:
@@ -55,7 +58,8 @@ class Sequential(Model):
             layer = layer._keras_history.layer  # keras.Input(...), as today's code adds it
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}.")
-        if any(layer.name == other.name for other in self._stack):
+        names = self._names_at_once
+        if layer.name in (names if names is not None else {other.name for other in self._stack}):
             raise ValueError(
                 f"The name {layer.name!r} is used by two layers of {self.name}. All layer names should be "
                 "unique; give the layer another name=."
@@ -67,8 +71,22 @@ class Sequential(Model):
         else:
             self._append(layer)
 
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Of the layers added inside, the network is made once, at the end: made anew for each, it takes time
+        that grows with the square of their number."""
+        self._names_at_once = {layer.name for layer in self._stack}
+        try:
+            yield
+        finally:
+            self._names_at_once = None
+        if self.outputs:
+            self._restack(self.inputs, None if len(self._stack) == 1 else self.outputs)
+
     def _append(self, layer: Layer) -> None:
         self._stack.append(layer)
+        if self._names_at_once is not None:
+            self._names_at_once.add(layer.name)
         self._track("", layer)
 
     def _start(self, layer: Layer) -> None:
@@ -94,8 +112,8 @@ class Sequential(Model):
 
     def _restack(self, inputs: list[Any], outputs: list[Any] | None = None) -> None:
         """Makes the graph network of what is on the stack now."""
-        if len(self._stack) == 1 and outputs is None:
-            self.inputs, self.outputs = inputs, inputs
+        if self._names_at_once is not None or len(self._stack) == 1 and outputs is None:
+            self.inputs, self.outputs = inputs, inputs if outputs is None else outputs
             return
         self._init_graph_network(inputs, outputs)
 
@@ -204,8 +222,9 @@ class Sequential(Model):
         model = cls(name=name)
         if isinstance(config, dict):
             model.trainable = config.get("trainable", True)
-        for layer in layers:
-            model.add(deserialize(layer, custom_objects))
+        with model._at_once():
+            for layer in layers:
+                model.add(deserialize(layer, custom_objects))
         if shape is not None and not model._is_graph_network and model.layers:
             model.build(shape)
         return model

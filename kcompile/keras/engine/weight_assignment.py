@@ -124,12 +124,14 @@ def assign_by_weight_name(
 def unique_names(parameters: Sequence[Parameter]) -> list[str]:
     """The names with a number where they repeat: layers of one class in nested models may share them."""
     seen: set[str] = set()
+    numbers: dict[str, int] = {}  # where to go on for a name, so that many of one name take no square of time
     result = []
     for parameter in parameters:
-        name, number = parameter.name, 0
+        name, number = parameter.name, numbers.get(parameter.name, 0)
         while name in seen:
             number += 1
             name = f"{parameter.name}_{number}"
+        numbers[parameter.name] = number
         seen.add(name)
         result.append(name)
     return result

@@ -43,7 +43,11 @@ def model_nodes(model: Any) -> list[Any]:
 
 def layer_connections(model: Any, layer: Any, nodes: list[Any] | None = None) -> list[tuple[str, int, int]]:
     """``(layer name, node index, tensor index)`` of every tensor that feeds ``layer`` in ``model``."""
-    relevant = {id(node) for node in (model_nodes(model) if nodes is None else nodes)}
+    return connections_among(layer, {id(node) for node in (model_nodes(model) if nodes is None else nodes)})
+
+
+def connections_among(layer: Any, relevant: set[int]) -> list[tuple[str, int, int]]:
+    """``layer_connections`` where the calls that count are known by their ids."""
     return [
         (inbound.name, node_index, tensor_index)
         for node in layer._inbound_nodes
@@ -114,14 +118,13 @@ def print_summary(
     show_row(columns)
     show("=" * width)
     layers = list(model.layers)
+    relevant = {id(node) for node in nodes}
     for i, layer in enumerate(layers):
         fields = [f"{layer.name} ({type(layer).__name__})", _output_shape(layer), layer.count_params()]
         if chain:
             show_row(fields)
         else:
-            connections = [f"{name}[{n}][{t}]" for name, n, t in layer_connections(model, layer, nodes)] or [
-                ""
-            ]
+            connections = [f"{name}[{n}][{t}]" for name, n, t in connections_among(layer, relevant)] or [""]
             show_row([*fields, connections[0]])
             for connection in connections[1:]:
                 show_row(["", "", "", connection])
