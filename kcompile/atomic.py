@@ -107,6 +107,17 @@ def _move_all(beside: str, folder: str, name: str, made: list[str], companions: 
     remove(os.path.join(folder, file) for file in obsolete)
 
 
+@contextmanager
+def working_folder(temporary: str) -> Iterator[str]:
+    """A new folder beside a file, or beside the temporary one that ``replacing`` gave for it; gone at the end.
+    If the process is killed, the next save of that file sweeps it away."""
+    folder, name = os.path.split(os.path.abspath(temporary))
+    target = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\.tmp", name)
+    with _temporary(os.path.join(folder, target[1] if target else name), 0) as beside:
+        os.mkdir(beside)
+        yield beside
+
+
 def check_place(path: str | os.PathLike[str]) -> str:
     """The file that a path leads to, links followed, if one may be put there.
 

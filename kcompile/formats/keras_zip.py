@@ -20,6 +20,7 @@ from datetime import datetime, timezone
 from json import dumps
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from kcompile.atomic import working_folder
 from kcompile.formats import hdf5, json
 from kcompile.formats.archive import Archive, FileFormatError, UnsafeFileError, UnsupportedFormatError
 
@@ -274,9 +275,9 @@ def write(archive: Archive, target: Target) -> None:
     saved = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": archive.metadata.get("keras_version") or KERAS_VERSION, "date_saved": saved}
     place = target.place
-    folder = None if isinstance(place, io.BytesIO) else os.path.dirname(os.path.abspath(place))
+    in_memory = isinstance(place, io.BytesIO)
     # HDF5 goes back and forth in its file, which a zip archive being written cannot.
-    with tempfile.TemporaryDirectory(prefix=".weights.", dir=folder) as temporary:
+    with tempfile.TemporaryDirectory() if in_memory else working_folder(place) as temporary:
         weights = os.path.join(temporary, WEIGHTS)
         hdf5.write(Archive(objects=archive.objects), type(target)(weights))
         with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as result:

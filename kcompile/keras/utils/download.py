@@ -20,6 +20,7 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ...atomic import working_folder
 from ..backend.configuration import keras_home
 from .generic_utils import Progbar
 
@@ -138,13 +139,13 @@ def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> 
         )
     else:
         downloader = None
-    folder, name = os.path.split(path)
+    name = os.path.basename(path)
     known = None if file_hash is None else f"{_hash_name(file_hash, algorithm)}:{file_hash.lower()}"
     pooch.get_logger().setLevel("WARNING")
     # An old file with the wrong hash stays until the new one, complete and checked, takes its place. Nor does
     # anything see what a link of that name leads to.
     try:
-        with tempfile.TemporaryDirectory(dir=folder or ".", prefix=".download-") as temporary:
+        with working_folder(path) as temporary:
             cache = pooch.create(
                 path=temporary, base_url="", registry={name: known}, urls={name: origin}, retry_if_failed=1
             )
