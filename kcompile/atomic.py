@@ -109,8 +109,8 @@ def _move_all(beside: str, folder: str, name: str, made: list[str], companions: 
 
 @contextmanager
 def working_folder(temporary: str) -> Iterator[str]:
-    """A new folder beside a file, or beside the temporary one that ``replacing`` gave for it; gone at the end.
-    If the process is killed, the next save of that file sweeps it away."""
+    """A new folder beside a file, or beside the temporary one that ``replacing`` gave for it, gone at the end
+    (by the next save of that file if the process is killed)."""
     folder, name = os.path.split(os.path.abspath(temporary))
     target = re.fullmatch(r"\.(.+)\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\.tmp", name)
     with _temporary(os.path.join(folder, target[1] if target else name), 0) as beside:
