@@ -275,9 +275,9 @@ def write(archive: Archive, target: Target) -> None:
     saved = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": archive.metadata.get("keras_version") or KERAS_VERSION, "date_saved": saved}
     place = target.place
-    in_memory = isinstance(place, io.BytesIO)
     # HDF5 goes back and forth in its file, which a zip archive being written cannot.
-    with tempfile.TemporaryDirectory() if in_memory else working_folder(place) as temporary:
+    working = tempfile.TemporaryDirectory() if isinstance(place, io.BytesIO) else working_folder(place)
+    with working as temporary:
         weights = os.path.join(temporary, WEIGHTS)
         hdf5.write(Archive(objects=archive.objects), type(target)(weights))
         with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as result:
