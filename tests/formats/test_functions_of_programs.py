@@ -26,10 +26,14 @@ NOT_READ = {
         "math.bessel_i0", "math.bessel_i0e", "math.bessel_i1", "math.bessel_i1e", "math.igamma",
         "math.igamma_positive", "math.igammac_positive", "math.zeta", "math.nextafter", "inv", "sobel_edges",
     },
-    "keras": set(),
+    "keras": {
+        "nanmedian", "nanmedian_of_nan", "nanmedian_axis", "nanmedian_axes", "nanmedian_kept",
+        "nanmedian_all_kept", "i0", "nextafter", "gcd_integers", "lcm_integers", "bincount", "segment_max",
+        "rfft", "fft", "irfft", "stft", "correlate", "unfold", "gaussian_blur", "sobel_edges",
+    },
 }  # fmt: skip
 #: Integers divided are float64 in TensorFlow, float32 here.
-OTHER_TYPE = {"math.divide_integers", "math.truediv_integers"}
+OTHER_TYPE = {"math.divide_integers", "math.truediv_integers", "ndim", "prod_type"}
 
 
 @cache

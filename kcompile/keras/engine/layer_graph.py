@@ -208,7 +208,9 @@ def _operation_config(layer: Layer, nodes: list[Node], calls: list[Any]) -> dict
         same = layer.layer_config(nodes[0].input_tensors)
         if same is not None:
             return {"name": layer.name, **same, "inbound_nodes": calls}
-        written = layer.tf_config([place[:3] for place in calls[0]])
+        whole = layer.operation == "Mean" and any(x.dtype.kind != "f" for x in nodes[0].input_tensors)
+        # of integers TensorFlow's mean is one
+        written = None if whole else layer.tf_config([place[:3] for place in calls[0]])
         if written is not None:
             return {"name": layer.name, **written}
     return {**_layer_config(layer, calls), "class_name": "Operation"}

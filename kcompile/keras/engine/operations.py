@@ -16,7 +16,8 @@ import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import close_names
-from . import tf_functions, tf_operations
+from . import later_network_operations as later_network_operations  # these enter their functions
+from . import later_operations, tf_functions, tf_operations
 from . import tf_network_operations as tf_network_operations  # these two enter their functions
 from . import tf_shape_operations as tf_shape_operations
 from .base_layer import Layer
@@ -24,11 +25,15 @@ from .operation_layers import equivalent_layer
 from .operation_table import OPERATIONS, Operation
 from .tf_functions import TF_FUNCTIONS
 
+OPERATIONS.update(later_operations.ROWS)
+
 #: Operations by name: those of Keras 3, and under ``tf.`` functions of TensorFlow that are none of them.
 ROWS: dict[str, Operation] = {**OPERATIONS, **tf_operations.rows()}
 
 _TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
 _CONSTANT = "_CONSTANT_VALUE"
+#: Operations of Keras 3 that are called on any number of tensors.
+_VARIADIC = ("Einsum", "Meshgrid")
 #: Arguments of TensorFlow's functions that change nothing at this value.
 _HARMLESS = {"beta": 1.0, "batch_dims": 0}
 _BY_KEYWORD = ("constant_values", "weights")
@@ -106,7 +111,7 @@ class OperationLayer(Layer):
             args = [_keras_3_value(operands[0], tensors), [_keras_3_value(e, tensors) for e in operands[1]]]
         else:
             args = [_keras_3_value(value, tensors) for value in operands]
-        return {"args": args[0] if operation == "Einsum" else args, "kwargs": kwargs}
+        return {"args": args[0] if operation in _VARIADIC else args, "kwargs": kwargs}
 
     def layer_config(self, tensors: Sequence[Value]) -> dict[str, Any] | None:
         """Class and configuration of the layer that computes the same on these tensors, to the bit; None
@@ -271,7 +276,7 @@ def _from_keras_3(layer: Mapping[str, Any]) -> dict[str, Any]:
     call = _only_call(layer)
     names = OPERATIONS[operation].operands
     args = [_from_keras_3_value(value, tensors) for value in call["args"]]
-    if operation == "Einsum":
+    if operation in _VARIADIC:
         args = [args]
     if len(args) > len(names):
         raise ValueError(

@@ -14,6 +14,9 @@ from .operation_table import OPERATIONS, _alike, _axis, _float, _move_axis, _siz
 from .slices import sliced
 from .tf_operations import as_list, of_tensorflow, type_name
 
+#: Those of the first table, whose forms these functions add to.
+_REPEAT, _ROLL, _PAD = (OPERATIONS[name].emit for name in ("Repeat", "Roll", "Pad"))
+
 
 @of_tensorflow("shape")
 def shape(input: Any, out_type: Any = "int32") -> Value:
@@ -125,14 +128,14 @@ def repeat(input: Any, repeats: Any, axis: Any = None) -> Value:
     if isinstance(repeats, list):
         x, axis = (op.Reshape(x, [-1]), 0) if axis is None else (x, axis)
         return op.Gather(x, np.repeat(np.arange(len(repeats)), repeats), axis=axis)
-    return OPERATIONS["Repeat"].emit(x, repeats=repeats, axis=axis)
+    return _REPEAT(x, repeats=repeats, axis=axis)
 
 
 @of_tensorflow("roll")
 def roll(input: Any, shift: Any, axis: Any) -> Value:
     x = _tensor(input)
     for by, at in zip(as_list(shift), as_list(axis), strict=True):
-        x = OPERATIONS["Roll"].emit(x, shift=by, axis=at)
+        x = _ROLL(x, shift=by, axis=at)
     return x
 
 
@@ -148,7 +151,7 @@ def pad(
     x = _tensor(tensor)
     if str(mode).upper() != "SYMMETRIC":
         arguments = {"pad_width": paddings, "mode": str(mode).lower(), "constant_values": constant_values}
-        return OPERATIONS["Pad"].emit(x, **arguments)
+        return _PAD(x, **arguments)
     for axis, (before, after) in enumerate(paddings):
         if before or after:
             places = np.pad(np.arange(_size(x, axis)), (before, after), mode="symmetric")
