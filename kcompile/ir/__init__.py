@@ -3,7 +3,7 @@
 - ``Value``, ``Constant``, ``Parameter``, ``Node``: the pieces (values.py), with ``Storage`` behind a
   parameter.
 - ``op``: emits operators, checked and typed by ONNX (emission.py, inference.py); Python arithmetic and
-  indexing on values do the same (arithmetic.py).
+  indexing on values do the same (arithmetic.py). What depends on no input has numbers (numbers.py).
 - ``Graph``: a slice of values for one phase; ``Body``: the subgraph of a control-flow operator (graph.py).
 - ``print(graph)`` shows it as SSA text (printing.py).
 """
@@ -17,11 +17,14 @@ from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .limits import WorkLimit, claim_steps
+from .numbers import Depends, depends, evaluate_with
+from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .storage import Storage
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
 _install_arithmetic()
+_install_numbers()
 
 __all__ = [
     "KCOMPILE_DOMAIN",
@@ -29,6 +32,7 @@ __all__ = [
     "OPSET",
     "Body",
     "Constant",
+    "Depends",
     "DeviceNotFoundError",
     "ForeignNode",
     "Graph",
@@ -48,9 +52,11 @@ __all__ = [
     "claim_steps",
     "current_device",
     "current_scope",
+    "depends",
     "device_name",
     "device_scope",
     "emit",
+    "evaluate_with",
     "foreign_nodes",
     "format_type",
     "from_onnx",

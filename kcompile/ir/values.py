@@ -21,28 +21,11 @@ Dim = int | str | None
 Shape = tuple[Dim, ...] | None
 
 
-class _NoLength(TypeError, AttributeError):
-    """What ``len`` of a symbolic value raises, and ``hasattr(value, "__len__")`` takes for a no."""
-
-
-class _Length:
-    """``__len__`` for values that hold numbers alone: programs ask for it to tell tensors from arrays."""
-
-    def __get__(self, value: Value | None, owner: type) -> Any:
-        if value is None:
-            return self
-        if not isinstance(value, Constant | Parameter):
-            raise _NoLength(f"{value!r} is symbolic and has no len(); K.shape(x)[0] is its size.")
-        if not value.shape:
-            raise _NoLength(f"{value!r} is a scalar and has no len().")
-        size = value.shape[0]
-        return lambda: size
-
-
 class Value:
     """One tensor of a graph: a type, and the node output that computes it.
 
-    Python operators and indexing emit ONNX operators. Equality and hashing are by identity.
+    Python operators and indexing emit ONNX operators. Equality and hashing are by identity. One that depends
+    on no input has numbers (``ir.numbers``).
 
     Attributes:
         dtype: numpy dtype of the elements.
@@ -61,9 +44,6 @@ class Value:
     _keras_mask: Any
     _keras_shape: Any
     _uses_learning_phase: bool
-
-    # numpy must hand mixed arithmetic over to Value instead of iterating
-    __array_ufunc__ = None
 
     def __init__(
         self,
@@ -109,24 +89,19 @@ class Value:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown(self.name)} {format_type(self)}>"
 
-    def __bool__(self) -> bool:
-        raise TypeError(
-            f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
-            "a, b) instead of `if`, and `is None` to test for a missing value."
-        )
-
-    def __iter__(self) -> Iterator[Value]:
-        if not self.shape or not isinstance(self.shape[0], int):
-            raise TypeError(f"{self!r} cannot be iterated: the size of its first axis is not known.")
-        return (self[i] for i in range(self.shape[0]))
-
-    __len__ = _Length()
-
     __hash__ = object.__hash__
 
-    # ir.arithmetic, which needs the emitter, puts these on the class
+    # ir.arithmetic and ir.numbers, which need the emitter and graphs, put these on the class
     if TYPE_CHECKING:
 
+        def numpy(self) -> np.ndarray: ...
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
+        def __bool__(self) -> bool: ...
+        def __float__(self) -> float: ...
+        def __int__(self) -> int: ...
+        def __index__(self) -> int: ...
+        def __len__(self) -> int: ...
+        def __iter__(self) -> Iterator[Value]: ...
         def __add__(self, other: Any) -> Value: ...
         def __radd__(self, other: Any) -> Value: ...
         def __sub__(self, other: Any) -> Value: ...
@@ -248,9 +223,20 @@ class Node:
         outputs: the values produced.
         scope: path of the layer that emitted the node.
         device: where it is to be computed, ``"gpu:1"``; None where nobody said.
+        depends: what ``ir.numbers.depends`` found; None before.
     """
 
-    __slots__ = ("__weakref__", "attributes", "device", "domain", "inputs", "op_type", "outputs", "scope")
+    __slots__ = (
+        "__weakref__",
+        "attributes",
+        "depends",
+        "device",
+        "domain",
+        "inputs",
+        "op_type",
+        "outputs",
+        "scope",
+    )
 
     def __init__(
         self,
@@ -269,6 +255,7 @@ class Node:
         self.attributes = dict(attributes)
         self.scope = scope
         self.device = device
+        self.depends: int | None = None
         self.outputs = tuple(
             Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types)
         )

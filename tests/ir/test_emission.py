@@ -160,19 +160,6 @@ def test_values_are_compared_by_identity_and_have_no_truth_value():
     assert [v.shape for v in value(3, 2)] == [(2,)] * 3
 
 
-def test_only_values_that_hold_numbers_have_a_length():
-    """Programs tell tensors from arrays and lists by hasattr(x, "__len__")."""
-    for symbolic in (MATRIX, value(3, 2), Parameter(np.zeros(3), "w") * 2):
-        assert not hasattr(symbolic, "__len__")
-        with pytest.raises(TypeError, match=r"symbolic and has no len\(\); use .*K.shape"):
-            len(symbolic)
-    for numbers in (Constant([1.0, 2.0, 3.0]), Parameter(np.zeros((3, 2)), "w")):
-        assert hasattr(numbers, "__len__") and len(numbers) == 3
-    with pytest.raises(TypeError, match="scalar"):
-        len(Constant(1.0))
-    assert not hasattr(Constant(1.0), "__len__")
-
-
 def test_refine_fills_open_axes_only():
     v = Value("float32", (None, 3, None))
     v.refine(("batch", 5, 7))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import LEARNING_PHASE, Constant, Graph, Parameter, Value, op
-from .execution import CompiledGraph, compile_graph
+from .execution import CompiledGraph, compile_graph, numbers
 from .tensors import tensor
 from .variables import as_numbers, get_value
 
@@ -123,7 +123,7 @@ def eval(x: Any) -> Any:
         parameter.assign(eval(new))
         return get_value(parameter)
     if isinstance(x, Value) and not isinstance(x, Parameter | Constant):
-        return as_numbers(compile_graph(Graph([x]))([])[0])
+        return as_numbers(numbers(x))
     return get_value(x)
 
 

@@ -13,13 +13,14 @@ import numpy as np
 
 from ... import ir
 from ...formats import UnsafeFileError
-from ...ir import Constant, Parameter, Storage, Value, assign_all, unchanging
+from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers
 from ..legacy import spellings as legacy
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
+from .called_on_numbers import are_numbers, as_values, in_type_of
 from .free_tensors import FreeCall
 from .input_spec import InputSpec
 from .layer_calls import LayerCalls
@@ -201,12 +202,19 @@ class Layer(LayerCalls):
     # --- calling --------------------------------------------------------------------------------------------
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        """Calls the layer on symbolic values (or arrays, as constants), building it if need be."""
-        inputs = _as_values(inputs)
+        """Calls the layer on symbolic values, building it if need be.
+
+        Called on numbers (arrays, lists, tensors of PyTorch), it returns values that have numbers:
+        ``np.asarray(layer(x))``.
+        """
+        inputs = as_values(inputs, self)
         tensors = to_list(inputs)
         with ir.name_scope(self.name), masks_as_written(self):
             self._maybe_build(inputs)
             self.assert_input_compatibility(inputs)
+            if any(isinstance(x, ir.Constant) for x in tensors):
+                inputs = self._in_own_type(inputs)
+                tensors = to_list(inputs)
             previous_mask = unpack_singleton([getattr(x, "_keras_mask", None) for x in tensors])
             user_kwargs = dict(kwargs)
             masked = any(m is not None for m in to_list(previous_mask))
@@ -225,6 +233,10 @@ class Layer(LayerCalls):
         if isinstance(outputs, list | tuple):
             return unpack_singleton(copied)
         return copied[0]
+
+    def _in_own_type(self, inputs: Any) -> Any:
+        """Inputs whose constants have the element type that the layer computes with."""
+        return in_type_of(self, inputs)
 
     def _call_accepts(self, argument: str) -> bool:
         parameters = inspect.signature(self.call).parameters
@@ -311,6 +323,8 @@ class Layer(LayerCalls):
             for output in outputs:
                 output.meta["free_call"] = call
             if frame.losses or frame.updates:
+                if are_numbers(inputs):  # of the calls on numbers the last one counts, or they would pile up
+                    self._free_calls = [c for c in self._free_calls if not are_numbers(c.inputs)]
                 self._free_calls.append(call)
 
     # --- weights --------------------------------------------------------------------------------------------
@@ -671,15 +685,6 @@ def _initial_value(initializer: Callable, shape: tuple[int, ...], dtype: str) ->
     if array.shape != shape:
         array = np.broadcast_to(array, shape)
     return array
-
-
-def _as_values(inputs: Any) -> Any:
-    """Arrays become constants; lists and tuples become a fresh list."""
-    if isinstance(inputs, list | tuple):
-        return [_as_values(x) for x in inputs]
-    if isinstance(inputs, np.ndarray):
-        return Constant(inputs.astype(K.floatx()) if inputs.dtype == np.float64 else inputs)
-    return inputs
 
 
 def _same(some: Sequence[Any], others: Sequence[Any]) -> bool:

@@ -13,6 +13,7 @@ from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
 from .base_layer import Layer, _same, _unique
+from .called_on_numbers import cast_numbers
 from .free_tensors import adopt
 from .node import Node, call_frame, reaches_phase, replace_tensors, static_shape
 from .writers import masks_as_written
@@ -308,13 +309,23 @@ class Network(Layer):
             )
         return [given[name] for name in self.input_names]
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Emits all layers anew on other inputs, with the same weights."""
+    def _in_own_type(self, inputs: Any) -> Any:
+        if not self._is_graph_network or len(to_list(inputs)) != len(self.inputs):
+            return inputs
+        return cast_numbers(inputs, [tensor.dtype for tensor in self.inputs])
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """Emits all layers anew on other inputs, with the same weights.
+
+        Args:
+            training: True or False for layers to behave so in any case, dropout for instance; by default
+                as they do in training and in test.
+        """
         if not self._is_graph_network:
             raise NotImplementedError(f"{type(self).__name__} must override call(self, inputs).")
         tensors = to_list(inputs)
         masks = [None] * len(tensors) if mask is None else to_list(mask)
-        outputs, _ = self.run_internal_graph(tensors, masks)
+        outputs, _ = self.run_internal_graph(tensors, masks, training)
         return unpack_singleton(outputs)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -339,12 +350,15 @@ class Network(Layer):
             return unpack_singleton([static_shape(tensor) for tensor in self.outputs])
         return Layer.compute_output_shape(self, input_shape)
 
-    def run_internal_graph(self, inputs: list[Value], masks: list[Any] | None = None) -> tuple[list, list]:
+    def run_internal_graph(
+        self, inputs: list[Value], masks: list[Any] | None = None, training: bool | None = None
+    ) -> tuple[list, list]:
         """Emits the layers on other inputs.
 
         Args:
             inputs: one value per input of the network.
             masks: one mask or None per input.
+            training: passed to the layers whose call() takes it and that were called without.
 
         Returns:
             the output values and the output masks.
@@ -366,8 +380,11 @@ class Network(Layer):
                     continue
                 computed = [values[tensor] for tensor in node.input_tensors]
                 arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, (tensor,))[0])
+                layer = node.outbound_layer
+                if training is not None and arguments.get("training") is None and layer._call_accepts("training"):
+                    arguments["training"] = training
                 outputs, output_masks = _call_again(
-                    node.outbound_layer, arguments, [c[0] for c in computed], [c[1] for c in computed]
+                    layer, arguments, [c[0] for c in computed], [c[1] for c in computed]
                 )
                 for tensor, value, mask in zip(node.output_tensors, outputs, output_masks, strict=True):
                     values[tensor] = (value, mask)

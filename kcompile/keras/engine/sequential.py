@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir import Constant
 from .base_layer import Layer
 from .input_layer import Input, InputLayer
 from .layer_graph import trainable_config
@@ -167,9 +168,14 @@ class Sequential(Model):
         self._stack.insert(0, x._keras_history.layer)
         self._init_graph_network([x], [output])
 
+    def _maybe_build(self, inputs: Any) -> None:
+        if isinstance(inputs, Constant):  # numbers do not fix how many samples a batch has
+            self._build_for([inputs])
+        super()._maybe_build(inputs)
+
     def _build_for(self, arrays: list[Any]) -> None:
         if not self._is_graph_network:
-            self.build((None, *np.shape(arrays[0])[1:]))
+            self.build((None, *arrays[0].shape[1:]))
 
     def predict_proba(self, x: Any, batch_size: int = 32, verbose: int = 0) -> np.ndarray:
         """Class probabilities: ``predict``, with a warning if the outputs are not between 0 and 1."""

@@ -1,0 +1,221 @@
+"""The numbers of values that depend on no input, for whoever asks: ``value.numpy()``, ``np.asarray(value)``,
+``float(value)``, ``bool(value)``, ``len(value)``, a loop over it, NumPy's functions of it.
+
+They are computed then, with the weights as they are. A value that depends on an input refuses, by name.
+Importing this installs the methods on Value; whoever can compute says so by ``evaluate_with``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from .graph import LEARNING_PHASE, Body
+from .values import Constant, Node, Parameter, Value
+
+
+class Depends(IntEnum):
+    """What the numbers of a value depend on beside weights and constants."""
+
+    ON_NOTHING = 0
+    ON_THE_PHASE = 1
+    ON_INPUTS = 2
+
+
+class _NoLength(TypeError, AttributeError):
+    """What ``len`` of a symbolic value raises, and ``hasattr(value, "__len__")`` takes for a no."""
+
+
+class _Length:
+    """``__len__`` for values that have numbers alone: programs ask for it to tell tensors from arrays."""
+
+    def __get__(self, value: Value | None, owner: type) -> Any:
+        if value is None:
+            return self
+        if value.shape == ():
+            raise _NoLength(f"{value!r} is a scalar and has no len().")
+        if depends(value) is Depends.ON_INPUTS:
+            raise _NoLength(f"{value!r} is symbolic and has no len(); K.shape(x)[0] is its size.")
+        return lambda: value.shape[0] if value.shape and isinstance(value.shape[0], int) else len(numpy(value))
+
+
+def depends(value: Value) -> Depends:
+    """What the numbers of a value depend on: an input, the learning phase alone, or neither.
+
+    Each node is looked at once; without recursion, as graphs are thousands of nodes deep.
+    """
+    if value.node is None:
+        return _of_leaf(value)
+    stack: list[Node] = [value.node]
+    while stack:
+        node = stack[-1]
+        if node.depends is not None:
+            stack.pop()
+            continue
+        read = _read_by(node)
+        unknown = [v.node for v in read if v.node is not None and v.node.depends is None]
+        if unknown:
+            stack.extend(unknown)
+            continue
+        node.depends = max(
+            (v.node.depends if v.node is not None else _of_leaf(v) for v in read), default=Depends.ON_NOTHING
+        )
+        stack.pop()
+    return Depends(value.node.depends)
+
+
+def _of_leaf(value: Value) -> Depends:
+    if value is LEARNING_PHASE:
+        return Depends.ON_THE_PHASE
+    return Depends.ON_NOTHING if isinstance(value, Constant | Parameter) else Depends.ON_INPUTS
+
+
+def _read_by(node: Node) -> list[Value]:
+    """What a node reads, its bodies included."""
+    read = [value for value in node.inputs if value is not None]
+    for body in node.attributes.values():
+        if isinstance(body, Body):
+            read.extend(body.sliced("inference").captures)
+    return read
+
+
+Evaluator = Callable[[Value], np.ndarray]
+
+
+def _nobody(value: Value) -> np.ndarray:
+    raise TypeError(f"{value!r} has to be computed; import kcompile.keras, which can.")
+
+
+_evaluate: Evaluator = _nobody
+
+
+def evaluate_with(evaluator: Evaluator) -> None:
+    """Says what computes values that depend on no input."""
+    global _evaluate
+    _evaluate = evaluator
+
+
+def numpy(self: Value) -> np.ndarray:
+    """The numbers, as an array of the caller's own; in test mode, as ``predict`` computes.
+
+    Raises:
+        TypeError: if the value depends on an input.
+    """
+    if isinstance(self, Constant):
+        return np.array(self.array)
+    if self is LEARNING_PHASE or depends(self) is Depends.ON_INPUTS:
+        raise TypeError(
+            f"{self!r} is symbolic and has no numbers: it depends on an input of the graph. Feed it one: "
+            "model.predict(x), model(x) or K.function(inputs, outputs)(arrays)."
+        )
+    return _evaluate(self)
+
+
+def _array(self: Value, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    if copy is False:
+        raise ValueError(f"The numbers of {self!r} cannot be had without a copy; use np.asarray.")
+    found = self.numpy()
+    return found if dtype is None else found.astype(dtype, copy=False)
+
+
+def _single(self: Value, what: str) -> Any:
+    """The one number of a value of one element."""
+    found = self.numpy()
+    if found.size != 1:
+        raise TypeError(f"{self!r} has {found.size} elements; {what}() takes values of one.")
+    return found.reshape(()).item()
+
+
+def _bool(self: Value) -> bool:
+    if depends(self) is not Depends.ON_NOTHING:
+        raise TypeError(
+            f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
+            "a, b) instead of `if`, and `is None` to test for a missing value."
+        )
+    found = self.numpy()
+    if found.size != 1:
+        raise ValueError(f"{self!r} has {found.size} elements and no truth value; use K.any(x) or K.all(x).")
+    return bool(found.reshape(())[()])
+
+
+def _index(self: Value) -> int:
+    if self.dtype.kind not in "iu":
+        raise TypeError(f"{self!r} cannot be used as an index; only whole numbers can.")
+    return operator.index(_single(self, "int"))
+
+
+def _iter(self: Value) -> Iterator[Value]:
+    if self.shape == ():
+        raise TypeError(f"{self!r} is a scalar and cannot be iterated.")
+    size = self.shape[0] if self.shape else None
+    if not isinstance(size, int):
+        if depends(self) is not Depends.ON_NOTHING:
+            raise TypeError(f"{self!r} cannot be iterated: the size of its first axis is not known.")
+        size = len(self.numpy())
+    return (self[i] for i in range(size))
+
+
+def _format(self: Value, spec: str) -> str:
+    return format(_single(self, "format"), spec) if spec else str(self)
+
+
+_AS_OPERATORS: dict[np.ufunc, str] = {
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.true_divide: "truediv",
+    np.floor_divide: "floordiv",
+    np.remainder: "mod",
+    np.power: "pow",
+    np.matmul: "matmul",
+    np.bitwise_and: "and",
+    np.bitwise_or: "or",
+    np.bitwise_xor: "xor",
+    np.less: "lt",
+    np.less_equal: "le",
+    np.greater: "gt",
+    np.greater_equal: "ge",
+    np.negative: "neg",
+    np.absolute: "abs",
+    np.invert: "invert",
+}
+_REFLECTED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+
+
+def _ufunc(self: Value, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """NumPy's functions of values: the operators of Python emit, others compute with the numbers."""
+    name = _AS_OPERATORS.get(ufunc)
+    if ufunc in (np.equal, np.not_equal) and depends(self) is Depends.ON_INPUTS:
+        return ufunc is np.not_equal  # equality of symbolic values is identity
+    if name is None or method != "__call__" or kwargs:
+        given = [x.numpy() if isinstance(x, Value) else x for x in inputs]
+        return getattr(ufunc, method)(*given, **kwargs)
+    first, *others = inputs
+    if not others:
+        return getattr(first, f"__{name}__")()
+    if isinstance(first, Value):
+        return getattr(first, f"__{name}__")(others[0])
+    return getattr(others[0], f"__{_REFLECTED.get(name, 'r' + name)}__")(first)
+
+
+def install() -> None:
+    """Puts the methods on Value; done once, when kcompile.ir is imported."""
+    methods: dict[str, Any] = {
+        "numpy": numpy,
+        "__array__": _array,
+        "__array_ufunc__": _ufunc,
+        "__bool__": _bool,
+        "__float__": lambda self: float(_single(self, "float")),
+        "__int__": lambda self: int(_single(self, "int")),
+        "__index__": _index,
+        "__complex__": lambda self: complex(_single(self, "complex")),
+        "__len__": _Length(),
+        "__iter__": _iter,
+        "__format__": _format,
+    }
+    for name, method in methods.items():
+        setattr(Value, name, method)
