@@ -40,7 +40,9 @@ class _Length:
             raise _NoLength(f"{value!r} is a scalar and has no len().")
         if depends(value) is Depends.ON_INPUTS:
             raise _NoLength(f"{value!r} is symbolic and has no len(); K.shape(x)[0] is its size.")
-        return lambda: value.shape[0] if value.shape and isinstance(value.shape[0], int) else len(numpy(value))
+        return lambda: (
+            value.shape[0] if value.shape and isinstance(value.shape[0], int) else len(numpy(value))
+        )
 
 
 def depends(value: Value) -> Depends:

@@ -29,7 +29,10 @@ def as_values(inputs: Any, layer: Layer) -> Any:
     if isinstance(inputs, list | tuple):
         if inputs and _holds_numbers_alone(inputs) and _takes(layer) in (None, 1):
             return _constant(_stacked(inputs, layer))
-        found = (_stacked(x, layer) if isinstance(x, list | tuple) and _holds_numbers_alone(x) else x for x in inputs)
+        found = (
+            _stacked(x, layer) if isinstance(x, list | tuple) and _holds_numbers_alone(x) else x
+            for x in inputs
+        )
         return [as_values(x, layer) for x in found]
     if isinstance(inputs, Value):
         return inputs
@@ -56,7 +59,7 @@ def _stacked(x: Any, layer: Layer) -> np.ndarray:
         return np.asarray(x)
     except ValueError as error:
         raise ValueError(
-            f"Layer {layer.name} was called on nested lists of unequal lengths, which are no tensor ({error}). "
+            f"Layer {layer.name} was called on nested lists of unequal lengths, no tensor ({error}). "
             "Pad them, as keras.preprocessing.sequence.pad_sequences does."
         ) from error
 

@@ -381,7 +381,11 @@ class Network(Layer):
                 computed = [values[tensor] for tensor in node.input_tensors]
                 arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, (tensor,))[0])
                 layer = node.outbound_layer
-                if training is not None and arguments.get("training") is None and layer._call_accepts("training"):
+                if (
+                    training is not None
+                    and arguments.get("training") is None
+                    and layer._call_accepts("training")
+                ):
                     arguments["training"] = training
                 outputs, output_masks = _call_again(
                     layer, arguments, [c[0] for c in computed], [c[1] for c in computed]

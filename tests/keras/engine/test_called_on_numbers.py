@@ -1,0 +1,240 @@
+"""Layers, models, losses, metrics and K's functions called on numbers give numbers."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import kcompile.keras as keras
+from kcompile.keras import backend as K
+from kcompile.keras import layers as L
+from kcompile.keras.models import Model, Sequential
+
+X = np.arange(6.0).reshape(2, 3)
+
+
+def numbers(value) -> np.ndarray:
+    found = np.asarray(value)
+    assert found.dtype.kind in "fiub"
+    return found
+
+
+def dense() -> L.Dense:
+    return L.Dense(2, kernel_initializer="ones", bias_initializer="ones")
+
+
+SUMS = X.sum(axis=1, keepdims=True).repeat(2, axis=1) + 1
+
+
+def torch_tensor(dtype="float32", **settings):
+    torch = pytest.importorskip("torch")
+    return torch.tensor(X, dtype=getattr(torch, dtype), **settings)
+
+
+INPUTS = {
+    "float64": lambda: X,
+    "float32": lambda: X.astype("float32"),
+    "float16": lambda: X.astype("float16"),
+    "int64": lambda: X.astype("int64"),
+    "uint8": lambda: X.astype("uint8"),
+    "a list of numbers": lambda: X.astype(int).tolist(),
+    "a tuple of lists": lambda: tuple(X.tolist()),
+    "a list of rows of NumPy's numbers": lambda: [list(row) for row in X],
+    "PyTorch": torch_tensor,
+    "PyTorch, whole numbers": lambda: torch_tensor("int64"),
+    "PyTorch with a gradient": lambda: torch_tensor(requires_grad=True),
+    "a constant": lambda: K.constant(X),
+    "a variable": lambda: K.variable(X),
+    "what a layer made of numbers": lambda: L.Activation("linear")(X),
+}
+
+
+def sequential(known: bool) -> Sequential:
+    settings = {"input_shape": (3,)} if known else {}
+    return Sequential([L.Dense(2, kernel_initializer="ones", bias_initializer="ones", **settings)])
+
+
+class Subclassed(Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = dense()
+
+    def call(self, x):
+        return self.inner(x)
+
+
+def functional() -> Model:
+    i = L.Input((3,))
+    return Model(i, dense()(i))
+
+
+CALLED = {
+    "layer": dense,
+    "functional": functional,
+    "Sequential": lambda: sequential(True),
+    "Sequential that learns its input": lambda: sequential(False),
+    "subclass": Subclassed,
+    "model in a model": lambda: Sequential([functional()]),
+}
+
+
+@pytest.mark.parametrize("called", CALLED)
+@pytest.mark.parametrize("given", INPUTS)
+def test_layers_and_models_take_numbers_of_every_form(called, given):
+    model, x = CALLED[called](), INPUTS[given]()
+    found = numbers(model(x))
+    np.testing.assert_allclose(found, SUMS, rtol=1e-3)
+    np.testing.assert_allclose(numbers(model(x)), SUMS, rtol=1e-3)  # built by the first call
+    if isinstance(model, Model):
+        assert model.predict(np.ones((5, 3))).shape == (5, 2)  # the first call fixed no number of samples
+
+
+def test_a_model_of_one_input_takes_a_list_of_it():
+    np.testing.assert_allclose(numbers(functional()([X])), SUMS, rtol=1e-6)
+
+
+def test_several_inputs_take_their_own_types():
+    a, b = L.Input((3,)), L.Input((2,), dtype="int32")
+    both = L.concatenate([L.Dense(1)(a), L.Flatten()(L.Embedding(4, 2)(b))])
+    model = Model([a, b], both)
+    expected = model.predict([X, np.array([[1, 2], [0, 3]])])
+    for given in (
+        [X, np.array([[1, 2], [0, 3]])],
+        [X, np.array([[1.0, 2.0], [0.0, 3.0]])],
+        [X.astype(int), [[1, 2], [0, 3]]],
+        [X.tolist(), [[1, 2], [0, 3]]],
+        [torch_tensor(), np.array([[1, 2], [0, 3]])],
+    ):
+        np.testing.assert_allclose(numbers(model(given)), expected, rtol=1e-6)
+
+
+def test_whole_numbers_stay_whole_where_layers_want_them():
+    assert numbers(L.Lambda(lambda x: K.one_hot(x, 3))(np.array([0, 2]))).tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert numbers(L.Flatten()(np.array([[[1, 2]]]))).dtype == np.int64
+    table = L.Embedding(4, 2)
+    np.testing.assert_array_equal(numbers(table([[1, 3]]))[0], table.get_weights()[0][[1, 3]])
+
+
+def test_nested_lists_of_unequal_lengths_are_no_tensor():
+    with pytest.raises(ValueError, match="dense_.*nested lists of unequal lengths.*pad_sequences"):
+        L.Dense(2)([[1.0, 2.0], [3.0]])
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (lambda: L.Conv2D(2, 3), (1, 5, 5, 2)),
+        (lambda: L.LSTM(3), (2, 4, 3)),
+        (lambda: L.Bidirectional(L.GRU(3)), (2, 4, 3)),
+        (lambda: L.TimeDistributed(L.Dense(2)), (2, 3, 4)),
+        (lambda: L.BatchNormalization(), (2, 3)),
+        (lambda: L.MaxPooling1D(2), (1, 4, 2)),
+        (lambda: L.Dropout(0.5), (2, 3)),
+        (lambda: L.PReLU(), (2, 3)),
+    ],
+)
+def test_layers_compute_as_a_model_of_them_predicts(layer, shape):
+    layer = layer()
+    x = np.random.RandomState(0).rand(*shape).astype("float32")
+    found = numbers(layer(x))
+    i = L.Input(shape[1:])
+    np.testing.assert_allclose(found, Model(i, layer(i)).predict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_numbers_follow_the_weights_and_training():
+    model = sequential(True)
+    model.compile("sgd", "mse")
+    y = model(X)
+    before = numbers(y)
+    model.fit(X, np.zeros((2, 2)), verbose=0)
+    assert not np.allclose(numbers(y), before)
+    np.testing.assert_allclose(numbers(y), model.predict(X), rtol=1e-5)
+    np.testing.assert_allclose(K.eval(y), model.predict(X), rtol=1e-5)
+    assert float(K.sum(y)) == pytest.approx(model.predict(X).sum(), rel=1e-5)
+
+
+def test_training_says_how_the_layers_of_a_model_behave():
+    i = L.Input((1000,))
+    x = np.ones((1, 1000))
+    for model in (
+        Model(i, L.Dropout(0.5)(i)),
+        Sequential([Sequential([L.Dropout(0.5, input_shape=(1000,))])]),
+    ):
+        for training, kept in ((None, 1000), (False, 1000), (True, 500)):
+            assert abs(np.count_nonzero(model(x, training=training)) - kept) < 100
+        off = Model(i, model(i, training=False))  # for good, also in fit
+        assert not off.uses_learning_phase and Model(i, model(i)).uses_learning_phase
+
+
+def test_symbolic_calls_refuse_by_name():
+    model = functional()
+    with pytest.raises(TypeError, match="dense_.*is symbolic and has no numbers.*model.predict"):
+        np.asarray(model(L.Input((3,))))
+
+
+def test_losses_and_metrics_of_arrays_are_numbers():
+    y, p = np.eye(3), np.eye(3) * 0.7 + 0.1
+    assert numbers(keras.losses.mean_squared_error(y, p)) == pytest.approx(((y - p) ** 2).mean(-1))
+    assert float(keras.losses.MeanSquaredError()(y.tolist(), p.tolist())) == pytest.approx(
+        ((y - p) ** 2).mean()
+    )
+    assert float(keras.losses.MeanSquaredError()(torch_tensor(), X + 1)) == pytest.approx(1.0)
+    weighted = keras.losses.CategoricalCrossentropy()(y, p, sample_weight=[1, 0, 0])
+    assert float(weighted) == pytest.approx(-np.log(0.8) / 3, rel=1e-5)
+    assert numbers(keras.metrics.categorical_accuracy(y, p)).tolist() == [1, 1, 1]
+    metric = keras.metrics.CategoricalAccuracy()
+    for correct, expected in ((y, 1.0), (y[::-1], 2 / 3)):
+        metric.update_state(correct, p)
+        assert float(metric.result()) == pytest.approx(expected)
+    assert keras.losses.mse(y, p).numpy().shape == (3,)
+
+
+def every_loss():
+    return sorted(
+        name
+        for name, cls in vars(keras.losses).items()
+        if isinstance(cls, type)
+        and issubclass(cls, keras.losses.Loss)
+        and name not in ("Loss", "LossFunctionWrapper")
+    )
+
+
+@pytest.mark.parametrize("name", every_loss())
+def test_every_loss_of_arrays_is_one_number(name):
+    loss = getattr(keras.losses, name)()
+    y, p = np.eye(4), np.full((4, 4), 0.25)
+    if name in ("Circle", "SparseCategoricalCrossentropy"):
+        y = np.arange(4)
+    elif name == "CTC":
+        y, p = np.array([[1, 2]]), np.full((1, 4, 4), 0.25)
+    found = loss(y, p)
+    assert np.isfinite(float(found)) and numbers(found).shape == ()
+
+
+def test_functions_of_the_backend_take_arrays():
+    assert float(K.sum([1.0, 2.0])) == 3.0
+    np.testing.assert_array_equal(K.dot(X, X.T), X.dot(X.T))
+    np.testing.assert_array_equal(K.relu(np.array([-1.0, 1.0])), [0, 1])
+    assert int(K.argmax(X[0])) == 2 and bool(K.all(K.greater(X, -1.0)))
+    assert K.shape(X).numpy().tolist() == [2, 3]
+    assert float(K.gradients(K.square(w := K.variable(3.0)), [w])[0]) == 6.0
+
+
+def test_calls_on_numbers_leave_nothing_behind():
+    """Neither values, nor losses and updates of calls that are over."""
+    layer = L.BatchNormalization()
+    regularized = L.Dense(2, activity_regularizer="l2")
+    model = Sequential([layer, regularized])
+    seen = []
+    for _ in range(5):
+        for called in (layer, regularized, model):
+            y = called(X)
+            numbers(y), numbers(y), numbers(y)
+            seen.append(weakref.ref(y))
+    assert len(layer.updates) == 2 + 2 and len(regularized._free_calls) <= 1
+    del y
+    gc.collect()
+    assert sum(ref() is not None for ref in seen) <= 3  # the last call of each layer
