@@ -37,16 +37,17 @@ def compile_model(
     model = load(path, weights, new_weights)
     start = time.perf_counter()
     if isinstance(model, Graph):
-        from ..onnx_io import export
+        from ..onnx_io import export, located
 
-        export(
-            model,
-            output,
-            input_names=[value.name for value in model.inputs],
-            output_names=[value.name for value in model.outputs],
-            opset=opset,
-            name=path.stem,
-        )
+        with located(str(path), "it cannot be written as ONNX"):
+            export(
+                model,
+                output,
+                input_names=[value.name for value in model.inputs],
+                output_names=[value.name for value in model.outputs],
+                opset=opset,
+                name=path.stem,
+            )
         how = "checked"
     else:
         compared = model.export(output, opset=opset, verify=verify)

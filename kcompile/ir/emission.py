@@ -122,7 +122,7 @@ def emit(
     attributes = {k: v for k, v in attributes.items() if v is not None}
     values = _as_values(schema, inputs)
     scope = current_scope()
-    _check(schema, values, attributes, scope)
+    check_node(schema, values, attributes, scope)
     count = _default_outputs(op_type) if outputs is None else outputs
     types = infer(schema, values, attributes, count, scope)
     node = Node(op_type, values, attributes, types, scope=scope, device=current_device())
@@ -191,10 +191,14 @@ def _formal(schema: defs.OpSchema, i: int) -> defs.OpSchema.FormalParameter | No
     return None
 
 
-def _check(
+def check_node(
     schema: defs.OpSchema, inputs: Sequence[Value | None], attributes: Mapping[str, Any], scope: str
 ) -> None:
-    """Arity, names of attributes and required ones; types are checked by inference."""
+    """Arity, names of attributes and required ones; types are checked by inference.
+
+    Raises:
+        OperatorError: if the schema does not allow them.
+    """
     problem = ""
     unknown = [name for name in attributes if name not in schema.attributes]
     missing = [name for name, a in schema.attributes.items() if a.required and name not in attributes]

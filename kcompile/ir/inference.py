@@ -10,9 +10,13 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.defs import OpSchema
 
+from .bounds import problem_with
 from .dtypes import from_onnx, to_onnx
 from .errors import OperatorError
 from .values import Constant, Shape, Value, format_type
+
+OPSET = 21
+"""The version of the ONNX standard operator set that the IR speaks."""
 
 # Constants up to this many elements are shown to inference: shapes, axes, pads, repeats.
 _MAX_DATA_ELEMENTS = 64
@@ -82,6 +86,28 @@ def infer(
         OperatorError: if the specification does not allow these inputs or attributes; the message says
             which operator, on which types, emitted where.
     """
+    results = []
+    for i, known in enumerate(infer_known(schema, inputs, attributes, num_outputs, where)):
+        if known is None:
+            raise OperatorError(
+                describe(schema.name, inputs, attributes, where, f"output {i} has no type here")
+            )
+        results.append(known)
+    return results
+
+
+def infer_known(
+    schema: OpSchema,
+    inputs: Sequence[Value | None],
+    attributes: Mapping[str, Any],
+    num_outputs: int,
+    where: str,
+    opset: int = OPSET,
+) -> list[tuple[np.dtype, Shape] | None]:
+    """As ``infer``, in any version of the operator set; None for an output whose type it does not tell."""
+    shapes = [None if value is None else value.shape for value in inputs]
+    if problem := problem_with(schema.name, attributes, shapes, num_outputs):
+        raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
     names = ["" if value is None else f"i{i}" for i, value in enumerate(inputs)]
     outputs = [f"o{i}" for i in range(num_outputs)]
     try:
@@ -94,7 +120,7 @@ def infer(
             if isinstance(v, Constant) and v.array.size <= _MAX_DATA_ELEMENTS and v.dtype != object
         }
         found = shape_inference.infer_node_outputs(
-            schema, node, types, data, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10
+            schema, node, types, data, opset_imports=[helper.make_opsetid("", opset)], ir_version=10
         )
     except (
         onnx.shape_inference.InferenceError,
@@ -105,24 +131,13 @@ def infer(
         raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
     results = []
     for name in outputs:
-        if name not in found:
-            raise OperatorError(
-                describe(schema.name, inputs, attributes, where, f"output {name[1:]} has no type here")
-            )
-        dtype, shape = shape_of(found[name])
-        if any(isinstance(size, int) and size < 0 for size in shape or ()):
+        known = shape_of(found[name]) if name in found else None
+        if known is not None and any(isinstance(size, int) and size < 0 for size in known[1] or ()):
             # ONNX's own code ends the process where a later node has such an input
-            raise OperatorError(
-                describe(
-                    schema.name, inputs, attributes, where, f"output {name[1:]} would have the shape {shape}"
-                )
-            )
-        results.append((dtype, shape))
+            problem = f"output {name[1:]} would have the shape {known[1]}"
+            raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
+        results.append(known)
     return results
-
-
-OPSET = 21
-"""The version of the ONNX standard operator set that the IR speaks."""
 
 
 def describe(
@@ -136,4 +151,4 @@ def describe(
     return f"{op_type}({operands}{shown}){place}: {first_line}"
 
 
-__all__ = ["OPSET", "describe", "infer", "shape_of", "type_proto"]
+__all__ = ["OPSET", "describe", "infer", "infer_known", "shape_of", "type_proto"]

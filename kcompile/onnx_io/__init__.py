@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .checking import check_model
-from .errors import ExportError, FormatError
+from .errors import ExportError, FormatError, located
 from .exporting import export
 from .loading import load
 from .metadata import get_metadata, set_metadata
@@ -31,6 +31,7 @@ __all__ = [
     "export",
     "get_metadata",
     "load",
+    "located",
     "read_graph",
     "restore_weights",
     "save",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kcompile.ir import GraphError, OperatorError
 from kcompile_runtime.text import harmless
 
 
@@ -17,3 +21,31 @@ class FormatError(ValueError):
 
     def __str__(self) -> str:
         return harmless(super().__str__(), lines=True)
+
+
+OWN_ERRORS = (ExportError, FormatError, GraphError, OperatorError)
+_PASSED_ON = (OSError, MemoryError, NotImplementedError)
+
+
+@contextmanager
+def located(where: str, what: str = "no sound ONNX model") -> Iterator[None]:
+    """Errors inside say where they come from: a file, a node of it.
+
+    The errors of this floor keep their class; whatever else a damaged model causes in Python, or in a library
+    that reads it, is one FormatError. Errors of the system and lack of memory pass as they are.
+
+    Args:
+        where: how messages name the place.
+        what: what it is then.
+    """
+    try:
+        yield
+    except _PASSED_ON:
+        raise
+    except OWN_ERRORS as error:
+        if harmless(where, lines=True) in str(error):
+            raise
+        raise type(error)(f"{where}: {error}") from error.__cause__
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise FormatError(f"{where}: {what} ({type(error).__name__}: {text}).") from error

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import onnx
 
-from .errors import FormatError
+from .errors import FormatError, located
 from .reading import _location, _parse, _read_external, _tensors
+from .vetting import vet
 
 _ATTEMPTS = 3
 
@@ -44,18 +45,20 @@ def _load_once(path: Path, external_data: bool | None) -> onnx.ModelProto:
     model = _parse(path.read_bytes(), str(path))
     if not model.graph.node and not model.graph.output:
         raise FormatError(f"{path}: not an ONNX model: it has no graph.")
-    for tensor in _tensors(model):
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        location = _location(tensor)
-        if not (_is_called_after(location, path) if external_data is None else external_data):
-            raise FormatError(
-                f"{path} keeps the weight {tensor.name!r} in another file ({location!r}), which is not "
-                f"called after the model, as {path.name}.data would be, so it is not read unless you pass "
-                "external_data=True (to ONNXGraph, or safe_mode=False to load_model); do so if you trust the "
-                "model's source."
-            )
-        _read_external(tensor, path.parent.resolve(), str(path))
+    with located(str(path)):
+        for tensor in _tensors(model):
+            if tensor.data_location != onnx.TensorProto.EXTERNAL:
+                continue
+            location = _location(tensor)
+            if not (_is_called_after(location, path) if external_data is None else external_data):
+                raise FormatError(
+                    f"{path} keeps the weight {tensor.name!r} in another file ({location!r}), which is not "
+                    f"called after the model, as {path.name}.data would be, so it is not read unless you "
+                    "pass external_data=True (to ONNXGraph, or safe_mode=False to load_model); do so if you "
+                    "trust the model's source."
+                )
+            _read_external(tensor, path.parent.resolve(), str(path))
+        vet(model)
     return model
 
 

@@ -10,6 +10,7 @@ folder.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from onnx import TensorProto, defs, external_data_helper, helper
 
 from kcompile.ir import OPSET, Graph, OperatorError
 
-from .errors import FormatError
+from .errors import FormatError, located
 from .foreign import ML
 from .hoisting import hoist
 from .roles import SIMPLIFIED, STANDARD_DOMAINS, roles_of
 from .scopes import Scope
+from .vetting import check_signatures, rehearse, vet
 
 
 def read_graph(
@@ -48,11 +50,12 @@ def read_graph(
         OperatorError: for an operator that is not in the ONNX standard set, or whose types are wrong; it
             names the node.
     """
-    proto = _load(model, external_data)
-    proto = to_opset(inline_functions(proto))
-    hoist(proto.graph)
-    graph = Scope(None, proto.opset_import, roles_of(proto.graph)).read(proto.graph)
-    return Graph(graph.outputs, graph.inputs)
+    where = os.fspath(model) if isinstance(model, str | os.PathLike) else "the model"
+    with located(where):
+        proto = _load(model, external_data)
+        proto = normalized(proto)
+        graph = Scope(None, proto.opset_import, roles_of(proto.graph)).read(proto.graph)
+        return Graph(graph.outputs, graph.inputs)
 
 
 # --- the file ---
@@ -80,6 +83,8 @@ def _load(model: bytes | str | os.PathLike[str] | onnx.ModelProto, external_data
             )
         for tensor in external:
             _read_external(tensor, folder.resolve(), what)
+    with located(what):
+        vet(proto)
     return proto
 
 
@@ -147,6 +152,18 @@ def _read_external(tensor: TensorProto, folder: Path, what: str) -> None:
 # --- functions and versions ---
 
 
+def normalized(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A model in the IR's operator set, without functions, its floats in the initializers of the main graph.
+
+    Raises:
+        FormatError, OperatorError: if it cannot be brought there.
+    """
+    proto = to_opset(inline_functions(proto))
+    check_signatures(proto.graph)
+    hoist(proto.graph)
+    return proto
+
+
 def opset_of(proto: onnx.ModelProto) -> int:
     """The version of the standard operator set that a model is written in."""
     return max((o.version for o in proto.opset_import if o.domain in STANDARD_DOMAINS), default=OPSET)
@@ -161,20 +178,29 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
     import onnx.inliner
 
     if proto.functions:
-        proto = onnx.inliner.inline_local_functions(proto)
+        with located("its functions cannot be inlined"):
+            proto = onnx.inliner.inline_local_functions(proto)
     version = opset_of(proto)
+    if version != OPSET:
+        rehearse(proto, version)
+    left: list[str] = []
     while version > OPSET and (newer := _newer_with_body(proto, version)):
+        before, left = left, [node.op_type for node in _nodes(proto.graph) if node.op_type in newer]
+        why = "the shapes of its inputs are not known" if left == before else ""
         _write_defaults(proto, newer, version)
         try:  # what they are made of may be newer, too
-            proto = onnx.inliner.inline_selected_functions(
-                proto, [("", name) for name in newer], exclude=False, inline_schema_functions=True
-            )
-        except RuntimeError as error:
+            if not why:
+                proto = onnx.inliner.inline_selected_functions(
+                    proto, [("", name) for name in newer], exclude=False, inline_schema_functions=True
+                )
+        except Exception as error:  # RuntimeError, and errors of inference and of the checker
+            why = f"ONNX's inliner fails on it ({' '.join(str(error).split())[:300]})"
+        if why:
             raise OperatorError(
                 f"{', '.join(newer)} of operator set {version} cannot be written in operators of version "
-                f"{OPSET}: ONNX's inliner fails on it (it does where an optional input is left out); export "
-                f"the model with an older operator set ({' '.join(str(error).split())})."
-            ) from error
+                f"{OPSET}: {why}. Declare all shapes and pass all optional inputs, or export the model with "
+                f"an operator set of at most {OPSET}."
+            )
     return proto
 
 
@@ -256,8 +282,10 @@ def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
             converted = version_converter.convert_version(proto, OPSET)
             return _reveal(converted) if hidden else converted
         except Exception as error:  # the converter raises RuntimeError and its own ConvertError
+            why = re.sub(r"\S+\.(h|cc|cpp):\d+: \w+: Assertion `[^`]*` failed: ", "", str(error))
             raise FormatError(
-                f"the model cannot be brought from operator set {version} to {OPSET}: {error}"
+                f"the model cannot be brought from operator set {version} to {OPSET}: "
+                f"{' '.join(why.split())[:300]}"
             ) from error
     for node in _nodes(proto.graph):
         if node.domain in STANDARD_DOMAINS and node.op_type != SIMPLIFIED:
@@ -324,4 +352,4 @@ def _to_older(node: onnx.NodeProto, version: int) -> None:
         )
 
 
-__all__ = ["inline_functions", "opset_of", "read_graph", "to_opset"]
+__all__ = ["inline_functions", "normalized", "opset_of", "read_graph", "to_opset"]

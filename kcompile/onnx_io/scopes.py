@@ -9,14 +9,20 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, helper
 
-from kcompile.ir import Body, Constant, Node, OperatorError, Value, absolute_scope, emit, op, schema_of
+from kcompile.ir import Body, Constant, Node, OperatorError, Value, absolute_scope, emit, op
 from kcompile.ir.inference import shape_of
 
 from .arrays import array_of
-from .errors import FormatError
+from .errors import FormatError, located
 from .foreign import DOMAINS, emit_foreign
 from .roles import SIMPLIFIED, STANDARD_DOMAINS, Roles
 from .sequences import SEQUENCE_OPERATORS, Operand, Tensors, emit_sequence
+
+
+def title(node: onnx.NodeProto) -> str:
+    """How messages name a node: by its name, or by what it computes."""
+    name = node.name or next((output for output in node.output if output), node.op_type)
+    return f"node {name!r}"
 
 
 class Scope:
@@ -42,7 +48,7 @@ class Scope:
             if name in scope.values:
                 return scope.values[name]
             scope = scope.outer
-        reader = f"node {node.name or node.op_type!r} reads" if node is not None else "the graph returns"
+        reader = f"{title(node)} reads" if node is not None else "the graph returns"
         raise FormatError(f"{reader} {name!r}, which nothing before it computes.")
 
     def read(self, graph: onnx.GraphProto, types: Sequence[tuple[Any, Any]] = ()) -> Body:
@@ -56,7 +62,7 @@ class Scope:
         for i, info in enumerate(graph.input):
             if info.name not in given:
                 undeclared = not info.type.WhichOneof("value") and i < len(types)
-                inputs.append(Value(*types[i], info.name) if undeclared else declared(info))
+                inputs.append(Value(*types[i], info.name) if undeclared else self.declared(info))
                 self.values[info.name] = inputs[-1]
         for tensor in graph.initializer:
             array, roles = array_of(tensor), self.roles
@@ -78,9 +84,19 @@ class Scope:
         return found
 
     def node(self, node: onnx.NodeProto, known: dict[str, onnx.ValueInfoProto]) -> list[Node]:
-        """Emits a node; gives what belongs into a body for it."""
+        """Emits a node; gives what belongs into a body for it.
+
+        Raises:
+            FormatError, OperatorError: with the name of the node.
+        """
+        with located(title(node), f"{node.op_type} is not what the standard asks for"):
+            return self._read_node(node, known)
+
+    def _read_node(self, node: onnx.NodeProto, known: dict[str, onnx.ValueInfoProto]) -> list[Node]:
         with absolute_scope(_scope_of(node)):
             if node.op_type == "Constant" and node.domain in STANDARD_DOMAINS:
+                if len(node.output) != 1:
+                    raise FormatError(f"a Constant has one output, this one {len(node.output)}.")
                 self.values[node.output[0]] = Constant(_constant(node), name=node.output[0])
                 return []
             operands = [self.lookup(name, node) if name else None for name in node.input]
@@ -88,6 +104,8 @@ class Scope:
                 attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
                 results: Any = emit_sequence(node.op_type, operands, attributes)
                 if isinstance(results, tuple):
+                    if len(node.output) != 1:
+                        raise FormatError(f"{node.op_type} has one output, this one {len(node.output)}.")
                     self.values[node.output[0]] = results
                     return []
             else:
@@ -110,21 +128,32 @@ class Scope:
             return emit_foreign(node, inputs, self.versions.get(node.domain, 1), known).outputs
         if node.domain not in STANDARD_DOMAINS:
             raise OperatorError(
-                f"node {node.name!r}: the operator {node.op_type} of the domain {node.domain!r} is not in "
+                f"{title(node)}: the operator {node.op_type} of the domain {node.domain!r} is not in "
                 f"the ONNX standard set, nor in those that onnxruntime brings along "
                 f"({', '.join(sorted(DOMAINS))})."
             )
         if node.op_type == SIMPLIFIED:
             return _simplified_normalization(node, inputs)
-        schema_of(node.op_type)
         types = _body_types(node, inputs)
         attributes = {a.name: self._attribute(a, types) for a in node.attribute}
         count = max((i + 1 for i, name in enumerate(node.output) if name), default=1)
+        return self.emit(node, inputs, attributes, count)
+
+    def within(self) -> Scope:
+        """The scope of a body."""
+        return Scope(self)
+
+    def declared(self, info: onnx.ValueInfoProto) -> Value:
+        """An input as the file declares it."""
+        return declared(info)
+
+    def emit(self, node: onnx.NodeProto, inputs: list[Value | None], attributes: Any, count: int) -> Any:
+        """What a node computes: a value or several."""
         return emit(node.op_type, inputs, attributes, count)
 
     def _attribute(self, attribute: AttributeProto, types: Sequence[tuple[Any, Any]]) -> Any:
         if attribute.type == AttributeProto.GRAPH:
-            return Scope(self).read(attribute.g, types)
+            return self.within().read(attribute.g, types)
         value = helper.get_attribute_value(attribute)
         if attribute.type == AttributeProto.TENSOR:
             return array_of(value)
@@ -176,10 +205,15 @@ def _body_types(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> list[tu
     numbers = {
         a.name: helper.get_attribute_value(a) for a in node.attribute if a.type != AttributeProto.GRAPH
     }
-    count = numbers["num_scan_inputs"]
     given = [value for value in inputs if value is not None]
+    count = numbers.get("num_scan_inputs")
+    if not isinstance(count, int) or not 0 < count <= len(given):
+        raise FormatError(f"num_scan_inputs is {count!r}, of {len(given)} inputs.")
     states, scanned = given[: len(given) - count], given[len(given) - count :]
     axes = numbers.get("scan_input_axes", [0] * count)
+    ranks = [None if value.shape is None else len(value.shape) for value in scanned]
+    if len(axes) != count or any(r is not None and not -r <= a < r for r, a in zip(ranks, axes, strict=True)):
+        raise FormatError(f"scan_input_axes is {list(axes)}, for {count} inputs of ranks {ranks}.")
     return [(value.dtype, value.shape) for value in states] + [
         (value.dtype, None if value.shape is None else _without(value.shape, axis))
         for value, axis in zip(scanned, axes, strict=True)
@@ -238,4 +272,4 @@ def _constant(node: onnx.NodeProto) -> np.ndarray:
     raise FormatError(f"the Constant node {node.name!r} has no dense value.")
 
 
-__all__ = ["Scope", "declared"]
+__all__ = ["Scope", "declared", "title"]

@@ -15,8 +15,8 @@ from kcompile.ir.values import Dim
 from .arrays import array_of
 from .errors import FormatError
 from .foreign import ML
-from .hoisting import bodies_of, hoist
-from .reading import _load, inline_functions, to_opset
+from .hoisting import bodies_of
+from .reading import _load, normalized
 from .roles import is_foreign, roles_of
 from .scopes import Scope, declared
 
@@ -68,8 +68,7 @@ def split(model: bytes | onnx.ModelProto, learnt: bool = True) -> Template:
     Raises:
         FormatError, OperatorError: as ``read_graph``.
     """
-    proto = to_opset(inline_functions(_load(model, external_data=False)))
-    hoist(proto.graph)
+    proto = normalized(_load(model, external_data=False))
     role = roles_of(proto.graph)
     weights, kept = [], []
     for tensor in proto.graph.initializer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .header import Buffer, _fields, _varint
+from .wire import Buffer, fields, varint
 
 Span = tuple[int, int]
 """First byte and end of a part."""
@@ -69,7 +69,7 @@ class Declared:
 
 def graph_span(model: Buffer) -> Span:
     """Where the main graph lies."""
-    for number, _, first, last in _fields(model, 0, len(model)):
+    for number, _, first, last in fields(model, 0, len(model)):
         if number == _MODEL_GRAPH:
             return first, last
     return 0, 0
@@ -77,7 +77,7 @@ def graph_span(model: Buffer) -> Span:
 
 def opset_of(model: Buffer) -> int:
     """The version of the standard operator set."""
-    for number, _, first, last in _fields(model, 0, len(model)):
+    for number, _, first, last in fields(model, 0, len(model)):
         if number == _MODEL_OPSETS:
             parts = dict(_values(model[first:last]))
             if parts.get(1, b"") in (b"", b"ai.onnx"):
@@ -87,14 +87,14 @@ def opset_of(model: Buffer) -> int:
 
 def nodes_of(content: Buffer, span: Span | None = None) -> list[Node]:
     """The nodes of a graph, in order; ``content`` is the graph, or holds it in a span."""
-    found = _fields(content, *(span or (0, len(content))))
+    found = fields(content, *(span or (0, len(content))))
     return [_node(content[first:last]) for number, _, first, last in found if number == _GRAPH_NODE]
 
 
 def declared(content: Buffer, span: Span) -> tuple[list[Declared], list[Declared]]:
     """The inputs and the initializers of a graph; their values are stepped over."""
     inputs, initializers = [], []
-    for number, _, first, last in _fields(content, *span):
+    for number, _, first, last in fields(content, *span):
         if number == _GRAPH_INPUT:
             inputs.append(_declared_input(content[first:last]))
         elif number == _GRAPH_INITIALIZER:
@@ -104,7 +104,7 @@ def declared(content: Buffer, span: Span) -> tuple[list[Declared], list[Declared
 
 def function_nodes(model: Buffer) -> Iterator[list[Node]]:
     """The nodes of each function that the model brings along."""
-    for number, _, first, last in _fields(model, 0, len(model)):
+    for number, _, first, last in fields(model, 0, len(model)):
         if number == _MODEL_FUNCTION:
             yield [_node(v) for n, v in _values(model[first:last]) if n == _FUNCTION_NODE]
 
@@ -175,13 +175,13 @@ def _node(content: bytes) -> Node:
 
 def float_values(content: Buffer, span: Span) -> Iterator[tuple[int, int, int]]:
     """(dtype, first byte, end) of the values of each float32 or float64 initializer in the file."""
-    for number, _, start, end in _fields(content, *span):
+    for number, _, start, end in fields(content, *span):
         if number != _GRAPH_INITIALIZER:
             continue
         dtype, places = 0, []
-        for part, wire, first, last in _fields(content, start, end):
+        for part, wire, first, last in fields(content, start, end):
             if part == 2 and wire == 0:
-                dtype = _varint(content, first, last)[0]
+                dtype = varint(content, first, last)[0]
             elif part in (4, 9, 10) and wire == 2:  # float_data, raw_data, double_data
                 places.append((first, last))
         if dtype in (FLOAT, DOUBLE):
@@ -190,11 +190,11 @@ def float_values(content: Buffer, span: Span) -> Iterator[tuple[int, int, int]]:
 
 def _declared_tensor(content: Buffer, start: int, end: int) -> Declared:
     name, dtype = "", 0
-    for number, wire, first, last in _fields(content, start, end):
+    for number, wire, first, last in fields(content, start, end):
         if number == 8 and wire == 2:
             name = content[first:last].decode("utf-8", "replace")
         elif number == 2 and wire == 0:
-            dtype = _varint(content, first, last)[0]
+            dtype = varint(content, first, last)[0]
     return Declared(name, dtype)
 
 
@@ -213,9 +213,9 @@ class _Fixed(bytes):
 
 def _values(message: Buffer) -> Iterable[tuple[int, Any]]:
     """(number, value) of each field: an int for a varint, else bytes."""
-    for number, wire, first, last in _fields(message, 0, len(message)):
+    for number, wire, first, last in fields(message, 0, len(message)):
         if wire == 0:
-            yield number, _varint(message, first, last)[0]
+            yield number, varint(message, first, last)[0]
         else:
             value = message[first:last]
             yield number, value if wire == 2 else _Fixed(value)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import ModelFileError
-
-Buffer = bytes | mmap.mmap
+from .limits import Measured, measure
+from .wire import Buffer, Malformed, Truncated, fields
 
 _KNOWN_MAGIC = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file; compile it first: kcompile compile MODEL.h5 -o MODEL.onnx"),
@@ -50,8 +49,9 @@ class ExternalWeight:
     location: str
 
 
-def read_external_weights(model: str | os.PathLike[str] | bytes, where: str) -> list[ExternalWeight]:
-    """The weights that a model keeps outside itself, after checking that it is a whole ONNX model.
+def inspect(model: str | os.PathLike[str] | bytes, where: str) -> tuple[list[ExternalWeight], Measured]:
+    """The weights that a model keeps outside itself, and what it makes onnxruntime do, after checking that it
+    is a whole ONNX model.
 
     Args:
         model: path of a file, or the file's bytes.
@@ -59,7 +59,7 @@ def read_external_weights(model: str | os.PathLike[str] | bytes, where: str) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ModelFileError: the file is empty, truncated, or of another kind.
+        ModelFileError: the file is empty, truncated, of another kind, or made to be more than it is.
     """
     if isinstance(model, bytes):
         return _inspect(model, where)
@@ -78,6 +78,8 @@ def check_locations(weights: list[ExternalWeight], folder: str, where: str) -> N
     """Raise ModelFileError where a weight is not in a file inside `folder`."""
     root = os.path.realpath(folder)
     for location in dict.fromkeys(weight.location for weight in weights):
+        if "\0" in location:
+            raise ModelFileError(f"{where} says that weights are in {location!r}, which is no name of a file")
         path = os.path.realpath(os.path.join(root, location))
         if os.path.isabs(location) or os.path.commonpath([root, path]) != root:
             raise ModelFileError(
@@ -88,118 +90,66 @@ def check_locations(weights: list[ExternalWeight], folder: str, where: str) -> N
             raise ModelFileError(f"{where} has weights in {location!r} beside it, and there is no such file")
 
 
-def _inspect(content: Buffer, where: str) -> list[ExternalWeight]:
+def _inspect(content: Buffer, where: str) -> tuple[list[ExternalWeight], Measured]:
     if not content:
         raise ModelFileError(f"{where}: expected an ONNX model, found an empty file")
     start = content[:32]
     for magic, kind in _KNOWN_MAGIC:
         if start.startswith(magic):
             raise ModelFileError(f"{where}: expected an ONNX model, found {kind}")
-    fields = _model_fields(content, where)
-    missing = [
-        name for name, field in (("IR version", _IR_VERSION), ("graph", _GRAPH)) if field not in fields
-    ]
+    seen = _model_fields(content, where)
+    missing = [name for name, field in (("IR version", _IR_VERSION), ("graph", _GRAPH)) if field not in seen]
     if missing:
         raise ModelFileError(f"{where} is no ONNX model: it has no {missing[0]}")
-    return _external_weights(content, where)
+    try:
+        return _external_weights(content), measure(content, where)
+    except (Truncated, Malformed):
+        raise ModelFileError(f"{where} is damaged: its graph is not in ONNX's protobuf encoding") from None
 
 
 def _model_fields(content: Buffer, where: str) -> set[int]:
     """Numbers of the fields of the outermost message, whose whole length the file must hold."""
     seen: set[int] = set()
     try:
-        for field, wire, _, _ in _fields(content, 0, len(content)):
+        for field, wire, _, _ in fields(content, 0, len(content)):
             if _MODEL_WIRE_TYPES.get(field, wire) != wire:
-                raise _Malformed(0)
+                raise Malformed(0)
             seen.add(field)
-    except _Truncated as error:
+    except Truncated as error:
         if _IR_VERSION in seen:
             raise ModelFileError(
                 f"{where} is truncated: it has {len(content)} bytes and needs {error.needed} or more"
             ) from None
         raise ModelFileError(f"{where} is no ONNX model: it does not start like one") from None
-    except _Malformed:
+    except Malformed:
         kind = "damaged" if {_IR_VERSION, _GRAPH} <= seen else "no ONNX model, or damaged"
         raise ModelFileError(f"{where} is {kind}: it is not in ONNX's protobuf encoding") from None
     return seen
 
 
-def _external_weights(content: Buffer, where: str) -> list[ExternalWeight]:
+def _external_weights(content: Buffer) -> list[ExternalWeight]:
     found: list[ExternalWeight] = []
     todo = [("model", 0, len(content))]
-    try:
-        while todo:
-            kind, start, end = todo.pop()
-            if kind == "tensor":
-                found += _locations(content, start, end)
-                continue
-            children = _CHILDREN[kind]
-            for field, wire, first, last in _fields(content, start, end):
-                if wire == 2 and field in children:
-                    todo.append((children[field], first, last))
-    except (_Truncated, _Malformed):
-        raise ModelFileError(f"{where} is damaged: its graph is not in ONNX's protobuf encoding") from None
+    while todo:
+        kind, start, end = todo.pop()
+        if kind == "tensor":
+            found += _locations(content, start, end)
+            continue
+        children = _CHILDREN[kind]
+        for field, wire, first, last in fields(content, start, end):
+            if wire == 2 and field in children:
+                todo.append((children[field], first, last))
     return found
 
 
 def _locations(content: Buffer, start: int, end: int) -> list[ExternalWeight]:
     """Every location that one TensorProto names, whether or not it says that it is external."""
     name, locations = "", []
-    for field, wire, first, last in _fields(content, start, end):
+    for field, wire, first, last in fields(content, start, end):
         if field == _TENSOR_NAME and wire == 2:
             name = content[first:last].decode("utf-8", "replace")
         elif field == _TENSOR_EXTERNAL_DATA and wire == 2:
-            entry = {
-                number: content[a:b] for number, kind, a, b in _fields(content, first, last) if kind == 2
-            }
+            entry = {number: content[a:b] for number, kind, a, b in fields(content, first, last) if kind == 2}
             if entry.get(1) == b"location":
                 locations.append(os.fsdecode(entry.get(2, b"")))
     return [ExternalWeight(name, location) for location in locations]
-
-
-class _Truncated(Exception):
-    """A field is longer than what holds it."""
-
-    def __init__(self, needed: int) -> None:
-        self.needed = needed
-
-
-class _Malformed(_Truncated):
-    """Not protobuf."""
-
-
-def _fields(content: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """(number, wire type, first byte, end) of each field of the message in content[start:end]."""
-    position = start
-    while position < end:
-        key, position = _varint(content, position, end)
-        field, wire = key >> 3, key & 7
-        if wire == 2:
-            length, position = _varint(content, position, end)
-        elif wire == 0:
-            _, after = _varint(content, position, end)
-            length = after - position
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise _Malformed(0)
-        if field == 0:
-            raise _Malformed(0)
-        if position + length > end:
-            raise _Truncated(position + length)
-        yield field, wire, position, position + length
-        position += length
-
-
-def _varint(content: Buffer, position: int, end: int) -> tuple[int, int]:
-    """A protobuf varint at a position, and the position after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= end:
-            raise _Truncated(position + 1)
-        byte = content[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise _Malformed(0)

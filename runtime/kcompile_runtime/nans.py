@@ -35,8 +35,8 @@ from .graphs import (
     opset_of,
     with_nodes,
 )
-from .header import Buffer, _Truncated
 from .session import create_session
+from .wire import Buffer, Truncated
 
 _WINDOWS = frozenset(("MaxPool", "GlobalMaxPool", "MaxRoiPool", "RoiAlign", "ReduceMax", "ReduceMin"))
 _ELEMENTWISE = frozenset(("Shrink", "Sign", "ThresholdedRelu"))
@@ -341,7 +341,7 @@ class Guard:
         try:
             with _opened(model) as content:
                 nature = nature_of(content)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError, _Truncated):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError, Truncated):
             return None
         if not nature.swallows:
             return None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ExecutionError, ModelFileError, ProviderError, RuntimeNotInstalledError
-from .header import check_locations, read_external_weights
+from .header import ExternalWeight, check_locations, inspect
 from .importing import whole_import
 
 Providers = Sequence["str | tuple[str, dict[str, Any]]"]
@@ -76,7 +76,7 @@ def create_session(
     """
     ort = load_onnxruntime()
     where = describe_model(model)
-    external = read_external_weights(model, where)
+    external, measured = inspect(model, where)
     if not isinstance(model, bytes):
         check_locations(external, os.path.dirname(os.path.abspath(os.fspath(model))), where)
     elif folder is not None:
@@ -94,14 +94,21 @@ def create_session(
         options.intra_op_num_threads = intra_op_threads
     if folder is not None:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+    size = len(model) if isinstance(model, bytes) else _bytes_on_disk(model, external)
+    size += sum(array.nbytes for array in (initializers or {}).values())
+    _limit_folding(options, measured.folding_limit(size))
+    unused = ["ConstantFolding"] if measured.growing and not _heeds_limit(ort.__version__) else []
+    levels = ort.GraphOptimizationLevel
+    if not measured.fusible and options.graph_optimization_level != levels.ORT_DISABLE_ALL:
+        options.graph_optimization_level = levels.ORT_ENABLE_BASIC
     keep = None
     if initializers:
         keep = {name: ort.OrtValue.ortvalue_from_numpy(_contiguous(a)) for name, a in initializers.items()}
         options.add_external_initializers(list(keep), list(keep.values()))
     source = model if isinstance(model, bytes) else os.fspath(model)
     if providers is not None:
-        return _create_with(ort, source, options, _check_providers(ort, providers), where), keep
-    return _create_anywhere(ort, source, options, where), keep
+        return _create_with(ort, source, options, _check_providers(ort, providers), where, unused), keep
+    return _create_anywhere(ort, source, options, where, unused), keep
 
 
 def describe_model(model: str | os.PathLike[str] | bytes) -> str:
@@ -142,6 +149,31 @@ def _default_options(ort: Any) -> Any:
     return options
 
 
+_FOLDING_LIMIT = "optimization.constant_folding_max_output_size_in_bytes"
+
+
+def _limit_folding(options: Any, limit: int) -> None:
+    """What depends on constants alone is computed while the session is made, unless its result is larger."""
+    try:
+        options.get_session_config_entry(_FOLDING_LIMIT)
+    except RuntimeError:  # the caller has not chosen
+        options.add_session_config_entry(_FOLDING_LIMIT, str(limit))
+
+
+def _heeds_limit(version: str) -> bool:
+    """Whether a release of onnxruntime knows the entry; older ones fold whatever there is, or nothing."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is None or (int(found[1]), int(found[2])) >= (1, 27)
+
+
+def _bytes_on_disk(model: str | os.PathLike[str], external: list[ExternalWeight]) -> int:
+    """Of a model with the files of its weights, which are there."""
+    path = os.fspath(model)
+    folder = os.path.dirname(os.path.abspath(path))
+    files = {os.path.realpath(os.path.join(folder, weight.location)) for weight in external}
+    return os.path.getsize(path) + sum(os.path.getsize(file) for file in files)
+
+
 def _contiguous(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array).reshape(array.shape)
 
@@ -162,25 +194,33 @@ def _check_providers(ort: Any, providers: Providers) -> list[str | tuple[str, di
     return list(providers)
 
 
-def _create_anywhere(ort: Any, source: str | bytes, options: Any, where: str) -> Any:
+def _create_anywhere(ort: Any, source: str | bytes, options: Any, where: str, unused: list[str]) -> Any:
     """On CUDA where it works, else on the CPU."""
     cpu: list[str | tuple[str, dict[str, Any]]] = ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in ort.get_available_providers() or not _cuda_device_answers():
-        return _create_with(ort, source, options, cpu, where)
+        return _create_with(ort, source, options, cpu, where, unused)
     _load_cuda_libraries(ort)
     reason: Exception
     try:
-        return _create_with(ort, source, options, [("CUDAExecutionProvider", _CUDA_OPTIONS), *cpu], where)
+        both = [("CUDAExecutionProvider", _CUDA_OPTIONS), *cpu]
+        return _create_with(ort, source, options, both, where, unused)
     except (ModelFileError, ProviderError) as error:
         reason = error
-    session = _create_with(ort, source, options, cpu, where)
+    session = _create_with(ort, source, options, cpu, where, unused)
     warnings.warn(f"running on the CPU: there is a GPU, but {reason}", RuntimeWarning, stacklevel=5)
     return session
 
 
-def _create_with(ort: Any, source: str | bytes, options: Any, providers: Any, where: str) -> Any:
+def _create_with(
+    ort: Any, source: str | bytes, options: Any, providers: Any, where: str, unused: list[str]
+) -> Any:
+    """
+    Args:
+        unused: names of onnxruntime's optimizers.
+    """
+    left_out = {"disabled_optimizers": unused} if unused else {}
     try:
-        session = ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
+        session = ort.InferenceSession(source, options, providers=providers, enable_fallback=0, **left_out)
     except MemoryError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no common base but this

@@ -8,6 +8,7 @@ test_onnx_node_tests.py runs it. The tests follow the newest operator set, the I
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections import Counter, defaultdict
@@ -108,8 +109,9 @@ def exclusion(case: Any) -> str | None:
         new = sorted(name for name in names if _is_new(name))
         if new:
             return f"{new[0]}, which came with version {since[new[0]]}"
-        if "has unsupported type" in str(error) and since[str(error).partition("(")[0]] > OPSET:
-            return f"an element type that {str(error).partition('(')[0]} takes since a version after {OPSET}"
+        typed = re.search(r"(\w+)\(.*has unsupported type", str(error))
+        if typed is not None and since[typed[1]] > OPSET:
+            return f"an element type that {typed[1]} takes since a version after {OPSET}"
     return None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,29 +169,49 @@ def import_model(
     from ... import onnx_io
 
     proto = onnx_io.load(filepath, external_data=None if safe_mode else True)
-    entries = onnx_io.get_metadata(proto)
-    if "kcompile.config" not in entries:
-        from ..layers.onnx_graph import model_from_graph
+    source = str(filepath)
+    with onnx_io.located(source):
+        entries = onnx_io.get_metadata(proto)
+        if "kcompile.config" not in entries:
+            from ..layers.onnx_graph import model_from_graph
 
-        return model_from_graph(proto)
-    weights, source = onnx_io.restore_weights(proto), str(filepath)
+            return model_from_graph(proto)
+        weights = onnx_io.restore_weights(proto)
     elements = sum(array.size for array in weights.values())
-    with SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
-        config = _parse(entries["kcompile.config"], "kcompile.config")
+    with _naming(source), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
+        config = _parse(entries["kcompile.config"], "kcompile.config", dict)
         with making(source, config), WeightBudget(source, elements, from_zeros=False):
             model = model_from_config(config)
-        _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER), source)
+        _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER, list), source)
         if TRAINING in entries:
-            training = _parse(entries[TRAINING], TRAINING)
+            training = _parse(entries[TRAINING], TRAINING, dict)
             with making(source, [config, training]):
                 compile_from(model, training)
     return model
 
 
-def _parse(text: str, entry: str) -> Any:
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """What is wrong with the Keras model in a file, as an error that names the file."""
+    from ...formats import FileFormatError
+
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except ValueError as error:
+        if source in str(error):
+            raise
+        raise FileFormatError(source, str(error)) from error
+
+
+def _parse(text: str, entry: str, kind: type) -> Any:
     from ...formats.json import parse
 
-    return parse(text, f"metadata entry {entry}")
+    value = parse(text, f"metadata entry {entry}")
+    if not isinstance(value, kind):
+        raise ValueError(f"the metadata entry {entry} should be a JSON {kind.__name__}; found {text[:40]!r}.")
+    return value
 
 
 def _restore_weights(

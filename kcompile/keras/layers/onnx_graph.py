@@ -75,7 +75,7 @@ class ONNXGraph(Layer):
         return foreign_operators(self._template)
 
     def build(self, input_shape: Any) -> None:
-        names: set[str] = set()
+        names: dict[str, int] = {}
         for weight in self._template.weights:
             name = _unique_name(weight.name, names)
             array = weight.array
@@ -143,13 +143,17 @@ def _as_it_is(array: np.ndarray) -> Any:
     return lambda shape, dtype=None: array
 
 
-def _unique_name(wanted: str, taken: set[str]) -> str:
-    """A weight's name from an initializer's; ``/`` would read as a path in files."""
+def _unique_name(wanted: str, taken: dict[str, int]) -> str:
+    """A weight's name from an initializer's; ``/`` would read as a path in files.
+
+    Args:
+        taken: the names given so far, each with the number that its next namesake gets.
+    """
     base = name = re.sub(r"[/:\s]+", "_", wanted).strip("_") or "weight"
-    number = 1
     while name in taken:
-        name, number = f"{base}_{number}", number + 1
-    taken.add(name)
+        number = taken[base]
+        name, taken[base] = f"{base}_{number}", number + 1
+    taken[name] = 1
     return name
 
 
@@ -157,17 +161,22 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
     """A model of one ``ONNXGraph`` layer, with the graph's own inputs.
 
     Raises:
-        ValueError: for an input of unknown rank, which a Keras model cannot have.
+        kcompile.onnx_io.FormatError: for a graph without inputs or outputs, or with an input of unknown rank,
+            which a Keras model cannot have.
     """
+    from ...onnx_io import FormatError
     from ..engine.input_layer import Input
     from ..engine.training import Model
 
     layer = ONNXGraph(graph, external_data=external_data, name="graph")
-    taken: set[str] = {"graph"}
-    inputs = []
+    taken = {"graph": 1}
+    inputs: list[Any] = []
+    if not layer.input_signature or not layer._template.outputs:
+        missing = "outputs" if layer.input_signature else "inputs"
+        raise FormatError(f"The ONNX graph has no {missing}: a Keras model computes outputs from inputs.")
     for value in layer.input_signature:
         if value.shape is None:
-            raise ValueError(
+            raise FormatError(
                 f"The input {value.name!r} of the ONNX graph has no known number of axes; a Keras model's "
                 "inputs have one. Call an ONNXGraph layer on values of your own instead."
             )
