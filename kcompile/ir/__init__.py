@@ -11,7 +11,7 @@
 from .arithmetic import install as _install_arithmetic
 from .changes import changing, steadily, unchanging
 from .dtypes import as_dtype, from_onnx, to_onnx
-from .emission import KCOMPILE_DOMAIN, as_value, emit, op, schema_of
+from .emission import KCOMPILE_DOMAIN, as_value, emit, op, reading_as, schema_of
 from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
@@ -62,6 +62,7 @@ __all__ = [
     "from_onnx",
     "name_scope",
     "op",
+    "reading_as",
     "schema_of",
     "steadily",
     "to_onnx",

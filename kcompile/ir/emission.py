@@ -13,7 +13,9 @@ graph for a phase removes ``Phase``, and none of them ever reaches an exported f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -103,6 +105,19 @@ class Emitter:
 
 op = Emitter()
 
+_READ_AS: ContextVar[Mapping[Value, Value]] = ContextVar("kcompile_read_as", default={})  # noqa: B039
+
+
+@contextmanager
+def reading_as(values: Mapping[Value, Value]) -> Iterator[None]:
+    """Within, operators that are emitted on a key of ``values`` read what it maps to: variables that have a
+    new value by then."""
+    token = _READ_AS.set(values)
+    try:
+        yield
+    finally:
+        _READ_AS.reset(token)
+
 
 def emit(
     op_type: str, inputs: Sequence[Any], attributes: Mapping[str, Any], outputs: int | None = None
@@ -121,6 +136,9 @@ def emit(
     schema = schema_of(op_type)
     attributes = {k: v for k, v in attributes.items() if v is not None}
     values = _as_values(schema, inputs)
+    replaced = _READ_AS.get()
+    if replaced:
+        values = [x if x is None else replaced.get(x, x) for x in values]
     scope = current_scope()
     check_node(schema, values, attributes, scope)
     count = _default_outputs(op_type) if outputs is None else outputs

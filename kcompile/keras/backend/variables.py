@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Constant, Parameter, Value, as_dtype, changing, claim_steps, op, unchanging
 from . import config
+from .assignments import Variable
 from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 
 
@@ -37,7 +38,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
         value = get_value(value)
     elif hasattr(value, "toarray"):
         value = value.toarray()
-    made = Parameter(np.asarray(value, dtype=_dtype(dtype)), _unique(name, "Variable"))
+    made = Variable(np.asarray(value, dtype=_dtype(dtype)), _unique(name, "Variable"))
     made.constraint = constraint  # type: ignore[attr-defined]
     return made
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...ir import Body, Parameter, Value
+from ..backend.assignments import recording
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -35,7 +36,15 @@ class CallFrame:
         self.losses: list[Value] = []
         self.metrics: list[tuple[Any, Value | list[Update]]] = []
         self._inside: dict[Value, bool] = {}
+        self._assigned: dict[Parameter, Value] = {}
         self._has_inputs = False
+
+    def assign(self, parameter: Parameter, new: Value) -> None:
+        """A variable was assigned to: of several times in one call the last counts."""
+        earlier = self._assigned.get(parameter)
+        self.updates = [pair for pair in self.updates if pair[0] is not parameter or pair[1] is not earlier]
+        self.updates.append((parameter, new))
+        self._assigned[parameter] = new
 
     def add_input(self, tensor: Value) -> None:
         """An Input was made during the call."""
@@ -85,25 +94,27 @@ def current_frame() -> CallFrame | None:
 
 
 @contextmanager
-def _on_stack(frame: CallFrame | None) -> Iterator[None]:
+def _on_stack(frame: CallFrame | None, numbers: bool = False) -> Iterator[None]:
     _frames.stack.append(frame)
     try:
-        yield
+        with recording(None if frame is None else frame.assign, numbers):
+            yield
     finally:
         _frames.stack.pop()
 
 
 @contextmanager
-def call_frame(inputs: Iterable[Any] = (), kept: bool = True) -> Iterator[CallFrame]:
+def call_frame(inputs: Iterable[Any] = (), kept: bool = True, numbers: bool = False) -> Iterator[CallFrame]:
     """Collects what inner code says; on leaving, the enclosing frame has it too.
 
     Args:
         inputs: what the call is on. If they belong to a model inside the enclosing call, that call has no
             part in it.
         kept: False for a call on placeholders that only asks for shapes or masks.
+        numbers: whether plain numbers that are assigned to variables are updates, too.
     """
     frame = CallFrame()
-    with _on_stack(frame):
+    with _on_stack(frame, numbers):
         yield frame
     outer = current_frame()
     if outer is not None and kept and not outer.is_inside(inputs):

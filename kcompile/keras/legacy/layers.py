@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Parameter, Value, current_scope
+from ...ir import Value, current_scope
 from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
+from ..backend.assignments import Variable
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
 from ..engine.base_layer import InputSpec, Layer
@@ -420,7 +421,7 @@ class Recurrent(Layer):
         if self.states[0] is None:
             scope = current_scope() or self.name
             self.states = [
-                Parameter(np.zeros(shape, self.dtype), f"{scope}/state_{i}", trainable=False)
+                Variable(np.zeros(shape, self.dtype), f"{scope}/state_{i}", trainable=False)
                 for i in range(len(self.states))
             ]
         values = [np.zeros(shape)] * len(self.states) if states is None else to_list(states, allow_tuple=True)

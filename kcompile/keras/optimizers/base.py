@@ -11,6 +11,7 @@ import numpy as np
 
 from ...ir import Parameter, Storage, Value, assign_all
 from .. import backend as K
+from ..backend.assignments import Variable
 from ..utils.generic_utils import close_names
 from . import schedules
 from .schedules import LearningRateSchedule
@@ -145,7 +146,7 @@ class Optimizer:
         if not np.isscalar(value) and np.ndim(value) != 0:
             raise ValueError(f"{type(self).__name__}: {name} must be a number, found {value!r}.")
         array = np.asarray(value, dtype=dtype or K.floatx())
-        return Parameter(array, f"{type(self).__name__}/{name}", trainable=False)
+        return Variable(array, f"{type(self).__name__}/{name}", trainable=False)
 
     # --- gradients and updates ----------------------------------------------------------------------------
 
@@ -246,7 +247,7 @@ class Optimizer:
     def _make_slot(self, name: str, params: Sequence[Parameter]) -> list[Parameter]:
         prefix = f"training/{type(self).__name__}/{name}"
         return [
-            Parameter(self._slot_storage(name, p), f"{prefix}_{i}", trainable=False)
+            Variable(self._slot_storage(name, p), f"{prefix}_{i}", trainable=False)
             for i, p in enumerate(params)
         ]
 

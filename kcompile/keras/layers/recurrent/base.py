@@ -10,6 +10,7 @@ import numpy as np
 
 from ....ir import Parameter, Value, claim_steps, current_scope, op
 from ... import backend as K
+from ...backend.assignments import Variable
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...engine.base_layer import InputSpec, Layer
@@ -476,7 +477,7 @@ class RNN(Layer):
             scope = current_scope() or self.name
             dtype = self.dtype or K.floatx()
             self._states = [
-                Parameter(np.zeros(shape, dtype), f"{scope}/state_{i}", trainable=False)
+                Variable(np.zeros(shape, dtype), f"{scope}/state_{i}", trainable=False)
                 for i, shape in enumerate(shapes)
             ]
         values = (

@@ -1,0 +1,96 @@
+"""Variable: a parameter that layers and metrics assign to while they are emitted, as code for tf.keras and
+Keras 3 does.
+
+``self.total.assign_add(x)`` within ``update_state`` or ``call`` is an update like ``K.update_add(self.total,
+x)``: recorded, and done with each batch. What is emitted after it in the same call reads the new value.
+Outside of calls it is done at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter, Value, reading_as
+from .tensors import tensor
+
+Record = Callable[[Parameter, Value], None]
+
+
+class _Recorders(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[tuple[Record, dict[Value, Value], bool] | None] = []
+
+
+_recorders = _Recorders()
+
+
+@contextmanager
+def recording(record: Record | None, numbers: bool = False) -> Iterator[None]:
+    """Within, assignments are handed to ``record`` instead of done.
+
+    Args:
+        record: None does them again, within another recording.
+        numbers: whether also ``assign`` of plain numbers and arrays is recorded.
+    """
+    outer = _recorders.stack[-1] if _recorders.stack else None
+    read: dict[Value, Value] = dict(outer[1]) if outer is not None else {}
+    _recorders.stack.append(None if record is None else (record, read, numbers))
+    try:
+        with reading_as({} if record is None else read):
+            yield
+    finally:
+        _recorders.stack.pop()
+
+
+class Variable(Parameter):
+    """A weight or state of the front end."""
+
+    __slots__ = ()
+
+    def assign(self, value: Any) -> Any:
+        """Sets the value: at once, or with each batch where a layer or metric does it in its call.
+
+        Args:
+            value: number, array or tensor of the variable's shape.
+
+        Returns:
+            the new value where it is recorded, else the variable.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
+        held = _recorders.stack[-1] if _recorders.stack else None
+        if held is None or not (held[2] or isinstance(value, Value)):
+            super().assign(_numbers(value))
+            return self
+        record, read, _ = held
+        new = tensor(value, self.dtype)
+        self._check_shape(new)
+        record(self, new)
+        read[self] = new
+        return new
+
+    def _check_shape(self, new: Value) -> None:
+        known = new.shape is not None and all(isinstance(size, int) for size in new.shape)
+        if known and new.shape != self.shape:
+            raise ValueError(f"Weight {self.name} has shape {self.shape}; got a value of shape {new.shape}.")
+
+    def assign_add(self, value: Any) -> Any:
+        """``assign`` of the variable plus ``value``."""
+        return self.assign(self + tensor(value, self.dtype))
+
+    def assign_sub(self, value: Any) -> Any:
+        """``assign`` of the variable minus ``value``."""
+        return self.assign(self - tensor(value, self.dtype))
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """A number, array or tensor without free inputs as an array."""
+    from .functions import eval as evaluate
+
+    return evaluate(value) if isinstance(value, Value) else np.asarray(value)
