@@ -35,6 +35,7 @@ CLASSES = sorted(
     for name, value in vars(metrics).items()
     if isinstance(value, type)
     and issubclass(value, metrics.Metric)
+    and not name.startswith("_")
     and name not in ("Metric", "Reduce", "MeanMetricWrapper", "SensitivitySpecificityBase")
 )
 ARGUMENTS = {

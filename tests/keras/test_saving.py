@@ -210,8 +210,11 @@ def test_custom_losses_metrics_and_optimizers(tmp_path):
     model = mlp(optimizer="sgd", loss=own, metrics=[own])
     path = str(tmp_path / "m.h5")
     model.save(path)
-    with pytest.raises(ValueError, match="Unknown .*'own'.*custom_objects"):
-        load_model(path)
+    with pytest.warns(UserWarning, match="not compiled .*Unknown .*'own'.*compile=False.*custom_objects"):
+        plain = load_model(path)
+    np.testing.assert_array_equal(plain.predict(X), model.predict(X))
+    with pytest.raises(RuntimeError, match="must compile"):
+        plain.evaluate(X, Y, verbose=0)
     again = load_model(path, custom_objects={"own": own})
     with CustomObjectScope({"own": own}):
         load_model(path)

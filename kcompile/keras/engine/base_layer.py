@@ -16,6 +16,7 @@ from ...formats import UnsafeFileError
 from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers
+from ..backend.assignments import Variable
 from ..legacy import spellings as legacy
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -382,7 +383,7 @@ class Layer(LayerCalls):
         else:  # the values come from a file
             storage = Storage.zeros(shape, ir.as_dtype(dtype), memory_order)
         scope = ir.current_scope() or self.name
-        parameter = Parameter(storage, f"{scope}/{name}", trainable)
+        parameter = Variable(storage, f"{scope}/{name}", trainable)
         parameter.constraint = constraint
         if regularizer is not None:
             with ir.name_scope("weight_regularizer"):
@@ -503,7 +504,9 @@ class Layer(LayerCalls):
         """
         if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Parameter):
             updates = [updates]
-        pairs = [tuple(update) for update in to_list(updates) if update is not None]
+        # what assign() of a variable returned has been seen to
+        given = [u for u in to_list(updates) if u is not None and not isinstance(u, Value)]
+        pairs = [tuple(update) for update in given]
         frame = current_frame()
         if frame is not None and not frame.is_inside(new for _, new in pairs):
             frame.updates.extend(pairs)

@@ -16,6 +16,7 @@ from .. import metrics as metrics_module
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list
 from .node import call_frame, static_shape
+from .writers import KERAS_3, TF_KERAS, Writer, writer_of_file
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
+#: Losses whose labels are numbers of classes in place of the last axis of predictions.
+_OF_CLASS_NUMBERS = (
+    losses.sparse_categorical_crossentropy,
+    losses.categorical_generalized_cross_entropy,
+    losses.circle,
+)
 
 
 @dataclass
@@ -63,10 +70,12 @@ class Output:
         function = getattr(self.loss, "fn", self.loss)
         if shape is None:
             return None
-        if _is_loss(self.loss, "sparse_categorical_crossentropy"):
+        if any(function is known for known in _OF_CLASS_NUMBERS):
             if K.image_data_format() == "channels_first" and len(shape) in (4, 5):
                 return (shape[0], 1, *shape[2:])
             return (*shape[:-1], 1)
+        if function is losses.ctc:
+            return (shape[0], None)
         is_keras_loss = getattr(losses, getattr(function, "__name__", ""), None) is function
         return shape if is_keras_loss else None
 
@@ -80,6 +89,7 @@ class Compiled:
             ``Model.compile`` takes them.
 
     Attributes:
+        writer: whose rules are followed where later versions differ; None for Keras 2.3.
         outputs: the outputs that have a loss.
         trainable: weights to train, as they stand now.
         frozen: layers whose Phase nodes keep the inference branch in training (frozen BatchNormalization).
@@ -101,6 +111,7 @@ class Compiled:
         target_tensors: Any = None,
     ) -> None:
         self.model = model
+        self.writer = writer_of_file()
         functions = loss_functions(loss, model.output_names)
         weights = loss_factors(loss_weights, model.output_names)
         modes = _per_output(sample_weight_mode, model.output_names, "sample_weight_mode", broadcast=True)
@@ -124,6 +135,7 @@ class Compiled:
         if len(model.outputs) > 1:
             for output in self.outputs:
                 output.loss_metric = metrics_module.Mean(name=f"{output.name}_loss")
+        self._result_keys: dict[int, list[str] | None] = {}
         self._variants: dict[bool, _Variant] = {}
         self.total_loss = self._variant(False).total_loss
 
@@ -144,7 +156,17 @@ class Compiled:
     @property
     def metrics_names(self) -> list[str]:
         """Labels of what train_on_batch and evaluate return: "loss" and the names of the metrics."""
-        return ["loss", *(metric.name for metric in self.metrics)]
+        return ["loss", *(name for metric in self.metrics for name in self._names_of(metric))]
+
+    def _names_of(self, metric: Any) -> list[str]:
+        """What a metric is reported under: its name, or the keys of the dict that its result is."""
+        if id(metric) not in self._result_keys:
+            with K.name_scope("metrics"), call_frame(kept=False):
+                ours = type(metric).result.__module__.startswith(f"{metrics_module.__name__}.")
+                result = None if ours else metric.result()
+            self._result_keys[id(metric)] = list(result) if isinstance(result, Mapping) else None
+        keys = self._result_keys[id(metric)]
+        return [metric.name] if keys is None else keys
 
     def _added_metrics(self) -> list[Any]:
         """Metrics that layers or the model added by add_metric."""
@@ -156,7 +178,7 @@ class Compiled:
         by_name = dict(zip(self.model.output_names, chosen, strict=True))
         for output in self.outputs:
             for identifier in by_name[output.name]:
-                metric = make_metric(identifier, output)
+                metric = make_metric(identifier, output, self.writer)
                 metric.name = self._unique_name(
                     metric.name, output.name, many=len(self.model.output_names) > 1
                 )
@@ -167,8 +189,8 @@ class Compiled:
         ]
 
     def _unique_name(self, name: str, output_name: str, many: bool) -> str:
-        if many:
-            name = f"{output_name}_{name}"
+        if many and not (self.writer is TF_KERAS and name.startswith(f"{output_name}_")):
+            name = f"{output_name}_{name}"  # which tf.keras writes into its files
         taken = {"loss", *(m.name for m in self.compile_metrics)}
         unique, number = name, 1
         while unique in taken:
@@ -190,9 +212,11 @@ class Compiled:
             for output in self.outputs:
                 weight = output.sample_weight if weighted else None
                 with K.name_scope(f"{output.name}_loss"):
-                    value = output.loss(output.target, output.value, sample_weight=_with_mask(weight, output))
+                    if not getattr(output.loss, "_later_rules", False):  # which look at the mask themselves
+                        weight = _with_mask(weight, output)
+                    value = output.loss(output.target, output.value, sample_weight=weight)
                 if output.loss_metric is not None:
-                    updates += metric_updates(output.loss_metric, value)
+                    updates += self._loss_updates(output, value)
                 if isinstance(output.loss_weight, Value) or output.loss_weight != 1.0:
                     value = value * output.loss_weight
                 total = value if total is None else total + value
@@ -211,14 +235,28 @@ class Compiled:
         with K.name_scope("metrics"), call_frame():
             for output in self.outputs:
                 for metric in output.metrics:
-                    weight = _with_mask(None, output)
+                    weight = self._metric_weight(metric, None, output)
                     updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
                 for metric in output.weighted_metrics:
-                    weight = _with_mask(output.sample_weight if weighted else None, output)
+                    given = output.sample_weight if weighted else None
+                    weight = self._metric_weight(metric, given, output)
                     updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
             for metric, added in self._added_metric_values():
                 updates += added if isinstance(added, list) else metric_updates(metric, added)
         return _Variant(total, list({(id(p), id(v)): (p, v) for p, v in updates}.values()))
+
+    def _loss_updates(self, output: Output, value: Value) -> list[tuple[Parameter, Value]]:
+        """The mean of an output's loss: over batches, as Keras 2.3 has it, or over samples, as later ones."""
+        samples = None if self.writer is None else K.cast(K.shape(output.value)[0], K.dtype(value))
+        return metric_updates(
+            output.loss_metric, K.mean(value) if value.rank else value, sample_weight=samples
+        )
+
+    def _metric_weight(self, metric: Any, weight: Value | None, output: Output) -> Value | None:
+        """Sample weights of a metric with the output's mask, which Keras 3 looks at in means alone."""
+        if self.writer is KERAS_3 and not isinstance(metric, metrics_module.MeanMetricWrapper):
+            return weight
+        return _with_mask(weight, output)
 
     def _added_metric_values(self) -> list[tuple[Any, Any]]:
         """(metric, value to take the mean of), or (metric, updates) where the metric itself was called."""
@@ -260,7 +298,9 @@ class Compiled:
         results = []
         with K.name_scope("metrics"), call_frame():
             for metric in self.metrics:
-                results.append(K.cast(metric.result(), K.floatx()))
+                result = metric.result()
+                values = list(result.values()) if isinstance(result, Mapping) else [result]
+                results += [K.cast(value, K.floatx()) for value in values]
         return Graph(results)
 
     def constraints_graph(self) -> Graph | None:
@@ -307,7 +347,8 @@ def _make_output(
 ) -> Output:
     is_fed = target is None or K.is_placeholder(target)
     if target is None:
-        target = K.placeholder(ndim=value.rank, name=f"{name}_target", dtype=K.dtype(value))
+        rank = 2 if getattr(loss, "fn", loss) is losses.ctc else value.rank
+        target = K.placeholder(ndim=rank, name=f"{name}_target", dtype=K.dtype(value))
     sample_weight = K.placeholder(ndim=2 if mode == "temporal" else 1, name=f"{name}_sample_weights")
     weight = weight if isinstance(weight, Value) else float(weight)
     return Output(name, value, mask, loss, weight, target, is_fed, sample_weight, mode)
@@ -444,11 +485,13 @@ def _metrics_by_output(given: Any, names: Sequence[str], what: str) -> list[list
     return [[metrics_module.clone_metric(metric) for metric in given] for _ in names]
 
 
-def make_metric(identifier: Any, output: Output) -> Any:
+def make_metric(identifier: Any, output: Output, writer: Writer | None = None) -> Any:
     """A Metric object from a name, a function or a Metric; "accuracy" and "crossentropy" choose by loss and
-    shape."""
-    chosen = metrics_module.get(_specific(identifier, output))
+    shape, later versions by shape alone."""
+    chosen = metrics_module.get(_specific(identifier, output, writer))
     if isinstance(chosen, metrics_module.Metric):
+        if isinstance(identifier, str):  # the name of a class
+            chosen.name = identifier
         return chosen
     if isinstance(identifier, str):
         name = identifier
@@ -457,11 +500,12 @@ def make_metric(identifier: Any, output: Output) -> Any:
     return metrics_module.MeanMetricWrapper(chosen, name=name)
 
 
-def _specific(identifier: Any, output: Output) -> Any:
+def _specific(identifier: Any, output: Output, writer: Writer | None) -> Any:
     if not isinstance(identifier, str) or identifier not in _ACCURACY + _CROSSENTROPY:
         return identifier
     ending = "accuracy" if identifier in _ACCURACY else "crossentropy"
-    if static_shape(output.value)[-1] == 1 or _is_loss(output.loss, "binary_crossentropy"):
+    by_loss = writer is None and _is_loss(output.loss, "binary_crossentropy")
+    if static_shape(output.value)[-1] == 1 or by_loss:
         return getattr(metrics_module, f"binary_{ending}")
     if _is_loss(output.loss, "sparse_categorical_crossentropy"):
         return getattr(metrics_module, f"sparse_categorical_{ending}")

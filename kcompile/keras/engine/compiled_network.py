@@ -18,6 +18,7 @@ from .compilation import Compiled, Output
 from .network import Network
 from .node import static_shape
 from .steps import Steps
+from .writers import following, writer_of_file
 
 if TYPE_CHECKING:
     from .training import Model
@@ -49,6 +50,7 @@ class CompiledNetwork(Network):
         self.history: Any = None
         self._compiled: Compiled | None = None
         self._compile_arguments: dict[str, Any] = {}
+        self._compile_rules: str | None = None
         self._steps: Steps | None = None
         self._predictor: Any = None
         self.predict_function: Any = None
@@ -97,6 +99,8 @@ class CompiledNetwork(Network):
             "weighted_metrics": weighted_metrics,
             "target_tensors": target_tensors,
         }
+        writer = writer_of_file()
+        self._compile_rules = None if writer is None else writer.name
         self._compiled = self._steps = self.predict_function = None
         if self.built and self.outputs:
             self._finish_compile()
@@ -105,8 +109,17 @@ class CompiledNetwork(Network):
         """Emits loss and metrics, once inputs and outputs are known."""
         if self._inference_only():
             return
-        self._compiled = Compiled(self, self.loss, **self._compile_arguments)  # type: ignore[arg-type]
+        with following(self._compile_rules):
+            self._compiled = Compiled(self, self.loss, **self._compile_arguments)  # type: ignore[arg-type]
         self._steps = Steps(self._compiled, self.optimizer, self._devices)
+
+    def uncompile(self) -> None:
+        """Takes back what compile() did."""
+        self.optimizer = None
+        for name in ("loss", "loss_weights", "sample_weight_mode"):
+            self.__dict__.pop(name, None)
+        self._compile_arguments, self._compile_rules = {}, None
+        self._compiled = self._steps = self.predict_function = None
 
     @property
     def _is_compiled(self) -> bool:

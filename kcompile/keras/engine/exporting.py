@@ -13,8 +13,9 @@ import numpy as np
 from ...ir import Graph, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import difference as difference
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
+from .compile_configs import training_config, try_to_compile
 from .feeds import feed_values
-from .saving import compile_from, making, model_config, model_from_config, training_config
+from .saving import making, model_config, model_from_config
 from .verification import verify_export
 from .weight_budget import WeightBudget
 
@@ -184,9 +185,7 @@ def import_model(
             model = model_from_config(config)
         _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER, list), source)
         if TRAINING in entries:
-            training = _parse(entries[TRAINING], TRAINING, dict)
-            with making(source, [config, training]):
-                compile_from(model, training)
+            try_to_compile(model, source, lambda: _parse(entries[TRAINING], TRAINING, dict), config)
     return model
 
 

@@ -11,7 +11,7 @@ from ...ir import Value
 from ..utils.generic_utils import unpack_singleton
 from .hdf5_configs import drop_defaults
 from .operations import OperationLayer
-from .writers import KERAS_3, masks_differ
+from .writers import KERAS_3, OWN_RULES, masks_differ
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -238,8 +238,9 @@ def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any])
     Args:
         optimizer: its entry for the optimizer.
     """
+    rules = config.get("rules") or OWN_RULES  # for us: Keras 3 does not look at it in this place
     return {
-        "optimizer": optimizer,
+        "optimizer": {**optimizer, **({} if rules == KERAS_3.name else {"rules": rules})},
         "loss": _named(config.get("loss"), "keras.losses"),
         "loss_weights": config.get("loss_weights"),
         "metrics": _named(config.get("metrics") or None, "keras.metrics"),
@@ -254,7 +255,11 @@ def _named(value: Any, module: str) -> Any:
     if isinstance(value, list):
         return [_named(entry, module) for entry in value]
     if isinstance(value, Mapping) and set(value) == {"class_name", "config"}:
-        return _object(module, value["class_name"], value["config"])
+        config = value["config"]
+        if isinstance(config.get("fn"), str):
+            function = _object("builtins", "function", config["fn"], config["fn"])
+            return _object(module, value["class_name"], {**config, "fn": function})
+        return _object(module, value["class_name"], config)
     if isinstance(value, Mapping):
         return {key: _named(entry, module) for key, entry in value.items()}
     return value
@@ -263,21 +268,24 @@ def _named(value: Any, module: str) -> Any:
 def training_from_keras_3(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """What ``training_config`` writes, from ``compile_config``.
 
+    ``optimizer_config`` is None where the file names no optimizer, as after Keras 3 has saved to .h5.
+
     Raises:
-        ValueError: if there is no optimizer in it.
+        ValueError: if what stands for the optimizer is none.
     """
     from ..optimizers.layouts import own_config
 
     optimizer = config.get("optimizer")
     if isinstance(optimizer, str):
         optimizer = {"class_name": optimizer, "config": {}}
-    if not isinstance(optimizer, Mapping):
+    if not isinstance(optimizer, Mapping | None):
         raise ValueError(
             f"{source}: the training configuration has no optimizer but {optimizer!r}. Load with "
             "compile=False "
             "and compile the model in code."
         )
     return {
-        "optimizer_config": own_config(optimizer),
+        "optimizer_config": None if optimizer is None else own_config(optimizer),
+        "rules": None if optimizer is None else optimizer.get("rules"),
         **{key: config.get(key) for key in ("loss", "metrics", "weighted_metrics", "loss_weights")},
     }

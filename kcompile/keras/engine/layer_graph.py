@@ -261,17 +261,20 @@ def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[st
     return kept
 
 
+#: Layers of tf.keras's files that belong to a model though no output depends on them.
+_ENDS = ("AddLoss", "AddMetric")
 #: What makes a layer of an entry in a network's configuration.
 _ENTRY = ("class_name", "config", "masks")
 
 
 def network_from_config(
     config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-) -> tuple[Any, Any, str | None]:
+) -> tuple[Any, Any, str | None, list[Value]]:
     """Makes the layers of a configuration and calls them on each other.
 
     Returns:
-        inputs, outputs (single ones unpacked) and the name.
+        inputs, outputs (single ones unpacked), the name, and what AddLoss and AddMetric of tf.keras return,
+        which need not lie between inputs and outputs.
 
     Raises:
         ValueError: if the configuration names an unknown class, or calls refer to what is not in it.
@@ -300,7 +303,14 @@ def network_from_config(
             return _tensor_at(layers, Place(*coordinates[:3]), of_keras_3)
         return unpack_singleton([tensors(place) for place in coordinates])
 
-    return tensors(config["input_layers"]), tensors(config["output_layers"]), config.get("name")
+    ends = [
+        tensor
+        for layer in layers.values()
+        if type(layer).__name__ in _ENDS
+        for node in layer._inbound_nodes
+        for tensor in node.output_tensors
+    ]
+    return tensors(config["input_layers"]), tensors(config["output_layers"]), config.get("name"), ends
 
 
 class Place(NamedTuple):

@@ -158,6 +158,16 @@ class Network(Layer):
                 stack.extend(reversed(layer._layers))
         return list(found.values())
 
+    def _include(self, tensors: list[Value]) -> None:
+        """Makes the layers part of the model, behind its own, that lead to tensors beside the outputs."""
+        layer_map = layer_graph.map_layers(self.inputs, [*self.outputs, *tensors], self.name)
+        tracking, self._tracking = self._tracking, False
+        self._layers = list(dict.fromkeys([*self._layers, *layer_map.layers]))
+        self._network_nodes = layer_map.nodes
+        self._nodes_by_depth = layer_map.nodes_by_depth
+        self._layers_by_depth = layer_map.layers_by_depth
+        self._tracking = tracking
+
     # --- losses, updates, states ----------------------------------------------------------------------------
 
     def _own_calls(self) -> list[Node]:
@@ -419,8 +429,10 @@ class Network(Layer):
         Raises:
             ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
         """
-        inputs, outputs, name = layer_graph.network_from_config(config, custom_objects)
+        inputs, outputs, name, ends = layer_graph.network_from_config(config, custom_objects)
         network = cls(inputs=inputs, outputs=outputs, name=name)
+        if ends:
+            network._include(ends)
         network.trainable = config.get("trainable", True)
         return network
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Parameter, Value, unchanging
-from .. import backend as K
+from ...ir import Parameter, unchanging
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..utils.messages import harmless_messages, raw_name
+from .compile_configs import compile_from_file, training_config
 from .dtype_policies import in_one_type
 from .hdf5_configs import hdf5_config, whole_names
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
@@ -144,35 +144,6 @@ def _h5_name(parameter: Parameter) -> str:
     return f"{parameter.name}:0"
 
 
-def training_config(model: Model) -> dict[str, Any]:
-    """compile()'s arguments as plain data."""
-    from ..optimizers import layouts
-
-    return {
-        "optimizer_config": layouts.h5_config(model.optimizer),
-        "loss": _serialized(model.loss),
-        "metrics": _serialized(model._compile_arguments.get("metrics") or []),
-        "weighted_metrics": _serialized(model._compile_arguments.get("weighted_metrics")),
-        "sample_weight_mode": model._compile_arguments.get("sample_weight_mode"),
-        "loss_weights": _serialized(model._compile_arguments.get("loss_weights")),
-    }
-
-
-def _serialized(value: Any) -> Any:
-    """Names for functions, configurations for objects, in lists and dicts too."""
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {key: _serialized(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_serialized(entry) for entry in value]
-    if isinstance(value, Value):
-        return np.asarray(K.get_value(value)).tolist()
-    if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    return getattr(value, "__name__", type(value).__name__)
-
-
 # --- loading ------------------------------------------------------------------------------------------------
 
 
@@ -235,8 +206,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
-        with making(source, [archive.config, archive.training_config]):
-            _compile_from(model, archive, source)
+        compile_from_file(model, archive, source, _layout_of(archive))
     return model
 
 
@@ -332,83 +302,6 @@ def _build_from(model: Any, archive: Archive) -> None:
             "model.build(batch_input_shape), and use load_weights."
         )
     model.build(shape)
-
-
-def _compile_from(model: Model, archive: Archive, source: str) -> None:
-    config = archive.training_config or {}
-    if archive.objects is not None:
-        from .keras3_configs import training_from_keras_3
-
-        compile_from(model, training_from_keras_3(config, source))
-        state = archive.objects.get("optimizer")
-        archive.optimizer_weights = None if state is None else state.weights
-    else:
-        compile_from(model, config)
-    if not archive.optimizer_weights:
-        return
-    names = [name for name, _ in archive.optimizer_weights]
-    arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
-    arrays = _layout_of(archive).convert_state(model, arrays)
-    if model.optimizer.is_own():
-        model._steps.train(weighted=False)  # its get_updates makes its state
-    try:
-        model.optimizer.restore(names, arrays, model._compiled.trainable)
-    except ValueError as error:
-        import warnings
-
-        warnings.warn(
-            f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).",
-            stacklevel=3,
-        )
-
-
-def compile_from(model: Model, config: Mapping[str, Any]) -> None:
-    """Compiles a model with the arguments that ``training_config`` wrote."""
-    from .. import optimizers
-
-    model.compile(
-        optimizer=optimizers.deserialize(config["optimizer_config"]),
-        loss=_deserialized_losses(config.get("loss")),
-        metrics=_deserialized_metrics(config.get("metrics")),
-        loss_weights=config.get("loss_weights"),
-        sample_weight_mode=config.get("sample_weight_mode"),
-        weighted_metrics=_deserialized_metrics(config.get("weighted_metrics")),
-    )
-
-
-def _deserialized_losses(config: Any) -> Any:
-    from .. import losses
-
-    if _is_object(config):
-        return losses.deserialize(config)
-    if isinstance(config, Mapping):
-        return {name: _deserialized_losses(entry) for name, entry in config.items()}
-    if isinstance(config, list):
-        return [_deserialized_losses(entry) for entry in config]
-    return _custom(config)
-
-
-def _deserialized_metrics(config: Any) -> Any:
-    from .. import metrics
-
-    if _is_object(config):
-        if config["class_name"] == "MeanMetricWrapper" and isinstance(config["config"].get("fn"), str):
-            return config["config"]["fn"]  # tf.keras writes the wrapper that compile() made
-        return metrics.deserialize(config)
-    if isinstance(config, Mapping):
-        return {name: _deserialized_metrics(entry) for name, entry in config.items()}
-    if isinstance(config, list):
-        return [_deserialized_metrics(entry) for entry in config]
-    return _custom(config)
-
-
-def _custom(identifier: Any) -> Any:
-    """A name's custom object, which is at hand only while loading; other names stay names."""
-    return get_custom_objects().get(identifier, identifier) if isinstance(identifier, str) else identifier
-
-
-def _is_object(config: Any) -> bool:
-    return isinstance(config, Mapping) and "class_name" in config and "config" in config
 
 
 def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..utils.generic_utils import file_keras_version
+from ..utils.generic_utils import FileVersionScope, file_keras_version
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -25,6 +25,7 @@ class Writer:
 
     Attributes:
         name: in our own files.
+        version: one of its versions.
         drops_masks_in: classes that drop masks there and pass them on here.
         masked_ranks: axes of inputs for which BatchNormalization trains on the steps alone that count.
         joins_masks_by_any: whether merging layers keep a step that any input keeps, not all of them.
@@ -32,6 +33,7 @@ class Writer:
     """
 
     name: str
+    version: str
     drops_masks_in: frozenset[str]
     masked_ranks: range
     joins_masks_by_any: bool
@@ -51,12 +53,15 @@ def _zeros_in_sequences(config: dict[str, Any]) -> dict[str, Any]:
 
 TF_KERAS = Writer(
     "tf_keras",
+    "2.21.0",
     frozenset({"Identity", "Normalization", "Rescaling", "SpectralNormalization"}),
     range(2, 4),  # its fused kernel, for more axes, does not
     False,
     {"Bidirectional": _zeros_in_sequences},
 )
-KERAS_3 = Writer("keras_3", frozenset({"RMSNormalization", "SpectralNormalization"}), range(2, 32), True, {})
+KERAS_3 = Writer(
+    "keras_3", "3.15.0", frozenset({"RMSNormalization", "SpectralNormalization"}), range(2, 32), True, {}
+)
 WRITERS = {writer.name: writer for writer in (TF_KERAS, KERAS_3)}
 
 
@@ -64,6 +69,21 @@ def writer_of_file() -> Writer | None:
     """Who wrote the file that is being read; None outside of reading, and for Keras before tf.keras."""
     version = file_keras_version() or (2, 3)
     return None if version < (2, 4) else TF_KERAS if version < (3, 0) else KERAS_3
+
+
+#: What our own files call the rules of Keras 2.3, where the file's version says otherwise.
+OWN_RULES = "keras_2"
+
+
+def following(name: str | None) -> FileVersionScope:
+    """Within, losses and metrics are made by the rules of a writer of this name; None for those of Keras 2.3.
+
+    Raises:
+        ValueError: for a name that is none of a writer.
+    """
+    if name not in (None, OWN_RULES, *WRITERS):
+        raise ValueError(f"Losses and metrics of the file follow {name!r}; known are {', '.join(WRITERS)}.")
+    return FileVersionScope(WRITERS[name].version if name in WRITERS else None)
 
 
 def upgrade(config: Any) -> Any:

@@ -25,6 +25,8 @@ from .adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from .additions import AddLoss as AddLoss
+from .additions import AddMetric as AddMetric
 from .advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from .attention import AdditiveAttention, Attention
 from .convolutional import (

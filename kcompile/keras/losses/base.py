@@ -8,6 +8,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from ..utils.generic_utils import serialize_keras_object
 from ..utils.losses_utils import (
     Reduction,
     compute_weighted_loss,
@@ -16,8 +17,9 @@ from ..utils.losses_utils import (
 )
 
 SUM_OVER_BATCH_SIZE = Reduction.SUM_OVER_BATCH_SIZE
-#: What configurations of every version hold, whether or not a user's constructor takes it.
-_COMMON = frozenset({"reduction", "name", "dtype"})
+#: What configurations may hold whether or not the constructor takes it: a user's need not take the first
+#: three, and tf.keras names the function of a class, too.
+_COMMON = frozenset({"reduction", "name", "dtype", "fn"})
 
 
 class Loss:
@@ -101,4 +103,6 @@ class LossFunctionWrapper(Loss):
 
     def get_config(self) -> dict[str, Any]:
         settings = {k: K.eval(v) if K.is_tensor(v) else v for k, v in self._fn_kwargs.items()}
+        if type(self) is LossFunctionWrapper:  # a subclass says by its name which function it has
+            settings["fn"] = serialize_keras_object(self.fn)
         return {**super().get_config(), **settings}

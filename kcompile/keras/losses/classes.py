@@ -34,11 +34,13 @@ from .later_functions import (
     tversky,
 )
 
+#: Arguments of later versions that mean what their absence does. Keras 2.3 would not take them from a file.
+_DEFAULTS: dict[str, tuple[Any, ...]] = {"axis": (-1, None), "ignore_class": (None,)}
+
 
 def _later(**arguments: Any) -> dict[str, Any]:
-    """Arguments of later versions as they go into a configuration: without those that say no more than their
-    absence (-1 and None), which Keras 2.3 would not take."""
-    return {name: value for name, value in arguments.items() if value not in (-1, None)}
+    """Arguments of later versions as they go into a configuration: without those of no effect."""
+    return {name: value for name, value in arguments.items() if value not in _DEFAULTS[name]}
 
 
 class MeanSquaredError(LossFunctionWrapper):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -114,6 +115,18 @@ __all__ = [
 ]
 
 
+def _snake_case(name: str) -> str:
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+#: Further names of the classes, which Keras 3 knows: "auc", "f1_score", "mean_io_u".
+_BY_SNAKE_CASE = {
+    _snake_case(name): found
+    for name, found in list(globals().items())
+    if isinstance(found, type) and not name.startswith("_")
+}
+
+
 def clone_metric(metric: Any) -> Any:
     """A Metric of the same configuration with a state of its own; anything else as it is."""
     return type(metric).from_config(metric.get_config()) if isinstance(metric, Metric) else metric
@@ -145,7 +158,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         return MeanMetricWrapper(function, **settings)
     return deserialize_keras_object(
         config,
-        module_objects=globals(),
+        module_objects={**_BY_SNAKE_CASE, **globals()},
         custom_objects=custom_objects,
         printable_module_name="metric function",
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Graph, GraphError, Parameter, Value, op
+from ...ir import Constant, Graph, GraphError, Parameter, Value, claim_steps, op
 from .. import backend as K
 from ..engine.base_layer import Layer
 from ..engine.node import call_frame, current_frame
-from ..utils.generic_utils import file_keras_version, to_list
+from ..utils.generic_utils import file_keras_version, serialize_keras_object, to_list
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions, valid_entries
 
 Pairs = list[tuple[Parameter, Value]]
@@ -87,6 +88,7 @@ class Metric(Layer):
         """
         if isinstance(name, tuple | list):
             name, shape, initializer = None, name, shape if shape != () else initializer
+        claim_steps(math.prod(shape), f"a state of shape {tuple(shape)}")
         return super().add_weight(
             name=name or f"variable_{len(self.weights)}",
             shape=shape,
@@ -116,8 +118,16 @@ def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
     @functools.wraps(update_state)
     def wrapped(self: Metric, *args: Any, **kwargs: Any) -> Pairs:
         outer = current_frame()
-        with call_frame() as frame:
-            returned = update_state(self, *args, **kwargs)
+        if self.__dict__.get("_is_updating") and outer is not None:  # by super(): the call around it has all
+            pairs = _pairs(update_state(self, *args, **kwargs))
+            outer.updates.extend(pairs)
+            return pairs
+        self.__dict__["_is_updating"] = True
+        try:
+            with call_frame(numbers=True) as frame:
+                returned = update_state(self, *args, **kwargs)
+        finally:
+            self.__dict__["_is_updating"] = False
         own = [update for update in frame.updates if update[0] in self.weights]
         pairs = list({(id(p), id(v)): (p, v) for p, v in _pairs(returned) + own}.values())
         if outer is None:
@@ -255,4 +265,6 @@ class MeanMetricWrapper(Mean):
 
     def get_config(self) -> dict[str, Any]:
         settings = {k: K.eval(v) if K.is_tensor(v) else v for k, v in self._fn_kwargs.items()}
+        if type(self) is MeanMetricWrapper:  # a subclass says by its name which function it has
+            settings["fn"] = serialize_keras_object(self._fn)
         return {**super().get_config(), **settings}

@@ -204,7 +204,7 @@ class SensitivitySpecificityBase(_Counting):
     def _precisions(self) -> Value:
         return ratio(self.true_positives, self.true_positives + self.false_positives)
 
-    def _at(self, rates: Value, others: Value) -> Value:
+    def _rate_at(self, rates: Value, others: Value) -> Value:
         """Of the rates, the one at the threshold that the others choose."""
         if self._later_rules:
             return _largest_where_reached(rates, others, self.value)
@@ -237,7 +237,7 @@ class SensitivityAtSpecificity(SensitivitySpecificityBase):
         self.specificity = specificity
 
     def result(self) -> Value:
-        return self._at(self._sensitivities(), self._specificities())
+        return self._rate_at(self._sensitivities(), self._specificities())
 
 
 class SpecificityAtSensitivity(SensitivitySpecificityBase):
@@ -257,7 +257,7 @@ class SpecificityAtSensitivity(SensitivitySpecificityBase):
         self.sensitivity = sensitivity
 
     def result(self) -> Value:
-        return self._at(self._specificities(), self._sensitivities())
+        return self._rate_at(self._specificities(), self._sensitivities())
 
 
 class PrecisionAtRecall(SensitivitySpecificityBase):

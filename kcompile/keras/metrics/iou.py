@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
+from ..utils.generic_utils import file_keras_version
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
 
@@ -40,6 +41,8 @@ class IoU(Metric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
+        if dtype is None and (file_keras_version() or (2, 3)) >= (3, 0):
+            dtype = "int"  # its default, by which weights are cut off to whole numbers
         super().__init__(name=name, dtype=dtype)
         self.num_classes, self.target_class_ids = num_classes, [int(i) for i in target_class_ids]
         if not all(0 <= i < num_classes for i in self.target_class_ids):
@@ -53,6 +56,8 @@ class IoU(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch; labels and predictions have one shape, but for ``axis`` where it is dropped."""
         y_true, y_pred = self._classes(y_true, self.sparse_y_true), self._classes(y_pred, self.sparse_y_pred)
+        if K.ndim(y_true) != K.ndim(y_pred):
+            y_true, y_pred = (K.flatten(y) for y in (y_true, y_pred))
         counts = op.And(self._in_range(y_true), self._in_range(y_pred))
         if self.ignore_class is not None:
             counts = op.And(counts, K.not_equal(y_true, self.ignore_class))
@@ -60,7 +65,7 @@ class IoU(Metric):
         if sample_weight is not None:
             given = K.cast(as_tensor(sample_weight, self.dtype), K.floatx())
             if K.ndim(given) > K.ndim(weights):
-                given = K.squeeze(given, -1)
+                given = K.flatten(given)
             weights = weights * broadcast_weights(weights, given)
         truth, guess = (
             K.one_hot(K.flatten(K.switch(counts, y, K.zeros_like(y))), self.num_classes)

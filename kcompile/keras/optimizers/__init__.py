@@ -120,7 +120,8 @@ class TFOptimizer(Optimizer):
 
 
 _CLASSES: dict[str, Any] = {
-    c.__name__: c for c in (*_BUILT_IN, LossScaleOptimizer, MultiOptimizer, TFOptimizer)
+    **{c.__name__: c for c in (*_BUILT_IN, LossScaleOptimizer, MultiOptimizer, TFOptimizer)},
+    "LossScaleOptimizerV3": LossScaleOptimizer,  # as tf.keras writes it since 2.11
 }
 _BY_LOWER_CASE = {name.lower(): name for name in _CLASSES}
 

@@ -42,7 +42,9 @@ _each(
     sparsemax square squareplus squeeze std stop_gradient sum swish tan tanh tanh_shrink trapezoid transpose tril
     triu trunc unstack_free var zeros_like empty_like rot90 rms_normalization_free amax amin""".replace(
         "identity_free", ""
-    ).replace("unstack_free", "").replace("rms_normalization_free", ""),
+    )
+    .replace("unstack_free", "")
+    .replace("rms_normalization_free", ""),
     lambda f, t: f(t.x),
 )
 _each("arccosh log log10 log2 reciprocal rsqrt sqrt log1p", lambda f, t: f(t.p + 1.0), "_positive")
@@ -63,10 +65,17 @@ _each(
     floor_divide mod add multiply power maximum true_divide divide ldexp""",
     lambda f, t: f(t.j + 1, t.j * 2 + 1), "_integers",
 )  # fmt: skip
-_each("bitwise_invert bitwise_not abs sum mean max cumsum prod sign square negative", lambda f, t: f(t.j), "_integers")
+_each(
+    "bitwise_invert bitwise_not abs sum mean max cumsum prod sign square negative",
+    lambda f, t: f(t.j),
+    "_integers",
+)
 _each("logical_not", lambda f, t: f(t.x > 0))
-_each("isnan nan_to_num nansum nanmean nanmax nanmin nanprod nanmedian nanargmax nanargmin",
-      lambda f, t: f(t.x / (t.x > 0)), "_of_nan")
+_each(
+    "isnan nan_to_num nansum nanmean nanmax nanmin nanprod nanmedian nanargmax nanargmin",
+    lambda f, t: f(t.x / (t.x > 0)),
+    "_of_nan",
+)
 for _name in "sum mean max min prod std var logsumexp amax amin nansum nanmean nanmax nanmin nanstd nanvar nanprod median nanmedian all any ptp norm".split():
     for _how, _arguments in {
         "axis": {"axis": 1}, "axes": {"axis": (1, 2)}, "kept": {"axis": -1, "keepdims": True}, "all_kept": {"keepdims": True},
@@ -97,15 +106,26 @@ _case("top_k", lambda o, t: o.top_k(t.x, 2))
 _case("in_top_k", lambda o, t: o.in_top_k(t.i[:, 0], t.v, 2))
 _case("moments", lambda o, t: o.moments(t.x, axes=[1], keepdims=True))
 _case("normalize_order", lambda o, t: o.normalize(t.x, axis=1, order=1))
-_case("layer_normalization", lambda o, t: o.layer_normalization(t.x, gamma=np.ones(6, "float32"), beta=np.ones(6, "float32")))
+_case(
+    "layer_normalization",
+    lambda o, t: o.layer_normalization(t.x, gamma=np.ones(6, "float32"), beta=np.ones(6, "float32")),
+)
 _case("layer_normalization_plain", lambda o, t: o.layer_normalization(t.x, epsilon=1e-3))
 _case("rms_normalization", lambda o, t: o.rms_normalization(t.x, epsilon=1e-3))
 _case("rms_normalization_scale", lambda o, t: o.rms_normalization(t.x, scale=np.arange(6, dtype="float32")))
-_case("batch_normalization", lambda o, t: o.batch_normalization(t.x, np.zeros(6, "float32"), np.ones(6, "float32"), -1))
+_case(
+    "batch_normalization",
+    lambda o, t: o.batch_normalization(t.x, np.zeros(6, "float32"), np.ones(6, "float32"), -1),
+)
 _case(
     "batch_normalization_all",
     lambda o, t: o.batch_normalization(
-        t.x, np.ones(4, "float32"), np.full(4, 2.0, "float32"), 1, np.ones(4, "float32"), np.full(4, 3.0, "float32")
+        t.x,
+        np.ones(4, "float32"),
+        np.full(4, 2.0, "float32"),
+        1,
+        np.ones(4, "float32"),
+        np.full(4, 3.0, "float32"),
     ),
 )
 _case("nan_to_num_values", lambda o, t: o.nan_to_num(t.x / (t.x > 0), nan=3.0, posinf=4.0, neginf=-4.0))
@@ -143,7 +163,12 @@ _case("triu_k", lambda o, t: o.triu(t.x, k=-1))
 _case("vander", lambda o, t: o.vander(t.v[0], 3))
 _case("cdist", lambda o, t: o.cdist(t.x, t.y))
 _case("corrcoef", lambda o, t: o.corrcoef(t.x[0]))
-_case("dot_product_attention", lambda o, t: o.dot_product_attention(t.h[:, :, :, 0][..., None, :], t.h[:, :, :, 1][..., None, :], t.h[:, :, :, 0][..., None, :]))
+_case(
+    "dot_product_attention",
+    lambda o, t: o.dot_product_attention(
+        t.h[:, :, :, 0][..., None, :], t.h[:, :, :, 1][..., None, :], t.h[:, :, :, 0][..., None, :]
+    ),
+)
 _case("attention_causal", lambda o, t: o.dot_product_attention(t.g, t.g, t.g, is_causal=True, scale=0.3))
 
 _case("reshape", lambda o, t: o.reshape(t.x, (-1, 24)))
@@ -207,7 +232,9 @@ _case("logspace", lambda o, t: o.logspace(t.v, t.v + 1.0, 3))
 _case("geomspace", lambda o, t: o.geomspace(t.p, t.p + 1.0, 3))
 _case("isin", lambda o, t: o.isin(t.j, [1, 3]))
 _case("trapezoid_dx", lambda o, t: o.trapezoid(t.x, dx=0.5, axis=1))
-_case("searchsorted_right", lambda o, t: o.searchsorted(np.array([0.0, 0.5], "float32"), t.v[1], side="right"))
+_case(
+    "searchsorted_right", lambda o, t: o.searchsorted(np.array([0.0, 0.5], "float32"), t.v[1], side="right")
+)
 _case("scatter", lambda o, t: o.scatter(np.array([[1], [0]]), t.v, (3, 6)))
 _case("scatter_update", lambda o, t: o.scatter_update(t.x, np.array([[0, 1], [1, 2]]), t.v))
 _case("slice", lambda o, t: o.slice(t.x, (0, 1, 2), (2, 2, 3)))
@@ -220,7 +247,9 @@ _case("fft", lambda o, t: o.fft((t.x, t.y)))
 _case("irfft", lambda o, t: o.irfft((t.x, t.y)))
 _case("stft", lambda o, t: o.stft(t.v, 4, 2, 4))
 _case("correlate", lambda o, t: o.correlate(t.v[0], np.array([1.0, 2.0], "float32")))
-_case("logdet", lambda o, t: o.logdet(o.matmul(t.s, o.transpose(t.s, (0, 2, 1))) + np.eye(4, dtype="float32")))
+_case(
+    "logdet", lambda o, t: o.logdet(o.matmul(t.s, o.transpose(t.s, (0, 2, 1))) + np.eye(4, dtype="float32"))
+)
 
 for _name, _key in {
     "index": (slice(None), 1), "last": (slice(None), -1), "range": (slice(None), slice(1, 3)),
