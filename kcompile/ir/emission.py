@@ -79,7 +79,7 @@ class Emitter:
             owner: whom slicing asks: a graph sliced with this owner among its ``frozen`` keeps the
                 inference branch in training too (a BatchNormalization that is not trainable).
         """
-        dtype, shape = inference.dtype, _common_shape(train.shape, inference.shape)
+        dtype, shape = inference.dtype, _common_shape(train.dims, inference.dims)
         if train.dtype != dtype:
             raise OperatorError(
                 describe(
@@ -91,16 +91,16 @@ class Emitter:
 
     def StopGradient(self, x: Value) -> Value:
         """``x``, through which no gradient flows."""
-        return _emit_own("StopGradient", (x,), [(x.dtype, x.shape)])[0]
+        return _emit_own("StopGradient", (x,), [(x.dtype, x.dims)])[0]
 
     def Print(self, x: Value, message: str = "") -> Value:
         """``x``, which is printed behind the message whenever it is computed; a file has nothing of it."""
-        return _emit_own("Print", (x,), [(x.dtype, x.shape)], {"message": message})[0]
+        return _emit_own("Print", (x,), [(x.dtype, x.dims)], {"message": message})[0]
 
     def Gradient(self, y: Value, *xs: Value) -> tuple[Value, ...]:
         """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend
         on."""
-        return _emit_own("Gradient", (y, *xs), [(x.dtype, x.shape) for x in xs])
+        return _emit_own("Gradient", (y, *xs), [(x.dtype, x.dims) for x in xs])
 
 
 op = Emitter()

@@ -283,4 +283,4 @@ class _BodyGraph(Graph):
 
 def value_info(value: Value, name: str) -> onnx.ValueInfoProto:
     """The ONNX declaration of a value under a name."""
-    return helper.make_tensor_value_info(name, to_onnx(value.dtype), value.shape)
+    return helper.make_tensor_value_info(name, to_onnx(value.dtype), value.dims)

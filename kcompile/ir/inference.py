@@ -24,7 +24,7 @@ _MAX_DATA_ELEMENTS = 64
 
 def type_proto(value: Value) -> onnx.TypeProto:
     """The ONNX type of a value."""
-    return helper.make_tensor_type_proto(to_onnx(value.dtype), value.shape)
+    return helper.make_tensor_type_proto(to_onnx(value.dtype), value.dims)
 
 
 def shape_of(proto: onnx.TypeProto) -> tuple[np.dtype, Shape]:
@@ -105,7 +105,7 @@ def infer_known(
     opset: int = OPSET,
 ) -> list[tuple[np.dtype, Shape] | None]:
     """As ``infer``, in any version of the operator set; None for an output whose type it does not tell."""
-    shapes = [None if value is None else value.shape for value in inputs]
+    shapes = [None if value is None else value.dims for value in inputs]
     if problem := problem_with(schema.name, attributes, shapes, num_outputs):
         raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
     names = ["" if value is None else f"i{i}" for i, value in enumerate(inputs)]

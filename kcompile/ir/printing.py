@@ -31,11 +31,11 @@ def format_graph(
     numbers = count() if numbers is None else numbers
     for i, value in enumerate(graph.inputs):
         names[value] = f"%{shown(value._name or f'in{i}')}"
-    arguments = ", ".join(f"{names[v]}: {format_type(v)}" for v in graph.inputs)
+    arguments = ", ".join(f"{names[v]}: {format_type(v, named=True)}" for v in graph.inputs)
     lines = [f"{indent}graph({arguments}) for {graph.phase} {{"]
     for parameter in graph.parameters:
         frozen = "" if parameter.trainable else "  # not trainable"
-        lines.append(f"{indent}  @{shown(parameter.name)} : {format_type(parameter)}{frozen}")
+        lines.append(f"{indent}  @{shown(parameter.name)} : {format_type(parameter, named=True)}{frozen}")
     for node in graph.nodes:
         lines.extend(_format_node(graph, node, names, numbers, indent + "  "))
     returned = ", ".join(_reference(graph.resolve(v), names) for v in graph.outputs)
@@ -55,7 +55,7 @@ def _format_node(
     for output in node.outputs:
         names[output] = f"%{next(numbers)}"
     results = ", ".join(names[output] for output in node.outputs)
-    types = ", ".join(format_type(output) for output in node.outputs)
+    types = ", ".join(format_type(output, named=True) for output in node.outputs)
     comment = f"  # {shown(node.scope)}" if node.scope else ""
     lines = [f"{indent}{results} = {shown(node.op_type)}({', '.join(arguments)}) : {types}{comment}"]
     for name, body in bodies.items():

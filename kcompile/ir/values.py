@@ -29,15 +29,16 @@ class Value:
 
     Attributes:
         dtype: numpy dtype of the elements.
-        shape: per axis an int, a symbol (str) where the size is dynamic but named, or None where nothing is
+        dims: per axis an int, a symbol (str) where the size is dynamic but named, or None where nothing is
             known; None as a whole where even the rank is unknown.
+        shape: what users see of it: ints, and None where the size is open.
         node: the producer; None for graph inputs, constants and parameters.
         index: which output of the producer this is.
         meta: annotations of the front end (for instance which layer call made this value); never read by
             the IR, free to change.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "index", "meta", "node", "shape")
+    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "dims", "index", "meta", "node")
 
     # annotations that the Keras front end keeps in __dict__: whose output this is, its mask
     _keras_history: Any
@@ -54,7 +55,7 @@ class Value:
         index: int = 0,
     ) -> None:
         self.dtype: np.dtype = as_dtype(dtype)
-        self.shape: Shape = None if shape is None else tuple(shape)
+        self.dims: Shape = None if shape is None else tuple(shape)
         self.node = node
         self.index = index
         self.meta: dict[str, Any] = {}
@@ -70,21 +71,26 @@ class Value:
         return f"{self.node.name}:{self.index}"
 
     @property
+    def shape(self) -> tuple[int | None, ...] | None:
+        """Per axis the size, None where it is open; None as a whole where the rank is unknown."""
+        if self.dims is None:
+            return None
+        return tuple([dim if isinstance(dim, int) else None for dim in self.dims])
+
+    @property
     def rank(self) -> int | None:
         """Number of axes, None if unknown."""
-        return None if self.shape is None else len(self.shape)
+        return None if self.dims is None else len(self.dims)
 
     def refine(self, shape: Sequence[Dim]) -> None:
         """Adds what the maker of the value knows of its shape: fills in axes that inference left open.
 
         Only for whoever has just emitted the value, before anybody else reads it.
         """
-        if self.shape is None:
-            self.shape = tuple(shape)
-        elif len(self.shape) == len(shape):
-            self.shape = tuple(
-                new if old is None else old for old, new in zip(self.shape, shape, strict=True)
-            )
+        if self.dims is None:
+            self.dims = tuple(shape)
+        elif len(self.dims) == len(shape):
+            self.dims = tuple(new if old is None else old for old, new in zip(self.dims, shape, strict=True))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown(self.name)} {format_type(self)}>"
@@ -275,9 +281,15 @@ class Node:
         return f"<Node {shown(self.name)}>"
 
 
-def format_type(value: Value) -> str:
-    """``float32[batch, 28, 28]``; ``?`` for an unknown axis, ``[...]`` for an unknown rank."""
+def format_type(value: Value, named: bool = False) -> str:
+    """``float32[?, 28, 28]``; ``[...]`` for an unknown rank.
+
+    Args:
+        named: show the symbols of open axes, ``float32[batch, 28, 28]``: they are of use within a graph, and
+            mean nothing to who wrote ``None``.
+    """
     name = "string" if value.dtype == object else value.dtype.name
-    if value.shape is None:
+    dims = value.dims if named else value.shape
+    if dims is None:
         return f"{name}[...]"
-    return f"{name}[{', '.join('?' if dim is None else shown(str(dim)) for dim in value.shape)}]"
+    return f"{name}[{', '.join('?' if dim is None else shown(str(dim)) for dim in dims)}]"

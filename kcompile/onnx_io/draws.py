@@ -136,7 +136,7 @@ def _draw(graph: Graph, node: Node, name: str) -> _Draw:
     ones = op.Expand(Constant(np.ones((), data.dtype)), op.Shape(data))
     kept = op.Dropout(ones, rate, Constant(np.array(True)))
     sample = op.Greater(kept, Constant(np.zeros((), data.dtype)))
-    return _Draw(node, name, Value("bool", data.shape, f"{name}/mask"), sample, 1.0 - float(rate.array))
+    return _Draw(node, name, Value("bool", data.dims, f"{name}/mask"), sample, 1.0 - float(rate.array))
 
 
 def _dropped(graph: Graph, draw: _Draw) -> Sequence[Value]:

@@ -140,7 +140,7 @@ def _types_by_onnx(node: onnx.NodeProto, inputs: Sequence[Value | None], version
     types_found = [shape_of(found[name]) if name else None for name in node.output]
     first = inputs[0]
     if node.op_type in _KEEP_SHAPE and first is not None and types_found[0] is not None:
-        types_found[0] = (types_found[0][0], first.shape)
+        types_found[0] = (types_found[0][0], first.dims)
     return types_found
 
 
@@ -154,7 +154,7 @@ def _types_by_onnxruntime(node: onnx.NodeProto, inputs: Sequence[Value | None], 
     small = {
         name: array for name, array in held.items() if array.size <= _SMALL_ELEMENTS and array.dtype != object
     }
-    symbols = {dim for value in inputs if value is not None for dim in value.shape or ()}
+    symbols = {dim for value in inputs if value is not None for dim in value.dims or ()}
     try:
         found = _ask(_model(node, inputs, version, small).SerializeToString())
     except _NoSessionError as error:

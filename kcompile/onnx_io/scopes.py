@@ -214,8 +214,8 @@ def _body_types(node: onnx.NodeProto, inputs: Sequence[Value | None]) -> list[tu
     ranks = [None if value.shape is None else len(value.shape) for value in scanned]
     if len(axes) != count or any(r is not None and not -r <= a < r for r, a in zip(ranks, axes, strict=True)):
         raise FormatError(f"scan_input_axes is {list(axes)}, for {count} inputs of ranks {ranks}.")
-    return [(value.dtype, value.shape) for value in states] + [
-        (value.dtype, None if value.shape is None else _without(value.shape, axis))
+    return [(value.dtype, value.dims) for value in states] + [
+        (value.dtype, None if value.dims is None else _without(value.dims, axis))
         for value, axis in zip(scanned, axes, strict=True)
     ]
 
@@ -246,12 +246,12 @@ def _refine(value: Value, info: onnx.ValueInfoProto) -> None:
     dtype, shape = shape_of(info.type)
     if shape is None or dtype != value.dtype:
         return
-    if value.shape is None:
-        value.shape = shape
-    elif len(value.shape) == len(shape):
-        value.shape = tuple(
+    if value.dims is None:
+        value.dims = shape
+    elif len(value.dims) == len(shape):
+        value.dims = tuple(
             declared if found is None or (isinstance(declared, int) and isinstance(found, str)) else found
-            for found, declared in zip(value.shape, shape, strict=True)
+            for found, declared in zip(value.dims, shape, strict=True)
         )
 
 

@@ -40,12 +40,12 @@ def axis_names(graph: ir.Graph) -> list[tuple[int | str, ...]]:
     """
     shapes: list[tuple[int | str, ...]] = []
     for i, value in enumerate(graph.inputs):
-        if value.shape is None:
+        if value.dims is None:
             raise ValueError(f"the input {value.name!r} has no known rank, so no values can be drawn for it.")
         shapes.append(
             tuple(
                 dim if isinstance(dim, int) else dim or f"input {i} axis {axis}"
-                for axis, dim in enumerate(value.shape)
+                for axis, dim in enumerate(value.dims)
             )
         )
     return shapes

@@ -108,8 +108,8 @@ def read_template(data: bytes) -> Template:
     own, others = values[: int(count)], values[int(count) :]
     weights = []
     for value in others:
-        shape = tuple(size for size in value.shape or () if isinstance(size, int) and size >= 0)
-        if shape != value.shape:
+        shape = tuple(size for size in value.dims or () if isinstance(size, int) and size >= 0)
+        if shape != value.dims:
             raise FormatError(f"the weight {value.name!r} of an ONNXGraph layer has no fixed shape.")
         weights.append(Weight(value.name, shape, value.dtype, value.name not in frozen))
     return Template(proto, tuple(own), tuple(weights), tuple(info.name for info in proto.graph.output))

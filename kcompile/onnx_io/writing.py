@@ -334,11 +334,11 @@ class _Writer:
         """A ValueInfoProto; an axis of unknown size gets a name of its own, unless it may stay anonymous."""
         tensor = declarations.add(name=name).type.tensor_type
         tensor.elem_type = ir.to_onnx(value.dtype)
-        if value.shape is None:
+        if value.dims is None:
             return
         dims = tensor.shape  # touching it makes the shape known even for a scalar
         dims.SetInParent()
-        for axis, dim in enumerate(value.shape):
+        for axis, dim in enumerate(value.dims):
             if isinstance(dim, int):
                 dims.dim.add(dim_value=dim)
             elif dim or not anonymous:
@@ -502,7 +502,7 @@ def _unexportable(node: ir.Node) -> str:
 
 def _most_precise(value: ir.Value, source: ir.Value) -> ir.Value:
     """Of two descriptions of one tensor, the one that knows its axes."""
-    if source.shape is None or (value.shape is not None and None not in value.shape):
+    if source.dims is None or (value.dims is not None and None not in value.dims):
         return value
     return source
 

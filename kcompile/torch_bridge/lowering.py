@@ -278,7 +278,7 @@ class _Lowering:
             node = self.fx.call_function(differentiable, (node,))
         self.env[value] = node
         self.homes[value] = self.here
-        node.meta["type"] = value.dtype, value.shape
+        node.meta["type"] = value.dtype, value.dims
 
     def _tensor(self, value: Value) -> fx.Node:
         """The fx node that holds a value on the device of the node being lowered."""
@@ -434,7 +434,7 @@ class _Lowering:
         """A body as a module, and what it captures."""
         captured = tuple(self._tensor(self.graph.resolve(value)) for value in body.captures)
         module = _Lowering(body, self.here, self.trainable, body.captures).module()
-        module.meta["outputs"] = [(torch_dtype(value.dtype), value.shape) for value in body.outputs]
+        module.meta["outputs"] = [(torch_dtype(value.dtype), value.dims) for value in body.outputs]
         return {name: self.fx.get_attr(self._attribute(name, module)), f"{name}_captures": captured}
 
     # --- sizes ---
@@ -533,7 +533,7 @@ def _is_product(node: Node, bias: Value) -> bool:
     """Whether a node is a product with a matrix of weights, as wide as the bias."""
     if node.op_type != "MatMul" or node.domain or node.outputs[0].dtype.kind != "f":
         return False
-    weight, shape = node.inputs[1], node.outputs[0].shape or ()
+    weight, shape = node.inputs[1], node.outputs[0].dims or ()
     matrix = weight is not None and weight.rank == 2
     return matrix and len(shape) >= 2 and isinstance(shape[-1], int) and shape[-1:] == bias.shape
 

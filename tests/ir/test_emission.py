@@ -24,7 +24,7 @@ MISTAKES = {
     "too many inputs": (lambda: op.Relu(MATRIX, MATRIX), "2 inputs given, at most 1"),
     "dtypes that differ": (
         lambda: op.Add(MATRIX, value("batch", 4, dtype="int64")),
-        r"Add\(float32\[batch, 4\]",
+        r"Add\(float32\[\?, 4\]",
     ),
     "dtype not allowed": (lambda: op.And(MATRIX, MATRIX), "And"),
     "shapes that do not multiply": (lambda: op.MatMul(value(2, 3), value(4, 5)), "MatMul"),
@@ -88,7 +88,7 @@ SHAPES = {
 @pytest.mark.parametrize("case", SHAPES)
 def test_shape_comes_from_onnx_inference(case):
     emit, shape = SHAPES[case]
-    assert emit().shape == shape
+    assert emit().dims == shape
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_several_outputs_come_as_a_tuple():
 
 def test_optional_inputs_may_be_left_out_in_the_middle_and_at_the_end():
     clipped = op.Clip(MATRIX, None, 6.0)
-    assert [None if v is None else v.shape for v in clipped.node.inputs] == [("batch", 4), None, ()]
+    assert [None if v is None else v.dims for v in clipped.node.inputs] == [("batch", 4), None, ()]
     assert len(op.Clip(MATRIX, 0.0, None).node.inputs) == 2
 
 
@@ -163,12 +163,12 @@ def test_values_are_compared_by_identity_and_have_no_truth_value():
 def test_refine_fills_open_axes_only():
     v = Value("float32", (None, 3, None))
     v.refine(("batch", 5, 7))
-    assert v.shape == ("batch", 3, 7)
+    assert v.dims == ("batch", 3, 7)
     unknown = Value("float32", None)
     unknown.refine((1, 2))
     assert unknown.shape == (1, 2)
     v.refine((1, 2))  # another rank: what is known stays
-    assert v.shape == ("batch", 3, 7)
+    assert v.dims == ("batch", 3, 7)
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "string", "float32", "bool"])
@@ -201,5 +201,5 @@ def test_gradient_and_stopgradient_keep_types():
 
 
 def test_phase_keeps_what_both_branches_share():
-    assert op.Phase(value("batch", 3), value("batch", 4)).shape == ("batch", None)
+    assert op.Phase(value("batch", 3), value("batch", 4)).dims == ("batch", None)
     assert op.Phase(value(2), value(2, 2)).shape is None

@@ -71,7 +71,7 @@ def test_disconnected_graph_names_the_input_and_its_reader():
     with name_scope("dense_1"):
         z = op.Add(x, y)
     with pytest.raises(
-        GraphError, match=r"dense_1/Add needs the input 'y' \(float32\[batch\]\).*given \('x'\)"
+        GraphError, match=r"dense_1/Add needs the input 'y' \(float32\[\?\]\).*given \('x'\)"
     ):
         Graph([z], [x])
     with pytest.raises(GraphError, match="an output is the input 'y'.*none"):

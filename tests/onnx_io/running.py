@@ -25,6 +25,6 @@ def run(model, feeds, initializers=None, optimized=True):
 def feeds_for(graph, seed=0):
     random = np.random.default_rng(seed)
     return {
-        value.name: random.normal(size=[SIZES.get(dim, dim) for dim in value.shape]).astype(value.dtype)
+        value.name: random.normal(size=[SIZES.get(dim, dim) for dim in value.dims]).astype(value.dtype)
         for value in graph.inputs
     }

@@ -313,7 +313,7 @@ def test_somebody_elses_data_file_stays(tmp_path):
 
 
 def test_paths_that_cannot_be_written(tmp_path):
-    with pytest.raises(IsADirectoryError, match="it is a folder"):
+    with pytest.raises(IsADirectoryError, match="over a folder"):
         export(networks.cnn(), tmp_path)
     with pytest.raises(FileNotFoundError, match="the folder does not exist"):
         export(networks.cnn(), tmp_path / "none" / "m.onnx")

@@ -63,7 +63,7 @@ def test_a_model_is_read_from_memory_and_from_disk(kind: str, tmp_path: Path) ->
     assert operators(graph) == ["MatMul", "Add"]
     assert [value.name for value in graph.inputs] == ["x"]
     assert [value.name for value in graph.outputs] == ["y"]
-    assert graph.outputs[0].shape == ("batch", 3)
+    assert graph.outputs[0].dims == ("batch", 3)
     assert [node.scope for node in graph.nodes] == ["dense", "dense"]
     assert [(p.name, p.shape, p.trainable) for p in graph.parameters] == [
         ("w", (4, 3), True),
@@ -115,7 +115,7 @@ def test_declared_shapes_say_what_inference_cannot() -> None:
     proto = model(
         nodes, inputs=[info("x", [None, 4]), info("target", [2], INT64)], outputs=[info("y", ["n", 8])]
     )
-    assert read_graph(proto).outputs[0].shape == ("n", 8)
+    assert read_graph(proto).outputs[0].dims == ("n", 8)
 
 
 def test_constants_of_every_spelling_are_read() -> None:
@@ -131,7 +131,7 @@ def test_constants_of_every_spelling_are_read() -> None:
     ]
     graph = read_graph(model(nodes))
     assert graph.nodes[0].inputs[1].array == 2
-    assert graph.outputs[0].shape == ("batch", 1)
+    assert graph.outputs[0].dims == ("batch", 1)
 
 
 def test_a_loop_body_reads_values_around_it() -> None:
@@ -165,7 +165,7 @@ def test_older_models_are_brought_to_the_irs_version() -> None:
     ]
     graph = read_graph(model(nodes, opset=11))
     assert operators(graph) == ["ReduceSum", "Squeeze"]
-    assert graph.outputs[0].shape == ("batch",)
+    assert graph.outputs[0].dims == ("batch",)
 
 
 def test_newer_models_are_read_where_they_say_nothing_new() -> None:

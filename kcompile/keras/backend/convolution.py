@@ -110,7 +110,7 @@ def conv(
         strides=strides,
         dilations=dilations,
         group=groups,
-        **_padding(padding, x.shape[2:], window, strides, dilations),
+        **_padding(padding, x.dims[2:], window, strides, dilations),
     )
     return from_channels_first(y, data_format)
 
@@ -212,7 +212,7 @@ def conv_transpose(
     x = to_channels_first(x, data_format)
     _check_channels(x, kernel, kernel.shape[-1])
     before, after, ends = [], [], []
-    for size, w, s, d, out, more in zip(x.shape[2:], window, strides, dilations, wanted, extra, strict=True):
+    for size, w, s, d, out, more in zip(x.dims[2:], window, strides, dilations, wanted, extra, strict=True):
         total, end = _transposed_padding(size, (w - 1) * d + 1, s, padding, out, more)
         before.append(total // 2)
         after.append(total - total // 2)
@@ -326,7 +326,7 @@ def depthwise_conv(
         strides=strides,
         dilations=dilations,
         group=channels,
-        **_padding(padding, x.shape[2:], window, strides, dilations),
+        **_padding(padding, x.dims[2:], window, strides, dilations),
     )
     return from_channels_first(y, data_format)
 
@@ -407,7 +407,7 @@ def pool(
     if padding not in ("valid", "same"):
         raise ValueError(f"Invalid padding: {padding!r}; expected 'valid' or 'same'.")
     x = to_channels_first(x, data_format)
-    attributes = _padding(padding, x.shape[2:], window, strides, [1] * spatial)
+    attributes = _padding(padding, x.dims[2:], window, strides, [1] * spatial)
     operator = op.MaxPool if pool_mode == "max" else op.AveragePool
     y = operator(x, kernel_shape=window, strides=strides, outputs=1, **attributes)
     return from_channels_first(y, data_format)

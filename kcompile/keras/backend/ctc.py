@@ -42,7 +42,7 @@ def _times(x: Value) -> Value:
 def _log_sum(*xs: Value) -> Value:
     """log(exp(x1) + exp(x2) + ...), element by element."""
     stacked = op.Concat(*(op.Unsqueeze(x, [-1]) for x in xs), axis=-1)
-    return refine(op.ReduceLogSumExp(stacked, [-1], keepdims=0), xs[0].shape)
+    return refine(op.ReduceLogSumExp(stacked, [-1], keepdims=0), xs[0].dims)
 
 
 def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Value:
@@ -82,7 +82,7 @@ def ctc_cost_of_logits(y_true: Any, logits: Any, input_length: Any, label_length
     some = op.Where(op.Less(before, np.int64(0)), impossible, some)
     loss = op.Neg(_log_sum(last, some))
     infinite = op.Where(loss > 1e29, Constant(np.array(np.inf, logs.dtype)), loss)
-    return refine(infinite, (logs.shape[0], 1))
+    return refine(infinite, (logs.dims[0], 1))
 
 
 def _with_blanks(labels: Value, blank: Value) -> Value:
@@ -232,7 +232,7 @@ class _Beam:
         prefix, length, blank, label = carried
         for old, candidate in zip(carried, self._step(prefix, length, blank, label, log), strict=True):
             gate = op.Unsqueeze(runs, list(range(1, len(known_shape(old)))))
-            new.append(refine(op.Where(gate, candidate, old), old.shape))
+            new.append(refine(op.Where(gate, candidate, old), old.dims))
         found = op.Scan(
             *self._start(),
             self.logs,
@@ -242,7 +242,7 @@ class _Beam:
             scan_input_axes=[1, 1],
             outputs=4,
         )
-        prefix, blank, label = [refine(found[i], carried[i].shape) for i in (0, 2, 3)]
+        prefix, blank, label = [refine(found[i], carried[i].dims) for i in (0, 2, 3)]
         return prefix, _log_sum(blank, label)
 
     def _start(self) -> list[Value]:

@@ -236,9 +236,9 @@ def _fitting(array: Any, value: Value, name: str) -> np.ndarray:
     if array.dtype != value.dtype:
         array = array.astype(value.dtype)
     fits = (
-        value.shape is None
-        or len(value.shape) == array.ndim
-        and all(not isinstance(d, int) or d == n for d, n in zip(value.shape, array.shape, strict=True))
+        value.dims is None
+        or len(value.dims) == array.ndim
+        and all(not isinstance(d, int) or d == n for d, n in zip(value.dims, array.shape, strict=True))
     )
     if not fits:
         raise ValueError(f"input {name!r}: expected shape {value.shape}, found {array.shape}.")

@@ -60,10 +60,10 @@ def reshape(x: Any, shape: Any) -> Value:
 
 def _kept_batch(x: Value, dims: list[int | None]) -> list[int] | None:
     """The target with 0, "as in the input", for a first axis that stays as it is: its symbol survives."""
-    if not dims or dims[0] != -1 or not x.shape or isinstance(x.shape[0], int):
+    if not dims or dims[0] != -1 or not x.dims or isinstance(x.dims[0], int):
         return None
     rest: list[Any] = dims[1:]
-    given: tuple[Any, ...] = x.shape[1:]
+    given: tuple[Any, ...] = x.dims[1:]
     if not builtins.all(isinstance(d, int) and d > 0 for d in (*rest, *given)):
         return None
     return [0, *rest] if np.prod(rest, dtype=np.int64) == np.prod(given, dtype=np.int64) else None
@@ -106,7 +106,7 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Value:
     axis = axis_index(x, axis, "K.repeat_elements")
     count = rank(x, "K.repeat_elements")
     spread = op.Tile(op.Unsqueeze(x, [axis + 1]), [1] * (axis + 1) + [int(rep)] + [1] * (count - axis - 1))
-    static = list(x.shape)
+    static = list(x.dims)
     static[axis] = static[axis] * rep if isinstance(static[axis], int) else None
     dims = dims_of(x)
     dims[axis] = static[axis] if static[axis] is not None else -1
@@ -133,17 +133,17 @@ def tile(x: Any, n: Any) -> Value:
     """``x`` side by side ``n[i]`` times along axis i; an ``n`` that is too short is for the last axes."""
     x = tensor(x)
     n = [n] if isinstance(n, int | np.integer) else n
-    if isinstance(n, list | tuple) and x.shape is not None:
-        n = [1] * (len(x.shape) - len(n)) + list(n)
+    if isinstance(n, list | tuple) and x.dims is not None:
+        n = [1] * (len(x.dims) - len(n)) + list(n)
     times = static_dims(n)
     out = op.Tile(x, shape_vector(n))
-    if x.shape is None or times is None or len(times) != len(x.shape):
+    if x.dims is None or times is None or len(times) != len(x.dims):
         return out
     return refine(
         out,
         [
             d if t == 1 else d * t if isinstance(d, int) and t else None
-            for d, t in zip(x.shape, times, strict=True)
+            for d, t in zip(x.dims, times, strict=True)
         ],
     )
 
@@ -181,7 +181,7 @@ def reverse(x: Any, axes: int | Sequence[int]) -> Value:
         return x
     lowest = int(np.iinfo(np.int64).min)
     count = len(axes)
-    return refine(op.Slice(x, [-1] * count, [lowest] * count, axes, [-1] * count), x.shape)
+    return refine(op.Slice(x, [-1] * count, [lowest] * count, axes, [-1] * count), x.dims)
 
 
 def slice(x: Any, start: Any, size: Any) -> Value:
@@ -314,7 +314,7 @@ def resize(x: Any, factors: Sequence[int], data_format: str | None, mode: str, c
     if last:
         x = op.Transpose(x, perm=[0, spatial + 1, *range(1, spatial + 1)])
     static = [
-        d if i < 2 else d * int(factors[i - 2]) if isinstance(d, int) else None for i, d in enumerate(x.shape)
+        d if i < 2 else d * int(factors[i - 2]) if isinstance(d, int) else None for i, d in enumerate(x.dims)
     ]
     y = op.Resize(
         x,
@@ -350,7 +350,7 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Value:
             "`else_expression`. "
             f"ndim(condition)={condition.rank}, ndim(then_expression)={a.rank}"
         )
-    if condition.rank == 0 and a.shape != b.shape:
+    if condition.rank == 0 and a.dims != b.dims:
         return _either(condition, a, b)
     if condition.rank and a.rank is not None and condition.rank < a.rank:
         condition = op.Unsqueeze(condition, list(range(condition.rank, a.rank)))

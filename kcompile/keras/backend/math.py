@@ -27,7 +27,7 @@ def _reduce(operator: str, x: Value, axis: Axis, keepdims: bool) -> Value:
     axes = [int(axis)] if isinstance(axis, int | np.integer) else [int(a) for a in axis]
     if not axes:
         return x
-    if x.shape is not None:
+    if x.dims is not None:
         axes = [axis_index(x, a, f"K.{operator.removeprefix('Reduce').lower()}") for a in axes]
     return getattr(op, operator)(x, axes, keepdims=int(keepdims))
 
@@ -106,14 +106,14 @@ def argmin(x: Any, axis: int | None = -1) -> Value:
 def cumsum(x: Any, axis: int = 0) -> Value:
     """Running sums along ``axis``."""
     x = tensor(x)
-    return refine(op.CumSum(x, np.array(axis, np.int64)), x.shape)
+    return refine(op.CumSum(x, np.array(axis, np.int64)), x.dims)
 
 
 def cumprod(x: Any, axis: int = 0) -> Value:
     """Running products along ``axis`` (a Scan: ONNX has no operator for it)."""
     x = tensor(x)
     axis = axis_index(x, axis, "K.cumprod")
-    row = [d for i, d in enumerate(x.shape) if i != axis]
+    row = [d for i, d in enumerate(x.dims) if i != axis]
     total, item = Value(x.dtype, row, "total"), Value(x.dtype, row, "item")
     step = op.Mul(total, item)
     first = op.ReduceProd(op.Slice(x, [0], [0], [axis]), [axis], keepdims=0)  # ones: the product of nothing
@@ -126,7 +126,7 @@ def cumprod(x: Any, axis: int = 0) -> Value:
         scan_output_axes=[axis],
         outputs=2,
     )
-    return refine(out, x.shape)
+    return refine(out, x.dims)
 
 
 def square(x: Any) -> Value:
@@ -257,7 +257,7 @@ def dot(x: Any, y: Any) -> Value:
     flat = op.Reshape(op.Transpose(y, perm=perm), shape_vector([_one_dim(y, inner), -1]))
     rest = [d for i, d in enumerate(y.shape) if i != inner]
     out_dims = [*dims_of(x)[:-1], *(d for i, d in enumerate(dims_of(y)) if i != inner)]
-    return refine(op.Reshape(op.MatMul(x, flat), shape_vector(out_dims)), [*x.shape[:-1], *rest])
+    return refine(op.Reshape(op.MatMul(x, flat), shape_vector(out_dims)), [*x.dims[:-1], *rest])
 
 
 def _one_dim(x: Value, axis: int) -> Any:
@@ -287,7 +287,7 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Value:
     left = _to_stack(x, x_rest, a0, summed_last=True)
     right = _to_stack(y, y_rest, a1, summed_last=False)
     out = op.MatMul(left, right)
-    static = [x.shape[0], *(x.shape[i] for i in x_rest), *(y.shape[i] for i in y_rest)]
+    static = [x.dims[0], *(x.dims[i] for i in x_rest), *(y.dims[i] for i in y_rest)]
     if len(x_rest) <= 1 and len(y_rest) <= 1:
         squeezed = [1] * (not x_rest) + [2] * (not y_rest and builtins.bool(x_rest))
         return op.Squeeze(out, squeezed) if squeezed else out

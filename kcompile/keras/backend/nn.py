@@ -149,7 +149,7 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
     if not isinstance(noise_shape, Value):
         noise_shape = [op.Shape(x, start=i, end=i + 1) if d is None else d for i, d in enumerate(noise_shape)]
     kept = cast_value(random_uniform(noise_shape, dtype=x.dtype, seed=seed) >= level, x.dtype)
-    return refine(x * kept / (1.0 - level), x.shape)
+    return refine(x * kept / (1.0 - level), x.dims)
 
 
 def batch_normalization(
@@ -225,7 +225,7 @@ def normalize_batch_in_training(
     x = tensor(x)
     axes = sorted(axis_index(x, int(a), "K.normalize_batch_in_training") for a in reduction_axes)
     left = [i for i in range(rank(x, "K.normalize_batch_in_training")) if i not in axes]
-    if len(left) == 1 and left != [0] and isinstance(x.shape[left[0]], int):
+    if len(left) == 1 and left != [0] and isinstance(x.dims[left[0]], int):
         return _fused_normalization(x, gamma, beta, left[0], epsilon)
     from .math import mean as average
 

@@ -75,7 +75,7 @@ def _select(keep: Value, new: Value, old: Value) -> Value:
     """``new`` where the (batch,) ``keep`` is true, else ``old``."""
     if new.rank and new.rank > 1:
         keep = op.Unsqueeze(keep, list(range(1, new.rank)))
-    return refine(op.Where(keep, new, old), new.shape)
+    return refine(op.Where(keep, new, old), new.dims)
 
 
 def _without_time(x: Value) -> list[Any]:
@@ -86,13 +86,13 @@ def _scanned(
     step: Any, sequences: list[Value], states: list[Value], go_backwards: bool, gate: Value | None
 ) -> tuple[Value, Value, list[Value]]:
     items = [Value(x.dtype, _without_time(x), f"step_input_{i}") for i, x in enumerate(sequences)]
-    formal = [Value(s.dtype, s.shape, f"state_{i}") for i, s in enumerate(states)]
+    formal = [Value(s.dtype, s.dims, f"state_{i}") for i, s in enumerate(states)]
     output, new = step(items, formal)
     scanned = [*sequences]
     carried, results = list(states), list(new)
     if gate is not None:
         keep = Value(bool, (known_shape(gate)[0],), "keep")
-        previous = Value(output.dtype, output.shape, "previous_output")
+        previous = Value(output.dtype, output.dims, "previous_output")
         carried.append(_zero_output(step, sequences, states, output))
         output = _select(keep, output, previous)
         results = [*(_select(keep, n, o) for n, o in zip(new, formal, strict=True)), output]
@@ -110,25 +110,25 @@ def _scanned(
     )
     found = found if isinstance(found, tuple) else (found,)
     outputs = found[-1]
-    if output.shape is not None:
+    if output.dims is not None:
         refine(outputs, [known_shape(output)[0], known_shape(sequences[0])[1], *known_shape(output)[1:]])
-    finals = [refine(f, s.shape) for f, s in zip(found[: len(states)], states, strict=True)]
+    finals = [refine(f, s.dims) for f, s in zip(found[: len(states)], states, strict=True)]
     same = next((f for f, r in zip(found[:-1], results, strict=True) if r is output), None)
     last = same if same is not None else op.Gather(outputs, Constant(np.array(-1, np.int64)), axis=1)
-    return refine(last, output.shape), outputs, finals
+    return refine(last, output.dims), outputs, finals
 
 
 def _zero_output(step: Any, sequences: list[Value], states: list[Value], output: Value) -> Value:
     """What a masked first step gives."""
     x = sequences[0]
-    if output.shape is not None and all(isinstance(d, int) for d in output.shape[1:]):
+    if output.dims is not None and all(isinstance(d, int) for d in output.dims[1:]):
         return (
-            filled(0, shape_vector([dims_of(x)[0], *output.shape[1:]]), output.dtype)
-            if output.shape
+            filled(0, shape_vector([dims_of(x)[0], *output.dims[1:]]), output.dtype)
+            if output.dims
             else output
         )
     for state in states:
-        if state.shape is not None and state.shape == output.shape and state.dtype == output.dtype:
+        if state.dims is not None and state.dims == output.dims and state.dtype == output.dtype:
             return filled(0, op.Shape(state), state.dtype)
     first, _ = step([_at(s, 0) for s in sequences], states)
     return filled(0, op.Shape(first), first.dtype)
@@ -198,11 +198,11 @@ def _fold(fn: Any, elems: Any, initializer: Any, backwards: bool) -> Value:
         sequences = [op.Slice(x, [0], [-1], [0]) if backwards else op.Slice(x, [1], [end], [0])]
     first = tensor(initializer)
     items = _items(sequences)
-    total = Value(first.dtype, first.shape, "total")
+    total = Value(first.dtype, first.dims, "total")
     result = tensor(fn(total, tuple(items) if several else items[0]))
     if result.dtype != first.dtype:
         first = cast_value(first, result.dtype)
-        total = Value(first.dtype, first.shape, "total")
+        total = Value(first.dtype, first.dims, "total")
         result = tensor(fn(total, tuple(items) if several else items[0]))
     out = op.Scan(
         first,
@@ -212,7 +212,7 @@ def _fold(fn: Any, elems: Any, initializer: Any, backwards: bool) -> Value:
         scan_input_directions=[int(backwards)] * len(sequences),
         outputs=1,
     )
-    return refine(out, result.shape)
+    return refine(out, result.dims)
 
 
 def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
@@ -233,7 +233,7 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
     out = op.Scan(*sequences, body=Body(results, items), num_scan_inputs=len(sequences), outputs=len(results))
     outs = out if isinstance(out, tuple) else (out,)
     for o, r in zip(outs, results, strict=True):
-        refine(o, None if r.shape is None else [known_shape(sequences[0])[0], *r.shape])
+        refine(o, None if r.dims is None else [known_shape(sequences[0])[0], *r.dims])
     return type(made)(outs) if isinstance(made, list | tuple) else outs[0]
 
 

@@ -80,9 +80,9 @@ def rank(x: Value, what: str) -> int:
     Raises:
         ValueError: if it is not known; ``what`` says who asks.
     """
-    if x.shape is None:
+    if x.dims is None:
         raise ValueError(f"{what} needs the number of axes of {x!r}, which is not known.")
-    return len(x.shape)
+    return len(x.dims)
 
 
 def known_shape(x: Value) -> tuple[Any, ...]:
@@ -91,9 +91,9 @@ def known_shape(x: Value) -> tuple[Any, ...]:
     Raises:
         ValueError: if not even the number of axes is known.
     """
-    if x.shape is None:
+    if x.dims is None:
         raise ValueError(f"the number of axes of {x!r} must be known here; give its placeholder a shape.")
-    return x.shape
+    return x.dims
 
 
 def axis_index(x: Value, axis: int, what: str) -> int:
@@ -131,6 +131,11 @@ def shape_vector(dims: Any) -> Value:
         dims = dims.tolist()
     if isinstance(dims, int | np.integer):
         dims = [dims]
+    if any(d is None for d in dims):
+        raise ValueError(
+            f"a size in the shape {tuple(dims)} is None: it is open until the model runs. Use K.shape(x)[i] "
+            "for the size of an axis, or -1 for one of them in K.reshape."
+        )
     if not any(isinstance(d, Value) for d in dims):
         return Constant(np.array([int(d) for d in dims], np.int64))
     parts: list[Value] = []
@@ -198,12 +203,12 @@ def refine(x: Value, shape: Sequence[Any] | None) -> Value:
     if shape is None:
         return x
     shape = tuple(shape)
-    if x.shape is None:
-        x.shape = shape
-    elif len(x.shape) == len(shape):
-        x.shape = tuple(
+    if x.dims is None:
+        x.dims = shape
+    elif len(x.dims) == len(shape):
+        x.dims = tuple(
             new if old is None or (isinstance(new, int) and not isinstance(old, int)) else old
-            for old, new in zip(x.shape, shape, strict=True)
+            for old, new in zip(x.dims, shape, strict=True)
         )
     return x
 

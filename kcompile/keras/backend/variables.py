@@ -148,18 +148,14 @@ def to_dense(tensor: Any) -> Any:
 def shape(x: Any) -> Value:
     """The shape as an int32 vector, computed at run time where it is not known."""
     x = tensor(x)
-    if x.shape is not None and all(isinstance(d, int) for d in x.shape):
+    if x.dims is not None and all(isinstance(d, int) for d in x.dims):
         return Constant(np.array(x.shape, np.int32))
     return cast_value(op.Shape(x), np.dtype(np.int32))
 
 
 def int_shape(x: Any) -> tuple[int | None, ...] | None:
     """The shape as a tuple, None per dynamic axis; None if the number of axes is not known."""
-    if not isinstance(x, Value):
-        return tuple(np.shape(x))
-    if x.shape is None:
-        return None
-    return tuple(d if isinstance(d, int) else None for d in x.shape)
+    return x.shape if isinstance(x, Value) else tuple(np.shape(x))
 
 
 def get_variable_shape(x: Any) -> tuple[int | None, ...] | None:
@@ -175,7 +171,7 @@ def ndim(x: Any) -> int | None:
 def size(x: Any, name: str | None = None) -> Value:
     """The number of elements, an int32 scalar."""
     x = tensor(x)
-    if x.shape is not None and all(isinstance(d, int) for d in x.shape):
+    if x.dims is not None and all(isinstance(d, int) for d in x.dims):
         return Constant(np.array(np.prod(x.shape, dtype=np.int64), np.int32))
     return cast_value(op.Size(x), np.dtype(np.int32))
 
@@ -256,10 +252,10 @@ def ones_like(x: Any, dtype: Any = None, name: str | None = None) -> Value:
 def _full_like(value: int, x: Any, dtype: Any) -> Value:
     x = tensor(x)
     target = x.dtype if dtype is None else as_dtype(dtype)
-    if x.shape is not None and all(isinstance(d, int) for d in x.shape):
-        _claim(x.shape)
+    if x.dims is not None and all(isinstance(d, int) for d in x.dims):
+        _claim(x.dims)
         return Constant(np.full(x.shape, value, target))
-    return refine(filled(value, op.Shape(x), target), x.shape)
+    return refine(filled(value, op.Shape(x), target), x.dims)
 
 
 def eye(size: Any, dtype: Any = None, name: str | None = None) -> Parameter:

@@ -295,7 +295,7 @@ class Layer(LayerCalls):
         compute = type(self).compute_output_shape
         if compute is Layer.compute_output_shape:
             return
-        known = all(value.shape is not None and None not in value.shape for value in outputs)
+        known = all(value.dims is not None and None not in value.dims for value in outputs)
         if known and compute.__module__.startswith(f"{__name__.split('.')[0]}."):
             return
         shapes = [static_shape(x) for x in inputs]

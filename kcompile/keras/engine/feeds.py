@@ -50,7 +50,7 @@ def feed_values(model: Model) -> tuple[list[Value], dict[Value, Value]]:
     if signature is None or nodes[0].input_tensors != inputs:
         return inputs, {}
     named = [
-        Value(value.dtype, declared.shape, value.name)
+        Value(value.dtype, declared.dims, value.name)
         for value, declared in zip(inputs, signature, strict=True)
     ]
     return list(named), dict(zip(inputs, named, strict=True))
@@ -175,7 +175,7 @@ def batch_size_of(model: Model, batch_size: int | None) -> int:
         ValueError: if the given one contradicts the Input's, or is not a positive integer.
     """
     data.check_count("batch_size", batch_size)
-    fixed = next((v.shape[0] for v in model._feed_inputs if v.shape and isinstance(v.shape[0], int)), None)
+    fixed = next((v.shape[0] for v in model._feed_inputs if v.shape and v.shape[0] is not None), None)
     if fixed is not None and batch_size not in (None, fixed):
         raise ValueError(
             f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "

@@ -132,7 +132,7 @@ def _onnx_node(node: ir.Node, tensors: list[Value]) -> Layer:
     from ...onnx_io.templates import split
     from ..layers.onnx_graph import ONNXGraph
 
-    fresh = {x: Value(x.dtype, x.shape, f"input_{i}") for i, x in enumerate(tensors)}
+    fresh = {x: Value(x.dtype, x.dims, f"input_{i}") for i, x in enumerate(tensors)}
     given = [None if x is None else fresh.get(x, x) for x in node.inputs]
     results = getattr(ir.op, node.op_type)(*given, outputs=len(node.outputs), **node.attributes)
     results = results if isinstance(results, tuple) else (results,)

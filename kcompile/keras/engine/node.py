@@ -257,6 +257,4 @@ def reaches_phase(outputs: Sequence[Value], inputs: Sequence[Value] = ()) -> boo
 
 def static_shape(value: Value) -> tuple[int | None, ...] | None:
     """The shape as Keras shows it: symbols are None; None for an unknown rank."""
-    if value.shape is None:
-        return None
-    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+    return value.shape

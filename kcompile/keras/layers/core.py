@@ -344,7 +344,8 @@ class Reshape(Layer):
         if not fits:
             raise ValueError(
                 f"Layer {self.name}: total size of new array must be unchanged: {elements} elements of a "
-                f"sample of shape {tuple(input_shape)} do not go into target_shape={tuple(output_shape)}."
+                f"sample, in an input of shape {(None, *input_shape)}, do not go into "
+                f"target_shape={tuple(output_shape)}."
             )
         return tuple(elements // known if size == -1 else size for size in output_shape)
 

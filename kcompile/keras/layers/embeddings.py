@@ -94,8 +94,8 @@ class Embedding(Layer):
         steps = self._steps(K.int_shape(inputs))
         if inputs.dtype.kind not in "iu":
             inputs = K.cast(inputs, "int64")
-        known = [a if b is None else b for a, b in zip(inputs.shape[1:], steps, strict=True)]
-        return refine(K.gather(self.embeddings, inputs), (inputs.shape[0], *known, self.output_dim))
+        known = [a if b is None else b for a, b in zip(inputs.dims[1:], steps, strict=True)]
+        return refine(K.gather(self.embeddings, inputs), (inputs.dims[0], *known, self.output_dim))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -225,7 +225,7 @@ def _single_axis(axis: Any) -> int:
 
 def _channels_second(x: Any, axis: int) -> tuple[Any, list[int] | None]:
     """``x`` with ``axis`` moved to place 1, as ONNX has it, and the permutation that moves it back."""
-    rank = len(x.shape)
+    rank = len(x.dims)
     axis %= rank
     if axis == 1:
         return x, None
@@ -246,8 +246,8 @@ def _variance_factor(x: Any, epsilon: float, twice: bool) -> Value | float:
     Args:
         x: (batch, channels, ...).
     """
-    channels = x.shape[1]
-    others = [size for i, size in enumerate(x.shape) if i != 1]
+    channels = x.dims[1]
+    others = [size for i, size in enumerate(x.dims) if i != 1]
     if all(isinstance(size, int) for size in others):
         elements: Value | float = float(np.prod(others) * channels)
     else:

@@ -212,7 +212,7 @@ class GroupNormalization(_Affine):
         gamma = filled(1.0, [size], inputs.dtype) if self.gamma is None else self.gamma
         beta = filled(0.0, [size], inputs.dtype) if self.beta is None else self.beta
         y = op.GroupNormalization(x, gamma, beta, num_groups=self.groups, epsilon=self.epsilon)
-        y.refine(x.shape)
+        y.refine(x.dims)
         y = op.Squeeze(y, [2]) if flat else y
         return op.Transpose(y, perm=[int(i) for i in np.argsort(forth)])
 

@@ -64,7 +64,7 @@ class ONNXGraph(Layer):
         """Whether axis 0 of all inputs counts samples, as far as the file says."""
         from kcompile_runtime.tensors import samples_first
 
-        shapes = [value.shape for value in self._template.inputs]
+        shapes = [value.dims for value in self._template.inputs]
         return samples_first(shapes) and len({shape[0] for shape in shapes if shape}) <= 1
 
     @property

@@ -323,7 +323,7 @@ class Recurrent(Layer):
     def get_initial_state(self, inputs: Any) -> list[Any]:
         """Zeros, (batch, units) for each state."""
         zeros = filled(0, [dims_of(inputs)[0], self.units], inputs.dtype)
-        zeros.refine([inputs.shape[0], self.units])
+        zeros.refine([inputs.dims[0], self.units])
         return [zeros] * len(self.states)
 
     # --- shapes and masks -----------------------------------------------------------------------------------

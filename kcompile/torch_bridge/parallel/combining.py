@@ -112,7 +112,7 @@ class Combination:
 
 
 def _has_batch(value: Value) -> bool:
-    return value.shape is not None and _BATCH in value.shape
+    return value.dims is not None and _BATCH in value.dims
 
 
 def _added(kinds: Sequence[Kind]) -> Kind:

@@ -89,7 +89,7 @@ class _Packer:
 
     def given(self, value: Value) -> tuple[int, Any, Any, str | None]:
         number = self.numbers[value] = len(self.numbers)
-        return number, value.dtype, value.shape, value._name
+        return number, value.dtype, value.dims, value._name
 
     def reference(self, value: Value | None) -> Any:
         if value is None or value in self.numbers:

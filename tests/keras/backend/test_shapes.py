@@ -7,6 +7,7 @@ import pytest
 
 from kcompile.ir import Graph
 from kcompile.keras import backend as K
+from kcompile.keras.layers import LSTM, Input
 
 
 def ones(shape) -> np.ndarray:
@@ -42,7 +43,7 @@ IMAGES = (None, 8, 6, 3)
     ],
 )  # fmt: skip
 def test_the_batch_symbol_survives(build, shape) -> None:
-    assert build(K.placeholder(IMAGES)).shape == shape
+    assert build(K.placeholder(IMAGES)).dims == shape
 
 
 def test_static_shapes_need_no_shape_operators() -> None:
@@ -61,7 +62,7 @@ def test_kernels_reach_the_operator_by_one_transpose() -> None:
     value = K.conv2d(x, kernel, padding="same", data_format="channels_last")
     assert _operators(value, x) == ["Transpose", "Transpose", "Conv", "Transpose"]
     first = K.conv2d(K.placeholder((None, 3, 8, 6)), kernel, padding="same", data_format="channels_first")
-    assert first.shape == ("batch", 5, 8, 6)
+    assert first.dims == ("batch", 5, 8, 6)
 
 
 def test_same_padding_under_strides_of_unknown_sizes() -> None:
@@ -122,3 +123,40 @@ def test_transposed_convolution_of_unknown_sizes_has_the_default_size() -> None:
 def test_what_does_not_fit_is_named(build, words) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
         build(K.placeholder(IMAGES))
+
+
+@pytest.mark.parametrize("read", [lambda x: x.shape, K.int_shape], ids=["shape", "int_shape"])
+def test_open_axes_are_none_to_users(read) -> None:
+    x = Input((None, 3))
+    for tensor, expected in [
+        (x, (None, None, 3)),
+        (LSTM(2)(x), (None, 2)),
+        (K.concatenate([x, x], axis=1), (None, None, 3)),
+        (K.reshape(x, (-1, 6)), (None, 6)),
+        (K.placeholder((None, 4)), (None, 4)),
+        (K.variable([1.0, 2.0]), (2,)),
+    ]:
+        assert read(tensor) == expected
+
+
+def test_names_of_open_axes_are_seen_in_no_message() -> None:
+    x = Input((None, 3), name="x")
+    assert repr(x) == "<Value x float32[?, ?, 3]>"
+    with pytest.raises(ValueError) as raised:
+        K.dot(x, K.zeros((4, 5)))
+    assert "batch" not in str(raised.value) and "dim1" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x: K.reshape(x, (x.shape[0], -1)),
+        lambda x: K.zeros(x.shape),
+        lambda x: K.ones((x.shape[0], 3)),
+        lambda x: K.random_normal(x.shape),
+        lambda x: K.tile(x, [x.shape[0], 1, 1]),
+    ],
+)
+def test_an_open_size_as_a_number_says_what_gives_it(use) -> None:
+    with pytest.raises(ValueError, match=r"is None.*K\.shape"):
+        use(Input((None, 3)))

@@ -60,12 +60,12 @@ def test_constant_is_filled_up_with_its_last_element() -> None:
 
 def test_placeholders_share_the_batch_axis_and_name_the_others() -> None:
     x, y = K.placeholder((None, 3, None), name="x"), K.placeholder(ndim=2)
-    assert x.shape == ("batch", 3, "x_dim2")
-    assert y.shape[0] == "batch"
+    assert x.dims == ("batch", 3, "x_dim2")
+    assert y.dims[0] == "batch"
     assert K.int_shape(x) == (None, 3, None)
     assert K.int_shape(K.placeholder()) is None
     assert (K.ndim(x), K.ndim(y)) == (3, 2)
-    assert (x + K.placeholder((None, 3, 1))).shape[0] == "batch"
+    assert (x + K.placeholder((None, 3, 1))).dims[0] == "batch"
 
 
 def test_kinds_of_tensors() -> None:
