@@ -281,3 +281,17 @@ def test_work_grows_with_the_size_of_a_file_not_with_its_square(make, count, tmp
         load_model(path)
         times.append(time.process_time() - begin)
     assert times[1] < 9 * times[0] + 0.3, times
+
+
+@pytest.mark.parametrize(
+    "entry", ["kcompile.config", "kcompile.order", "kcompile.training", "kcompile.weights"]
+)
+@pytest.mark.parametrize("text", ["null", "1", "[[[", '{"a": 1}', "[[]]", '"x"', "[1e999]"])
+def test_metadata_that_is_no_model_is_one_error(entry, text, tmp_path):
+    model = hostile.model([helper.make_node("Relu", ["x"], ["y"])])
+    entries = {"kcompile.config": '{"class_name": "Sequential", "config": []}', entry: text}
+    helper.set_model_props(model, entries)
+    try:
+        load_model(saved(model, tmp_path))
+    except ValueError as error:
+        assert "m.onnx" in str(error)

@@ -196,12 +196,11 @@ def _naming(source: str) -> Iterator[None]:
 
     try:
         yield
-    except FileFormatError:
-        raise
     except ValueError as error:
         if source in str(error):
             raise
-        raise FileFormatError(source, str(error)) from error
+        kind = type(error) if isinstance(error, FileFormatError) else FileFormatError
+        raise kind(source, str(error)) from error
 
 
 def _parse(text: str, entry: str, kind: type) -> Any:
