@@ -158,7 +158,12 @@ def _check_names(layers: Iterable[Layer], name: str) -> None:
 
 
 def network_config(network: Network) -> dict[str, Any]:
-    """The DAG as plain data, in Keras's own form."""
+    """The DAG as plain data, in Keras's own form.
+
+    Raises:
+        ValueError: if the outputs need a layer that was taken off ``network.layers``.
+    """
+    check_listed(network)
     kept_nodes = {node: None for node in network._network_nodes}
     new_index: dict[tuple[Layer, int], int] = {}
     for layer in network.layers:
@@ -181,6 +186,21 @@ def network_config(network: Network) -> dict[str, Any]:
         "input_layers": _named(network._input_keys, network.input_names, coordinates(network.inputs)),
         "output_layers": _named(network._output_keys, network.output_names, coordinates(network.outputs)),
     }
+
+
+def check_listed(network: Network) -> None:
+    """Sees that all layers that the outputs need are among ``network.layers``, which anybody may change, as
+    the list of outputs."""
+    if network._output_coordinates != [tuple(tensor._keras_history) for tensor in network.outputs]:
+        network.outputs = list(network.outputs)
+    listed = {id(layer) for layer in network.layers}
+    for layer in network._mapped_layers:
+        if id(layer) not in listed:
+            raise ValueError(
+                f"The model {network.name} cannot be written: its outputs need the layer {layer.name!r}, which "
+                "was taken off model.layers. Set model.outputs to tensors of the layers that are left, such as "
+                "[model.layers[-1].output], or make a new Model(model.input, ...)."
+            )
 
 
 def _named(keys: list[str] | None, names: list[str], entries: list[Any]) -> Any:

@@ -54,11 +54,22 @@ class Network(Layer):
         tracking, self._tracking = self._tracking, False
         self._is_graph_network = True
         self._input_keys, self._output_keys = _keys(inputs, "inputs"), _keys(outputs, "outputs")
-        self.inputs, self.outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
+        self.inputs, self._outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
         adopt(self.outputs)
         _check_ends(self.name, self.inputs, self.outputs)
-        layer_map = layer_graph.map_layers(self.inputs, self.outputs, self.name)
-        self._layers = layer_map.layers
+        self._layers, self._mapped_layers = [], []
+        self._take(layer_graph.map_layers(self.inputs, self.outputs, self.name))
+        self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
+        self.built = True
+        self._tracking = tracking
+
+    def _take(self, layer_map: layer_graph.LayerMap) -> None:
+        """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there, stays
+        so."""
+        before, listed = set(self._mapped_layers), set(self._layers)
+        kept = [layer for layer in layer_map.layers if layer in listed or layer not in before]
+        self._layers[:] = kept + [layer for layer in self._layers if layer not in before]
+        self._mapped_layers: list[Layer] = layer_map.layers
         self._network_nodes = layer_map.nodes
         self._nodes_by_depth = layer_map.nodes_by_depth
         self._layers_by_depth = layer_map.layers_by_depth
@@ -67,12 +78,38 @@ class Network(Layer):
         self._output_layers = [tensor._keras_history.layer for tensor in self.outputs]
         self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
         self.input_names = sorted(self._input_keys or ()) or [layer.name for layer in self._input_layers]
-        self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
         self._inbound_nodes[:1] = [
             Node.own(self, self.inputs, self.outputs)
         ]  # calls on other inputs come after it
-        self.built = True
-        self._tracking = tracking
+
+    @property
+    def outputs(self) -> list[Value] | None:
+        """The output tensors; None before they are known.
+
+        A model between tensors may be given others, as Keras 2 allows: from then on it is what lies between
+        its inputs and these. It trains with them once it is compiled again.
+        """
+        return self._outputs
+
+    @outputs.setter
+    def outputs(self, tensors: Any) -> None:
+        known = self.__dict__.get("_network_nodes") and self._is_graph_network
+        if not known or not tensors:
+            self._outputs = tensors
+            return
+        tracking, self._tracking = self._tracking, False
+        try:
+            tensors = _tensor_list(tensors, "outputs")
+            adopt(tensors)
+            _check_ends(self.name, self.inputs, tensors)
+            layer_map = layer_graph.map_layers(self.inputs, tensors, self.name)
+            self._outputs = tensors
+            self._take(layer_map)
+            if len(tensors) != len(self.output_names):
+                self._output_keys = None
+                self.output_names = [layer.name for layer in self._output_layers]
+        finally:
+            self._tracking = tracking
 
     @property
     def _feed_inputs(self) -> list[Value]:
@@ -121,8 +158,12 @@ class Network(Layer):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, by depth from the inputs on; for a subclassed model in the order of the attributes."""
-        return list(self._layers)
+        """The layers, by depth from the inputs on; for a subclassed model in the order of the attributes.
+
+        The list itself, as in Keras 2.3: what is taken off it has no part any more in weights, summary and
+        training. The outputs stay as they are until they are set.
+        """
+        return self._layers
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,36 @@ from .base_layer import Layer
 from .input_layer import Input, InputLayer
 from .layer_graph import trainable_config
 from .training import Model
+
+
+class _Copy(list[Layer]):
+    """The layers of a Sequential model; says so where somebody means to take one off the model."""
+
+    def __init__(self, name: str, layers: Sequence[Layer]) -> None:
+        super().__init__(layers)
+        self._name = name
+
+    def _warn(self) -> None:
+        warnings.warn(
+            f"`layers` of the Sequential model {self._name} is a copy, as in Keras 2.3: taking a layer off "
+            "it does not change the model. model.pop() removes the last layer.",
+            stacklevel=3,
+        )
+
+    def pop(self, index: Any = -1) -> Layer:
+        self._warn()
+        return super().pop(index)
+
+    def remove(self, layer: Layer) -> None:
+        self._warn()
+        super().remove(layer)
+
+    def __delitem__(self, index: Any) -> None:
+        self._warn()
+        super().__delitem__(index)
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)
 
 
 class Sequential(Model):
@@ -38,10 +69,22 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers that were added, without the input layer."""
+        """The layers that were added, without the input layer.
+
+        As in Keras 2.3 the list itself as long as the input is not known, and a copy of it from then on:
+        ``pop()`` and ``add()`` change the model.
+        """
+        self._follow_list()
         if self._stack and isinstance(self._stack[0], InputLayer):
-            return self._stack[1:]
-        return list(self._stack)
+            return _Copy(self.name, self._stack[1:])
+        return self._stack
+
+    def _follow_list(self) -> None:
+        """Takes off the stack what is no part of the model any more: somebody has set ``outputs``, or changed
+        ``_layers``."""
+        if self._is_graph_network and self._names_at_once is None:
+            listed = set(self._layers)
+            self._stack = [layer for layer in self._stack if layer in listed]
 
     @property
     def model(self) -> Sequential:
@@ -59,6 +102,7 @@ class Sequential(Model):
             layer = layer._keras_history.layer  # keras.Input(...), as today's code adds it
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}.")
+        self._follow_list()
         names = self._names_at_once
         if layer.name in (names if names is not None else {other.name for other in self._stack}):
             raise ValueError(
@@ -114,7 +158,7 @@ class Sequential(Model):
     def _restack(self, inputs: list[Any], outputs: list[Any] | None = None) -> None:
         """Makes the graph network of what is on the stack now."""
         if self._names_at_once is not None or len(self._stack) == 1 and outputs is None:
-            self.inputs, self.outputs = inputs, inputs if outputs is None else outputs
+            self.inputs, self._outputs = inputs, inputs if outputs is None else outputs
             return
         self._init_graph_network(inputs, outputs)
 
@@ -181,8 +225,6 @@ class Sequential(Model):
         """Class probabilities: ``predict``, with a warning if the outputs are not between 0 and 1."""
         predicted = self.predict(x, batch_size, verbose)
         if predicted.min() < 0.0 or predicted.max() > 1.0:
-            import warnings
-
             warnings.warn(
                 "Network returning invalid probability values. The last layer might not normalize "
                 "predictions into probabilities (like softmax or sigmoid would).",

@@ -366,7 +366,7 @@ class Model(CompiledNetwork):
         return (
             predictor is not None
             and self._output_keys is None
-            and predictor[0] is self.outputs
+            and predictor[0] == self.outputs
             and predictor[2]
             and x.ndim == inputs[0].rank
             and x.dtype == inputs[0].dtype
@@ -374,14 +374,15 @@ class Model(CompiledNetwork):
 
     def _prediction(self) -> Any:
         """The compiled inference graph, with the states of stateful layers as updates."""
-        if self._predictor is None or self._predictor[0] is not self.outputs:
+        if self._predictor is None or self._predictor[0] != self.outputs:
             from ..backend.execution import compile_graph, runs_on_onnxruntime
 
             inputs, replaced = feeds.feed_values(self)
             graph = Graph(self.outputs, inputs, self.state_updates, "inference", replaced=replaced)
             plain = len(graph.inputs) == 1 and not graph.updates and self._samples_first()
             direct = plain and runs_on_onnxruntime(graph)
-            self._predictor = (self.outputs, compile_graph(graph, input_names=self._feed_input_names), direct)
+            compiled = compile_graph(graph, input_names=self._feed_input_names)
+            self._predictor = (list(self.outputs), compiled, direct)
         return self._predictor[1]
 
     # --- single batches -------------------------------------------------------------------------------------
