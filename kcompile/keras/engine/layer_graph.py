@@ -197,9 +197,9 @@ def check_listed(network: Network) -> None:
     for layer in network._mapped_layers:
         if id(layer) not in listed:
             raise ValueError(
-                f"The model {network.name} cannot be written: its outputs need the layer {layer.name!r}, which "
-                "was taken off model.layers. Set model.outputs to tensors of the layers that are left, such as "
-                "[model.layers[-1].output], or make a new Model(model.input, ...)."
+                f"The model {network.name} cannot be written: its outputs need the layer {layer.name!r}, "
+                "which was taken off model.layers. Set model.outputs to tensors of the layers that are left, "
+                "such as [model.layers[-1].output], or make a new Model(model.input, ...)."
             )
 
 

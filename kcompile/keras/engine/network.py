@@ -64,8 +64,8 @@ class Network(Layer):
         self._tracking = tracking
 
     def _take(self, layer_map: layer_graph.LayerMap) -> None:
-        """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there, stays
-        so."""
+        """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there,
+        stays so."""
         before, listed = set(self._mapped_layers), set(self._layers)
         kept = [layer for layer in layer_map.layers if layer in listed or layer not in before]
         self._layers[:] = kept + [layer for layer in self._layers if layer not in before]
