@@ -63,10 +63,16 @@ def depends(value: Value) -> Depends:
         if unknown:
             stack.extend(unknown)
             continue
-        node.depends = max(
-            (v.node.depends if v.node is not None else _of_leaf(v) for v in read), default=Depends.ON_NOTHING
-        )
+        node.depends = max((_found(v) for v in read), default=Depends.ON_NOTHING)
         stack.pop()
+    return _found(value)
+
+
+def _found(value: Value) -> Depends:
+    """What is known of a value whose node has been looked at."""
+    if value.node is None:
+        return _of_leaf(value)
+    assert value.node.depends is not None
     return Depends(value.node.depends)
 
 

@@ -57,7 +57,8 @@ class Network(Layer):
         self.inputs, self._outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
         adopt(self.outputs)
         _check_ends(self.name, self.inputs, self.outputs)
-        self._layers, self._mapped_layers = [], []
+        self._layers = []
+        self._mapped_layers: list[Layer] = []
         self._take(layer_graph.map_layers(self.inputs, self.outputs, self.name))
         self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
         self.built = True
@@ -69,7 +70,7 @@ class Network(Layer):
         before, listed = set(self._mapped_layers), set(self._layers)
         kept = [layer for layer in layer_map.layers if layer in listed or layer not in before]
         self._layers[:] = kept + [layer for layer in self._layers if layer not in before]
-        self._mapped_layers: list[Layer] = layer_map.layers
+        self._mapped_layers = layer_map.layers
         self._network_nodes = layer_map.nodes
         self._nodes_by_depth = layer_map.nodes_by_depth
         self._layers_by_depth = layer_map.layers_by_depth

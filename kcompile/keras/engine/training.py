@@ -17,6 +17,7 @@ from . import training_data as data
 from . import training_loops as loops
 from .compiled_network import CompiledNetwork, refuse_unknown
 from .input_layer import Input
+from .later_hooks import refuse_overridden
 
 
 class Model(CompiledNetwork):
@@ -168,6 +169,7 @@ class Model(CompiledNetwork):
             RuntimeError: if the model is not compiled.
             ValueError: if the data do not fit the model.
         """
+        refuse_overridden(self, "train", "fit")
         if "nb_epoch" in kwargs:
             warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=2)
             epochs = kwargs.pop("nb_epoch")
@@ -217,6 +219,8 @@ class Model(CompiledNetwork):
             "use_multiprocessing": use_multiprocessing,
         }
         validation = self._validation(validation_data, batch_size, validation_steps, reading)
+        if validation_split:
+            refuse_overridden(self, "test", "evaluate")
         if validation is None and validation_split:
             feed, held_out = feed.split(validation_split)
             validation = loops.ArrayBatches(held_out, batch_size)
@@ -239,6 +243,7 @@ class Model(CompiledNetwork):
         """Batches of validation_data: a tuple of arrays, or a generator read as ``reading`` says."""
         if validation_data is None:
             return None
+        refuse_overridden(self, "test", "evaluate")
         if isinstance(validation_data, tuple | list) and tensor_data.holds_tensors(*validation_data):
             tensor_data.check_steps("validation_steps", steps)
             validation_data = tensor_data.batches(*validation_data)
@@ -268,6 +273,7 @@ class Model(CompiledNetwork):
         Returns:
             the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
         """
+        refuse_overridden(self, "test", "evaluate")
         data.check_count("steps", steps)
         if tensor_data.holds_tensors(x, y, sample_weight):
             tensor_data.check_steps("steps", steps)
@@ -314,6 +320,7 @@ class Model(CompiledNetwork):
             array (samples, ...), a list of them for several outputs, a dict by name where the model was made
             of a dict of outputs.
         """
+        refuse_overridden(self, "predict", "predict")
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
             return steadily(lambda: self._prediction().executor().predict(x, batch_size))
         data.check_count("steps", steps)
@@ -400,6 +407,7 @@ class Model(CompiledNetwork):
         Returns:
             the loss before the update, or a list of the loss and the metrics.
         """
+        refuse_overridden(self, "train", "train_on_batch")
         self._check_trainable_weights_consistency()
         feed = feeds.make_feed(self, x, y, sample_weight, class_weight)
         return self._one_batch(feed, "train", reset_metrics)
@@ -408,6 +416,7 @@ class Model(CompiledNetwork):
         self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True
     ) -> Any:
         """Loss, or list of the loss and the metrics, of one batch in test mode."""
+        refuse_overridden(self, "test", "test_on_batch")
         return self._one_batch(feeds.make_feed(self, x, y, sample_weight), "test", reset_metrics)
 
     def _one_batch(self, feed: feeds.Feed, mode: str, reset_metrics: bool) -> Any:
@@ -424,6 +433,7 @@ class Model(CompiledNetwork):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
+        refuse_overridden(self, "predict", "predict_on_batch")
         arrays = feeds.input_arrays(self, x)
         if not arrays:
             return self._predict_unfed(1)
@@ -453,6 +463,7 @@ class Model(CompiledNetwork):
 
         Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is.
         """
+        refuse_overridden(self, "train", "fit_generator")
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
         reading: dict[str, Any] = {
             "max_queue_size": max_queue_size,
@@ -486,6 +497,7 @@ class Model(CompiledNetwork):
         verbose: int = 0,
     ) -> Any:
         """Loss and metrics over batches that a generator or Sequence gives."""
+        refuse_overridden(self, "test", "evaluate_generator")
         source = loops.GeneratorBatches(
             self, generator, steps, False, None, max_queue_size, workers, use_multiprocessing
         )
@@ -502,6 +514,7 @@ class Model(CompiledNetwork):
         verbose: int = 0,
     ) -> Any:
         """Outputs for batches that a generator or Sequence gives."""
+        refuse_overridden(self, "predict", "predict_generator")
         source = loops.GeneratorBatches(
             self,
             generator,
