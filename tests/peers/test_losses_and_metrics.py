@@ -102,6 +102,8 @@ def test_losses_and_metrics_of_our_files_are_known_there(module, ending, tmp_pat
             continue
         if not measures.has_file(case) or case["kwargs"].get("axis", -1) != -1 or case["class"] == "Huber":
             continue
+        if "num_regressors" in case["kwargs"]:  # which neither can compute in evaluate()
+            continue
         model = measures.file_model(keras, case)
         measures.compile_model(keras, model, case)
         model.save(str(tmp_path / f"{case['name']}.{ending}"))
