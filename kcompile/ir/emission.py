@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import defs
@@ -27,6 +27,11 @@ from .errors import OperatorError
 from .inference import OPSET, describe, infer
 from .scope import current_device, current_scope
 from .values import Constant, Node, Shape, Value
+
+if TYPE_CHECKING:
+    from .operators import Operators
+else:
+    Operators = object
 
 KCOMPILE_DOMAIN = "kcompile"
 
@@ -50,27 +55,30 @@ def schema_of(op_type: str) -> defs.OpSchema:
 
 
 @cache
-def _default_outputs(op_type: str) -> int:
+def default_outputs(op_type: str) -> int:
     """How many outputs an operator has unless told: those that are not optional, at least one."""
     return max(1, sum(output.option != _Optional for output in schema_of(op_type).outputs))
 
 
-class Emitter:
+class Emitter(Operators):
     """The operators as methods: ``op.Add(a, b)``, ``op.LSTM(x, w, r, b, hidden_size=8, outputs=3)``.
 
     The keyword ``outputs`` says how many outputs are wanted where the operator has optional or any number of
-    them. A single output is returned as a Value, several as a tuple.
+    them. A single output is returned as a Value, several as a tuple. Type checkers and editors read each
+    operator's inputs and attributes in ``operators.pyi``.
     """
 
-    def __getattr__(self, op_type: str) -> Callable[..., Any]:
-        schema_of(op_type)  # an unknown name fails here
+    if not TYPE_CHECKING:
 
-        def emit_operator(*inputs: Any, outputs: int | None = None, **attributes: Any) -> Any:
-            return emit(op_type, inputs, attributes, outputs)
+        def __getattr__(self, op_type: str) -> Callable[..., Any]:
+            schema_of(op_type)  # an unknown name fails here
 
-        emit_operator.__name__ = op_type
-        setattr(self, op_type, emit_operator)
-        return emit_operator
+            def emit_operator(*inputs: Any, outputs: int | None = None, **attributes: Any) -> Any:
+                return emit(op_type, inputs, attributes, outputs)
+
+            emit_operator.__name__ = op_type
+            setattr(self, op_type, emit_operator)
+            return emit_operator
 
     def Phase(self, train: Value, inference: Value, owner: Hashable | None = None) -> Value:
         """``train`` while training, ``inference`` otherwise; slicing for a phase keeps one branch.
@@ -141,7 +149,7 @@ def emit(
         values = [x if x is None else replaced.get(x, x) for x in values]
     scope = current_scope()
     check_node(schema, values, attributes, scope)
-    count = _default_outputs(op_type) if outputs is None else outputs
+    count = default_outputs(op_type) if outputs is None else outputs
     types = infer(schema, values, attributes, count, scope)
     node = Node(op_type, values, attributes, types, scope=scope, device=current_device())
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs

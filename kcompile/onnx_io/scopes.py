@@ -124,7 +124,7 @@ class Scope:
     ) -> Any:
         if node.domain in DOMAINS:
             if node.op_type == "ZipMap":
-                return op.Identity(inputs[0])
+                return emit("Identity", inputs[:1], {})
             return emit_foreign(node, inputs, self.versions.get(node.domain, 1), known).outputs
         if node.domain not in STANDARD_DOMAINS:
             raise OperatorError(

@@ -409,7 +409,7 @@ def pool(
     x = to_channels_first(x, data_format)
     attributes = _padding(padding, x.dims[2:], window, strides, [1] * spatial)
     operator = op.MaxPool if pool_mode == "max" else op.AveragePool
-    y = operator(x, kernel_shape=window, strides=strides, outputs=1, **attributes)
+    y = operator(x, kernel_shape=window, strides=strides, **attributes)
     return from_channels_first(y, data_format)
 
 

@@ -200,9 +200,9 @@ def slice(x: Any, start: Any, size: Any) -> Value:
         ends = [end if n == -1 else s + n for s, n in zip(starts, sizes, strict=True)]
         return op.Slice(x, starts, ends, list(range(len(starts))))
     begin, length = shape_vector(start), shape_vector(size)
-    ends = op.Where(op.Less(length, 0), np.iinfo(np.int64).max, op.Add(begin, length))
+    stop = op.Where(op.Less(length, 0), np.iinfo(np.int64).max, op.Add(begin, length))
     count = x.rank if sizes is None else len(sizes)
-    out = op.Slice(x, begin, ends, list(range(count)))
+    out = op.Slice(x, begin, stop, list(range(count)))
     return out if sizes is None else refine(out, [n if n is not None and n >= 0 else None for n in sizes])
 
 

@@ -172,7 +172,7 @@ def reverse_sequence(
     return op.ReverseSequence(x, lengths, batch_axis=batch, time_axis=time)
 
 
-def _sorted(x: Value, axis: int, direction: str) -> list[Value]:
+def _sorted(x: Value, axis: int, direction: str) -> tuple[Value, Value]:
     at = axis_index(x, axis, "sort")
     return op.TopK(
         x, op.Shape(x, start=at, end=at + 1), axis=at, largest=int(direction == "DESCENDING"), outputs=2

@@ -96,8 +96,7 @@ class _RandomSize(RandomLayer):
         scale = self._numbers([], 1.0 + self._bounds[0], 1.0 + self._bounds[1])
         length = K.cast(size, "float32") if isinstance(size, Value) else tensor(float(size), "float32")
         sizes[2 + self.axis] = K.cast(op.Floor(op.Mul(scale, length)), "int64")
-        half = {"coordinate_transformation_mode": "half_pixel"}
-        y = op.Resize(x, None, None, shape_vector(sizes), **MODES[self.interpolation], **half)
+        y = op.Resize(x, None, None, shape_vector(sizes), **MODES[self.interpolation])
         shape = list(K.int_shape(x))
         shape[2 + self.axis] = None
         return self._back(refine(y, shape))

@@ -12,9 +12,10 @@ from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
 from .common import as_float
 from .interpolation import KERNELS, resize_matrix
 
-MODES = {  # what onnxruntime resizes to sizes that are known at run time only
-    "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},
-    "bilinear": {"mode": "linear"},
+_HALF_PIXEL = {"coordinate_transformation_mode": "half_pixel"}
+MODES: dict[str, dict[str, Any]] = {  # what onnxruntime resizes to sizes that are known at run time only
+    "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil", **_HALF_PIXEL},
+    "bilinear": {"mode": "linear", **_HALF_PIXEL},
 }
 
 
@@ -56,9 +57,8 @@ class _ImageLayer(Layer):
         last = self.data_format == "channels_last"
         x = op.Transpose(x, perm=[0, 3, 1, 2]) if last else x
         if interpolation == "nearest" or interpolation == "bilinear" and not antialias:
-            half = {"coordinate_transformation_mode": "half_pixel"}
             sizes = shape_vector([*dims_of(x)[:2], self.height, self.width])
-            y = op.Resize(x, None, None, sizes, **MODES[interpolation], **half)
+            y = op.Resize(x, None, None, sizes, **MODES[interpolation])
         else:
             y = self._interpolated(x, interpolation, antialias)
         y = refine(y, [None, x.shape[1] if isinstance(x.shape[1], int) else None, self.height, self.width])

@@ -240,7 +240,8 @@ class GatedCell(DropoutMasks, Layer):
         return self.dropped_product(h, self.state_masks, self.recurrent_kernel, op.MatMul, training)
 
     def _split(self, x: Value, count: int) -> tuple[Value, ...]:
-        return op.Split(x, axis=-1, num_outputs=count, outputs=count)
+        parts = op.Split(x, axis=-1, num_outputs=count, outputs=count)
+        return parts if isinstance(parts, tuple) else (parts,)
 
     # --- dropout ----------------------------------------------------------------------------------------
     @property
