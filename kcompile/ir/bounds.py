@@ -57,14 +57,14 @@ def problem_with(
             continue
         if name in _FREE:
             continue
-        low, high = _range(op_type, name, shapes)
+        low, high = _range(op_type, name, shapes, num_outputs)
         for number in numbers:
             if not low <= number <= high:
                 return f"{name}={number} is out of range: possible are {low} to {high}"
     return None
 
 
-def _range(op_type: str, name: str, shapes: Sequence[Shape]) -> tuple[int, int]:
+def _range(op_type: str, name: str, shapes: Sequence[Shape], num_outputs: int) -> tuple[int, int]:
     if name in _AXES and op_type not in _ANY_AXIS:
         first = shapes[0] if shapes else None
         rank = MAX_RANK if first is None else len(first) + _FURTHER.get(op_type, 0)
@@ -72,5 +72,5 @@ def _range(op_type: str, name: str, shapes: Sequence[Shape]) -> tuple[int, int]:
     if name == "batch_dims":
         return 0, min((len(shape) for shape in shapes if shape is not None), default=MAX_RANK)
     if name == "num_outputs":
-        return 1, MAX_OUTPUTS
+        return max(1, num_outputs), MAX_OUTPUTS
     return -MAX_SIZE - 1, MAX_SIZE

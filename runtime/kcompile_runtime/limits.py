@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NoReturn
 
 from .errors import ModelFileError
 from .wire import Buffer, fields, varint
@@ -41,6 +42,10 @@ _NOT_FOLDED = frozenset(
 # Over other characters onnxruntime's inference of Einsum never returns.
 _TERM = rb"[A-Za-z ]*(?:\.\.\.[A-Za-z ]*)?"
 _EQUATION = re.compile(_TERM + rb"(?:," + _TERM + rb")*(?:->" + _TERM + rb")?")
+
+# Their numbers are used as they stand: a batch_dims below zero, fewer outputs than there are.
+_CHECKED = frozenset((b"Einsum", b"GatherND", b"Split"))
+_MOST = 1 << 16
 
 # onnxruntime ends the process where they read a constant without elements.
 _READ_A_NUMBER = frozenset((b"OneHot",))
@@ -174,22 +179,53 @@ class _Walk:
         self.measured.nodes += 1
         calls.append((domain, operator, overload))
         for first, last in attributes:
-            for number, wire, start, end in fields(content, first, last):
-                if wire == 2 and number in (6, 11):
-                    graphs.append((start, end))
-                elif wire == 2 and number == 5 and operator == b"Constant" and not self.tensor(start, end)[1]:
-                    self.empty.update(outputs)
-                elif number == 4 and operator == b"Einsum" and not _EQUATION.fullmatch(content[start:end]):
-                    raise ModelFileError(
-                        f"{self.where} has an Einsum whose equation is not made of letters, as in 'ij,jk->ik'"
-                    )
+            graphs += self.attribute(first, last, operator, outputs)
         if operator == b"Constant":
-            self.sizes.update((name, end - start) for name in outputs)
+            self.sizes.update((name, sum(last - first for first, last in attributes)) for name in outputs)
         elif operator not in _NOT_FOLDED:
             self.foldable.append((operator, [name for name in inputs if name], outputs))
         if operator == b"LayerNormalization" and inputs[-1:] == [b""]:
             self.measured.fusible = False
         return graphs
+
+    def attribute(self, start: int, end: int, operator: bytes, outputs: list[bytes]) -> list[_Range]:
+        """Looks at one attribute; gives the graphs in it.
+
+        Over some values onnxruntime's inference reads outside of memory or never returns. The values must be
+        in the node: one that a function is called with could be any.
+        """
+        content, graphs = self.content, []
+        name, number = b"", 0
+        refers = False
+        for field, wire, first, last in fields(content, start, end):
+            if wire == 2 and field in (6, 11):
+                graphs.append((first, last))
+            elif wire == 2 and field == 5 and operator == b"Constant" and not self.tensor(first, last)[1]:
+                self.empty.update(outputs)
+            elif (
+                wire == 2
+                and field == 4
+                and operator == b"Einsum"
+                and not _EQUATION.fullmatch(content[first:last])
+            ):
+                self.refuse(operator, "an equation that is not made of letters, as in 'ij,jk->ik'")
+            elif wire == 2 and field == 1:
+                name = content[first:last]
+            elif wire == 0 and field == 3:
+                number = varint(content, first, last)[0]
+            elif field == 21:
+                refers = refers or last > first
+        least = {b"batch_dims": 0, b"num_outputs": len(outputs), b"equation": 0}.get(name)
+        if operator in _CHECKED and least is not None:
+            if refers:
+                self.refuse(operator, f"a {name.decode()} that is given by the call of a function")
+            if name != b"equation" and not least <= number <= _MOST:
+                found = number - (1 << 64) if number >> 63 else number
+                self.refuse(operator, f"{name.decode()}={found}, which is out of range")
+        return graphs
+
+    def refuse(self, operator: bytes, what: str) -> NoReturn:
+        raise ModelFileError(f"{self.where} has a node {operator.decode()} with {what}")
 
     def fold(self) -> None:
         """Counts the nodes that depend on constants alone, in whatever order they stand."""

@@ -341,7 +341,7 @@ class Guard:
         try:
             with _opened(model) as content:
                 nature = nature_of(content)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError, Truncated):
+        except (OSError, ValueError, TypeError, AttributeError, IndexError, RecursionError, Truncated):
             return None
         if not nature.swallows:
             return None

@@ -111,6 +111,13 @@ def test_equations_of_letters_stay():
         emit("Einsum", [Value("float32", (3, 4), "x")], {"equation": equation})
 
 
+def test_more_outputs_than_a_split_says_it_has_are_refused():
+    """The inference would read beyond the end of a list."""
+    with pytest.raises(OperatorError, match="num_outputs=3 is out of range: possible are 4 to"):
+        emit("Split", [Value("float32", (12,), "x")], {"num_outputs": 3}, 4)
+    assert len(emit("Split", [Value("float32", (12,), "x")], {"num_outputs": 3}, 3)) == 3
+
+
 def test_thousands_of_outputs_are_refused():
     with pytest.raises(OperatorError, match="outputs; at most"):
         emit("Split", [Value("float32", (4,), "x")], {}, 100_000)

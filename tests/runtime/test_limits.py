@@ -181,6 +181,40 @@ def test_equations_of_anything_but_letters_are_refused(equation):
     """The inference that onnxruntime shares with ONNX never returns from some of them."""
     model = hostile.model([helper.make_node("Einsum", ["x"], ["y"], equation=equation)])
     seconds, _, what = cost(model.SerializeToString())
-    assert "an Einsum whose equation is not made of letters" in what and seconds < 1
+    assert "a node Einsum with an equation that is not made of letters" in what and seconds < 1
     model = hostile.model([helper.make_node("Einsum", ["x"], ["y"], equation="...i j -> ...ji")])
     assert cost(model.SerializeToString())[2] == "opened"
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (
+            helper.make_node("GatherND", ["x", "i"], ["y"], batch_dims=-64),
+            "GatherND with batch_dims=-64, which is",
+        ),
+        (
+            helper.make_node("GatherND", ["x", "i"], ["y"], batch_dims=2**40),
+            "GatherND with batch_dims=1099511627776",
+        ),
+        (
+            helper.make_node("Split", ["x"], ["y", "z", "u"], num_outputs=2),
+            "Split with num_outputs=2, which is",
+        ),
+        (helper.make_node("Split", ["x"], ["y"], num_outputs=2**31), "Split with num_outputs=2147483648"),
+    ],
+)
+def test_numbers_that_end_the_process_are_refused(node, message):
+    indices = numpy_helper.from_array(np.zeros((2, 1), np.int64), "i")
+    assert message in cost(hostile.model([node], [indices]).SerializeToString())[2]
+
+
+def test_numbers_that_a_function_is_called_with_are_not_looked_at_so_they_are_refused():
+    opsets = [*hostile.OPSETS, helper.make_opsetid("f", 1)]
+    inner = helper.make_node("GatherND", ["a", "i"], ["b"])
+    inner.attribute.add(name="batch_dims", ref_attr_name="n", type=onnx.AttributeProto.INT)
+    function = helper.make_function("f", "F", ["a", "i"], ["b"], [inner], opsets, ["n"])
+    indices = numpy_helper.from_array(np.zeros((2, 1), np.int64), "i")
+    call = helper.make_node("F", ["x", "i"], ["y"], domain="f", n=-64)
+    what = cost(hostile.model([call], [indices], [function], opsets).SerializeToString())[2]
+    assert "a batch_dims that is given by the call of a function" in what
