@@ -14,6 +14,7 @@ import numpy as np
 
 from ..ir import Value, op
 from . import backend as K
+from . import registry
 from .backend.tensors import tensor
 from .legacy.old_names import answer_old_names
 from .utils.generic_utils import deserialize_keras_object, file_keras_version
@@ -259,7 +260,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> C
 
         return deserialize_layer(name, custom_objects)  # type: ignore[no-any-return]
     found = deserialize_keras_object(
-        name, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="activation function"
+        name, registry.names("activation"), custom_objects, "activation function"
     )
     return hard_sigmoid_3 if found is hard_sigmoid and (file_keras_version() or (2, 3)) >= (3, 0) else found
 
@@ -287,3 +288,5 @@ def get(identifier: Any) -> Callable[..., Any]:
 
 
 answer_old_names(__name__)
+registry.register(globals())
+registry.name("activation", _ALL)

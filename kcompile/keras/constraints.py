@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import backend as K
+from . import registry
 from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -137,9 +138,7 @@ def serialize(constraint: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The constraint that ``serialize`` wrote."""
-    return deserialize_keras_object(
-        config, module_objects=_OBJECTS, custom_objects=custom_objects, printable_module_name="constraint"
-    )
+    return deserialize_keras_object(config, registry.names("constraint"), custom_objects, "constraint")
 
 
 def get(identifier: Any) -> Any:
@@ -158,3 +157,7 @@ def get(identifier: Any) -> Any:
         "Could not interpret constraint identifier: expected a name, a config dict or a "
         f"callable, found {identifier!r}."
     )
+
+
+registry.register(globals())
+registry.name("constraint", _OBJECTS)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..ir import as_dtype, claim_steps
 from . import backend as K
+from . import registry
 from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 # Standard deviation of the normal distribution cut at two standard deviations
@@ -382,14 +383,10 @@ def _compute_fans(shape: Sequence[int], data_format: str = "channels_last") -> t
 _ALL = {
     name: found
     for name, found in list(globals().items())
-    if not name.startswith("_")
-    and (
-        inspect.isclass(found)
-        and issubclass(found, Initializer)
-        or inspect.isfunction(found)
-        and found.__module__ == __name__
-    )
+    if not name.startswith("_") and inspect.isclass(found) and issubclass(found, Initializer)
 }
+_FUNCTIONS = (lecun_uniform, glorot_normal, glorot_uniform, he_normal, lecun_normal, he_uniform)
+_ALL.update({function.__name__: function for function in _FUNCTIONS})
 
 
 def serialize(initializer: Any) -> Any:
@@ -403,9 +400,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises:
         ValueError: for an unknown name; the message lists near ones.
     """
-    return deserialize_keras_object(
-        config, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="initializer"
-    )
+    return deserialize_keras_object(config, registry.names("initializer"), custom_objects, "initializer")
 
 
 def get(identifier: Any) -> Any:
@@ -427,3 +422,7 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret initializer identifier: {identifier!r}")
+
+
+registry.register(globals())
+registry.name("initializer", _ALL)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import backend as K
+from . import registry
 from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -109,9 +110,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises:
         ValueError: for an unknown name; the message lists near ones.
     """
-    return deserialize_keras_object(
-        config, module_objects=_ALL, custom_objects=custom_objects, printable_module_name="regularizer"
-    )
+    return deserialize_keras_object(config, registry.names("regularizer"), custom_objects, "regularizer")
 
 
 def get(identifier: Any) -> Any:
@@ -132,3 +131,7 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret regularizer identifier: {identifier!r}")
+
+
+registry.register(globals())
+registry.name("regularizer", _ALL)

@@ -15,6 +15,7 @@ from typing import Any
 from ...ir import Value, op
 from .. import backend as K
 from .. import layers as L
+from .. import registry
 from ..backend.tensors import producer
 from ..utils import register_keras_serializable
 from ._building import channel_axis
@@ -95,3 +96,6 @@ def _depthwise_conv(x: Value, axis: int) -> Any:
     channels = sizes[0] * sizes[1]
     made = (channels * sizes[2], *image)
     return node if node.attributes.get("group", 1) == channels and node.outputs[0].shape[1:] == made else None
+
+
+registry.register(globals())

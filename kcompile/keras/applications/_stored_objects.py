@@ -9,27 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import importlib
 import re
 from collections.abc import Callable
 from typing import Any
 
-# class or function -> module
-OBJECTS = {
-    "CustomScaleLayer": "inception_resnet_v2",
-    "LayerScale": "convnext",
-    "StochasticDepth": "convnext",
-    "scaled_sum": "inception_resnet_v2",
-    "sum_over_group": "_grouped_convolution",
-}
-
-
-def find_object(name: str) -> Any:
-    """The class or function of an application that a file names, with or without a package; else None."""
-    bare = name.rsplit(">", 1)[-1]
-    if bare not in OBJECTS:
-        return None
-    return getattr(importlib.import_module(f".{OBJECTS[bare]}", __package__), bare)
+from .. import registry
 
 
 def find_function(code: Any, closure: Any = None) -> Callable[..., Any] | None:
@@ -46,9 +30,9 @@ def find_function(code: Any, closure: Any = None) -> Callable[..., Any] | None:
     except (binascii.Error, ValueError, TypeError):
         return None
     if _SCALED_SUM.match(compiled) and not closure:
-        return find_object("scaled_sum")
+        return registry.of_application("scaled_sum")
     if _SUM_OVER_GROUP.match(compiled) and isinstance(closure, list | tuple) and len(closure) == 1:
-        return find_object("sum_over_group")
+        return registry.of_application("sum_over_group")
     return None
 
 

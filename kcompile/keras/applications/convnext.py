@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Value
-from .. import initializers
+from .. import initializers, registry
 from .. import layers as L
 from ..engine.base_layer import Layer
 from ..engine.sequential import Sequential
@@ -304,3 +304,6 @@ def ConvNeXtXLarge(
     return _convnext(
         app, (3, 3, 27, 3), (256, 512, 1024, 2048), include_preprocessing, name, "convnext_xlarge"
     )
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from .. import registry
 from ..engine.base_layer import Layer
 from ..engine.training import Model
 from ..legacy.old_names import answer_old_names
@@ -132,3 +133,5 @@ def InceptionResNetV2(
 
 
 answer_old_names(__name__, ["layers"])
+
+registry.register(globals())

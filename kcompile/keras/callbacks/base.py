@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 from typing import Any
 
+from .. import registry
+
 _MODES = ("train", "test", "predict")
 
 
@@ -278,3 +280,6 @@ class CallbackList:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.callbacks)
+
+
+registry.register(globals())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
+from .. import registry
 from ..utils.messages import harmless
 from .base import Callback
 from .logs import Logs
@@ -408,3 +409,6 @@ class LambdaCallback(Callback):
         }
         # A function not given stays the class's method that does nothing, which CallbackList does not call.
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
+
+
+registry.register(globals())

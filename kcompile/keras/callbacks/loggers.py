@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from .. import registry
 from ..utils.generic_utils import Progbar
 from .base import Callback
 from .logs import BatchLogs, Logs
@@ -270,3 +271,6 @@ class RemoteMonitor(Callback):
             warnings.warn(
                 f"Warning: could not reach RemoteMonitor root server at {self.root}: {error}", stacklevel=2
             )
+
+
+registry.register(globals())

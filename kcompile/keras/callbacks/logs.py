@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import registry
+
 # Keras 2.0 to 2.2 called a metric by its function, 2.3 calls it as compile() was told.
 _EARLIER = {
     "acc": ("accuracy",),
@@ -124,3 +126,6 @@ for _name in (
     *("keys", "values", "items", "copy", "pop", "popitem", "setdefault", "clear"),
 ):
     setattr(BatchLogs, _name, _filled(_name))
+
+
+registry.register(globals())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend as K
+from .. import registry
 from ..utils.layer_utils import connections_among, model_nodes
 from .base import Callback
 
@@ -180,3 +181,6 @@ def _graph_nodes(model: Any) -> list[GraphNode]:
             GraphNode(layer.name, type(layer).__name__, inputs, shape if isinstance(shape, tuple) else None)
         )
     return nodes
+
+
+registry.register(globals())

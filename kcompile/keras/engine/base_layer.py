@@ -15,7 +15,7 @@ from ... import ir
 from ...formats import UnsafeFileError
 from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
-from .. import initializers
+from .. import initializers, registry
 from ..backend.assignments import Variable
 from ..legacy import spellings as legacy
 from ..legacy.old_names import answer_old_names
@@ -101,9 +101,10 @@ class Layer(LayerCalls):
 
     built = False
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        legacy.support(cls)
+    @classmethod
+    def _on_registered(cls) -> None:
+        if cls is not Layer:
+            legacy.support(cls)
 
     def __init__(self, **kwargs: Any) -> None:
         if kwargs.get("quantization_config", 0) is None:  # in files of Keras 3
@@ -296,7 +297,7 @@ class Layer(LayerCalls):
         if compute is Layer.compute_output_shape:
             return
         known = all(value.dims is not None and None not in value.dims for value in outputs)
-        if known and compute.__module__.startswith(f"{__name__.split('.')[0]}."):
+        if known and registry.defines(type(self), "compute_output_shape"):
             return
         shapes = [static_shape(x) for x in inputs]
         computed = self.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
@@ -705,3 +706,4 @@ def _unique(*lists: Iterable[Any]) -> list[Any]:
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -9,12 +9,11 @@ import numpy as np
 
 from ...ir import Constant, Depends, Value, depends
 from .. import backend as K
+from .. import registry
 from ..utils.generic_utils import to_list
 
 if TYPE_CHECKING:
     from .base_layer import Layer
-
-_OWN = __name__.split(".")[0]
 
 
 def as_values(inputs: Any, layer: Layer) -> Any:
@@ -71,7 +70,7 @@ def _constant(array: np.ndarray) -> Constant:
 def in_type_of(layer: Layer, inputs: Any) -> Any:
     """Whole numbers as floats where a layer of this package computes with float weights; other inputs, and
     those of layers that users write, stay as they are."""
-    if not type(layer).__module__.startswith(f"{_OWN}."):
+    if not registry.is_built_in(type(layer)):
         return inputs
     weights = layer.weights
     if not weights or weights[0].dtype.kind != "f":

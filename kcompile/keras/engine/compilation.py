@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ir import Graph, Parameter, Value
 from .. import backend as K
-from .. import losses
+from .. import losses, registry
 from .. import metrics as metrics_module
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list
@@ -162,8 +162,7 @@ class Compiled:
         """What a metric is reported under: its name, or the keys of the dict that its result is."""
         if id(metric) not in self._result_keys:
             with K.name_scope("metrics"), call_frame(kept=False):
-                ours = type(metric).result.__module__.startswith(f"{metrics_module.__name__}.")
-                result = None if ours else metric.result()
+                result = None if registry.defines(type(metric), "result") else metric.result()
             self._result_keys[id(metric)] = list(result) if isinstance(result, Mapping) else None
         keys = self._result_keys[id(metric)]
         return [metric.name] if keys is None else keys

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ir import OperatorError, Value
 from .. import backend as K
-from .. import optimizers
+from .. import optimizers, registry
 from ..utils.generic_utils import close_names
 from . import feeds
 from .compilation import Compiled, Output
@@ -408,3 +408,6 @@ def refuse_unknown(kwargs: dict[str, Any], method: Callable[..., Any]) -> None:
         near = close_names(name, set(inspect.signature(method).parameters) - {"self", "kwargs"})
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}.{hint}")
+
+
+registry.register(globals())

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .. import registry
+
 if TYPE_CHECKING:
     from .network import Network
 
@@ -31,14 +33,14 @@ def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
         if hasattr(layer, "_stack") and layer.inputs:
             config["layers"].insert(0, _input_entry(layer))
         return result
-    for key in (*_INNER, "layers") if _is_own(layer) else _INNER:
+    for key in (*_INNER, "layers") if registry.is_built_in(type(layer)) else _INNER:
         if isinstance(config.get(key), list | Mapping):
             config[key] = _with_module(config[key], getattr(layer, key, None))
     for key, value in config.items():
         if key.endswith("activation") and isinstance(value, Mapping):
             config[key] = _with_module(value, getattr(layer, key, None))
     rule = _RULES.get(entry["class_name"])
-    if rule is not None and _is_own(layer):
+    if rule is not None and registry.is_built_in(type(layer)):
         rule(result, config, layer)
     return result
 
@@ -56,17 +58,13 @@ def _name_of(entry: Mapping[str, Any]) -> Any:
     return entry.get("name") or entry["config"]["name"]
 
 
-def _is_own(layer: Any) -> bool:
-    return type(layer).__module__.startswith(__package__.rsplit(".", 1)[0])
-
-
 def _with_module(value: Any, layer: Any) -> Any:
     """A layer within a layer, with the module that Keras 3 asks for; tf.keras and Keras 2 pay no attention
     to it."""
     if isinstance(value, list):
         layers = list(layer) if isinstance(layer, list | tuple) else [None] * len(value)
         return [_with_module(entry, inner) for entry, inner in zip(value, layers, strict=True)]
-    if not isinstance(value, Mapping) or "class_name" not in value or layer is None or not _is_own(layer):
+    if not isinstance(value, Mapping) or "class_name" not in value or not registry.is_built_in(type(layer)):
         return value
     module = "keras" if hasattr(layer, "get_layer") else "keras.layers"
     return {**_adapted(value, layer), "module": module, "registered_name": None}

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from ..legacy.old_names import answer_old_names
 from .base_layer import Layer
 from .node import KerasHistory, Node, current_frame, static_shape
@@ -130,3 +131,4 @@ def Input(
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import registry
+
 
 class InputSpec:
     """Expected dtype, rank and sizes of one input of a layer.
@@ -73,3 +75,6 @@ class InputSpec:
             if -rank <= axis < rank:
                 sizes[axis] = size
         return tuple(sizes)
+
+
+registry.register(globals())

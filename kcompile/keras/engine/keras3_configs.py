@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...ir import Value
+from .. import registry
 from ..utils.generic_utils import unpack_singleton
 from .hdf5_configs import drop_defaults
 from .operations import OperationLayer
@@ -44,7 +45,7 @@ def model_to_keras_3(model: Network) -> dict[str, Any]:
     """
     from .sequential import Sequential
 
-    own = type(model).__module__.startswith(__package__)
+    own = registry.is_built_in(type(model))
     if isinstance(model, Sequential):
         return _object("keras", type(model).__name__, _sequential(model), None if own else _custom(model))
     config = _functional(model)
@@ -168,8 +169,7 @@ def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
     wrapped = getattr(layer, "layer", None)
     if "layer" in config and hasattr(wrapped, "get_layer"):
         config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
-    built_in = type(layer).__module__.startswith(__package__.rsplit(".", 1)[0])
-    if built_in:
+    if registry.is_built_in(type(layer)):
         return _object("keras.layers", type(layer).__name__, config)
     return _object(type(layer).__module__, type(layer).__name__, config, _custom(layer))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, assign_all, unchanging
 from .. import backend as K
+from .. import registry
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
@@ -652,3 +653,4 @@ def _state_parameters(layer: Layer) -> list[Parameter]:
 
 
 answer_old_names(__name__)
+registry.register(globals())

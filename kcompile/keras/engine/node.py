@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...ir import Body, Parameter, Value
+from .. import registry
 from ..backend.assignments import recording
 
 if TYPE_CHECKING:
@@ -258,3 +259,6 @@ def reaches_phase(outputs: Sequence[Value], inputs: Sequence[Value] = ()) -> boo
 def static_shape(value: Value) -> tuple[int | None, ...] | None:
     """The shape as Keras shows it: symbols are None; None for an unknown rank."""
     return value.shape
+
+
+registry.register(globals())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Value
+from .. import registry
 from ..utils.generic_utils import close_names
 from . import later_network_operations as later_network_operations  # these enter their functions
 from . import later_operations, tf_functions, tf_operations
@@ -472,3 +473,5 @@ _TF_NAMES.update(Abs="math.abs", Amax="math.reduce_max", Amin="math.reduce_min")
 
 #: The name in our own files of what has no counterpart in TensorFlow.
 CLASSES = {"Operation": OperationLayer}
+
+registry.register(globals())

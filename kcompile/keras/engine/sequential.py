@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Constant
+from .. import registry
 from .base_layer import Layer
 from .input_layer import Input, InputLayer
 from .layer_graph import trainable_config
@@ -295,3 +296,6 @@ def _first_input(layer: Layer) -> tuple[Any, str | None]:
     ):
         return wrapped.batch_input_shape, wrapped.dtype
     return None, None
+
+
+registry.register(globals())

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Graph, Value, steadily
 from .. import backend as K
+from .. import registry
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import feeds, tensor_data
@@ -573,3 +574,4 @@ def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validat
 
 
 answer_old_names(__name__)
+registry.register(globals())

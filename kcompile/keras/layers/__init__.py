@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import registry
 from ..engine import Input, InputLayer, InputSpec, Layer
 from ..engine.writers import follow, said_of_masks
 from ..legacy.layers import (
@@ -411,15 +412,13 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     Raises:
         ValueError: for a class that neither Keras nor custom_objects has.
     """
-    from .. import models
-
-    known = {**globals(), "Model": models.Model, "Functional": models.Model, "Sequential": models.Sequential}
-    layer = deserialize_keras_object(
-        config, module_objects=known, custom_objects=custom_objects, printable_module_name="layer"
-    )
+    layer = deserialize_keras_object(config, registry.names("layer"), custom_objects, "layer")
     if isinstance(config, Mapping) and "masks" in config:
         follow(layer, config["masks"])
     return layer
 
 
 answer_old_names(__name__)
+registry.register(globals())
+_IN_FILES = {*__all__, "AddLoss", "AddMetric"} - {"InputSpec", "deserialize", "serialize"}
+registry.name("layer", {name: globals()[name] for name in _IN_FILES})

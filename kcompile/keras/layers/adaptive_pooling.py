@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
+from .. import registry
 from ..backend.tensors import dims_of, refine, shape_vector
 from ..engine.base_layer import InputSpec, Layer
 from .arguments import positive_int, spatial_sizes, with_spatial_sizes
@@ -151,3 +152,6 @@ class AdaptiveMaxPooling3D(_AdaptiveMax):
     """
 
     rank = 3
+
+
+registry.register(globals())

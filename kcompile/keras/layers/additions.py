@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...ir import Value
+from .. import registry
 from ..engine.base_layer import Layer
 
 
@@ -49,3 +50,6 @@ class AddMetric(Layer):
     def get_config(self) -> dict[str, Any]:
         own = {"aggregation": self.aggregation, "metric_name": self.metric_name}
         return {**super().get_config(), **own}
+
+
+registry.register(globals())

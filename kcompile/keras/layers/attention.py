@@ -6,6 +6,7 @@ from typing import Any
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.tensors import tensor
 from ..engine.base_layer import Layer
 from .attention_masks import MASKED, allowed_steps, mask_at
@@ -163,3 +164,6 @@ class AdditiveAttention(Attention):
         config = super().get_config()
         del config["score_mode"]
         return config
+
+
+registry.register(globals())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...ir import Value, op
-from .. import activations, regularizers
+from .. import activations, registry, regularizers
 from .. import backend as K
 from ..backend.convolution import conv
 from ..backend.tensors import dims_of, known_shape, shape_vector
@@ -500,3 +500,4 @@ class ConvLSTM3D(_ConvLSTM):
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import op
-from .. import activations, constraints, initializers, regularizers
+from .. import activations, constraints, initializers, registry, regularizers
 from .. import backend as K
 from ..engine.base_layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
@@ -444,3 +444,4 @@ class Masking(Layer):
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...ir import Value, op
+from .. import registry
 from ..backend.tensors import known_shape
 from ..legacy.old_names import answer_old_names
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
@@ -199,3 +200,4 @@ class CuDNNGRU(_CuDNNRNN, GRU):
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...ir import op
+from .. import registry
 from ..engine.base_layer import Layer
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 
@@ -188,3 +189,6 @@ def _aligned(letters: str, sizes: Sequence[Any], ellipsis: str) -> dict[str, Any
     """Size by letter; a leading ellipsis stands for the axes in front."""
     chosen = sizes[len(sizes) - len(letters) :] if ellipsis == "first" else sizes[: len(letters)]
     return dict(zip(letters, chosen, strict=True))
+
+
+registry.register(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
+from .. import registry
 from ..backend.tensors import refine
 from ..engine.base_layer import Layer
 from ..legacy.old_names import answer_old_names
@@ -115,3 +116,4 @@ class Embedding(Layer):
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
+from .. import registry
 from ..engine.base_layer import Layer
 from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg, registered_name
 
@@ -191,3 +192,6 @@ def _argument(value: Any) -> Any:
     if isinstance(value, Mapping) and value.get("type") == "ndarray":
         return np.array(value["value"])
     return value
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
 from ..engine.base_layer import Layer
@@ -58,3 +59,6 @@ class AbstractRNNCell(Layer):
         sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
         states = [filled(0, [batch_size, size], np.dtype(dtype or K.floatx())) for size in sizes]
         return states if isinstance(self.state_size, list | tuple) else states[0]
+
+
+registry.register(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
+from .. import registry
 from ..engine.base_layer import InputSpec, Layer
 from ..utils import conv_utils
 from .arguments import (
@@ -251,3 +252,6 @@ class LocallyConnected2D(_LocallyConnected):
             inputs, self.kernel, self.kernel_size, self.strides, self.output_sizes, self.data_format
         )
         return self._finished(output)
+
+
+registry.register(globals())

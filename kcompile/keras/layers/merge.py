@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..engine.base_layer import Layer
 from ..engine.writers import joins_masks_by_any
 
@@ -389,3 +390,6 @@ def concatenate(inputs: list[Any], axis: int = -1, **kwargs: Any) -> Any:
 def dot(inputs: list[Any], axes: Any, normalize: bool = False, **kwargs: Any) -> Any:
     """``Dot(axes, normalize, **kwargs)(inputs)``."""
     return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)
+
+
+registry.register(globals())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Constant, Value, name_scope, op
+from .. import registry
 from ..backend.tensors import dims_of, refine, shape_vector, tensor
 from ..engine.base_layer import Layer
 from ..utils.generic_utils import to_list
@@ -456,3 +457,6 @@ def split(x: Value, axis: int, sizes: Sequence[Any]) -> Value:
 def _reshaped(x: Value, dims: Sequence[Any]) -> Value:
     sizes = [d if isinstance(d, int) and d >= 0 else None for d in dims]
     return refine(op.Reshape(x, shape_vector(dims)), sizes)
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..engine.base_layer import Layer
 from ..legacy.old_names import answer_old_names
 
@@ -127,3 +128,4 @@ class AlphaDropout(_Noise):
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import LEARNING_PHASE, Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.variables import filled
 from ..engine.base_layer import InputSpec, Layer
 from ..engine.writers import masked_statistics
@@ -259,3 +260,6 @@ def _variance_factor(x: Any, epsilon: float, twice: bool) -> Value | float:
     if isinstance(others_than_one, Value):
         return factor * (elements / op.Max(others_than_one, float(channels)))
     return factor * elements / max(others_than_one, channels)
+
+
+registry.register(globals())

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.variables import filled
 from ..engine.base_layer import Layer
 from .arguments import object_configs, positive_int, set_objects, weight_arguments
@@ -325,3 +326,6 @@ def _axes_last(x: Value, axes: list[int]) -> tuple[Value, list[int] | None]:
         return x, None
     forth = [i for i in range(rank) if i not in axes] + axes
     return op.Transpose(x, perm=forth), [int(i) for i in np.argsort(forth)]
+
+
+registry.register(globals())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Value
+from .. import registry
 from ..engine.base_layer import Layer
 from ..utils.generic_utils import to_list, unpack_singleton
 
@@ -183,3 +184,6 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
         shape = [size if isinstance(size, int) else None for size in value.shape]
         inputs.append(Input(batch_shape=shape, dtype=value.dtype.name, name=_unique_name(value.name, taken)))
     return Model(inputs, layer(unpack_singleton(list(inputs))), name=name)
+
+
+registry.register(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
+from .. import registry
 from ..backend.convolution import pool
 from ..engine.base_layer import InputSpec, Layer
 from ..utils import conv_utils
@@ -337,3 +338,5 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
+
+registry.register(globals())

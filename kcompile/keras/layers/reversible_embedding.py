@@ -6,6 +6,7 @@ from typing import Any
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from .embeddings import Embedding
 
 
@@ -95,3 +96,6 @@ class ReversibleEmbedding(Embedding):
             "reverse_dtype": self.reverse_dtype,
             "logit_soft_cap": self.logit_soft_cap,
         }
+
+
+registry.register(globals())

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.tensors import tensor
 from ..engine.base_layer import Layer
 from ..utils.generic_utils import has_arg
@@ -115,3 +116,6 @@ class SpectralNormalization(Wrapper):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "power_iterations": self.power_iterations}
+
+
+registry.register(globals())

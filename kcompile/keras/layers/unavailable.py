@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import registry
 from ..engine.base_layer import Layer
 
 _BEFORE = (
@@ -83,3 +84,6 @@ class FlaxLayer(_Unavailable):
 class TorchModuleWrapper(_Unavailable):
     why = "calls a torch.nn.Module, which the file holds as a pickle that is not opened"
     instead = f"Export the module with torch.onnx.export and use ONNXGraph in its place, {_OWN}"
+
+
+registry.register(globals())

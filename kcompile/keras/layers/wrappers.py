@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Value, name_scope, op
 from .. import backend as K
+from .. import registry
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..engine.base_layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
@@ -492,3 +493,4 @@ def reverse_time(x: Value) -> Value:
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Value, current_scope
-from .. import activations, constraints, initializers, regularizers
+from .. import activations, constraints, initializers, registry, regularizers
 from .. import backend as K
 from ..backend.assignments import Variable
 from ..backend.tensors import dims_of
@@ -522,3 +522,4 @@ class ConvRecurrent2D(Recurrent):
 
 
 answer_old_names(__name__)
+registry.register(globals())

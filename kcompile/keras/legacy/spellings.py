@@ -1,8 +1,8 @@
 """Calls spelled as in Keras 1, converted to Keras 2 with the warnings that Keras 2.3 gives.
 
 One table, ``LAYERS``, says for each class how its constructor arguments were called; ``METHODS`` says the
-same of the methods of Model. ``Layer.__init_subclass__`` hands each class of the package to ``support``,
-which wraps what has a row. The tables also serve configurations in files of Keras 1: ``modern_class_name``
+same of the methods of Model. Each built-in layer is handed to ``support`` when it is registered, which
+wraps what has a row. The tables also serve configurations in files of Keras 1: ``modern_class_name``
 and ``modern_arguments``.
 """
 
@@ -407,9 +407,9 @@ _AS_IT_IS = Spelling({})
 
 
 def support(cls: type) -> None:
-    """Lets the constructor and the methods of a class of this package accept what its rows say."""
+    """Lets the constructor and the methods of a built-in layer accept what its rows say."""
     name = cls.__name__
-    if not cls.__module__.startswith(__name__.rsplit(".", 2)[0] + ".") or name.startswith("_"):
+    if name.startswith("_"):
         return
     if name in LAYERS or "__init__" in vars(cls):
         cls.__init__ = accepting(LAYERS.get(name, _AS_IT_IS), cls.__init__, True)  # type: ignore[misc]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import registry
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 from .base import Loss, LossFunctionWrapper
 from .classes import (
@@ -93,9 +94,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
         if function is None:
             raise ValueError(f"The loss LossFunctionWrapper {config!r} does not say which function it wraps.")
         return LossFunctionWrapper(function, **config)
-    return deserialize_keras_object(
-        name, module_objects=globals(), custom_objects=custom_objects, printable_module_name="loss function"
-    )
+    return deserialize_keras_object(name, registry.names("loss"), custom_objects, "loss function")
 
 
 def get(identifier: Any) -> Any:
@@ -112,3 +111,8 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret loss function identifier: {identifier!r}")
+
+
+registry.register(globals())
+_NOT_IN_FILES = {"deserialize", "get", "is_categorical_crossentropy", "serialize"}
+registry.name("loss", {name: globals()[name] for name in {*__all__} - _NOT_IN_FILES})

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from ..utils.generic_utils import serialize_keras_object
 from ..utils.losses_utils import (
     Reduction,
@@ -106,3 +107,6 @@ class LossFunctionWrapper(Loss):
         if type(self) is LossFunctionWrapper:  # a subclass says by its name which function it has
             settings["fn"] = serialize_keras_object(self.fn)
         return {**super().get_config(), **settings}
+
+
+registry.register(globals())

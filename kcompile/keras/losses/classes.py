@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import registry
 from ..utils.losses_utils import file_follows_later_rules
 from .base import SUM_OVER_BATCH_SIZE, LossFunctionWrapper
 from .functions import (
@@ -394,3 +395,6 @@ class Tversky(LossFunctionWrapper):
         dtype: Any = None,
     ) -> None:
         super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, **_later(axis=axis))
+
+
+registry.register(globals())

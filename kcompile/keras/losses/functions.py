@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Constant, Value
 from .. import backend as K
+from .. import registry
 from ..utils.losses_utils import mark_valid
 
 
@@ -211,3 +212,5 @@ __all__ = [
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import Constant, Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.ctc import ctc_cost_of_logits
 from ..utils.losses_utils import mark_valid
 from .functions import huber_loss, smoothed_answers, smoothed_classes, tensors_of
@@ -192,3 +193,5 @@ __all__ = [
     "huber",
     "tversky",
 ]
+
+registry.register(globals())

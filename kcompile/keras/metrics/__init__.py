@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .. import registry
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 from .base import Mean, MeanMetricWrapper, Metric, Reduce, Sum
@@ -123,7 +124,7 @@ def _snake_case(name: str) -> str:
 _BY_SNAKE_CASE = {
     _snake_case(name): found
     for name, found in list(globals().items())
-    if isinstance(found, type) and not name.startswith("_")
+    if isinstance(found, type) and issubclass(found, Metric) and not name.startswith("_")
 }
 
 
@@ -156,12 +157,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         if function is None:
             raise ValueError(f"The metric MeanMetricWrapper {settings!r} does not say which function it has.")
         return MeanMetricWrapper(function, **settings)
-    return deserialize_keras_object(
-        config,
-        module_objects={**_BY_SNAKE_CASE, **globals()},
-        custom_objects=custom_objects,
-        printable_module_name="metric function",
-    )
+    return deserialize_keras_object(config, registry.names("metric"), custom_objects, "metric function")
 
 
 def get(identifier: Any) -> Any:
@@ -179,3 +175,7 @@ def get(identifier: Any) -> Any:
 
 
 answer_old_names(__name__)
+registry.register(globals())
+_NOT_IN_FILES = {"clone_metric", "clone_metrics", "deserialize", "get", "serialize"}
+_IN_FILES = {name for name in __all__ if not name.startswith("_")} - _NOT_IN_FILES
+registry.name("metric", {**_BY_SNAKE_CASE, **{name: globals()[name] for name in _IN_FILES}})

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...ir import Constant, Graph, GraphError, Parameter, Value, claim_steps, op
 from .. import backend as K
+from .. import registry
 from ..engine.base_layer import Layer
 from ..engine.node import call_frame, current_frame
 from ..utils.generic_utils import file_keras_version, serialize_keras_object, to_list
@@ -268,3 +269,6 @@ class MeanMetricWrapper(Mean):
         if type(self) is MeanMetricWrapper:  # a subclass says by its name which function it has
             settings["fn"] = serialize_keras_object(self._fn)
         return {**super().get_config(), **settings}
+
+
+registry.register(globals())

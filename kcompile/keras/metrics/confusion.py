@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ...ir import Value, claim_steps, op
 from .. import backend as K
+from .. import registry
 from ..utils.losses_utils import file_follows_later_rules
 from ..utils.metrics_utils import (
     NEG_INF,
@@ -448,3 +449,6 @@ class AUC(_Counting):
             "thresholds": self.thresholds[1:-1],
             **{name: value for name, value in later.items() if value},
         }
+
+
+registry.register(globals())

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from ..losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -170,3 +171,5 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+registry.register(globals())

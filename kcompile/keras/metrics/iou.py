@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
+from .. import registry
 from ..utils.generic_utils import file_keras_version
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
@@ -195,3 +196,6 @@ class OneHotMeanIoU(MeanIoU):
 def _of_one_hot(config: dict[str, Any], sparse_y_pred: bool) -> dict[str, Any]:
     config.pop("sparse_y_true", None)
     return {**config, "sparse_y_pred": sparse_y_pred}
+
+
+registry.register(globals())

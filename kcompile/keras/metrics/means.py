@@ -6,6 +6,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from ..utils.losses_utils import squeeze_or_expand_dimensions
 from . import functions
 from .base import Mean, MeanMetricWrapper, Pairs, as_tensor
@@ -176,3 +177,6 @@ class RootMeanSquaredError(Mean):
 
     def result(self) -> Value:
         return K.sqrt(super().result())
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions
 from .base import Mean, Metric, Pairs, as_tensor, ratio
 
@@ -248,3 +249,6 @@ class MeanRelativeError(Mean):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "normalizer": self.normalizer}
+
+
+registry.register(globals())

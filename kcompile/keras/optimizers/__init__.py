@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import registry
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 from . import schedules
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -140,7 +141,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     if isinstance(config, Mapping) and isinstance(config.get("class_name"), str):
         name = config["class_name"]
         config = {**config, "class_name": _BY_LOWER_CASE.get(name.lower(), name)}
-    return deserialize_keras_object(config, _CLASSES, custom_objects, "optimizer")
+    return deserialize_keras_object(config, registry.names("optimizer"), custom_objects, "optimizer")
 
 
 def get(identifier: Any) -> Optimizer:
@@ -161,3 +162,7 @@ def get(identifier: Any) -> Optimizer:
         f"Could not interpret optimizer identifier: {identifier!r}; expected a name, a configuration or an "
         f"Optimizer of kcompile.keras, found {type(identifier).__name__}."
     )
+
+
+registry.register(globals())
+registry.name("optimizer", _CLASSES)

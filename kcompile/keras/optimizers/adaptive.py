@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import Parameter, Value
 from .. import backend as K
+from .. import registry
 from .base import Optimizer
 from .rule import BuiltIn
 
@@ -141,3 +142,6 @@ class Adadelta(BuiltIn):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._numbers("learning_rate", "rho", "decay", "epsilon")}
+
+
+registry.register(globals())

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...ir import Parameter, Storage, Value, assign_all
 from .. import backend as K
+from .. import registry
 from ..backend.assignments import Variable
 from ..utils.generic_utils import close_names
 from . import schedules
@@ -377,3 +378,6 @@ def _check_arguments(class_name: str, kwargs: Mapping[str, Any]) -> None:
             raise ValueError(
                 f"{class_name}: {name} must be None or a whole number from {least}, found {value!r}."
             )
+
+
+registry.register(globals())

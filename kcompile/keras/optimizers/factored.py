@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, op
 from .. import backend as K
+from .. import registry
 from .rule import BuiltIn
 
 
@@ -189,3 +190,6 @@ class Muon(BuiltIn):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._numbers("learning_rate", *self._own)}
+
+
+registry.register(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...ir import Value
+from .. import registry
 from .rule import BuiltIn
 
 
@@ -35,3 +36,6 @@ class SGD(BuiltIn):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._numbers("learning_rate", "momentum", "decay", "nesterov")}
+
+
+registry.register(globals())

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Parameter
+from .. import registry
 from .base import _ACCUMULATOR, _AVERAGE
 from .rule import BuiltIn
 
@@ -285,7 +286,7 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
     2 lies beside it under a key that Keras 3 does not look at, so that here all is as it was.
     """
     own, name = optimizer.get_config(), type(optimizer).__name__
-    built_in = _is_built_in(optimizer)
+    built_in = registry.is_built_in(type(optimizer))
     result: dict[str, Any] = {
         "module": "keras.optimizers" if built_in else type(optimizer).__module__,
         "class_name": name,
@@ -298,10 +299,6 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
     if "clipnorm" in own and not optimizer._clip_each:
         config["global_clipnorm"] = config.pop("clipnorm")
     return {**result, "config": config, **({} if optimizer._later else {"keras_2_config": own})}
-
-
-def _is_built_in(optimizer: Any) -> bool:
-    return type(optimizer).__module__.startswith(f"{__package__}.")
 
 
 def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,7 +323,7 @@ def h5_config(optimizer: Any) -> dict[str, Any]:
         if not _is_only_of_keras_3(optimizer):
             config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}
             config |= {"jit_compile": False, "is_legacy_optimizer": False}
-            if _is_built_in(optimizer):
+            if registry.is_built_in(type(optimizer)):
                 class_name = f"Custom>{class_name}"  # without it tf.keras does not know all of them
     return {"class_name": class_name, "config": config}
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, op
 from .. import backend as K
+from .. import registry
 from .base import Optimizer
 from .rule import BuiltIn
 
@@ -277,3 +278,6 @@ class ScheduleFreeAdamW(_TwoMoments):
     def get_config(self) -> dict[str, Any]:
         names = ("learning_rate", "beta_1", "beta_2", "epsilon", "warmup_steps")
         return {**super().get_config(), **self._numbers(*names)}
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir import Parameter, Value
 from .. import backend as K
+from .. import registry
 from .rule import BuiltIn
 
 _NUMBERS = (
@@ -82,3 +83,6 @@ class Ftrl(BuiltIn):
         config = {**super().get_config(), **self._numbers("learning_rate", *_NUMBERS)}
         config["initial_accumulator_value"] = self.initial_accumulator_value
         return {**config, "decay": self.initial_decay} if self.initial_decay else config
+
+
+registry.register(globals())

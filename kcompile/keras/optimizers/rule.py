@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ...ir import Parameter, Value, op
 from .. import backend as K
+from .. import registry
 from ..legacy.interfaces import legacy_get_updates_support
 from . import schedules
 from .base import _ACCUMULATOR, _AVERAGE, Optimizer, UpdateRule
@@ -157,7 +158,7 @@ class BuiltIn(Optimizer):
     def _rule_class(cls) -> type[BuiltIn] | None:
         """The built-in optimizer that this class is, or changes in nothing but arguments and attributes."""
         for base in cls.__mro__:
-            if base.__module__.startswith(f"{__package__}.") and "_change" in vars(base):
+            if registry.is_built_in(base) and "_change" in vars(base):
                 return base
             if _OVERRIDES & set(vars(base)):
                 return None
@@ -196,3 +197,6 @@ class _Accumulated:
 
 def _is_multiple(count: Value, of: int) -> Value:
     return op.Equal(op.Mod(count, K.constant(of, "int64")), K.constant(0, "int64"))
+
+
+registry.register(globals())

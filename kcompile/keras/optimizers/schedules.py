@@ -14,6 +14,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -297,7 +298,9 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
     Raises:
         ValueError: for an unknown name or a malformed configuration.
     """
-    return deserialize_keras_object(config, _CLASSES, custom_objects, "learning rate schedule")
+    return deserialize_keras_object(
+        config, registry.names("schedule"), custom_objects, "learning rate schedule"
+    )
 
 
 class ScheduledRate:
@@ -309,3 +312,7 @@ class ScheduledRate:
     def __call__(self, step: int) -> float:
         rate = self.schedule(step)
         return float(K.eval(rate) if isinstance(rate, Value) else rate)
+
+
+registry.register(globals())
+registry.name("schedule", _CLASSES)

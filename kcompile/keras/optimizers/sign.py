@@ -6,6 +6,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from .rule import BuiltIn
 
 
@@ -36,3 +37,6 @@ class Lion(BuiltIn):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._numbers("learning_rate", "beta_1", "beta_2")}
+
+
+registry.register(globals())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import utils
+from .. import registry, utils
 from ..utils.data_utils import Sequence
 
 __all__ = [
@@ -303,3 +303,6 @@ def timeseries_generator_from_json(json_string: str) -> TimeseriesGenerator:
         config[name] = json.loads(config[name])
     config["start_index"] -= config["length"]
     return TimeseriesGenerator(**config)
+
+
+registry.register(globals())

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
+
 maketrans = str.maketrans  # of Keras 2.0, for both Pythons
 
 __all__ = [
@@ -291,3 +293,5 @@ def tokenizer_from_json(json_string: str) -> Tokenizer:
 
 
 _TABLES = ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
+
+registry.register(globals())

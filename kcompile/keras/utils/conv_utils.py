@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..legacy.old_names import answer_old_names
 
 
@@ -110,3 +111,4 @@ def deconv_length(
 
 
 answer_old_names(__name__)
+registry.register(globals())

@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from ..legacy.old_names import answer_old_names
 from .download import _extract_archive, _hash_file, get_file, validate_file
 
@@ -455,3 +456,4 @@ class GeneratorEnqueuer(SequenceEnqueuer):
 
 
 answer_old_names(__name__)
+registry.register(globals())

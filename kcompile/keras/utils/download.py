@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ...atomic import working_folder
+from .. import registry
 from ..backend.configuration import keras_home
 from .generic_utils import Progbar
 
@@ -291,3 +292,6 @@ def _move_into_place(root: Path, target: Path) -> None:
             (destination / name).mkdir(exist_ok=True)
         for name in files:
             os.replace(Path(folder) / name, destination / name)
+
+
+registry.register(globals())

@@ -24,6 +24,8 @@ import numpy as np
 
 from kcompile_runtime.text import harmless
 
+from .. import registry
+
 _GLOBAL_CUSTOM_OBJECTS: dict[str, Any] = {}
 _REGISTERED_NAMES: dict[Any, str] = {}
 _SAFE_MODE: contextvars.ContextVar[bool] = contextvars.ContextVar("kcompile_safe_mode", default=True)
@@ -193,27 +195,28 @@ def _find_object(
         if found is not None and not _may_be_named_by_a_config(bare, found):
             found = None
     if found is None:
-        from ..applications._stored_objects import find_object
-
-        found = find_object(name)
+        found = registry.of_application(name.rsplit(">", 1)[-1])
     if found is None:
         raise ValueError(_unknown_message(name, module_objects or {}, custom_objects or {}, kind))
     return found
 
 
 def _may_be_named_by_a_config(name: str, obj: Any) -> bool:
-    """Whether a config may name this object of a module's table.
+    """Whether a config may name this object of a table.
 
-    Callers pass ``globals()``, which also holds imported modules and helpers. Calling those with arguments
-    from a file is the gadget of CVE-2025-8747 and CVE-2025-9906, so only objects proper pass.
+    Of what is built in, that which the registry names. Users pass ``globals()`` of theirs, which also hold
+    imported modules and helpers: calling those with arguments from a file is the gadget of CVE-2025-8747 and
+    CVE-2025-9906, so only objects proper pass.
     """
+    if registry.is_named(obj):
+        return True
     if name.startswith("_") or name in _MACHINERY or inspect.ismodule(obj) or not callable(obj):
         return False
     if inspect.isclass(obj):
         return hasattr(obj, "get_config") or hasattr(obj, "from_config")
     if inspect.isbuiltin(obj):
         return False
-    return not str(getattr(obj, "__module__", "")).startswith(__name__.rsplit(".", 1)[0])
+    return not registry.is_built_in(obj)
 
 
 def _unknown_message(
@@ -588,3 +591,6 @@ def check_for_unexpected_keys(
         raise ValueError(
             f"Unknown entries in {name} dictionary: {unknown}. Only expected following keys: {expected}"
         )
+
+
+registry.register(globals())

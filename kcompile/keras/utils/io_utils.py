@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import registry
+
 # HDF5 keeps attributes in an object header of 64 KiB; some of it is needed for the header itself.
 HDF5_OBJECT_HEADER_LIMIT = 64512
 
@@ -337,3 +339,6 @@ def save_to_binary_h5py(save_function: Callable[[Any], Any], stream: Any) -> Any
         result = save_function(file)
     stream.write(buffer.getvalue())
     return result
+
+
+registry.register(globals())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
 from .conv_utils import convert_kernel
 from .generic_utils import to_list
 from .messages import harmless
@@ -218,3 +219,6 @@ def get_source_inputs(tensor: Any, layer: Any = None, node_index: int | None = N
         calls = zip(node.inbound_layers, node.node_indices, strict=True)
         pending.extend(reversed([inbound._inbound_nodes[index] for inbound, index in calls]))
     return list(sources.values())
+
+
+registry.register(globals())

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
+from .. import registry
 from .generic_utils import file_keras_version
 
 
@@ -174,3 +175,6 @@ def _masked(sample_weight: Any, mask: Value, reduction: str) -> Value:
         return mask
     mask, _, sample_weight = squeeze_or_expand_dimensions(mask, None, sample_weight)
     return sample_weight * mask
+
+
+registry.register(globals())

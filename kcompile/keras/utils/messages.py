@@ -8,6 +8,8 @@ from typing import Any
 
 from kcompile_runtime.text import harmless
 
+from .. import registry
+
 
 @contextmanager
 def harmless_messages() -> Iterator[None]:
@@ -60,3 +62,5 @@ def make_harmless(error: BaseException) -> None:
 
 
 __all__ = ["harmless", "harmless_messages", "layer_name", "make_harmless", "raw_name"]
+
+registry.register(globals())

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Constant, Parameter, Value, op
 from .. import backend as K
+from .. import registry
 from .losses_utils import broadcast_weights, squeeze_or_expand_dimensions
 
 NEG_INF = -1e10
@@ -175,3 +176,6 @@ def _count(
         ConfusionMatrix.TRUE_NEGATIVES: lambda: K.sum(negative, axis=0) - false_positives,
     }
     return [K.update_add(variable, counts[key]()) for key, variable in variables.items()]
+
+
+registry.register(globals())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir import DeviceNotFoundError, device_name
+from .. import registry
 from ..legacy.old_names import answer_old_names
 
 
@@ -148,3 +149,5 @@ def _check_model(model: Any) -> None:
 
 
 answer_old_names(__name__, ["layers"])
+
+registry.register(globals())

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import registry
+
 
 def to_categorical(y: Any, num_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
     """One-hot matrix of integer class labels.
@@ -45,3 +47,6 @@ def normalize(x: Any, axis: int = -1, order: Any = 2) -> np.ndarray:
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
     return x / np.expand_dims(norm, axis)
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from ...ir.seeding import remember_seed
+from .. import registry
 
 
 def set_random_seed(seed: int) -> None:
@@ -33,3 +34,6 @@ def set_random_seed(seed: int) -> None:
         from ... import torch_bridge
 
         torch_bridge.seed_now()
+
+
+registry.register(globals())

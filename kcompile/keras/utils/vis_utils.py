@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ...optional import optional
+from .. import registry
 from ..legacy.old_names import answer_old_names
 from .layer_utils import _output_shape, model_nodes
 from .messages import harmless
@@ -218,3 +219,4 @@ def plot_model(
 
 
 answer_old_names(__name__)
+registry.register(globals())

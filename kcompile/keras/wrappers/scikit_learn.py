@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import losses
+from .. import losses, registry
 from ..models import Sequential
 from ..utils.generic_utils import close_names, has_arg, to_list
 from ..utils.np_utils import to_categorical
@@ -249,3 +249,6 @@ class KerasRegressor(BaseWrapper):
         """Minus the loss, so that more is better. ``kwargs``: arguments of the model's ``evaluate``."""
         loss = self._fitted_model().evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
         return -to_list(loss)[0]
+
+
+registry.register(globals())

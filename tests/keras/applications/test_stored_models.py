@@ -9,7 +9,8 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras import layers as L
-from kcompile.keras.applications import _stored_objects, convnext, inception_resnet_v2
+from kcompile.keras import registry
+from kcompile.keras.applications import convnext, inception_resnet_v2
 from kcompile.keras.applications._grouped_convolution import grouped_conv, sum_over_group
 from kcompile.keras.applications.inception_resnet_v2 import scaled_sum
 from kcompile.keras.utils.generic_utils import CustomObjectScope, get_custom_objects
@@ -117,7 +118,7 @@ def test_a_clone_trains_like_the_model():
 
 
 def test_names_that_are_no_objects_of_applications_stay_unknown():
-    assert _stored_objects.find_object("importlib") is None
-    assert _stored_objects.find_object("kcompile>find_object") is None
+    assert registry.of_application("importlib") is None
+    assert registry.of_application("of_application") is None
     with pytest.raises(ValueError, match="Unknown layer: 'LayerScales'.*custom_objects"):
         L.deserialize({"class_name": "LayerScales", "config": {}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import backend as K
+from ... import registry
 from ...backend.convolution import conv
 from ...engine.base_layer import InputSpec, Layer
 from ...utils import conv_utils
@@ -345,3 +346,6 @@ class Conv3D(Conv):
             bias_constraint,
             **kwargs,
         )
+
+
+registry.register(globals())

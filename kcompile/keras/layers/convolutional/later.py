@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ... import registry
 from .convolutions import Conv1D
 from .separable import DepthwiseConv2D
 from .transposed import _Transposed
@@ -109,3 +110,6 @@ class DepthwiseConv1D(DepthwiseConv2D):
             bias_constraint,
             **kwargs,
         )
+
+
+registry.register(globals())

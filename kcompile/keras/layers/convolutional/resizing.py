@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import backend as K
+from ... import registry
 from ...backend.manipulation import pad, resize
 from ...engine.base_layer import InputSpec, Layer
 from ...utils import conv_utils
@@ -320,3 +321,6 @@ class Cropping3D(_Cropping):
         self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(cropping, data_format, **kwargs)
+
+
+registry.register(globals())

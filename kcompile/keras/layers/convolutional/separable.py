@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import backend as K
+from ... import registry
 from ...backend.convolution import depthwise_conv, separable_conv
 from ..arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
 from .convolutions import Conv, kernel_order
@@ -345,3 +346,6 @@ class DepthwiseConv2D(Conv):
             "depth_multiplier": self.depth_multiplier,
             **object_configs(self, "depthwise_initializer", "depthwise_regularizer", "depthwise_constraint"),
         }
+
+
+registry.register(globals())

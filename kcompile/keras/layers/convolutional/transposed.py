@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ... import registry
 from ...backend.convolution import conv_transpose
 from ...utils import conv_utils
 from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
@@ -172,3 +173,6 @@ class Conv3DTranspose(_Transposed, Conv3D):
         if all(rate == 1 for rate in self.dilation_rate):
             del config["dilation_rate"]
         return config
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
+from ... import registry
 from ...backend.convolution import conv
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from ...engine.base_layer import InputSpec, Layer
@@ -329,3 +330,6 @@ def _angle(y: Value, x: Value) -> Value:
     half_turn = op.Where(y < zero, tensor(-np.pi, x.dtype), tensor(np.pi, x.dtype))
     turned = op.Where(x < zero, slope + half_turn, slope)
     return op.Where(flat, op.Sign(y) * float(np.pi / 2), turned)
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Constant, Value, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import tensor
 from ...engine.base_layer import Layer
 from ..arguments import positive_int, refuse_unless_default
@@ -140,3 +141,6 @@ class Discretization(Layer):
             "epsilon": self.epsilon,
             "output_mode": self.output_mode,
         }
+
+
+registry.register(globals())

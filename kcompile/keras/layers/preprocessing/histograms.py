@@ -9,6 +9,7 @@ import numpy as np
 
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from .colors import in_range
 from .common import as_float
@@ -185,3 +186,6 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageAugmentation):
             for rows in near[0]
         )
         return above * (1.0 - down) + below * down
+
+
+registry.register(globals())

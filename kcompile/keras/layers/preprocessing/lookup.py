@@ -10,6 +10,7 @@ import numpy as np
 
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
+from ... import registry
 from ...engine.base_layer import Layer
 from ..arguments import refuse_unless_default
 from .categories import encoded
@@ -206,3 +207,6 @@ class IntegerLookup(Layer):
             "idf_weights": weights,
             "vocabulary_dtype": "int64",
         }
+
+
+registry.register(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ... import registry
 from ...engine.base_layer import Layer
 from ...utils.generic_utils import has_arg
 from .common import without_default_training
@@ -68,3 +69,6 @@ class Pipeline(Layer):
         config = dict(config)
         layers = [deserialize(one, custom_objects=custom_objects) for one in config.pop("layers", ())]
         return cls(layers, **config)
+
+
+registry.register(globals())

@@ -9,6 +9,7 @@ import numpy as np
 
 from ....ir import Value, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, tensor
 from ...engine.base_layer import InputSpec, Layer
 from .common import as_float, without_default_training
@@ -139,3 +140,6 @@ def range_of(layer: Layer, value_range: Any) -> list[float]:
 
 def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+
+
+registry.register(globals())

@@ -6,6 +6,7 @@ from typing import Any
 
 from ....ir import Value, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import tensor
 from .colors import check_rgb, clipped, gray_of, hsv_of, in_range, rgb_of
 from .random_base import RandomLayer, bounds, range_of
@@ -324,3 +325,6 @@ class Solarization(RandomLayer):
         raised = clipped(bytes_ + added, _BYTES)
         inverted = op.Where(op.Less(raised, threshold), raised, 255.0 - raised)
         return in_range(inverted, _BYTES, self.value_range)
+
+
+registry.register(globals())

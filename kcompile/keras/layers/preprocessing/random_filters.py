@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Value, claim_steps, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from .colors import clipped
 from .random_base import RandomLayer, bounds, range_of
@@ -203,3 +204,6 @@ class RandomErasing(RandomLayer):
         height, width = (op.Sqrt(self._uniform(x, *self._scale)) for _ in range(2))
         erased = op.And(boxes(self, x, height, width), self._chosen(x, self._chance))
         return op.Where(erased, self._filling(x), x)
+
+
+registry.register(globals())

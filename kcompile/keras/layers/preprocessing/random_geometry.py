@@ -7,6 +7,7 @@ from typing import Any
 
 from ....ir import Value, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, refine, tensor
 from ...backend.variables import filled
 from .random_base import RandomLayer, bounds
@@ -303,3 +304,6 @@ def known_sizes(layer: Any, x: Value) -> tuple[int, int]:
             f"input has the shape {K.int_shape(x)}."
         )
     return rows, columns
+
+
+registry.register(globals())

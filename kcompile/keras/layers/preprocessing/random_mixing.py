@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Value, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, shape_vector, tensor
 from .random_base import RandomLayer, bounds
 from .random_filters import boxes
@@ -105,3 +106,6 @@ class CutMix(RandomLayer):
         kept = beta_draw(self, [dims_of(x)[0], 1, 1, 1], alpha)
         side = K.cast(op.Sqrt(1.0 - kept), K.dtype(x))
         return op.Where(boxes(self, x, side, side), shuffled(self, x), x)
+
+
+registry.register(globals())

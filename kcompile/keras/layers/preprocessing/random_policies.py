@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Value, claim_steps, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import tensor
 from ..arguments import positive_int
 from .colors import clipped
@@ -170,3 +171,6 @@ class AugMix(_Policy):
             mixed = y if mixed is None else mixed + y
         kept = K.cast(beta_draw(self, [1], self.alpha), K.dtype(x))
         return clipped(kept * x + (1.0 - kept) * mixed, self.value_range)
+
+
+registry.register(globals())

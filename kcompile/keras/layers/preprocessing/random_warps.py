@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from ..arguments import with_spatial_sizes
 from .colors import clipped
@@ -276,3 +277,6 @@ class RandomElasticTransform(RandomLayer):
         y = sampled(x, grid, self.fill_mode, self.interpolation, self.fill_value)
         y = op.Where(self._chosen(x, self._chance), y, x)
         return self._back(clipped(y, self.value_range))
+
+
+registry.register(globals())

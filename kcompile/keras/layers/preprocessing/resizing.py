@@ -6,6 +6,7 @@ from typing import Any
 
 from ....ir import Value, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
 from ...engine.base_layer import InputSpec, Layer
 from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
@@ -202,3 +203,6 @@ class CenterCrop(_ImageLayer):
             return self._resized(self._cropped_to_aspect(x), "bilinear")
         top, left = (rows - self.height) // 2, (columns - self.width) // 2
         return self._cropped(x, top, left, self.height, self.width)
+
+
+registry.register(globals())

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....ir import Constant, Value, name_scope, op
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import tensor
 from ...engine.base_layer import Layer
 from .common import as_float, batches_of, plain
@@ -154,3 +155,6 @@ class Normalization(Layer):
     def from_config(cls, config: dict[str, Any]) -> Layer:
         axis = config.get("axis", -1)
         return cls(**{**config, "axis": None if axis == () or axis == [] else axis})
+
+
+registry.register(globals())

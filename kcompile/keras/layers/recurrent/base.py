@@ -10,6 +10,7 @@ import numpy as np
 
 from ....ir import Parameter, Value, claim_steps, current_scope, op
 from ... import backend as K
+from ... import registry
 from ...backend.assignments import Variable
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
@@ -573,3 +574,6 @@ def _steps(inputs: Value) -> int | None:
     """The number of steps, where it is known."""
     steps = known_shape(inputs)[1]
     return steps if isinstance(steps, int) else None
+
+
+registry.register(globals())

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....ir import Parameter, Value, op
 from ... import backend as K
-from ... import initializers
+from ... import initializers, registry
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...engine.base_layer import Layer
@@ -311,3 +311,6 @@ class GatedCell(DropoutMasks, Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         return cls(**without_later_arguments(config))
+
+
+registry.register(globals())

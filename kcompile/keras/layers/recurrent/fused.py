@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ....ir import Constant, Value, claim_steps, op, to_onnx
-from ... import activations, regularizers
+from ... import activations, registry, regularizers
 from ... import backend as K
 from ...backend.tensors import dims_of, known_shape, shape_vector
 from .base import RNN, States, without_later_arguments
@@ -280,3 +280,6 @@ def _dropped_sequence(inputs: Value, rate: float, training: Any) -> Value:
     return K.in_train_phase(
         lambda: K.dropout(inputs, rate, noise_shape=(None, 1, None)), inputs, training=training
     )
+
+
+registry.register(globals())

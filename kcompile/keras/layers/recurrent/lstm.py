@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....ir import Value, op
-from ... import activations
+from ... import activations, registry
 from .base import States, without_later_arguments
 from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
 from .cudnn_layouts import lstm_weights
@@ -186,3 +186,6 @@ class LSTM(FusedRNN):
     kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
     bias_constraint = cell_attribute()
     dropout, recurrent_dropout = cell_attribute(), cell_attribute()
+
+
+registry.register(globals())

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from ....ir import Value, op
-from ... import activations
+from ... import activations, registry
 from .base import States, without_later_arguments
 from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
 from .fused import FusedRNN
@@ -118,3 +118,6 @@ class SimpleRNN(FusedRNN):
     kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
     bias_constraint = cell_attribute()
     dropout, recurrent_dropout = cell_attribute(), cell_attribute()
+
+
+registry.register(globals())

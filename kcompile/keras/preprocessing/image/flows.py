@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import registry
 from ...backend.config import floatx
 from ...utils.generic_utils import close_names
 from .files import checked_data_format, image_files_under, is_image_file
@@ -439,3 +440,6 @@ def _column(table: Any, name: Any) -> Any:
             f" Did you mean {' or '.join(map(repr, near))}?" if near else f" Its columns: {', '.join(known)}."
         )
         raise ValueError(f"The table has no column {name!r}.{hint}") from None
+
+
+registry.register(globals())

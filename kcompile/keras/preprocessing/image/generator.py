@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import registry
 from ...backend.config import floatx
 from .affine import apply_affine_transform
 from .files import checked_data_format
@@ -437,3 +438,6 @@ def _random_shift_pixels(shift_range: Any, size: int) -> Any:
     else:
         shift = np.random.uniform(-shift_range, shift_range)
     return shift * size if np.max(shift_range) < 1 else shift
+
+
+registry.register(globals())

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import registry
 from ...utils.data_utils import Sequence
 from .files import (
     COLOR_MODES,
@@ -231,3 +232,6 @@ class BatchFromFilesMixin:
         if self.class_mode == "multi_output":
             return [output[index_array] for output in self.labels]
         return self.labels[index_array] if self.class_mode == "raw" else None
+
+
+registry.register(globals())

@@ -1,0 +1,113 @@
+"""Which classes and functions are Keras's own, and the names by which configurations know them.
+
+A module that defines classes with a configuration, or functions that a configuration may name, ends with
+``registry.register(globals())``. Objects are told apart by identity: a class that users write is not built
+in, under any name or ``__module__``, nor because it derives from one that is.
+
+Names are given by kind: ``registry.name("layer", {...})``. What no kind names, no file can name, though it
+lies in the same module. This module imports nothing of Keras; modules that give names are imported when a
+name of theirs is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+#: The modules that name the objects of a kind.
+_MODULES = {
+    "layer": ("layers", "models"),
+    "loss": ("losses",),
+    "metric": ("metrics",),
+    "optimizer": ("optimizers",),
+    "schedule": ("optimizers.schedules",),
+    "activation": ("activations",),
+    "initializer": ("initializers",),
+    "regularizer": ("regularizers",),
+    "constraint": ("constraints",),
+}
+#: What files name of the applications, with the module that defines it. A configuration of any kind finds it.
+_OF_APPLICATIONS = {
+    "CustomScaleLayer": "inception_resnet_v2",
+    "LayerScale": "convnext",
+    "StochasticDepth": "convnext",
+    "scaled_sum": "inception_resnet_v2",
+    "sum_over_group": "_grouped_convolution",
+}
+
+# By id, with the objects themselves: a metaclass may say of its classes that they equal others.
+_BUILT_IN: dict[int, Any] = {}
+_NAMES: dict[str, dict[str, Any]] = {kind: {} for kind in _MODULES}
+_NAMED: dict[int, Any] = {}
+
+
+def register(namespace: Mapping[str, Any]) -> None:
+    """Makes the classes and functions that a module defines built-in; those it imports stay what they are.
+
+    A class with a class method ``_on_registered`` is told, bases before the classes that derive from them.
+
+    Args:
+        namespace: ``globals()`` of the module, at its end.
+    """
+    for obj in list(namespace.values()):
+        if not inspect.isclass(obj) and not inspect.isfunction(obj):
+            continue
+        if obj.__module__ != namespace["__name__"] or is_built_in(obj):
+            continue
+        _BUILT_IN[id(obj)] = obj
+        if inspect.isclass(obj) and hasattr(obj, "_on_registered"):
+            obj._on_registered()
+
+
+def is_built_in(obj: Any) -> bool:
+    """Whether this very class or function is one of Keras's own; of a subclass that users write it is not."""
+    return id(obj) in _BUILT_IN
+
+
+def defines(cls: type, attribute: str) -> bool:
+    """Whether it is a built-in class, ``cls`` or one of its bases, from which ``cls`` has an attribute."""
+    owner = next((base for base in cls.__mro__ if attribute in vars(base)), None)
+    return is_built_in(owner)
+
+
+def name(kind: str, objects: Mapping[str, Any]) -> None:
+    """Lets configurations name built-in classes and functions.
+
+    Args:
+        kind: "layer", "loss", "metric", "optimizer", "schedule", "activation", "initializer", "regularizer"
+            or "constraint".
+        objects: name -> class or function; several names may stand for one.
+
+    Raises:
+        ValueError: for an object that is not built in.
+    """
+    for key, obj in objects.items():
+        if not is_built_in(obj):
+            raise ValueError(f"The {kind} {key!r} ({obj!r}) is named before its module registered it.")
+        _NAMES[kind][key] = obj
+        _NAMED[id(obj)] = obj
+
+
+def names(kind: str) -> Mapping[str, Any]:
+    """Name -> class or function of all that configurations may name of a kind; it cannot be written to."""
+    for module in _MODULES[kind]:
+        importlib.import_module(f".{module}", __package__)
+    return MappingProxyType(_NAMES[kind])
+
+
+def is_named(obj: Any) -> bool:
+    """Whether this very object is one that configurations may name, of whatever kind."""
+    return id(obj) in _NAMED
+
+
+def of_application(name: str) -> Any:
+    """The class or function of an application that a file names; None for any other name.
+
+    Only the module that defines it is imported.
+    """
+    if name not in _OF_APPLICATIONS:
+        return None
+    return getattr(importlib.import_module(f".applications.{_OF_APPLICATIONS[name]}", __package__), name)
