@@ -19,6 +19,7 @@ import numpy as np
 from onnx import defs
 
 from ..atomic import check_place, replacing_with_companions
+from ..ir import Names
 from ..ir.identifiers import BUILTINS
 from ..keras.engine.network import Network
 from ..keras.engine.node import static_shape
@@ -264,10 +265,7 @@ class SourceWriter:
         base = base if base[0].isalpha() else f"Net{base}"
         taken = {*self.names.values(), *(made.name for made in self.operators.values()), *_TAKEN, *HELPERS}
         taken.update(self.functions.top_level)
-        name, number = base, 1
-        while name in taken:
-            name, number = f"{base}{number}", number + 1
-        return name
+        return Names(taken, separator="").unique(base)
 
     def operator_class(self, layer: Any, attribute: str, image: list[int] | None) -> OperatorClass:
         """The class of a layer that is written by its operators, once for each layer.

@@ -44,6 +44,7 @@ from kcompile.formats.archive import (
 )
 from kcompile.formats.hdf5_members import MAX_COMPRESSION, check_own_values, member
 from kcompile.formats.hdf5_text import TextAttributes
+from kcompile.ir import Names
 
 if TYPE_CHECKING:
     from kcompile.formats.registry import Source, Target
@@ -542,15 +543,10 @@ def _json_bytes(value: Any) -> bytes:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """Number repeated names: weights of users' own layers may share one ("w", "w_1", "w_2")."""
-    taken, unique = set(names), []
+    repeated = Names(names)
     seen: set[str] = set()
-    numbers: dict[str, int] = {}  # where to go on for a name, so that many of one name take no square of time
+    unique = []
     for name in names:
-        candidate, number = name, numbers.get(name, 0)
-        while candidate in seen or (number and candidate in taken):
-            number += 1
-            candidate = f"{name}_{number}"
-        numbers[name] = number
-        seen.add(candidate)
-        unique.append(candidate)
+        unique.append(repeated.unique(name) if name in seen else name)
+        seen.add(name)
     return unique

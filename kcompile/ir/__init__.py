@@ -17,6 +17,7 @@ from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .limits import WorkLimit, claim_steps
+from .naming import Names
 from .numbers import Depends, depends, evaluate_with
 from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
@@ -37,6 +38,7 @@ __all__ = [
     "ForeignNode",
     "Graph",
     "GraphError",
+    "Names",
     "Node",
     "OperatorError",
     "Parameter",

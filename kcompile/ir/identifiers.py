@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+
+from .naming import Names
 
 _LONGEST = 200
 #: What source reads by these names; a variable must not hide them.
@@ -23,29 +24,12 @@ def identifier(text: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-class Identifiers:
-    """Gives identifiers, each once.
-
-    Args:
-        taken: names that are never given, besides Python's keywords.
-    """
-
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken)
-        self._numbers: dict[str, int] = {}
+class Identifiers(Names):
+    """Gives identifiers, each once; never Python's keywords."""
 
     def free(self, hint: str) -> str:
         """An identifier like the hint that was not given before."""
-        base = name = identifier(hint)
-        while name in self._taken:
-            number = self._numbers[base] = self._numbers.get(base, 0) + 1
-            name = f"{base}_{number}"
-        self._taken.add(name)
-        return name
-
-    def take(self, name: str) -> None:
-        """Keeps a name from being given."""
-        self._taken.add(name)
+        return self.unique(identifier(hint))
 
     def copy(self) -> Identifiers:
         """What gives the same from here on."""

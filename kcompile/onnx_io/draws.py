@@ -14,8 +14,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from .. import ir
-from ..ir import Constant, Graph, Node, Value, op
-from .naming import Names
+from ..ir import Constant, Graph, Names, Node, Value, op
 
 _DRAWING = frozenset(
     ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, numpy_helper
 
+from ..ir import Names
 from .errors import FormatError
 
 FLOATS = frozenset(
@@ -36,9 +37,9 @@ def hoist(graph: onnx.GraphProto) -> None:
     taken = given | {info.name for info in graph.input}
     for each in (graph, *bodies):
         taken.update(name for node in each.node for name in node.output)
-    numbers: dict[str, int] = {}
+    names = Names(taken)
     for body in bodies:
-        _move_out(body, graph, taken, numbers)
+        _move_out(body, graph, names)
 
 
 def bodies_of(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
@@ -80,26 +81,15 @@ def _float_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
     return None
 
 
-def _move_out(
-    body: onnx.GraphProto, graph: onnx.GraphProto, taken: set[str], numbers: dict[str, int]
-) -> None:
-    """Moves a body's initializers into the graph, under names that nothing else has.
-
-    Args:
-        taken: every name in use.
-        numbers: which number a name comes next with.
-    """
+def _move_out(body: onnx.GraphProto, graph: onnx.GraphProto, names: Names) -> None:
+    """Moves a body's initializers into the graph, under names that nothing else has."""
     formal = {info.name for info in body.input}
     kept, renamed = [], {}
     for tensor in body.initializer:
         if tensor.name in formal:
             kept.append(tensor)
             continue
-        name = tensor.name
-        while name in taken:
-            number = numbers.get(tensor.name, 1)
-            name, numbers[tensor.name] = f"{tensor.name}_{number}", number + 1
-        taken.add(name)
+        name = names.unique(tensor.name)
         if name != tensor.name:
             renamed[tensor.name] = name
         tensor.name = name

@@ -20,7 +20,6 @@ from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from .. import ir
 from .errors import ExportError
 from .metadata import LAYER, PRODUCER, STATES, set_metadata
-from .naming import Names
 from .padding import keep_zeros_around_max
 
 IR_VERSION = 10
@@ -200,7 +199,7 @@ class _Writer:
         self.initial = initial or {}
         self.exact = exact
         self.annotate = annotate
-        self.names = Names()
+        self.names = ir.Names()
         self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
         self.model.opset_import.add(domain="", version=ir.OPSET)
         self.arrays: dict[str, np.ndarray] = {}
@@ -229,7 +228,7 @@ class _Writer:
         names = [value.name for value in inputs] if names is None else names
         wanted = _checked_names(names, "input", len(inputs))
         for value, name in zip(inputs, wanted, strict=True):
-            self.names.reserve(name, f"The input {value!r}")
+            self._reserve(name, f"The input {value!r}")
             self._main.values[value] = name
             self._declare(self._main.proto.input, value, name)
         return wanted
@@ -261,8 +260,23 @@ class _Writer:
     def _take_name(self, parameter: ir.Parameter) -> str:
         if self.exact:
             name = self.weight_names.get(parameter, parameter.name)
-            return self.names.reserve(name, f"The weight {parameter!r}")
+            return self._reserve(name, f"The weight {parameter!r}")
         return self.names.unique(parameter.name)
+
+    def _reserve(self, name: str, what: str) -> str:
+        """Takes exactly this name.
+
+        Raises:
+            ExportError: if the name is empty or taken.
+        """
+        if not name:
+            raise ExportError(f"{what} has an empty name; ONNX needs one: give it a name.")
+        if name in self.names:
+            raise ExportError(
+                f"{what} is named {name!r}, and so is another value of the model; rename one of them."
+            )
+        self.names.take(name)
+        return name
 
     def _write_parameter(self, parameter: ir.Parameter, name: str) -> None:
         """A weight; in a session it lies as its buffer does, and the graph's Transposes start from there."""

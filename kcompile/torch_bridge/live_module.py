@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from kcompile.ir import Graph, Parameter
+from kcompile.ir import Graph, Names, Parameter
 
 from . import weights
 from .devices import torch_device
@@ -38,18 +38,17 @@ class LiveModule(nn.Module):
         graphs = [lower(graph, device, trainable, torch_device) for graph in (training, inference)]
         # not registered: each weight would have two names
         object.__setattr__(self, "graphs", tuple(graphs))
+        names = Names(dir(self))
         for graph in graphs:
             for name, parameter in signature(graph).parameters.items():
-                self._show(name, parameter, graph)
+                self._show(name, parameter, graph, names)
         self.eval()
 
-    def _show(self, name: str, parameter: Parameter, graph: fx.GraphModule) -> None:
+    def _show(self, name: str, parameter: Parameter, graph: fx.GraphModule, names: Names) -> None:
         tensor = getattr(graph, name)
         if any(tensor is known for known in (*self.parameters(), *self.buffers())):
             return
-        base, number = name, 1
-        while hasattr(self, name):
-            name, number = f"{base}_{number}", number + 1
+        name = names.unique(name)
         if isinstance(tensor, nn.Parameter):
             self.register_parameter(name, tensor)
         else:

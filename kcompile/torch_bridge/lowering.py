@@ -29,6 +29,7 @@ from kcompile.ir import (
     Body,
     Constant,
     Graph,
+    Names,
     Node,
     OperatorError,
     Parameter,
@@ -265,13 +266,8 @@ class _Lowering:
 
     def _argument_name(self, wanted: str) -> str:
         """A name for a placeholder that no other has: several targets may be called alike."""
-        base = name = _identifier(wanted)
-        taken = {node.target for node in self.fx.nodes}
-        count = 0
-        while name in taken:
-            count += 1
-            name = f"{base}_{count}"
-        return name
+        taken = (node.target for node in self.fx.nodes if isinstance(node.target, str))
+        return Names(taken).unique(_identifier(wanted))
 
     def _define(self, value: Value, node: fx.Node) -> None:
         if value in self.differentiated:

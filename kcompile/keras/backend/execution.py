@@ -18,6 +18,7 @@ import numpy as np
 from ...ir import (
     KCOMPILE_DOMAIN,
     Graph,
+    Names,
     Parameter,
     Value,
     assign_all,
@@ -278,15 +279,8 @@ def _needs_torch(node: Any) -> bool:
 
 def _distinct(names: Sequence[str]) -> list[str]:
     """The names, with a number behind those that came before."""
-    seen: set[str] = set()
-    found = []
-    for name in names:
-        unique, number = name, 1
-        while unique in seen:
-            unique, number = f"{name}_{number}", number + 1
-        seen.add(unique)
-        found.append(unique)
-    return found
+    given = Names()
+    return [given.unique(name) for name in names]
 
 
 def _dense(array: Any) -> np.ndarray:

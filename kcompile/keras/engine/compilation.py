@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Graph, Parameter, Value
+from ...ir import Graph, Names, Parameter, Value
 from .. import backend as K
 from .. import losses, registry
 from .. import metrics as metrics_module
@@ -191,10 +191,7 @@ class Compiled:
         if many and not (self.writer is TF_KERAS and name.startswith(f"{output_name}_")):
             name = f"{output_name}_{name}"  # which tf.keras writes into its files
         taken = {"loss", *(m.name for m in self.compile_metrics)}
-        unique, number = name, 1
-        while unique in taken:
-            unique, number = f"{name}_{number}", number + 1
-        return unique
+        return Names(taken).unique(name)
 
     # --- values and graphs ----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Graph, Parameter, assign_all, unchanging
+from ...ir import Graph, Names, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import difference as difference
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .compile_configs import training_config, try_to_compile
@@ -105,28 +105,15 @@ def inference_graph(model: Model) -> Graph:
 
 def _output_names(model: Model) -> list[str]:
     """Names of the outputs, told apart where one layer gives several, and from the inputs."""
-    taken = set(model.input_names)
-    names = []
-    for name in model.output_names:
-        unique, number = name, 1
-        while unique in taken:
-            unique, number = f"{name}_{number}", number + 1
-        taken.add(unique)
-        names.append(unique)
-    return names
+    names = Names(model.input_names)
+    return [names.unique(name) for name in model.output_names]
 
 
 def _weight_names(model: Model) -> dict[Parameter, str]:
     """Names in the file: weights of nested models may be called alike, and are told apart by a number."""
-    names: dict[Parameter, str] = {}
-    taken = set(model.input_names)
-    for parameter in dict.fromkeys([*model._weights_by_layer(), *model._states()]):
-        unique, number = parameter.name, 1
-        while unique in taken:
-            unique, number = f"{parameter.name}_{number}", number + 1
-        taken.add(unique)
-        names[parameter] = unique
-    return names
+    names = Names(model.input_names)
+    parameters = dict.fromkeys([*model._weights_by_layer(), *model._states()])
+    return {parameter: names.unique(parameter.name) for parameter in parameters}
 
 
 def _metadata(model: Model, weight_names: Mapping[Parameter, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ir import Parameter, changing
+from ...ir import Names, Parameter, changing
 from ...progress import report
 from ..utils.messages import harmless
 from .keras1 import OldLayout
@@ -123,18 +123,8 @@ def assign_by_weight_name(
 
 def unique_names(parameters: Sequence[Parameter]) -> list[str]:
     """The names with a number where they repeat: layers of one class in nested models may share them."""
-    seen: set[str] = set()
-    numbers: dict[str, int] = {}  # where to go on for a name, so that many of one name take no square of time
-    result = []
-    for parameter in parameters:
-        name, number = parameter.name, numbers.get(parameter.name, 0)
-        while name in seen:
-            number += 1
-            name = f"{parameter.name}_{number}"
-        numbers[parameter.name] = number
-        seen.add(name)
-        result.append(name)
-    return result
+    names = Names()
+    return [names.unique(parameter.name) for parameter in parameters]
 
 
 def _match(

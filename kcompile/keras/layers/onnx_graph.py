@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Value
+from ...ir import Names, Value
 from .. import registry
 from ..engine.base_layer import Layer
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -76,9 +76,9 @@ class ONNXGraph(Layer):
         return foreign_operators(self._template)
 
     def build(self, input_shape: Any) -> None:
-        names: dict[str, int] = {}
+        names = Names()
         for weight in self._template.weights:
-            name = _unique_name(weight.name, names)
+            name = names.unique(_file_name(weight.name))
             array = weight.array
             parameter = self.add_weight(
                 name,
@@ -144,18 +144,9 @@ def _as_it_is(array: np.ndarray) -> Any:
     return lambda shape, dtype=None: array
 
 
-def _unique_name(wanted: str, taken: dict[str, int]) -> str:
-    """A weight's name from an initializer's; ``/`` would read as a path in files.
-
-    Args:
-        taken: the names given so far, each with the number that its next namesake gets.
-    """
-    base = name = re.sub(r"[/:\s]+", "_", wanted).strip("_") or "weight"
-    while name in taken:
-        number = taken[base]
-        name, taken[base] = f"{base}_{number}", number + 1
-    taken[name] = 1
-    return name
+def _file_name(wanted: str) -> str:
+    """A weight's name from an initializer's; ``/`` would read as a path in files."""
+    return re.sub(r"[/:\s]+", "_", wanted).strip("_") or "weight"
 
 
 def model_from_graph(graph: Any, name: str | None = None, external_data: bool | None = None) -> Any:
@@ -170,7 +161,7 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
     from ..engine.training import Model
 
     layer = ONNXGraph(graph, external_data=external_data, name="graph")
-    taken = {"graph": 1}
+    names = Names(["graph"])
     inputs: list[Any] = []
     if not layer.input_signature or not layer._template.outputs:
         missing = "outputs" if layer.input_signature else "inputs"
@@ -182,7 +173,8 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
                 "inputs have one. Call an ONNXGraph layer on values of your own instead."
             )
         shape = [size if isinstance(size, int) else None for size in value.shape]
-        inputs.append(Input(batch_shape=shape, dtype=value.dtype.name, name=_unique_name(value.name, taken)))
+        unique = names.unique(_file_name(value.name))
+        inputs.append(Input(batch_shape=shape, dtype=value.dtype.name, name=unique))
     return Model(inputs, layer(unpack_singleton(list(inputs))), name=name)
 
 

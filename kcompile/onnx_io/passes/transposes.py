@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx_ir as oir
 
+from ...ir import Names
+
 Perm = tuple[int, ...]
 
 
@@ -105,7 +107,8 @@ class Sinker:
         self._pinned = set(_read_by_subgraphs(graph))
         # one store for both kinds of names: a new node and its output share theirs
         values = {value.name for node in graph for value in node.outputs} | set(graph.initializers)
-        self._names = values | {node.name for node in graph}
+        names = values | {node.name for node in graph}
+        self.unique = Names(name for name in names if name is not None).unique
 
     def run(self) -> None:
         for node in list(self.graph):
@@ -238,14 +241,6 @@ class Sinker:
         )
         self.graph.register_initializer(value)
         return value
-
-    def unique(self, wanted: str) -> str:
-        name, count = wanted, 0
-        while name in self._names:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._names.add(name)
-        return name
 
 
 def _read_by_subgraphs(graph: oir.Graph) -> Iterable[oir.Value]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ....ir import Parameter, Value, claim_steps, current_scope, op
+from ....ir import Names, Parameter, Value, claim_steps, current_scope, op
 from ... import backend as K
 from ... import registry
 from ...backend.assignments import Variable
@@ -82,12 +82,13 @@ class StackedRNNCells(Layer):
         constants_shape: list[Any] = []
         if isinstance(input_shape, list):
             input_shape, constants_shape = input_shape[0], input_shape[1:]
-        taken: set[str] = set()
+        names = Names()
         for cell in self.cells:
             if isinstance(cell, Layer):
                 wants_constants = constants_shape and has_arg(cell.call, "constants")
                 cell.build([input_shape, *constants_shape] if wants_constants else input_shape)
-                _rename_apart(cell.weights, taken)
+                for weight in cell.weights:  # kernel, kernel_1, ...
+                    weight._name = names.unique(weight.name)
             input_shape = (input_shape[0], *_as_tuple(output_size_of(cell)))
         self.built = True
 
@@ -132,16 +133,6 @@ class StackedRNNCells(Layer):
 
 def _as_tuple(size: Any) -> tuple[int, ...]:
     return tuple(size) if hasattr(size, "__len__") else (size,)
-
-
-def _rename_apart(weights: Iterable[Parameter], taken: set[str]) -> None:
-    """Numbers behind names that an earlier cell of the same layer has: kernel, kernel_1, ..."""
-    for weight in weights:
-        base, number = weight.name, 0
-        while weight.name in taken:
-            number += 1
-            weight._name = f"{base}_{number}"
-        taken.add(weight.name)
 
 
 def standardize_arguments(
