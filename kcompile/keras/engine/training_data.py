@@ -123,7 +123,7 @@ def _is_list_of_arrays(data: Sequence[Any], count: int) -> bool:
 def _with_feature_axis(x: Any, shape: Shape, what: str) -> Any:
     """One number per sample becomes an axis of size 1, as Keras does, unless the model takes plain
     vectors; so does one label per step where an axis of size 1 is expected, as later versions do."""
-    if x is not None and what == "target" and shape is not None and shape[-1] == 1 != len(x.shape):
+    if x is not None and what == "target" and shape and shape[-1] == 1 != len(x.shape):
         return np.expand_dims(np.asarray(x), -1) if len(x.shape) == len(shape) - 1 else x
     if x is None or len(x.shape) != 1 or (shape is not None and len(shape) == 1):
         return x
