@@ -18,6 +18,7 @@ from . import registry
 from .backend.tensors import tensor
 from .legacy.old_names import answer_old_names
 from .utils.generic_utils import deserialize_keras_object, file_keras_version
+from .utils.living import goes_itself
 
 # Klambauer et al. (2017), "Self-Normalizing Neural Networks"
 SELU_ALPHA = 1.6732632423543772
@@ -237,6 +238,8 @@ def serialize(activation: Callable[..., Any]) -> Any:
         from .layers import serialize as serialize_layer
 
         return serialize_layer(activation)  # type: ignore[arg-type]
+    if goes_itself(activation):
+        return activation
     if not hasattr(activation, "__name__"):
         raise ValueError(f"an activation is written by its function's name; {activation!r} has none.")
     return activation.__name__

@@ -21,6 +21,7 @@ from .engine.training import Model
 from .engine.writers import keep_writer
 from .legacy.old_names import answer_old_names
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
+from .utils.living import living
 
 __all__ = [
     "Input",
@@ -103,8 +104,10 @@ def _clone_functional(model: Model, input_tensors: Any) -> Model:
 def _clone_layer(layer: Layer) -> Layer:
     if isinstance(layer, Model):
         return clone_model(layer)
-    with CustomObjectScope({type(layer).__name__: type(layer)}):
-        copy = type(layer).from_config(layer.get_config())
+    with living() as scope:
+        config = layer.get_config()
+    with CustomObjectScope({type(layer).__name__: type(layer), **scope.of_users()}):
+        copy = type(layer).from_config(config)
     keep_writer(layer, copy)
     return copy
 

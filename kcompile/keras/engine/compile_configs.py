@@ -15,6 +15,7 @@ from .. import backend as K
 from .. import losses, metrics, optimizers
 from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
+from ..utils.living import class_name, goes_itself
 from .weight_budget import limited_work
 from .writers import following
 
@@ -52,8 +53,8 @@ def _serialized(value: Any) -> Any:
     if isinstance(value, Value):
         return np.asarray(K.get_value(value)).tolist()
     if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    return getattr(value, "__name__", type(value).__name__)
+        return {"class_name": class_name(value), "config": value.get_config()}
+    return value if goes_itself(value) else getattr(value, "__name__", type(value).__name__)
 
 
 # --- reading ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import registry
+from ..utils.living import class_name
 
 if TYPE_CHECKING:
     from .network import Network
@@ -21,7 +22,7 @@ def hdf5_config(model: Network) -> dict[str, Any]:
     Raises:
         NotImplementedError: for a subclassed model, whose structure is code.
     """
-    config = {"class_name": type(model).__name__, "config": model.get_config()}
+    config = {"class_name": class_name(model), "config": model.get_config()}
     return _adapted(config, model)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import get_custom_objects, unpack_singleton
+from ..utils.living import class_name
 from ..utils.messages import harmless
 from .base_layer import Layer
 from .node import Node, replace_tensors
@@ -212,7 +213,7 @@ def _named(keys: list[str] | None, names: list[str], entries: list[Any]) -> Any:
 def _layer_config(layer: Layer, calls: list[Any]) -> dict[str, Any]:
     return {
         "name": layer.name,
-        "class_name": layer.__class__.__name__,
+        "class_name": class_name(layer),
         "config": layer.get_config(),
         **said_of_masks(layer),
         "inbound_nodes": calls,

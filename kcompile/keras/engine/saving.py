@@ -14,6 +14,7 @@ from ...ir import Parameter, unchanging
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
+from ..utils.living import class_name
 from ..utils.messages import harmless_messages, raw_name
 from .compile_configs import compile_from_file, training_config
 from .dtype_policies import in_one_type
@@ -117,7 +118,7 @@ def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
 
 def model_config(model: Network) -> dict[str, Any]:
     """``{"class_name": ..., "config": ...}``, the class being Keras's own for plain models."""
-    return {"class_name": type(model).__name__, "config": model.get_config()}
+    return {"class_name": class_name(model), "config": model.get_config()}
 
 
 def architecture(model: Network) -> Archive:
@@ -447,7 +448,7 @@ def _may_write(path: str, overwrite: bool) -> bool:
     return overwrite or not os.path.isfile(path) or ask_to_proceed_with_overwrite(path)
 
 
-# --- pickling -----------------------------------------------------------------------------------------------
+# --- pickling as Keras 2.3 has it; models pickle themselves by copying.py ------------------------------------
 
 
 def pickle_model(model: Model) -> bytes:

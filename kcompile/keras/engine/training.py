@@ -561,9 +561,18 @@ class Model(CompiledNetwork):
         return module.train(training)
 
     def __reduce__(self) -> Any:
-        from .saving import pickle_model, unpickle_model
+        from .copying import model_from_state, picklable_state
 
-        return unpickle_model, (pickle_model(self),)
+        return model_from_state, (picklable_state(self),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        from .copying import copied
+
+        memo[id(self)] = made = copied(self)
+        return made
+
+    def __copy__(self) -> Model:
+        return self.__deepcopy__({})
 
 
 def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validation_steps: Any) -> None:

@@ -18,6 +18,7 @@ from ..legacy.layers import (
 )
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import deserialize_keras_object
+from ..utils.living import class_name
 from .adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -403,7 +404,7 @@ __all__ = [
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """``{"class_name": ..., "config": ...}`` of a layer."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config(), **said_of_masks(layer)}
+    return {"class_name": class_name(layer), "config": layer.get_config(), **said_of_masks(layer)}
 
 
 def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

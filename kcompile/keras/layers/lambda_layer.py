@@ -13,6 +13,7 @@ from .. import backend as K
 from .. import registry
 from ..engine.base_layer import Layer
 from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg, registered_name
+from ..utils.living import goes_itself
 
 
 class _DumpedFunction(tuple):
@@ -109,8 +110,10 @@ class Lambda(Layer):
         output_shape, output_shape_type = self._output_shape, "raw"
         if callable(self._output_shape):
             output_shape, output_shape_type = _described(self._output_shape)
+        mask = {"mask": self.mask} if goes_itself(self.mask) else {}  # which files of Keras 2 do not have
         return {
             **super().get_config(),
+            **mask,
             "function": function,
             "function_type": function_type,
             "output_shape": output_shape,
@@ -143,7 +146,10 @@ class Lambda(Layer):
 
 
 def _described(function: Callable[..., Any]) -> tuple[Any, str]:
-    """What the config says of a function, and its type: the name of a registered one, else bytecode."""
+    """What the config says of a function, and its type: the name of a registered one, else bytecode; itself
+    where the config stays in Python."""
+    if goes_itself(function, own=True):
+        return function, "function"
     registered = registered_name(function)
     if registered is not None:
         return registered, "function"

@@ -14,7 +14,8 @@ from .. import registry
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..engine.base_layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
-from ..utils.generic_utils import has_arg, to_list
+from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
+from ..utils.living import living
 from .recurrent.base import all_keras_tensors, standardize_arguments
 from .recurrent.fused import IN_TIME
 
@@ -255,7 +256,10 @@ class Bidirectional(Wrapper):
         backward = self._given_backward
         self._own_backward = backward is not None
         if backward is None:
-            backward = type(layer).from_config(_turned_around(layer))
+            with living() as scope:
+                config = _turned_around(layer)
+            with CustomObjectScope(scope.of_users()):  # a cell of the user's is at hand, in the layer
+                backward = type(layer).from_config(config)
             backward.name = f"backward_{layer.name}"
         else:
             _check_directions(layer, backward)

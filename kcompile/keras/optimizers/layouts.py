@@ -23,6 +23,7 @@ import numpy as np
 
 from ...ir import Parameter
 from .. import registry
+from ..utils.living import class_name as class_name_of
 from .base import _ACCUMULATOR, _AVERAGE
 from .rule import BuiltIn
 
@@ -285,7 +286,7 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
     What Keras 3 lacks is written as what comes nearest: time decay as a schedule. The configuration of Keras
     2 lies beside it under a key that Keras 3 does not look at, so that here all is as it was.
     """
-    own, name = optimizer.get_config(), type(optimizer).__name__
+    own, name = optimizer.get_config(), class_name_of(optimizer)
     built_in = registry.is_built_in(type(optimizer))
     result: dict[str, Any] = {
         "module": "keras.optimizers" if built_in else type(optimizer).__module__,
@@ -317,7 +318,7 @@ def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any
 
 def h5_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
-    config, class_name = optimizer.get_config(), type(optimizer).__name__
+    config, class_name = optimizer.get_config(), class_name_of(optimizer)
     if optimizer._later and not optimizer.is_own():
         config = _today(optimizer, config)
         if not _is_only_of_keras_3(optimizer):

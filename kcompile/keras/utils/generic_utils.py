@@ -25,6 +25,7 @@ import numpy as np
 from kcompile_runtime.text import harmless
 
 from .. import registry
+from .living import class_name, goes_itself
 
 _GLOBAL_CUSTOM_OBJECTS: dict[str, Any] = {}
 _REGISTERED_NAMES: dict[Any, str] = {}
@@ -98,12 +99,15 @@ def _definition(obj: Any) -> tuple[Any, Any]:
 
 
 def serialize_keras_object(instance: Any) -> Any:
-    """``None``, ``{'class_name', 'config'}`` for objects with ``get_config``, or a function's name."""
+    """``None``, ``{'class_name', 'config'}`` for objects with ``get_config``, or a function's name; within
+    ``living`` a function itself."""
     if instance is None:
         return None
     if hasattr(instance, "get_config"):
-        cls = instance.__class__
-        return {"class_name": _REGISTERED_NAMES.get(cls, cls.__name__), "config": instance.get_config()}
+        name = class_name(instance, _REGISTERED_NAMES.get(instance.__class__))
+        return {"class_name": name, "config": instance.get_config()}
+    if goes_itself(instance):
+        return instance
     if hasattr(instance, "__name__"):
         return _REGISTERED_NAMES.get(instance, instance.__name__) if callable(instance) else instance.__name__
     raise ValueError(
@@ -132,6 +136,8 @@ def deserialize_keras_object(
     """
     if identifier is None:
         return None
+    if callable(identifier) and not isinstance(identifier, type):  # never from a file: see ``living``
+        return identifier
     if isinstance(identifier, str):
         return _find_object(identifier, module_objects, custom_objects, printable_module_name)
     if not isinstance(identifier, Mapping):

@@ -1,0 +1,134 @@
+"""Configurations that stay in Python (deepcopy, pickle, clone_model): they hold functions themselves where a
+file has names or bytecode, and remember the classes that they name."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_OWN = __name__.split(".")[0]
+
+
+class Living:
+    """What the configurations made within a scope refer to.
+
+    Attributes:
+        classes: the classes by the names that the configurations have for them; two of one name are told
+            apart.
+        functions: the functions that are no part of this package.
+    """
+
+    def __init__(self) -> None:
+        self.classes: dict[str, type] = {}
+        self.functions: list[Any] = []
+
+    def add(self, function: Any) -> None:
+        """Remembers a function, once."""
+        if not any(function is known for known in self.functions):
+            self.functions.append(function)
+
+    def name_of(self, cls: type, name: str) -> str:
+        """The name by which a configuration may refer to a class."""
+        unique, number = name, 1
+        while self.classes.setdefault(unique, cls) is not cls:
+            number += 1
+            unique = f"{name}#{number}"
+        return unique
+
+    def of_users(self) -> dict[str, type]:
+        """The classes without those that this package has under the same name."""
+        return {name: cls for name, cls in self.classes.items() if not _is_own(cls) or name != cls.__name__}
+
+
+_SCOPE: ContextVar[Living | None] = ContextVar("kcompile_living", default=None)
+
+
+@contextmanager
+def living() -> Iterator[Living]:
+    """Within, ``get_config`` and ``serialize`` give functions themselves."""
+    scope = Living()
+    token = _SCOPE.set(scope)
+    try:
+        yield scope
+    finally:
+        _SCOPE.reset(token)
+
+
+def class_name(instance: Any, name: str | None = None) -> str:
+    """The name of an object's class for its configuration.
+
+    Args:
+        name: where it is not ``__name__``.
+    """
+    cls, scope = type(instance), _SCOPE.get()
+    name = name or cls.__name__
+    return name if scope is None else scope.name_of(cls, name)
+
+
+def goes_itself(function: Any, own: bool = False) -> bool:
+    """Whether a configuration holds a function itself: within ``living``, one of the user's.
+
+    Args:
+        own: whether one of this package's does, too, as it has no name in files.
+    """
+    scope = _SCOPE.get()
+    if scope is None or isinstance(function, type) or not callable(function):
+        return False
+    if _is_own(function):
+        return own
+    scope.add(function)
+    return True
+
+
+def _is_own(known: Any) -> bool:
+    return str(getattr(known, "__module__", "")).split(".")[0] == _OWN
+
+
+def check_picklable(scope: Living, told: Callable[[Any], str]) -> None:
+    """Sees that pickle can carry what the configurations refer to: it carries functions and classes by the
+    name under which a module has them. Picklers that carry more (cloudpickle, dill) are let be.
+
+    Args:
+        told: says where a function or class is used.
+
+    Raises:
+        pickle.PicklingError: naming what cannot be carried, where it is and what to do.
+    """
+    for known in [*scope.functions, *scope.of_users().values()]:
+        if isinstance(known, types.FunctionType | type) and not _is_found(known) and not _carries_more():
+            what = "class" if isinstance(known, type) else "function"
+            raise pickle.PicklingError(
+                f"{told(known)} the {what} {known.__qualname__} of {known.__module__}, which pickle cannot "
+                "carry: it carries functions and classes by the name under which their module has them. "
+                "Define it at the top of a module, under its own name. Within this process "
+                "copy.deepcopy(model) copies it as it is; cloudpickle carries it elsewhere; or save the "
+                "weights, and make the model in code."
+            )
+
+
+def _is_found(known: Any) -> bool:
+    """Whether a module has it under its name."""
+    found: Any = sys.modules.get(known.__module__)
+    for part in known.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is known
+
+
+def _carries_more() -> bool:
+    """Whether the pickler at work is one with reductions of its own for functions."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        pickler = frame.f_locals.get("self")
+        if isinstance(pickler, pickle.Pickler | pickle._Pickler):  # type: ignore[attr-defined]
+            own = type(pickler)
+            if own is not pickle._Pickler and (  # type: ignore[attr-defined]
+                hasattr(own, "reducer_override") or types.FunctionType in getattr(own, "dispatch", {})
+            ):
+                return own.__module__.split(".")[0] not in ("pickle", "multiprocessing")
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
