@@ -448,7 +448,7 @@ def _may_write(path: str, overwrite: bool) -> bool:
     return overwrite or not os.path.isfile(path) or ask_to_proceed_with_overwrite(path)
 
 
-# --- pickling as Keras 2.3 has it; models pickle themselves by copying.py ------------------------------------
+# --- pickling as Keras 2.3 has it; models pickle themselves by copying.py -----------------------------------
 
 
 def pickle_model(model: Model) -> bytes:
