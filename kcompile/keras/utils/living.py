@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-_OWN = __name__.split(".")[0]
+from .. import registry
 
 
 class Living:
@@ -42,7 +42,11 @@ class Living:
 
     def of_users(self) -> dict[str, type]:
         """The classes without those that this package has under the same name."""
-        return {name: cls for name, cls in self.classes.items() if not _is_own(cls) or name != cls.__name__}
+        return {
+            name: cls
+            for name, cls in self.classes.items()
+            if not registry.is_built_in(cls) or name != cls.__name__
+        }
 
 
 _SCOPE: ContextVar[Living | None] = ContextVar("kcompile_living", default=None)
@@ -79,14 +83,10 @@ def goes_itself(function: Any, own: bool = False) -> bool:
     scope = _SCOPE.get()
     if scope is None or isinstance(function, type) or not callable(function):
         return False
-    if _is_own(function):
+    if registry.is_built_in(function):
         return own
     scope.add(function)
     return True
-
-
-def _is_own(known: Any) -> bool:
-    return str(getattr(known, "__module__", "")).split(".")[0] == _OWN
 
 
 def check_picklable(scope: Living, told: Callable[[Any], str]) -> None:
