@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from kcompile.atomic import replacing
 from kcompile.formats.archive import Archive, FileFormatError, UnsupportedFormatError
+from kcompile_runtime.mistaken import mistaken_for_model
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAD = 4096
@@ -34,6 +35,9 @@ class Source:
         group: the h5py.Group, or None.
         size: bytes in the file.
         head: its first bytes, at most 4096.
+
+    Raises:
+        FileFormatError: for a web page or a Git LFS pointer under the name of a model.
     """
 
     def __init__(self, file: Any) -> None:
@@ -51,6 +55,9 @@ class Source:
                 "Expected a path, a binary file object or an h5py File or Group to read a model from, "
                 f"found {type(file).__name__}."
             )
+        mistaken = mistaken_for_model(self.head)
+        if mistaken:
+            raise FileFormatError(self.name, f"this is {mistaken}.")
 
     def _from_group(self, group: Any) -> None:
         if not group:
@@ -261,6 +268,7 @@ def detect(file: Any) -> str | None:
     Raises:
         FileNotFoundError, PermissionError, IsADirectoryError: as ``open`` does.
         UnsupportedFormatError: a folder that is a TensorFlow SavedModel.
+        FileFormatError: a web page or a Git LFS pointer under the name of a model.
     """
     position = file.tell() if hasattr(file, "seekable") and file.seekable() else None
     found = _detect(Source(file))

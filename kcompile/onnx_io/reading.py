@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from onnx import TensorProto, defs, external_data_helper, helper
 
 from kcompile.ir import OPSET, Graph, OperatorError
+from kcompile_runtime.mistaken import HEAD, mistaken_for_model
 
 from .errors import FormatError, located
 from .foreign import ML
@@ -89,6 +90,9 @@ def _load(model: bytes | str | os.PathLike[str] | onnx.ModelProto, external_data
 
 
 def _parse(data: bytes, what: str) -> onnx.ModelProto:
+    mistaken = mistaken_for_model(data)
+    if mistaken:
+        raise FormatError(f"{what}: this is {mistaken}.")
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's own exception class differs between its implementations
@@ -139,6 +143,10 @@ def _read_external(tensor: TensorProto, folder: Path, what: str) -> None:
             f"{what}: the weight {tensor.name!r} names the file {location!r}, which is not a file in the "
             "model's folder."
         )
+    with open(file, "rb") as stream:
+        mistaken = mistaken_for_model(stream.read(HEAD))
+    if mistaken:
+        raise FormatError(f"{what}: the file of weights {location!r} is {mistaken}.")
     try:
         external_data_helper.load_external_data_for_tensor(tensor, str(folder))
     except Exception as error:

@@ -1,9 +1,16 @@
-"""The operator that ONNX lacks because it does nothing but show a value: Print."""
+"""Looking into a computation: the operator Print, and which operator it was that failed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, fx
+
+if TYPE_CHECKING:
+    from .training import _Step
 
 _EDGE = 3
 
@@ -13,3 +20,48 @@ def print_tensor(x: Tensor, message: str) -> Tensor:
     text = np.array2string(x.detach().cpu().numpy(), threshold=0, edgeitems=_EDGE)
     print(message, text, flush=True)
     return x
+
+
+def failing_node(step: _Step, arrays: Sequence[Any]) -> str | None:
+    """The path of the operator at which a step fails, found by running it once more, node by node.
+
+    Args:
+        step: a step on the CPU; of others nothing is found: a GPU does not go on after an error.
+        arrays: what the step was called with.
+
+    Returns:
+        the path, with the shapes of what the operator reads; None where the second run does not fail, or for
+        lack of memory.
+    """
+    if getattr(getattr(step, "device", None), "type", None) != "cpu":
+        return None
+    watching = _Watching(step.module)
+    try:
+        with torch.no_grad():
+            watching.run(*step._place(arrays))
+    except Exception:  # the same again, or another on the way to it
+        return watching.failed
+    return None
+
+
+class _Watching(fx.Interpreter):
+    """Runs a lowered module and remembers the node that fails.
+
+    Attributes:
+        failed: its path and the shapes of what it reads.
+    """
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.failed: str | None = None
+
+    def run_node(self, n: fx.Node) -> Any:
+        """The node's result."""
+        try:
+            return super().run_node(n)
+        except (IndexError, RuntimeError) as error:
+            if "node" in n.meta and not isinstance(error, torch.OutOfMemoryError):
+                read = [self.env.get(node) for node in n.all_input_nodes]
+                shapes = ", ".join(str(tuple(x.shape)) for x in read if isinstance(x, Tensor))
+                self.failed = f"{n.meta['node']} on shapes {shapes}"
+            raise

@@ -340,7 +340,9 @@ class _Lowering:
         self, node: Node, function: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None
     ) -> fx.Node:
         name = _identifier(node.name)
-        return self.fx.create_node("call_function", function, tuple(args), kwargs or {}, name=name)
+        called = self.fx.create_node("call_function", function, tuple(args), kwargs or {}, name=name)
+        called.meta["node"] = node.name
+        return called
 
     def _lower_own(self, node: Node) -> None:
         args = [self._tensor(value) for value in self.graph.operands(node) if value is not None]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .errors import ModelFileError
 from .limits import Measured, measure
+from .mistaken import HEAD, mistaken_for_model
 from .wire import Buffer, Malformed, Truncated, fields
 
 _KNOWN_MAGIC = (
@@ -21,7 +22,6 @@ _KNOWN_MAGIC = (
     (b"PK\x03\x04", "a zip archive (a .keras or .pt file is one); compile it to ONNX first"),
     (b"\x80\x02", "a Python pickle, which is never loaded"),
     (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
 )
 _IR_VERSION, _GRAPH = 1, 7
 _TENSOR_NAME, _TENSOR_EXTERNAL_DATA = 8, 13
@@ -88,11 +88,18 @@ def check_locations(weights: list[ExternalWeight], folder: str, where: str) -> N
             )
         if not os.path.isfile(path):
             raise ModelFileError(f"{where} has weights in {location!r} beside it, and there is no such file")
+        with open(path, "rb") as stream:
+            mistaken = mistaken_for_model(stream.read(HEAD))
+        if mistaken:
+            raise ModelFileError(f"{where} has weights in {location!r} beside it, which is {mistaken}")
 
 
 def _inspect(content: Buffer, where: str) -> tuple[list[ExternalWeight], Measured]:
     if not content:
         raise ModelFileError(f"{where}: expected an ONNX model, found an empty file")
+    mistaken = mistaken_for_model(content[:HEAD])
+    if mistaken:
+        raise ModelFileError(f"{where}: expected an ONNX model, found {mistaken}")
     start = content[:32]
     for magic, kind in _KNOWN_MAGIC:
         if start.startswith(magic):

@@ -130,7 +130,7 @@ UNKNOWN_OPERATOR = models.build(
         (b"PK\x03\x04" + bytes(100), "a zip archive"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"hello, this is no model at all\n" * 20, "no ONNX model"),
-        (b"<html></html>", "no ONNX model"),
+        (b"<html></html>", "an HTML page, not a model"),
         (bytes(500), "no ONNX model"),
         (GRAPHLESS, "it has no graph"),
         (models.dense(opset=999), r"uses opset 999 of ai.onnx; onnxruntime \S+ supports up to \d+"),

@@ -2,8 +2,8 @@
 
 base_layer (Layer), node (one call of a layer), input_layer, network (a DAG as a layer), layer_graph (finding,
 ordering and describing the DAG), sequential, training (Model), compilation (loss and metrics as values),
-steps (the compiled functions), training_data and training_loops (from arrays and generators to batches),
-saving (Model <-> Archive).
+steps (the compiled functions), training_data, feeds, batches and training_loops (from arrays, generators and
+loaders to steps), saving (Model <-> Archive).
 """
 
 from ..utils.layer_utils import get_source_inputs

@@ -70,14 +70,38 @@ class Output:
         function = getattr(self.loss, "fn", self.loss)
         if shape is None:
             return None
-        if any(function is known for known in _OF_CLASS_NUMBERS):
+        if self.is_sparse:
             if K.image_data_format() == "channels_first" and len(shape) in (4, 5):
                 return (shape[0], 1, *shape[2:])
             return (*shape[:-1], 1)
         if function is losses.ctc:
             return (shape[0], None)
-        is_keras_loss = getattr(losses, getattr(function, "__name__", ""), None) is function
+        is_keras_loss = getattr(losses, self.loss_name, None) is function
         return shape if is_keras_loss else None
+
+    @property
+    def loss_name(self) -> str:
+        """The name of the loss's function, "" if it has none."""
+        return getattr(getattr(self.loss, "fn", self.loss), "__name__", "")
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether labels are numbers of classes."""
+        function = getattr(self.loss, "fn", self.loss)
+        return any(function is known for known in _OF_CLASS_NUMBERS)
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes labels number; None where they do not, or the shape does not say."""
+        shape = static_shape(self.value)
+        if not self.is_sparse or not shape or _is_loss(self.loss, "circle"):  # whose outputs are no classes
+            return None
+        return shape[getattr(self.loss, "_fn_kwargs", {}).get("axis", -1)]
+
+    @property
+    def ignored_class(self) -> int | None:
+        """A label that the loss leaves out."""
+        return getattr(self.loss, "_fn_kwargs", {}).get("ignore_class")
 
 
 class Compiled:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...ir import Value
-from . import tensor_data
+from . import index_checks, tensor_data
 from . import training_data as data
 from .node import static_shape
 
@@ -25,17 +26,23 @@ class Feed:
         arrays: inputs, targets, and sample weights if weighted; all of one length.
         samples: that length; 1 where nothing is fed.
         weighted: whether sample weights are among them.
+        check: raises for a batch with numbers out of range, where arrays stay on disk and only batches can
+            be looked at.
     """
 
     arrays: list[Any]
     samples: int
     weighted: bool
+    check: Callable[[Sequence[Any]], None] | None = None
 
     def split(self, fraction: float) -> tuple[Feed, Feed]:
         """The first part to train on, the last ``fraction`` to validate on."""
         first, last = data.split_for_validation(self.arrays, fraction, self.samples)
         at = len(first[0])
-        return Feed(first, at, self.weighted), Feed(last, self.samples - at, self.weighted)
+        return (
+            Feed(first, at, self.weighted, self.check),
+            Feed(last, self.samples - at, self.weighted, self.check),
+        )
 
 
 def feed_values(model: Model) -> tuple[list[Value], dict[Value, Value]]:
@@ -78,7 +85,9 @@ def standard_inputs(model: Model, x: Any) -> list[Any]:
     if isinstance(x, dict) and set(names) - set(x) and not model._is_graph_network:
         raise ValueError(f"The inputs of {model.name} are called {model.input_names}.")
     shapes = [static_shape(value) for value in inputs]
-    return data.standardize(x, names, shapes, [v.dtype for v in inputs], "input")
+    arrays = data.standardize(x, names, shapes, [v.dtype for v in inputs], "input")
+    index_checks.check_inputs(model, arrays)
+    return arrays
 
 
 def make_feed(
@@ -127,7 +136,8 @@ def standard_feed(
         )
     dtypes = [output.target.dtype for output in fed]
     shapes = [output.target_shape for output in fed]
-    targets = data.standardize(y, names, shapes, dtypes, "target") if names else []
+    advice = [partial(_target_advice, output) for output in fed]
+    targets = data.standardize(y, names, shapes, dtypes, "target", advice) if names else []
     weights = _sample_weights(outputs, targets, sample_weight, class_weight)
     if not inputs and not targets:  # a model of tensors alone
         return Feed([], 1, False)
@@ -135,6 +145,7 @@ def standard_feed(
     if not samples:
         raise ValueError("There is no data: the arrays have 0 samples.")
     _check_losses(fed, targets)
+    index_checks.check_labels(fed, targets)
     if model.stateful and batch_size and samples % batch_size:
         raise ValueError(
             "In a stateful network, you should only pass inputs with a number of samples that can be "
@@ -147,7 +158,42 @@ def standard_feed(
             _ones(output, next(fed_targets) if output.is_fed else None, samples) if weight is None else weight
             for weight, output in zip(weights, outputs, strict=True)
         ]
-    return Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted)
+    lazy = any(data.is_lazy(array) for array in (*inputs, *targets))
+    check = partial(index_checks.check_batch, model, fed) if lazy else None
+    return Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted, check)
+
+
+def wants_targets(model: Model) -> bool:
+    """Whether a compiled model is fed targets; one whose shapes are not known yet will be."""
+    return model._compiled is None or any(output.is_fed for output in model._compiled.outputs)
+
+
+def _target_advice(output: Any, found: tuple[int, ...]) -> str:
+    """What to do where labels are of the other kind than the loss of an output wants."""
+    shape = static_shape(output.value) or ()
+    if not shape or len(found) != len(shape):
+        return ""
+    classes = shape[-1]
+    if output.is_sparse and found[-1] == classes:
+        return (
+            "These look like one-hot rows, and the loss takes numbers of classes: use the loss "
+            "categorical_crossentropy, or np.argmax(y, axis=-1)."
+        )
+    if not output.is_sparse and found[-1] == 1 and classes and classes > 1:
+        if output.loss_name in _OF_CLASSES:
+            return (
+                "These look like numbers of classes, and the loss takes one-hot rows: use the loss "
+                f"sparse_categorical_crossentropy, or keras.utils.to_categorical(y, {classes})."
+            )
+        return f"The output has {classes} units: give {classes} numbers a sample, or the last layer 1 unit."
+    return ""
+
+
+#: Losses that compare a row of numbers by class.
+_OF_CLASSES = frozenset(
+    "categorical_crossentropy categorical_hinge categorical_focal_crossentropy binary_crossentropy "
+    "binary_focal_crossentropy kullback_leibler_divergence kl_divergence dice tversky".split()
+)
 
 
 def _sample_weights(outputs: Sequence[Any], targets: Sequence[Any], sample: Any, by_class: Any) -> list[Any]:
@@ -187,8 +233,7 @@ def batch_size_of(model: Model, batch_size: int | None) -> int:
 def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
     """One-hot targets are needed where the loss compares distributions."""
     for output, target in zip(outputs, targets, strict=True):
-        name = getattr(getattr(output.loss, "fn", output.loss), "__name__", "")
-        if name == "categorical_crossentropy" and target.shape[-1] == 1:
+        if output.loss_name == "categorical_crossentropy" and target.shape[-1] == 1:
             raise ValueError(
                 f"You are passing a target array of shape {tuple(target.shape)} to {output.name!r} while "
                 "using as loss `categorical_crossentropy`, which expects binary matrices (1s and 0s) of "

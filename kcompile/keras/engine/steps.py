@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...ir import Graph
+from .index_checks import IndexRangeError
 from .launch import launched
 
 if TYPE_CHECKING:
@@ -155,12 +157,26 @@ class Steps:
                 step = parallel.LaunchedStep(graph, launch.rank, launch.world, *training)
         else:
             step = TrainStep(graph, *training) if training else EvalStep(graph)
-        return lambda arrays: step(*arrays)[0]
+        return partial(_run_step, step)
 
     def _make_results(self) -> Callable[[], Any]:
         from ...torch_bridge.training import EvalStep
 
         return EvalStep(self.compiled.results_graph())
+
+
+def _run_step(step: Any, arrays: Sequence[Any]) -> Any:
+    """The loss of a step. Where PyTorch fails, the error says at which operator of which layer."""
+    try:
+        return step(*arrays)[0]
+    except (IndexError, RuntimeError) as error:
+        from ...torch_bridge.debugging import failing_node
+
+        where = failing_node(step, arrays)
+        if where is None:
+            raise
+        kind = IndexRangeError if isinstance(error, IndexError) else RuntimeError
+        raise kind(f"{where}: {error}") from error
 
 
 class _OwnFunction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .. import backend as K
 from .. import registry
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
-from . import feeds, tensor_data
+from . import batches, feeds, index_checks, tensor_data
 from . import training_data as data
 from . import training_loops as loops
 from .compiled_network import CompiledNetwork, refuse_unknown
@@ -36,6 +37,14 @@ class Model(CompiledNetwork):
     _in_call = False
 
     # --- building from data ---------------------------------------------------------------------------------
+
+    def _assert_weights_exist(self) -> None:
+        if not self.built and not self.weights:
+            raise ValueError(
+                f"The weights of {self.name} have not been created yet: a subclassed model makes them when "
+                "its input shape is known. Call it on an Input, call build((None, ...)) with the shape of a "
+                "batch, or fit it first."
+            )
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights of a subclassed model by calling it on placeholders of these shapes.
@@ -111,8 +120,8 @@ class Model(CompiledNetwork):
                 raise ValueError(
                     "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
                 )
-            arrays = x if isinstance(x, list | tuple) else [x]
-            self._build_for([a if hasattr(a, "shape") else np.asarray(a) for a in arrays])
+            arrays = x if isinstance(x, list | tuple) and any(hasattr(a, "shape") for a in x) else [x]
+            self._build_for([data.as_array(a, "x", "input") for a in arrays])
         if self._is_compiled and self._compiled is None:
             self._finish_compile()
 
@@ -143,9 +152,9 @@ class Model(CompiledNetwork):
         """Trains for a number of epochs.
 
         Args:
-            x: inputs: an array (samples, ...), a list of them, a dict by input name, an h5py dataset, a
-                generator or Sequence of batches, or tensors, which are computed anew for each of
-                steps_per_epoch batches.
+            x: inputs: an array (samples, ...), a list of them, a dict by input name, a DataFrame, an h5py
+                dataset, a generator, Sequence or DataLoader of batches, or tensors, which are computed anew
+                for each of steps_per_epoch batches.
             y: targets, in the same forms.
             batch_size: samples per update (default 32, or what the Input fixes).
             epochs: index of the epoch after the last one.
@@ -183,11 +192,13 @@ class Model(CompiledNetwork):
         if data.is_generator(x):
             if y is not None or sample_weight is not None:
                 raise ValueError(
-                    "`y` and `sample_weight` come from the generator; do not pass them to fit as well."
+                    "`y` and `sample_weight` come from the generator or loader; do not pass them to fit as "
+                    "well."
                 )
             if batch_size is not None:
                 raise ValueError(
-                    "The `batch_size` argument must not be specified when using a generator or Sequence."
+                    "The `batch_size` argument must not be specified when using a generator, Sequence or "
+                    "loader: it makes the batches."
                 )
             if validation_split:
                 raise ValueError("`validation_split` needs arrays; pass `validation_data` with a generator.")
@@ -224,8 +235,8 @@ class Model(CompiledNetwork):
             refuse_overridden(self, "test", "evaluate")
         if validation is None and validation_split:
             feed, held_out = feed.split(validation_split)
-            validation = loops.ArrayBatches(held_out, batch_size)
-        source = loops.ArrayBatches(feed, batch_size, shuffle, steps_per_epoch)
+            validation = batches.ArrayBatches(held_out, batch_size)
+        source = batches.ArrayBatches(feed, batch_size, shuffle, steps_per_epoch)
         return loops.fit(
             self,
             source,
@@ -240,7 +251,7 @@ class Model(CompiledNetwork):
 
     def _validation(
         self, validation_data: Any, batch_size: int, steps: int | None, reading: dict[str, Any]
-    ) -> loops.Batches | None:
+    ) -> batches.Batches | None:
         """Batches of validation_data: a tuple of arrays, or a generator read as ``reading`` says."""
         if validation_data is None:
             return None
@@ -249,10 +260,10 @@ class Model(CompiledNetwork):
             tensor_data.check_steps("validation_steps", steps)
             validation_data = tensor_data.batches(*validation_data)
         if data.is_generator(validation_data):
-            return loops.GeneratorBatches(self, validation_data, steps, False, None, **reading)
+            return batches.given_batches(self, validation_data, steps, **reading)
         x, y, weights = data.validation_tuple(validation_data)
         self._ensure_built(x)
-        return loops.ArrayBatches(feeds.make_feed(self, x, y, weights, batch_size=batch_size), batch_size)
+        return batches.ArrayBatches(feeds.make_feed(self, x, y, weights, batch_size=batch_size), batch_size)
 
     def evaluate(
         self,
@@ -287,12 +298,12 @@ class Model(CompiledNetwork):
             self._require_compiled()
         self._ensure_built(x)
         batch_size = self._validate_or_infer_batch_size(batch_size)
-        source = loops.ArrayBatches(
+        source = batches.ArrayBatches(
             feeds.make_feed(self, x, y, sample_weight, None, batch_size), batch_size, False, steps
         )
         return self._evaluated(source, verbose, callbacks)
 
-    def _evaluated(self, source: loops.Batches, verbose: int, callbacks: Any) -> Any:
+    def _evaluated(self, source: batches.Batches, verbose: int, callbacks: Any) -> Any:
         """Loss and metrics over batches, as numpy's scalars, which are Python's floats too."""
         found = loops.evaluate(self, source, verbose, callbacks)
         return unpack_singleton([np.asarray(value, np.float64)[()] for value in found.values()])
@@ -323,6 +334,8 @@ class Model(CompiledNetwork):
         """
         refuse_overridden(self, "predict", "predict")
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
+            if index_checks.lookups(self):
+                index_checks.check_inputs(self, [x])
             return steadily(lambda: self._prediction().executor().predict(x, batch_size))
         data.check_count("steps", steps)
         if tensor_data.holds_tensors(x):
@@ -350,8 +363,12 @@ class Model(CompiledNetwork):
         plain = not verbose and not callbacks and steps is None
         if (plain or len(sampled) < len(arrays)) and not any(data.is_lazy(array) for array in arrays):
             return self._as_given(self._prediction().predict(arrays, batch_size))
-        source = loops.ArrayBatches(
-            feeds.Feed(arrays, samples, False), batch_size or 32, shuffle=False, steps=steps, as_numpy=True
+        source = batches.ArrayBatches(
+            feeds.Feed(arrays, samples, False, partial(index_checks.check_inputs, self)),
+            batch_size or 32,
+            shuffle=False,
+            steps=steps,
+            as_numpy=True,
         )
         return self._as_given(loops.predict(self, source, verbose, callbacks))
 
@@ -365,8 +382,8 @@ class Model(CompiledNetwork):
             raise ValueError(
                 f"The model {self.name} has no inputs to feed: say how many batches to compute by `steps`."
             )
-        batches = [self._prediction()([]) for _ in range(steps)]
-        return self._as_given([np.concatenate(outputs) for outputs in zip(*batches, strict=True)])
+        parts = [self._prediction()([]) for _ in range(steps)]
+        return self._as_given([np.concatenate(outputs) for outputs in zip(*parts, strict=True)])
 
     def _takes_directly(self, x: np.ndarray) -> bool:
         """Whether the runtime's own checks are all that one array needs: the quick way for small batches."""
@@ -460,9 +477,10 @@ class Model(CompiledNetwork):
         shuffle: bool = True,
         initial_epoch: int = 0,
     ) -> Any:
-        """Trains on batches that a generator or Sequence gives: (x, y) or (x, y, sample_weight).
+        """Trains on batches that a generator, Sequence or DataLoader gives: (x, y) or (x, y, sample_weight).
 
-        Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is.
+        Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is, and for a
+        loader, of which an epoch is one pass.
         """
         refuse_overridden(self, "train", "fit_generator")
         _check_counts(epochs, initial_epoch, steps_per_epoch, validation_steps)
@@ -471,7 +489,7 @@ class Model(CompiledNetwork):
             "workers": workers,
             "use_multiprocessing": use_multiprocessing,
         }
-        source = loops.GeneratorBatches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
+        source = batches.given_batches(self, generator, steps_per_epoch, shuffle, class_weight, **reading)
         validation = self._validation(
             validation_data, self._validate_or_infer_batch_size(None), validation_steps, reading
         )
@@ -497,10 +515,15 @@ class Model(CompiledNetwork):
         use_multiprocessing: bool = False,
         verbose: int = 0,
     ) -> Any:
-        """Loss and metrics over batches that a generator or Sequence gives."""
+        """Loss and metrics over batches that a generator, Sequence or DataLoader gives."""
         refuse_overridden(self, "test", "evaluate_generator")
-        source = loops.GeneratorBatches(
-            self, generator, steps, False, None, max_queue_size, workers, use_multiprocessing
+        source = batches.given_batches(
+            self,
+            generator,
+            steps,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
         )
         return self._evaluated(source, verbose, callbacks)
 
@@ -514,18 +537,16 @@ class Model(CompiledNetwork):
         use_multiprocessing: bool = False,
         verbose: int = 0,
     ) -> Any:
-        """Outputs for batches that a generator or Sequence gives."""
+        """Outputs for batches that a generator, Sequence or DataLoader gives."""
         refuse_overridden(self, "predict", "predict_generator")
-        source = loops.GeneratorBatches(
+        source = batches.given_batches(
             self,
             generator,
             steps,
-            False,
-            None,
-            max_queue_size,
-            workers,
-            use_multiprocessing,
             inputs_only=True,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
         )
         return self._as_given(loops.predict(self, source, verbose, callbacks))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...ir import Value
 from ..utils.generic_utils import to_list
-from ..utils.messages import harmless
+from . import data_errors
 
 Shape = tuple[int | None, ...] | None
 
@@ -21,6 +21,7 @@ def standardize(
     shapes: Sequence[Shape] | None,
     dtypes: Sequence[np.dtype] | None,
     what: str,
+    advice: Sequence[Callable[[tuple[int, ...]], str]] = (),
 ) -> list[Any]:
     """One array per name, in the order of the names.
 
@@ -30,21 +31,30 @@ def standardize(
         shapes: expected shapes with the batch axis, None entries for unknown sizes or no check.
         dtypes: types to cast to; arrays that are read lazily (HDF5) are cast by the batch.
         what: "input" or "target", for messages.
+        advice: for each name, what to do where the shape does not fit, from the shape; "" for nothing to say.
 
     Raises:
-        ValueError: for a wrong number, name, rank or size; the message says what was expected and found.
+        ValueError: for a wrong number, name, rank or size, or elements that are no numbers; the message says
+            what was expected, what was found and what to do.
     """
-    arrays = [_as_array(x) for x in _by_name(data, names, what)]
+    shapes = shapes or [None] * len(names)
+    given = _by_name(data, names, what, shapes)
+    arrays = [as_array(x, name, what) for x, name in zip(given, names, strict=True)]
     for array, name in zip(arrays, names, strict=True):
         if array is None:
             raise ValueError(
                 f"No data provided for the {what} {name!r}: found None where an array is needed."
             )
-    shapes = shapes or [None] * len(names)
-    arrays = [_with_feature_axis(x, shape, what) for x, shape in zip(arrays, shapes, strict=True)]
-    for array, shape, name in zip(arrays, shapes, names, strict=True):
-        if array is not None and shape is not None:
-            _check_shape(array, shape, name, what)
+    if dtypes is not None:
+        for array, x, dtype, name in zip(arrays, given, dtypes, names, strict=True):
+            if isinstance(array, np.ndarray):
+                data_errors.check_numbers(array, x, dtype, name, what)
+    for i, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        arrays[i] = _with_feature_axis(array, shape, what)
+        found = tuple(arrays[i].shape)
+        if shape is not None and not _fits(found, shape):
+            hint = advice[i](found) if advice else ""
+            raise data_errors.shape_error(names[i], what, found, shape, tuple(array.shape), hint)
     if dtypes is not None:
         arrays = [cast(x, dtype, name, what) for x, dtype, name in zip(arrays, dtypes, names, strict=True)]
     return arrays
@@ -59,10 +69,8 @@ def cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:
     if not isinstance(array, np.ndarray) or array.dtype == dtype:
         return array
     try:
-        if array.dtype.kind == "c" or array.dtype.kind == "O" and any(x is None for x in array.flat):
-            raise TypeError("complex numbers" if array.dtype.kind == "c" else "None among them")
         return array.astype(dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"The {what} {name!r} must hold numbers of type {dtype.name}; its dtype is {array.dtype} "
             f"({error})."
@@ -74,19 +82,43 @@ def is_lazy(array: Any) -> bool:
     return array is not None and not isinstance(array, np.ndarray)
 
 
-def _as_array(x: Any) -> Any:
+def as_array(x: Any, name: str, what: str) -> Any:
+    """Data as an array of numpy, or as it is where it stays on disk.
+
+    Args:
+        x: an array, nested lists, a sparse matrix of scipy, a DataFrame or Series, a tensor of PyTorch or
+            TensorFlow, an h5py dataset, or None.
+        name, what: of the input or target, for messages.
+
+    Raises:
+        ValueError: if it is ragged, or no array.
+    """
     if x is None or isinstance(x, np.ndarray):
         return x
     if hasattr(x, "toarray"):  # scipy.sparse
         return x.toarray()
     if hasattr(x, "iloc"):  # pandas
         return np.asarray(x.values)
+    if hasattr(x, "detach"):  # PyTorch
+        x = x.detach().cpu()
+        return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
+    for method in ("to_numpy", "numpy"):  # other tables, TensorFlow
+        if callable(getattr(x, method, None)):
+            return np.asarray(getattr(x, method)())
+    if any(kind.__module__.startswith("torch.utils.data") for kind in type(x).__mro__):
+        raise ValueError(
+            f"The {what} {name!r} is a {type(x).__name__}, which gives single samples: make batches of them, "
+            "torch.utils.data.DataLoader(dataset, batch_size=32)."
+        )
     if hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__array_interface__"):
-        return x.detach().cpu().numpy() if hasattr(x, "detach") else x
-    return np.asarray(x)
+        return x
+    try:
+        return np.asarray(x)
+    except (ValueError, TypeError) as error:
+        raise data_errors.not_an_array(x, name, what, error) from None
 
 
-def _by_name(data: Any, names: Sequence[str], what: str) -> list[Any]:
+def _by_name(data: Any, names: Sequence[str], what: str, shapes: Sequence[Shape]) -> list[Any]:
     if data is None:
         return [None] * len(names)
     if isinstance(data, Mapping):
@@ -97,27 +129,33 @@ def _by_name(data: Any, names: Sequence[str], what: str) -> list[Any]:
                 f"the dictionary has {sorted(map(str, data))}."
             )
         return [data[name] for name in names]
-    if isinstance(data, list | tuple) and _is_list_of_arrays(data, len(names)):
+    if isinstance(data, list | tuple) and _is_list_of_arrays(data, len(names), shapes[0] if shapes else None):
         arrays = list(data)
     else:
         arrays = [data]
     if len(arrays) != len(names):
-        raise ValueError(
-            f"Error when checking model {what}: the model expects {len(names)} arrays "
-            f"({harmless(', '.join(names)) or 'none'}), "
-            f"but got {len(arrays)}: shapes {[np.shape(x) for x in arrays[:8]]}."
-        )
+        raise data_errors.count_error(arrays, names, what, shapes)
     return arrays
 
 
-def _is_list_of_arrays(data: Sequence[Any], count: int) -> bool:
+def _is_list_of_arrays(data: Sequence[Any], count: int, shape: Shape = None) -> bool:
     """A list is a list of arrays, unless there is one name and the list holds plain numbers or rows of
-    them."""
+    them.
+
+    Args:
+        data: the list.
+        count: how many arrays are expected.
+        shape: of the one that is, if known.
+    """
     if count != 1:
         return True
-    return (
-        len(data) == 1 and np.ndim(data[0]) > 0 or any(hasattr(x, "shape") and np.ndim(x) > 0 for x in data)
-    )
+    if len(data) == 1 and not hasattr(data[0], "shape"):
+        inner = data_errors.shape_of(data[0])
+        features = shape is not None and len(shape) == 2 and shape[1] != 1
+        # [[1, 2, 3, 4]] is a sample of four features, and where there is one feature, a list of four samples
+        is_row = shape is not None and len(inner) == len(shape) - 1 and (len(inner) > 1 or features)
+        return len(inner) > 0 and not is_row
+    return any(hasattr(x, "shape") and len(x.shape) > 0 for x in data)
 
 
 def _with_feature_axis(x: Any, shape: Shape, what: str) -> Any:
@@ -130,19 +168,10 @@ def _with_feature_axis(x: Any, shape: Shape, what: str) -> Any:
     return np.expand_dims(np.asarray(x), 1)
 
 
-def _check_shape(array: Any, shape: tuple[int | None, ...], name: str, what: str) -> None:
-    found = tuple(array.shape)
-    if len(found) != len(shape):
-        raise ValueError(
-            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got array "
-            f"with shape {found}."
-        )
-    for expected, size in zip(shape[1:], found[1:], strict=True):
-        if expected is not None and expected != size:
-            raise ValueError(
-                f"Error when checking {what}: expected {name} to have shape {shape[1:]} but got array with "
-                f"shape {found[1:]}."
-            )
+def _fits(found: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    """Whether sizes agree, those of the batch apart."""
+    sizes = zip(found[1:], shape[1:], strict=False)
+    return len(found) == len(shape) and all(expected in (None, size) for size, expected in sizes)
 
 
 def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: Sequence[Any] = ()) -> int:
@@ -218,7 +247,9 @@ def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str)
             f"`{what}` is looked up by output names ({list(names)}); its tensors are ignored.", stacklevel=4
         )
         weights = {key: value for key, value in weights.items() if not isinstance(key, Value)}
-    if weights is None or (hasattr(weights, "__len__") and len(weights) == 0):
+    if weights is None or (
+        hasattr(weights, "__len__") and getattr(weights, "shape", None) != () and not len(weights)
+    ):
         return [None] * len(names)
     if len(names) == 1:
         if isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) > 0:
@@ -263,7 +294,7 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
     """
     if sample_weight is None and class_weight is None:
         return None
-    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float32)
+    weights = None if sample_weight is None else _weight_array(sample_weight, name)
     if mode not in (None, "temporal"):
         raise ValueError(f'"sample_weight_mode" must be None or "temporal"; found {mode!r} for {name!r}.')
     if target is None:  # a tensor, whose size only a run tells
@@ -290,19 +321,31 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
     return of_class if weights is None else weights * of_class
 
 
+def _weight_array(weights: Any, name: str) -> np.ndarray:
+    array = as_array(weights, name, "sample_weight of the output")
+    if isinstance(array, np.ndarray):
+        data_errors.check_numbers(array, weights, np.dtype(np.float32), name, "sample_weight of the output")
+    return np.asarray(array, np.float32)
+
+
 def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name: str) -> None:
     wanted = 2 if mode == "temporal" else 1
+    shape = tuple(target.shape[:wanted])
     if weights.ndim != wanted:
-        hint = (
-            "pass a 2D array, with shape (samples, sequence_length)"
-            if mode == "temporal"
-            else 'set `sample_weight_mode="temporal"` in compile() to weigh timesteps'
-        )
+        if weights.size == np.prod(shape) and weights.ndim > wanted:
+            flat = "sample_weight.ravel()" if wanted == 1 else f"sample_weight.reshape{shape}"
+            hint = f"give it the shape {shape}, {flat}"
+        elif mode == "temporal":
+            hint = "pass a 2D array, with shape (samples, sequence_length)"
+        elif not weights.ndim:
+            hint = "give one weight for each sample"
+        else:
+            hint = 'set `sample_weight_mode="temporal"` in compile() to weigh timesteps'
         raise ValueError(
             f"Found a sample_weight array for {name!r} with shape {weights.shape}; expected {wanted}D: "
             f"{hint}."
         )
-    if weights.shape != tuple(target.shape[: weights.ndim]):
+    if weights.shape != shape:
         raise ValueError(
             f"Found a sample_weight array with shape {weights.shape} for the target {name!r} with shape "
             f"{tuple(target.shape)}. Please provide one weight per sample (in temporal mode per timestep)."
@@ -314,17 +357,24 @@ def _class_weights(target: np.ndarray, class_weight: Any, name: str) -> np.ndarr
         raise ValueError(
             f"`class_weight` not supported for 3+ dimensional targets ({name!r}: {target.shape})."
         )
+    try:
+        table = {int(c): float(w) for c, w in class_weight.items()}
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`class_weight` maps numbers of classes to weights, {{0: 1.0, 1: 2.5}}; found {class_weight!r} "
+            f"for the output {name!r}."
+        ) from None
     if target.ndim == 2:
         classes = target.argmax(axis=1) if target.shape[1] > 1 else target.reshape(-1)
     else:
         classes = target
-    missing = set(np.unique(classes).tolist()) - {int(c) for c in class_weight}
+    missing = set(np.unique(classes).tolist()) - set(table)
     if missing:
         raise ValueError(
             f"`class_weight` must contain all classes in the data of {name!r}. The classes "
-            f"{sorted(int(c) for c in missing)} exist in the data but not in `class_weight`."
+            f"{sorted(int(c) if c == c // 1 else c for c in missing)} exist in the data but not in "
+            "`class_weight`."
         )
-    table = {int(c): float(w) for c, w in class_weight.items()}
     unique, inverse = np.unique(classes, return_inverse=True)
     return np.array([table[int(c)] for c in unique], dtype=np.float32)[inverse.reshape(-1)]
 
@@ -394,28 +444,53 @@ def batch_ranges(samples: int, batch_size: int) -> list[tuple[int, int]]:
     return [(start, min(samples, start + batch_size)) for start in range(0, samples, batch_size)]
 
 
-def unpack_batch(item: Any, origin: str) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) of what a generator or Sequence gave.
+def unpack_batch(item: Any, inputs: int | None, has_targets: bool) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of what a generator, Sequence or loader gave.
+
+    A list is read as the tuple that it stands for, as Keras 2.3 and loaders of PyTorch give one, unless it
+    can only be the model's inputs.
+
+    Args:
+        item: a batch.
+        inputs: how many inputs the model has; None if that is not known yet.
+        has_targets: whether the batch must have targets.
 
     Raises:
-        ValueError: if it is not a tuple of one to three.
+        ValueError: if it is a tuple of more than three.
     """
+    if isinstance(item, list) and 2 <= len(item) <= 3:
+        holds_arrays = any(isinstance(x, list | tuple | Mapping) or hasattr(x, "shape") for x in item)
+        rows = inputs == 1 and not any(hasattr(x, "shape") for x in item)  # samples as plain lists
+        if has_targets or inputs not in (None, len(item)) and holds_arrays and not rows:
+            item = tuple(item)
     if isinstance(item, tuple) and 1 <= len(item) <= 3:
         return (*item, None, None)[:3]
     if isinstance(item, tuple):
         raise ValueError(
-            f"{origin} should give a tuple (x, y, sample_weight) or (x, y); found a tuple of {len(item)}."
+            "The output of the generator should give a tuple (x, y, sample_weight) or (x, y), with a list in "
+            f"place of x for several inputs; found a tuple of {len(item)}."
         )
     return item, None, None
 
 
 def is_generator(x: Any) -> bool:
-    """Whether x gives batches by itself: a generator, an iterator or a keras.utils.Sequence."""
+    """Whether x gives batches by itself: a generator, an iterator, a keras.utils.Sequence or a loader."""
     from ..utils.data_utils import Sequence as KerasSequence
 
     if isinstance(x, KerasSequence):
         return True
-    return hasattr(x, "__next__") or type(x).__name__ == "generator"
+    return hasattr(x, "__next__") or type(x).__name__ == "generator" or is_loader(x)
+
+
+#: What tells arrays, tables and containers from what can only be iterated over.
+_OF_DATA = ("__getitem__", "__array__", "__next__", "shape", "iloc")
+
+
+def is_loader(x: Any) -> bool:
+    """Whether x gives batches anew each time it is iterated over: torch's DataLoader, a tf.data.Dataset."""
+    if isinstance(x, set | frozenset) or not hasattr(x, "__iter__"):
+        return False
+    return not any(hasattr(x, name) for name in _OF_DATA)
 
 
 def validation_tuple(validation_data: Any) -> tuple[Any, Any, Any]:

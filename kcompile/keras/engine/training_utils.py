@@ -15,7 +15,8 @@ from ..legacy.old_names import answer_old_names
 from ..utils import losses_utils
 from . import compilation
 from . import training_data as data
-from .training_loops import shuffled_chunks, validates_after
+from .batches import shuffled_chunks
+from .training_loops import validates_after
 
 __all__ = [
     "batch_shuffle",

@@ -158,7 +158,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
             name,
             dtype,
             from_logits=from_logits,
-            **_later(ignore_class=ignore_class, axis=axis),
+            **_later(axis=axis),
+            **({} if ignore_class is None else {"ignore_class": ignore_class}),
         )
         self.from_logits = from_logits
 

@@ -133,7 +133,7 @@ def sparse_categorical_crossentropy(
         y_true = Constant(np.asarray(y_true))
     if ignore_class is None:
         return K.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    if K.ndim(y_true) == K.ndim(y_pred):
+    if K.ndim(y_true) == K.ndim(y_pred):  # with an axis of size 1, which a placeholder does not say
         y_true = K.squeeze(y_true, axis)
     valid = K.not_equal(y_true, K.cast(ignore_class, K.dtype(y_true)))
     y_true = K.switch(valid, y_true, K.zeros_like(y_true))

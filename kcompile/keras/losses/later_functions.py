@@ -84,7 +84,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     """
     y_pred = y_pred if K.is_tensor(y_pred) else K.constant(y_pred)
     labels = _class_numbers(y_true)
-    if K.ndim(labels) == K.ndim(y_pred):
+    if K.ndim(labels) == K.ndim(y_pred):  # with an axis of size 1, which a placeholder does not say
         labels = K.squeeze(labels, -1)
     chosen = K.cast(K.one_hot(labels, K.int_shape(y_pred)[-1]), K.dtype(y_pred))
     return (1.0 - K.pow(K.sum(y_pred * chosen, axis=-1), q)) / q
