@@ -44,11 +44,18 @@ class Operation:
 
 
 def _tensor(value: Any, like: Any = None) -> Value:
-    """A number or nested list as a constant, of the type of ``like`` where that can hold it."""
+    """A number or nested list as a constant, of the type of ``like`` where that can hold it; whole numbers
+    without one are int32, as in both programs."""
     if isinstance(value, Value):
         return value
     array = np.asarray(value)
-    if isinstance(like, Value) and (like.dtype.kind == "f" or array.dtype.kind in "iub"):
+    if (
+        isinstance(value, int | list | tuple)
+        and array.dtype == np.int64
+        and np.array_equal(array.astype("int32"), array)
+    ):
+        array = array.astype("int32")
+    if isinstance(like, Value) and (like.dtype.kind == "f" or array.dtype.kind in "iub" or not array.size):
         return K.constant(array, dtype=like.dtype.name)
     return K.constant(array, dtype=K.floatx() if array.dtype.kind == "f" else array.dtype.name)
 
@@ -326,8 +333,9 @@ def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse
     return K.cast(encoded, dtype) if dtype else encoded
 
 
-def _top_k(x: Value, k: int, sorted: bool = True) -> list[Value]:
-    values, indices = op.TopK(x, [k], axis=-1, largest=1, sorted=int(sorted), outputs=2)
+def _top_k(x: Value, k: int | Value, sorted: bool = True) -> list[Value]:
+    count = op.Reshape(K.cast(k, "int64"), [1]) if isinstance(k, Value) else [k]
+    values, indices = op.TopK(x, count, axis=-1, largest=1, sorted=int(sorted), outputs=2)
     return [values, K.cast(indices, "int32")]
 
 

@@ -18,10 +18,11 @@ from ...ir import Value
 from .. import registry
 from ..utils.generic_utils import close_names
 from . import later_network_operations as later_network_operations  # these enter their functions
-from . import later_operations, tf_functions, tf_operations
+from . import later_operations, tf_functions, tf_operations, tf_operators
 from . import tf_network_operations as tf_network_operations  # these two enter their functions
 from . import tf_shape_operations as tf_shape_operations
 from .base_layer import Layer
+from .node_defs import NodeDef, read_node_def
 from .operation_layers import equivalent_layer
 from .operation_table import OPERATIONS, Operation
 from .tf_functions import TF_FUNCTIONS
@@ -32,6 +33,8 @@ OPERATIONS.update(later_operations.ROWS)
 ROWS: dict[str, Operation] = {**OPERATIONS, **tf_operations.rows()}
 
 _TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
+#: What tf.keras 2 makes of the properties and methods of tensors: only ragged and sparse ones have them.
+_OF_RAGGED = {"InstanceProperty": "attr_name", "InstanceMethod": "attr_name", "ClassMethod": "method_name"}
 _CONSTANT = "_CONSTANT_VALUE"
 #: Operations of Keras 3 that are called on any number of tensors.
 _VARIADIC = ("Einsum", "Meshgrid")
@@ -137,9 +140,7 @@ class OperationLayer(Layer):
         else:
             function = _TF_NAMES.get(self.operation)
             arguments = None if function is None else self._tf_arguments(function)
-        if function is None:
-            return None
-        if arguments is None:
+        if function is None or function.startswith("raw_ops.") or arguments is None:
             return None
         values = {
             name: _filled(_plain_constants(value), places.__getitem__) for name, value in arguments.items()
@@ -210,11 +211,12 @@ def _plain_constants(value: Any) -> Any:
 
 
 def _unknown(layer: str, what: str, name: str, known: Iterable[str]) -> str:
+    return f"Layer {layer!r} of the file is {what}, {_near(name, known)}."
+
+
+def _near(name: str, known: Iterable[str]) -> str:
     near = close_names(name, known)
-    return (
-        f"Layer {layer!r} of the file is {what}, which is not read here"
-        f"{' (near: ' + ', '.join(near) + ')' if near else ''}."
-    )
+    return f"which is not read here{' (near: ' + ', '.join(near) + ')' if near else ''}"
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -234,6 +236,15 @@ def from_file(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Ma
         return _from_keras_3(layer)
     if class_name in _TF_CLASSES:
         return _from_tf(layer, custom_objects)
+    if class_name == "TensorFlowOpLayer":
+        return _from_tf_operator(layer)
+    if class_name in _OF_RAGGED:
+        config = layer.get("config")
+        attribute = config.get(_OF_RAGGED[class_name]) if isinstance(config, Mapping) else None
+        raise ValueError(
+            f"Layer {_name(layer)!r} of the file asks a ragged or sparse tensor for {attribute!r}, which is "
+            f"not read; tensors here are dense. Give a class for it: custom_objects={{{class_name!r}: ...}}."
+        )
     return layer
 
 
@@ -325,27 +336,78 @@ def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Map
         known = {*TF_FUNCTIONS, *tf_operations.FUNCTIONS}
         raise ValueError(_unknown(_name(layer), f"tf.{function}", name, known) + hint)
     places: list[list[Any]] = []
-
-    def marked(value: Any) -> Any:
-        if _is_place(value):
-            if value[0] == _CONSTANT:
-                return value[2]
-            places.append([*value[:3], {}])
-            return {"tensor": len(places) - 1}
-        if isinstance(value, Mapping):
-            return {key: marked(entry) for key, entry in value.items()}
-        return [marked(entry) for entry in value] if isinstance(value, list) else value
-
     call = _only_call(layer)
     several = isinstance(call[0], list)
     given = (call[0] if several else call)[3]
-    first = [marked(entry[:3]) for entry in call] if several else marked(call[:3])
-    given = marked(given)
-    values = {_first_parameter(name, given): first, **given}
+    first = [_placed(entry[:3], places) for entry in call] if several else _placed(call[:3], places)
+    given = _placed(given, places)
+    return _from_function(layer, name, {_first_parameter(name, given): first, **given}, places)
+
+
+def _placed(value: Any, places: list[list[Any]]) -> Any:
+    """The value with a number for each place in the network, which is added to the list."""
+    if _is_place(value):
+        if value[0] == _CONSTANT:
+            return value[2]
+        places.append([*value[:3], {}])
+        return {"tensor": len(places) - 1}
+    if isinstance(value, Mapping):
+        return {key: _placed(entry, places) for key, entry in value.items()}
+    return [_placed(entry, places) for entry in value] if isinstance(value, list) else value
+
+
+def _from_function(
+    layer: Mapping[str, Any], name: str, values: Mapping[str, Any], places: list[list[Any]]
+) -> dict[str, Any]:
+    """The entry for one of TensorFlow's functions, given its arguments by name."""
     if not _is_own_function(name, values):
         return _entry(layer, TF_FUNCTIONS[name][0], _tf_arguments(_name(layer), name, values), places)
     arguments = {key: value for key, value in values.items() if value is not None and key != "name"}
     return _entry(layer, f"tf.{name}", arguments, places)
+
+
+def _from_tf_operator(layer: Mapping[str, Any]) -> dict[str, Any]:
+    config = layer.get("config")
+    config = config if isinstance(config, Mapping) else {}
+    node, name = NodeDef("?", 0), _name(layer)
+    places: list[list[Any]] = []
+    try:
+        node = read_node_def(config.get("node_def"))
+        if node.op not in tf_operators.NAMES:
+            raise ValueError(_near(node.op, tf_operators.NAMES))
+        call = _only_call(layer)
+        call = [call] if _is_place(call) else call
+        if not isinstance(call, list) or not all(_is_place(place) for place in call):
+            raise ValueError("is called on what is no tensor of the network")
+        values = [_placed(place, places) for place in call]
+        for index, value in _constants(config.get("constants")):
+            values.insert(index, value)
+        if len(values) != node.inputs:
+            raise ValueError(f"is called on {len(values)} tensors and constants instead of {node.inputs}")
+        function, arguments = tf_operators.function_of(node, values)
+    except ValueError as error:
+        raise ValueError(
+            f"Layer {name!r} of the file is TensorFlow's operator {node.op!r}: {error}. Give a class for it: "
+            "custom_objects={'TensorFlowOpLayer': ...}."
+        ) from error
+    if f"tf.{function}" in ROWS:  # in their order there
+        order = ROWS[f"tf.{function}"].operands
+        arguments = {key: arguments[key] for key in order if key in arguments}
+    return _from_function(layer, function, arguments, places)
+
+
+def _constants(constants: Any) -> list[tuple[int, Any]]:
+    """(place among the inputs, numbers) of the inputs that are no tensors of the network, in their order."""
+    given = constants if isinstance(constants, Mapping) else {}
+    if not all(str(index).isdecimal() for index in given):
+        raise ValueError(f"has the constants {list(given)}; numbers were expected")
+    return sorted(((int(index), _array(value)) for index, value in given.items()), key=lambda pair: pair[0])
+
+
+def _array(value: Any) -> Any:
+    """The numbers of a constant, which tf_keras 2.13 and later write with their type."""
+    config = value.get("config") if isinstance(value, Mapping) else None
+    return config.get("value") if isinstance(config, Mapping) else value
 
 
 def _is_place(value: Any) -> bool:
@@ -373,6 +435,7 @@ _NEEDS_OWN: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "repeat": lambda values: isinstance(values["repeats"], list),
     "roll": lambda values: isinstance(values["shift"], list),
     "pad": lambda values: str(values.get("mode")).upper() == "SYMMETRIC",
+    "where": lambda values: values.get("x") is None and values.get("y") is None,
 }
 
 

@@ -18,7 +18,7 @@ def sliced(x: Value, key: Sequence[Any]) -> Value:
     if not any(_has_value(entry) for entry in key):
         return x[tuple(key)]
     axes: list[int] = []
-    bounds: list[tuple[Any, Any, int]] = []
+    bounds: list[tuple[Any, Any, Any]] = []
     single: list[int] = []  # axes that go
     new: list[int] = []  # places of new axes in the result
     axis = place = 0
@@ -38,8 +38,8 @@ def sliced(x: Value, key: Sequence[Any]) -> Value:
             else:
                 place += 1
             axis += 1
-    starts, ends = (shape_vector([b[i] for b in bounds]) for i in (0, 1))
-    y = op.Slice(x, starts, ends, np.array(axes, np.int64), np.array([b[2] for b in bounds], np.int64))
+    starts, ends, steps = (shape_vector(list(given)) for given in zip(*bounds, strict=True))
+    y = op.Slice(x, starts, ends, np.array(axes, np.int64), steps)
     y = op.Squeeze(y, single) if single else y
     return op.Unsqueeze(y, new) if new else y
 
@@ -50,7 +50,7 @@ def _has_value(entry: Any) -> bool:
     return isinstance(entry, Value)
 
 
-def _bounds(entry: Any) -> tuple[Any, Any, int]:
+def _bounds(entry: Any) -> tuple[Any, Any, Any]:
     if isinstance(entry, Value):
         start = as_int64(entry)
         following = start + np.int64(1)
@@ -58,7 +58,14 @@ def _bounds(entry: Any) -> tuple[Any, Any, int]:
     if not isinstance(entry, slice):
         return entry, entry + 1 if entry != -1 else _END, 1
     step = 1 if entry.step is None else entry.step
-    if not isinstance(step, int) or step == 0:
+    if isinstance(step, Value):
+        step = as_int64(step)
+        forward = op.Greater(step, np.int64(0))
+        first, last = (
+            op.Where(forward, *(np.int64(end) for end in ends)) for ends in ((0, _END), (_END, -_END))
+        )
+    elif not isinstance(step, int) or step == 0:
         raise ValueError(f"The step {step!r} of a slice in the file is not read; whole numbers but 0 are.")
-    first, last = (0, _END) if step > 0 else (_END, -_END)
+    else:
+        first, last = (0, _END) if step > 0 else (_END, -_END)
     return (first if entry.start is None else entry.start, last if entry.stop is None else entry.stop, step)

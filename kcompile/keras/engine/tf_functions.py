@@ -128,12 +128,52 @@ def in_keras_3(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[s
         given["x"] = given.pop("input_tensor")
         return "Mean", given
     if function == "nn.bias_add" and not str(given.get("data_format")).upper().startswith("NC"):
-        bias = given["bias"]
-        listed = {"constant": bias, "dtype": "float32"} if isinstance(bias, list) else bias
-        return "Add", {"x1": given["value"], "x2": listed}
+        return "Add", {"x1": given["value"], "x2": _listed(given["bias"])}
     if function in ("norm", "linalg.norm") and given.get("ord", "euclidean") == "euclidean":
         keepdims = bool(given.get("keepdims") or given.get("keep_dims"))
         return "Norm", {"x": given["tensor"], "axis": given.get("axis"), "keepdims": keepdims}
-    if function == "linalg.matmul" and not any(value is True for value in given.values()):
-        return "Matmul", {"x1": given["a"], "x2": given["b"]}
+    if function == "linalg.matmul" and not given.get("output_type"):
+        return _product(given)
+    if function == "strided_slice":
+        key = key_of_strides(
+            **{name: value for name, value in given.items() if name not in ("input_", "var")}
+        )
+        return None if key is None else ("GetItem", {"x": given["input_"], "key": key})
     return None
+
+
+def _listed(value: Any) -> Any:
+    """A list of numbers as a constant; tensors as they are."""
+    return {"constant": value, "dtype": "float32"} if isinstance(value, list) else value
+
+
+def _product(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    turned = [bool(given.get(f"transpose_{x}") or given.get(f"adjoint_{x}")) for x in "ab"]
+    a, b = _listed(given["a"]), _listed(given["b"])
+    if not any(turned):
+        return "Matmul", {"x1": a, "x2": b}
+    left, right = ("ji" if turned[0] else "ij"), ("kj" if turned[1] else "jk")
+    return "Einsum", {"subscripts": f"...{left},...{right}->...ik", "operands": [a, b]}
+
+
+def key_of_strides(
+    begin: Any, end: Any, strides: Any = None, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
+    new_axis_mask: int = 0, shrink_axis_mask: int = 0,
+) -> list[Any] | None:  # fmt: skip
+    """The key of ``x[key]`` that bounds and bits for each of its entries say; None where bounds are no
+    list."""
+    if not all(isinstance(bounds, list) for bounds in (begin, end, strides or [])):
+        return None
+    key: list[Any] = []
+    for i, (start, stop, step) in enumerate(zip(begin, end, strides or [1] * len(begin), strict=True)):
+        bit = 1 << i
+        if ellipsis_mask & bit:
+            key.append({"ellipsis": True})
+        elif new_axis_mask & bit:
+            key.append(None)
+        elif shrink_axis_mask & bit:
+            key.append(start)
+        else:
+            limits = (None if begin_mask & bit else start, None if end_mask & bit else stop, step)
+            key.append(dict(zip(("start", "stop", "step"), limits, strict=True)))
+    return key

@@ -322,7 +322,7 @@ def resize_v1(
         raise ValueError(f"A resizing in the file is TensorFlow 1's {method!r}, which is not read.")
     x = _tensor(images) if mode == "nearest" else _float(images)
     where = "align_corners" if align_corners else "half_pixel" if half_pixel_centers else "asymmetric"
-    return _scaled(x, size, mode, where, "round_prefer_ceil" if align_corners else "floor")
+    return _scaled(x, size, mode, where, "floor" if where == "asymmetric" else "round_prefer_ceil")
 
 
 @of_tensorflow("image.resize_images")

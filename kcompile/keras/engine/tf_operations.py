@@ -409,7 +409,9 @@ def diag(
     x = _tensor(diagonal)
     if k or num_rows != -1 or num_cols != -1 or padding_value:
         raise ValueError("A matrix of a diagonal in the file is not the plain one, which is not read.")
-    return op.Unsqueeze(x, [-1]) * _tensor(np.eye(_size(x, -1)), x)
+    places = op.Range(np.int64(0), op.Squeeze(op.Shape(x, start=-1), [0]), np.int64(1))
+    eye = op.Equal(op.Unsqueeze(places, [0]), op.Unsqueeze(places, [1]))
+    return op.Unsqueeze(x, [-1]) * K.cast(eye, x.dtype.name)
 
 
 @of_tensorflow("linalg.set_diag")

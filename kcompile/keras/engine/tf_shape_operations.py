@@ -9,9 +9,10 @@ import numpy as np
 
 from ...ir import Constant, Value, op
 from .. import backend as K
-from ..backend.tensors import axis_index, known_shape, shape_vector
-from .operation_table import OPERATIONS, _alike, _axis, _float, _move_axis, _size, _tensor
+from ..backend.tensors import as_int64, axis_index, known_shape, refine, shape_vector
+from .operation_table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor
 from .slices import sliced
+from .tf_functions import key_of_strides
 from .tf_operations import as_list, of_tensorflow, type_name
 
 #: Those of the first table, whose forms these functions add to.
@@ -43,12 +44,71 @@ def identity_n(input: Sequence[Any]) -> list[Value]:
     return [op.Identity(_tensor(x)) for x in input]
 
 
+@of_tensorflow("raw_ops.Select")
+def select(condition: Any, x: Any, y: Any) -> Value:
+    """A vector of conditions chooses among the first axis's entries."""
+    x, y = _alike(x, y)
+    chosen = _bool(condition)
+    if K.ndim(chosen) == 1 and K.ndim(x) > 1:
+        chosen = op.Unsqueeze(chosen, list(range(1, K.ndim(x))))
+    return op.Where(chosen, x, y)
+
+
+@of_tensorflow("where")
+def where(condition: Any, x: Any = None, y: Any = None) -> Value:
+    """Without values to choose from: the places of what is true, (places, axes) of int64."""
+    if x is None and y is None:
+        return op.Transpose(op.NonZero(_bool(condition)), perm=[1, 0])
+    return OPERATIONS["Where"].emit(condition, x, y)
+
+
+@of_tensorflow("boolean_mask")
+def boolean_mask(tensor: Any, mask: Any, axis: Any = None) -> Value:
+    x, chosen = _tensor(tensor), _bool(mask)
+    first, rank = 0 if axis is None else _axis(x, axis), K.ndim(chosen)
+    if rank > 1:  # its axes become one
+        sizes = [op.Shape(x, start=0, end=first), Constant(np.array([-1])), op.Shape(x, start=first + rank)]
+        x = refine(
+            op.Reshape(x, op.Concat(*sizes, axis=0)),
+            [*known_shape(x)[:first], None, *known_shape(x)[first + rank :]],
+        )
+        chosen = op.Reshape(chosen, [-1])
+    return op.Compress(x, chosen, axis=first)
+
+
+@of_tensorflow("random.normal")
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", seed: Any = None
+) -> Value:
+    return K.random_normal(shape, mean, stddev, type_name(dtype), seed)
+
+
+@of_tensorflow("random.uniform")
+def random_uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None
+) -> Value:
+    return K.random_uniform(shape, minval, 1.0 if maxval is None else maxval, type_name(dtype), seed)
+
+
+@of_tensorflow("random.truncated_normal")
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", seed: Any = None
+) -> Value:
+    return K.truncated_normal(shape, mean, stddev, type_name(dtype), seed)
+
+
 @of_tensorflow("slice")
 def slice_(input_: Any, begin: Any, size: Any) -> Value:
     key = []
     for start, length in zip(as_list(begin), as_list(size), strict=True):
-        rest = isinstance(length, int) and length == -1
-        key.append(slice(start, None if rest else start + length, None))
+        if isinstance(length, Value):
+            end = as_int64(start + length)
+            stop: Any = op.Where(
+                op.Equal(as_int64(length), np.int64(-1)), np.int64(np.iinfo("int64").max), end
+            )
+        else:
+            stop = None if length == -1 else start + length
+        key.append(slice(start, stop, None))
     return sliced(_tensor(input_), key)
 
 
@@ -57,25 +117,17 @@ def strided_slice(
     input_: Any, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0, end_mask: int = 0,
     ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0, var: Any = None,
 ) -> Value:  # fmt: skip
-    starts, ends = as_list(begin), as_list(end)
-    steps = [1] * len(starts) if strides is None else as_list(strides)
-    key: list[Any] = []
-    for i, (start, stop, step) in enumerate(zip(starts, ends, steps, strict=True)):
-        bit = 1 << i
-        if ellipsis_mask & bit:
-            key.append(Ellipsis)
-        elif new_axis_mask & bit:
-            key.append(None)
-        elif shrink_axis_mask & bit:
-            key.append(start)
-        else:
-            key.append(slice(None if begin_mask & bit else start, None if end_mask & bit else stop, step))
-    return sliced(_tensor(input_), key)
+    steps = None if strides is None else as_list(strides)
+    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    return OPERATIONS["GetItem"].emit(
+        _tensor(input_), key_of_strides(as_list(begin), as_list(end), steps, *masks)
+    )
 
 
 @of_tensorflow("fill")
 def fill(dims: Any, value: Any, layout: Any = None) -> Value:
-    return op.Expand(_tensor(value), shape_vector(dims))
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return op.Expand(_tensor(np.int32(value) if whole else value), shape_vector(dims))
 
 
 @of_tensorflow("zeros")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..utils.generic_utils import _find_object
+from .node_defs import read_node_def
 from .operation_table import OPERATIONS
 from .tf_functions import TF_FUNCTIONS
 from .tf_operations import FUNCTIONS
+from .tf_operators import NAMES
 
 _INNER = ("layer", "cell", "cells", "backward_layer", "forward_layer", "layers")
 _KINDS = {"initializer": "initializer", "regularizer": "regularizer", "constraint": "constraint"}
@@ -28,7 +31,7 @@ def check_known(config: Mapping[str, Any], custom_objects: Mapping[str, Any]) ->
     if len(places) < 2:
         return
     told = [f"{kind} {name!r} ({_some(layers)})" for (kind, name), layers in places.items()]
-    own = [name for kind, name in places if kind != "function"]
+    own = [name for kind, name in places if kind not in ("function", "operator")]
     needed = ", ".join(f"{name!r}: ..." for name in dict.fromkeys(own))
     raise ValueError(
         f"The file names {len(places)} classes and functions that are not known here: {'; '.join(told)}."
@@ -70,6 +73,9 @@ def _class(entry: Mapping[str, Any], config: Mapping[str, Any], layer: str) -> I
         yield "function", f"keras.ops {class_name}", layer
     elif class_name in ("TFOpLambda", "SlicingOpLambda"):
         yield "function", f"tf.{config.get('function')}", layer
+    elif class_name == "TensorFlowOpLayer":
+        with suppress(ValueError):
+            yield "operator", read_node_def(config.get("node_def")).op, layer
     elif "inbound_nodes" in entry and class_name in OPERATIONS:
         return  # in an .h5 file of Keras 3
     else:
@@ -91,6 +97,8 @@ def _is_known(kind: str, name: str, custom_objects: Mapping[str, Any]) -> bool:
             or name.removeprefix("tf.").removeprefix("compat.v1.") in {*TF_FUNCTIONS, *FUNCTIONS}
             or "TFOpLambda" in custom_objects
         )
+    if kind == "operator":
+        return name in NAMES or "TensorFlowOpLayer" in custom_objects
     tables: dict[str, Mapping[str, Any]] = {
         "layer": {
             **vars(layers),

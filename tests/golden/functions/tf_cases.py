@@ -279,6 +279,25 @@ for _name, _key in {
     _case(f"getitem_{_name}", lambda tf, t, k=_key: t.x[k])
 _case("getitem_tensor", lambda tf, t: t.x[:, : tf.shape(t.w)[2]])
 _case("getitem_tensor_start", lambda tf, t: t.x[:, tf.shape(t.w)[2] :])
+for _name, _key in {
+    "index": lambda n: (slice(None), n - 2), "index_back": lambda n: (slice(None), n - 4),
+    "both": lambda n: (slice(None), slice(n - 2, n)), "step": lambda n: (slice(None), slice(None, None, n - 1)),
+    "step_back": lambda n: (slice(None), slice(None, None, n - 4)),
+    "back": lambda n: (slice(None), slice(n - 1, None, -1)), "ellipsis": lambda n: (Ellipsis, slice(None, n)),
+    "new": lambda n: (slice(None), None, slice(None, n), Ellipsis, 0), "new_last": lambda n: (Ellipsis, slice(n - 1, None), None),
+    "new_first": lambda n: (None, slice(None), n - 1, None, slice(1, n, 2)), "batch": lambda n: slice(n - 2, None),
+    "two": lambda n: (slice(None), slice(None, n), slice(n, None, 2)), "index_ellipsis": lambda n: (Ellipsis, n, None),
+}.items():  # fmt: skip
+    _case(f"getitem_tensor_{_name}", lambda tf, t, k=_key: t.x[k(tf.shape(t.w)[2])])
+_case("slice_tensor", lambda tf, t: tf.slice(t.x, [0, tf.shape(t.w)[2] - 2, 0], [-1, 2, tf.shape(t.w)[2]]))
+_case(
+    "strided_slice_tensor",
+    lambda tf, t: tf.strided_slice(t.x, [0, tf.shape(t.w)[2] - 2], [2, tf.shape(t.w)[2]], [1, 1]),
+)
+_case("boolean_mask", lambda tf, t: tf.boolean_mask(t.x, t.i > 1))
+_case("boolean_mask_axis", lambda tf, t: tf.boolean_mask(t.x, [True, False, True, True], axis=1))
+_case("boolean_mask_deep", lambda tf, t: tf.boolean_mask(t.x, t.x > 0))
+_case("where_places", lambda tf, t: tf.where(t.x > 0))
 _case("slice", lambda tf, t: tf.slice(t.x, [0, 1, 2], [-1, 2, 3]))
 _case("slice_rest", lambda tf, t: tf.slice(t.g, [0, 1, 2, 0], [-1, -1, 3, -1]))
 _case("strided_slice", lambda tf, t: tf.strided_slice(t.x, [0, 1, 0], [2, 4, 6], [1, 2, 3]))
@@ -403,6 +422,29 @@ _case("keras_relu_max", lambda tf, t: tf.keras.activations.relu(t.x, max_value=0
 _case("keras_elu", lambda tf, t: tf.keras.activations.elu(t.x, alpha=0.3))
 _case("keras_hard_sigmoid", lambda tf, t: tf.keras.activations.hard_sigmoid(t.x))
 _case("keras_mish", lambda tf, t: tf.keras.activations.mish(t.x))
+
+#: Operators of TensorFlow that its functions do not, or no longer, come down to.
+OPERATORS: dict = {
+    "Add": lambda tf, t: tf.raw_ops.Add(x=t.x, y=t.y),
+    "Inv": lambda tf, t: tf.raw_ops.Inv(x=t.p),
+    "BatchMatMul": lambda tf, t: tf.raw_ops.BatchMatMul(x=t.x, y=t.y, adj_y=True),
+    "BatchMatMulV3": lambda tf, t: tf.raw_ops.BatchMatMulV3(x=t.x, y=t.y, Tout=tf.float32, adj_x=True),
+    "Gather": lambda tf, t: tf.raw_ops.Gather(params=t.x, indices=[1, 0, 1]),
+    "FusedBatchNormV3": lambda tf, t: tf.compat.v1.nn.fused_batch_norm(
+        t.g, [1.0, 0.5, 2.0], [0.0, 1.0, -1.0], [0.1, 0.2, 0.3], [1.0, 4.0, 0.3], is_training=False
+    )[0],
+    "Select_vector": lambda tf, t: tf.compat.v1.where(t.v[:, 0] > 0, t.x, t.y),
+    "Select": lambda tf, t: tf.compat.v1.where(t.x > 0, t.y, t.p),
+    "SplitV_rest": lambda tf, t: tf.raw_ops.SplitV(value=t.x, size_splits=[1, 2, -1], axis=2, num_split=3)[1:],
+    "Split_first": lambda tf, t: tf.raw_ops.Split(axis=-1, value=t.x, num_split=3)[::2],
+    "Unpack": lambda tf, t: tf.raw_ops.Unpack(value=t.x, num=4, axis=1)[1] * 2.0,
+    "TopKV2": lambda tf, t: tf.raw_ops.TopKV2(input=t.x, k=2)[1],
+    "TensorScatterAdd": lambda tf, t: tf.raw_ops.TensorScatterAdd(tensor=t.x, indices=[[0, 1]], updates=t.v[:1]),
+    "LinSpace": lambda tf, t: tf.raw_ops.LinSpace(start=t.x[0, 0, 0], stop=1.0, num=5),
+    "CheckNumerics": lambda tf, t: tf.raw_ops.CheckNumerics(tensor=tf.raw_ops.PreventGradient(input=t.x), message="x"),
+    "Rank": lambda tf, t: tf.cast(tf.raw_ops.Rank(input=t.x), tf.float32) * t.x,
+    "HSVToRGB": lambda tf, t: tf.image.hsv_to_rgb(tf.abs(t.g)),
+}
 
 
 def _filters(*shape):
