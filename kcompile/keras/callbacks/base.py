@@ -22,14 +22,10 @@ class Callback:
             ``do_validation``, ``metrics``).
         model: the model being trained, tested or used for prediction.
         validation_data: list of validation arrays, None without any.
-        reads_batch_logs: whether an overridden batch-end method reads metric values at every batch. Set it to
-            False in a callback that does not, and training need not wait for each batch.
 
     ``logs`` is a dict. At the end of an epoch it holds the epoch's mean of each metric, and ``val_...``;
     values a callback puts in are seen by the callbacks after it.
     """
-
-    reads_batch_logs = True
 
     def __init__(self) -> None:
         self.validation_data: Any = None
@@ -153,19 +149,6 @@ class CallbackList:
     def has_batch_hook(self, name: str) -> bool:
         """Whether any callback overrides the batch method ``name``, e.g. "on_train_batch_end"."""
         return bool(self._batch_hooks(name))
-
-    @property
-    def needs_batch_logs(self) -> bool:
-        """Whether a callback reads metric values at the end of every training batch.
-
-        False lets the training loop run ahead of the device: what is left reads now and then (the progress
-        bar) or not at all.
-        """
-        return any(
-            _hook_of(callback, "on_train_batch_end") is not None
-            and getattr(callback, "reads_batch_logs", True)
-            for callback in self.callbacks
-        )
 
     def _batch_hooks(self, name: str) -> list[_Hook]:
         hooks = self._hooks.get(name)

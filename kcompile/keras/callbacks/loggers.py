@@ -30,8 +30,6 @@ class BaseLogger(Callback):
     averages.
     """
 
-    reads_batch_logs = False
-
     def __init__(self, stateful_metrics: Iterable[str] | None = None) -> None:
         super().__init__()
         self.stateful_metrics = set(stateful_metrics or ())
@@ -93,8 +91,6 @@ class ProgbarLogger(Callback):
 
     From logs that carry means it reads only when the bar is drawn, at most every 0.05 s.
     """
-
-    reads_batch_logs = False
 
     def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:
         super().__init__()

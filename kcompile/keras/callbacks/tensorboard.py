@@ -71,8 +71,6 @@ class TensorBoard(Callback):
         self.write_graph = write_graph
         self.write_images = write_images
         self.update_freq = 1 if update_freq == "batch" else update_freq
-        # With "epoch" no batch is looked at; else the values are read only when enough samples have passed.
-        self.reads_batch_logs = update_freq == "batch"
         self._writers: dict[str, Any] = {}
         self._tagged_by = "epoch_"
         self._reset_counts()

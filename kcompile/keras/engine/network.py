@@ -45,7 +45,6 @@ class Network(Layer):
         self.inputs: list[Value] | None = None
         self.outputs: list[Value] | None = None
         self._is_graph_network = inputs is not None or outputs is not None
-        self._nested_outputs = None
         self._input_keys: list[str] | None = None
         self._output_keys: list[str] | None = None
         if self._is_graph_network:

@@ -68,7 +68,6 @@ class KerasOptimizer(torch.optim.Optimizer):
     """
 
     slot_names: tuple[str, ...] = ()
-    scalar_names: ClassVar[tuple[str, ...]] = ()
     defaults_of: ClassVar[Mapping[str, Any]] = {}
     variables: ClassVar[frozenset[str]] = frozenset(
         {"learning_rate", "momentum", "decay", "beta_1", "beta_2"}
@@ -76,8 +75,6 @@ class KerasOptimizer(torch.optim.Optimizer):
     """Settings that Keras holds as float32 variables: its results show the rounding."""
     fused_on: ClassVar[tuple[str, ...]] = ()
     """Types of devices for which torch has one kernel for the whole step."""
-    headless: ClassVar[int] = 0
-    """Which entry of the state Keras 2.2 did not write: 0 for iterations, 1 for m_schedule; -1 for none."""
 
     def __init__(
         self,
@@ -213,42 +210,6 @@ class KerasOptimizer(torch.optim.Optimizer):
         """The learning rate of step t (from 1) after time decay: lr / (1 + decay * (t - 1))."""
         lr = self.value("learning_rate")
         return lr / (1.0 + self.value("decay") * (t - 1)) if self._decays else lr
-
-    def get_state(self) -> list[np.ndarray]:
-        """The state in Keras 2.3's layout, ``optimizer.get_weights()``: iterations, then slot by slot."""
-        return [np.array(p.storage.array, order="C") for p in self.state_parameters()]
-
-    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
-        """Writes what ``get_state`` or Keras returned; Keras 2.2 left out the head of the list.
-
-        Raises:
-            ValueError: if number or shapes do not fit; nothing is changed then.
-        """
-        targets = self.state_parameters()
-        values = [np.asarray(a) for a in arrays]
-        if len(values) == len(targets) - 1 and self.headless >= 0:
-            values.insert(self.headless, np.ones(()) if self.headless else np.zeros(()))
-        if len(values) != len(targets):
-            raise ValueError(f"{type(self).__name__} has {len(targets)} state arrays; got {len(values)}.")
-        for i, (p, value) in enumerate(zip(targets, values, strict=True)):
-            if p.shape != value.shape:
-                raise ValueError(f"State array {i} ({p.name}) has shape {p.shape}; got {value.shape}.")
-        for p, value in zip(targets, values, strict=True):
-            p.assign(value)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state as torch optimizers give it; ``load_state_dict`` reads it."""
-        return {"state": dict(enumerate(self.get_state())), "param_groups": []}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Writes what ``state_dict`` returned."""
-        state = state_dict["state"]
-        self.set_state([state[i] for i in range(len(state))])
-
-    def state_parameters(self) -> list[Parameter]:
-        """The Parameters behind the state, in Keras's order."""
-        scalars = [self.settings[name] for name in self.scalar_names]
-        return [self.iterations, *scalars, *(s for name in self.slot_names for s in self.slots[name])]
 
     # Pieces
 

@@ -32,7 +32,6 @@ class SGD(KerasOptimizer):
 
     slot_names = ("moment",)
     defaults_of = {"learning_rate": 0.01, "momentum": 0.0, "decay": 0.0, "nesterov": False}
-    headless = -1
     _last_rate = 0.0
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -244,7 +243,6 @@ class Adam(KerasOptimizer):
         "amsgrad": False,
     }
     fused_on = ("cpu", "cuda")
-    headless = -1
 
     def _slot_used(self, name: str) -> bool:
         return name != "vhat" or bool(self.settings["amsgrad"])
@@ -279,7 +277,6 @@ class Adamax(KerasOptimizer):
 
     slot_names = ("m", "u")
     defaults_of = {"learning_rate": 0.002, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "decay": 0.0}
-    headless = -1
 
     def _apply(self, t: int) -> None:
         beta_1, beta_2 = self.value("beta_1"), self.value("beta_2")
@@ -300,7 +297,6 @@ class Nadam(KerasOptimizer):
     """
 
     slot_names = ("m", "v")
-    scalar_names = ("m_schedule",)
     defaults_of = {
         "learning_rate": 0.002,
         "beta_1": 0.9,
@@ -309,7 +305,6 @@ class Nadam(KerasOptimizer):
         "schedule_decay": 0.004,
         "m_schedule": None,
     }
-    headless = 1
 
     def _complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         result = super()._complete(settings)
@@ -342,7 +337,6 @@ class Lion(KerasOptimizer):
 
     slot_names = ("m",)
     defaults_of = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99}
-    headless = -1
 
     def _apply(self, t: int) -> None:
         params, grads, m = self._lists()
@@ -369,7 +363,6 @@ class Ftrl(KerasOptimizer):
         "beta": 0.0,
         "decay": 0.0,
     }
-    headless = -1
 
     def _apply(self, t: int) -> None:
         lr, power = self.lr, -self.value("learning_rate_power")
