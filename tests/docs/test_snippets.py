@@ -1,5 +1,7 @@
 """Every python snippet of README.md and docs/ runs, and every shell snippet that is marked ``sh run``.
 
+A snippet marked ``python needs PACKAGE`` runs where that package is installed.
+
 The snippets of one page run in order, in one namespace and one temporary folder, as a reader would run them.
 """
 
@@ -10,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,11 @@ def snippets(text: str) -> Iterator[tuple[str, str, int]]:
     """(kind, code, number of the line before the code) of each fenced block."""
     for match in _FENCE.finditer(text):
         yield match[1].strip(), match[2], text.count("\n", 0, match.start()) + 1
+
+
+def needed(kind: str) -> str:
+    """The package without which a snippet is left out, "" if there is none."""
+    return kind.removeprefix("python needs ") if kind.startswith("python needs ") else ""
 
 
 def runnable(page: Path) -> bool:
@@ -45,7 +53,7 @@ def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for kind, code, line in snippets(page.read_text(encoding="utf-8")):
-        if kind == "python":
+        if kind == "python" or needed(kind) and find_spec(needed(kind)):
             exec(compile("\n" * line + code, str(page), "exec"), namespace)
         elif kind == "sh run":
             run_shell(code, f"{page.name}:{line}")
@@ -62,7 +70,8 @@ def test_links_lead_to_files(page):
 def test_fences_are_closed_and_of_known_kinds(page):
     text = page.read_text(encoding="utf-8")
     assert len(re.findall(r"^```", text, re.MULTILINE)) % 2 == 0
-    assert {kind for kind, _, _ in snippets(text)} <= {"", "python", "sh", "sh run"}
+    kinds = {kind for kind, _, _ in snippets(text) if not needed(kind)}
+    assert kinds <= {"", "python", "sh", "sh run"}
 
 
 def test_the_parser_finds_kind_code_and_line():

@@ -28,7 +28,7 @@ def both_named():
 def equal(found, want):
     assert isinstance(found, dict) and list(found) == list(want)
     for name, array in want.items():
-        np.testing.assert_allclose(found[name], array, rtol=1e-6)
+        np.testing.assert_allclose(found[name], array, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("how", ["predict", "predict_on_batch", "verbose", "generator"])
