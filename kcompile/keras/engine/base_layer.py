@@ -24,7 +24,7 @@ from ..utils.messages import layer_name, raw_name
 from .called_on_numbers import are_numbers, as_values, in_type_of
 from .free_tensors import FreeCall
 from .input_spec import InputSpec
-from .layer_calls import LayerCalls
+from .layer_calls import LayerCalls, flat_outputs
 from .node import (
     CallFrame,
     KerasHistory,
@@ -157,7 +157,8 @@ class Layer(LayerCalls):
         self.built = True
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Emits the operators of the layer on symbolic inputs; returns a Value or a list of them."""
+        """Emits the operators of the layer on symbolic inputs; returns a Value, a list of them or a dict by
+        name."""
         return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -169,7 +170,7 @@ class Layer(LayerCalls):
         shapes = input_shape if several else [input_shape]
         placeholders = [Value(self.dtype or K.floatx(), tuple(shape)) for shape in shapes]
         with call_frame(kept=False):
-            outputs = self.call(placeholders if several else placeholders[0])
+            outputs = flat_outputs(self.call(placeholders if several else placeholders[0]), self)
         return unpack_singleton([static_shape(value) for value in to_list(outputs)])
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -224,6 +225,8 @@ class Layer(LayerCalls):
                 kwargs["mask"] = previous_mask
             with call_frame(tensors) as frame:
                 outputs = self.call(inputs, **kwargs)
+                names = list(outputs) if isinstance(outputs, dict) else None
+                outputs = flat_outputs(outputs, self)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
                 for regularization in self._activity_losses(outputs):
                     self.add_loss(regularization, inputs=tensors)
@@ -232,6 +235,8 @@ class Layer(LayerCalls):
             self._refine_shapes(tensors, copied)
         masks = to_list(output_mask) if isinstance(output_mask, list | tuple) else [output_mask] * len(copied)
         self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)
+        if names is not None:
+            return {name: copied[sorted(names).index(name)] for name in names}
         if isinstance(outputs, list | tuple):
             return unpack_singleton(copied)
         return copied[0]

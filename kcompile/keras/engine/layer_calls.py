@@ -4,8 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...ir import Value
 from ..utils.generic_utils import unpack_singleton
 from .node import Node
+
+
+def flat_outputs(outputs: Any, layer: Any) -> Any:
+    """What ``call`` returned as a tensor or a list of them; those of a dict in the order of its keys, as
+    tf.keras and Keras 3 count them.
+
+    Raises:
+        ValueError: for keys that are no text, or entries that are no tensors.
+    """
+    if isinstance(outputs, tuple):
+        return list(outputs)
+    if not isinstance(outputs, dict):
+        return outputs
+    for key, value in outputs.items():
+        if not isinstance(key, str) or not isinstance(value, Value):
+            raise ValueError(
+                f"{type(layer).__name__}.call of {layer.name!r} returned a dict whose entry {key!r} is "
+                f"{type(value).__name__}; tensors by name were expected."
+            )
+    return [outputs[key] for key in sorted(outputs)]
 
 
 class LayerCalls:

@@ -16,6 +16,7 @@ from . import layer_graph
 from .base_layer import Layer, _same, _unique
 from .called_on_numbers import cast_numbers
 from .free_tensors import adopt
+from .layer_calls import flat_outputs
 from .node import Node, call_frame, reaches_phase, replace_tensors, static_shape
 from .writers import masks_as_written
 
@@ -350,7 +351,9 @@ class Network(Layer):
         if isinstance(inputs, dict) and self._is_graph_network:
             inputs = unpack_singleton(self._inputs_by_name(inputs))
         outputs = super().__call__(inputs, *args, **kwargs)
-        return outputs if self._output_keys is None else self._as_given(to_list(outputs))
+        if self._output_keys is None or isinstance(outputs, dict):
+            return outputs
+        return self._as_given(to_list(outputs))
 
     def _inputs_by_name(self, given: dict[str, Any]) -> list[Any]:
         missing = [name for name in self.input_names if name not in given]
@@ -600,7 +603,7 @@ def _call_again(
         layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:
             arguments["mask"] = mask
-        outputs = to_list(layer.call(operand, **arguments))
+        outputs = to_list(flat_outputs(layer.call(operand, **arguments), layer))
         output_masks = layer.compute_mask(operand, mask)
         for loss in layer._activity_losses(outputs):
             layer.add_loss(loss, inputs=inputs)

@@ -20,6 +20,7 @@ from . import training_loops as loops
 from .compiled_network import CompiledNetwork, refuse_unknown
 from .input_layer import Input
 from .later_hooks import refuse_overridden
+from .layer_calls import flat_outputs
 
 
 class Model(CompiledNetwork):
@@ -96,9 +97,11 @@ class Model(CompiledNetwork):
     def _adopt(self, inputs: list[Value], outputs: Any) -> None:
         """A subclassed model's first call on Inputs defines its inputs and outputs."""
         tracking, self._tracking = self._tracking, False
-        self.inputs, self.outputs = list(inputs), to_list(outputs)
+        self._output_keys = list(outputs) if isinstance(outputs, dict) else None
+        self.inputs, self.outputs = list(inputs), to_list(flat_outputs(outputs, self))
         self.input_names = [x._keras_history.layer.name for x in self.inputs]
-        self.output_names = [f"output_{i + 1}" for i in range(len(self.outputs))]
+        numbered = [f"output_{i + 1}" for i in range(len(self.outputs))]
+        self.output_names = sorted(self._output_keys or ()) or numbered
         self.built = True
         self._tracking = tracking
 

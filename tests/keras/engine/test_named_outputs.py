@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from kcompile.keras.layers import Concatenate, Dense, Input
+from kcompile.keras.layers import Concatenate, Dense, Input, Layer
 from kcompile.keras.models import Model, clone_model, load_model, model_from_json
 from kcompile_runtime import Executor
 
@@ -118,3 +118,100 @@ def test_names_that_are_no_text_are_refused(outputs):
 def test_unknown_name_in_compile_is_told():
     with pytest.raises(ValueError, match="'c'"):
         named().compile("sgd", {"a": "mse", "c": "mse"})
+
+
+# --- call() returns a dict ----------------------------------------------------------------------------------
+
+
+class Two(Model):
+    """A subclassed model with two named outputs, not in the order of their names."""
+
+    def __init__(self):
+        super().__init__()
+        self.wide, self.narrow = Dense(3), Dense(1)
+
+    def call(self, inputs):
+        return {"wide": self.wide(inputs), "narrow": self.narrow(inputs)}
+
+
+WIDE, NARROW = np.full((8, 3), 0.5, "float32"), np.full((8, 1), 2.0, "float32")
+SAMPLES = np.linspace(-1, 1, 32, dtype="float32").reshape(8, 4)
+
+
+@pytest.fixture(scope="module")
+def two():
+    model = Two()
+    losses, weights = {"narrow": "mae", "wide": "mse"}, {"wide": 1.0, "narrow": 0.25}
+    model.compile("sgd", losses, metrics={"wide": ["mae"]}, loss_weights=weights)
+    model.fit(SAMPLES, {"wide": WIDE, "narrow": NARROW}, verbose=0)
+    return model
+
+
+def test_subclassed_model_trains_by_the_names_that_call_gives(two):
+    logs = two.evaluate(SAMPLES, {"narrow": NARROW, "wide": WIDE}, verbose=0)
+    found = two.predict(SAMPLES)
+    narrow, wide = np.abs(found["narrow"] - NARROW).mean(), ((found["wide"] - WIDE) ** 2).mean()
+    assert two.metrics_names == ["loss", "narrow_loss", "wide_loss", "wide_mae"]
+    want = [wide + 0.25 * narrow, narrow, wide, np.abs(found["wide"] - WIDE).mean()]
+    np.testing.assert_allclose(logs, want, rtol=1e-5)
+
+
+def test_subclassed_model_gives_a_dict_in_the_order_of_call(two):
+    found = two.predict(SAMPLES)
+    assert list(found) == list(two.predict_on_batch(SAMPLES)) == list(two(SAMPLES)) == ["wide", "narrow"]
+    assert found["wide"].shape == (8, 3) and found["narrow"].shape == (8, 1)
+    np.testing.assert_allclose(np.asarray(two(SAMPLES)["narrow"]), found["narrow"], rtol=1e-5)
+
+
+def test_generators_and_validation_take_the_names_of_call(two):
+    target = {"wide": WIDE, "narrow": NARROW}
+    history = two.fit(
+        iter([(SAMPLES, target)]), steps_per_epoch=1, validation_data=(SAMPLES, target), verbose=0
+    )
+    assert {"narrow_loss", "val_narrow_loss", "val_wide_mae"} <= set(history.history)
+
+
+def test_exported_outputs_have_the_names_of_call(two, tmp_path):
+    two.export(tmp_path / "m.onnx")
+    executor = Executor(tmp_path / "m.onnx")
+    found = dict(zip((o.name for o in executor.outputs), executor.predict(SAMPLES), strict=True))
+    for name, want in two.predict(SAMPLES).items():
+        np.testing.assert_allclose(found[name], want, rtol=1e-5)
+
+
+def test_weights_of_a_model_with_named_outputs_come_back(two, tmp_path):
+    two.save_weights(tmp_path / "w.h5")
+    twin = Two()
+    twin.build((None, 4))
+    twin.load_weights(tmp_path / "w.h5")
+    for name, want in two.predict(SAMPLES).items():
+        assert np.array_equal(twin.predict(SAMPLES)[name], want)
+
+
+class Parts(Layer):
+    def call(self, inputs):
+        return {"twice": inputs * 2.0, "more": inputs + 1.0}
+
+
+@pytest.mark.parametrize("make", [Parts, Two], ids=["layer", "model"])
+def test_named_results_of_a_layer_between_tensors_are_taken_by_name(make):
+    source = Input((4,))
+    inner = make()
+    made = inner(source)
+    first, second = made
+    model = Model(source, [made[second], made[first]])
+    again = Input((4,))
+    for ours, theirs in zip(Model(again, model(again)).predict(SAMPLES), model.predict(SAMPLES), strict=True):
+        assert np.array_equal(ours, theirs)
+    if make is Parts:
+        assert np.array_equal(model.predict(SAMPLES)[1], SAMPLES * 2.0)
+
+
+@pytest.mark.parametrize(("given", "message"), [("text", "entry 'a' is str"), ([], "entry 'a' is list")])
+def test_entries_of_a_dict_that_are_no_tensors_are_refused(given, message):
+    class Wrong(Layer):
+        def call(self, inputs):
+            return {"a": given}
+
+    with pytest.raises(ValueError, match=rf"Wrong.call of 'wrong_\d+' returned a dict whose {message}"):
+        Wrong()(Input((4,)))
