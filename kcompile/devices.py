@@ -20,8 +20,7 @@ def device_scope(name: str | None) -> Iterator[str | None]:
 
     Args:
         name: "/cpu:0", "/gpu:0", "/gpu:1"; also "cuda:1", "GPU:0" or TensorFlow's "/device:GPU:0". None lifts
-            an
-            outer scope.
+            an outer scope.
 
     Raises:
         ValueError: if it is not the name of a device.

@@ -98,9 +98,8 @@ def read(source: Source, lazy: bool = False) -> Archive:
 
 
 def write(archive: Archive, target: Target) -> None:
-    """Write a Keras HDF5 file: a whole model, weights alone if the archive has no config, or the weights
-    file of
-    Keras 3 if it has objects.
+    """Write a Keras HDF5 file: a whole model, weights alone if the archive has no config, or the weights file
+    of Keras 3 if it has objects.
 
     Raises:
         ValueError: names that are empty, double or in each other's way, or arrays that are not of numbers.

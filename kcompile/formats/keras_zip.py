@@ -1,8 +1,7 @@
 """The ``.keras`` file: a zip archive of ``config.json``, ``metadata.json`` and ``model.weights.h5``.
 
 Members are read in place and nothing is ever unpacked to disk, so names in the archive lead nowhere. What is
-read
-is bounded by what the file stores: the three members alone, no member over its share, none twice.
+read is bounded by what the file stores: the three members alone, no member over its share, none twice.
 """
 
 from __future__ import annotations
@@ -57,8 +56,7 @@ def read(source: Source, lazy: bool = False) -> Archive:
     Raises:
         FileFormatError: not such a file, truncated or damaged.
         UnsafeFileError: names that lead out of the archive, names twice, links, encryption, members that
-        unpack to
-            more than the file can hold.
+            unpack to more than the file can hold.
     """
     with ExitStack() as stack:
         raw = stack.enter_context(source.open())

@@ -117,7 +117,7 @@ def build_session_model(
     """The graph for an onnxruntime session of this process, weights kept out of the protobuf.
 
     Args:
-        weights: "external" marks them as external initializers, which onnxruntime folds and packs;
+        weights: "external" marks them as external initializers, which onnxruntime folds and packs; "inputs"
             makes them inputs, so that a session sees every later change of a bound buffer.
         graph, input_names, output_names, metadata: as for ``build_model``. Parameters of equal names are told
             apart by a suffix here.

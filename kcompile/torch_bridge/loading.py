@@ -31,8 +31,7 @@ class Loader:
         workers: number of processes.
         ahead: how many batches may be under way or ready, all workers together; at least one each.
         seed: before each batch numpy's, Python's and torch's generators are seeded with ``seed + index``, so
-            that
-            what is drawn does not depend on which worker draws it.
+            that what is drawn does not depend on which worker draws it.
     """
 
     def __init__(self, sequence: Any, order: Sequence[int], workers: int, ahead: int, seed: int) -> None:

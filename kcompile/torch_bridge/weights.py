@@ -79,10 +79,7 @@ def parameter_of(
 
 
 def refresh(parameters: Iterable[Parameter], device: torch.device | str) -> None:
-    """Brings the device copies up to what was written on the host since (on the CPU.
-
-    What a device leads with).
-    """
+    """Brings the device copies up to what was written on the host since."""
     device = canonical_device(device)
     for parameter in parameters:
         _copy_of(parameter, device)

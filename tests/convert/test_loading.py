@@ -315,8 +315,12 @@ def test_a_file_that_is_cut_off_is_refused(extension, kept, tmp_path) -> None:
 
 def test_reshape_has_no_weights_and_takes_none(tmp_path) -> None:
     model = Sequential([Reshape((2, 2), input_shape=(4,)), Dense(3)])
-    torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "w.pth")
+    linear = nn.Linear(2, 3)
+    torch.save(linear.state_dict(), tmp_path / "w.pth")
     model.load_weights(tmp_path / "w.pth")
+    kernel, bias = model.get_weights()
+    np.testing.assert_array_equal(kernel, linear.weight.detach().numpy().T)
+    np.testing.assert_array_equal(bias, linear.bias.detach().numpy())
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,6 +1,5 @@
 """Configurations as Keras 3 writes them, made from live models; what Keras 3 wrote itself needs no
-translation
-but of the training configuration."""
+translation but of the training configuration."""
 
 from __future__ import annotations
 

@@ -51,8 +51,7 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True, include_opti
     Args:
         model: a built model.
         filepath: path, open h5py.File or h5py.Group, or binary file object. A path that ends in ``.keras``
-        gets
-            the format of Keras 3, ``.onnx`` is exported, ``.json``, ``.yaml`` and ``.yml`` get the
+            gets the format of Keras 3, ``.onnx`` is exported, ``.json``, ``.yaml`` and ``.yml`` get the
             architecture alone, ``.safetensors`` the weights alone; all others are HDF5.
         overwrite: False asks before replacing an existing file.
         include_optimizer: whether to write the optimizer's state.

@@ -98,8 +98,7 @@ class CuDNNLSTM(_CuDNNRNN, LSTM):
 
     Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
     Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (8 units,); of each gate's
-    kernel the
-    elements, read row by row, are a matrix (units, inputs).
+    kernel the elements, read row by row, are a matrix (units, inputs).
     Loads the weights of an LSTM as well.
     """
 
@@ -155,8 +154,7 @@ class CuDNNGRU(_CuDNNRNN, GRU):
 
     Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
     Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (6 units,); of each gate's
-    kernel the
-    elements, read row by row, are a matrix (units, inputs).
+    kernel the elements, read row by row, are a matrix (units, inputs).
     Loads the weights of a GRU(reset_after=True) as well.
     """
 

@@ -198,11 +198,9 @@ class Bidirectional(Wrapper):
 
     Args:
         layer: a recurrent layer; the forward one is a copy of it, the backward one is made from its
-            configuration
-            with go_backwards turned around.
-        merge_mode: how the outputs are joined: "concat" (default, along the last axis), "sum", "mul",
-            "ave", or None
-            for a list of both.
+            configuration with go_backwards turned around.
+        merge_mode: how the outputs are joined: "concat" (default, along the last axis), "sum", "mul", "ave",
+            or None for a list of both.
         weights: initial values, those of the forward layer first.
         backward_layer: a layer for the other direction instead of that one; it goes the other way, and
             agrees with the layer in return_sequences, return_state and stateful.
@@ -210,8 +208,7 @@ class Bidirectional(Wrapper):
     Input: (batch, time, features), and behind it, in a list, initial states: those of the forward layer
     first.
     Output: as of the layer, outputs of both directions in the order of the input's steps; with return_state
-    the
-    states of the forward layer, then those of the backward layer, behind it.
+    the states of the forward layer, then those of the backward layer, behind it.
     Weights: those of the forward layer, then those of the backward layer.
     (Schuster and Paliwal 1997)
     """

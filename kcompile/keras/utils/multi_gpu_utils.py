@@ -47,8 +47,7 @@ def multi_gpu_model(
         cpu_merge: accepted; weights have one home in any case.
         cpu_relocation: accepted; the host always has the weights.
         devices: instead of ``gpus``: names such as ["cpu:0", "cpu:1"], at least 2, all CPUs or all GPUs. A
-            CPU is a
-            process, which shares the processor's cores with the others.
+            CPU is a process, which shares the processor's cores with the others.
 
     Returns:
         a Model; ``compile`` and ``fit`` it.

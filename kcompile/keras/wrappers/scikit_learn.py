@@ -26,8 +26,7 @@ class BaseWrapper:
         build_fn: function (or object with ``__call__``) that makes and compiles a model; None for a subclass
             that defines ``__call__``.
         **sk_params: arguments of ``build_fn``, and of the model's ``fit``, ``predict`` and ``evaluate``, such
-        as
-            ``epochs``; each goes to whatever takes it. A search may vary all of them.
+            as ``epochs``; each goes to whatever takes it. A search may vary all of them.
 
     Raises:
         ValueError: a parameter that none of these takes.

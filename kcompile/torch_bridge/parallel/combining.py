@@ -160,8 +160,7 @@ class Plan:
 
     Attributes:
         graph: its outputs are the mean part of the loss, the sum part if there is one, and one value for each
-            of
-            ``pieces``; it has no updates.
+            of ``pieces``; it has no updates.
         has_sum: whether there is a sum part.
         pieces: what the further outputs are: outputs of the original graph, then its updates.
         outputs: how many of the pieces are outputs.
@@ -177,8 +176,7 @@ def plan(graph: Graph) -> Plan:
     """Rewrites a graph whose first output is the loss (see ``Plan``).
 
     A value of unknown kind counts as a mean where it is a loss or replaces a parameter's value, and as a sum
-    where
-    it is added to one: that is what accumulators of metrics are.
+    where it is added to one: that is what accumulators of metrics are.
     """
     kinds = Combination(graph)
     loss, *others = (graph.resolve(value) for value in graph.outputs)

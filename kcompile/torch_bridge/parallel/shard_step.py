@@ -128,8 +128,7 @@ class ShardStep:
 
         Args:
             share: the shard's part of the samples of the batch; 0 for a process that has none and computes on
-                a
-                sample that does not count.
+                a sample that does not count.
             tensors: its samples.
 
         Returns:

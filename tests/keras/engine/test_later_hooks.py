@@ -136,4 +136,7 @@ def test_an_attribute_of_such_a_name_that_is_no_method_is_let_be():
     model = compiled(functional(Model))
     model.train_step = 7
     model.compute_loss = L.Dense(1)
+    before = model.get_weights()[0]
     model.fit(X, Y, verbose=0)
+    assert model.train_step == 7
+    assert not np.array_equal(model.get_weights()[0], before)

@@ -183,9 +183,9 @@ class RNN(Layer):
 
     Args:
         cell: has ``call(inputs, states) -> (output, new states)``, ``state_size`` (an integer or one per
-            state)
-            and perhaps ``output_size``; or a list of such cells, which are stacked. A cell that is a Layer is
-            built, saved and trained with this layer. ``call`` may also take ``training`` and ``constants``.
+            state) and perhaps ``output_size``; or a list of such cells, which are stacked. A cell that is a
+            Layer is built, saved and trained with this layer. ``call`` may also take ``training`` and
+            ``constants``.
         return_sequences: return the outputs of all steps instead of the last one.
         return_state: return the last states behind the output.
         go_backwards: take the last step first; outputs come in the order in which they were computed.

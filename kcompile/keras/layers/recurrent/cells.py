@@ -132,8 +132,7 @@ class GatedCell(DropoutMasks, Layer):
     """A cell with a kernel, a recurrent kernel and a bias for one or more gates.
 
     A step is ``step(project(inputs), states)``: the product of inputs and kernel does not depend on the
-    states, so a
-    loop computes it for all steps at once.
+    states, so a loop computes it for all steps at once.
 
     Attributes:
         gates: how many gates share the weights.
@@ -276,9 +275,8 @@ class GatedCell(DropoutMasks, Layer):
         """W (1, gates * units, features), R (1, gates * units, units) and B (1, 2 * gates * units) of the
         ONNX operator.
 
-        Each weight goes through one chain of operators that only move elements, so that export applies it
-        to the
-        stored weight.
+        Each weight goes through one chain of operators that only move elements, so that export applies it to
+        the stored weight.
         """
         bias = None if self.bias is None else self._onnx_bias(self.bias)
         return self._onnx_kernel(self.kernel), self._onnx_kernel(self.recurrent_kernel), bias

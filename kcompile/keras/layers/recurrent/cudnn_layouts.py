@@ -1,10 +1,8 @@
 """The layouts of CuDNNLSTM and CuDNNGRU weights in files, and the way between them and those of LSTM and GRU.
 
 All have a kernel (features, gates * units), a recurrent kernel (units, gates * units) and a bias. In the
-layout of the
-CuDNN layers the elements of each gate's kernels, read row by row, are a matrix (units, inputs), and there
-are two
-biases, of inputs and of previous outputs, in one vector.
+layout of the CuDNN layers the elements of each gate's kernels, read row by row, are a matrix (units, inputs),
+and there are two biases, of inputs and of previous outputs, in one vector.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """SimpleRNN, GRU and LSTM as the ONNX operators RNN, GRU and LSTM: any sequence length, any mask.
 
 Under a mask the valid steps are gathered to the front, the operator is told their number, and outputs are
-gathered
-back by the running count of the mask. That gives what a loop gives that repeats its output and keeps its
-states
-where the mask is false.
+gathered back by the running count of the mask. That gives what a loop gives that repeats its output and keeps
+its states where the mask is false.
 """
 
 from __future__ import annotations
@@ -198,8 +196,7 @@ class FusedRNN(RNN):
     """A recurrent layer over a GatedCell, emitted as one ONNX operator where that has the cell's activations.
 
     Dropout of the previous output, and of the inputs with one mask per gate, needs the loop; it is emitted
-    for training
-    only, and inference keeps the operator.
+    for training only, and inference keeps the operator.
     """
 
     cell: GatedCell

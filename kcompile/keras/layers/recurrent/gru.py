@@ -113,8 +113,8 @@ class GRUCell(GatedCell):
 class GRU(FusedRNN):
     """Gated recurrent units.
 
-    With update gate z and reset gate r, both ``recurrent_activation(x @ kernel + h @ recurrent_kernel +
-    bias)``:
+    With update gate z and reset gate r, both
+    ``recurrent_activation(x @ kernel + h @ recurrent_kernel + bias)``:
     ``h = z * h + (1 - z) * activation(x @ kernel_h + (r * h) @ recurrent_kernel_h + bias_h)``, or with
     ``r * (h @ recurrent_kernel_h + recurrent_bias_h)`` if reset_after.
 
@@ -134,9 +134,8 @@ class GRU(FusedRNN):
         reset_after: apply the reset gate after the matrix product (as cuDNN does) instead of before it.
 
     Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
-    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,), with
-    reset_after (2, 3 units):
-    one for the inputs, one for the previous output. Gates in the order z, r, h.
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,), with reset_after
+    (2, 3 units): one for the inputs, one for the previous output. Gates in the order z, r, h.
     Exports as the ONNX operator GRU. (Cho et al. 2014; reset_after: version 1 of that paper, 2014)
     """
 
