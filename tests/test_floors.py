@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,6 +117,13 @@ def test_every_package_of_the_floors_is_there() -> None:
 def test_every_package_has_a_floor() -> None:
     homeless = sorted(name for name in MODULES if room(name) is None and name not in TOP)
     assert not homeless
+
+
+def test_the_table_of_the_architecture_page_shows_these_floors() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d.]+) \| (.*?) \|", page, re.M)
+    shown = {name: float(floor) for floor, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert shown == {name.removeprefix("kcompile."): floor for name, floor in FLOORS.items()}
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

@@ -2,7 +2,7 @@
 
 Inputs and attributes are checked against the operator's schema, and the types and shapes of the outputs
 come from ONNX's own inference. Python numbers, lists and arrays given as inputs become constants of the type
-that the operator asks for. The three operators that ONNX lacks live in the domain ``kcompile``; slicing a
+that the operator asks for. The four operators that ONNX lacks live in the domain ``kcompile``; slicing a
 graph for a phase removes ``Phase``, and none of them ever reaches an exported file:
 
 - ``Phase(train, inference)``: one of the two, chosen when the graph is sliced.
