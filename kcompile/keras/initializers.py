@@ -380,7 +380,7 @@ def _compute_fans(shape: Sequence[int], data_format: str = "channels_last") -> t
     return size, size
 
 
-_ALL = {
+_ALL: dict[str, Any] = {
     name: found
     for name, found in list(globals().items())
     if not name.startswith("_") and inspect.isclass(found) and issubclass(found, Initializer)

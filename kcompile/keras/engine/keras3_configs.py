@@ -21,15 +21,7 @@ if TYPE_CHECKING:
 #: Arguments of layers that Keras 3 does not take, as it always does what they ask for.
 _GONE = {"implementation", "input_length", "batch_input_shape"}
 _RENAMED = {"LeakyReLU": {"alpha": "negative_slope"}}
-_MODULES = {
-    "initializer": "keras.initializers",
-    "regularizer": "keras.regularizers",
-    "constraint": "keras.constraints",
-    "layer": "keras.layers",
-    "layers": "keras.layers",
-    "cell": "keras.layers",
-    "cells": "keras.layers",
-}
+_KINDS = ("initializer", "regularizer", "constraint")
 _ATTENTIONS = ("MultiHeadAttention", "GroupQueryAttention")
 #: Activations whose formula is another one under the same name.
 _DIFFERENT = {"hard_sigmoid"}
@@ -206,26 +198,16 @@ def _value(value: Any, key: str, where: str) -> Any:
     if not isinstance(value, Mapping) or set(value) != {"class_name", "config"}:
         return value
     class_name, config = value["class_name"], value["config"]
-    module = _MODULES.get(key.rsplit("_", 1)[-1], "keras.layers")
-    if module == "keras.initializers" and class_name == "VarianceScaling":
+    kind = key.rsplit("_", 1)[-1]
+    kind = kind if kind in _KINDS else "layer"
+    if kind == "initializer" and class_name == "VarianceScaling":
         config = dict(config)
         if config.get("distribution") == "normal":
             config["distribution"] = "truncated_normal"
     if isinstance(config, Mapping):
         config = _translated(config, class_name, where)
-    return _object(module, class_name, config, None if _is_known(class_name, module) else class_name)
-
-
-def _is_known(class_name: str, module: str) -> bool:
-    from .. import constraints, initializers, layers, regularizers
-
-    tables: dict[str, Any] = {
-        "keras.initializers": initializers,
-        "keras.regularizers": regularizers,
-        "keras.constraints": constraints,
-        "keras.layers": layers,
-    }
-    return hasattr(tables[module], class_name)
+    registered_name = None if class_name in registry.names(kind) else class_name
+    return _object(f"keras.{kind}s", class_name, config, registered_name)
 
 
 # --- training -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ..utils.generic_utils import get_custom_objects, unpack_singleton
 from ..utils.living import class_name
 from ..utils.messages import harmless
 from .base_layer import Layer
+from .layer_configs import deserialize
 from .node import Node, replace_tensors
 from .operations import CLASSES, OperationLayer, from_file
 from .writers import said_of_masks
@@ -300,8 +301,6 @@ def network_from_config(
     Raises:
         ValueError: if the configuration names an unknown class, or calls refer to what is not in it.
     """
-    from ..layers import deserialize
-
     layers: dict[str, Layer] = {}
     waiting: list[tuple[Layer, Call]] = []
     own = {**get_custom_objects(), **(custom_objects or {})}

@@ -27,6 +27,7 @@ from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
 from .keras1 import OldLayout, is_of_keras_1, modern_config
 from .keras1_merge import by_names_of
+from .layer_configs import deserialize
 from .unknown_objects import check_known
 from .weight_assignment import (
     assign_by_name,
@@ -316,8 +317,6 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
             "`model_from_config` expects a dictionary, not a list. Maybe you meant to use "
             "`Sequential.from_config(config)`?"
         )
-    from ..layers import deserialize
-
     known = {**(custom_objects or {}), **get_custom_objects()}
     check_known(config, known)
     return deserialize(in_one_type(config), custom_objects=known)

@@ -13,6 +13,7 @@ from ...ir import Constant
 from .. import registry
 from .base_layer import Layer
 from .input_layer import Input, InputLayer
+from .layer_configs import deserialize, serialize
 from .layer_graph import trainable_config
 from .training import Model
 
@@ -248,8 +249,6 @@ class Sequential(Model):
             )
 
     def get_config(self) -> dict[str, Any]:
-        from ..layers import serialize
-
         layers = [serialize(layer) for layer in self.layers]
         config: dict[str, Any] = {"name": self.name, **trainable_config(self), "layers": layers}
         if self._build_input_shape is not None:
@@ -262,8 +261,6 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
-        from ..layers import deserialize
-
         if isinstance(config, dict):
             name, shape, layers = config.get("name"), config.get("build_input_shape"), config["layers"]
         else:  # Keras 2.0 to 2.2 wrote the list alone

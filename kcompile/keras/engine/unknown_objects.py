@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from .. import registry
 from ..utils.generic_utils import _find_object
 from .node_defs import read_node_def
 from .operation_table import OPERATIONS
+from .operations import CLASSES
 from .tf_functions import TF_FUNCTIONS
 from .tf_operations import FUNCTIONS
 from .tf_operators import NAMES
@@ -89,8 +91,6 @@ def _registered(entry: Mapping[str, Any]) -> str:
 
 
 def _is_known(kind: str, name: str, custom_objects: Mapping[str, Any]) -> bool:
-    from .. import activations, constraints, initializers, layers, models, regularizers
-
     if kind == "function":
         return (
             name.removeprefix("keras.ops ") in OPERATIONS
@@ -99,21 +99,11 @@ def _is_known(kind: str, name: str, custom_objects: Mapping[str, Any]) -> bool:
         )
     if kind == "operator":
         return name in NAMES or "TensorFlowOpLayer" in custom_objects
-    tables: dict[str, Mapping[str, Any]] = {
-        "layer": {
-            **vars(layers),
-            "Model": models.Model,
-            "Functional": models.Model,
-            "Sequential": models.Sequential,
-            "Operation": models.Model,
-        },
-        "activation": activations._ALL,
-        "initializer": initializers._ALL,
-        "regularizer": regularizers._ALL,
-        "constraint": vars(constraints),
-    }
+    known = registry.names(kind)
+    if kind == "layer":
+        known = {**known, **CLASSES}
     try:
-        _find_object(name, tables[kind], custom_objects, kind)
+        _find_object(name, known, custom_objects, kind)
     except ValueError:
         return False
     return True

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from .. import registry
 from ..engine import Input, InputLayer, InputSpec, Layer
-from ..engine.writers import follow, said_of_masks
+from ..engine.layer_configs import deserialize, serialize
 from ..legacy.layers import (
     AtrousConvolution1D,
     AtrousConvolution2D,
@@ -17,8 +14,6 @@ from ..legacy.layers import (
     Recurrent,
 )
 from ..legacy.old_names import answer_old_names
-from ..utils.generic_utils import deserialize_keras_object
-from ..utils.living import class_name
 from .adaptive_pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -400,24 +395,6 @@ __all__ = [
     "serialize",
     "subtract",
 ]
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """``{"class_name": ..., "config": ...}`` of a layer."""
-    return {"class_name": class_name(layer), "config": layer.get_config(), **said_of_masks(layer)}
-
-
-def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """A layer or model from ``{"class_name": ..., "config": ...}``.
-
-    Raises:
-        ValueError: for a class that neither Keras nor custom_objects has.
-    """
-    layer = deserialize_keras_object(config, registry.names("layer"), custom_objects, "layer")
-    if isinstance(config, Mapping) and "masks" in config:
-        follow(layer, config["masks"])
-    return layer
-
 
 answer_old_names(__name__)
 registry.register(globals())

@@ -13,6 +13,7 @@ from .. import backend as K
 from .. import registry
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..engine.base_layer import InputSpec, Layer
+from ..engine.layer_configs import deserialize, serialize
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
 from ..utils.living import living
@@ -79,14 +80,10 @@ class Wrapper(Layer):
         return self.layer.convert_stored_weights(stored)
 
     def get_config(self) -> dict[str, Any]:
-        from . import serialize
-
         return {**super().get_config(), "layer": serialize(self.layer)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        from . import deserialize
-
         config = dict(config)
         layer = deserialize(config.pop("layer"), custom_objects=custom_objects)
         return cls(layer, **config)
@@ -433,8 +430,6 @@ class Bidirectional(Wrapper):
         return [total / 2 if self.merge_mode == "ave" else total]
 
     def get_config(self) -> dict[str, Any]:
-        from . import serialize
-
         config = {**super().get_config(), "merge_mode": self.merge_mode}
         if self._own_backward:
             config["backward_layer"] = serialize(self.backward_layer)
@@ -448,8 +443,6 @@ class Bidirectional(Wrapper):
         num_constants = config.pop("num_constants", None)
         backward = config.pop("backward_layer", None)
         if backward is not None:  # Keras 3 always writes it: only one of its own kind says something
-            from . import deserialize
-
             forward, backward = (
                 deserialize(one, custom_objects=custom_objects) for one in (config["layer"], backward)
             )

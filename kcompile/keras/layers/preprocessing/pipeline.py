@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import registry
 from ...engine.base_layer import Layer
+from ...engine.layer_configs import deserialize, serialize
 from ...utils.generic_utils import has_arg
 from .common import without_default_training
 
@@ -57,15 +58,11 @@ class Pipeline(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        from .. import serialize
-
         config = {"name": self.name, "layers": [serialize(layer) for layer in self.layers]}
         return config if self.trainable else {**config, "trainable": False}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        from .. import deserialize
-
         config = dict(config)
         layers = [deserialize(one, custom_objects=custom_objects) for one in config.pop("layers", ())]
         return cls(layers, **config)

@@ -15,6 +15,7 @@ from ...backend.assignments import Variable
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...engine.base_layer import InputSpec, Layer
+from ...engine.layer_configs import deserialize, serialize
 from ...utils.generic_utils import has_arg, to_list
 
 States = list[Value]
@@ -113,8 +114,6 @@ class StackedRNNCells(Layer):
         return inputs, [state for new in self._in_state_order(new_states) for state in new]
 
     def get_config(self) -> dict[str, Any]:
-        from .. import serialize
-
         config = {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
         if self.reverse_state_order:
             config["reverse_state_order"] = True
@@ -124,8 +123,6 @@ class StackedRNNCells(Layer):
     def from_config(
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> StackedRNNCells:
-        from .. import deserialize
-
         config = dict(config)
         cells = [deserialize(cell, custom_objects=custom_objects) for cell in config.pop("cells")]
         return cls(cells, **config)
@@ -501,8 +498,6 @@ class RNN(Layer):
 
     # --- configuration ----------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        from .. import serialize
-
         config = {**super().get_config(), **self._loop_config()}
         if self._num_constants is not None:
             config["num_constants"] = self._num_constants
@@ -521,8 +516,6 @@ class RNN(Layer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        from .. import deserialize
-
         config = without_later_arguments(config)
         cell = deserialize(config.pop("cell"), custom_objects=custom_objects)
         num_constants = config.pop("num_constants", None)
