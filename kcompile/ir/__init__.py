@@ -18,7 +18,7 @@ from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .limits import WorkLimit, claim_steps
 from .naming import Names
-from .numbers import Depends, depends, evaluate_with
+from .numbers import Depends, depends, emitting, evaluate_with, read_by
 from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .storage import Storage
@@ -58,6 +58,7 @@ __all__ = [
     "device_name",
     "device_scope",
     "emit",
+    "emitting",
     "evaluate_with",
     "foreign_nodes",
     "format_type",
@@ -65,6 +66,7 @@ __all__ = [
     "name_scope",
     "op",
     "reading_as",
+    "read_by",
     "schema_of",
     "steadily",
     "to_onnx",

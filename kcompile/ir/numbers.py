@@ -8,7 +8,9 @@ Importing this installs the methods on Value; whoever can compute says so by ``e
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -19,11 +21,12 @@ from .values import Constant, Node, Parameter, Value
 
 
 class Depends(IntEnum):
-    """What the numbers of a value depend on beside weights and constants."""
+    """What the numbers of a value depend on, at most."""
 
     ON_NOTHING = 0
-    ON_THE_PHASE = 1
-    ON_INPUTS = 2
+    ON_WEIGHTS = 1
+    ON_THE_PHASE = 2
+    ON_INPUTS = 3
 
 
 class _NoLength(TypeError, AttributeError):
@@ -46,7 +49,7 @@ class _Length:
 
 
 def depends(value: Value) -> Depends:
-    """What the numbers of a value depend on: an input, the learning phase alone, or neither.
+    """What the numbers of a value depend on: an input, else the learning phase, else weights, or constants.
 
     Each node is looked at once; without recursion, as graphs are thousands of nodes deep.
     """
@@ -58,7 +61,7 @@ def depends(value: Value) -> Depends:
         if node.depends is not None:
             stack.pop()
             continue
-        read = _read_by(node)
+        read = read_by(node)
         unknown = [v.node for v in read if v.node is not None and v.node.depends is None]
         if unknown:
             stack.extend(unknown)
@@ -79,11 +82,13 @@ def _found(value: Value) -> Depends:
 def _of_leaf(value: Value) -> Depends:
     if value is LEARNING_PHASE:
         return Depends.ON_THE_PHASE
-    return Depends.ON_NOTHING if isinstance(value, Constant | Parameter) else Depends.ON_INPUTS
+    if isinstance(value, Parameter):
+        return Depends.ON_WEIGHTS
+    return Depends.ON_NOTHING if isinstance(value, Constant) else Depends.ON_INPUTS
 
 
-def _read_by(node: Node) -> list[Value]:
-    """What a node reads, its bodies included."""
+def read_by(node: Node) -> list[Value]:
+    """The values that a node reads, by its bodies too."""
     read = [value for value in node.inputs if value is not None]
     for body in node.attributes.values():
         if isinstance(body, Body):
@@ -132,18 +137,48 @@ def _array(self: Value, dtype: Any = None, copy: bool | None = None) -> np.ndarr
 
 def _single(self: Value, what: str) -> Any:
     """The one number of a value of one element."""
+    _refuse_while_emitting(self)
     found = self.numpy()
     if found.size != 1:
         raise TypeError(f"{self!r} has {found.size} elements; {what}() takes values of one.")
     return found.reshape(()).item()
 
 
+class _Emitting(threading.local):
+    depth = 0
+
+
+_emitting = _Emitting()
+
+
+@contextmanager
+def emitting(symbolic: bool) -> Iterator[None]:
+    """Within, if ``symbolic``, a graph is emitted that outlives the weights as they are: they decide
+    nothing."""
+    _emitting.depth += symbolic
+    try:
+        yield
+    finally:
+        _emitting.depth -= symbolic
+
+
+def _refuse_while_emitting(value: Value) -> None:
+    if _emitting.depth and depends(value) is Depends.ON_WEIGHTS:
+        raise TypeError(
+            f"{value!r} depends on weights, and a layer is being called on symbolic inputs: the number that "
+            "it has now would stay in the graph for good. Compute with it by K's functions; "
+            "K.switch(condition, a, b) stands for `if`. K.get_value(x) gives the number, if it is meant to "
+            "stay."
+        )
+
+
 def _bool(self: Value) -> bool:
-    if depends(self) is not Depends.ON_NOTHING:
+    if depends(self) > Depends.ON_WEIGHTS:
         raise TypeError(
             f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
             "a, b) instead of `if`, and `is None` to test for a missing value."
         )
+    _refuse_while_emitting(self)
     found = self.numpy()
     if found.size != 1:
         raise ValueError(f"{self!r} has {found.size} elements and no truth value; use K.any(x) or K.all(x).")
@@ -161,7 +196,7 @@ def _iter(self: Value) -> Iterator[Value]:
         raise TypeError(f"{self!r} is a scalar and cannot be iterated.")
     size = self.shape[0] if self.shape else None
     if not isinstance(size, int):
-        if depends(self) is not Depends.ON_NOTHING:
+        if depends(self) > Depends.ON_WEIGHTS:
             raise TypeError(f"{self!r} cannot be iterated: the size of its first axis is not known.")
         size = len(self.numpy())
     return (self[i] for i in range(size))

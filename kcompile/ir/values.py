@@ -183,12 +183,6 @@ class Parameter(Value):
         """A C-ordered copy of the current value."""
         return np.array(self.storage.array, order="C")
 
-    def __float__(self) -> float:
-        return float(self.numpy())
-
-    def __int__(self) -> int:
-        return int(self.numpy())
-
     def assign(self, value: Any) -> Any:
         """Overwrites the value in place.
 

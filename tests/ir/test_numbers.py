@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kcompile.keras.backend  # noqa: F401  # computes them
-from kcompile.ir import LEARNING_PHASE, Body, Constant, Depends, Parameter, Value, depends, op
+from kcompile.ir import LEARNING_PHASE, Body, Constant, Depends, Parameter, Value, depends, emitting, op
 
 A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "float32")
 X = Value("float32", ("batch", 3), "my_input")
@@ -117,13 +117,14 @@ def test_what_a_value_depends_on():
         deep = deep + 1.0
     assert depends(deep) is Depends.ON_NOTHING
     assert depends(deep + X) is Depends.ON_INPUTS
+    assert depends(deep + Parameter(A, "w")) is Depends.ON_WEIGHTS
     assert depends(LEARNING_PHASE) is depends(LEARNING_PHASE + 1) is Depends.ON_THE_PHASE
     assert depends(op.Phase(deep, deep)) is Depends.ON_NOTHING
-    assert depends(X) is Depends.ON_INPUTS and depends(Parameter(A, "w")) is Depends.ON_NOTHING
+    assert depends(X) is Depends.ON_INPUTS and depends(Parameter(A, "w")) is Depends.ON_WEIGHTS
 
 
 def test_what_a_body_reads_counts():
-    for captured, expected in ((known(), Depends.ON_NOTHING), (X, Depends.ON_INPUTS)):
+    for captured, expected in ((known(), Depends.ON_WEIGHTS), (X, Depends.ON_INPUTS)):
         branches = Body([captured * 2.0]), Body([captured * 3.0])
         chosen = op.If(Constant(True), then_branch=branches[0], else_branch=branches[1], outputs=1)
         assert depends(chosen) is expected
@@ -169,3 +170,15 @@ def test_what_is_no_single_number_is_said():
 
 def test_text_is_no_computation():
     assert str(known()) == f"{known()}" and "Mul" in repr(known()) and "my_input" in f"{X}"
+
+
+def test_weights_decide_nothing_in_a_graph_that_outlives_them():
+    weight, constant = Parameter(np.float32(2), "w"), Constant(np.float32(2))
+    for ask in (bool, float, int, complex, "{:.1f}".format, lambda v: bool(v * 1.0 > 1.0)):
+        with emitting(symbolic=True), emitting(symbolic=False):
+            with pytest.raises(TypeError, match=r"depends on weights.*for good.*K\.switch.*K\.get_value"):
+                ask(weight)
+            ask(constant)
+        ask(weight)
+    with emitting(symbolic=True):
+        assert np.asarray(weight) == 2.0  # said in so many words

@@ -223,7 +223,7 @@ class Layer(LayerCalls):
             masked = any(m is not None for m in to_list(previous_mask))
             if masked and "mask" not in kwargs and self._call_accepts("mask"):
                 kwargs["mask"] = previous_mask
-            with call_frame(tensors) as frame:
+            with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
                 outputs = self.call(inputs, **kwargs)
                 names = list(outputs) if isinstance(outputs, dict) else None
                 outputs = flat_outputs(outputs, self)

@@ -90,3 +90,10 @@ def cast_numbers(inputs: Any, dtypes: Sequence[Any]) -> Any:
 def are_numbers(tensors: Sequence[Any]) -> bool:
     """Whether none of the tensors depends on an input of a graph."""
     return all(depends(x) is not Depends.ON_INPUTS for x in tensors)
+
+
+def fits_input(x: Value, own: Value) -> bool:
+    """Whether a value has the type of an input, and its sizes where they are fixed."""
+    if x.dtype != own.dtype or x.shape is None or own.shape is None or len(x.shape) != len(own.shape):
+        return False
+    return all(not isinstance(d, int) or d == n for d, n in zip(own.shape, x.shape, strict=True))

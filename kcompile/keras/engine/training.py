@@ -12,15 +12,18 @@ import numpy as np
 from ...ir import Graph, Value, steadily
 from .. import backend as K
 from .. import registry
+from ..backend.execution import computed_by
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import batches, feeds, index_checks, tensor_data
 from . import training_data as data
 from . import training_loops as loops
+from .called_on_numbers import are_numbers, fits_input
 from .compiled_network import CompiledNetwork, refuse_unknown
 from .input_layer import Input
 from .later_hooks import refuse_overridden
 from .layer_calls import flat_outputs
+from .node import current_frame
 
 
 class Model(CompiledNetwork):
@@ -104,6 +107,23 @@ class Model(CompiledNetwork):
         self.output_names = sorted(self._output_keys or ()) or numbered
         self.built = True
         self._tracking = tracking
+
+    def _record_call(self, inputs: list[Value], outputs: list[Value], *said: Any) -> None:
+        super()._record_call(inputs, outputs, *said)
+        input_masks, _, arguments, _ = said
+        settled = set(arguments) <= {"training"} and not arguments.get("training")
+        if settled and current_frame() is None and self._predicts(inputs, input_masks):
+            compiled = self._prediction()
+            computed_by(outputs, lambda: compiled([x.numpy() for x in inputs]))
+
+    def _predicts(self, inputs: list[Value], masks: list[Any]) -> bool:
+        """Whether ``predict`` computes what a call on these inputs does: numbers of its own types and shapes,
+        without masks or states."""
+        if not self._is_graph_network or not are_numbers(inputs) or any(mask is not None for mask in masks):
+            return False
+        if len(self._feed_inputs) != len(inputs) or self.state_updates:
+            return False
+        return all(fits_input(x, own) for x, own in zip(inputs, self._feed_inputs, strict=True))
 
     def _build_for(self, arrays: list[Any]) -> None:
         """Subclassed models learn their input shapes from the first data."""

@@ -238,3 +238,67 @@ def test_calls_on_numbers_leave_nothing_behind():
     del y
     gc.collect()
     assert sum(ref() is not None for ref in seen) <= 3  # the last call of each layer
+
+
+class Gated(L.Layer):
+    def build(self, input_shape):
+        self.gate = self.add_weight(name="gate", shape=(), initializer="ones")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return inputs * 2.0 if self.gate > 0.5 else inputs
+
+
+def test_python_conditions_on_weights_hold_for_numbers_and_are_refused_in_graphs():
+    layer = Gated()
+    np.testing.assert_array_equal(layer(X), X * 2)
+    layer.set_weights([np.float32(0)])
+    np.testing.assert_array_equal(layer(X), X)
+    with pytest.raises(TypeError, match="depends on weights.*K.switch"):
+        layer(L.Input((3,)))
+
+
+def test_models_called_on_numbers_run_what_predict_runs():
+    """Without making a session for each call, and also under what is computed from their outputs."""
+    i = L.Input((3,))
+    hidden = L.BatchNormalization()(L.Dense(4, activation="tanh")(i))
+    model = Model(i, [hidden, L.Dropout(0.5)(L.Dense(2)(hidden))])
+    expected = model.predict(X)
+    ready = model._prediction()
+    calls = []
+    model._predictor = (model._predictor[0], lambda arrays: calls.append(1) or ready(arrays), False)
+    one, two = model(X)
+    np.testing.assert_allclose(one, expected[0], rtol=1e-6)
+    assert len(calls) == 1
+    both = K.mean(one) + K.sum(two)
+    for factor in (1.0, 2.0, 3.0):
+        model.set_weights([w * factor for w in model.get_weights()])
+        found = ready([X.astype("float32")])
+        assert float(both) == pytest.approx(found[0].mean() + found[1].sum(), rel=1e-4)
+    assert len(calls) == 4  # once for both outputs
+    model(X, training=True)[0].numpy()
+    model(K.variable(X))[0].numpy()
+    assert len(calls) == 5  # numbers of variables too; training is no prediction
+    assert np.abs(K.gradients(K.sum(model(X)[0]), model.trainable_weights)[0].numpy()).max() > 0
+
+
+def test_a_fixed_batch_stateful_and_masked_models_are_computed_as_they_are_called():
+    fixed = Sequential([L.Dense(2, batch_input_shape=(4, 3))])
+    assert numbers(fixed(X)).shape == (2, 2)
+    state = Sequential([L.LSTM(2, stateful=True, batch_input_shape=(1, 2, 3))])
+    steps = X.reshape(1, 2, 3)
+    first = numbers(state(steps))
+    np.testing.assert_array_equal(numbers(state(steps)), first)  # asking changes no state
+    np.testing.assert_allclose(first, state.predict(steps), rtol=1e-5)
+    i = L.Input((2, 3))
+    inner = Model(i, L.LSTM(2)(i))
+    zeros = np.zeros((1, 2, 3))
+    np.testing.assert_allclose(numbers(inner(L.Masking()(zeros))), 0.0)
+
+
+def test_loops_over_what_a_model_gives_are_read_through():
+    i = L.Input((3,))
+    model = Model(i, L.Dense(2)(i))
+    y = model(X)
+    summed = K.foldl(lambda a, row: a + row * K.sum(y), K.variable([[1.0, 2.0], [3.0, 4.0]]))
+    np.testing.assert_allclose(summed, np.array([1, 2]) + np.array([3, 4]) * numbers(y).sum(), rtol=1e-4)
