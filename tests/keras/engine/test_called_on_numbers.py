@@ -302,3 +302,17 @@ def test_loops_over_what_a_model_gives_are_read_through():
     y = model(X)
     summed = K.foldl(lambda a, row: a + row * K.sum(y), K.variable([[1.0, 2.0], [3.0, 4.0]]))
     np.testing.assert_allclose(summed, np.array([1, 2]) + np.array([3, 4]) * numbers(y).sum(), rtol=1e-4)
+
+
+def test_outputs_by_name_and_models_in_models_are_those_of_predict():
+    i = L.Input((3,))
+    named = Model(i, {"z": L.Dense(1)(i), "a": L.Dense(2)(i), "m": L.Dense(3)(i)})
+    found, expected = named(X), named.predict(X)
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-6)
+    inner = Model(i, [L.Dense(2)(i), L.Dense(3)(i)])
+    j = L.Input((3,))
+    outer = Model(j, list(reversed(inner(j))))
+    for value, wanted in zip(outer(X), outer.predict(X), strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-6)
