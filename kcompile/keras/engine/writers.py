@@ -188,7 +188,7 @@ def masks_differ(layer: Any, writer: Writer, calls: Sequence[Node]) -> bool:
     if (own is not None and name in own.drops_masks_in) != (name in writer.drops_masks_in):
         return True
     several = any(any(mask is not each[0] for mask in each) for each in masks)
-    return several and hasattr(layer, "_merged") and writer.joins_masks_by_any
+    return several and hasattr(layer, "_merge_function") and writer.joins_masks_by_any
 
 
 def follow(layer: Any, writer: Any) -> None:
