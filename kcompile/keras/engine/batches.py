@@ -177,6 +177,14 @@ class GeneratorBatches(_GivenBatches):
                 "The number of steps must be given (steps_per_epoch, validation_steps or steps) for a "
                 "generator: it does not say when an epoch ends. A keras.utils.Sequence does, by its length."
             )
+        if not self.is_sequence and not hasattr(generator, "__next__"):
+            if hasattr(generator, "shape") or not hasattr(generator, "__iter__"):
+                raise ValueError(
+                    "Expected a generator, a keras.utils.Sequence or a loader of batches, found "
+                    f"{type(generator).__name__}; call a function that makes a generator, and give arrays to "
+                    "fit, evaluate and predict."
+                )
+            generator = iter(generator)
         self.generator = generator
         if steps is None:
             self.steps = len(generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class Output:
         function = getattr(self.loss, "fn", self.loss)
         return any(function is known for known in _OF_CLASS_NUMBERS)
 
-    @property
+    @cached_property
     def classes(self) -> int | None:
         """How many classes labels number; None where they do not, or the shape does not say."""
         shape = static_shape(self.value)
@@ -98,7 +99,7 @@ class Output:
             return None
         return shape[getattr(self.loss, "_fn_kwargs", {}).get("axis", -1)]
 
-    @property
+    @cached_property
     def ignored_class(self) -> int | None:
         """A label that the loss leaves out."""
         return getattr(self.loss, "_fn_kwargs", {}).get("ignore_class")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,6 +86,23 @@ def count_error(arrays: Sequence[Any], names: Sequence[str], what: str, shapes: 
     )
 
 
+def build_error(error: ValueError, arrays: Sequence[Any]) -> ValueError:
+    """For a model that cannot be built for the shapes of the data."""
+    found = [shape_of(x) for x in arrays]
+    if len(found) > 1 and found.count(found[0]) == len(found):
+        advice = (
+            f"These are {len(found)} arrays of shape {found[0]}, one for each input; if they are samples of "
+            "one input, make one array of them: np.stack(x)."
+        )
+    else:
+        shown = ", ".join(map(str, found[:8])) + ", ..." * (len(found) > 8)
+        advice = f"The data has the shape {shown}, where axis 0 counts samples"
+        advice += "; a single sample needs that axis, too: x[np.newaxis]." if len(found) == 1 else "."
+    return ValueError(
+        f"{error} The model is not built yet, and takes its input shapes from the data. {advice}"
+    )
+
+
 def shape_of(x: Any) -> Any:
     """The shape of an array, or of nested lists as far as they are regular; None for None."""
     if x is None:
@@ -96,6 +115,25 @@ def shape_of(x: Any) -> Any:
 
 
 # --- what does not become an array of numbers ---------------------------------------------------------------
+
+
+def refuse_no_data(x: Any, name: str, what: str) -> None:
+    """
+    Raises:
+        ValueError: for what is no data at all: a text, a function, a set, a dataset of PyTorch.
+    """
+    if isinstance(x, str | bytes | os.PathLike):
+        found, advice = f"the text {_short(x)}", "read the file first, and give its arrays"
+    elif isinstance(x, set | frozenset):
+        found, advice = "a set, which has no order", "give a list or an array"
+    elif any(kind.__module__.startswith("torch.utils.data") for kind in type(x).__mro__):
+        found = f"a {type(x).__name__}, which gives single samples"
+        advice = "make batches of them, torch.utils.data.DataLoader(dataset, batch_size=32)"
+    elif inspect.isroutine(x):
+        found, advice = f"the function {getattr(x, '__name__', '')}", "call it, and give what it returns"
+    else:
+        return
+    raise ValueError(f"The {what} {name!r} is {found}, not an array: {advice}.")
 
 
 def not_an_array(x: Any, name: str, what: str, error: Exception) -> ValueError:

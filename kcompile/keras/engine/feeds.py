@@ -171,9 +171,11 @@ def wants_targets(model: Model) -> bool:
 def _target_advice(output: Any, found: tuple[int, ...]) -> str:
     """What to do where labels are of the other kind than the loss of an output wants."""
     shape = static_shape(output.value) or ()
-    if not shape or len(found) != len(shape):
+    if not shape or len(found) not in (len(shape), len(shape) - 1):
         return ""
     classes = shape[-1]
+    if len(found) < len(shape):  # as numbers of one class per step come
+        found = (*found, 1)
     if output.is_sparse and found[-1] == classes:
         return (
             "These look like one-hot rows, and the loss takes numbers of classes: use the loss "

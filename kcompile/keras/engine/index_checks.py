@@ -50,8 +50,8 @@ _SAME_ELEMENTS = frozenset(("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Trans
 def lookups(model: Model) -> list[Lookup]:
     """The tables that a built model looks up by elements of its inputs."""
     cached = model.__dict__.get("_lookups")
-    if cached is None or cached[0] is not model.outputs:
-        cached = (model.outputs, list(_find_lookups(model)))
+    if cached is None or cached[0] != model.outputs:
+        cached = (list(model.outputs), list(_find_lookups(model)))
         model.__dict__["_lookups"] = cached
     return cached[1]
 

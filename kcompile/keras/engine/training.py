@@ -15,7 +15,7 @@ from .. import registry
 from ..backend.execution import computed_by
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import to_list, unpack_singleton
-from . import batches, feeds, index_checks, tensor_data
+from . import batches, data_errors, feeds, index_checks, tensor_data
 from . import training_data as data
 from . import training_loops as loops
 from .called_on_numbers import are_numbers, fits_input
@@ -144,7 +144,11 @@ class Model(CompiledNetwork):
                     "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
                 )
             arrays = x if isinstance(x, list | tuple) and any(hasattr(a, "shape") for a in x) else [x]
-            self._build_for([data.as_array(a, "x", "input") for a in arrays])
+            arrays = [data.as_array(a, "x", "input") for a in arrays]
+            try:
+                self._build_for(arrays)
+            except ValueError as error:
+                raise data_errors.build_error(error, arrays) from error
         if self._is_compiled and self._compiled is None:
             self._finish_compile()
 
@@ -213,11 +217,7 @@ class Model(CompiledNetwork):
             x, y, sample_weight = tensor_data.batches(x, y, sample_weight), None, None
             batch_size, workers = None, 0
         if data.is_generator(x):
-            if y is not None or sample_weight is not None:
-                raise ValueError(
-                    "`y` and `sample_weight` come from the generator or loader; do not pass them to fit as "
-                    "well."
-                )
+            _refuse_targets_beside(y, sample_weight, "fit")
             if batch_size is not None:
                 raise ValueError(
                     "The `batch_size` argument must not be specified when using a generator, Sequence or "
@@ -313,7 +313,9 @@ class Model(CompiledNetwork):
         if tensor_data.holds_tensors(x, y, sample_weight):
             tensor_data.check_steps("steps", steps)
             x, workers = tensor_data.batches(x, y, sample_weight), 0
+            y = sample_weight = None
         if data.is_generator(x):
+            _refuse_targets_beside(y, sample_weight, "evaluate")
             return self.evaluate_generator(
                 x, steps, callbacks, max_queue_size, workers, use_multiprocessing, verbose
             )
@@ -357,9 +359,11 @@ class Model(CompiledNetwork):
         """
         refuse_overridden(self, "predict", "predict")
         if type(x) is np.ndarray and not (verbose or callbacks or steps) and self._takes_directly(x):
-            if index_checks.lookups(self):
+            try:
+                return steadily(lambda: self._prediction().executor().predict(x, batch_size))
+            except RuntimeError:
                 index_checks.check_inputs(self, [x])
-            return steadily(lambda: self._prediction().executor().predict(x, batch_size))
+                raise
         data.check_count("steps", steps)
         if tensor_data.holds_tensors(x):
             tensor_data.check_steps("steps", steps)
@@ -430,6 +434,8 @@ class Model(CompiledNetwork):
             plain = len(graph.inputs) == 1 and not graph.updates and self._samples_first()
             direct = plain and runs_on_onnxruntime(graph)
             compiled = compile_graph(graph, input_names=self._feed_input_names)
+            if direct and index_checks.lookups(self):  # a GPU gives zeros for indices out of range
+                direct = compiled.executor().providers[0] == "CPUExecutionProvider"
             self._predictor = (list(self.outputs), compiled, direct)
         return self._predictor[1]
 
@@ -617,6 +623,14 @@ class Model(CompiledNetwork):
 
     def __copy__(self) -> Model:
         return self.__deepcopy__({})
+
+
+def _refuse_targets_beside(y: Any, sample_weight: Any, method: str) -> None:
+    if y is not None or sample_weight is not None:
+        raise ValueError(
+            "`y` and `sample_weight` come from the generator or loader; do not pass them to "
+            f"{method} as well."
+        )
 
 
 def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validation_steps: Any) -> None:

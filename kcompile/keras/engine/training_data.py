@@ -105,11 +105,7 @@ def as_array(x: Any, name: str, what: str) -> Any:
     for method in ("to_numpy", "numpy"):  # other tables, TensorFlow
         if callable(getattr(x, method, None)):
             return np.asarray(getattr(x, method)())
-    if any(kind.__module__.startswith("torch.utils.data") for kind in type(x).__mro__):
-        raise ValueError(
-            f"The {what} {name!r} is a {type(x).__name__}, which gives single samples: make batches of them, "
-            "torch.utils.data.DataLoader(dataset, batch_size=32)."
-        )
+    data_errors.refuse_no_data(x, name, what)
     if hasattr(x, "shape") and hasattr(x, "__getitem__") and not hasattr(x, "__array_interface__"):
         return x
     try:

@@ -176,6 +176,86 @@ def test_a_wrong_input(mistake, way):
     assert len(str(error.value)) < 600
 
 
+NOT_BUILT = {
+    "a single sample": (X[0], r"shape \(4,\), where axis 0 counts samples.*x\[np.newaxis\]"),
+    "a list of samples": (list(X), r"6 arrays of shape \(4,\), one for each input.*np.stack\(x\)"),
+    "one number": (3.0, r"shape \(\).*x\[np.newaxis\]"),
+    "ragged lists": ([[1, 2], [3]], "ragged.*pad_sequences"),
+    "nothing": (None, "no data to learn its shape from"),
+}
+
+
+class Own(Model):
+    def __init__(self):
+        super().__init__(name="own")
+        self.dense = Dense(3)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("make", [lambda: Sequential([Dense(3)]), Own], ids=["Sequential", "subclass"])
+@pytest.mark.parametrize("mistake", NOT_BUILT)
+def test_a_wrong_input_for_a_model_that_is_not_built(mistake, make, way):
+    x, message = NOT_BUILT[mistake]
+    if x is None and "generator" in way:
+        return
+    model = make()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=message):
+        if way == "validation_data":
+            model.fit(x, ONE_HOT, validation_data=(x, ONE_HOT), verbose=0)
+        elif way in TRAINING:
+            TRAINING[way](model, x, ONE_HOT)
+        else:
+            PREDICTING[way](model, x)
+
+
+def batches():
+    yield X, ONE_HOT
+
+
+NO_DATA = {
+    "a text": ("data.csv", r"out_input' is the text 'data.csv', not an array: read the file"),
+    "a set": ({1, 2}, "is a set, which has no order"),
+    "a function": (batches, "is the function batches, not an array: call it"),
+}
+
+
+@pytest.mark.parametrize(
+    "method", ["fit", "evaluate", "train_on_batch", "test_on_batch", "predict", "predict_on_batch"]
+)
+@pytest.mark.parametrize("kind", NO_DATA)
+def test_what_is_no_data(kind, method):
+    x, message = NO_DATA[kind]
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier(), method)(*([x] if method.startswith("predict") else [x, ONE_HOT]))
+
+
+@pytest.mark.parametrize("method", ["fit_generator", "evaluate_generator", "predict_generator"])
+@pytest.mark.parametrize("source", [X, batches, 3], ids=["an array", "a function", "a number"])
+def test_what_is_no_generator(source, method):
+    with pytest.raises(ValueError, match="Expected a generator, a keras.utils.Sequence or a loader.*found"):
+        getattr(classifier(), method)(source, 1)
+
+
+def test_targets_beside_a_generator():
+    for method in ("fit", "evaluate"):
+        with pytest.raises(ValueError, match=f"come from the generator or loader.*{method}"):
+            getattr(classifier(), method)(batches(), ONE_HOT)
+
+
+def test_numbers_of_classes_by_the_step():
+    model = Sequential([Dense(3, activation="softmax", input_shape=(5, 4))])
+    model.compile("sgd", "categorical_crossentropy")
+    for y in (np.zeros((N, 5), int), np.zeros((N, 5, 1), int)):
+        with pytest.raises(
+            ValueError, match="sparse_categorical_crossentropy, or keras.utils.to_categorical"
+        ):
+            model.fit(np.ones((N, 5, 4)), y, verbose=0)
+
+
 TARGETS = {  # loss, target, what the message must say
     "numbers of classes for one-hot rows": (
         "categorical_crossentropy",
@@ -392,3 +472,23 @@ def test_weights_for_a_model_that_is_not_built(name, tmp_path):
         model.build((None, 3))
         model.load_weights(str(tmp_path / name))
         np.testing.assert_array_equal(model.get_weights()[0], made.get_weights()[0])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+def test_the_quick_way_of_predict_says_the_same(dtype):
+    model = words()
+    right, wrong = np.full((2, 3), 4, dtype), np.full((2, 3), 5, dtype)
+    for _ in range(2):
+        assert model.predict(right).shape == (2, 1)
+        with pytest.raises(ValueError, match=r"index 5 at \[0, 0\] of words_input.*'words'.*input_dim"):
+            model.predict(wrong)
+
+
+def test_tables_are_found_anew_when_a_layer_is_taken_off():
+    model = words()
+    model.fit(np.zeros((N, 3)), np.zeros(N), verbose=0)
+    model.pop()
+    model.pop()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="index 5 .*'words'"):
+        model.fit(np.full((N, 3), 5), np.zeros((N, 3, 2)), verbose=0)
