@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir import Value
-from . import registry
 from .engine.base_layer import Layer
 from .engine.input_layer import Input, InputLayer
 from .engine.node import replace_tensors
@@ -118,4 +117,3 @@ def _as_inputs(tensors: list[Value]) -> list[Value]:
 
 
 answer_old_names(__name__)
-registry.name("layer", {"Functional": Model, "Model": Model, "Sequential": Sequential})

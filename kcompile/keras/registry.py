@@ -19,7 +19,7 @@ from typing import Any
 
 #: The modules that name the objects of a kind.
 _MODULES = {
-    "layer": ("layers", "models"),
+    "layer": ("layers", "engine.sequential", "engine.training"),
     "loss": ("losses",),
     "metric": ("metrics",),
     "optimizer": ("optimizers",),
@@ -101,6 +101,15 @@ def names(kind: str) -> Mapping[str, Any]:
 def is_named(obj: Any) -> bool:
     """Whether this very object is one that configurations may name, of whatever kind."""
     return id(obj) in _NAMED
+
+
+def is_a(obj: Any, kind: str, *names: str) -> bool:
+    """Whether an object is an instance of a class that one of these names stands for, or of a subclass.
+
+    Nothing is imported: of a class that is not there yet, there are no instances.
+    """
+    classes = [_NAMES[kind].get(name) for name in names]
+    return isinstance(obj, tuple(cls for cls in classes if inspect.isclass(cls)))
 
 
 def of_application(name: str) -> Any:

@@ -261,6 +261,47 @@ def test_of_a_users_table_files_name_the_users_objects_and_what_the_registry_nam
             deserialize_keras_object(name, table)
 
 
+def test_an_instance_is_told_by_the_name_of_its_class_or_of_a_base():
+    both = layers.Bidirectional(layers.LSTM(2))
+    assert registry.is_a(both, "layer", "Bidirectional") and registry.is_a(both, "layer", "RNN", "Wrapper")
+    assert registry.is_a(lying(Sequential)(), "layer", "Model")
+    assert not registry.is_a(both, "layer", "RNN", "add", "none of ours")
+    assert not registry.is_a(None, "layer", "Dense")
+
+
+def test_only_names_that_are_given_are_asked_for():
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "registry.is_a":
+                kind, *asked = [argument.value for argument in node.args[1:]]
+                assert asked and {*asked} <= registry.names(kind).keys(), f"{path}:{node.lineno}"
+
+
+class Branches(layers.Layer):
+    """A layer of a user with attributes of the names that Bidirectional and RNN have."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.forward_layer, self.cell = Dense(2), "no cell"
+
+    def build(self, shapes):
+        self.forward_layer.build(shapes[0])
+        super().build(shapes)
+
+    def call(self, inputs):
+        return self.forward_layer(inputs[0]) + inputs[1]
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_layer_with_attributes_like_those_of_built_in_ones_is_not_taken_for_one(ending, tmp_path):
+    a, b = Input((3,)), Input((2,))
+    model = Model([a, b], Branches(name="both")([a, b]))
+    model.save(tmp_path / f"m.{ending}")
+    loaded = load_model(tmp_path / f"m.{ending}", custom_objects={"Branches": Branches})
+    x = [np.ones((4, 3), "float32"), np.ones((4, 2), "float32")]
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+
+
 @pytest.mark.parametrize("name", registry._OF_APPLICATIONS)
 def test_objects_of_applications_are_where_the_table_says(name):
     found = registry.of_application(name)

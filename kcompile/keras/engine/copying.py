@@ -59,7 +59,7 @@ def _state(model: Model) -> tuple[dict[str, Any], Living]:
     optimizer_weights = None
     if model._compiled is not None and model.optimizer.weights:
         optimizer_weights = layouts.h5_state(model.optimizer, model._compiled.trainable)
-    stored = layer_weights(model) if model.built else []
+    stored = layer_weights(model.layers) if model.built else []
     return {
         "config": config,
         "weights": [(entry.name, list(entry.weights)) for entry in stored],

@@ -16,6 +16,7 @@ from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .compile_configs import training_config, try_to_compile
 from .feeds import feed_values
 from .saving import making, model_config, model_from_config
+from .sequential import Sequential
 from .verification import verify_export
 from .weight_budget import WeightBudget
 
@@ -129,8 +130,6 @@ def _metadata(model: Model, weight_names: Mapping[Parameter, str]) -> dict[str, 
 
 
 def _has_config(model: Model) -> bool:
-    from .sequential import Sequential
-
     return model._is_graph_network or isinstance(model, Sequential)
 
 

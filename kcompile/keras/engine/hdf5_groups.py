@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +53,7 @@ def save_weights_to_hdf5_group(group: Any, layers: Sequence[Layer]) -> None:
     from ... import formats
     from .saving import layer_weights
 
-    archive = formats.Archive(layer_weights=layer_weights(_among(layers)))
+    archive = formats.Archive(layer_weights=layer_weights(layers))
     formats.write(archive, group, format="hdf5")
 
 
@@ -68,7 +67,7 @@ def load_weights_from_hdf5_group(f: Any, layers: Sequence[Layer], reshape: bool 
     from .weight_assignment import assign_in_order
 
     with formats.read(f, lazy=True) as archive:
-        assign_in_order(_among(layers), archive.layer_weights, _name(f), reshape)
+        assign_in_order(layers, _owner(layers), archive.layer_weights, _name(f), reshape)
 
 
 def load_weights_from_hdf5_group_by_name(
@@ -83,7 +82,7 @@ def load_weights_from_hdf5_group_by_name(
     from .weight_assignment import assign_by_name
 
     with formats.read(f, lazy=True) as archive:
-        assign_by_name(_among(layers), archive.layer_weights, _name(f), skip_mismatch, reshape)
+        assign_by_name(layers, archive.layer_weights, _name(f), skip_mismatch, reshape)
 
 
 def preprocess_weights_for_loading(
@@ -113,9 +112,8 @@ def preprocess_weights_for_loading(
     return arrays
 
 
-def _among(layers: Sequence[Layer]) -> Any:
-    """What the functions of saving read of a model."""
-    return SimpleNamespace(layers=list(layers), name=f"of {len(layers)} layers")
+def _owner(layers: Sequence[Layer]) -> str:
+    return f"of {len(layers)} layers"
 
 
 def _name(group: Any) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import registry
 from ..legacy.spellings import modern_arguments, modern_class_name
 from .keras1_merge import functional_of_merge
 
@@ -143,7 +144,7 @@ class OldLayout:
         """The weights of a layer in its own order; what fits as it is stays as it is."""
         if not (self.keras_1 or self.theano) or not stored:
             return stored
-        if hasattr(layer, "forward_layer"):
+        if registry.is_a(layer, "layer", "Bidirectional"):
             half = len(stored) // 2
             forward, backward = stored[:half], stored[half:]
             return [
@@ -203,7 +204,7 @@ class OldLayout:
         class_name = type(layer).__name__
         if hasattr(layer, "layers"):
             return sum(self._count(inner) for inner in layer.layers)
-        if hasattr(layer, "forward_layer"):
+        if registry.is_a(layer, "layer", "Bidirectional"):
             return 2 * self._count(layer.forward_layer)
         if hasattr(getattr(layer, "layer", None), "weights"):
             return self._count(layer.layer)

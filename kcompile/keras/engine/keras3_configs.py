@@ -10,7 +10,10 @@ from ...ir import Value
 from .. import registry
 from ..utils.generic_utils import unpack_singleton
 from .hdf5_configs import drop_defaults
+from .layer_graph import _named as named_or_listed
+from .layer_graph import serializable_arguments
 from .operations import OperationLayer
+from .sequential import Sequential
 from .writers import KERAS_3, OWN_RULES, masks_differ
 
 if TYPE_CHECKING:
@@ -34,8 +37,6 @@ def model_to_keras_3(model: Network) -> dict[str, Any]:
         ValueError: for what Keras 3 computes differently under the same name (hard_sigmoid).
         NotImplementedError: for a subclassed model, whose structure is code.
     """
-    from .sequential import Sequential
-
     own = registry.is_built_in(type(model))
     if isinstance(model, Sequential):
         return _object("keras", type(model).__name__, _sequential(model), None if own else _custom(model))
@@ -78,8 +79,6 @@ def _shape(tensor: Value) -> tuple[int | None, ...]:
 
 
 def _functional(model: Network) -> dict[str, Any]:
-    from .layer_graph import _named
-
     model.get_config()  # refuses what cannot be written
     kept = {node: None for node in model._network_nodes}
     index: dict[tuple[Layer, int], int] = {}
@@ -92,7 +91,7 @@ def _functional(model: Network) -> dict[str, Any]:
 
     def places(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
         entries = [place(*t._keras_history) for t in tensors]
-        return unpack_singleton(entries) if keys is None else _named(keys, names, entries)
+        return unpack_singleton(entries) if keys is None else named_or_listed(keys, names, entries)
 
     def tensor_config(tensor: Value) -> dict[str, Any]:
         config = {
@@ -136,12 +135,10 @@ def _warn_of_masks(layer: Layer, calls: list[Node]) -> None:
 
 
 def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
-    from .layer_graph import serializable_arguments
-
     tensors = [tensor_config(tensor) for tensor in node.input_tensors]
     kwargs = serializable_arguments(node, tensor_config)
     layer: Any = node.outbound_layer
-    if len(tensors) > 1 and (hasattr(layer, "cell") or hasattr(layer, "forward_layer")):
+    if len(tensors) > 1 and registry.is_a(layer, "layer", "RNN", "Bidirectional"):
         # Keras 2 appends the states to the inputs of the layer.
         return {"args": tensors[:1], "kwargs": {**kwargs, "initial_state": tensors[1:]}}
     if type(layer).__name__ in _ATTENTIONS:  # called on several arguments, not on a list

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Parameter
+from .. import registry
 from ..utils.messages import raw_name
+from .base_layer import Layer
 
 if TYPE_CHECKING:
     from ...formats import LayerWeights
-    from .base_layer import Layer
     from .network import Network
 
 Plan = list[tuple[Parameter, Any]]
@@ -45,8 +46,6 @@ def own_weights(layer: Layer) -> list[Parameter]:
 def owned_layers(layer: Layer) -> Iterator[tuple[str, Any]]:
     """Attributes that are layers or lists of layers, by name, in the order in which Keras 3 goes through
     them."""
-    from .base_layer import Layer
-
     for name, value in sorted(vars(layer).items()):
         if name in ("_layers", "_stack"):
             continue
@@ -273,5 +272,5 @@ def _add(result: dict[str, LayerWeights], layer: Any, path: str, seen: set[int])
         if isinstance(value, list):
             for key, member in numbered(value):
                 _add(result, member, f"{prefix}{name}/{key}", seen)
-        elif value.weights or not hasattr(layer, "forward_layer"):
+        elif value.weights or not registry.is_a(layer, "layer", "Bidirectional"):
             _add(result, value, f"{prefix}{name}", seen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from .writers import upgrade
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights
+    from .base_layer import Layer
     from .network import Network
     from .training import Model
 
@@ -86,7 +87,7 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
             f"The model {model.name} is not built yet and has no weights to save: give its first layer an "
             "input_shape, call build(batch_input_shape), or fit it first."
         )
-    archive = Archive(config=hdf5_config(model), layer_weights=layer_weights(model))
+    archive = Archive(config=hdf5_config(model), layer_weights=layer_weights(model.layers))
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
         archive.training_config = training_config(model)
@@ -129,7 +130,7 @@ def architecture(model: Network) -> Archive:
     return Archive(config={key: config[key] for key in ("class_name", "config")})
 
 
-def layer_weights(model: Network) -> list[LayerWeights]:
+def layer_weights(layers: Sequence[Layer]) -> list[LayerWeights]:
     """The weights by layer, in the order of the layers; the arrays are the live ones, not copies."""
     from ...formats import LayerWeights
 
@@ -137,7 +138,7 @@ def layer_weights(model: Network) -> list[LayerWeights]:
         LayerWeights(
             raw_name(layer.name), [(_h5_name(p), np.asarray(p.storage.array)) for p in layer.weights]
         )
-        for layer in model.layers
+        for layer in layers
     ]
 
 
@@ -203,7 +204,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
                 if old.keras_1
                 else archive.layer_weights
             )
-            assign_in_order(model, stored, source, old=old)
+            assign_in_order(model.layers, model.name, stored, source, old=old)
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
@@ -389,7 +390,7 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
 
         archive.objects = objects_of(model)
     else:
-        archive.layer_weights = layer_weights(model)
+        archive.layer_weights = layer_weights(model.layers)
     if path.lower().endswith(".safetensors"):
         format = "safetensors"
         pairs = zip(unique_names(model.weights), model.weights, strict=True)
@@ -419,9 +420,11 @@ def load_weights(
             _assign_objects(model, archive.objects, source, by_name, skip_mismatch)
         elif by_name:
             old = _layout_of(archive)
-            assign_by_name(model, archive.layer_weights, source, skip_mismatch, reshape, old)
+            assign_by_name(model.layers, archive.layer_weights, source, skip_mismatch, reshape, old)
         else:
-            assign_in_order(model, archive.layer_weights, source, reshape, _layout_of(archive))
+            assign_in_order(
+                model.layers, model.name, archive.layer_weights, source, reshape, _layout_of(archive)
+            )
 
 
 def has_own_names(model: Network, filepath: Any) -> bool:

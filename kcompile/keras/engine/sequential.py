@@ -289,10 +289,11 @@ def _first_input(layer: Layer) -> tuple[Any, str | None]:
     if (
         isinstance(wrapped, Layer)
         and hasattr(wrapped, "batch_input_shape")
-        and hasattr(layer, "forward_layer")
+        and registry.is_a(layer, "layer", "Bidirectional")
     ):
         return wrapped.batch_input_shape, wrapped.dtype
     return None, None
 
 
 registry.register(globals())
+registry.name("layer", {"Sequential": Sequential})

@@ -642,3 +642,4 @@ def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any, validat
 
 answer_old_names(__name__)
 registry.register(globals())
+registry.name("layer", {"Functional": Model, "Model": Model})

@@ -23,24 +23,29 @@ if TYPE_CHECKING:
 
 
 def assign_in_order(
-    model: Network,
+    layers: Sequence[Layer],
+    model: str,
     stored: Sequence[LayerWeights],
     source: str,
     reshape: bool = False,
     old: OldLayout | None = None,
 ) -> None:
-    """Layers with weights in the file, matched to layers with weights in the model, in order.
+    """Layers with weights in the file, matched to layers with weights among those given, in order.
+
+    Args:
+        layers: those of a model.
+        model: its name, for messages.
 
     Raises:
         ValueError: if their number, or the number or shape of a layer's weights differs; nothing is changed.
     """
-    layers = [layer for layer in model.layers if layer.weights]
+    layers = [layer for layer in layers if layer.weights]
     stored = [entry for entry in stored if entry.weights]
     if len(layers) != len(stored):
         raise ValueError(
             f"{source}: the file has weights of {len(stored)} layers ({_some(e.name for e in stored)}), the "
             "model "
-            f"{model.name} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
+            f"{model} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
         )
     plan: list[tuple[Parameter, Any]] = []
     for layer, entry in zip(layers, stored, strict=True):
@@ -49,14 +54,14 @@ def assign_in_order(
 
 
 def assign_by_name(
-    model: Network,
+    layers: Sequence[Layer],
     stored: Sequence[LayerWeights],
     source: str,
     skip_mismatch: bool = False,
     reshape: bool = False,
     old: OldLayout | None = None,
 ) -> None:
-    """Layers of the file matched to the model's layers of the same name; others on either side are left
+    """Layers of the file matched to the given ones of the same name; others on either side are left
     alone.
 
     Raises:
@@ -64,7 +69,7 @@ def assign_by_name(
             changed.
     """
     by_name: dict[str, list[Layer]] = {}
-    for layer in model.layers:
+    for layer in layers:
         by_name.setdefault(layer.name, []).append(layer)
     plan: list[tuple[Parameter, Any]] = []
     for entry in stored:

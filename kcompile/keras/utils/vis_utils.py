@@ -22,9 +22,7 @@ def _pydot() -> Any:
 
 def is_model(layer: Any) -> bool:
     """Whether the layer is a model."""
-    from ..models import Model
-
-    return isinstance(layer, Model)
+    return registry.is_a(layer, "layer", "Model")
 
 
 def is_wrapped_model(layer: Any) -> bool:
@@ -33,9 +31,7 @@ def is_wrapped_model(layer: Any) -> bool:
 
 
 def _is_wrapper(layer: Any) -> bool:
-    from ..layers.wrappers import Wrapper
-
-    return isinstance(layer, Wrapper)
+    return registry.is_a(layer, "layer", "Wrapper")
 
 
 def add_edge(dot: Any, src: str, dst: str) -> None:
