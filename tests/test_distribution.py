@@ -31,7 +31,7 @@ def test_both_are_typed() -> None:
 
 def test_the_extras_are_there() -> None:
     section = text("pyproject.toml").split("[project.optional-dependencies]")[1].split("\n[")[0]
-    assert set(re.findall(r"^(\w+) = \[", section, re.M)) >= EXTRAS
+    assert set(re.findall(r"^(\w+) = \[", section, re.MULTILINE)) >= EXTRAS
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "runtime/pyproject.toml"])

@@ -121,7 +121,7 @@ def test_every_package_has_a_floor() -> None:
 
 def test_the_table_of_the_architecture_page_shows_these_floors() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([\d.]+) \| (.*?) \|", page, re.M)
+    rows = re.findall(r"^\| ([\d.]+) \| (.*?) \|", page, re.MULTILINE)
     shown = {name: float(floor) for floor, names in rows for name in re.findall(r"`([\w.]+)`", names)}
     assert shown == {name.removeprefix("kcompile."): floor for name, floor in FLOORS.items()}
 

@@ -177,7 +177,7 @@ class Call:
         template = ACTIVATIONS.get(name)
         if template is None:
             self.fail(f"the activation {name!r} has no entry")
-        if name in ("hard_sigmoid",):
+        if name == "hard_sigmoid":
             self.helper(name)
         return template.format(expression)
 

@@ -182,16 +182,16 @@ def module_source(
         ),
         outputs=ascii(tuple(model.output_names)),
     )
-    beside = f"Path(__file__).with_name({ascii(weights)})"
+    beside = f"Path(__file__).with_name({weights!a})"
     if staged is not None:
-        beside = f"beside({ascii(staged)}, {ascii(weights)})"
+        beside = f"beside({staged!a}, {weights!a})"
     load = _LOAD.format(classname=classname, beside=beside)
     return writer.text(head, load if staged is None else _BESIDE.strip("\n") + "\n" + load)
 
 
 def _mapping(entries: list[tuple[str, Any]]) -> str:
     """A dict's source, an entry a line."""
-    return "{\n" + "".join(f"    {ascii(key)}: {value!r},\n" for key, value in entries) + "}"
+    return "{\n" + "".join(f"    {key!a}: {value!r},\n" for key, value in entries) + "}"
 
 
 def _plain(text: str) -> str:

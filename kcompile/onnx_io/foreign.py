@@ -67,7 +67,7 @@ def _check(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> None:
         reads_outside = _free_names(graph)
         if reads_outside:
             raise OperatorError(
-                f"{_where(node)}: its graph {attribute.name!r} reads {sorted(reads_outside)[0]!r} from the "
+                f"{_where(node)}: its graph {attribute.name!r} reads {min(reads_outside)!r} from the "
                 "graph around, which is supported for operators of the standard only."
             )
 

@@ -44,9 +44,10 @@ def check_opset(opset: int) -> None:
 # Operators for which onnx has no way down although their older versions say the same of what we write, with
 # the attributes that the older versions lack. They are kept out of the converter's sight.
 _UNCHANGED: dict[str, set[str]] = {
-    **dict.fromkeys(
-        ["Add", "ConstantOfShape", "CumSum", "Div", "Identity", "Mul", "Pow", "Relu", "Sub"], set()
-    ),
+    **{
+        name: set()
+        for name in ("Add", "ConstantOfShape", "CumSum", "Div", "Identity", "Mul", "Pow", "Relu", "Sub")
+    },
     "BatchNormalization": {"training_mode"},
     "Pad": set(),
     "Reshape": {"allowzero"},

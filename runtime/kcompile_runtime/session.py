@@ -126,7 +126,7 @@ def execution_error(error: Exception, where: str) -> ExecutionError:
         r"Name:'([^']*)'.*indices element out of data bounds, idx=(-?\d+) must be within the inclusive range "
         r"\[-?\d+,(-?\d+)\]",
         str(error),
-        re.S,
+        re.DOTALL,
     )
     if lookup:
         index, last = int(lookup[2]), int(lookup[3])
@@ -257,7 +257,7 @@ def _load_error(ort: Any, error: Exception, where: str) -> ModelFileError:
     text = str(error)
     runtime = f"onnxruntime {ort.__version__}"
     pattern = r"Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)"
-    if opset := re.search(pattern, text, re.S):
+    if opset := re.search(pattern, text, re.DOTALL):
         found, domain, most = opset.groups()
         return ModelFileError(
             f"{where} uses opset {found} of {domain}; {runtime} supports up to {most}: upgrade onnxruntime "

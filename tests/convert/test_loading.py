@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_where_orders_differ_shapes_decide(tmp_path) -> None:
 
 
 def linear(sizes=(4, 5, 5, 2)) -> nn.Module:
-    return nn.Sequential(*(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)))
+    return nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
 
 
 def dense(units=(5, 5, 2)) -> Sequential:

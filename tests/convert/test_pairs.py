@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from kcompile.cli import main  # noqa: E402
-from kcompile.keras.layers import LSTM, BatchNormalization, Conv2D, Dense, Embedding, Flatten  # noqa: E402
-from kcompile.keras.models import Sequential, load_model  # noqa: E402
+from kcompile.cli import main
+from kcompile.keras.layers import LSTM, BatchNormalization, Conv2D, Dense, Embedding, Flatten
+from kcompile.keras.models import Sequential, load_model
 
-from .test_module_source import randomised  # noqa: E402
+from .test_module_source import randomised
 
 MODELS = {
     "m.h5": [],

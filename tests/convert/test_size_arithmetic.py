@@ -118,7 +118,7 @@ def test_source_computes_what_onnxruntime_does(case: str, tmp_path: Path) -> Non
     write_module(load_model(tmp_path / "m.onnx"), tmp_path / "net.py", verify=False)
     made, session = load_module_file(tmp_path / "net.py"), ort.InferenceSession(tmp_path / "m.onnx")
     for batch, steps in ((2, 4), (3, 5), (5, 2)):
-        if case in ("halves",) and steps % 2:
+        if case == "halves" and steps % 2:
             continue
         x = np.random.default_rng(0).standard_normal((batch, steps, 3)).astype(np.float32)
         (expected,) = session.run(None, {"x": x})

@@ -486,7 +486,7 @@ def test_training_goes_on_with_the_state_of_keras_1(name, tmp_path):
     head = [array for array in state if array.shape == ()]
     rest = [array for array in state if array.shape != () and array.shape != (1,)]
     slots = [by_gates(rest[i : i + 7]) for i in range(0, len(rest), 7)]
-    stored = [array.astype("float32") for array in [*head, *sum(slots, [])]]
+    stored = [array.astype("float32") for array in [*head, *(array for slot in slots for array in slot)]]
     configs = [LAYERS["Convolution1D"][1], {**GATED, "forget_bias_init": "one"}, LAYERS["Dense"][1]]
     configs[0] = {**configs[0], "nb_filter": 2, "batch_input_shape": [None, 7, 2], "input_length": 7}
     entries = [

@@ -41,7 +41,7 @@ from kcompile.keras.models import load_model, model_from_json, model_from_yaml
 from tests.formats import fuzz
 
 KERAS = Path(__file__).parent.parent / "golden" / "formats" / "keras3" / "mlp_adam.keras"
-FILES = {name: content for name, content in fuzz.stored()}
+FILES = dict(fuzz.stored())
 
 
 def members():

@@ -20,7 +20,7 @@ PAGE = ROOT / "kcompile" / "ir" / "operators.pyi"
 
 
 def test_the_stubs_are_those_of_the_pinned_onnx():
-    pinned = re.search(r"^onnx==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M)
+    pinned = re.search(r"^onnx==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
     if onnx.__version__ != pinned.group(1):
         pytest.skip(f"onnx {onnx.__version__} is installed, {pinned.group(1)} is pinned")
     assert PAGE.read_text(encoding="utf-8") == stubs(), (
@@ -29,7 +29,7 @@ def test_the_stubs_are_those_of_the_pinned_onnx():
 
 
 def test_every_method_of_the_stubs_is_an_operator_that_emission_knows():
-    methods = set(re.findall(r"^    def (\w+)\(", PAGE.read_text(encoding="utf-8"), re.M))
+    methods = set(re.findall(r"^    def (\w+)\(", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     assert {"Conv", "Scan", "LSTM", "Identity"} < methods
     for name in sorted(methods):
         with pytest.raises(OperatorError, match="unknown attribute 'no_such"):

@@ -20,8 +20,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "applications"))
 
-import numpy as np  # noqa: E402
-import rule  # noqa: E402
+import numpy as np
+import rule
 
 CASES = {"top": {"classes": rule.CLASSES}, "bottom": {"include_top": False}}
 

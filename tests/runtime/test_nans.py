@@ -220,7 +220,7 @@ def test_steps_beyond_the_end_do_not_count(op):
 def test_lost_weights_and_first_states(op, opset):
     inputs, attributes = recurrent(op, "bidirectional", start=True)
     inputs["h"][1, 2, 0] = NAN
-    y, last = run(op, inputs, attributes, 2, ("w", "r", "b"), opset)[:2]
+    y, _last = run(op, inputs, attributes, 2, ("w", "r", "b"), opset)[:2]
     assert np.isnan(y[:, 1, 2]).all() and not np.isnan(y[:, 0]).any() and not np.isnan(y[:, 1, :2]).any()
     inputs, attributes = recurrent(op, "forward")
     inputs["b"][0, 0] = NAN

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from tests import simulated_gpu  # noqa: E402
+from tests import simulated_gpu
 
 simulated_gpu.register()
 entered = simulated_gpu.simulated_gpus()  # a name, for it ends with its last reference

@@ -348,7 +348,7 @@ def test_a_frozen_weight_and_an_inner_value_have_gradients_too() -> None:
 
 
 def test_a_gradient_penalty_trains() -> None:
-    x, y, kernel, _ = dense()
+    x, y, _kernel, _ = dense()
     (of_x,) = op.Gradient(y, x)
     penalty = op.ReduceSum(of_x * of_x, keepdims=0)
     module = lower(Graph([penalty], [x], phase="train"))

@@ -169,14 +169,13 @@ def test_all_parameters_without_gradients_only_count_the_step(rule):
     assert (w == 1).all() and optimizer.iterations.numpy() == 1
 
 
-@pytest.mark.parametrize("name", [n for n in KINDS])
+@pytest.mark.parametrize("name", KINDS)
 def test_learning_rate_is_read_at_every_step(name):
     """Changing it between steps equals a run whose rate was that from the start of the step."""
     rate = Parameter(np.float32(0.1), "lr")
     w = torch.ones(3, requires_grad=True)
     rule = optimizers.RULES[CASES[name].case["optimizer"]]
-    kwargs = {k: v for k, v in CASES[name].case["kwargs"].items()}
-    optimizer = rule([w], {**kwargs, "learning_rate": rate})
+    optimizer = rule([w], {**CASES[name].case["kwargs"], "learning_rate": rate})
     w.grad = torch.ones(3)
     optimizer.step()
     before = w.detach().clone()

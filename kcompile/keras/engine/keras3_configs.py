@@ -80,7 +80,7 @@ def _shape(tensor: Value) -> tuple[int | None, ...]:
 
 def _functional(model: Network) -> dict[str, Any]:
     model.get_config()  # refuses what cannot be written
-    kept = {node: None for node in model._network_nodes}
+    kept = dict.fromkeys(model._network_nodes)
     index: dict[tuple[Layer, int], int] = {}
     for layer in model.layers:
         numbers = [i for i, node in enumerate(layer._inbound_nodes) if node in kept]

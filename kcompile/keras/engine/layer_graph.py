@@ -166,7 +166,7 @@ def network_config(network: Network) -> dict[str, Any]:
         ValueError: if the outputs need a layer that was taken off ``network.layers``.
     """
     check_listed(network)
-    kept_nodes = {node: None for node in network._network_nodes}
+    kept_nodes = dict.fromkeys(network._network_nodes)
     new_index: dict[tuple[Layer, int], int] = {}
     for layer in network.layers:
         kept = [i for i, node in enumerate(layer._inbound_nodes) if node in kept_nodes]

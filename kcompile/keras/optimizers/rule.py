@@ -146,7 +146,8 @@ class BuiltIn(Optimizer):
         from .layouts import read_state
 
         if self.is_own() and self.weights:
-            return super().restore(names, arrays, params)
+            super().restore(names, arrays, params)
+            return
         self._build(params)
         self.set_weights(read_state(self, names, arrays, params))
 

@@ -19,7 +19,7 @@ from ...ir import Parameter, Storage
 from .. import weights
 
 with whole_import():
-    import torch._dynamo  # noqa: F401 - torch imports it when the first optimizer is made
+    import torch._dynamo  # which torch imports when the first optimizer is made
 
 Number = float | Parameter
 

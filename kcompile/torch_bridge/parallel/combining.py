@@ -33,7 +33,7 @@ class Combination:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._kinds: dict[Value, Kind] = {value: "rows" for value in graph.inputs}
+        self._kinds: dict[Value, Kind] = dict.fromkeys(graph.inputs, "rows")
         for node in graph.nodes:
             kind = self._kind(node)
             for output in node.outputs:
@@ -46,7 +46,7 @@ class Combination:
         return self._kinds.get(value, "other")
 
     def _kind(self, node: Node) -> Kind:
-        operands = [value for value in self.graph.dependencies(node)]
+        operands = list(self.graph.dependencies(node))
         kinds = [self[value] for value in operands]
         if node.op_type == "Gradient":  # of a mean it is one, of a sum it is one
             return {"count": "sum", "sum": "sum", "mixed": "mixed"}.get(kinds[0], "mean")  # type: ignore[return-value]

@@ -72,7 +72,7 @@ def test_equals_keras_on_pytorch(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_static_shape_agrees_with_the_result(name: str) -> None:
-    inputs, given, value = _build(name)
+    *_, value = _build(name)
     static = K.int_shape(value)
     assert static is not None
     assert len(static) == EXPECTED[name].ndim

@@ -242,7 +242,7 @@ def test_word_lists_take_the_spelling_of_keras_1_and_refuse_other_arguments(publ
     publish(module, "words.npz", content)
     with pytest.warns(UserWarning, match="nb_words"):
         (x_train, _), _ = module.load_data(nb_words=20)
-    assert sorted([*x_train])[0] in ([1, 2], [1, 4])
+    assert min(x_train) in ([1, 2], [1, 4])
     with pytest.raises(TypeError, match="num_word"):
         module.load_data(num_word=20)
     with pytest.raises(ValueError, match="Increase maxlen"):

@@ -234,7 +234,7 @@ def test_saves_loads_exports(name, tmp_path):
 
 def test_noise_is_for_training_only():
     model = MODELS["Noise"]()
-    x, y = data(model)
+    x, _y = data(model)
     model.compile("sgd", "mse")
     np.testing.assert_allclose(model.predict(x), x, rtol=1e-6)
     assert model.train_on_batch(x, x) > 1 > model.test_on_batch(x, x)

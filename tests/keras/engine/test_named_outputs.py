@@ -49,7 +49,7 @@ def test_compile_fit_and_evaluate_know_the_outputs_by_name():
     model = named()
     model.compile("sgd", {"a": "mse", "b": "mae"}, metrics={"b": ["mse"]}, loss_weights={"a": 2.0, "b": 1.0})
     predicted = model.predict(X)
-    loss, a, b, mse = model.evaluate(X, TARGETS, verbose=0)
+    loss, a, b, _mse = model.evaluate(X, TARGETS, verbose=0)
     assert model.metrics_names == ["loss", "a_loss", "b_loss", "b_mse"]
     np.testing.assert_allclose(a, np.mean((predicted["a"] - 1) ** 2), rtol=1e-5)
     np.testing.assert_allclose(b, np.mean(np.abs(predicted["b"] - 1)), rtol=1e-5)

@@ -166,7 +166,7 @@ class Conv(Layer):
         return with_spatial_sizes(input_shape, convolved, channels, self.data_format)
 
     def get_config(self) -> dict[str, Any]:
-        config = {
+        return {
             **super().get_config(),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
@@ -188,7 +188,6 @@ class Conv(Layer):
                 "bias_constraint",
             ),
         }
-        return config
 
 
 def kernel_order(rank: int, data_format: str) -> tuple[int, ...]:
