@@ -58,6 +58,8 @@ def _bounds(entry: Any) -> tuple[Any, Any, Any]:
     if not isinstance(entry, slice):
         return entry, entry + 1 if entry != -1 else _END, 1
     step = 1 if entry.step is None else entry.step
+    first: Any
+    last: Any
     if isinstance(step, Value):
         step = as_int64(step)
         forward = op.Greater(step, np.int64(0))
