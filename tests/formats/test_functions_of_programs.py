@@ -36,7 +36,7 @@ NOT_READ = {
     "keras": {
         "nanmedian", "nanmedian_of_nan", "nanmedian_axis", "nanmedian_axes", "nanmedian_kept",
         "nanmedian_all_kept", "i0", "nextafter", "gcd_integers", "lcm_integers", "bincount", "segment_max",
-        "rfft", "fft", "irfft", "stft", "correlate", "unfold", "gaussian_blur", "sobel_edges",
+        "correlate", "unfold", "gaussian_blur", "sobel_edges",
     },
 }  # fmt: skip
 #: Integers divided are float64 in TensorFlow, float32 here.

@@ -19,6 +19,7 @@ from .. import registry
 from ..utils.generic_utils import close_names
 from . import later_network_operations as later_network_operations  # these enter their functions
 from . import later_operations, tf_functions, tf_operations, tf_operators
+from . import spectra as spectra
 from . import tf_network_operations as tf_network_operations  # these two enter their functions
 from . import tf_shape_operations as tf_shape_operations
 from .base_layer import Layer

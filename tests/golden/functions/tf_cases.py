@@ -435,13 +435,19 @@ OPERATORS: dict = {
     )[0],
     "Select_vector": lambda tf, t: tf.compat.v1.where(t.v[:, 0] > 0, t.x, t.y),
     "Select": lambda tf, t: tf.compat.v1.where(t.x > 0, t.y, t.p),
-    "SplitV_rest": lambda tf, t: tf.raw_ops.SplitV(value=t.x, size_splits=[1, 2, -1], axis=2, num_split=3)[1:],
+    "SplitV_rest": lambda tf, t: tf.raw_ops.SplitV(value=t.x, size_splits=[1, 2, -1], axis=2, num_split=3)[
+        1:
+    ],
     "Split_first": lambda tf, t: tf.raw_ops.Split(axis=-1, value=t.x, num_split=3)[::2],
     "Unpack": lambda tf, t: tf.raw_ops.Unpack(value=t.x, num=4, axis=1)[1] * 2.0,
     "TopKV2": lambda tf, t: tf.raw_ops.TopKV2(input=t.x, k=2)[1],
-    "TensorScatterAdd": lambda tf, t: tf.raw_ops.TensorScatterAdd(tensor=t.x, indices=[[0, 1]], updates=t.v[:1]),
+    "TensorScatterAdd": lambda tf, t: tf.raw_ops.TensorScatterAdd(
+        tensor=t.x, indices=[[0, 1]], updates=t.v[:1]
+    ),
     "LinSpace": lambda tf, t: tf.raw_ops.LinSpace(start=t.x[0, 0, 0], stop=1.0, num=5),
-    "CheckNumerics": lambda tf, t: tf.raw_ops.CheckNumerics(tensor=tf.raw_ops.PreventGradient(input=t.x), message="x"),
+    "CheckNumerics": lambda tf, t: tf.raw_ops.CheckNumerics(
+        tensor=tf.raw_ops.PreventGradient(input=t.x), message="x"
+    ),
     "Rank": lambda tf, t: tf.cast(tf.raw_ops.Rank(input=t.x), tf.float32) * t.x,
     "HSVToRGB": lambda tf, t: tf.image.hsv_to_rgb(tf.abs(t.g)),
 }
