@@ -37,7 +37,7 @@ def as_values(inputs: Any, layer: Layer) -> Any:
         return inputs
     if hasattr(inputs, "detach"):  # a tensor of PyTorch, perhaps on a GPU or with a gradient
         inputs = inputs.detach().cpu()
-    if isinstance(inputs, int | float | np.generic | np.ndarray) or hasattr(inputs, "__array__"):
+    if hasattr(inputs, "__array__"):
         return _constant(np.asarray(inputs))
     return inputs
 
