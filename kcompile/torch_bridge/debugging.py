@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx
-
-if TYPE_CHECKING:
-    from .training import _Step
 
 _EDGE = 3
 
@@ -22,18 +19,19 @@ def print_tensor(x: Tensor, message: str) -> Tensor:
     return x
 
 
-def failing_node(step: _Step, arrays: Sequence[Any]) -> str | None:
+def failing_node(step: Any, arrays: Sequence[Any], error: Exception) -> str | None:
     """The path of the operator at which a step fails, found by running it once more, node by node.
 
     Args:
-        step: a step on the CPU; of others nothing is found: a GPU does not go on after an error.
+        step: a TrainStep or EvalStep; of a step in several processes nothing is found.
         arrays: what the step was called with.
+        error: what it failed with; after an error inside a GPU nothing runs there any more, and is found.
 
     Returns:
         the path, with the shapes of what the operator reads; None where the second run does not fail, or for
         lack of memory.
     """
-    if getattr(getattr(step, "device", None), "type", None) != "cpu":
+    if not hasattr(step, "module") or "CUDA error" in str(error) or isinstance(error, torch.OutOfMemoryError):
         return None
     watching = _Watching(step.module)
     try:

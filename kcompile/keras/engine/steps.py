@@ -172,7 +172,7 @@ def _run_step(step: Any, arrays: Sequence[Any]) -> Any:
     except (IndexError, RuntimeError) as error:
         from ...torch_bridge.debugging import failing_node
 
-        where = failing_node(step, arrays)
+        where = failing_node(step, arrays, error)
         if where is None:
             raise
         kind = IndexRangeError if isinstance(error, IndexError) else RuntimeError
