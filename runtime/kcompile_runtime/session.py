@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ExecutionError, ModelFileError, ProviderError, RuntimeNotInstalledError
+from .forking import protect_children
 from .header import ExternalWeight, check_locations, inspect
 from .importing import whole_import
 
@@ -52,6 +53,7 @@ def load_onnxruntime() -> Any:
             "the installed onnxruntime is damaged: uninstall onnxruntime and onnxruntime-gpu, then install "
             "one of them"
         )
+    protect_children()
     return onnxruntime
 
 
