@@ -1,7 +1,8 @@
 """Keeps forked processes away from sessions of onnxruntime that their parent has dropped.
 
-The threads of a session are not in the child, and its destructor waits for them for ever. So what the collector
-has yet to free when a process forks (a session in a circle of references) is not for the child to free.
+The threads of a session are not in the child, and its destructor waits for them for ever. So what the
+collector has yet to free when a process forks (a session in a circle of references) is not for the child to
+free.
 """
 
 from __future__ import annotations
