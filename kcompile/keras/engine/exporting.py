@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import Graph, Names, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import difference as difference
+from ..layers.onnx_graph import model_from_graph
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .compile_configs import training_config, try_to_compile
 from .feeds import feed_values
@@ -160,8 +161,6 @@ def import_model(
     with onnx_io.located(source):
         entries = onnx_io.get_metadata(proto)
         if "kcompile.config" not in entries:
-            from ..layers.onnx_graph import model_from_graph
-
             return model_from_graph(proto)
         weights = onnx_io.restore_weights(proto)
     elements = sum(array.size for array in weights.values())

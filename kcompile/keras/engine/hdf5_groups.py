@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .keras1 import OldLayout
+from .weight_assignment import assign_by_name, assign_in_order
 
 if TYPE_CHECKING:
     from .base_layer import Layer
@@ -64,7 +65,6 @@ def load_weights_from_hdf5_group(f: Any, layers: Sequence[Layer], reshape: bool 
         ValueError: if the number of layers, or the number or shape of a layer's weights differs.
     """
     from ... import formats
-    from .weight_assignment import assign_in_order
 
     with formats.read(f, lazy=True) as archive:
         assign_in_order(layers, _owner(layers), archive.layer_weights, _name(f), reshape)
@@ -79,7 +79,6 @@ def load_weights_from_hdf5_group_by_name(
         ValueError: if the number or shape of a layer's weights differs, unless skip_mismatch.
     """
     from ... import formats
-    from .weight_assignment import assign_by_name
 
     with formats.read(f, lazy=True) as archive:
         assign_by_name(layers, archive.layer_weights, _name(f), skip_mismatch, reshape)

@@ -12,10 +12,12 @@ import numpy as np
 
 from ...ir import Parameter, unchanging
 from ..legacy.old_names import answer_old_names
+from ..optimizers import layouts
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..utils.living import class_name
 from ..utils.messages import harmless_messages, raw_name
+from . import keras3_configs
 from .compile_configs import compile_from_file, training_config
 from .dtype_policies import in_one_type
 from .hdf5_configs import hdf5_config, whole_names
@@ -27,6 +29,7 @@ from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
 from .keras1 import OldLayout, is_of_keras_1, modern_config
 from .keras1_merge import by_names_of
+from .keras3_weights import TreeMatch, objects_of
 from .layer_configs import deserialize
 from .unknown_objects import check_known
 from .weight_assignment import (
@@ -80,7 +83,6 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True, include_opti
 def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     """Everything that a model file holds of a model."""
     from ...formats import Archive
-    from ..optimizers import layouts
 
     if not model.built:
         raise ValueError(
@@ -100,12 +102,10 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
 def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     """Everything that a ``.keras`` file holds of a model."""
     from ...formats import LayerWeights
-    from ..optimizers import layouts
-    from . import keras3_configs, keras3_weights
 
     archive = archive_of(model, include_optimizer=False)
     archive.config = keras3_configs.model_to_keras_3(model)
-    archive.objects, archive.layer_weights = keras3_weights.objects_of(model), []
+    archive.objects, archive.layer_weights = objects_of(model), []
     if archive.training_config is not None:
         optimizer = model.optimizer
         archive.training_config = keras3_configs.training_to_keras_3(
@@ -287,7 +287,6 @@ def _assign_objects(
     skip_mismatch: bool = False,
 ) -> None:
     """Weights from a file of Keras 3, by the tree of objects; nothing is changed unless all of it fits."""
-    from .keras3_weights import TreeMatch
 
     carry_out(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
 
@@ -386,8 +385,6 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
     path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else ""
     archive, format = formats.Archive(), "hdf5"
     if path.lower().endswith(".weights.h5"):
-        from .keras3_weights import objects_of
-
         archive.objects = objects_of(model)
     else:
         archive.layer_weights = layer_weights(model.layers)

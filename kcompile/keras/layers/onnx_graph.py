@@ -14,6 +14,8 @@ import numpy as np
 from ...ir import Names, Value
 from .. import registry
 from ..engine.base_layer import Layer
+from ..engine.input_layer import Input
+from ..engine.training import Model
 from ..utils.generic_utils import to_list, unpack_singleton
 
 MAX_WEIGHT_BYTES = 1 << 34
@@ -157,8 +159,6 @@ def model_from_graph(graph: Any, name: str | None = None, external_data: bool | 
             which a Keras model cannot have.
     """
     from ...onnx_io import FormatError
-    from ..engine.input_layer import Input
-    from ..engine.training import Model
 
     layer = ONNXGraph(graph, external_data=external_data, name="graph")
     names = Names(["graph"])
