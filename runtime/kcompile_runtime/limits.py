@@ -47,6 +47,9 @@ _EQUATION = re.compile(_TERM + rb"(?:," + _TERM + rb")*(?:->" + _TERM + rb")?")
 _CHECKED = frozenset((b"Einsum", b"GatherND", b"Split"))
 _MOST = 1 << 16
 
+# onnxruntime takes a function of one of these names for the operator, and ends the process over one input.
+_OF_TWO = frozenset((b"Add", b"Div", b"Gather", b"Mul", b"Sub"))
+
 # onnxruntime ends the process where they read a constant without elements.
 _READ_A_NUMBER = frozenset((b"OneHot",))
 
@@ -184,6 +187,8 @@ class _Walk:
             self.sizes.update((name, sum(last - first for first, last in attributes)) for name in outputs)
         elif operator not in _NOT_FOLDED:
             self.foldable.append((operator, [name for name in inputs if name], outputs))
+        if operator in _OF_TWO and len(inputs) < 2:
+            self.refuse(operator, f"{len(inputs)} inputs; it has two")
         if operator == b"LayerNormalization" and inputs[-1:] == [b""]:
             self.measured.fusible = False
         return graphs

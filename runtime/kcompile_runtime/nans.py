@@ -378,7 +378,10 @@ class Guard:
         if not isinstance(self._model, bytes):
             folder = os.path.dirname(os.path.abspath(os.fspath(self._model)))
         with _opened(self._model) as content:
-            model = exact(content)
+            try:
+                model = exact(content)
+            except (LookupError, TypeError, AttributeError, Truncated) as error:  # nodes without their inputs
+                raise ModelFileError(f"{self._where} has nodes that are not as ONNX defines them") from error
         return create_session(model, folder=folder, **self._options)
 
 

@@ -218,3 +218,21 @@ def test_numbers_that_a_function_is_called_with_are_not_looked_at_so_they_are_re
     call = helper.make_node("F", ["x", "i"], ["y"], domain="f", n=-64)
     what = cost(hostile.model([call], [indices], [function], opsets).SerializeToString())[2]
     assert "a batch_dims that is given by the call of a function" in what
+
+
+@pytest.mark.parametrize("operator", ["Add", "Div", "Gather", "Mul", "Sub"])
+def test_functions_that_onnxruntime_takes_for_operators_are_refused(operator):
+    """It looks at the name alone, and reads the second input of one."""
+    model = hostile.calling({operator: ["Relu", "Neg"]}, operator)
+    assert f"a node {operator} with 1 inputs; it has two" in cost(model.SerializeToString())[2]
+
+
+def test_functions_of_other_names_of_operators_run():
+    for name in ("Relu", "Softmax", "Dropout", "Identity"):
+        assert cost(hostile.calling({name: ["Neg", "Abs"]}, name).SerializeToString())[2] == "opened"
+
+
+def test_nodes_without_inputs_are_one_error():
+    for operator in ("MaxPool", "ReduceMax", "ArgMax", "LSTM", "ScatterElements", "Softmax", "Split"):
+        with pytest.raises(ModelFileError):
+            Executor(hostile.model([helper.make_node(operator, [], ["y"])]).SerializeToString())
