@@ -20,7 +20,7 @@ from kcompile.keras.engine.operations import ROWS
 from kcompile.keras.engine.tf_functions import TF_FUNCTIONS
 from kcompile.keras.engine.tf_operators import OPERATORS
 from kcompile.keras.layers import Layer
-from kcompile.keras.models import load_model, model_from_config
+from kcompile.keras.models import load_model, model_from_config, model_from_json
 from tests.golden.functions import tf_cases
 
 FOLDER = Path(__file__).parent.parent / "golden" / "functions"
@@ -215,3 +215,22 @@ def test_properties_and_methods_of_ragged_tensors_are_refused_by_name(class_name
         ValueError, match=f"'input.values' of the file asks a ragged or sparse tensor for '{name}'"
     ):
         model_from_config(network(entry))
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "number"),
+    [
+        ("tf_op_layers", "extract_patches", "100"),
+        ("tf", "extract_patches", 100),
+        ("tf", "linspace", 10**10),
+    ],
+)
+def test_numbers_that_ask_for_large_constants_are_refused_before_they_are_made(program, name, number):
+    text = json.dumps(stored(program)[name])
+    large = text.replace('["1", "2", "2", "1"]', f'["1", "{number}", "{number}", "1"]')
+    large = large.replace("[1, 2, 2, 1]", f"[1, {number}, {number}, 1]").replace(
+        '"num": 4', f'"num": {number}'
+    )
+    assert large != text
+    with pytest.raises(ValueError, match="asks for"):
+        model_from_json(large)

@@ -16,7 +16,7 @@ from . import tf_network_operations as network
 from . import tf_operations as arithmetic
 from . import tf_shape_operations as shapes
 from .later_operations import _enter, of_keras
-from .operation_table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor
+from .operation_table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor, _up_to
 from .slices import sliced
 
 # --- shapes and parts ---------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def _sorted_flat(x: Value, axis: Any, which: int) -> Value:
 @of_keras("ArraySplit")
 def array_split(x: Value, indices_or_sections: Any, axis: int = 0) -> list[Value]:
     if isinstance(indices_or_sections, int):
-        parts = np.array_split(np.arange(_size(x, axis)), indices_or_sections)
+        parts = np.array_split(_up_to(_size(x, axis)), indices_or_sections)
         indices_or_sections = [int(n) for n in np.cumsum([len(part) for part in parts])[:-1]]
     return OPERATIONS["Split"].emit(x, indices_or_sections=indices_or_sections, axis=axis)
 
@@ -111,7 +111,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 
 def _between(start: Any, stop: Any, num: int, endpoint: bool, axis: int) -> Value:
     start, stop = _alike(_float(start), _float(stop))
-    parts = np.arange(num) / builtins.max(num - 1 if endpoint else num, 1)
+    parts = _up_to(num) / builtins.max(num - 1 if endpoint else num, 1)
     steps = op.Unsqueeze(start, [-1]) + op.Unsqueeze(stop - start, [-1]) * _tensor(
         parts.astype("float32"), start
     )
@@ -354,7 +354,7 @@ def dot_product_attention(
     if mask is not None:
         scores = op.Where(_bool(mask), scores, smallest)
     if is_causal:
-        steps = np.tril(np.ones((_size(query, 1), _size(key, 1)), bool))
+        steps = np.tril(_up_to(_size(query, 1) * _size(key, 1)).reshape(_size(query, 1), -1) >= 0)
         scores = op.Where(K.constant(steps, dtype="bool"), scores, smallest)
     return op.Einsum(K.softmax(scores, -1), value, equation="bnts,bsnh->btnh")
 

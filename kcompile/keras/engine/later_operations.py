@@ -30,6 +30,8 @@ from .operation_table import (
     _number,
     _size,
     _tensor,
+    _unit,
+    _up_to,
 )
 from .slices import sliced
 
@@ -431,7 +433,7 @@ def diagonal(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value
     y = op.Transpose(x, perm=[*rest, _axis(x, axis1), _axis(x, axis2)])
     rows, columns = _size(x, axis1), _size(x, axis2)
     count = builtins.min(rows + builtins.min(offset, 0), columns - builtins.max(offset, 0))
-    places = np.arange(builtins.max(count, 0))
+    places = _up_to(builtins.max(count, 0))
     flat = (places + builtins.max(-offset, 0)) * columns + places + builtins.max(offset, 0)
     return op.Gather(op.Reshape(y, [*[0] * len(rest), -1]), flat, axis=-1)
 
@@ -446,14 +448,14 @@ def diagflat(x: Value, k: int = 0) -> Value:
     flat = op.Reshape(x, [-1])
     count = math.prod(_size(x, a) for a in range(K.ndim(x)))
     return (
-        op.Unsqueeze(flat, [1 if k >= 0 else 0]) * _tensor(np.eye(count), x)
+        op.Unsqueeze(flat, [1 if k >= 0 else 0]) * _tensor(_unit(count, count), x)
         if not k
         else _off_diagonal(flat, count, k)
     )
 
 
 def _off_diagonal(flat: Value, count: int, k: int) -> Value:
-    matrix = op.Unsqueeze(flat, [-1]) * _tensor(np.eye(count), flat)
+    matrix = op.Unsqueeze(flat, [-1]) * _tensor(_unit(count, count), flat)
     ends = [0, k, k, 0] if k > 0 else [-k, 0, 0, -k]
     return op.Pad(matrix, ends)
 
@@ -466,7 +468,7 @@ def diag(x: Value, k: int = 0) -> Value:
 @of_keras("Vander")
 def vander(x: Value, N: Any = None, increasing: bool = False) -> Value:
     count = _size(x, 0) if N is None else int(N)
-    powers = np.arange(count) if increasing else np.arange(count)[::-1]
+    powers = _up_to(count) if increasing else _up_to(count)[::-1]
     return K.pow(op.Unsqueeze(_float(x), [-1]), _tensor(powers.astype("float32"), _float(x)))
 
 

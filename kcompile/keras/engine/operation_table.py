@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Value, op
+from ...ir import Value, claim_steps, op
 from .. import activations
 from .. import backend as K
 from .slices import sliced
@@ -58,6 +58,18 @@ def _tensor(value: Any, like: Any = None) -> Value:
     if isinstance(like, Value) and (like.dtype.kind == "f" or array.dtype.kind in "iub" or not array.size):
         return K.constant(array, dtype=like.dtype.name)
     return K.constant(array, dtype=K.floatx() if array.dtype.kind == "f" else array.dtype.name)
+
+
+def _unit(rows: int, columns: int) -> np.ndarray:
+    """The unit matrix, if a file may ask for one of that size."""
+    claim_steps(builtins.max(int(rows), 0) * builtins.max(int(columns), 0), f"a matrix of {rows}x{columns}")
+    return np.eye(rows, columns)
+
+
+def _up_to(count: int) -> np.ndarray:
+    """The numbers from 0 on, if a file may ask for so many."""
+    claim_steps(builtins.max(int(count), 0), f"{count} numbers")
+    return np.arange(count)
 
 
 def _alike(x: Any, y: Any) -> tuple[Value, Value]:

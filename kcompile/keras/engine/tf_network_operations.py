@@ -12,7 +12,7 @@ from ...ir import Value, op
 from .. import backend as K
 from ..backend.convolution import conv, conv_transpose, depthwise_conv, pool
 from ..backend.tensors import known_shape, refine, shape_vector
-from .operation_table import OPERATIONS, _alike, _float, _size, _tensor
+from .operation_table import OPERATIONS, _alike, _float, _size, _tensor, _unit
 from .slices import sliced
 from .tf_operations import as_list, of_tensorflow, reduce_mean, type_name
 
@@ -522,7 +522,7 @@ def _patches(
     """(batch, rows, cols, sizes * channels), the channels innermost: a convolution with the unit kernels."""
     channels = _size(x, -1)
     count = sizes[0] * sizes[1] * channels
-    kernel = _tensor(np.eye(count).reshape(sizes[0], sizes[1], channels, count), x)
+    kernel = _tensor(_unit(count, count).reshape(sizes[0], sizes[1], channels, count), x)
     return conv(x, kernel, list(strides), padding, "channels_last", list(rates))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from ..backend.tensors import stack_values
-from .operation_table import OPERATIONS, Operation, _alike, _axis, _bool, _float, _size, _tensor
+from .operation_table import OPERATIONS, Operation, _alike, _axis, _bool, _float, _size, _tensor, _unit
 from .slices import sliced
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -397,7 +397,7 @@ def diag_part(input: Any, k: int = 0, padding_value: Any = 0, align: str = "RIGH
         raise ValueError("A diagonal in the file is not the main one, which is not read.")
     x = _tensor(input)
     size = min(_size(x, -2), _size(x, -1))
-    eye = _tensor(np.eye(_size(x, -2), _size(x, -1)), x)
+    eye = _tensor(_unit(_size(x, -2), _size(x, -1)), x)
     return sliced(K.sum(x * eye, axis=-1), [Ellipsis, slice(0, size)])
 
 
@@ -419,7 +419,7 @@ def set_diag(input: Any, diagonal: Any, k: int = 0, align: str = "RIGHT_LEFT") -
     if k:
         raise ValueError("A diagonal in the file is not the main one, which is not read.")
     x = _tensor(input)
-    eye = K.constant(np.eye(_size(x, -2), _size(x, -1)) > 0, dtype="bool")
+    eye = K.constant(_unit(_size(x, -2), _size(x, -1)) > 0, dtype="bool")
     return op.Where(eye, op.Unsqueeze(_tensor(diagonal, x), [-1]), x)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, op
+from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from ..backend.tensors import as_int64, axis_index, known_shape, refine, shape_vector
-from .operation_table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor
+from .operation_table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor, _up_to
 from .slices import sliced
 from .tf_functions import key_of_strides
 from .tf_operations import as_list, of_tensorflow, type_name
@@ -158,7 +158,7 @@ def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None) -> 
 @of_tensorflow("linspace")
 def linspace(start: Any, stop: Any, num: int, axis: int = 0) -> Value:
     start, stop = _alike(_float(start), _float(stop))
-    steps = _tensor(np.linspace(0.0, 1.0, int(num)), start)
+    steps = _tensor(_up_to(int(num)) / max(int(num) - 1, 1), start)
     parts = op.Unsqueeze(start, [-1]) + op.Unsqueeze(stop - start, [-1]) * steps
     return _move_axis(parts, -1, axis)
 
@@ -178,8 +178,9 @@ def repeat(input: Any, repeats: Any, axis: Any = None) -> Value:
     if isinstance(repeats, list) and len(repeats) == 1:
         repeats = repeats[0]
     if isinstance(repeats, list):
+        claim_steps(sum(max(int(n), 0) for n in repeats), f"repeats={repeats}"[:80])
         x, axis = (op.Reshape(x, [-1]), 0) if axis is None else (x, axis)
-        return op.Gather(x, np.repeat(np.arange(len(repeats)), repeats), axis=axis)
+        return op.Gather(x, np.repeat(_up_to(len(repeats)), repeats), axis=axis)
     return _REPEAT(x, repeats=repeats, axis=axis)
 
 
@@ -206,7 +207,8 @@ def pad(
         return _PAD(x, **arguments)
     for axis, (before, after) in enumerate(paddings):
         if before or after:
-            places = np.pad(np.arange(_size(x, axis)), (before, after), mode="symmetric")
+            claim_steps(max(int(before), 0) + max(int(after), 0), f"a pad of {before} and {after}")
+            places = np.pad(_up_to(_size(x, axis)), (before, after), mode="symmetric")
             x = op.Gather(x, places, axis=axis)
     return x
 
@@ -332,6 +334,7 @@ def frame(
 ) -> Value:
     x = _tensor(signal)
     at, count = axis_index(x, axis, "frame"), _size(x, axis)
+    claim_steps(max(count * int(frame_length), 0), f"frames of {frame_length}")
     starts = np.arange(0, count if pad_end else count - frame_length + 1, frame_step)
     places = starts[:, None] + np.arange(frame_length)
     beyond = max(int(places.max(initial=-1)) + 1 - count, 0)
