@@ -84,7 +84,7 @@ class Sequential(Model):
     def _follow_list(self) -> None:
         """Takes off the stack what is no part of the model any more: somebody has set ``outputs``, or changed
         ``_layers``."""
-        if self._is_graph_network and self._names_at_once is None:
+        if self._is_graph_network and self._names_at_once is None and self._stack != self._layers:
             listed = set(self._layers)
             self._stack = [layer for layer in self._stack if layer in listed]
 

@@ -128,9 +128,7 @@ def test_an_index_outside_the_table_is_refused_everywhere(how, dtype, tmp_path):
 
 
 def test_the_message_names_lookup_index_and_table(tmp_path):
-    for how in ("predict", "Executor"):
-        with pytest.raises(
-            ExecutionError,
-            match=r"embedding_\d+/Gather looks up the index -1, out of range: .* 0 to 4",
-        ):
-            looked_up_by(how, -1, tmp_path, "int32")
+    with pytest.raises(ExecutionError, match=r"embedding_\d+/Gather looks up the index -1, .* 0 to 4"):
+        looked_up_by("Executor", -1, tmp_path, "int32")
+    with pytest.raises(IndexError, match=r"index -1 at .* the layer 'embedding_\d+': .* indices 0 to 4"):
+        looked_up_by("predict", -1, tmp_path, "int32")

@@ -135,7 +135,7 @@ def test_missing_graphviz_is_named_and_an_old_picture_kept(tmp_path, monkeypatch
 
 def test_missing_pydot_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydot", None)
-    with pytest.raises(ImportError, match="pip install pydot"):
+    with pytest.raises(ImportError, match="needs pydot, which is not installed"):
         vis_utils.model_to_dot(fakes.mlp())
 
 

@@ -1,1 +1,0 @@
-from kcompile.atomic import replacing as replacing
