@@ -215,7 +215,7 @@ def test_without_pillow_the_error_says_what_to_install():
         "image.load_img('x.png')"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "Working with images needs Pillow, which is not installed: pip install 'kcompile[train]'" in run.stderr
+    assert "needs Pillow, which is not installed: pip install 'kcompile[train]'" in run.stderr
 
 
 # --- generators --------------------------------------------------------------------------------------------
