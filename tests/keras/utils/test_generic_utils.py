@@ -303,7 +303,8 @@ def test_due_tells_when_values_are_worth_fetching(monkeypatch, capsys):
 @pytest.mark.parametrize("columns", [20, 40, 80, 200])
 def test_a_bar_on_a_terminal_is_never_wider_than_it(columns, monkeypatch):
     written = []
-    monkeypatch.setattr(utils.shutil, "get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    size = os.terminal_size((columns, 24))
+    monkeypatch.setattr(utils.shutil, "get_terminal_size", lambda *args, **kwargs: size)
     monkeypatch.setattr(utils.Progbar, "_write", staticmethod(written.append))
     bar = utils.Progbar(100, interval=0)
     bar._dynamic_display = True
