@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import kcompile.keras
 from kcompile.cli.aliasing import AliasFinder, install
 
 
@@ -15,6 +16,7 @@ def keras_is_kcompile(monkeypatch, tmp_path):
     """`import keras` finds kcompile.keras for one test, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     finders, modules = list(sys.meta_path), dict(sys.modules)
+    monkeypatch.setattr(kcompile.keras, "__name__", kcompile.keras.__name__)  # the alias changes it
     for name in [name for name in sys.modules if name == "keras" or name.startswith("keras.")]:
         del sys.modules[name]
     install()

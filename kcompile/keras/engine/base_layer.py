@@ -633,7 +633,7 @@ class Layer(LayerCalls):
             if not any(value is metric for metric in self._metrics):
                 self._metrics.append(value)
         elif isinstance(value, Layer):
-            if not any(value is layer for layer in self._layers):
+            if value not in self._layers:
                 self._layers.append(value)
         elif isinstance(value, Parameter):
             weights = self._trainable_weights if value.trainable else self._non_trainable_weights
