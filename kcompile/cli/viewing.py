@@ -32,9 +32,11 @@ def view_model(path: Path, weights: Path | None, port: int, browse: bool) -> Non
         drawn = Path(folder) / f"{path.stem.removeprefix('app:') or 'model'}.onnx"
         _write(model, drawn)
         address = netron.start(str(drawn), address=("127.0.0.1", port), browse=browse)
-        print(f"{path}: http://{address[0]}:{address[1]} (Ctrl-C ends it)", flush=True)
         try:
+            print(f"{path}: http://{address[0]}:{address[1]} (Ctrl-C ends it)", flush=True)
             netron.wait()
+        except KeyboardInterrupt:  # before it began to wait
+            pass
         finally:
             netron.stop(address)
 
