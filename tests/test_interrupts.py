@@ -17,6 +17,7 @@ from kcompile.keras.layers import Dense
 from kcompile.keras.models import Sequential
 
 module, job, path = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 model = Sequential([Dense(2, input_shape=(3,))])
 model.compile("adam", "mse")
 x, y = np.ones((4, 3)), np.ones((4, 2))

@@ -147,7 +147,12 @@ def test_long_work_shows_a_bar_on_a_terminal(files, tmp_path):
 
 def test_view_serves_a_drawing_on_this_machine(files):
     pytest.importorskip("netron")
-    arguments = [sys.executable, "-u", "-m", "kcompile", "view", str(files.h5), "--no-browse"]
+    code = (
+        "import signal, sys; from kcompile.cli import main;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # background jobs of a shell ignore it
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = [sys.executable, "-u", "-c", code, "view", str(files.h5), "--no-browse"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     killer = threading.Timer(60, process.kill)
     killer.start()
