@@ -19,6 +19,13 @@ from onnx import AttributeProto, TensorProto, defs, helper
 from kcompile.ir import OPSET, Body, Node, OperatorError, Value, schema_of
 from kcompile.ir.emission import check_node
 from kcompile.ir.inference import infer_known
+from kcompile_runtime.limits import (
+    MAX_CALLS,
+    NODES_PER_NODE,
+    SPARE_NODES,
+    RecursiveCallError,
+    callees_first,
+)
 
 from .errors import FormatError, located
 from .roles import STANDARD_DOMAINS
@@ -26,10 +33,6 @@ from .scopes import Scope, title
 
 MAX_DEPTH = 30
 """Bodies inside of bodies, functions inlined. Protobuf reads 100 messages deep, which is 33 bodies."""
-MAX_CALLS = 200
-"""Functions inside of functions."""
-SPARE_NODES, NODES_PER_NODE = 2_000, 20
-"""How many nodes a model may become when functions are inlined: so many, and so many for each that it has."""
 
 _Key = tuple[str, str, str]
 
@@ -161,23 +164,10 @@ def _callees_first(functions: dict[_Key, onnx.FunctionProto]) -> list[_Key]:
         key: [other for node in _within(function.node) if (other := _key(node)) in functions]
         for key, function in functions.items()
     }
-    order: list[_Key] = []
-    state: dict[_Key, bool] = {}  # True when done, False while its callees are looked at
-    for start in functions:
-        stack = [(start, False)]
-        while stack:
-            key, left = stack.pop()
-            if left:
-                state[key] = True
-                order.append(key)
-            elif key not in state:
-                state[key] = False
-                stack.append((key, True))
-                for other in calls[key]:
-                    if state.get(other) is False:
-                        raise FormatError(f"the function {other[1]!r} calls itself.")
-                    stack.append((other, False))
-    return order
+    try:
+        return callees_first(calls)
+    except RecursiveCallError as error:
+        raise FormatError(f"the function {error.key[1]!r} calls itself.") from None
 
 
 def _key(node: onnx.NodeProto) -> _Key:

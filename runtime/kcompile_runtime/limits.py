@@ -9,8 +9,9 @@ sizes of initializers. Nothing is computed, and nothing that an exporter writes 
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from .errors import ModelFileError
 from .wire import Buffer, fields, varint
@@ -25,6 +26,46 @@ SPARE_BYTES, BYTES_PER_BYTE = 1 << 28, 4
 """How many bytes may be folded: so many, and so many for each byte of the model's weights."""
 FOLDING_LIMIT = 1 << 30
 """onnxruntime's own limit for one folded tensor, in the releases that have one."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class RecursiveCallError(ValueError):
+    """A function calls itself, by others or at once; ``key`` is its own."""
+
+    def __init__(self, key: Any) -> None:
+        super().__init__(f"{key!r} calls itself")
+        self.key = key
+
+
+def callees_first(calls: Mapping[Key, Iterable[Key]]) -> list[Key]:
+    """Functions in an order in which each comes after those that it calls, without recursion of our own.
+
+    Args:
+        calls: what each function calls; callees that are no key of it are left out.
+
+    Raises:
+        RecursiveCallError: for functions that call themselves.
+    """
+    order: list[Key] = []
+    done: dict[Key, bool] = {}  # False while its callees are looked at
+    for start in calls:
+        stack = [(start, False)]
+        while stack:
+            key, left = stack.pop()
+            if left:
+                done[key] = True
+                order.append(key)
+            elif key not in done:
+                done[key] = False
+                stack.append((key, True))
+                for other in dict.fromkeys(calls[key]):
+                    if done.get(other) is False:
+                        raise RecursiveCallError(other)
+                    if other in calls:
+                        stack.append((other, False))
+    return order
+
 
 # What gives no more elements than it takes. A cast or a dequantization makes each at most 16 times larger.
 _NOT_GROWING = frozenset(
@@ -290,7 +331,12 @@ class _Walk:
         most = SPARE_NODES + NODES_PER_NODE * self.measured.nodes
         sizes: dict[_Key, int] = {}
         depths: dict[_Key, int] = {}
-        for key in self.callees_first():
+        try:
+            order = callees_first(self.functions)
+        except RecursiveCallError as error:
+            name = error.key[1].decode("utf-8", "replace")
+            raise ModelFileError(f"{self.where} has a function {name!r} that calls itself") from None
+        for key in order:
             called = [other for other in self.functions[key] if other in sizes]
             sizes[key] = sum(sizes.get(other, 1) for other in self.functions[key])
             depths[key] = 1 + max((depths[other] for other in called), default=0)
@@ -303,28 +349,6 @@ class _Walk:
         self.measured.inlined = inlined
         self.measured.growing += inlined
         self.measured.constants += inlined
-
-    def callees_first(self) -> list[_Key]:
-        """The functions in an order in which each comes after those that it calls."""
-        order: list[_Key] = []
-        done: dict[_Key, bool] = {}  # False while its callees are looked at
-        for start in self.functions:
-            stack = [(start, False)]
-            while stack:
-                key, left = stack.pop()
-                if left:
-                    done[key] = True
-                    order.append(key)
-                elif key not in done:
-                    done[key] = False
-                    stack.append((key, True))
-                    for other in dict.fromkeys(self.functions[key]):
-                        if done.get(other) is False:
-                            name = other[1].decode("utf-8", "replace")
-                            raise ModelFileError(f"{self.where} has a function {name!r} that calls itself")
-                        if other in self.functions:
-                            stack.append((other, False))
-        return order
 
     def check_size(self, size: int, most: int) -> None:
         if size > most:
