@@ -55,14 +55,9 @@ def steadily(compute: Callable[[], T]) -> T:
     effect of its own.
     """
     before = _changes
-    if before % 2 == 0 or _is_mine():
+    if before % 2 == 0:
         result = compute()
         if _changes == before:
             return result
     with unchanging():
         return compute()
-
-
-def _is_mine() -> bool:
-    """Whether the change that goes on is this thread's own."""
-    return _lock._is_owned()  # type: ignore[attr-defined, no-any-return]
