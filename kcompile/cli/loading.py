@@ -11,7 +11,7 @@ from .errors import CommandError
 
 if TYPE_CHECKING:
     from ..ir import Graph
-    from ..keras.engine.training import Model
+    from ..keras.training.model import Model
 
 ARCHITECTURE_ONLY = ("json", "yaml")
 APPLICATION = "app:"
@@ -102,6 +102,6 @@ def inference_graph(model: Model | Graph) -> Graph:
 
     if isinstance(model, Graph):
         return model
-    from ..keras.engine.exporting import inference_graph
+    from ..keras.saving.exporting import inference_graph
 
     return inference_graph(model)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..ir import Body, Graph, GraphError, Value
 from ..keras import layers
-from ..keras.engine.input_layer import InputLayer
-from ..keras.engine.network import Network
-from ..keras.engine.node import static_shape
+from ..keras.core.input_layer import InputLayer
+from ..keras.core.network import Network
+from ..keras.core.node import static_shape
 from ..keras.state_dict.flattening import turned_layers
 from ..keras.state_dict.layouts import attribute_names
 from .errors import ConversionError

@@ -21,8 +21,8 @@ from onnx import defs
 from ..atomic import check_place, replacing_with_companions
 from ..ir import Names
 from ..ir.identifiers import BUILTINS
-from ..keras.engine.network import Network
-from ..keras.engine.node import static_shape
+from ..keras.core.network import Network
+from ..keras.core.node import static_shape
 from ..keras.state_dict import write_tensors
 from ..keras.state_dict.layouts import attribute_names, attribute_units, tensors_of
 from .class_writer import ClassWriter
@@ -125,7 +125,7 @@ def _verify(model: Any, path: Path, tolerance: float) -> None:
     Raises:
         ConversionError: they differ, or the file does not run.
     """
-    from ..keras.engine.exporting import inference_graph
+    from ..keras.saving.exporting import inference_graph
     from ..onnx_io.comparing import compare
     from ..torch_bridge import lower, run
     from ..torch_bridge.module_file import load_module_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..keras.engine.network import Network
+from ..keras.core.network import Network
 from ..keras.state_dict import state_dict, units_of, write_tensors
 from ..keras.state_dict.flattening import left_layers
 

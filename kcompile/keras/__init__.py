@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engine.input_layer import Input as Input
-    from .engine.sequential import Sequential as Sequential
-    from .engine.training import Model as Model
+    from .core.input_layer import Input as Input
+    from .training.model import Model as Model
+    from .training.sequential import Sequential as Sequential
 
 __version__ = "2.3.1"
 

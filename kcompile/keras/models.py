@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir import Value
-from .engine.base_layer import Layer
-from .engine.input_layer import Input, InputLayer
-from .engine.node import replace_tensors
-from .engine.saving import (
-    load_model,
-    model_from_config,
-    model_from_json,
-    model_from_yaml,
-    save_model,
-)
-from .engine.sequential import Sequential
-from .engine.training import Model
-from .engine.writers import keep_writer
+from .core.input_layer import Input, InputLayer
+from .core.layer import Layer
+from .core.node import replace_tensors
+from .core.writers import keep_writer
 from .legacy.old_names import answer_old_names
+from .saving.archives import load_model, model_from_config, model_from_json, model_from_yaml, save_model
+from .training.model import Model
+from .training.sequential import Sequential
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
 from .utils.living import living
 

@@ -19,7 +19,7 @@ from typing import Any
 
 #: The modules that name the objects of a kind.
 _MODULES = {
-    "layer": ("layers", "engine.sequential", "engine.training"),
+    "layer": ("layers", "training.sequential", "training.model"),
     "loss": ("losses",),
     "metric": ("metrics",),
     "optimizer": ("optimizers",),

@@ -30,8 +30,8 @@ from kcompile import keras
 from kcompile.formats import Archive
 from kcompile.formats.json import plain_or_named
 from kcompile.keras import constraints, initializers, layers, losses, metrics, optimizers, regularizers
-from kcompile.keras.engine.saving import model_from_archive
 from kcompile.keras.optimizers import schedules
+from kcompile.keras.saving.archives import model_from_archive
 from kcompile.keras.utils.generic_utils import _may_be_named_by_a_config
 from tests.formats.fuzz import _is_own
 from tests.golden import cases as cases_2

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kcompile import formats, keras
-from kcompile.keras.engine.hdf5_configs import hdf5_config, whole_names
 from kcompile.keras.layers import LSTM, Dense, Embedding, InputLayer, Masking
 from kcompile.keras.models import Sequential, load_model
+from kcompile.keras.saving.versions.keras2 import hdf5_config, whole_names
 from tests.peers import structures
 
 

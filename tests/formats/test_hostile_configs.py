@@ -14,7 +14,7 @@ import pytest
 
 from kcompile.formats import UnsafeFileError
 from kcompile.keras import layers
-from kcompile.keras.engine import weight_budget
+from kcompile.keras.core import weight_budget
 from kcompile.keras.models import model_from_json
 from tests.formats import hostile_configs as hostile
 

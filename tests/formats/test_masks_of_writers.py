@@ -18,7 +18,7 @@ import pytest
 
 from kcompile.formats import FileFormatError
 from kcompile.keras import layers
-from kcompile.keras.engine import writers
+from kcompile.keras.core import writers
 from kcompile.keras.layers import Layer
 from kcompile.keras.models import Model, Sequential, clone_model, load_model, model_from_json
 from tests.golden.masks import cases

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from kcompile import formats
-from kcompile.keras.engine.operation_table import OPERATIONS
-from kcompile.keras.engine.tf_functions import TF_FUNCTIONS
 from kcompile.keras.models import load_model, model_from_config, model_from_json
+from kcompile.keras.operations.table import OPERATIONS
+from kcompile.keras.operations.tensorflow_names import TF_FUNCTIONS
 from tests.golden.formats.make_keras3_ops_file import BUILDERS
 
 FOLDER = Path(__file__).parent.parent / "golden" / "formats"

@@ -70,9 +70,7 @@ def test_disconnected_graph_names_the_input_and_its_reader():
     x, y = vector("x"), vector("y")
     with name_scope("dense_1"):
         z = op.Add(x, y)
-    with pytest.raises(
-        GraphError, match=r"dense_1/Add needs the input 'y' \(float32\[\?\]\).*given \('x'\)"
-    ):
+    with pytest.raises(GraphError, match=r"dense_1/Add needs the input 'y' \(float32\[\?\]\).*given \('x'\)"):
         Graph([z], [x])
     with pytest.raises(GraphError, match="an output is the input 'y'.*none"):
         Graph([y])

@@ -8,7 +8,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import activations
 from kcompile.keras import backend as K
-from kcompile.keras.engine.base_layer import Layer
+from kcompile.keras.core.layer import Layer
 from tests.golden.load import Golden, load, run
 
 GRID = np.linspace(-4, 4, 17, dtype="float32").reshape(1, 17)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kcompile import keras
-from kcompile.keras.engine.exporting import inference_graph
+from kcompile.keras.saving.exporting import inference_graph
 from kcompile.torch_bridge import lower, run
 from kcompile_runtime import Executor
 

@@ -19,7 +19,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import backend as K
 from kcompile.keras import layers, losses, metrics, optimizers, registry
-from kcompile.keras.engine.called_on_numbers import in_type_of
+from kcompile.keras.core.called_on_numbers import in_type_of
 from kcompile.keras.layers import Dense, Input
 from kcompile.keras.models import Model, Sequential, load_model
 from kcompile.keras.utils.generic_utils import deserialize_keras_object

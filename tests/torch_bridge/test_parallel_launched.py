@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from kcompile.keras.engine import launch
+from kcompile.keras.utils import launch
 
 SCRIPT = """
 import random

@@ -8,7 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
-from ..engine.training import Model
+from ..training.model import Model
 from ..utils.layer_utils import get_source_inputs
 from ._weights import WeightsFile, load_weights
 from .imagenet_utils import CLASSES, _obtain_input_shape

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import layers as L
-from ..engine.training import Model
+from ..training.model import Model
 from ._building import Application, batch_norm
 from ._grouped_convolution import grouped_conv
 from ._weights import STORAGE, WeightsFile, standard_files

@@ -10,9 +10,9 @@ import numpy as np
 from ...ir import Value
 from .. import initializers, registry
 from .. import layers as L
-from ..engine.base_layer import Layer
-from ..engine.sequential import Sequential
-from ..engine.training import Model
+from ..core.layer import Layer
+from ..training.model import Model
+from ..training.sequential import Sequential
 from ..utils import register_keras_serializable
 from ._arguments import refusing_unknown
 from ._building import Application

@@ -9,9 +9,9 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from .. import registry
-from ..engine.base_layer import Layer
-from ..engine.training import Model
+from ..core.layer import Layer
 from ..legacy.old_names import answer_old_names
+from ..training.model import Model
 from ..utils import register_keras_serializable
 from . import imagenet_utils
 from ._arguments import refusing_unknown

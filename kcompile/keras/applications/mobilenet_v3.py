@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
-from ..engine.training import Model
+from ..training.model import Model
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._mobile import divisible

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...ir import Value
 from .. import layers as L
-from ..engine.training import Model
 from ..legacy.old_names import answer_old_names
+from ..training.model import Model
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm
 from ._weights import standard_files

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.training import Model
 from ..legacy.old_names import answer_old_names
+from ..training.model import Model
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.training import Model
+from ..training.model import Model
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import layers as L
-from ..engine.training import Model
 from ..legacy.old_names import answer_old_names
+from ..training.model import Model
 from ._arguments import refusing_unknown
 from ._building import Application
 from ._weights import STORAGE, standard_files

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...ir import Value
 from .. import layers as L
-from ..engine.training import Model
 from ..legacy.old_names import answer_old_names
+from ..training.model import Model
 from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm

@@ -1,17 +1,17 @@
-"""The engine: layers, the DAG they form, models, and the loops that train them.
+"""The module paths of Keras 2's engine, for programs that import from them.
 
-base_layer (Layer), node (one call of a layer), input_layer, network (a DAG as a layer), layer_graph (finding,
-ordering and describing the DAG), sequential, training (Model), compilation (loss and metrics as values),
-steps (the compiled functions), training_data, feeds, batches and training_loops (from arrays, generators and
-loaders to steps), saving (Model <-> Archive).
+The code is in ``core`` (layers and the DAG they form), ``training`` (models and the loops that train them)
+and ``saving`` (models to files and back).
 """
 
+from ..core.input_layer import Input, InputLayer
+from ..core.input_spec import InputSpec
+from ..core.layer import Layer
+from ..core.network import Network
+from ..core.node import Node
+from ..training.model import Model
+from ..training.sequential import Sequential
 from ..utils.layer_utils import get_source_inputs
-from .base_layer import InputSpec, Layer, Node
-from .input_layer import Input, InputLayer
-from .network import Network
-from .sequential import Sequential
-from .training import Model
 
 __all__ = [
     "Input",

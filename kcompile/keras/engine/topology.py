@@ -1,10 +1,12 @@
 """The engine's older module path: ``from keras.engine.topology import Layer``."""
 
+from ..core.input_layer import Input, InputLayer
+from ..core.input_spec import InputSpec
+from ..core.layer import Layer
+from ..core.network import Network
+from ..core.node import Node
 from ..legacy.old_names import answer_old_names
-from .base_layer import InputSpec, Layer, Node
-from .input_layer import Input, InputLayer
-from .network import Network
-from .training import Model as Container
+from ..training.model import Model as Container
 
 __all__ = ["Container", "Input", "InputLayer", "InputSpec", "Layer", "Network", "Node"]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .. import registry
-from ..engine import Input, InputLayer, InputSpec, Layer
-from ..engine.layer_configs import deserialize, serialize
+from ..core.input_layer import Input, InputLayer
+from ..core.input_spec import InputSpec
+from ..core.layer import Layer
+from ..core.layer_configs import deserialize, serialize
 from ..legacy.layers import (
     AtrousConvolution1D,
     AtrousConvolution2D,

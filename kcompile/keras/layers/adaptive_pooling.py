@@ -10,7 +10,7 @@ from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import dims_of, refine, shape_vector
-from ..engine.base_layer import InputSpec, Layer
+from ..core.layer import InputSpec, Layer
 from .arguments import positive_int, spatial_sizes, with_spatial_sizes
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import registry
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 
 
 class AddLoss(Layer):

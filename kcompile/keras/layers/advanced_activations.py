@@ -8,7 +8,7 @@ from typing import Any
 from ...ir import op
 from .. import backend as K
 from .. import registry
-from ..engine.base_layer import InputSpec, Layer
+from ..core.layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import activations, constraints, initializers, regularizers
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from ..utils import conv_utils
 
 _BY_SUFFIX = {

@@ -8,7 +8,7 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import tensor
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from .attention_masks import MASKED, allowed_steps, mask_at
 from .core import Dropout
 

@@ -11,7 +11,7 @@ from .. import backend as K
 from ..backend.convolution import conv
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..backend.variables import filled
-from ..engine.base_layer import InputSpec, Layer
+from ..core.layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
 from ..utils.conv_utils import conv_output_length, normalize_padding, normalize_tuple
 from .convolutional.convolutions import kernel_order

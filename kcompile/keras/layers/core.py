@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import op
 from .. import activations, constraints, initializers, registry, regularizers
 from .. import backend as K
-from ..engine.base_layer import InputSpec, Layer
+from ..core.layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
 from .arguments import positive_int, refuse_unless_default
 from .lambda_layer import Lambda

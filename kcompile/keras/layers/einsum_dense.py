@@ -9,7 +9,7 @@ from typing import Any
 
 from ...ir import op
 from .. import registry
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 
 _OBJECTS = (

@@ -7,7 +7,7 @@ from typing import Any
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import refine
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from ..legacy.old_names import answer_old_names
 from .arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
 

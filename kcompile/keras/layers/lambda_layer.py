@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend as K
 from .. import registry
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg, registered_name
 from ..utils.living import goes_itself
 

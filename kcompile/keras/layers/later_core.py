@@ -11,7 +11,7 @@ from .. import backend as K
 from .. import registry
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 
 
 class Identity(Layer):

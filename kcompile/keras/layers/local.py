@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import backend as K
 from .. import registry
-from ..engine.base_layer import InputSpec, Layer
+from ..core.layer import InputSpec, Layer
 from ..utils import conv_utils
 from .arguments import (
     channel_axis,

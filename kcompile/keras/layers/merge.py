@@ -11,8 +11,8 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..engine.base_layer import Layer
-from ..engine.writers import joins_masks_by_any
+from ..core.layer import Layer
+from ..core.writers import joins_masks_by_any
 
 Shape = tuple[int | None, ...]
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import Constant, Value, name_scope, op
 from .. import registry
 from ..backend.tensors import dims_of, refine, shape_vector, tensor
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from ..utils.generic_utils import to_list
 from .arguments import object_configs, positive_int, set_objects
 from .attention import AttentionLayer

@@ -9,7 +9,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from ..legacy.old_names import answer_old_names
 
 # the fixed point of the SELU activation, -scale * alpha (Klambauer et al. 2017)

@@ -10,8 +10,8 @@ from ...ir import LEARNING_PHASE, Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.variables import filled
-from ..engine.base_layer import InputSpec, Layer
-from ..engine.writers import masked_statistics
+from ..core.layer import InputSpec, Layer
+from ..core.writers import masked_statistics
 from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
 
 # what files of later Keras versions say besides; at these values the layer is the one of Keras 2.3

@@ -11,7 +11,7 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.variables import filled
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from .arguments import object_configs, positive_int, set_objects, weight_arguments
 
 _AFFINE = (

@@ -13,9 +13,9 @@ import numpy as np
 
 from ...ir import Names, Value
 from .. import registry
-from ..engine.base_layer import Layer
-from ..engine.input_layer import Input
-from ..engine.training import Model
+from ..core.input_layer import Input
+from ..core.layer import Layer
+from ..training.model import Model
 from ..utils.generic_utils import to_list, unpack_singleton
 
 MAX_WEIGHT_BYTES = 1 << 34

@@ -11,7 +11,7 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import tensor
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 from ..utils.generic_utils import has_arg
 from .arguments import positive_int
 from .wrappers import Wrapper

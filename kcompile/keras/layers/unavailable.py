@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import registry
-from ..engine.base_layer import Layer
+from ..core.layer import Layer
 
 _BEFORE = (
     "Do this step in front of the model, and build the model on what follows it (in the program that wrote "

@@ -12,8 +12,8 @@ from ...ir import Value, name_scope, op
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import dims_of, known_shape, shape_vector
-from ..engine.base_layer import InputSpec, Layer
-from ..engine.layer_configs import deserialize, serialize
+from ..core.layer import InputSpec, Layer
+from ..core.layer_configs import deserialize, serialize
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
 from ..utils.living import living

@@ -14,7 +14,7 @@ from .. import backend as K
 from ..backend.assignments import Variable
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
-from ..engine.base_layer import InputSpec, Layer
+from ..core.layer import InputSpec, Layer
 from ..legacy.old_names import answer_old_names
 from ..utils import conv_utils
 from ..utils.generic_utils import to_list

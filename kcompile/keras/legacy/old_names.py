@@ -12,10 +12,12 @@ _KERAS = __name__.rpartition(".")[0].rpartition(".")[0]
 #: The module that a name is defined in, by name.
 _HOMES = {
     "Container": "engine.topology",
-    "Layer": "engine.base_layer",
-    "InputSpec": "engine.base_layer",
-    "InputLayer": "engine.input_layer",
-    "Network": "engine.network",
+    "Input": "core.input_layer",
+    "Layer": "core.layer",
+    "Node": "core.node",
+    "InputSpec": "core.input_spec",
+    "InputLayer": "core.input_layer",
+    "Network": "core.network",
     "Model": "models",
     "Sequential": "models",
     "clone_model": "models",
@@ -27,7 +29,7 @@ _HOMES = {
     "ConvRecurrent2D": "legacy.layers",
     "Merge": "legacy.merge",
     "merge": "legacy.merge",
-    "disable_tracking": "engine.base_layer",
+    "disable_tracking": "core.layer",
     "Progbar": "utils.generic_utils",
     "deserialize_keras_object": "utils.generic_utils",
     "serialize_keras_object": "utils.generic_utils",
@@ -55,10 +57,10 @@ _HOMES = {
     "save_to_binary_h5py": "utils.io_utils",
     "multi_gpu_model": "utils.multi_gpu_utils",
     "normalize_data_format": "backend",
-    "load_weights_from_hdf5_group": "engine.saving",
-    "load_weights_from_hdf5_group_by_name": "engine.saving",
-    "preprocess_weights_for_loading": "engine.saving",
-    "save_weights_to_hdf5_group": "engine.saving",
+    "load_weights_from_hdf5_group": "saving.archives",
+    "load_weights_from_hdf5_group_by_name": "saving.archives",
+    "preprocess_weights_for_loading": "saving.archives",
+    "save_weights_to_hdf5_group": "saving.archives",
     "keras_modules_injection": "applications",
     "_object_list_uid": "utils.generic_utils",
     "_generate_dropout_mask": "layers.recurrent.cells",
@@ -71,7 +73,7 @@ _HOMES = {
             "iter_sequence_infinite make_batches should_run_validation standardize_class_weights "
             "standardize_input_data standardize_sample_weights standardize_weights weighted_masked_objective"
         ).split(),
-        "engine.training_utils",
+        "training.training_utils",
     ),
 }
 #: Names under which their homes do not know them.

@@ -18,8 +18,8 @@ import numpy as np
 
 from ...atomic import replacing
 from ...formats import detect
-from ..engine.base_layer import Layer
-from ..engine.network import Network
+from ..core.layer import Layer
+from ..core.network import Network
 from .files import keeps_order, read_tensors
 from .flattening import turned_layers
 from .layouts import Unit, units_of

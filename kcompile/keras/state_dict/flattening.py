@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.base_layer import Layer
-from ..engine.input_layer import InputLayer
-from ..engine.network import Network
+from ..core.input_layer import InputLayer
+from ..core.layer import Layer
+from ..core.network import Network
 
 if TYPE_CHECKING:
     from .layouts import Arrays, Unit

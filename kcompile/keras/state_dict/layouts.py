@@ -17,8 +17,8 @@ import numpy as np
 
 from ...ir import Parameter
 from ...ir.identifiers import Identifiers, identifier
-from ..engine.base_layer import Layer
-from ..engine.network import Network
+from ..core.layer import Layer
+from ..core.network import Network
 from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
 from .flattening import turned as turned_unit
 from .flattening import turned_layers

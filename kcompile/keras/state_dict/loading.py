@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from ..engine.network import Network
+from ..core.network import Network
 from .matching import Report, load_state_dict
 
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from ...formats import detect
 from ...ir import Parameter, assign_all
-from ..engine.base_layer import Layer
-from ..engine.network import Network
+from ..core.layer import Layer
+from ..core.network import Network
 from ..utils.messages import harmless
 from .files import keeps_order, read_tensors
 from .flattening import turned_layers

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.network import Network
+from ..core.network import Network
 from .matching import Report
 
 

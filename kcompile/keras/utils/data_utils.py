@@ -329,7 +329,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
         if not order:
             raise ValueError(f"{type(self.sequence).__name__} has no batches: its __len__ is 0.")
         if self.shuffle:
-            from ..engine.launch import from_first
+            from .launch import from_first
 
             random.shuffle(order)
             order = from_first(order)

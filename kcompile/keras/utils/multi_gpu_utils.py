@@ -58,7 +58,7 @@ def multi_gpu_model(
     """
     names = _chosen(devices) if devices is not None else _chosen_gpus(gpus)
     _check_model(model)
-    from ..engine.launch import launched
+    from .launch import launched
 
     if launched():
         raise ValueError(

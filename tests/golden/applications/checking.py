@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kcompile import keras
-from kcompile.keras.engine.weight_budget import WeightBudget
+from kcompile.keras.core.weight_budget import WeightBudget
 
 from . import rule
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kcompile.keras import layers, models
-from kcompile.keras.engine import saving
+from kcompile.keras.saving import archives as saving
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from kcompile.keras import backend as K
-from kcompile.keras.engine.exporting import inference_graph
+from kcompile.keras.saving.exporting import inference_graph
 from kcompile.torch_bridge import lower, run
 from kcompile_runtime import Executor
 

@@ -7,7 +7,7 @@ from typing import Any
 from ... import backend as K
 from ... import registry
 from ...backend.manipulation import pad, resize
-from ...engine.base_layer import InputSpec, Layer
+from ...core.layer import InputSpec, Layer
 from ...utils import conv_utils
 from ...utils.generic_utils import file_keras_version
 from ..arguments import positive_int, spatial_sizes, with_spatial_sizes

@@ -11,7 +11,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.convolution import conv
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
-from ...engine.base_layer import InputSpec, Layer
+from ...core.layer import InputSpec, Layer
 from ...utils.conv_utils import conv_output_length
 from ..arguments import positive_int
 from .common import as_float

@@ -10,7 +10,7 @@ from ....ir import Constant, Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
-from ...engine.base_layer import Layer
+from ...core.layer import Layer
 from ..arguments import positive_int, refuse_unless_default
 from .common import batches_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import backend as K
-from ...engine.base_layer import Layer
+from ...core.layer import Layer
 
 
 def float_type(layer: Layer) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
-from ...engine.base_layer import Layer
+from ...core.layer import Layer
 from ..arguments import refuse_unless_default
 from .categories import encoded
 from .common import batches_of

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import registry
-from ...engine.base_layer import Layer
-from ...engine.layer_configs import deserialize, serialize
+from ...core.layer import Layer
+from ...core.layer_configs import deserialize, serialize
 from ...utils.generic_utils import has_arg
 from .common import without_default_training
 

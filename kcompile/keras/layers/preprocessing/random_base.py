@@ -11,7 +11,7 @@ from ....ir import Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, tensor
-from ...engine.base_layer import InputSpec, Layer
+from ...core.layer import InputSpec, Layer
 from .common import as_float, without_default_training
 
 

@@ -8,7 +8,7 @@ from ....ir import Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, tensor
-from ...engine.base_layer import InputSpec, Layer
+from ...core.layer import InputSpec, Layer
 from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
 from .common import as_float
 from .interpolation import KERNELS, resize_matrix

@@ -10,7 +10,7 @@ from ....ir import Constant, Value, name_scope, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
-from ...engine.base_layer import Layer
+from ...core.layer import Layer
 from .common import as_float, batches_of, plain
 
 

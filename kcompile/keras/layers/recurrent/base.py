@@ -14,8 +14,8 @@ from ... import registry
 from ...backend.assignments import Variable
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
-from ...engine.base_layer import InputSpec, Layer
-from ...engine.layer_configs import deserialize, serialize
+from ...core.layer import InputSpec, Layer
+from ...core.layer_configs import deserialize, serialize
 from ...utils.generic_utils import has_arg, to_list
 
 States = list[Value]

@@ -12,7 +12,7 @@ from ... import backend as K
 from ... import initializers, registry
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
-from ...engine.base_layer import Layer
+from ...core.layer import Layer
 from ..arguments import object_configs, set_objects
 from .base import States, without_later_arguments
 

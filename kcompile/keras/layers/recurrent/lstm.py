@@ -33,7 +33,7 @@ def forget_gate_at_one(
     """Initializes a bias: parts of size ``units``, ``before`` of them, then one of ones, then ``after``."""
 
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        from ...engine.base_layer import _initial_value
+        from ...core.layer import _initial_value
 
         dtype = dtype or "float32"
         parts = [

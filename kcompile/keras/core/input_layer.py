@@ -1,0 +1,132 @@
+"""Input: where a model begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from .. import registry
+from .layer import Layer
+from .node import KerasHistory, Node, current_frame, static_shape
+
+
+class InputLayer(Layer):
+    """The layer behind an ``Input``: it has one output and no operators.
+
+    Args:
+        input_shape: shape of one sample.
+        batch_size: fixed batch size, None for any.
+        batch_input_shape: the same as one tuple with the batch axis.
+        dtype: element type (default ``K.floatx()``).
+        input_tensor: an existing value to use instead of a new placeholder.
+        sparse: accepted for compatibility; must be False.
+        name: name of the layer and of the model's input.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        dtype: str | None = None,
+        input_tensor: Value | None = None,
+        sparse: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if sparse:
+            raise ValueError("Sparse inputs are not supported; pass a dense array (scipy: x.toarray()).")
+        # files of later Keras versions spell these differently
+        batch_input_shape = kwargs.pop("batch_shape", None) or batch_input_shape
+        input_shape = kwargs.pop("shape", None) or input_shape
+        kwargs.pop("optional", None)  # an input that may be left out may be given
+        for later in ("ragged", "type_spec"):
+            if kwargs.pop(later, None):
+                raise ValueError(f"Inputs with {later} are not supported; pass arrays of one shape.")
+        super().__init__(dtype=dtype, name=name or f"input_{K.get_uid('input')}", **kwargs)
+        self.trainable = False
+        self.built = True
+        self.sparse = sparse
+        if input_tensor is not None:
+            batch_input_shape = static_shape(input_tensor)
+            self.dtype = dtype or K.dtype(input_tensor)
+        elif batch_input_shape is None:
+            if input_shape is None:
+                raise ValueError(
+                    f"Input {self.name}: give shape=(...) of one sample, or batch_shape=(None, ...)."
+                )
+            batch_input_shape = (batch_size, *input_shape)
+        self.dtype = self.dtype or K.floatx()
+        self.batch_input_shape = tuple(batch_input_shape)
+        self.is_placeholder = input_tensor is None or K.is_placeholder(input_tensor)
+        if input_tensor is None:
+            input_tensor = K.placeholder(self.batch_input_shape, dtype=self.dtype, name=self.name)
+            frame = current_frame()
+            if frame is not None:
+                frame.add_input(input_tensor)
+        if not hasattr(input_tensor, "_keras_history"):
+            _make_source_node(self, input_tensor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "batch_input_shape": self.batch_input_shape,
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "name": self.name,
+        }
+
+
+def _make_source_node(layer: InputLayer, tensor: Value) -> None:
+    """A Node whose input is its own output, as Keras has it for input layers."""
+    tensor._keras_history = KerasHistory(layer, 0, 0)
+    tensor._keras_mask = None
+    tensor._keras_shape = static_shape(tensor)
+    tensor._uses_learning_phase = False
+    layer._inbound_nodes.append(Node.own(layer, [tensor], [tensor]))
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    dtype: str | None = None,
+    sparse: bool = False,
+    tensor: Value | None = None,
+    batch_size: int | None = None,
+) -> Value:
+    """A symbolic input of a model.
+
+    Args:
+        shape: sizes of one sample, without the batch axis; None for an axis of any size.
+        batch_shape: sizes with the batch axis, ``(32, 10)`` or ``(None, 10)``.
+        name: name of the input, also in an exported file.
+        dtype: element type (default ``K.floatx()``).
+        sparse: must be False.
+        tensor: an existing value to wrap instead.
+        batch_size: fixed batch size to go with shape.
+
+    Raises:
+        ValueError: if neither shape, batch_shape nor tensor is given.
+    """
+    if shape is None and batch_shape is None and tensor is None:
+        raise ValueError(
+            "Input needs shape=(...) of one sample (without the batch axis), or batch_shape=(...)."
+        )
+    if isinstance(shape, int):
+        shape = (shape,)
+    layer = InputLayer(
+        input_shape=shape,
+        batch_size=batch_size,
+        batch_input_shape=batch_shape,
+        dtype=dtype,
+        input_tensor=tensor,
+        sparse=sparse,
+        name=name,
+    )
+    outputs = layer._inbound_nodes[0].output_tensors if layer._inbound_nodes else [tensor]
+    return outputs[0]
+
+
+registry.register(globals())

@@ -1,0 +1,31 @@
+"""Layers from and to ``{"class_name": ..., "config": ...}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import registry
+from ..utils.generic_utils import deserialize_keras_object
+from ..utils.living import class_name
+from .writers import follow, said_of_masks
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}`` of a layer."""
+    return {"class_name": class_name(layer), "config": layer.get_config(), **said_of_masks(layer)}
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A layer or model from ``{"class_name": ..., "config": ...}``.
+
+    Raises:
+        ValueError: for a class that neither Keras nor custom_objects has.
+    """
+    layer = deserialize_keras_object(config, registry.names("layer"), custom_objects, "layer")
+    if isinstance(config, Mapping) and "masks" in config:
+        follow(layer, config["masks"])
+    return layer

@@ -1,0 +1,656 @@
+"""Network: a DAG of layers between inputs and outputs, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ...ir import Parameter, Value, assign_all, unchanging
+from .. import backend as K
+from .. import registry
+from ..utils.generic_utils import to_list, unpack_singleton
+from . import layer_graph
+from .called_on_numbers import cast_numbers
+from .free_tensors import adopt
+from .layer import Layer, _same, _unique
+from .layer_calls import flat_outputs
+from .node import Node, call_frame, reaches_phase, replace_tensors, static_shape
+from .writers import masks_as_written
+
+if TYPE_CHECKING:
+    from ..training.model import Model
+
+
+class Network(Layer):
+    """Layers as one layer: built from input and output tensors, or by a subclass that overrides ``call``.
+
+    Args:
+        inputs: input tensor(s), made by ``Input``; a dict gives them the names by which they are fed.
+        outputs: output tensor(s), made by calling layers on them; of a dict, ``predict`` and calls give one,
+            and ``compile`` and ``fit`` know the outputs by its keys.
+        name: unique within a model that contains this one.
+
+    Raises:
+        ValueError: if the graph is disconnected, an input is not an Input, or two layers have the same name;
+            the message names the tensor and the layer.
+    """
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.supports_masking = True
+        self.inputs: list[Value] | None = None
+        self.outputs: list[Value] | None = None
+        self._is_graph_network = inputs is not None or outputs is not None
+        self._input_keys: list[str] | None = None
+        self._output_keys: list[str] | None = None
+        if self._is_graph_network:
+            self._init_graph_network(inputs, outputs)
+
+    def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
+        tracking, self._tracking = self._tracking, False
+        self._is_graph_network = True
+        self._input_keys, self._output_keys = _keys(inputs, "inputs"), _keys(outputs, "outputs")
+        self.inputs, self._outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
+        adopt(self.outputs)
+        _check_ends(self.name, self.inputs, self.outputs)
+        self._layers = []
+        self._mapped_layers: list[Layer] = []
+        self._take(layer_graph.map_layers(self.inputs, self.outputs, self.name))
+        self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
+        self.built = True
+        self._tracking = tracking
+
+    def _take(self, layer_map: layer_graph.LayerMap) -> None:
+        """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there,
+        stays so."""
+        before, listed = set(self._mapped_layers), set(self._layers)
+        kept = [layer for layer in layer_map.layers if layer in listed or layer not in before]
+        self._layers[:] = kept + [layer for layer in self._layers if layer not in before]
+        self._mapped_layers = layer_map.layers
+        self._network_nodes = layer_map.nodes
+        self._nodes_by_depth = layer_map.nodes_by_depth
+        self._layers_by_depth = layer_map.layers_by_depth
+        self._input_layers = [tensor._keras_history.layer for tensor in self.inputs]
+        self._input_coordinates = [tuple(tensor._keras_history) for tensor in self.inputs]
+        self._output_layers = [tensor._keras_history.layer for tensor in self.outputs]
+        self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
+        self.input_names = sorted(self._input_keys or ()) or [layer.name for layer in self._input_layers]
+        self._inbound_nodes[:1] = [
+            Node.own(self, self.inputs, self.outputs)
+        ]  # calls on other inputs come after it
+
+    @property
+    def outputs(self) -> list[Value] | None:
+        """The output tensors; None before they are known.
+
+        A model between tensors may be given others, as Keras 2 allows: from then on it is what lies between
+        its inputs and these. It trains with them once it is compiled again.
+        """
+        return self._outputs
+
+    @outputs.setter
+    def outputs(self, tensors: Any) -> None:
+        known = self.__dict__.get("_network_nodes") and self._is_graph_network
+        if not known or not tensors:
+            self._outputs = tensors
+            return
+        tracking, self._tracking = self._tracking, False
+        try:
+            tensors = _tensor_list(tensors, "outputs")
+            adopt(tensors)
+            _check_ends(self.name, self.inputs, tensors)
+            layer_map = layer_graph.map_layers(self.inputs, tensors, self.name)
+            self._outputs = tensors
+            self._take(layer_map)
+            if len(tensors) != len(self.output_names):
+                self._output_keys = None
+                self.output_names = [layer.name for layer in self._output_layers]
+        finally:
+            self._tracking = tracking
+
+    @property
+    def _feed_inputs(self) -> list[Value]:
+        """The inputs that data is fed to: all but ``Input(tensor=...)`` of what has a value of its own."""
+        return [value for value in self.inputs or () if K.is_placeholder(value)]
+
+    @property
+    def _feed_input_names(self) -> list[str]:
+        """The names of the inputs that data is fed to."""
+        pairs = zip(self.input_names, self.inputs or (), strict=True)
+        return [name for name, value in pairs if K.is_placeholder(value)]
+
+    @property
+    def input(self) -> Any:
+        """The model's own input tensor(s), whatever else it was called on."""
+        return unpack_singleton(list(self.inputs)) if self.inputs else super().input
+
+    @property
+    def output(self) -> Any:
+        """The model's own output tensor(s); those of a call on other inputs are at ``get_output_at(1)`` and
+        on."""
+        return self._as_given(list(self.outputs)) if self.outputs else super().output
+
+    def _as_given(self, outputs: list[Any]) -> Any:
+        """One entry per output in the form in which the model was given its outputs: single, list or dict."""
+        if self._output_keys is None:
+            return unpack_singleton(outputs)
+        by_name = dict(zip(self.output_names, outputs, strict=True))
+        return {key: by_name[key] for key in self._output_keys}
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape(s) of the model's own inputs."""
+        return (
+            unpack_singleton([static_shape(x) for x in self.inputs]) if self.inputs else super().input_shape
+        )
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape(s) of the model's own outputs."""
+        if not self.outputs:
+            return super().output_shape
+        return unpack_singleton([static_shape(x) for x in self.outputs])
+
+    # --- layers ---------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, by depth from the inputs on; for a subclassed model in the order of the attributes.
+
+        The list itself, as in Keras 2.3: what is taken off it has no part any more in weights, summary and
+        training. The outputs stay as they are until they are set.
+        """
+        return self._layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this index.
+
+        Raises:
+            ValueError: if there is none; the message lists the names.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    f"Was asked for layer {index}, but model {self.name} has {len(self.layers)} layers."
+                )
+            return self.layers[index]
+        if not name:
+            raise ValueError("Provide either a layer name or a layer index.")
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No such layer: {name!r} in model {self.name}. Its layers are: "
+            f"{', '.join(str(layer.name) for layer in self.layers)}."
+        )
+
+    @property
+    def _flat_layers(self) -> list[Layer]:
+        """All layers at any depth of nesting, this network's first, each once."""
+        found: dict[int, Layer] = {}
+        stack: list[Layer] = list(reversed(self.layers))
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                stack.extend(reversed(layer._layers))
+        return list(found.values())
+
+    def _include(self, tensors: list[Value]) -> None:
+        """Makes the layers part of the model, behind its own, that lead to tensors beside the outputs."""
+        layer_map = layer_graph.map_layers(self.inputs, [*self.outputs, *tensors], self.name)
+        tracking, self._tracking = self._tracking, False
+        self._layers = list(dict.fromkeys([*self._layers, *layer_map.layers]))
+        self._network_nodes = layer_map.nodes
+        self._nodes_by_depth = layer_map.nodes_by_depth
+        self._layers_by_depth = layer_map.layers_by_depth
+        self._tracking = tracking
+
+    # --- losses, updates, states ----------------------------------------------------------------------------
+
+    def _own_calls(self) -> list[Node]:
+        """The layer calls that belong to this model, whichever other models share its layers."""
+        if self._is_graph_network:
+            return self._network_nodes
+        calls = [node for layer in [self, *self.layers] for node in layer._inbound_nodes]
+        own = [node for node in self._inbound_nodes if self.inputs and _same(node.input_tensors, self.inputs)]
+        return own or calls
+
+    @property
+    def losses(self) -> list[Any]:
+        """Terms added to the training loss by the layers, where these are called in this model."""
+        unconditional = [loss for layer in [self, *self._flat_layers] for loss in layer._own_losses()]
+        return _unique(unconditional, *(node.losses for node in self._own_calls()))
+
+    @property
+    def updates(self) -> list[Any]:
+        """Updates of the layers, where these are called in this model."""
+        if not self.trainable and not self.stateful:
+            return []
+        unconditional = [update for layer in [self, *self._flat_layers] for update in layer._own_updates()]
+        updates = _unique(unconditional, *(node.updates for node in self._own_calls()))
+        frozen = {p for layer in self._flat_layers if not layer.trainable for p in layer.weights}
+        return self._last_states([new for new in updates if new[0] not in frozen - self._states()])
+
+    @property
+    def stateful(self) -> bool:
+        """Whether any layer keeps a state between batches."""
+        return any(layer.stateful for layer in self.layers)
+
+    @stateful.setter
+    def stateful(self, value: bool) -> None:
+        """Layer.__init__ sets it; a network asks its layers."""
+
+    @property
+    def state_updates(self) -> list[Any]:
+        """The updates that prediction does too: those of stateful layers."""
+        states = self._states()
+        updates = _unique(*(node.updates for node in self._own_calls()))
+        return self._last_states([update for update in updates if update[0] in states])
+
+    def _states(self) -> set[Parameter]:
+        return {p for layer in self._flat_layers if layer.stateful for p in _state_parameters(layer)}
+
+    def _last_states(self, updates: list[Any]) -> list[Any]:
+        """Of several updates of a state, the last call's: states are replaced, everything else adds up."""
+        states = self._states()
+        last = {parameter: new for parameter, new in updates if parameter in states}
+        return [(p, new) for p, new in updates if p not in states] + list(last.items())
+
+    def reset_states(self) -> None:
+        """Sets the states of all stateful layers to zeros."""
+        for layer in self.layers:
+            if hasattr(layer, "reset_states") and layer.stateful:
+                layer.reset_states()
+
+    @property
+    def uses_learning_phase(self) -> bool:
+        """Whether the outputs differ between training and test."""
+        return reaches_phase(self.outputs or ())
+
+    # --- weights --------------------------------------------------------------------------------------------
+
+    @property  # type: ignore[misc]  # Layer's setter is for layers that manage their lists themselves
+    def trainable_weights(self) -> list[Parameter]:
+        """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
+        return super().trainable_weights
+
+    @property  # type: ignore[misc]
+    def non_trainable_weights(self) -> list[Parameter]:
+        """Weights that training does not update by gradients."""
+        if not self.trainable:
+            return [weight for layer in [*self.layers] for weight in layer.weights]
+        return super().non_trainable_weights
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All weights, the trainable ones first; none before the model is built."""
+        return _unique(self.trainable_weights, self.non_trainable_weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer."""
+        with unchanging():
+            return [weight.numpy() for weight in self._weights_by_layer()]
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Overwrites all weights, given layer by layer.
+
+        Raises:
+            ValueError: if the number of arrays or one of their shapes differs; then nothing is changed.
+        """
+        self._assert_weights_exist()
+        parameters = self._weights_by_layer()
+        if len(weights) != len(parameters):
+            raise ValueError(
+                f"You called set_weights(weights) on model {self.name!r} with a list of {len(weights)} "
+                f"arrays, but the model has {len(parameters)} weights."
+            )
+        for parameter, array in zip(parameters, weights, strict=True):
+            if parameter.shape != np.shape(array):
+                raise ValueError(
+                    f"Model {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
+                    f"the given array has shape {np.shape(array)}."
+                )
+        assign_all(zip(parameters, weights, strict=True))
+
+    def _weights_by_layer(self) -> list[Parameter]:
+        own = self._trainable_weights + self._non_trainable_weights
+        return _unique(own, *(layer.weights for layer in self.layers))
+
+    def _assert_weights_exist(self) -> None:
+        """Sequential and subclassed models have no weights before their input shape is known."""
+
+    def count_params(self) -> int:
+        """Number of scalars in all weights."""
+        if not self.built:
+            raise RuntimeError(
+                f"You tried to call count_params on {self.name}, but the model isn't built. Give the first "
+                "layer an input_shape, call model.build(batch_input_shape), or fit it first."
+            )
+        return int(sum(weight.size for weight in self.weights))
+
+    # --- calling --------------------------------------------------------------------------------------------
+
+    @property
+    def input_spec(self) -> Any:
+        """How many inputs a model takes as a layer; what they may be, its own layers say as they are called
+        on them."""
+        return [None] * len(self._input_layers) if self._is_graph_network else None
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        """Layer.__init__ sets it; a network has that of its layers."""
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Calls the model as a layer; inputs come as a dict where it was made of one."""
+        if isinstance(inputs, dict) and self._is_graph_network:
+            inputs = unpack_singleton(self._inputs_by_name(inputs))
+        outputs = super().__call__(inputs, *args, **kwargs)
+        if self._output_keys is None or isinstance(outputs, dict):
+            return outputs
+        return self._as_given(to_list(outputs))
+
+    def _inputs_by_name(self, given: dict[str, Any]) -> list[Any]:
+        missing = [name for name in self.input_names if name not in given]
+        if missing:
+            raise ValueError(
+                f"Model {self.name} was called on a dict without {', '.join(map(repr, missing))}; its inputs "
+                f"are {', '.join(map(repr, self.input_names))}, the keys given {', '.join(map(repr, given))}."
+            )
+        return [given[name] for name in self.input_names]
+
+    def _in_own_type(self, inputs: Any) -> Any:
+        if not self._is_graph_network or len(to_list(inputs)) != len(self.inputs):
+            return inputs
+        return cast_numbers(inputs, [tensor.dtype for tensor in self.inputs])
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """Emits all layers anew on other inputs, with the same weights.
+
+        Args:
+            training: True or False for layers to behave so in any case, dropout for instance; by default
+                as they do in training and in test.
+        """
+        if not self._is_graph_network:
+            raise NotImplementedError(f"{type(self).__name__} must override call(self, inputs).")
+        tensors = to_list(inputs)
+        masks = [None] * len(tensors) if mask is None else to_list(mask)
+        outputs, _ = self.run_internal_graph(tensors, masks, training)
+        return unpack_singleton(outputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Masks of the outputs for given inputs and masks."""
+        if not self._is_graph_network:
+            return None
+        cached = self.__dict__.get("_last_run")
+        if cached is not None and all(x is y for x, y in zip(cached[0], to_list(inputs), strict=False)):
+            return unpack_singleton(cached[1])
+        tensors = to_list(inputs)
+        with call_frame(kept=False):
+            given = [None] * len(tensors) if mask is None else to_list(mask)
+            _, masks = self.run_internal_graph(tensors, given)
+        return unpack_singleton(masks)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape(s) of the outputs for input shape(s)."""
+        if not self._is_graph_network:
+            return Layer.compute_output_shape(self, input_shape)
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        if shapes == [static_shape(tensor) for tensor in self.inputs]:
+            return unpack_singleton([static_shape(tensor) for tensor in self.outputs])
+        return Layer.compute_output_shape(self, input_shape)
+
+    def run_internal_graph(
+        self, inputs: list[Value], masks: list[Any] | None = None, training: bool | None = None
+    ) -> tuple[list, list]:
+        """Emits the layers on other inputs.
+
+        Args:
+            inputs: one value per input of the network.
+            masks: one mask or None per input.
+            training: passed to the layers whose call() takes it and that were called without.
+
+        Returns:
+            the output values and the output masks.
+
+        Raises:
+            ValueError: if the number of inputs differs, or one does not fit a layer.
+        """
+        if len(inputs) != len(self.inputs):
+            raise ValueError(
+                f"Model {self.name} expects {len(self.inputs)} inputs, but was called on {len(inputs)}."
+            )
+        masks = masks or [None] * len(inputs)
+        values: dict[Value, tuple[Value, Any]] = {
+            own: (given, mask) for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
+        }
+        with call_frame(inputs):  # what the layers add belongs to the enclosing call, if there is one
+            for node in self._network_nodes:
+                if all(tensor in values for tensor in node.output_tensors):
+                    continue
+                computed = [values[tensor] for tensor in node.input_tensors]
+                arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, (tensor,))[0])
+                layer = node.outbound_layer
+                if (
+                    training is not None
+                    and arguments.get("training") is None
+                    and layer._call_accepts("training")
+                ):
+                    arguments["training"] = training
+                outputs, output_masks = _call_again(
+                    layer, arguments, [c[0] for c in computed], [c[1] for c in computed]
+                )
+                for tensor, value, mask in zip(node.output_tensors, outputs, output_masks, strict=True):
+                    values[tensor] = (value, mask)
+        results = [values[tensor] for tensor in self.outputs]
+        output_masks = [mask for _, mask in results]
+        self.__dict__["_last_run"] = (list(inputs), output_masks)
+        return [value for value, _ in results], output_masks
+
+    # --- configuration --------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The DAG as plain data: layers, who is called on what, inputs and outputs.
+
+        Raises:
+            NotImplementedError: for a subclassed model, whose call() is code.
+        """
+        if not self._is_graph_network:
+            raise NotImplementedError(
+                f"{type(self).__name__} is a subclassed model: its structure is Python code and cannot be "
+                "written to a file. Save its weights with save_weights, or export it to ONNX."
+            )
+        return layer_graph.network_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A new network without trained weights from what ``get_config`` returned.
+
+        Raises:
+            ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
+        """
+        inputs, outputs, name, ends = layer_graph.network_from_config(config, custom_objects)
+        network = cls(inputs=inputs, outputs=outputs, name=name)
+        if ends:
+            network._include(ends)
+        network.trainable = config.get("trainable", True)
+        return network
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+    ) -> None:
+        """Prints a table of the layers with output shapes and parameter counts.
+
+        Raises:
+            ValueError: if the model is not built yet.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Model {self.name} has not been built yet: its input shape is not known. Give the first "
+                "layer an input_shape, call model.build(batch_input_shape), or fit it with some data."
+            )
+        from ..utils.layer_utils import print_summary
+
+        self._check_trainable_weights_consistency()
+        print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
+
+    def _check_trainable_weights_consistency(self) -> None:
+        """Models that are compiled warn of what compile() has not seen."""
+
+    # --- files ----------------------------------------------------------------------------------------------
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Writes architecture, weights, and training configuration with optimizer state to one HDF5 file.
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            overwrite: False asks before replacing an existing file.
+            include_optimizer: whether to write the optimizer's state.
+        """
+        from ..saving.archives import save_model
+
+        save_model(cast("Model", self), filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Writes the weights alone, layer by layer, to an HDF5 file."""
+        from ..saving.archives import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self,
+        filepath: Any,
+        by_name: bool = False,
+        skip_mismatch: bool = False,
+        reshape: bool = False,
+        mapping: Any = None,
+    ) -> None:
+        """Reads weights from a file that ``save_weights`` or ``save`` wrote, or PyTorch's (.pt, .pth,
+        .safetensors).
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            by_name: match layers by name instead of by order, and leave the others as they are.
+            skip_mismatch: with by_name, leave layers alone whose weights differ in number or shape.
+            reshape: reshape weights whose number of elements agrees.
+            mapping: for PyTorch's files, dict or JSON file of Keras weight -> name in the file; see
+                ``kcompile.keras.state_dict.match``. There, skip_mismatch loads what matches.
+
+        Raises:
+            ValueError: if layers, their weights or shapes do not match; then nothing is changed.
+        """
+        from ..saving.archives import has_own_names
+        from ..state_dict.files import is_tensor_file
+
+        if mapping is not None or is_tensor_file(filepath) and not has_own_names(self, filepath):
+            from ..state_dict.loading import load_torch_weights
+
+            self._assert_weights_exist()
+            load_torch_weights(self, filepath, mapping, skip_mismatch)
+            return
+        from ..saving.archives import load_weights
+
+        try:
+            load_weights(self, filepath, by_name, skip_mismatch, reshape)
+        except ValueError as error:
+            from ..applications._weights import other_layout
+
+            hint = other_layout(self, filepath)
+            if hint:
+                raise ValueError(f"{error}\n{hint}") from error
+            raise
+
+    def _updated_config(self) -> dict[str, Any]:
+        """The architecture with the class and the versions that belong to it."""
+        from .. import __version__
+        from ..saving.archives import model_config
+
+        return {**model_config(self), "keras_version": __version__, "backend": K.backend()}
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON; keyword arguments go to ``json.dumps``."""
+        from ..saving.archives import model_to_json
+
+        return model_to_json(self, **kwargs)
+
+    def to_yaml(self, **kwargs: Any) -> str:
+        """The architecture as YAML; keyword arguments go to ``yaml.safe_dump``."""
+        from ..saving.archives import model_to_yaml
+
+        return model_to_yaml(self, **kwargs)
+
+    def export(self, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> bool:
+        """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``."""
+        from ..saving.exporting import export_model
+
+        return export_model(cast("Model", self), filepath, opset=opset, verify=verify, **kwargs)
+
+
+def _call_again(
+    layer: Layer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
+) -> tuple[list[Value], list[Any]]:
+    """Emits a layer on other inputs."""
+    with K.name_scope(layer.name), masks_as_written(layer):
+        operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
+        layer.assert_input_compatibility(operand)
+        if layer._call_accepts("mask") and "mask" not in arguments:
+            arguments["mask"] = mask
+        outputs = to_list(flat_outputs(layer.call(operand, **arguments), layer))
+        output_masks = layer.compute_mask(operand, mask)
+        for loss in layer._activity_losses(outputs):
+            layer.add_loss(loss, inputs=inputs)
+    output_masks = output_masks if isinstance(output_masks, list | tuple) else [output_masks] * len(outputs)
+    return outputs, list(output_masks)
+
+
+def _keys(tensors: Any, what: str) -> list[str] | None:
+    """The names that a dict gives; None where it is none."""
+    if not isinstance(tensors, dict):
+        return None
+    wrong = [key for key in tensors if not isinstance(key, str) or not key]
+    if wrong or not tensors:
+        raise ValueError(f"The {what} of a Model are named by text in a dict; found {list(tensors)!r}.")
+    return list(tensors)
+
+
+def _tensor_list(tensors: Any, what: str) -> list[Value]:
+    if isinstance(tensors, dict):  # in the order in which tf.keras and Keras 3 count them
+        tensors = [tensors[key] for key in sorted(tensors)]
+    tensors = list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+    for tensor in tensors:
+        if not isinstance(tensor, Value):
+            raise ValueError(
+                f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__})."
+            )
+    return tensors
+
+
+def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
+    if len(set(inputs)) != len(inputs):
+        raise ValueError(
+            f"The list of inputs passed to the model {name} is redundant: all inputs should only appear "
+            f"once. Found: {[tensor.name for tensor in inputs]}."
+        )
+    for what, tensors in (("Input", inputs), ("Output", outputs)):
+        for tensor in tensors:
+            if not hasattr(tensor, "_keras_history"):
+                raise ValueError(
+                    f"{what} tensors to the model {name} must be the output of a layer; found {tensor!r}. "
+                    "Make inputs with Input(), and wrap what reads variables, or has loops or phases of its "
+                    "own, in a Lambda layer."
+                )
+
+
+def _state_parameters(layer: Layer) -> list[Parameter]:
+    states = getattr(layer, "states", None) or []
+    return [state for state in to_list(states) if isinstance(state, Parameter)]
+
+
+registry.register(globals())

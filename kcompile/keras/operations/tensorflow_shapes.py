@@ -1,0 +1,345 @@
+"""TensorFlow's functions on shapes and parts of tensors in files of tf.keras 2; see ``tf_operations``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Constant, Value, claim_steps, op
+from .. import backend as K
+from ..backend.tensors import as_int64, axis_index, known_shape, refine, shape_vector
+from .slices import sliced
+from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor, _up_to
+from .tensorflow import as_list, of_tensorflow, type_name
+from .tensorflow_names import key_of_strides
+
+#: Those of the first table, whose forms these functions add to.
+_REPEAT, _ROLL, _PAD = (OPERATIONS[name].emit for name in ("Repeat", "Roll", "Pad"))
+
+
+@of_tensorflow("shape")
+def shape(input: Any, out_type: Any = "int32") -> Value:
+    return K.cast(op.Shape(_tensor(input)), type_name(out_type))
+
+
+@of_tensorflow("size")
+def size(input: Any, out_type: Any = "int32") -> Value:
+    return K.cast(op.Size(_tensor(input)), type_name(out_type))
+
+
+@of_tensorflow("rank")
+def rank(input: Any) -> Value:
+    return K.constant(K.ndim(_tensor(input)), dtype="int32")
+
+
+@of_tensorflow("ensure_shape")
+def ensure_shape(x: Value, shape: Any) -> Value:
+    return op.Identity(x)
+
+
+@of_tensorflow("identity_n")
+def identity_n(input: Sequence[Any]) -> list[Value]:
+    return [op.Identity(_tensor(x)) for x in input]
+
+
+@of_tensorflow("raw_ops.Select")
+def select(condition: Any, x: Any, y: Any) -> Value:
+    """A vector of conditions chooses among the first axis's entries."""
+    x, y = _alike(x, y)
+    chosen = _bool(condition)
+    if K.ndim(chosen) == 1 and K.ndim(x) > 1:
+        chosen = op.Unsqueeze(chosen, list(range(1, K.ndim(x))))
+    return op.Where(chosen, x, y)
+
+
+@of_tensorflow("where")
+def where(condition: Any, x: Any = None, y: Any = None) -> Value:
+    """Without values to choose from: the places of what is true, (places, axes) of int64."""
+    if x is None and y is None:
+        return op.Transpose(op.NonZero(_bool(condition)), perm=[1, 0])
+    return OPERATIONS["Where"].emit(condition, x, y)
+
+
+@of_tensorflow("boolean_mask")
+def boolean_mask(tensor: Any, mask: Any, axis: Any = None) -> Value:
+    x, chosen = _tensor(tensor), _bool(mask)
+    first, rank = 0 if axis is None else _axis(x, axis), K.ndim(chosen)
+    if rank > 1:  # its axes become one
+        sizes = [op.Shape(x, start=0, end=first), Constant(np.array([-1])), op.Shape(x, start=first + rank)]
+        x = refine(
+            op.Reshape(x, op.Concat(*sizes, axis=0)),
+            [*known_shape(x)[:first], None, *known_shape(x)[first + rank :]],
+        )
+        chosen = op.Reshape(chosen, [-1])
+    return op.Compress(x, chosen, axis=first)
+
+
+@of_tensorflow("random.normal")
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", seed: Any = None
+) -> Value:
+    return K.random_normal(shape, mean, stddev, type_name(dtype), seed)
+
+
+@of_tensorflow("random.uniform")
+def random_uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", seed: Any = None
+) -> Value:
+    return K.random_uniform(shape, minval, 1.0 if maxval is None else maxval, type_name(dtype), seed)
+
+
+@of_tensorflow("random.truncated_normal")
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", seed: Any = None
+) -> Value:
+    return K.truncated_normal(shape, mean, stddev, type_name(dtype), seed)
+
+
+@of_tensorflow("slice")
+def slice_(input_: Any, begin: Any, size: Any) -> Value:
+    key = []
+    for start, length in zip(as_list(begin), as_list(size), strict=True):
+        if isinstance(length, Value):
+            end = as_int64(start + length)
+            stop: Any = op.Where(
+                op.Equal(as_int64(length), np.int64(-1)), np.int64(np.iinfo("int64").max), end
+            )
+        else:
+            stop = None if length == -1 else start + length
+        key.append(slice(start, stop, None))
+    return sliced(_tensor(input_), key)
+
+
+@of_tensorflow("strided_slice")
+def strided_slice(
+    input_: Any, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0, end_mask: int = 0,
+    ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0, var: Any = None,
+) -> Value:  # fmt: skip
+    steps = None if strides is None else as_list(strides)
+    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    return OPERATIONS["GetItem"].emit(
+        _tensor(input_), key_of_strides(as_list(begin), as_list(end), steps, *masks)
+    )
+
+
+@of_tensorflow("fill")
+def fill(dims: Any, value: Any, layout: Any = None) -> Value:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return op.Expand(_tensor(np.int32(value) if whole else value), shape_vector(dims))
+
+
+@of_tensorflow("zeros")
+def zeros(shape: Any, dtype: Any = "float32", layout: Any = None) -> Value:
+    return op.Expand(K.constant(0, dtype=type_name(dtype)), shape_vector(shape))
+
+
+@of_tensorflow("ones")
+def ones(shape: Any, dtype: Any = "float32", layout: Any = None) -> Value:
+    return op.Expand(K.constant(1, dtype=type_name(dtype)), shape_vector(shape))
+
+
+@of_tensorflow("broadcast_to")
+def broadcast_to(input: Any, shape: Any) -> Value:
+    return op.Expand(_tensor(input), shape_vector(shape))
+
+
+@of_tensorflow("range")
+def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None) -> Value:
+    first, last = (0, start) if limit is None else (start, limit)
+    given = [x for x in (first, last, delta) if isinstance(x, Value)]
+    kind = dtype and type_name(dtype) or (given[0].dtype.name if given else None)
+    if kind is None:
+        kind = "float32" if any(isinstance(x, float) for x in (first, last, delta)) else "int32"
+    return op.Range(*(K.cast(_tensor(x), kind) for x in (first, last, delta)))
+
+
+@of_tensorflow("linspace")
+def linspace(start: Any, stop: Any, num: int, axis: int = 0) -> Value:
+    start, stop = _alike(_float(start), _float(stop))
+    steps = _tensor(_up_to(int(num)) / max(int(num) - 1, 1), start)
+    parts = op.Unsqueeze(start, [-1]) + op.Unsqueeze(stop - start, [-1]) * steps
+    return _move_axis(parts, -1, axis)
+
+
+@of_tensorflow("eye", "linalg.eye")
+def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = "float32") -> Value:
+    if batch_shape is not None:
+        raise ValueError("An `eye` in the file has a batch_shape, which is not read.")
+    kind = type_name(dtype)
+    rows_, columns = (range_(0, n) for n in (num_rows, num_rows if num_columns is None else num_columns))
+    return K.cast(op.Equal(op.Unsqueeze(rows_, [1]), op.Unsqueeze(columns, [0])), kind)
+
+
+@of_tensorflow("repeat")
+def repeat(input: Any, repeats: Any, axis: Any = None) -> Value:
+    x = _tensor(input)
+    if isinstance(repeats, list) and len(repeats) == 1:
+        repeats = repeats[0]
+    if isinstance(repeats, list):
+        claim_steps(sum(max(int(n), 0) for n in repeats), f"repeats={repeats}"[:80])
+        x, axis = (op.Reshape(x, [-1]), 0) if axis is None else (x, axis)
+        return op.Gather(x, np.repeat(_up_to(len(repeats)), repeats), axis=axis)
+    return _REPEAT(x, repeats=repeats, axis=axis)
+
+
+@of_tensorflow("roll")
+def roll(input: Any, shift: Any, axis: Any) -> Value:
+    x = _tensor(input)
+    for by, at in zip(as_list(shift), as_list(axis), strict=True):
+        x = _ROLL(x, shift=by, axis=at)
+    return x
+
+
+@of_tensorflow("tile")
+def tile(input: Any, multiples: Any) -> Value:
+    return op.Tile(_tensor(input), shape_vector(multiples))
+
+
+@of_tensorflow("pad")
+def pad(
+    tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None
+) -> Value:
+    x = _tensor(tensor)
+    if str(mode).upper() != "SYMMETRIC":
+        arguments = {"pad_width": paddings, "mode": str(mode).lower(), "constant_values": constant_values}
+        return _PAD(x, **arguments)
+    for axis, (before, after) in enumerate(paddings):
+        if before or after:
+            claim_steps(max(int(before), 0) + max(int(after), 0), f"a pad of {before} and {after}")
+            places = np.pad(_up_to(_size(x, axis)), (before, after), mode="symmetric")
+            x = op.Gather(x, places, axis=axis)
+    return x
+
+
+@of_tensorflow("reverse_sequence")
+def reverse_sequence(
+    input: Any, seq_lengths: Any, seq_axis: Any = None, batch_axis: Any = None, seq_dim: Any = None,
+    batch_dim: Any = None,
+) -> Value:  # fmt: skip
+    x, time = _tensor(input), seq_axis if seq_axis is not None else seq_dim or 0
+    batch = batch_axis if batch_axis is not None else batch_dim or 0
+    if {time, batch} != {0, 1}:
+        raise ValueError("A `reverse_sequence` in the file is not along the first two axes.")
+    lengths = K.cast(_tensor(seq_lengths), "int64")
+    return op.ReverseSequence(x, lengths, batch_axis=batch, time_axis=time)
+
+
+def _sorted(x: Value, axis: int, direction: str) -> tuple[Value, Value]:
+    at = axis_index(x, axis, "sort")
+    return op.TopK(
+        x, op.Shape(x, start=at, end=at + 1), axis=at, largest=int(direction == "DESCENDING"), outputs=2
+    )
+
+
+@of_tensorflow("sort")
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING") -> Value:
+    return _sorted(_tensor(values), axis, direction)[0]
+
+
+@of_tensorflow("argsort")
+def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = False) -> Value:
+    return K.cast(_sorted(_tensor(values), axis, direction)[1], "int32")
+
+
+@of_tensorflow("gather")
+def gather(
+    params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0
+) -> Value:
+    x, at = _tensor(params), K.cast(_tensor(indices), "int64")
+    batch = batch_dims % (K.ndim(at) + 1) if batch_dims < 0 else batch_dims
+    axis = batch if axis is None else _axis(x, axis)
+    if not batch:
+        return op.Gather(x, at, axis=axis)
+    if batch != 1 or axis < batch:
+        raise ValueError(
+            f"A `gather` in the file has batch_dims={batch_dims}, which is not read; 0 and 1 are."
+        )
+    x = _move_axis(x, axis, 1)
+    inner = K.ndim(at) - 1
+    flat = op.Reshape(at, [0, -1])  # (batch, places)
+    found = op.GatherND(x, op.Unsqueeze(flat, [-1]), batch_dims=1)
+    sizes = [op.Shape(at), op.Shape(found, start=2)] if K.ndim(x) > 2 else [op.Shape(at)]
+    found = op.Reshape(found, op.Concat(*sizes, axis=0) if len(sizes) > 1 else sizes[0])
+    found.refine([*known_shape(at), *known_shape(x)[2:]])
+    kept = [*range(1 + inner, 1 + inner + axis - 1)]
+    order = [0, *kept, *range(1, 1 + inner), *range(inner + axis, K.ndim(found))]
+    return op.Transpose(found, perm=order)
+
+
+@of_tensorflow("gather_nd")
+def gather_nd(params: Any, indices: Any, batch_dims: int = 0, bad_indices_policy: str = "") -> Value:
+    return op.GatherND(_tensor(params), K.cast(_tensor(indices), "int64"), batch_dims=batch_dims)
+
+
+@of_tensorflow("tensor_scatter_nd_update")
+def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "") -> Value:
+    x = _tensor(tensor)
+    return op.ScatterND(x, K.cast(_tensor(indices), "int64"), _tensor(updates, x))
+
+
+@of_tensorflow("tensor_scatter_nd_add")
+def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "") -> Value:
+    x = _tensor(tensor)
+    return op.ScatterND(x, K.cast(_tensor(indices), "int64"), _tensor(updates, x), reduction="add")
+
+
+@of_tensorflow("math.unsorted_segment_sum", "math.segment_sum")
+def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any = None) -> Value:
+    x, ids = _tensor(data), segment_ids
+    if num_segments is None:
+        num_segments = int(np.max(ids)) + 1 if isinstance(ids, list) else None
+    if not isinstance(num_segments, int):
+        raise ValueError("The number of segments of a sum in the file must be known.")
+    zeros_ = op.Expand(
+        _tensor(0, x), op.Concat(Constant(np.array([num_segments])), op.Shape(x, start=1), axis=0)
+    )
+    places = op.Unsqueeze(K.cast(_tensor(ids), "int64"), [-1])
+    return op.ScatterND(zeros_, places, x, reduction="add")
+
+
+@of_tensorflow("one_hot")
+def one_hot(
+    indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None, dtype: Any = None
+) -> Value:
+    kind = type_name(dtype) if dtype else "float32"
+    off, on = 0 if off_value is None else off_value, 1 if on_value is None else on_value
+    places, depth = (K.cast(_tensor(x), "int64") for x in (indices, depth))
+    inside = op.And(op.GreaterOrEqual(places, np.int64(0)), op.Less(places, depth))
+    beyond = op.Where(inside, places, depth)  # ONNX counts negatives from the end
+    values = K.constant([off, on], dtype="float32")
+    return K.cast(op.OneHot(beyond, depth, values, axis=-1 if axis is None else axis), kind)
+
+
+@of_tensorflow("sequence_mask")
+def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = "bool") -> Value:
+    lengths = _tensor(lengths)
+    last = K.max(lengths) if maxlen is None else _tensor(maxlen)
+    steps = op.Range(*(K.cast(_tensor(x), lengths.dtype.name) for x in (0, last, 1)))
+    return K.cast(op.Less(steps, op.Unsqueeze(lengths, [-1])), type_name(dtype))
+
+
+@of_tensorflow("dtypes.saturate_cast")
+def saturate_cast(value: Any, dtype: Any) -> Value:
+    x, kind = _tensor(value), type_name(dtype)
+    if np.dtype(kind).kind in "iu":
+        x = K.clip(x, float(np.iinfo(kind).min), float(np.iinfo(kind).max))
+    return K.cast(x, kind)
+
+
+@of_tensorflow("signal.frame")
+def frame(
+    signal: Any, frame_length: int, frame_step: int, pad_end: bool = False, pad_value: Any = 0, axis: int = -1
+) -> Value:
+    x = _tensor(signal)
+    at, count = axis_index(x, axis, "frame"), _size(x, axis)
+    claim_steps(max(count * int(frame_length), 0), f"frames of {frame_length}")
+    starts = np.arange(0, count if pad_end else count - frame_length + 1, frame_step)
+    places = starts[:, None] + np.arange(frame_length)
+    beyond = max(int(places.max(initial=-1)) + 1 - count, 0)
+    if beyond:
+        pads = [0] * (2 * K.ndim(x))
+        pads[K.ndim(x) + at] = beyond
+        x = op.Pad(x, pads, _tensor(pad_value, x))
+    return op.Gather(x, places, axis=at)

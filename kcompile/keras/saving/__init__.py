@@ -1,0 +1,1 @@
+"""Models to files and back; the files themselves are kcompile.formats' business."""

@@ -1,0 +1,186 @@
+"""compile()'s arguments as plain data in files, and a model compiled from them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kcompile_runtime.text import harmless
+
+from ...ir import Value
+from .. import backend as K
+from .. import losses, metrics, optimizers
+from ..core.weight_budget import limited_work
+from ..core.writers import following
+from ..optimizers import layouts
+from ..utils.generic_utils import get_custom_objects
+from ..utils.living import class_name, goes_itself
+
+if TYPE_CHECKING:
+    from ...formats import Archive
+    from ..training.model import Model
+    from .versions.keras1 import OldLayout
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def training_config(model: Model) -> dict[str, Any]:
+    """compile()'s arguments as plain data; ``rules`` says whose rules they follow, if not Keras 2.3's."""
+    rules = {} if model._compile_rules is None else {"rules": model._compile_rules}
+    return {
+        "optimizer_config": layouts.h5_config(model.optimizer),
+        "loss": _serialized(model.loss),
+        "metrics": _serialized(model._compile_arguments.get("metrics") or []),
+        "weighted_metrics": _serialized(model._compile_arguments.get("weighted_metrics")),
+        "sample_weight_mode": model._compile_arguments.get("sample_weight_mode"),
+        "loss_weights": _serialized(model._compile_arguments.get("loss_weights")),
+        **rules,
+    }
+
+
+def _serialized(value: Any) -> Any:
+    """Names for functions, configurations for objects, in lists and dicts too."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _serialized(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_serialized(entry) for entry in value]
+    if isinstance(value, Value):
+        return np.asarray(K.get_value(value)).tolist()
+    if hasattr(value, "get_config"):
+        return {"class_name": class_name(value), "config": value.get_config()}
+    return value if goes_itself(value) else getattr(value, "__name__", type(value).__name__)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def compile_from_file(model: Model, archive: Archive, source: str, layout: OldLayout) -> None:
+    """Compiles a model as its file says and restores the optimizer's state; if that cannot be done, warns and
+    leaves it uncompiled."""
+    if try_to_compile(model, source, lambda: _modern_config(archive, source), archive.config):
+        _restore_optimizer(model, archive, source, layout)
+
+
+def try_to_compile(
+    model: Model, source: str, read: Callable[[], Mapping[str, Any]], model_config: Any
+) -> bool:
+    """Compiles a model with what ``read`` gives; if that cannot be done, warns and leaves it uncompiled.
+
+    Args:
+        model_config: the model's configuration; it and what is read bound the work that this may be.
+
+    Returns:
+        whether it is.
+    """
+    try:
+        config = read()
+        with limited_work(source, [model_config, config]):
+            compile_from(model, config)
+    except Exception as error:  # whatever a configuration, or a user's class made from it, may raise
+        model.uncompile()
+        warnings.warn(
+            f"{source}: the model is loaded, but not compiled as it was when it was saved: {_told(error)} "
+            "Compile it in code before training, or load it with compile=False; classes and functions of "
+            "your own are found by custom_objects.",
+            stacklevel=5,
+        )
+        return False
+    return True
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, harmless to a terminal: it names what the file does."""
+    text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    text = harmless(text, lines=True)
+    return text if text.endswith((".", "!")) else text + "."
+
+
+def _modern_config(archive: Archive, source: str) -> Mapping[str, Any]:
+    """What the file says of compile(), in the words of ``training_config``."""
+    config = archive.training_config or {}
+    if archive.objects is None:
+        return config
+    from .versions.keras3 import training_from_keras_3
+
+    state = archive.objects.get("optimizer")
+    archive.optimizer_weights = None if state is None else state.weights
+    modern = training_from_keras_3(config, source)
+    if modern["optimizer_config"] is None:
+        archive.optimizer_weights = None
+        warnings.warn(
+            f"{source}: the file names no optimizer; the model is compiled with Keras's default, RMSprop. "
+            "Compile it in code to choose another.",
+            stacklevel=5,
+        )
+        return {**modern, "optimizer_config": {"class_name": "RMSprop", "config": {}}}
+    return modern
+
+
+def compile_from(model: Model, config: Mapping[str, Any]) -> None:
+    """Compiles a model with the arguments that ``training_config`` wrote.
+
+    Raises:
+        ValueError, TypeError, KeyError: if they name what is not known, or are damaged.
+    """
+    if config.get("rules") is None:  # those of the file's version
+        _compile(model, config)
+    else:
+        with following(config["rules"]):
+            _compile(model, config)
+
+
+def _compile(model: Model, config: Mapping[str, Any]) -> None:
+    model.compile(
+        optimizer=optimizers.deserialize(config["optimizer_config"]),
+        loss=_made(config.get("loss"), losses.deserialize),
+        metrics=_made(config.get("metrics"), metrics.deserialize),
+        loss_weights=config.get("loss_weights"),
+        sample_weight_mode=config.get("sample_weight_mode"),
+        weighted_metrics=_made(config.get("weighted_metrics"), metrics.deserialize),
+    )
+
+
+def _made(config: Any, deserialize: Any) -> Any:
+    """Objects of the configurations in lists and dicts; names stay names, but for those of custom objects,
+    which are at hand only while loading."""
+    if isinstance(config, Mapping) and "class_name" in config and "config" in config:
+        return deserialize(_with_numbers(config))
+    if isinstance(config, Mapping):
+        return {name: _made(entry, deserialize) for name, entry in config.items()}
+    if isinstance(config, list):
+        return [_made(entry, deserialize) for entry in config]
+    return get_custom_objects().get(config, config) if isinstance(config, str) else config
+
+
+def _with_numbers(value: Any) -> Any:
+    """A configuration with lists in place of the tensors and arrays that it holds in ``.keras`` files."""
+    if isinstance(value, list):
+        return [_with_numbers(entry) for entry in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("class_name") in ("__tensor__", "__numpy__") and isinstance(value.get("config"), Mapping):
+        return value["config"].get("value")
+    return {key: _with_numbers(entry) for key, entry in value.items()}
+
+
+def _restore_optimizer(model: Model, archive: Archive, source: str, layout: OldLayout) -> None:
+    if not archive.optimizer_weights or model._compiled is None:
+        return
+    names = [name for name, _ in archive.optimizer_weights]
+    arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
+    arrays = layout.convert_state(model, arrays)
+    if model.optimizer.is_own():
+        model._steps.train(weighted=False)  # its get_updates makes its state
+    try:
+        model.optimizer.restore(names, arrays, model._compiled.trainable)
+    except ValueError as error:
+        warnings.warn(
+            f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).",
+            stacklevel=5,
+        )

@@ -1,0 +1,223 @@
+"""A Model to an ONNX file and back, and the proof that the file computes the same."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...ir import Graph, Names, Parameter, assign_all, unchanging
+from ...onnx_io.comparing import difference as difference
+from ..core.weight_budget import WeightBudget
+from ..layers.onnx_graph import model_from_graph
+from ..training.sequential import Sequential
+from ..training.step_inputs import feed_values
+from ..utils.generic_utils import CustomObjectScope, SafeModeScope
+from .archives import making, model_config, model_from_config
+from .compile_configs import training_config, try_to_compile
+from .verification import verify_export
+
+if TYPE_CHECKING:
+    from ..training.model import Model
+
+TRAINING = "kcompile.training"
+"""Metadata entry: JSON of compile()'s arguments, as a .h5 file has them."""
+
+ORDER = "kcompile.order"
+"""Metadata entry: JSON list of the initializers in the order of ``get_weights()``."""
+
+
+@unchanging()
+def export_model(
+    model: Model,
+    filepath: Any,
+    opset: int = 21,
+    verify: bool = True,
+    tolerance: float = 1e-3,
+    external_data: bool | None = None,
+) -> bool:
+    """Writes the inference graph as an ONNX file that needs nothing but onnxruntime.
+
+    Args:
+        model: a built model.
+        filepath: where to write, atomically.
+        opset: version of the ONNX standard operator set.
+        verify: run the file by onnxruntime and the graph by PyTorch on the same random inputs, of sizes that
+            the model can take, before anything is written. Where that cannot be done (torch is not installed,
+            no sizes were found, random numbers are drawn inside a loop) a warning says why, and the file is
+            written.
+        tolerance: largest difference allowed, relative to the largest value of an output.
+        external_data: whether the weights go into a file beside; by default only over 2 GB.
+
+    Returns:
+        whether the file was compared with the model.
+
+    Raises:
+        ValueError: if the model is not built.
+        kcompile.onnx_io.ExportError: for operators that ONNX or the opset lacks, or if verification fails;
+            then the message names the layer. An existing file is left as it was.
+    """
+    from ... import onnx_io
+
+    if not model.inputs:
+        raise ValueError(
+            f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first."
+        )
+    weight_names = _weight_names(model)
+    arguments: dict[str, Any] = {
+        "input_names": model._feed_input_names,
+        "output_names": _output_names(model),
+        "weight_names": weight_names,
+        "initial": {p: np.zeros(p.shape, p.dtype) for p in model._states()},
+        "metadata": _metadata(model, weight_names),
+        "opset": opset,
+        "name": model.name,
+    }
+    graph = inference_graph(model)
+    arguments["unread"] = _unread_weights(model, graph, weight_names)
+    if not verify:
+        onnx_io.export(graph, filepath, external_data=external_data, **arguments)
+        return False
+    # what is verified is the file itself: no second copy of the weights is needed in memory
+    with onnx_io.saved_on_success(filepath) as trial:
+        onnx_io.export(graph, trial, external_data=external_data, **arguments)
+        return verify_export(model, graph, trial, tolerance)
+
+
+def _unread_weights(
+    model: Model, graph: Graph, weight_names: Mapping[Parameter, str]
+) -> dict[str, np.ndarray]:
+    """Weights that only training reads; they go into a file that can become a Keras model again."""
+    if not _has_config(model):
+        return {}
+    read = {*graph.parameters, *model._states()}
+    return {weight_names[p]: p.storage.array for p in model._weights_by_layer() if p not in read}
+
+
+def inference_graph(model: Model) -> Graph:
+    """The outputs in test mode, with the state updates of stateful layers."""
+    inputs, replaced = feed_values(model)
+    updates = model.state_updates
+    return Graph(model.outputs, inputs, updates, "inference", silent=True, replaced=replaced)
+
+
+def _output_names(model: Model) -> list[str]:
+    """Names of the outputs, told apart where one layer gives several, and from the inputs."""
+    names = Names(model.input_names)
+    return [names.unique(name) for name in model.output_names]
+
+
+def _weight_names(model: Model) -> dict[Parameter, str]:
+    """Names in the file: weights of nested models may be called alike, and are told apart by a number."""
+    names = Names(model.input_names)
+    parameters = dict.fromkeys([*model._weights_by_layer(), *model._states()])
+    return {parameter: names.unique(parameter.name) for parameter in parameters}
+
+
+def _metadata(model: Model, weight_names: Mapping[Parameter, str]) -> dict[str, str]:
+    """Configuration and training configuration, for models that have one (subclassed ones do not)."""
+    if not _has_config(model):
+        return {}
+    states = model._states()
+    order = [weight_names[p] for p in model._weights_by_layer() if p not in states]
+    entries = {"kcompile.config": _json(model_config(model)), ORDER: _json(order)}
+    if model.optimizer is not None:
+        entries[TRAINING] = _json(training_config(model))
+    return entries
+
+
+def _has_config(model: Model) -> bool:
+    return model._is_graph_network or isinstance(model, Sequential)
+
+
+def _json(value: Any) -> str:
+    from ...formats.json import plain
+
+    return json.dumps(value, default=plain, separators=(",", ":"))
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def import_model(
+    filepath: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Model:
+    """The Keras model back from an ONNX file that ``export_model`` wrote, weights and compile() arguments
+    included; of anyone else's file a model of one ``ONNXGraph`` layer.
+
+    Raises:
+        kcompile.onnx_io.FormatError: if the file is damaged.
+        kcompile.ir.OperatorError: for operators that are not in the ONNX standard set.
+        ValueError: if it has weights that do not fit its Keras configuration.
+    """
+    from ... import onnx_io
+
+    proto = onnx_io.load(filepath, external_data=None if safe_mode else True)
+    source = str(filepath)
+    with onnx_io.located(source):
+        entries = onnx_io.get_metadata(proto)
+        if "kcompile.config" not in entries:
+            return model_from_graph(proto)
+        weights = onnx_io.restore_weights(proto)
+    elements = sum(array.size for array in weights.values())
+    with _naming(source), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
+        config = _parse(entries["kcompile.config"], "kcompile.config", dict)
+        with making(source, config), WeightBudget(source, elements, from_zeros=False):
+            model = model_from_config(config)
+        _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER, list), source)
+        if TRAINING in entries:
+            try_to_compile(model, source, lambda: _parse(entries[TRAINING], TRAINING, dict), config)
+    return model
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """What is wrong with the Keras model in a file, as an error that names the file."""
+    from ...formats import FileFormatError
+
+    try:
+        yield
+    except ValueError as error:
+        if source in str(error):
+            raise
+        kind = type(error) if isinstance(error, FileFormatError) else FileFormatError
+        raise kind(source, str(error)) from error
+
+
+def _parse(text: str, entry: str, kind: type) -> Any:
+    from ...formats.json import parse
+
+    value = parse(text, f"metadata entry {entry}")
+    if not isinstance(value, kind):
+        raise ValueError(f"the metadata entry {entry} should be a JSON {kind.__name__}; found {text[:40]!r}.")
+    return value
+
+
+def _restore_weights(
+    model: Model, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str
+) -> None:
+    states = model._states()
+    parameters = [p for p in model._weights_by_layer() if p not in states]
+    if len(order) != len(parameters):
+        raise ValueError(
+            f"{source}: the file has {len(order)} weights, the model in it has {len(parameters)}."
+        )
+    unused = [name for name in order if name not in weights]
+    if unused:
+        warnings.warn(
+            f"{source}: {len(unused)} weights that no output depends on are not in the file and start "
+            f"afresh: {', '.join(unused[:5])}.",
+            stacklevel=4,
+        )
+    pairs = [(p, weights[name]) for p, name in zip(parameters, order, strict=True) if name in weights]
+    for parameter, array in pairs:
+        if parameter.shape != array.shape:
+            raise ValueError(
+                f"{source}: the weight {parameter.name} has shape {parameter.shape}, the file has "
+                f"{array.shape}."
+            )
+    assign_all(pairs)

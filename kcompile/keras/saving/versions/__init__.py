@@ -1,0 +1,1 @@
+"""What each version of Keras writes differently: one module for each."""

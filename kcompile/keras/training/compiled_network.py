@@ -1,0 +1,413 @@
+"""What compile() adds to a network: optimizer, loss and metrics, and what programs read of them."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...ir import OperatorError, Value
+from .. import backend as K
+from .. import optimizers, registry
+from ..core.network import Network
+from ..core.node import static_shape
+from ..core.writers import following, writer_of_file
+from ..utils.generic_utils import close_names
+from . import step_inputs as feeds
+from .compilation import Compiled, Output
+from .steps import Steps
+
+if TYPE_CHECKING:
+    from .model import Model
+
+_KEPT = {"optimizer", "loss", "loss_weights", "history", "sample_weight_mode", "total_loss"}
+
+
+class CompiledNetwork(Network):
+    """A network with an optimizer, a loss and metrics.
+
+    Attributes:
+        optimizer: the optimizer, once compiled.
+        loss, loss_weights, sample_weight_mode: as compile() was given them, once compiled.
+        stop_training: set it to True in a callback to end fit.
+        history: the History of the last fit.
+        train_function, test_function, predict_function: None, or a function of the list of inputs, targets
+            and sample weights (of inputs alone to predict), which may end with a number for the learning
+            phase. It returns the list of the loss and the metrics (of the outputs).
+            ``_make_train_function()`` and its like make them. A function that is put in the place of the
+            first two is what batches are trained and evaluated with; None has them made anew.
+    """
+
+    _devices: Sequence[str] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.optimizer: Any = None
+        self.stop_training = False
+        self.history: Any = None
+        self._compiled: Compiled | None = None
+        self._compile_arguments: dict[str, Any] = {}
+        self._compile_rules: str | None = None
+        self._steps: Steps | None = None
+        self._predictor: Any = None
+        self.predict_function: Any = None
+
+    def _track(self, name: str, value: Any) -> None:
+        if name not in _KEPT and not name.startswith(("_compile", "_steps", "_predictor")):
+            super()._track(name, value)
+
+    # --- compile --------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        sample_weight_mode: Any = None,
+        weighted_metrics: Any = None,
+        target_tensors: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Fixes how the model trains; which weights are trainable is read now.
+
+        Args:
+            optimizer: name, configuration or Optimizer.
+            loss: name, function (y_true, y_pred) or Loss; a list or a dict by output name for several
+                outputs.
+            metrics: list of names, functions or Metrics; "accuracy" chooses by loss and output shape.
+            loss_weights: list or dict of factors for the losses of several outputs.
+            sample_weight_mode: "temporal" for weights per timestep; list or dict for several outputs.
+            weighted_metrics: like metrics, but weighted by sample_weight and class_weight.
+            target_tensors: tensors to use as targets instead of fed data.
+            **kwargs: ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` of later Keras are accepted
+                and change nothing.
+
+        Raises:
+            ValueError, TypeError: for unknown names, or lists and dicts that do not fit the outputs.
+        """
+        _check_compile_kwargs(kwargs)
+        self.optimizer = optimizers.get(optimizer)
+        self.loss, self.loss_weights, self.sample_weight_mode = loss, loss_weights, sample_weight_mode
+        self._compile_arguments = {
+            "metrics": metrics,
+            "loss_weights": loss_weights,
+            "sample_weight_mode": sample_weight_mode,
+            "weighted_metrics": weighted_metrics,
+            "target_tensors": target_tensors,
+        }
+        writer = writer_of_file()
+        self._compile_rules = None if writer is None else writer.name
+        self._compiled = self._steps = self.predict_function = None
+        if self.built and self.outputs:
+            self._finish_compile()
+
+    def _finish_compile(self) -> None:
+        """Emits loss and metrics, once inputs and outputs are known."""
+        if self._inference_only():
+            return
+        with following(self._compile_rules):
+            self._compiled = Compiled(self, self.loss, **self._compile_arguments)  # type: ignore[arg-type]
+        self._steps = Steps(self._compiled, self.optimizer, self._devices)
+
+    def uncompile(self) -> None:
+        """Takes back what compile() did."""
+        self.optimizer = None
+        for name in ("loss", "loss_weights", "sample_weight_mode"):
+            self.__dict__.pop(name, None)
+        self._compile_arguments, self._compile_rules = {}, None
+        self._compiled = self._steps = self.predict_function = None
+
+    @property
+    def _is_compiled(self) -> bool:
+        return self.optimizer is not None
+
+    def _require_compiled(self) -> Compiled:
+        if not self._is_compiled:
+            raise RuntimeError(
+                "You must compile your model before training/testing. Use `model.compile(optimizer, loss)`."
+            )
+        if self._compiled is None and (layers := self._inference_only()):
+            name, operators = next(iter(layers.items()))
+            raise OperatorError(
+                f"The model {self.name} cannot be trained or evaluated: in its layer {name!r} only "
+                f"onnxruntime computes {', '.join(operators)}. predict and export work; to train, take the "
+                "model as it was before it was quantized, optimized or converted for onnxruntime."
+            )
+        if self._compiled is None:
+            raise RuntimeError(f"The model {self.name} is not built yet: its input shape is not known.")
+        return self._compiled
+
+    def _inference_only(self) -> dict[str, list[str]]:
+        """By layer the operators that only onnxruntime computes (see ``ONNXGraph.inference_only``)."""
+        found = {layer.name: getattr(layer, "inference_only", None) for layer in self._flat_layers}
+        return {name: operators for name, operators in found.items() if operators}
+
+    def _check_trainable_weights_consistency(self) -> None:
+        compiled = self._compiled
+        if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):
+            warnings.warn(
+                "Discrepancy between trainable weights and collected trainable weights: did you set "
+                "`model.trainable` without calling `model.compile` after?",
+                stacklevel=3,
+            )
+
+    # --- loss and metrics -----------------------------------------------------------------------------------
+
+    @property
+    def total_loss(self) -> Value:
+        """The scalar that training minimises; it reads inputs, targets and sample weights."""
+        return self._view().weighted_loss
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metric objects of compile() and add_metric()."""
+        if self._compiled is None:
+            return super().metrics
+        return self._compiled.compile_metrics + self._compiled._added_metrics()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Labels of what evaluate and train_on_batch return."""
+        return ["loss"] if self._compiled is None else self._compiled.metrics_names
+
+    def reset_metrics(self) -> None:
+        """Sets all metrics to their start."""
+        for metric in self._get_training_eval_metrics():
+            metric.reset_states()
+
+    def _get_training_eval_metrics(self) -> list[Any]:
+        """All metric objects whose values training and evaluation report, beside the total loss."""
+        return [] if self._compiled is None else self._compiled.metrics
+
+    @property
+    def _compile_metrics(self) -> list[Any]:
+        """The metrics as compile() was given them."""
+        return self._given("metrics") or []
+
+    @property
+    def _compile_weighted_metrics(self) -> Any:
+        """The weighted metrics as compile() was given them."""
+        return self._given("weighted_metrics")
+
+    def _given(self, argument: str) -> Any:
+        if not self._is_compiled:
+            raise AttributeError(f"The model {self.name} is not compiled.")
+        return self._compile_arguments[argument]
+
+    @property
+    def _collected_trainable_weights(self) -> list[Any]:
+        """The weights that compile() found trainable."""
+        return list(self._view().trainable)
+
+    # --- outputs, as Keras names what it keeps of them ------------------------------------------------------
+
+    def _view(self) -> Compiled:
+        """What compile() made, for attributes that a model has only then."""
+        try:
+            return self._require_compiled()
+        except RuntimeError as error:
+            raise AttributeError(str(error)) from error
+
+    def _per_output(self, attribute: str) -> list[Any]:
+        """An attribute of each output of the model; None for those without a loss."""
+        by_name = {output.name: output for output in self._view().outputs}
+        return [getattr(by_name.get(name), attribute, None) for name in self.output_names]
+
+    def _with_loss(self) -> list[Output]:
+        return self._view().outputs
+
+    def _fed(self) -> list[Output]:
+        """The outputs whose targets are fed."""
+        return [output for output in self._view().outputs if output.is_fed]
+
+    @property
+    def loss_functions(self) -> list[Any]:
+        """The loss of each output; None where there is none."""
+        return self._per_output("loss")
+
+    @property
+    def loss_weights_list(self) -> list[float]:
+        """The factor of each output's loss."""
+        return [1.0 if weight is None else weight for weight in self._per_output("loss_weight")]
+
+    @property
+    def targets(self) -> list[Value | None]:
+        """The placeholder of each output's labels, or the tensor given as target; None without a loss."""
+        return self._per_output("target")
+
+    @property
+    def sample_weights(self) -> list[Value | None]:
+        """The placeholder of the sample weights of each output; None without a loss."""
+        return self._per_output("sample_weight")
+
+    @property
+    def sample_weight_modes(self) -> list[str | None]:
+        """None or "temporal" for each output."""
+        return self._per_output("mode")
+
+    @property
+    def skip_target_indices(self) -> list[int]:
+        """Which outputs have no loss."""
+        return [i for i, loss in enumerate(self.loss_functions) if loss is None]
+
+    @property
+    def _feed_targets(self) -> list[Value]:
+        """The placeholders that targets are fed to."""
+        return [output.target for output in self._fed()]
+
+    @property
+    def _feed_outputs(self) -> list[Value]:
+        """The outputs whose targets are fed."""
+        return [output.value for output in self._fed()]
+
+    @property
+    def _feed_output_names(self) -> list[str]:
+        """Their names."""
+        return [output.name for output in self._fed()]
+
+    @property
+    def _feed_output_shapes(self) -> list[Any]:
+        """Their shapes, None for open axes."""
+        return [static_shape(output.value) for output in self._fed()]
+
+    @property
+    def _feed_loss_fns(self) -> list[Any]:
+        """Their losses."""
+        return [output.loss for output in self._fed()]
+
+    @property
+    def _feed_sample_weights(self) -> list[Value]:
+        """The placeholders that sample weights are fed to."""
+        return [output.sample_weight for output in self._with_loss()]
+
+    @property
+    def _feed_sample_weight_modes(self) -> list[str | None]:
+        """Their modes."""
+        return [output.mode for output in self._with_loss()]
+
+    @property
+    def _feed_input_shapes(self) -> list[Any]:
+        """The shapes of the inputs that data is fed to, None for open axes."""
+        return [static_shape(value) for value in self._feed_inputs]
+
+    def _uses_dynamic_learning_phase(self) -> bool:
+        """Whether functions of the model take the learning phase as well."""
+        return self.uses_learning_phase and not isinstance(K.learning_phase(), int)
+
+    def _standardize_user_data(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        check_array_lengths: bool = True,
+        batch_size: int | None = None,
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """Data as ``_feed_inputs``, ``_feed_targets`` and ``_feed_sample_weights`` take it.
+
+        Args: as for ``Model.fit``; check_array_lengths is accepted, lengths are always compared.
+
+        Returns:
+            lists of arrays: inputs, targets and sample weights, the last two empty without y.
+
+        Raises:
+            ValueError: if shapes, names or counts do not fit the model.
+        """
+        model: Model = self  # type: ignore[assignment]
+        if y is None and not (self._is_compiled and self._compiled and not self._feed_targets):
+            return feeds.standard_inputs(model, x), [], []
+        feed = feeds.standard_feed(model, x, y, sample_weight, class_weight, batch_size, always_weighted=True)
+        inputs, targets = len(self._feed_inputs), len(self._feed_targets)
+        arrays = [np.asarray(array) for array in feed.arrays]
+        return arrays[:inputs], arrays[inputs : inputs + targets], arrays[inputs + targets :]
+
+    def _overrides(self, method: str) -> bool:
+        """Whether a subclass has a method of its own in place of one of this class."""
+        return getattr(type(self), method) is not getattr(CompiledNetwork, method)
+
+    def _validate_or_infer_batch_size(
+        self, batch_size: int | None = None, steps: int | None = None, x: Any = None
+    ) -> int:
+        """The batch size of a call: given, fixed by the Input, or 32.
+
+        Raises:
+            ValueError: if the given one contradicts the Input's, or is not a positive integer.
+        """
+        return feeds.batch_size_of(self, batch_size)  # type: ignore[arg-type]
+
+    # --- functions ------------------------------------------------------------------------------------------
+
+    @property
+    def train_function(self) -> Any:
+        return self._steps.functions.get("train") if self._steps is not None else None
+
+    @train_function.setter
+    def train_function(self, function: Any) -> None:
+        self._replace_function("train", function)
+
+    @property
+    def test_function(self) -> Any:
+        return self._steps.functions.get("test") if self._steps is not None else None
+
+    @test_function.setter
+    def test_function(self, function: Any) -> None:
+        self._replace_function("test", function)
+
+    def _replace_function(self, mode: str, function: Any) -> None:
+        if function is not None or self._steps is not None:
+            self._require_compiled()
+            assert self._steps is not None
+            self._steps.replace(mode, function)
+
+    def _make_own_function(self, mode: str) -> None:
+        """Lets a subclass that overrides ``_make_train_function`` or ``_make_test_function`` make its own."""
+        if self._overrides(f"_make_{mode}_function") and self._steps is not None:
+            getattr(self, f"_make_{mode}_function")()
+
+    def _make_train_function(self) -> None:
+        """Makes the training step and the optimizer's weights now instead of at the first batch."""
+        self._require_compiled()
+        self._steps.make("train")  # type: ignore[union-attr]
+
+    def _make_test_function(self) -> None:
+        """Makes the test step now."""
+        self._require_compiled()
+        self._steps.make("test")  # type: ignore[union-attr]
+
+    def _make_predict_function(self) -> None:
+        """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""
+        model: Model = self  # type: ignore[assignment]
+        count, predictor = len(self._feed_inputs), model._prediction()
+        self.predict_function = lambda arrays: list(predictor(list(arrays)[:count]))
+
+
+_IGNORED_COMPILE_ARGUMENTS = {
+    "run_eagerly",
+    "steps_per_execution",
+    "jit_compile",
+    "auto_scale_loss",
+    "options",
+    "run_metadata",
+}
+
+
+def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:
+    unknown = sorted(set(kwargs) - _IGNORED_COMPILE_ARGUMENTS)
+    if unknown:
+        refuse_unknown({unknown[0]: None}, CompiledNetwork.compile)
+
+
+def refuse_unknown(kwargs: dict[str, Any], method: Callable[..., Any]) -> None:
+    """TypeError for an argument that a method does not have, with the one that may have been meant."""
+    if kwargs:
+        name = next(iter(kwargs))
+        near = close_names(name, set(inspect.signature(method).parameters) - {"self", "kwargs"})
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}.{hint}")
+
+
+registry.register(globals())

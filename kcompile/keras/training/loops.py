@@ -1,0 +1,262 @@
+"""One loop for training, one for evaluation, one for prediction, over arrays and generators alike."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import backend as K
+from .. import callbacks as cbks
+from ..utils import launch
+from ..utils.generic_utils import Progbar
+from .batches import ArrayBatches, Batches
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class EpochMeans:
+    """Means over the batches so far, kept on the device until somebody reads them.
+
+    Args:
+        model: a compiled model; its metrics hold their own running values.
+        by_samples: weigh batches by their size (True), or all alike.
+    """
+
+    def __init__(self, model: Model, by_samples: bool = True) -> None:
+        self.model = model
+        self.by_samples = by_samples
+        self.total: Any = None
+        self.seen = 0
+        self.last: Any = None
+
+    def add(self, loss: Any, samples: int) -> None:
+        """One more batch."""
+        weight = samples if self.by_samples else 1
+        self.last = loss
+        term = loss * weight
+        self.total = term if self.total is None else self.total + term
+        self.seen += weight
+
+    def latest(self) -> dict[str, float]:
+        """The loss of the last batch, and the metrics as they stand."""
+        return self._named(float(self.last))
+
+    def means(self) -> dict[str, float]:
+        """The mean loss so far, and the metrics as they stand."""
+        return self._named(float(self.total) / max(1, self.seen) if self.total is not None else 0.0)
+
+    def _named(self, loss: float) -> dict[str, float]:
+        return dict(zip(self.model.metrics_names, [loss, *self.model._steps.results()], strict=True))
+
+
+def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Runs a loop over a model while no other thread trains or evaluates it."""
+
+    def decorate(loop: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(loop)
+        def wrapped(model: Model, *args: Any) -> Any:
+            with nullcontext() if model._steps is None else model._steps.alone(fitting):
+                return loop(model, *args)
+
+        return wrapped
+
+    return decorate
+
+
+@launch.only_first_prints()
+@_alone(fitting=True)
+def fit(
+    model: Model,
+    source: Batches,
+    epochs: int,
+    verbose: int,
+    callbacks: Sequence[Any] | None,
+    validation: Batches | None,
+    validation_steps: int | None,
+    validation_freq: Any,
+    initial_epoch: int,
+) -> Any:
+    """Trains; see ``Model.fit``."""
+    model._check_trainable_weights_consistency()
+    _divide(model, source, validation)
+    launch.synchronize(model)
+    callbacks = launch.without_writers(callbacks)
+    if validation is not None and validation_steps is not None:
+        validation.steps, validation.follows_length = validation_steps, False
+    history = cbks.History()
+    watching = [cbks.ProgbarLogger("steps" if source.steps_given else "samples")] if verbose else []
+    callback_list = cbks.CallbackList([*watching, *callbacks, history])
+    model.history = history
+    model.stop_training = False
+    if verbose and validation is not None and source.samples and validation.samples:
+        print(f"Train on {source.samples} samples, validate on {validation.samples} samples")
+    names = model.metrics_names if model._compiled is not None else ["loss"]
+    callback_list.set_model(model)
+    params = {
+        "batch_size": source.batch_size,
+        "epochs": epochs,
+        "steps": source.steps if source.steps_given else None,
+        "samples": source.samples,
+        "verbose": verbose,
+        "do_validation": validation is not None,
+        "metrics": names + [f"val_{name}" for name in names if validation is not None],
+    }
+    callback_list.set_params(params)
+    for callback in callback_list:
+        callback.validation_data = _validation_arrays(model, validation)
+    callback_list.on_train_begin()
+    try:
+        for epoch in range(initial_epoch, epochs):
+            _train_epoch(model, source, callback_list, epoch, validation, validation_freq)
+            if model.stop_training:
+                break
+            if source.follows_length:
+                callback_list.set_params({**params, "steps": source.steps})
+    finally:
+        source.close()
+        if validation is not None:
+            validation.close()
+    if model._compiled is not None and epochs > initial_epoch:
+        model.optimizer.finalize_variable_values(model._compiled.trainable)
+    callback_list.on_train_end()
+    return history
+
+
+def _validation_arrays(model: Model, validation: Batches | None) -> list[Any] | None:
+    """What callbacks find: inputs, targets, a weight per sample, and 0 for the phase where it matters."""
+    if not isinstance(validation, ArrayBatches):
+        return None
+    feed = validation.feed
+    arrays = list(feed.arrays)
+    if not feed.weighted:
+        arrays += [np.ones(feed.samples, K.floatx()) for _ in arrays[len(model._feed_inputs) :]]
+    return [*arrays, 0.0] if model.uses_learning_phase else arrays
+
+
+def _divide(model: Model, *sources: Batches | None) -> None:
+    """Keeps the batches of a model on several devices where they can be divided."""
+    for source in sources:
+        if model._devices and isinstance(source, ArrayBatches):
+            source.device = "cpu"
+
+
+def _train_epoch(
+    model: Model,
+    source: Batches,
+    callbacks: Any,
+    epoch: int,
+    validation: Batches | None,
+    validation_freq: Any,
+) -> None:
+    model.reset_metrics()
+    callbacks.on_epoch_begin(epoch)
+    model._make_own_function("train")
+    means = EpochMeans(model, by_samples=not source.steps_given or source.samples is None)
+    for batch, (samples, arrays, weighted) in enumerate(source.epoch()):
+        _batch_hook(callbacks, "train", "begin", batch, samples)
+        means.add(model._steps.train(weighted)(arrays), samples)
+        _batch_hook(callbacks, "train", "end", batch, samples, means)
+        if model.stop_training:
+            break
+    results = means.means()
+    logs: dict[str, float] = cbks.Logs()
+    interrupted = model.stop_training and (source.steps is None or batch + 1 < source.steps)
+    if validation is not None and not interrupted:
+        if validates_after(validation_freq, epoch):
+            found = evaluate(model, validation, 0, callbacks)
+            logs.update((f"val_{name}", value) for name, value in found.items())
+    logs.update(results)
+    callbacks.on_epoch_end(epoch, logs)
+
+
+def validates_after(validation_freq: Any, epoch: int) -> bool:
+    """Whether there is a validation after the epoch, counted from 0."""
+    if isinstance(validation_freq, int):
+        if validation_freq < 1:
+            raise ValueError("`validation_freq` can not be less than 1.")
+        return (epoch + 1) % validation_freq == 0
+    return epoch + 1 in validation_freq
+
+
+def _batch_hook(
+    callbacks: Any, mode: str, moment: str, batch: int, samples: int, means: EpochMeans | None = None
+) -> None:
+    """Calls the callbacks that want to hear of batches; values are fetched only if one of them reads."""
+    if not callbacks.has_batch_hook(f"on_{mode}_batch_{moment}"):
+        return
+    logs: Any = {"batch": batch, "size": samples}
+    if means is not None:
+        logs = cbks.BatchLogs(batch, samples, means.latest, means.means)
+    callbacks._call_batch_hook(mode, moment, batch, logs)
+
+
+@launch.only_first_prints()
+@_alone()
+def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
+    """Means of loss and metrics over the batches; see ``Model.evaluate``."""
+    inside_fit = isinstance(callbacks, cbks.CallbackList)
+    _divide(model, source)
+    callbacks = _callback_list(model, callbacks, source, verbose)
+    bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
+    if model._compiled is not None:
+        model.reset_metrics()
+    means = EpochMeans(model, by_samples=not source.steps_given or source.samples is None)
+    model._make_own_function("test")
+    callbacks.on_test_begin()
+    seen = 0
+    try:
+        for batch, (samples, arrays, weighted) in enumerate(source.epoch()):
+            _batch_hook(callbacks, "test", "begin", batch, samples)
+            means.add(model._steps.test(weighted)(arrays), samples)
+            _batch_hook(callbacks, "test", "end", batch, samples, means)
+            seen += samples
+            if bar is not None:
+                bar.update(min(seen, bar.target) if source.samples else batch + 1)
+    finally:
+        if not inside_fit:
+            source.close()
+    callbacks.on_test_end()
+    return means.means()
+
+
+@launch.only_first_prints()
+def predict(model: Model, source: Batches, verbose: int, callbacks: Any) -> list[np.ndarray]:
+    """Outputs over the batches, concatenated; see ``Model.predict``."""
+    callbacks = _callback_list(model, callbacks, source, verbose)
+    bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
+    callbacks.on_predict_begin()
+    parts: list[list[np.ndarray]] = []
+    seen = 0
+    try:
+        for batch, (samples, arrays, _) in enumerate(source.epoch()):
+            _batch_hook(callbacks, "predict", "begin", batch, samples)
+            parts.append(model._prediction().predict(arrays, None))
+            _batch_hook(callbacks, "predict", "end", batch, samples)
+            seen += samples
+            if bar is not None:
+                bar.update(min(seen, bar.target) if source.samples else batch + 1)
+    finally:
+        source.close()
+    callbacks.on_predict_end()
+    return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+
+def _callback_list(model: Model, callbacks: Any, source: Batches, verbose: int) -> Any:
+    if isinstance(callbacks, cbks.CallbackList):
+        return callbacks
+    made = cbks.CallbackList(list(callbacks or ()))
+    made.set_model(model)
+    made.set_params(
+        {
+            "batch_size": source.batch_size,
+            "steps": source.steps,
+            "samples": source.samples,
+            "verbose": verbose,
+        }
+    )
+    return made

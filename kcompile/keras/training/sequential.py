@@ -1,0 +1,299 @@
+"""Sequential: a stack of layers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ...ir import Constant
+from .. import registry
+from ..core.input_layer import Input, InputLayer
+from ..core.layer import Layer
+from ..core.layer_configs import deserialize, serialize
+from ..core.layer_graph import trainable_config
+from .model import Model
+
+
+class _Copy(list[Layer]):
+    """The layers of a Sequential model; says so where somebody means to take one off the model."""
+
+    def __init__(self, name: str, layers: Sequence[Layer]) -> None:
+        super().__init__(layers)
+        self._name = name
+
+    def _warn(self) -> None:
+        warnings.warn(
+            f"`layers` of the Sequential model {self._name} is a copy, as in Keras 2.3: taking a layer off "
+            "it does not change the model. model.pop() removes the last layer.",
+            stacklevel=3,
+        )
+
+    def pop(self, index: Any = -1) -> Layer:
+        self._warn()
+        return super().pop(index)
+
+    def remove(self, layer: Layer) -> None:
+        self._warn()
+        super().remove(layer)
+
+    def __delitem__(self, index: Any) -> None:
+        self._warn()
+        super().__delitem__(index)
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)
+
+
+class Sequential(Model):
+    """A linear stack of layers.
+
+    Where the first layer knows its input shape (``input_shape``, ``input_dim``, ``batch_input_shape``, an
+    Input or an embedding's ``input_length``), the model is built as layers are added; otherwise at
+    ``build(input_shape)`` or at the first data.
+
+    Args:
+        layers: layers to add.
+        name: name of the model.
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self._stack: list[Layer] = []
+        self._build_input_shape: tuple[int | None, ...] | None = None
+        self._names_at_once: set[str] | None = None
+        with self._at_once():
+            for layer in layers or ():
+                self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that were added, without the input layer.
+
+        As in Keras 2.3 the list itself as long as the input is not known, and a copy of it from then on:
+        ``pop()`` and ``add()`` change the model.
+        """
+        self._follow_list()
+        if self._stack and isinstance(self._stack[0], InputLayer):
+            return _Copy(self.name, self._stack[1:])
+        return self._stack
+
+    def _follow_list(self) -> None:
+        """Takes off the stack what is no part of the model any more: somebody has set ``outputs``, or changed
+        ``_layers``."""
+        if self._is_graph_network and self._names_at_once is None and self._stack != self._layers:
+            listed = set(self._layers)
+            self._stack = [layer for layer in self._stack if layer in listed]
+
+    @property
+    def model(self) -> Sequential:
+        """The model itself (Keras 1 kept another one inside)."""
+        return self
+
+    def add(self, layer: Layer) -> None:
+        """Adds a layer on top.
+
+        Raises:
+            TypeError: if it is not a layer.
+            ValueError: if it has more than one output, or a name that is taken.
+        """
+        if hasattr(layer, "_keras_history") and isinstance(layer._keras_history.layer, InputLayer):
+            layer = layer._keras_history.layer  # keras.Input(...), as today's code adds it
+        if not isinstance(layer, Layer):
+            raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}.")
+        self._follow_list()
+        names = self._names_at_once
+        if layer.name in (names if names is not None else {other.name for other in self._stack}):
+            raise ValueError(
+                f"The name {layer.name!r} is used by two layers of {self.name}. All layer names should be "
+                "unique; give the layer another name=."
+            )
+        if not self._stack and not self.outputs:
+            self._start(layer)
+        elif self.outputs:
+            self._extend(layer)
+        else:
+            self._append(layer)
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Of the layers added inside, the network is made once, at the end: made anew for each, it takes time
+        that grows with the square of their number."""
+        self._names_at_once = {layer.name for layer in self._stack}
+        try:
+            yield
+        finally:
+            self._names_at_once = None
+        if self.outputs:
+            self._restack(self.inputs, None if len(self._stack) == 1 else self.outputs)
+
+    def _append(self, layer: Layer) -> None:
+        self._stack.append(layer)
+        if self._names_at_once is not None:
+            self._names_at_once.add(layer.name)
+        self._track("", layer)
+
+    def _start(self, layer: Layer) -> None:
+        """The first layer decides whether the input shape is known."""
+        if isinstance(layer, InputLayer):
+            self._append(layer)
+            self._restack([layer._inbound_nodes[-1].output_tensors[0]])
+            return
+        shape, dtype = _first_input(layer)
+        if shape is None:
+            self._append(layer)
+            return
+        x = Input(batch_shape=shape, dtype=dtype, name=f"{layer.name}_input")
+        self._append(x._keras_history.layer)
+        output = self._single(layer, layer(x))
+        self._append(layer)
+        self._restack([x], [output])
+
+    def _extend(self, layer: Layer) -> None:
+        output = self._single(layer, layer(self.outputs[0]))
+        self._append(layer)
+        self._restack(self.inputs, [output])
+
+    def _restack(self, inputs: list[Any], outputs: list[Any] | None = None) -> None:
+        """Makes the graph network of what is on the stack now."""
+        if self._names_at_once is not None or len(self._stack) == 1 and outputs is None:
+            self.inputs, self._outputs = inputs, inputs if outputs is None else outputs
+            return
+        self._init_graph_network(inputs, outputs)
+
+    @staticmethod
+    def _single(layer: Layer, output: Any) -> Any:
+        if isinstance(output, list | tuple):
+            raise ValueError(
+                f"All layers in a Sequential model should have a single output; {layer.name} has "
+                f"{len(output)}. Use the functional API (Model(inputs, outputs)) instead."
+            )
+        return output
+
+    def pop(self) -> None:
+        """Removes the last layer.
+
+        Raises:
+            TypeError: if there is none.
+        """
+        if not self.layers:
+            raise TypeError("There are no layers in the model.")
+        layer = self._stack.pop()
+        self._layers = [other for other in self._layers if other is not layer]
+        if not self.layers:
+            self.inputs = self.outputs = None
+            self._stack, self._layers = [], []
+            self._is_graph_network = self.built = False
+        elif self.outputs:
+            node = layer._inbound_nodes.pop()
+            for inbound in node.inbound_layers:
+                inbound._outbound_nodes.remove(node)
+            self._init_graph_network(self.inputs, [self.layers[-1]._inbound_nodes[-1].output_tensors[0]])
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights for an input shape with the batch axis, where no layer said it.
+
+        Raises:
+            ValueError: if the shape is not known.
+        """
+        if self._is_graph_network:
+            return
+        if input_shape is None:
+            raise ValueError(
+                f"{self.name}: give build() the input shape with the batch axis, such as (None, 784), or "
+                "the first layer an input_shape."
+            )
+        self._build_input_shape = tuple(input_shape)
+        x = Input(batch_shape=tuple(input_shape), dtype=self.layers[0].dtype, name=f"{self.name}_input")
+        output = x
+        for layer in self.layers:
+            output = self._single(layer, layer(output))
+        self._stack.insert(0, x._keras_history.layer)
+        self._init_graph_network([x], [output])
+
+    def _maybe_build(self, inputs: Any) -> None:
+        if isinstance(inputs, Constant):  # numbers do not fix how many samples a batch has
+            self._build_for([inputs])
+        super()._maybe_build(inputs)
+
+    def _build_for(self, arrays: list[Any]) -> None:
+        if not self._is_graph_network:
+            self.build((None, *arrays[0].shape[1:]))
+
+    def predict_proba(self, x: Any, batch_size: int = 32, verbose: int = 0) -> np.ndarray:
+        """Class probabilities: ``predict``, with a warning if the outputs are not between 0 and 1."""
+        predicted = self.predict(x, batch_size, verbose)
+        if predicted.min() < 0.0 or predicted.max() > 1.0:
+            warnings.warn(
+                "Network returning invalid probability values. The last layer might not normalize "
+                "predictions into probabilities (like softmax or sigmoid would).",
+                stacklevel=2,
+            )
+        return predicted
+
+    def predict_classes(self, x: Any, batch_size: int = 32, verbose: int = 0) -> np.ndarray:
+        """Class indices: the largest output, or 0/1 by the threshold 0.5 where there is one output."""
+        probabilities = self.predict(x, batch_size, verbose)
+        if probabilities.shape[-1] > 1:
+            return probabilities.argmax(axis=-1)
+        return (probabilities > 0.5).astype("int32")
+
+    def _assert_weights_exist(self) -> None:
+        if self._stack and not self._is_graph_network and not all(layer.built for layer in self.layers):
+            raise ValueError(
+                f"Weights of {self.name} have not been created yet: its input shape is not known. Give the "
+                "first layer an input_shape, call build(batch_input_shape), or fit it first."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        layers = [serialize(layer) for layer in self.layers]
+        config: dict[str, Any] = {"name": self.name, **trainable_config(self), "layers": layers}
+        if self._build_input_shape is not None:
+            config["build_input_shape"] = list(self._build_input_shape)
+        elif self._stack and isinstance(self._stack[0], InputLayer):
+            # an input layer is not written, so its shape would be lost
+            if not self.layers or _first_input(self.layers[0])[0] is None:
+                config["build_input_shape"] = list(self._stack[0].batch_input_shape)
+        return config
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Sequential:
+        if isinstance(config, dict):
+            name, shape, layers = config.get("name"), config.get("build_input_shape"), config["layers"]
+        else:  # Keras 2.0 to 2.2 wrote the list alone
+            name, shape, layers = None, None, config
+        model = cls(name=name)
+        if isinstance(config, dict):
+            model.trainable = config.get("trainable", True)
+        with model._at_once():
+            for layer in layers:
+                model.add(deserialize(layer, custom_objects))
+        if shape is not None and not model._is_graph_network and model.layers:
+            model.build(shape)
+        return model
+
+
+def _first_input(layer: Layer) -> tuple[Any, str | None]:
+    """Batch input shape and dtype that a first layer asks for; a nested model asks for those of its own
+    input."""
+    if hasattr(layer, "batch_input_shape"):
+        return layer.batch_input_shape, layer.dtype
+    inner = getattr(layer, "inputs", None)
+    if inner:
+        first = inner[0]
+        return first._keras_history.layer.batch_input_shape, first.dtype.name
+    wrapped = getattr(layer, "layer", None)
+    if (
+        isinstance(wrapped, Layer)
+        and hasattr(wrapped, "batch_input_shape")
+        and registry.is_a(layer, "layer", "Bidirectional")
+    ):
+        return wrapped.batch_input_shape, wrapped.dtype
+    return None, None
+
+
+registry.register(globals())
+registry.name("layer", {"Sequential": Sequential})
