@@ -19,12 +19,14 @@ __version__ = "0.1.0"
 __all__ = ["DeviceNotFoundError", "__version__", "device_scope", "keras"]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "keras":
-        return importlib.import_module(".keras", __name__)
-    if name in ("DeviceNotFoundError", "device_scope"):
-        return getattr(importlib.import_module(".devices", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
+
+    def __getattr__(name: str) -> Any:
+        if name == "keras":
+            return importlib.import_module(".keras", __name__)
+        if name in ("DeviceNotFoundError", "device_scope"):
+            return getattr(importlib.import_module(".devices", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

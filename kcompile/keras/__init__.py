@@ -9,6 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import activations as activations
+    from . import applications as applications
+    from . import backend as backend
+    from . import callbacks as callbacks
+    from . import constraints as constraints
+    from . import datasets as datasets
+    from . import engine as engine
+    from . import initializers as initializers
+    from . import layers as layers
+    from . import legacy as legacy
+    from . import losses as losses
+    from . import metrics as metrics
+    from . import models as models
+    from . import optimizers as optimizers
+    from . import preprocessing as preprocessing
+    from . import regularizers as regularizers
+    from . import utils as utils
+    from . import wrappers as wrappers
     from .core.input_layer import Input as Input
     from .training.model import Model as Model
     from .training.sequential import Sequential as Sequential
@@ -40,12 +58,14 @@ _FROM_MODELS = {"Input", "Model", "Sequential"}
 __all__ = sorted(_MODULES | _FROM_MODELS)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __package__)
-    if name in _FROM_MODELS:
-        return getattr(importlib.import_module(".models", __package__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __package__)
+        if name in _FROM_MODELS:
+            return getattr(importlib.import_module(".models", __package__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,73 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .. import backend as backend
+    from .. import layers as layers
+    from .. import models as models
+    from .. import utils as utils
+    from . import convnext as convnext
+    from . import densenet as densenet
+    from . import efficientnet as efficientnet
+    from . import efficientnet_v2 as efficientnet_v2
+    from . import imagenet_utils as imagenet_utils
+    from . import inception_resnet_v2 as inception_resnet_v2
+    from . import inception_v3 as inception_v3
+    from . import mobilenet as mobilenet
+    from . import mobilenet_v2 as mobilenet_v2
+    from . import mobilenet_v3 as mobilenet_v3
+    from . import nasnet as nasnet
+    from . import resnet as resnet
+    from . import resnet50 as resnet50
+    from . import resnet_v2 as resnet_v2
+    from . import resnext as resnext
+    from . import vgg16 as vgg16
+    from . import vgg19 as vgg19
+    from . import xception as xception
+    from .convnext import ConvNeXtBase as ConvNeXtBase
+    from .convnext import ConvNeXtLarge as ConvNeXtLarge
+    from .convnext import ConvNeXtSmall as ConvNeXtSmall
+    from .convnext import ConvNeXtTiny as ConvNeXtTiny
+    from .convnext import ConvNeXtXLarge as ConvNeXtXLarge
+    from .densenet import DenseNet121 as DenseNet121
+    from .densenet import DenseNet169 as DenseNet169
+    from .densenet import DenseNet201 as DenseNet201
+    from .efficientnet import EfficientNetB0 as EfficientNetB0
+    from .efficientnet import EfficientNetB1 as EfficientNetB1
+    from .efficientnet import EfficientNetB2 as EfficientNetB2
+    from .efficientnet import EfficientNetB3 as EfficientNetB3
+    from .efficientnet import EfficientNetB4 as EfficientNetB4
+    from .efficientnet import EfficientNetB5 as EfficientNetB5
+    from .efficientnet import EfficientNetB6 as EfficientNetB6
+    from .efficientnet import EfficientNetB7 as EfficientNetB7
+    from .efficientnet_v2 import EfficientNetV2B0 as EfficientNetV2B0
+    from .efficientnet_v2 import EfficientNetV2B1 as EfficientNetV2B1
+    from .efficientnet_v2 import EfficientNetV2B2 as EfficientNetV2B2
+    from .efficientnet_v2 import EfficientNetV2B3 as EfficientNetV2B3
+    from .efficientnet_v2 import EfficientNetV2L as EfficientNetV2L
+    from .efficientnet_v2 import EfficientNetV2M as EfficientNetV2M
+    from .efficientnet_v2 import EfficientNetV2S as EfficientNetV2S
+    from .inception_resnet_v2 import InceptionResNetV2 as InceptionResNetV2
+    from .inception_v3 import InceptionV3 as InceptionV3
+    from .mobilenet import MobileNet as MobileNet
+    from .mobilenet_v2 import MobileNetV2 as MobileNetV2
+    from .mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
+    from .mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
+    from .nasnet import NASNetLarge as NASNetLarge
+    from .nasnet import NASNetMobile as NASNetMobile
+    from .resnet import ResNet101 as ResNet101
+    from .resnet import ResNet152 as ResNet152
+    from .resnet50 import ResNet50 as ResNet50
+    from .resnet_v2 import ResNet50V2 as ResNet50V2
+    from .resnet_v2 import ResNet101V2 as ResNet101V2
+    from .resnet_v2 import ResNet152V2 as ResNet152V2
+    from .resnext import ResNeXt50 as ResNeXt50
+    from .resnext import ResNeXt101 as ResNeXt101
+    from .vgg16 import VGG16 as VGG16
+    from .vgg19 import VGG19 as VGG19
+    from .xception import Xception as Xception
 
 _MODELS = {
     "vgg16": ("VGG16",),
@@ -48,14 +114,16 @@ def keras_modules_injection(base_fun: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def __getattr__(name: str) -> Any:
-    if name in ARCHITECTURES:
-        return getattr(importlib.import_module(f".{ARCHITECTURES[name]}", __name__), name)
-    if name in _MODELS or name == "imagenet_utils":
-        return importlib.import_module(f".{name}", __name__)
-    if name in _OF_KERAS:
-        return importlib.import_module(f"..{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
+
+    def __getattr__(name: str) -> Any:
+        if name in ARCHITECTURES:
+            return getattr(importlib.import_module(f".{ARCHITECTURES[name]}", __name__), name)
+        if name in _MODELS or name == "imagenet_utils":
+            return importlib.import_module(f".{name}", __name__)
+        if name in _OF_KERAS:
+            return importlib.import_module(f"..{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

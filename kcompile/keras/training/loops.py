@@ -80,7 +80,7 @@ def fit(
     validation_steps: int | None,
     validation_freq: Any,
     initial_epoch: int,
-) -> Any:
+) -> cbks.History:
     """Trains; see ``Model.fit``."""
     model._check_trainable_weights_consistency()
     _divide(model, source, validation)

@@ -13,6 +13,7 @@ from ...ir import Graph, Value, steadily
 from .. import backend as K
 from .. import registry
 from ..backend.execution import computed_by
+from ..callbacks import History
 from ..core.called_on_numbers import are_numbers, fits_input
 from ..core.input_layer import Input
 from ..core.layer_calls import flat_outputs
@@ -175,7 +176,7 @@ class Model(CompiledNetwork):
         workers: int = 1,
         use_multiprocessing: bool = False,
         **kwargs: Any,
-    ) -> Any:
+    ) -> History:
         """Trains for a number of epochs.
 
         Args:
@@ -505,7 +506,7 @@ class Model(CompiledNetwork):
         use_multiprocessing: bool = False,
         shuffle: bool = True,
         initial_epoch: int = 0,
-    ) -> Any:
+    ) -> History:
         """Trains on batches that a generator, Sequence or DataLoader gives: (x, y) or (x, y, sample_weight).
 
         Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is, and for a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import conv_utils, data_utils, generic_utils, io_utils, multi_gpu_utils, np_utils
 from .data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
@@ -22,6 +22,10 @@ from .multi_gpu_utils import multi_gpu_model
 from .np_utils import normalize, to_categorical
 from .rng_utils import set_random_seed
 from .vis_utils import model_to_dot, plot_model
+
+if TYPE_CHECKING:
+    from . import losses_utils as losses_utils
+    from . import metrics_utils as metrics_utils
 
 # These build on the backend, which itself uses this package: they are imported when first asked for.
 _ON_DEMAND = ("losses_utils", "metrics_utils")
@@ -60,7 +64,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _ON_DEMAND:
-        return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _ON_DEMAND:
+            return importlib.import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
