@@ -21,7 +21,8 @@ _SECONDS = 60.0  # for finding sizes by running
 _RUNS = 60
 # Rounding to few bits takes a value that lies between two steps to either: single elements may be a step off.
 _ROUNDED_LARGEST, _ROUNDED_MEAN = 0.1, 0.01
-_ROUNDING = frozenset(("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"))
+ROUNDING = frozenset(("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"))
+"""Operators that round to few bits."""
 
 
 @dataclass
@@ -87,7 +88,7 @@ def compare(
         result.reason = "it draws random numbers at inference, so two runs of it differ"
         return result
     hints = Hints.of(*graphs)
-    rounds = any(node.op_type in _ROUNDING for graph in graphs for node in graph.nodes)
+    rounds = any(node.op_type in ROUNDING for graph in graphs for node in graph.nodes)
     deadline, refusal = time.monotonic() + _SECONDS, ""
     for count, sizes in enumerate(propose_sizes(graphs[0], samples)):
         if count == _RUNS or time.monotonic() > deadline:

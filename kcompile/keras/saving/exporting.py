@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...ir import Graph, Names, Parameter, assign_all, unchanging
+from ...onnx_io.comparing import ROUNDING
 from ...onnx_io.comparing import difference as difference
 from ..core.weight_budget import WeightBudget
 from ..layers.onnx_graph import model_from_graph
@@ -147,7 +148,8 @@ def import_model(
     filepath: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
 ) -> Model:
     """The Keras model back from an ONNX file that ``export_model`` wrote, weights and compile() arguments
-    included; of anyone else's file a model of one ``ONNXGraph`` layer.
+    included; of anyone else's file a model of one ``ONNXGraph`` layer. So it is, with a warning, for a file
+    of ours that another program has quantized, or whose weights it has merged or renamed.
 
     Raises:
         kcompile.onnx_io.FormatError: if the file is damaged.
@@ -163,14 +165,40 @@ def import_model(
         if "kcompile.config" not in entries:
             return model_from_graph(proto)
         weights = onnx_io.restore_weights(proto)
+    try:
+        with _naming(source), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
+            rounding = ROUNDING.intersection(node.op_type for node in proto.graph.node)
+            return _keras_model(entries, weights, rounding, source)
+    except _Rewritten as why:
+        warnings.warn(
+            f"{source} was rewritten since kcompile exported it ({why}): its Keras configuration is left "
+            "aside, and the model is one layer, the ONNX graph as it stands.",
+            stacklevel=3,
+        )
+    with onnx_io.located(source):
+        return model_from_graph(proto)
+
+
+class _Rewritten(Exception):
+    """A file whose graph is no longer that of its Keras configuration; the message says what shows it."""
+
+
+def _keras_model(
+    entries: Mapping[str, str], weights: Mapping[str, np.ndarray], rounding: Set[str], source: str
+) -> Model:
+    order = _parse(entries.get(ORDER, "[]"), ORDER, list)
+    missing = next((name for name in map(str, order) if name not in weights), None)
+    if missing is not None:
+        raise _Rewritten(f"it has no weight {missing!r}")
+    config = _parse(entries["kcompile.config"], "kcompile.config", dict)
     elements = sum(array.size for array in weights.values())
-    with _naming(source), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
-        config = _parse(entries["kcompile.config"], "kcompile.config", dict)
-        with making(source, config), WeightBudget(source, elements, from_zeros=False):
-            model = model_from_config(config)
-        _restore_weights(model, weights, _parse(entries.get(ORDER, "[]"), ORDER, list), source)
-        if TRAINING in entries:
-            try_to_compile(model, source, lambda: _parse(entries[TRAINING], TRAINING, dict), config)
+    with making(source, config), WeightBudget(source, elements, from_zeros=False):
+        model: Model = model_from_config(config)
+    _restore_weights(model, weights, order, source)
+    if rounding and rounding.isdisjoint(node.op_type for node in inference_graph(model).nodes):
+        raise _Rewritten(f"no layer has its operator {min(rounding)}")
+    if TRAINING in entries:
+        try_to_compile(model, source, lambda: _parse(entries[TRAINING], TRAINING, dict), config)
     return model
 
 
@@ -206,14 +234,7 @@ def _restore_weights(
         raise ValueError(
             f"{source}: the file has {len(order)} weights, the model in it has {len(parameters)}."
         )
-    unused = [name for name in order if name not in weights]
-    if unused:
-        warnings.warn(
-            f"{source}: {len(unused)} weights that no output depends on are not in the file and start "
-            f"afresh: {', '.join(unused[:5])}.",
-            stacklevel=4,
-        )
-    pairs = [(p, weights[name]) for p, name in zip(parameters, order, strict=True) if name in weights]
+    pairs = [(parameter, weights[name]) for parameter, name in zip(parameters, order, strict=True)]
     for parameter, array in pairs:
         if parameter.shape != array.shape:
             raise ValueError(

@@ -70,6 +70,9 @@ def fold_layout(model: oir.Model, weights: Iterable[str]) -> dict[str, dict[str,
 def restore_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     """The initializers by name, those with a layout chain in the layout of the Keras weight, bit for bit.
 
+    Chains of initializers that the model does not have are passed over: what quantizes a file renames its
+    weights and keeps its metadata.
+
     Args:
         model: with all its data inline.
 
@@ -77,14 +80,9 @@ def restore_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
         FormatError: if a chain in the metadata is malformed, does not fit its initializer, or loses elements.
     """
     chains = _read_chains(get_metadata(model).get(WEIGHTS))
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    missing = [name for name in chains if name not in tensors]
-    if missing:
-        raise FormatError(
-            f"The metadata describes the layout of {missing[0]!r}, which the model does not have."
-        )
     weights = {}
-    for name, tensor in tensors.items():
+    for tensor in model.graph.initializer:
+        name = tensor.name
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise FormatError(f"The weight {name!r} lies in an external file; load it into the model first.")
         stored = array_of(tensor)
