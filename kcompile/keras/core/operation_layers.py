@@ -17,6 +17,7 @@ import numpy as np
 from ...ir import Value
 from .. import registry
 from ..operations import keras_ops as later_operations
+from ..operations import keras_ops_networks as keras_ops_networks
 from ..operations import spectra as spectra
 from ..operations import tensorflow as tf_operations
 from ..operations import tensorflow_names as tf_functions
