@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ..ir import Value
 from .core.input_layer import Input, InputLayer
@@ -83,7 +83,7 @@ def _clone_functional(model: Model, input_tensors: Any) -> Model:
     for node in model._network_nodes:
         if all(tensor in values for tensor in node.output_tensors):
             continue
-        layer = node.outbound_layer
+        layer = cast(Layer, node.outbound_layer)
         if layer not in copies:
             copies[layer] = _clone_layer(layer)
         arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, tensor))

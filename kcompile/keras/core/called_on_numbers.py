@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,10 @@ from ...ir import Constant, Depends, Value, depends
 from .. import backend as K
 from .. import registry
 from ..utils.generic_utils import to_list
-
-if TYPE_CHECKING:
-    from .layer import Layer
+from .node import CalledLayer
 
 
-def as_values(inputs: Any, layer: Layer) -> Any:
+def as_values(inputs: Any, layer: CalledLayer) -> Any:
     """What a layer is called on with constants in place of arrays, of tensors of PyTorch or TensorFlow, and
     of nested lists of numbers; a list of tensors becomes a fresh list.
 
@@ -42,7 +40,7 @@ def as_values(inputs: Any, layer: Layer) -> Any:
     return inputs
 
 
-def _takes(layer: Layer) -> int | None:
+def _takes(layer: CalledLayer) -> int | None:
     """How many tensors a layer takes; None where it does not say."""
     return len(to_list(layer.input_spec)) if layer.input_spec else None
 
@@ -53,7 +51,7 @@ def _holds_numbers_alone(x: Any) -> bool:
     return isinstance(x, int | float | np.generic)
 
 
-def _stacked(x: Any, layer: Layer) -> np.ndarray:
+def _stacked(x: Any, layer: CalledLayer) -> np.ndarray:
     try:
         return np.asarray(x)
     except ValueError as error:
@@ -67,7 +65,7 @@ def _constant(array: np.ndarray) -> Constant:
     return Constant(array.astype(K.floatx()) if array.dtype == np.float64 else array)
 
 
-def in_type_of(layer: Layer, inputs: Any) -> Any:
+def in_type_of(layer: CalledLayer, inputs: Any) -> Any:
     """Whole numbers as floats where a layer of this package computes with float weights; other inputs, and
     those of layers that users write, stay as they are."""
     if not registry.is_built_in(type(layer)):

@@ -8,8 +8,9 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
+from .call_frames import current_frame
 from .layer import Layer
-from .node import KerasHistory, Node, current_frame, static_shape
+from .node import KerasHistory, Node, static_shape
 
 
 class InputLayer(Layer):

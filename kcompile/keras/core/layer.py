@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,21 +20,10 @@ from ..backend.assignments import Variable
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
+from .call_frames import CallFrame, Update, call_frame, current_frame, no_frame
 from .called_on_numbers import are_numbers, as_values, in_type_of
-from .free_tensors import FreeCall
 from .input_spec import InputSpec
-from .layer_calls import LayerCalls, flat_outputs
-from .node import (
-    CallFrame,
-    KerasHistory,
-    Node,
-    Update,
-    annotate,
-    call_frame,
-    current_frame,
-    no_frame,
-    static_shape,
-)
+from .node import CalledLayer, KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
 from .weight_budget import weight_budget
 from .writers import drops_mask, masks_as_written, passes_mask, writer_of_file
 
@@ -72,7 +61,7 @@ def disable_tracking(func: Callable) -> Callable:
     return wrapped
 
 
-class Layer(LayerCalls):
+class Layer(CalledLayer):
     """A callable with weights: the unit that models are built of.
 
     A subclass makes weights in ``build(input_shape)`` with ``add_weight``, emits operators in
@@ -120,7 +109,7 @@ class Layer(LayerCalls):
         self._metrics: list[Any] = []
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
-        self._free_calls: list[FreeCall] = []
+        self._unrecorded_calls: list[UnrecordedCall] = []
         self._writer = writer_of_file()
         self.input_spec: InputSpec | list[InputSpec] | None = None
         self.supports_masking = False
@@ -140,10 +129,6 @@ class Layer(LayerCalls):
         prefix = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
         prefix = f"private{prefix}" if prefix.startswith("_") else prefix
         return f"{prefix}_{K.get_uid(prefix)}"
-
-    if TYPE_CHECKING:  # layers keep weights and arguments as attributes of any name
-
-        def __getattr__(self, name: str) -> Any: ...
 
     # --- what a subclass overrides -------------------------------------------------------------------------
 
@@ -325,13 +310,13 @@ class Layer(LayerCalls):
             return
         annotate(outputs, output_masks, inputs)
         if current_frame() is None:
-            call = FreeCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
+            call = UnrecordedCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             for output in outputs:
-                output.meta["free_call"] = call
+                output.meta["unrecorded_call"] = call
             if frame.losses or frame.updates:
                 if are_numbers(inputs):  # of the calls on numbers the last one counts, or they would pile up
-                    self._free_calls = [c for c in self._free_calls if not are_numbers(c.inputs)]
-                self._free_calls.append(call)
+                    self._unrecorded_calls = [c for c in self._unrecorded_calls if not are_numbers(c.inputs)]
+                self._unrecorded_calls.append(call)
 
     # --- weights --------------------------------------------------------------------------------------------
 
@@ -600,7 +585,7 @@ class Layer(LayerCalls):
         last."""
         calls: list[tuple[list[Value], Node | CallFrame]] = [
             *((node.input_tensors, node) for node in self._inbound_nodes),
-            *((call.inputs, call.frame) for call in self._free_calls),
+            *((call.inputs, call.frame) for call in self._unrecorded_calls),
         ]
         return [call for inputs, call in calls if not on or on[0] and _same(inputs, on[0])]
 
@@ -651,7 +636,7 @@ _OWN_LISTS = {
     "_metrics",
     "_inbound_nodes",
     "_outbound_nodes",
-    "_free_calls",
+    "_unrecorded_calls",
 }
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import registry
 from ..utils.generic_utils import deserialize_keras_object
 from ..utils.living import class_name
+from .layer import Layer
 from .writers import follow, said_of_masks
-
-if TYPE_CHECKING:
-    from .layer import Layer
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

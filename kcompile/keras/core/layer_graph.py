@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -19,9 +20,6 @@ from .layer_configs import deserialize
 from .node import Node, replace_tensors
 from .operation_layers import CLASSES, OperationLayer, from_file
 from .writers import said_of_masks
-
-if TYPE_CHECKING:
-    from .network import Network
 
 
 @dataclass
@@ -81,7 +79,7 @@ def _walk_back(inputs: list[Value], outputs: list[Value]) -> tuple[list[Node], d
             continue
         if node in in_progress:
             raise ValueError(f"The layer graph has a cycle through the layer {node.outbound_layer.name!r}.")
-        first_visit.setdefault(node.outbound_layer, len(first_visit))
+        first_visit.setdefault(_layer_of(node), len(first_visit))
         in_progress.add(node)
         stack.append((node, True))
         if _is_source(node) or all(tensor in given for tensor in node.output_tensors):
@@ -100,9 +98,8 @@ def _depths(
     node_depths: dict[Node, int] = {}
     layer_depths: dict[Layer, int] = {}
     for node in reversed(visited):
-        depth = max(node_depths.setdefault(node, 0), layer_depths.get(node.outbound_layer, 0))
-        layer_depths[node.outbound_layer] = depth
-        node_depths[node] = depth
+        depth = max(node_depths.setdefault(node, 0), layer_depths.get(_layer_of(node), 0))
+        node_depths[node] = layer_depths[_layer_of(node)] = depth
         if _is_source(node) or all(tensor in given for tensor in node.output_tensors):
             continue
         for inbound in [*node.inbound_nodes, *map(_node_of, node.keyword_tensors)]:
@@ -110,8 +107,8 @@ def _depths(
     for tensor in inputs:  # an input that nothing reads still belongs to the model
         node = _node_of(tensor)
         if node not in node_depths:
-            node_depths[node] = layer_depths[node.outbound_layer] = 0
-            first_visit[node.outbound_layer] = -1
+            node_depths[node] = layer_depths[_layer_of(node)] = 0
+            first_visit[_layer_of(node)] = -1
             visited.append(node)
     return node_depths, layer_depths
 
@@ -119,6 +116,10 @@ def _depths(
 def _node_of(tensor: Value) -> Node:
     history = tensor._keras_history
     return history.layer._inbound_nodes[history.node_index]
+
+
+def _layer_of(node: Node) -> Layer:
+    return cast(Layer, node.outbound_layer)
 
 
 def _is_source(node: Node) -> bool:
@@ -159,7 +160,7 @@ def _check_names(layers: Iterable[Layer], name: str) -> None:
 # --- configuration ------------------------------------------------------------------------------------------
 
 
-def network_config(network: Network) -> dict[str, Any]:
+def network_config(network: Layer) -> dict[str, Any]:
     """The DAG as plain data, in Keras's own form.
 
     Raises:
@@ -190,7 +191,7 @@ def network_config(network: Network) -> dict[str, Any]:
     }
 
 
-def check_listed(network: Network) -> None:
+def check_listed(network: Layer) -> None:
     """Sees that all layers that the outputs need are among ``network.layers``, which anybody may change, as
     the list of outputs."""
     if network._output_coordinates != [tuple(tensor._keras_history) for tensor in network.outputs]:
@@ -238,7 +239,7 @@ def _operation_config(layer: Layer, nodes: list[Node], calls: list[Any]) -> dict
     return {**_layer_config(layer, calls), "class_name": "Operation"}
 
 
-def trainable_config(network: Network) -> dict[str, bool]:
+def trainable_config(network: Layer) -> dict[str, bool]:
     """What Keras 2 forgets and ignores: that a whole model is frozen. Without it training could not be
     resumed."""
     return {} if network.trainable else {"trainable": False}
@@ -271,8 +272,6 @@ def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[st
         try:
             json.dumps(value)
         except TypeError:
-            import warnings
-
             warnings.warn(
                 f"Layer {node.outbound_layer.name} was passed the argument {key!r}, which cannot be written "
                 f"to a file ({type(value).__name__}) and will be missing when the model is loaded.",

@@ -12,11 +12,11 @@ from .. import backend as K
 from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import layer_graph
+from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
-from .free_tensors import adopt
+from .keras_history import create_keras_history
 from .layer import Layer, _same, _unique
-from .layer_calls import flat_outputs
-from .node import Node, call_frame, reaches_phase, replace_tensors, static_shape
+from .node import CalledLayer, Node, flat_outputs, reaches_phase, replace_tensors, static_shape
 from .writers import masks_as_written
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Network(Layer):
         self._is_graph_network = True
         self._input_keys, self._output_keys = _keys(inputs, "inputs"), _keys(outputs, "outputs")
         self.inputs, self._outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
-        adopt(self.outputs)
+        create_keras_history(self.outputs)
         _check_ends(self.name, self.inputs, self.outputs)
         self._layers = []
         self._mapped_layers: list[Layer] = []
@@ -101,7 +101,7 @@ class Network(Layer):
         tracking, self._tracking = self._tracking, False
         try:
             tensors = _tensor_list(tensors, "outputs")
-            adopt(tensors)
+            create_keras_history(tensors)
             _check_ends(self.name, self.inputs, tensors)
             layer_map = layer_graph.map_layers(self.inputs, tensors, self.name)
             self._outputs = tensors
@@ -594,7 +594,7 @@ class Network(Layer):
 
 
 def _call_again(
-    layer: Layer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
+    layer: CalledLayer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
 ) -> tuple[list[Value], list[Any]]:
     """Emits a layer on other inputs."""
     with K.name_scope(layer.name), masks_as_written(layer):

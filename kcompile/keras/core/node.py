@@ -1,132 +1,23 @@
-"""The layer DAG: one Node per call of a layer, and the frame that collects what happens during the call."""
+"""The layer DAG: one Node per call of a layer, and what a layer says of its calls."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...ir import Body, Parameter, Value
+from ...ir import Value
 from .. import registry
-from ..backend.assignments import recording
-
-if TYPE_CHECKING:
-    from .layer import Layer
-
-Update = tuple[Parameter, Value]
+from ..utils.generic_utils import unpack_singleton
+from .call_frames import CallFrame
 
 
 class KerasHistory(NamedTuple):
     """Where a tensor comes from: output ``tensor_index`` of the ``node_index``-th call of ``layer``."""
 
-    layer: Layer
+    layer: CalledLayer
     node_index: int
     tensor_index: int
-
-
-class CallFrame:
-    """What is said during one layer call: updates, losses and metrics, those of inner layers included.
-
-    A model may be made during the call, or build itself, on Inputs of its own. What its layers say then is
-    its own affair: ``is_inside`` tells such tensors from those of the call.
-    """
-
-    def __init__(self) -> None:
-        self.updates: list[Update] = []
-        self.losses: list[Value] = []
-        self.metrics: list[tuple[Any, Value | list[Update]]] = []
-        self._inside: dict[Value, bool] = {}
-        self._assigned: dict[Parameter, Value] = {}
-        self._has_inputs = False
-
-    def assign(self, parameter: Parameter, new: Value) -> None:
-        """A variable was assigned to: of several times in one call the last counts."""
-        earlier = self._assigned.get(parameter)
-        self.updates = [pair for pair in self.updates if pair[0] is not parameter or pair[1] is not earlier]
-        self.updates.append((parameter, new))
-        self._assigned[parameter] = new
-
-    def add_input(self, tensor: Value) -> None:
-        """An Input was made during the call."""
-        self._inside[tensor] = self._has_inputs = True
-
-    def is_inside(self, tensors: Iterable[Any]) -> bool:
-        """Whether one of the tensors is computed from an Input that was made during the call."""
-        return self._has_inputs and any([self._reaches_input(x) for x in tensors if isinstance(x, Value)])
-
-    def _reaches_input(self, tensor: Value) -> bool:
-        seen: set[Value] = set()
-        stack = [tensor]
-        while stack:
-            value = stack.pop()
-            known = self._inside.get(value)
-            if known:
-                self._inside[tensor] = True
-                return True
-            if known is None and value not in seen:
-                seen.add(value)
-                stack.extend(_read_for(value))
-        self._inside.update(dict.fromkeys(seen, False))
-        return False
-
-
-def _read_for(value: Value) -> list[Value]:
-    """The tensors that a value is computed from, also those that the body of a loop reads."""
-    if value.node is None:
-        return []
-    bodies = [body for body in value.node.attributes.values() if isinstance(body, Body)]
-    read = [tensor for body in bodies for tensor in body.sliced("train").captures]
-    return read + [tensor for tensor in value.node.inputs if tensor is not None]
-
-
-class _Frames(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[CallFrame | None] = []
-
-
-_frames = _Frames()
-
-
-def current_frame() -> CallFrame | None:
-    """The frame of the innermost layer call that is running; None outside of any, and while a layer builds
-    itself."""
-    return _frames.stack[-1] if _frames.stack else None
-
-
-@contextmanager
-def _on_stack(frame: CallFrame | None, numbers: bool = False) -> Iterator[None]:
-    _frames.stack.append(frame)
-    try:
-        with recording(None if frame is None else frame.assign, numbers):
-            yield
-    finally:
-        _frames.stack.pop()
-
-
-@contextmanager
-def call_frame(inputs: Iterable[Any] = (), kept: bool = True, numbers: bool = False) -> Iterator[CallFrame]:
-    """Collects what inner code says; on leaving, the enclosing frame has it too.
-
-    Args:
-        inputs: what the call is on. If they belong to a model inside the enclosing call, that call has no
-            part in it.
-        kept: False for a call on placeholders that only asks for shapes or masks.
-        numbers: whether plain numbers that are assigned to variables are updates, too.
-    """
-    frame = CallFrame()
-    with _on_stack(frame, numbers):
-        yield frame
-    outer = current_frame()
-    if outer is not None and kept and not outer.is_inside(inputs):
-        outer.updates.extend(frame.updates)
-        outer.losses.extend(frame.losses)
-        outer.metrics.extend(frame.metrics)
-
-
-def no_frame() -> Any:
-    """While a layer builds itself: what it adds then, it adds for good, whoever calls it."""
-    return _on_stack(None)
 
 
 class Node:
@@ -143,7 +34,7 @@ class Node:
 
     def __init__(
         self,
-        outbound_layer: Layer,
+        outbound_layer: CalledLayer,
         input_tensors: list[Value],
         output_tensors: list[Value],
         input_masks: list[Value | None],
@@ -172,7 +63,7 @@ class Node:
             tensor._keras_history = KerasHistory(outbound_layer, index, i)
 
     @classmethod
-    def own(cls, layer: Layer, inputs: list[Value], outputs: list[Value]) -> Node:
+    def own(cls, layer: CalledLayer, inputs: list[Value], outputs: list[Value]) -> Node:
         """What an input layer or a network has before any call: its own tensors, whose history stays as it
         is."""
         node = cls.__new__(cls)
@@ -217,6 +108,149 @@ class Node:
             "node_indices": self.node_indices,
             "tensor_indices": self.tensor_indices,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class UnrecordedCall:
+    """A layer's call on tensors that no layer made: it becomes a Node if a Model is made of its outputs."""
+
+    layer: CalledLayer
+    inputs: list[Value]
+    outputs: list[Value]
+    input_masks: list[Value | None]
+    output_masks: list[Value | None]
+    arguments: dict[str, Any]
+    frame: CallFrame
+
+    def record(self) -> None:
+        """Makes the Node."""
+        self.layer._unrecorded_calls = [call for call in self.layer._unrecorded_calls if call is not self]
+        masks = self.input_masks, self.output_masks
+        Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame)
+
+
+class CalledLayer:
+    """A layer as its nodes know it: inputs and outputs by the number of the call, or as attributes.
+
+    ``get_..._at`` raises RuntimeError for a layer that was never called and ValueError for a call that it has
+    not; the attributes raise AttributeError where there is no answer or more than one.
+    """
+
+    name: str
+    _inbound_nodes: list[Node]
+    _outbound_nodes: list[Node]
+    _unrecorded_calls: list[UnrecordedCall]
+
+    if TYPE_CHECKING:  # layers keep weights and arguments as attributes of any name
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _get_node_attribute_at_index(self, node_index: int, attribute: str, what: str) -> Any:
+        if not self._inbound_nodes:
+            raise RuntimeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
+        if node_index >= len(self._inbound_nodes):
+            raise ValueError(
+                f"Asked to get {what} of {self.name} at node {node_index}, "
+                f"but the layer has only {len(self._inbound_nodes)} inbound nodes."
+            )
+        return unpack_singleton(list(getattr(self._inbound_nodes[node_index], attribute)))
+
+    def _only(self, attribute: str, what: str) -> Any:
+        if len(self._inbound_nodes) > 1:
+            raise AttributeError(
+                f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" is '
+                f"ill-defined. Use get_{what.replace(' ', '_')}_at(node_index) instead."
+            )
+        if not self._inbound_nodes:
+            raise AttributeError(f"Layer {self.name} has no inbound nodes: it has never been called.")
+        return self._get_node_attribute_at_index(0, attribute, what)
+
+    def get_input_at(self, node_index: int) -> Any:
+        """Input tensor(s) of the node_index-th call."""
+        return self._get_node_attribute_at_index(node_index, "input_tensors", "input")
+
+    def get_output_at(self, node_index: int) -> Any:
+        """Output tensor(s) of the node_index-th call."""
+        return self._get_node_attribute_at_index(node_index, "output_tensors", "output")
+
+    def get_input_mask_at(self, node_index: int) -> Any:
+        """Mask(s) of the inputs of the node_index-th call."""
+        return self._get_node_attribute_at_index(node_index, "input_masks", "input mask")
+
+    def get_output_mask_at(self, node_index: int) -> Any:
+        """Mask(s) of the outputs of the node_index-th call."""
+        return self._get_node_attribute_at_index(node_index, "output_masks", "output mask")
+
+    def get_input_shape_at(self, node_index: int) -> Any:
+        """Shape(s) of the inputs of the node_index-th call."""
+        return self._get_node_attribute_at_index(node_index, "input_shapes", "input shape")
+
+    def get_output_shape_at(self, node_index: int) -> Any:
+        """Shape(s) of the outputs of the node_index-th call."""
+        return self._get_node_attribute_at_index(node_index, "output_shapes", "output shape")
+
+    @property
+    def input(self) -> Any:
+        """Input tensor(s), where the layer was called once."""
+        return self._only("input_tensors", "input")
+
+    @property
+    def output(self) -> Any:
+        """Output tensor(s), where the layer was called once."""
+        return self._only("output_tensors", "output")
+
+    @property
+    def input_mask(self) -> Any:
+        """Mask(s) of the inputs, where the layer was called once."""
+        return self._only("input_masks", "input mask")
+
+    @property
+    def output_mask(self) -> Any:
+        """Mask(s) of the outputs, where the layer was called once."""
+        return self._only("output_masks", "output mask")
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape(s) of the inputs, where all calls agree."""
+        return self._common_shape("input_shapes", "input shape")
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape(s) of the outputs, where all calls agree."""
+        return self._common_shape("output_shapes", "output shape")
+
+    def _common_shape(self, attribute: str, what: str) -> Any:
+        if not self._inbound_nodes:
+            raise AttributeError(
+                f"The layer {self.name} has never been called and thus has no defined {what}."
+            )
+        found = [getattr(node, attribute) for node in self._inbound_nodes]
+        if any(shapes != found[0] for shapes in found):
+            raise AttributeError(
+                f"The layer {self.name} has multiple inbound nodes with different {what}s; "
+                f"use get_{what.replace(' ', '_')}_at(node_index)."
+            )
+        return unpack_singleton(list(found[0]))
+
+
+def flat_outputs(outputs: Any, layer: Any) -> Any:
+    """What ``call`` returned as a tensor or a list of them; those of a dict in the order of its keys, as
+    tf.keras and Keras 3 count them.
+
+    Raises:
+        ValueError: for keys that are no text, or entries that are no tensors.
+    """
+    if isinstance(outputs, tuple):
+        return list(outputs)
+    if not isinstance(outputs, dict):
+        return outputs
+    for key, value in outputs.items():
+        if not isinstance(key, str) or not isinstance(value, Value):
+            raise ValueError(
+                f"{type(layer).__name__}.call of {layer.name!r} returned a dict whose entry {key!r} is "
+                f"{type(value).__name__}; tensors by name were expected."
+            )
+    return [outputs[key] for key in sorted(outputs)]
 
 
 def replace_tensors(value: Any, function: Callable[[Value], Any]) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Value
+from .. import backend as K
 from .. import registry
 from ..operations import keras_ops as later_operations
 from ..operations import keras_ops_networks as keras_ops_networks
@@ -198,8 +199,6 @@ def _filled(value: Any, tensor: Callable[[int], Any]) -> Any:
 
 
 def _constant(value: Mapping[str, Any]) -> Any:
-    from .. import backend as K
-
     return K.constant(value["constant"], dtype=str(value["dtype"]))
 
 

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..utils.generic_utils import FileVersionScope, file_keras_version
-
-if TYPE_CHECKING:
-    from .layer import Layer
-    from .node import Node
+from .node import CalledLayer, Node
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def _upgraded(value: Any, rules: Mapping[str, Callable[[dict[str, Any]], dict[st
 class _Call(NamedTuple):
     """A call that is going on of a layer that came from a file, and the one around it."""
 
-    layer: Layer
+    layer: CalledLayer
     outer: _Call | None
 
 
@@ -118,7 +115,7 @@ _CALLS: ContextVar[_Call | None] = ContextVar("kcompile_mask_rule", default=None
 
 
 @contextmanager
-def masks_as_written(layer: Layer) -> Iterator[None]:
+def masks_as_written(layer: CalledLayer) -> Iterator[None]:
     """Within, masks follow the rule of the file that the layer came from, for layers inside it too."""
     if layer.__dict__.get("_writer") is None:
         yield
@@ -130,22 +127,22 @@ def masks_as_written(layer: Layer) -> Iterator[None]:
         _CALLS.reset(token)
 
 
-def drops_mask(layer: Layer) -> bool:
+def drops_mask(layer: CalledLayer) -> bool:
     """Whether a later Keras's rule holds, by which this layer, which knows nothing of masks, drops them."""
     return _follows(layer, lambda writer: True)
 
 
-def passes_mask(layer: Layer) -> bool:
+def passes_mask(layer: CalledLayer) -> bool:
     """Whether a layer that passes masks on here does so by the rule of its file's writer."""
     return not _follows(layer, lambda writer: type(layer).__name__ in writer.drops_masks_in)
 
 
-def joins_masks_by_any(layer: Layer) -> bool:
+def joins_masks_by_any(layer: CalledLayer) -> bool:
     """Whether this merging layer keeps a step that any of its inputs keeps."""
     return _follows(layer, lambda writer: writer.joins_masks_by_any)
 
 
-def _follows(layer: Layer, rule: Callable[[Writer], bool]) -> bool:
+def _follows(layer: CalledLayer, rule: Callable[[Writer], bool]) -> bool:
     """Whether a rule of the writer holds for the layer, by itself or by the layer whose call it is part of.
 
     That it does is noted at these layers, whose entries in our own files say so.
@@ -162,7 +159,7 @@ def _follows(layer: Layer, rule: Callable[[Writer], bool]) -> bool:
     return True
 
 
-def masked_statistics(layer: Layer, rank: int | None) -> bool:
+def masked_statistics(layer: CalledLayer, rank: int | None) -> bool:
     """Whether this BatchNormalization trains on the steps alone that a mask counts."""
     writer = layer.__dict__.get("_writer")
     return writer is not None and rank in writer.masked_ranks

@@ -12,8 +12,8 @@ import numpy as np
 from ...ir import Constant, Graph, GraphError, Parameter, Value, claim_steps, op
 from .. import backend as K
 from .. import registry
+from ..core.call_frames import call_frame, current_frame
 from ..core.layer import Layer
-from ..core.node import call_frame, current_frame
 from ..utils.generic_utils import file_keras_version, serialize_keras_object, to_list
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions, valid_entries
 

@@ -8,7 +8,7 @@ say; a sequence that no convolution or pooling made is the same in both programs
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def _features(model: Network) -> dict[Layer, list[list[int] | None]]:
     images: dict[Any, list[int]] = {}
     found: dict[Layer, list[list[int] | None]] = {}
     for node in model._network_nodes:
-        layer, kind = node.outbound_layer, type(node.outbound_layer).__name__
+        layer, kind = cast(Layer, node.outbound_layer), type(node.outbound_layer).__name__
         if not node.input_tensors or len(node.output_tensors) != 1:
             continue
         given = [images[value] for value in node.input_tensors if value in images]

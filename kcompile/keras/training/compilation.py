@@ -14,7 +14,8 @@ from ...ir import Graph, Names, Parameter, Value
 from .. import backend as K
 from .. import losses, registry
 from .. import metrics as metrics_module
-from ..core.node import call_frame, static_shape
+from ..core.call_frames import call_frame
+from ..core.node import static_shape
 from ..core.writers import KERAS_3, TF_KERAS, Writer, writer_of_file
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list

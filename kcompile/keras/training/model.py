@@ -14,10 +14,10 @@ from .. import backend as K
 from .. import registry
 from ..backend.execution import computed_by
 from ..callbacks import History
+from ..core.call_frames import current_frame
 from ..core.called_on_numbers import are_numbers, fits_input
 from ..core.input_layer import Input
-from ..core.layer_calls import flat_outputs
-from ..core.node import current_frame
+from ..core.node import flat_outputs
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import arrays as data
 from . import batches, data_errors, index_checks, tensor_data

@@ -234,7 +234,7 @@ def test_calls_on_numbers_leave_nothing_behind():
             y = called(X)
             numbers(y), numbers(y), numbers(y)
             seen.append(weakref.ref(y))
-    assert len(layer.updates) == 2 + 2 and len(regularized._free_calls) <= 1
+    assert len(layer.updates) == 2 + 2 and len(regularized._unrecorded_calls) <= 1
     del y
     gc.collect()
     assert sum(ref() is not None for ref in seen) <= 3  # the last call of each layer

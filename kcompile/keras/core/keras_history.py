@@ -1,4 +1,4 @@
-"""Tensors that no layer made, such as the sum of two outputs, and their place in the layer DAG.
+"""A history of layers for tensors that no layer made, such as the sum of two outputs.
 
 Keras 2.3 refuses to make a Model of them; tf.keras 2 and Keras 3 make layers of the operations. So it is done
 here, and only when a Model is made: before that they are values like any other. An operation becomes an
@@ -8,56 +8,39 @@ here, and only when a Model is made: before that they are values like any other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ... import ir
 from ...ir import Body, Constant, Parameter, Value
+from ...onnx_io import build_model
+from ...onnx_io.templates import split
 from .. import backend as K
-from .node import CallFrame, Node
-
-if TYPE_CHECKING:
-    from .layer import Layer
+from .. import registry
+from .layer import Layer
+from .node import Node, UnrecordedCall
+from .operation_layers import OperationLayer
 
 Arguments = dict[str, Any]
 _INT64 = np.iinfo(np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class FreeCall:
-    """A layer's call on tensors that no layer made: what becomes a Node if a Model is made of its outputs."""
-
-    layer: Layer
-    inputs: list[Value]
-    outputs: list[Value]
-    input_masks: list[Value | None]
-    output_masks: list[Value | None]
-    arguments: dict[str, Any]
-    frame: CallFrame
-
-    def become_node(self) -> None:
-        self.layer._free_calls = [call for call in self.layer._free_calls if call is not self]
-        masks = self.input_masks, self.output_masks
-        Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame)
-
-
-def adopt(tensors: Sequence[Value]) -> None:
+def create_keras_history(tensors: Sequence[Value]) -> None:
     """Gives tensors a history of layers, if they come from tensors that have one; leaves others alone."""
     for tensor in tensors:
         for value in _unmade(tensor):
             if hasattr(value, "_keras_history"):
                 continue  # another output of what has just been made
-            call = _free_call(value)
+            call = _unrecorded_call(value)
             if call is not None:
-                call.become_node()
+                call.record()
             else:
                 _make_layer(value)
 
 
-def _free_call(value: Value) -> FreeCall | None:
-    return value.meta.get("free_call")
+def _unrecorded_call(value: Value) -> UnrecordedCall | None:
+    return value.meta.get("unrecorded_call")
 
 
 def _unmade(tensor: Value) -> list[Value]:
@@ -79,7 +62,7 @@ def _unmade(tensor: Value) -> list[Value]:
 
 def _origins(value: Value) -> list[Value]:
     """The tensors that a value is computed from; none if it cannot be the output of a layer."""
-    call, node = _free_call(value), value.node
+    call, node = _unrecorded_call(value), value.node
     if call is not None:
         return call.inputs
     if node is None or node.domain or any(isinstance(a, Body) for a in node.attributes.values()):
@@ -105,8 +88,6 @@ def _name(operation: str) -> str:
 
 def _operation(node: ir.Node, tensors: list[Value]) -> Layer | None:
     """The operator as an operation of Keras 3, if it is one of floats that has the same operands."""
-    from .operation_layers import OperationLayer
-
     operands = [x for x in node.inputs if x is not None]
     if len(node.outputs) > 1 or len(operands) < len(node.inputs) or operands[0].dtype.kind != "f":
         return None
@@ -128,16 +109,13 @@ def _argument(x: Value, tensors: list[Value]) -> Any:
 
 def _onnx_node(node: ir.Node, tensors: list[Value]) -> Layer:
     """The operator as it is: an ONNX graph of one node."""
-    from ...onnx_io import build_model
-    from ...onnx_io.templates import split
-    from ..layers.onnx_graph import ONNXGraph
-
     fresh = {x: Value(x.dtype, x.dims, f"input_{i}") for i, x in enumerate(tensors)}
     given = [None if x is None else fresh.get(x, x) for x in node.inputs]
     results = getattr(ir.op, node.op_type)(*given, outputs=len(node.outputs), **node.attributes)
     results = results if isinstance(results, tuple) else (results,)
     graph = ir.Graph(results, list(fresh.values()))
-    return ONNXGraph(split(build_model(graph), learnt=False), name=_name(node.op_type))
+    onnx_graph = registry.names("layer")["ONNXGraph"]
+    return onnx_graph(split(build_model(graph), learnt=False), name=_name(node.op_type))
 
 
 # --- ONNX operators in the words of keras.ops ---------------------------------------------------------------
