@@ -108,7 +108,7 @@ def _move_all(beside: str, folder: str, name: str, made: list[str], companions: 
 
 
 @contextmanager
-def working_folder(temporary: str) -> Iterator[str]:
+def working_folder(temporary: str | os.PathLike[str]) -> Iterator[str]:
     """A new folder beside a file, or beside the temporary one that ``replacing`` gave for it, gone at the end
     (by the next save of that file if the process is killed)."""
     folder, name = os.path.split(os.path.abspath(temporary))

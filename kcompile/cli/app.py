@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .errors import NEGATIVE, OK
+from .loading import ModelFile
 from .progress import progress_bar
 
 
@@ -49,6 +50,12 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="W.h5", help="The weights of a .json, .yaml or app: model."),
 ]
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe", help="Trust the model file: run functions in it, and allow it any amount of work."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -82,13 +89,14 @@ def compile_command(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare the result with PyTorch on random inputs.")
     ] = True,
+    unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
     """Write a model as an ONNX file that needs numpy and onnxruntime only."""
     from .compiling import compile_model
 
     with progress_bar():
-        compile_model(model, output, weights, new_weights, opset, verify, as_json)
+        compile_model(ModelFile(model, weights, not unsafe), output, new_weights, opset, verify, as_json)
     return OK
 
 
@@ -118,17 +126,19 @@ def convert(
         typer.Option(metavar="MAP.json", help="Write a mapping of SOURCE to MODEL, to complete and use."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what goes where; write nothing.")] = False,
+    unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
     """Move weights to PyTorch and back, or write a model as PyTorch source."""
     from .converting import convert_file
 
+    target = None if into is None else ModelFile(into, safe_mode=not unsafe)
     if draft_mapping is not None:
         from .converting import write_draft
 
-        return write_draft(source, into, draft_mapping, output or weights or mapping, dry_run, as_json)
+        return write_draft(source, target, draft_mapping, output or weights or mapping, dry_run, as_json)
     with progress_bar():
-        return convert_file(source, output, weights, into, mapping, dry_run, as_json)
+        return convert_file(ModelFile(source, weights, not unsafe), output, target, mapping, dry_run, as_json)
 
 
 @app.command()
@@ -136,12 +146,13 @@ def inspect(
     model: ModelPath,
     weights: Weights = None,
     ir: Annotated[bool, typer.Option("--ir", help="Print the graph of operators as text.")] = False,
+    unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
     """Show layers, parameters, shapes, operators and sizes of a model."""
     from .inspecting import inspect_model
 
-    inspect_model(model, weights, ir, as_json)
+    inspect_model(ModelFile(model, weights, not unsafe), ir, as_json)
     return OK
 
 
@@ -158,12 +169,13 @@ def predict(
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Samples per run (default: chosen by size).")
     ] = None,
+    unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
     """Compute a model's outputs for the samples in a file."""
     from .predicting import predict_file
 
-    predict_file(model, data, output, weights, batch_size, as_json)
+    predict_file(ModelFile(model, weights, not unsafe), data, output, batch_size, as_json)
     return OK
 
 
@@ -181,13 +193,15 @@ def verify(
     ] = 1e-4,
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Random samples to compare on.")] = 8,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random inputs.")] = 0,
+    unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
     """Compare the outputs of two models on the same random inputs. Exit code 1 if they differ."""
     from .verifying import verify_models
 
     with progress_bar():
-        equal = verify_models((a, weights_a), (b, weights_b), tolerance, samples, seed, as_json)
+        files = ModelFile(a, weights_a, not unsafe), ModelFile(b, weights_b, not unsafe)
+        equal = verify_models(*files, tolerance, samples, seed, as_json)
     return OK if equal else NEGATIVE
 
 
@@ -199,11 +213,12 @@ def view(
         int, typer.Option(metavar="N", min=0, max=65535, help="Port on this machine; 0 for any free one.")
     ] = 0,
     browse: Annotated[bool, typer.Option("--browse/--no-browse", help="Open a browser.")] = True,
+    unsafe: Unsafe = False,
 ) -> int:
     """Draw a model's operators in the browser, by Netron, until Ctrl-C."""
     from .viewing import view_model
 
-    view_model(model, weights, port, browse)
+    view_model(ModelFile(model, weights, not unsafe), port, browse)
     return OK
 
 

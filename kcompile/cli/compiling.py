@@ -7,14 +7,13 @@ import time
 from pathlib import Path
 
 from .errors import CommandError
-from .loading import load
+from .loading import ModelFile, load
 from .tables import format_bytes, tell
 
 
 def compile_model(
-    path: Path,
+    file: ModelFile,
     output: Path,
-    weights: Path | None,
     new_weights: bool,
     opset: int,
     verify: bool,
@@ -34,19 +33,19 @@ def compile_model(
     allowed = supported_opsets()
     if opset not in allowed:
         raise CommandError(f"--opset {opset}: expected a version from {allowed[0]} to {allowed[-1]}.")
-    model = load(path, weights, new_weights)
+    model = load(file, new_weights)
     start = time.perf_counter()
     if isinstance(model, Graph):
         from ..onnx_io import export, located
 
-        with located(str(path), "it cannot be written as ONNX"):
+        with located(str(file.path), "it cannot be written as ONNX"):
             export(
                 model,
                 output,
                 input_names=[value.name for value in model.inputs],
                 output_names=[value.name for value in model.outputs],
                 opset=opset,
-                name=path.stem,
+                name=file.path.stem,
             )
         how = "checked"
     else:

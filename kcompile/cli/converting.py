@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import NEGATIVE, OK, CommandError
-from .loading import ARCHITECTURE_ONLY, kind_of, load
+from .loading import ARCHITECTURE_ONLY, ModelFile, kind_of, load
 from .tables import format_bytes, say, tell
 
 TENSORS = (".safetensors", ".pt", ".pth")
@@ -16,10 +16,9 @@ KERAS_WEIGHTS = ("hdf5", "keras")
 
 
 def convert_file(
-    source: Path,
+    source: ModelFile,
     output: Path | None,
-    weights: Path | None,
-    into: Path | None,
+    into: ModelFile | None,
     mapping: Path | None,
     dry_run: bool,
     as_json: bool = False,
@@ -29,7 +28,6 @@ def convert_file(
     Args:
         source: a model, or with ``into`` a weight file.
         output: what to write; its extension says how.
-        weights: the weights of a model that is an architecture alone.
         into: the model that takes the weights.
         mapping: JSON file of Keras weight -> name in the weight file.
         dry_run: say what would go where, and write nothing.
@@ -46,18 +44,23 @@ def convert_file(
     if output is not None and output.suffix.lower() not in OUTPUTS:
         raise CommandError(f"-o {output}: the extension must be one of {', '.join(OUTPUTS)}.")
     if into is not None:
-        if weights is not None:
+        if source.weights is not None:
             raise CommandError("--weights goes with a model to convert; with --into the weights are SOURCE.")
-        return _read_weights(source, into, output, mapping, dry_run, as_json)
+        return _read_weights(source.path, into, output, mapping, dry_run, as_json)
     if mapping is not None or dry_run:
         raise CommandError("--mapping and --dry-run go with --into MODEL.")
     architecture = output is not None and output.suffix.lower() in (".json", ".yaml", ".yml")
-    _write(_keras_model(source, weights, new_weights=architecture), output, {}, as_json)
+    _write(_keras_model(source, new_weights=architecture), output, {}, as_json)
     return OK
 
 
 def write_draft(
-    source: Path, into: Path | None, draft: Path, other: Path | None, dry_run: bool, as_json: bool = False
+    source: Path,
+    into: ModelFile | None,
+    draft: Path,
+    other: Path | None,
+    dry_run: bool,
+    as_json: bool = False,
 ) -> int:
     """Writes a mapping that structure suggests, for a person to complete, and what it is unsure of.
 
@@ -79,10 +82,15 @@ def write_draft(
 
     if into is None or other is not None:
         raise CommandError("--draft-mapping MAP.json goes with SOURCE, --into MODEL and --dry-run alone.")
-    model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
+    model = _keras_model(into, new_weights=kind_of(into.path) in (*ARCHITECTURE_ONLY, "application"))
     drafted = draft_mapping_file(model, source)
-    found = {"source": str(source), "into": str(into), "complete": drafted.complete, "report": str(drafted)}
-    text = f"{source} into {into}: {drafted}"
+    found = {
+        "source": str(source),
+        "into": str(into.path),
+        "complete": drafted.complete,
+        "report": str(drafted),
+    }
+    text = f"{source} into {into.path}: {drafted}"
     if not dry_run:
         drafted.write(draft)
         found["file"] = str(draft)
@@ -91,9 +99,10 @@ def write_draft(
     return OK if drafted.complete else NEGATIVE
 
 
-def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = False) -> Any:
+def _keras_model(file: ModelFile, new_weights: bool = False) -> Any:
     from ..ir import Graph
 
+    path = file.path
     if path.suffix.lower() == ".py":
         raise CommandError(
             f"{path}: PyTorch source is written, not read; convert the model it was made of, or read its "
@@ -101,28 +110,28 @@ def _keras_model(path: Path, weights: Path | None = None, new_weights: bool = Fa
         )
     if kind_of(path) in ("torch", "safetensors"):
         raise CommandError(f"{path} holds weights alone; name the model that takes them by --into MODEL.")
-    model = load(path, weights, new_weights)
+    model = load(file, new_weights)
     if isinstance(model, Graph):
         from ..keras.models import load_model
 
-        model = load_model(path, compile=False)
+        model = load_model(path, compile=False, safe_mode=file.safe_mode)
     return model
 
 
 def _read_weights(
-    source: Path, into: Path, output: Path | None, mapping: Path | None, dry_run: bool, as_json: bool
+    source: Path, into: ModelFile, output: Path | None, mapping: Path | None, dry_run: bool, as_json: bool
 ) -> int:
     from ..keras.state_dict import match_file
     from ..keras.state_dict.loading import read_mapping
 
-    model = _keras_model(into, new_weights=kind_of(into) in (*ARCHITECTURE_ONLY, "application"))
+    model = _keras_model(into, new_weights=kind_of(into.path) in (*ARCHITECTURE_ONLY, "application"))
     if kind_of(source) in KERAS_WEIGHTS:
         return _read_keras_weights(source, model, output, mapping, dry_run, as_json)
     report = match_file(model, source, None if mapping is None else read_mapping(mapping))
     accepted = not report.missing and (not report.unused or mapping is not None)
     found = {
         "source": str(source),
-        "into": str(into),
+        "into": str(into.path),
         "fits": accepted,
         "matched_by": report.how,
         "matched": [list(pair) for pair in report.matched],
@@ -130,7 +139,7 @@ def _read_weights(
         "unused": [list(pair) for pair in report.unused],
         "kept": list(report.kept),
     }
-    text = f"{source} into {into}: {report}"
+    text = f"{source} into {into.path}: {report}"
     if not accepted:
         text += "\nthe weights do not fit" if dry_run else "\nnot written: the weights do not fit"
     if dry_run or not accepted:

@@ -50,7 +50,9 @@ def message_of(error: BaseException) -> str:
         text = str(error) or type(error).__name__
     from kcompile_runtime.text import harmless  # here: with numpy, which --help does without
 
-    text = harmless(re.sub(r"\s+", " ", text).strip())
+    text = harmless(re.sub(r"\s+", " ", text).strip()).replace(
+        "safe_mode=False", "safe_mode=False (--unsafe)"
+    )
     if exit_code_of(error) == FAULT:
         return f"internal error: {type(error).__name__}: {text} (--debug before the command shows where)"
     return text

@@ -8,21 +8,21 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .loading import inference_graph, kind_of, load
+from .loading import ModelFile, inference_graph, kind_of, load
 from .tables import console, format_bytes, format_shape, say, table
 
 if TYPE_CHECKING:
     from ..ir import Graph
 
 
-def inspect_model(path: Path, weights: Path | None, ir: bool, as_json: bool) -> None:
+def inspect_model(file: ModelFile, ir: bool, as_json: bool) -> None:
     """Prints what a model is made of: as tables, as JSON, or as the text of its graph (also within JSON)."""
-    model = load(path, weights, new_weights=True)
+    model = load(file, new_weights=True)
     graph = inference_graph(model)
     if ir and not as_json:
         say(graph)
         return
-    found = description(path, model, graph)
+    found = description(file.path, model, graph)
     if as_json:
         print(json.dumps({**found, "ir": str(graph)} if ir else found, indent=2))
     else:

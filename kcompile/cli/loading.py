@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import CommandError
 
@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
 ARCHITECTURE_ONLY = ("json", "yaml")
 APPLICATION = "app:"
+
+
+class ModelFile(NamedTuple):
+    """A model as the command line names it.
+
+    Attributes:
+        path: the model file, or app:NAME for an application with the weights of ImageNet.
+        weights: an HDF5 file for a model whose file holds none.
+        safe_mode: False runs the functions that the file holds, and allows any amount of work.
+    """
+
+    path: Path
+    weights: Path | None = None
+    safe_mode: bool = True
 
 
 def kind_of(path: Path) -> str:
@@ -36,17 +50,17 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def load(path: Path, weights: Path | None = None, new_weights: bool = False) -> Model | Graph:
+def load(file: ModelFile, new_weights: bool = False) -> Model | Graph:
     """A Keras model, or the graph of an ONNX file that no Keras model was exported to.
 
     Args:
-        path: the model file, or app:NAME for an application with the weights of ImageNet.
-        weights: an HDF5 file for a model whose file holds none.
+        file: a model of any kind.
         new_weights: whether a model without weights may have new ones.
 
     Raises:
         CommandError: a file without weights and no weights given, or weights for a file that has its own.
     """
+    path, weights, safe_mode = file
     kind = kind_of(path)
     if kind == "application":
         return _application(str(path)[len(APPLICATION) :], weights, new_weights)
@@ -60,7 +74,7 @@ def load(path: Path, weights: Path | None = None, new_weights: bool = False) -> 
         return read_graph(path, external_data=True)
     from ..keras.models import load_model
 
-    model = load_model(path, compile=False)
+    model = load_model(path, compile=False, safe_mode=safe_mode)
     if weights is not None:
         model.load_weights(weights)
     return model

@@ -10,14 +10,14 @@ import numpy as np
 
 from .arrays import check_output, read_arrays, write_arrays
 from .errors import CommandError
+from .loading import ModelFile
 from .tables import tell
 
 
 def predict_file(
-    path: Path,
+    file: ModelFile,
     data: Path,
     output: Path,
-    weights: Path | None,
     batch_size: int | None,
     as_json: bool = False,
 ) -> None:
@@ -26,7 +26,7 @@ def predict_file(
     if not output.absolute().parent.is_dir():
         raise CommandError(f"-o {output}: there is no folder {output.parent}.")
     arrays = read_arrays(data)
-    predictor = open_predictor(path, weights)
+    predictor = open_predictor(file)
     names, shapes = predictor.input_names, predictor.input_shapes
     inputs = [
         _shaped(array, shape) for array, shape in zip(_in_order(arrays, names, data), shapes, strict=True)
@@ -65,13 +65,14 @@ class Predictor:
         return list(results) if isinstance(results, list | tuple) else [results]
 
 
-def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
+def open_predictor(file: ModelFile) -> Predictor:
     """A predictor for a model file; for ONNX by ``kcompile_runtime`` alone.
 
     Raises:
         OSError, ValueError: the file cannot be read, or is no model.
     """
-    if path.suffix.lower() == ".onnx" and weights is None:
+    path = file.path
+    if path.suffix.lower() == ".onnx" and file.weights is None:
         from kcompile_runtime import Executor
 
         executor = Executor(path)
@@ -82,12 +83,12 @@ def open_predictor(path: Path, weights: Path | None = None) -> Predictor:
             executor.predict,
             executor.reset_states,
         )
-    if path.suffix.lower() == ".py" and weights is None:
+    if path.suffix.lower() == ".py" and file.weights is None:
         return _module_predictor(path)
     from ..ir import Graph
     from .loading import load
 
-    model = load(path, weights)
+    model = load(file)
     if isinstance(model, Graph):  # an ONNX file under another name
         raise CommandError(f"{path}: this is an ONNX file; name it .onnx.")
     return model_predictor(path, model)

@@ -10,14 +10,12 @@ import numpy as np
 
 from ..ir import Graph
 from .errors import CommandError
-from .loading import inference_graph, kind_of, load
+from .loading import ModelFile, inference_graph, kind_of, load
 from .predicting import Predictor, model_predictor, open_predictor
 from .tables import console, say, table, tell
 
 if TYPE_CHECKING:
     from ..onnx_io.comparing import Comparison
-
-ModelFile = tuple[Path, Path | None]
 
 
 def verify_models(
@@ -26,7 +24,7 @@ def verify_models(
     """Runs two models on the same random inputs and prints the largest difference of each output.
 
     Args:
-        a, b: model file, and weights or None; one may be a file of weights alone, which are compared in the
+        a, b: the models; one may be a file of weights alone, which are compared in the
             other's architecture.
         tolerance: largest difference allowed, relative to the largest value of an output in A.
         samples: number of random samples, where the models do not fix it.
@@ -43,7 +41,7 @@ def verify_models(
 
     first, second = _open(a, b), _open(b, a)
     problem = _signature_problem(first, second)
-    files = {"a": str(a[0]), "b": str(b[0])}
+    files = {"a": str(a.path), "b": str(b.path)}
     if problem:
         if as_json:
             tell({**files, "equal": False, "reason": problem}, "", as_json)
@@ -59,7 +57,7 @@ def verify_models(
     if result.failed is not None:
         raise CommandError(f"{second.path} does not run where {first.path} does: {result.failed}")
     if result.reason:
-        raise CommandError(f"{a[0]} and {b[0]} cannot be compared: {result.reason}.")
+        raise CommandError(f"{a.path} and {b.path} cannot be compared: {result.reason}.")
     rows, found, equal = [], [], True
     for i, name in enumerate(first.output_names):
         row, agrees = _row(result, i, tolerance)
@@ -72,7 +70,7 @@ def verify_models(
         tell({**files, **number, "equal": equal, "outputs": found}, "", as_json)
         return equal
     columns = ["output", "shape", "largest difference", "relative", f"within {tolerance:g}"]
-    console().print(table(f"{a[0]} and {b[0]}, {_samples(result)} samples", columns, rows, right=(2, 3)))
+    console().print(table(f"{a.path} and {b.path}, {_samples(result)} samples", columns, rows, right=(2, 3)))
     say("equal" if equal else "different")
     return equal
 
@@ -98,20 +96,20 @@ def _samples(result: Comparison) -> int:
 
 def _open(file: ModelFile, other: ModelFile) -> Predictor:
     """The predictor of a file; weights alone go into the architecture of the other one."""
-    path, weights = file
+    path = file.path
     if not _holds_weights_alone(path):
-        return open_predictor(*file)
-    if weights is not None or _holds_weights_alone(other[0]):
+        return open_predictor(file)
+    if file.weights is not None or _holds_weights_alone(other.path):
         raise CommandError(
             f"{path} holds weights alone; compare it with a model, which has the architecture."
         )
-    if other[0].suffix.lower() == ".py":
+    if other.path.suffix.lower() == ".py":
         raise CommandError(
-            f"{path} holds weights alone, and {other[0]} is PyTorch source, which takes none but its own."
+            f"{path} holds weights alone, and {other.path} is PyTorch source, which takes none but its own."
         )
-    model = load(*other)
+    model = load(other)
     if isinstance(model, Graph):
-        raise CommandError(f"{path} holds weights alone, and {other[0]} is no Keras model that takes them.")
+        raise CommandError(f"{path} holds weights alone, and {other.path} is no Keras model that takes them.")
     model.load_weights(path)
     return model_predictor(path, model)
 
@@ -147,9 +145,9 @@ def _graphs(a: ModelFile, b: ModelFile, first: Predictor, second: Predictor) -> 
     """
     graphs = []
     for file, predictor in ((a, first), (b, second)):
-        if file[0].suffix.lower() == ".py" or _holds_weights_alone(file[0]):
+        if file.path.suffix.lower() == ".py" or _holds_weights_alone(file.path):
             continue
-        graph = inference_graph(load(*file))
+        graph = inference_graph(load(file))
         if predictor is second and set(first.input_names) == set(second.input_names):
             order = [second.input_names.index(name) for name in first.input_names]
             inputs = [graph.inputs[i] for i in order]

@@ -8,15 +8,15 @@ from typing import Any
 
 from ..ir import Graph
 from ..optional import optional
-from .loading import load
+from .loading import ModelFile, load
 
 
-def view_model(path: Path, weights: Path | None, port: int, browse: bool) -> None:
+def view_model(file: ModelFile, port: int, browse: bool) -> None:
     """Serves a drawing of a model's operators on this machine alone, until interrupted.
 
     Args:
-        path: a model of any kind; what is drawn is the ONNX graph that it is, or is exported to.
-        weights: the weights of a model that is an architecture alone; it may do without.
+        file: a model of any kind, with weights or without; what is drawn is the ONNX graph that it is, or is
+            exported to.
         port: to serve on; 0 for any free one.
         browse: whether to open a browser.
 
@@ -27,13 +27,13 @@ def view_model(path: Path, weights: Path | None, port: int, browse: bool) -> Non
     with optional("netron", "kcompile view"):
         import netron
 
-    model = load(path, weights, new_weights=True)
+    model = load(file, new_weights=True)
     with tempfile.TemporaryDirectory() as folder:
-        drawn = Path(folder) / f"{path.stem.removeprefix('app:') or 'model'}.onnx"
+        drawn = Path(folder) / f"{file.path.stem.removeprefix('app:') or 'model'}.onnx"
         _write(model, drawn)
         address = netron.start(str(drawn), address=("127.0.0.1", port), browse=browse)
         try:
-            print(f"{path}: http://{address[0]}:{address[1]} (Ctrl-C ends it)", flush=True)
+            print(f"{file.path}: http://{address[0]}:{address[1]} (Ctrl-C ends it)", flush=True)
             netron.wait()
         except KeyboardInterrupt:  # before it began to wait
             pass

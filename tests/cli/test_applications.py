@@ -45,5 +45,5 @@ def test_every_application_is_known_by_its_name(name, monkeypatch):
     module, _, function = name.rpartition(".")
     within = importlib.import_module(f"{applications.__name__}.{module or applications.ARCHITECTURES[name]}")
     monkeypatch.setattr(within, function, lambda weights: (within.__name__, weights))
-    assert loading.load(Path(f"app:{name}")) == (within.__name__, "imagenet")
-    assert loading.load(Path(f"app:{name}"), new_weights=True) == (within.__name__, None)
+    assert loading.load(loading.ModelFile(Path(f"app:{name}"))) == (within.__name__, "imagenet")
+    assert loading.load(loading.ModelFile(Path(f"app:{name}")), new_weights=True) == (within.__name__, None)

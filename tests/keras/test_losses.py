@@ -49,6 +49,40 @@ def test_reductions(reduction, expected):
     )
 
 
+OF_CLASS_NUMBERS = {
+    losses.SparseCategoricalCrossentropy,
+    losses.CategoricalGeneralizedCrossEntropy,
+    losses.Circle,
+    losses.CTC,
+}
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        cls
+        for cls in vars(losses).values()
+        if isinstance(cls, type)
+        and issubclass(cls, losses.LossFunctionWrapper)
+        and cls not in {losses.LossFunctionWrapper, *OF_CLASS_NUMBERS}
+    ],
+)
+def test_predictions_that_are_integers_count_as_the_same_floats(cls):
+    whole = np.array([[0, 1], [1, 2]]), np.array([[1, 1], [0, 3]])
+    expected = K.eval(cls()(*(array.astype("float32") for array in whole)))
+    assert np.isfinite(expected)
+    np.testing.assert_allclose(K.eval(cls()(*whole)), expected, rtol=1e-6)
+
+
+def test_a_model_whose_labels_are_integers_is_evaluated_by_them():
+    inputs = keras.Input((3,))
+    labels = keras.layers.Lambda(lambda x: K.argmax(x, axis=-1))(inputs)
+    model = keras.Model(inputs, labels)
+    model.compile("sgd", "mse")
+    x = np.eye(3, dtype="float32")
+    assert model.evaluate(x, np.array([0, 3, 2]), verbose=0) == pytest.approx(4 / 3)
+
+
 def test_unknown_reduction():
     with pytest.raises(ValueError, match="Invalid Reduction Key 'average'; expected one of none, sum"):
         losses.MeanSquaredError(reduction="average")

@@ -86,17 +86,19 @@ def load(path: str) -> None:
 def inspect(path: str) -> None:
     """What ``kcompile inspect`` does."""
     from kcompile.cli.inspecting import inspect_model
+    from kcompile.cli.loading import ModelFile
 
     with contextlib.redirect_stdout(io.StringIO()):
-        inspect_model(Path(path), None, ir=False, as_json=True)
+        inspect_model(ModelFile(Path(path)), ir=False, as_json=True)
 
 
 def compile_(path: str) -> None:
     """What ``kcompile compile`` does."""
     from kcompile.cli.compiling import compile_model
+    from kcompile.cli.loading import ModelFile
 
     with contextlib.redirect_stdout(io.StringIO()):
-        compile_model(Path(path), Path(path + ".compiled.onnx"), None, False, 21, verify=False)
+        compile_model(ModelFile(Path(path)), Path(path + ".compiled.onnx"), False, 21, verify=False)
 
 
 def execute(path: str) -> None:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ...ir import Value
 from .. import backend as K
 from .. import registry
@@ -100,6 +102,10 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
 
     def call(self, y_true: Any, y_pred: Any) -> Value:
+        if registry.is_built_in(self.fn) and not np.issubdtype(K.dtype(y_pred), np.floating):
+            y_true, y_pred = (
+                K.cast(y, K.floatx()) for y in (y_true, y_pred)
+            )  # labels, as an argmax has them
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:

@@ -11,11 +11,10 @@ import os
 import shutil
 import stat
 import tarfile
-import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -207,7 +206,7 @@ def _extract_archive(file_path: Any, path: Any = ".", archive_format: Any = "aut
 _Member = tuple[str, str, "IO[bytes] | None"]
 
 
-def _tar_members(file_path: Any) -> Iterator[_Member]:
+def _tar_members(file_path: Any) -> Generator[_Member]:
     with tarfile.open(file_path) as archive:
         for info in archive:
             if info.isdir():
@@ -218,7 +217,7 @@ def _tar_members(file_path: Any) -> Iterator[_Member]:
                 yield info.name, "link" if info.issym() or info.islnk() else "device", None
 
 
-def _zip_members(file_path: Any) -> Iterator[_Member]:
+def _zip_members(file_path: Any) -> Generator[_Member]:
     with zipfile.ZipFile(file_path) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
@@ -230,9 +229,9 @@ def _zip_members(file_path: Any) -> Iterator[_Member]:
                 yield info.filename, "link" if stat.S_ISLNK(mode) else "device", None
 
 
-def _unpack(members: Iterator[_Member], archive: Any, target: Path) -> None:
+def _unpack(members: Generator[_Member], archive: Any, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target, prefix=".unpack-") as temporary, closing(members):  # type: ignore[type-var]
+    with working_folder(target / Path(archive).name) as temporary, closing(members):
         root = Path(temporary)
         left = _MAX_COMPRESSION * max(os.path.getsize(archive), _CHUNK_BYTES)
         for name, kind, content in members:

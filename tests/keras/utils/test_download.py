@@ -8,6 +8,8 @@ import http.server
 import io
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -235,6 +237,26 @@ def test_nothing_is_unpacked_through_a_link(tmp_path, make):
     with pytest.raises(ValueError, match="a symbolic link is"):
         download._extract_archive(tmp_path / "a", target)
     assert os.listdir(outside) == [] and os.listdir(target) == ["set"]
+
+
+KILLED = """
+import os, signal, sys
+from kcompile.keras.utils import download
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+download._check_links = killed
+download._extract_archive(*sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_the_next_unpacking_removes_what_a_killed_process_left(tmp_path):
+    archive, target = tmp_path / "a.zip", tmp_path / "target"
+    zip_of(archive, [("in/a.txt", b"A")])
+    subprocess.run([sys.executable, "-c", KILLED, archive, target], check=False)
+    assert [name.endswith(".tmp") for name in os.listdir(target)] == [True]
+    download._extract_archive(archive, target)
+    assert os.listdir(target) == ["in"]
 
 
 def test_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
