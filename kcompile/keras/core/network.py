@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ...ir import Parameter, Value, assign_all, unchanging
 from .. import backend as K
 from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.layer_utils import print_summary
 from . import layer_graph
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
@@ -18,9 +19,6 @@ from .keras_history import create_keras_history
 from .layer import Layer, _same, _unique
 from .node import CalledLayer, Node, flat_outputs, reaches_phase, replace_tensors, static_shape
 from .writers import masks_as_written
-
-if TYPE_CHECKING:
-    from ..training.model import Model
 
 
 class Network(Layer):
@@ -496,8 +494,6 @@ class Network(Layer):
                 f"Model {self.name} has not been built yet: its input shape is not known. Give the first "
                 "layer an input_shape, call model.build(batch_input_shape), or fit it with some data."
             )
-        from ..utils.layer_utils import print_summary
-
         self._check_trainable_weights_consistency()
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
@@ -516,7 +512,7 @@ class Network(Layer):
         """
         from ..saving.archives import save_model
 
-        save_model(cast("Model", self), filepath, overwrite, include_optimizer)
+        save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Writes the weights alone, layer by layer, to an HDF5 file."""
@@ -590,7 +586,7 @@ class Network(Layer):
         """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``."""
         from ..saving.exporting import export_model
 
-        return export_model(cast("Model", self), filepath, opset=opset, verify=verify, **kwargs)
+        return export_model(self, filepath, opset=opset, verify=verify, **kwargs)
 
 
 def _call_again(

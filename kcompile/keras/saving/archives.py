@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @unchanging()
-def save_model(model: Model, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+def save_model(model: Network, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Writes architecture, weights, training configuration and optimizer state to one file.
 
     Args:
@@ -73,7 +73,7 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True, include_opti
         formats.write(archive, filepath)
 
 
-def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
+def archive_of(model: Network, include_optimizer: bool = True) -> Archive:
     """Everything that a model file holds of a model."""
     from ...formats import Archive
 
@@ -92,7 +92,7 @@ def archive_of(model: Model, include_optimizer: bool = True) -> Archive:
     return archive
 
 
-def keras_3_archive_of(model: Model, include_optimizer: bool = True) -> Archive:
+def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archive:
     """Everything that a ``.keras`` file holds of a model."""
     from ...formats import LayerWeights
 

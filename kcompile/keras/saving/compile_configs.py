@@ -21,6 +21,7 @@ from ..utils.living import class_name, goes_itself
 
 if TYPE_CHECKING:
     from ...formats import Archive
+    from ..core.network import Network
     from ..training.model import Model
     from .versions.keras1 import OldLayout
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def training_config(model: Model) -> dict[str, Any]:
+def training_config(model: Network) -> dict[str, Any]:
     """compile()'s arguments as plain data; ``rules`` says whose rules they follow, if not Keras 2.3's."""
     rules = {} if model._compile_rules is None else {"rules": model._compile_rules}
     return {

@@ -23,6 +23,7 @@ from .compile_configs import training_config, try_to_compile
 from .verification import verify_export
 
 if TYPE_CHECKING:
+    from ..core.network import Network
     from ..training.model import Model
 
 TRAINING = "kcompile.training"
@@ -34,7 +35,7 @@ ORDER = "kcompile.order"
 
 @unchanging()
 def export_model(
-    model: Model,
+    model: Network,
     filepath: Any,
     opset: int = 21,
     verify: bool = True,
@@ -90,7 +91,7 @@ def export_model(
 
 
 def _unread_weights(
-    model: Model, graph: Graph, weight_names: Mapping[Parameter, str]
+    model: Network, graph: Graph, weight_names: Mapping[Parameter, str]
 ) -> dict[str, np.ndarray]:
     """Weights that only training reads; they go into a file that can become a Keras model again."""
     if not _has_config(model):
@@ -99,27 +100,27 @@ def _unread_weights(
     return {weight_names[p]: p.storage.array for p in model._weights_by_layer() if p not in read}
 
 
-def inference_graph(model: Model) -> Graph:
+def inference_graph(model: Network) -> Graph:
     """The outputs in test mode, with the state updates of stateful layers."""
     inputs, replaced = feed_values(model)
     updates = model.state_updates
     return Graph(model.outputs, inputs, updates, "inference", silent=True, replaced=replaced)
 
 
-def _output_names(model: Model) -> list[str]:
+def _output_names(model: Network) -> list[str]:
     """Names of the outputs, told apart where one layer gives several, and from the inputs."""
     names = Names(model.input_names)
     return [names.unique(name) for name in model.output_names]
 
 
-def _weight_names(model: Model) -> dict[Parameter, str]:
+def _weight_names(model: Network) -> dict[Parameter, str]:
     """Names in the file: weights of nested models may be called alike, and are told apart by a number."""
     names = Names(model.input_names)
     parameters = dict.fromkeys([*model._weights_by_layer(), *model._states()])
     return {parameter: names.unique(parameter.name) for parameter in parameters}
 
 
-def _metadata(model: Model, weight_names: Mapping[Parameter, str]) -> dict[str, str]:
+def _metadata(model: Network, weight_names: Mapping[Parameter, str]) -> dict[str, str]:
     """Configuration and training configuration, for models that have one (subclassed ones do not)."""
     if not _has_config(model):
         return {}
@@ -131,7 +132,7 @@ def _metadata(model: Model, weight_names: Mapping[Parameter, str]) -> dict[str, 
     return entries
 
 
-def _has_config(model: Model) -> bool:
+def _has_config(model: Network) -> bool:
     return model._is_graph_network or isinstance(model, Sequential)
 
 
@@ -226,7 +227,7 @@ def _parse(text: str, entry: str, kind: type) -> Any:
 
 
 def _restore_weights(
-    model: Model, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str
+    model: Network, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str
 ) -> None:
     states = model._states()
     parameters = [p for p in model._weights_by_layer() if p not in states]

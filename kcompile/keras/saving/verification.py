@@ -14,10 +14,10 @@ from ...ir import Graph, OperatorError
 
 if TYPE_CHECKING:
     from ...onnx_io.draws import Draws
-    from ..training.model import Model
+    from ..core.network import Network
 
 
-def verify_export(model: Model, graph: Graph, exported: str, tolerance: float) -> bool:
+def verify_export(model: Network, graph: Graph, exported: str, tolerance: float) -> bool:
     """Compares onnxruntime on the exported file with the torch bridge on the graph.
 
     Random numbers that the model draws at inference are drawn once and given to both.
@@ -126,7 +126,7 @@ def _executor_of_draws(exported: str, draws: Draws) -> Any:
             os.unlink(path)
 
 
-def first_difference(model: Model, inputs: list[np.ndarray], tolerance: float) -> str:
+def first_difference(model: Network, inputs: list[np.ndarray], tolerance: float) -> str:
     """A sentence that names the first layer, in the order of computation, whose output differs."""
     from kcompile_runtime import Executor
 

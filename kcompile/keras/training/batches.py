@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..utils import launch
 from . import arrays as data
+from .compiled_network import CompiledNetwork
 from .step_inputs import Feed, input_arrays, make_feed, wants_targets
-
-if TYPE_CHECKING:
-    from .model import Model
 
 
 class ArrayBatches:
@@ -123,7 +121,9 @@ class _GivenBatches:
     samples = None
     batch_size = None
 
-    def __init__(self, model: Model, steps: int | None, class_weight: Any, inputs_only: bool) -> None:
+    def __init__(
+        self, model: CompiledNetwork, steps: int | None, class_weight: Any, inputs_only: bool
+    ) -> None:
         self.model, self.class_weight, self.inputs_only = model, class_weight, inputs_only
         self.steps = None if steps is None else int(steps)
         self.follows_length = steps is None
@@ -158,7 +158,7 @@ class GeneratorBatches(_GivenBatches):
 
     def __init__(
         self,
-        model: Model,
+        model: CompiledNetwork,
         generator: Any,
         steps: int | None,
         shuffle: bool,
@@ -252,7 +252,7 @@ class LoaderBatches(_GivenBatches):
 
     def __init__(
         self,
-        model: Model,
+        model: CompiledNetwork,
         loader: Any,
         steps: int | None,
         class_weight: Any = None,
@@ -309,7 +309,7 @@ def _length(loader: Any) -> int | None:
 
 
 def given_batches(
-    model: Model,
+    model: CompiledNetwork,
     source: Any,
     steps: int | None,
     shuffle: bool = False,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +15,12 @@ from .. import backend as K
 from .. import losses, registry
 from .. import metrics as metrics_module
 from ..core.call_frames import call_frame
+from ..core.layer import Layer
+from ..core.network import Network
 from ..core.node import static_shape
 from ..core.writers import KERAS_3, TF_KERAS, Writer, writer_of_file
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list
-
-if TYPE_CHECKING:
-    from ..core.layer import Layer
-    from .model import Model
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -128,7 +126,7 @@ class Compiled:
 
     def __init__(
         self,
-        model: Model,
+        model: Network,
         loss: Any,
         metrics: Any = None,
         loss_weights: Any = None,
@@ -376,7 +374,7 @@ def _make_output(
     return Output(name, value, mask, loss, weight, target, is_fed, sample_weight, mode)
 
 
-def frozen_layers(model: Model) -> frozenset[Layer]:
+def frozen_layers(model: Network) -> frozenset[Layer]:
     """Layers at any depth that do not train, by themselves or because a model around them does not."""
     frozen: set[Layer] = set()
     stack: list[tuple[Layer, bool]] = [(model, True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from ..utils.generic_utils import close_names
 from . import step_inputs as feeds
 from .compilation import Compiled, Output
 from .steps import Steps
-
-if TYPE_CHECKING:
-    from .model import Model
 
 _KEPT = {"optimizer", "loss", "loss_weights", "history", "sample_weight_mode", "total_loss"}
 
@@ -110,7 +107,7 @@ class CompiledNetwork(Network):
         if self._inference_only():
             return
         with following(self._compile_rules):
-            self._compiled = Compiled(self, self.loss, **self._compile_arguments)  # type: ignore[arg-type]
+            self._compiled = Compiled(self, self.loss, **self._compile_arguments)
         self._steps = Steps(self._compiled, self.optimizer, self._devices)
 
     def uncompile(self) -> None:
@@ -317,10 +314,9 @@ class CompiledNetwork(Network):
         Raises:
             ValueError: if shapes, names or counts do not fit the model.
         """
-        model: Model = self  # type: ignore[assignment]
         if y is None and not (self._is_compiled and self._compiled and not self._feed_targets):
-            return feeds.standard_inputs(model, x), [], []
-        feed = feeds.standard_feed(model, x, y, sample_weight, class_weight, batch_size, always_weighted=True)
+            return feeds.standard_inputs(self, x), [], []
+        feed = feeds.standard_feed(self, x, y, sample_weight, class_weight, batch_size, always_weighted=True)
         inputs, targets = len(self._feed_inputs), len(self._feed_targets)
         arrays = [np.asarray(array) for array in feed.arrays]
         return arrays[:inputs], arrays[inputs : inputs + targets], arrays[inputs + targets :]
@@ -337,7 +333,7 @@ class CompiledNetwork(Network):
         Raises:
             ValueError: if the given one contradicts the Input's, or is not a positive integer.
         """
-        return feeds.batch_size_of(self, batch_size)  # type: ignore[arg-type]
+        return feeds.batch_size_of(self, batch_size)
 
     # --- functions ------------------------------------------------------------------------------------------
 
@@ -380,8 +376,7 @@ class CompiledNetwork(Network):
 
     def _make_predict_function(self) -> None:
         """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""
-        model: Model = self  # type: ignore[assignment]
-        count, predictor = len(self._feed_inputs), model._prediction()
+        count, predictor = len(self._feed_inputs), self._prediction()
         self.predict_function = lambda arrays: list(predictor(list(arrays)[:count]))
 
 

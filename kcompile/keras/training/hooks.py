@@ -5,12 +5,7 @@ A subclass that overrides one would train by another rule than it says, so it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..core.layer import Layer
-
-if TYPE_CHECKING:
-    from .model import Model
 
 _LOSSES = ("compute_loss", "compute_metrics", "get_metrics_result")
 
@@ -34,7 +29,7 @@ _ADVICE = {
 }
 
 
-def refuse_overridden(model: Model, mode: str, asked: str) -> None:
+def refuse_overridden(model: Layer, mode: str, asked: str) -> None:
     """Raises NotImplementedError if a model has a method that ``asked``, "fit" for instance, would not call.
 
     Args:

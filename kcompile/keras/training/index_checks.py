@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...ir import Constant, Graph, Value
+from ..core.network import Network
 from ..utils.messages import harmless
-
-if TYPE_CHECKING:
-    from .compilation import Output
-    from .model import Model
+from .compilation import Output
 
 
 class IndexRangeError(ValueError, IndexError):
@@ -47,7 +45,7 @@ class Lookup:
 _SAME_ELEMENTS = frozenset(("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Identity"))
 
 
-def lookups(model: Model) -> list[Lookup]:
+def lookups(model: Network) -> list[Lookup]:
     """The tables that a built model looks up by elements of its inputs."""
     cached = model.__dict__.get("_lookups")
     if cached is None or cached[0] != model.outputs:
@@ -56,7 +54,7 @@ def lookups(model: Model) -> list[Lookup]:
     return cached[1]
 
 
-def _find_lookups(model: Model) -> Iterable[Lookup]:
+def _find_lookups(model: Network) -> Iterable[Lookup]:
     inputs = list(model._feed_inputs)
     graph = Graph(model.outputs, inputs, (), "inference")
     position = {value: i for i, value in enumerate(inputs)}
@@ -93,7 +91,7 @@ def _is_largest(value: Value | None) -> bool:
     )
 
 
-def check_inputs(model: Model, arrays: Sequence[Any]) -> None:
+def check_inputs(model: Network, arrays: Sequence[Any]) -> None:
     """
     Raises:
         IndexRangeError: naming the layer whose table an input's element is beyond; arrays that stay on disk
@@ -160,7 +158,7 @@ def check_labels(outputs: Sequence[Output], targets: Sequence[Any]) -> None:
         )
 
 
-def check_batch(model: Model, outputs: Sequence[Output], arrays: Sequence[Any]) -> None:
+def check_batch(model: Network, outputs: Sequence[Output], arrays: Sequence[Any]) -> None:
     """
     Raises:
         IndexRangeError: for inputs and targets, in this order, as ``check_inputs`` and ``check_labels`` do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,7 @@ from .. import callbacks as cbks
 from ..utils import launch
 from ..utils.generic_utils import Progbar
 from .batches import ArrayBatches, Batches
-
-if TYPE_CHECKING:
-    from .model import Model
+from .compiled_network import CompiledNetwork
 
 
 class EpochMeans:
@@ -27,7 +25,7 @@ class EpochMeans:
         by_samples: weigh batches by their size (True), or all alike.
     """
 
-    def __init__(self, model: Model, by_samples: bool = True) -> None:
+    def __init__(self, model: CompiledNetwork, by_samples: bool = True) -> None:
         self.model = model
         self.by_samples = by_samples
         self.total: Any = None
@@ -59,7 +57,7 @@ def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[...
 
     def decorate(loop: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(loop)
-        def wrapped(model: Model, *args: Any) -> Any:
+        def wrapped(model: CompiledNetwork, *args: Any) -> Any:
             with nullcontext() if model._steps is None else model._steps.alone(fitting):
                 return loop(model, *args)
 
@@ -71,7 +69,7 @@ def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[...
 @launch.only_first_prints()
 @_alone(fitting=True)
 def fit(
-    model: Model,
+    model: CompiledNetwork,
     source: Batches,
     epochs: int,
     verbose: int,
@@ -127,7 +125,7 @@ def fit(
     return history
 
 
-def _validation_arrays(model: Model, validation: Batches | None) -> list[Any] | None:
+def _validation_arrays(model: CompiledNetwork, validation: Batches | None) -> list[Any] | None:
     """What callbacks find: inputs, targets, a weight per sample, and 0 for the phase where it matters."""
     if not isinstance(validation, ArrayBatches):
         return None
@@ -138,7 +136,7 @@ def _validation_arrays(model: Model, validation: Batches | None) -> list[Any] | 
     return [*arrays, 0.0] if model.uses_learning_phase else arrays
 
 
-def _divide(model: Model, *sources: Batches | None) -> None:
+def _divide(model: CompiledNetwork, *sources: Batches | None) -> None:
     """Keeps the batches of a model on several devices where they can be divided."""
     for source in sources:
         if model._devices and isinstance(source, ArrayBatches):
@@ -146,7 +144,7 @@ def _divide(model: Model, *sources: Batches | None) -> None:
 
 
 def _train_epoch(
-    model: Model,
+    model: CompiledNetwork,
     source: Batches,
     callbacks: Any,
     epoch: int,
@@ -197,7 +195,7 @@ def _batch_hook(
 
 @launch.only_first_prints()
 @_alone()
-def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
+def evaluate(model: CompiledNetwork, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
     """Means of loss and metrics over the batches; see ``Model.evaluate``."""
     inside_fit = isinstance(callbacks, cbks.CallbackList)
     _divide(model, source)
@@ -225,7 +223,7 @@ def evaluate(model: Model, source: Batches, verbose: int, callbacks: Any) -> dic
 
 
 @launch.only_first_prints()
-def predict(model: Model, source: Batches, verbose: int, callbacks: Any) -> list[np.ndarray]:
+def predict(model: CompiledNetwork, source: Batches, verbose: int, callbacks: Any) -> list[np.ndarray]:
     """Outputs over the batches, concatenated; see ``Model.predict``."""
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
@@ -246,7 +244,7 @@ def predict(model: Model, source: Batches, verbose: int, callbacks: Any) -> list
     return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
-def _callback_list(model: Model, callbacks: Any, source: Batches, verbose: int) -> Any:
+def _callback_list(model: CompiledNetwork, callbacks: Any, source: Batches, verbose: int) -> Any:
     if isinstance(callbacks, cbks.CallbackList):
         return callbacks
     made = cbks.CallbackList(list(callbacks or ()))

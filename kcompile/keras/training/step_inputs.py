@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...ir import Value
+from ..core.network import Network
 from ..core.node import static_shape
 from . import arrays as data
 from . import index_checks, tensor_data
-
-if TYPE_CHECKING:
-    from .model import Model
 
 
 @dataclass
@@ -45,7 +43,7 @@ class Feed:
         )
 
 
-def feed_values(model: Model) -> tuple[list[Value], dict[Value, Value]]:
+def feed_values(model: Network) -> tuple[list[Value], dict[Value, Value]]:
     """The inputs of the model's graph, and what they stand for (``Graph``'s ``replaced``).
 
     A model's own inputs have a batch axis and others without names; where they go into a graph from an ONNX
@@ -63,7 +61,7 @@ def feed_values(model: Model) -> tuple[list[Value], dict[Value, Value]]:
     return list(named), dict(zip(inputs, named, strict=True))
 
 
-def input_arrays(model: Model, x: Any) -> list[Any]:
+def input_arrays(model: Network, x: Any) -> list[Any]:
     """The inputs as ``standard_inputs`` gives them, or as a subclass that overrides
     ``_standardize_user_data`` does."""
     if model._overrides("_standardize_user_data"):
@@ -71,7 +69,7 @@ def input_arrays(model: Model, x: Any) -> list[Any]:
     return standard_inputs(model, x)
 
 
-def standard_inputs(model: Model, x: Any) -> list[Any]:
+def standard_inputs(model: Network, x: Any) -> list[Any]:
     """The inputs ``x`` (array, list or dictionary) in the order of the model's; builds a model without any.
 
     Raises:
@@ -91,7 +89,7 @@ def standard_inputs(model: Model, x: Any) -> list[Any]:
 
 
 def make_feed(
-    model: Model,
+    model: Network,
     x: Any,
     y: Any,
     sample_weight: Any = None,
@@ -108,7 +106,7 @@ def make_feed(
 
 
 def standard_feed(
-    model: Model,
+    model: Network,
     x: Any,
     y: Any,
     sample_weight: Any = None,
@@ -163,7 +161,7 @@ def standard_feed(
     return Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted, check)
 
 
-def wants_targets(model: Model) -> bool:
+def wants_targets(model: Network) -> bool:
     """Whether a compiled model is fed targets; one whose shapes are not known yet will be."""
     return model._compiled is None or any(output.is_fed for output in model._compiled.outputs)
 
@@ -216,7 +214,7 @@ def _ones(output: Any, target: Any, samples: int) -> np.ndarray:
     return np.ones(shape[: output.sample_weight.rank], np.float32)
 
 
-def batch_size_of(model: Model, batch_size: int | None) -> int:
+def batch_size_of(model: Network, batch_size: int | None) -> int:
     """The batch size of a call: given, fixed by the Input, or 32.
 
     Raises:

@@ -6,16 +6,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...ir import Graph
 from ..utils.launch import launched
+from .compilation import Compiled
 from .index_checks import IndexRangeError
-
-if TYPE_CHECKING:
-    from .compilation import Compiled
 
 StepFunction = Callable[[Sequence[Any]], Any]
 
