@@ -515,7 +515,15 @@ class Network(Layer):
         save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone, layer by layer, to an HDF5 file."""
+        """Writes the weights alone, in the format that the extension names.
+
+        ``.weights.h5`` has the layout of Keras 3, ``.safetensors`` the weights' names, ``.pt`` and ``.pth``
+        PyTorch's names and layouts; any other file is HDF5 of Keras 2. ``load_weights`` reads all of them.
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            overwrite: False asks before replacing an existing file.
+        """
         from ..saving.archives import save_weights
 
         save_weights(self, filepath, overwrite)

@@ -15,6 +15,7 @@ from ..core.layer_configs import deserialize
 from ..core.weight_budget import MemoryBudget, WeightBudget, limited_work
 from ..core.writers import upgrade
 from ..optimizers import layouts
+from ..state_dict import state_dict, write_tensors
 from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..utils.living import class_name
@@ -371,11 +372,16 @@ def _from_text(
 
 @unchanging()
 def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
-    """Writes the weights alone: ``.weights.h5`` as Keras 3, ``.safetensors``, all others HDF5 as Keras 2."""
+    """Writes the weights alone: ``.weights.h5`` as Keras 3, ``.safetensors`` under their names, ``.pt`` and
+    ``.pth`` as a state_dict of PyTorch's, all others HDF5 as Keras 2."""
     from ... import formats
 
     model._assert_weights_exist()
     path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else ""
+    if path.lower().endswith((".pt", ".pth")):
+        if _may_write(path, overwrite):
+            write_tensors(state_dict(model), path)
+        return
     archive, format = formats.Archive(), "hdf5"
     if path.lower().endswith(".weights.h5"):
         archive.objects = objects_of(model)

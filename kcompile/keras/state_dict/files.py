@@ -20,7 +20,9 @@ def is_tensor_file(filepath: Any) -> bool:
     """Whether a path holds named tensors (or is an ONNX file) rather than a Keras file."""
     if not isinstance(filepath, str | os.PathLike) or not os.path.isfile(filepath):
         return False
-    return detect(filepath) in ("safetensors", "torch", "onnx") or Path(filepath).suffix.lower() in EXTENSIONS
+    kind = detect(filepath)
+    named = Path(filepath).suffix.lower() in EXTENSIONS
+    return kind in ("safetensors", "torch", "onnx") or kind is None and named
 
 
 def keeps_order(path: Any) -> bool:
