@@ -36,7 +36,8 @@ class Comparison:
         outputs: pairs (expected, found) for each output, on these inputs.
         reason: why nothing was compared; empty where something was.
         random: for each output whether it was left out because it depends on numbers drawn at random.
-        failed: what the second form said where only the first ran, on inputs of all sizes tried.
+        failed: what the second form said where only the first ran: on plain inputs of all sizes tried, or
+            on inputs out of the ordinary.
     """
 
     worst: list[float | None] = field(default_factory=list)
@@ -126,11 +127,15 @@ def _compare_further(result: Comparison, sampler: Sampler, first: Run, second: R
 
 
 def _try(result: Comparison, inputs: list[np.ndarray], first: Run, second: Run, rounds: bool) -> None:
-    """Compares on inputs that are out of the ordinary: a model may refuse them."""
+    """Compares on inputs that are out of the ordinary: a model may refuse them, and then in both forms."""
     try:
         expected = first([array.copy() for array in inputs])
-        found = second([array.copy() for array in inputs])
     except Exception:
+        return
+    try:
+        found = second([array.copy() for array in inputs])
+    except Exception as error:
+        result.failed = result.failed or error
         return
     result.add(inputs, expected, found, rounds)
 

@@ -140,6 +140,17 @@ def test_a_model_that_refuses_odd_values_is_compared_on_plain_ones():
     assert compare([graph_of(lambda x: op.Clip(x, c(0), c(6)))], run(strict), run(strict)).worst == [0.0]
 
 
+def test_a_form_that_refuses_odd_values_which_the_other_takes_is_a_difference():
+    def strict(x):
+        if np.abs(x).max() > 5:
+            raise ValueError("too large")
+        return np.clip(x, 0, 6)
+
+    graph = graph_of(lambda x: op.Clip(x, c(0), c(6)))
+    assert str(compare([graph], run(lambda x: np.clip(x, 0, 6)), run(strict)).failed) == "too large"
+    assert compare([graph], run(strict), run(lambda x: np.clip(x, 0, 6))).failed is None
+
+
 def test_what_is_defined_for_positive_numbers_is_compared_on_those():
     def only_positive(factor):
         return run(lambda x: np.where(x.min() > 0, factor * x, np.nan))
