@@ -17,6 +17,7 @@ from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers, registry
 from ..backend.assignments import Variable
+from ..declaration import configuration
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
@@ -88,6 +89,8 @@ class Layer(CalledLayer):
     """
 
     built = False
+    input_spec: InputSpec | list[InputSpec] | None = None
+    supports_masking = False
 
     @classmethod
     def _on_registered(cls) -> None:
@@ -111,8 +114,6 @@ class Layer(CalledLayer):
         self._outbound_nodes: list[Node] = []
         self._unrecorded_calls: list[UnrecordedCall] = []
         self._writer = writer_of_file()
-        self.input_spec: InputSpec | list[InputSpec] | None = None
-        self.supports_masking = False
         self.stateful = False
         self.trainable = kwargs.get("trainable", True)
         self.name: str = layer_name(kwargs.get("name")) or self._default_name()
@@ -174,12 +175,15 @@ class Layer(CalledLayer):
         return mask if passes_mask(self) else None
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments from which ``from_config`` makes an equal layer without weights."""
+        """Constructor arguments from which ``from_config`` makes an equal layer without weights.
+
+        Those that a constructor declares (``configured``) are here; a class adds what it does not declare.
+        """
         config: dict[str, Any] = {"name": raw_name(self.name), "trainable": self.trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
         config["dtype"] = self.dtype
-        return config
+        return {**config, **configuration(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import activations, constraints, initializers, regularizers
+from .. import backend as K
 from ..core.layer import Layer
+from ..declaration import Convert
 from ..utils import conv_utils
 
 _BY_SUFFIX = {
@@ -79,6 +81,33 @@ def _is_whole(value: Any) -> bool:
         return int(value) == value
     except (TypeError, ValueError):
         return False
+
+
+def optional(convert: Convert) -> Convert:
+    """How an argument is kept that may be None as well."""
+    return lambda layer, name, value: None if value is None else convert(layer, name, value)
+
+
+def per_axis(layer: Any, name: str, value: Any) -> tuple[int, ...]:
+    """``value``, an int or one for each of the layer's ``rank`` spatial axes, as a tuple.
+
+    Raises:
+        ValueError: if there are more or fewer, or one is not positive.
+    """
+    sizes = conv_utils.normalize_tuple(value, layer.rank, name)
+    for size in sizes:
+        positive_int(layer, name, size)
+    return sizes
+
+
+def padding(layer: Any, name: str, value: Any) -> str:
+    """The padding mode in lower case; ValueError for an unknown one."""
+    return conv_utils.normalize_padding(value)
+
+
+def data_format(layer: Any, name: str, value: str | None) -> str:
+    """ "channels_first" or "channels_last"; None stands for ``K.image_data_format()``."""
+    return K.normalize_data_format(value)
 
 
 def channel_axis(data_format: str) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...ir import op
-from .. import activations, constraints, initializers, registry, regularizers
+from .. import activations, registry, regularizers
 from .. import backend as K
 from ..core.layer import InputSpec, Layer
+from ..declaration import configured, only
 from ..legacy.old_names import answer_old_names
-from .arguments import positive_int, refuse_unless_default
+from .arguments import positive_int, weight_arguments
 from .lambda_layer import Lambda
 
 __all__ = [
@@ -72,6 +73,10 @@ class Dense(Layer):
     Weights: kernel (features, units), bias (units,).
     """
 
+    input_spec = InputSpec(min_ndim=2)
+    supports_masking = True
+
+    @configured(units=positive_int, lora_rank=only(None), lora_alpha=only(None))
     def __init__(
         self,
         units: int,
@@ -85,40 +90,16 @@ class Dense(Layer):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        refuse_unless_default(self, kwargs, dict.fromkeys(("lora_rank", "lora_alpha")))
-        super().__init__(**kwargs)
-        self.units = positive_int(self, "units", units)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.input_spec = InputSpec(min_ndim=2)
-        self.supports_masking = True
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         features = input_shape[-1]
-        self.kernel = self.add_weight(
-            "kernel",
-            (features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+        self.kernel = self.add_weight("kernel", (features, self.units), **weight_arguments(self, "kernel"))
+        self.bias = (
+            self.add_weight("bias", (self.units,), **weight_arguments(self, "bias"))
+            if self.use_bias
+            else None
         )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                (self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
         self.built = True
 
@@ -130,21 +111,6 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
 
 
 class Dropout(Layer):

@@ -8,8 +8,9 @@ from .. import backend as K
 from .. import registry
 from ..backend.tensors import refine
 from ..core.layer import Layer
+from ..declaration import ANY, configured, only
 from ..legacy.old_names import answer_old_names
-from .arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
+from .arguments import positive_int, weight_arguments
 
 
 class Embedding(Layer):
@@ -32,6 +33,13 @@ class Embedding(Layer):
         ValueError: if input_length and the input disagree.
     """
 
+    @configured(
+        input_dim=positive_int,
+        output_dim=positive_int,
+        sparse=only(ANY),  # of tf.keras: how gradients are kept
+        lora_rank=only(None),
+        lora_alpha=only(None),
+    )
     def __init__(
         self,
         input_dim: int,
@@ -44,24 +52,13 @@ class Embedding(Layer):
         input_length: Any = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("sparse", None)  # of tf.keras: how gradients are kept
-        refuse_unless_default(self, kwargs, dict.fromkeys(("lora_rank", "lora_alpha")))
-        if kwargs.get("input_shape") is None and kwargs.get("batch_input_shape") is None:
-            lengths = input_length if isinstance(input_length, list | tuple) else (input_length,)
-            kwargs["input_shape"] = tuple(lengths)
-        super().__init__(**kwargs)
-        self.input_dim = positive_int(self, "input_dim", input_dim)
-        self.output_dim = positive_int(self, "output_dim", output_dim)
-        self.mask_zero = mask_zero
         self.supports_masking = mask_zero
-        self.input_length = input_length
-        set_objects(
-            self,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            activity_regularizer=activity_regularizer,
-            embeddings_constraint=embeddings_constraint,
-        )
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        if arguments.get("input_shape") is None and arguments.get("batch_input_shape") is None:
+            length = arguments["input_length"]
+            arguments["input_shape"] = tuple(length) if isinstance(length, list | tuple) else (length,)
 
     def build(self, input_shape: Any) -> None:
         self.embeddings = self.add_weight(
@@ -97,22 +94,6 @@ class Embedding(Layer):
             inputs = K.cast(inputs, "int64")
         known = [a if b is None else b for a, b in zip(inputs.dims[1:], steps, strict=True)]
         return refine(K.gather(self.embeddings, inputs), (inputs.dims[0], *known, self.output_dim))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            **object_configs(
-                self,
-                "embeddings_initializer",
-                "embeddings_regularizer",
-                "activity_regularizer",
-                "embeddings_constraint",
-            ),
-            "mask_zero": self.mask_zero,
-            "input_length": self.input_length,
-        }
 
 
 answer_old_names(__name__)

@@ -12,16 +12,17 @@ from .. import registry
 from ..backend.variables import filled
 from ..core.layer import InputSpec, Layer
 from ..core.writers import masked_statistics
-from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
+from ..declaration import ANY, configured, only
+from .arguments import weight_arguments
 
-# what files of later Keras versions say besides; at these values the layer is the one of Keras 2.3
-_LATER_DEFAULTS = {
-    "renorm": False,
-    "renorm_clipping": None,
-    "renorm_momentum": 0.99,
-    "virtual_batch_size": None,
-    "adjustment": None,
-}
+
+def _single_axis(layer: Any, name: str, axis: Any) -> int:
+    """``axis`` as an int; later versions write a list of one."""
+    if isinstance(axis, list | tuple) and len(axis) == 1:
+        axis = axis[0]
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+        raise ValueError(f"BatchNormalization: axis must be an integer, found {axis!r}.")
+    return int(axis)
 
 
 class BatchNormalization(Layer):
@@ -52,6 +53,18 @@ class BatchNormalization(Layer):
         ValueError: for an axis that the input lacks, or whose size is unknown.
     """
 
+    supports_masking = True
+
+    @configured(
+        axis=_single_axis,
+        fused=only(ANY),  # how it is computed, not what
+        synchronized=only(ANY),  # on several devices, too, each normalizes its part of the batch
+        renorm=only(False),
+        renorm_clipping=only(None),
+        renorm_momentum=only(0.99),
+        virtual_batch_size=only(None),
+        adjustment=only(None),
+    )
     def __init__(
         self,
         axis: int = -1,
@@ -68,28 +81,7 @@ class BatchNormalization(Layer):
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        kwargs.pop("fused", None)  # how it is computed, not what
-        kwargs.pop("synchronized", None)  # on several devices, too, each normalizes its part of the batch
-        refuse_unless_default(self, kwargs, _LATER_DEFAULTS)
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.axis = _single_axis(axis)
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        set_objects(
-            self,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)
@@ -192,36 +184,6 @@ class BatchNormalization(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            **object_configs(
-                self,
-                "beta_initializer",
-                "gamma_initializer",
-                "moving_mean_initializer",
-                "moving_variance_initializer",
-                "beta_regularizer",
-                "gamma_regularizer",
-                "beta_constraint",
-                "gamma_constraint",
-            ),
-        }
-
-
-def _single_axis(axis: Any) -> int:
-    """``axis`` as an int; later versions write a list of one."""
-    if isinstance(axis, list | tuple) and len(axis) == 1:
-        axis = axis[0]
-    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-        raise ValueError(f"BatchNormalization: axis must be an integer, found {axis!r}.")
-    return int(axis)
 
 
 def _channels_second(x: Any, axis: int) -> tuple[Any, list[int] | None]:

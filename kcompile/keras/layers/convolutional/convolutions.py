@@ -8,12 +8,14 @@ from ... import backend as K
 from ... import registry
 from ...backend.convolution import conv
 from ...core.layer import InputSpec, Layer
-from ...utils import conv_utils
+from ...declaration import Argument, configured, fixed
 from ..arguments import (
     channel_axis,
-    object_configs,
+    data_format,
+    optional,
+    padding,
+    per_axis,
     positive_int,
-    set_objects,
     spatial_sizes,
     weight_arguments,
     window_sizes,
@@ -48,6 +50,16 @@ class Conv(Layer):
         divide.
     """
 
+    @configured(
+        rank=Argument(written="never"),
+        filters=optional(positive_int),
+        kernel_size=per_axis,
+        strides=per_axis,
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=per_axis,
+        groups=Argument(positive_int, written="changed", after="dilation_rate"),
+    )
     def __init__(
         self,
         rank: int,
@@ -69,34 +81,6 @@ class Conv(Layer):
         groups: int = 1,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.rank = rank
-        self.filters = None if filters is None else positive_int(self, "filters", filters)
-        self.kernel_size = conv_utils.normalize_tuple(kernel_size, rank, "kernel_size")
-        self.strides = conv_utils.normalize_tuple(strides, rank, "strides")
-        self.padding = conv_utils.normalize_padding(padding)
-        self.data_format = K.normalize_data_format(data_format)
-        self.dilation_rate = conv_utils.normalize_tuple(dilation_rate, rank, "dilation_rate")
-        self.groups = positive_int(self, "groups", groups)
-        self.use_bias = use_bias
-        set_objects(
-            self,
-            activation=activation,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
-        self._check_arguments()
-        self.input_spec = InputSpec(ndim=rank + 2)
-
-    def _check_arguments(self) -> None:
-        for name in ("kernel_size", "strides", "dilation_rate"):
-            for size in getattr(self, name):
-                positive_int(self, name, size)
         if self.padding == "causal" and self.rank != 1:
             raise ValueError(f"{type(self).__name__}: causal padding is for Conv1D; use 'valid' or 'same'.")
         if self.padding == "causal" and self.data_format != "channels_last":
@@ -108,6 +92,7 @@ class Conv(Layer):
             raise ValueError(
                 f"{type(self).__name__}: filters={self.filters} must be a multiple of groups={self.groups}."
             )
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _input_channels(self, input_shape: Any) -> int:
         """The channels that an input of this shape has; from now on the layer takes no other number."""
@@ -165,30 +150,6 @@ class Conv(Layer):
         convolved = window_sizes(self, sizes, self.kernel_size, self.dilation_rate)
         return with_spatial_sizes(input_shape, convolved, channels, self.data_format)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            **({"groups": self.groups} if self.groups != 1 else {}),
-            **object_configs(self, "activation"),
-            "use_bias": self.use_bias,
-            **object_configs(
-                self,
-                "kernel_initializer",
-                "bias_initializer",
-                "kernel_regularizer",
-                "bias_regularizer",
-                "activity_regularizer",
-                "kernel_constraint",
-                "bias_constraint",
-            ),
-        }
-
 
 def kernel_order(rank: int, data_format: str) -> tuple[int, ...]:
     """Memory order of a kernel (spatial..., in, out), such that torch finds it as its kernels want it.
@@ -209,6 +170,7 @@ class Conv1D(Conv):
     Input: (batch, steps, channels); output: (batch, new steps, filters).
     """
 
+    @configured(rank=fixed(1))
     def __init__(
         self,
         filters: int,
@@ -227,26 +189,7 @@ class Conv1D(Conv):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            1,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
 
 class Conv2D(Conv):
@@ -258,6 +201,7 @@ class Conv2D(Conv):
     same with ``filters`` channels.
     """
 
+    @configured(rank=fixed(2))
     def __init__(
         self,
         filters: int,
@@ -276,26 +220,7 @@ class Conv2D(Conv):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            2,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
 
 class Conv3D(Conv):
@@ -307,6 +232,7 @@ class Conv3D(Conv):
     output: the same with ``filters`` channels.
     """
 
+    @configured(rank=fixed(3))
     def __init__(
         self,
         filters: int,
@@ -325,26 +251,7 @@ class Conv3D(Conv):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            3,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
 
 registry.register(globals())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ... import registry
+from ...declaration import configured
 from .convolutions import Conv1D
 from .separable import DepthwiseConv2D
-from .transposed import _Transposed
+from .transposed import _Transposed, output_padding
 
 
 class Conv1DTranspose(_Transposed, Conv1D):
@@ -20,6 +21,7 @@ class Conv1DTranspose(_Transposed, Conv1D):
     Weights: kernel (window, filters, in), bias (filters,). Emits ONNX ConvTranspose.
     """
 
+    @configured(output_padding=output_padding)
     def __init__(
         self,
         filters: int,
@@ -39,26 +41,7 @@ class Conv1DTranspose(_Transposed, Conv1D):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
-        self._set_output_padding(output_padding)
+    ) -> None: ...
 
 
 class DepthwiseConv1D(DepthwiseConv2D):
@@ -73,6 +56,7 @@ class DepthwiseConv1D(DepthwiseConv2D):
 
     _spatial_axes = 1
 
+    @configured
     def __init__(
         self,
         kernel_size: Any,
@@ -91,25 +75,7 @@ class DepthwiseConv1D(DepthwiseConv2D):
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            depth_multiplier,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            depthwise_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
 
 registry.register(globals())

@@ -7,10 +7,12 @@ from typing import Any
 from ... import backend as K
 from ... import registry
 from ...backend.convolution import depthwise_conv, separable_conv
-from ..arguments import object_configs, positive_int, refuse_unless_default, set_objects, weight_arguments
+from ...declaration import ANY, Argument, configured, fixed, only
+from ..arguments import positive_int, weight_arguments
 from .convolutions import Conv, kernel_order
 
-_KERNEL_ARGUMENTS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+# later files carry them, unused
+_WITHOUT_KERNEL = {f"kernel_{kind}": only(ANY) for kind in ("initializer", "regularizer", "constraint")}
 
 
 def _depthwise_order(rank: int) -> tuple[int, ...]:
@@ -31,6 +33,7 @@ class SeparableConv(Conv):
     depth_multiplier, filters), bias (filters,).
     """
 
+    @configured(depth_multiplier=positive_int, groups=only(1), **_WITHOUT_KERNEL)
     def __init__(
         self,
         rank: int,
@@ -54,36 +57,7 @@ class SeparableConv(Conv):
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        for argument in _KERNEL_ARGUMENTS:  # later files carry them, unused
-            kwargs.pop(argument, None)
-        refuse_unless_default(self, kwargs, {"groups": 1})
-        super().__init__(
-            rank,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
-        self.depth_multiplier = positive_int(self, "depth_multiplier", depth_multiplier)
-        set_objects(
-            self,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-        )
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         channels = self._input_channels(input_shape)
@@ -116,24 +90,6 @@ class SeparableConv(Conv):
         )
         return self.activation(output)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        for argument in _KERNEL_ARGUMENTS:
-            del config[argument]
-        return {
-            **config,
-            "depth_multiplier": self.depth_multiplier,
-            **object_configs(
-                self,
-                "depthwise_initializer",
-                "pointwise_initializer",
-                "depthwise_regularizer",
-                "pointwise_regularizer",
-                "depthwise_constraint",
-                "pointwise_constraint",
-            ),
-        }
-
 
 class SeparableConv1D(SeparableConv):
     """A separable convolution over time.
@@ -143,6 +99,7 @@ class SeparableConv1D(SeparableConv):
     Input: (batch, steps, channels); output: (batch, new steps, filters).
     """
 
+    @configured(rank=fixed(1))
     def __init__(
         self,
         filters: int,
@@ -165,30 +122,7 @@ class SeparableConv1D(SeparableConv):
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            1,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            depth_multiplier,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            pointwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            pointwise_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            depthwise_constraint,
-            pointwise_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
 
 class SeparableConv2D(SeparableConv):
@@ -200,6 +134,7 @@ class SeparableConv2D(SeparableConv):
     same with ``filters`` channels.
     """
 
+    @configured(rank=fixed(2))
     def __init__(
         self,
         filters: int,
@@ -222,30 +157,7 @@ class SeparableConv2D(SeparableConv):
         pointwise_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            2,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            depth_multiplier,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            pointwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            pointwise_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            depthwise_constraint,
-            pointwise_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
 
 class DepthwiseConv2D(Conv):
@@ -261,6 +173,9 @@ class DepthwiseConv2D(Conv):
 
     _spatial_axes = 2
 
+    @configured(
+        filters=Argument(written="never"), depth_multiplier=positive_int, groups=only(1), **_WITHOUT_KERNEL
+    )
     def __init__(
         self,
         kernel_size: Any,
@@ -279,33 +194,11 @@ class DepthwiseConv2D(Conv):
         depthwise_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        for argument in ("filters", *_KERNEL_ARGUMENTS):  # later files carry them, unused
-            kwargs.pop(argument, None)
-        refuse_unless_default(self, kwargs, {"groups": 1})
-        super().__init__(
-            self._spatial_axes,
-            None,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
-        self.depth_multiplier = positive_int(self, "depth_multiplier", depth_multiplier)
-        set_objects(
-            self,
-            depthwise_initializer=depthwise_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            depthwise_constraint=depthwise_constraint,
-        )
+    ) -> None: ...
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        arguments.update(rank=cls._spatial_axes, filters=None)  # later files carry filters, unused
 
     def build(self, input_shape: Any) -> None:
         channels = self._input_channels(input_shape)
@@ -336,16 +229,6 @@ class DepthwiseConv2D(Conv):
         return self._convolved_shape(
             input_shape, None if channels is None else channels * self.depth_multiplier
         )
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        for argument in ("filters", *_KERNEL_ARGUMENTS):
-            del config[argument]
-        return {
-            **config,
-            "depth_multiplier": self.depth_multiplier,
-            **object_configs(self, "depthwise_initializer", "depthwise_regularizer", "depthwise_constraint"),
-        }
 
 
 registry.register(globals())

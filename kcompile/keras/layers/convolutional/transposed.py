@@ -6,29 +6,30 @@ from typing import Any
 
 from ... import registry
 from ...backend.convolution import conv_transpose
+from ...declaration import Argument, configured
 from ...utils import conv_utils
 from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
 from .convolutions import Conv2D, Conv3D, kernel_order
 
 
+def output_padding(layer: Any, name: str, value: Any) -> tuple[int, ...] | None:
+    """Elements to add at the end of each axis, less than the stride."""
+    if layer.groups != 1:
+        raise ValueError(f"{type(layer).__name__}: groups={layer.groups} is not supported; only groups=1 is.")
+    if value is None:
+        return None
+    added = conv_utils.normalize_tuple(value, layer.rank, name)
+    for stride, extra in zip(layer.strides, added, strict=True):
+        if not 0 <= extra < stride:
+            raise ValueError(
+                f"{type(layer).__name__}: stride {layer.strides} must be greater than output padding "
+                f"{added}, and that not negative."
+            )
+    return added
+
+
 class _Transposed:
     """What the transposed convolutions add to Conv2D and Conv3D."""
-
-    def _set_output_padding(self: Any, output_padding: Any) -> None:
-        if self.groups != 1:
-            raise ValueError(
-                f"{type(self).__name__}: groups={self.groups} is not supported; only groups=1 is."
-            )
-        self.output_padding = None
-        if output_padding is None:
-            return
-        self.output_padding = conv_utils.normalize_tuple(output_padding, self.rank, "output_padding")
-        for stride, extra in zip(self.strides, self.output_padding, strict=True):
-            if not 0 <= extra < stride:
-                raise ValueError(
-                    f"{type(self).__name__}: stride {self.strides} must be greater than output padding "
-                    f"{self.output_padding}, and that not negative."
-                )
 
     def build(self: Any, input_shape: Any) -> None:
         channels = self._input_channels(input_shape)
@@ -62,9 +63,6 @@ class _Transposed:
         lengths = [conv_utils.deconv_length(n, s, k, self.padding, e, d) for n, s, k, e, d in steps]
         return with_spatial_sizes(input_shape, lengths, self.filters, self.data_format)
 
-    def get_config(self: Any) -> dict[str, Any]:
-        return {**super().get_config(), "output_padding": self.output_padding}  # type: ignore[misc]
-
 
 class Conv2DTranspose(_Transposed, Conv2D):
     """A transposed convolution over images: its gradient is a convolution, and it enlarges by the stride.
@@ -78,6 +76,7 @@ class Conv2DTranspose(_Transposed, Conv2D):
     Weights: kernel (rows, cols, filters, in), bias (filters,). Emits ONNX ConvTranspose.
     """
 
+    @configured(output_padding=output_padding)
     def __init__(
         self,
         filters: int,
@@ -97,26 +96,7 @@ class Conv2DTranspose(_Transposed, Conv2D):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
-        self._set_output_padding(output_padding)
+    ) -> None: ...
 
 
 class Conv3DTranspose(_Transposed, Conv3D):
@@ -129,6 +109,7 @@ class Conv3DTranspose(_Transposed, Conv3D):
     Weights: kernel (depth, rows, cols, filters, in), bias (filters,).
     """
 
+    @configured(output_padding=output_padding, dilation_rate=Argument(written="changed"))
     def __init__(
         self,
         filters: int,
@@ -147,32 +128,7 @@ class Conv3DTranspose(_Transposed, Conv3D):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            kwargs.pop("dilation_rate", 1),
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
-        self._set_output_padding(output_padding)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        if all(rate == 1 for rate in self.dilation_rate):
-            del config["dilation_rate"]
-        return config
+    ) -> None: ...
 
 
 registry.register(globals())

@@ -1,0 +1,228 @@
+"""Constructors that declare: the signature alone says what an object is made of.
+
+    class Scale(Layer):
+        @configured(factor=positive_int)
+        def __init__(self, factor: int, offset_initializer: Any = "zeros", **kwargs: Any) -> None:
+            self.limit = 10 * self.factor
+
+``Scale(2)`` hands ``**kwargs``, and the arguments that a base class takes too, to the constructor of the base
+class; makes each other argument an attribute of its name; then runs the body, which has what is derived, or
+checked beyond a single argument. ``configuration(scale)`` reads the attributes back: those of base classes
+first, each in the order of its signature.
+
+Arguments whose names end in activation, initializer, regularizer or constraint are looked up as these (names,
+configurations and functions are understood), and described in the configuration. What else there is to say of
+an argument, ``configured`` is told by its name: a function ``(object, name, value) -> attribute``, or one of
+``Argument``, ``fixed`` and ``only``.
+
+A class that has to change its arguments before the base class sees them has a class method
+``_prepare(arguments)``, which changes the dict of them in place: what it takes out is neither handed on nor
+made an attribute.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, overload
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
+Convert = Callable[[Any, str, Any], Any]
+
+#: Where arguments with these last words are looked up.
+_OBJECTS = {
+    "activation": "activations",
+    "initializer": "initializers",
+    "regularizer": "regularizers",
+    "constraint": "constraints",
+}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """How an argument is kept and written.
+
+    Attributes:
+        convert: function (object, name, value) -> attribute; the arguments before it are attributes already.
+        written: whether the configuration has it: always, never, or where it is not the default.
+        after: the argument of the same constructor that it follows in the configuration, if that is not its
+            place in the signature.
+    """
+
+    convert: Convert | None = None
+    written: Literal["always", "changed", "never"] = "always"
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class fixed:
+    """An argument of a base class that a class does not take: the base class is given this value."""
+
+    value: Any
+
+
+ANY: Any = object()
+"""``only(ANY)``: whatever the value is, it changes nothing."""
+
+
+@dataclass(frozen=True)
+class only:
+    """An argument of later versions of Keras, of which a class does nothing but what this value, or None,
+    asks for. It is not in the signature."""
+
+    value: Any
+
+    def check(self, instance: Any, name: str, value: Any) -> None:
+        """ValueError for any other value."""
+        if self.value is not ANY and value is not None and value != self.value:
+            raise ValueError(
+                f"{type(instance).__name__}: {name}={value!r} is not supported; only {name}={self.value!r} "
+                "is."
+            )
+
+
+@overload
+def configured(constructor: Constructor, /) -> Constructor: ...
+
+
+@overload
+def configured(**kept: Convert | Argument | fixed | only) -> Callable[[Constructor], Constructor]: ...
+
+
+def configured(constructor: Any = None, /, **kept: Any) -> Any:
+    """Makes of ``__init__`` a constructor that declares its arguments; see the module.
+
+    Args:
+        kept: what there is to say of an argument, of this constructor or of a base class's.
+    """
+    return (
+        functools.partial(_Declaration, kept=kept) if constructor is None else _Declaration(constructor, {})
+    )
+
+
+class _Declaration:
+    """What a constructor declares; ``cls.__init__._declaration`` once the class is made.
+
+    Attributes:
+        names: all arguments of the constructor but self and ``**kwargs``.
+        own: those that no base class takes, in the order of the configuration.
+        kept: argument -> how it is kept, where something is said of it.
+        fixed: argument of a base class -> what it is given.
+        only: argument of later versions -> what it may be.
+    """
+
+    def __init__(self, function: Callable[..., None], kept: dict[str, Any]) -> None:
+        self.function = function
+        self.fixed = {name: how.value for name, how in kept.items() if isinstance(how, fixed)}
+        self.only = {name: how for name, how in kept.items() if isinstance(how, only)}
+        self.kept = {
+            name: how if isinstance(how, Argument) else Argument(how)
+            for name, how in kept.items()
+            if not isinstance(how, fixed | only)
+        }
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        self.names = [p.name for p in named]
+        self.positional = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.defaults = {p.name: p.default for p in named if p.default is not p.empty}
+        self.required = set(self.names) - set(self.defaults)
+        self.takes_more = len(named) < len(parameters)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner: Any = owner
+        taken = {argument for base in owner.__mro__[1:-1] for argument in _taken_by(base)}
+        self.own = [argument for argument in self.names if argument not in taken]
+        for argument, how in self.kept.items():
+            if how.after is not None:
+                self.own.remove(argument)
+                self.own.insert(self.own.index(how.after) + 1, argument)
+
+        @functools.wraps(self.function)
+        def __init__(instance: Any, /, *args: Any, **kwargs: Any) -> None:
+            self.construct(instance, args, kwargs)
+
+        __init__._declaration = self  # type: ignore[attr-defined]
+        setattr(owner, name, __init__)
+
+    def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """What a call of the constructor does."""
+        given = dict(zip(self.positional, args, strict=False))
+        if not self._is_called_right(args, given, kwargs):
+            self.function(instance, *args, **kwargs)  # raises the TypeError of any such call
+        given = {**self.defaults, **given, **kwargs}
+        arguments = dict(given)
+        for name, how in self.only.items():
+            if name in arguments:
+                how.check(instance, name, arguments.pop(name))
+        if hasattr(self.owner, "_prepare"):
+            instance._prepare(arguments)
+        own = [(name, arguments.pop(name), keep) for name, keep in self._keeping.items() if name in arguments]
+        super(self.owner, instance).__init__(**self.fixed, **arguments)
+        for name, value, keep in own:
+            setattr(instance, name, value if keep is None else keep(instance, name, value))
+        self.function(instance, **given)
+
+    def _is_called_right(self, args: tuple[Any, ...], given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
+        return (
+            len(args) <= len(self.positional)
+            and given.keys().isdisjoint(kwargs)
+            and self.required <= given.keys() | kwargs.keys()
+            and (self.takes_more or kwargs.keys() <= set(self.names))
+        )
+
+    @functools.cached_property
+    def _keeping(self) -> dict[str, Convert | None]:
+        """Argument -> how it becomes an attribute, if not as it is."""
+        return {name: self.kept.get(name, Argument()).convert or _lookup(name) for name in self.own}
+
+
+def _lookup(argument: str) -> Convert | None:
+    objects = _objects(argument)
+    return None if objects is None else lambda instance, name, value: objects.get(value)
+
+
+def _taken_by(base: type) -> list[str]:
+    """The arguments that the constructor of a class names."""
+    constructor = vars(base).get("__init__")
+    if constructor is None:
+        return []
+    declaration = getattr(constructor, "_declaration", None)
+    return declaration.names if declaration else list(inspect.signature(constructor).parameters)
+
+
+@functools.cache
+def _objects(argument: str) -> Any:
+    """The module with ``get`` and ``serialize`` for what an argument names; None for values as they are."""
+    module = _OBJECTS.get(argument.rsplit("_", 1)[-1])
+    return module and importlib.import_module(f".{module}", __package__)
+
+
+def declared(cls: type) -> dict[str, Argument]:
+    """The arguments of a class and its bases that are attributes, in the order of the configuration."""
+    found: dict[str, Argument] = {}
+    for base in reversed(cls.__mro__):
+        declaration = getattr(vars(base).get("__init__"), "_declaration", None)
+        if declaration is not None:
+            found |= {name: Argument() for name in declaration.own} | declaration.kept
+            left_out = {*declaration.fixed, *declaration.only}
+            found = {name: how for name, how in found.items() if name not in left_out}
+    return found
+
+
+def configuration(instance: Any) -> dict[str, Any]:
+    """The arguments from which an equal object can be made, as files have them."""
+    found: dict[str, Any] = {}
+    for name, how in declared(type(instance)).items():
+        value, objects = getattr(instance, name), _objects(name)
+        if how.written == "always" or how.written == "changed" and value != _default(type(instance), name):
+            found[name] = value if objects is None else objects.serialize(value)
+    return found
+
+
+def _default(cls: type, argument: str) -> Any:
+    """The default of an argument in the class nearest to ``cls`` whose constructor has it."""
+    declarations = (getattr(vars(base).get("__init__"), "_declaration", None) for base in cls.__mro__)
+    return next(d.defaults[argument] for d in declarations if d is not None and argument in d.defaults)

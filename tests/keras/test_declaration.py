@@ -1,0 +1,161 @@
+"""Constructors that declare their arguments: what is handed on, kept, written and refused."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from kcompile.keras import activations, initializers, regularizers
+from kcompile.keras import layers as L
+from kcompile.keras.declaration import ANY, Argument, configuration, configured, fixed, only
+from kcompile.keras.layers.arguments import positive_int
+
+
+class Base:
+    def __init__(self, name="base"):
+        self.name = name
+
+
+class Scale(Base):
+    limit = 1
+
+    @configured(
+        factor=positive_int,
+        mode=Argument(written="changed", after="factor"),
+        hidden=Argument(written="never"),
+        of_later=only(3),
+        whatever=only(ANY),
+    )
+    def __init__(self, factor, out_activation=None, hidden=0, mode="sum", *, axes=(1, 2), **kwargs):
+        """Scales."""
+        self.limit = 10 * self.factor
+        self.given = out_activation, kwargs
+
+
+class Twice(Scale):
+    @configured(factor=fixed(2))
+    def __init__(self, kernel_regularizer=None, axes=(3,), **kwargs): ...
+
+
+class Prepared(Scale):
+    @classmethod
+    def _prepare(cls, arguments):
+        arguments["factor"] = arguments.pop("size") + 1
+
+    @configured
+    def __init__(self, size, **kwargs): ...
+
+    size = property(lambda self: self.factor - 1)
+
+
+def test_arguments_become_attributes_before_the_body_runs():
+    scale = Scale(3, "relu")
+    assert (scale.factor, scale.hidden, scale.mode, scale.axes, scale.limit) == (3, 0, "sum", (1, 2), 30)
+    assert scale.out_activation is activations.relu and scale.given[0] == "relu"
+
+
+def test_what_the_base_class_takes_is_handed_on():
+    assert Scale(3, name="mine").name == "mine" and Scale(3).name == "base"
+    assert Twice(name="mine").name == "mine" and not hasattr(Twice(), "kwargs")
+
+
+def test_the_configuration_has_the_arguments_of_bases_first_in_the_order_of_signatures():
+    assert list(configuration(Scale(3)).items()) == [
+        ("factor", 3),
+        ("out_activation", "linear"),
+        ("axes", (1, 2)),
+    ]
+    assert list(configuration(Twice("l2"))) == ["out_activation", "axes", "kernel_regularizer"]
+
+
+def test_objects_are_looked_up_by_their_names_and_described():
+    twice = Twice(regularizers.L1(0.5), out_activation="tanh")
+    assert configuration(twice)["kernel_regularizer"] == {"class_name": "L1", "config": {"l1": 0.5}}
+    assert configuration(Twice(configuration(twice)["kernel_regularizer"])) != configuration(Twice())
+    assert isinstance(L.Dense(2, kernel_initializer="ones").kernel_initializer, initializers.Ones)
+    with pytest.raises(ValueError, match="Unknown activation"):
+        Scale(3, "rleu")
+
+
+def test_an_argument_may_be_written_where_it_is_not_the_default_or_never():
+    assert list(configuration(Scale(3, mode="mean", hidden=1))) == [
+        "factor",
+        "mode",
+        "out_activation",
+        "axes",
+    ]
+    assert "mode" not in configuration(Twice(mode="sum")) and "mode" in configuration(Twice(mode="mean"))
+
+
+def test_a_subclass_may_fix_an_argument_and_change_a_default():
+    twice = Twice()
+    assert twice.factor == 2 and twice.limit == 20 and twice.axes == (3,)
+    assert configuration(Twice(axes=(5,)))["axes"] == (5,)
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'factor'"):
+        Twice(factor=3)
+
+
+def test_arguments_of_later_versions_are_taken_at_the_value_that_means_nothing():
+    assert list(configuration(Scale(3, of_later=3, whatever=7))) == ["factor", "out_activation", "axes"]
+    Scale(3, of_later=None)
+    with pytest.raises(ValueError, match="Scale: of_later=4 is not supported; only of_later=3 is"):
+        Scale(3, of_later=4)
+
+
+def test_a_class_may_change_its_arguments_before_the_base_class_sees_them():
+    prepared = Prepared(4)
+    assert prepared.factor == 5 and configuration(prepared)["size"] == 4
+
+
+def test_a_value_is_converted_once_and_refused_with_the_name_of_the_class():
+    with pytest.raises(ValueError, match="Scale: `factor` must be a positive integer, found 0"):
+        Scale(0)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: Scale(), r"__init__\(\) missing 1 required positional argument: 'factor'"),
+        (lambda: Scale(1, factor=2), r"__init__\(\) got multiple values for argument 'factor'"),
+        (
+            lambda: Scale(1, 2, 3, 4, 5),
+            r"__init__\(\) takes from 2 to 5 positional arguments but 6 were given",
+        ),
+        (lambda: Scale(1, unknown=2), r"Base.__init__\(\) got an unexpected keyword argument 'unknown'"),
+    ],
+    ids=["missing", "twice", "too many", "unknown"],
+)
+def test_a_wrong_call_is_refused_as_that_of_any_constructor(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_the_signature_and_the_documentation_stay_visible():
+    parameters = inspect.signature(Scale).parameters
+    assert list(parameters) == ["factor", "out_activation", "hidden", "mode", "axes", "kwargs"]
+    assert parameters["axes"].default == (1, 2) and Scale.__init__.__doc__ == "Scales."
+    assert "kernel_initializer: 'Any' = 'glorot_uniform'" in str(inspect.signature(L.Dense))
+
+
+class OwnDense(L.Dense):
+    def __init__(self, factor=2, **kwargs):
+        super().__init__(units=3 * factor, activation="relu", **kwargs)
+        self.factor = factor
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def test_a_subclass_of_a_layer_writes_its_constructor_and_configuration_as_in_keras():
+    layer = OwnDense(factor=4, name="mine", use_bias=False)
+    assert (layer.units, layer.use_bias, layer.name) == (12, False, "mine")
+    assert list(layer.get_config()) == [*L.Dense(1).get_config(), "factor"]
+    assert layer.get_config()["units"] == 12
+
+
+def test_attributes_that_are_set_later_are_written():
+    layer = L.Dense(3)
+    layer.activation = activations.get("tanh")
+    layer.units = 7
+    assert layer.get_config()["activation"] == "tanh" and layer.get_config()["units"] == 7
