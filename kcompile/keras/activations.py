@@ -15,7 +15,7 @@ import numpy as np
 from ..ir import Value, op
 from . import backend as K
 from . import registry
-from .backend.tensors import tensor
+from .backend.tensors import known_sizes, tensor
 from .legacy.old_names import answer_old_names
 from .utils.generic_utils import deserialize_keras_object, file_keras_version
 from .utils.living import goes_itself
@@ -208,10 +208,11 @@ def sparsemax(x: Any, axis: int = -1) -> Value:
         ValueError: if the size along ``axis`` is unknown.
     """
     x = tensor(x)
-    size = K.int_shape(x)[axis]
+    shape = known_sizes(x)
+    size = shape[axis]
     if size is None:
-        raise ValueError(f"sparsemax needs a known size along axis {axis}; x has the shape {K.int_shape(x)}.")
-    rank = len(K.int_shape(x))
+        raise ValueError(f"sparsemax needs a known size along axis {axis}; x has the shape {shape}.")
+    rank = len(shape)
     axis %= rank
     ranks = np.arange(1, size + 1, dtype=x.dtype).reshape([-1] + [1] * (rank - 1 - axis))
     falling, _ = op.TopK(x, [size], axis=axis, outputs=2)

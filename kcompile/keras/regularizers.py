@@ -125,7 +125,8 @@ def get(identifier: Any) -> Any:
         return deserialize(identifier)
     if isinstance(identifier, str):
         found = deserialize(identifier)
-        return found() if found is _ALL.get(identifier) or inspect.isclass(found) else found
+        makes_one = inspect.isclass(found) or found is _ALL.get(identifier)
+        return found() if makes_one else found
     if inspect.isclass(identifier):
         return identifier()
     if callable(identifier):

@@ -82,7 +82,7 @@ def ctc_cost_of_logits(y_true: Any, logits: Any, input_length: Any, label_length
     some = op.Where(op.Less(before, np.int64(0)), impossible, some)
     loss = op.Neg(_log_sum(last, some))
     infinite = op.Where(loss > 1e29, Constant(np.array(np.inf, logs.dtype)), loss)
-    return refine(infinite, (logs.dims[0], 1))
+    return refine(infinite, (known_shape(logs)[0], 1))
 
 
 def _with_blanks(labels: Value, blank: Value) -> Value:

@@ -224,13 +224,14 @@ def pad(x: Value, paddings: Sequence[Sequence[Any]], value: float = 0.0) -> Valu
     before, after = zip(*paddings, strict=True)
     added = static_dims([*before, *after])
     assert added is not None
-    if not builtins.any(n is None or n for n in added):
+    known = [n for n in added if n is not None]
+    if len(known) == len(added) and not builtins.any(known):
         return x
     fill = None if value == 0.0 else value
-    if None not in added:
-        return op.Pad(x, added, fill)
+    if len(known) == len(added):
+        return op.Pad(x, known, fill)
     sizes = [
-        n + b + a if isinstance(n, int) and None not in (b, a) else None
+        n + b + a if isinstance(n, int) and b is not None and a is not None else None
         for n, b, a in zip(known_shape(x), added[: len(before)], added[len(before) :], strict=True)
     ]
     return refine(op.Pad(x, shape_vector([*before, *after]), fill), sizes)

@@ -38,7 +38,7 @@ def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) 
         y = x * cast_value(x > threshold, x.dtype)
         y = y if max_value is None else clip(y, 0.0, max_value)
     else:
-        negative = op.Relu(-x) if sloped else None
+        negative = op.Relu(-x)
         y = op.Relu(x) if max_value is None else clip(x, 0.0, max_value)
     return y - alpha * negative if sloped else y
 

@@ -85,6 +85,18 @@ def rank(x: Value, what: str) -> int:
     return len(x.dims)
 
 
+def known_sizes(x: Any) -> tuple[int | None, ...]:
+    """The shape of a tensor or an array, None where a size is open.
+
+    Raises:
+        ValueError: if not even the number of axes is known.
+    """
+    shape = x.shape if isinstance(x, Value) else np.shape(x)
+    if shape is None:
+        raise ValueError(f"the number of axes of {x!r} must be known here; give its placeholder a shape.")
+    return shape
+
+
 def known_shape(x: Value) -> tuple[Any, ...]:
     """The shape.
 

@@ -198,9 +198,11 @@ class Reduce(Metric):
             sample_weight = K.ones_like(values) * broadcast_weights(values, sample_weight)
             values = values * sample_weight
         updates = [K.update_add(self.total, K.sum(values))]
+        if self.count is None:
+            return updates
         if self.reduction == "weighted_mean" and sample_weight is not None:
             updates.append(K.update_add(self.count, K.sum(sample_weight)))
-        elif self.count is not None:
+        else:
             updates.append(K.update_add(self.count, K.cast(K.size(values), self.dtype)))
         return updates
 
@@ -239,7 +241,8 @@ class MeanMetricWrapper(Mean):
     def __init__(
         self, fn: Callable[..., Any], name: str | None = None, dtype: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(name=name or getattr(fn, "__name__", "metric"), dtype=dtype)
+        of_function: str = getattr(fn, "__name__", "metric")
+        super().__init__(name=name or of_function, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
         self._of_keras_3 = (file_keras_version() or (2, 3)) >= (3, 0)

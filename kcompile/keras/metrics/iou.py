@@ -10,6 +10,7 @@ import numpy as np
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from .. import registry
+from ..backend.tensors import known_sizes
 from ..utils.generic_utils import file_keras_version
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
@@ -65,7 +66,7 @@ class IoU(Metric):
         weights = K.cast(counts, K.floatx())
         if sample_weight is not None:
             given = K.cast(as_tensor(sample_weight, self.dtype), K.floatx())
-            if K.ndim(given) > K.ndim(weights):
+            if len(known_sizes(given)) > len(known_sizes(weights)):
                 given = K.flatten(given)
             weights = weights * broadcast_weights(weights, given)
         truth, guess = (

@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
+from ..backend.tensors import known_sizes
 from .generic_utils import file_keras_version
 
 
@@ -75,14 +76,14 @@ def squeeze_or_expand_dimensions(
         (y_pred, y_true), with sample_weight as third if it was given.
     """
     if y_true is not None:
-        difference = K.ndim(y_pred) - K.ndim(y_true)
-        if difference == 1 and K.int_shape(y_pred)[-1] == 1:
+        difference = len(known_sizes(y_pred)) - len(known_sizes(y_true))
+        if difference == 1 and known_sizes(y_pred)[-1] == 1:
             y_pred = K.squeeze(y_pred, -1)
-        elif difference == -1 and K.int_shape(y_true)[-1] == 1:
+        elif difference == -1 and known_sizes(y_true)[-1] == 1:
             y_true = K.squeeze(y_true, -1)
     if sample_weight is None:
         return y_pred, y_true
-    rank, weights_rank = K.ndim(y_pred), K.ndim(sample_weight)
+    rank, weights_rank = len(known_sizes(y_pred)), len(known_sizes(sample_weight))
     if weights_rank == 0:
         return y_pred, y_true, sample_weight
     if rank == 0 and weights_rank == 1:
@@ -120,15 +121,14 @@ def broadcast_weights(values: Any, sample_weight: Any) -> Any:
     Raises:
         ValueError: if it has more axes than values, or a size that is neither 1 nor the same.
     """
-    rank, weights_rank = K.ndim(values), K.ndim(sample_weight)
-    shape, weights_shape = K.int_shape(values), K.int_shape(sample_weight)
-    fits = weights_rank <= rank and all(
+    shape, weights_shape = known_sizes(values), known_sizes(sample_weight)
+    fits = len(weights_shape) <= len(shape) and all(
         weight in (1, None) or size is None or weight == size
         for weight, size in zip(weights_shape, shape, strict=False)
     )
     if not fits:
         raise ValueError(f"Incompatible shapes: `values` {shape} vs `sample_weight` {weights_shape}")
-    for _ in range(rank - weights_rank):
+    for _ in range(len(shape) - len(weights_shape)):
         sample_weight = K.expand_dims(sample_weight, -1)
     return sample_weight
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._common import ints
+from ._common import Ints, ints
 from .nn import auto_pads, torch_pads
 
 _MAX = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -89,7 +89,17 @@ class _Windows:
 
 
 @lru_cache(maxsize=256)
-def _divisors(size, kernel, strides, pads, dilations, counts, include_pad, dtype, device) -> Tensor:
+def _divisors(
+    size: Ints,
+    kernel: Ints,
+    strides: Ints,
+    pads: Ints,
+    dilations: Ints,
+    counts: Ints,
+    include_pad: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
     n = len(kernel)
     result = torch.ones((), dtype=torch.float64)
     for i in range(n):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -48,7 +49,9 @@ def ReduceMin(
     return _extreme(torch.amin, data, _axes(data, axes, noop_with_empty_axes), keepdims, largest=True)
 
 
-def _extreme(function, data: Tensor, axes: tuple[int, ...], keepdims: int, largest: bool) -> Tensor:
+def _extreme(
+    function: Callable[..., Tensor], data: Tensor, axes: tuple[int, ...], keepdims: int, largest: bool
+) -> Tensor:
     """amax or amin, with the smallest or largest number of the type as the result over nothing."""
     if not axes:
         return data
@@ -119,7 +122,7 @@ def ArgMin(data: Tensor, *, axis: int = 0, keepdims: int = 1, select_last_index:
     return _arg(torch.argmin, data, axis, keepdims, select_last_index)
 
 
-def _arg(function, data: Tensor, axis: int, keepdims: int, last: int) -> Tensor:
+def _arg(function: Callable[..., Tensor], data: Tensor, axis: int, keepdims: int, last: int) -> Tensor:
     """torch returns the first of equals; the last one is the first of the flipped axis."""
     if last:
         return data.shape[axis] - 1 - function(data.flip(axis), axis, bool(keepdims))
