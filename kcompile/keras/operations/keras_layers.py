@@ -91,8 +91,9 @@ def _reshape(operation: str, arguments: Mapping[str, Any], tensors: Sequence[Val
 
 def _transpose(operation: str, arguments: Mapping[str, Any], tensors: Sequence[Value]) -> Found:
     axes = arguments.get("axes")
-    kept = isinstance(axes, list) and len(axes) > 1 and axes[0] == 0 and min(axes) == 0
-    return ("Permute", {"dims": axes[1:]}) if kept else None
+    if not isinstance(axes, list) or len(axes) < 2 or axes[0] != 0 or min(axes) != 0:
+        return None
+    return "Permute", {"dims": axes[1:]}
 
 
 _RULES: dict[str, Callable[[str, Mapping[str, Any], Sequence[Value]], Found]] = {

@@ -29,6 +29,7 @@ from .table import (
     _float,
     _move_axis,
     _number,
+    _rank,
     _size,
     _tensor,
     _unit,
@@ -77,7 +78,7 @@ _enter(
     Fliplr=lambda x: K.reverse(x, 1),
     Flipud=lambda x: K.reverse(x, 0),
     Size=lambda x: K.cast(op.Size(x), "int32"),
-    Ndim=lambda x: K.constant(K.ndim(x), dtype="int32"),
+    Ndim=lambda x: K.constant(_rank(x), dtype="int32"),
     BitwiseInvert=lambda x: op.BitwiseNot(x),
     BitwiseNot=lambda x: op.BitwiseNot(x),
 )
@@ -203,7 +204,7 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Value:
 def _quantile(x: Value, q: Any, axis: Any, method: str, keepdims: bool) -> Value:
     """By sorting what the axes hold, as one axis at the end."""
     x, axes = _float(x), arithmetic.axes_of(x, axis)
-    rest = [a for a in range(K.ndim(x)) if a not in axes]
+    rest = [a for a in range(_rank(x)) if a not in axes]
     flat = op.Transpose(x, perm=[*rest, *axes])
     flat = op.Reshape(flat, [*[0] * len(rest), -1])
     count = math.prod(_size(x, a) for a in axes) if axis is not None else None
@@ -397,8 +398,8 @@ def _inner(x1: Any, x2: Any) -> Value:
 
 def _kron(x1: Any, x2: Any) -> Value:
     a, b = _alike(x1, x2)
-    rank = builtins.max(K.ndim(a), K.ndim(b))
-    a, b = (op.Unsqueeze(x, list(range(rank - K.ndim(x)))) if K.ndim(x) < rank else x for x in (a, b))
+    rank = builtins.max(_rank(a), _rank(b))
+    a, b = (op.Unsqueeze(x, list(range(rank - _rank(x)))) if _rank(x) < rank else x for x in (a, b))
     product = op.Unsqueeze(a, list(range(1, 2 * rank, 2))) * op.Unsqueeze(b, list(range(0, 2 * rank, 2)))
     sizes = op.Mul(op.Shape(a), op.Shape(b))
     return op.Reshape(product, sizes)
@@ -429,7 +430,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
 
 @of_keras("Diagonal")
 def diagonal(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
-    rest = [a for a in range(K.ndim(x)) if a not in (_axis(x, axis1), _axis(x, axis2))]
+    rest = [a for a in range(_rank(x)) if a not in (_axis(x, axis1), _axis(x, axis2))]
     y = op.Transpose(x, perm=[*rest, _axis(x, axis1), _axis(x, axis2)])
     rows, columns = _size(x, axis1), _size(x, axis2)
     count = builtins.min(rows + builtins.min(offset, 0), columns - builtins.max(offset, 0))
@@ -446,7 +447,7 @@ def trace(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
 @of_keras("Diagflat")
 def diagflat(x: Value, k: int = 0) -> Value:
     flat = op.Reshape(x, [-1])
-    count = math.prod(_size(x, a) for a in range(K.ndim(x)))
+    count = math.prod(_size(x, a) for a in range(_rank(x)))
     return (
         op.Unsqueeze(flat, [1 if k >= 0 else 0]) * _tensor(_unit(count, count), x)
         if not k
@@ -462,7 +463,7 @@ def _off_diagonal(flat: Value, count: int, k: int) -> Value:
 
 @of_keras("Diag")
 def diag(x: Value, k: int = 0) -> Value:
-    return diagflat(x, k) if K.ndim(x) == 1 else diagonal(x, k)
+    return diagflat(x, k) if _rank(x) == 1 else diagonal(x, k)
 
 
 @of_keras("Vander")

@@ -17,7 +17,7 @@ from . import tensorflow_networks as network
 from . import tensorflow_shapes as shapes
 from .keras_ops import _enter, of_keras
 from .slices import sliced
-from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor, _up_to
+from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _rank, _size, _tensor, _up_to
 
 # --- shapes and parts ---------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ def take_along_axis(x: Value, indices: Any, axis: Any = None) -> Value:
 @of_keras("SearchSorted", operands=2)
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Value:
     edges, values = _alike(sorted_sequence, values)
-    if K.ndim(edges) != 1:
+    if _rank(edges) != 1:
         raise ValueError("A `searchsorted` in the file is in several sequences; one is read.")
     compare = op.Less if side == "left" else op.LessOrEqual
     below = compare(edges, op.Unsqueeze(values, [-1]))
@@ -289,7 +289,7 @@ def batch_norm(
     axis: int = -1,
     epsilon: float = 1e-3,
 ) -> Value:
-    shape = [-1 if i == _axis(x, axis) else 1 for i in range(K.ndim(x))]
+    shape = [-1 if i == _axis(x, axis) else 1 for i in range(_rank(x))]
     mean, variance, offset, scale = (
         None if v is None else op.Reshape(_tensor(v, x), shape) for v in (mean, variance, offset, scale)
     )
@@ -329,7 +329,7 @@ def sparse_categorical_crossentropy(
 ) -> Value:
     output = _float(output)
     places = K.cast(_tensor(target), "int64")
-    if K.ndim(places) == K.ndim(output):
+    if _rank(places) == _rank(output):
         places = op.Squeeze(places, [_axis(output, axis)])
     if from_logits:
         logs = _log_probabilities(output, True, axis)
@@ -441,7 +441,7 @@ def pad_images(
     x = _tensor(images)
     rows = _two_of_three(_size(x, -3), top_padding, bottom_padding, target_height)
     columns = _two_of_three(_size(x, -2), left_padding, right_padding, target_width)
-    front = [0] * (K.ndim(x) - 3)
+    front = [0] * (_rank(x) - 3)
     return op.Pad(x, [*front, rows[0], columns[0], 0, *front, rows[1], columns[1], 0])
 
 

@@ -12,7 +12,7 @@ from .. import backend as K
 from ..backend.tensors import known_shape, refine
 from .keras_ops import of_keras
 from .slices import sliced
-from .table import _alike, _float, _size, _tensor
+from .table import _alike, _float, _rank, _size, _tensor
 
 
 def _parts(z: Value) -> list[Value]:
@@ -73,7 +73,7 @@ def _of_size(x: Value, given: int, wanted: int) -> Value:
     """Cut, or filled up with zeros, along the last axis."""
     if wanted < given:
         return sliced(x, [Ellipsis, slice(0, wanted)])
-    pads = [0] * (2 * K.ndim(x))
+    pads = [0] * (2 * _rank(x))
     pads[-1] = wanted - given
     return op.Pad(x, pads)
 
@@ -91,7 +91,7 @@ def stft(
         )
     claim_steps(4 * fft_length, f"fft_length={fft_length}")
     x = _float(x)
-    front = K.ndim(x) - 1
+    front = _rank(x) - 1
     if center:
         ends = [0] * front + [fft_length // 2]
         x = op.Pad(x, ends + ends, mode="reflect")

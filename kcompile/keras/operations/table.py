@@ -18,6 +18,7 @@ import numpy as np
 from ...ir import Value, claim_steps, op
 from .. import activations
 from .. import backend as K
+from ..backend.tensors import known_sizes
 from .slices import sliced
 
 _REQUIRED = object()
@@ -132,8 +133,12 @@ def _reduction(
     return Operation(module, emit, ("x",), {"axis": None, "keepdims": False, "initial": None, "dtype": None})
 
 
+def _rank(x: Value) -> int:
+    return len(known_sizes(x))
+
+
 def _axis(x: Value, axis: int) -> int:
-    rank = K.ndim(x)
+    rank = _rank(x)
     if not isinstance(axis, int) or not -rank <= axis < rank:
         raise ValueError(f"The axis {axis!r} in the file is none of a tensor of {rank} axes.")
     return axis % rank
@@ -181,11 +186,11 @@ def _reshape(x: Value, newshape: Any) -> Value:
 
 
 def _transpose(x: Value, axes: Any = None) -> Value:
-    return K.permute_dimensions(x, axes if axes is not None else list(range(K.ndim(x)))[::-1])
+    return K.permute_dimensions(x, axes if axes is not None else list(range(_rank(x)))[::-1])
 
 
 def _swap_axes(x: Value, axis1: int, axis2: int) -> Value:
-    order = list(range(K.ndim(x)))
+    order = list(range(_rank(x)))
     a, b = _axis(x, axis1), _axis(x, axis2)
     order[a], order[b] = b, a
     return K.permute_dimensions(x, order)
@@ -194,7 +199,7 @@ def _swap_axes(x: Value, axis1: int, axis2: int) -> Value:
 def _move_axis(x: Value, source: Any, destination: Any) -> Value:
     sources = [_axis(x, a) for a in (source if isinstance(source, list) else [source])]
     targets = [_axis(x, a) for a in (destination if isinstance(destination, list) else [destination])]
-    order = [i for i in range(K.ndim(x)) if i not in sources]
+    order = [i for i in range(_rank(x)) if i not in sources]
     for target, axis in sorted(zip(targets, sources, strict=True)):
         order.insert(target, axis)
     return K.permute_dimensions(x, order)
@@ -240,7 +245,7 @@ def _unstack(x: Value, num: int | None = None, axis: int = 0) -> list[Value]:
 
 
 def _flip(x: Value, axis: Any = None) -> Value:
-    return K.reverse(x, list(range(K.ndim(x))) if axis is None else axis)
+    return K.reverse(x, list(range(_rank(x))) if axis is None else axis)
 
 
 def _roll(x: Value, shift: int, axis: int | None = None) -> Value:
@@ -258,16 +263,16 @@ def _repeat(x: Value, repeats: int, axis: int | None = None) -> Value:
 
 def _tile(x: Value, repeats: Any) -> Value:
     repeats = [repeats] if isinstance(repeats, int) else list(repeats)
-    return K.tile(x, [1] * (K.ndim(x) - len(repeats)) + repeats)
+    return K.tile(x, [1] * (_rank(x) - len(repeats)) + repeats)
 
 
 def _pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Value:
     widths = pad_width if isinstance(pad_width, list) else [pad_width]
     pairs = [entry if isinstance(entry, list) else [entry, entry] for entry in widths]
-    pairs = pairs * K.ndim(x) if len(pairs) == 1 else pairs
+    pairs = pairs * _rank(x) if len(pairs) == 1 else pairs
     modes = {"constant": "constant", "reflect": "reflect", "symmetric": None, "edge": "edge"}
     onnx_mode = modes.get(str(mode).lower())
-    if onnx_mode is None or len(pairs) != K.ndim(x):
+    if onnx_mode is None or len(pairs) != _rank(x):
         raise ValueError(
             f"A `pad` in the file has mode {mode!r} and widths {pad_width!r}, which is not read."
         )
@@ -314,9 +319,9 @@ def _matmul(x1: Any, x2: Any) -> Value:
 
 def _dot(x1: Any, x2: Any) -> Value:
     x1, x2 = _alike(x1, x2)
-    if K.ndim(x1) == 0 or K.ndim(x2) == 0:
+    if _rank(x1) == 0 or _rank(x2) == 0:
         return x1 * x2
-    return op.MatMul(x1, x2) if K.ndim(x2) <= 2 else K.dot(x1, x2)
+    return op.MatMul(x1, x2) if _rank(x2) <= 2 else K.dot(x1, x2)
 
 
 def _einsum(subscripts: str, operands: Sequence[Any]) -> Value:
@@ -374,7 +379,7 @@ def _pool(mode: str) -> Operation:
     def emit(
         inputs: Value, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
     ) -> Value:
-        axes = K.ndim(inputs) - 2
+        axes = _rank(inputs) - 2
         size = tuple(pool_size) if isinstance(pool_size, list) else (pool_size,) * axes
         steps = tuple(strides) if isinstance(strides, list) else (strides or size[0],) * axes
         steps = size if strides is None else steps
@@ -408,8 +413,8 @@ def _average(x: Any, weights: Any = None, axis: Any = None) -> Value:
     if weights is None:
         return K.mean(x, axis=axis)
     weights = _tensor(weights, x)
-    if K.ndim(weights) == 1 and isinstance(axis, int):
-        weights = op.Reshape(weights, [-1 if i == _axis(x, axis) else 1 for i in range(K.ndim(x))])
+    if _rank(weights) == 1 and isinstance(axis, int):
+        weights = op.Reshape(weights, [-1 if i == _axis(x, axis) else 1 for i in range(_rank(x))])
     return K.sum(x * weights, axis=axis) / K.sum(op.Expand(weights, op.Shape(x)), axis=axis)
 
 

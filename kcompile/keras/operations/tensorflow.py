@@ -18,7 +18,7 @@ from ...ir import Value, op
 from .. import backend as K
 from ..backend.tensors import stack_values
 from .slices import sliced
-from .table import OPERATIONS, Operation, _alike, _axis, _bool, _float, _size, _tensor, _unit
+from .table import OPERATIONS, Operation, _alike, _axis, _bool, _float, _rank, _size, _tensor, _unit
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
@@ -53,7 +53,7 @@ def as_list(value: Any) -> list[Any]:
 def axes_of(x: Value, axis: Any) -> list[int]:
     """The axes, counted from the front; all of them for None."""
     if axis is None:
-        return list(range(K.ndim(x)))
+        return list(range(_rank(x)))
     return [_axis(x, a) for a in (axis if isinstance(axis, list | tuple) else [axis])]
 
 
@@ -322,7 +322,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None) -> Value:
 
 
 def _last_two_swapped(x: Value) -> Value:
-    rank = K.ndim(x)
+    rank = _rank(x)
     return op.Transpose(x, perm=[*range(rank - 2), rank - 1, rank - 2])
 
 
@@ -353,11 +353,11 @@ def matvec(
 def tensordot(a: Any, b: Any, axes: Any) -> Value:
     a, b = _alike(a, b)
     if isinstance(axes, int):
-        axes = [list(range(K.ndim(a) - axes, K.ndim(a))), list(range(axes))]
+        axes = [list(range(_rank(a) - axes, _rank(a))), list(range(axes))]
     over = [[_axis(x, i) for i in (given if isinstance(given, list) else [given])]
             for x, given in zip((a, b), axes, strict=True)]  # fmt: skip
-    letters = [chr(ord("a") + i) for i in range(K.ndim(a) + K.ndim(b))]
-    left, right = letters[: K.ndim(a)], letters[K.ndim(a) :]
+    letters = [chr(ord("a") + i) for i in range(_rank(a) + _rank(b))]
+    left, right = letters[: _rank(a)], letters[_rank(a) :]
     for i, j in zip(*over, strict=True):
         right[j] = left[i]
     result = [c for i, c in enumerate(left) if i not in over[0]] + [

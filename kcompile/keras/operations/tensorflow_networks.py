@@ -13,7 +13,7 @@ from .. import backend as K
 from ..backend.convolution import conv, conv_transpose, depthwise_conv, pool
 from ..backend.tensors import known_shape, refine, shape_vector
 from .slices import sliced
-from .table import OPERATIONS, _alike, _float, _size, _tensor, _unit
+from .table import OPERATIONS, _alike, _float, _rank, _size, _tensor, _unit
 from .tensorflow import as_list, of_tensorflow, reduce_mean, type_name
 
 # --- neural networks ----------------------------------------------------------------------------------------
@@ -46,8 +46,8 @@ def _padding(padding: Any) -> str:
 def bias_add(value: Any, bias: Any, data_format: Any = None) -> Value:
     x = _tensor(value)
     bias = _tensor(bias, x)
-    if _layout(data_format) == "channels_first" and K.ndim(x) > 2:
-        bias = op.Reshape(bias, [-1, *[1] * (K.ndim(x) - 2)])
+    if _layout(data_format) == "channels_first" and _rank(x) > 2:
+        bias = op.Reshape(bias, [-1, *[1] * (_rank(x) - 2)])
     return op.Add(x, bias)
 
 
@@ -122,7 +122,7 @@ def weighted_moments(
     variance = K.sum(weights * K.square(x - mean), axis=axes, keepdims=True) / total
     if keep_dims or keepdims:
         return [mean, variance]
-    axes = [a % K.ndim(x) for a in as_list(axes)]
+    axes = [a % _rank(x) for a in as_list(axes)]
     return [op.Squeeze(mean, axes), op.Squeeze(variance, axes)]
 
 
@@ -151,7 +151,7 @@ def sigmoid_cross_entropy(labels: Any = None, logits: Any = None) -> Value:
 
 def _pooled(x: Any, size: Any, strides: Any, padding: Any, data_format: Any, mode: str) -> Value:
     x = _tensor(x)
-    rank = K.ndim(x) - 2
+    rank = _rank(x) - 2
     window, steps = (_spatial(value, rank, data_format) for value in (size, strides))
     return pool(x, tuple(window), tuple(steps), _padding(padding), _layout(data_format), mode)
 
@@ -190,7 +190,7 @@ def convolution(
 ) -> Value:  # fmt: skip
     x = _tensor(value if input is None else input)
     kernel = _tensor(filter if filters is None else filters, x)
-    rank = K.ndim(kernel) - 2
+    rank = _rank(kernel) - 2
     steps = _spatial(stride if strides is None else strides, rank, data_format)
     rates = _spatial(dilation_rate if dilations is None else dilations, rank, data_format)
     channels = _size(x, 1 if _layout(data_format) == "channels_first" else -1)
@@ -217,7 +217,7 @@ def convolution_transpose(
 ) -> Value:  # fmt: skip
     x = _tensor(value if input is None else input)
     kernel = _tensor(filter if filters is None else filters, x)
-    rank = K.ndim(kernel) - 2
+    rank = _rank(kernel) - 2
     rates = _spatial(dilations, rank, data_format)
     steps = _spatial(strides, rank, data_format)
     shape = as_list(output_shape)
@@ -248,7 +248,7 @@ def _blocks(x: Any, data_format: str, function: Any) -> Value:
 def _as_images(images: Any) -> tuple[Value, bool]:
     """With an axis for the batch, and whether that is new."""
     x = _tensor(images)
-    return (op.Unsqueeze(x, [0]), True) if K.ndim(x) == 3 else (x, False)
+    return (op.Unsqueeze(x, [0]), True) if _rank(x) == 3 else (x, False)
 
 
 def _scaled(x: Value, size: Any, mode: str, coordinates: str, nearest: str = "floor") -> Value:
@@ -354,7 +354,7 @@ def flip_up_down(image: Any) -> Value:
 @of_tensorflow("image.transpose", "image.transpose_image")
 def transpose_image(image: Any) -> Value:
     x = _tensor(image)
-    return op.Transpose(x, perm=[0, 2, 1, 3] if K.ndim(x) == 4 else [1, 0, 2])
+    return op.Transpose(x, perm=[0, 2, 1, 3] if _rank(x) == 4 else [1, 0, 2])
 
 
 @of_tensorflow("image.rot90")
@@ -457,7 +457,7 @@ def pad_to_bounding_box(
     x = _tensor(image)
     below = target_height - offset_height - _size(x, -3)
     right = target_width - offset_width - _size(x, -2)
-    front = [0] * (K.ndim(x) - 3)
+    front = [0] * (_rank(x) - 3)
     return op.Pad(x, [*front, offset_height, offset_width, 0, *front, below, right, 0])
 
 
@@ -477,7 +477,7 @@ def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -
             start = (size - target) // 2
             x = sliced(x, [Ellipsis, slice(start, start + target), *[slice(None)] * (-axis - 1)])
         elif size < target:
-            pads = np.zeros((2, K.ndim(x)), int)
+            pads = np.zeros((2, _rank(x)), int)
             before = (target - size) // 2
             pads[:, axis] = before, target - size - before
             x = op.Pad(x, pads.reshape(-1))

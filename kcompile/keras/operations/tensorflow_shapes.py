@@ -11,7 +11,7 @@ from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from ..backend.tensors import as_int64, axis_index, known_shape, refine, shape_vector
 from .slices import sliced
-from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _size, _tensor, _up_to
+from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _rank, _size, _tensor, _up_to
 from .tensorflow import as_list, of_tensorflow, type_name
 from .tensorflow_names import key_of_strides
 
@@ -31,7 +31,7 @@ def size(input: Any, out_type: Any = "int32") -> Value:
 
 @of_tensorflow("rank")
 def rank(input: Any) -> Value:
-    return K.constant(K.ndim(_tensor(input)), dtype="int32")
+    return K.constant(_rank(_tensor(input)), dtype="int32")
 
 
 @of_tensorflow("ensure_shape")
@@ -49,8 +49,8 @@ def select(condition: Any, x: Any, y: Any) -> Value:
     """A vector of conditions chooses among the first axis's entries."""
     x, y = _alike(x, y)
     chosen = _bool(condition)
-    if K.ndim(chosen) == 1 and K.ndim(x) > 1:
-        chosen = op.Unsqueeze(chosen, list(range(1, K.ndim(x))))
+    if _rank(chosen) == 1 and _rank(x) > 1:
+        chosen = op.Unsqueeze(chosen, list(range(1, _rank(x))))
     return op.Where(chosen, x, y)
 
 
@@ -65,7 +65,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Value:
 @of_tensorflow("boolean_mask")
 def boolean_mask(tensor: Any, mask: Any, axis: Any = None) -> Value:
     x, chosen = _tensor(tensor), _bool(mask)
-    first, rank = 0 if axis is None else _axis(x, axis), K.ndim(chosen)
+    first, rank = 0 if axis is None else _axis(x, axis), _rank(chosen)
     if rank > 1:  # its axes become one
         sizes = [op.Shape(x, start=0, end=first), Constant(np.array([-1])), op.Shape(x, start=first + rank)]
         x = refine(
@@ -248,7 +248,7 @@ def gather(
     params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0
 ) -> Value:
     x, at = _tensor(params), K.cast(_tensor(indices), "int64")
-    batch = batch_dims % (K.ndim(at) + 1) if batch_dims < 0 else batch_dims
+    batch = batch_dims % (_rank(at) + 1) if batch_dims < 0 else batch_dims
     axis = batch if axis is None else _axis(x, axis)
     if not batch:
         return op.Gather(x, at, axis=axis)
@@ -257,14 +257,14 @@ def gather(
             f"A `gather` in the file has batch_dims={batch_dims}, which is not read; 0 and 1 are."
         )
     x = _move_axis(x, axis, 1)
-    inner = K.ndim(at) - 1
+    inner = _rank(at) - 1
     flat = op.Reshape(at, [0, -1])  # (batch, places)
     found = op.GatherND(x, op.Unsqueeze(flat, [-1]), batch_dims=1)
-    sizes = [op.Shape(at), op.Shape(found, start=2)] if K.ndim(x) > 2 else [op.Shape(at)]
+    sizes = [op.Shape(at), op.Shape(found, start=2)] if _rank(x) > 2 else [op.Shape(at)]
     found = op.Reshape(found, op.Concat(*sizes, axis=0) if len(sizes) > 1 else sizes[0])
     found.refine([*known_shape(at), *known_shape(x)[2:]])
     kept = [*range(1 + inner, 1 + inner + axis - 1)]
-    order = [0, *kept, *range(1, 1 + inner), *range(inner + axis, K.ndim(found))]
+    order = [0, *kept, *range(1, 1 + inner), *range(inner + axis, _rank(found))]
     return op.Transpose(found, perm=order)
 
 
@@ -339,7 +339,7 @@ def frame(
     places = starts[:, None] + np.arange(frame_length)
     beyond = max(int(places.max(initial=-1)) + 1 - count, 0)
     if beyond:
-        pads = [0] * (2 * K.ndim(x))
-        pads[K.ndim(x) + at] = beyond
+        pads = [0] * (2 * _rank(x))
+        pads[_rank(x) + at] = beyond
         x = op.Pad(x, pads, _tensor(pad_value, x))
     return op.Gather(x, places, axis=at)
