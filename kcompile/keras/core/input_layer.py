@@ -8,6 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
+from ..backend.tensors import known_sizes
 from .call_frames import current_frame
 from .layer import Layer
 from .node import KerasHistory, Node, static_shape
@@ -51,7 +52,7 @@ class InputLayer(Layer):
         self.built = True
         self.sparse = sparse
         if input_tensor is not None:
-            batch_input_shape = static_shape(input_tensor)
+            batch_input_shape = known_sizes(input_tensor)
             self.dtype = dtype or K.dtype(input_tensor)
         elif batch_input_shape is None:
             if input_shape is None:
@@ -126,8 +127,10 @@ def Input(
         sparse=sparse,
         name=name,
     )
-    outputs = layer._inbound_nodes[0].output_tensors if layer._inbound_nodes else [tensor]
-    return outputs[0]
+    if not layer._inbound_nodes:
+        assert tensor is not None
+        return tensor
+    return layer._inbound_nodes[0].output_tensors[0]
 
 
 registry.register(globals())

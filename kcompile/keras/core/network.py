@@ -40,8 +40,9 @@ class Network(Layer):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.supports_masking = True
-        self.inputs: list[Value] | None = None
-        self.outputs: list[Value] | None = None
+        # None until they are known, which for users' annotations they always are
+        self.inputs: list[Value] = None  # type: ignore[assignment]
+        self.outputs = None
         self._is_graph_network = inputs is not None or outputs is not None
         self._input_keys: list[str] | None = None
         self._output_keys: list[str] | None = None
@@ -82,7 +83,7 @@ class Network(Layer):
         ]  # calls on other inputs come after it
 
     @property
-    def outputs(self) -> list[Value] | None:
+    def outputs(self) -> list[Value]:
         """The output tensors; None before they are known.
 
         A model between tensors may be given others, as Keras 2 allows: from then on it is what lies between

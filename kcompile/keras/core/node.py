@@ -91,12 +91,12 @@ class Node:
         return found
 
     @property
-    def input_shapes(self) -> list[tuple[int | None, ...]]:
+    def input_shapes(self) -> list[tuple[int | None, ...] | None]:
         """Static shapes of the inputs."""
         return [static_shape(tensor) for tensor in self.input_tensors]
 
     @property
-    def output_shapes(self) -> list[tuple[int | None, ...]]:
+    def output_shapes(self) -> list[tuple[int | None, ...] | None]:
         """Static shapes of the outputs."""
         return [static_shape(tensor) for tensor in self.output_tensors]
 

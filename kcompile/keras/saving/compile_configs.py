@@ -171,7 +171,7 @@ def _with_numbers(value: Any) -> Any:
 
 
 def _restore_optimizer(model: Model, archive: Archive, source: str, layout: OldLayout) -> None:
-    if not archive.optimizer_weights or model._compiled is None:
+    if not archive.optimizer_weights or model._compiled is None or model._steps is None:
         return
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]

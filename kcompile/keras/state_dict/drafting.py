@@ -170,9 +170,9 @@ def _by_branches(model: Network, longest_first: bool) -> list[Layer]:
     """Layers from the inputs on, one branch after the other; branches of a sum by their length."""
     maker = {value: node for node in model._network_nodes for value in node.output_tensors}
     depth: dict[Any, int] = {}
-    for node in model._network_nodes:  # in topological order
-        before = max((depth.get(value, 0) for value in node.input_tensors), default=0)
-        depth.update(dict.fromkeys(node.output_tensors, before + bool(node.outbound_layer.weights)))
+    for made in model._network_nodes:  # in topological order
+        before = max((depth.get(value, 0) for value in made.input_tensors), default=0)
+        depth.update(dict.fromkeys(made.output_tensors, before + bool(made.outbound_layer.weights)))
     order: dict[Layer, None] = {}
     stack = [(value, False) for value in reversed(model.outputs)]
     visited = set()

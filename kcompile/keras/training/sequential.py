@@ -184,7 +184,7 @@ class Sequential(Model):
         layer = self._stack.pop()
         self._layers = [other for other in self._layers if other is not layer]
         if not self.layers:
-            self.inputs = self.outputs = None
+            self.inputs = self.outputs = None  # type: ignore[assignment]
             self._stack, self._layers = [], []
             self._is_graph_network = self.built = False
         elif self.outputs:
