@@ -47,21 +47,41 @@ class Argument:
 
     Attributes:
         convert: function (object, name, value) -> attribute; the arguments before it are attributes already.
-        written: whether the configuration has it: always, never, or where it is not the default.
-        after: the argument of the same constructor that it follows in the configuration, if that is not its
-            place in the signature.
+        written: whether the configuration has it: always, never, where it is not the default, or where a
+            function of the attribute says so.
+        after: the argument that it follows in the configuration, if that is not its place in the signature.
+        default: of an argument that is taken and not in the signature, as later versions of Keras have it.
+        attribute: the name of the attribute, if it is not that of the argument.
     """
 
     convert: Convert | None = None
-    written: Literal["always", "changed", "never"] = "always"
+    written: Literal["always", "changed", "never"] | Callable[[Any], bool] = "always"
     after: str | None = None
+    default: Any = inspect.Parameter.empty
+    attribute: str | None = None
+
+    def is_written(self, value: Any, default: Callable[[], Any]) -> bool:
+        """Whether the configuration has the argument at this value of the attribute."""
+        if callable(self.written):
+            return self.written(value)
+        return self.written == "always" or self.written == "changed" and value != default()
+
+
+def converted(function: Callable[[Any], Any]) -> Convert:
+    """How an argument is kept that only has to go through a function."""
+    return lambda instance, name, value: function(value)
 
 
 @dataclass(frozen=True)
 class fixed:
-    """An argument of a base class that a class does not take: the base class is given this value."""
+    """An argument of a base class that a class does not take: the base class is given this value.
+
+    Attributes:
+        ignored: whether it may be given all the same, as files do.
+    """
 
     value: Any
+    ignored: bool = False
 
 
 ANY: Any = object()
@@ -108,15 +128,16 @@ class _Declaration:
 
     Attributes:
         names: all arguments of the constructor but self and ``**kwargs``.
-        own: those that no base class takes, in the order of the configuration.
+        own: those that no base class takes.
         kept: argument -> how it is kept, where something is said of it.
-        fixed: argument of a base class -> what it is given.
+        fixed: argument of a base class -> what it is given; ``ignored`` has those that may be given in vain.
         only: argument of later versions -> what it may be.
     """
 
     def __init__(self, function: Callable[..., None], kept: dict[str, Any]) -> None:
         self.function = function
         self.fixed = {name: how.value for name, how in kept.items() if isinstance(how, fixed)}
+        self.ignored = [name for name, how in kept.items() if isinstance(how, fixed) and how.ignored]
         self.only = {name: how for name, how in kept.items() if isinstance(how, only)}
         self.kept = {
             name: how if isinstance(how, Argument) else Argument(how)
@@ -127,18 +148,19 @@ class _Declaration:
         named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         self.names = [p.name for p in named]
         self.positional = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.required = {p.name for p in named if p.default is p.empty}
         self.defaults = {p.name: p.default for p in named if p.default is not p.empty}
-        self.required = set(self.names) - set(self.defaults)
+        self.further = {
+            name: how.default for name, how in self.kept.items() if how.default is not inspect.Parameter.empty
+        }
+        self.names += self.further
+        self.defaults |= self.further
         self.takes_more = len(named) < len(parameters)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.owner: Any = owner
         taken = {argument for base in owner.__mro__[1:-1] for argument in _taken_by(base)}
         self.own = [argument for argument in self.names if argument not in taken]
-        for argument, how in self.kept.items():
-            if how.after is not None:
-                self.own.remove(argument)
-                self.own.insert(self.own.index(how.after) + 1, argument)
 
         @functools.wraps(self.function)
         def __init__(instance: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -157,13 +179,16 @@ class _Declaration:
         for name, how in self.only.items():
             if name in arguments:
                 how.check(instance, name, arguments.pop(name))
+        for name in self.ignored:
+            arguments.pop(name, None)
         if hasattr(self.owner, "_prepare"):
             instance._prepare(arguments)
-        own = [(name, arguments.pop(name), keep) for name, keep in self._keeping.items() if name in arguments]
+        own = {name: arguments.pop(name) for name in self.own if name in arguments}
         super(self.owner, instance).__init__(**self.fixed, **arguments)
-        for name, value, keep in own:
-            setattr(instance, name, value if keep is None else keep(instance, name, value))
-        self.function(instance, **given)
+        for name, value in own.items():
+            attribute, convert = self._keeping[name]
+            setattr(instance, attribute, value if convert is None else convert(instance, name, value))
+        self.function(instance, **{name: value for name, value in given.items() if name not in self.further})
 
     def _is_called_right(self, args: tuple[Any, ...], given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
         return (
@@ -174,9 +199,10 @@ class _Declaration:
         )
 
     @functools.cached_property
-    def _keeping(self) -> dict[str, Convert | None]:
-        """Argument -> how it becomes an attribute, if not as it is."""
-        return {name: self.kept.get(name, Argument()).convert or _lookup(name) for name in self.own}
+    def _keeping(self) -> dict[str, tuple[str, Convert | None]]:
+        """Argument -> its attribute, and how it becomes that, if not as it is."""
+        kept = {name: self.kept.get(name, Argument()) for name in self.own}
+        return {name: (how.attribute or name, how.convert or _lookup(name)) for name, how in kept.items()}
 
 
 def _lookup(argument: str) -> Convert | None:
@@ -207,17 +233,28 @@ def declared(cls: type) -> dict[str, Argument]:
         declaration = getattr(vars(base).get("__init__"), "_declaration", None)
         if declaration is not None:
             found |= {name: Argument() for name in declaration.own} | declaration.kept
+            for name, how in declaration.kept.items():
+                if how.after is not None:
+                    found = _moved(found, name, how.after)
             left_out = {*declaration.fixed, *declaration.only}
             found = {name: how for name, how in found.items() if name not in left_out}
     return found
+
+
+def _moved(arguments: dict[str, Argument], name: str, after: str) -> dict[str, Argument]:
+    names = [argument for argument in arguments if argument != name]
+    names.insert(names.index(after) + 1, name)
+    return {argument: arguments[argument] for argument in names}
 
 
 def configuration(instance: Any) -> dict[str, Any]:
     """The arguments from which an equal object can be made, as files have them."""
     found: dict[str, Any] = {}
     for name, how in declared(type(instance)).items():
-        value, objects = getattr(instance, name), _objects(name)
-        if how.written == "always" or how.written == "changed" and value != _default(type(instance), name):
+        if how.written == "never":
+            continue
+        value, objects = getattr(instance, how.attribute or name), _objects(name)
+        if how.is_written(value, functools.partial(_default, type(instance), name)):
             found[name] = value if objects is None else objects.serialize(value)
     return found
 

@@ -11,7 +11,17 @@ from .. import backend as K
 from .. import registry
 from ..backend.tensors import dims_of, refine, shape_vector
 from ..core.layer import InputSpec, Layer
-from .arguments import positive_int, spatial_sizes, with_spatial_sizes
+from ..declaration import configured
+from .arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
+
+
+def _output_size(layer: Any, name: str, value: Any) -> tuple[int, ...]:
+    sizes = value if isinstance(value, list | tuple) else (value,) * layer.rank
+    if len(sizes) != layer.rank:
+        raise ValueError(
+            f"{type(layer).__name__}: output_size must be a number, or {layer.rank} of them; found {value!r}."
+        )
+    return tuple(positive_int(layer, name, size) for size in sizes)
 
 
 class _AdaptivePooling(Layer):
@@ -19,16 +29,8 @@ class _AdaptivePooling(Layer):
 
     rank: int
 
+    @configured(output_size=_output_size, data_format=data_format)
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        sizes = output_size if isinstance(output_size, list | tuple) else (output_size,) * self.rank
-        if len(sizes) != self.rank:
-            raise ValueError(
-                f"{type(self).__name__}: output_size must be a number, or {self.rank} of them; found "
-                f"{output_size!r}."
-            )
-        self.output_size = tuple(positive_int(self, "output_size", size) for size in sizes)
-        self.data_format = K.normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _pooled(self, x: Value, axis: int, old: int, new: int) -> Value:
@@ -50,10 +52,6 @@ class _AdaptivePooling(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         channels = input_shape[1 if self.data_format == "channels_first" else -1]
         return with_spatial_sizes(input_shape, self.output_size, channels, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"output_size": self.output_size, "data_format": self.data_format}
-        return {**super().get_config(), **own}
 
 
 def _windows(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import registry
 from ..core.layer import Layer
+from ..declaration import configured
 
 
 class AddLoss(Layer):
@@ -17,17 +18,14 @@ class AddLoss(Layer):
         unconditional: accepted, not used: the loss is that of the call.
     """
 
-    def __init__(self, unconditional: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.unconditional = unconditional
+    supports_masking = True
+
+    @configured
+    def __init__(self, unconditional: bool = False, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Value) -> Value:
         self.add_loss(inputs)
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "unconditional": self.unconditional}
 
 
 class AddMetric(Layer):
@@ -38,18 +36,16 @@ class AddMetric(Layer):
         metric_name: what it is reported under.
     """
 
-    def __init__(self, aggregation: str | None = None, metric_name: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.aggregation, self.metric_name = aggregation, metric_name
+    supports_masking = True
+
+    @configured
+    def __init__(
+        self, aggregation: str | None = None, metric_name: str | None = None, **kwargs: Any
+    ) -> None: ...
 
     def call(self, inputs: Value) -> Value:
         self.add_metric(inputs, self.metric_name, self.aggregation)
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"aggregation": self.aggregation, "metric_name": self.metric_name}
-        return {**super().get_config(), **own}
 
 
 registry.register(globals())

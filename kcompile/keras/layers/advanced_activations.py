@@ -9,8 +9,9 @@ from ...ir import op
 from .. import backend as K
 from .. import registry
 from ..core.layer import InputSpec, Layer
+from ..declaration import configured, converted, only
 from ..legacy.old_names import answer_old_names
-from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
+from .arguments import weight_arguments
 
 
 def _rounded(x: Any) -> float:
@@ -18,12 +19,22 @@ def _rounded(x: Any) -> float:
     return float(K.cast_to_floatx(x))
 
 
+def _not_negative(layer: Layer, name: str, value: float | None) -> float | None:
+    if value is not None and value < 0.0:
+        raise ValueError(f"{name} of ReLU layer cannot be negative value: {value}")
+    return None if value is None else _rounded(value)
+
+
+def _list_of_axes(layer: Layer, name: str, value: Any) -> list[int] | None:
+    if value is None:
+        return None
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 class _Elementwise(Layer):
     """A layer that keeps shape and mask."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -38,16 +49,15 @@ class LeakyReLU(_Elementwise):
     Input and output: any shape. (Maas et al. 2013)
     """
 
-    def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None:
-        alpha = kwargs.pop("negative_slope", alpha)
-        super().__init__(**kwargs)
-        self.alpha = _rounded(alpha)
+    @configured(alpha=converted(_rounded))
+    def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None: ...
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        arguments["alpha"] = arguments.pop("negative_slope", arguments["alpha"])  # its name in Keras 3
 
     def call(self, inputs: Any) -> Any:
         return K.relu(inputs, alpha=self.alpha)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "alpha": self.alpha}
 
 
 class PReLU(_Elementwise):
@@ -63,6 +73,7 @@ class PReLU(_Elementwise):
     Weights: alpha, shape of one sample with 1 on the shared axes. Emits ONNX PRelu. (He et al. 2015)
     """
 
+    @configured(shared_axes=_list_of_axes)
     def __init__(
         self,
         alpha_initializer: Any = "zeros",
@@ -70,17 +81,7 @@ class PReLU(_Elementwise):
         alpha_constraint: Any = None,
         shared_axes: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        set_objects(
-            self,
-            alpha_initializer=alpha_initializer,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
-        )
-        if shared_axes is not None and not isinstance(shared_axes, list | tuple):
-            shared_axes = [shared_axes]
-        self.shared_axes = None if shared_axes is None else list(shared_axes)
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])
@@ -101,13 +102,6 @@ class PReLU(_Elementwise):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         return op.PRelu(inputs, self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            **object_configs(self, "alpha_initializer", "alpha_regularizer", "alpha_constraint"),
-            "shared_axes": self.shared_axes,
-        }
-
 
 class ELU(_Elementwise):
     """x where x > 0, else alpha * (exp(x) - 1).
@@ -118,15 +112,11 @@ class ELU(_Elementwise):
     Input and output: any shape. (Clevert et al. 2015)
     """
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.alpha = _rounded(alpha)
+    @configured(alpha=converted(_rounded))
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return K.elu(inputs, self.alpha)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "alpha": self.alpha}
 
 
 class ThresholdedReLU(_Elementwise):
@@ -138,15 +128,11 @@ class ThresholdedReLU(_Elementwise):
     Input and output: any shape. Emits ONNX ThresholdedRelu. (Konda et al. 2014)
     """
 
-    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.theta = _rounded(theta)
+    @configured(theta=converted(_rounded))
+    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         return op.ThresholdedRelu(inputs, alpha=self.theta)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "theta": self.theta}
 
 
 class Softmax(_Elementwise):
@@ -158,10 +144,8 @@ class Softmax(_Elementwise):
     Input and output: any shape.
     """
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
-        refuse_unless_default(self, kwargs, {"robust_masking": False})
-        super().__init__(**kwargs)
-        self.axis = axis
+    @configured(robust_masking=only(False))
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         if isinstance(self.axis, int):
@@ -169,9 +153,6 @@ class Softmax(_Elementwise):
         axes = list(self.axis)
         powers = K.exp(inputs - K.max(inputs, axis=axes, keepdims=True))
         return powers / K.sum(powers, axis=axes, keepdims=True)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
 
 
 class ReLU(_Elementwise):
@@ -188,32 +169,17 @@ class ReLU(_Elementwise):
         ValueError: if max_value or negative_slope is negative.
     """
 
+    @configured(max_value=_not_negative, negative_slope=_not_negative, threshold=converted(_rounded))
     def __init__(
         self,
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if max_value is not None and max_value < 0.0:
-            raise ValueError(f"max_value of ReLU layer cannot be negative value: {max_value}")
-        if negative_slope < 0.0:
-            raise ValueError(f"negative_slope of ReLU layer cannot be negative value: {negative_slope}")
-        self.max_value = None if max_value is None else _rounded(max_value)
-        self.negative_slope = _rounded(negative_slope)
-        self.threshold = _rounded(threshold)
+    ) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return K.relu(inputs, alpha=self.negative_slope, max_value=self.max_value, threshold=self.threshold)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "max_value": self.max_value,
-            "negative_slope": self.negative_slope,
-            "threshold": self.threshold,
-        }
 
 
 answer_old_names(__name__)

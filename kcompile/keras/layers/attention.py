@@ -9,6 +9,7 @@ from .. import backend as K
 from .. import registry
 from ..backend.tensors import tensor
 from ..core.layer import Layer
+from ..declaration import Argument, configured, converted
 from .attention_masks import MASKED, allowed_steps, mask_at
 from .core import Dropout
 
@@ -16,11 +17,7 @@ from .core import Dropout
 class AttentionLayer(Layer):
     """A layer of a query, a value and a key, that may be called on all of them or on a list of them."""
 
-    def __init__(self, dropout: float, seed: int | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.dropout = dropout
-        self.seed = seed
+    supports_masking = True
 
     def _dropped(self, weights: Value, training: Any) -> Value:
         if not self.dropout:
@@ -32,6 +29,12 @@ class AttentionLayer(Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """That of the query."""
         return mask_at(mask, 0)
+
+
+def _score_mode(layer: Layer, name: str, value: str) -> str:
+    if value not in ("dot", "concat"):
+        raise ValueError(f"Attention: score_mode must be 'dot' or 'concat', found {value!r}.")
+    return value
 
 
 class Attention(AttentionLayer):
@@ -53,6 +56,7 @@ class Attention(AttentionLayer):
     Weights: scale () with use_scale, concat_score_weight () for score_mode "concat". (Luong et al. 2015)
     """
 
+    @configured(score_mode=_score_mode, causal=Argument(converted(bool), written="changed", default=False))
     def __init__(
         self,
         use_scale: bool = False,
@@ -60,13 +64,7 @@ class Attention(AttentionLayer):
         dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
-    ) -> None:
-        self.causal = bool(kwargs.pop("causal", False))  # an argument before TensorFlow 2.10
-        super().__init__(dropout, seed, **kwargs)
-        if score_mode not in ("dot", "concat"):
-            raise ValueError(f"Attention: score_mode must be 'dot' or 'concat', found {score_mode!r}.")
-        self.use_scale = use_scale
-        self.score_mode = score_mode
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         self._check_inputs(input_shape)
@@ -119,16 +117,6 @@ class Attention(AttentionLayer):
     def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
         super()._refine_shapes(inputs, outputs[:1])
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "use_scale": self.use_scale,
-            "score_mode": self.score_mode,
-            "dropout": self.dropout,
-            "seed": self.seed,
-            **({"causal": True} if self.causal else {}),
-        }
-
 
 class AdditiveAttention(Attention):
     """Additive attention: scores are sums of tanh(Q + K), weighted per feature.
@@ -142,10 +130,10 @@ class AdditiveAttention(Attention):
     Weights: scale (features,) with use_scale. (Bahdanau et al. 2014)
     """
 
+    @configured(score_mode=Argument(written="never"))
     def __init__(
         self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         self._check_inputs(input_shape)
@@ -159,11 +147,6 @@ class AdditiveAttention(Attention):
         total = op.Tanh(op.Add(op.Unsqueeze(query, [2]), op.Unsqueeze(key, [1])))
         total = total if self.scale is None else op.Mul(total, self.scale)
         return op.ReduceSum(total, [-1], keepdims=0)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["score_mode"]
-        return config
 
 
 registry.register(globals())

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...ir import op
-from .. import activations, registry, regularizers
 from .. import backend as K
+from .. import registry, regularizers
 from ..core.layer import InputSpec, Layer
-from ..declaration import configured, only
+from ..declaration import Argument, configured, converted, fixed, only
 from ..legacy.old_names import answer_old_names
-from .arguments import positive_int, weight_arguments
+from .arguments import data_format, positive_int, weight_arguments
 from .lambda_layer import Lambda
 
 __all__ = [
@@ -43,16 +43,13 @@ class Activation(Layer):
     Input and output: any shape.
     """
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.activation = activations.get(activation)
+    supports_masking = True
+
+    @configured
+    def __init__(self, activation: Any, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -113,6 +110,10 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
 
+def _limited(layer: Layer, name: str, rate: float) -> float:
+    return min(1.0, max(0.0, rate))
+
+
 class Dropout(Layer):
     """Sets a random part of the inputs to zero while training, and scales the rest up.
 
@@ -124,12 +125,12 @@ class Dropout(Layer):
     Input and output: any shape. (Srivastava et al. 2014)
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rate = min(1.0, max(0.0, rate))
-        self.noise_shape = noise_shape
-        self.seed = seed
-        self.supports_masking = True
+    supports_masking = True
+
+    @configured(rate=_limited)
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+    ) -> None: ...
 
     def _get_noise_shape(self, inputs: Any) -> Any:
         """The mask's shape, with sizes of the input where noise_shape leaves them open."""
@@ -149,9 +150,6 @@ class Dropout(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
-
 
 class ActivityRegularization(Layer):
     """Passes the input on and adds a penalty on it to the loss.
@@ -160,17 +158,19 @@ class ActivityRegularization(Layer):
         l1, l2: factors of the sum of absolute values and of squares.
     """
 
+    supports_masking = True
+
+    @configured
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.l1, self.l2 = l1, l2
         self.activity_regularizer = regularizers.L1L2(l1=l1, l2=l2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "l1": self.l1, "l2": self.l2}
+
+def _is_unusual(data_format: str) -> bool:
+    """Keras 2.3 leaves the layout out; it is written where it is not what loading would choose."""
+    return data_format != K.image_data_format()
 
 
 class _SpatialDropout(Dropout):
@@ -178,20 +178,13 @@ class _SpatialDropout(Dropout):
 
     rank: int
 
+    @configured(data_format=Argument(data_format, written=_is_unusual))
     def __init__(self, rate: float, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, **kwargs)
-        self.data_format = K.normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _get_noise_shape(self, inputs: Any) -> Any:
         spatial = [1] * self.rank
         return [None, None, *spatial] if self.data_format == "channels_first" else [None, *spatial, None]
-
-    def get_config(self) -> dict[str, Any]:
-        # Keras 2.3 leaves the layout out; it is written where it is not what loading would choose
-        config = super().get_config()
-        usual = self.rank == 1 or self.data_format == K.image_data_format()
-        return config if usual else {**config, "data_format": self.data_format}
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -205,8 +198,8 @@ class SpatialDropout1D(_SpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
-        super().__init__(rate, "channels_last", **kwargs)
+    @configured(data_format=fixed("channels_last"))
+    def __init__(self, rate: float, **kwargs: Any) -> None: ...
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -221,9 +214,6 @@ class SpatialDropout2D(_SpatialDropout):
 
     rank = 2
 
-    def __init__(self, rate: float, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, data_format, **kwargs)
-
 
 class SpatialDropout3D(_SpatialDropout):
     """Sets whole channels of volumes to zero while training.
@@ -237,9 +227,6 @@ class SpatialDropout3D(_SpatialDropout):
 
     rank = 3
 
-    def __init__(self, rate: float, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, data_format, **kwargs)
-
 
 class Flatten(Layer):
     """All elements of a sample along one axis.
@@ -251,10 +238,10 @@ class Flatten(Layer):
     Input: (batch, ...); output: (batch, elements).
     """
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.input_spec = InputSpec(min_ndim=1)
-        self.data_format = K.normalize_data_format(data_format)
+    input_spec = InputSpec(min_ndim=1)
+
+    @configured(data_format=data_format)
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         if self.data_format == "channels_first" and inputs.rank > 2:
@@ -265,8 +252,12 @@ class Flatten(Layer):
         sizes = input_shape[1:]
         return (input_shape[0], None if None in sizes else math.prod(sizes))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": self.data_format}
+
+def _target_shape(layer: Layer, name: str, value: Any) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in np.atleast_1d(np.asarray(value, dtype=object)))
+    if sum(size == -1 for size in shape) > 1 or any(size < -1 for size in shape):
+        raise ValueError(f"Reshape: target_shape takes sizes and at most one -1, found {shape}.")
+    return shape
 
 
 class Reshape(Layer):
@@ -281,13 +272,8 @@ class Reshape(Layer):
         ValueError: if the numbers of elements differ.
     """
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target_shape = tuple(int(size) for size in np.atleast_1d(np.asarray(target_shape, dtype=object)))
-        if sum(size == -1 for size in self.target_shape) > 1 or any(size < -1 for size in self.target_shape):
-            raise ValueError(
-                f"Reshape: target_shape takes sizes and at most one -1, found {self.target_shape}."
-            )
+    @configured(target_shape=_target_shape)
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         self.compute_output_shape(K.int_shape(inputs))
@@ -315,9 +301,6 @@ class Reshape(Layer):
             )
         return tuple(elements // known if size == -1 else size for size in output_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "target_shape": self.target_shape}
-
 
 class Permute(Layer):
     """The axes of a sample in another order.
@@ -331,9 +314,8 @@ class Permute(Layer):
         ValueError: if dims is not a permutation of 1 to n.
     """
 
+    @configured(dims=converted(tuple))
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 f"Permute: dims must be a permutation of 1 to {len(self.dims)} (the batch is axis 0), found "
@@ -347,9 +329,6 @@ class Permute(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0], *(input_shape[axis] for axis in self.dims))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "dims": self.dims}
-
 
 class RepeatVector(Layer):
     """The input ``n`` times, along a new axis of steps.
@@ -360,19 +339,16 @@ class RepeatVector(Layer):
     Input: (batch, features); output: (batch, n, features).
     """
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.n = positive_int(self, "n", n)
-        self.input_spec = InputSpec(ndim=2)
+    input_spec = InputSpec(ndim=2)
+
+    @configured(n=positive_int)
+    def __init__(self, n: int, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return K.repeat(inputs, self.n)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0], self.n, input_shape[1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "n": self.n}
 
 
 class Masking(Layer):
@@ -384,10 +360,10 @@ class Masking(Layer):
     Input and output: (batch, steps..., features); mask: (batch, steps...).
     """
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.mask_value = mask_value
+    supports_masking = True
+
+    @configured
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None: ...
 
     def _valid(self, inputs: Any) -> Any:
         """(batch, steps..., 1), made once for call and mask."""
@@ -404,9 +380,6 @@ class Masking(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mask_value": self.mask_value}
 
 
 answer_old_names(__name__)

@@ -10,17 +10,12 @@ from typing import Any
 from ...ir import op
 from .. import registry
 from ..core.layer import Layer
-from .arguments import object_configs, refuse_unless_default, set_objects, weight_arguments
+from ..declaration import Argument, configured, converted, only
+from .arguments import weight_arguments
 
-_OBJECTS = (
-    "kernel_initializer",
-    "bias_initializer",
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-)
+
+def _sizes(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class EinsumDense(Layer):
@@ -44,6 +39,13 @@ class EinsumDense(Layer):
         ValueError: for an equation of another form, or sizes that do not follow from it.
     """
 
+    @configured(
+        output_shape=Argument(converted(_sizes), attribute="partial_output_shape"),
+        equation=Argument(after="output_shape"),
+        lora_rank=only(None),
+        lora_alpha=only(None),
+        gptq_unpacked_column_size=only(None),
+    )
     def __init__(
         self,
         equation: str,
@@ -59,29 +61,11 @@ class EinsumDense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        of_tuning = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
-        refuse_unless_default(self, kwargs, dict.fromkeys(of_tuning))
-        super().__init__(**kwargs)
-        self.equation = equation
-        sizes = output_shape if isinstance(output_shape, list | tuple) else (output_shape,)
-        self.partial_output_shape = tuple(sizes)
-        self.bias_axes = bias_axes
         self._terms = _terms(self, equation)
         if bias_axes is not None and not set(bias_axes) <= set(self._terms.output):
             raise ValueError(
                 f"EinsumDense: bias_axes={bias_axes!r} are not all axes of the output of {equation!r}."
             )
-        set_objects(
-            self,
-            activation=activation,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
 
     def build(self, input_shape: Any) -> None:
         terms = self._terms
@@ -147,16 +131,6 @@ class EinsumDense(Layer):
         if terms.ellipsis == "first":
             return (*input_shape[:elided], *own)
         return (*own, *input_shape[len(terms.input) :])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "output_shape": self.partial_output_shape,
-            "equation": self.equation,
-            **object_configs(self, "activation"),
-            "bias_axes": self.bias_axes,
-            **object_configs(self, *_OBJECTS),
-        }
 
 
 @dataclass(frozen=True)

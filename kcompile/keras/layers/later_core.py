@@ -20,9 +20,7 @@ class Identity(Layer):
     Input and output: any shape; a mask is passed on, too.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return inputs

@@ -7,13 +7,13 @@ from typing import Any
 from .. import backend as K
 from .. import registry
 from ..core.layer import InputSpec, Layer
-from ..utils import conv_utils
+from ..declaration import Argument, configured, only
 from .arguments import (
     channel_axis,
-    object_configs,
+    data_format,
+    padding,
+    per_axis,
     positive_int,
-    refuse_unless_default,
-    set_objects,
     spatial_sizes,
     weight_arguments,
     window_sizes,
@@ -21,11 +21,27 @@ from .arguments import (
 )
 
 
+def _valid(layer: Layer, name: str, value: Any) -> str:
+    if padding(layer, name, value) != "valid":
+        raise ValueError(
+            f'Invalid border mode for {type(layer).__name__} (only "valid" is supported): {value}'
+        )
+    return "valid"
+
+
 class _LocallyConnected(Layer):
     """What the locally connected layers share; ``rank`` spatial axes."""
 
     rank: int
 
+    @configured(
+        filters=positive_int,
+        kernel_size=per_axis,
+        strides=per_axis,
+        padding=_valid,
+        data_format=data_format,
+        implementation=only(1),  # of tf.keras; 2 and 3 lay the kernel out otherwise
+    )
     def __init__(
         self,
         filters: int,
@@ -44,33 +60,6 @@ class _LocallyConnected(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        implementation = kwargs.pop("implementation", 1)  # of tf.keras; 2 and 3 lay the kernel out otherwise
-        refuse_unless_default(self, {"implementation": implementation}, {"implementation": 1})
-        super().__init__(**kwargs)
-        self.filters = positive_int(self, "filters", filters)
-        self.kernel_size = conv_utils.normalize_tuple(kernel_size, self.rank, "kernel_size")
-        self.strides = conv_utils.normalize_tuple(strides, self.rank, "strides")
-        for name in ("kernel_size", "strides"):
-            for size in getattr(self, name):
-                positive_int(self, name, size)
-        self.padding = conv_utils.normalize_padding(padding)
-        if self.padding != "valid":
-            raise ValueError(
-                f'Invalid border mode for {type(self).__name__} (only "valid" is supported): {padding}'
-            )
-        self.data_format = K.normalize_data_format(data_format)
-        self.use_bias = use_bias
-        set_objects(
-            self,
-            activation=activation,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def build(self, input_shape: Any) -> None:
@@ -108,28 +97,6 @@ class _LocallyConnected(Layer):
             output = K.bias_add(output, self.bias, data_format=self.data_format)
         return self.activation(output)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            **({} if self.rank == 1 else {"data_format": self.data_format}),
-            **object_configs(self, "activation"),
-            "use_bias": self.use_bias,
-            **object_configs(
-                self,
-                "kernel_initializer",
-                "bias_initializer",
-                "kernel_regularizer",
-                "bias_regularizer",
-                "activity_regularizer",
-                "kernel_constraint",
-                "bias_constraint",
-            ),
-        }
-
 
 class LocallyConnected1D(_LocallyConnected):
     """A convolution over time with weights of its own at every position.
@@ -155,6 +122,7 @@ class LocallyConnected1D(_LocallyConnected):
 
     rank = 1
 
+    @configured(data_format=Argument(written="never"))
     def __init__(
         self,
         filters: int,
@@ -173,23 +141,6 @@ class LocallyConnected1D(_LocallyConnected):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
         if self.data_format != "channels_last":
             raise ValueError('LocallyConnected1D: data_format must be "channels_last".')
 
@@ -211,6 +162,7 @@ class LocallyConnected2D(_LocallyConnected):
 
     rank = 2
 
+    @configured
     def __init__(
         self,
         filters: int,
@@ -228,24 +180,7 @@ class LocallyConnected2D(_LocallyConnected):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+    ) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         output = K.local_conv2d(

@@ -13,6 +13,7 @@ from .. import backend as K
 from .. import registry
 from ..core.layer import Layer
 from ..core.writers import joins_masks_by_any
+from ..declaration import configured
 
 Shape = tuple[int | None, ...]
 
@@ -24,10 +25,7 @@ class _Merge(Layer):
     """
 
     _aligns = True
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
+    supports_masking = True
 
     def _merge_function(self, inputs: list[Value]) -> Value:
         """The result; the inputs broadcast against one another."""
@@ -228,9 +226,8 @@ class Concatenate(_Merge):
 
     _aligns = False
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
+    @configured
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None: ...
 
     def _merged_shape(self, shapes: list[Shape]) -> Shape:
         ranks = {len(shape) for shape in shapes}
@@ -274,13 +271,17 @@ class Concatenate(_Merge):
         filled = [_all_valid(x, rank) if m is None else m for x, m in zip(inputs, masks, strict=True)]
         return op.Concat(*filled, axis=axis) if axis < rank else reduce(op.Or, filled)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
-
 
 def _all_valid(x: Value, rank: int) -> Value:
     """A mask of the first ``rank`` axes of ``x`` that holds everywhere."""
     return op.Expand(K.constant(True, dtype="bool"), op.Shape(x, end=rank))
+
+
+def _one_axis_or_two(layer: Layer, name: str, axes: Any) -> Any:
+    pair = isinstance(axes, list | tuple) and len(axes) == 2 and all(isinstance(a, int) for a in axes)
+    if not isinstance(axes, int) and not pair:
+        raise ValueError(f"Invalid type for `axes` - it should be an int or a pair of ints, found {axes!r}.")
+    return axes
 
 
 class Dot(_Merge):
@@ -299,15 +300,8 @@ class Dot(_Merge):
 
     _aligns = False
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        pair = isinstance(axes, list | tuple) and len(axes) == 2 and all(isinstance(a, int) for a in axes)
-        if not isinstance(axes, int) and not pair:
-            raise ValueError(
-                f"Invalid type for `axes` - it should be an int or a pair of ints, found {axes!r}."
-            )
-        self.axes = axes
-        self.normalize = normalize
+    @configured(axes=_one_axis_or_two)
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None: ...
 
     def _axes_of(self, ranks: list[int]) -> list[int]:
         axes = [self.axes] * 2 if isinstance(self.axes, int) else list(self.axes)
@@ -347,9 +341,6 @@ class Dot(_Merge):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
 
 
 def add(inputs: list[Any], **kwargs: Any) -> Any:

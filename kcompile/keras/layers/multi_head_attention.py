@@ -12,8 +12,9 @@ from ...ir import Constant, Value, name_scope, op
 from .. import registry
 from ..backend.tensors import dims_of, refine, shape_vector, tensor
 from ..core.layer import Layer
+from ..declaration import ANY, Argument, configured, converted, only
 from ..utils.generic_utils import to_list
-from .arguments import object_configs, positive_int, set_objects
+from .arguments import optional, positive_int
 from .attention import AttentionLayer
 from .attention_masks import MASKED, allowed_steps, mask_at
 from .einsum_dense import EinsumDense
@@ -28,36 +29,34 @@ _OBJECTS = (
 )
 
 
+def _sizes(value: Any) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _value_dim(layer: Layer, name: str, value: Any) -> int:
+    return positive_int(layer, name, value) if value else layer.key_dim
+
+
+# what there is to say of the arguments that both layers have
+_COMMON: dict[str, Any] = {
+    "sliding_window": optional(positive_int),
+    "use_gate": Argument(converted(bool), after="sliding_window"),
+    "flash_attention": Argument(written="never"),
+    # each of the projections applies it to its own output, as in Keras
+    "activity_regularizer": Argument(attribute="_activity_regularizer"),
+    "softmax_robust_masking": only(ANY),  # of tf.keras: rows that are masked as a whole are finite here
+    # what tf.keras built it for
+    "query_shape": only(ANY),
+    "value_shape": only(ANY),
+    "key_shape": only(ANY),
+}
+
+
 class _MultiHead(AttentionLayer):
     """What MultiHeadAttention and GroupQueryAttention share.
 
     A subclass says how many heads of which size query, key and value have.
     """
-
-    def __init__(
-        self,
-        dropout: float,
-        use_bias: bool,
-        seed: int | None,
-        activity_regularizer: Any,
-        objects: dict[str, Any],
-        sliding_window: int | None,
-        use_gate: bool,
-        **kwargs: Any,
-    ) -> None:
-        kwargs.pop(
-            "softmax_robust_masking", None
-        )  # of tf.keras: rows that are masked as a whole are finite here
-        for name in ("query", "value", "key"):  # tf.keras writes what it was built for
-            kwargs.pop(f"{name}_shape", None)
-        super().__init__(dropout, seed, **kwargs)
-        self.use_bias = use_bias
-        self.sliding_window = sliding_window
-        if sliding_window is not None:
-            self.sliding_window = positive_int(self, "sliding_window", sliding_window)
-        self.use_gate = bool(use_gate)
-        # each of the projections applies it to its own output, as in Keras
-        set_objects(self, _activity_regularizer=activity_regularizer, **objects)
 
     def __call__(  # type: ignore[override]  # called as attention(query, value, key)
         self, query: Any, value: Any = None, key: Any = None, **kwargs: Any
@@ -215,19 +214,6 @@ class _MultiHead(AttentionLayer):
     def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
         super()._refine_shapes(inputs, outputs[:1])
 
-    def _common_config(self) -> dict[str, Any]:
-        names = ("kernel_regularizer", "bias_regularizer")
-        activity = object_configs(self, "_activity_regularizer")["_activity_regularizer"]
-        return {
-            "use_bias": self.use_bias,
-            "sliding_window": self.sliding_window,
-            "use_gate": self.use_gate,
-            **object_configs(self, "kernel_initializer", "bias_initializer", *names),
-            "activity_regularizer": activity,
-            **object_configs(self, "kernel_constraint", "bias_constraint"),
-            "seed": self.seed,
-        }
-
 
 class MultiHeadAttention(_MultiHead):
     """Attention of several heads: softmax(Q K^T / sqrt(key_dim)) V for projections of query, key and value.
@@ -259,6 +245,15 @@ class MultiHeadAttention(_MultiHead):
         ValueError: for sizes that are not positive, or a call without a value.
     """
 
+    @configured(
+        num_heads=positive_int,
+        key_dim=positive_int,
+        value_dim=_value_dim,
+        use_bias=Argument(after="attention_axes"),
+        output_shape=Argument(optional(converted(_sizes)), attribute="_wanted_output"),
+        attention_axes=optional(converted(_sizes)),
+        **_COMMON,
+    )
     def __init__(
         self,
         num_heads: int,
@@ -280,23 +275,7 @@ class MultiHeadAttention(_MultiHead):
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
-    ) -> None:
-        objects = {
-            "kernel_initializer": kernel_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(
-            dropout, use_bias, seed, activity_regularizer, objects, sliding_window, use_gate, **kwargs
-        )
-        self.num_heads = positive_int(self, "num_heads", num_heads)
-        self.key_dim = positive_int(self, "key_dim", key_dim)
-        self.value_dim = positive_int(self, "value_dim", value_dim) if value_dim else self.key_dim
-        self._wanted_output = None if output_shape is None else _sizes(output_shape)
-        self.attention_axes = None if attention_axes is None else _sizes(attention_axes)
+    ) -> None: ...
 
     def _head_sizes(self) -> dict[str, tuple[int, int]]:
         of_key = (self.num_heads, self.key_dim)
@@ -309,18 +288,6 @@ class MultiHeadAttention(_MultiHead):
         rank = len(query_shape)
         axes = self.attention_axes or tuple(range(1, rank - 1))
         return tuple(axis % rank for axis in axes)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
-            "dropout": self.dropout,
-            "output_shape": self._wanted_output,
-            "attention_axes": self.attention_axes,
-            **self._common_config(),
-        }
 
 
 class GroupQueryAttention(_MultiHead):
@@ -347,6 +314,9 @@ class GroupQueryAttention(_MultiHead):
         ValueError: if num_key_value_heads does not divide num_query_heads.
     """
 
+    @configured(
+        head_dim=positive_int, num_query_heads=positive_int, num_key_value_heads=positive_int, **_COMMON
+    )
     def __init__(
         self,
         head_dim: int,
@@ -367,20 +337,6 @@ class GroupQueryAttention(_MultiHead):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        objects = {
-            "kernel_initializer": kernel_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(
-            dropout, use_bias, seed, activity_regularizer, objects, sliding_window, use_gate, **kwargs
-        )
-        self.head_dim = positive_int(self, "head_dim", head_dim)
-        self.num_query_heads = positive_int(self, "num_query_heads", num_query_heads)
-        self.num_key_value_heads = positive_int(self, "num_key_value_heads", num_key_value_heads)
         if self.num_query_heads % self.num_key_value_heads:
             raise ValueError(
                 f"GroupQueryAttention: num_query_heads={num_query_heads} must be a multiple of "
@@ -397,22 +353,8 @@ class GroupQueryAttention(_MultiHead):
             return x
         return op.Gather(x, np.repeat(np.arange(self.num_key_value_heads), times), axis=x.rank - 2)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "head_dim": self.head_dim,
-            "num_query_heads": self.num_query_heads,
-            "num_key_value_heads": self.num_key_value_heads,
-            "dropout": self.dropout,
-            **self._common_config(),
-        }
-
 
 GroupedQueryAttention = GroupQueryAttention
-
-
-def _sizes(value: Any) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _letters(count: int, skip: int = 0) -> str:

@@ -10,6 +10,7 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import registry
 from ..core.layer import Layer
+from ..declaration import Argument, configured
 from ..legacy.old_names import answer_old_names
 
 # the fixed point of the SELU activation, -scale * alpha (Klambauer et al. 2017)
@@ -24,16 +25,13 @@ def _normal_like(x: Value, mean: float, stddev: float, seed: int | None) -> Valu
 class _Noise(Layer):
     """A layer of one number that changes nothing outside of training."""
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.seed = seed
+    supports_masking = True
+
+    @configured(seed=Argument(written="changed"))
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None: ...
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def _seed_config(self) -> dict[str, Any]:
-        return {} if self.seed is None else {"seed": self.seed}
 
 
 class GaussianNoise(_Noise):
@@ -46,17 +44,13 @@ class GaussianNoise(_Noise):
     Input and output: any shape.
     """
 
-    def __init__(self, stddev: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.stddev = stddev
+    @configured(seed=Argument(written="changed", after="stddev"))
+    def __init__(self, stddev: float, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         return K.in_train_phase(
             lambda: inputs + _normal_like(inputs, 0.0, self.stddev, self.seed), inputs, training=training
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "stddev": self.stddev, **self._seed_config()}
 
 
 class GaussianDropout(_Noise):
@@ -69,9 +63,8 @@ class GaussianDropout(_Noise):
     Input and output: any shape. (Srivastava et al. 2014)
     """
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rate = rate
+    @configured(seed=Argument(written="changed", after="rate"))
+    def __init__(self, rate: float, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         if not 0 < self.rate < 1:
@@ -80,9 +73,6 @@ class GaussianDropout(_Noise):
         return K.in_train_phase(
             lambda: inputs * _normal_like(inputs, 1.0, stddev, self.seed), inputs, training=training
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, **self._seed_config()}
 
 
 class AlphaDropout(_Noise):
@@ -96,10 +86,12 @@ class AlphaDropout(_Noise):
     Input and output: any shape. (Klambauer et al. 2017, "Self-Normalizing Neural Networks")
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(seed, **kwargs)
-        self.rate = rate
-        self.noise_shape = noise_shape
+    @configured(
+        noise_shape=Argument(written="changed"), seed=Argument(written="changed", after="noise_shape")
+    )
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+    ) -> None: ...
 
     def _get_noise_shape(self, inputs: Any) -> Any:
         """The mask's shape, None where it is the input's size; a subclass may choose another."""
@@ -121,10 +113,6 @@ class AlphaDropout(_Noise):
         if not 0.0 < self.rate < 1.0:
             return inputs
         return K.in_train_phase(lambda: self._dropped(inputs), inputs, training=training)
-
-    def get_config(self) -> dict[str, Any]:
-        shape = {} if self.noise_shape is None else {"noise_shape": self.noise_shape}
-        return {**super().get_config(), "rate": self.rate, **shape, **self._seed_config()}
 
 
 answer_old_names(__name__)

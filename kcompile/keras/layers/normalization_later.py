@@ -12,29 +12,29 @@ from .. import backend as K
 from .. import registry
 from ..backend.variables import filled
 from ..core.layer import Layer
-from .arguments import object_configs, positive_int, set_objects, weight_arguments
+from ..declaration import Argument, configured, converted
+from .arguments import positive_int, weight_arguments
 
-_AFFINE = (
-    "beta_initializer",
-    "gamma_initializer",
-    "beta_regularizer",
-    "gamma_regularizer",
-    "beta_constraint",
-    "gamma_constraint",
-)
+
+def _one_or_many(layer: Layer, name: str, axis: Any) -> Any:
+    """``axis`` as an int, or as a list of ints where there are several."""
+    axes = list(axis) if isinstance(axis, list | tuple) else [axis]
+    for one in axes:
+        if isinstance(one, bool) or not isinstance(one, int | np.integer):
+            raise ValueError(
+                f"{type(layer).__name__}: axis must be an int or a list of ints, found {axis!r}."
+            )
+    return int(axes[0]) if len(axes) == 1 else [int(one) for one in axes]
+
+
+def _groups(layer: Layer, name: str, value: Any) -> int:
+    return value if value == -1 else positive_int(layer, name, value)
 
 
 class _Affine(Layer):
-    """What layers with an optional gamma and beta share: the arguments, the weights and their config."""
+    """What layers with an optional gamma and beta share."""
 
-    def __init__(self, epsilon: float, center: bool, scale: bool, **kwargs: Any) -> None:
-        objects = {name: kwargs.pop(name) for name in _AFFINE}
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        set_objects(self, **objects)
+    supports_masking = True
 
     def _add_affine(self, shape: Sequence[int], scale: bool, center: bool) -> None:
         self.gamma = self.add_weight("gamma", shape, **weight_arguments(self, "gamma")) if scale else None
@@ -42,14 +42,6 @@ class _Affine(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def _affine_config(self) -> dict[str, Any]:
-        return {
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            **object_configs(self, *_AFFINE),
-        }
 
 
 class LayerNormalization(_Affine):
@@ -72,6 +64,7 @@ class LayerNormalization(_Affine):
         ValueError: for an axis that the input lacks, or whose size is unknown.
     """
 
+    @configured(axis=_one_or_many, rms_scaling=Argument(converted(bool), written="changed"))
     def __init__(
         self,
         axis: Any = -1,
@@ -86,21 +79,7 @@ class LayerNormalization(_Affine):
         gamma_constraint: Any = None,
         rms_scaling: bool = False,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            epsilon,
-            center,
-            scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            **kwargs,
-        )
-        self.axis = _one_or_many(self, axis)
-        self.rms_scaling = bool(rms_scaling)
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         self._axes, shape = _sizes_along(self, input_shape, self.axis)
@@ -134,10 +113,6 @@ class LayerNormalization(_Affine):
         sizes = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
         return op.Mul(op.Div(x, op.Sqrt(variance + self.epsilon)), op.Reshape(self.gamma, sizes))
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "axis": self.axis, **self._affine_config()}
-        return {**config, "rms_scaling": True} if self.rms_scaling else config
-
 
 class GroupNormalization(_Affine):
     """Normalizes each sample over groups of its channels and all other axes.
@@ -160,6 +135,9 @@ class GroupNormalization(_Affine):
         ValueError: for an axis that the input lacks, or channels that ``groups`` does not divide.
     """
 
+    groups: int
+
+    @configured(groups=_groups, axis=_one_or_many)
     def __init__(
         self,
         groups: int = 32,
@@ -174,21 +152,7 @@ class GroupNormalization(_Affine):
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            epsilon,
-            center,
-            scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            **kwargs,
-        )
-        self.groups = groups if groups == -1 else positive_int(self, "groups", groups)
-        self.axis = _one_or_many(self, axis)
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         (axis,), (channels,) = _sizes_along(self, input_shape, self.axis)
@@ -217,14 +181,6 @@ class GroupNormalization(_Affine):
         y = op.Squeeze(y, [2]) if flat else y
         return op.Transpose(y, perm=[int(i) for i in np.argsort(forth)])
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "groups": self.groups,
-            "axis": self.axis,
-            **self._affine_config(),
-        }
-
 
 class UnitNormalization(Layer):
     """Divides by the Euclidean norm along an axis or axes.
@@ -235,19 +191,16 @@ class UnitNormalization(Layer):
     Input and output: any shape. The square of the norm counts at least 1e-12.
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.axis = _one_or_many(self, axis)
+    supports_masking = True
+
+    @configured(axis=_one_or_many)
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return K.l2_normalize(inputs, self.axis)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
 
 
 class RMSNormalization(Layer):
@@ -261,11 +214,10 @@ class RMSNormalization(Layer):
     Weights: scale, of the sizes along ``axis``. (Zhang, Sennrich 2019)
     """
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.axis = _one_or_many(self, axis)
-        self.epsilon = epsilon
+    supports_masking = True
+
+    @configured(axis=_one_or_many)
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         self._axes, shape = _sizes_along(self, input_shape, self.axis)
@@ -281,20 +233,6 @@ class RMSNormalization(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
-
-
-def _one_or_many(layer: Layer, axis: Any) -> Any:
-    """``axis`` as an int, or as a list of ints where there are several."""
-    axes = list(axis) if isinstance(axis, list | tuple) else [axis]
-    for one in axes:
-        if isinstance(one, bool) or not isinstance(one, int | np.integer):
-            raise ValueError(
-                f"{type(layer).__name__}: axis must be an int or a list of ints, found {axis!r}."
-            )
-    return int(axes[0]) if len(axes) == 1 else [int(one) for one in axes]
 
 
 def _sizes_along(layer: Layer, input_shape: Any, axis: Any) -> tuple[list[int], list[int]]:

@@ -8,8 +8,14 @@ from .. import backend as K
 from .. import registry
 from ..backend.convolution import pool
 from ..core.layer import InputSpec, Layer
-from ..utils import conv_utils
-from .arguments import positive_int, spatial_sizes, window_sizes, with_spatial_sizes
+from ..declaration import Argument, configured, converted
+from .arguments import data_format, padding, per_axis, spatial_sizes, window_sizes, with_spatial_sizes
+
+
+def _valid_or_same(layer: Layer, name: str, value: Any) -> str:
+    if padding(layer, name, value) == "causal":
+        raise ValueError(f"{type(layer).__name__}: padding must be 'valid' or 'same', found 'causal'.")
+    return padding(layer, name, value)
 
 
 class _Pooling(Layer):
@@ -18,22 +24,21 @@ class _Pooling(Layer):
     rank: int
     mode: str
 
+    @configured(
+        pool_size=per_axis,
+        strides=Argument(per_axis, after="padding"),
+        padding=_valid_or_same,
+        data_format=data_format,
+    )
     def __init__(
         self, pool_size: Any, strides: Any, padding: str, data_format: str | None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self.pool_size = conv_utils.normalize_tuple(pool_size, self.rank, "pool_size")
-        self.strides = conv_utils.normalize_tuple(
-            pool_size if strides is None else strides, self.rank, "strides"
-        )
-        for name in ("pool_size", "strides"):
-            for size in getattr(self, name):
-                positive_int(self, name, size)
-        self.padding = conv_utils.normalize_padding(padding)
-        if self.padding == "causal":
-            raise ValueError(f"{type(self).__name__}: padding must be 'valid' or 'same', found 'causal'.")
-        self.data_format = K.normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        if arguments["strides"] is None:
+            arguments["strides"] = arguments["pool_size"]
 
     def call(self, inputs: Any) -> Any:
         self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
@@ -59,19 +64,11 @@ class _Pooling(Layer):
         channels = input_shape[1 if self.data_format == "channels_first" else -1]
         return with_spatial_sizes(input_shape, sizes, channels, self.data_format)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "padding": self.padding,
-            "strides": self.strides,
-            "data_format": self.data_format,
-        }
-
 
 class _Pooling1D(_Pooling):
     rank = 1
 
+    @configured
     def __init__(
         self,
         pool_size: Any = 2,
@@ -79,8 +76,7 @@ class _Pooling1D(_Pooling):
         padding: str = "valid",
         data_format: str | None = "channels_last",
         **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+    ) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         if type(self)._pooling_function is _Pooling._pooling_function:
@@ -100,6 +96,7 @@ class _Pooling1D(_Pooling):
 class _Pooling2D(_Pooling):
     rank = 2
 
+    @configured
     def __init__(
         self,
         pool_size: Any = (2, 2),
@@ -107,13 +104,13 @@ class _Pooling2D(_Pooling):
         padding: str = "valid",
         data_format: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+    ) -> None: ...
 
 
 class _Pooling3D(_Pooling):
     rank = 3
 
+    @configured
     def __init__(
         self,
         pool_size: Any = (2, 2, 2),
@@ -121,8 +118,7 @@ class _Pooling3D(_Pooling):
         padding: str = "valid",
         data_format: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+    ) -> None: ...
 
 
 class MaxPooling1D(_Pooling1D):
@@ -204,10 +200,8 @@ class _GlobalPooling(Layer):
 
     rank: int
 
+    @configured(data_format=data_format, keepdims=Argument(converted(bool), written="changed"))
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = K.normalize_data_format(data_format)
-        self.keepdims = bool(keepdims)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
@@ -221,16 +215,12 @@ class _GlobalPooling(Layer):
             return with_spatial_sizes(input_shape, [1] * self.rank, channels, self.data_format)
         return (input_shape[0], channels)
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "data_format": self.data_format}
-        return {**config, "keepdims": True} if self.keepdims else config
-
 
 class _GlobalPooling1D(_GlobalPooling):
     rank = 1
 
-    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
+    @configured
+    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None: ...
 
 
 class _GlobalPooling2D(_GlobalPooling):
@@ -273,9 +263,10 @@ class GlobalAveragePooling1D(_GlobalAverage, _GlobalPooling1D):
     features), without a mask. A sample whose steps are all masked gives NaN, as in Keras.
     """
 
-    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
-        self.supports_masking = True
+    supports_masking = True
+
+    @configured
+    def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is None:

@@ -8,25 +8,23 @@ from ... import backend as K
 from ... import registry
 from ...backend.manipulation import pad, resize
 from ...core.layer import InputSpec, Layer
+from ...declaration import Argument, configured, fixed
 from ...utils import conv_utils
 from ...utils.generic_utils import file_keras_version
-from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
+from ..arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
 
 
 class _Spatial(Layer):
     """A layer over ``rank`` spatial axes that leaves batch and channels alone.
 
-    A subclass without a ``rank`` has as many axes as ``sizes``.
+    A subclass without a ``rank`` has as many axes as it is given sizes.
     """
 
     rank: int
 
-    def __init__(self, sizes: Any, data_format: str | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not hasattr(self, "rank"):
-            self.rank = len(sizes)
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+    def _set_rank(self, rank: int) -> None:
+        self.rank = rank
+        self.input_spec = InputSpec(ndim=rank + 2)
 
     def _resized(self, size: int, axis: int) -> int:
         """The new size of the spatial axis number ``axis``."""
@@ -38,16 +36,26 @@ class _Spatial(Layer):
         channels = input_shape[1 if self.data_format == "channels_first" else -1]
         return with_spatial_sizes(input_shape, resized, channels, self.data_format)
 
-    def _format_config(self) -> dict[str, Any]:
-        return {} if self.rank == 1 else {"data_format": self.data_format}
+
+def _rank(layer: Layer, sizes: Any) -> int:
+    return layer.rank if hasattr(layer, "rank") else len(sizes)
 
 
-def _pairs(value: Any, rank: int, name: str) -> tuple[Any, ...]:
+def _factors(layer: Layer, name: str, value: Any) -> tuple[int, ...]:
+    """A positive int per axis from an int or one int an axis."""
+    factors = conv_utils.normalize_tuple(value, _rank(layer, value), name)
+    for factor in factors:
+        positive_int(layer, name, factor)
+    return factors
+
+
+def _pairs(layer: Layer, name: str, value: Any) -> tuple[Any, ...]:
     """(before, after) per axis from an int, one int an axis, or pairs.
 
     Raises:
         ValueError: for anything else.
     """
+    rank = _rank(layer, value)
     if isinstance(value, int):
         pairs: tuple[Any, ...] = ((value, value),) * rank
     else:
@@ -66,17 +74,12 @@ def _pairs(value: Any, rank: int, name: str) -> tuple[Any, ...]:
 class _UpSampling(_Spatial):
     """Enlarges each spatial axis by a whole factor."""
 
+    @configured(size=_factors, data_format=data_format)
     def __init__(self, size: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(size, data_format, **kwargs)
-        self.size = conv_utils.normalize_tuple(size, self.rank, "size")
-        for factor in self.size:
-            positive_int(self, "size", factor)
+        self._set_rank(len(self.size))
 
     def _resized(self, size: int, axis: int) -> int:
         return size * self.size[axis]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "size": self.size, **self._format_config()}
 
 
 class UpSampling1D(_UpSampling):
@@ -90,8 +93,8 @@ class UpSampling1D(_UpSampling):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
-        super().__init__(size, "channels_last", **kwargs)
+    @configured(data_format=fixed("channels_last"))
+    def __init__(self, size: int = 2, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return K.repeat_elements(inputs, self.size[0], axis=1)
@@ -116,6 +119,7 @@ class UpSampling2D(_UpSampling):
 
     rank = 2
 
+    @configured(half_pixel_centers=Argument(written=bool))
     def __init__(
         self,
         size: Any = (2, 2),
@@ -124,7 +128,6 @@ class UpSampling2D(_UpSampling):
         half_pixel_centers: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(size, data_format, **kwargs)
         if half_pixel_centers is None:
             half_pixel_centers = (file_keras_version() or (2, 3)) >= (2, 4)
         self.half_pixel_centers = half_pixel_centers and interpolation == "bilinear"
@@ -132,17 +135,12 @@ class UpSampling2D(_UpSampling):
             raise ValueError(
                 f'interpolation should be one of "nearest" or "bilinear"; found {interpolation!r}.'
             )
-        self.interpolation = interpolation
 
     def call(self, inputs: Any) -> Any:
         rows, cols = self.size
         if self.half_pixel_centers:
             return resize(inputs, (rows, cols), self.data_format, "linear", "half_pixel")
         return K.resize_images(inputs, rows, cols, self.data_format, self.interpolation)
-
-    def get_config(self) -> dict[str, Any]:
-        centers = {"half_pixel_centers": True} if self.half_pixel_centers else {}
-        return {**super().get_config(), "interpolation": self.interpolation, **centers}
 
 
 class UpSampling3D(_UpSampling):
@@ -158,8 +156,8 @@ class UpSampling3D(_UpSampling):
 
     rank = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(size, data_format, **kwargs)
+    @configured
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         depth, rows, cols = self.size
@@ -169,9 +167,9 @@ class UpSampling3D(_UpSampling):
 class _ZeroPadding(_Spatial):
     """Zeros around the spatial axes."""
 
+    @configured(padding=_pairs, data_format=data_format)
     def __init__(self, padding: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(padding, data_format, **kwargs)
-        self.padding = _pairs(padding, self.rank, "padding")
+        self._set_rank(len(self.padding))
 
     def _resized(self, size: int, axis: int) -> int:
         return size + sum(self.padding[axis])
@@ -180,9 +178,6 @@ class _ZeroPadding(_Spatial):
         none = (0, 0)
         first = self.data_format == "channels_first"
         return pad(inputs, [none, none, *self.padding] if first else [none, *self.padding, none])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": self.padding, **self._format_config()}
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -196,9 +191,8 @@ class ZeroPadding1D(_ZeroPadding):
 
     rank = 1
 
-    def __init__(self, padding: Any = 1, **kwargs: Any) -> None:
-        kwargs.pop("data_format", None)  # written by later versions, always channels_last
-        super().__init__(padding, "channels_last", **kwargs)
+    @configured(data_format=fixed("channels_last", ignored=True))
+    def __init__(self, padding: Any = 1, **kwargs: Any) -> None: ...
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "padding": self.padding[0]}
@@ -217,8 +211,8 @@ class ZeroPadding2D(_ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(padding, data_format, **kwargs)
+    @configured
+    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None: ...
 
 
 class ZeroPadding3D(_ZeroPadding):
@@ -234,16 +228,16 @@ class ZeroPadding3D(_ZeroPadding):
 
     rank = 3
 
-    def __init__(self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(padding, data_format, **kwargs)
+    @configured
+    def __init__(self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None: ...
 
 
 class _Cropping(_Spatial):
     """Cuts elements off both ends of the spatial axes."""
 
+    @configured(cropping=_pairs, data_format=data_format)
     def __init__(self, cropping: Any, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(cropping, data_format, **kwargs)
-        self.cropping = _pairs(cropping, self.rank, "cropping")
+        self._set_rank(len(self.cropping))
 
     def build(self, input_shape: Any) -> None:
         sizes = spatial_sizes(input_shape, self.data_format)
@@ -263,9 +257,6 @@ class _Cropping(_Spatial):
         spared = [slice(None)] * (2 if self.data_format == "channels_first" else 1)
         return inputs[(*spared, *kept)]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cropping": self.cropping, **self._format_config()}
-
 
 class Cropping1D(_Cropping):
     """Cuts off the first and last steps.
@@ -278,8 +269,8 @@ class Cropping1D(_Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(cropping, "channels_last", **kwargs)
+    @configured(data_format=fixed("channels_last"))
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None: ...
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cropping": self.cropping[0]}
@@ -298,10 +289,10 @@ class Cropping2D(_Cropping):
 
     rank = 2
 
+    @configured
     def __init__(
         self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(cropping, data_format, **kwargs)
+    ) -> None: ...
 
 
 class Cropping3D(_Cropping):
@@ -317,10 +308,10 @@ class Cropping3D(_Cropping):
 
     rank = 3
 
+    @configured
     def __init__(
         self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(cropping, data_format, **kwargs)
+    ) -> None: ...
 
 
 registry.register(globals())
