@@ -14,10 +14,10 @@ import numpy as np
 
 from ..ir import Value, op
 from . import backend as K
-from . import registry
+from . import registry, rules
 from .backend.tensors import known_sizes, tensor
 from .legacy.old_names import answer_old_names
-from .utils.generic_utils import deserialize_keras_object, file_keras_version
+from .utils.generic_utils import deserialize_keras_object
 from .utils.living import goes_itself
 
 # Klambauer et al. (2017), "Self-Normalizing Neural Networks"
@@ -251,7 +251,7 @@ def _is_layer(activation: Any) -> bool:
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
-    """The activation function called ``name``; hard_sigmoid in a file of Keras 3 is its own function.
+    """The activation function called ``name``; hard_sigmoid by the rules of Keras 3 is its own.
 
     Args:
         name: a function's name, or class and configuration of a layer that stands for a function.
@@ -266,7 +266,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> C
     found = deserialize_keras_object(
         name, registry.names("activation"), custom_objects, "activation function"
     )
-    return hard_sigmoid_3 if found is hard_sigmoid and (file_keras_version() or (2, 3)) >= (3, 0) else found
+    return _ALL[rules.in_force().hard_sigmoid] if found is hard_sigmoid else found
 
 
 def get(identifier: Any) -> Callable[..., Any]:

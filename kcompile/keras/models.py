@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..ir import Value
+from . import rules
 from .core.input_layer import Input, InputLayer
 from .core.layer import Layer
 from .core.node import replace_tensors
-from .core.writers import keep_writer
 from .legacy.old_names import answer_old_names
 from .saving.archives import load_model, model_from_config, model_from_json, model_from_yaml, save_model
 from .training.model import Model
@@ -99,10 +99,9 @@ def _clone_layer(layer: Layer) -> Layer:
         return clone_model(layer)
     with living() as scope:
         config = layer.get_config()
-    with CustomObjectScope({type(layer).__name__: type(layer), **scope.of_users()}):
-        copy = type(layer).from_config(config)
-    keep_writer(layer, copy)
-    return copy
+    known = {type(layer).__name__: type(layer), **scope.of_users()}
+    with CustomObjectScope(known), rules.following(rules.of_layer(layer)):
+        return type(layer).from_config(config)
 
 
 def _as_inputs(tensors: list[Value]) -> list[Value]:

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 from kcompile.formats import FileFormatError
-from kcompile.keras import layers
-from kcompile.keras.core import writers
+from kcompile.keras import layers, rules
 from kcompile.keras.layers import Layer
 from kcompile.keras.models import Model, Sequential, clone_model, load_model, model_from_json
 from tests.golden.masks import cases
@@ -59,7 +58,7 @@ def test_layer_behind_a_mask_answers_as_there(module, name):
     model = of_file(module, name)
     check(model, module, name)
     text = model.to_json()
-    if '"masks"' not in text:
+    if '"rules"' not in text:
         return
     twin = of_file(module, name, text)
     for ours, again in zip(cases.answers(model, name), cases.answers(twin, name), strict=True):
@@ -201,8 +200,8 @@ def test_files_of_keras_2_keep_its_rule(version):
 
 def test_unknown_rule_in_a_file_is_refused():
     config = json.loads(Sequential([layers.Dense(3, input_shape=(4,))]).to_json())
-    config["config"]["layers"][0]["masks"] = "keras_9"
-    with pytest.raises(ValueError, match="follows 'keras_9' in masks; known are tf_keras, keras_3"):
+    config["config"]["layers"][0]["rules"] = "keras_9"
+    with pytest.raises(ValueError, match="follows 'keras_9'; known are tf_keras, keras_3"):
         model_from_json(json.dumps(config))
 
 
@@ -236,10 +235,14 @@ def test_batch_normalization_trains_on_the_steps_that_count(version, shape, mask
     np.testing.assert_allclose(average, kept.reshape(-1, shape[-1]).mean(0), rtol=1e-5)
 
 
-def test_every_writer_is_found_by_its_own_name():
-    assert {name: writer.name for name, writer in writers.WRITERS.items()} == {
-        "tf_keras": "tf_keras", "keras_3": "keras_3",
-    }  # fmt: skip
-    for writer in writers.WRITERS.values():
-        for name in writer.drops_masks_in:
+def test_rules_are_found_by_their_names_and_name_layers():
+    for own in (rules.TF_KERAS, rules.KERAS_3):
+        assert rules.named(own.name, "It follows") is own
+        for name in own.drops_masks_in:
             assert issubclass(getattr(layers, name), Layer)
+
+
+def test_rules_of_files_of_our_first_versions_are_read():
+    config = json.loads(Sequential([layers.Dense(3, input_shape=(4,))]).to_json())
+    config["config"]["layers"][0]["masks"] = "keras_3"
+    assert rules.of_layer(model_from_json(json.dumps(config)).layers[0]) is rules.KERAS_3

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from kcompile import keras
-from kcompile.keras import losses, metrics
+from kcompile.keras import losses, metrics, rules
 from kcompile.keras.models import load_model
-from kcompile.keras.utils.generic_utils import FileVersionScope
+from kcompile.keras.saving.versions.writer import writer_of
 from tests.golden import load
 from tests.golden.later import measures
 
@@ -42,7 +42,7 @@ def test_numbers_are_those_of_the_program(judge, case):
         if key.startswith(prefix) and not key.endswith("|file")
     }
     assert expected
-    with FileVersionScope(NAMES[judge]["version"]):
+    with rules.following(writer_of({"keras_version": NAMES[judge]["version"]}).rules):
         found = measures.run(keras, case)
     problems = load.differences(expected, found, rtol=2e-5, atol=1e-5)
     assert not problems, "\n".join(problems)

@@ -15,7 +15,7 @@ from ... import ir
 from ...formats import UnsafeFileError
 from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
-from .. import initializers, registry
+from .. import initializers, registry, rules
 from ..backend.assignments import Variable
 from ..declaration import configuration
 from ..legacy import spellings as legacy
@@ -26,7 +26,6 @@ from .called_on_numbers import are_numbers, as_values, in_type_of
 from .input_spec import InputSpec
 from .node import CalledLayer, KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
 from .weight_budget import weight_budget
-from .writers import drops_mask, masks_as_written, passes_mask, writer_of_file
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
 
@@ -113,7 +112,7 @@ class Layer(CalledLayer):
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
         self._unrecorded_calls: list[UnrecordedCall] = []
-        self._writer = writer_of_file()
+        self._followed_rules = rules.in_force()
         self.stateful = False
         self.trainable = kwargs.get("trainable", True)
         self.name: str = layer_name(kwargs.get("name")) or self._default_name()
@@ -166,13 +165,16 @@ class Layer(CalledLayer):
                 Keras 3 it drops the mask, as there.
         """
         if not self.supports_masking:
-            if any(m is not None for m in to_list(mask)) and not drops_mask(self):
+            if any(m is not None for m in to_list(mask)) and not rules.holds(
+                self, lambda its: its.drops_masks
+            ):
                 raise TypeError(
                     f"Layer {self.name} ({type(self).__name__}) does not support masking, but was passed an "
                     f"input mask; put it before the masking layer, or set supports_masking = True in it."
                 )
             return None
-        return mask if passes_mask(self) else None
+        dropped = rules.holds(self, lambda its: type(self).__name__ in its.drops_masks_in)
+        return None if dropped else mask
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments from which ``from_config`` makes an equal layer without weights.
@@ -200,7 +202,7 @@ class Layer(CalledLayer):
         """
         inputs = as_values(inputs, self)
         tensors = to_list(inputs)
-        with ir.name_scope(self.name), masks_as_written(self):
+        with ir.name_scope(self.name), rules.in_call(self):
             self._maybe_build(inputs)
             self.assert_input_compatibility(inputs)
             if any(isinstance(x, ir.Constant) for x in tensors):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ...ir import Value
+from .. import rules
 from ..utils.generic_utils import get_custom_objects, unpack_singleton
 from ..utils.living import class_name
 from ..utils.messages import harmless
@@ -19,7 +20,6 @@ from .layer import Layer
 from .layer_configs import deserialize
 from .node import Node, replace_tensors
 from .operation_layers import CLASSES, OperationLayer, from_file
-from .writers import said_of_masks
 
 
 @dataclass
@@ -217,7 +217,7 @@ def _layer_config(layer: Layer, calls: list[Any]) -> dict[str, Any]:
         "name": layer.name,
         "class_name": class_name(layer),
         "config": layer.get_config(),
-        **said_of_masks(layer),
+        **rules.said_of(layer),
         "inbound_nodes": calls,
     }
 
@@ -285,7 +285,7 @@ def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[st
 #: Layers of tf.keras's files that belong to a model though no output depends on them.
 _ENDS = ("AddLoss", "AddMetric")
 #: What makes a layer of an entry in a network's configuration.
-_ENTRY = ("class_name", "config", "masks")
+_ENTRY = ("class_name", "config", "rules", "masks")
 
 
 def network_from_config(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, assign_all, unchanging
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
 from . import layer_graph
@@ -18,7 +18,6 @@ from .called_on_numbers import cast_numbers
 from .keras_history import create_keras_history
 from .layer import Layer, _same, _unique
 from .node import CalledLayer, Node, flat_outputs, reaches_phase, replace_tensors, static_shape
-from .writers import masks_as_written
 
 
 class Network(Layer):
@@ -602,7 +601,7 @@ def _call_again(
     layer: CalledLayer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
 ) -> tuple[list[Value], list[Any]]:
     """Emits a layer on other inputs."""
-    with K.name_scope(layer.name), masks_as_written(layer):
+    with K.name_scope(layer.name), rules.in_call(layer):
         operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
         layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:

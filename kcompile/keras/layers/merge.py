@@ -10,12 +10,15 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..core.layer import Layer
-from ..core.writers import joins_masks_by_any
 from ..declaration import configured
 
 Shape = tuple[int | None, ...]
+
+
+def _joins_by_any(layer: Layer) -> bool:
+    return rules.holds(layer, lambda its: its.joins_masks_by_any)
 
 
 class _Merge(Layer):
@@ -87,7 +90,7 @@ class _Merge(Layer):
         rank = max(x.rank for x in inputs)
         aligned = [op.Unsqueeze(x, list(range(1, 1 + rank - x.rank))) if x.rank < rank else x for x in inputs]
         kept = _mask_list(self, inputs, mask)
-        if any(m is not None for m in kept) and joins_masks_by_any(self):
+        if any(m is not None for m in kept) and _joins_by_any(self):
             return self._merged_of_kept(aligned, [None if m is None else _along(m) for m in kept])
         return self._merge_function(aligned)
 
@@ -103,7 +106,7 @@ class _Merge(Layer):
         of the inputs."""
         masks = _mask_list(self, inputs, mask)
         given = [K.cast(m, "bool") for m in masks if m is not None]
-        if joins_masks_by_any(self):
+        if _joins_by_any(self):
             return reduce(op.Or, given) if given and len(given) == len(masks) else None
         return reduce(op.And, given) if given else None
 
@@ -266,7 +269,7 @@ class Concatenate(_Merge):
             return None
         axis = self.axis % inputs[0].rank
         rank = given[0].rank
-        if axis >= rank and not joins_masks_by_any(self):
+        if axis >= rank and not _joins_by_any(self):
             return reduce(op.And, given)
         filled = [_all_valid(x, rank) if m is None else m for x, m in zip(inputs, masks, strict=True)]
         return op.Concat(*filled, axis=axis) if axis < rank else reduce(op.Or, filled)

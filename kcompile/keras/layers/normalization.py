@@ -8,10 +8,9 @@ import numpy as np
 
 from ...ir import LEARNING_PHASE, Value, op
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..backend.variables import filled
 from ..core.layer import InputSpec, Layer
-from ..core.writers import masked_statistics
 from ..declaration import ANY, configured, only
 from .arguments import weight_arguments
 
@@ -121,7 +120,7 @@ class BatchNormalization(Layer):
         if isinstance(training, bool | int) and not training:
             return self._by_moving_averages(x, gamma, beta, back)
         last = self.axis % inputs.rank == inputs.rank - 1
-        if mask is not None and masked_statistics(self, x.rank):
+        if mask is not None and rules.holds(self, lambda its: x.rank in its.masked_ranks):
             counted = op.Expand(op.Unsqueeze(K.cast(mask, x.dtype.name), [-1]), op.Shape(inputs))
             weights, _ = _channels_second(counted, self.axis)
             normalized, mean, variance = self._by_weighted_batch(x, weights, gamma, beta)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .spellings import GENERATOR, LAYERS, RECURRENT, Call, Spelling, accepting
+from .spellings import GENERATOR, LAYERS, RECURRENT, ArgumentRenames, Call, accepting
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Preprocessor = Callable[[Sequence[Any], dict[str, Any]], tuple[Sequence[Any], dict[str, Any], list[Any]]]
@@ -46,8 +46,8 @@ def generate_legacy_interface(
                 f"{call.args}"
             )
 
-    spelling = Spelling(dict(conversions or ()), (prepare,), values=value_conversions or {})
-    return functools.partial(accepting, spelling, constructor=object_type == "class")
+    renames = ArgumentRenames(dict(conversions or ()), (prepare,), values=value_conversions or {})
+    return functools.partial(accepting, renames, constructor=object_type == "class")
 
 
 generate_legacy_method_interface = functools.partial(generate_legacy_interface, object_type="method")
@@ -55,23 +55,23 @@ generate_legacy_method_interface = functools.partial(generate_legacy_interface, 
 
 def raise_duplicate_arg_error(old_arg: str, new_arg: str) -> None:
     """TypeError for an argument that is given under both its names."""
-    Spelling({old_arg: new_arg}).convert(Call("layer", [], {old_arg: None, new_arg: None}))
+    ArgumentRenames({old_arg: new_arg}).convert(Call("layer", [], {old_arg: None, new_arg: None}))
 
 
-def _constructor(spelling: Spelling) -> Decorator:
-    return functools.partial(accepting, spelling, constructor=True)
+def _constructor(renames: ArgumentRenames) -> Decorator:
+    return functools.partial(accepting, renames, constructor=True)
 
 
-def _method(spelling: Spelling) -> Decorator:
-    return functools.partial(accepting, spelling, constructor=False)
+def _method(renames: ArgumentRenames) -> Decorator:
+    return functools.partial(accepting, renames, constructor=False)
 
 
-def _preprocessor(spelling: Spelling) -> Preprocessor:
+def _preprocessor(renames: ArgumentRenames) -> Preprocessor:
     """What a decorator does first, for ``generate_legacy_interface``."""
 
     def preprocess(args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         call = Call(type(args[0]).__name__, list(args[1:]), kwargs)
-        for step in spelling.prepare:
+        for step in renames.prepare:
             step(call)
         for note in call.notes:
             warnings.warn(note, stacklevel=3)
@@ -101,8 +101,8 @@ def _parameters_first(call: Call) -> None:
         call.args, call.kwargs["params"] = [], call.args[0]
 
 
-_ADD_WEIGHT = Spelling({}, (_shape_first,))
-_GET_UPDATES = Spelling({}, (_parameters_first,))
+_ADD_WEIGHT = ArgumentRenames({}, (_shape_first,))
+_GET_UPDATES = ArgumentRenames({}, (_parameters_first,))
 
 legacy_add_weight_support = _method(_ADD_WEIGHT)
 legacy_get_updates_support = _method(_GET_UPDATES)
@@ -113,7 +113,7 @@ legacy_generator_methods_support = _method(GENERATOR)
 legacy_dense_support = _constructor(LAYERS["Dense"])
 legacy_dropout_support = _constructor(LAYERS["Dropout"])
 legacy_embedding_support = _constructor(LAYERS["Embedding"])
-legacy_lambda_support = _constructor(Spelling({}))
+legacy_lambda_support = _constructor(ArgumentRenames({}))
 legacy_prelu_support = _constructor(LAYERS["PReLU"])
 legacy_batchnorm_support = _constructor(LAYERS["BatchNormalization"])
 legacy_gaussiannoise_support = _constructor(LAYERS["GaussianNoise"])

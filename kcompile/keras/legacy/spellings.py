@@ -2,8 +2,8 @@
 
 One table, ``LAYERS``, says for each class how its constructor arguments were called; ``METHODS`` says the
 same of the methods of Model. Each built-in layer is handed to ``support`` when it is registered, which
-wraps what has a row. The tables also serve configurations in files of Keras 1: ``modern_class_name``
-and ``modern_arguments``.
+wraps what has a row. The tables also serve configurations in files of Keras 1: ``upgrade_class_name``
+and ``upgrade_arguments``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Spelling:
+class ArgumentRenames:
     """How Keras 1 spelled the arguments of a class or method.
 
     Attributes:
@@ -286,11 +286,11 @@ _WEIGHTS = {
 _WINDOW = {"border_mode": "padding", "dim_ordering": "data_format"}
 _FILTERS = {"nb_filter": "filters", "subsample": "strides", **_WINDOW}
 _POOL_1D = {"pool_length": "pool_size", "stride": "strides", "border_mode": "padding"}
-_IMAGE = Spelling({"dim_ordering": "data_format"})
-_RATE = Spelling({"p": "rate"})
+_IMAGE = ArgumentRenames({"dim_ordering": "data_format"})
+_RATE = ArgumentRenames({"p": "rate"})
 _KERNEL_2D = _kernel_size("nb_row", "nb_col")
 _KERNEL_3D = _kernel_size("kernel_dim1", "kernel_dim2", "kernel_dim3")
-_CONV_1D = Spelling(
+_CONV_1D = ArgumentRenames(
     {
         "nb_filter": "filters",
         "filter_length": "kernel_size",
@@ -300,7 +300,7 @@ _CONV_1D = Spelling(
     },
     (_sequence_shape(),),
 )
-_CONV_2D = Spelling({**_FILTERS, **_WEIGHTS}, (_KERNEL_2D,))
+_CONV_2D = ArgumentRenames({**_FILTERS, **_WEIGHTS}, (_KERNEL_2D,))
 _RECURRENT = {
     "output_dim": "units",
     "init": "kernel_initializer",
@@ -322,21 +322,21 @@ _SEQUENCE = (
 )
 
 #: What the recurrent layers have in common.
-RECURRENT = Spelling(_RECURRENT, _SEQUENCE)
+RECURRENT = ArgumentRenames(_RECURRENT, _SEQUENCE)
 
-LAYERS: dict[str, Spelling] = {
-    "Dense": Spelling({"output_dim": "units", **_WEIGHTS}),
+LAYERS: dict[str, ArgumentRenames] = {
+    "Dense": ArgumentRenames({"output_dim": "units", **_WEIGHTS}),
     "Dropout": _RATE,
     "SpatialDropout1D": _RATE,
-    "SpatialDropout2D": Spelling({"p": "rate", "dim_ordering": "data_format"}),
-    "SpatialDropout3D": Spelling({"p": "rate", "dim_ordering": "data_format"}),
+    "SpatialDropout2D": ArgumentRenames({"p": "rate", "dim_ordering": "data_format"}),
+    "SpatialDropout3D": ArgumentRenames({"p": "rate", "dim_ordering": "data_format"}),
     "GaussianDropout": _RATE,
-    "GaussianNoise": Spelling({"sigma": "stddev"}),
-    "PReLU": Spelling({"init": "alpha_initializer"}),
-    "BatchNormalization": Spelling(
+    "GaussianNoise": ArgumentRenames({"sigma": "stddev"}),
+    "PReLU": ArgumentRenames({"init": "alpha_initializer"}),
+    "BatchNormalization": ArgumentRenames(
         {"beta_init": "beta_initializer", "gamma_init": "gamma_initializer"}, (_batch_mode,)
     ),
-    "Embedding": Spelling(
+    "Embedding": ArgumentRenames(
         {
             "init": "embeddings_initializer",
             "W_regularizer": "embeddings_regularizer",
@@ -348,13 +348,13 @@ LAYERS: dict[str, Spelling] = {
     "LocallyConnected1D": _CONV_1D,
     "Conv2D": _CONV_2D,
     "LocallyConnected2D": _CONV_2D,
-    "Conv2DTranspose": Spelling({**_FILTERS, **_WEIGHTS}, (_without_output_shape, _KERNEL_2D)),
-    "SeparableConv2D": Spelling(
+    "Conv2DTranspose": ArgumentRenames({**_FILTERS, **_WEIGHTS}, (_without_output_shape, _KERNEL_2D)),
+    "SeparableConv2D": ArgumentRenames(
         {**_FILTERS, **{old: _WEIGHTS[old] for old in ("b_regularizer", "b_constraint", "bias")}},
         (_separable_initializers, _KERNEL_2D),
     ),
-    "Conv3D": Spelling({**_FILTERS, **_WEIGHTS}, (_KERNEL_3D,)),
-    "ConvLSTM2D": Spelling(
+    "Conv3D": ArgumentRenames({**_FILTERS, **_WEIGHTS}, (_KERNEL_3D,)),
+    "ConvLSTM2D": ArgumentRenames(
         {
             **_FILTERS,
             "init": "kernel_initializer",
@@ -369,21 +369,21 @@ LAYERS: dict[str, Spelling] = {
         },
         (_forget_bias, _KERNEL_2D),
     ),
-    "SimpleRNN": Spelling(_RECURRENT, _SEQUENCE, (_no_implementation,)),
-    "GRU": Spelling(_RECURRENT, _SEQUENCE, (_implementation_zero,)),
-    "LSTM": Spelling(_RECURRENT, _SEQUENCE, (_implementation_zero,)),
-    **{f"{kind}Pooling1D": Spelling(_POOL_1D) for kind in ("Max", "Average")},
-    **{f"{kind}Pooling{rank}D": Spelling(_WINDOW) for kind in ("Max", "Average") for rank in (2, 3)},
+    "SimpleRNN": ArgumentRenames(_RECURRENT, _SEQUENCE, (_no_implementation,)),
+    "GRU": ArgumentRenames(_RECURRENT, _SEQUENCE, (_implementation_zero,)),
+    "LSTM": ArgumentRenames(_RECURRENT, _SEQUENCE, (_implementation_zero,)),
+    **{f"{kind}Pooling1D": ArgumentRenames(_POOL_1D) for kind in ("Max", "Average")},
+    **{f"{kind}Pooling{rank}D": ArgumentRenames(_WINDOW) for kind in ("Max", "Average") for rank in (2, 3)},
     **{f"Global{kind}Pooling{rank}D": _IMAGE for kind in ("Max", "Average") for rank in (2, 3)},
-    "UpSampling1D": Spelling({"length": "size"}),
+    "UpSampling1D": ArgumentRenames({"length": "size"}),
     **{f"{kind}{rank}D": _IMAGE for kind in ("UpSampling", "Cropping") for rank in (2, 3)},
-    "ZeroPadding2D": Spelling(_IMAGE.renamed, (_padding_by_side,)),
+    "ZeroPadding2D": ArgumentRenames(_IMAGE.renamed, (_padding_by_side,)),
     "ZeroPadding3D": _IMAGE,
-    "InputLayer": Spelling({"input_dtype": "dtype"}),
-    **dict.fromkeys(("Model", "Network"), Spelling({"input": "inputs", "output": "outputs"})),
+    "InputLayer": ArgumentRenames({"input_dtype": "dtype"}),
+    **dict.fromkeys(("Model", "Network"), ArgumentRenames({"input": "inputs", "output": "outputs"})),
 }
 
-GENERATOR = Spelling(
+GENERATOR = ArgumentRenames(
     {
         "samples_per_epoch": "steps_per_epoch",
         "val_samples": "steps",
@@ -396,14 +396,14 @@ GENERATOR = Spelling(
     (_steps_per_epoch,),
 )
 
-METHODS: dict[str, dict[str, Spelling]] = {
+METHODS: dict[str, dict[str, ArgumentRenames]] = {
     "Model": dict.fromkeys(("fit_generator", "evaluate_generator", "predict_generator"), GENERATOR)
 }
 
 
 # --- putting them to work ----------------------------------------------------------------------------------
 
-_AS_IT_IS = Spelling({})
+_AS_IT_IS = ArgumentRenames({})
 
 
 def support(cls: type) -> None:
@@ -413,11 +413,13 @@ def support(cls: type) -> None:
         return
     if name in LAYERS or "__init__" in vars(cls):
         cls.__init__ = accepting(LAYERS.get(name, _AS_IT_IS), cls.__init__, True)  # type: ignore[misc]
-    for method, spelling in METHODS.get(name, {}).items():
-        setattr(cls, method, accepting(spelling, getattr(cls, method), False))
+    for method, renames in METHODS.get(name, {}).items():
+        setattr(cls, method, accepting(renames, getattr(cls, method), False))
 
 
-def accepting(spelling: Spelling, function: Callable[..., Any], constructor: bool) -> Callable[..., Any]:
+def accepting(
+    renames: ArgumentRenames, function: Callable[..., Any], constructor: bool
+) -> Callable[..., Any]:
     """A method that takes its arguments in either spelling; of a constructor warnings name the class.
 
     ``_original_function`` is the method as it was.
@@ -430,7 +432,7 @@ def accepting(spelling: Spelling, function: Callable[..., Any], constructor: boo
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         name = type(self).__name__ if constructor else function.__name__
         call = Call(name, list(args), kwargs)
-        spelling.convert(call)
+        renames.convert(call)
         for note in call.notes:
             warnings.warn(note, stacklevel=2)
         missing = [parameter for parameter in required[len(call.args) :] if parameter not in call.kwargs]
@@ -490,12 +492,12 @@ def _constructor_arguments(cls: type) -> list[str]:
     return list(found)
 
 
-def modern_class_name(name: str) -> str:
+def upgrade_class_name(name: str) -> str:
     """The Keras 2 name of a layer class of Keras 1."""
     return CLASS_NAMES.get(name, name)
 
 
-def modern_arguments(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def upgrade_arguments(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A layer's configuration with the argument names of Keras 2, without warnings: for files.
 
     Args:
@@ -503,12 +505,12 @@ def modern_arguments(class_name: str, config: Mapping[str, Any]) -> dict[str, An
         config: its constructor arguments in either spelling; it is not changed.
 
     Raises:
-        TypeError: as ``Spelling.convert``.
+        TypeError: as ``ArgumentRenames.convert``.
     """
     call = Call(class_name, [], dict(config))
     if class_name.startswith("Atrous"):
         call.kwargs["dilation_rate"] = call.kwargs.pop("atrous_rate", 1)
-    spelling = LAYERS.get(modern_class_name(class_name))
-    if spelling is not None:
-        spelling.convert(call)
+    renames = LAYERS.get(upgrade_class_name(class_name))
+    if renames is not None:
+        renames.convert(call)
     return call.kwargs

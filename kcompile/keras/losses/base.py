@@ -10,12 +10,11 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..utils.generic_utils import serialize_keras_object
 from ..utils.losses_utils import (
     Reduction,
     compute_weighted_loss,
-    file_follows_later_rules,
     valid_entries,
 )
 
@@ -39,7 +38,7 @@ class Loss:
     """
 
     dtype: str | None = None
-    _later_rules = False
+    _sees_masks = False
 
     def __init__(
         self, reduction: str | None = SUM_OVER_BATCH_SIZE, name: str | None = None, dtype: Any = None
@@ -47,12 +46,12 @@ class Loss:
         self.reduction = Reduction.named(reduction)
         self.name = name
         self.dtype = dtype
-        self._later_rules = file_follows_later_rules()
+        self._sees_masks = rules.in_force().masks_in_losses
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Value:
         scope = "lambda" if self.name == "<lambda>" else self.name or type(self).__name__
         with K.name_scope(scope):
-            mask = getattr(y_pred, "_keras_mask", None) if self._later_rules else None
+            mask = getattr(y_pred, "_keras_mask", None) if self._sees_masks else None
             if self.dtype is not None:
                 y_true, y_pred = (K.cast(y, self.dtype) for y in (y_true, y_pred))
             losses = self.call(y_true, y_pred)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import registry
-from ..utils.losses_utils import file_follows_later_rules
+from .. import registry, rules
 from .base import SUM_OVER_BATCH_SIZE, LossFunctionWrapper
 from .functions import (
     binary_crossentropy,
@@ -247,9 +246,8 @@ class Huber(LossFunctionWrapper):
         name: str = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(
-            huber if file_follows_later_rules() else huber_loss, reduction, name, dtype, delta=delta
-        )
+        function = huber if rules.in_force().huber_means else huber_loss
+        super().__init__(function, reduction, name, dtype, delta=delta)
 
 
 # --- of later versions ------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ import numpy as np
 
 from ...ir import Constant, Graph, GraphError, Parameter, Value, claim_steps, op
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..core.call_frames import call_frame, current_frame
 from ..core.layer import Layer
-from ..utils.generic_utils import file_keras_version, serialize_keras_object, to_list
+from ..utils.generic_utils import serialize_keras_object, to_list
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions, valid_entries
 
 Pairs = list[tuple[Parameter, Value]]
@@ -245,7 +245,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name=name or of_function, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
-        self._of_keras_3 = (file_keras_version() or (2, 3)) >= (3, 0)
+        self._counts_ignored = rules.in_force().counts_ignored
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:  # type: ignore[override]
         """Adds a batch of labels and predictions."""
@@ -258,7 +258,7 @@ class MeanMetricWrapper(Mean):
         """Weights without the entries that ``values`` says not to count; without weights, Keras 3 counts
         them."""
         valid = valid_entries(values, None)
-        if valid is None or (sample_weight is None and self._of_keras_3):
+        if valid is None or (sample_weight is None and self._counts_ignored):
             return sample_weight
         valid = K.cast(valid, self.dtype)
         if sample_weight is None:

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from ...ir import Value, claim_steps, op
 from .. import backend as K
-from .. import registry
-from ..utils.losses_utils import file_follows_later_rules
+from .. import registry, rules
 from ..utils.metrics_utils import (
     NEG_INF,
     AUCCurve,
@@ -187,7 +186,7 @@ class SensitivitySpecificityBase(_Counting):
         claim_steps(_STEPS * num_thresholds, f"num_thresholds={num_thresholds}")
         self.value, self.class_id = value, class_id
         self.num_thresholds = num_thresholds
-        self._later_rules = file_follows_later_rules()
+        self._where_reached = rules.in_force().rates_where_reached
         inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         self.thresholds = [0.5] if num_thresholds == 1 else [0.0, *inner, 1.0]
         self._add_counts(num_thresholds)
@@ -207,7 +206,7 @@ class SensitivitySpecificityBase(_Counting):
 
     def _rate_at(self, rates: Value, others: Value) -> Value:
         """Of the rates, the one at the threshold that the others choose."""
-        if self._later_rules:
+        if self._where_reached:
             return _largest_where_reached(rates, others, self.value)
         index = K.argmin(K.abs(others - self.value), axis=0)
         return K.squeeze(op.Gather(rates, K.reshape(index, (1,)), axis=0), 0)

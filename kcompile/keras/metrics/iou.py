@@ -9,9 +9,8 @@ import numpy as np
 
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..backend.tensors import known_sizes
-from ..utils.generic_utils import file_keras_version
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
 
@@ -43,9 +42,7 @@ class IoU(Metric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        if dtype is None and (file_keras_version() or (2, 3)) >= (3, 0):
-            dtype = "int"  # its default, by which weights are cut off to whole numbers
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype or rules.in_force().iou_type)
         self.num_classes, self.target_class_ids = num_classes, [int(i) for i in target_class_ids]
         if not all(0 <= i < num_classes for i in self.target_class_ids):
             raise ValueError(

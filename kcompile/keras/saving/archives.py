@@ -13,28 +13,27 @@ import numpy as np
 from ...ir import Parameter, unchanging
 from ..core.layer_configs import deserialize
 from ..core.weight_budget import MemoryBudget, WeightBudget, limited_work
-from ..core.writers import upgrade
 from ..optimizers import layouts
 from ..state_dict import state_dict, write_tensors
-from ..utils.generic_utils import CustomObjectScope, FileVersionScope, SafeModeScope, get_custom_objects
+from ..utils.generic_utils import CustomObjectScope, SafeModeScope, get_custom_objects
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..utils.living import class_name
 from ..utils.messages import harmless_messages, raw_name
 from .compile_configs import compile_from_file, training_config
-from .dtype_policies import in_one_type
 from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
 from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
 from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
 from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
-from .unknown_objects import check_known
 from .versions import keras3 as keras3_configs
-from .versions.keras1 import OldLayout, is_of_keras_1, modern_config
+from .versions.keras1 import WeightUpgrade
 from .versions.keras1_merge import by_names_of
 from .versions.keras2 import hdf5_config, whole_names
 from .versions.keras3_weights import TreeMatch, objects_of
-from .weight_assignment import assign_by_name, assign_by_weight_name, assign_in_order, carry_out, unique_names
+from .versions.upgrade import upgrade
+from .versions.writer import Writer, writer_of
+from .weight_assignment import assign, assign_by_name, assign_by_weight_name, assign_in_order, unique_names
 
 if TYPE_CHECKING:
     from ...formats import Archive, LayerWeights
@@ -172,7 +171,7 @@ def load_model(
             return import_model(filepath, custom_objects, safe_mode)
     with harmless_messages(), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
         archive = formats.read(filepath, lazy=True)
-        with archive, FileVersionScope(archive.metadata.get("keras_version")):
+        with archive:
             return model_from_archive(archive, _name_of(filepath), compile)
 
 
@@ -183,39 +182,25 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             f"{source} holds no model architecture, only weights. Build the model in code and call "
             f"model.load_weights({source!r})."
         )
+    writer = writer_of(archive.metadata)
     if not (archive.layer_weights or archive.objects):
         with making(source, archive.config), MemoryBudget(source):
-            model = model_from_config(_modern(archive))
+            model = _new_model(archive.config, writer)
     else:
         with making(source, archive.config), WeightBudget(source, _elements_of(archive)):
-            model = model_from_config(_modern(archive))
+            model = _new_model(archive.config, writer)
             if not model.built:
                 _build_from(model, archive)
         if archive.objects is None:
-            old = _layout_of(archive)
-            stored = (
-                list(by_names_of(model.layers, archive.layer_weights))
-                if old.keras_1
-                else archive.layer_weights
-            )
-            assign_in_order(model.layers, model.name, stored, source, old=old)
+            stored = archive.layer_weights
+            if writer.program == "keras_1":
+                stored = list(by_names_of(model.layers, stored))
+            assign_in_order(model.layers, model.name, stored, source, upgrade=WeightUpgrade(writer))
         else:
             _assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
-        compile_from_file(model, archive, source, _layout_of(archive))
+        compile_from_file(model, archive, source, writer)
     return model
-
-
-def _modern(archive: Archive) -> dict[str, Any]:
-    """The archive's config in the words of Keras 2.3 and later, with what its writer leaves unsaid."""
-    config: dict[str, Any] = archive.config or {}
-    old = is_of_keras_1(archive.metadata.get("keras_version") or "")
-    return modern_config(config) if old else upgrade(config)
-
-
-def _layout_of(archive: Archive) -> OldLayout:
-    metadata = archive.metadata
-    return OldLayout(is_of_keras_1(metadata.get("keras_version")), metadata.get("backend") == "theano")
 
 
 #: What a config raises that is well-formed JSON, and no model.
@@ -282,7 +267,7 @@ def _assign_objects(
 ) -> None:
     """Weights from a file of Keras 3, by the tree of objects; nothing is changed unless all of it fits."""
 
-    carry_out(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
+    assign(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
 
 
 def _build_from(model: Any, archive: Archive) -> None:
@@ -311,9 +296,15 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
             "`model_from_config` expects a dictionary, not a list. Maybe you meant to use "
             "`Sequential.from_config(config)`?"
         )
+    writer = writer_of(config) if isinstance(config, Mapping) else Writer()
+    return _new_model(config, writer, custom_objects)
+
+
+def _new_model(
+    config: Mapping[str, Any], writer: Writer, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     known = {**(custom_objects or {}), **get_custom_objects()}
-    check_known(config, known)
-    return deserialize(in_one_type(config), custom_objects=known)
+    return deserialize(upgrade(config, writer, known), custom_objects=known)
 
 
 def model_to_json(model: Network, **kwargs: Any) -> str:
@@ -361,10 +352,9 @@ def model_from_yaml(
 def _from_text(
     archive: Archive, source: str, custom_objects: Mapping[str, Any] | None, safe_mode: bool
 ) -> Any:
-    version = FileVersionScope(archive.metadata.get("keras_version"))
-    with harmless_messages(), SafeModeScope(safe_mode), version:
+    with harmless_messages(), SafeModeScope(safe_mode):
         with making(source, archive.config), MemoryBudget(source):
-            return model_from_config(_modern(archive), custom_objects)
+            return _new_model(archive.config or {}, writer_of(archive.metadata), custom_objects)
 
 
 # --- weights ------------------------------------------------------------------------------------------------
@@ -415,12 +405,11 @@ def load_weights(
         elif archive.objects is not None:
             _assign_objects(model, archive.objects, source, by_name, skip_mismatch)
         elif by_name:
-            old = _layout_of(archive)
-            assign_by_name(model.layers, archive.layer_weights, source, skip_mismatch, reshape, old)
+            layout = WeightUpgrade(writer_of(archive.metadata))
+            assign_by_name(model.layers, archive.layer_weights, source, skip_mismatch, reshape, layout)
         else:
-            assign_in_order(
-                model.layers, model.name, archive.layer_weights, source, reshape, _layout_of(archive)
-            )
+            layout = WeightUpgrade(writer_of(archive.metadata))
+            assign_in_order(model.layers, model.name, archive.layer_weights, source, reshape, layout)
 
 
 def has_own_names(model: Network, filepath: Any) -> bool:

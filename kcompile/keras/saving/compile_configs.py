@@ -12,18 +12,18 @@ from kcompile_runtime.text import harmless
 
 from ...ir import Value
 from .. import backend as K
-from .. import losses, metrics, optimizers
+from .. import losses, metrics, optimizers, rules
 from ..core.weight_budget import limited_work
-from ..core.writers import following
 from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
+from .versions.keras1 import WeightUpgrade
 
 if TYPE_CHECKING:
-    from ...formats import Archive
+    from ...formats import Archive, LayerWeights
     from ..core.network import Network
     from ..training.model import Model
-    from .versions.keras1 import OldLayout
+    from .versions.writer import Writer
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def training_config(model: Network) -> dict[str, Any]:
     """compile()'s arguments as plain data; ``rules`` says whose rules they follow, if not Keras 2.3's."""
-    rules = {} if model._compile_rules is None else {"rules": model._compile_rules}
+    its = model._compile_rules
     return {
         "optimizer_config": layouts.h5_config(model.optimizer),
         "loss": _serialized(model.loss),
@@ -39,7 +39,7 @@ def training_config(model: Network) -> dict[str, Any]:
         "weighted_metrics": _serialized(model._compile_arguments.get("weighted_metrics")),
         "sample_weight_mode": model._compile_arguments.get("sample_weight_mode"),
         "loss_weights": _serialized(model._compile_arguments.get("loss_weights")),
-        **rules,
+        **({} if its is rules.KERAS_2 else {"rules": its.name}),
     }
 
 
@@ -61,11 +61,11 @@ def _serialized(value: Any) -> Any:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def compile_from_file(model: Model, archive: Archive, source: str, layout: OldLayout) -> None:
+def compile_from_file(model: Model, archive: Archive, source: str, writer: Writer) -> None:
     """Compiles a model as its file says and restores the optimizer's state; if that cannot be done, warns and
     leaves it uncompiled."""
-    if try_to_compile(model, source, lambda: _modern_config(archive, source), archive.config):
-        _restore_optimizer(model, archive, source, layout)
+    if try_to_compile(model, source, lambda: _upgraded(archive, source, writer), archive.config):
+        _restore_optimizer(model, archive, source, writer)
 
 
 def try_to_compile(
@@ -102,25 +102,31 @@ def _told(error: Exception) -> str:
     return text if text.endswith((".", "!")) else text + "."
 
 
-def _modern_config(archive: Archive, source: str) -> Mapping[str, Any]:
+def _upgraded(archive: Archive, source: str, writer: Writer) -> Mapping[str, Any]:
     """What the file says of compile(), in the words of ``training_config``."""
-    config = archive.training_config or {}
-    if archive.objects is None:
-        return config
+    config: Mapping[str, Any] = archive.training_config or {}
+    if archive.objects is not None:
+        config = _upgraded_from_objects(archive, archive.objects, config, source)
+    return config if config.get("rules") else {**config, "rules": writer.rules.name}
+
+
+def _upgraded_from_objects(
+    archive: Archive, objects: Mapping[str, LayerWeights], config: Mapping[str, Any], source: str
+) -> Mapping[str, Any]:
     from .versions.keras3 import training_from_keras_3
 
-    state = archive.objects.get("optimizer")
+    state = objects.get("optimizer")
     archive.optimizer_weights = None if state is None else state.weights
-    modern = training_from_keras_3(config, source)
-    if modern["optimizer_config"] is None:
+    found = training_from_keras_3(config, source)
+    if found["optimizer_config"] is None:
         archive.optimizer_weights = None
         warnings.warn(
             f"{source}: the file names no optimizer; the model is compiled with Keras's default, RMSprop. "
             "Compile it in code to choose another.",
             stacklevel=5,
         )
-        return {**modern, "optimizer_config": {"class_name": "RMSprop", "config": {}}}
-    return modern
+        return {**found, "optimizer_config": {"class_name": "RMSprop", "config": {}}}
+    return found
 
 
 def compile_from(model: Model, config: Mapping[str, Any]) -> None:
@@ -129,22 +135,15 @@ def compile_from(model: Model, config: Mapping[str, Any]) -> None:
     Raises:
         ValueError, TypeError, KeyError: if they name what is not known, or are damaged.
     """
-    if config.get("rules") is None:  # those of the file's version
-        _compile(model, config)
-    else:
-        with following(config["rules"]):
-            _compile(model, config)
-
-
-def _compile(model: Model, config: Mapping[str, Any]) -> None:
-    model.compile(
-        optimizer=optimizers.deserialize(config["optimizer_config"]),
-        loss=_made(config.get("loss"), losses.deserialize),
-        metrics=_made(config.get("metrics"), metrics.deserialize),
-        loss_weights=config.get("loss_weights"),
-        sample_weight_mode=config.get("sample_weight_mode"),
-        weighted_metrics=_made(config.get("weighted_metrics"), metrics.deserialize),
-    )
+    with rules.following(rules.named(config.get("rules"), "Losses and metrics of the file follow")):
+        model.compile(
+            optimizer=optimizers.deserialize(config["optimizer_config"]),
+            loss=_made(config.get("loss"), losses.deserialize),
+            metrics=_made(config.get("metrics"), metrics.deserialize),
+            loss_weights=config.get("loss_weights"),
+            sample_weight_mode=config.get("sample_weight_mode"),
+            weighted_metrics=_made(config.get("weighted_metrics"), metrics.deserialize),
+        )
 
 
 def _made(config: Any, deserialize: Any) -> Any:
@@ -170,12 +169,12 @@ def _with_numbers(value: Any) -> Any:
     return {key: _with_numbers(entry) for key, entry in value.items()}
 
 
-def _restore_optimizer(model: Model, archive: Archive, source: str, layout: OldLayout) -> None:
+def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writer) -> None:
     if not archive.optimizer_weights or model._compiled is None or model._steps is None:
         return
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
-    arrays = layout.convert_state(model, arrays)
+    arrays = WeightUpgrade(writer).convert_state(model, arrays)
     if model.optimizer.is_own():
         model._steps.train(weighted=False)  # its get_updates makes its state
     try:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .versions.keras1 import OldLayout
+from .versions.keras1 import WeightUpgrade
+from .versions.writer import writer_of
 from .weight_assignment import assign_by_name, assign_in_order
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ def preprocess_weights_for_loading(
         original_keras_version, original_backend: who wrote them: Keras 1 and Theano have other layouts.
         reshape: whether arrays of the right size take the shape of the weight.
     """
-    old = OldLayout(str(original_keras_version).startswith("1"), original_backend == "theano")
-    stored = old.convert(layer, [("", np.asarray(array)) for array in weights])
+    writer = writer_of({"keras_version": original_keras_version, "backend": original_backend})
+    stored = WeightUpgrade(writer).convert(layer, [("", np.asarray(array)) for array in weights])
     arrays = list(layer.convert_stored_weights(stored))
     own = layer.weights
     if reshape and len(arrays) == len(own):

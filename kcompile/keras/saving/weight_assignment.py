@@ -14,7 +14,7 @@ import numpy as np
 from ...ir import Names, Parameter, changing
 from ...progress import report
 from ..utils.messages import harmless
-from .versions.keras1 import OldLayout
+from .versions.keras1 import WeightUpgrade
 
 if TYPE_CHECKING:
     from ...formats import LayerWeights
@@ -28,7 +28,7 @@ def assign_in_order(
     stored: Sequence[LayerWeights],
     source: str,
     reshape: bool = False,
-    old: OldLayout | None = None,
+    upgrade: WeightUpgrade | None = None,
 ) -> None:
     """Layers with weights in the file, matched to layers with weights among those given, in order.
 
@@ -49,8 +49,8 @@ def assign_in_order(
         )
     plan: list[tuple[Parameter, Any]] = []
     for layer, entry in zip(layers, stored, strict=True):
-        plan += _match(layer, entry, source, reshape, old)
-    carry_out(plan)
+        plan += _match(layer, entry, source, reshape, upgrade)
+    assign(plan)
 
 
 def assign_by_name(
@@ -59,7 +59,7 @@ def assign_by_name(
     source: str,
     skip_mismatch: bool = False,
     reshape: bool = False,
-    old: OldLayout | None = None,
+    upgrade: WeightUpgrade | None = None,
 ) -> None:
     """Layers of the file matched to the given ones of the same name; others on either side are left
     alone.
@@ -75,7 +75,7 @@ def assign_by_name(
     for entry in stored:
         for layer in by_name.get(entry.name, []):
             try:
-                plan += _match(layer, entry, source, reshape, old)
+                plan += _match(layer, entry, source, reshape, upgrade)
             except ValueError as error:
                 if not skip_mismatch:
                     raise
@@ -83,7 +83,7 @@ def assign_by_name(
                     f"Skipping loading of weights for layer {layer.name} due to mismatch in {error}",
                     stacklevel=4,
                 )
-    carry_out(plan)
+    assign(plan)
 
 
 def assign_by_weight_name(
@@ -123,7 +123,7 @@ def assign_by_weight_name(
                 f"{source}: the weight {name} has shape {parameter.shape}, but the saved weight has shape "
                 f"{tuple(found[name].shape)}."
             )
-    carry_out(plan)
+    assign(plan)
 
 
 def unique_names(parameters: Sequence[Parameter]) -> list[str]:
@@ -133,7 +133,7 @@ def unique_names(parameters: Sequence[Parameter]) -> list[str]:
 
 
 def _match(
-    layer: Layer, entry: LayerWeights, source: str, reshape: bool, old: OldLayout | None = None
+    layer: Layer, entry: LayerWeights, source: str, reshape: bool, upgrade: WeightUpgrade | None = None
 ) -> list[tuple[Parameter, Any]]:
     """Pairs of parameter and array for one layer.
 
@@ -141,7 +141,7 @@ def _match(
         ValueError: naming the layer and what does not fit.
     """
     parameters = layer.weights
-    weights = entry.weights if old is None else old.convert(layer, entry.weights)
+    weights = entry.weights if upgrade is None else upgrade.convert(layer, entry.weights)
     arrays = layer.convert_stored_weights(_in_order_of(parameters, weights) if layer._layers else weights)
     if len(parameters) != len(arrays):
         raise ValueError(
@@ -176,7 +176,7 @@ def _in_order_of(
     return stored
 
 
-def carry_out(plan: list[tuple[Parameter, Any]]) -> None:
+def assign(plan: list[tuple[Parameter, Any]]) -> None:
     """Copies each array into its weight; shapes were all checked before, so only the disk can fail now."""
     with changing():
         for i, (parameter, array) in enumerate(plan):

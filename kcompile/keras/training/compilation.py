@@ -12,13 +12,13 @@ import numpy as np
 
 from ...ir import Graph, Names, Parameter, Value
 from .. import backend as K
-from .. import losses, registry
+from .. import losses, registry, rules
 from .. import metrics as metrics_module
 from ..core.call_frames import call_frame
 from ..core.layer import Layer
 from ..core.network import Network
 from ..core.node import static_shape
-from ..core.writers import KERAS_3, TF_KERAS, Writer, writer_of_file
+from ..rules import KERAS_2, Rules
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list
 
@@ -113,7 +113,7 @@ class Compiled:
             ``Model.compile`` takes them.
 
     Attributes:
-        writer: whose rules are followed where later versions differ; None for Keras 2.3.
+        rules: those that loss and metrics follow.
         outputs: the outputs that have a loss.
         trainable: weights to train, as they stand now.
         frozen: layers whose Phase nodes keep the inference branch in training (frozen BatchNormalization).
@@ -135,7 +135,7 @@ class Compiled:
         target_tensors: Any = None,
     ) -> None:
         self.model = model
-        self.writer = writer_of_file()
+        self.rules = rules.in_force()
         functions = loss_functions(loss, model.output_names)
         weights = loss_factors(loss_weights, model.output_names)
         modes = _per_output(sample_weight_mode, model.output_names, "sample_weight_mode", broadcast=True)
@@ -201,7 +201,7 @@ class Compiled:
         by_name = dict(zip(self.model.output_names, chosen, strict=True))
         for output in self.outputs:
             for identifier in by_name[output.name]:
-                metric = make_metric(identifier, output, self.writer)
+                metric = make_metric(identifier, output, self.rules)
                 metric.name = self._unique_name(
                     metric.name, output.name, many=len(self.model.output_names) > 1
                 )
@@ -212,7 +212,7 @@ class Compiled:
         ]
 
     def _unique_name(self, name: str, output_name: str, many: bool) -> str:
-        if many and not (self.writer is TF_KERAS and name.startswith(f"{output_name}_")):
+        if many and not (self.rules.metrics_name_outputs and name.startswith(f"{output_name}_")):
             name = f"{output_name}_{name}"  # which tf.keras writes into its files
         taken = {"loss", *(m.name for m in self.compile_metrics)}
         return Names(taken).unique(name)
@@ -232,7 +232,7 @@ class Compiled:
             for output in self.outputs:
                 weight = output.sample_weight if weighted else None
                 with K.name_scope(f"{output.name}_loss"):
-                    if not getattr(output.loss, "_later_rules", False):  # which look at the mask themselves
+                    if not getattr(output.loss, "_sees_masks", False):  # which look at the mask themselves
                         weight = _with_mask(weight, output)
                     value = output.loss(output.target, output.value, sample_weight=weight)
                 if output.loss_metric is not None:
@@ -267,14 +267,15 @@ class Compiled:
 
     def _loss_updates(self, output: Output, value: Value) -> list[tuple[Parameter, Value]]:
         """The mean of an output's loss: over batches, as Keras 2.3 has it, or over samples, as later ones."""
-        samples = None if self.writer is None else K.cast(K.shape(output.value)[0], K.dtype(value))
+        by_sample = self.rules.means_of_samples
+        samples = K.cast(K.shape(output.value)[0], K.dtype(value)) if by_sample else None
         return metric_updates(
             output.loss_metric, K.mean(value) if value.rank else value, sample_weight=samples
         )
 
     def _metric_weight(self, metric: Any, weight: Value | None, output: Output) -> Value | None:
         """Sample weights of a metric with the output's mask, which Keras 3 looks at in means alone."""
-        if self.writer is KERAS_3 and not isinstance(metric, metrics_module.MeanMetricWrapper):
+        if self.rules.masks_in_means_alone and not isinstance(metric, metrics_module.MeanMetricWrapper):
             return weight
         return _with_mask(weight, output)
 
@@ -505,10 +506,10 @@ def _metrics_by_output(given: Any, names: Sequence[str], what: str) -> list[list
     return [[metrics_module.clone_metric(metric) for metric in given] for _ in names]
 
 
-def make_metric(identifier: Any, output: Output, writer: Writer | None = None) -> Any:
+def make_metric(identifier: Any, output: Output, its: Rules = KERAS_2) -> Any:
     """A Metric object from a name, a function or a Metric; "accuracy" and "crossentropy" choose by loss and
     shape, later versions by shape alone."""
-    chosen = metrics_module.get(_specific(identifier, output, writer))
+    chosen = metrics_module.get(_specific(identifier, output, its))
     if isinstance(chosen, metrics_module.Metric):
         if isinstance(identifier, str):  # the name of a class
             chosen.name = identifier
@@ -520,11 +521,11 @@ def make_metric(identifier: Any, output: Output, writer: Writer | None = None) -
     return metrics_module.MeanMetricWrapper(chosen, name=name)
 
 
-def _specific(identifier: Any, output: Output, writer: Writer | None) -> Any:
+def _specific(identifier: Any, output: Output, its: Rules) -> Any:
     if not isinstance(identifier, str) or identifier not in _ACCURACY + _CROSSENTROPY:
         return identifier
     ending = "accuracy" if identifier in _ACCURACY else "crossentropy"
-    by_loss = writer is None and _is_loss(output.loss, "binary_crossentropy")
+    by_loss = not its.accuracy_by_shape and _is_loss(output.loss, "binary_crossentropy")
     if static_shape(output.value)[-1] == 1 or by_loss:
         return getattr(metrics_module, f"binary_{ending}")
     if _is_loss(output.loss, "sparse_categorical_crossentropy"):

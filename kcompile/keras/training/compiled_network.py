@@ -11,10 +11,9 @@ import numpy as np
 
 from ...ir import OperatorError, Value
 from .. import backend as K
-from .. import optimizers, registry
+from .. import optimizers, registry, rules
 from ..core.network import Network
 from ..core.node import static_shape
-from ..core.writers import following, writer_of_file
 from ..utils.generic_utils import close_names
 from . import step_inputs as feeds
 from .compilation import Compiled, Output
@@ -47,7 +46,7 @@ class CompiledNetwork(Network):
         self.history: Any = None
         self._compiled: Compiled | None = None
         self._compile_arguments: dict[str, Any] = {}
-        self._compile_rules: str | None = None
+        self._compile_rules = rules.KERAS_2
         self._steps: Steps | None = None
         self._predictor: Any = None
         self.predict_function: Any = None
@@ -96,8 +95,7 @@ class CompiledNetwork(Network):
             "weighted_metrics": weighted_metrics,
             "target_tensors": target_tensors,
         }
-        writer = writer_of_file()
-        self._compile_rules = None if writer is None else writer.name
+        self._compile_rules = rules.in_force()
         self._compiled = self._steps = self.predict_function = None
         if self.built and self.outputs:
             self._finish_compile()
@@ -106,7 +104,7 @@ class CompiledNetwork(Network):
         """Emits loss and metrics, once inputs and outputs are known."""
         if self._inference_only():
             return
-        with following(self._compile_rules):
+        with rules.following(self._compile_rules):
             self._compiled = Compiled(self, self.loss, **self._compile_arguments)
         self._steps = Steps(self._compiled, self.optimizer, self._devices)
 
@@ -115,7 +113,7 @@ class CompiledNetwork(Network):
         self.optimizer = None
         for name in ("loss", "loss_weights", "sample_weight_mode"):
             self.__dict__.pop(name, None)
-        self._compile_arguments, self._compile_rules = {}, None
+        self._compile_arguments, self._compile_rules = {}, rules.KERAS_2
         self._compiled = self._steps = self.predict_function = None
 
     @property

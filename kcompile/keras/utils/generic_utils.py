@@ -271,44 +271,6 @@ def in_safe_mode() -> bool:
     return _SAFE_MODE.get()
 
 
-_FILE_VERSION: contextvars.ContextVar[str | None] = contextvars.ContextVar(
-    "kcompile_file_version", default=None
-)
-
-
-class FileVersionScope:
-    """``with FileVersionScope("2.15.0"):`` says which Keras wrote the configurations that are read inside.
-
-    Args:
-        version: as the file says it ("2.3.1", "2.2.4-tf", "3.15.0"), None if it does not.
-    """
-
-    def __init__(self, version: str | None) -> None:
-        self.version = version
-        self._token: contextvars.Token[str | None] | None = None
-
-    def __enter__(self) -> FileVersionScope:
-        self._token = _FILE_VERSION.set(self.version)
-        return self
-
-    def __exit__(self, *args: Any) -> None:
-        if self._token is not None:
-            _FILE_VERSION.reset(self._token)
-
-
-def file_keras_version() -> tuple[int, int] | None:
-    """(major, minor) of the Keras whose file is being read; None outside of reading, or if unknown.
-
-    tf.keras of TensorFlow 2.0 to 2.4 said "2.2.4-tf" to "2.4.0"; it counts as (2, 4).
-    """
-    version = _FILE_VERSION.get() or ""
-    parts = version.removesuffix("-tf").split(".")
-    if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):
-        return None
-    found = int(parts[0]), int(parts[1])
-    return max(found, (2, 4)) if version.endswith("-tf") else found
-
-
 def func_dump(func: Callable[..., Any]) -> tuple[str, tuple[Any, ...] | None, tuple[Any, ...] | None]:
     """``(code, defaults, closure)`` of a Python function, as Keras 2 writes Lambda layers.
 

@@ -8,7 +8,6 @@ from ...ir import Value
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import known_sizes
-from .generic_utils import file_keras_version
 
 
 class Reduction:
@@ -42,12 +41,6 @@ class Reduction:
         found = cls.NONE if key is None else cls.SUM_OVER_BATCH_SIZE if key == "auto" else key
         cls.validate(found)
         return found
-
-
-def file_follows_later_rules() -> bool:
-    """Whether a file of tf.keras 2 or Keras 3 is being read, whose rules for losses and metrics differ from
-    those of Keras 2.3 here and there."""
-    return (file_keras_version() or (2, 3)) >= (2, 4)
 
 
 def mark_valid(losses: Value, valid: Value) -> Value:

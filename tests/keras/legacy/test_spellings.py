@@ -162,17 +162,17 @@ def test_configurations_of_files_use_the_same_table(class_name: str, config: dic
     given = dict(config)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = spellings.modern_arguments(class_name, config)
-        getattr(layers, spellings.modern_class_name(class_name))(**found)
+        found = spellings.upgrade_arguments(class_name, config)
+        getattr(layers, spellings.upgrade_class_name(class_name))(**found)
     assert found == expected
     assert config == given
 
 
 def test_configurations_of_other_classes_stay_as_they_are() -> None:
-    assert spellings.modern_arguments("MyLayer", {"output_dim": 3}) == {"output_dim": 3}
-    assert spellings.modern_class_name("MyLayer") == "MyLayer"
+    assert spellings.upgrade_arguments("MyLayer", {"output_dim": 3}) == {"output_dim": 3}
+    assert spellings.upgrade_class_name("MyLayer") == "MyLayer"
 
 
 def test_mode_of_batch_normalization_in_a_file_is_refused_where_it_means_another_layer() -> None:
     with pytest.raises(TypeError, match="mode=1"):
-        spellings.modern_arguments("BatchNormalization", {"mode": 1})
+        spellings.upgrade_arguments("BatchNormalization", {"mode": 1})

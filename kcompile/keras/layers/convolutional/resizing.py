@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ... import backend as K
-from ... import registry
+from ... import registry, rules
 from ...backend.manipulation import pad, resize
 from ...core.layer import InputSpec, Layer
 from ...declaration import Argument, configured, fixed
 from ...utils import conv_utils
-from ...utils.generic_utils import file_keras_version
 from ..arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
 
 
@@ -111,7 +110,8 @@ class UpSampling2D(_UpSampling):
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
         interpolation: "nearest" (repeat) or "bilinear".
         half_pixel_centers: whether "bilinear" samples at (i + 0.5) / size - 0.5, as TensorFlow 2 does, or at
-            i / size, as Keras 2.3 does; default the latter, but in files of later versions the former.
+            i / size, as Keras 2.3 does; default the latter, by the rules of tf.keras 2 and Keras 3 the
+            former.
 
     Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
     ONNX Resize.
@@ -129,7 +129,7 @@ class UpSampling2D(_UpSampling):
         **kwargs: Any,
     ) -> None:
         if half_pixel_centers is None:
-            half_pixel_centers = (file_keras_version() or (2, 3)) >= (2, 4)
+            half_pixel_centers = rules.in_force().half_pixel_centers
         self.half_pixel_centers = half_pixel_centers and interpolation == "bilinear"
         if interpolation not in ("nearest", "bilinear"):
             raise ValueError(

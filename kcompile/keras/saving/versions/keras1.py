@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import registry
-from ...legacy.spellings import modern_arguments, modern_class_name
+from ...legacy.spellings import upgrade_arguments, upgrade_class_name
 from .keras1_merge import functional_of_merge
+from .writer import Writer
 
 if TYPE_CHECKING:
     from ...core.layer import Layer
@@ -39,26 +40,21 @@ _GATES = {"LSTM": (0, 2, 1, 3), "ConvLSTM2D": (0, 2, 1, 3), "GRU": (0, 1, 2)}
 _CONVOLUTIONS = {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTM2D"}
 
 
-def is_of_keras_1(version: str | None) -> bool:
-    """Whether ``keras_version`` is one of Keras 1 (files of early versions have none and read as "1")."""
-    return version is not None and version.split(".")[0] in ("0", "1")
-
-
 # --- configurations -----------------------------------------------------------------------------------------
 
 
-def modern_config(value: Any) -> Any:
+def upgrade(value: Any) -> Any:
     """A configuration with the classes and arguments of Keras 2, at every level.
 
     Raises:
         ValueError: for a Merge layer that has no counterpart.
     """
     if isinstance(value, list):
-        return [modern_config(entry) for entry in value]
+        return [upgrade(entry) for entry in value]
     if not isinstance(value, Mapping):
         return value
     value = functional_of_merge(value)
-    value = {key: modern_config(entry) for key, entry in value.items()}
+    value = {key: upgrade(entry) for key, entry in value.items()}
     class_name, config = value.get("class_name"), value.get("config")
     if not isinstance(class_name, str) or not isinstance(config, Mapping):
         return value
@@ -70,7 +66,7 @@ def modern_config(value: Any) -> Any:
     if class_name == "Merge":
         return {**value, **_merge(config)}
     if class_name == "TimeDistributedDense":
-        inner = {"class_name": "Dense", "config": modern_arguments("Dense", config)}
+        inner = {"class_name": "Dense", "config": upgrade_arguments("Dense", config)}
         outer = {key: config[key] for key in ("name", "batch_input_shape") if key in config}
         return {**value, "class_name": "TimeDistributed", "config": {**outer, "layer": inner}}
     if class_name in ("Model", "Sequential"):
@@ -80,8 +76,8 @@ def modern_config(value: Any) -> Any:
         config = {key: entry for key, entry in config.items() if key != "input_dtype"}
     return {
         **value,
-        "class_name": modern_class_name(class_name),
-        "config": modern_arguments(class_name, config),
+        "class_name": upgrade_class_name(class_name),
+        "config": upgrade_arguments(class_name, config),
     }
 
 
@@ -128,17 +124,12 @@ def _merge_by_function(config: Mapping[str, Any]) -> dict[str, Any]:
 # --- weights ------------------------------------------------------------------------------------------------
 
 
-class OldLayout:
-    """Brings stored weights into today's layout.
+class WeightUpgrade:
+    """Brings stored weights into today's layout: those of Keras 1, and of any Keras on Theano."""
 
-    Args:
-        keras_1: whether the file is of Keras 1.
-        theano: whether it was written on Theano.
-    """
-
-    def __init__(self, keras_1: bool, theano: bool) -> None:
-        self.keras_1 = keras_1
-        self.theano = theano
+    def __init__(self, writer: Writer) -> None:
+        self.keras_1 = writer.program == "keras_1"
+        self.theano = writer.backend == "theano"
 
     def convert(self, layer: Any, stored: Stored) -> Stored:
         """The weights of a layer in its own order; what fits as it is stays as it is."""

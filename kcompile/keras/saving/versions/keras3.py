@@ -3,15 +3,14 @@ translation but of the training configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....ir import Value
-from ... import registry
+from ... import registry, rules
 from ...core.layer_graph import _named as named_or_listed
 from ...core.layer_graph import serializable_arguments
 from ...core.operation_layers import OperationLayer
-from ...core.writers import KERAS_3, OWN_RULES, masks_differ
 from ...training.sequential import Sequential
 from ...utils.generic_utils import unpack_singleton
 from .keras2 import drop_defaults
@@ -124,7 +123,7 @@ def _functional(model: Network) -> dict[str, Any]:
 
 
 def _warn_of_masks(layer: Layer, calls: list[Node]) -> None:
-    if masks_differ(layer, KERAS_3, calls):
+    if _masks_differ(layer, calls):
         import warnings
 
         warnings.warn(
@@ -132,6 +131,18 @@ def _warn_of_masks(layer: Layer, calls: list[Node]) -> None:
             "something else: a .keras file may predict something else there. Save to .h5 or .onnx.",
             stacklevel=2,
         )
+
+
+def _masks_differ(layer: Layer, calls: Sequence[Node]) -> bool:
+    """Whether Keras 3 would do otherwise with masks that these calls of the layer have."""
+    own, name = rules.of_layer(layer), type(layer).__name__
+    masks = [call.input_masks for call in calls if any(mask is not None for mask in call.output_masks)]
+    if own is rules.KERAS_3 or not any(mask is not None for call in calls for mask in call.input_masks):
+        return False
+    if (name in own.drops_masks_in) != (name in rules.KERAS_3.drops_masks_in):
+        return True
+    several = any(any(mask is not each[0] for mask in each) for each in masks)
+    return several and hasattr(layer, "_merge_function")
 
 
 def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
@@ -216,9 +227,9 @@ def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any])
     Args:
         optimizer: its entry for the optimizer.
     """
-    rules = config.get("rules") or OWN_RULES  # for us: Keras 3 does not look at it in this place
+    its = config.get("rules") or rules.KERAS_2.name  # for us: Keras 3 does not look at it in this place
     return {
-        "optimizer": {**optimizer, **({} if rules == KERAS_3.name else {"rules": rules})},
+        "optimizer": {**optimizer, **({} if its == rules.KERAS_3.name else {"rules": its})},
         "loss": _named(config.get("loss"), "keras.losses"),
         "loss_weights": config.get("loss_weights"),
         "metrics": _named(config.get("metrics") or None, "keras.metrics"),

@@ -1,0 +1,186 @@
+"""Where versions of Keras compute otherwise under the same names: the rules of each, as data.
+
+Code follows the rules of Keras 2.3. In a configuration ``"rules": "keras_3"`` beside class and
+configuration says that an object follows others: ``saving.versions`` puts it at the head of what another
+program has written, and layers that behaved by such rules keep it in our own files. They hold for all that
+is made within, too, such as the layers that a user's layer makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from . import registry
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a version of Keras computes; the defaults are Keras 2.3.
+
+    Attributes:
+        name: in files.
+        half_pixel_centers: whether UpSampling2D samples at half-pixel centres where nothing is said.
+        hard_sigmoid: the function of that name, by its name here.
+        drops_masks: whether a layer that knows nothing of masks drops them, in place of refusing them.
+        drops_masks_in: classes that drop masks there and pass them on here.
+        masked_ranks: axes of inputs for which BatchNormalization trains on the steps alone that count.
+        joins_masks_by_any: whether merging layers keep a step that any input keeps, not all of them.
+        masks_in_losses: whether losses look at the mask of the predictions, and take means over what counts.
+        masks_in_means_alone: whether of the metrics only means of functions look at it.
+        counts_ignored: whether metrics without weights count what a loss leaves out.
+        means_of_samples: whether the mean of a loss is over samples, not batches.
+        accuracy_by_shape: whether "accuracy" is chosen by the output's shape alone, not by the loss too.
+        metrics_name_outputs: whether names of metrics in files begin with that of the output.
+        huber_means: whether Huber takes the mean over the last axis.
+        rates_where_reached: whether a rate at another one is the largest where that one is reached.
+        iou_type: type that the IoU metrics cut weights off to, if any.
+    """
+
+    name: str
+    half_pixel_centers: bool = False
+    hard_sigmoid: str = "hard_sigmoid"
+    drops_masks: bool = False
+    drops_masks_in: frozenset[str] = frozenset()
+    masked_ranks: range = range(0)
+    joins_masks_by_any: bool = False
+    masks_in_losses: bool = False
+    masks_in_means_alone: bool = False
+    counts_ignored: bool = False
+    means_of_samples: bool = False
+    accuracy_by_shape: bool = False
+    metrics_name_outputs: bool = False
+    huber_means: bool = False
+    rates_where_reached: bool = False
+    iou_type: str | None = None
+
+
+KERAS_2 = Rules("keras_2")
+TF_KERAS = Rules(
+    "tf_keras",
+    half_pixel_centers=True,
+    drops_masks=True,
+    drops_masks_in=frozenset({"Identity", "Normalization", "Rescaling", "SpectralNormalization"}),
+    masked_ranks=range(2, 4),  # its fused kernel, for more axes, does not
+    masks_in_losses=True,
+    means_of_samples=True,
+    accuracy_by_shape=True,
+    metrics_name_outputs=True,
+    huber_means=True,
+    rates_where_reached=True,
+)
+KERAS_3 = replace(
+    TF_KERAS,
+    name="keras_3",
+    hard_sigmoid="hard_sigmoid_3",
+    drops_masks_in=frozenset({"RMSNormalization", "SpectralNormalization"}),
+    masked_ranks=range(2, 32),
+    joins_masks_by_any=True,
+    masks_in_means_alone=True,
+    counts_ignored=True,
+    metrics_name_outputs=False,
+    iou_type="int",
+)
+_BY_NAME = {rules.name: rules for rules in (TF_KERAS, KERAS_3, KERAS_2)}
+
+_IN_FORCE: ContextVar[Rules] = ContextVar("kcompile_rules", default=KERAS_2)
+
+
+def named(name: Any, who: str) -> Rules:
+    """The rules of a name in a file; those of Keras 2.3 for None.
+
+    Args:
+        who: follows them, for the message.
+
+    Raises:
+        ValueError: for a name that is none.
+    """
+    found = KERAS_2 if name is None else _BY_NAME.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise ValueError(f"{who} {name!r}; known are {', '.join(_BY_NAME)}.")
+    return found
+
+
+def in_force() -> Rules:
+    """The rules that what is made here follows."""
+    return _IN_FORCE.get()
+
+
+@contextmanager
+def following(rules: Rules) -> Iterator[None]:
+    """Within, what is made or called follows these rules."""
+    token = _IN_FORCE.set(rules)
+    try:
+        yield
+    finally:
+        _IN_FORCE.reset(token)
+
+
+# --- layers -------------------------------------------------------------------------------------------------
+
+
+class _Call(NamedTuple):
+    """A call of a layer that is going on, and the one around it, where rules are not those of Keras 2.3."""
+
+    layer: Any
+    outer: _Call | None
+
+
+_CALLS: ContextVar[_Call | None] = ContextVar("kcompile_calls", default=None)
+
+
+def of_layer(layer: Any) -> Rules:
+    """The rules that a layer was made under."""
+    rules: Rules = layer.__dict__.get("_followed_rules", KERAS_2)
+    return rules
+
+
+@contextmanager
+def in_call(layer: Any) -> Iterator[None]:
+    """Within a call of the layer: its rules hold for what is made in it, too."""
+    rules = of_layer(layer)
+    if rules is KERAS_2 is in_force():
+        yield
+        return
+    token = _CALLS.set(_Call(layer, _CALLS.get()))
+    try:
+        with following(rules):
+            yield
+    finally:
+        _CALLS.reset(token)
+
+
+def holds(layer: Any, rule: Callable[[Rules], Any]) -> bool:
+    """Whether a rule that Keras 2.3 does not know holds for the layer.
+
+    That it does is noted at the layer, and at those whose call it is in; their entries in our files say so.
+    """
+    if not rule(of_layer(layer)):
+        return False
+    layer.__dict__["_rules_matter"] = True
+    call = _CALLS.get()
+    while call is not None:
+        call.layer.__dict__["_rules_matter"] = True
+        call = call.outer
+    return True
+
+
+def said_of(layer: Any) -> dict[str, str]:
+    """What our own files say beside class and configuration of a layer that behaved by other rules; of a
+    user's in any case, as nobody knows what it makes."""
+    rules = of_layer(layer)
+    matter = "_rules_matter" in layer.__dict__ or not registry.is_built_in(type(layer))
+    return {"rules": rules.name} if rules is not KERAS_2 and matter else {}
+
+
+def said_in(entry: Mapping[str, Any]) -> Rules:
+    """The rules that a layer's entry in a configuration names, else those in force.
+
+    Raises:
+        ValueError: for a name that is none.
+    """
+    said = entry.get("rules", entry.get("masks"))  # the latter in files of our first versions
+    return in_force() if said is None else named(said, "A layer of the file follows")
