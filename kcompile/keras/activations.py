@@ -15,7 +15,7 @@ import numpy as np
 from ..ir import Value, op
 from . import backend as K
 from . import registry, rules
-from .backend.tensors import known_sizes, tensor
+from .backend.tensors import static_sizes, tensor
 from .legacy.old_names import answer_old_names
 from .utils.generic_utils import deserialize_keras_object
 from .utils.living import goes_itself
@@ -208,7 +208,7 @@ def sparsemax(x: Any, axis: int = -1) -> Value:
         ValueError: if the size along ``axis`` is unknown.
     """
     x = tensor(x)
-    shape = known_sizes(x)
+    shape = static_sizes(x)
     size = shape[axis]
     if size is None:
         raise ValueError(f"sparsemax needs a known size along axis {axis}; x has the shape {shape}.")

@@ -85,7 +85,7 @@ def rank(x: Value, what: str) -> int:
     return len(x.dims)
 
 
-def known_sizes(x: Any) -> tuple[int | None, ...]:
+def static_sizes(x: Any) -> tuple[int | None, ...]:
     """The shape of a tensor or an array, None where a size is open.
 
     Raises:

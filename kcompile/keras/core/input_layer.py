@@ -8,7 +8,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from .call_frames import current_frame
 from .layer import Layer
 from .node import KerasHistory, Node, static_shape
@@ -52,7 +52,7 @@ class InputLayer(Layer):
         self.built = True
         self.sparse = sparse
         if input_tensor is not None:
-            batch_input_shape = known_sizes(input_tensor)
+            batch_input_shape = static_sizes(input_tensor)
             self.dtype = dtype or K.dtype(input_tensor)
         elif batch_input_shape is None:
             if input_shape is None:

@@ -9,7 +9,7 @@ import numpy as np
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import dims_of, refine, shape_vector
+from ..backend.tensors import dims_of, refine, shape_vector, static_sizes
 from ..core.layer import InputSpec, Layer
 from ..declaration import configured
 from .arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
@@ -37,7 +37,7 @@ class _AdaptivePooling(Layer):
         raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
-        sizes = spatial_sizes(K.int_shape(inputs), self.data_format)
+        sizes = spatial_sizes(static_sizes(inputs), self.data_format)
         if None in sizes:
             raise ValueError(
                 f"Layer {self.name} ({type(self).__name__}) needs an input of known size; found the shape "
@@ -68,7 +68,7 @@ class _AdaptiveAverage(_AdaptivePooling):
         start, length = _windows(old, new)
         behind = np.arange(old) - start[:, None]
         weights = np.where((behind >= 0) & (behind < length[:, None]), 1 / length[:, None], 0.0)
-        back = [i for i in range(x.rank) if i != axis] + [axis]
+        back = [i for i in range(len(static_sizes(x))) if i != axis] + [axis]
         means = op.MatMul(op.Transpose(x, perm=back), Constant(weights.T.astype(x.dtype)))
         return op.Transpose(means, perm=[int(i) for i in np.argsort(back)])
 

@@ -87,6 +87,7 @@ class Attention(AttentionLayer):
             return scores if self.scale is None else op.Mul(scores, self.scale)
         total = op.Add(op.Unsqueeze(query, [2]), op.Unsqueeze(key, [1]))
         total = total if self.scale is None else op.Mul(total, self.scale)
+        assert self.concat_score_weight is not None
         return op.Mul(op.ReduceSum(op.Tanh(total), [-1], keepdims=0), self.concat_score_weight)
 
     def call(

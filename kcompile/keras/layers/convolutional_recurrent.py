@@ -253,9 +253,9 @@ class _ConvLSTMCell(DropoutMasks, Layer):
         i, f, candidate, o = op.Split(gates, axis=self._channels, num_outputs=4, outputs=4)
         kept = op.Mul(self.recurrent_activation(f), c)
         c = op.Add(kept, op.Mul(self.recurrent_activation(i), self.activation(candidate)))
-        c.refine(states[1].dims)
+        c.refine(known_shape(states[1]))
         h = op.Mul(self.recurrent_activation(o), self.activation(c))
-        h.refine(states[0].dims)
+        h.refine(known_shape(states[0]))
         return h, [h, c]
 
     def input_conv(self, x: Value, w: Value, b: Value | None = None, padding: str = "valid") -> Value:

@@ -11,6 +11,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry, rules
+from ..backend.tensors import static_sizes
 from ..core.layer import Layer
 from ..declaration import configured
 
@@ -337,7 +338,7 @@ class Dot(_Merge):
         return (*merged, 1) if len(merged) == 1 else merged
 
     def _merge_function(self, inputs: list[Value]) -> Value:
-        axes = self._axes_of([x.rank for x in inputs])
+        axes = self._axes_of([len(static_sizes(x)) for x in inputs])
         if self.normalize:
             inputs = [K.l2_normalize(x, axis=axis) for x, axis in zip(inputs, axes, strict=True)]
         return K.batch_dot(inputs[0], inputs[1], axes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir import Constant, Value, name_scope, op
 from .. import registry
-from ..backend.tensors import dims_of, refine, shape_vector, tensor
+from ..backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ..core.layer import Layer
 from ..declaration import ANY, Argument, configured, converted, only
 from ..utils.generic_utils import to_list
@@ -180,7 +180,7 @@ class _MultiHead(AttentionLayer):
         self, q: Value, k: Value, v: Value, allowed: Value | None, axes: tuple[int, ...], training: Any
     ) -> tuple[Value, Value]:
         """(batch, ..., heads, features) of the output, and (batch, ..., heads, T..., S...) of the weights."""
-        rank = q.rank
+        rank = len(static_sizes(q))
         free = [i for i in range(1, rank - 2) if i not in axes]
         forth = [0, *free, rank - 2, *axes, rank - 1]
         q, k, v = (op.Transpose(self._shared(x, q), perm=forth) for x in (q, k, v))
@@ -351,7 +351,9 @@ class GroupQueryAttention(_MultiHead):
         times = self.num_query_heads // self.num_key_value_heads
         if x is query or times == 1:
             return x
-        return op.Gather(x, np.repeat(np.arange(self.num_key_value_heads), times), axis=x.rank - 2)
+        return op.Gather(
+            x, np.repeat(np.arange(self.num_key_value_heads), times), axis=len(static_sizes(x)) - 2
+        )
 
 
 GroupedQueryAttention = GroupQueryAttention
@@ -375,10 +377,11 @@ def _output_projection(free: int, outputs: int) -> str:
 
 def spread(mask: Value, rank: int, last: int) -> Value:
     """A mask with axes of size 1 before its last ones, as many as it lacks."""
-    missing = rank - mask.rank
+    count = len(static_sizes(mask))
+    missing = rank - count
     if missing <= 0:
         return mask
-    at = max(mask.rank - last, 0)
+    at = max(count - last, 0)
     return op.Unsqueeze(mask, list(range(at, at + missing)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
+from ..backend.tensors import known_shape, static_sizes
 from ..backend.variables import filled
 from ..core.layer import Layer
 from ..declaration import Argument, configured, converted
@@ -110,7 +111,8 @@ class LayerNormalization(_Affine):
         """``gamma * x / sqrt(variance + epsilon)``."""
         centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
         variance = op.ReduceMean(op.Mul(centred, centred), axes, keepdims=1)
-        sizes = [x.shape[i] if i in axes else 1 for i in range(x.rank)]
+        sizes: list[Any] = [size if i in axes else 1 for i, size in enumerate(static_sizes(x))]
+        assert self.gamma is not None
         return op.Mul(op.Div(x, op.Sqrt(variance + self.epsilon)), op.Reshape(self.gamma, sizes))
 
 
@@ -177,7 +179,7 @@ class GroupNormalization(_Affine):
         gamma = filled(1.0, [size], inputs.dtype) if self.gamma is None else self.gamma
         beta = filled(0.0, [size], inputs.dtype) if self.beta is None else self.beta
         y = op.GroupNormalization(x, gamma, beta, num_groups=self.groups, epsilon=self.epsilon)
-        y.refine(x.dims)
+        y.refine(known_shape(x))
         y = op.Squeeze(y, [2]) if flat else y
         return op.Transpose(y, perm=[int(i) for i in np.argsort(forth)])
 
@@ -259,7 +261,7 @@ def _sizes_along(layer: Layer, input_shape: Any, axis: Any) -> tuple[list[int], 
 
 def _axes_last(x: Value, axes: list[int]) -> tuple[Value, list[int] | None]:
     """``x`` with ``axes`` moved to the end, and the permutation that moves them back (None: not moved)."""
-    rank = len(K.int_shape(x))
+    rank = len(static_sizes(x))
     if axes == list(range(rank - len(axes), rank)):
         return x, None
     forth = [i for i in range(rank) if i not in axes] + axes

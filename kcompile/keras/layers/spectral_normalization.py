@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import tensor
+from ..backend.tensors import dims_of, shape_vector, tensor
 from ..core.layer import Layer
 from ..utils.generic_utils import has_arg
 from .arguments import positive_int
@@ -84,7 +84,7 @@ class SpectralNormalization(Wrapper):
     def _normalized(self, kernel: Value) -> tuple[Value, Value]:
         """The vector u after the power method, and the kernel over its estimated norm; both as they are where
         the kernel is 0."""
-        matrix = op.Reshape(kernel, [-1, kernel.shape[-1]])
+        matrix = op.Reshape(kernel, shape_vector([-1, dims_of(kernel)[-1]]))
         u: Value = self.vector_u
         for _ in range(self.power_iterations):
             v = K.l2_normalize(op.MatMul(u, op.Transpose(matrix, perm=[1, 0])))

@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Constant, Value
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from ..utils.losses_utils import mark_valid
 
 
@@ -109,7 +109,7 @@ def smoothed_classes(y_true: Value, y_pred: Value, label_smoothing: float, axis:
     """One-hot labels, a share of them spread over all classes along an axis."""
     if not label_smoothing:
         return y_true
-    classes = known_sizes(y_pred)[axis] or K.cast(K.shape(y_pred)[axis], K.dtype(y_pred))
+    classes = static_sizes(y_pred)[axis] or K.cast(K.shape(y_pred)[axis], K.dtype(y_pred))
     return y_true * (1.0 - label_smoothing) + label_smoothing / classes
 
 

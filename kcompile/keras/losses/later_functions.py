@@ -10,7 +10,7 @@ from ...ir import Constant, Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.ctc import ctc_cost_of_logits
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from ..utils.losses_utils import mark_valid
 from .functions import huber_loss, smoothed_answers, smoothed_classes, tensors_of
 
@@ -87,7 +87,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     labels = _class_numbers(y_true)
     if K.ndim(labels) == K.ndim(y_pred):  # with an axis of size 1, which a placeholder does not say
         labels = K.squeeze(labels, -1)
-    chosen = K.cast(K.one_hot(labels, known_sizes(y_pred)[-1]), K.dtype(y_pred))
+    chosen = K.cast(K.one_hot(labels, static_sizes(y_pred)[-1]), K.dtype(y_pred))
     return (1.0 - K.pow(K.sum(y_pred * chosen, axis=-1), q)) / q
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from ..losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -85,7 +85,7 @@ def _in_top_k(classes: Value, y_pred: Value, k: int) -> Value:
     """Whether class numbers (batch, ...) are among the k largest of (batch, ..., classes)."""
     if K.ndim(y_pred) == 2:
         return K.cast(K.in_top_k(y_pred, K.flatten(classes), k), K.floatx())
-    rows = K.reshape(y_pred, (-1, known_sizes(y_pred)[-1]))
+    rows = K.reshape(y_pred, (-1, static_sizes(y_pred)[-1]))
     found = K.cast(K.in_top_k(rows, K.flatten(classes), k), K.floatx())
     return K.reshape(found, K.shape(classes))
 

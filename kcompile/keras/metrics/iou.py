@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from .. import registry, rules
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
 
@@ -63,7 +63,7 @@ class IoU(Metric):
         weights = K.cast(counts, K.floatx())
         if sample_weight is not None:
             given = K.cast(as_tensor(sample_weight, self.dtype), K.floatx())
-            if len(known_sizes(given)) > len(known_sizes(weights)):
+            if len(static_sizes(given)) > len(static_sizes(weights)):
                 given = K.flatten(given)
             weights = weights * broadcast_weights(weights, given)
         truth, guess = (

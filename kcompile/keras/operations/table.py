@@ -18,7 +18,7 @@ import numpy as np
 from ...ir import Value, claim_steps, op
 from .. import activations
 from .. import backend as K
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from .slices import sliced
 
 _REQUIRED = object()
@@ -134,7 +134,7 @@ def _reduction(
 
 
 def _rank(x: Value) -> int:
-    return len(known_sizes(x))
+    return len(static_sizes(x))
 
 
 def _axis(x: Value, axis: int) -> int:

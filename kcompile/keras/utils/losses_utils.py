@@ -7,7 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 
 
 class Reduction:
@@ -69,14 +69,14 @@ def squeeze_or_expand_dimensions(
         (y_pred, y_true), with sample_weight as third if it was given.
     """
     if y_true is not None:
-        difference = len(known_sizes(y_pred)) - len(known_sizes(y_true))
-        if difference == 1 and known_sizes(y_pred)[-1] == 1:
+        difference = len(static_sizes(y_pred)) - len(static_sizes(y_true))
+        if difference == 1 and static_sizes(y_pred)[-1] == 1:
             y_pred = K.squeeze(y_pred, -1)
-        elif difference == -1 and known_sizes(y_true)[-1] == 1:
+        elif difference == -1 and static_sizes(y_true)[-1] == 1:
             y_true = K.squeeze(y_true, -1)
     if sample_weight is None:
         return y_pred, y_true
-    rank, weights_rank = len(known_sizes(y_pred)), len(known_sizes(sample_weight))
+    rank, weights_rank = len(static_sizes(y_pred)), len(static_sizes(sample_weight))
     if weights_rank == 0:
         return y_pred, y_true, sample_weight
     if rank == 0 and weights_rank == 1:
@@ -114,7 +114,7 @@ def broadcast_weights(values: Any, sample_weight: Any) -> Any:
     Raises:
         ValueError: if it has more axes than values, or a size that is neither 1 nor the same.
     """
-    shape, weights_shape = known_sizes(values), known_sizes(sample_weight)
+    shape, weights_shape = static_sizes(values), static_sizes(sample_weight)
     fits = len(weights_shape) <= len(shape) and all(
         weight in (1, None) or size is None or weight == size
         for weight, size in zip(weights_shape, shape, strict=False)

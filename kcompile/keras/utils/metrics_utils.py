@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import Constant, Parameter, Value, op
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import known_sizes
+from ..backend.tensors import static_sizes
 from .losses_utils import broadcast_weights, squeeze_or_expand_dimensions
 
 NEG_INF = -1e10
@@ -90,7 +90,7 @@ def parse_init_thresholds(thresholds: Any, default_threshold: float = 0.5) -> li
 def filter_top_k(x: Value, k: int) -> Value:
     """x with all but the k largest values along the last axis replaced by a large negative number."""
     _, indices = op.TopK(x, [k], axis=-1)
-    chosen = K.sum(K.one_hot(indices, known_sizes(x)[-1]), axis=-2)
+    chosen = K.sum(K.one_hot(indices, static_sizes(x)[-1]), axis=-2)
     return x * chosen + NEG_INF * (1.0 - chosen)
 
 
@@ -137,8 +137,8 @@ def update_confusion_matrix_variables(
         y_pred = filter_top_k(y_pred, top_k)
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
-        if sample_weight is not None and len(known_sizes(sample_weight)) > len(known_sizes(y_pred)):
-            sample_weight = sample_weight[..., 0 if known_sizes(sample_weight)[-1] == 1 else class_id]
+        if sample_weight is not None and len(static_sizes(sample_weight)) > len(static_sizes(y_pred)):
+            sample_weight = sample_weight[..., 0 if static_sizes(sample_weight)[-1] == 1 else class_id]
     weights = K.ones_like(y_pred)
     if sample_weight is not None:
         weights = weights * broadcast_weights(y_pred, sample_weight)

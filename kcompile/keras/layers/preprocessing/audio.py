@@ -10,7 +10,7 @@ from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...backend.convolution import conv
-from ...backend.tensors import dims_of, refine, shape_vector, tensor
+from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...core.layer import InputSpec, Layer
 from ...utils.conv_utils import conv_output_length
 from ..arguments import positive_int
@@ -277,7 +277,7 @@ class STFTSpectrogram(Layer):
     def _transformed(self, x: Value, kernel: Value) -> Value:
         """(batch, channels, frequencies, frames) of (batch, channels, samples)."""
         batch, channels, samples = dims_of(x)
-        alone = refine(op.Reshape(x, shape_vector([-1, 1, samples])), [None, 1, K.int_shape(x)[2]])
+        alone = refine(op.Reshape(x, shape_vector([-1, 1, samples])), [None, 1, static_sizes(x)[2]])
         y = conv(alone, kernel, self._step, self.padding, "channels_first", 1)
         return op.Reshape(y, shape_vector([batch, channels, *dims_of(y)[1:]]))
 

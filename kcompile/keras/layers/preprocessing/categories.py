@@ -9,7 +9,7 @@ import numpy as np
 from ....ir import Constant, Value, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import tensor
+from ...backend.tensors import static_sizes, tensor
 from ...core.layer import Layer
 from ..arguments import positive_int, refuse_unless_default
 from .common import batches_of
@@ -23,10 +23,11 @@ def encoded(indices: Value, count: int, mode: str, dtype: str, weights: Any = No
         mode: "one_hot" (a last axis of size 1 gives way to the vector), "multi_hot" (1 for each of the n
             categories) or "count" (how often each occurs, or the sum of its weights).
     """
+    shape = static_sizes(indices)
     hot = op.OneHot(indices, Constant(np.int64(count)), Constant(np.array([0, 1], dtype)), axis=-1)
     if mode == "one_hot":
-        return op.Squeeze(hot, [-2]) if indices.shape[-1] == 1 and indices.rank > 1 else hot
-    if indices.rank < 2:
+        return op.Squeeze(hot, [-2]) if len(shape) > 1 and shape[-1] == 1 else hot
+    if len(shape) < 2:
         return hot
     if mode == "multi_hot":
         return op.ReduceMax(hot, [-2], keepdims=0)

@@ -10,7 +10,7 @@ import numpy as np
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, shape_vector, tensor
+from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from .colors import in_range
 from .common import as_float
 from .random_base import ImageAugmentation, range_of
@@ -67,7 +67,7 @@ class Equalization(ImageAugmentation):
 
     def augmented(self, x: Value) -> Value:
         first = op.Transpose(self._channels_first(x), perm=[1, 0, 2, 3])
-        flat = in_range(op.Reshape(first, [K.int_shape(first)[0] or -1, -1]), self.value_range, _BYTES)
+        flat = in_range(op.Reshape(first, [static_sizes(first)[0] or -1, -1]), self.value_range, _BYTES)
         bins = op.Floor(K.clip(flat * ((self.bins - 1) / 255), 0.0, self.bins - 1.0))
         counts = histogram(bins, [dims_of(first)[0], self.bins])
         below = op.CumSum(counts, Constant(np.int64(1)))
@@ -91,7 +91,9 @@ def histogram(bins: Value, sizes: list[Any]) -> Value:
     """
     zeros = op.Expand(tensor(0.0, bins.dtype), shape_vector(sizes))
     ones = op.Expand(tensor(1.0, bins.dtype), op.Shape(bins))
-    return op.ScatterElements(zeros, K.cast(bins, "int64"), ones, axis=bins.rank - 1, reduction="add")
+    return op.ScatterElements(
+        zeros, K.cast(bins, "int64"), ones, axis=len(static_sizes(bins)) - 1, reduction="add"
+    )
 
 
 class ContrastLimitedAdaptiveHistogramEqualization(ImageAugmentation):
@@ -126,8 +128,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageAugmentation):
 
     def augmented(self, x: Value) -> Value:
         x = self._channels_first(x)
-        channels, *sizes = K.int_shape(x)[1:]
-        if None in (channels, *sizes):
+        channels, *sizes = [size for size in static_sizes(x)[1:] if size is not None]
+        if len(sizes) < 2:
             raise ValueError(
                 f"Layer {self.name} ({type(self).__name__}) needs images of known size; the input has the "
                 f"shape {K.int_shape(x)}."

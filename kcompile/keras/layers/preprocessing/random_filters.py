@@ -9,7 +9,7 @@ import numpy as np
 from ....ir import Value, claim_steps, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, shape_vector, tensor
+from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from .colors import clipped
 from .random_base import RandomLayer, bounds, range_of
 
@@ -20,7 +20,7 @@ def filtered(x: Value, kernel: Value) -> Value:
     Args:
         kernel: (1, 1, rows, cols), of known size.
     """
-    rows, columns = (size // 2 for size in K.int_shape(kernel)[2:])
+    rows, columns = (size // 2 for size in static_sizes(kernel)[2:] if size is not None)
     dims = dims_of(x)
     alone = op.Reshape(x, shape_vector([-1, 1, *dims[2:]]))  # channels as images of one channel
     y = op.Conv(alone, kernel, pads=[rows, columns, rows, columns])
@@ -138,7 +138,7 @@ def boxes(layer: RandomLayer, x: Value, height: Value, width: Value) -> Value:
         height, width: parts of those of the image, (batch, 1, 1, 1).
     """
     sizes = [dims_of(x)[axis] for axis in layer._axes()]
-    inside = None
+    along = []
     for axis, size, part in zip(layer._axes(), sizes, (height, width), strict=True):
         length = K.cast(size, x.dtype) if isinstance(size, Value) else tensor(float(size), x.dtype)
         box = part * length
@@ -147,9 +147,8 @@ def boxes(layer: RandomLayer, x: Value, height: Value, width: Value) -> Value:
         shape = [1, 1, 1, 1]
         shape[axis] = -1
         places = op.Reshape(places, shape)
-        along = op.And(op.GreaterOrEqual(places, start), op.Less(places, start + box))
-        inside = along if inside is None else op.And(inside, along)
-    return inside
+        along.append(op.And(op.GreaterOrEqual(places, start), op.Less(places, start + box)))
+    return op.And(*along)
 
 
 class RandomErasing(RandomLayer):

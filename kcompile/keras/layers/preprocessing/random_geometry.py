@@ -8,7 +8,7 @@ from typing import Any
 from ....ir import Value, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, tensor
+from ...backend.tensors import dims_of, refine, static_sizes, tensor
 from ...backend.variables import filled
 from .random_base import RandomLayer, bounds
 
@@ -297,7 +297,7 @@ def known_sizes(layer: Any, x: Value) -> tuple[int, int]:
     Raises:
         ValueError: if they are unknown.
     """
-    rows, columns = K.int_shape(x)[2:]
+    rows, columns = static_sizes(x)[2:]
     if rows is None or columns is None:
         raise ValueError(
             f"Layer {layer.name} ({type(layer).__name__}) needs images of known size while training; the "

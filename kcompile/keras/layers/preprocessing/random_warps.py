@@ -9,7 +9,7 @@ import numpy as np
 from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, shape_vector, tensor
+from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ..arguments import with_spatial_sizes
 from .colors import clipped
 from .common import as_float
@@ -98,7 +98,7 @@ class _RandomSize(RandomLayer):
         length = K.cast(size, "float32") if isinstance(size, Value) else tensor(float(size), "float32")
         sizes[2 + self.axis] = K.cast(op.Floor(op.Mul(scale, length)), "int64")
         y = op.Resize(x, None, None, shape_vector(sizes), **MODES[self.interpolation])
-        shape = list(K.int_shape(x))
+        shape = list(static_sizes(x))
         shape[2 + self.axis] = None
         return self._back(refine(y, shape))
 
@@ -145,9 +145,9 @@ def _grid(columns: Value, rows: Value, width: int, height: int, mirror: bool = F
     return op.Concat(*axes, axis=3)
 
 
-def _pixels(x: Value) -> tuple[Value, Value]:
+def _pixels(layer: Any, x: Value) -> tuple[Value, Value]:
     """Column (1, 1, cols) and row (1, rows, 1) of each pixel of (batch, channels, rows, cols)."""
-    rows, columns = K.int_shape(x)[2:]
+    rows, columns = known_sizes(layer, x)
     claim_steps(rows + columns, f"images of {rows} times {columns} pixels")
     places = np.arange(columns, dtype=x.dtype)[None, None], np.arange(rows, dtype=x.dtype)[None, :, None]
     return Constant(places[0]), Constant(places[1])
@@ -201,7 +201,7 @@ class RandomPerspective(RandomLayer):
         # from (right, 0), (0, low) and (far_right, far_low), in units of the image
         by_row = op.Div(op.Div(far_right, right) - 1.0, far_low)
         by_column = op.Div(op.Div(far_low, low) - 1.0, far_right)
-        columns, rows = _pixels(x)
+        columns, rows = _pixels(self, x)
         depth = (
             by_column * columns * (1.0 / max(width - 1, 1)) + by_row * rows * (1.0 / max(height - 1, 1)) + 1.0
         )
@@ -272,7 +272,7 @@ class RandomElasticTransform(RandomLayer):
         strength = self._numbers([1], max(self._scale[0], 1e-6), self._scale[1], K.dtype(x))
         sigma, widest = strength * (0.05 * min(height, width)), 0.05 * min(height, width) * self._scale[1]
         reach = strength * (0.1 * max(height, width))
-        columns, rows = (place + reach * self._field(x, sigma, widest) for place in _pixels(x))
+        columns, rows = (place + reach * self._field(x, sigma, widest) for place in _pixels(self, x))
         grid = _grid(columns, rows, width, height, self.fill_mode == "mirror")
         y = sampled(x, grid, self.fill_mode, self.interpolation, self.fill_value)
         y = op.Where(self._chosen(x, self._chance), y, x)

@@ -7,7 +7,7 @@ from typing import Any
 from ....ir import Value, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, shape_vector, tensor
+from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...core.layer import InputSpec, Layer
 from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
 from .common import as_float
@@ -39,7 +39,7 @@ class _ImageLayer(Layer):
         Raises:
             ValueError: if they are unknown.
         """
-        rows, columns = spatial_sizes(K.int_shape(inputs), self.data_format)
+        rows, columns = spatial_sizes(static_sizes(inputs), self.data_format)
         if rows is None or columns is None:
             raise ValueError(
                 f"Layer {self.name} ({type(self).__name__}): {what} needs images of known size; the input "
@@ -62,12 +62,12 @@ class _ImageLayer(Layer):
             y = op.Resize(x, None, None, sizes, **MODES[interpolation])
         else:
             y = self._interpolated(x, interpolation, antialias)
-        y = refine(y, [None, x.shape[1] if isinstance(x.shape[1], int) else None, self.height, self.width])
+        y = refine(y, [None, static_sizes(x)[1], self.height, self.width])
         return op.Transpose(y, perm=[0, 2, 3, 1]) if last else y
 
     def _interpolated(self, x: Value, interpolation: str, antialias: bool) -> Value:
         """Rows and columns of (batch, channels, rows, cols) as products with a matrix each."""
-        rows, columns = x.shape[2:]
+        rows, columns = static_sizes(x)[2:]
         if not isinstance(rows, int) or not isinstance(columns, int):
             raise ValueError(
                 f"Layer {self.name} ({type(self).__name__}): interpolation={interpolation!r} with "
