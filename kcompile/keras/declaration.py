@@ -15,9 +15,9 @@ configurations and functions are understood), and described in the configuration
 an argument, ``configured`` is told by its name: a function ``(object, name, value) -> attribute``, or one of
 ``Argument``, ``fixed`` and ``only``.
 
-A class that has to change its arguments before the base class sees them has a class method
-``_prepare(arguments)``, which changes the dict of them in place: what it takes out is neither handed on nor
-made an attribute.
+A class that has to change its arguments before the base class sees them has, beside its constructor, a class
+method ``_prepare(arguments)``, which changes the dict of them in place: what it takes out is neither handed
+on nor made an attribute.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ class _Declaration:
                 how.check(instance, name, arguments.pop(name))
         for name in self.ignored:
             arguments.pop(name, None)
-        if hasattr(self.owner, "_prepare"):
-            instance._prepare(arguments)
+        if "_prepare" in vars(self.owner):
+            vars(self.owner)["_prepare"].__func__(type(instance), arguments)
         own = {name: arguments.pop(name) for name in self.own if name in arguments}
         super(self.owner, instance).__init__(**self.fixed, **arguments)
         for name, value in own.items():

@@ -6,46 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...ir import Value, op
-from .. import activations, registry, regularizers
 from .. import backend as K
+from .. import registry
 from ..backend.convolution import conv
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..backend.variables import filled
 from ..core.layer import InputSpec, Layer
+from ..declaration import ANY, Argument, configured, converted, only
 from ..legacy.old_names import answer_old_names
-from ..utils.conv_utils import conv_output_length, normalize_padding, normalize_tuple
+from ..utils.conv_utils import conv_output_length, normalize_tuple
+from .arguments import data_format, padding
 from .convolutional.convolutions import kernel_order
 from .recurrent.base import RNN, States, without_later_arguments
-from .recurrent.cells import (
-    WEIGHT_FIELDS,
-    DropoutMasks,
-    cell_attribute,
-    config_of,
-    set_weight_fields,
-    unit_interval,
-)
+from .recurrent.cells import DropoutMasks, MakesCell, unit_interval
 from .recurrent.lstm import forget_gate_at_one
-
-_FIELDS = (
-    "filters",
-    "kernel_size",
-    "strides",
-    "padding",
-    "data_format",
-    "dilation_rate",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "unit_forget_bias",
-    *WEIGHT_FIELDS,
-    "dropout",
-    "recurrent_dropout",
-)
 
 
 class _ConvRNN(RNN):
     """A recurrent layer over a convolutional cell of as many spatial axes as its kernel has."""
 
+    @configured
     def __init__(
         self,
         cell: Any,
@@ -56,12 +36,14 @@ class _ConvRNN(RNN):
         unroll: bool = False,
         **kwargs: Any,
     ) -> None:
-        if unroll:
-            raise TypeError("Unrolling isn't possible with convolutional RNNs.")
-        if isinstance(cell, list | tuple):
-            raise TypeError("It is not possible at the moment to stack convolutional cells; give one cell.")
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.input_spec = [InputSpec(ndim=len(self.cell.kernel_size) + 3)]
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        if arguments["unroll"]:
+            raise TypeError("Unrolling isn't possible with convolutional RNNs.")
+        if isinstance(arguments["cell"], list | tuple):
+            raise TypeError("It is not possible at the moment to stack convolutional cells; give one cell.")
 
     def _state_shape(self, input_shape: Any, channels: int) -> tuple[Any, ...]:
         """(batch, spatial..., channels) of a state, in the cell's data format."""
@@ -138,12 +120,33 @@ class ConvRNN2D(_ConvRNN):
     """
 
 
+def _per_axis(layer: Any, name: str, sizes: Any) -> tuple[int, ...]:
+    return normalize_tuple(sizes, layer.rank, name)
+
+
+def _steps(layer: Any, name: str, sizes: Any) -> tuple[int, ...]:
+    """One for each axis; the default of two axes stands for a layer of another number of them, too."""
+    return _per_axis(layer, name, 1 if sizes == (1, 1) else sizes)
+
+
 class _ConvLSTMCell(DropoutMasks, Layer):
     """The cell of a convolutional LSTM over ``rank`` spatial axes."""
 
     rank: int
     gates = 4  # input (i), forget (f), candidate (c), output (o)
 
+    @configured(
+        filters=converted(int),
+        kernel_size=_per_axis,
+        strides=_steps,
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=_steps,
+        unit_forget_bias=Argument(after="use_bias"),
+        dropout=unit_interval,
+        recurrent_dropout=unit_interval,
+        seed=only(ANY),
+    )
     def __init__(
         self,
         filters: int,
@@ -169,20 +172,6 @@ class _ConvLSTMCell(DropoutMasks, Layer):
         recurrent_dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**without_later_arguments(kwargs))
-        set_weight_fields(self, locals())
-        self.filters = int(filters)
-        self.kernel_size = normalize_tuple(kernel_size, self.rank, "kernel_size")
-        self.strides = normalize_tuple(_each(strides), self.rank, "strides")
-        self.padding = normalize_padding(padding)
-        self.data_format = K.normalize_data_format(data_format)
-        self.dilation_rate = normalize_tuple(_each(dilation_rate), self.rank, "dilation_rate")
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.use_bias = use_bias
-        self.unit_forget_bias = unit_forget_bias
-        self.dropout = unit_interval(dropout)
-        self.recurrent_dropout = unit_interval(recurrent_dropout)
         self.state_size = (self.filters, self.filters)
         self._channels = 1 if self.data_format == "channels_first" else self.rank + 1
 
@@ -322,9 +311,6 @@ class _ConvLSTMCell(DropoutMasks, Layer):
         ones = filled(1, sizes, like.dtype)
         return [K.dropout(ones, rate) for _ in range(self.gates)]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **config_of(self, _FIELDS)}
-
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         return cls(**without_later_arguments(config))
@@ -366,17 +352,14 @@ class ConvLSTM3DCell(_ConvLSTMCell):
     rank = 3
 
 
-def _each(sizes: Any) -> Any:
-    """One for each axis, where the default of two axes stands for a layer of another number of them."""
-    return 1 if sizes == (1, 1) else sizes
+class _ConvLSTM(MakesCell, _ConvRNN):
+    """An LSTM over a convolutional cell."""
 
-
-class _ConvLSTM(_ConvRNN):
-    """An LSTM over the cell that ``make_cell`` makes."""
-
-    make_cell: type[_ConvLSTMCell]
     cell: _ConvLSTMCell
 
+    @configured(
+        unit_forget_bias=Argument(after="use_bias"), activity_regularizer=Argument(after="recurrent_dropout")
+    )
     def __init__(
         self,
         filters: int,
@@ -405,39 +388,11 @@ class _ConvLSTM(_ConvRNN):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         **kwargs: Any,
-    ) -> None:
-        given = locals()
-        cell = self.make_cell(**{name: given[name] for name in _FIELDS}, dtype=kwargs.get("dtype"))
-        super().__init__(
-            cell, return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **kwargs
-        )
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-
-    filters, kernel_size, strides, padding = (
-        cell_attribute(),
-        cell_attribute(),
-        cell_attribute(),
-        cell_attribute(),
-    )
-    data_format, dilation_rate = cell_attribute(), cell_attribute()
-    activation, recurrent_activation = cell_attribute(), cell_attribute()
-    use_bias, unit_forget_bias = cell_attribute(), cell_attribute()
-    kernel_initializer, recurrent_initializer = cell_attribute(), cell_attribute()
-    bias_initializer = cell_attribute()
-    kernel_regularizer, recurrent_regularizer = cell_attribute(), cell_attribute()
-    bias_regularizer = cell_attribute()
-    kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
-    bias_constraint = cell_attribute()
-    dropout, recurrent_dropout = cell_attribute(), cell_attribute()
-
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **config_of(self, (*_FIELDS, "activity_regularizer"))}
-        del config["cell"]
-        return config
+    ) -> None: ...
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
-        return cls(**without_later_arguments(config))
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        cls._make_cell(arguments)
 
 
 class ConvLSTM2D(_ConvLSTM, ConvRNN2D):
@@ -467,7 +422,7 @@ class ConvLSTM2D(_ConvLSTM, ConvRNN2D):
     (4 filters,), gates in the order i, f, c, o. (Shi et al. 2015, without peepholes)
     """
 
-    make_cell = ConvLSTM2DCell
+    cell_class = ConvLSTM2DCell
 
 
 class ConvLSTM1D(_ConvLSTM):
@@ -481,7 +436,7 @@ class ConvLSTM1D(_ConvLSTM):
     (4 filters,), gates in the order i, f, c, o.
     """
 
-    make_cell = ConvLSTM1DCell
+    cell_class = ConvLSTM1DCell
 
 
 class ConvLSTM3D(_ConvLSTM):
@@ -496,7 +451,7 @@ class ConvLSTM3D(_ConvLSTM):
     (4 filters,), gates in the order i, f, c, o.
     """
 
-    make_cell = ConvLSTM3DCell
+    cell_class = ConvLSTM3DCell
 
 
 answer_old_names(__name__)

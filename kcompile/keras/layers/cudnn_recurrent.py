@@ -12,10 +12,11 @@ from typing import Any
 from ...ir import Value, op
 from .. import registry
 from ..backend.tensors import known_shape
+from ..declaration import Argument, configured, fixed
 from ..legacy.old_names import answer_old_names
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
 from .recurrent.base import States
-from .recurrent.cells import WEIGHT_FIELDS, GatedCell, config_of
+from .recurrent.cells import GatedCell
 from .recurrent.cudnn_layouts import gru_weights, lstm_weights
 from .recurrent.fused import FusedRNN
 from .recurrent.lstm import forget_gate_at_one
@@ -55,10 +56,23 @@ class _CuDNNGRUCell(_CuDNNCell, GRUCell):
     pass
 
 
-class _CuDNNRNN(FusedRNN):
-    """The constructor arguments and the configuration that the two layers have in common."""
+# what the library leaves no choice of
+_UNWRITTEN = {
+    name: Argument(written="never")
+    for name in (
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "dropout",
+        "recurrent_dropout",
+        "implementation",
+        "unroll",
+    )
+}
 
-    own_fields: tuple[str, ...] = ()
+
+class _CuDNNRNN(FusedRNN):
+    """What the two layers have in common."""
 
     def _run(
         self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
@@ -73,11 +87,6 @@ class _CuDNNRNN(FusedRNN):
         """The output (of all steps with ``return_sequences``, else of the last) and the last states."""
         last, outputs, states = super()._run(inputs, None, None, initial_state, None)
         return outputs if self.return_sequences else last, states
-
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **config_of(self, self.own_fields)}
-        unknown = {*self.fields, "unroll"} - {*self.own_fields}
-        return {name: value for name, value in config.items() if name not in unknown}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
@@ -102,8 +111,9 @@ class CuDNNLSTM(_CuDNNRNN, LSTM):
     Loads the weights of an LSTM as well.
     """
 
-    own_fields = ("units", "unit_forget_bias", *WEIGHT_FIELDS)
+    cell_class = _CuDNNLSTMCell
 
+    @configured(**_UNWRITTEN)
     def __init__(
         self,
         units: int,
@@ -122,19 +132,7 @@ class CuDNNLSTM(_CuDNNRNN, LSTM):
         return_state: bool = False,
         stateful: bool = False,
         **kwargs: Any,
-    ) -> None:
-        given = locals()
-        super().__init__(
-            **{name: given[name] for name in self.own_fields},
-            activity_regularizer=activity_regularizer,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            stateful=stateful,
-            **kwargs,
-        )
-
-    def _make_cell(self, fields: dict[str, Any], dtype: Any) -> LSTMCell:
-        return _CuDNNLSTMCell(**fields, dtype=dtype)
+    ) -> None: ...
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of an LSTM as well."""
@@ -158,8 +156,9 @@ class CuDNNGRU(_CuDNNRNN, GRU):
     Loads the weights of a GRU(reset_after=True) as well.
     """
 
-    own_fields = ("units", *WEIGHT_FIELDS)
+    cell_class = _CuDNNGRUCell
 
+    @configured(reset_after=fixed(True), **_UNWRITTEN)
     def __init__(
         self,
         units: int,
@@ -177,20 +176,7 @@ class CuDNNGRU(_CuDNNRNN, GRU):
         return_state: bool = False,
         stateful: bool = False,
         **kwargs: Any,
-    ) -> None:
-        given = locals()
-        super().__init__(
-            **{name: given[name] for name in self.own_fields},
-            activity_regularizer=activity_regularizer,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            stateful=stateful,
-            reset_after=True,
-            **kwargs,
-        )
-
-    def _make_cell(self, fields: dict[str, Any], dtype: Any) -> GRUCell:
-        return _CuDNNGRUCell(**fields, dtype=dtype)
+    ) -> None: ...
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of a GRU(reset_after=True) as well."""

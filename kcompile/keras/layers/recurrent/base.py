@@ -16,6 +16,7 @@ from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import InputSpec, Layer
 from ...core.layer_configs import deserialize, serialize
+from ...declaration import Argument, configured, converted
 from ...utils.generic_utils import has_arg, to_list
 
 States = list[Value]
@@ -49,6 +50,12 @@ def _check_cell(cell: Any) -> None:
             )
 
 
+def _list_of_cells(layer: Layer, name: str, cells: Sequence[Any]) -> list[Any]:
+    for cell in cells:
+        _check_cell(cell)
+    return list(cells)
+
+
 class StackedRNNCells(Layer):
     """Cells one after the other as a single cell: the output of each is the input of the next.
 
@@ -59,12 +66,8 @@ class StackedRNNCells(Layer):
     Weights: those of the cells, in order.
     """
 
-    def __init__(self, cells: Sequence[Any], reverse_state_order: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        for cell in cells:
-            _check_cell(cell)
-        self.cells = list(cells)
-        self.reverse_state_order = reverse_state_order
+    @configured(cells=_list_of_cells, reverse_state_order=Argument(written="changed"))
+    def __init__(self, cells: Sequence[Any], reverse_state_order: bool = False, **kwargs: Any) -> None: ...
 
     def _in_state_order(self, per_cell: Sequence[Any]) -> list[Any]:
         return list(reversed(per_cell)) if self.reverse_state_order else list(per_cell)
@@ -114,10 +117,7 @@ class StackedRNNCells(Layer):
         return inputs, [state for new in self._in_state_order(new_states) for state in new]
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
-        if self.reverse_state_order:
-            config["reverse_state_order"] = True
-        return config
+        return {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
 
     @classmethod
     def from_config(
@@ -175,6 +175,13 @@ def all_keras_tensors(layer: Layer, tensors: Sequence[Any]) -> bool:
     return all(found)
 
 
+def _one_cell(layer: Layer, name: str, cell: Any) -> Any:
+    if isinstance(cell, list | tuple):
+        cell = StackedRNNCells(cell)
+    _check_cell(cell)
+    return cell
+
+
 class RNN(Layer):
     """A recurrent layer over a cell.
 
@@ -199,7 +206,12 @@ class RNN(Layer):
     """
 
     input_spec: list[InputSpec]
+    supports_masking = True
 
+    @configured(
+        cell=Argument(_one_cell, written="never"),
+        zero_output_for_mask=Argument(converted(bool), written="changed", default=False),
+    )
     def __init__(
         self,
         cell: Any,
@@ -210,26 +222,15 @@ class RNN(Layer):
         unroll: bool = False,
         **kwargs: Any,
     ) -> None:
-        if isinstance(cell, list | tuple):
-            cell = StackedRNNCells(cell)
-        _check_cell(cell)
-        self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
-        super().__init__(**without_later_arguments(kwargs))
-        self._set_cell(cell)
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.supports_masking = True
         self.input_spec = [InputSpec(ndim=3)]
         self.state_spec: list[InputSpec] | None = None
         self.constants_spec: list[InputSpec] | None = None
         self._states: list[Parameter] | None = None
         self._num_constants: int | None = None
 
-    def _set_cell(self, cell: Any) -> None:
-        self.cell = cell
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        drop_later_arguments(arguments)
 
     # --- shapes, masks, weights -------------------------------------------------------------------------
     @property
@@ -498,21 +499,11 @@ class RNN(Layer):
 
     # --- configuration ----------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **self._loop_config()}
+        config = super().get_config()
         if self._num_constants is not None:
             config["num_constants"] = self._num_constants
         config["cell"] = serialize(self.cell)
         return config
-
-    def _loop_config(self) -> dict[str, Any]:
-        return {
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
-            "unroll": self.unroll,
-            **({"zero_output_for_mask": True} if self.zero_output_for_mask else {}),
-        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -531,22 +522,27 @@ _LATER_ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def without_later_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration written by any version of Keras, without what Keras 2.3 does not know.
+def drop_later_arguments(arguments: dict[str, Any]) -> None:
+    """Takes out of the arguments of a recurrent layer what Keras 2.3 does not know.
 
     Raises:
         ValueError: if such an argument asks for another behaviour.
     """
-    kept = dict(config)
-    kept.pop("seed", None)
+    arguments.pop("seed", None)
     for name, harmless in _LATER_ARGUMENTS.items():
-        value = kept.pop(name, None)
+        value = arguments.pop(name, None)
         if value not in harmless:
             raise ValueError(
-                f"The configuration of the recurrent layer {config.get('name')!r} asks for {name}={value!r}, "
-                f"which "
-                f"is not supported; expected {' or '.join(repr(v) for v in harmless[:-1])}."
+                f"The configuration of the recurrent layer {arguments.get('name')!r} asks for "
+                f"{name}={value!r}, which is not supported; expected "
+                f"{' or '.join(repr(v) for v in harmless[:-1])}."
             )
+
+
+def without_later_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration written by any version of Keras, as ``drop_later_arguments`` leaves it."""
+    kept = dict(config)
+    drop_later_arguments(kept)
     return kept
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,28 +13,11 @@ from ... import initializers, registry
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import Layer
-from ..arguments import object_configs, set_objects
-from .base import States, without_later_arguments
-
-WEIGHT_FIELDS = tuple(
-    f"{weight}_{kind}"
-    for kind in ("initializer", "regularizer", "constraint")
-    for weight in ("kernel", "recurrent", "bias")
-)
+from ...declaration import ANY, declared, only
+from .base import RNN, States, without_later_arguments
 
 
-_NAMED = ("activation", "initializer", "regularizer", "constraint")
-
-
-def config_of(owner: Any, fields: Iterable[str]) -> dict[str, Any]:
-    """Attributes as a configuration has them: functions and objects described, numbers as they are."""
-    found: dict[str, Any] = {}
-    for name in fields:
-        found |= object_configs(owner, name) if name.endswith(_NAMED) else {name: getattr(owner, name)}
-    return found
-
-
-def unit_interval(rate: float) -> float:
+def unit_interval(layer: Layer, name: str, rate: float) -> float:
     """A dropout rate limited to [0, 1]."""
     return min(1.0, max(0.0, rate))
 
@@ -45,19 +28,44 @@ def _generate_dropout_mask(ones: Value, rate: float, training: Any = None, count
     return masks if count > 1 else masks[0]
 
 
-def set_weight_fields(layer: Layer, given: dict[str, Any]) -> None:
-    """Sets kernel_initializer and its like from what a constructor was given, names and configs resolved."""
-    set_objects(layer, **{name: given[name] for name in WEIGHT_FIELDS})
-
-
-class cell_attribute:
+class _CellAttribute:
     """An attribute of a layer that is its cell's: ``LSTM(4).units`` is ``LSTM(4).cell.units``."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
 
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else getattr(layer.cell, self.name)
+
+
+class MakesCell(RNN):
+    """A recurrent layer that makes its cell of arguments of its own, and has them as attributes.
+
+    Attributes:
+        cell_class: the class of the cell; what its constructor declares are the arguments.
+    """
+
+    cell_class: type[Layer]
+
+    def __init_subclass__(cls) -> None:
+        if "cell_class" in vars(cls):
+            for name in declared(cls.cell_class):
+                setattr(cls, name, _CellAttribute(name))
+
+    @classmethod
+    def _make_cell(cls, arguments: dict[str, Any]) -> None:
+        """Puts a cell in the place of the arguments that are the cell's."""
+        own = {name: arguments.pop(name) for name in declared(cls.cell_class) if name in arguments}
+        arguments["cell"] = cls.cell_class(**own, dtype=arguments.get("dtype"))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["cell"]
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
+        return cls(**without_later_arguments(config))
 
 
 class DropoutMasks:
@@ -128,6 +136,22 @@ def _along_time(masks: list[Value], x: Value) -> list[Value]:
     return masks
 
 
+def _units(layer: Layer, name: str, value: Any) -> int:
+    units = int(value)
+    if units < 1:
+        raise ValueError(f"Layer {layer.name}: units must be a positive integer; found {value!r}.")
+    return units
+
+
+CELL_ARGUMENTS: dict[str, Any] = {
+    "units": _units,
+    "dropout": unit_interval,
+    "recurrent_dropout": unit_interval,
+    "seed": only(ANY),
+}
+"""What there is to say of the arguments that the cells have in common."""
+
+
 class GatedCell(DropoutMasks, Layer):
     """A cell with a kernel, a recurrent kernel and a bias for one or more gates.
 
@@ -140,24 +164,11 @@ class GatedCell(DropoutMasks, Layer):
     """
 
     gates = 1
-    fields: tuple[str, ...] = ()
     implementation = 2
     activation: Any
     kernel_initializer: Any
     recurrent_initializer: Any
     bias_initializer: Any
-
-    def _set_up(
-        self, units: int, use_bias: bool, dropout: float, recurrent_dropout: float, given: dict
-    ) -> None:
-        self.units = int(units)
-        if self.units < 1:
-            raise ValueError(f"Layer {self.name}: units must be a positive integer; found {units!r}.")
-        self.use_bias = use_bias
-        set_weight_fields(self, given)
-        self.dropout = unit_interval(dropout)
-        self.recurrent_dropout = unit_interval(recurrent_dropout)
-        self.output_size = self.units
 
     # --- weights ----------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:
@@ -303,8 +314,6 @@ class GatedCell(DropoutMasks, Layer):
         return op.Gather(per_gate, np.array(self.onnx_gates, np.int64), axis=0)
 
     # --- configuration ----------------------------------------------------------------------------------
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **config_of(self, self.fields)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

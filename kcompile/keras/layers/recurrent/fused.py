@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ....ir import Constant, Value, claim_steps, op, to_onnx
-from ... import activations, registry, regularizers
+from ... import activations, registry
 from ... import backend as K
 from ...backend.tensors import dims_of, known_shape, shape_vector
-from .base import RNN, States, without_later_arguments
-from .cells import GatedCell, config_of
+from .base import RNN, States
+from .cells import GatedCell, MakesCell
 
 IN_TIME = "outputs in the order of time"
 """Under this key the ``meta`` of outputs of a layer that goes backwards has them in the order of time."""
@@ -192,7 +192,7 @@ def _range(size: Any) -> Value:
     return op.Range(np.array(0, np.int64), _scalar(size), np.array(1, np.int64))
 
 
-class FusedRNN(RNN):
+class FusedRNN(MakesCell):
     """A recurrent layer over a GatedCell, emitted as one ONNX operator where that has the cell's activations.
 
     Dropout of the previous output, and of the inputs with one mask per gate, needs the loop; it is emitted
@@ -201,7 +201,6 @@ class FusedRNN(RNN):
 
     cell: GatedCell
     op_type = "RNN"
-    fields: tuple[str, ...] = ()
 
     def _run(
         self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
@@ -256,20 +255,11 @@ class FusedRNN(RNN):
         last, outputs, *states = [K.in_train_phase(a, b, training=training) for a, b in both]
         return last, outputs, states
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **config_of(self, (*self.fields, "activity_regularizer"))}
-        del config["cell"]
-        return config
-
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
-        config = without_later_arguments(config)
         if config.get("implementation") == 0:
-            config["implementation"] = 1
-        return cls(**config)
-
-    def _finish(self, activity_regularizer: Any) -> None:
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+            config = {**config, "implementation": 1}
+        return super().from_config(config)
 
 
 def _dropped_sequence(inputs: Value, rate: float, training: Any) -> Value:

@@ -8,23 +8,12 @@ from typing import Any
 import numpy as np
 
 from ....ir import Value, op
-from ... import activations, registry
-from .base import States, without_later_arguments
-from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
+from ... import registry
+from ...declaration import Argument, configured
+from .base import States
+from .cells import CELL_ARGUMENTS, GatedCell
 from .cudnn_layouts import gru_weights
 from .fused import FusedRNN
-
-_FIELDS = (
-    "units",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    *WEIGHT_FIELDS,
-    "dropout",
-    "recurrent_dropout",
-    "implementation",
-    "reset_after",
-)
 
 
 class GRUCell(GatedCell):
@@ -36,8 +25,8 @@ class GRUCell(GatedCell):
     """
 
     gates = 3  # update (z), reset (r), candidate (h): ONNX has the same order
-    fields = _FIELDS
 
+    @configured(**CELL_ARGUMENTS)
     def __init__(
         self,
         units: int,
@@ -59,13 +48,8 @@ class GRUCell(GatedCell):
         reset_after: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**without_later_arguments(kwargs))
-        self._set_up(units, use_bias, dropout, recurrent_dropout, locals())
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.implementation = implementation
-        self.reset_after = reset_after
         self.state_size = self.units
+        self.output_size = self.units
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
@@ -140,9 +124,10 @@ class GRU(FusedRNN):
     """
 
     op_type = "GRU"
-    fields = _FIELDS
+    cell_class = GRUCell
     cell: GRUCell
 
+    @configured(activity_regularizer=Argument(after="reset_after"))
     def __init__(
         self,
         units: int,
@@ -169,14 +154,11 @@ class GRU(FusedRNN):
         unroll: bool = False,
         reset_after: bool = False,
         **kwargs: Any,
-    ) -> None:
-        given = locals()
-        cell = self._make_cell({name: given[name] for name in _FIELDS}, kwargs.get("dtype"))
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
-        self._finish(activity_regularizer)
+    ) -> None: ...
 
-    def _make_cell(self, fields: dict[str, Any], dtype: Any) -> GRUCell:
-        return GRUCell(**fields, dtype=dtype)
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        cls._make_cell(arguments)
 
     def _operator_attributes(self) -> dict[str, Any]:
         return {"linear_before_reset": int(self.reset_after)}
@@ -184,16 +166,6 @@ class GRU(FusedRNN):
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of a CuDNNGRU as well, where this layer has ``reset_after``."""
         return gru_weights([array for _, array in stored], self, cudnn=False)
-
-    units, activation, recurrent_activation = cell_attribute(), cell_attribute(), cell_attribute()
-    use_bias, implementation, reset_after = cell_attribute(), cell_attribute(), cell_attribute()
-    kernel_initializer, recurrent_initializer = cell_attribute(), cell_attribute()
-    bias_initializer = cell_attribute()
-    kernel_regularizer, recurrent_regularizer = cell_attribute(), cell_attribute()
-    bias_regularizer = cell_attribute()
-    kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
-    bias_constraint = cell_attribute()
-    dropout, recurrent_dropout = cell_attribute(), cell_attribute()
 
 
 registry.register(globals())

@@ -8,23 +8,12 @@ from typing import Any
 import numpy as np
 
 from ....ir import Value, op
-from ... import activations, registry
-from .base import States, without_later_arguments
-from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
+from ... import registry
+from ...declaration import Argument, configured
+from .base import States
+from .cells import CELL_ARGUMENTS, GatedCell
 from .cudnn_layouts import lstm_weights
 from .fused import FusedRNN
-
-_FIELDS = (
-    "units",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "unit_forget_bias",
-    *WEIGHT_FIELDS,
-    "dropout",
-    "recurrent_dropout",
-    "implementation",
-)
 
 
 def forget_gate_at_one(
@@ -56,8 +45,8 @@ class LSTMCell(GatedCell):
 
     gates = 4  # input (i), forget (f), candidate (c), output (o)
     onnx_gates = (0, 3, 1, 2)  # i, o, f, c
-    fields = _FIELDS
 
+    @configured(unit_forget_bias=Argument(after="use_bias"), **CELL_ARGUMENTS)
     def __init__(
         self,
         units: int,
@@ -79,13 +68,8 @@ class LSTMCell(GatedCell):
         implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**without_later_arguments(kwargs))
-        self._set_up(units, use_bias, dropout, recurrent_dropout, locals())
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.unit_forget_bias = unit_forget_bias
-        self.implementation = implementation
         self.state_size = (self.units, self.units)
+        self.output_size = self.units
 
     def _bias_initializer(self) -> Any:
         if not self.unit_forget_bias:
@@ -135,9 +119,12 @@ class LSTM(FusedRNN):
     """
 
     op_type = "LSTM"
-    fields = _FIELDS
+    cell_class = LSTMCell
     cell: LSTMCell
 
+    @configured(
+        unit_forget_bias=Argument(after="use_bias"), activity_regularizer=Argument(after="implementation")
+    )
     def __init__(
         self,
         units: int,
@@ -164,28 +151,15 @@ class LSTM(FusedRNN):
         stateful: bool = False,
         unroll: bool = False,
         **kwargs: Any,
-    ) -> None:
-        given = locals()
-        cell = self._make_cell({name: given[name] for name in _FIELDS}, kwargs.get("dtype"))
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
-        self._finish(activity_regularizer)
+    ) -> None: ...
 
-    def _make_cell(self, fields: dict[str, Any], dtype: Any) -> LSTMCell:
-        return LSTMCell(**fields, dtype=dtype)
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        cls._make_cell(arguments)
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of a CuDNNLSTM as well."""
         return lstm_weights([array for _, array in stored], self, cudnn=False)
-
-    units, activation, recurrent_activation = cell_attribute(), cell_attribute(), cell_attribute()
-    use_bias, unit_forget_bias, implementation = cell_attribute(), cell_attribute(), cell_attribute()
-    kernel_initializer, recurrent_initializer = cell_attribute(), cell_attribute()
-    bias_initializer = cell_attribute()
-    kernel_regularizer, recurrent_regularizer = cell_attribute(), cell_attribute()
-    bias_regularizer = cell_attribute()
-    kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
-    bias_constraint = cell_attribute()
-    dropout, recurrent_dropout = cell_attribute(), cell_attribute()
 
 
 registry.register(globals())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ....ir import Value, op
-from ... import activations, registry
-from .base import States, without_later_arguments
-from .cells import WEIGHT_FIELDS, GatedCell, cell_attribute
+from ... import registry
+from ...declaration import Argument, configured
+from .base import States
+from .cells import CELL_ARGUMENTS, GatedCell
 from .fused import FusedRNN
-
-_FIELDS = ("units", "activation", "use_bias", *WEIGHT_FIELDS, "dropout", "recurrent_dropout")
 
 
 class SimpleRNNCell(GatedCell):
@@ -22,8 +20,7 @@ class SimpleRNNCell(GatedCell):
     Call: inputs (batch, features), states [(batch, units)]; returns output (batch, units) and the new states.
     """
 
-    fields = _FIELDS
-
+    @configured(**CELL_ARGUMENTS)
     def __init__(
         self,
         units: int,
@@ -42,10 +39,8 @@ class SimpleRNNCell(GatedCell):
         recurrent_dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**without_later_arguments(kwargs))
-        self._set_up(units, use_bias, dropout, recurrent_dropout, locals())
-        self.activation = activations.get(activation)
         self.state_size = self.units
+        self.output_size = self.units
 
     def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
         output = self.activation(op.Add(projected, self._recurrent_product(states[0], training)))
@@ -75,9 +70,10 @@ class SimpleRNN(FusedRNN):
     """
 
     op_type = "RNN"
-    fields = _FIELDS
+    cell_class = SimpleRNNCell
     cell: SimpleRNNCell
 
+    @configured(activity_regularizer=Argument(after="recurrent_dropout"))
     def __init__(
         self,
         units: int,
@@ -101,23 +97,11 @@ class SimpleRNN(FusedRNN):
         stateful: bool = False,
         unroll: bool = False,
         **kwargs: Any,
-    ) -> None:
-        if "implementation" in kwargs:
-            kwargs.pop("implementation")
-            warnings.warn("SimpleRNN no longer takes `implementation`; it has no effect.", stacklevel=2)
-        given = locals()
-        cell = SimpleRNNCell(**{name: given[name] for name in _FIELDS}, dtype=kwargs.get("dtype"))
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
-        self._finish(activity_regularizer)
+    ) -> None: ...
 
-    units, activation, use_bias = cell_attribute(), cell_attribute(), cell_attribute()
-    kernel_initializer, recurrent_initializer = cell_attribute(), cell_attribute()
-    bias_initializer = cell_attribute()
-    kernel_regularizer, recurrent_regularizer = cell_attribute(), cell_attribute()
-    bias_regularizer = cell_attribute()
-    kernel_constraint, recurrent_constraint = cell_attribute(), cell_attribute()
-    bias_constraint = cell_attribute()
-    dropout, recurrent_dropout = cell_attribute(), cell_attribute()
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        cls._make_cell(arguments)
 
 
 registry.register(globals())
