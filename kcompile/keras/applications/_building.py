@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
 from ..utils.layer_utils import get_source_inputs
-from ._weights import WeightsFile, load_weights
+from ._arguments import refuse_unknown
+from ._weights import Files, load_weights
 from .imagenet_utils import CLASSES, _obtain_input_shape
+
+Arguments = ParamSpec("Arguments")
 
 
 class Application:
@@ -25,6 +31,7 @@ class Application:
         pooling: without the top, "avg" or "max" over the positions, or None for none.
         classes: number of classes of the top.
         classifier_activation: of the top, "softmax" by default; None for logits.
+        name: of the model.
 
     Raises:
         ValueError: for weights that are neither, an unknown pooling, or another number of classes than 1000
@@ -33,13 +40,15 @@ class Application:
 
     def __init__(
         self,
-        include_top: bool,
-        weights: Any,
-        input_tensor: Any,
-        input_shape: Any,
-        pooling: str | None,
-        classes: int,
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
         classifier_activation: Any = "softmax",
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         if weights not in (None, "imagenet") and not os.path.exists(weights):
             raise ValueError(
@@ -61,6 +70,7 @@ class Application:
         self.pooling = pooling
         self.classes = classes
         self.classifier_activation = classifier_activation
+        self.name = name
         self.shape: tuple[int | None, ...] = ()
 
     def start(self, default_size: int, min_size: int, needs_size: bool | None = None) -> Value:
@@ -97,17 +107,61 @@ class Application:
             return L.GlobalMaxPooling2D()(x)
         return x
 
-    def model(self, x: Value, name: str, files: tuple[WeightsFile, WeightsFile] | None) -> Model:
+    def model(self, x: Value, files: Files | None) -> Model:
         """The Model from the input to ``x``, with its weights."""
-        inputs = get_source_inputs(self.input_tensor)
-        model = Model(inputs, x, name=name)
+        model = Model(get_source_inputs(self.input_tensor), x, name=self.name)
         load_weights(model, self.weights, self.include_top, files)
         return model
+
+
+Given = TypeVar("Given", bound=Application)
+
+
+def architecture(
+    arguments: Callable[Arguments, Given], name: str
+) -> Callable[[Callable[[Given], Model]], Callable[Arguments, Model]]:
+    """The function that users call, of the one that builds a network from its arguments.
+
+    Args:
+        arguments: ``Application``, or a subclass where the network has more of them. The function takes what
+            it takes, and its docstring explains them.
+        name: of the model by default.
+
+    Raises:
+        TypeError: when the function is called with an argument that it lacks.
+    """
+    signature = inspect.signature(arguments)
+    default = signature.parameters["name"].replace(default=name, annotation="str")
+    parameters = {**signature.parameters, "name": default}.values()
+    signature = signature.replace(parameters=list(parameters), return_annotation="Model")
+    explained = inspect.getdoc(arguments) or ""
+
+    def declare(build: Callable[[Given], Model]) -> Callable[Arguments, Model]:
+        @functools.wraps(build)
+        def function(*args: Any, **kwargs: Any) -> Model:
+            refuse_unknown(build.__name__, signature, kwargs)
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{build.__name__}(): {error}") from None
+            given.apply_defaults()
+            return build(arguments(*given.args, **given.kwargs))
+
+        function.__doc__ = f"{inspect.getdoc(build)}\n\n{explained[explained.index('Args:') :]}"
+        vars(function)["__signature__"] = signature
+        return function
+
+    return declare
 
 
 def channel_axis() -> int:
     """The axis of channels in the layout that images have now."""
     return 1 if K.image_data_format() == "channels_first" else -1
+
+
+def as_image(channels: int) -> tuple[int, int, int]:
+    """The shape of an image of one position, in the layout that images have now."""
+    return (channels, 1, 1) if K.image_data_format() == "channels_first" else (1, 1, channels)
 
 
 def batch_norm(x: Value, name: str | None, epsilon: float = 1.001e-5, **kwargs: Any) -> Value:

@@ -10,7 +10,7 @@ from .. import layers as L
 from ..training.model import Model
 from ._building import Application, batch_norm
 from ._grouped_convolution import grouped_conv
-from ._weights import STORAGE, WeightsFile, standard_files
+from ._weights import STORAGE, Files, standard_files
 
 Block = Callable[..., Value]
 
@@ -27,7 +27,7 @@ _HASHES = {
 }
 
 
-def published(model: str) -> tuple[WeightsFile, WeightsFile]:
+def published(model: str) -> Files:
     """The files of one of the residual networks; those of ResNeXt are where keras-applications put them."""
     base = _RESNEXT if model.startswith("resnext") else f"{STORAGE}resnet/"
     return standard_files(model, base, _HASHES[model])
@@ -87,29 +87,24 @@ def block_next(x: Value, filters: int, name: str, stride: int, project: bool) ->
 
 def resnet(
     app: Application,
-    model_name: str,
     block: Block,
     depths: tuple[int, int, int, int],
+    files: Files,
     first_filters: int = 64,
     version: int = 1,
     use_bias: bool = True,
-    stride_first: bool = True,
-    top_name: str = "probs",
-    name: str | None = None,
 ) -> Model:
     """A residual network.
 
     Args:
         app: the arguments.
-        model_name: names the published files.
         block: emits one block, ``block(x, filters, name, stride, project)``.
         depths: number of blocks of each stage.
+        files: of published weights.
         first_filters: of the first stage; each further one has twice as many.
-        version: with 2, normalization comes before each convolution, and after the last one.
+        version: with 2, normalization comes before each convolution, and after the last one, and a stage
+            shrinks the image in its last block instead of its first.
         use_bias: of the first convolution.
-        stride_first: whether a stage shrinks the image in its first block, else in its last.
-        top_name: of the classifier.
-        name: of the model.
     """
     x = app.start(224, 32)
     x = L.ZeroPadding2D(3, name="conv1_pad")(x)
@@ -119,11 +114,11 @@ def resnet(
     x = L.ZeroPadding2D(1, name="pool1_pad")(x)
     x = L.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
     for stage, depth in enumerate(depths):
-        shrinking = 1 if stride_first else depth
-        stride = (1 if stage == 0 else 2) if stride_first else (1 if stage == 3 else 2)
+        shrinking, kept = (1, 0) if version == 1 else (depth, 3)
+        stride = 1 if stage == kept else 2
         for i in range(1, depth + 1):
             block_stride = stride if i == shrinking else 1
             x = block(x, first_filters << stage, f"conv{stage + 2}_block{i}", block_stride, i == 1)
     if version == 2:
         x = _relu(batch_norm(x, "post_bn"), "post_relu")
-    return app.model(app.top(x, top_name), name or model_name, published(model_name))
+    return app.model(app.top(x, "probs"), files)

@@ -21,13 +21,20 @@ class WeightsFile:
     file_hash: str | None = None
 
 
+#: With the top, and without it.
+Files = tuple[WeightsFile, WeightsFile]
+
+
 def standard_files(
-    stem: str, base: str, hashes: tuple[str, str], suffix: str = "_weights_tf_dim_ordering_tf_kernels"
-) -> tuple[WeightsFile, WeightsFile]:
-    """The files with the top and without it, named as most architectures name them."""
-    names = (f"{stem}{suffix}.h5", f"{stem}{suffix}_notop.h5")
-    top, bottom = (WeightsFile(n, base + n, h) for n, h in zip(names, hashes, strict=True))
-    return top, bottom
+    stem: str,
+    base: str,
+    hashes: tuple[str | None, str | None] = (None, None),
+    suffix: str = "_weights_tf_dim_ordering_tf_kernels",
+    bottom: str = "_notop",
+) -> Files:
+    """The files under ``base``, named as most architectures name them."""
+    with_top, without = f"{stem}{suffix}.h5", f"{stem}{suffix}{bottom}.h5"
+    return WeightsFile(with_top, base + with_top, hashes[0]), WeightsFile(without, base + without, hashes[1])
 
 
 def published_file(name: str, origin: str, file_hash: str | None) -> str:
@@ -53,9 +60,7 @@ def published_file(name: str, origin: str, file_hash: str | None) -> str:
         ) from error
 
 
-def load_weights(
-    model: Any, weights: Any, include_top: bool, files: tuple[WeightsFile, WeightsFile] | None
-) -> None:
+def load_weights(model: Any, weights: Any, include_top: bool, files: Files | None) -> None:
     """Fills a model: from the published file for "imagenet", from the file at a path, or not for None.
 
     Raises:

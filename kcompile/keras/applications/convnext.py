@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ...ir import Value
 from .. import initializers, registry
 from .. import layers as L
@@ -14,10 +12,9 @@ from ..core.layer import Layer
 from ..training.model import Model
 from ..training.sequential import Sequential
 from ..utils import register_keras_serializable
-from ._arguments import refusing_unknown
-from ._building import Application
-from ._weights import STORAGE, standard_files
-from .imagenet_utils import decode_predictions
+from ._building import Application, architecture
+from ._weights import STORAGE, Files, standard_files
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = [
     "ConvNeXtBase",
@@ -61,10 +58,7 @@ _DEVIATION = (58.395, 57.12, 57.375)
 _EPSILON = 1e-6
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``x`` as it is: the model itself normalizes images of 0 to 255."""
-    return x
+preprocess_input = preprocessing(__name__, None)
 
 
 @register_keras_serializable(package="kcompile")
@@ -123,39 +117,55 @@ def _norm(name: str) -> Layer:
     return L.LayerNormalization(epsilon=_EPSILON, name=name)
 
 
-def _block(x: Value, filters: int, drop_path_rate: float, scale: float, name: str) -> Value:
+def _block(x: Value, filters: int, name: str) -> Value:
     """A depthwise 7x7 convolution and two dense layers, added to the input (figure 4 of the paper)."""
     y = L.Conv2D(filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv")(x)
     y = _norm(f"{name}_layernorm")(y)
     y = L.Dense(4 * filters, name=f"{name}_pointwise_conv_1")(y)
     y = L.Activation("gelu", name=f"{name}_gelu")(y)
     y = L.Dense(filters, name=f"{name}_pointwise_conv_2")(y)
-    y = LayerScale(scale, filters, name=f"{name}_layer_scale")(y)
-    if drop_path_rate:
-        y = StochasticDepth(drop_path_rate, name=f"{name}_stochastic_depth")(y)
-    else:
-        y = L.Activation("linear", name=f"{name}_identity")(y)
+    y = LayerScale(1e-6, filters, name=f"{name}_layer_scale")(y)
+    # where later Keras has StochasticDepth if asked to, which published networks are not
+    y = L.Activation("linear", name=f"{name}_identity")(y)
     return L.Add()([x, y])
 
 
-def _convnext(
-    app: Application,
-    depths: Sequence[int],
-    widths: Sequence[int],
-    include_preprocessing: bool,
-    name: str,
-    weights_name: str,
-    drop_path_rate: float = 0.0,
-    layer_scale_init_value: float = 1e-6,
-) -> Model:
+class _ConvNeXt(Application):
+    """The arguments of the ConvNeXt networks.
+
+    Args:
+        include_preprocessing: whether the model normalizes images itself.
+
+    The other arguments are those of ``Application``.
+    """
+
+    def __init__(
+        self,
+        include_top: bool = True,
+        include_preprocessing: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+        )
+        self.include_preprocessing = include_preprocessing
+
+
+def _convnext(app: _ConvNeXt, depths: Sequence[int], widths: Sequence[int], files: Files) -> Model:
     """A ConvNeXt with ``depths`` blocks of ``widths`` channels in its four stages."""
-    x = app.start(224, 32)
-    if include_preprocessing:
+    x, name = app.start(224, 32), app.name
+    if app.include_preprocessing:
         variance = [deviation**2 for deviation in _DEVIATION]
         x = L.Normalization(mean=list(_MEAN), variance=variance, name=f"{name}_prestem_normalization")(x)
     first = [_conv(widths[0], 4, f"{name}_stem_conv"), _norm(f"{name}_stem_layernorm")]
     x = Sequential(first, name=f"{name}_stem")(x)
-    rates = iter(np.linspace(0.0, drop_path_rate, sum(depths)).tolist())
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
         if stage:
             shrinking = [
@@ -164,146 +174,44 @@ def _convnext(
             ]
             x = Sequential(shrinking, name=f"{name}_downsampling_block_{stage - 1}")(x)
         for i in range(depth):
-            x = _block(x, width, next(rates), layer_scale_init_value, f"{name}_stage_{stage}_block_{i}")
+            x = _block(x, width, f"{name}_stage_{stage}_block_{i}")
     if app.include_top:
         x = L.GlobalAveragePooling2D(name=f"{name}_head_gap")(x)
         x = _norm(f"{name}_head_layernorm")(x)
         x = L.Dense(app.classes, activation=app.classifier_activation, name=f"{name}_head_dense")(x)
     else:
         x = _norm("layer_normalization")(app.pool(x))
-    return app.model(x, name, _FILES[weights_name])
+    return app.model(x, files)
 
 
-@refusing_unknown
-def ConvNeXtTiny(
-    include_top: bool = True,
-    include_preprocessing: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "convnext_tiny",
-    **kwargs: Any,
-) -> Model:
-    """ConvNeXtTiny for images of 224x224, 0 to 255.
-
-    Args:
-        include_preprocessing: whether the model normalizes images itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _convnext(app, (3, 3, 9, 3), (96, 192, 384, 768), include_preprocessing, name, "convnext_tiny")
+@architecture(_ConvNeXt, "convnext_tiny")
+def ConvNeXtTiny(app: _ConvNeXt) -> Model:
+    """ConvNeXtTiny for images of 224x224, 0 to 255."""
+    return _convnext(app, (3, 3, 9, 3), (96, 192, 384, 768), _FILES["convnext_tiny"])
 
 
-@refusing_unknown
-def ConvNeXtSmall(
-    include_top: bool = True,
-    include_preprocessing: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "convnext_small",
-    **kwargs: Any,
-) -> Model:
-    """ConvNeXtSmall for images of 224x224, 0 to 255.
-
-    Args:
-        include_preprocessing: whether the model normalizes images itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _convnext(app, (3, 3, 27, 3), (96, 192, 384, 768), include_preprocessing, name, "convnext_small")
+@architecture(_ConvNeXt, "convnext_small")
+def ConvNeXtSmall(app: _ConvNeXt) -> Model:
+    """ConvNeXtSmall for images of 224x224, 0 to 255."""
+    return _convnext(app, (3, 3, 27, 3), (96, 192, 384, 768), _FILES["convnext_small"])
 
 
-@refusing_unknown
-def ConvNeXtBase(
-    include_top: bool = True,
-    include_preprocessing: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "convnext_base",
-    **kwargs: Any,
-) -> Model:
-    """ConvNeXtBase for images of 224x224, 0 to 255.
-
-    Args:
-        include_preprocessing: whether the model normalizes images itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _convnext(app, (3, 3, 27, 3), (128, 256, 512, 1024), include_preprocessing, name, "convnext_base")
+@architecture(_ConvNeXt, "convnext_base")
+def ConvNeXtBase(app: _ConvNeXt) -> Model:
+    """ConvNeXtBase for images of 224x224, 0 to 255."""
+    return _convnext(app, (3, 3, 27, 3), (128, 256, 512, 1024), _FILES["convnext_base"])
 
 
-@refusing_unknown
-def ConvNeXtLarge(
-    include_top: bool = True,
-    include_preprocessing: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "convnext_large",
-    **kwargs: Any,
-) -> Model:
-    """ConvNeXtLarge for images of 224x224, 0 to 255.
-
-    Args:
-        include_preprocessing: whether the model normalizes images itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _convnext(app, (3, 3, 27, 3), (192, 384, 768, 1536), include_preprocessing, name, "convnext_large")
+@architecture(_ConvNeXt, "convnext_large")
+def ConvNeXtLarge(app: _ConvNeXt) -> Model:
+    """ConvNeXtLarge for images of 224x224, 0 to 255."""
+    return _convnext(app, (3, 3, 27, 3), (192, 384, 768, 1536), _FILES["convnext_large"])
 
 
-@refusing_unknown
-def ConvNeXtXLarge(
-    include_top: bool = True,
-    include_preprocessing: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "convnext_xlarge",
-    **kwargs: Any,
-) -> Model:
-    """ConvNeXtXLarge for images of 224x224, 0 to 255.
-
-    Args:
-        include_preprocessing: whether the model normalizes images itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _convnext(
-        app, (3, 3, 27, 3), (256, 512, 1024, 2048), include_preprocessing, name, "convnext_xlarge"
-    )
+@architecture(_ConvNeXt, "convnext_xlarge")
+def ConvNeXtXLarge(app: _ConvNeXt) -> Model:
+    """ConvNeXtXLarge for images of 224x224, 0 to 255."""
+    return _convnext(app, (3, 3, 27, 3), (256, 512, 1024, 2048), _FILES["convnext_xlarge"])
 
 
 registry.register(globals())

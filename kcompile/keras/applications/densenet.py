@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...ir import Value
@@ -9,11 +10,10 @@ from .. import backend as K
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from . import imagenet_utils
 from ._arguments import refusing_unknown
-from ._building import Application, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channel_axis
 from ._weights import STORAGE, standard_files
-from .imagenet_utils import decode_predictions
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["DenseNet", "DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
@@ -23,14 +23,15 @@ _HASHES = {
     "densenet201": ("1ceb130c1ea1b78c3bf6114dbdfd8807", "c13680b51ded0fb44dff2d8f86ac8bb1"),
 }
 _FILES = {name: standard_files(name, f"{STORAGE}densenet/", hashes) for name, hashes in _HASHES.items()}
-_BLOCKS = {(6, 12, 24, 16): "densenet121", (6, 12, 32, 32): "densenet169", (6, 12, 48, 32): "densenet201"}
+_BLOCKS: dict[tuple[int, ...], str] = {
+    (6, 12, 24, 16): "densenet121",
+    (6, 12, 32, 32): "densenet169",
+    (6, 12, 48, 32): "densenet201",
+}
 GROWTH = 32
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "torch"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="torch")
+preprocess_input = preprocessing(__name__, "torch")
 
 
 def _bn_relu(x: Value, stem: str, separator: str = "_") -> Value:
@@ -54,6 +55,28 @@ def _transition(x: Value, name: str) -> Value:
     return L.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
+def _densenet(app: Application, blocks: Sequence[int]) -> Model:
+    x = app.start(224, 32)
+    x = L.ZeroPadding2D(3)(x)
+    x = L.Conv2D(64, 7, strides=2, use_bias=False, name="conv1/conv")(x)
+    x = _bn_relu(x, "conv1", "/")
+    x = L.ZeroPadding2D(1)(x)
+    x = L.MaxPooling2D(3, strides=2, name="pool1")(x)
+    for stage, depth in enumerate(blocks, 2):
+        if stage > 2:
+            x = _transition(x, f"pool{stage - 1}")
+        for i in range(1, depth + 1):
+            x = _dense_layer(x, f"conv{stage}_block{i}")
+    x = L.Activation("relu", name="relu")(batch_norm(x, "bn"))
+    if not app.include_top and app.pooling:
+        pooled = L.GlobalAveragePooling2D if app.pooling == "avg" else L.GlobalMaxPooling2D
+        x = pooled(name=f"{app.pooling}_pool")(x)
+    elif app.include_top:
+        x = app.top(x, "fc1000")
+    known = _BLOCKS.get(tuple(blocks))
+    return app.model(x, _FILES[known] if known else None)
+
+
 @refusing_unknown
 def DenseNet(
     blocks: Any,
@@ -74,106 +97,29 @@ def DenseNet(
 
     The other arguments are those of ``Application``.
     """
+    name = name or _BLOCKS.get(tuple(blocks), "densenet")
     app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
     )
-    x = app.start(224, 32)
-    x = L.ZeroPadding2D(3)(x)
-    x = L.Conv2D(64, 7, strides=2, use_bias=False, name="conv1/conv")(x)
-    x = _bn_relu(x, "conv1", "/")
-    x = L.ZeroPadding2D(1)(x)
-    x = L.MaxPooling2D(3, strides=2, name="pool1")(x)
-    for stage, depth in enumerate(blocks, 2):
-        if stage > 2:
-            x = _transition(x, f"pool{stage - 1}")
-        for i in range(1, depth + 1):
-            x = _dense_layer(x, f"conv{stage}_block{i}")
-    x = L.Activation("relu", name="relu")(batch_norm(x, "bn"))
-    known = _BLOCKS.get(tuple(blocks))
-    if not include_top and pooling:
-        pooled = L.GlobalAveragePooling2D if pooling == "avg" else L.GlobalMaxPooling2D
-        x = pooled(name=f"{pooling}_pool")(x)
-    elif include_top:
-        x = app.top(x, "fc1000")
-    return app.model(x, name or known or "densenet", _FILES[known] if known else None)
+    return _densenet(app, blocks)
 
 
-@refusing_unknown
-def DenseNet121(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "densenet121",
-    **kwargs: Any,
-) -> Model:
-    """DenseNet121; the arguments are those of ``DenseNet``."""
-    return DenseNet(
-        (6, 12, 24, 16),
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classes,
-        classifier_activation,
-        name,
-    )
+@architecture(Application, "densenet121")
+def DenseNet121(app: Application) -> Model:
+    """DenseNet121 for images of 224x224 (at least 32x32 without the top)."""
+    return _densenet(app, (6, 12, 24, 16))
 
 
-@refusing_unknown
-def DenseNet169(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "densenet169",
-    **kwargs: Any,
-) -> Model:
-    """DenseNet169; the arguments are those of ``DenseNet``."""
-    return DenseNet(
-        (6, 12, 32, 32),
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classes,
-        classifier_activation,
-        name,
-    )
+@architecture(Application, "densenet169")
+def DenseNet169(app: Application) -> Model:
+    """DenseNet169 for images of 224x224 (at least 32x32 without the top)."""
+    return _densenet(app, (6, 12, 32, 32))
 
 
-@refusing_unknown
-def DenseNet201(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "densenet201",
-    **kwargs: Any,
-) -> Model:
-    """DenseNet201; the arguments are those of ``DenseNet``."""
-    return DenseNet(
-        (6, 12, 48, 32),
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classes,
-        classifier_activation,
-        name,
-    )
+@architecture(Application, "densenet201")
+def DenseNet201(app: Application) -> Model:
+    """DenseNet201 for images of 224x224 (at least 32x32 without the top)."""
+    return _densenet(app, (6, 12, 48, 32))
 
 
 answer_old_names(__name__, ["layers"])

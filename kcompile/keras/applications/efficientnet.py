@@ -9,11 +9,10 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
-from ._arguments import refusing_unknown
-from ._building import Application, batch_norm, channel_axis
+from ._building import Application, architecture, as_image, batch_norm, channel_axis
 from ._mobile import divisible
-from ._weights import standard_files
-from .imagenet_utils import decode_predictions
+from ._weights import Files, standard_files
+from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet_v2 import correct_pad
 
 __all__ = [*(f"EfficientNetB{i}" for i in range(8)), "decode_predictions", "preprocess_input"]
@@ -53,17 +52,13 @@ DENSE_INITIALIZER = {
 }
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``x`` as it is: the model itself normalizes images of 0 to 255."""
-    return x
+preprocess_input = preprocessing(__name__, None)
 
 
 def squeeze_excite(x: Value, filters: int, reduced: int, name: str) -> Value:
     """Each channel times a weight that two small convolutions make from the means of all (Hu et al. 2017)."""
-    shape = (filters, 1, 1) if channel_axis() == 1 else (1, 1, filters)
     y = L.GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
-    y = L.Reshape(shape, name=f"{name}se_reshape")(y)
+    y = L.Reshape(as_image(filters), name=f"{name}se_reshape")(y)
     y = L.Conv2D(
         reduced,
         1,
@@ -128,7 +123,7 @@ def _block(
 
 
 def _efficientnet(
-    app: Application, width: float, depth: float, size: int, dropout_rate: float, name: str, weights_name: str
+    app: Application, width: float, depth: float, size: int, dropout_rate: float, files: Files
 ) -> Model:
     """The base network, with the filters times ``width`` and the blocks of a stage times ``depth``."""
     x = app.start(size, 32)
@@ -156,8 +151,7 @@ def _efficientnet(
             done += 1
     x = _conv(x, divisible(1280 * width), 1, "top_conv", padding="same")
     x = _silu(batch_norm(x, "top_bn", epsilon=1e-3), "top_activation")
-    x = scored(app, x, dropout_rate)
-    return app.model(x, name, _FILES[weights_name])
+    return app.model(scored(app, x, dropout_rate), files)
 
 
 def scored(app: Application, x: Value, dropout_rate: float) -> Value:
@@ -177,153 +171,49 @@ def scored(app: Application, x: Value, dropout_rate: float) -> Value:
     return L.GlobalMaxPooling2D(name="max_pool")(x) if app.pooling == "max" else x
 
 
-@refusing_unknown
-def EfficientNetB0(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb0",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB0 for images of 224x224, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.0, 1.0, 224, 0.2, name, "efficientnetb0")
+@architecture(Application, "efficientnetb0")
+def EfficientNetB0(app: Application) -> Model:
+    """EfficientNetB0 for images of 224x224, 0 to 255."""
+    return _efficientnet(app, 1.0, 1.0, 224, 0.2, _FILES["efficientnetb0"])
 
 
-@refusing_unknown
-def EfficientNetB1(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb1",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB1 for images of 240x240, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.0, 1.1, 240, 0.2, name, "efficientnetb1")
+@architecture(Application, "efficientnetb1")
+def EfficientNetB1(app: Application) -> Model:
+    """EfficientNetB1 for images of 240x240, 0 to 255."""
+    return _efficientnet(app, 1.0, 1.1, 240, 0.2, _FILES["efficientnetb1"])
 
 
-@refusing_unknown
-def EfficientNetB2(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb2",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB2 for images of 260x260, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.1, 1.2, 260, 0.3, name, "efficientnetb2")
+@architecture(Application, "efficientnetb2")
+def EfficientNetB2(app: Application) -> Model:
+    """EfficientNetB2 for images of 260x260, 0 to 255."""
+    return _efficientnet(app, 1.1, 1.2, 260, 0.3, _FILES["efficientnetb2"])
 
 
-@refusing_unknown
-def EfficientNetB3(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb3",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB3 for images of 300x300, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.2, 1.4, 300, 0.3, name, "efficientnetb3")
+@architecture(Application, "efficientnetb3")
+def EfficientNetB3(app: Application) -> Model:
+    """EfficientNetB3 for images of 300x300, 0 to 255."""
+    return _efficientnet(app, 1.2, 1.4, 300, 0.3, _FILES["efficientnetb3"])
 
 
-@refusing_unknown
-def EfficientNetB4(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb4",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB4 for images of 380x380, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.4, 1.8, 380, 0.4, name, "efficientnetb4")
+@architecture(Application, "efficientnetb4")
+def EfficientNetB4(app: Application) -> Model:
+    """EfficientNetB4 for images of 380x380, 0 to 255."""
+    return _efficientnet(app, 1.4, 1.8, 380, 0.4, _FILES["efficientnetb4"])
 
 
-@refusing_unknown
-def EfficientNetB5(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb5",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB5 for images of 456x456, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.6, 2.2, 456, 0.4, name, "efficientnetb5")
+@architecture(Application, "efficientnetb5")
+def EfficientNetB5(app: Application) -> Model:
+    """EfficientNetB5 for images of 456x456, 0 to 255."""
+    return _efficientnet(app, 1.6, 2.2, 456, 0.4, _FILES["efficientnetb5"])
 
 
-@refusing_unknown
-def EfficientNetB6(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb6",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB6 for images of 528x528, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 1.8, 2.6, 528, 0.5, name, "efficientnetb6")
+@architecture(Application, "efficientnetb6")
+def EfficientNetB6(app: Application) -> Model:
+    """EfficientNetB6 for images of 528x528, 0 to 255."""
+    return _efficientnet(app, 1.8, 2.6, 528, 0.5, _FILES["efficientnetb6"])
 
 
-@refusing_unknown
-def EfficientNetB7(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "efficientnetb7",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetB7 for images of 600x600, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet(app, 2.0, 3.1, 600, 0.5, name, "efficientnetb7")
+@architecture(Application, "efficientnetb7")
+def EfficientNetB7(app: Application) -> Model:
+    """EfficientNetB7 for images of 600x600, 0 to 255."""
+    return _efficientnet(app, 2.0, 3.1, 600, 0.5, _FILES["efficientnetb7"])

@@ -9,9 +9,8 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
-from ._arguments import refusing_unknown
-from ._building import Application, batch_norm, channel_axis
-from ._weights import STORAGE, standard_files
+from ._building import Application, architecture, batch_norm, channel_axis
+from ._weights import STORAGE, Files, standard_files
 from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, squeeze_excite
 from .imagenet_utils import decode_predictions
 
@@ -139,21 +138,42 @@ def _mobile_block(x: Value, filters: int, expansion: int, stride: int, name: str
     return _bn(_conv(x, filters, 1, 1, f"{name}project_conv"), f"{name}project_bn")
 
 
+class _EfficientNetV2(Application):
+    """The arguments of the EfficientNetV2 networks.
+
+    Args:
+        include_preprocessing: whether the model normalizes images itself.
+
+    The other arguments are those of ``Application``.
+    """
+
+    def __init__(
+        self,
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        include_preprocessing: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+        )
+        self.include_preprocessing = include_preprocessing
+
+
 def _efficientnet_v2(
-    app: Application,
-    stages: tuple[_Stage, ...],
-    width: float,
-    depth: float,
-    size: int,
-    include_preprocessing: bool,
-    name: str,
-    weights_name: str,
+    app: _EfficientNetV2, stages: tuple[_Stage, ...], width: float, depth: float, size: int, files: Files
 ) -> Model:
     x = app.start(size, 32)
-    if include_preprocessing and stages is _B:
+    if app.include_preprocessing and stages is _B:
         x = L.Rescaling(1 / 255)(x)
         x = L.Normalization(mean=_MEAN, variance=_VARIANCE, axis=channel_axis())(x)
-    elif include_preprocessing:
+    elif app.include_preprocessing:
         x = L.Rescaling(1 / 128, offset=-1.0)(x)
     stem = _rounded((32 if stages is _B else stages[0].filters) * width)
     x = _silu(_bn(_conv(x, stem, 3, 2, "stem_conv"), "stem_bn"), "stem_activation")
@@ -171,144 +191,46 @@ def _efficientnet_v2(
             done += 1
     x = _conv(x, _rounded(1280 * width), 1, 1, "top_conv")
     x = _silu(_bn(x, "top_bn"), "top_activation")
-    return app.model(scored(app, x, 0.2), name, _FILES[weights_name])
+    return app.model(scored(app, x, 0.2), files)
 
 
-@refusing_unknown
-def EfficientNetV2B0(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-b0",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2B0 for images of 224x224, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _B, 1.0, 1.0, 224, include_preprocessing, name, "efficientnetv2-b0")
+@architecture(_EfficientNetV2, "efficientnetv2-b0")
+def EfficientNetV2B0(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2B0 for images of 224x224, 0 to 255."""
+    return _efficientnet_v2(app, _B, 1.0, 1.0, 224, _FILES["efficientnetv2-b0"])
 
 
-@refusing_unknown
-def EfficientNetV2B1(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-b1",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2B1 for images of 240x240, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _B, 1.0, 1.1, 240, include_preprocessing, name, "efficientnetv2-b1")
+@architecture(_EfficientNetV2, "efficientnetv2-b1")
+def EfficientNetV2B1(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2B1 for images of 240x240, 0 to 255."""
+    return _efficientnet_v2(app, _B, 1.0, 1.1, 240, _FILES["efficientnetv2-b1"])
 
 
-@refusing_unknown
-def EfficientNetV2B2(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-b2",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2B2 for images of 260x260, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _B, 1.1, 1.2, 260, include_preprocessing, name, "efficientnetv2-b2")
+@architecture(_EfficientNetV2, "efficientnetv2-b2")
+def EfficientNetV2B2(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2B2 for images of 260x260, 0 to 255."""
+    return _efficientnet_v2(app, _B, 1.1, 1.2, 260, _FILES["efficientnetv2-b2"])
 
 
-@refusing_unknown
-def EfficientNetV2B3(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-b3",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2B3 for images of 300x300, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _B, 1.2, 1.4, 300, include_preprocessing, name, "efficientnetv2-b3")
+@architecture(_EfficientNetV2, "efficientnetv2-b3")
+def EfficientNetV2B3(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2B3 for images of 300x300, 0 to 255."""
+    return _efficientnet_v2(app, _B, 1.2, 1.4, 300, _FILES["efficientnetv2-b3"])
 
 
-@refusing_unknown
-def EfficientNetV2S(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-s",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2S for images of 384x384, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _S, 1.0, 1.0, 384, include_preprocessing, name, "efficientnetv2-s")
+@architecture(_EfficientNetV2, "efficientnetv2-s")
+def EfficientNetV2S(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2S for images of 384x384, 0 to 255."""
+    return _efficientnet_v2(app, _S, 1.0, 1.0, 384, _FILES["efficientnetv2-s"])
 
 
-@refusing_unknown
-def EfficientNetV2M(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-m",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2M for images of 480x480, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _M, 1.0, 1.0, 480, include_preprocessing, name, "efficientnetv2-m")
+@architecture(_EfficientNetV2, "efficientnetv2-m")
+def EfficientNetV2M(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2M for images of 480x480, 0 to 255."""
+    return _efficientnet_v2(app, _M, 1.0, 1.0, 480, _FILES["efficientnetv2-m"])
 
 
-@refusing_unknown
-def EfficientNetV2L(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "efficientnetv2-l",
-    **kwargs: Any,
-) -> Model:
-    """EfficientNetV2L for images of 480x480, 0 to 255; the arguments are those of ``Application``."""
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _efficientnet_v2(app, _L, 1.0, 1.0, 480, include_preprocessing, name, "efficientnetv2-l")
+@architecture(_EfficientNetV2, "efficientnetv2-l")
+def EfficientNetV2L(app: _EfficientNetV2) -> Model:
+    """EfficientNetV2L for images of 480x480, 0 to 255."""
+    return _efficientnet_v2(app, _L, 1.0, 1.0, 480, _FILES["efficientnetv2-l"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -67,6 +67,28 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
         return normalized / _along(_STANDARD_DEVIATION, axis, x)
     reversed_channels = K.reverse(x, axis) if symbolic else np.flip(x, axis)
     return reversed_channels - _along(_MEAN_OF_255[::-1], axis, x)
+
+
+class Preprocessing(Protocol):
+    """How a network's module gives ``preprocess_input``: without the mode."""
+
+    def __call__(self, x: Any, data_format: str | None = None, **kwargs: Any) -> Any: ...
+
+
+def preprocessing(module: str, mode: str | None) -> Preprocessing:
+    """The ``preprocess_input`` of a module whose networks take images in this mode; None: as they are."""
+    home = preprocess_input
+
+    def function(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
+        return x if mode is None else home(x, data_format, mode)
+
+    if mode is None:
+        function.__doc__ = "``x`` as it is: the model itself normalizes images of 0 to 255."
+    else:
+        function.__doc__ = f'``imagenet_utils.preprocess_input`` in the mode "{mode}".'
+    function.__name__ = function.__qualname__ = home.__name__
+    function.__module__ = module
+    return refusing_unknown(function)
 
 
 def _channel_axis(x: Any, data_format: str) -> int:

@@ -13,12 +13,10 @@ from ..core.layer import Layer
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ..utils import register_keras_serializable
-from . import imagenet_utils
-from ._arguments import refusing_unknown
-from ._building import Application, channel_axis
+from ._building import Application, architecture, channel_axis
 from ._inception import average, chain, concatenate, conv_bn, stem
 from ._weights import STORAGE, standard_files
-from .imagenet_utils import decode_predictions
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
 
@@ -35,10 +33,7 @@ _BRANCHES = {
 }
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+preprocess_input = preprocessing(__name__, "tf")
 
 
 @register_keras_serializable(package="kcompile")
@@ -99,25 +94,9 @@ def _shrink_to_8(x: Value) -> Value:
     return concatenate([first, second, third, pool], "mixed_7a")
 
 
-@refusing_unknown
-def InceptionResNetV2(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "inception_resnet_v2",
-    **kwargs: Any,
-) -> Model:
-    """InceptionResNetV2 for images of 299x299 (at least 75x75 without the top).
-
-    The arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
+@architecture(Application, "inception_resnet_v2")
+def InceptionResNetV2(app: Application) -> Model:
+    """InceptionResNetV2 for images of 299x299 (at least 75x75 without the top)."""
     x = _first_block(stem(app.start(299, 75)))
     for i in range(1, 11):
         x = _residual_block(x, "block35", i, 0.17)
@@ -129,7 +108,7 @@ def InceptionResNetV2(
         x = _residual_block(x, "block8", i, 0.2)
     x = _residual_block(x, "block8", 10, 1.0, activation=None)
     x = conv_bn(x, 1536, 1, name="conv_7b", bn_name="conv_7b_bn", activation_name="conv_7b_ac")
-    return app.model(app.top(x, "predictions"), name, _FILES)
+    return app.model(app.top(x, "predictions"), _FILES)
 
 
 answer_old_names(__name__, ["layers"])

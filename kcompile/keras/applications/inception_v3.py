@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...ir import Value
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from . import imagenet_utils
-from ._arguments import refusing_unknown
-from ._building import Application
+from ._building import Application, architecture
 from ._inception import average, chain, concatenate, conv_bn, stem
 from ._weights import STORAGE, standard_files
-from .imagenet_utils import decode_predictions
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
@@ -24,10 +20,7 @@ _FILES = standard_files(
 )
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+preprocess_input = preprocessing(__name__, "tf")
 
 
 def _block_35(x: Value, pooled: int, name: str) -> Value:
@@ -73,25 +66,9 @@ def _block_8(x: Value, index: int) -> Value:
     return concatenate([one, three, double, pool], f"mixed{9 + index}")
 
 
-@refusing_unknown
-def InceptionV3(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "inception_v3",
-    **kwargs: Any,
-) -> Model:
-    """InceptionV3 for images of 299x299 (at least 75x75 without the top).
-
-    The arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
+@architecture(Application, "inception_v3")
+def InceptionV3(app: Application) -> Model:
+    """InceptionV3 for images of 299x299 (at least 75x75 without the top)."""
     x = stem(app.start(299, 75))
     for i, pooled in enumerate((32, 64, 64)):
         x = _block_35(x, pooled, f"mixed{i}")
@@ -101,7 +78,7 @@ def InceptionV3(
     x = _shrink_to_8(x)
     for i in range(2):
         x = _block_8(x, i)
-    return app.model(app.top(x, "predictions"), name, _FILES)
+    return app.model(app.top(x, "predictions"), _FILES)
 
 
 answer_old_names(__name__, ["layers"])

@@ -9,12 +9,11 @@ from .. import backend as K
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from . import imagenet_utils
 from ._arguments import refusing_unknown
-from ._building import Application, batch_norm
+from ._building import Application, as_image, batch_norm
 from ._mobile import published_size
-from ._weights import STORAGE, WeightsFile
-from .imagenet_utils import decode_predictions
+from ._weights import STORAGE, Files, standard_files
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
 
@@ -25,10 +24,7 @@ _BLOCKS = (
 )
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+preprocess_input = preprocessing(__name__, "tf")
 
 
 def _after(x: Value, stem: str) -> Value:
@@ -88,6 +84,7 @@ def MobileNet(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
     size = published_size(app, (128, 160, 192, 224))
+    app.name = name or f"mobilenet_{alpha:.2f}_{size}"
     if weights == "imagenet" and (alpha not in _ALPHAS or depth_multiplier != 1):
         raise ValueError(
             f"MobileNet with the weights of ImageNet: alpha must be one of {sorted(_ALPHAS)} and "
@@ -101,29 +98,21 @@ def MobileNet(
         x = _separable_block(x, index, int(filters * alpha), depth_multiplier, stride)
     if include_top:
         x = L.GlobalAveragePooling2D()(x)
-        x = L.Reshape(_as_image(int(1024 * alpha)), name="reshape_1")(x)
+        x = L.Reshape(as_image(int(1024 * alpha)), name="reshape_1")(x)
         x = L.Dropout(dropout, name="dropout")(x)
         x = L.Conv2D(classes, 1, padding="same", name="conv_preds")(x)
         x = L.Reshape((classes,), name="reshape_2")(x)
         x = L.Activation(classifier_activation or "linear", name="act_softmax")(x)
     else:
         x = app.pool(x)
-    return app.model(x, name or f"mobilenet_{alpha:.2f}_{size}", _files(alpha, size))
+    return app.model(x, _files(alpha, size))
 
 
-def _as_image(channels: int) -> tuple[int, int, int]:
-    from .. import backend as K
-
-    return (channels, 1, 1) if K.image_data_format() == "channels_first" else (1, 1, channels)
-
-
-def _files(alpha: float, size: int | None) -> tuple[WeightsFile, WeightsFile] | None:
+def _files(alpha: float, size: int) -> Files | None:
     if alpha not in _ALPHAS:
         return None
     stem = f"mobilenet_{_ALPHAS[alpha]}_{size}_tf"
-    names = (f"{stem}.h5", f"{stem}_no_top.h5")
-    top, bottom = (WeightsFile(file, f"{STORAGE}mobilenet/{file}") for file in names)
-    return top, bottom
+    return standard_files(stem, f"{STORAGE}mobilenet/", suffix="", bottom="_no_top")
 
 
 answer_old_names(__name__, ["layers"])

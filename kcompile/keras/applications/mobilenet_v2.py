@@ -9,12 +9,11 @@ from .. import backend as K
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from . import imagenet_utils
 from ._arguments import refusing_unknown
 from ._building import Application, batch_norm, channel_axis
 from ._mobile import divisible, published_size
-from ._weights import STORAGE, WeightsFile
-from .imagenet_utils import decode_predictions
+from ._weights import STORAGE, Files, standard_files
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["MobileNetV2", "correct_pad", "decode_predictions", "preprocess_input"]
 
@@ -31,10 +30,7 @@ _STAGES = (
 )
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+preprocess_input = preprocessing(__name__, "tf")
 
 
 def correct_pad(x: Value, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -96,6 +92,7 @@ def MobileNetV2(
         include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
     )
     size = published_size(app, (96, 128, 160, 192, 224), tensor_decides=True)
+    app.name = name or f"mobilenetv2_{alpha:.2f}_{size}"
     if weights == "imagenet" and alpha not in _ALPHAS:
         raise ValueError(
             f"MobileNetV2 with the weights of ImageNet: alpha must be one of {_ALPHAS}; found {alpha}."
@@ -114,14 +111,12 @@ def MobileNetV2(
     x = L.Conv2D(divisible(1280 * alpha) if alpha > 1 else 1280, 1, use_bias=False, name="Conv_1")(x)
     x = L.ReLU(6.0, name="out_relu")(_bn(x, "Conv_1_bn"))
     x = app.top(x, "Logits", pool_name=None)
-    return app.model(x, name or f"mobilenetv2_{alpha:.2f}_{size}", _files(alpha, size))
+    return app.model(x, _files(alpha, size))
 
 
-def _files(alpha: float, size: int) -> tuple[WeightsFile, WeightsFile]:
-    stem = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}"
-    names = (f"{stem}.h5", f"{stem}_no_top.h5")
-    top, bottom = (WeightsFile(file, f"{STORAGE}mobilenet_v2/{file}") for file in names)
-    return top, bottom
+def _files(alpha: float, size: int) -> Files:
+    suffix = f"_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}"
+    return standard_files("mobilenet_v2", f"{STORAGE}mobilenet_v2/", suffix=suffix, bottom="_no_top")
 
 
 answer_old_names(__name__)

@@ -8,15 +8,15 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
-from ._arguments import refusing_unknown
-from ._building import Application, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channel_axis
 from ._mobile import divisible
-from ._weights import STORAGE, WeightsFile
-from .imagenet_utils import decode_predictions
+from ._weights import STORAGE, standard_files
+from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet_v2 import correct_pad
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
 
+_BASE = f"{STORAGE}mobilenet_v3/"
 _HASHES = {
     "large_224_0.75_float": ("765b44a33ad4005b3ac83185abf1d0eb", "40af19a13ebea4e2ee0c676887f69a2e"),
     "large_224_1.0_float": ("59e551e166be033d707958cf9e29a6a7", "07fb09a5933dd0c8eaafa16978110389"),
@@ -30,6 +30,10 @@ _HASHES = {
         "99cd97fb2fcdad2bf028eb838de69e37",
         "cde8136e733e811080d9fcd8a252f7e4",
     ),
+}
+_FILES = {
+    variant: standard_files(f"weights_mobilenet_v3_{variant}", _BASE, hashes, suffix="", bottom="_no_top_v2")
+    for variant, hashes in _HASHES.items()
 }
 
 
@@ -76,10 +80,7 @@ _LARGE = (
 )
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``x`` as it is: the model itself rescales images of 0 to 255."""
-    return x
+preprocess_input = preprocessing(__name__, None)
 
 
 def _activation(x: Value, hard: bool) -> Value:
@@ -129,125 +130,83 @@ def _inverted_residual(x: Value, index: int, block: _Block, filters: int) -> Val
     return x
 
 
-def _mobilenet_v3(
-    app: Application,
-    kind: str,
-    blocks: tuple[_Block, ...],
-    last_filters: int,
-    alpha: float,
-    minimalistic: bool,
-    dropout_rate: float,
-    include_preprocessing: bool,
-    name: str,
-) -> Model:
-    variant = f"{kind}{'_minimalistic' if minimalistic else ''}_224_{float(alpha)}_float"
-    if app.weights == "imagenet" and variant not in _HASHES:
-        raise ValueError(
-            f"{name} with the weights of ImageNet: alpha must be 0.75 or 1.0, with minimalistic 1.0; "
-            f"found alpha={alpha}, minimalistic={minimalistic}."
+class _MobileNetV3(Application):
+    """The arguments of both networks.
+
+    Args:
+        alpha: factor for the filters of all blocks; published for 0.75 and 1.
+        minimalistic: 3x3 convolutions, ReLU and no squeeze-and-excite throughout.
+        dropout_rate: before the classifier.
+        include_preprocessing: whether the model rescales images to -1 to 1 itself.
+
+    The other arguments are those of ``Application``.
+    """
+
+    def __init__(
+        self,
+        input_shape: Any = None,
+        alpha: float = 1.0,
+        minimalistic: bool = False,
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        classes: int = 1000,
+        pooling: str | None = None,
+        dropout_rate: float = 0.2,
+        classifier_activation: Any = "softmax",
+        include_preprocessing: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         )
+        self.alpha = alpha
+        self.minimalistic = minimalistic
+        self.dropout_rate = dropout_rate
+        self.include_preprocessing = include_preprocessing
+
+
+def _mobilenet_v3(app: _MobileNetV3, kind: str, blocks: tuple[_Block, ...], last_filters: int) -> Model:
+    files = _FILES.get(f"{kind}{'_minimalistic' if app.minimalistic else ''}_224_{float(app.alpha)}_float")
+    if app.weights == "imagenet" and files is None:
+        raise ValueError(
+            f"{app.name} with the weights of ImageNet: alpha must be 0.75 or 1.0, with minimalistic 1.0; "
+            f"found alpha={app.alpha}, minimalistic={app.minimalistic}."
+        )
+    hard = not app.minimalistic
     x = app.start(224, 32)
-    if include_preprocessing:
+    if app.include_preprocessing:
         x = L.Rescaling(scale=1 / 127.5, offset=-1.0)(x)
     x = L.Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
-    x = _activation(_bn(x, "conv_bn"), hard=not minimalistic)
+    x = _activation(_bn(x, "conv_bn"), hard)
     for index, block in enumerate(blocks):
-        if minimalistic:
+        if app.minimalistic:
             block = block._replace(kernel=3, squeeze=False, hard=False)
-        x = _inverted_residual(x, index, block, divisible(block.filters * alpha))
+        x = _inverted_residual(x, index, block, divisible(block.filters * app.alpha))
     width = divisible(K.int_shape(x)[channel_axis()] * 6)
     x = L.Conv2D(width, 1, padding="same", use_bias=False, name="conv_1")(x)
-    x = _activation(_bn(x, "conv_1_bn"), hard=not minimalistic)
+    x = _activation(_bn(x, "conv_1_bn"), hard)
     if not app.include_top:
-        return app.model(app.pool(x), name, _files(variant))
+        return app.model(app.pool(x), files)
     x = L.GlobalAveragePooling2D(keepdims=True)(x)
-    x = L.Conv2D(
-        divisible(last_filters * alpha) if alpha > 1 else last_filters, 1, padding="same", name="conv_2"
-    )(x)
-    x = _activation(x, hard=not minimalistic)
-    if dropout_rate > 0:
-        x = L.Dropout(dropout_rate)(x)
+    last_filters = divisible(last_filters * app.alpha) if app.alpha > 1 else last_filters
+    x = _activation(L.Conv2D(last_filters, 1, padding="same", name="conv_2")(x), hard)
+    if app.dropout_rate > 0:
+        x = L.Dropout(app.dropout_rate)(x)
     x = L.Conv2D(app.classes, 1, padding="same", name="logits")(x)
     x = L.Flatten()(x)
     x = L.Activation(app.classifier_activation or "linear", name="predictions")(x)
-    return app.model(x, name, _files(variant))
+    return app.model(x, files)
 
 
-def _files(variant: str) -> tuple[WeightsFile, WeightsFile] | None:
-    if variant not in _HASHES:
-        return None
-    stem = f"weights_mobilenet_v3_{variant}"
-    names = (f"{stem}.h5", f"{stem}_no_top_v2.h5")
-    top, bottom = (
-        WeightsFile(file, f"{STORAGE}mobilenet_v3/{file}", file_hash)
-        for file, file_hash in zip(names, _HASHES[variant], strict=True)
-    )
-    return top, bottom
+@architecture(_MobileNetV3, "MobileNetV3Small")
+def MobileNetV3Small(app: _MobileNetV3) -> Model:
+    """MobileNetV3Small for images of 224x224, 0 to 255."""
+    return _mobilenet_v3(app, "small", _SMALL, 1024)
 
 
-@refusing_unknown
-def MobileNetV3Small(
-    input_shape: Any = None,
-    alpha: float = 1.0,
-    minimalistic: bool = False,
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    classes: int = 1000,
-    pooling: str | None = None,
-    dropout_rate: float = 0.2,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "MobileNetV3Small",
-    **kwargs: Any,
-) -> Model:
-    """MobileNetV3Small for images of 224x224, 0 to 255.
-
-    Args:
-        alpha: factor for the filters of all blocks; published for 0.75 and 1.
-        minimalistic: 3x3 convolutions, ReLU and no squeeze-and-excite throughout.
-        dropout_rate: before the classifier.
-        include_preprocessing: whether the model rescales images to -1 to 1 itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _mobilenet_v3(
-        app, "small", _SMALL, 1024, alpha, minimalistic, dropout_rate, include_preprocessing, name
-    )
-
-
-@refusing_unknown
-def MobileNetV3Large(
-    input_shape: Any = None,
-    alpha: float = 1.0,
-    minimalistic: bool = False,
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    classes: int = 1000,
-    pooling: str | None = None,
-    dropout_rate: float = 0.2,
-    classifier_activation: Any = "softmax",
-    include_preprocessing: bool = True,
-    name: str = "MobileNetV3Large",
-    **kwargs: Any,
-) -> Model:
-    """MobileNetV3Large for images of 224x224, 0 to 255.
-
-    Args:
-        alpha: factor for the filters of all blocks; published for 0.75 and 1.
-        minimalistic: 3x3 convolutions, ReLU and no squeeze-and-excite throughout.
-        dropout_rate: before the classifier.
-        include_preprocessing: whether the model rescales images to -1 to 1 itself.
-
-    The other arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return _mobilenet_v3(
-        app, "large", _LARGE, 1280, alpha, minimalistic, dropout_rate, include_preprocessing, name
-    )
+@architecture(_MobileNetV3, "MobileNetV3Large")
+def MobileNetV3Large(app: _MobileNetV3) -> Model:
+    """MobileNetV3Large for images of 224x224, 0 to 255."""
+    return _mobilenet_v3(app, "large", _LARGE, 1280)

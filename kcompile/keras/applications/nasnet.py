@@ -9,12 +9,11 @@ from .. import backend as K
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from . import imagenet_utils
 from ._arguments import refusing_unknown
-from ._building import Application, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channel_axis
 from ._inception import concatenate
 from ._weights import STORAGE, WeightsFile
-from .imagenet_utils import decode_predictions
+from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet_v2 import correct_pad
 
 __all__ = ["NASNet", "NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
@@ -34,10 +33,7 @@ _MOBILE = (
 )
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+preprocess_input = preprocessing(__name__, "tf")
 
 
 def _bn(x: Value, name: str) -> Value:
@@ -134,6 +130,42 @@ def _reduction_cell(x: Value, p: Value | None, filters: int, name: str) -> tuple
     return concatenate([x2, x3, x4, x5], f"reduction_concat_{name}"), x
 
 
+def _nasnet(
+    app: Application,
+    penultimate_filters: int,
+    num_blocks: int,
+    stem_block_filters: int,
+    skip_reduction: bool,
+    filter_multiplier: int = 2,
+    default_size: int = 331,
+) -> Model:
+    x = app.start(default_size, 32, needs_size=True)
+    if penultimate_filters % (24 * filter_multiplier**2):
+        raise ValueError(
+            "For NASNet-A models, the `penultimate_filters` must be a multiple of "
+            f"24 * (`filter_multiplier` ** 2). Current value: {penultimate_filters}"
+        )
+    filters = penultimate_filters // 24
+    x = L.Conv2D(
+        stem_block_filters, 3, strides=2, use_bias=False, kernel_initializer="he_normal", name="stem_conv1"
+    )(x)
+    x = _bn(x, "stem_bn1")
+    p: Value | None = None
+    x, p = _reduction_cell(x, p, filters // filter_multiplier**2, "stem_1")
+    x, p = _reduction_cell(x, p, filters // filter_multiplier, "stem_2")
+    for stage in range(3):
+        stage_filters = filters * filter_multiplier**stage
+        first = stage * num_blocks
+        if stage:
+            x, before = _reduction_cell(x, p, stage_filters, f"reduce_{first}")
+            p = p if skip_reduction else before
+            first += 1
+        for i in range(num_blocks):
+            x, p = _normal_cell(x, p, stage_filters, str(first + i))
+    x = app.top(_relu(x), "predictions", pool_name=None)
+    return app.model(x, _LARGE if penultimate_filters == 4032 else _MOBILE)
+
+
 @refusing_unknown
 def NASNet(
     input_shape: Any = None,
@@ -170,93 +202,55 @@ def NASNet(
         ValueError: for penultimate_filters that do not divide.
     """
     app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
     )
-    x = app.start(default_size or 331, 32, needs_size=True)
-    if penultimate_filters % (24 * filter_multiplier**2):
-        raise ValueError(
-            "For NASNet-A models, the `penultimate_filters` must be a multiple of "
-            f"24 * (`filter_multiplier` ** 2). Current value: {penultimate_filters}"
+    return _nasnet(
+        app,
+        penultimate_filters,
+        num_blocks,
+        stem_block_filters,
+        skip_reduction,
+        filter_multiplier,
+        default_size or 331,
+    )
+
+
+class _ShapeFirst(Application):
+    """The arguments of the published networks.
+
+    Args:
+        input_shape: of one image, at least 32x32; height and width must be known.
+
+    The other arguments are those of ``Application``.
+    """
+
+    def __init__(
+        self,
+        input_shape: Any = None,
+        include_top: bool = True,
+        weights: Any = "imagenet",
+        input_tensor: Any = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         )
-    filters = penultimate_filters // 24
-    x = L.Conv2D(
-        stem_block_filters, 3, strides=2, use_bias=False, kernel_initializer="he_normal", name="stem_conv1"
-    )(x)
-    x = _bn(x, "stem_bn1")
-    p: Value | None = None
-    x, p = _reduction_cell(x, p, filters // filter_multiplier**2, "stem_1")
-    x, p = _reduction_cell(x, p, filters // filter_multiplier, "stem_2")
-    for stage in range(3):
-        stage_filters = filters * filter_multiplier**stage
-        first = stage * num_blocks
-        if stage:
-            x, before = _reduction_cell(x, p, stage_filters, f"reduce_{first}")
-            p = p if skip_reduction else before
-            first += 1
-        for i in range(num_blocks):
-            x, p = _normal_cell(x, p, stage_filters, str(first + i))
-    x = app.top(_relu(x), "predictions", pool_name=None)
-    return app.model(x, name, _LARGE if penultimate_filters == 4032 else _MOBILE)
 
 
-@refusing_unknown
-def NASNetLarge(
-    input_shape: Any = None,
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "NASNet",
-    **kwargs: Any,
-) -> Model:
-    """NASNet-A (6 @ 4032) for images of 331x331; the arguments are those of ``Application``."""
-    return NASNet(
-        input_shape,
-        penultimate_filters=4032,
-        num_blocks=6,
-        stem_block_filters=96,
-        skip_reduction=True,
-        include_top=include_top,
-        weights=weights,
-        input_tensor=input_tensor,
-        pooling=pooling,
-        classes=classes,
-        default_size=331,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+@architecture(_ShapeFirst, "NASNet")
+def NASNetLarge(app: Application) -> Model:
+    """NASNet-A (6 @ 4032) for images of 331x331."""
+    return _nasnet(app, 4032, num_blocks=6, stem_block_filters=96, skip_reduction=True)
 
 
-@refusing_unknown
-def NASNetMobile(
-    input_shape: Any = None,
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "NASNet",
-    **kwargs: Any,
-) -> Model:
-    """NASNet-A (4 @ 1056) for images of 224x224; the arguments are those of ``Application``."""
-    return NASNet(
-        input_shape,
-        penultimate_filters=1056,
-        num_blocks=4,
-        stem_block_filters=32,
-        skip_reduction=False,
-        include_top=include_top,
-        weights=weights,
-        input_tensor=input_tensor,
-        pooling=pooling,
-        classes=classes,
-        default_size=224,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+@architecture(_ShapeFirst, "NASNet")
+def NASNetMobile(app: Application) -> Model:
+    """NASNet-A (4 @ 1056) for images of 224x224."""
+    return _nasnet(app, 1056, num_blocks=4, stem_block_filters=32, skip_reduction=False, default_size=224)
 
 
 answer_old_names(__name__, ["layers"])

@@ -12,8 +12,7 @@ from ...ir import Value
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from ._arguments import refusing_unknown
-from ._building import Application, batch_norm
+from ._building import Application, architecture, batch_norm
 from ._weights import standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
 
@@ -73,25 +72,9 @@ def _residual(x: Value, kernel_size: Any, filters: Sequence[int], label: str, st
     return _conv_bn(x, filters[2], 1, f"{label}_branch2c")
 
 
-@refusing_unknown
-def ResNet50(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "resnet50",
-    **kwargs: Any,
-) -> Model:
-    """ResNet50 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe".
-
-    The arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
+@architecture(Application, "resnet50")
+def ResNet50(app: Application) -> Model:
+    """ResNet50 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe"."""
     x = app.start(224, 32)
     x = L.ZeroPadding2D(3, name="conv1_pad")(x)
     x = L.Conv2D(64, 7, strides=2, kernel_initializer="he_normal", name="conv1")(x)
@@ -105,7 +88,7 @@ def ResNet50(
                 x = conv_block(x, 3, filters, *place, strides=2 if stage > 0 else 1)
             else:
                 x = identity_block(x, 3, filters, *place)
-    return app.model(app.top(x, "fc1000"), name, _FILES)
+    return app.model(app.top(x, "fc1000"), _FILES)
 
 
 answer_old_names(__name__, ["layers"])

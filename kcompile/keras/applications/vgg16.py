@@ -7,8 +7,7 @@ from typing import Any
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from ._arguments import refusing_unknown
-from ._building import Application
+from ._building import Application, architecture
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
 
@@ -19,7 +18,7 @@ _FILES = standard_files(
 )
 
 
-def vgg(app: Application, depths: tuple[int, ...], name: str, files: Any) -> Model:
+def vgg(app: Application, depths: tuple[int, ...], files: Any) -> Model:
     """Five stages of 3x3 convolutions, each ending in a 2x2 pooling; three dense layers on top."""
     x = app.start(224, 32)
     for stage, (depth, filters) in enumerate(zip(depths, (64, 128, 256, 512, 512), strict=True), 1):
@@ -28,34 +27,18 @@ def vgg(app: Application, depths: tuple[int, ...], name: str, files: Any) -> Mod
             x = L.Conv2D(filters, 3, padding="same", activation="relu", name=conv_name)(x)
         x = L.MaxPooling2D(2, strides=2, name=f"block{stage}_pool")(x)
     if not app.include_top:
-        return app.model(app.pool(x), name, files)
+        return app.model(app.pool(x), files)
     x = L.Flatten(name="flatten")(x)
     x = L.Dense(4096, activation="relu", name="fc1")(x)
     x = L.Dense(4096, activation="relu", name="fc2")(x)
     x = L.Dense(app.classes, activation=app.classifier_activation, name="predictions")(x)
-    return app.model(x, name, files)
+    return app.model(x, files)
 
 
-@refusing_unknown
-def VGG16(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "vgg16",
-    **kwargs: Any,
-) -> Model:
-    """VGG16 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe".
-
-    The arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return vgg(app, (2, 2, 3, 3, 3), name, _FILES)
+@architecture(Application, "vgg16")
+def VGG16(app: Application) -> Model:
+    """VGG16 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe"."""
+    return vgg(app, (2, 2, 3, 3, 3), _FILES)
 
 
 answer_old_names(__name__, ["layers"])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from ._arguments import refusing_unknown
-from ._building import Application
+from ._building import Application, architecture
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
 from .vgg16 import vgg
@@ -19,26 +16,10 @@ _FILES = standard_files(
 )
 
 
-@refusing_unknown
-def VGG19(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "vgg19",
-    **kwargs: Any,
-) -> Model:
-    """VGG19 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe".
-
-    The arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
-    return vgg(app, (2, 2, 4, 4, 4), name, _FILES)
+@architecture(Application, "vgg19")
+def VGG19(app: Application) -> Model:
+    """VGG19 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe"."""
+    return vgg(app, (2, 2, 4, 4, 4), _FILES)
 
 
 answer_old_names(__name__, ["layers"])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...ir import Value
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from . import imagenet_utils
-from ._arguments import refusing_unknown
-from ._building import Application, batch_norm
+from ._building import Application, architecture, batch_norm
 from ._weights import STORAGE, standard_files
-from .imagenet_utils import decode_predictions
+from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
 
@@ -24,10 +21,7 @@ _FILES = standard_files(
 )
 
 
-@refusing_unknown
-def preprocess_input(x: Any, data_format: str | None = None, **kwargs: Any) -> Any:
-    """``imagenet_utils.preprocess_input`` in the mode "tf"."""
-    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+preprocess_input = preprocessing(__name__, "tf")
 
 
 def _bn(x: Value, name: str | None) -> Value:
@@ -58,25 +52,9 @@ def _shrinking_block(x: Value, block: str, filters: Sequence[int], first_relu: b
     return L.add([x, residual])
 
 
-@refusing_unknown
-def Xception(
-    include_top: bool = True,
-    weights: Any = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Any = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "xception",
-    **kwargs: Any,
-) -> Model:
-    """Xception for images of 299x299 (at least 71x71 without the top).
-
-    The arguments are those of ``Application``.
-    """
-    app = Application(
-        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation
-    )
+@architecture(Application, "xception")
+def Xception(app: Application) -> Model:
+    """Xception for images of 299x299 (at least 71x71 without the top)."""
     x = app.start(299, 71)
     for i, (filters, strides) in enumerate(((32, 2), (64, 1)), 1):
         stem = f"block1_conv{i}"
@@ -91,7 +69,7 @@ def Xception(
     for i, filters in enumerate((1536, 2048), 1):
         stem = f"block14_sepconv{i}"
         x = L.Activation("relu", name=f"{stem}_act")(_separable(x, filters, stem))
-    return app.model(app.top(x, "predictions"), name, _FILES)
+    return app.model(app.top(x, "predictions"), _FILES)
 
 
 answer_old_names(__name__, ["layers"])

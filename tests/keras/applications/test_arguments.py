@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import pickle
 
 import pytest
 
 from kcompile import keras
 from kcompile.keras.applications import ARCHITECTURES
+from kcompile.keras.applications._building import Application
 
 from .architectures import image_shape
 
@@ -19,6 +22,35 @@ def test_a_mistyped_argument_is_named_with_the_nearest(name):
         getattr(module, name)(weights=None, clases=10)
     with pytest.raises(TypeError, match=r"^preprocess_input\(\) got .* 'data_fromat'. .*'data_format'"):
         module.preprocess_input(0, data_fromat="channels_last")
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, "resnet.ResNet50", "nasnet.NASNet", "densenet.DenseNet"])
+def test_a_function_shows_where_it_is_what_it_takes_and_what_that_means(name):
+    module, _, name = name.rpartition(".")
+    module = importlib.import_module(f"kcompile.keras.applications.{module or ARCHITECTURES[name]}")
+    for function in (getattr(module, name), module.preprocess_input):
+        assert inspect.isfunction(function)
+        assert pickle.loads(pickle.dumps(function)) is function
+    function = getattr(module, name)
+    parameters = inspect.signature(function).parameters
+    assert {"include_top", "weights", "input_tensor", "input_shape", "pooling", "classes"} < set(parameters)
+    explained = inspect.getdoc(function)
+    general = set(inspect.signature(Application).parameters)
+    if "arguments are those of ``Application``" in explained:
+        parameters = set(parameters) - general
+    assert not [n for n in parameters if f"    {n}: " not in explained and n != "kwargs"]
+
+
+@pytest.mark.parametrize(
+    "arguments, keywords, message",
+    [
+        ((True,) * 9, {}, r"ResNet101\(\): too many positional arguments"),
+        ((True,), {"include_top": True}, r"ResNet101\(\): multiple values for argument 'include_top'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_in_the_name_of_the_function(arguments, keywords, message):
+    with pytest.raises(TypeError, match=message):
+        keras.applications.ResNet101(*arguments, **keywords)
 
 
 def test_modules_that_keras_applications_took_are_accepted():

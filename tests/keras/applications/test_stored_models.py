@@ -74,7 +74,7 @@ def test_any_other_bytecode_is_refused_as_before(code, closure):
 
 def convnext_block():
     image = L.Input((8, 8, 4))
-    return keras.Model(image, convnext._block(image, 4, 0.2, 1e-6, "block"))
+    return keras.Model(image, convnext.StochasticDepth(0.2)(convnext._block(image, 4, "block")))
 
 
 def resnext_convolution():

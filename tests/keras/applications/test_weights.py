@@ -20,7 +20,6 @@ from kcompile.keras.applications import (
     _resnet_common,
     mobilenet,
     mobilenet_v2,
-    mobilenet_v3,
     resnet,
     resnet50,
 )
@@ -227,7 +226,6 @@ def our_files():
         (mobilenet_v2, mobilenet_v2._ALPHAS, (96, 128, 160, 192, 224)),
     ):
         files |= {file for a in alphas for size in sizes for file in module._files(a, size)}
-    files |= {file for variant in mobilenet_v3._HASHES for file in mobilenet_v3._files(variant)}
     return {(file.name, file.origin, file.file_hash) for file in files}
 
 
