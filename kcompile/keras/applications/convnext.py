@@ -9,6 +9,7 @@ from ...ir import Value
 from .. import initializers, registry
 from .. import layers as L
 from ..core.layer import Layer
+from ..declaration import Argument, configured, fixed
 from ..training.model import Model
 from ..training.sequential import Sequential
 from ..utils import register_keras_serializable
@@ -72,10 +73,8 @@ class LayerScale(Layer):
     Input and output: (..., projection_dim). Weights: gamma (projection_dim,).
     """
 
-    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.init_values = init_values
-        self.projection_dim = projection_dim
+    @configured
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         start = initializers.Constant(self.init_values)
@@ -88,10 +87,6 @@ class LayerScale(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        return {**config, "init_values": self.init_values, "projection_dim": self.projection_dim}
-
 
 @register_keras_serializable(package="kcompile")
 class StochasticDepth(L.Dropout):
@@ -101,12 +96,14 @@ class StochasticDepth(L.Dropout):
         drop_path_rate: that part; what stays is divided by ``1 - drop_path_rate``.
     """
 
-    def __init__(self, drop_path_rate: float, **kwargs: Any) -> None:
-        super().__init__(drop_path_rate, noise_shape=(None, 1, 1, 1), **kwargs)
-        self.drop_path_rate = drop_path_rate
+    @configured(
+        rate=Argument(written="never"), seed=Argument(written="never"), noise_shape=fixed((None, 1, 1, 1))
+    )
+    def __init__(self, drop_path_rate: float, **kwargs: Any) -> None: ...
 
-    def get_config(self) -> dict[str, Any]:
-        return {**Layer.get_config(self), "drop_path_rate": self.drop_path_rate}
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        arguments["rate"] = arguments["drop_path_rate"]
 
 
 def _conv(filters: int, size: int, name: str) -> Layer:

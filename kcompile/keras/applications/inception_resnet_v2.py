@@ -10,6 +10,7 @@ from .. import backend as K
 from .. import layers as L
 from .. import registry
 from ..core.layer import Layer
+from ..declaration import configured
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ..utils import register_keras_serializable
@@ -51,15 +52,11 @@ class CustomScaleLayer(Layer):
     Input: two tensors of one shape; output: the same shape.
     """
 
-    def __init__(self, scale: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale = scale
+    @configured
+    def __init__(self, scale: float, **kwargs: Any) -> None: ...
 
     def call(self, inputs: list[Value]) -> Value:
         return scaled_sum(inputs, self.scale)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale}
 
 
 def _residual_block(x: Value, kind: str, index: int, scale: float, activation: str | None = "relu") -> Value:
