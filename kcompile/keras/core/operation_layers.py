@@ -1,10 +1,10 @@
-"""Plain functions as layers: ``keras.ops`` in files of Keras 3, TFOpLambda and SlicingOpLambda in those of
-tf.keras 2.
+"""Plain functions as layers: those of ``keras.ops``, and of TensorFlow.
 
-Both are read as an :class:`OperationLayer`, whose arguments stand in its configuration with ``{"tensor":
-i}`` for the i-th tensor that it is called on, and are written back in the words of either. What each emits
-is in ``operation_table``, what TensorFlow's functions are in ``tf_functions``; nothing is looked up anywhere
-else.
+They are read as an :class:`OperationLayer`, whose arguments stand in its configuration with ``{"tensor":
+i}`` for the i-th tensor that it is called on, and are written in the words of tf.keras 2 (TFOpLambda and
+SlicingOpLambda, which configurations here have, too) or of Keras 3. What each emits is in
+``operations.table``, what TensorFlow's functions are in ``operations.tensorflow_names``; nothing is looked up
+anywhere else.
 """
 
 from __future__ import annotations
@@ -17,30 +17,26 @@ import numpy as np
 from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..operations import keras_ops as later_operations
+from ..operations import keras_ops
 from ..operations import keras_ops_networks as keras_ops_networks
 from ..operations import spectra as spectra
 from ..operations import tensorflow as tf_operations
 from ..operations import tensorflow_names as tf_functions
-from ..operations import tensorflow_operators as tf_operators
 from ..operations.keras_layers import equivalent_layer
-from ..operations.node_defs import NodeDef, read_node_def
 from ..operations.table import OPERATIONS, Operation
 from ..operations.tensorflow_names import TF_FUNCTIONS
 from ..utils.generic_utils import close_names
 from .layer import Layer
 
-OPERATIONS.update(later_operations.ROWS)
+OPERATIONS.update(keras_ops.ROWS)
 
 #: Operations by name: those of Keras 3, and under ``tf.`` functions of TensorFlow that are none of them.
 ROWS: dict[str, Operation] = {**OPERATIONS, **tf_operations.rows()}
 
 _TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
-#: What tf.keras 2 makes of the properties and methods of tensors: only ragged and sparse ones have them.
-_OF_RAGGED = {"InstanceProperty": "attr_name", "InstanceMethod": "attr_name", "ClassMethod": "method_name"}
 _CONSTANT = "_CONSTANT_VALUE"
 #: Operations of Keras 3 that are called on any number of tensors.
-_VARIADIC = ("Einsum", "Meshgrid")
+VARIADIC = ("Einsum", "Meshgrid")
 #: Arguments of TensorFlow's functions that change nothing at this value.
 _HARMLESS = {"beta": 1.0, "batch_dims": 0}
 _BY_KEYWORD = ("constant_values", "weights")
@@ -62,7 +58,9 @@ class OperationLayer(Layer):
         self.operation = operation
         self.arguments = dict(arguments)
         if not isinstance(operation, str) or operation not in ROWS:
-            raise ValueError(_unknown(self.name, f"keras.ops's {operation!r}", str(operation), OPERATIONS))
+            raise ValueError(
+                unknown_function(self.name, f"keras.ops's {operation!r}", str(operation), OPERATIONS)
+            )
         row = ROWS[operation]
         unknown = [name for name in self.arguments if name not in (*row.operands, *row.settings)]
         if unknown:
@@ -118,7 +116,7 @@ class OperationLayer(Layer):
             args = [_keras_3_value(operands[0], tensors), [_keras_3_value(e, tensors) for e in operands[1]]]
         else:
             args = [_keras_3_value(value, tensors) for value in operands]
-        return {"args": args[0] if operation in _VARIADIC else args, "kwargs": kwargs}
+        return {"args": args[0] if operation in VARIADIC else args, "kwargs": kwargs}
 
     def layer_config(self, tensors: Sequence[Value]) -> dict[str, Any] | None:
         """Class and configuration of the layer that computes the same on these tensors, to the bit; None
@@ -211,11 +209,13 @@ def _plain_constants(value: Any) -> Any:
     return [_plain_constants(entry) for entry in value] if isinstance(value, list) else value
 
 
-def _unknown(layer: str, what: str, name: str, known: Iterable[str]) -> str:
-    return f"Layer {layer!r} of the file is {what}, {_near(name, known)}."
+def unknown_function(layer: Any, what: str, name: str, known: Iterable[str]) -> str:
+    """What is said of a function that is not in the table."""
+    return f"Layer {layer!r} of the file is {what}, {near_names(name, known)}."
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def near_names(name: str, known: Iterable[str]) -> str:
+    """That a name is not read, with those like it that are."""
     near = close_names(name, known)
     return f"which is not read here{' (near: ' + ', '.join(near) + ')' if near else ''}"
 
@@ -224,110 +224,38 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def from_file(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A layer's entry in a network's configuration, an operation of Keras 3 or tf.keras 2 as
-    OperationLayer; others as they are.
+    """A layer's entry in a network's configuration, a function of TensorFlow as OperationLayer.
 
     Raises:
-        ValueError: for an operation that is not in the table, or a call that cannot be read.
+        ValueError: for a function that is not in the table, or a call that cannot be read.
     """
-    class_name, module = layer.get("class_name"), layer.get("module")
-    if class_name in custom_objects:
-        return layer
-    if isinstance(module, str) and module.startswith(("keras.src.ops.", "keras.ops")) or _is_in_hdf5(layer):
-        return _from_keras_3(layer)
-    if class_name in _TF_CLASSES:
-        return _from_tf(layer, custom_objects)
-    if class_name == "TensorFlowOpLayer":
-        return _from_tf_operator(layer)
-    if class_name in _OF_RAGGED:
-        config = layer.get("config")
-        attribute = config.get(_OF_RAGGED[class_name]) if isinstance(config, Mapping) else None
-        raise ValueError(
-            f"Layer {_name(layer)!r} of the file asks a ragged or sparse tensor for {attribute!r}, which is "
-            f"not read; tensors here are dense. Give a class for it: custom_objects={{{class_name!r}: ...}}."
-        )
-    return layer
+    return _from_tf(layer, custom_objects) if layer.get("class_name") in _TF_CLASSES else layer
 
 
-def _is_in_hdf5(layer: Mapping[str, Any]) -> bool:
-    """Whether it is an operation in an .h5 file of Keras 3, which leaves out the module; layers have
-    `trainable`."""
-    config, calls = layer.get("config"), layer.get("inbound_nodes")
-    return (
-        "module" not in layer
-        and layer.get("class_name") in OPERATIONS
-        and isinstance(config, Mapping)
-        and "trainable" not in config
-        and isinstance(calls, list)
-        and len(calls) == 1
-        and isinstance(calls[0], Mapping)
-    )
-
-
-def _only_call(layer: Mapping[str, Any]) -> Any:
+def only_call(layer: Mapping[str, Any]) -> Any:
+    """The call of a layer that is called once; ValueError for others."""
     calls = layer.get("inbound_nodes")
     if not isinstance(calls, list) or len(calls) != 1:
         count = len(calls) if isinstance(calls, list) else 0
-        raise ValueError(f"The layer {_name(layer)!r} of the file is called {count} times; once is read.")
+        raise ValueError(
+            f"The layer {entry_name(layer)!r} of the file is called {count} times; once is read."
+        )
     return calls[0]
 
 
-def _name(layer: Mapping[str, Any]) -> Any:
+def entry_name(layer: Mapping[str, Any]) -> Any:
+    """The name of a layer, from its entry."""
     return layer.get("name") or (layer.get("config") or {}).get("name")
 
 
-def _entry(layer: Mapping[str, Any], operation: str, arguments: Any, call: Any) -> dict[str, Any]:
-    config = {"name": _name(layer), "operation": operation, "arguments": arguments}
-    return {"class_name": "Operation", "name": _name(layer), "config": config, "inbound_nodes": [call]}
-
-
-def _from_keras_3(layer: Mapping[str, Any]) -> dict[str, Any]:
-    operation = str(layer["class_name"])
-    if operation not in OPERATIONS:
-        raise ValueError(_unknown(_name(layer), f"keras.ops's {operation!r}", operation, OPERATIONS))
-    tensors: list[Any] = []
-    call = _only_call(layer)
-    names = OPERATIONS[operation].operands
-    args = [_from_keras_3_value(value, tensors) for value in call["args"]]
-    if operation in _VARIADIC:
-        args = [args]
-    if len(args) > len(names):
-        raise ValueError(
-            f"Layer {_name(layer)!r} of the file calls {operation} on {len(args)} arguments, which has "
-            f"{len(names)}."
-        )
-    kwargs = {key: _from_keras_3_value(value, tensors) for key, value in (call.get("kwargs") or {}).items()}
-    settings = {
-        key: _from_keras_3_value(value, tensors)
-        for key, value in layer["config"].items()
-        if key != "name" and not (key == "dtype" and isinstance(value, Mapping))
-    }
-    arguments = {**dict(zip(names, args, strict=False)), **settings, **kwargs}
-    inputs = tensors if len(tensors) > 1 else tensors[0] if tensors else []
-    return _entry(layer, operation, arguments, {"args": [inputs], "kwargs": {}})
-
-
-def _from_keras_3_value(value: Any, tensors: list[Any]) -> Any:
-    if isinstance(value, list):
-        return [_from_keras_3_value(entry, tensors) for entry in value]
-    if not isinstance(value, Mapping):
-        return value
-    class_name, config = value.get("class_name"), value.get("config")
-    if class_name == "__keras_tensor__":
-        tensors.append(value)
-        return {"tensor": len(tensors) - 1}
-    if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
-        return {"constant": config["value"], "dtype": config["dtype"]}
-    if class_name == "__slice__" and isinstance(config, Mapping):
-        limits = {key: config.get(key) for key in ("start", "stop", "step")}
-        return {key: _from_keras_3_value(limit, tensors) for key, limit in limits.items()}
-    if class_name == "__ellipsis__":
-        return {"ellipsis": True}
-    raise ValueError(f"An argument of an operation in the file is {value!r}, which is not read.")
+def operation_entry(layer: Mapping[str, Any], operation: str, arguments: Any, call: Any) -> dict[str, Any]:
+    """The entry of an OperationLayer in the place of another."""
+    config = {"name": entry_name(layer), "operation": operation, "arguments": arguments}
+    return {"class_name": "Operation", "name": entry_name(layer), "config": config, "inbound_nodes": [call]}
 
 
 def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "TFOpLambda" in custom_objects:
+    if "TFOpLambda" in custom_objects or layer["class_name"] in custom_objects:
         return layer
     config = layer.get("config")
     function = str(config.get("function")) if isinstance(config, Mapping) else "?"
@@ -335,83 +263,41 @@ def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Map
     if name not in TF_FUNCTIONS and f"tf.{name}" not in ROWS:
         hint = " Give a class for it: custom_objects={'TFOpLambda': ...}."
         known = {*TF_FUNCTIONS, *tf_operations.FUNCTIONS}
-        raise ValueError(_unknown(_name(layer), f"tf.{function}", name, known) + hint)
+        raise ValueError(unknown_function(entry_name(layer), f"tf.{function}", name, known) + hint)
     places: list[list[Any]] = []
-    call = _only_call(layer)
+    call = only_call(layer)
     several = isinstance(call[0], list)
     given = (call[0] if several else call)[3]
-    first = [_placed(entry[:3], places) for entry in call] if several else _placed(call[:3], places)
-    given = _placed(given, places)
-    return _from_function(layer, name, {_first_parameter(name, given): first, **given}, places)
+    first = [placed(entry[:3], places) for entry in call] if several else placed(call[:3], places)
+    given = placed(given, places)
+    return entry_of_function(layer, name, {_first_parameter(name, given): first, **given}, places)
 
 
-def _placed(value: Any, places: list[list[Any]]) -> Any:
+def placed(value: Any, places: list[list[Any]]) -> Any:
     """The value with a number for each place in the network, which is added to the list."""
-    if _is_place(value):
+    if is_place(value):
         if value[0] == _CONSTANT:
             return value[2]
         places.append([*value[:3], {}])
         return {"tensor": len(places) - 1}
     if isinstance(value, Mapping):
-        return {key: _placed(entry, places) for key, entry in value.items()}
-    return [_placed(entry, places) for entry in value] if isinstance(value, list) else value
+        return {key: placed(entry, places) for key, entry in value.items()}
+    return [placed(entry, places) for entry in value] if isinstance(value, list) else value
 
 
-def _from_function(
+def entry_of_function(
     layer: Mapping[str, Any], name: str, values: Mapping[str, Any], places: list[list[Any]]
 ) -> dict[str, Any]:
     """The entry for one of TensorFlow's functions, given its arguments by name."""
     if not _is_own_function(name, values):
-        return _entry(layer, TF_FUNCTIONS[name][0], _tf_arguments(_name(layer), name, values), places)
+        return operation_entry(
+            layer, TF_FUNCTIONS[name][0], _tf_arguments(entry_name(layer), name, values), places
+        )
     arguments = {key: value for key, value in values.items() if value is not None and key != "name"}
-    return _entry(layer, f"tf.{name}", arguments, places)
+    return operation_entry(layer, f"tf.{name}", arguments, places)
 
 
-def _from_tf_operator(layer: Mapping[str, Any]) -> dict[str, Any]:
-    config = layer.get("config")
-    config = config if isinstance(config, Mapping) else {}
-    node, name = NodeDef("?", 0), _name(layer)
-    places: list[list[Any]] = []
-    try:
-        node = read_node_def(config.get("node_def"))
-        if node.op not in tf_operators.NAMES:
-            raise ValueError(_near(node.op, tf_operators.NAMES))
-        call = _only_call(layer)
-        call = [call] if _is_place(call) else call
-        if not isinstance(call, list) or not all(_is_place(place) for place in call):
-            raise ValueError("is called on what is no tensor of the network")
-        values = [_placed(place, places) for place in call]
-        for index, value in _constants(config.get("constants")):
-            values.insert(index, value)
-        if len(values) != node.inputs:
-            raise ValueError(f"is called on {len(values)} tensors and constants instead of {node.inputs}")
-        function, arguments = tf_operators.function_of(node, values)
-    except ValueError as error:
-        raise ValueError(
-            f"Layer {name!r} of the file is TensorFlow's operator {node.op!r}: {error}. Give a class for it: "
-            "custom_objects={'TensorFlowOpLayer': ...}."
-        ) from error
-    if f"tf.{function}" in ROWS:  # in their order there
-        order = ROWS[f"tf.{function}"].operands
-        arguments = {key: arguments[key] for key in order if key in arguments}
-    return _from_function(layer, function, arguments, places)
-
-
-def _constants(constants: Any) -> list[tuple[int, Any]]:
-    """(place among the inputs, numbers) of the inputs that are no tensors of the network, in their order."""
-    given = constants if isinstance(constants, Mapping) else {}
-    if not all(str(index).isdecimal() for index in given):
-        raise ValueError(f"has the constants {list(given)}; numbers were expected")
-    return sorted(((int(index), _array(value)) for index, value in given.items()), key=lambda pair: pair[0])
-
-
-def _array(value: Any) -> Any:
-    """The numbers of a constant, which tf_keras 2.13 and later write with their type."""
-    config = value.get("config") if isinstance(value, Mapping) else None
-    return config.get("value") if isinstance(config, Mapping) else value
-
-
-def _is_place(value: Any) -> bool:
+def is_place(value: Any) -> bool:
     """Whether it is ``[layer, node, tensor]``, with keyword arguments behind it or not."""
     return (
         isinstance(value, list)

@@ -1,4 +1,4 @@
-"""The rest of ``keras.ops`` on shapes, networks and images; see ``later_operations``."""
+"""The rest of ``keras.ops`` on shapes, networks and images; see ``keras_ops``."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_fr
 from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
 from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
-from .versions import keras3 as keras3_configs
 from .versions.keras1 import WeightUpgrade
 from .versions.keras1_merge import by_names_of
 from .versions.keras2 import hdf5_config, whole_names
 from .versions.keras3_weights import TreeMatch, objects_of
+from .versions.keras3_writing import model_to_keras_3, training_to_keras_3
 from .versions.upgrade import upgrade
 from .versions.writer import Writer, writer_of
 from .weight_assignment import assign, assign_by_name, assign_by_weight_name, assign_in_order, unique_names
@@ -97,11 +97,11 @@ def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archiv
     from ...formats import LayerWeights
 
     archive = archive_of(model, include_optimizer=False)
-    archive.config = keras3_configs.model_to_keras_3(model)
+    archive.config = model_to_keras_3(model)
     archive.objects, archive.layer_weights = objects_of(model), []
     if archive.training_config is not None:
         optimizer = model.optimizer
-        archive.training_config = keras3_configs.training_to_keras_3(
+        archive.training_config = training_to_keras_3(
             archive.training_config, layouts.keras_3_config(optimizer)
         )
         if include_optimizer and optimizer.weights:

@@ -17,6 +17,7 @@ from ..core.weight_budget import limited_work
 from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
+from .versions import keras3
 from .versions.keras1 import WeightUpgrade
 
 if TYPE_CHECKING:
@@ -113,11 +114,9 @@ def _upgraded(archive: Archive, source: str, writer: Writer) -> Mapping[str, Any
 def _upgraded_from_objects(
     archive: Archive, objects: Mapping[str, LayerWeights], config: Mapping[str, Any], source: str
 ) -> Mapping[str, Any]:
-    from .versions.keras3 import training_from_keras_3
-
     state = objects.get("optimizer")
     archive.optimizer_weights = None if state is None else state.weights
-    found = training_from_keras_3(config, source)
+    found = keras3.upgrade_training(config, source)
     if found["optimizer_config"] is None:
         archive.optimizer_weights = None
         warnings.warn(

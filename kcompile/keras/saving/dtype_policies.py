@@ -16,18 +16,25 @@ _TYPES = {2: "float16", 4: "float32", 8: "float64"}
 _CLASSES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1", "DTypePolicyMap")
 
 
-def in_one_type(config: Any) -> Any:
-    """The configuration of a model with a plain type for each policy, the same for all layers.
+def widest_type(config: Any) -> str:
+    """The plain type that a model is read in: the widest that its layers have.
 
     Raises:
         ValueError: for the policy of quantized weights.
     """
     found = set(_float_types(config))
     if len(found) < 2 and found <= {"float16", "float32", "float64"}:
-        wide = next(iter(found), "float32")
-    else:
-        wide = _TYPES[max(_WIDTHS[name] for name in found)]
-    return _replaced(config, wide)
+        return next(iter(found), "float32")
+    return _TYPES[max(_WIDTHS[name] for name in found)]
+
+
+def set_type(entry: dict[str, Any], wide: str) -> dict[str, Any]:
+    """A layer's entry with this type for its policy; others as they are."""
+    config = entry.get("config")
+    if not _is_layer(entry) or not isinstance(config, Mapping) or "name" not in config:
+        return entry
+    typed = "dtype" in config and _name(config["dtype"]) is not None
+    return {**entry, "config": {**config, "dtype": wide}} if typed else entry
 
 
 def _name(value: Any) -> Any:
@@ -73,16 +80,3 @@ def _float_types(config: Any) -> Iterator[str]:
         name = _name(layer["dtype"]) if "name" in layer and "dtype" in layer else None
         if name is not None:
             yield name
-
-
-def _replaced(value: Any, wide: str) -> Any:
-    if isinstance(value, list):
-        return [_replaced(entry, wide) for entry in value]
-    if not isinstance(value, Mapping):
-        return value
-    result = {key: _replaced(entry, wide) for key, entry in value.items()}
-    config = value.get("config")
-    if _is_layer(value) and isinstance(config, Mapping) and "name" in config and "dtype" in config:
-        if _name(config["dtype"]) is not None:
-            result["config"]["dtype"] = wide
-    return result

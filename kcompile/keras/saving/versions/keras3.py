@@ -1,260 +1,89 @@
-"""Configurations as Keras 3 writes them, made from live models; what Keras 3 wrote itself needs no
-translation but of the training configuration."""
+"""Files of Keras 3: operations between layers as layers of ours, and what they say of compile()."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from ....ir import Value
-from ... import registry, rules
-from ...core.layer_graph import _named as named_or_listed
-from ...core.layer_graph import serializable_arguments
-from ...core.operation_layers import OperationLayer
-from ...training.sequential import Sequential
-from ...utils.generic_utils import unpack_singleton
-from .keras2 import drop_defaults
-
-if TYPE_CHECKING:
-    from ...core.layer import Layer
-    from ...core.network import Network
-    from ...core.node import Node
-
-#: Arguments of layers that Keras 3 does not take, as it always does what they ask for.
-_GONE = {"implementation", "input_length", "batch_input_shape"}
-_RENAMED = {"LeakyReLU": {"alpha": "negative_slope"}}
-_KINDS = ("initializer", "regularizer", "constraint")
-_ATTENTIONS = ("MultiHeadAttention", "GroupQueryAttention")
-#: Activations whose formula is another one under the same name.
-_DIFFERENT = {"hard_sigmoid"}
+from ...core.operation_layers import VARIADIC, entry_name, only_call, operation_entry, unknown_function
+from ...operations.table import OPERATIONS
+from ...optimizers.layouts import own_config
 
 
-def model_to_keras_3(model: Network) -> dict[str, Any]:
-    """``{"module", "class_name", "config", "registered_name"}`` of a whole model.
+def upgrade_entry(layer: dict[str, Any]) -> dict[str, Any]:
+    """An operation's entry in a network's configuration as OperationLayer; others as they are.
 
     Raises:
-        ValueError: for what Keras 3 computes differently under the same name (hard_sigmoid).
-        NotImplementedError: for a subclassed model, whose structure is code.
+        ValueError: for an operation that is not in the table, or a call that cannot be read.
     """
-    own = registry.is_built_in(type(model))
-    if isinstance(model, Sequential):
-        return _object("keras", type(model).__name__, _sequential(model), None if own else _custom(model))
-    config = _functional(model)
-    if own:
-        return _object("keras.src.models.functional", "Functional", config, "Functional")
-    return _object("keras", type(model).__name__, config, _custom(model))
+    module = layer.get("module")
+    of_ops = isinstance(module, str) and module.startswith(("keras.src.ops.", "keras.ops"))
+    return _upgraded(layer) if of_ops or _is_in_hdf5(layer) else layer
 
 
-def _object(module: str, class_name: str, config: Any, registered_name: str | None = None) -> dict[str, Any]:
-    return {"module": module, "class_name": class_name, "config": config, "registered_name": registered_name}
+def _is_in_hdf5(layer: Mapping[str, Any]) -> bool:
+    """Whether it is an operation in an .h5 file of Keras 3, which leaves out the module; layers have
+    `trainable`."""
+    config, calls = layer.get("config"), layer.get("inbound_nodes")
+    return (
+        "module" not in layer
+        and layer.get("class_name") in OPERATIONS
+        and isinstance(config, Mapping)
+        and "trainable" not in config
+        and isinstance(calls, list)
+        and len(calls) == 1
+        and isinstance(calls[0], Mapping)
+    )
 
 
-def _custom(layer: Any) -> str:
-    return str(type(layer).__name__)
-
-
-def _sequential(model: Any) -> dict[str, Any]:
-    layers = [layer_to_keras_3(layer) for layer in model.layers]
-    first = model.inputs[0] if model.inputs else None
-    if first is not None:
-        # A model in first place has an input of its own, and Keras 3 wants one of the outer model all the
-        # same.
-        layers.insert(0, _input(model.inputs[0], f"{model.name}_input"))
-    config = {"name": model.name, "trainable": model.trainable, "dtype": "float32", "layers": layers}
-    if first is not None:
-        config["build_input_shape"] = list(_shape(first))
-    elif model.__dict__.get("_build_input_shape") is not None:
-        config["build_input_shape"] = list(model._build_input_shape)
-    return config
-
-
-def _input(tensor: Value, name: str) -> dict[str, Any]:
-    config = {"batch_shape": list(_shape(tensor)), "dtype": tensor.dtype.name, "sparse": False, "name": name}
-    return _object("keras.layers", "InputLayer", config)
-
-
-def _shape(tensor: Value) -> tuple[int | None, ...]:
-    return tuple(tensor._keras_shape)
-
-
-def _functional(model: Network) -> dict[str, Any]:
-    model.get_config()  # refuses what cannot be written
-    kept = dict.fromkeys(model._network_nodes)
-    index: dict[tuple[Layer, int], int] = {}
-    for layer in model.layers:
-        numbers = [i for i, node in enumerate(layer._inbound_nodes) if node in kept]
-        index.update({(layer, old): new for new, old in enumerate(numbers)})
-
-    def place(layer: Layer, node: int, tensor: int) -> list[Any]:
-        return [layer.name, index[layer, node], tensor]
-
-    def places(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
-        entries = [place(*t._keras_history) for t in tensors]
-        return unpack_singleton(entries) if keys is None else named_or_listed(keys, names, entries)
-
-    def tensor_config(tensor: Value) -> dict[str, Any]:
-        config = {
-            "shape": list(_shape(tensor)),
-            "dtype": tensor.dtype.name,
-            "keras_history": place(*tensor._keras_history),
-        }
-        return {"class_name": "__keras_tensor__", "config": config}
-
-    layers = []
-    for layer in model.layers:
-        calls = [node for node in layer._inbound_nodes if node in kept and node.inbound_layers]
-        if isinstance(layer, OperationLayer):
-            module, config = layer.keras_3_config()
-            operation = layer.in_keras_3()[0]
-            entry = _object(module, operation, config, operation)
-            inbound = [layer.keras_3_call([tensor_config(x) for x in node.input_tensors]) for node in calls]
-        else:
-            _warn_of_masks(layer, calls)
-            entry = layer_to_keras_3(layer)
-            inbound = [_call(node, tensor_config) for node in calls]
-        layers.append({**entry, "name": layer.name, "inbound_nodes": inbound})
-    return {
-        "name": model.name,
-        "trainable": model.trainable,
-        "layers": layers,
-        "input_layers": places(model._input_keys, model.input_names, model.inputs),
-        "output_layers": places(model._output_keys, model.output_names, model.outputs),
-    }
-
-
-def _warn_of_masks(layer: Layer, calls: list[Node]) -> None:
-    if _masks_differ(layer, calls):
-        import warnings
-
-        warnings.warn(
-            f"The layer {layer.name!r} ({type(layer).__name__}) is called on a mask with which Keras 3 does "
-            "something else: a .keras file may predict something else there. Save to .h5 or .onnx.",
-            stacklevel=2,
+def _upgraded(layer: Mapping[str, Any]) -> dict[str, Any]:
+    operation = str(layer["class_name"])
+    if operation not in OPERATIONS:
+        raise ValueError(
+            unknown_function(entry_name(layer), f"keras.ops's {operation!r}", operation, OPERATIONS)
         )
-
-
-def _masks_differ(layer: Layer, calls: Sequence[Node]) -> bool:
-    """Whether Keras 3 would do otherwise with masks that these calls of the layer have."""
-    own, name = rules.of_layer(layer), type(layer).__name__
-    masks = [call.input_masks for call in calls if any(mask is not None for mask in call.output_masks)]
-    if own is rules.KERAS_3 or not any(mask is not None for call in calls for mask in call.input_masks):
-        return False
-    if (name in own.drops_masks_in) != (name in rules.KERAS_3.drops_masks_in):
-        return True
-    several = any(any(mask is not each[0] for mask in each) for each in masks)
-    return several and hasattr(layer, "_merge_function")
-
-
-def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
-    tensors = [tensor_config(tensor) for tensor in node.input_tensors]
-    kwargs = serializable_arguments(node, tensor_config)
-    layer: Any = node.outbound_layer
-    if len(tensors) > 1 and registry.is_a(layer, "layer", "RNN", "Bidirectional"):
-        # Keras 2 appends the states to the inputs of the layer.
-        return {"args": tensors[:1], "kwargs": {**kwargs, "initial_state": tensors[1:]}}
-    if type(layer).__name__ in _ATTENTIONS:  # called on several arguments, not on a list
-        masks = {"attention_mask": tensors[3]} if len(tensors) > 3 else {}
-        return {"args": tensors[:3], "kwargs": {**kwargs, **masks}}
-    return {"args": [unpack_singleton(tensors)], "kwargs": kwargs}
-
-
-def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
-    """The configuration of a layer or nested model."""
-    if hasattr(layer, "_network_nodes") or hasattr(layer, "_stack"):
-        return model_to_keras_3(layer)  # type: ignore[arg-type]
-    if type(layer).__name__ == "InputLayer":
-        return _input(layer._inbound_nodes[0].output_tensors[0], layer.name)
-    config = _translated(layer.get_config(), type(layer).__name__, f"layer {layer.name!r}")
-    wrapped = getattr(layer, "layer", None)
-    if "layer" in config and hasattr(wrapped, "get_layer"):
-        config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
-    if registry.is_built_in(type(layer)):
-        return _object("keras.layers", type(layer).__name__, config)
-    return _object(type(layer).__module__, type(layer).__name__, config, _custom(layer))
-
-
-def _translated(config: Mapping[str, Any], class_name: str, where: str) -> dict[str, Any]:
-    renamed = _RENAMED.get(class_name, {})
-    result: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in _GONE:
-            continue
-        if key.endswith("activation") and isinstance(value, str) and value in _DIFFERENT:
-            raise ValueError(
-                f"The {where} has {key}={value!r}, which Keras 3 computes by another formula (slope 1/6 "
-                "in place "
-                "of 0.2): a .keras file would predict something else there. Save the model to .h5 or .onnx."
-            )
-        if key.endswith("activation") and value == "hard_sigmoid_3":
-            value = "hard_sigmoid"
-        result[renamed.get(key, key)] = _value(value, key, where)
-    if class_name.startswith("SpatialDropout"):  # which takes no more than it needs
-        drop_defaults(result, {"trainable": True, "noise_shape": None})
-    if class_name == "UpSampling2D" and config.get("interpolation") == "bilinear":
-        if not result.pop("half_pixel_centers", False):
-            raise ValueError(
-                f"The {where} samples as Keras 2.3 does, Keras 3 at half-pixel centres: a .keras file would "
-                "predict something else there. Save the model to .h5 or .onnx, or give UpSampling2D "
-                "half_pixel_centers=True."
-            )
-    return result
-
-
-def _value(value: Any, key: str, where: str) -> Any:
-    if isinstance(value, list):
-        return [_value(entry, key, where) for entry in value]
-    if not isinstance(value, Mapping) or set(value) != {"class_name", "config"}:
-        return value
-    class_name, config = value["class_name"], value["config"]
-    kind = key.rsplit("_", 1)[-1]
-    kind = kind if kind in _KINDS else "layer"
-    if kind == "initializer" and class_name == "VarianceScaling":
-        config = dict(config)
-        if config.get("distribution") == "normal":
-            config["distribution"] = "truncated_normal"
-    if isinstance(config, Mapping):
-        config = _translated(config, class_name, where)
-    registered_name = None if class_name in registry.names(kind) else class_name
-    return _object(f"keras.{kind}s", class_name, config, registered_name)
-
-
-# --- training -----------------------------------------------------------------------------------------------
-
-
-def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """``compile_config`` from what ``training_config`` made of compile()'s arguments.
-
-    Args:
-        optimizer: its entry for the optimizer.
-    """
-    its = config.get("rules") or rules.KERAS_2.name  # for us: Keras 3 does not look at it in this place
-    return {
-        "optimizer": {**optimizer, **({} if its == rules.KERAS_3.name else {"rules": its})},
-        "loss": _named(config.get("loss"), "keras.losses"),
-        "loss_weights": config.get("loss_weights"),
-        "metrics": _named(config.get("metrics") or None, "keras.metrics"),
-        "weighted_metrics": _named(config.get("weighted_metrics"), "keras.metrics"),
-        "run_eagerly": False,
-        "steps_per_execution": 1,
-        "jit_compile": False,
+    tensors: list[Any] = []
+    call = only_call(layer)
+    names = OPERATIONS[operation].operands
+    args = [_value(value, tensors) for value in call["args"]]
+    if operation in VARIADIC:
+        args = [args]
+    if len(args) > len(names):
+        raise ValueError(
+            f"Layer {entry_name(layer)!r} of the file calls {operation} on {len(args)} arguments, which has "
+            f"{len(names)}."
+        )
+    kwargs = {key: _value(value, tensors) for key, value in (call.get("kwargs") or {}).items()}
+    settings = {
+        key: _value(value, tensors)
+        for key, value in layer["config"].items()
+        if key != "name" and not (key == "dtype" and isinstance(value, Mapping))
     }
+    arguments = {**dict(zip(names, args, strict=False)), **settings, **kwargs}
+    inputs = tensors if len(tensors) > 1 else tensors[0] if tensors else []
+    return operation_entry(layer, operation, arguments, {"args": [inputs], "kwargs": {}})
 
 
-def _named(value: Any, module: str) -> Any:
+def _value(value: Any, tensors: list[Any]) -> Any:
     if isinstance(value, list):
-        return [_named(entry, module) for entry in value]
-    if isinstance(value, Mapping) and set(value) == {"class_name", "config"}:
-        config = value["config"]
-        if isinstance(config.get("fn"), str):
-            function = _object("builtins", "function", config["fn"], config["fn"])
-            return _object(module, value["class_name"], {**config, "fn": function})
-        return _object(module, value["class_name"], config)
-    if isinstance(value, Mapping):
-        return {key: _named(entry, module) for key, entry in value.items()}
-    return value
+        return [_value(entry, tensors) for entry in value]
+    if not isinstance(value, Mapping):
+        return value
+    class_name, config = value.get("class_name"), value.get("config")
+    if class_name == "__keras_tensor__":
+        tensors.append(value)
+        return {"tensor": len(tensors) - 1}
+    if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+        return {"constant": config["value"], "dtype": config["dtype"]}
+    if class_name == "__slice__" and isinstance(config, Mapping):
+        limits = {key: config.get(key) for key in ("start", "stop", "step")}
+        return {key: _value(limit, tensors) for key, limit in limits.items()}
+    if class_name == "__ellipsis__":
+        return {"ellipsis": True}
+    raise ValueError(f"An argument of an operation in the file is {value!r}, which is not read.")
 
 
-def training_from_keras_3(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+def upgrade_training(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """What ``training_config`` writes, from ``compile_config``.
 
     ``optimizer_config`` is None where the file names no optimizer, as after Keras 3 has saved to .h5.
@@ -262,16 +91,13 @@ def training_from_keras_3(config: Mapping[str, Any], source: str) -> dict[str, A
     Raises:
         ValueError: if what stands for the optimizer is none.
     """
-    from ...optimizers.layouts import own_config
-
     optimizer = config.get("optimizer")
     if isinstance(optimizer, str):
         optimizer = {"class_name": optimizer, "config": {}}
     if not isinstance(optimizer, Mapping | None):
         raise ValueError(
             f"{source}: the training configuration has no optimizer but {optimizer!r}. Load with "
-            "compile=False "
-            "and compile the model in code."
+            "compile=False and compile the model in code."
         )
     return {
         "optimizer_config": None if optimizer is None else own_config(optimizer),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ...rules import KERAS_2
-from ..dtype_policies import in_one_type
+from ..dtype_policies import set_type, widest_type
 from ..unknown_objects import check_known
-from . import keras1, tf_keras
+from . import keras1, keras3, tf_keras
 from .writer import Writer
 
-Entry = dict[str, Any]
-#: What turns the entry of a layer in a file, by the program that wrote the file.
-_ENTRIES: dict[str, Callable[[Entry], Entry]] = {"tf_keras": tf_keras.upgrade_entry}
+Step = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def upgrade(config: Any, writer: Writer, custom_objects: Mapping[str, Any]) -> Any:
@@ -30,16 +29,27 @@ def upgrade(config: Any, writer: Writer, custom_objects: Mapping[str, Any]) -> A
     if writer.program == "keras_1":
         config = keras1.upgrade(config)
     check_known(config, custom_objects)
-    config = in_one_type(config)
-    if writer.program in _ENTRIES:
-        config = _walked(config, _ENTRIES[writer.program])
+    steps: list[Step] = [partial(set_type, wide=widest_type(config)), partial(_operation, custom_objects)]
+    if writer.program == "tf_keras":
+        steps.append(tf_keras.tell_zeros)
+    config = _walked(config, steps)
     return config if writer.rules is KERAS_2 else {**config, "rules": writer.rules.name}
 
 
-def _walked(value: Any, step: Callable[[Entry], Entry]) -> Any:
-    """The value with ``step`` of each mapping in it, the innermost first."""
+def _operation(custom_objects: Mapping[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a function between layers as OperationLayer: what it is, it says itself."""
+    if "inbound_nodes" not in entry or entry.get("class_name") in custom_objects:
+        return entry
+    return keras3.upgrade_entry(tf_keras.upgrade_entry(entry))
+
+
+def _walked(value: Any, steps: list[Step]) -> Any:
+    """The value with each mapping in it as the steps turn it, the innermost first."""
     if isinstance(value, list):
-        return [_walked(entry, step) for entry in value]
+        return [_walked(entry, steps) for entry in value]
     if not isinstance(value, Mapping):
         return value
-    return step({key: _walked(entry, step) for key, entry in value.items()})
+    result = {key: _walked(entry, steps) for key, entry in value.items()}
+    for step in steps:
+        result = step(result)
+    return result
