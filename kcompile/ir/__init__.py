@@ -4,6 +4,7 @@
   parameter.
 - ``op``: emits operators, checked and typed by ONNX (emission.py, inference.py); Python arithmetic and
   indexing on values do the same (arithmetic.py). What depends on no input has numbers (numbers.py).
+- Within ``eagerly(interpreter)`` operators on numbers compute at once (eager.py).
 - ``Graph``: a slice of values for one phase; ``Body``: the subgraph of a control-flow operator (graph.py).
 - ``print(graph)`` shows it as SSA text (printing.py).
 """
@@ -11,6 +12,7 @@
 from .arithmetic import install as _install_arithmetic
 from .changes import changing, steadily, unchanging
 from .dtypes import as_dtype, from_onnx, to_onnx
+from .eager import EagerTensor, eagerly, interpreter
 from .emission import KCOMPILE_DOMAIN, as_value, emit, op, reading_as, schema_of
 from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
@@ -35,6 +37,7 @@ __all__ = [
     "Constant",
     "Depends",
     "DeviceNotFoundError",
+    "EagerTensor",
     "ForeignNode",
     "Graph",
     "GraphError",
@@ -57,12 +60,14 @@ __all__ = [
     "depends",
     "device_name",
     "device_scope",
+    "eagerly",
     "emit",
     "emitting",
     "evaluate_with",
     "foreign_nodes",
     "format_type",
     "from_onnx",
+    "interpreter",
     "name_scope",
     "op",
     "reading_as",

@@ -23,6 +23,7 @@ import numpy as np
 from onnx import defs
 
 from .dtypes import from_type_str
+from .eager import interpreter, interpreter_for
 from .errors import OperatorError
 from .inference import OPSET, describe, infer
 from .scope import current_device, current_scope
@@ -87,6 +88,9 @@ class Emitter(Operators):
             owner: whom slicing asks: a graph sliced with this owner among its ``frozen`` keeps the
                 inference branch in training too (a BatchNormalization that is not trainable).
         """
+        at_once = interpreter()
+        if at_once is not None:
+            return train if at_once.training else inference
         dtype, shape = inference.dtype, _common_shape(train.dims, inference.dims)
         if train.dtype != dtype:
             raise OperatorError(
@@ -150,6 +154,10 @@ def emit(
     scope = current_scope()
     check_node(schema, values, attributes, scope)
     count = default_outputs(op_type) if outputs is None else outputs
+    at_once = interpreter_for(values)
+    if at_once is not None:
+        computed = at_once.compute(op_type, "", values, attributes, count)
+        return computed[0] if count == 1 else computed
     types = infer(schema, values, attributes, count, scope)
     node = Node(op_type, values, attributes, types, scope=scope, device=current_device())
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs
@@ -252,6 +260,9 @@ def _emit_own(
     types: Sequence[tuple[np.dtype, Shape]],
     attributes: Mapping[str, Any] | None = None,
 ) -> tuple[Value, ...]:
+    at_once = interpreter_for(inputs)
+    if at_once is not None:
+        return at_once.compute(op_type, KCOMPILE_DOMAIN, inputs, attributes or {}, len(types))
     return Node(
         op_type,
         inputs,

@@ -9,6 +9,7 @@ import onnx
 from onnx import helper
 
 from .dtypes import to_onnx
+from .eager import EagerTensor
 from .emission import KCOMPILE_DOMAIN, op
 from .errors import GraphError
 from .values import Constant, Node, Parameter, Value, format_type
@@ -205,7 +206,7 @@ class Graph:
             dict.fromkeys(
                 value
                 for value in read
-                if value not in self._given and not isinstance(value, Constant) and value.node not in inside
+                if value not in self._given and not _is_fixed(value) and value.node not in inside
             )
         )
 
@@ -213,6 +214,11 @@ class Graph:
         from .printing import format_graph
 
         return format_graph(self)
+
+
+def _is_fixed(value: Value) -> bool:
+    """Whether a value is a constant through which no gradient flows."""
+    return isinstance(value, Constant) and not isinstance(value, EagerTensor)
 
 
 class Body:

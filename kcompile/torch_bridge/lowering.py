@@ -26,7 +26,6 @@ from torch.fx import graph_module
 
 from kcompile.ir import (
     KCOMPILE_DOMAIN,
-    Body,
     Constant,
     Graph,
     Names,
@@ -38,6 +37,7 @@ from kcompile.ir import (
 )
 
 from . import devices, weights
+from .arguments import Wider, as_number, computed_in, fits, is_scalar, keyword_attributes
 from .arrays import as_array, as_tensor, torch_dtype
 from .debugging import print_tensor
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
@@ -106,6 +106,14 @@ def lower(
     device = weights.canonical_device(device)
     lowering = _Lowering(graph, device, None if trainable is None else set(trainable), placement=placement)
     return lowering.module()
+
+
+def lower_body(body: Graph, device: torch.device, trainable: set[Parameter] | None = None) -> fx.GraphModule:
+    """The body of a Scan, Loop or If as the module that its function takes: of its inputs, then of what it
+    captures."""
+    module = _Lowering(body, device, trainable, body.captures).module()
+    module.meta["outputs"] = [(torch_dtype(value.dtype), value.dims) for value in body.outputs]
+    return module
 
 
 def refuse_foreign(graph: Graph) -> None:
@@ -190,16 +198,6 @@ def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tu
 def transfer(x: Tensor, device: str) -> Tensor:
     """x on another device; its gradient comes back."""
     return x.to(device)
-
-
-_Wider = dict[np.dtype, torch.dtype]  # element types that a kernel lacks -> what it computes in instead
-
-# torch stores these, but adds, compares and indexes few of them
-_WIDENED: _Wider = dict.fromkeys(map(np.dtype, (np.uint16, np.uint32, np.uint64)), torch.int64)
-# CUDA multiplies matrices of floats alone; sums up to 2**53 are exact
-_CUDA_PRODUCTS: _Wider = {np.dtype(kind): torch.float64 for kind in (*"bhilBHIL", "q", "Q")}
-_PRODUCTS = frozenset(("MatMul", "Gemm", "Einsum"))
-_BITS_ONLY = frozenset("Cast CastLike Reshape Transpose Squeeze Unsqueeze Flatten Expand Shape Size".split())
 
 
 class _Lowering:
@@ -363,7 +361,7 @@ class _Lowering:
                 "docs/operators.md lists those it has."
             )
         operands = self.graph.operands(node)
-        wider = self._wider(node)
+        wider = computed_in(node.op_type, self.here)
         try:
             args = self._arguments(operator, operands, wider)
             kwargs = self._keywords(node, operator)
@@ -372,15 +370,7 @@ class _Lowering:
         result = self._call(node, operator.function, args, kwargs)
         self._unpack(node, result, wider=wider)
 
-    def _wider(self, node: Node) -> _Wider:
-        """The element types that a node's kernel lacks, with what it computes in."""
-        if node.op_type in _BITS_ONLY:
-            return {}
-        if node.op_type in _PRODUCTS and self.here.type == "cuda":
-            return _CUDA_PRODUCTS
-        return _WIDENED
-
-    def _unpack(self, node: Node, result: fx.Node, always: bool = False, wider: _Wider | None = None) -> None:
+    def _unpack(self, node: Node, result: fx.Node, always: bool = False, wider: Wider | None = None) -> None:
         if len(node.outputs) == 1 and not always:
             self._define(node.outputs[0], self._narrowed(node.outputs[0], result, wider))
             return
@@ -388,21 +378,21 @@ class _Lowering:
             item = self.fx.create_node("call_function", getitem, (result, i), {}, name=f"{result.name}_{i}")
             self._define(output, self._narrowed(output, item, wider))
 
-    def _narrowed(self, output: Value, result: fx.Node, wider: _Wider | None) -> fx.Node:
+    def _narrowed(self, output: Value, result: fx.Node, wider: Wider | None) -> fx.Node:
         if wider and output.dtype in wider:
             return self.fx.call_method("to", (result, torch_dtype(output.dtype)))
         return result
 
-    def _arguments(self, operator: Operator, operands: Sequence[Value | None], wider: _Wider) -> list[Any]:
-        tensors = sum(value is not None and not _is_scalar(value) for value in operands)
+    def _arguments(self, operator: Operator, operands: Sequence[Value | None], wider: Wider) -> list[Any]:
+        tensors = sum(value is not None and not is_scalar(value) for value in operands)
         alone = tensors == sum(value in self.sizes for value in operands)
         args: list[Any] = []
         for i, value in enumerate(operands):
             kind = operator.static_kind(i)
             if value is None:
                 args.append(None)
-            elif isinstance(value, Constant) and value not in self.env and _fits(kind, value, tensors):
-                args.append(_static(kind, value))
+            elif isinstance(value, Constant) and value not in self.env and fits(kind, value, tensors):
+                args.append(as_number(kind, value))
             elif value in self.sizes and kind in _sizes_fit(value, alone):
                 args.append(self.sizes[value])
             elif value.dtype in wider:
@@ -412,7 +402,7 @@ class _Lowering:
         return args
 
     def _keywords(self, node: Node, operator: Operator) -> dict[str, Any]:
-        kwargs = _keyword_attributes(node)
+        kwargs = keyword_attributes(node.attributes)
         for name, body in self.graph.bodies(node).items():
             kwargs.update(self._body(name, body))
         if "outputs" in operator.extras:
@@ -431,8 +421,7 @@ class _Lowering:
     def _body(self, name: str, body: Graph) -> dict[str, Any]:
         """A body as a module, and what it captures."""
         captured = tuple(self._tensor(self.graph.resolve(value)) for value in body.captures)
-        module = _Lowering(body, self.here, self.trainable, body.captures).module()
-        module.meta["outputs"] = [(torch_dtype(value.dtype), value.dims) for value in body.outputs]
+        module = lower_body(body, self.here, self.trainable)
         return {name: self.fx.get_attr(self._attribute(name, module)), f"{name}_captures": captured}
 
     # --- sizes ---
@@ -464,7 +453,7 @@ class _Lowering:
             args: list[Any] = [self._anywhere(value) for value in operands if value is not None]
         else:
             args = [None if value is None else self._size(value) for value in operands]
-        kwargs = _keyword_attributes(node)
+        kwargs = keyword_attributes(node.attributes)
         size = self.sizes[node.outputs[0]] = self._call(node, host.HOST[node.op_type], args, kwargs)
         size.meta["type"] = node.outputs[0].dtype, node.outputs[0].shape
 
@@ -472,7 +461,7 @@ class _Lowering:
         if value in self.sizes:
             return self.sizes[value]
         assert isinstance(value, Constant)
-        return _static("Ints", value) if value.rank else value.array.item()
+        return as_number("Ints", value) if value.rank else value.array.item()
 
     # --- dense layers ---
 
@@ -536,19 +525,6 @@ def _is_product(node: Node, bias: Value) -> bool:
     return matrix and len(shape) >= 2 and isinstance(shape[-1], int) and shape[-1:] == bias.shape
 
 
-def _is_scalar(value: Value) -> bool:
-    return isinstance(value, Constant) and value.array.ndim == 0 and value.dtype.kind in "fiub"
-
-
-def _fits(kind: str, value: Constant, tensors: int) -> bool:
-    """Whether a constant stands in the code as a Python value: the input allows it and the type has one."""
-    if kind == "Operand":
-        return _is_scalar(value) and tensors > 0
-    if kind == "Number":
-        return value.array.size == 1
-    return kind in ("Ints", "Floats")
-
-
 def _may_be_size(value: Value) -> bool:
     if value.dtype in (np.float32, np.float64):
         return value.rank == 0
@@ -560,36 +536,6 @@ def _sizes_fit(value: Value, alone: bool) -> tuple[str, ...]:
     if value.rank == 0:
         return ("Ints", "Number") if alone else ("Ints", "Number", "Operand")
     return ("Ints",)
-
-
-def _static(kind: str, value: Constant) -> Any:
-    if kind == "Ints":
-        return tuple(int(n) for n in value.array.reshape(-1))
-    if kind == "Floats":
-        return tuple(float(n) for n in value.array.reshape(-1))
-    return value.array.reshape(()).item()
-
-
-# Attributes that are element types: numbers of ONNX's in a node, torch's own in the code.
-_TYPES = frozenset(("to", "dtype", "output_datatype"))
-
-
-def _keyword_attributes(node: Node) -> dict[str, Any]:
-    return {
-        name: torch_dtype(int(attribute)) if name in _TYPES else _attribute_value(attribute)
-        for name, attribute in node.attributes.items()
-        if not isinstance(attribute, Body)
-    }
-
-
-def _attribute_value(attribute: Any) -> Any:
-    if isinstance(attribute, np.ndarray | np.generic):
-        return attribute.item() if attribute.size == 1 else tuple(attribute.tolist())
-    if isinstance(attribute, list | tuple):
-        return tuple(attribute)
-    if isinstance(attribute, bool):
-        return int(attribute)
-    return attribute
 
 
 _ILLEGAL = re.compile(r"\W+")

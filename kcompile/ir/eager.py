@@ -1,0 +1,100 @@
+"""Operators that compute at once: in an ``eagerly`` block, ``op.Add(a, b)`` on numbers returns numbers.
+
+Whatever is written over ``op`` is thereby one text for two uses: on symbolic values it emits a graph, on
+eager ones it computes. Who computes is handed in (``torch_bridge.eager``), since nothing here knows torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import numpy as np
+
+from .dtypes import DTypeLike
+from .values import Constant, Parameter, Value
+
+
+class Interpreter(Protocol):
+    """Computes single operators.
+
+    Attributes:
+        training: which branch ``Phase`` takes.
+    """
+
+    training: bool
+
+    def compute(
+        self,
+        op_type: str,
+        domain: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        outputs: int,
+    ) -> tuple[EagerTensor, ...]:
+        """The outputs of an operator on eager tensors, constants and parameters.
+
+        Raises:
+            OperatorError: naming the operator, where it does not take them.
+        """
+        ...
+
+    def array(self, tensor: Any) -> np.ndarray:
+        """The numbers of a tensor that it computed; an array over the same memory where that can be."""
+        ...
+
+
+class EagerTensor(Constant):
+    """Numbers that an operator computed at once.
+
+    In a graph it is a constant; while others compute at once, a gradient flows through it.
+
+    Attributes:
+        tensor: what the interpreter computed, in its own type (``torch.Tensor``).
+        array: its numbers; treat as read-only.
+    """
+
+    __slots__ = ("interpreter", "tensor")
+
+    def __init__(
+        self, tensor: Any, dtype: DTypeLike, shape: Sequence[int], interpreter: Interpreter, name: str = ""
+    ) -> None:
+        Value.__init__(self, dtype, shape, name or None)
+        self.tensor = tensor
+        self.interpreter = interpreter
+
+    @property
+    def array(self) -> np.ndarray:  # type: ignore[override]
+        return self.interpreter.array(self.tensor)
+
+    def __repr__(self) -> str:
+        return f"<EagerTensor {self.dtype.name}{list(self.shape or ())} {np.array2string(self.array)}>"
+
+
+_interpreter: ContextVar[Interpreter | None] = ContextVar("kcompile_interpreter", default=None)
+
+
+def interpreter() -> Interpreter | None:
+    """What computes operators at once here; None where they are emitted."""
+    return _interpreter.get()
+
+
+@contextmanager
+def eagerly(interpreter: Interpreter | None) -> Iterator[None]:
+    """Within, operators whose inputs all have numbers are computed at once by ``interpreter``; None emits
+    them again."""
+    token = _interpreter.set(interpreter)
+    try:
+        yield
+    finally:
+        _interpreter.reset(token)
+
+
+def interpreter_for(inputs: Sequence[Value | None]) -> Interpreter | None:
+    """What computes an operator on these inputs at once; None if it is to be emitted."""
+    found = _interpreter.get()
+    if found is None or any(not (x is None or isinstance(x, Constant | Parameter)) for x in inputs):
+        return None
+    return found

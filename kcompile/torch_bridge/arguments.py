@@ -1,0 +1,77 @@
+"""What an operator of the IR becomes as arguments of its function: numbers, keywords, element types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from kcompile.ir import Body, Constant, Value
+
+from .arrays import torch_dtype
+
+Wider = dict[np.dtype, torch.dtype]  # element types that a kernel lacks -> what it computes in instead
+
+# torch stores these, but adds, compares and indexes few of them
+_WIDENED: Wider = dict.fromkeys(map(np.dtype, (np.uint16, np.uint32, np.uint64)), torch.int64)
+# CUDA multiplies matrices of floats alone; sums up to 2**53 are exact
+_CUDA_PRODUCTS: Wider = {np.dtype(kind): torch.float64 for kind in (*"bhilBHIL", "q", "Q")}
+_PRODUCTS = frozenset(("MatMul", "Gemm", "Einsum"))
+_BITS_ONLY = frozenset("Cast CastLike Reshape Transpose Squeeze Unsqueeze Flatten Expand Shape Size".split())
+
+
+def computed_in(op_type: str, device: torch.device) -> Wider:
+    """The element types that an operator's kernel lacks on a device, with what it computes in."""
+    if op_type in _BITS_ONLY:
+        return {}
+    if op_type in _PRODUCTS and device.type == "cuda":
+        return _CUDA_PRODUCTS
+    return _WIDENED
+
+
+def is_scalar(value: Value) -> bool:
+    """Whether a value is a constant number."""
+    return isinstance(value, Constant) and value.array.ndim == 0 and value.dtype.kind in "fiub"
+
+
+def fits(kind: str, value: Constant, tensors: int) -> bool:
+    """Whether a constant stands in the code as a Python value: the input allows it and the type has one."""
+    if kind == "Operand":
+        return is_scalar(value) and tensors > 0
+    if kind == "Number":
+        return value.array.size == 1
+    return kind in ("Ints", "Floats")
+
+
+def as_number(kind: str, value: Constant) -> Any:
+    """A constant as a tuple of ints or floats, or as one number, as the kind of input asks."""
+    if kind == "Ints":
+        return tuple(int(n) for n in value.array.reshape(-1))
+    if kind == "Floats":
+        return tuple(float(n) for n in value.array.reshape(-1))
+    return value.array.reshape(()).item()
+
+
+# Attributes that are element types: numbers of ONNX's in a node, torch's own in the code.
+_TYPES = frozenset(("to", "dtype", "output_datatype"))
+
+
+def keyword_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of a node as keywords of its function; bodies are not among them."""
+    return {
+        name: torch_dtype(int(attribute)) if name in _TYPES else _attribute_value(attribute)
+        for name, attribute in attributes.items()
+        if not isinstance(attribute, Body)
+    }
+
+
+def _attribute_value(attribute: Any) -> Any:
+    if isinstance(attribute, np.ndarray | np.generic):
+        return attribute.item() if attribute.size == 1 else tuple(attribute.tolist())
+    if isinstance(attribute, list | tuple):
+        return tuple(attribute)
+    if isinstance(attribute, bool):
+        return int(attribute)
+    return attribute

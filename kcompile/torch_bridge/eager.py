@@ -1,0 +1,153 @@
+"""Operators on torch tensors, one by one and at once: the second interpreter of the IR's vocabulary.
+
+``op.X`` within ``ir.eagerly(TorchInterpreter())`` runs the very function that lowering puts into a module.
+Parameters are their nn.Parameters, so torch's autograd records what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kcompile.ir import (
+    KCOMPILE_DOMAIN,
+    Body,
+    Constant,
+    EagerTensor,
+    OperatorError,
+    Parameter,
+    Value,
+    current_scope,
+    format_type,
+    schema_of,
+)
+from kcompile.ir.inference import infer
+
+from . import weights
+from .arguments import as_number, computed_in, fits, is_scalar, keyword_attributes
+from .arrays import as_array, as_tensor, numpy_dtype, torch_dtype
+from .debugging import print_tensor
+from .gradients import gradients, stop_gradient
+from .lowering import lower_body
+from .ops import OPERATORS, Operator
+from .ops.random import new_generator
+
+
+class TorchInterpreter:
+    """Computes operators on torch tensors.
+
+    Args:
+        device: where it computes.
+        training: which branch ``Phase`` takes.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu", training: bool = False) -> None:
+        self.device = weights.canonical_device(device)
+        self.training = training
+
+    def tensor(self, value: Value) -> Tensor:
+        """A value that has numbers as a tensor on the device, on which gradients arrive."""
+        if isinstance(value, EagerTensor):
+            return value.tensor.to(self.device)
+        if isinstance(value, Parameter):
+            return weights.parameter_of(value, self.device)
+        assert isinstance(value, Constant)
+        return as_tensor(value.array.copy()).to(self.device)
+
+    def eager(self, tensor: Tensor, name: str = "") -> EagerTensor:
+        """A torch tensor as a value."""
+        return EagerTensor(tensor, numpy_dtype(tensor.dtype), tuple(tensor.shape), self, name)
+
+    def array(self, tensor: Tensor) -> np.ndarray:
+        """The numbers of a tensor."""
+        return as_array(tensor)
+
+    def compute(
+        self,
+        op_type: str,
+        domain: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        outputs: int,
+    ) -> tuple[EagerTensor, ...]:
+        """See ``ir.eager.Interpreter``."""
+        try:
+            if domain == KCOMPILE_DOMAIN:
+                found = self._own(op_type, [self.tensor(x) for x in inputs if x is not None], attributes)
+            else:
+                found = self._standard(op_type, inputs, attributes, outputs)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise OperatorError(_refused(op_type, inputs, error)) from error
+        return tuple(self.eager(x) for x in found)
+
+    def _own(self, op_type: str, tensors: list[Tensor], attributes: Mapping[str, Any]) -> Sequence[Tensor]:
+        if op_type == "StopGradient":
+            return (stop_gradient(*tensors),)
+        if op_type == "Print":
+            return (print_tensor(tensors[0], attributes["message"]),)
+        return gradients(*tensors)
+
+    def _standard(
+        self, op_type: str, inputs: Sequence[Value | None], attributes: Mapping[str, Any], outputs: int
+    ) -> Sequence[Tensor]:
+        operator = OPERATORS.get(op_type)
+        if operator is None:
+            raise OperatorError(f"the PyTorch bridge has no operator {op_type}; docs/operators.md lists all")
+        wider = computed_in(op_type, self.device)
+        args = self._arguments(operator, inputs, wider)
+        kwargs = self._keywords(operator, inputs, attributes, outputs)
+        types: Sequence[Any] = ()
+        if "output_dtype" in operator.extras or any(x is not None and x.dtype in wider for x in inputs):
+            inferred = infer(schema_of(op_type), inputs, attributes, outputs, current_scope())
+            types = [torch_dtype(dtype) for dtype, _ in inferred]
+        if "output_dtype" in operator.extras:
+            kwargs["output_dtype"] = types[0]
+        found = operator.function(*args, **kwargs)
+        results = found if isinstance(found, tuple | list) else (found,)
+        return [x.to(dtype) for x, dtype in zip(results, types, strict=True)] if types else results
+
+    def _arguments(self, operator: Operator, inputs: Sequence[Value | None], wider: Any) -> list[Any]:
+        tensors = sum(x is not None and not is_scalar(x) for x in inputs)
+        args: list[Any] = []
+        for i, value in enumerate(inputs):
+            kind = operator.static_kind(i)
+            if value is None:
+                args.append(None)
+            elif type(value) is Constant and fits(kind, value, tensors):
+                args.append(as_number(kind, value))
+            elif value.dtype in wider:
+                args.append(self.tensor(value).to(wider[value.dtype]))
+            else:
+                args.append(self.tensor(value))
+        return args
+
+    def _keywords(
+        self,
+        operator: Operator,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        outputs: int,
+    ) -> dict[str, Any]:
+        kwargs = keyword_attributes(attributes)
+        for name, body in attributes.items():
+            if isinstance(body, Body):
+                graph = body.sliced("train" if self.training else "inference")
+                kwargs[name] = lower_body(graph, self.device)
+                kwargs[f"{name}_captures"] = tuple(self.tensor(value) for value in graph.captures)
+        if "outputs" in operator.extras and outputs > 1:
+            kwargs["outputs"] = outputs
+        if "device" in operator.extras and self.device.type != "cpu":
+            kwargs["device"] = str(self.device)
+        if "generator" in operator.extras and "seed" in kwargs:
+            kwargs["generator"] = new_generator(kwargs.pop("seed"), self.device)
+        return kwargs
+
+
+def _refused(op_type: str, inputs: Sequence[Value | None], error: Exception) -> str:
+    where = f"{current_scope()}/{op_type}" if current_scope() else op_type
+    given = ", ".join("none" if x is None else format_type(x) for x in inputs)
+    return f"{where}({given}): {error}"
