@@ -83,8 +83,7 @@ def Mod(A: Operand, B: Operand, *, fmod: int = 0) -> Tensor:
 
 def Pow(X: Operand, Y: Operand) -> Tensor:
     if isinstance(X, Tensor):
-        power = torch.pow(X, Y)
-        return power if power.dtype == X.dtype else power.to(X.dtype)
+        return torch.pow(X, Y).to(X.dtype)
     return torch.pow(tensor_like(X, Y), Y)
 
 
@@ -221,7 +220,7 @@ def HardSwish(X: Tensor) -> Tensor:
 
 def Hardmax(input: Tensor, *, axis: int = -1) -> Tensor:
     largest = input.argmax(axis, keepdim=True)
-    return torch.zeros_like(input).scatter_(axis, largest, 1)
+    return torch.zeros_like(input).scatter(axis, largest, 1)
 
 
 def LeakyRelu(X: Tensor, *, alpha: float = 0.01) -> Tensor:

@@ -72,7 +72,8 @@ def Split(
         sizes = [part] * (count - 1) + [size - part * (count - 1)]
     else:
         sizes = list(ints(split))
-    return several(input.split(sizes, axis), outputs)
+    parts = input.split(sizes, axis)
+    return parts[0] if outputs == 1 else parts
 
 
 def Slice(
@@ -97,14 +98,14 @@ def Slice(
 def Gather(data: Tensor, indices: Operand, *, axis: int = 0) -> Tensor:
     if not isinstance(indices, Tensor):
         return data.select(axis, indices)
-    indices = wrapped(indices, data.shape[axis])
+    places = wrapped(indices, data.shape[axis])
     if data.dim() == 2 and axis == 0:
-        return F.embedding(indices, data)  # the gradient of an embedding is faster than that of indexing
+        return F.embedding(places, data)  # the gradient of an embedding is faster than that of indexing
     axis = axis % data.dim()
     if indices.dim() == 1:
-        return data.index_select(axis, indices)
+        return data.index_select(axis, places)
     shape = data.shape
-    gathered = data.index_select(axis, indices.reshape(-1))
+    gathered = data.index_select(axis, places.reshape(-1))
     return gathered.reshape((*shape[:axis], *indices.shape, *shape[axis + 1 :]))
 
 
