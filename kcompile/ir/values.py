@@ -34,17 +34,9 @@ class Value:
         shape: what users see of it: ints, and None where the size is open.
         node: the producer; None for graph inputs, constants and parameters.
         index: which output of the producer this is.
-        meta: annotations of the front end (for instance which layer call made this value); never read by
-            the IR, free to change.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "dims", "index", "meta", "node")
-
-    # annotations that the Keras front end keeps in __dict__: whose output this is, its mask
-    _keras_history: Any
-    _keras_mask: Any
-    _keras_shape: Any
-    _uses_learning_phase: bool
+    __slots__ = ("__dict__", "__weakref__", "_name", "dtype", "dims", "index", "node")
 
     def __init__(
         self,
@@ -58,8 +50,15 @@ class Value:
         self.dims: Shape = None if shape is None else tuple(shape)
         self.node = node
         self.index = index
-        self.meta: dict[str, Any] = {}
         self._name = name
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """What the front end keeps with the value, for instance which layer call made it; free to change.
+
+        The IR never reads it. An annotation is an attribute of the value, too.
+        """
+        return self.__dict__
 
     @property
     def name(self) -> str:

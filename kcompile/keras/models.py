@@ -8,7 +8,7 @@ from ..ir import Value
 from . import rules
 from .core.input_layer import Input, InputLayer
 from .core.layer import Layer
-from .core.node import replace_tensors
+from .core.node import keras_history, replace_tensors
 from .legacy.old_names import answer_old_names
 from .saving.archives import load_model, model_from_config, model_from_json, model_from_yaml, save_model
 from .training.model import Model
@@ -62,7 +62,7 @@ def _clone_sequential(model: Sequential, input_tensors: Any) -> Sequential:
     if len(tensors) != 1:
         raise ValueError(f"A Sequential model has one input; {len(tensors)} tensors were given.")
     clone = Sequential(name=model.name)
-    clone.add(_as_inputs(tensors)[0]._keras_history.layer)
+    clone.add(keras_history(_as_inputs(tensors)[0]).layer)
     for layer in layers:
         clone.add(layer)
     return clone

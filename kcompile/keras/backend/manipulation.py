@@ -115,8 +115,8 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Value:
         if len(unknown) == 1:
             dims[unknown[0]] = -1 if unknown[0] > axis else 0
     repeated = refine(op.Reshape(spread, shape_vector(dims)), static)
-    if hasattr(x, "_keras_shape"):
-        repeated._keras_shape = tuple(d if isinstance(d, int) else None for d in static)
+    if "_keras_shape" in x.annotations:
+        repeated.annotations["_keras_shape"] = tuple(d if isinstance(d, int) else None for d in static)
     return repeated
 
 

@@ -99,15 +99,15 @@ def placeholder(
         dims = [("batch" if i == 0 else f"{name}_dim{i}") if d is None else d for i, d in enumerate(dims)]
     made = Value(_dtype(dtype), dims, name)
     if dims is not None:
-        made._keras_shape = tuple(d if isinstance(d, int) else None for d in dims)
-    made.meta["placeholder"] = True
-    made.meta["sparse"] = bool(sparse)
+        made.annotations["_keras_shape"] = tuple(d if isinstance(d, int) else None for d in dims)
+    made.annotations["_placeholder"] = True
+    made.annotations["_sparse"] = bool(sparse)
     return made
 
 
 def is_placeholder(x: Any) -> bool:
     """Whether ``x`` was made by K.placeholder or Input."""
-    return isinstance(x, Value) and bool(x.meta.get("placeholder"))
+    return isinstance(x, Value) and "_placeholder" in x.annotations
 
 
 def is_tensor(x: Any) -> bool:
@@ -130,12 +130,12 @@ def is_keras_tensor(x: Any) -> bool:
         raise ValueError(
             f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance."
         )
-    return hasattr(x, "_keras_history") or "keras_history" in x.meta
+    return "_keras_history" in x.annotations
 
 
 def is_sparse(tensor: Any) -> bool:
     """Whether ``tensor`` is fed with sparse matrices."""
-    return isinstance(tensor, Value) and bool(tensor.meta.get("sparse"))
+    return isinstance(tensor, Value) and bool(tensor.annotations.get("_sparse"))
 
 
 def to_dense(tensor: Any) -> Any:

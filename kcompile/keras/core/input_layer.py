@@ -11,7 +11,7 @@ from .. import registry
 from ..backend.tensors import static_sizes
 from .call_frames import current_frame
 from .layer import Layer
-from .node import KerasHistory, Node, static_shape
+from .node import KerasHistory, Node, keras_fields, static_shape
 
 
 class InputLayer(Layer):
@@ -82,10 +82,11 @@ class InputLayer(Layer):
 
 def _make_source_node(layer: InputLayer, tensor: Value) -> None:
     """A Node whose input is its own output, as Keras has it for input layers."""
-    tensor._keras_history = KerasHistory(layer, 0, 0)
-    tensor._keras_mask = None
-    tensor._keras_shape = static_shape(tensor)
-    tensor._uses_learning_phase = False
+    fields = keras_fields(tensor)
+    fields["_keras_history"] = KerasHistory(layer, 0, 0)
+    fields["_keras_mask"] = None
+    fields["_keras_shape"] = static_shape(tensor)
+    fields["_uses_learning_phase"] = False
     layer._inbound_nodes.append(Node.own(layer, [tensor], [tensor]))
 
 

@@ -40,7 +40,7 @@ def create_keras_history(tensors: Sequence[Value]) -> None:
 
 
 def _unrecorded_call(value: Value) -> UnrecordedCall | None:
-    return value.meta.get("unrecorded_call")
+    return value.annotations.get("_unrecorded_call")
 
 
 def _unmade(tensor: Value) -> list[Value]:

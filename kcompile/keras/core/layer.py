@@ -318,7 +318,7 @@ class Layer(CalledLayer):
         if current_frame() is None:
             call = UnrecordedCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             for output in outputs:
-                output.meta["unrecorded_call"] = call
+                output.annotations["_unrecorded_call"] = call
             if frame.losses or frame.updates:
                 if are_numbers(inputs):  # of the calls on numbers the last one counts, or they would pile up
                     self._unrecorded_calls = [c for c in self._unrecorded_calls if not are_numbers(c.inputs)]
@@ -528,7 +528,7 @@ class Layer(CalledLayer):
                 f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.'
             )
         named = self._get_existing_metric(name)
-        called, updates = value.meta.get("metric", (None, value))
+        called, updates = value.annotations.get("_metric", (None, value))
         metric = called or named or Mean(name=name or f"{self.name}_metric")
         if not any(metric is known for known in self._metrics):
             self._metrics.append(metric)

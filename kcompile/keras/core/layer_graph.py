@@ -18,7 +18,7 @@ from ..utils.living import class_name
 from ..utils.messages import harmless
 from .layer import Layer
 from .layer_configs import deserialize
-from .node import Node, replace_tensors
+from .node import Node, keras_history, replace_tensors
 from .operation_layers import CLASSES, OperationLayer, from_file
 
 
@@ -114,8 +114,8 @@ def _depths(
 
 
 def _node_of(tensor: Value) -> Node:
-    history = tensor._keras_history
-    return history.layer._inbound_nodes[history.node_index]
+    layer, node_index, _ = keras_history(tensor)
+    return layer._inbound_nodes[node_index]
 
 
 def _layer_of(node: Node) -> Layer:
@@ -179,7 +179,7 @@ def network_config(network: Layer) -> dict[str, Any]:
         layers.append(_operation_config(layer, nodes, calls) or _layer_config(layer, calls))
 
     def coordinates(tensors: list[Value]) -> list[list[Any]]:
-        places = [tensor._keras_history for tensor in tensors]
+        places = [keras_history(tensor) for tensor in tensors]
         return [[h.layer.name, new_index[h.layer, h.node_index], h.tensor_index] for h in places]
 
     return {
@@ -194,7 +194,7 @@ def network_config(network: Layer) -> dict[str, Any]:
 def check_listed(network: Layer) -> None:
     """Sees that all layers that the outputs need are among ``network.layers``, which anybody may change, as
     the list of outputs."""
-    if network._output_coordinates != [tuple(tensor._keras_history) for tensor in network.outputs]:
+    if network._output_coordinates != [tuple(keras_history(tensor)) for tensor in network.outputs]:
         network.outputs = list(network.outputs)
     listed = {id(layer) for layer in network.layers}
     for layer in network._mapped_layers:
@@ -247,8 +247,8 @@ def trainable_config(network: Layer) -> dict[str, bool]:
 
 def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[list[Any]]:
     def place(tensor: Value) -> list[Any]:
-        history = tensor._keras_history
-        return [history.layer.name, new_index[history.layer, history.node_index], history.tensor_index]
+        layer, node_index, tensor_index = keras_history(tensor)
+        return [layer.name, new_index[layer, node_index], tensor_index]
 
     arguments = serializable_arguments(node, place)
     return [

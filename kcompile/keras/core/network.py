@@ -17,7 +17,7 @@ from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
 from .keras_history import create_keras_history
 from .layer import Layer, _same, _unique
-from .node import CalledLayer, Node, flat_outputs, reaches_phase, replace_tensors, static_shape
+from .node import CalledLayer, Node, flat_outputs, keras_history, reaches_phase, replace_tensors, static_shape
 
 
 class Network(Layer):
@@ -72,10 +72,10 @@ class Network(Layer):
         self._network_nodes = layer_map.nodes
         self._nodes_by_depth = layer_map.nodes_by_depth
         self._layers_by_depth = layer_map.layers_by_depth
-        self._input_layers = [tensor._keras_history.layer for tensor in self.inputs]
-        self._input_coordinates = [tuple(tensor._keras_history) for tensor in self.inputs]
-        self._output_layers = [tensor._keras_history.layer for tensor in self.outputs]
-        self._output_coordinates = [tuple(tensor._keras_history) for tensor in self.outputs]
+        self._input_layers = [keras_history(tensor).layer for tensor in self.inputs]
+        self._input_coordinates = [tuple(keras_history(tensor)) for tensor in self.inputs]
+        self._output_layers = [keras_history(tensor).layer for tensor in self.outputs]
+        self._output_coordinates = [tuple(keras_history(tensor)) for tensor in self.outputs]
         self.input_names = sorted(self._input_keys or ()) or [layer.name for layer in self._input_layers]
         self._inbound_nodes[:1] = [
             Node.own(self, self.inputs, self.outputs)

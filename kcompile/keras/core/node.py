@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from ...ir import Value
 from .. import registry
@@ -15,9 +15,28 @@ from .call_frames import CallFrame
 class KerasHistory(NamedTuple):
     """Where a tensor comes from: output ``tensor_index`` of the ``node_index``-th call of ``layer``."""
 
-    layer: CalledLayer
+    layer: Any  # a Layer, which stands on this module
     node_index: int
     tensor_index: int
+
+
+class KerasFields(TypedDict, total=False):
+    """What Keras 2 says of its tensors; programs read it as attributes of the tensor."""
+
+    _keras_history: KerasHistory
+    _keras_mask: Value | None
+    _keras_shape: tuple[int | None, ...] | None
+    _uses_learning_phase: bool
+
+
+def keras_fields(tensor: Value) -> KerasFields:
+    """What the front end keeps with a tensor."""
+    return cast(KerasFields, tensor.annotations)
+
+
+def keras_history(tensor: Value) -> KerasHistory:
+    """Where a tensor that a layer made comes from."""
+    return keras_fields(tensor)["_keras_history"]
 
 
 class Node:
@@ -50,7 +69,7 @@ class Node:
         self.output_masks = output_masks
         self.arguments = arguments or {}
         self.updates, self.losses, self.metrics = frame.updates, frame.losses, frame.metrics
-        histories = [tensor._keras_history for tensor in input_tensors]
+        histories = [keras_history(tensor) for tensor in input_tensors]
         self.inbound_layers = [h.layer for h in histories]
         self.node_indices = [h.node_index for h in histories]
         self.tensor_indices = [h.tensor_index for h in histories]
@@ -60,7 +79,7 @@ class Node:
         outbound_layer._inbound_nodes.append(self)
         annotate(output_tensors, output_masks, input_tensors)
         for i, tensor in enumerate(output_tensors):
-            tensor._keras_history = KerasHistory(outbound_layer, index, i)
+            keras_fields(tensor)["_keras_history"] = KerasHistory(outbound_layer, index, i)
 
     @classmethod
     def own(cls, layer: CalledLayer, inputs: list[Value], outputs: list[Value]) -> Node:
@@ -268,9 +287,10 @@ def annotate(outputs: Sequence[Value], masks: Sequence[Value | None], inputs: Se
     """Says of outputs what Keras 2 says of its tensors: mask, shape, whether training makes a difference."""
     differs = any(getattr(x, "_uses_learning_phase", False) for x in inputs) or reaches_phase(outputs, inputs)
     for tensor, mask in zip(outputs, masks, strict=True):
-        tensor._keras_mask = mask
-        tensor._keras_shape = static_shape(tensor)
-        tensor._uses_learning_phase = differs
+        fields = keras_fields(tensor)
+        fields["_keras_mask"] = mask
+        fields["_keras_shape"] = static_shape(tensor)
+        fields["_uses_learning_phase"] = differs
 
 
 def reaches_phase(outputs: Sequence[Value], inputs: Sequence[Value] = ()) -> bool:

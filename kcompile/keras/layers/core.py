@@ -367,10 +367,10 @@ class Masking(Layer):
 
     def _valid(self, inputs: Any) -> Any:
         """(batch, steps..., 1), made once for call and mask."""
-        key = ("valid steps", self.mask_value)
-        if key not in inputs.meta:
-            inputs.meta[key] = K.any(K.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
-        return inputs.meta[key]
+        made = inputs.annotations.setdefault("_valid_steps", {})
+        if self.mask_value not in made:
+            made[self.mask_value] = K.any(K.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return made[self.mask_value]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return op.Squeeze(self._valid(inputs), [-1])

@@ -479,8 +479,8 @@ def _check_directions(layer: Layer, backward: Layer) -> None:
 
 def reverse_time(x: Value) -> Value:
     """(batch, time, ...) with the last step first."""
-    if IN_TIME in x.meta:
-        return x.meta[IN_TIME]
+    if IN_TIME in x.annotations:
+        return x.annotations[IN_TIME]
     found = K.reverse(x, 1)
     found.refine(known_shape(x))
     return found

@@ -53,7 +53,7 @@ class Metric(Layer):
         updates = self.update_state(*args, **kwargs)
         result = self.result()
         result = K.identity(result) if isinstance(result, Parameter) else result
-        result.meta["metric"] = (self, updates)
+        result.annotations["_metric"] = (self, updates)
         return result
 
     def update_state(self, *args: Any, **kwargs: Any) -> Any:

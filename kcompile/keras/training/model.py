@@ -17,7 +17,7 @@ from ..callbacks import History
 from ..core.call_frames import current_frame
 from ..core.called_on_numbers import are_numbers, fits_input
 from ..core.input_layer import Input
-from ..core.node import flat_outputs
+from ..core.node import flat_outputs, keras_history
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import arrays as data
 from . import batches, data_errors, index_checks, tensor_data
@@ -103,7 +103,7 @@ class Model(CompiledNetwork):
         tracking, self._tracking = self._tracking, False
         self._output_keys = list(outputs) if isinstance(outputs, dict) else None
         self.inputs, self.outputs = list(inputs), to_list(flat_outputs(outputs, self))
-        self.input_names = [x._keras_history.layer.name for x in self.inputs]
+        self.input_names = [keras_history(x).layer.name for x in self.inputs]
         numbered = [f"output_{i + 1}" for i in range(len(self.outputs))]
         self.output_names = sorted(self._output_keys or ()) or numbered
         self.built = True

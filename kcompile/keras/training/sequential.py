@@ -15,6 +15,7 @@ from ..core.input_layer import Input, InputLayer
 from ..core.layer import Layer
 from ..core.layer_configs import deserialize, serialize
 from ..core.layer_graph import trainable_config
+from ..core.node import keras_history
 from .model import Model
 
 
@@ -147,7 +148,7 @@ class Sequential(Model):
             self._append(layer)
             return
         x = Input(batch_shape=shape, dtype=dtype, name=f"{layer.name}_input")
-        self._append(x._keras_history.layer)
+        self._append(keras_history(x).layer)
         output = self._single(layer, layer(x))
         self._append(layer)
         self._restack([x], [output])
@@ -211,7 +212,7 @@ class Sequential(Model):
         output = x
         for layer in self.layers:
             output = self._single(layer, layer(output))
-        self._stack.insert(0, x._keras_history.layer)
+        self._stack.insert(0, keras_history(x).layer)
         self._init_graph_network([x], [output])
 
     def _maybe_build(self, inputs: Any) -> None:

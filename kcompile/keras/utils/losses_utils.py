@@ -45,13 +45,13 @@ class Reduction:
 
 def mark_valid(losses: Value, valid: Value) -> Value:
     """Losses of which only some count, as ``valid`` (of their shape, booleans) says."""
-    losses.meta["valid"] = valid
+    losses.annotations["_valid"] = valid
     return losses
 
 
 def valid_entries(losses: Any, mask: Value | None) -> Value | None:
     """What of the losses counts: by the mask of the predictions, and by what ``mark_valid`` said."""
-    valid = losses.meta.get("valid") if isinstance(losses, Value) else None
+    valid = losses.annotations.get("_valid") if isinstance(losses, Value) else None
     if mask is None or valid is None:
         return valid if mask is None else mask
     return K.cast(K.cast(mask, "float32") * K.cast(valid, "float32"), "bool")

@@ -19,7 +19,7 @@ from ...backend.tensors import dims_of, known_shape, shape_vector
 from .base import RNN, States
 from .cells import GatedCell, MakesCell
 
-IN_TIME = "outputs in the order of time"
+IN_TIME = "_outputs_in_order_of_time"
 """Under this key the ``meta`` of outputs of a layer that goes backwards has them in the order of time."""
 
 _INT64 = to_onnx(np.dtype(np.int64))
@@ -114,7 +114,7 @@ def recurrent_operator(
         if go_backwards:
             in_time, outputs = outputs, _reversed(outputs, 1)
             in_time.refine([*known_shape(inputs)[:2], units])
-            outputs.meta[IN_TIME] = in_time
+            outputs.annotations[IN_TIME] = in_time
         last = finals[0]
     else:
         outputs = packed.unpack(y, units)

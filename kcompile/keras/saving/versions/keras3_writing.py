@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ....ir import Value
 from ... import registry, rules
+from ...backend.tensors import static_sizes
 from ...core.layer_graph import _named as named_or_listed
 from ...core.layer_graph import serializable_arguments
+from ...core.node import keras_history
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import unpack_singleton
@@ -73,7 +75,7 @@ def _input(tensor: Value, name: str) -> dict[str, Any]:
 
 
 def _shape(tensor: Value) -> tuple[int | None, ...]:
-    return tuple(tensor._keras_shape)
+    return static_sizes(tensor)
 
 
 def _functional(model: Network) -> dict[str, Any]:
@@ -88,14 +90,14 @@ def _functional(model: Network) -> dict[str, Any]:
         return [layer.name, index[layer, node], tensor]
 
     def places(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
-        entries = [place(*t._keras_history) for t in tensors]
+        entries = [place(*keras_history(t)) for t in tensors]
         return unpack_singleton(entries) if keys is None else named_or_listed(keys, names, entries)
 
     def tensor_config(tensor: Value) -> dict[str, Any]:
         config = {
             "shape": list(_shape(tensor)),
             "dtype": tensor.dtype.name,
-            "keras_history": place(*tensor._keras_history),
+            "keras_history": place(*keras_history(tensor)),
         }
         return {"class_name": "__keras_tensor__", "config": config}
 
