@@ -36,6 +36,7 @@ Convert = Callable[[Any, str, Any], Any]
 _OBJECTS = {
     "activation": "activations",
     "initializer": "initializers",
+    "init": "initializers",  # in Keras 1
     "regularizer": "regularizers",
     "constraint": "constraints",
 }
@@ -226,18 +227,22 @@ def _objects(argument: str) -> Any:
     return module and importlib.import_module(f".{module}", __package__)
 
 
+def _declarations(cls: type) -> list[_Declaration]:
+    """What the constructors of a class and its bases declare, that of the class first."""
+    constructors = (vars(base).get("__init__") for base in cls.__mro__)
+    return [c._declaration for c in constructors if hasattr(c, "_declaration")]  # type: ignore[union-attr]
+
+
 def declared(cls: type) -> dict[str, Argument]:
     """The arguments of a class and its bases that are attributes, in the order of the configuration."""
     found: dict[str, Argument] = {}
-    for base in reversed(cls.__mro__):
-        declaration = getattr(vars(base).get("__init__"), "_declaration", None)
-        if declaration is not None:
-            found |= {name: Argument() for name in declaration.own} | declaration.kept
-            for name, how in declaration.kept.items():
-                if how.after is not None:
-                    found = _moved(found, name, how.after)
-            left_out = {*declaration.fixed, *declaration.only}
-            found = {name: how for name, how in found.items() if name not in left_out}
+    for declaration in reversed(_declarations(cls)):
+        found |= {name: Argument() for name in declaration.own} | declaration.kept
+        for name, how in declaration.kept.items():
+            if how.after is not None:
+                found = _moved(found, name, how.after)
+        left_out = {*declaration.fixed, *declaration.only}
+        found = {name: how for name, how in found.items() if name not in left_out}
     return found
 
 
@@ -245,6 +250,11 @@ def _moved(arguments: dict[str, Argument], name: str, after: str) -> dict[str, A
     names = [argument for argument in arguments if argument != name]
     names.insert(names.index(after) + 1, name)
     return {argument: arguments[argument] for argument in names}
+
+
+def arguments_of(cls: type) -> list[str]:
+    """What the nearest constructor that declares them takes, in the order of its signature."""
+    return _declarations(cls)[0].names
 
 
 def configuration(instance: Any) -> dict[str, Any]:
@@ -261,5 +271,4 @@ def configuration(instance: Any) -> dict[str, Any]:
 
 def _default(cls: type, argument: str) -> Any:
     """The default of an argument in the class nearest to ``cls`` whose constructor has it."""
-    declarations = (getattr(vars(base).get("__init__"), "_declaration", None) for base in cls.__mro__)
-    return next(d.defaults[argument] for d in declarations if d is not None and argument in d.defaults)
+    return next(d.defaults[argument] for d in _declarations(cls) if argument in d.defaults)

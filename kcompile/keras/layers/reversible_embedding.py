@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
+from ..declaration import Argument, configured
 from .embeddings import Embedding
 
 
@@ -27,6 +28,7 @@ class ReversibleEmbedding(Embedding):
     Weights: embeddings (input_dim, output_dim); reverse_embeddings (output_dim, input_dim) unless tied.
     """
 
+    @configured(activity_regularizer=Argument(written="changed"), input_length=Argument(written="changed"))
     def __init__(
         self,
         input_dim: int,
@@ -40,18 +42,6 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            input_dim,
-            output_dim,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
-            mask_zero=mask_zero,
-            **kwargs,
-        )
-        self.tie_weights = tie_weights
-        self.reverse_dtype = reverse_dtype
-        self.logit_soft_cap = logit_soft_cap
         self._reversed = False
 
     def build(self, input_shape: Any) -> None:
@@ -84,18 +74,6 @@ class ReversibleEmbedding(Embedding):
     def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
         if not self._reversed:
             super()._refine_shapes(inputs, outputs)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        for name in ("activity_regularizer", "input_length"):
-            if config[name] is None:
-                del config[name]
-        return {
-            **config,
-            "tie_weights": self.tie_weights,
-            "reverse_dtype": self.reverse_dtype,
-            "logit_soft_cap": self.logit_soft_cap,
-        }
 
 
 registry.register(globals())

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import Value, current_scope
-from .. import activations, constraints, initializers, registry, regularizers
 from .. import backend as K
+from .. import registry
 from ..backend.assignments import Variable
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
 from ..core.layer import InputSpec, Layer
+from ..declaration import ANY, Argument, configured, converted, only
 from ..legacy.old_names import answer_old_names
 from ..utils import conv_utils
 from ..utils.generic_utils import to_list
@@ -35,6 +36,9 @@ __all__ = [
 class _LegacyDense(Layer):
     """The constructor arguments that MaxoutDense and Highway have in common."""
 
+    input_spec = InputSpec(ndim=2)
+
+    @configured(weights=Argument(attribute="_initial_weights", written="never"))
     def __init__(
         self,
         init: Any,
@@ -50,20 +54,13 @@ class _LegacyDense(Layer):
     ) -> None:
         warnings.warn(
             f"The `{type(self).__name__}` layer is deprecated and will be removed after 06/2017.",
-            stacklevel=4,
+            stacklevel=7,  # past the constructors of the class and the base class, as they are declared
         )
-        if input_dim:
-            kwargs["input_shape"] = (input_dim,)
-        super().__init__(weights=weights, **kwargs)
-        self.init = initializers.get(init)
-        self.W_regularizer = regularizers.get(W_regularizer)
-        self.b_regularizer = regularizers.get(b_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.W_constraint = constraints.get(W_constraint)
-        self.b_constraint = constraints.get(b_constraint)
-        self.bias = bias
-        self.input_dim = input_dim
-        self.input_spec = InputSpec(ndim=2)
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        if arguments["input_dim"]:
+            arguments["input_shape"] = (arguments["input_dim"],)
 
     def _add_kernel_and_bias(self, kernel_shape: tuple[int, ...], bias_shape: tuple[int, ...]) -> None:
         self.W = self.add_weight(
@@ -87,19 +84,6 @@ class _LegacyDense(Layer):
         product = K.dot(x, self.W)
         return product if self.b is None else product + self.b
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "init": initializers.serialize(self.init),
-            "W_regularizer": regularizers.serialize(self.W_regularizer),
-            "b_regularizer": regularizers.serialize(self.b_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "W_constraint": constraints.serialize(self.W_constraint),
-            "b_constraint": constraints.serialize(self.b_constraint),
-            "bias": self.bias,
-            "input_dim": self.input_dim,
-        }
-
 
 class MaxoutDense(_LegacyDense):
     """The elementwise maximum of several linear layers.
@@ -118,6 +102,7 @@ class MaxoutDense(_LegacyDense):
     Weights: W (nb_feature, features, output_dim), b (nb_feature, output_dim). (Goodfellow et al. 2013)
     """
 
+    @configured
     def __init__(
         self,
         output_dim: int,
@@ -132,21 +117,7 @@ class MaxoutDense(_LegacyDense):
         bias: bool = True,
         input_dim: int | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            init,
-            weights,
-            W_regularizer,
-            b_regularizer,
-            activity_regularizer,
-            W_constraint,
-            b_constraint,
-            bias,
-            input_dim,
-            **kwargs,
-        )
-        self.output_dim = output_dim
-        self.nb_feature = nb_feature
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         features = input_shape[1]
@@ -161,9 +132,6 @@ class MaxoutDense(_LegacyDense):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0], self.output_dim)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "output_dim": self.output_dim, "nb_feature": self.nb_feature}
 
 
 class Highway(_LegacyDense):
@@ -184,6 +152,7 @@ class Highway(_LegacyDense):
     Weights: W, W_carry (features, features), b, b_carry (features,). (Srivastava et al. 2015)
     """
 
+    @configured(transform_bias=only(ANY))
     def __init__(
         self,
         init: Any = "glorot_uniform",
@@ -198,22 +167,8 @@ class Highway(_LegacyDense):
         input_dim: int | None = None,
         **kwargs: Any,
     ) -> None:
-        has_transform_bias = kwargs.pop("transform_bias", None) is not None
-        super().__init__(
-            init,
-            weights,
-            W_regularizer,
-            b_regularizer,
-            activity_regularizer,
-            W_constraint,
-            b_constraint,
-            bias,
-            input_dim,
-            **kwargs,
-        )
-        if has_transform_bias:
-            warnings.warn("`transform_bias` argument is deprecated and has been removed.", stacklevel=3)
-        self.activation = activations.get(activation)
+        if kwargs.get("transform_bias") is not None:
+            warnings.warn("`transform_bias` argument is deprecated and has been removed.", stacklevel=5)
 
     def build(self, input_shape: Any) -> None:
         features = input_shape[1]
@@ -232,9 +187,6 @@ class Highway(_LegacyDense):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
 def AtrousConvolution1D(*args: Any, **kwargs: Any) -> Conv1D:
@@ -281,7 +233,9 @@ class Recurrent(Layer):
     """
 
     units: int
+    supports_masking = True
 
+    @configured
     def __init__(
         self,
         return_sequences: bool = False,
@@ -292,14 +246,6 @@ class Recurrent(Layer):
         implementation: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.implementation = implementation
-        self.supports_masking = True
         self.input_spec = [InputSpec(ndim=3)]
         self.state_spec: Any = None
         self.states: list[Any] = [None]
@@ -443,16 +389,9 @@ class Recurrent(Layer):
         if name != "states":  # what is carried from batch to batch is no weight
             super()._track(name, value)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
-            "unroll": self.unroll,
-            "implementation": self.implementation,
-        }
+
+def _pair(layer: Layer, name: str, value: Any) -> tuple[int, ...]:
+    return conv_utils.normalize_tuple(value, 2, name)
 
 
 class ConvRecurrent2D(Recurrent):
@@ -468,6 +407,13 @@ class ConvRecurrent2D(Recurrent):
     return_sequences.
     """
 
+    @configured(
+        kernel_size=_pair,
+        strides=_pair,
+        padding=converted(conv_utils.normalize_padding),
+        data_format=converted(K.normalize_data_format),
+        dilation_rate=_pair,
+    )
     def __init__(
         self,
         filters: int,
@@ -481,15 +427,6 @@ class ConvRecurrent2D(Recurrent):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **kwargs
-        )
-        self.filters = filters
-        self.kernel_size = conv_utils.normalize_tuple(kernel_size, 2, "kernel_size")
-        self.strides = conv_utils.normalize_tuple(strides, 2, "strides")
-        self.padding = conv_utils.normalize_padding(padding)
-        self.data_format = K.normalize_data_format(data_format)
-        self.dilation_rate = conv_utils.normalize_tuple(dilation_rate, 2, "dilation_rate")
         self.input_spec = [InputSpec(ndim=5)]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -508,17 +445,6 @@ class ConvRecurrent2D(Recurrent):
         output = (*input_shape[:2], *image) if self.return_sequences else (input_shape[0], *image)
         state = (input_shape[0], *image)
         return [output, state, state] if self.return_state else output
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-        }
 
 
 answer_old_names(__name__)

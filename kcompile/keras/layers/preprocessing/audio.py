@@ -12,8 +12,9 @@ from ... import registry
 from ...backend.convolution import conv
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...core.layer import InputSpec, Layer
+from ...declaration import Argument, configured
 from ...utils.conv_utils import conv_output_length
-from ..arguments import positive_int
+from ..arguments import data_format, positive_int
 from .common import as_float
 
 _COSINES = {  # coefficients of general cosine windows
@@ -76,6 +77,9 @@ class MelSpectrogram(Layer):
     that frames are centred. Emits ONNX STFT.
     """
 
+    input_spec = InputSpec(ndim=2)
+
+    @configured(fft_length=positive_int, sequence_stride=positive_int, num_mel_bins=positive_int)
     def __init__(
         self,
         fft_length: int = 2048,
@@ -93,28 +97,15 @@ class MelSpectrogram(Layer):
         ref_power: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.fft_length = positive_int(self, "fft_length", fft_length)
-        self.sequence_stride = positive_int(self, "sequence_stride", sequence_stride)
-        self.sequence_length = positive_int(self, "sequence_length", sequence_length or fft_length)
+        self.sequence_length = positive_int(self, "sequence_length", sequence_length or self.fft_length)
         if self.sequence_length > self.fft_length:
             raise ValueError(
                 f"MelSpectrogram: sequence_length={sequence_length} exceeds fft_length={fft_length}."
             )
-        self.window = window
-        self.sampling_rate = sampling_rate
-        self.num_mel_bins = positive_int(self, "num_mel_bins", num_mel_bins)
-        self.min_freq = min_freq
         self.max_freq = max_freq or int(sampling_rate / 2)
-        self.power_to_db = power_to_db
-        self.top_db = top_db
-        self.mag_exp = mag_exp
-        self.min_power = min_power
-        self.ref_power = ref_power
         # TensorFlow's periodic window of an odd size is the symmetric one
         even = self.sequence_length % 2 == 0
         self._window = window_of(self, window, self.sequence_length, periodic=even)
-        self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:
         bands = op.MatMul(self._magnitudes(as_float(self, inputs)), tensor(self._band_weights(), K.floatx()))
@@ -164,13 +155,6 @@ class MelSpectrogram(Layer):
             frames = (samples + self.fft_length // 2 * 2 - self.fft_length) // self.sequence_stride + 1
         return (input_shape[0], self.num_mel_bins, frames)
 
-    def get_config(self) -> dict[str, Any]:
-        names = (
-            "fft_length", "sequence_stride", "sequence_length", "window", "sampling_rate", "num_mel_bins",
-            "min_freq", "max_freq", "power_to_db", "top_db", "mag_exp", "min_power", "ref_power",
-        )  # fmt: skip
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 _SPECTRA = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
@@ -198,6 +182,9 @@ class STFTSpectrogram(Layer):
     fft_length // 2 + 1). Emits ONNX Conv.
     """
 
+    input_spec = InputSpec(ndim=3)
+
+    @configured(frame_length=positive_int, expand_dims=Argument(after="data_format"), data_format=data_format)
     def __init__(
         self,
         mode: str = "log",
@@ -212,7 +199,6 @@ class STFTSpectrogram(Layer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
         for name, value, known in (
             ("mode", mode, _SPECTRA),
             ("scaling", scaling, ("density", "spectrum", None)),
@@ -222,25 +208,14 @@ class STFTSpectrogram(Layer):
                 raise ValueError(
                     f"STFTSpectrogram: {name} must be one of {', '.join(map(repr, known))}; found {value!r}."
                 )
-        self.mode = mode
-        self.frame_length = positive_int(self, "frame_length", frame_length)
-        self.frame_step = frame_step
         self._step = positive_int(self, "frame_step", frame_step or max(self.frame_length // 2, 1))
-        self.fft_length = fft_length
         self._size = positive_int(self, "fft_length", fft_length or 1 << (self.frame_length - 1).bit_length())
         if self._size < self.frame_length or self._step > self.frame_length:
             raise ValueError(
                 f"STFTSpectrogram: fft_length={fft_length} must be at least, and frame_step={frame_step} at "
                 f"most, frame_length={frame_length}."
             )
-        self.window = window
-        self.periodic = periodic
-        self.scaling = scaling
-        self.padding = padding
-        self.expand_dims = expand_dims
-        self.data_format = K.normalize_data_format(data_format)
         self._window = window_of(self, window, self.frame_length, periodic)
-        self.input_spec = InputSpec(ndim=3)
 
     def build(self, input_shape: Any) -> None:
         self.real_kernel = None if self.mode == "imag" else self._kernel("real_kernel", np.cos)
@@ -313,13 +288,6 @@ class STFTSpectrogram(Layer):
             return (input_shape[0], *rest)
         features = None if channels is None else channels * frequencies
         return (input_shape[0], frames, features) if last else (input_shape[0], features, frames)
-
-    def get_config(self) -> dict[str, Any]:
-        names = (
-            "mode", "frame_length", "frame_step", "fft_length", "window", "periodic", "scaling", "padding",
-            "data_format", "expand_dims",
-        )  # fmt: skip
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _angle(y: Value, x: Value) -> Value:

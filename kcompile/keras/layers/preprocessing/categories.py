@@ -11,7 +11,8 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import static_sizes, tensor
 from ...core.layer import Layer
-from ..arguments import positive_int, refuse_unless_default
+from ...declaration import configured, converted, only
+from ..arguments import optional, positive_int
 from .common import batches_of
 
 
@@ -50,16 +51,13 @@ class CategoryEncoding(Layer):
     1.
     """
 
+    @configured(num_tokens=positive_int, sparse=only(False))
     def __init__(self, num_tokens: int | None = None, output_mode: str = "multi_hot", **kwargs: Any) -> None:
-        refuse_unless_default(self, kwargs, {"sparse": False})
-        super().__init__(**kwargs)
         if output_mode not in ("multi_hot", "one_hot", "count"):
             raise ValueError(
                 "CategoryEncoding: output_mode must be 'multi_hot', 'one_hot' or 'count'; found "
                 f"{output_mode!r}."
             )
-        self.num_tokens = positive_int(self, "num_tokens", num_tokens)
-        self.output_mode = output_mode
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
@@ -67,8 +65,9 @@ class CategoryEncoding(Layer):
         dtype = self.dtype if self.dtype.startswith("float") else K.floatx()
         return encoded(K.cast(inputs, "int64"), self.num_tokens, self.output_mode, dtype, count_weights)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_tokens": self.num_tokens, "output_mode": self.output_mode}
+
+def _floats(values: Any) -> list[float]:
+    return [float(x) for x in values]
 
 
 class Discretization(Layer):
@@ -87,6 +86,7 @@ class Discretization(Layer):
         ValueError: unless one of bin_boundaries and num_bins is given.
     """
 
+    @configured(bin_boundaries=optional(converted(_floats)), sparse=only(False))
     def __init__(
         self,
         bin_boundaries: Any = None,
@@ -95,8 +95,6 @@ class Discretization(Layer):
         output_mode: str = "int",
         **kwargs: Any,
     ) -> None:
-        refuse_unless_default(self, kwargs, {"sparse": False})
-        super().__init__(**kwargs)
         if output_mode not in ("int", "one_hot", "multi_hot", "count"):
             raise ValueError(
                 "Discretization: output_mode must be 'int', 'one_hot', 'multi_hot' or 'count'; found "
@@ -104,10 +102,6 @@ class Discretization(Layer):
             )
         if bin_boundaries is None and num_bins is None:
             raise ValueError("Discretization: give bin_boundaries, or num_bins to adapt to data.")
-        self.bin_boundaries = None if bin_boundaries is None else [float(x) for x in bin_boundaries]
-        self.num_bins = num_bins
-        self.epsilon = epsilon
-        self.output_mode = output_mode
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
         """Takes boundaries from data: the quantiles that part it into num_bins bins.
@@ -133,15 +127,6 @@ class Discretization(Layer):
         if self.output_mode == "int":
             return bins
         return encoded(bins, len(self.bin_boundaries) + 1, self.output_mode, K.floatx())
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "bin_boundaries": self.bin_boundaries,
-            "num_bins": self.num_bins,
-            "epsilon": self.epsilon,
-            "output_mode": self.output_mode,
-        }
 
 
 registry.register(globals())

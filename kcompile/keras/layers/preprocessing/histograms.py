@@ -11,6 +11,7 @@ from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
+from ...declaration import configured, converted
 from .colors import in_range
 from .common import as_float
 from .random_base import ImageAugmentation, range_of
@@ -27,11 +28,8 @@ class AutoContrast(ImageAugmentation):
     Input and output: (batch, rows, cols, channels). A channel of one value stays as it is.
     """
 
-    arguments = ("value_range",)
-
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
-        super().__init__(kwargs.pop("data_format", None), **kwargs)
-        self.value_range = range_of(self, value_range)
+    @configured(value_range=range_of)
+    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         return self.augmented(as_float(self, inputs))
@@ -56,14 +54,15 @@ class Equalization(ImageAugmentation):
     histogram counts all images of a batch.
     """
 
-    arguments = ("bins", "value_range")
-
+    @configured(value_range=range_of)
     def __init__(
         self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format, **kwargs)
-        self.value_range = range_of(self, value_range)
-        self.bins = bins
+    ) -> None: ...
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        names = ("value_range", "data_format")  # in another order than the constructor's
+        return config | {name: config.pop(name) for name in names}
 
     def augmented(self, x: Value) -> Value:
         first = op.Transpose(self._channels_first(x), perm=[1, 0, 2, 3])
@@ -108,8 +107,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageAugmentation):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size.
     """
 
-    arguments = ("value_range", "clip_limit", "tile_grid_size")
-
+    @configured(value_range=range_of, tile_grid_size=converted(tuple))
     def __init__(
         self,
         value_range: Any = (0, 255),
@@ -117,11 +115,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageAugmentation):
         tile_grid_size: Any = (8, 8),
         data_format: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format, **kwargs)
-        self.value_range = range_of(self, value_range)
-        self.clip_limit = clip_limit
-        self.tile_grid_size = tuple(tile_grid_size)
+    ) -> None: ...
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         return self.augmented(as_float(self, inputs))

@@ -12,26 +12,25 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, tensor
 from ...core.layer import InputSpec, Layer
+from ...declaration import ANY, arguments_of, configured, only
+from ..arguments import data_format
 from .common import as_float, without_default_training
 
 
 class ImageAugmentation(Layer):
     """A layer that changes images while training, and passes them on otherwise.
 
-    A subclass emits the changed images in ``augmented``, and names in ``arguments`` what its config holds
-    besides ``data_format``.
+    A subclass emits the changed images in ``augmented``.
     """
 
-    arguments: tuple[str, ...] = ()
+    input_spec = InputSpec(ndim=4)
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        kwargs.pop("rng_type", None)  # tf_keras says how its numbers are drawn
-        kwargs.pop(
-            "bounding_box_format", None
-        )  # Keras 3 changes boxes that come with images; here are images
-        super().__init__(**kwargs)
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4)
+    @configured(
+        data_format=data_format,
+        rng_type=only(ANY),  # tf_keras says how its numbers are drawn
+        bounding_box_format=only(ANY),  # Keras 3 changes boxes that come with images; here are images
+    )
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None: ...
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         return super().__call__(inputs, **without_default_training(kwargs))
@@ -62,16 +61,17 @@ class ImageAugmentation(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in self.arguments}
-        return {**super().get_config(), **own, "data_format": self.data_format}
+        """As Keras 3 writes it: in the order of the constructor, data_format last."""
+        config = super().get_config()
+        names = [name for name in arguments_of(type(self)) if name in config and name != "data_format"]
+        return config | {name: config.pop(name) for name in (*names, "data_format")}
 
 
 class RandomLayer(ImageAugmentation):
     """An augmentation by random numbers, different ones for each image and step."""
 
+    @configured
     def __init__(self, seed: int | None = None, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(data_format, **kwargs)
-        self.seed = seed
         self._draws = 0
 
     def call(self, inputs: Any, training: Any = None) -> Any:
@@ -124,7 +124,7 @@ def bounds(
     return (low, high) if pair is factor else (max(-abs(high), lowest), abs(high))
 
 
-def range_of(layer: Layer, value_range: Any) -> list[float]:
+def range_of(layer: Layer, name: str, value_range: Any) -> list[float]:
     """The lowest and highest value of images.
 
     Raises:

@@ -8,6 +8,7 @@ from ....ir import Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
+from ...declaration import configured
 from .colors import check_rgb, clipped, gray_of, hsv_of, in_range, rgb_of
 from .random_base import RandomLayer, bounds, range_of
 
@@ -17,9 +18,9 @@ _BYTES = (0.0, 255.0)
 class _Factor(RandomLayer):
     """A layer of a random factor per image, and of images whose values lie in a range."""
 
-    arguments = ("factor", "value_range", "seed")
     limits = (-1.0, 1.0)  # of the factor
 
+    @configured(value_range=range_of)
     def __init__(
         self,
         factor: Any,
@@ -28,9 +29,6 @@ class _Factor(RandomLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.factor = factor
-        self.value_range = range_of(self, value_range)
         self._bounds = bounds(self, "factor", factor, *self.limits)
 
     def _drawn(self, x: Value) -> Value:
@@ -49,10 +47,10 @@ class RandomBrightness(_Factor):
     Input and output: (batch, rows, cols, channels).
     """
 
+    @configured
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(factor, value_range, kwargs.pop("data_format", None), seed, **kwargs)
+    ) -> None: ...
 
     def augmented(self, x: Value) -> Value:
         low, high = map(float, self.value_range)
@@ -74,6 +72,7 @@ class RandomContrast(_Factor):
 
     limits = (0.0, float("inf"))
 
+    @configured
     def __init__(
         self,
         factor: Any,
@@ -82,7 +81,6 @@ class RandomContrast(_Factor):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(factor, value_range, data_format, seed, **kwargs)
         lower, upper = self._bounds if isinstance(factor, list | tuple) else (factor, factor)
         self._scale = (1.0 - lower, 1.0 + upper)
 
@@ -168,15 +166,7 @@ class RandomColorJitter(RandomLayer):
     Input and output: RGB images (batch, rows, cols, 3), or (batch, 3, rows, cols).
     """
 
-    arguments = (
-        "value_range",
-        "brightness_factor",
-        "contrast_factor",
-        "saturation_factor",
-        "hue_factor",
-        "seed",
-    )
-
+    @configured(value_range=range_of)
     def __init__(
         self,
         value_range: Any = (0, 255),
@@ -188,12 +178,6 @@ class RandomColorJitter(RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.value_range = range_of(self, value_range)
-        self.brightness_factor = brightness_factor
-        self.contrast_factor = contrast_factor
-        self.saturation_factor = saturation_factor
-        self.hue_factor = hue_factor
         given = {
             RandomBrightness: brightness_factor,
             RandomContrast: contrast_factor,
@@ -246,14 +230,11 @@ class RandomGrayscale(RandomLayer):
     Input and output: RGB images (batch, rows, cols, 3), or (batch, 3, rows, cols).
     """
 
-    arguments = ("factor", "seed")
-
+    @configured
     def __init__(
         self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         self._chance = bounds(self, "factor", (factor, factor), 0.0, 1.0)
-        self.factor = factor
 
     def augmented(self, x: Value) -> Value:
         check_rgb(self, x, self._channel_axis())
@@ -274,6 +255,7 @@ class RandomInvert(_Factor):
 
     limits = (0.0, 1.0)
 
+    @configured
     def __init__(
         self,
         factor: Any = 1.0,
@@ -281,8 +263,7 @@ class RandomInvert(_Factor):
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(factor, value_range, data_format, seed, **kwargs)
+    ) -> None: ...
 
     def augmented(self, x: Value) -> Value:
         return op.Where(self._chosen(x, self._bounds), float(self.value_range[1]) - x, x)
@@ -301,8 +282,7 @@ class Solarization(RandomLayer):
     Input and output: (batch, rows, cols, channels).
     """
 
-    arguments = ("addition_factor", "threshold_factor", "value_range", "seed")
-
+    @configured(value_range=range_of)
     def __init__(
         self,
         addition_factor: Any = 0.0,
@@ -311,10 +291,6 @@ class Solarization(RandomLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, kwargs.pop("data_format", None), **kwargs)
-        self.addition_factor = addition_factor
-        self.threshold_factor = threshold_factor
-        self.value_range = range_of(self, value_range)
         self._added = bounds(self, "addition_factor", addition_factor, 0.0, 1.0)
         self._threshold = bounds(self, "threshold_factor", threshold_factor, 0.0, 1.0)
 

@@ -10,6 +10,7 @@ from ....ir import Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
+from ...declaration import configured
 from .colors import clipped
 from .random_base import RandomLayer, bounds, range_of
 
@@ -39,8 +40,7 @@ class RandomSharpness(RandomLayer):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
     """
 
-    arguments = ("factor", "value_range", "seed")
-
+    @configured(value_range=range_of)
     def __init__(
         self,
         factor: Any,
@@ -49,9 +49,6 @@ class RandomSharpness(RandomLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.factor = factor
-        self.value_range = range_of(self, value_range)
         self._bounds = bounds(self, "factor", factor, 0.0, 1.0)
 
     def augmented(self, x: Value) -> Value:
@@ -60,6 +57,15 @@ class RandomSharpness(RandomLayer):
         smooth = self._back(filtered(self._channels_first(x), tensor(window)))
         factor = self._uniform(x, *self._bounds) * 2.0
         return clipped(x + (1.0 - factor) * (smooth - x), self.value_range)
+
+
+def _odd_sizes(layer: Any, name: str, value: Any) -> tuple[int, ...]:
+    sizes = value if isinstance(value, list | tuple) else (value, value)
+    if len(sizes) != 2 or any(not isinstance(n, int) or n < 1 or n % 2 == 0 for n in sizes):
+        raise ValueError(
+            f"RandomGaussianBlur: kernel_size must be odd, or a pair of odd numbers; found {value!r}."
+        )
+    return tuple(sizes)
 
 
 class RandomGaussianBlur(RandomLayer):
@@ -77,8 +83,7 @@ class RandomGaussianBlur(RandomLayer):
     its images alike.
     """
 
-    arguments = ("factor", "kernel_size", "sigma", "value_range", "seed")
-
+    @configured(kernel_size=_odd_sizes, value_range=range_of)
     def __init__(
         self,
         factor: Any = 1.0,
@@ -89,17 +94,6 @@ class RandomGaussianBlur(RandomLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.factor = factor
-        self.sigma = sigma
-        self.value_range = range_of(self, value_range)
-        sizes = kernel_size if isinstance(kernel_size, list | tuple) else (kernel_size, kernel_size)
-        if len(sizes) != 2 or any(not isinstance(n, int) or n < 1 or n % 2 == 0 for n in sizes):
-            raise ValueError(
-                "RandomGaussianBlur: kernel_size must be odd, or a pair of odd numbers; found "
-                f"{kernel_size!r}."
-            )
-        self.kernel_size = tuple(sizes)
         self._chance = bounds(self, "factor", factor, 0.0, 1.0)
         self._sigma = bounds(self, "sigma", sigma, 0.0, 1.0)
 
@@ -166,8 +160,7 @@ class RandomErasing(RandomLayer):
     (Zhong et al. 2017, "Random Erasing Data Augmentation")
     """
 
-    arguments = ("factor", "scale", "fill_value", "value_range", "seed")
-
+    @configured(value_range=range_of)
     def __init__(
         self,
         factor: Any = 1.0,
@@ -178,11 +171,6 @@ class RandomErasing(RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.factor = factor
-        self.scale = scale
-        self.fill_value = fill_value
-        self.value_range = range_of(self, value_range)
         if isinstance(fill_value, list | tuple) and len(fill_value) != 3:
             raise ValueError(
                 f"RandomErasing: fill_value must be a number, or three of them; found {fill_value!r}."

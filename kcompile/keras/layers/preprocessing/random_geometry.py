@@ -10,6 +10,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, static_sizes, tensor
 from ...backend.variables import filled
+from ...declaration import configured
 from .random_base import RandomLayer, bounds
 
 # what ONNX GridSample calls the ways of filling; "wrap" brings its points inside itself
@@ -69,8 +70,7 @@ class RandomFlip(RandomLayer):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
     """
 
-    arguments = ("mode", "seed")
-
+    @configured
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
@@ -78,13 +78,11 @@ class RandomFlip(RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         if mode not in ("horizontal", "vertical", "horizontal_and_vertical"):
             raise ValueError(
                 "RandomFlip: mode must be 'horizontal', 'vertical' or 'horizontal_and_vertical'; found "
                 f"{mode!r}."
             )
-        self.mode = mode
 
     def augmented(self, x: Value) -> Value:
         rows, columns = self._axes()
@@ -95,15 +93,13 @@ class RandomFlip(RandomLayer):
         return x
 
 
-_FILLING = ("fill_mode", "interpolation", "seed", "fill_value")
-
-
 class _Affine(RandomLayer):
     """A random map of the plane per image. Emits ONNX AffineGrid and GridSample.
 
     A subclass says in ``_map`` which point of the image a point of the result shows.
     """
 
+    @configured
     def __init__(
         self,
         fill_mode: str,
@@ -113,11 +109,7 @@ class _Affine(RandomLayer):
         data_format: str | None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         check_sampling(self, fill_mode, interpolation)
-        self.fill_mode = fill_mode
-        self.interpolation = interpolation
-        self.fill_value = fill_value
 
     def _map(self, x: Value) -> list[Any]:
         """[a, b, c, d, e, f]: column a x + b y + c and row d x + e y + f, from -1 to 1 over the image."""
@@ -146,8 +138,7 @@ class RandomTranslation(_Affine):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
     """
 
-    arguments = ("height_factor", "width_factor", *_FILLING)
-
+    @configured
     def __init__(
         self,
         height_factor: Any,
@@ -159,9 +150,6 @@ class RandomTranslation(_Affine):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.height_factor = height_factor
-        self.width_factor = width_factor
         self._rows = bounds(self, "height_factor", height_factor)
         self._columns = bounds(self, "width_factor", width_factor)
 
@@ -186,8 +174,7 @@ class RandomRotation(_Affine):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size.
     """
 
-    arguments = ("factor", *_FILLING)
-
+    @configured
     def __init__(
         self,
         factor: Any,
@@ -198,8 +185,6 @@ class RandomRotation(_Affine):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.factor = factor
         self._bounds = bounds(self, "factor", factor)
 
     def _map(self, x: Value) -> list[Any]:
@@ -220,8 +205,7 @@ class RandomZoom(_Affine):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
     """
 
-    arguments = ("height_factor", "width_factor", *_FILLING)
-
+    @configured
     def __init__(
         self,
         height_factor: Any,
@@ -233,9 +217,6 @@ class RandomZoom(_Affine):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.height_factor = height_factor
-        self.width_factor = width_factor
         self._rows = bounds(self, "height_factor", height_factor)
         self._columns = None if width_factor is None else bounds(self, "width_factor", width_factor)
 
@@ -257,8 +238,7 @@ class RandomShear(_Affine):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size.
     """
 
-    arguments = ("x_factor", "y_factor", *_FILLING)
-
+    @configured
     def __init__(
         self,
         x_factor: Any = 0.0,
@@ -270,11 +250,13 @@ class RandomShear(_Affine):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.x_factor = x_factor
-        self.y_factor = y_factor
         self._x = bounds(self, "x_factor", x_factor, -1.0, 1.0)
         self._y = bounds(self, "y_factor", y_factor, -1.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        names = ("fill_mode", "interpolation", "seed", "fill_value", "data_format")
+        return config | {name: config.pop(name) for name in names}
 
     def _map(self, x: Value) -> list[Any]:
         rows, columns = known_sizes(self, x)

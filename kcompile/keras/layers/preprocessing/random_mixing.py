@@ -10,6 +10,7 @@ from ....ir import Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, shape_vector, tensor
+from ...declaration import configured
 from .random_base import RandomLayer, bounds
 from .random_filters import boxes
 
@@ -65,14 +66,11 @@ class MixUp(RandomLayer):
     layer is called on images, labels are not mixed. (Zhang et al. 2017)
     """
 
-    arguments = ("alpha", "seed")
-
+    @configured
     def __init__(
         self, alpha: float = 0.2, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         bounds(self, "alpha", (alpha, alpha), 1e-6)
-        self.alpha = alpha
 
     def augmented(self, x: Value) -> Value:
         weight = K.cast(beta_draw(self, [dims_of(x)[0], 1, 1, 1], self.alpha), K.dtype(x))
@@ -92,14 +90,11 @@ class CutMix(RandomLayer):
     layer is called on images, labels are not mixed. (Yun et al. 2019)
     """
 
-    arguments = ("factor", "seed")
-
+    @configured
     def __init__(
         self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         self._bounds = bounds(self, "factor", factor, 0.0, 1.0)
-        self.factor = factor
 
     def augmented(self, x: Value) -> Value:
         alpha = self._numbers([1], *self._bounds) + 1e-6

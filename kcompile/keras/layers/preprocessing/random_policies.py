@@ -10,6 +10,7 @@ from ....ir import Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
+from ...declaration import configured
 from ..arguments import positive_int
 from .colors import clipped
 from .histograms import AutoContrast, Equalization
@@ -29,6 +30,7 @@ from .random_mixing import beta_draw, log_gamma_draw
 class _Policy(RandomLayer):
     """A layer that holds augmentations to choose from, all with the bounds of its factor."""
 
+    @configured(value_range=range_of)
     def __init__(
         self,
         value_range: Any,
@@ -38,10 +40,6 @@ class _Policy(RandomLayer):
         data_format: str | None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.value_range = range_of(self, value_range)
-        self.factor = factor
-        self.interpolation = interpolation
         self._bounds = bounds(self, "factor", factor, 0.0, 1.0)
 
     def _geometric(self) -> list[ImageAugmentation]:
@@ -87,8 +85,7 @@ class RandAugment(_Policy):
     of a step are changed by the same augmentations, each by numbers of its own. (Cubuk et al. 2019)
     """
 
-    arguments = ("value_range", "num_ops", "factor", "interpolation", "seed")
-
+    @configured(num_ops=positive_int)
     def __init__(
         self,
         value_range: Any = (0, 255),
@@ -99,8 +96,6 @@ class RandAugment(_Policy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
-        self.num_ops = positive_int(self, "num_ops", num_ops)
         self._choices = self._geometric() + self._colored() + self._tonal()
 
     def augmented(self, x: Value) -> Value:
@@ -132,10 +127,7 @@ class AugMix(_Policy):
     the weights, for each step. (Hendrycks et al. 2019)
     """
 
-    arguments = (
-        "value_range", "num_chains", "chain_depth", "factor", "alpha", "all_ops", "interpolation", "seed"
-    )  # fmt: skip
-
+    @configured(num_chains=positive_int, chain_depth=positive_int)
     def __init__(
         self,
         value_range: Any = (0, 255),
@@ -149,12 +141,7 @@ class AugMix(_Policy):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
-        self.num_chains = positive_int(self, "num_chains", num_chains)
-        self.chain_depth = positive_int(self, "chain_depth", chain_depth)
         bounds(self, "alpha", (alpha, alpha), 1e-6)
-        self.alpha = alpha
-        self.all_ops = all_ops
         self._choices = self._geometric() + self._tonal() + (self._colored() if all_ops else [])
 
     def augmented(self, x: Value) -> Value:

@@ -10,6 +10,7 @@ from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
+from ...declaration import configured
 from ..arguments import with_spatial_sizes
 from .colors import clipped
 from .common import as_float
@@ -33,8 +34,7 @@ class RandomCrop(RandomLayer):
     are smaller are resized while training, too.
     """
 
-    arguments = ("height", "width", "seed")
-
+    @configured
     def __init__(
         self,
         height: int,
@@ -43,7 +43,6 @@ class RandomCrop(RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         self._resizing = Resizing(height, width, crop_to_aspect_ratio=True, data_format=data_format)
         self.height, self.width = self._resizing.height, self._resizing.width
 
@@ -74,20 +73,17 @@ class RandomCrop(RandomLayer):
 class _RandomSize(RandomLayer):
     """Images of a random size along one axis."""
 
-    arguments = ("factor", "interpolation", "seed")
     axis: int  # 0 for rows, 1 for columns
 
+    @configured
     def __init__(
         self, factor: Any, interpolation: str = "bilinear", seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(seed, kwargs.pop("data_format", None), **kwargs)
         if interpolation not in MODES:
             raise ValueError(
                 f"{type(self).__name__}: interpolation must be one of {', '.join(MODES)} (the new size is "
                 f"only known while training); found {interpolation!r}."
             )
-        self.factor = factor
-        self.interpolation = interpolation
         self._bounds = bounds(self, "factor", factor, -1.0)
 
     def augmented(self, x: Value) -> Value:
@@ -167,8 +163,7 @@ class RandomPerspective(RandomLayer):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size.
     """
 
-    arguments = ("factor", "scale", "interpolation", "fill_value", "seed")
-
+    @configured
     def __init__(
         self,
         factor: Any = 1.0,
@@ -179,14 +174,9 @@ class RandomPerspective(RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         check_sampling(self, "constant", interpolation)
         self._chance = bounds(self, "factor", factor, 0.0, 1.0)
         bounds(self, "scale", (scale, scale), 0.0, 1.0)
-        self.factor = factor
-        self.scale = scale
-        self.interpolation = interpolation
-        self.fill_value = fill_value
 
     def _moved(self, x: Value) -> Value:
         """What a coordinate of a corner is multiplied by, (batch, 1, 1)."""
@@ -231,8 +221,7 @@ class RandomElasticTransform(RandomLayer):
     columns move independently. (Simard et al. 2003)
     """
 
-    arguments = ("factor", "scale", "interpolation", "fill_mode", "fill_value", "value_range", "seed")
-
+    @configured(value_range=range_of)
     def __init__(
         self,
         factor: Any = 1.0,
@@ -245,14 +234,7 @@ class RandomElasticTransform(RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format, **kwargs)
         check_sampling(self, fill_mode, interpolation, ("reflect", "wrap", "constant", "nearest", "mirror"))
-        self.factor = factor
-        self.scale = scale
-        self.interpolation = interpolation
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
-        self.value_range = range_of(self, value_range)
         self._chance = bounds(self, "factor", factor, 0.0, 1.0)
         self._scale = bounds(self, "scale", scale, 0.0, 1.0)
 

@@ -9,7 +9,8 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...core.layer import InputSpec, Layer
-from ..arguments import positive_int, spatial_sizes, with_spatial_sizes
+from ...declaration import configured
+from ..arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
 from .common import as_float
 from .interpolation import KERNELS, resize_matrix
 
@@ -26,12 +27,10 @@ _INTERPOLATIONS = ("nearest", "area", *KERNELS)
 class _ImageLayer(Layer):
     """A layer over images that gives them the size (height, width)."""
 
-    def __init__(self, height: int, width: int, data_format: str | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.height = positive_int(self, "height", height)
-        self.width = positive_int(self, "width", width)
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4)
+    input_spec = InputSpec(ndim=4)
+
+    @configured(height=positive_int, width=positive_int, data_format=data_format)
+    def __init__(self, height: int, width: int, data_format: str | None, **kwargs: Any) -> None: ...
 
     def _sizes(self, inputs: Any, what: str) -> tuple[int, int]:
         """Rows and columns of the images.
@@ -91,13 +90,14 @@ class _ImageLayer(Layer):
         channels = input_shape[1 if self.data_format == "channels_first" else -1]
         return with_spatial_sizes(input_shape, [self.height, self.width], channels, self.data_format)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "height": self.height,
-            "width": self.width,
-            "data_format": self.data_format,
-        }
+
+def _interpolation(layer: Layer, name: str, value: Any) -> str:
+    mode = str(value).lower()
+    if mode not in _INTERPOLATIONS:
+        raise ValueError(
+            f"Resizing: interpolation must be one of {', '.join(_INTERPOLATIONS)}; found {mode!r}."
+        )
+    return mode
 
 
 class Resizing(_ImageLayer):
@@ -122,6 +122,7 @@ class Resizing(_ImageLayer):
         ValueError: for another interpolation, or an aspect ratio to keep of images of unknown size.
     """
 
+    @configured(interpolation=_interpolation)
     def __init__(
         self,
         height: int,
@@ -135,23 +136,10 @@ class Resizing(_ImageLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(height, width, data_format, **kwargs)
-        interpolation = str(interpolation).lower()
-        if interpolation not in _INTERPOLATIONS:
-            raise ValueError(
-                f"Resizing: interpolation must be one of {', '.join(_INTERPOLATIONS)}; "
-                f"found {interpolation!r}."
-            )
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ValueError("Resizing: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
         if fill_mode != "constant":
             raise ValueError(f"Resizing: fill_mode must be 'constant', found {fill_mode!r}.")
-        self.interpolation = interpolation
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
-        self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
-        self.antialias = antialias
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)
@@ -166,17 +154,6 @@ class Resizing(_ImageLayer):
         above = (max(rows, int(columns * self.height / self.width)) - rows) // 2
         left = (max(columns, int(rows * self.width / self.height)) - columns) // 2
         return op.Pad(x, [above, left, above, left], tensor(self.fill_value, x.dtype), self._axes())
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "interpolation": self.interpolation,
-            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
-            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
-            "fill_mode": self.fill_mode,
-            "fill_value": self.fill_value,
-            "antialias": self.antialias,
-        }
 
 
 class CenterCrop(_ImageLayer):
@@ -193,8 +170,8 @@ class CenterCrop(_ImageLayer):
         ValueError: for images of unknown size.
     """
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(height, width, data_format, **kwargs)
+    @configured
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)

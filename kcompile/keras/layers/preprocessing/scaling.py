@@ -11,6 +11,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
 from ...core.layer import Layer
+from ...declaration import Argument, configured, converted
 from .common import as_float, batches_of, plain
 
 
@@ -24,11 +25,10 @@ class Rescaling(Layer):
     Input: any shape, of any numeric type; output: the same shape, float.
     """
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.scale = plain(scale)
-        self.offset = plain(offset)
+    supports_masking = True
+
+    @configured(scale=converted(plain), offset=converted(plain))
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         x = as_float(self, inputs)
@@ -37,8 +37,9 @@ class Rescaling(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+def _axes(layer: Layer, name: str, axis: Any) -> tuple[int, ...]:
+    return () if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
 
 
 class Normalization(Layer):
@@ -57,20 +58,22 @@ class Normalization(Layer):
         ValueError: if only one of mean and variance is given, or an axis does not fit.
     """
 
+    supports_masking = True
+
+    @configured(
+        axis=_axes,
+        mean=Argument(converted(plain), attribute="input_mean"),
+        variance=Argument(converted(plain), attribute="input_variance"),
+        invert=Argument(after="axis"),
+    )
     def __init__(
         self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.axis = () if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
         if (mean is None) != (variance is None):
             raise ValueError(
                 f"Normalization: give both mean and variance, or neither; found mean={mean!r} and "
                 f"variance={variance!r}."
             )
-        self.input_mean = plain(mean)
-        self.input_variance = plain(variance)
-        self.invert = invert
 
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)
@@ -143,13 +146,7 @@ class Normalization(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "axis": self.axis if len(self.axis) != 1 else self.axis[0],
-            "invert": self.invert,
-            "mean": self.input_mean,
-            "variance": self.input_variance,
-        }
+        return {**super().get_config(), "axis": self.axis if len(self.axis) != 1 else self.axis[0]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
