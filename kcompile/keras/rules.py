@@ -25,6 +25,7 @@ class Rules:
         name: in files.
         half_pixel_centers: whether UpSampling2D samples at half-pixel centres where nothing is said.
         hard_sigmoid: the function of that name, by its name here.
+        activity_by_sample: whether activity regularization is a mean over samples, not a sum.
         drops_masks: whether a layer that knows nothing of masks drops them, in place of refusing them.
         drops_masks_in: classes that drop masks there and pass them on here.
         masked_ranks: axes of inputs for which BatchNormalization trains on the steps alone that count.
@@ -43,6 +44,7 @@ class Rules:
     name: str
     half_pixel_centers: bool = False
     hard_sigmoid: str = "hard_sigmoid"
+    activity_by_sample: bool = False
     drops_masks: bool = False
     drops_masks_in: frozenset[str] = frozenset()
     masked_ranks: range = range(0)
@@ -62,6 +64,7 @@ KERAS_2 = Rules("keras_2")
 TF_KERAS = Rules(
     "tf_keras",
     half_pixel_centers=True,
+    activity_by_sample=True,
     drops_masks=True,
     drops_masks_in=frozenset({"Identity", "Normalization", "Rescaling", "SpectralNormalization"}),
     masked_ranks=range(2, 4),  # its fused kernel, for more axes, does not

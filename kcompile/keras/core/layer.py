@@ -283,7 +283,14 @@ class Layer(CalledLayer):
         if regularizer is None:
             return []
         with ir.name_scope("activity_regularizer"):
-            return [regularizer(x) for x in to_list(outputs)]
+            losses = [(regularizer(x), x) for x in to_list(outputs)]
+            if rules.holds(self, lambda its: its.activity_by_sample):
+                return [loss / K.cast(self._regularized_samples(x), K.dtype(loss)) for loss, x in losses]
+            return [loss for loss, _ in losses]
+
+    def _regularized_samples(self, output: Value) -> Value:
+        """How many samples an output has for the mean of its activity regularization."""
+        return K.shape(output)[0]
 
     def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
         """Adds to inferred shapes what an overridden ``compute_output_shape`` knows; a user's is asked in any

@@ -141,6 +141,9 @@ class TimeDistributed(Wrapper):
             return [_unfold_time(y, inputs) for y in outputs]
         return _unfold_time(outputs, inputs)
 
+    def _regularized_samples(self, output: Value) -> Value:
+        return K.shape(output)[0] * K.shape(output)[1]  # the layer inside is called on all steps as samples
+
     def compute_mask(self, inputs: Value, mask: Any = None) -> Any:
         folded, self._folded = self._folded, None
         steps = folded[1] if folded is not None and folded[0] is inputs else _fold_time(inputs)
