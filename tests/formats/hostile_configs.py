@@ -36,8 +36,8 @@ from kcompile.keras.utils.generic_utils import _may_be_named_by_a_config
 from tests.formats.fuzz import _is_own
 from tests.golden import cases as cases_2
 from tests.golden import runner as runner_2
-from tests.golden.later import cases as cases_3
-from tests.golden.later import runner as runner_3
+from tests.golden.keras3 import cases as cases_3
+from tests.golden.keras3 import runner as runner_3
 
 SECONDS, GIGABYTES = 4, 6
 

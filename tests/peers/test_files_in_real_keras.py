@@ -22,7 +22,7 @@ from kcompile.keras.layers import (
     concatenate,
 )
 from kcompile.keras.models import Model, Sequential, load_model
-from tests.golden.later import make_models
+from tests.golden.keras3 import make_models
 
 PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
 

@@ -13,11 +13,11 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras.models import load_model
-from tests.golden.later import measures
+from tests.golden.keras3 import measures
 
 PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
 ROOT = Path(__file__).resolve().parents[2]
-STORED = ROOT / "tests" / "golden" / "later"
+STORED = ROOT / "tests" / "golden" / "keras3"
 
 pytestmark = [
     pytest.mark.peers,
@@ -27,7 +27,7 @@ pytestmark = [
 NAMES = """
 import json, sys
 import {module} as keras
-from tests.golden.later import make_measures
+from tests.golden.keras3 import make_measures
 print("\\n" + json.dumps(make_measures.names(keras)))
 """
 # Every fourth case is written, read again by its writer, and evaluated.
@@ -35,7 +35,7 @@ WRITE = """
 import sys, warnings
 import numpy as np
 import {module} as keras
-from tests.golden.later import make_measures, measures
+from tests.golden.keras3 import make_measures, measures
 warnings.simplefilter("ignore")
 answers = {{}}
 cases = [case for case in measures.CASES if "{module}" in case["judges"] and measures.has_file(case)]
@@ -53,7 +53,7 @@ import sys, warnings
 from pathlib import Path
 import numpy as np
 import {module} as keras
-from tests.golden.later import measures
+from tests.golden.keras3 import measures
 warnings.simplefilter("ignore")
 cases = {{case["name"]: case for case in measures.CASES}}
 answers = {{}}

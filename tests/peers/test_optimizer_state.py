@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kcompile import keras
-from tests.golden.later import state_cases as cases
+from tests.golden.keras3 import state_cases as cases
 
 PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ import sys, warnings
 from pathlib import Path
 import numpy as np
 import {module} as keras
-from tests.golden.later import state_cases as cases
+from tests.golden.keras3 import state_cases as cases
 answers = {{}}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     keras.backend.clear_session()

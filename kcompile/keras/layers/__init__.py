@@ -69,6 +69,7 @@ from .core import (
     Dense,
     Dropout,
     Flatten,
+    Identity,
     Lambda,
     Masking,
     Permute,
@@ -81,7 +82,12 @@ from .core import (
 from .cudnn_recurrent import CuDNNGRU, CuDNNLSTM
 from .einsum_dense import EinsumDense
 from .embeddings import Embedding
-from .later_core import AbstractRNNCell, Identity
+from .layer_normalization import (
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from .local import LocallyConnected1D, LocallyConnected2D
 from .merge import (
     Add,
@@ -104,12 +110,6 @@ from .merge import (
 from .multi_head_attention import GroupedQueryAttention, GroupQueryAttention, MultiHeadAttention
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization
-from .normalization_later import (
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)
 from .onnx_graph import ONNXGraph
 from .pooling import (
     AveragePooling1D,
@@ -180,6 +180,7 @@ from .preprocessing import (
     STFTSpectrogram,
 )
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells
+from .recurrent.cells import AbstractRNNCell
 from .reversible_embedding import ReversibleEmbedding
 from .spectral_normalization import SpectralNormalization
 from .unavailable import (

@@ -382,5 +382,20 @@ class Masking(Layer):
         return input_shape
 
 
+class Identity(Layer):
+    """Passes its input on.
+
+    Input and output: any shape; a mask is passed on, too.
+    """
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
 answer_old_names(__name__)
 registry.register(globals())

@@ -35,12 +35,12 @@ from .classes import (
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
 from .functions import categorical_crossentropy
-from .later_functions import *  # noqa: F403
-from .later_functions import __all__ as _later_functions
+from .keras3_functions import *  # noqa: F403
+from .keras3_functions import __all__ as _keras3_functions
 
 __all__ = [
     *_functions,
-    *_later_functions,
+    *_keras3_functions,
     "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",

@@ -23,7 +23,7 @@ from .functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from .later_functions import (
+from .keras3_functions import (
     binary_focal_crossentropy,
     categorical_focal_crossentropy,
     categorical_generalized_cross_entropy,

@@ -10,11 +10,11 @@ from kcompile.ir import Graph, op
 from kcompile.keras import layers
 from kcompile.keras.layers.preprocessing.random_mixing import beta_draw
 from tests.golden import runner as base
-from tests.golden.later import augmentation
-from tests.golden.later.load_later import load
-from tests.keras.layers.later_golden import name_of
+from tests.golden.keras3 import augmentation
+from tests.golden.keras3.load_keras3 import load
+from tests.keras.layers.keras3_golden import name_of
 
-CASES = load("later_augmentation")
+CASES = load("keras3_augmentation")
 ALWAYS = ("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "RandomCrop")
 
 
@@ -93,7 +93,7 @@ def test_configs_of_keras_make_the_same_layer(golden):
     assert base.plain(type(copy).from_config(copy.get_config()).get_config()) == other
 
 
-@pytest.mark.parametrize("golden", load("later_perspective"), ids=name_of)
+@pytest.mark.parametrize("golden", load("keras3_perspective"), ids=name_of)
 def test_perspective_with_known_corners(golden, monkeypatch):
     case = golden.case
     layer = layers.RandomPerspective([1.0, 1.0], 1.0, case["interpolation"], case["fill_value"])

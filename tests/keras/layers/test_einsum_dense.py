@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kcompile.keras import layers
-from tests.keras.layers.later_golden import CHECKS, goldens, name_of
+from tests.keras.layers.keras3_golden import CHECKS, goldens, name_of
 
 CASES = goldens("EinsumDense")
 

@@ -7,7 +7,7 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras import layers
-from tests.keras.layers.later_golden import CHECKS, goldens, name_of
+from tests.keras.layers.keras3_golden import CHECKS, goldens, name_of
 
 CASES = goldens(
     "Rescaling", "Normalization", "Resizing", "CenterCrop", "CategoryEncoding", "Discretization",

@@ -14,7 +14,7 @@ from kcompile import keras
 from kcompile.keras import backend as K
 from kcompile.keras import layers, losses
 from kcompile.keras.models import Sequential, load_model
-from tests.golden.later import make_compiled as compiled
+from tests.golden.keras3 import make_compiled as compiled
 
 FOLDER = Path(compiled.__file__).parent
 

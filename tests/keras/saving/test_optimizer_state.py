@@ -13,7 +13,7 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras import backend as K
-from tests.golden.later import state_cases as cases
+from tests.golden.keras3 import state_cases as cases
 
 FOLDER = Path(cases.__file__).parent
 FILES = [(judge, name, case) for judge in cases.KINDS for name, case in cases.files(judge)]

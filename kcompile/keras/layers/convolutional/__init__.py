@@ -13,7 +13,6 @@ from ..pooling import (  # in Keras 2.3 they can be imported from here too
     MaxPooling3D,
 )
 from .convolutions import Conv, Conv1D, Conv2D, Conv3D
-from .later import Conv1DTranspose, DepthwiseConv1D
 from .resizing import (
     Cropping1D,
     Cropping2D,
@@ -28,8 +27,8 @@ from .resizing import (
     _UpSampling,
     _ZeroPadding,
 )
-from .separable import DepthwiseConv2D, SeparableConv, SeparableConv1D, SeparableConv2D
-from .transposed import Conv2DTranspose, Conv3DTranspose
+from .separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv, SeparableConv1D, SeparableConv2D
+from .transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 
 # the names of the bases in Keras 2
 _Conv = Conv

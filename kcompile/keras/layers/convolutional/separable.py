@@ -231,4 +231,38 @@ class DepthwiseConv2D(Conv):
         )
 
 
+class DepthwiseConv1D(DepthwiseConv2D):
+    """A convolution over time of each channel on its own.
+
+    Args: those of ``DepthwiseConv2D``, for one axis.
+
+    Input: (batch, steps, channels), or (batch, channels, steps) for channels_first; output: the same with
+    channels * depth_multiplier channels.
+    Weights: depthwise_kernel (window, in, depth_multiplier), bias (in * depth_multiplier,).
+    """
+
+    _spatial_axes = 1
+
+    @configured
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None: ...
+
+
 registry.register(globals())

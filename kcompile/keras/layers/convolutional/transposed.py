@@ -9,7 +9,7 @@ from ...backend.convolution import conv_transpose
 from ...declaration import Argument, configured
 from ...utils import conv_utils
 from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
-from .convolutions import Conv2D, Conv3D, kernel_order
+from .convolutions import Conv1D, Conv2D, Conv3D, kernel_order
 
 
 def output_padding(layer: Any, name: str, value: Any) -> tuple[int, ...] | None:
@@ -118,6 +118,39 @@ class Conv3DTranspose(_Transposed, Conv3D):
         padding: str = "valid",
         output_padding: Any = None,
         data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None: ...
+
+
+class Conv1DTranspose(_Transposed, Conv1D):
+    """A transposed convolution over time.
+
+    Args: those of ``Conv``, and output_padding as for ``Conv2DTranspose``.
+
+    Input: (batch, steps, channels), or (batch, channels, steps) for channels_first; output: the same layout
+    with ``filters`` channels.
+    Weights: kernel (window, filters, in), bias (filters,). Emits ONNX ConvTranspose.
+    """
+
+    @configured(output_padding=output_padding)
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",

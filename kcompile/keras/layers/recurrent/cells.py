@@ -1,4 +1,4 @@
-"""What the cells of SimpleRNN, GRU and LSTM share: weights, dropout, configuration, ONNX's weights."""
+"""A base for users' cells, and what those of SimpleRNN, GRU and LSTM share: weights, dropout, layout."""
 
 from __future__ import annotations
 
@@ -150,6 +150,36 @@ CELL_ARGUMENTS: dict[str, Any] = {
     "seed": only(ANY),
 }
 """What there is to say of the arguments that the cells have in common."""
+
+
+class AbstractRNNCell(Layer):
+    """A base for cells of ``RNN``.
+
+    A subclass has ``call(inputs, states)``, ``state_size`` and ``output_size``.
+    """
+
+    def call(self, inputs: Any, states: Any) -> Any:
+        raise NotImplementedError(f"The cell {type(self).__name__} defines no call(inputs, states).")
+
+    @property
+    def state_size(self) -> Any:
+        """Features of each state: a number, or a list of them."""
+        raise NotImplementedError(f"The cell {type(self).__name__} defines no state_size.")
+
+    @property
+    def output_size(self) -> Any:
+        """Features of the output."""
+        raise NotImplementedError(f"The cell {type(self).__name__} defines no output_size.")
+
+    def get_initial_state(
+        self, inputs: Value | None = None, batch_size: Any = None, dtype: Any = None
+    ) -> Any:
+        """Zeros, (batch, features) for each state."""
+        if inputs is not None:
+            batch_size, dtype = dims_of(inputs)[0], inputs.dtype
+        sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
+        states = [filled(0, [batch_size, size], np.dtype(dtype or K.floatx())) for size in sizes]
+        return states if isinstance(self.state_size, list | tuple) else states[0]
 
 
 class GatedCell(DropoutMasks, Layer):

@@ -10,10 +10,10 @@ from kcompile.keras import backend as K
 from kcompile.keras import layers, optimizers
 from kcompile.keras.optimizers import schedules
 from tests.golden import runner as base
-from tests.golden.later import runner
-from tests.golden.later.load_later import load
+from tests.golden.keras3 import runner
+from tests.golden.keras3.load_keras3 import load
 
-OPTIMIZERS, SCHEDULES = load("later_optimizers"), load("later_schedules")
+OPTIMIZERS, SCHEDULES = load("keras3_optimizers"), load("keras3_schedules")
 
 
 @pytest.mark.parametrize("golden", OPTIMIZERS, ids=repr)

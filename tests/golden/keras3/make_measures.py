@@ -1,7 +1,7 @@
 """Asks a Keras about all of its losses and metrics, and what it writes of them into files.
 
-python -m tests.golden.later.make_measures keras       # measures_keras.json and .npz
-python -m tests.golden.later.make_measures tf_keras    # measures_tf_keras.json and .npz
+python -m tests.golden.keras3.make_measures keras       # measures_keras.json and .npz
+python -m tests.golden.keras3.make_measures tf_keras    # measures_tf_keras.json and .npz
 
 ``.json``: the program's names of losses and metrics with their parameters (none for further names);
 ``.npz``: values as ``measures.run`` has them, what the compiled model evaluates to, and the part of its files
@@ -21,7 +21,7 @@ import zipfile
 import numpy as np
 
 from tests.golden import load
-from tests.golden.later import measures
+from tests.golden.keras3 import measures
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ENDINGS = {"keras": ("keras", "h5"), "tf_keras": ("h5", "keras")}

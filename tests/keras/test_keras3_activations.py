@@ -9,10 +9,10 @@ from kcompile import keras, torch_bridge
 from kcompile.ir import Graph
 from kcompile.keras import activations, layers
 from tests.golden import cases as base
-from tests.golden.later import cases, runner
-from tests.golden.later.load_later import load
+from tests.golden.keras3 import cases, runner
+from tests.golden.keras3.load_keras3 import load
 
-GOLDEN = load("later_activations")
+GOLDEN = load("keras3_activations")
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=repr)

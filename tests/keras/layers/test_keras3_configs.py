@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from kcompile.keras import layers
-from tests.keras.layers.make_later_configs import LAYERS
+from tests.keras.layers.make_keras3_configs import LAYERS
 
 CONFIGS = [
     pytest.param(config, id=f"{version}-{config['class_name']}")
     for version, configs in json.loads(
-        Path(__file__).with_name("later_configs.json").read_text(encoding="utf-8")
+        Path(__file__).with_name("keras3_configs.json").read_text(encoding="utf-8")
     ).items()
     for config in configs
 ]

@@ -1,7 +1,7 @@
 """Writes small models with later layers, and their answers: Keras 3 as .keras, tf_keras as .h5.
 
-python -m tests.golden.later.make_models keras      (pip install keras==3.15.0 tensorflow==2.21.0)
-python -m tests.golden.later.make_models tf_keras   (pip install tf-keras==2.21.0 tensorflow==2.21.0)
+python -m tests.golden.keras3.make_models keras      (pip install keras==3.15.0 tensorflow==2.21.0)
+python -m tests.golden.keras3.make_models tf_keras   (pip install tf-keras==2.21.0 tensorflow==2.21.0)
 """
 
 from __future__ import annotations

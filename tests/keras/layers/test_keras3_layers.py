@@ -10,7 +10,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import layers
 from kcompile.keras.layers import unavailable
-from tests.keras.layers.later_golden import CHECKS, goldens, name_of
+from tests.keras.layers.keras3_golden import CHECKS, goldens, name_of
 
 KINDS = [f"Adaptive{kind}Pooling{n}D" for kind in ("Average", "Max") for n in (1, 2, 3)]
 CASES = goldens(

@@ -6,7 +6,7 @@ import pytest
 
 from kcompile.ir import Graph
 from kcompile.keras import layers
-from tests.keras.layers.later_golden import CHECKS, goldens, name_of
+from tests.keras.layers.keras3_golden import CHECKS, goldens, name_of
 
 CASES = goldens("LayerNormalization", "GroupNormalization", "UnitNormalization", "RMSNormalization")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.keras.layers.later_golden import CHECKS, goldens, name_of
+from tests.keras.layers.keras3_golden import CHECKS, goldens, name_of
 
 CASES = goldens("Conv1DTranspose", "DepthwiseConv1D")
 

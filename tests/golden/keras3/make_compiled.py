@@ -1,8 +1,8 @@
 """Writes small compiled models of real Keras whose files hold what ``measures`` does not.
 
-python -m tests.golden.later.make_compiled tf_keras    # added.h5, added.keras: add_loss and add_metric;
+python -m tests.golden.keras3.make_compiled tf_keras    # added.h5, added.keras: add_loss and add_metric;
                                                        # mixed.h5: mixed_float16, a LossScaleOptimizer
-python -m tests.golden.later.make_compiled keras       # after_h5.keras: after an .h5, without optimizer
+python -m tests.golden.keras3.make_compiled keras       # after_h5.keras: after an .h5, without optimizer
 
 ``compiled_<judge>.npz``: the data, and what evaluate() and further training gave, by the name of the file.
 """

@@ -207,5 +207,5 @@ def run_perspective(keras, case):
     return {"train": np.asarray(y)}, {}
 
 
-GROUPS = {"later_augmentation": CASES, "later_perspective": PERSPECTIVE}
-RUNNERS = {"later_augmentation": run_augmentation, "later_perspective": run_perspective}
+GROUPS = {"keras3_augmentation": CASES, "keras3_perspective": PERSPECTIVE}
+RUNNERS = {"keras3_augmentation": run_augmentation, "keras3_perspective": run_perspective}

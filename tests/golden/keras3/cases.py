@@ -7,7 +7,7 @@ positional arguments), ``call_kwargs`` go to the call, and ``masked`` lists inpu
 from __future__ import annotations
 
 from tests.golden.cases import floats, integers, layer
-from tests.golden.later import augmentation
+from tests.golden.keras3 import augmentation
 
 LAYERS = []
 
@@ -634,9 +634,9 @@ OPTIMIZERS = [
     ]
 ]
 GROUPS = {
-    "later_layers": LAYERS,
-    "later_activations": ACTIVATIONS,
-    "later_schedules": SCHEDULES,
-    "later_optimizers": OPTIMIZERS,
+    "keras3_layers": LAYERS,
+    "keras3_activations": ACTIVATIONS,
+    "keras3_schedules": SCHEDULES,
+    "keras3_optimizers": OPTIMIZERS,
     **augmentation.GROUPS,
 }

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.golden import cases as base
 from tests.golden import runner
-from tests.golden.later import augmentation, cases
+from tests.golden.keras3 import augmentation, cases
 
 
 def build_layer(keras, case):
@@ -104,9 +104,9 @@ def run_optimizer(keras, case):
 
 
 RUNNERS = {
-    "later_layers": run_layer,
-    "later_activations": run_activation,
-    "later_schedules": run_schedule,
-    "later_optimizers": run_optimizer,
+    "keras3_layers": run_layer,
+    "keras3_activations": run_activation,
+    "keras3_schedules": run_schedule,
+    "keras3_optimizers": run_optimizer,
     **augmentation.RUNNERS,
 }

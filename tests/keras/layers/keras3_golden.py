@@ -10,10 +10,10 @@ import numpy as np
 from kcompile import keras, torch_bridge
 from kcompile.ir import Graph
 from tests.golden import runner as base
-from tests.golden.later import runner
-from tests.golden.later.load_later import load
+from tests.golden.keras3 import runner
+from tests.golden.keras3.load_keras3 import load
 
-_GOLDEN = load("later_layers")
+_GOLDEN = load("keras3_layers")
 _TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 
 

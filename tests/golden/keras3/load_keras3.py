@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tests.golden import load as base
-from tests.golden.later import cases
+from tests.golden.keras3 import cases
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 

@@ -10,7 +10,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import activations, layers, rules
 from kcompile.keras.saving.versions.writer import writer_of
-from tests.golden.later import make_models
+from tests.golden.keras3 import make_models
 
 FILES = make_models.FILES
 

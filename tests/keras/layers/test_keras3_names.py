@@ -1,6 +1,6 @@
 """Every layer of Keras 3.15 and tf_keras 2.21 is here with its arguments, or in docs/compatibility.md.
 
-``later_names.json`` lists them; ``make_later_names.py`` made it.
+``keras3_names.json`` lists them; ``make_keras3_names.py`` made it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kcompile.keras import layers
 from kcompile.keras.layers import unavailable
 
 HERE = Path(__file__).parent
-NAMES = json.loads((HERE / "later_names.json").read_text(encoding="utf-8"))
+NAMES = json.loads((HERE / "keras3_names.json").read_text(encoding="utf-8"))
 PAGE = (HERE.parents[2] / "docs" / "compatibility.md").read_text(encoding="utf-8")
 SECTION = PAGE.split("\n## Layers of later Keras\n", 1)[1].split("\n## ", 1)[0]
 FIRST_CELLS = re.findall(r"^\| (`.*?`) \|", SECTION, re.MULTILINE)

@@ -1,7 +1,7 @@
 """Asks Keras 3.15 and, for what only that has, tf_keras; stores the answers beside this file.
 
 pip install keras==3.15.0 tf-keras==2.21.0 tensorflow==2.21.0
-python -m tests.golden.later.make_later [--missing] [group ...]
+python -m tests.golden.keras3.make_keras3 [--missing] [group ...]
 
 With --missing stored answers stay, and only the other cases are asked.
 """
@@ -12,7 +12,7 @@ import os
 import sys
 
 from tests.golden import load
-from tests.golden.later import cases, load_later, runner
+from tests.golden.keras3 import cases, load_keras3, runner
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -25,7 +25,7 @@ def main(groups, missing=False):
     for group in groups or cases.GROUPS:
         results, failed = {}, {}
         if missing:
-            results = {golden.name: (golden.arrays, golden.meta) for golden in load_later.load(group)}
+            results = {golden.name: (golden.arrays, golden.meta) for golden in load_keras3.load(group)}
         for case in cases.GROUPS[group]:
             if case["name"] in results:
                 continue

@@ -17,7 +17,7 @@ from kcompile.keras import losses, metrics, rules
 from kcompile.keras.models import load_model
 from kcompile.keras.saving.versions.writer import writer_of
 from tests.golden import load
-from tests.golden.later import measures
+from tests.golden.keras3 import measures
 
 FOLDER = Path(measures.__file__).parent
 JUDGES = ("keras", "tf_keras")

@@ -1,7 +1,7 @@
 """Saves models in the middle of training with real Keras, one for each optimizer, and how training goes on.
 
-python -m tests.golden.later.make_states keras        # .keras and legacy .h5 of Keras 3.15
-python -m tests.golden.later.make_states tf_keras     # .h5 of tf_keras 2.21, both kinds of optimizers
+python -m tests.golden.keras3.make_states keras        # .keras and legacy .h5 of Keras 3.15
+python -m tests.golden.keras3.make_states tf_keras     # .h5 of tf_keras 2.21, both kinds of optimizers
 
 ``states_<judge>.zip`` has the files; ``states_<judge>.npz`` the weights after two more steps, and the judge's
 name. All models are ``state_cases.MODEL``, all batches ``state_cases.batch``.
@@ -18,7 +18,7 @@ import zipfile
 
 import numpy as np
 
-from tests.golden.later import state_cases as cases
+from tests.golden.keras3 import state_cases as cases
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 

@@ -1,6 +1,6 @@
-"""Writes later_configs.json: what tf_keras and Keras 3 write of each layer.
+"""Writes keras3_configs.json: what tf_keras and Keras 3 write of each layer.
 
-Run it where both are installed: ``python tests/keras/layers/make_later_configs.py``.
+Run it where both are installed: ``python tests/keras/layers/make_keras3_configs.py``.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> None:
     text = json.dumps(
         found, separators=(",", ":"), default=lambda x: x.item() if hasattr(x, "item") else list(x)
     )
-    Path(__file__).with_name("later_configs.json").write_text(text + "\n", encoding="utf-8")
+    Path(__file__).with_name("keras3_configs.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

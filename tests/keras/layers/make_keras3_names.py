@@ -1,6 +1,6 @@
-"""Writes later_names.json: the layers of Keras 3 and tf_keras with their constructor arguments and defaults.
+"""Writes keras3_names.json: the layers of Keras 3 and tf_keras with their constructor arguments and defaults.
 
-Run it where both are installed: ``python tests/keras/layers/make_later_names.py``.
+Run it where both are installed: ``python tests/keras/layers/make_keras3_names.py``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
             name: arguments_of(getattr(module.layers, name)) for name in names
         }
     text = json.dumps(found, indent=None, separators=(",", ":"))
-    Path(__file__).with_name("later_names.json").write_text(text + "\n", encoding="utf-8")
+    Path(__file__).with_name("keras3_names.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
