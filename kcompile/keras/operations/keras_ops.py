@@ -37,7 +37,6 @@ from .table import (
 )
 
 ROWS: dict[str, Operation] = {}
-_PAD = OPERATIONS["Pad"].emit
 
 
 def of_keras(*names: str, operands: int = 1, module: str = "numpy") -> Callable[[Callable], Callable]:
@@ -329,24 +328,6 @@ def trapezoid(y: Value, x: Any = None, dx: float = 1.0, axis: int = -1) -> Value
 # --- forms that the first table has not --------------------------------------------------------------------
 
 
-def _reduction(name: str, join: Callable[[Value, Any], Value]) -> None:
-    """With an initial value and a type, which take part in the reduction."""
-    row = OPERATIONS[name]
-
-    def emit(
-        x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, dtype: Any = None
-    ) -> Value:
-        x = _tensor(x) if dtype is None else K.cast(_tensor(x), dtype)
-        found = row.emit(x, axis=axis, keepdims=keepdims)
-        return found if initial is None else join(found, _tensor(initial, found))
-
-    ROWS[name] = Operation(row.module, emit, row.operands, row.settings)
-
-
-for _name, _join in {"Max": K.maximum, "Min": K.minimum, "Sum": op.Add, "Prod": op.Mul}.items():
-    _reduction(_name, _join)
-
-
 @of_keras("Norm", module="linalg")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
     x, order = _float(x), float("inf") if ord in ("inf", "Infinity") else ord
@@ -378,9 +359,7 @@ def repeat(x: Any, repeats: Any, axis: Any = None) -> Value:
 
 @of_keras("Pad", operands=2)
 def pad(x: Any, constant_values: Any = None, pad_width: Any = _REQUIRED, mode: str = "constant") -> Value:
-    if str(mode).lower() == "symmetric":
-        return shapes.pad(x, pad_width, "SYMMETRIC")
-    return _PAD(x, pad_width=pad_width, mode=mode, constant_values=constant_values)
+    return shapes.pad(x, pad_width, mode, constant_values)
 
 
 # --- products -----------------------------------------------------------------------------------------------

@@ -123,12 +123,19 @@ def _unary(
 
 
 def _reduction(
-    function: Callable[..., Any], kind: Callable[[Any], Value] = _float, module: str = "numpy"
+    function: Callable[..., Any],
+    kind: Callable[[Any], Value] = _float,
+    module: str = "numpy",
+    join: Callable[[Value, Any], Value] | None = None,
 ) -> Operation:
+    """A reduction; with ``join``, an initial value and a type take part in it."""
+
     def emit(x: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, dtype: Any = None) -> Any:
-        if initial is not None or dtype is not None:
+        if join is None and (initial is not None or dtype is not None):
             raise ValueError("A reduction in the file has an initial value or a type, which is not read.")
-        return function(kind(x), axis=axis, keepdims=bool(keepdims))
+        x = kind(x if dtype is None else K.cast(_tensor(x), dtype))
+        found = function(x, axis=axis, keepdims=bool(keepdims))
+        return found if join is None or initial is None else join(found, _tensor(initial, found))
 
     return Operation(module, emit, ("x",), {"axis": None, "keepdims": False, "initial": None, "dtype": None})
 
@@ -248,37 +255,9 @@ def _flip(x: Value, axis: Any = None) -> Value:
     return K.reverse(x, list(range(_rank(x))) if axis is None else axis)
 
 
-def _roll(x: Value, shift: int, axis: int | None = None) -> Value:
-    if axis is None or not isinstance(shift, int):
-        raise ValueError("A `roll` in the file needs one shift and one axis.")
-    at = -shift % _size(x, axis)
-    return K.concatenate(_split(x, [at], axis)[::-1], axis) if at else x
-
-
-def _repeat(x: Value, repeats: int, axis: int | None = None) -> Value:
-    if not isinstance(repeats, int):
-        raise ValueError(f"A `repeat` in the file has the counts {repeats!r}; one number is read.")
-    return K.repeat_elements(op.Reshape(x, [-1]) if axis is None else x, repeats, 0 if axis is None else axis)
-
-
 def _tile(x: Value, repeats: Any) -> Value:
     repeats = [repeats] if isinstance(repeats, int) else list(repeats)
     return K.tile(x, [1] * (_rank(x) - len(repeats)) + repeats)
-
-
-def _pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Value:
-    widths = pad_width if isinstance(pad_width, list) else [pad_width]
-    pairs = [entry if isinstance(entry, list) else [entry, entry] for entry in widths]
-    pairs = pairs * _rank(x) if len(pairs) == 1 else pairs
-    modes = {"constant": "constant", "reflect": "reflect", "symmetric": None, "edge": "edge"}
-    onnx_mode = modes.get(str(mode).lower())
-    if onnx_mode is None or len(pairs) != _rank(x):
-        raise ValueError(
-            f"A `pad` in the file has mode {mode!r} and widths {pad_width!r}, which is not read."
-        )
-    pads = [int(before) for before, _ in pairs] + [int(after) for _, after in pairs]
-    value = None if not constant_values else _tensor(constant_values, x)
-    return op.Pad(x, pads, value, mode=onnx_mode)
 
 
 def _take(x: Any, indices: Any, axis: int | None = None) -> Value:
@@ -365,31 +344,8 @@ def _normalize(x: Value, axis: Any = -1, order: Any = 2, epsilon: float | None =
     return x / K.sqrt(K.maximum(K.sum(x * x, axis=axes, keepdims=True), smallest))
 
 
-def _norm(x: Value, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
-    if ord not in (None, 2, "fro", "euclidean") or ord == 2 and isinstance(axis, list) and len(axis) == 2:
-        raise ValueError(f"A norm in the file has order {ord!r}, which is not read; the Euclidean norm is.")
-    return K.sqrt(K.sum(x * x, axis=axis, keepdims=bool(keepdims)))
-
-
 def _moments(x: Value, axes: Any, keepdims: bool = False, synchronized: bool = False) -> list[Value]:
     return [K.mean(x, axis=axes, keepdims=bool(keepdims)), K.var(x, axis=axes, keepdims=bool(keepdims))]
-
-
-def _pool(mode: str) -> Operation:
-    def emit(
-        inputs: Value, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
-    ) -> Value:
-        axes = _rank(inputs) - 2
-        size = tuple(pool_size) if isinstance(pool_size, list) else (pool_size,) * axes
-        steps = tuple(strides) if isinstance(strides, list) else (strides or size[0],) * axes
-        steps = size if strides is None else steps
-        if axes not in (2, 3):
-            raise ValueError(f"A pooling in the file has {axes} axes; 2 and 3 are read.")
-        pool = K.pool2d if axes == 2 else K.pool3d
-        return pool(inputs, size, steps, padding, data_format or K.image_data_format(), mode)
-
-    settings = {"pool_size": _REQUIRED, "strides": None, "padding": "valid", "data_format": None}
-    return Operation("nn", emit, ("inputs",), settings)
 
 
 def _gelu(x: Value, approximate: bool = True) -> Value:
@@ -493,13 +449,13 @@ OPERATIONS: dict[str, Operation] = {
     "Isnan": _unary(_onnx("IsNaN")),
     "Isinf": _unary(_onnx("IsInf")),
     "Isfinite": _unary(lambda x: op.Not(op.Or(op.IsNaN(x), op.IsInf(x)))),
-    "Sum": _reduction(K.sum, _number),
-    "Prod": _reduction(K.prod, _number),
+    "Sum": _reduction(K.sum, _number, join=op.Add),
+    "Prod": _reduction(K.prod, _number, join=op.Mul),
     "Mean": _reduction(K.mean),
     "Std": _reduction(K.std),
     "Var": _reduction(K.var),
-    "Max": _reduction(K.max, _number),
-    "Min": _reduction(K.min, _number),
+    "Max": _reduction(K.max, _number, join=K.maximum),
+    "Min": _reduction(K.min, _number, join=K.minimum),
     "Amax": _reduction(K.max, _number),
     "Amin": _reduction(K.min, _number),
     "Logsumexp": _reduction(K.logsumexp, module="math"),
@@ -513,7 +469,6 @@ OPERATIONS: dict[str, Operation] = {
     "Argmin": _arg(K.argmin),
     "Cumsum": _cumulative(K.cumsum),
     "Cumprod": _cumulative(K.cumprod),
-    "Norm": _unary(_norm, "linalg", ord=None, axis=None, keepdims=False),
     "Normalize": _unary(_normalize, "nn", axis=-1, order=2, epsilon=None),
     "Moments": _unary(_moments, "nn", axes=_REQUIRED, keepdims=False, synchronized=False),
     "TopK": _unary(_top_k, "math", k=_REQUIRED, sorted=True),
@@ -532,10 +487,7 @@ OPERATIONS: dict[str, Operation] = {
     "Split": _unary(_split, kind=_tensor, indices_or_sections=_REQUIRED, axis=0),
     "Unstack": _unary(_unstack, "core", kind=_tensor, num=None, axis=0),
     "Flip": _unary(_flip, kind=_tensor, axis=None),
-    "Roll": _unary(_roll, kind=_tensor, shift=_REQUIRED, axis=None),
-    "Repeat": _unary(_repeat, kind=_tensor, repeats=_REQUIRED, axis=None),
     "Tile": _unary(_tile, kind=_tensor, repeats=_REQUIRED),
-    "Pad": Operation("numpy", _pad, ("x", "constant_values"), {"pad_width": _REQUIRED, "mode": "constant"}),
     "Take": Operation("numpy", _take, ("x", "indices"), _AXIS),
     "GetItem": Operation("numpy", _get_item, ("x", "key")),
     "Tril": _unary(_triangle(0), kind=_tensor, k=0),
@@ -556,8 +508,6 @@ OPERATIONS: dict[str, Operation] = {
     "OnesLike": _unary(lambda x, dtype=None: _full_like(x, 1, dtype), kind=_tensor, dtype=None),
     "FullLike": Operation("numpy", _full_like, ("x", "fill_value"), {"dtype": None}),
     "OneHot": _unary(_one_hot, "nn", kind=_tensor, num_classes=_REQUIRED, axis=-1, dtype=None, sparse=False),
-    "MaxPool": _pool("max"),
-    "AveragePool": _pool("avg"),
     "Relu": _unary(K.relu, "nn", kind=_number),
     "Relu6": _unary(activations.relu6, "nn"),
     "Sigmoid": _unary(K.sigmoid, "nn"),

@@ -15,9 +15,6 @@ from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _rank, 
 from .tensorflow import as_list, of_tensorflow, type_name
 from .tensorflow_names import key_of_strides
 
-#: Those of the first table, whose forms these functions add to.
-_REPEAT, _ROLL, _PAD = (OPERATIONS[name].emit for name in ("Repeat", "Roll", "Pad"))
-
 
 @of_tensorflow("shape")
 def shape(input: Any, out_type: Any = "int32") -> Value:
@@ -181,14 +178,20 @@ def repeat(input: Any, repeats: Any, axis: Any = None) -> Value:
         claim_steps(sum(max(int(n), 0) for n in repeats), f"repeats={repeats}"[:80])
         x, axis = (op.Reshape(x, [-1]), 0) if axis is None else (x, axis)
         return op.Gather(x, np.repeat(_up_to(len(repeats)), repeats), axis=axis)
-    return _REPEAT(x, repeats=repeats, axis=axis)
+    if not isinstance(repeats, int):
+        raise ValueError(f"A `repeat` in the file has the counts {repeats!r}; one number is read.")
+    return K.repeat_elements(op.Reshape(x, [-1]) if axis is None else x, repeats, 0 if axis is None else axis)
 
 
 @of_tensorflow("roll")
 def roll(input: Any, shift: Any, axis: Any) -> Value:
     x = _tensor(input)
     for by, at in zip(as_list(shift), as_list(axis), strict=True):
-        x = _ROLL(x, shift=by, axis=at)
+        if at is None or not isinstance(by, int):
+            raise ValueError("A `roll` in the file needs one shift and one axis.")
+        place = -by % _size(x, at)
+        if place:
+            x = K.concatenate(OPERATIONS["Split"].emit(x, indices_or_sections=[place], axis=at)[::-1], at)
     return x
 
 
@@ -203,14 +206,26 @@ def pad(
 ) -> Value:
     x = _tensor(tensor)
     if str(mode).upper() != "SYMMETRIC":
-        arguments = {"pad_width": paddings, "mode": str(mode).lower(), "constant_values": constant_values}
-        return _PAD(x, **arguments)
+        return _padded(x, paddings, str(mode).lower(), constant_values)
     for axis, (before, after) in enumerate(paddings):
         if before or after:
             claim_steps(max(int(before), 0) + max(int(after), 0), f"a pad of {before} and {after}")
             places = np.pad(_up_to(_size(x, axis)), (before, after), mode="symmetric")
             x = op.Gather(x, places, axis=axis)
     return x
+
+
+def _padded(x: Value, pad_width: Any, mode: str, constant_values: Any) -> Value:
+    widths = pad_width if isinstance(pad_width, list) else [pad_width]
+    pairs = [entry if isinstance(entry, list) else [entry, entry] for entry in widths]
+    pairs = pairs * _rank(x) if len(pairs) == 1 else pairs
+    if mode not in ("constant", "reflect", "edge") or len(pairs) != _rank(x):
+        raise ValueError(
+            f"A `pad` in the file has mode {mode!r} and widths {pad_width!r}, which is not read."
+        )
+    pads = [int(before) for before, _ in pairs] + [int(after) for _, after in pairs]
+    value = None if not constant_values else _tensor(constant_values, x)
+    return op.Pad(x, pads, value, mode=mode)
 
 
 @of_tensorflow("reverse_sequence")
