@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import onnx
 
+from kcompile_runtime.wire import varint_bytes
+
 if TYPE_CHECKING:
     import onnx_ir as oir
 
@@ -31,7 +33,7 @@ def model_pieces(skeleton: onnx.ModelProto, tensors: Mapping[str, oir.TensorProt
     small = skeleton.graph.SerializeToString()
     heads = {name: _head(name, tensor) for name, tensor in tensors.items()}
     total = len(small) + sum(len(head) + _raw_size(tensors[name]) for name, head in heads.items())
-    yield around.SerializeToString() + _key(_MODEL_GRAPH) + _varint(total)
+    yield around.SerializeToString() + _key(_MODEL_GRAPH) + varint_bytes(total)
     for name, tensor in tensors.items():
         yield heads[name]
         if _raw_size(tensor):
@@ -45,10 +47,10 @@ def _head(name: str, tensor: oir.TensorProtocol) -> bytes:
 
     if tensor.dtype == oir.DataType.STRING:
         content = oir.serde.serialize_tensor(tensor).SerializeToString()
-        return _key(_GRAPH_INITIALIZER) + _varint(len(content)) + content
+        return _key(_GRAPH_INITIALIZER) + varint_bytes(len(content)) + content
     proto = onnx.TensorProto(name=name, data_type=int(tensor.dtype), dims=tensor.shape.numpy())
-    content = proto.SerializeToString() + _key(_TENSOR_RAW_DATA) + _varint(tensor.nbytes)
-    return _key(_GRAPH_INITIALIZER) + _varint(len(content) + tensor.nbytes) + content
+    content = proto.SerializeToString() + _key(_TENSOR_RAW_DATA) + varint_bytes(tensor.nbytes)
+    return _key(_GRAPH_INITIALIZER) + varint_bytes(len(content) + tensor.nbytes) + content
 
 
 def _raw_size(tensor: oir.TensorProtocol) -> int:
@@ -58,13 +60,4 @@ def _raw_size(tensor: oir.TensorProtocol) -> int:
 
 
 def _key(number: int) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED)
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first, all but the last with the eighth bit set."""
-    coded = bytearray()
-    while value > 0x7F:
-        coded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*coded, value])
+    return varint_bytes(number << 3 | _LENGTH_DELIMITED)

@@ -6,10 +6,10 @@ Only what is looked at is decoded: everything else of a message is carried over 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from . import wire
 from .wire import Buffer, fields, varint
 
 Span = tuple[int, int]
@@ -42,21 +42,23 @@ class Node:
 
     def encode(self) -> bytes:
         """As a NodeProto."""
-        parts = [_text(1, name) for name in self.inputs] + [_text(2, name) for name in self.outputs]
-        parts += [_text(4, self.op), *(_bytes(5, value) for value in self.attributes.values())]
-        return b"".join([*parts, _text(7, self.domain) if self.domain else b"", self.rest])
+        parts = [wire.text(1, name) for name in self.inputs] + [wire.text(2, name) for name in self.outputs]
+        parts += [wire.text(4, self.op), *(wire.part(5, value) for value in self.attributes.values())]
+        return b"".join([*parts, wire.text(7, self.domain) if self.domain else b"", self.rest])
 
     def integer(self, name: str, default: int = 0) -> int:
         """An attribute that is an integer."""
-        return next((_signed(v) for n, v in _values(self.attributes.get(name, b"")) if n == 3), default)
+        return next(
+            (wire.signed(v) for n, v in wire.values(self.attributes.get(name, b"")) if n == 3), default
+        )
 
     def text(self, name: str, default: str = "") -> str:
         """An attribute that is a string."""
-        return next((v.decode() for n, v in _values(self.attributes.get(name, b"")) if n == 4), default)
+        return next((v.decode() for n, v in wire.values(self.attributes.get(name, b"")) if n == 4), default)
 
     def bodies(self) -> list[bytes]:
         """Its graphs (of Loop, If, Scan), encoded."""
-        return [v for a in self.attributes.values() for n, v in _values(a) if n == _ATTRIBUTE_GRAPH]
+        return [v for a in self.attributes.values() for n, v in wire.values(a) if n == _ATTRIBUTE_GRAPH]
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def opset_of(model: Buffer) -> int:
     """The version of the standard operator set."""
     for number, _, first, last in fields(model, 0, len(model)):
         if number == _MODEL_OPSETS:
-            parts = dict(_values(model[first:last]))
+            parts = dict(wire.values(model[first:last]))
             if parts.get(1, b"") in (b"", b"ai.onnx"):
                 return int(parts.get(2, 1))
     return 1
@@ -106,7 +108,7 @@ def function_nodes(model: Buffer) -> Iterator[list[Node]]:
     """The nodes of each function that the model brings along."""
     for number, _, first, last in fields(model, 0, len(model)):
         if number == _MODEL_FUNCTION:
-            yield [_node(v) for n, v in _values(model[first:last]) if n == _FUNCTION_NODE]
+            yield [_node(v) for n, v in wire.values(model[first:last]) if n == _FUNCTION_NODE]
 
 
 def with_nodes(model: Buffer, rewrite: Callable[[list[Node]], list[Node]]) -> bytes:
@@ -125,37 +127,37 @@ def constant(output: str, value: float, shape: Sequence[int] = ()) -> Node:
     count = 1
     for size in shape:
         count *= size
-    tensor = b"".join(_integer(1, size) for size in shape) + _integer(2, FLOAT)
-    tensor += _bytes(9, struct.pack("<f", value) * count)
-    attribute = _text(1, "value") + _bytes(5, tensor) + _integer(20, _KINDS["tensor"])
+    tensor = b"".join(wire.integer(1, size) for size in shape) + wire.integer(2, FLOAT)
+    tensor += wire.part(9, struct.pack("<f", value) * count)
+    attribute = wire.text(1, "value") + wire.part(5, tensor) + wire.integer(20, _KINDS["tensor"])
     return Node("Constant", [], [output], {"value": attribute})
 
 
 def integers(output: str, values: Sequence[int]) -> Node:
     """A node that gives a vector of int64."""
-    tensor = _integer(1, len(values)) + _integer(2, 7)
-    tensor += _bytes(9, struct.pack(f"<{len(values)}q", *values))
-    attribute = _text(1, "value") + _bytes(5, tensor) + _integer(20, _KINDS["tensor"])
+    tensor = wire.integer(1, len(values)) + wire.integer(2, 7)
+    tensor += wire.part(9, struct.pack(f"<{len(values)}q", *values))
+    attribute = wire.text(1, "value") + wire.part(5, tensor) + wire.integer(20, _KINDS["tensor"])
     return Node("Constant", [], [output], {"value": attribute})
 
 
 def _graph_with(graph: bytes, rewrite: Callable[[list[Node]], list[Node]], place: int = _GRAPH_NODE) -> bytes:
-    nodes = [_node(value) for number, value in _values(graph) if number == place]
+    nodes = [_node(value) for number, value in wire.values(graph) if number == place]
     for node in nodes:
         for name, attribute in node.attributes.items():
             node.attributes[name] = _replaced(attribute, _ATTRIBUTE_GRAPH, lambda g: _graph_with(g, rewrite))
-    rest = b"".join(_encoded(n, v) for n, v in _values(graph) if n != place)
-    return b"".join(_bytes(place, node.encode()) for node in rewrite(nodes)) + rest
+    rest = b"".join(wire.encoded(n, v) for n, v in wire.values(graph) if n != place)
+    return b"".join(wire.part(place, node.encode()) for node in rewrite(nodes)) + rest
 
 
 def _replaced(message: Buffer, number: int, change: Callable[[bytes], bytes]) -> bytes:
-    return b"".join(_encoded(n, change(v) if n == number else v) for n, v in _values(message))
+    return b"".join(wire.encoded(n, change(v) if n == number else v) for n, v in wire.values(message))
 
 
 def _node(content: bytes) -> Node:
     node = Node("", [], [])
     rest = []
-    for number, value in _values(content):
+    for number, value in wire.values(content):
         if number == 1:
             node.inputs.append(value.decode("utf-8", "replace"))
         elif number == 2:
@@ -165,10 +167,10 @@ def _node(content: bytes) -> Node:
         elif number == 7:
             node.domain = value.decode("utf-8", "replace")
         elif number == 5:
-            name = next((v.decode("utf-8", "replace") for n, v in _values(value) if n == 1), "")
+            name = next((v.decode("utf-8", "replace") for n, v in wire.values(value) if n == 1), "")
             node.attributes[name] = value
         else:
-            rest.append(_encoded(number, value))
+            rest.append(wire.encoded(number, value))
     node.rest = b"".join(rest)
     return node
 
@@ -179,10 +181,10 @@ def float_values(content: Buffer, span: Span) -> Iterator[tuple[int, int, int]]:
         if number != _GRAPH_INITIALIZER:
             continue
         dtype, places = 0, []
-        for part, wire, first, last in fields(content, start, end):
-            if part == 2 and wire == 0:
+        for part, kind, first, last in fields(content, start, end):
+            if part == 2 and kind == 0:
                 dtype = varint(content, first, last)[0]
-            elif part in (4, 9, 10) and wire == 2:  # float_data, raw_data, double_data
+            elif part in (4, 9, 10) and kind == 2:  # float_data, raw_data, double_data
                 places.append((first, last))
         if dtype in (FLOAT, DOUBLE):
             yield from ((dtype, first, last) for first, last in places)
@@ -190,75 +192,27 @@ def float_values(content: Buffer, span: Span) -> Iterator[tuple[int, int, int]]:
 
 def _declared_tensor(content: Buffer, start: int, end: int) -> Declared:
     name, dtype = "", 0
-    for number, wire, first, last in fields(content, start, end):
-        if number == 8 and wire == 2:
+    for number, kind, first, last in fields(content, start, end):
+        if number == 8 and kind == 2:
             name = content[first:last].decode("utf-8", "replace")
-        elif number == 2 and wire == 0:
+        elif number == 2 and kind == 0:
             dtype = varint(content, first, last)[0]
     return Declared(name, dtype)
 
 
 def _declared_input(content: bytes) -> Declared:
-    parts = dict(_values(content))
-    tensor = dict(_values(dict(_values(parts.get(2, b""))).get(1, b"")))
+    parts = dict(wire.values(content))
+    tensor = dict(wire.values(dict(wire.values(parts.get(2, b""))).get(1, b"")))
     return Declared(parts.get(1, b"").decode("utf-8", "replace"), tensor.get(1, 0))
 
 
-# --- protobuf -----------------------------------------------------------------------------------------------
-
-
-class _Fixed(bytes):
-    """The bytes of a field of fixed width."""
-
-
-def _values(message: Buffer) -> Iterable[tuple[int, Any]]:
-    """(number, value) of each field: an int for a varint, else bytes."""
-    for number, wire, first, last in fields(message, 0, len(message)):
-        if wire == 0:
-            yield number, varint(message, first, last)[0]
-        else:
-            value = message[first:last]
-            yield number, value if wire == 2 else _Fixed(value)
-
-
-def _encoded(number: int, value: int | bytes) -> bytes:
-    if isinstance(value, _Fixed):
-        return _number(number << 3 | (1 if len(value) == 8 else 5)) + value
-    return _integer(number, value) if isinstance(value, int) else _bytes(number, value)
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _number(number << 3 | 2) + _number(len(value)) + value
-
-
-def _text(number: int, value: str) -> bytes:
-    return _bytes(number, value.encode())
-
-
-def _integer(number: int, value: int) -> bytes:
-    return _number(number << 3) + _number(value & (1 << 64) - 1)
-
-
-def _number(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
-
-
 def _attribute(name: str, value: object) -> bytes:
-    head = _text(1, name)
+    head = wire.text(1, name)
     if isinstance(value, int):
-        return head + _integer(3, value) + _integer(20, _KINDS["int"])
+        return head + wire.integer(3, value) + wire.integer(20, _KINDS["int"])
     if isinstance(value, str):
-        return head + _text(4, value) + _integer(20, _KINDS["string"])
+        return head + wire.text(4, value) + wire.integer(20, _KINDS["string"])
     assert isinstance(value, list)
     if value and isinstance(value[0], str):
-        return head + b"".join(_text(9, v) for v in value) + _integer(20, _KINDS["strings"])
-    return head + b"".join(_integer(8, v) for v in value) + _integer(20, _KINDS["ints"])
+        return head + b"".join(wire.text(9, v) for v in value) + wire.integer(20, _KINDS["strings"])
+    return head + b"".join(wire.integer(8, v) for v in value) + wire.integer(20, _KINDS["ints"])

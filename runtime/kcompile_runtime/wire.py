@@ -1,9 +1,10 @@
-"""Protobuf's encoding, field by field: what looks at a model before onnxruntime does."""
+"""Protobuf's encoding, field by field: messages read and written without a description of them."""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 Buffer = bytes | mmap.mmap
 
@@ -54,3 +55,54 @@ def varint(content: Buffer, position: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
     raise Malformed(0)
+
+
+class _Fixed(bytes):
+    """The bytes of a field of fixed width."""
+
+
+def values(message: Buffer) -> Iterable[tuple[int, Any]]:
+    """(number, value) of each field: an int for a varint, else bytes."""
+    for number, wire, first, last in fields(message, 0, len(message)):
+        if wire == 0:
+            yield number, varint(message, first, last)[0]
+        else:
+            value = message[first:last]
+            yield number, value if wire == 2 else _Fixed(value)
+
+
+def encoded(number: int, value: int | bytes) -> bytes:
+    """A field with a value as ``values`` gives it."""
+    if isinstance(value, _Fixed):
+        return varint_bytes(number << 3 | (1 if len(value) == 8 else 5)) + value
+    return integer(number, value) if isinstance(value, int) else part(number, value)
+
+
+def part(number: int, value: bytes) -> bytes:
+    """A field of bytes, or of a message."""
+    return varint_bytes(number << 3 | 2) + varint_bytes(len(value)) + value
+
+
+def text(number: int, value: str) -> bytes:
+    """A field of text."""
+    return part(number, value.encode())
+
+
+def integer(number: int, value: int) -> bytes:
+    """A field of an integer of 64 bits."""
+    return varint_bytes(number << 3) + varint_bytes(value & (1 << 64) - 1)
+
+
+def varint_bytes(value: int) -> bytes:
+    """Seven bits a byte, the lowest first, all but the last with the eighth bit set."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def signed(value: int) -> int:
+    """The integer of 64 bits that a varint stands for."""
+    return value - (1 << 64) if value >> 63 else value

@@ -11,7 +11,8 @@ import pytest
 from onnx import helper
 
 from kcompile import onnx_io
-from kcompile.onnx_io.streaming import _varint, model_pieces
+from kcompile.onnx_io.streaming import model_pieces
+from kcompile_runtime.wire import varint_bytes
 
 
 def skeleton() -> onnx.ModelProto:
@@ -61,7 +62,7 @@ def test_texts_are_written_too():
     ("value", "coded"), [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (2**31 - 1, "ffffffff07")]
 )
 def test_numbers_are_coded_as_protobuf_does(value, coded):
-    assert _varint(value).hex() == coded
+    assert varint_bytes(value).hex() == coded
 
 
 def test_what_fails_while_it_is_looked_at_leaves_the_old_file(tmp_path):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from kcompile_runtime.wire import Truncated, signed, values, varint
 
 #: Types by their numbers in ``types.proto``.
 _TYPES = {
@@ -51,6 +53,8 @@ def read_node_def(node_def: Any) -> NodeDef:
             return _from_bytes(node_def.encode())
         if isinstance(node_def, bytes):
             return _from_bytes(node_def)
+    except Truncated as error:
+        raise ValueError("its node_def cannot be read (it is no message of protobuf)") from error
     except (ValueError, TypeError, IndexError, AttributeError, OverflowError, struct.error) as error:
         raise ValueError(f"its node_def cannot be read ({error})") from error
     raise ValueError(f"its node_def is {type(node_def).__name__}; a dict or text was expected")
@@ -96,64 +100,24 @@ def _text(content: bytes) -> str:
 
 # --- the encoding -------------------------------------------------------------------------------------------
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
 
 def _from_bytes(data: bytes) -> NodeDef:
     node = NodeDef("?", 0)
-    for number, content in _fields(data):
+    for number, content in values(data):
         if number == 2:
             node.op = _text(content)
         elif number == 3:
             node.inputs += not content.startswith(b"^")
         elif number == 5:
-            entry = dict(_fields(content))
+            entry = dict(values(content))
             node.attributes[_text(entry.get(1, b""))] = _value(entry.get(2, b""))
     return node
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """(number, content) of the fields of a message: numbers as integers, the rest as bytes."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        kind = tag & 7
-        if kind == _VARINT:
-            content, at = _varint(data, at)
-            yield tag >> 3, content
-            continue
-        if kind == _BYTES:
-            size, at = _varint(data, at)
-        elif kind in (_FIXED32, _FIXED64):
-            size = 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError(f"a field of the unknown kind {kind}")
-        if at + size > len(data):
-            raise ValueError("it ends within a field")
-        yield tag >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number that begins there, and where the next field does."""
-    value = 0
-    for i in range(10):
-        if at + i >= len(data):
-            raise ValueError("it ends within a number")
-        value |= (data[at + i] & 127) << 7 * i
-        if data[at + i] < 128:
-            return value & (1 << 64) - 1, at + i + 1
-    raise ValueError("a number of more than 64 bits")
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
-
-
 def _value(data: bytes) -> Any:
-    for number, content in _fields(data):
+    for number, content in values(data):
         if number == 1:
-            return [entry for inner, part in _fields(content) for entry in _entries(inner, part)]
+            return [entry for inner, part in values(content) for entry in _entries(inner, part)]
         return _scalar(number, content)
     return None
 
@@ -166,7 +130,7 @@ def _entries(number: int, content: Any) -> list[Any]:
         return list(struct.unpack(f"<{len(content) // 4}f", content))
     found, at = [], 0
     while at < len(content):
-        value, at = _varint(content, at)
+        value, at = varint(content, at, len(content))
         found.append(_scalar(number, value))
     return found
 
@@ -175,7 +139,7 @@ def _scalar(number: int, content: Any) -> Any:
     if number == 2:
         return _text(content)
     if number == 3:
-        return _signed(content)
+        return signed(content)
     if number == 4:
         return struct.unpack("<f", content)[0]
     if number == 5:
@@ -183,6 +147,6 @@ def _scalar(number: int, content: Any) -> Any:
     if number == 6:
         return DType(_TYPES.get(content, f"type {content}"))
     if number == 7:
-        sizes = [_signed(dict(_fields(dim)).get(1, 0)) for kind, dim in _fields(content) if kind == 2]
+        sizes = [signed(dict(values(dim)).get(1, 0)) for kind, dim in values(content) if kind == 2]
         return [size if size >= 0 else None for size in sizes]
     return None
