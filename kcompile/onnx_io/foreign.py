@@ -17,7 +17,7 @@ from onnx import checker, defs, helper, numpy_helper, shape_inference
 from kcompile.ir import OPSET, Constant, ForeignNode, OperatorError, Parameter, Value, from_onnx
 from kcompile.ir.inference import shape_of, type_proto
 
-from .hoisting import bodies_of
+from .bodies import all_bodies, graphs_of
 
 ML = "ai.onnx.ml"
 DOMAINS = frozenset({ML, "com.microsoft", "com.microsoft.nchwc"})
@@ -62,8 +62,7 @@ def _check(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> None:
     numbers = [attribute.i, *attribute.ints]
     if any(not -(2**31) <= number < 2**31 for number in numbers):
         raise OperatorError(f"{_where(node)}: its attribute {attribute.name!r} is beyond any size.")
-    graphs = [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
-    for graph in graphs:
+    for graph in graphs_of(attribute):
         reads_outside = _free_names(graph)
         if reads_outside:
             raise OperatorError(
@@ -76,7 +75,7 @@ def _free_names(graph: onnx.GraphProto) -> set[str]:
     """Names that a graph reads and does not define."""
     found: set[str] = set()
     defined: set[str] = {""}
-    for each in (graph, *bodies_of(graph)):
+    for each in (graph, *all_bodies(graph)):
         defined.update(info.name for info in (*each.input, *each.initializer))
         defined.update(name for node in each.node for name in node.output)
         found.update(name for node in each.node for name in node.input)

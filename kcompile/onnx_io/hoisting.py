@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, numpy_helper
+from onnx import numpy_helper
 
 from ..ir import Names
+from .bodies import all_bodies
 from .errors import FormatError
 
 FLOATS = frozenset(
@@ -24,7 +25,7 @@ def hoist(graph: onnx.GraphProto) -> None:
     Raises:
         FormatError: for sparse initializers.
     """
-    bodies = bodies_of(graph)
+    bodies = all_bodies(graph)
     for each in (graph, *bodies):
         if each.sparse_initializer:
             raise FormatError("sparse initializers are not supported; save the weights dense.")
@@ -40,19 +41,6 @@ def hoist(graph: onnx.GraphProto) -> None:
     names = Names(taken)
     for body in bodies:
         _move_out(body, graph, names)
-
-
-def bodies_of(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    """Every body inside a graph, outer ones first."""
-    found = []
-    stack = [graph]
-    while stack:
-        for node in stack.pop().node:
-            for attribute in node.attribute:
-                inner = [attribute.g] if attribute.type == AttributeProto.GRAPH else list(attribute.graphs)
-                found += inner
-                stack += inner
-    return found
 
 
 def _take_constants(graph: onnx.GraphProto) -> None:
@@ -102,7 +90,7 @@ def _move_out(body: onnx.GraphProto, graph: onnx.GraphProto, names: Names) -> No
 
 def _rename(body: onnx.GraphProto, names: dict[str, str]) -> None:
     """The names of values wherever a body, or one inside it, reads them."""
-    for graph in (body, *bodies_of(body)):
+    for graph in (body, *all_bodies(body)):
         for node in graph.node:
             for i, name in enumerate(node.input):
                 if name in names:

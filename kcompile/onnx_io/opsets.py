@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 
 import onnx
 from onnx import helper
 
 from .. import ir
+from .bodies import all_nodes
 from .errors import ExportError
 
 SUPPORTED = range(13, 26)
@@ -73,7 +73,7 @@ def convert_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     source = onnx.ModelProto()
     source.CopyFrom(model)
     if opset < ir.OPSET:
-        for node in _all_nodes(source.graph):
+        for node in all_nodes(source.graph.node):
             if _is_unchanged(node):
                 node.domain = _HIDDEN
         source.opset_import.add(domain=_HIDDEN, version=1)
@@ -88,7 +88,7 @@ def convert_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     del converted.opset_import[:]
     converted.opset_import.extend(standard)
     converted.ir_version = helper.find_min_ir_version_for(standard, ignore_unknown=True)
-    for node in _all_nodes(converted.graph):
+    for node in all_nodes(converted.graph.node):
         if node.domain == _HIDDEN:
             _reveal(node, opset)
         if not node.metadata_props and node.name in layers:
@@ -115,19 +115,10 @@ def _reveal(node: onnx.NodeProto, opset: int) -> None:
         node.attribute.extend(kept)
 
 
-def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of a graph and of the bodies in it."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from _all_nodes(attribute.g)
-
-
 def _explain(problem: str, model: onnx.ModelProto) -> str:
     """The converter's complaint, with the first node that it is about."""
     match = re.search(r"No Adapter (?:From|To) Version \$?(\d+) for (\w+)", problem)
     if match is None:
         return " ".join(problem.split())[:300]
-    nodes = [node.name for node in _all_nodes(model.graph) if node.op_type == match[2]]
+    nodes = [node.name for node in all_nodes(model.graph.node) if node.op_type == match[2]]
     return f"{match[2]} ({nodes[0] if nodes else 'unnamed'}) cannot be expressed there"

@@ -22,6 +22,7 @@ from onnx import TensorProto, defs, external_data_helper, helper
 from kcompile.ir import OPSET, Graph, OperatorError
 from kcompile_runtime.mistaken import HEAD, mistaken_for_model
 
+from .bodies import all_nodes, graphs_of
 from .errors import FormatError, located
 from .foreign import ML
 from .hoisting import hoist
@@ -127,7 +128,7 @@ def _tensors(proto: onnx.ModelProto) -> Iterable[TensorProto]:
             nodes.extend(graph.node)
             continue
         for attribute in nodes.pop().attribute:
-            graphs.extend([attribute.g] if attribute.HasField("g") else attribute.graphs)
+            graphs.extend(graphs_of(attribute))
             yield from [attribute.t] if attribute.HasField("t") else attribute.tensors
 
 
@@ -193,7 +194,7 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
         rehearse(proto, version)
     left: list[str] = []
     while version > OPSET and (newer := _newer_with_body(proto, version)):
-        before, left = left, [node.op_type for node in _nodes(proto.graph) if node.op_type in newer]
+        before, left = left, [node.op_type for node in all_nodes(proto.graph.node) if node.op_type in newer]
         why = "the shapes of its inputs are not known" if left == before else ""
         _write_defaults(proto, newer, version)
         try:  # what they are made of may be newer, too
@@ -214,7 +215,7 @@ def inline_functions(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def _write_defaults(proto: onnx.ModelProto, operators: list[str], version: int) -> None:
     """Writes out the attributes that have their default: ONNX's inliner does not know it."""
-    for node in _nodes(proto.graph):
+    for node in all_nodes(proto.graph.node):
         if node.domain in STANDARD_DOMAINS and node.op_type in operators:
             given = {attribute.name for attribute in node.attribute}
             for name, attribute in defs.get_schema(node.op_type, version, "").attributes.items():
@@ -226,19 +227,10 @@ def _newer_with_body(proto: onnx.ModelProto, version: int) -> list[str]:
     """The operators in a model that the IR's operator set does not have, but that ONNX defines by others."""
     found = {
         node.op_type
-        for node in _nodes(proto.graph)
+        for node in all_nodes(proto.graph.node)
         if node.domain in STANDARD_DOMAINS and _signature(node.op_type, OPSET) is None
     }
     return sorted(name for name in found if _has_body(name, version))
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
-    stack = [graph]
-    while stack:
-        for node in stack.pop().node:
-            yield node
-            for attribute in node.attribute:
-                stack.extend([attribute.g] if attribute.HasField("g") else attribute.graphs)
 
 
 def _has_body(op_type: str, version: int) -> bool:
@@ -280,7 +272,7 @@ def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
     if version < OPSET:
         from onnx import version_converter
 
-        if version < 9 and any(node.op_type == "Scan" for node in _nodes(proto.graph)):
+        if version < 9 and any(node.op_type == "Scan" for node in all_nodes(proto.graph.node)):
             raise OperatorError(
                 f"Scan of operator set {version} has a batch axis, which no later version has."
             )
@@ -295,7 +287,7 @@ def to_opset(proto: onnx.ModelProto) -> onnx.ModelProto:
                 f"the model cannot be brought from operator set {version} to {OPSET}: "
                 f"{' '.join(why.split())[:300]}"
             ) from error
-    for node in _nodes(proto.graph):
+    for node in all_nodes(proto.graph.node):
         if node.domain in STANDARD_DOMAINS and node.op_type != SIMPLIFIED:
             _to_older(node, version)
     for entry in proto.opset_import:
@@ -314,7 +306,7 @@ def _hide_unknown(proto: onnx.ModelProto, version: int) -> bool:
     ai.onnx.ml the converter knows, but their inference goes down where an input is missing.
     """
     hidden = set()
-    for node in _nodes(proto.graph):
+    for node in all_nodes(proto.graph.node):
         if node.domain == ML or (node.domain in STANDARD_DOMAINS and not defs.has(node.op_type, version, "")):
             node.domain = f"{_HIDDEN}{node.domain}"
             hidden.add(node.domain)
@@ -324,7 +316,7 @@ def _hide_unknown(proto: onnx.ModelProto, version: int) -> bool:
 
 
 def _reveal(proto: onnx.ModelProto) -> onnx.ModelProto:
-    for node in _nodes(proto.graph):
+    for node in all_nodes(proto.graph.node):
         node.domain = node.domain.removeprefix(_HIDDEN)
     kept = [entry for entry in proto.opset_import if not entry.domain.startswith(_HIDDEN)]
     del proto.opset_import[:]

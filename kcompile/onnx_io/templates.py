@@ -13,9 +13,9 @@ from kcompile.ir import Constant, OperatorError, Parameter, Value, op
 from kcompile.ir.values import Dim
 
 from .arrays import array_of
+from .bodies import all_bodies
 from .errors import FormatError
 from .foreign import ML
-from .hoisting import bodies_of
 from .reading import _load, normalized
 from .roles import is_foreign, roles_of
 from .scopes import Scope, declared
@@ -117,7 +117,7 @@ def read_template(data: bytes) -> Template:
 
 def foreign_operators(template: Template) -> list[str]:
     """The operators of a template that no PyTorch computes, with their domains, each once."""
-    graphs = [template.proto.graph, *bodies_of(template.proto.graph)]
+    graphs = [template.proto.graph, *all_bodies(template.proto.graph)]
     found = {
         f"{node.domain}.{node.op_type}": None for graph in graphs for node in graph.node if is_foreign(node)
     }

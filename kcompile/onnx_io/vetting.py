@@ -27,6 +27,7 @@ from kcompile_runtime.limits import (
     callees_first,
 )
 
+from .bodies import all_nodes, bodies_of
 from .errors import FormatError, located
 from .roles import STANDARD_DOMAINS
 from .scopes import Scope, title
@@ -120,25 +121,14 @@ def _check_versions(imports: Iterable[onnx.OperatorSetIdProto]) -> None:
 
 def _all_nodes(model: onnx.ModelProto) -> Iterable[onnx.NodeProto]:
     """The nodes of the graph, of the functions, and of all bodies in them."""
-    stack: list[Any] = [model.graph, *model.functions]
-    while stack:
-        for node in stack.pop().node:
-            yield node
-            stack.extend(_bodies(node))
+    return all_nodes(node for part in (model.graph, *model.functions) for node in part.node)
 
 
 def _initializers(model: onnx.ModelProto) -> Iterable[TensorProto]:
     yield from model.graph.initializer
     for node in _all_nodes(model):
-        for body in _bodies(node):
+        for body in bodies_of(node):
             yield from body.initializer
-
-
-def _bodies(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    found: list[onnx.GraphProto] = []
-    for attribute in node.attribute:
-        found += [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
-    return found
 
 
 def _check_functions(model: onnx.ModelProto) -> None:
@@ -161,7 +151,7 @@ def _check_functions(model: onnx.ModelProto) -> None:
 def _callees_first(functions: dict[_Key, onnx.FunctionProto]) -> list[_Key]:
     """The functions in an order in which each comes after those that it calls."""
     calls = {
-        key: [other for node in _within(function.node) if (other := _key(node)) in functions]
+        key: [other for node in all_nodes(function.node) if (other := _key(node)) in functions]
         for key, function in functions.items()
     }
     try:
@@ -174,16 +164,6 @@ def _key(node: onnx.NodeProto) -> _Key:
     return (node.domain, node.op_type, node.overload)
 
 
-def _within(nodes: Iterable[onnx.NodeProto]) -> Iterable[onnx.NodeProto]:
-    """Nodes, and those of their bodies."""
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        yield node
-        for body in _bodies(node):
-            stack.extend(body.node)
-
-
 def _measure(
     nodes: Iterable[onnx.NodeProto], sizes: dict[_Key, tuple[int, int, int]]
 ) -> tuple[int, int, int]:
@@ -194,7 +174,7 @@ def _measure(
         node, level = stack.pop()
         size, inner, deep = sizes.get(_key(node), (1, 0, -1))
         total, depth, calls = total + size, max(depth, level + inner), max(calls, deep + 1)
-        for body in _bodies(node):
+        for body in bodies_of(node):
             depth = max(depth, level + 1)
             stack.extend((each, level + 1) for each in body.node)
     return total, depth, calls
@@ -222,7 +202,7 @@ def check_signatures(graph: onnx.GraphProto) -> None:
     Raises:
         OperatorError: for the first that has not.
     """
-    for node in _within(graph.node):
+    for node in all_nodes(graph.node):
         if node.domain not in STANDARD_DOMAINS or not defs.has(node.op_type, OPSET, ""):
             continue
         schema, given = schema_of(node.op_type), {attribute.name for attribute in node.attribute}
