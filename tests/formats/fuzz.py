@@ -270,13 +270,13 @@ def try_file(path: Path) -> str:
             else:
                 load_model(path)
         except ValueError as error:
-            if not _is_own(error):
+            if not is_ours(error):
                 raise
             return "refused"
     return "loaded"
 
 
-def _is_own(error: BaseException) -> bool:
+def is_ours(error: BaseException) -> bool:
     """Whether the error was raised by a statement of kcompile's, with a message."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:

@@ -33,7 +33,7 @@ from kcompile.keras import constraints, initializers, layers, losses, metrics, o
 from kcompile.keras.optimizers import schedules
 from kcompile.keras.saving.archives import model_from_archive
 from kcompile.keras.utils.generic_utils import _may_be_named_by_a_config
-from tests.formats.fuzz import _is_own
+from tests.formats.fuzz import is_ours
 from tests.golden import cases as cases_2
 from tests.golden import runner as runner_2
 from tests.golden.keras3 import cases as cases_3
@@ -311,7 +311,7 @@ def outcome(archive: dict[str, Any]) -> str:
     except (ValueError, NotImplementedError) as error:
         if isinstance(error.__cause__, MemoryError):
             return f"took the memory: {_last(error.__cause__)}"
-        if _is_own(error):
+        if is_ours(error):
             return "refused"
         return f"raised {type(error).__name__}: {str(error)[:200]} {_last(error)}"
     except BaseException as error:

@@ -336,7 +336,7 @@ def test_text_cut_anywhere_is_refused(kind):
     for end in range(1, len(text) - 2, 29):
         with pytest.raises(ValueError) as error:
             loads(text[:end])
-        assert fuzz._is_own(error.value)
+        assert fuzz.is_ours(error.value)
 
 
 def test_onnx_and_torch_files_cut_anywhere_are_refused(tmp_path):
@@ -434,7 +434,7 @@ def test_malformed_configuration_is_one_error_of_ours(make, change, kind):
             load_model(keras_file({"config.json": json.dumps(config)}))
         else:
             model_from_json(json.dumps(config))
-    assert fuzz._is_own(error.value), error.value
+    assert fuzz.is_ours(error.value), error.value
     assert time.process_time() - start < 2
 
 
@@ -504,7 +504,7 @@ def test_onnx_file_with_types_and_names_that_are_none(tmp_path):
         (tmp_path / name).write_bytes(proto.SerializeToString())
         with pytest.raises(ValueError) as error:
             load_model(tmp_path / name)
-        assert fuzz._is_own(error.value), error.value
+        assert fuzz.is_ours(error.value), error.value
         return str(error.value)
 
     assert "the element type 127" in damaged(lambda p: setattr(p.graph.initializer[0], "data_type", 127))

@@ -43,14 +43,14 @@ def keras_home(folder: str | os.PathLike[str] | None = None) -> Path:
         return home
     shared = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir())
     others = (shared / ".keras", shared / f".keras-{_user()}")
-    return next(filter(_is_own, others), shared / f".keras-{_user()}-{os.getpid()}")
+    return next(filter(_is_users, others), shared / f".keras-{_user()}-{os.getpid()}")
 
 
 def _user() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
 
 
-def _is_own(home: Path) -> bool:
+def _is_users(home: Path) -> bool:
     """Whether a folder of the temporary folder, where everybody may make one, is this user's; or free."""
     try:
         status = os.lstat(home)

@@ -27,6 +27,7 @@ Plan = list[tuple[Parameter, Any]]
 
 # what Keras 3 calls classes that have another name in configurations
 _CLASSES = {"Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"}
+_ACTIVATIONS = ("activation", "recurrent_activation")
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 
 
@@ -46,7 +47,10 @@ def own_weights(layer: Layer) -> list[Parameter]:
 def owned_layers(layer: Layer) -> Iterator[tuple[str, Any]]:
     """Attributes that are layers or lists of layers, by name, in the order in which Keras 3 goes through
     them."""
-    for name, value in sorted(vars(layer).items()):
+    functions = {
+        name: getattr(layer, name, None) for name in _ACTIVATIONS
+    }  # of recurrent layers their cell's
+    for name, value in sorted({**functions, **vars(layer)}.items()):
         if name in ("_layers", "_stack"):
             continue
         if isinstance(value, Layer):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kcompile import formats, keras
+from kcompile.keras import layers
 from kcompile.keras.layers import (
     GRU,
     LSTM,
@@ -30,9 +31,10 @@ from kcompile.keras.layers import (
     concatenate,
 )
 from kcompile.keras.models import Model, Sequential, load_model
+from kcompile.keras.saving import archives
 from tests.golden import run_h5
 
-FOLDER = Path(__file__).parent.parent / "golden" / "formats" / "keras3"
+FOLDER = Path(__file__).parents[3] / "golden" / "formats" / "keras3"
 SHARDED = ["nested_nadam", "lstm_masking_amsgrad"]
 
 
@@ -359,3 +361,19 @@ def test_losses_and_metrics_as_objects_are_compiled_with_their_arguments(tmp_pat
     x, y = np.eye(3, dtype="float32"), np.eye(3, dtype="float32")[:, :2]
     assert twin.metrics_names == model.metrics_names == ["loss", "best", "accuracy"]
     np.testing.assert_allclose(twin.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("recurrent", ["LSTM", "GRU", "SimpleRNN"])
+def test_weights_of_a_recurrent_layers_activation_lie_where_keras_3_has_them(recurrent, tmp_path):
+    """At the layer, through which it comes by them first, not at the cell."""
+    model = Sequential(
+        [getattr(layers, recurrent)(2, activation=layers.PReLU("ones"), input_shape=(None, 3))]
+    )
+    archive = archives.keras_3_archive_of(model)
+    (path,) = [
+        path for path in archive.objects if path.endswith("activation") and archive.objects[path].weights
+    ]
+    assert path.count("/") == 2 and "/cell/" not in path
+    model.save(tmp_path / "m.keras")
+    x = np.linspace(-1, 1, 12, dtype="float32").reshape(1, 4, 3)
+    np.testing.assert_array_equal(load_model(tmp_path / "m.keras").predict(x), model.predict(x))

@@ -13,7 +13,7 @@ from kcompile import formats
 from kcompile.keras.layers import Dense
 from kcompile.keras.models import Sequential, load_model, model_from_config, model_from_json
 
-FOLDER = Path(__file__).parent.parent / "golden" / "formats" / "policies"
+FOLDER = Path(__file__).parents[2] / "golden" / "formats" / "policies"
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".h5", ".keras"))
 #: How far half precision is from what is computed here.
 TOLERANCE = {"mixed_float16": 2e-3, "float16": 2e-3, "bfloat16": 2e-2, "float64": 1e-6}

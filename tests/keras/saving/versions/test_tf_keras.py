@@ -23,7 +23,7 @@ from kcompile.keras.operations.tensorflow_names import TF_FUNCTIONS
 from kcompile.keras.operations.tensorflow_operators import OPERATORS
 from tests.golden.functions import tf_cases
 
-FOLDER = Path(__file__).parent.parent / "golden" / "functions"
+FOLDER = Path(__file__).parents[3] / "golden" / "functions"
 
 
 @cache

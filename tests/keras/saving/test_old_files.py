@@ -9,7 +9,7 @@ import pytest
 
 from kcompile.keras.models import load_model, model_from_json
 
-FOLDER = Path(__file__).parent.parent / "golden" / "formats" / "old"
+FOLDER = Path(__file__).parents[2] / "golden" / "formats" / "old"
 FILES = sorted(path.stem for path in FOLDER.glob("*.h5"))
 
 

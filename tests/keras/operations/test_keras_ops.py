@@ -21,7 +21,7 @@ from kcompile.keras.operations.table import OPERATIONS
 from kcompile.keras.operations.tensorflow_names import TF_FUNCTIONS
 from tests.golden.formats.make_keras3_ops_file import BUILDERS
 
-FOLDER = Path(__file__).parent.parent / "golden" / "formats"
+FOLDER = Path(__file__).parents[2] / "golden" / "formats"
 KERAS_3 = [*(f"ops_{name}.keras" for name in BUILDERS), "ops_chain.h5"]
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from kcompile.keras.models import load_model, model_from_json
 
-FOLDER = Path(__file__).parent.parent / "golden" / "functions"
+FOLDER = Path(__file__).parents[2] / "golden" / "functions"
 PROGRAMS = ("tf", "tf_op_layers", "keras")
 
 #: Calls that are refused by name.
