@@ -11,6 +11,7 @@ from typing import Any
 
 from . import backend as K
 from . import registry
+from .declaration import configuration, configured
 from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -22,7 +23,7 @@ class Constraint:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {}
+        return configuration(self)
 
 
 def _norm(w: Any, axis: int | Sequence[int]) -> Any:
@@ -41,16 +42,15 @@ class MaxNorm(Constraint):
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
     """
 
-    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
-        self.max_value = max_value
-        self.axis = axis
+    max_value: float
+    axis: int | Sequence[int]
+
+    @configured
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None: ...
 
     def __call__(self, w: Any) -> Any:
         norms = _norm(w, self.axis)
         return w * (K.clip(norms, 0, self.max_value) / (K.epsilon() + norms))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"max_value": self.max_value, "axis": self.axis}
 
 
 class NonNeg(Constraint):
@@ -67,14 +67,13 @@ class UnitNorm(Constraint):
         axis: axis or axes over which a norm is taken, see MaxNorm.
     """
 
-    def __init__(self, axis: int | Sequence[int] = 0) -> None:
-        self.axis = axis
+    axis: int | Sequence[int]
+
+    @configured
+    def __init__(self, axis: int | Sequence[int] = 0) -> None: ...
 
     def __call__(self, w: Any) -> Any:
         return w / (K.epsilon() + _norm(w, self.axis))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis}
 
 
 class MinMaxNorm(Constraint):
@@ -87,30 +86,24 @@ class MinMaxNorm(Constraint):
         axis: axis or axes over which a norm is taken, see MaxNorm.
     """
 
+    min_value: float
+    max_value: float
+    rate: float
+    axis: int | Sequence[int]
+
+    @configured
     def __init__(
         self,
         min_value: float = 0.0,
         max_value: float = 1.0,
         rate: float = 1.0,
         axis: int | Sequence[int] = 0,
-    ) -> None:
-        self.min_value = min_value
-        self.max_value = max_value
-        self.rate = rate
-        self.axis = axis
+    ) -> None: ...
 
     def __call__(self, w: Any) -> Any:
         norms = _norm(w, self.axis)
         desired = K.clip(norms, self.min_value, self.max_value) * self.rate + norms * (1 - self.rate)
         return w * (desired / (K.epsilon() + norms))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "min_value": self.min_value,
-            "max_value": self.max_value,
-            "rate": self.rate,
-            "axis": self.axis,
-        }
 
 
 max_norm = maxnorm = MaxNorm

@@ -16,6 +16,7 @@ import numpy as np
 from ..ir import as_dtype, claim_steps
 from . import backend as K
 from . import registry
+from .declaration import configuration, configured
 from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 # Standard deviation of the normal distribution cut at two standard deviations
@@ -31,7 +32,7 @@ class Initializer:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {}
+        return configuration(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Initializer:
@@ -69,8 +70,10 @@ class Constant(Initializer):
         value: a number, or an array with the elements in order (filled up with its last one).
     """
 
-    def __init__(self, value: Any = 0) -> None:
-        self.value = value
+    value: Any
+
+    @configured
+    def __init__(self, value: Any = 0) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         return np.array(K.constant(self.value, dtype=dtype, shape=tuple(shape)).array)
@@ -96,49 +99,43 @@ class _Random(Initializer):
 class RandomNormal(_Random):
     """Normally distributed values."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = stddev
-        self.seed = seed
+    mean: float
+    stddev: float
+
+    @configured
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         values = self._generator().standard_normal(tuple(shape), dtype=_draw_type(dtype))
         return _array(values * self.stddev + self.mean, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
-
 
 class RandomUniform(_Random):
     """Values distributed evenly over [minval, maxval)."""
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
-        self.minval = minval
-        self.maxval = maxval
-        self.seed = seed
+    minval: float
+    maxval: float
+
+    @configured
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         values = self._generator().random(tuple(shape), dtype=_draw_type(dtype))
         return _array(values * (self.maxval - self.minval) + self.minval, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
-
 
 class TruncatedNormal(_Random):
     """Normally distributed values; those more than two standard deviations from the mean are drawn again."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = stddev
-        self.seed = seed
+    mean: float
+    stddev: float
+
+    @configured
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         values = _truncated(self._generator(), shape, dtype)
         return _array(values * self.stddev + self.mean, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
 
 def _truncated(generator: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
@@ -150,6 +147,31 @@ def _truncated(generator: np.random.Generator, shape: Sequence[int], dtype: Any)
         flat[again] = generator.standard_normal(again.size, dtype=flat.dtype)
         again = again[np.abs(flat[again]) > 2]
     return flat.reshape(values.shape)
+
+
+def _positive(initializer: Initializer, name: str, value: float) -> float:
+    if value <= 0.0:
+        raise ValueError(f"`{name}` must be a positive float. Got: {value}")
+    return value
+
+
+def _mode(initializer: Initializer, name: str, value: str) -> str:
+    mode = value.lower()
+    if mode not in ("fan_in", "fan_out", "fan_avg"):
+        raise ValueError(
+            f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg"; got {mode!r}.'
+        )
+    return mode
+
+
+def _distribution(initializer: Initializer, name: str, value: str) -> str:
+    distribution = value.lower()
+    if distribution not in _DISTRIBUTIONS:
+        raise ValueError(
+            f"Invalid `distribution` argument: expected one of {', '.join(_DISTRIBUTIONS)}; "
+            f"got {distribution!r}."
+        )
+    return distribution
 
 
 _DISTRIBUTIONS = ("normal", "uniform", "truncated_normal", "untruncated_normal")
@@ -169,29 +191,18 @@ class VarianceScaling(_Random):
         ValueError: for a scale that is not positive, or an unknown mode or distribution.
     """
 
+    scale: float
+    mode: str
+    distribution: str
+
+    @configured(scale=_positive, mode=_mode, distribution=_distribution)
     def __init__(
         self,
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "normal",
         seed: int | None = None,
-    ) -> None:
-        if scale <= 0.0:
-            raise ValueError(f"`scale` must be a positive float. Got: {scale}")
-        mode, distribution = mode.lower(), distribution.lower()
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(
-                f'Invalid `mode` argument: expected one of "fan_in", "fan_out", "fan_avg"; got {mode!r}.'
-            )
-        if distribution not in _DISTRIBUTIONS:
-            raise ValueError(
-                f"Invalid `distribution` argument: expected one of {', '.join(_DISTRIBUTIONS)}; "
-                f"got {distribution!r}."
-            )
-        self.scale = scale
-        self.mode = mode
-        self.distribution = distribution
-        self.seed = seed
+    ) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         fan_in, fan_out = _compute_fans(shape)
@@ -209,9 +220,6 @@ class VarianceScaling(_Random):
             values = _truncated(generator, shape, dtype) * (float(np.sqrt(variance)) / _TRUNCATED_STDDEV)
         return _array(values, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
-
 
 class Orthogonal(_Random):
     """A matrix with orthonormal rows or columns (Saxe et al., 2013), reshaped.
@@ -223,9 +231,10 @@ class Orthogonal(_Random):
         seed: seed of the first call.
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain = gain
-        self.seed = seed
+    gain: float
+
+    @configured
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape = tuple(shape)
@@ -244,9 +253,6 @@ class Orthogonal(_Random):
         matrix = left if left.shape == flat else right
         return _array(self.gain * matrix.reshape(shape), dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain, "seed": self.seed}
-
 
 class Identity(Initializer):
     """``gain`` times the identity matrix; for weights of two axes.
@@ -255,8 +261,10 @@ class Identity(Initializer):
         ValueError: when called for another number of axes.
     """
 
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+    gain: float
+
+    @configured
+    def __init__(self, gain: float = 1.0) -> None: ...
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         if len(shape) != 2:
@@ -265,9 +273,6 @@ class Identity(Initializer):
                 f"Received: shape={tuple(shape)}"
             )
         return _array(self.gain * np.eye(shape[0], shape[1]), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain}
 
 
 def lecun_uniform(seed: int | None = None) -> VarianceScaling:

@@ -11,6 +11,7 @@ import numpy as np
 from ...ir import Value
 from .. import backend as K
 from .. import registry, rules
+from ..declaration import configuration
 from ..utils.generic_utils import serialize_keras_object
 from ..utils.losses_utils import (
     Reduction,
@@ -98,7 +99,12 @@ class LossFunctionWrapper(Loss):
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.fn = fn
-        self._fn_kwargs = kwargs
+        self._given = kwargs
+
+    @property
+    def _fn_kwargs(self) -> dict[str, Any]:
+        """What else the function is given: the arguments that a subclass declares."""
+        return {**configuration(self), **self._given}
 
     def call(self, y_true: Any, y_pred: Any) -> Value:
         if registry.is_built_in(self.fn) and not np.issubdtype(K.dtype(y_pred), np.floating):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import registry, rules
+from ..declaration import Argument, configured, fixed
 from .base import SUM_OVER_BATCH_SIZE, LossFunctionWrapper
 from .functions import (
     binary_crossentropy,
@@ -34,66 +35,63 @@ from .keras3_functions import (
     tversky,
 )
 
-#: Arguments of later versions that mean what their absence does. Keras 2.3 would not take them from a file.
-_DEFAULTS: dict[str, tuple[Any, ...]] = {"axis": (-1, None), "ignore_class": (None,)}
-
-
-def _later(**arguments: Any) -> dict[str, Any]:
-    """Arguments of later versions as they go into a configuration: without those of no effect."""
-    return {name: value for name, value in arguments.items() if value not in _DEFAULTS[name]}
+# Arguments of later versions: written where they are not the default, or Keras 2.3 would not take them.
+_AXIS = Argument(written=lambda axis: axis not in (-1, None))
+_LATER = Argument(written="changed")
 
 
 class MeanSquaredError(LossFunctionWrapper):
     """``mean_squared_error`` as a Loss."""
 
+    @configured(fn=fixed(mean_squared_error))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "mean_squared_error",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_squared_error, reduction, name, dtype)
+    ) -> None: ...
 
 
 class MeanAbsoluteError(LossFunctionWrapper):
     """``mean_absolute_error`` as a Loss."""
 
+    @configured(fn=fixed(mean_absolute_error))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "mean_absolute_error",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_absolute_error, reduction, name, dtype)
+    ) -> None: ...
 
 
 class MeanAbsolutePercentageError(LossFunctionWrapper):
     """``mean_absolute_percentage_error`` as a Loss."""
 
+    @configured(fn=fixed(mean_absolute_percentage_error))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "mean_absolute_percentage_error",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
+    ) -> None: ...
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
     """``mean_squared_logarithmic_error`` as a Loss."""
 
+    @configured(fn=fixed(mean_squared_logarithmic_error))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "mean_squared_logarithmic_error",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
+    ) -> None: ...
 
 
 class BinaryCrossentropy(LossFunctionWrapper):
     """``binary_crossentropy`` as a Loss."""
 
+    @configured(fn=fixed(binary_crossentropy), axis=_AXIS)
     def __init__(
         self,
         from_logits: bool = False,
@@ -102,22 +100,13 @@ class BinaryCrossentropy(LossFunctionWrapper):
         name: str = "binary_crossentropy",
         axis: int = -1,
         dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            **_later(axis=axis),
-        )
-        self.from_logits = from_logits
+    ) -> None: ...
 
 
 class CategoricalCrossentropy(LossFunctionWrapper):
     """``categorical_crossentropy`` as a Loss."""
 
+    @configured(fn=fixed(categorical_crossentropy), axis=_AXIS)
     def __init__(
         self,
         from_logits: bool = False,
@@ -126,22 +115,13 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str = "categorical_crossentropy",
         axis: int = -1,
         dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            **_later(axis=axis),
-        )
-        self.from_logits = from_logits
+    ) -> None: ...
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """``sparse_categorical_crossentropy`` as a Loss."""
 
+    @configured(fn=fixed(sparse_categorical_crossentropy), axis=_AXIS, ignore_class=_LATER)
     def __init__(
         self,
         from_logits: bool = False,
@@ -150,95 +130,86 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         ignore_class: int | None = None,
         axis: int = -1,
         dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            **_later(axis=axis),
-            **({} if ignore_class is None else {"ignore_class": ignore_class}),
-        )
-        self.from_logits = from_logits
+    ) -> None: ...
 
 
 class Hinge(LossFunctionWrapper):
     """``hinge`` as a Loss."""
 
+    @configured(fn=fixed(hinge))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "hinge",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(hinge, reduction, name, dtype)
+    ) -> None: ...
 
 
 class SquaredHinge(LossFunctionWrapper):
     """``squared_hinge`` as a Loss."""
 
+    @configured(fn=fixed(squared_hinge))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "squared_hinge",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(squared_hinge, reduction, name, dtype)
+    ) -> None: ...
 
 
 class CategoricalHinge(LossFunctionWrapper):
     """``categorical_hinge`` as a Loss."""
 
+    @configured(fn=fixed(categorical_hinge))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "categorical_hinge",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(categorical_hinge, reduction, name, dtype)
+    ) -> None: ...
 
 
 class Poisson(LossFunctionWrapper):
     """``poisson`` as a Loss."""
 
+    @configured(fn=fixed(poisson))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "poisson",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(poisson, reduction, name, dtype)
+    ) -> None: ...
 
 
 class LogCosh(LossFunctionWrapper):
     """``logcosh`` as a Loss."""
 
+    @configured(fn=fixed(logcosh))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "logcosh",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(logcosh, reduction, name, dtype)
+    ) -> None: ...
 
 
 class KLDivergence(LossFunctionWrapper):
     """``kullback_leibler_divergence`` as a Loss."""
 
+    @configured(fn=fixed(kullback_leibler_divergence))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "kullback_leibler_divergence",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(kullback_leibler_divergence, reduction, name, dtype)
+    ) -> None: ...
 
 
 class Huber(LossFunctionWrapper):
     """``huber_loss``, element by element, as a Loss; read from a file of tf.keras 2 or Keras 3 ``huber``, the
     mean over the last axis."""
 
+    @configured(fn=fixed(huber_loss))
     def __init__(
         self,
         delta: float = 1.0,
@@ -246,8 +217,8 @@ class Huber(LossFunctionWrapper):
         name: str = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        function = huber if rules.in_force().huber_means else huber_loss
-        super().__init__(function, reduction, name, dtype, delta=delta)
+        if rules.in_force().huber_means:
+            self.fn = huber
 
 
 # --- of later versions ------------------------------------------------------------------------------------
@@ -256,19 +227,20 @@ class Huber(LossFunctionWrapper):
 class CosineSimilarity(LossFunctionWrapper):
     """The negative cosine of the angle between labels and predictions, as a Loss."""
 
+    @configured(fn=fixed(cosine_proximity))
     def __init__(
         self,
         axis: int = -1,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "cosine_similarity",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(cosine_proximity, reduction, name, dtype, axis=axis)
+    ) -> None: ...
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
     """``binary_focal_crossentropy`` as a Loss."""
 
+    @configured(fn=fixed(binary_focal_crossentropy))
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -280,24 +252,13 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "binary_focal_crossentropy",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    ) -> None: ...
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
     """``categorical_focal_crossentropy`` as a Loss."""
 
+    @configured(fn=fixed(categorical_focal_crossentropy))
     def __init__(
         self,
         alpha: Any = 0.25,
@@ -308,18 +269,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "categorical_focal_crossentropy",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    ) -> None: ...
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
@@ -329,31 +279,32 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
         q: in (0, 1).
     """
 
+    @configured(fn=fixed(categorical_generalized_cross_entropy))
     def __init__(
         self,
         q: float = 0.5,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "categorical_generalized_cross_entropy",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
+    ) -> None: ...
 
 
 class CTC(LossFunctionWrapper):
     """``ctc`` as a Loss."""
 
+    @configured(fn=fixed(ctc))
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "ctc",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(ctc, reduction, name, dtype)
+    ) -> None: ...
 
 
 class Circle(LossFunctionWrapper):
     """``circle`` within the batch, as a Loss."""
 
+    @configured(fn=fixed(circle))
     def __init__(
         self,
         gamma: float = 80.0,
@@ -362,28 +313,26 @@ class Circle(LossFunctionWrapper):
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "circle",
         dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
-        )
+    ) -> None: ...
 
 
 class Dice(LossFunctionWrapper):
     """``dice`` as a Loss."""
 
+    @configured(fn=fixed(dice), axis=_LATER)
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "dice",
         axis: Any = None,
         dtype: Any = None,
-    ) -> None:
-        super().__init__(dice, reduction, name, dtype, **_later(axis=axis))
+    ) -> None: ...
 
 
 class Tversky(LossFunctionWrapper):
     """``tversky`` as a Loss."""
 
+    @configured(fn=fixed(tversky), axis=_LATER)
     def __init__(
         self,
         alpha: float = 0.5,
@@ -392,8 +341,7 @@ class Tversky(LossFunctionWrapper):
         name: str = "tversky",
         axis: Any = None,
         dtype: Any = None,
-    ) -> None:
-        super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, **_later(axis=axis))
+    ) -> None: ...
 
 
 registry.register(globals())

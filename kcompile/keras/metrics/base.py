@@ -14,6 +14,7 @@ from .. import backend as K
 from .. import registry, rules
 from ..core.call_frames import call_frame, current_frame
 from ..core.layer import Layer
+from ..declaration import configuration
 from ..utils.generic_utils import serialize_keras_object, to_list
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions, valid_entries
 
@@ -110,7 +111,8 @@ class Metric(Layer):
         return self.add_weight(name, shape, initializer, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype}
+        """Constructor arguments."""
+        return {"name": self.name, "dtype": self.dtype, **configuration(self)}
 
 
 def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
@@ -244,8 +246,13 @@ class MeanMetricWrapper(Mean):
         of_function: str = getattr(fn, "__name__", "metric")
         super().__init__(name=name or of_function, dtype=dtype)
         self._fn = fn
-        self._fn_kwargs = kwargs
+        self._given = kwargs
         self._counts_ignored = rules.in_force().counts_ignored
+
+    @property
+    def _fn_kwargs(self) -> dict[str, Any]:
+        """What else the function is given: the arguments that a subclass declares."""
+        return {**configuration(self), **self._given}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:  # type: ignore[override]
         """Adds a batch of labels and predictions."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ...ir import Value, claim_steps, op
 from .. import backend as K
 from .. import registry, rules
+from ..declaration import Argument, configured
 from ..utils.metrics_utils import (
     NEG_INF,
     AUCCurve,
@@ -52,9 +53,8 @@ class _ConfusionMatrixConditionCount(_Counting):
         thresholds: number or list of numbers in [0, 1] (default 0.5); one count each.
     """
 
+    @configured(thresholds=Argument(attribute="init_thresholds"))
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: str | None = None) -> None:
-        super().__init__(name=name, dtype=dtype)
-        self.init_thresholds = thresholds
         self.thresholds = parse_init_thresholds(thresholds)
         self._add_counts(len(self.thresholds))
         self.accumulator = self._variables[self.counts[0]]
@@ -65,9 +65,6 @@ class _ConfusionMatrixConditionCount(_Counting):
 
     def result(self) -> Value:
         return _single(self.accumulator, self.thresholds)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 class FalsePositives(_ConfusionMatrixConditionCount):
@@ -103,6 +100,7 @@ class _Rate(_Counting):
         class_id: look at this class only.
     """
 
+    @configured(thresholds=Argument(attribute="init_thresholds"))
     def __init__(
         self,
         thresholds: Any = None,
@@ -111,8 +109,6 @@ class _Rate(_Counting):
         name: str | None = None,
         dtype: str | None = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
-        self.init_thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
         self.thresholds = parse_init_thresholds(thresholds, 0.5 if top_k is None else NEG_INF)
         self._add_counts(len(self.thresholds))
 
@@ -125,14 +121,6 @@ class _Rate(_Counting):
     def result(self) -> Value:
         right, wrong = (self._variables[key] for key in self.counts)
         return _single(ratio(right, right + wrong), self.thresholds)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "thresholds": self.init_thresholds,
-            "top_k": self.top_k,
-            "class_id": self.class_id,
-        }
 
 
 class Precision(_Rate):

@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
+from ..declaration import Argument, configured, fixed
 from ..utils.losses_utils import squeeze_or_expand_dimensions
 from . import functions
 from .base import Mean, MeanMetricWrapper, Pairs, as_tensor
@@ -48,80 +49,78 @@ KLDivergence = _mean_of(functions.kullback_leibler_divergence, "KLDivergence", "
 class BinaryAccuracy(MeanMetricWrapper):
     """Share of right yes-or-no answers; a prediction above ``threshold`` is a yes."""
 
+    @configured(fn=fixed(functions.binary_accuracy))
     def __init__(
         self, name: str = "binary_accuracy", dtype: str | None = None, threshold: float = 0.5
-    ) -> None:
-        super().__init__(functions.binary_accuracy, name, dtype, threshold=threshold)
+    ) -> None: ...
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose one-hot label is among the ``k`` largest predictions."""
 
+    @configured(fn=fixed(functions.top_k_categorical_accuracy))
     def __init__(
         self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: str | None = None
-    ) -> None:
-        super().__init__(functions.top_k_categorical_accuracy, name, dtype, k=k)
+    ) -> None: ...
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose class number is among the ``k`` largest predictions."""
 
+    @configured(
+        fn=fixed(functions.sparse_top_k_categorical_accuracy), from_sorted_ids=Argument(written="changed")
+    )
     def __init__(
         self,
         k: int = 5,
         name: str = "sparse_top_k_categorical_accuracy",
         dtype: str | None = None,
         from_sorted_ids: bool = False,
-    ) -> None:
-        later = {"from_sorted_ids": True} if from_sorted_ids else {}
-        super().__init__(functions.sparse_top_k_categorical_accuracy, name, dtype, k=k, **later)
+    ) -> None: ...
 
 
 class CosineSimilarity(MeanMetricWrapper):
     """Mean cosine of the angle between labels and predictions along ``axis``."""
 
-    def __init__(self, name: str = "cosine_similarity", dtype: str | None = None, axis: int = -1) -> None:
-        super().__init__(functions.cosine_proximity, name, dtype, axis=axis)
+    @configured(fn=fixed(functions.cosine_proximity))
+    def __init__(self, name: str = "cosine_similarity", dtype: str | None = None, axis: int = -1) -> None: ...
 
 
 class PearsonCorrelation(MeanMetricWrapper):
     """Mean of ``pearson_correlation`` along ``axis``."""
 
-    def __init__(self, name: str = "pearson_correlation", dtype: str | None = None, axis: int = -1) -> None:
-        super().__init__(functions.pearson_correlation, name, dtype, axis=axis)
+    @configured(fn=fixed(functions.pearson_correlation))
+    def __init__(
+        self, name: str = "pearson_correlation", dtype: str | None = None, axis: int = -1
+    ) -> None: ...
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
     """Mean of ``concordance_correlation`` along ``axis``."""
 
+    @configured(fn=fixed(functions.concordance_correlation))
     def __init__(
         self, name: str = "concordance_correlation", dtype: str | None = None, axis: int = -1
-    ) -> None:
-        super().__init__(functions.concordance_correlation, name, dtype, axis=axis)
+    ) -> None: ...
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
     """Mean of ``binary_crossentropy``."""
 
+    @configured(fn=fixed(functions.binary_crossentropy))
     def __init__(
         self,
         name: str = "binary_crossentropy",
         dtype: str | None = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
-    ) -> None:
-        super().__init__(
-            functions.binary_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
+    ) -> None: ...
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
     """Mean of ``categorical_crossentropy``."""
 
+    @configured(fn=fixed(functions.categorical_crossentropy), axis=Argument(written="changed"))
     def __init__(
         self,
         name: str = "categorical_crossentropy",
@@ -129,21 +128,13 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
-    ) -> None:
-        later = {} if axis == -1 else {"axis": axis}
-        super().__init__(
-            functions.categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            **later,
-        )
+    ) -> None: ...
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """Mean of ``sparse_categorical_crossentropy``."""
 
+    @configured(fn=fixed(functions.sparse_categorical_crossentropy), ignore_class=Argument(written="changed"))
     def __init__(
         self,
         name: str = "sparse_categorical_crossentropy",
@@ -151,23 +142,14 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         from_logits: bool = False,
         axis: int = -1,
         ignore_class: int | None = None,
-    ) -> None:
-        later = {} if ignore_class is None else {"ignore_class": ignore_class}
-        super().__init__(
-            functions.sparse_categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            axis=axis,
-            **later,
-        )
+    ) -> None: ...
 
 
 class RootMeanSquaredError(Mean):
     """The root of the mean squared error over all elements."""
 
-    def __init__(self, name: str = "root_mean_squared_error", dtype: str | None = None) -> None:
-        super().__init__(name, dtype)
+    @configured
+    def __init__(self, name: str = "root_mean_squared_error", dtype: str | None = None) -> None: ...
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:  # type: ignore[override]
         """Adds a batch of labels and predictions."""

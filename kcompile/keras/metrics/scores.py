@@ -9,6 +9,7 @@ from typing import Any
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
+from ..declaration import configured, fixed
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions
 from .base import Mean, Metric, Pairs, as_tensor, ratio
 
@@ -41,6 +42,7 @@ class FBetaScore(_PerOutput):
         ValueError: for another average, or a beta or threshold out of range.
     """
 
+    @configured
     def __init__(
         self,
         average: str | None = None,
@@ -49,14 +51,12 @@ class FBetaScore(_PerOutput):
         name: str | None = "fbeta_score",
         dtype: str | None = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f"Invalid `average` {average!r}; expected None, 'micro', 'macro' or 'weighted'.")
         if not beta > 0:
             raise ValueError(f"Invalid `beta` {beta!r}; expected a number above 0.")
         if threshold is not None and not 0 < threshold <= 1:
             raise ValueError(f"Invalid `threshold` {threshold!r}; expected None or a number in (0, 1].")
-        self.average, self.beta, self.threshold = average, beta, threshold
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch (batch, classes)."""
@@ -88,27 +88,18 @@ class FBetaScore(_PerOutput):
             return K.sum(scores * ratio(self.intermediate_weights, K.sum(self.intermediate_weights)))
         return scores if self.average is None else K.mean(scores)
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"average": self.average, "beta": self.beta, "threshold": self.threshold}
-        return {**super().get_config(), **own}
-
 
 class F1Score(FBetaScore):
     """FBetaScore of beta 1: the harmonic mean of precision and recall."""
 
+    @configured(beta=fixed(1.0))
     def __init__(
         self,
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
         dtype: str | None = None,
-    ) -> None:
-        super().__init__(average, 1.0, threshold, name, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["beta"]
-        return config
+    ) -> None: ...
 
 
 class R2Score(_PerOutput):
@@ -123,6 +114,7 @@ class R2Score(_PerOutput):
         ValueError: for anything else.
     """
 
+    @configured
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",
@@ -130,7 +122,6 @@ class R2Score(_PerOutput):
         name: str | None = "r2_score",
         dtype: str | None = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
         if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
             raise ValueError(
                 f"Invalid `class_aggregation` {class_aggregation!r}; expected None, 'uniform_average' or "
@@ -138,7 +129,6 @@ class R2Score(_PerOutput):
             )
         if num_regressors < 0:
             raise ValueError(f"Invalid `num_regressors` {num_regressors!r}; expected 0 or more.")
-        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
         self.num_samples = self.add_weight("num_samples", dtype="int32")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
@@ -177,10 +167,6 @@ class R2Score(_PerOutput):
         enough = K.greater(freedom, 0.0)
         adjusted = 1.0 - (1.0 - score) * (samples - 1.0) / K.switch(enough, freedom, K.ones_like(freedom))
         return op.Where(enough, adjusted, score)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
-        return {**super().get_config(), **own}
 
 
 class MeanTensor(Metric):
