@@ -64,9 +64,10 @@ class CompiledGraph:
         self._names = _distinct([*names, *(p.name for p in states)])
         self._states: list[Parameter] = states
         # states are fed and fetched: the graph that runs reads them as inputs and returns their new values
-        self._flat = graph.with_inputs(
-            [*graph.inputs, *states], [*graph.outputs, *(new for _, new in graph.updates)]
-        )
+        self._flat = graph
+        if states:
+            new = [value for _, value in graph.updates]
+            self._flat = graph.with_inputs([*graph.inputs, *states], [*graph.outputs, *new])
         self._parameters = [p for p in self._flat.parameters if p not in states]
         self._torch = not runs_on_onnxruntime(self._flat)
         # onnxruntime's own operators want to see weights when a session is made
@@ -77,6 +78,11 @@ class CompiledGraph:
         self._versions: tuple[int, ...] = ()
         self._calls = 0
         self._rebuilt = False
+
+    @property
+    def has_session(self) -> bool:
+        """Whether onnxruntime runs it, not PyTorch."""
+        return not self._torch
 
     def __call__(self, arrays: Sequence[Any] = ()) -> list[np.ndarray]:
         """Runs once.

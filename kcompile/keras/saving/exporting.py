@@ -15,8 +15,8 @@ from ...onnx_io.comparing import ROUNDING
 from ...onnx_io.comparing import difference as difference
 from ..core.weight_budget import WeightBudget
 from ..layers.onnx_graph import model_from_graph
+from ..training.prediction import graph_inputs
 from ..training.sequential import Sequential
-from ..training.step_inputs import feed_values
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .archives import making, model_config, model_from_config
 from .compile_configs import training_config, try_to_compile
@@ -102,7 +102,7 @@ def _unread_weights(
 
 def inference_graph(model: Network) -> Graph:
     """The outputs in test mode, with the state updates of stateful layers."""
-    inputs, replaced = feed_values(model)
+    inputs, replaced = graph_inputs(model)
     updates = model.state_updates
     return Graph(model.outputs, inputs, updates, "inference", silent=True, replaced=replaced)
 

@@ -1,71 +1,87 @@
-"""From what users pass to fit, evaluate and predict, to one list of arrays per batch."""
+"""From what users pass as data to one array for each input and target of a model."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...ir import Value
-from ..utils.generic_utils import to_list
 from . import data_errors
 
 Shape = tuple[int | None, ...] | None
 
 
-def standardize(
-    data: Any,
-    names: Sequence[str],
-    shapes: Sequence[Shape] | None,
-    dtypes: Sequence[np.dtype] | None,
-    what: str,
-    advice: Sequence[Callable[[tuple[int, ...]], str]] = (),
-) -> list[Any]:
-    """One array per name, in the order of the names.
+@dataclass(frozen=True)
+class ArraySpec:
+    """What the array for one input or target must be.
+
+    Attributes:
+        name: what the model calls it.
+        shape: expected shape with the batch axis, None entries for unknown sizes; None for no check.
+        dtype: type to cast to, None for any; arrays that are read lazily (HDF5) are cast by the batch.
+        advice: from a shape that does not fit, what to do; "" for nothing to say.
+    """
+
+    name: str
+    shape: Shape = None
+    dtype: np.dtype | None = None
+    advice: Callable[[tuple[int, ...]], str] | None = None
+
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether an array of numpy is already what is wanted, the number of its samples apart."""
+        if self.shape is None or array.dtype != self.dtype:
+            return False
+        return _fits(array.shape, self.shape)
+
+    def standardize(self, given: Any, what: str) -> Any:
+        """The array that was given as the model takes it.
+
+        Args:
+            given: what ``as_array`` takes.
+            what: "input" or "target", for messages.
+
+        Raises:
+            ValueError: for no data, a wrong rank or size, or elements that are no numbers; the message says
+                what was expected, what was found and what to do.
+        """
+        if type(given) is np.ndarray and self.dtype is not None and self.fits(given):
+            return given
+        array = as_array(given, self.name, what)
+        if array is None:
+            raise ValueError(
+                f"No data provided for the {what} {self.name!r}: found None where an array is needed."
+            )
+        if isinstance(array, np.ndarray) and self.dtype is not None:
+            data_errors.check_numbers(array, given, self.dtype, self.name, what)
+        came_with = tuple(array.shape)
+        array = _with_feature_axis(array, self.shape, what)
+        found = tuple(array.shape)
+        if self.shape is not None and not _fits(found, self.shape):
+            hint = "" if self.advice is None else self.advice(found)
+            raise data_errors.shape_error(self.name, what, found, self.shape, came_with, hint)
+        return array if self.dtype is None else _cast(array, self.dtype, self.name, what)
+
+
+def standardize(data: Any, specs: Sequence[ArraySpec], what: str) -> list[Any]:
+    """One array for each of the model's inputs or targets, in their order.
 
     Args:
         data: an array, a list of arrays, a dict by name, a DataFrame, or None.
-        names: what the model calls them.
-        shapes: expected shapes with the batch axis, None entries for unknown sizes or no check.
-        dtypes: types to cast to; arrays that are read lazily (HDF5) are cast by the batch.
+        specs: what the arrays must be.
         what: "input" or "target", for messages.
-        advice: for each name, what to do where the shape does not fit, from the shape; "" for nothing to say.
 
     Raises:
-        ValueError: for a wrong number, name, rank or size, or elements that are no numbers; the message says
-            what was expected, what was found and what to do.
+        ValueError: for a wrong number or name, and for what ``ArraySpec.standardize`` refuses.
     """
-    shapes = shapes or [None] * len(names)
-    given = _by_name(data, names, what, shapes)
-    arrays = [as_array(x, name, what) for x, name in zip(given, names, strict=True)]
-    for array, name in zip(arrays, names, strict=True):
-        if array is None:
-            raise ValueError(
-                f"No data provided for the {what} {name!r}: found None where an array is needed."
-            )
-    if dtypes is not None:
-        for array, x, dtype, name in zip(arrays, given, dtypes, names, strict=True):
-            if isinstance(array, np.ndarray):
-                data_errors.check_numbers(array, x, dtype, name, what)
-    for i, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
-        arrays[i] = _with_feature_axis(array, shape, what)
-        found = tuple(arrays[i].shape)
-        if shape is not None and not _fits(found, shape):
-            hint = advice[i](found) if advice else ""
-            raise data_errors.shape_error(names[i], what, found, shape, tuple(array.shape), hint)
-    if dtypes is not None:
-        arrays = [cast(x, dtype, name, what) for x, dtype, name in zip(arrays, dtypes, names, strict=True)]
-    return arrays
+    return [
+        spec.standardize(given, what) for spec, given in zip(specs, _by_name(data, specs, what), strict=True)
+    ]
 
 
-def cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:
-    """An in-memory array in the type that the graph reads.
-
-    Raises:
-        ValueError: if the elements are not numbers.
-    """
+def _cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:
     if not isinstance(array, np.ndarray) or array.dtype == dtype:
         return array
     try:
@@ -114,23 +130,25 @@ def as_array(x: Any, name: str, what: str) -> Any:
         raise data_errors.not_an_array(x, name, what, error) from None
 
 
-def _by_name(data: Any, names: Sequence[str], what: str, shapes: Sequence[Shape]) -> list[Any]:
+def _by_name(data: Any, specs: Sequence[ArraySpec], what: str) -> list[Any]:
     if data is None:
-        return [None] * len(names)
+        return [None] * len(specs)
+    names = [spec.name for spec in specs]
     if isinstance(data, Mapping):
         missing = [name for name in names if name not in data]
         if missing:
             raise ValueError(
-                f"No data provided for the {what} {missing[0]!r}. The model needs {list(names)}; "
+                f"No data provided for the {what} {missing[0]!r}. The model needs {names}; "
                 f"the dictionary has {sorted(map(str, data))}."
             )
         return [data[name] for name in names]
-    if isinstance(data, list | tuple) and _is_list_of_arrays(data, len(names), shapes[0] if shapes else None):
+    first = specs[0].shape if specs else None
+    if isinstance(data, list | tuple) and _is_list_of_arrays(data, len(specs), first):
         arrays = list(data)
     else:
         arrays = [data]
-    if len(arrays) != len(names):
-        raise data_errors.count_error(arrays, names, what, shapes)
+    if len(arrays) != len(specs):
+        raise data_errors.count_error(arrays, names, what, [spec.shape for spec in specs])
     return arrays
 
 
@@ -157,17 +175,22 @@ def _is_list_of_arrays(data: Sequence[Any], count: int, shape: Shape = None) -> 
 def _with_feature_axis(x: Any, shape: Shape, what: str) -> Any:
     """One number per sample becomes an axis of size 1, as Keras does, unless the model takes plain
     vectors; so does one label per step where an axis of size 1 is expected, as later versions do."""
-    if x is not None and what == "target" and shape and shape[-1] == 1 != len(x.shape):
-        return np.expand_dims(np.asarray(x), -1) if len(x.shape) == len(shape) - 1 else x
-    if x is None or len(x.shape) != 1 or (shape is not None and len(shape) == 1):
+    rank = len(x.shape)
+    if what == "target" and shape and shape[-1] == 1 != rank:
+        return np.expand_dims(np.asarray(x), -1) if rank == len(shape) - 1 else x
+    if rank != 1 or (shape is not None and len(shape) == 1):
         return x
     return np.expand_dims(np.asarray(x), 1)
 
 
 def _fits(found: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
     """Whether sizes agree, those of the batch apart."""
-    sizes = zip(found[1:], shape[1:], strict=False)
-    return len(found) == len(shape) and all(expected in (None, size) for size, expected in sizes)
+    if len(found) != len(shape):
+        return False
+    for size, expected in zip(found[1:], shape[1:], strict=True):
+        if expected is not None and expected != size:
+            return False
+    return True
 
 
 def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: Sequence[Any] = ()) -> int:
@@ -176,29 +199,16 @@ def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: S
     Raises:
         ValueError: naming the counts found, or an array that has no axis for samples.
     """
-    counts = {}
-    for x in (*inputs, *targets, *weights):
-        if x is not None and not x.shape:
+    given = [x for x in (*inputs, *targets, *weights) if x is not None]
+    for x in given:
+        if not x.shape:
             raise ValueError(
                 f"The arrays are cut into batches along axis 0, which the number {x} does not have; only "
                 "predict takes single numbers beside samples."
             )
-    for what, arrays in (("Input", inputs), ("Target", targets), ("Sample weight", weights)):
-        found = {int(x.shape[0]) for x in arrays if x is not None}
-        if len(found) > 1:
-            raise ValueError(
-                f"All {what.lower()} arrays should have the same number of samples. "
-                f"Got array shapes: {[tuple(x.shape) for x in arrays if x is not None]}."
-            )
-        if found:
-            counts[what] = found.pop()
-    if len(set(counts.values())) > 1:
-        raise ValueError(
-            "Input arrays should have the same number of samples as target and sample weight arrays. Found "
-            + ", ".join(f"{count} {what.lower()} samples" for what, count in counts.items())
-            + "."
-        )
-    return next(iter(counts.values()), 0)
+    if len({int(x.shape[0]) for x in given}) > 1:
+        raise data_errors.sample_count_error(inputs, targets, weights)
+    return int(given[0].shape[0]) if given else 0
 
 
 def cut_to_first(arrays: Sequence[Any]) -> list[Any]:
@@ -214,168 +224,6 @@ def cut_to_first(arrays: Sequence[Any]) -> list[Any]:
         f"The inputs have {counts} samples; the first {samples} of each are predicted on.", stacklevel=3
     )
     return [x[:samples] if x.shape else x for x in arrays]
-
-
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Refuses what is no number of batches or epochs; None passes.
-
-    Raises:
-        ValueError: naming the argument and what was found.
-    """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if value is not None and not (whole and value >= least):
-        raise ValueError(
-            f"{name} must be a {'positive integer' if least else 'non-negative integer'}, found {value!r}."
-        )
-
-
-# --- weights of samples -------------------------------------------------------------------------------------
-
-
-def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str) -> list[Any]:
-    """sample_weight or class_weight per output.
-
-    Raises:
-        ValueError, TypeError: if a list has another length than the outputs, or a dict other names.
-    """
-    if isinstance(weights, Mapping) and any(isinstance(key, Value) for key in weights):
-        warnings.warn(
-            f"`{what}` is looked up by output names ({list(names)}); its tensors are ignored.", stacklevel=4
-        )
-        weights = {key: value for key, value in weights.items() if not isinstance(key, Value)}
-    if weights is None or (
-        hasattr(weights, "__len__") and getattr(weights, "shape", None) != () and not len(weights)
-    ):
-        return [None] * len(names)
-    if len(names) == 1:
-        if isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) > 0:
-            return [weights[0]]
-        if isinstance(weights, Mapping) and names[0] in weights:
-            return [weights[names[0]]]
-        return [weights]
-    if isinstance(weights, list):
-        if len(weights) != len(names):
-            raise ValueError(
-                f"Provided `{what}` was a list of {len(weights)} elements, but the model has {len(names)} "
-                f"outputs. Provide one {what} array per output."
-            )
-        return list(weights)
-    if isinstance(weights, Mapping):
-        unknown = set(weights) - set(names)
-        if unknown:
-            raise ValueError(
-                f"Unknown entries in the {what} dictionary: {sorted(map(str, unknown))}. Only expected the "
-                f"following keys: {list(names)}."
-            )
-        return [weights.get(name) for name in names]
-    raise TypeError(
-        f"The model has multiple outputs, so `{what}` should be either a list or a dict, one entry per "
-        f"output. Provided `{what}` type not understood: {type(weights).__name__}."
-    )
-
-
-def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: str | None, name: str) -> Any:
-    """Weights of the samples (or, in temporal mode, of the timesteps) of one output; None for all ones.
-
-    Args:
-        target: the target array of the output.
-        sample_weight: array (samples,), in temporal mode (samples, timesteps).
-        class_weight: dict from class to weight; the class is the argmax of one-hot targets, else the target
-            itself.
-        mode: None or "temporal".
-        name: of the output, for messages.
-
-    Raises:
-        ValueError: for a wrong rank or size, or a class without a weight.
-    """
-    if sample_weight is None and class_weight is None:
-        return None
-    weights = None if sample_weight is None else _weight_array(sample_weight, name)
-    if mode not in (None, "temporal"):
-        raise ValueError(f'"sample_weight_mode" must be None or "temporal"; found {mode!r} for {name!r}.')
-    if target is None:  # a tensor, whose size only a run tells
-        if class_weight is not None:
-            raise ValueError(f"class_weight needs target data; the target of {name!r} is a tensor.")
-        return weights
-    if mode == "temporal" and len(target.shape) < 3:
-        raise ValueError(
-            f"Found a sample_weight array for the target {name!r} with shape {tuple(target.shape)}. "
-            "Timestep-wise sample "
-            'weighting (sample_weight_mode="temporal") is restricted to outputs that are at least 3D.'
-        )
-    if weights is not None:
-        _check_weight_shape(weights, target, mode, name)
-    if class_weight is None:
-        return weights
-    if not isinstance(class_weight, Mapping):  # Keras 2.3 says nothing
-        warnings.warn(
-            f"class_weight must be a dict from class to weight; {class_weight!r} of {name!r} is ignored.",
-            stacklevel=6,
-        )
-        return weights
-    of_class = _class_weights(np.asarray(target), class_weight, name)
-    return of_class if weights is None else weights * of_class
-
-
-def _weight_array(weights: Any, name: str) -> np.ndarray:
-    array = as_array(weights, name, "sample_weight of the output")
-    if isinstance(array, np.ndarray):
-        data_errors.check_numbers(array, weights, np.dtype(np.float32), name, "sample_weight of the output")
-    return np.asarray(array, np.float32)
-
-
-def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name: str) -> None:
-    wanted = 2 if mode == "temporal" else 1
-    shape = tuple(target.shape[:wanted])
-    if weights.ndim != wanted:
-        if weights.size == np.prod(shape) and weights.ndim > wanted:
-            flat = "sample_weight.ravel()" if wanted == 1 else f"sample_weight.reshape{shape}"
-            hint = f"give it the shape {shape}, {flat}"
-        elif mode == "temporal":
-            hint = "pass a 2D array, with shape (samples, sequence_length)"
-        elif not weights.ndim:
-            hint = "give one weight for each sample"
-        else:
-            hint = 'set `sample_weight_mode="temporal"` in compile() to weigh timesteps'
-        raise ValueError(
-            f"Found a sample_weight array for {name!r} with shape {weights.shape}; expected {wanted}D: "
-            f"{hint}."
-        )
-    if weights.shape != shape:
-        raise ValueError(
-            f"Found a sample_weight array with shape {weights.shape} for the target {name!r} with shape "
-            f"{tuple(target.shape)}. Please provide one weight per sample (in temporal mode per timestep)."
-        )
-
-
-def _class_weights(target: np.ndarray, class_weight: Any, name: str) -> np.ndarray:
-    if target.ndim > 2:
-        raise ValueError(
-            f"`class_weight` not supported for 3+ dimensional targets ({name!r}: {target.shape})."
-        )
-    try:
-        table = {int(c): float(w) for c, w in class_weight.items()}
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"`class_weight` maps numbers of classes to weights, {{0: 1.0, 1: 2.5}}; found {class_weight!r} "
-            f"for the output {name!r}."
-        ) from None
-    if target.ndim == 2:
-        classes = target.argmax(axis=1) if target.shape[1] > 1 else target.reshape(-1)
-    else:
-        classes = target
-    missing = set(np.unique(classes).tolist()) - set(table)
-    if missing:
-        raise ValueError(
-            f"`class_weight` must contain all classes in the data of {name!r}. The classes "
-            f"{sorted(int(c) if c == c // 1 else c for c in missing)} exist in the data but not in "
-            "`class_weight`."
-        )
-    unique, inverse = np.unique(classes, return_inverse=True)
-    return np.array([table[int(c)] for c in unique], dtype=np.float32)[inverse.reshape(-1)]
-
-
-# --- splitting and batching ---------------------------------------------------------------------------------
 
 
 def split_for_validation(arrays: Sequence[Any], fraction: float, samples: int) -> tuple[list[Any], list[Any]]:
@@ -440,65 +288,8 @@ def batch_ranges(samples: int, batch_size: int) -> list[tuple[int, int]]:
     return [(start, min(samples, start + batch_size)) for start in range(0, samples, batch_size)]
 
 
-def unpack_batch(item: Any, inputs: int | None, has_targets: bool) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) of what a generator, Sequence or loader gave.
-
-    A list is read as the tuple that it stands for, as Keras 2.3 and loaders of PyTorch give one, unless it
-    can only be the model's inputs.
-
-    Args:
-        item: a batch.
-        inputs: how many inputs the model has; None if that is not known yet.
-        has_targets: whether the batch must have targets.
-
-    Raises:
-        ValueError: if it is a tuple of more than three.
-    """
-    if isinstance(item, list) and 2 <= len(item) <= 3:
-        holds_arrays = any(isinstance(x, list | tuple | Mapping) or hasattr(x, "shape") for x in item)
-        rows = inputs == 1 and not any(hasattr(x, "shape") for x in item)  # samples as plain lists
-        if has_targets or inputs not in (None, len(item)) and holds_arrays and not rows:
-            item = tuple(item)
-    if isinstance(item, tuple) and 1 <= len(item) <= 3:
-        return (*item, None, None)[:3]
-    if isinstance(item, tuple):
-        raise ValueError(
-            "The output of the generator should give a tuple (x, y, sample_weight) or (x, y), with a list in "
-            f"place of x for several inputs; found a tuple of {len(item)}."
-        )
-    return item, None, None
-
-
-def is_generator(x: Any) -> bool:
-    """Whether x gives batches by itself: a generator, an iterator, a keras.utils.Sequence or a loader."""
-    from ..utils.data_utils import Sequence as KerasSequence
-
-    if isinstance(x, KerasSequence):
-        return True
-    return hasattr(x, "__next__") or type(x).__name__ == "generator" or is_loader(x)
-
-
-#: What tells arrays, tables and containers from what can only be iterated over.
-_OF_DATA = ("__getitem__", "__array__", "__next__", "shape", "iloc")
-
-
-def is_loader(x: Any) -> bool:
-    """Whether x gives batches anew each time it is iterated over: torch's DataLoader, a tf.data.Dataset."""
-    if isinstance(x, set | frozenset) or not hasattr(x, "__iter__"):
-        return False
-    return not any(hasattr(x, name) for name in _OF_DATA)
-
-
-def validation_tuple(validation_data: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) of validation_data.
-
-    Raises:
-        ValueError: if it has another number of entries.
-    """
-    entries = tuple(to_list(validation_data)) if not isinstance(validation_data, tuple) else validation_data
-    if len(entries) not in (2, 3):
-        raise ValueError(
-            "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, "
-            f"val_sample_weights) items, however it contains {len(entries)} items."
-        )
-    return (*entries, None)[:3]
+def rows(array: Any, which: slice | np.ndarray) -> np.ndarray:
+    """The rows of a slice or of indices, in memory."""
+    if is_lazy(array) and not isinstance(which, slice):
+        return take(array, which)
+    return np.asarray(array[which])

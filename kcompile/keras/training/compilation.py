@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from ..core.node import static_shape
 from ..rules import KERAS_2, Rules
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list
+from . import data_errors
+from .arrays import ArraySpec
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -292,24 +294,41 @@ class Compiled:
         found = {(id(metric), id(value)): (metric, value) for metric, value in [*added, *called]}
         return [entry for entry in found.values() if id(entry[0]) in reported]
 
-    def feeds(self, weighted: bool) -> list[Value]:
-        """What a step is fed: the model's inputs, the targets, and the sample weights if weighted."""
-        fed = [output for output in self.outputs if output.is_fed]
+    @cached_property
+    def fed(self) -> list[Output]:
+        """The outputs whose targets are fed."""
+        return [output for output in self.outputs if output.is_fed]
+
+    @cached_property
+    def target_specs(self) -> list[ArraySpec]:
+        """What the arrays for the targets must be."""
+        return [
+            ArraySpec(
+                output.name,
+                output.target_shape,
+                output.target.dtype,
+                partial(data_errors.target_advice, output),
+            )
+            for output in self.fed
+        ]
+
+    def step_inputs(self, weighted: bool) -> list[Value]:
+        """What a step takes: the model's inputs, the targets, and the sample weights if weighted."""
         weights = [output.sample_weight for output in self.outputs if weighted]
-        return [*self.model._feed_inputs, *(output.target for output in fed), *weights]
+        return [*self.model._feed_inputs, *(output.target for output in self.fed), *weights]
 
     def train_graph(self, weighted: bool, extra_updates: Iterable[tuple[Parameter, Value]] = ()) -> Graph:
         """Total loss, with the updates of layers and metrics, sliced for training."""
         variant = self._variant(weighted)
         updates = [*self.model.updates, *variant.updates, *extra_updates]
-        return Graph([variant.total_loss], self.feeds(weighted), updates, "train", self.frozen)
+        return Graph([variant.total_loss], self.step_inputs(weighted), updates, "train", self.frozen)
 
     def test_graph(self, weighted: bool) -> Graph:
         """Total loss, with the updates of metrics and states, sliced for inference."""
         variant = self._variant(weighted)
         return Graph(
             [variant.total_loss],
-            self.feeds(weighted),
+            self.step_inputs(weighted),
             [*self.model.state_updates, *variant.updates],
             "inference",
         )

@@ -12,12 +12,15 @@ import numpy as np
 from ...ir import OperatorError, Value
 from .. import backend as K
 from .. import optimizers, registry, rules
+from ..backend.execution import CompiledGraph
 from ..core.network import Network
 from ..core.node import static_shape
 from ..utils.generic_utils import close_names
-from . import step_inputs as feeds
 from .compilation import Compiled, Output
+from .prediction import Predictor
+from .step_inputs import batch_size_of, check_divisible, checked_inputs, checked_step_inputs
 from .steps import Steps
+from .symbolic_data import computed
 
 _KEPT = {"optimizer", "loss", "loss_weights", "history", "sample_weight_mode", "total_loss"}
 
@@ -48,11 +51,11 @@ class CompiledNetwork(Network):
         self._compile_arguments: dict[str, Any] = {}
         self._compile_rules = rules.KERAS_2
         self._steps: Steps | None = None
-        self._predictor: Any = None
+        self._kept_predictor: Predictor | None = None
         self.predict_function: Any = None
 
     def _track(self, name: str, value: Any) -> None:
-        if name not in _KEPT and not name.startswith(("_compile", "_steps", "_predictor")):
+        if name not in _KEPT and not name.startswith(("_compile", "_steps", "_kept_predictor")):
             super()._track(name, value)
 
     # --- compile --------------------------------------------------------------------------------------------
@@ -217,7 +220,7 @@ class CompiledNetwork(Network):
 
     def _fed(self) -> list[Output]:
         """The outputs whose targets are fed."""
-        return [output for output in self._view().outputs if output.is_fed]
+        return self._view().fed
 
     @property
     def loss_functions(self) -> list[Any]:
@@ -312,11 +315,14 @@ class CompiledNetwork(Network):
         Raises:
             ValueError: if shapes, names or counts do not fit the model.
         """
+        x, y, sample_weight = computed(x, y, sample_weight)
         if y is None and not (self._is_compiled and self._compiled and not self._feed_targets):
-            return feeds.standard_inputs(self, x), [], []
-        feed = feeds.standard_feed(self, x, y, sample_weight, class_weight, batch_size, always_weighted=True)
+            return checked_inputs(self, x), [], []
+        found = checked_step_inputs(self, x, y, sample_weight, class_weight, always_weighted=True)
+        if batch_size:
+            check_divisible(self, found.samples, batch_size)
         inputs, targets = len(self._feed_inputs), len(self._feed_targets)
-        arrays = [np.asarray(array) for array in feed.arrays]
+        arrays = [np.asarray(array) for array in found.arrays]
         return arrays[:inputs], arrays[inputs : inputs + targets], arrays[inputs + targets :]
 
     def _overrides(self, method: str) -> bool:
@@ -331,7 +337,21 @@ class CompiledNetwork(Network):
         Raises:
             ValueError: if the given one contradicts the Input's, or is not a positive integer.
         """
-        return feeds.batch_size_of(self, batch_size)
+        return batch_size_of(self, batch_size)
+
+    # --- prediction -----------------------------------------------------------------------------------------
+
+    @property
+    def _predictor(self) -> Predictor:
+        """What predicts the outputs that the model has now."""
+        kept = self._kept_predictor
+        if kept is None or kept.outputs != self.outputs:
+            kept = self._kept_predictor = Predictor(self)
+        return kept
+
+    def _prediction(self) -> CompiledGraph:
+        """The compiled inference graph, with the states of stateful layers as updates."""
+        return self._predictor.compiled
 
     # --- functions ------------------------------------------------------------------------------------------
 

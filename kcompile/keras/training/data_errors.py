@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.node import static_shape
 from ..utils.messages import harmless
 
 Shape = tuple[int | None, ...]
@@ -84,6 +85,55 @@ def count_error(arrays: Sequence[Any], names: Sequence[str], what: str, shapes: 
     return ValueError(
         f"Error when checking model {what}: {expected}, but got {len(arrays)}: shapes [{shown}].{advice}"
     )
+
+
+def sample_count_error(inputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any]) -> ValueError:
+    """For arrays of several numbers of samples."""
+    counts = {}
+    for what, arrays in (("Input", inputs), ("Target", targets), ("Sample weight", weights)):
+        shapes = [tuple(x.shape) for x in arrays if x is not None]
+        if len({shape[0] for shape in shapes}) > 1:
+            return ValueError(
+                f"All {what.lower()} arrays should have the same number of samples. "
+                f"Got array shapes: {shapes}."
+            )
+        if shapes:
+            counts[what] = shapes[0][0]
+    return ValueError(
+        "Input arrays should have the same number of samples as target and sample weight arrays. Found "
+        + ", ".join(f"{count} {what.lower()} samples" for what, count in counts.items())
+        + "."
+    )
+
+
+def target_advice(output: Any, found: tuple[int, ...]) -> str:
+    """What to do where labels are of the other kind than the loss of an output wants."""
+    shape = static_shape(output.value) or ()
+    if not shape or len(found) not in (len(shape), len(shape) - 1):
+        return ""
+    classes = shape[-1]
+    if len(found) < len(shape):  # as numbers of one class per step come
+        found = (*found, 1)
+    if output.is_sparse and found[-1] == classes:
+        return (
+            "These look like one-hot rows, and the loss takes numbers of classes: use the loss "
+            "categorical_crossentropy, or np.argmax(y, axis=-1)."
+        )
+    if not output.is_sparse and found[-1] == 1 and classes and classes > 1:
+        if output.loss_name in _OF_CLASSES:
+            return (
+                "These look like numbers of classes, and the loss takes one-hot rows: use the loss "
+                f"sparse_categorical_crossentropy, or keras.utils.to_categorical(y, {classes})."
+            )
+        return f"The output has {classes} units: give {classes} numbers a sample, or the last layer 1 unit."
+    return ""
+
+
+#: Losses that compare a row of numbers by class.
+_OF_CLASSES = frozenset(
+    "categorical_crossentropy categorical_hinge categorical_focal_crossentropy binary_crossentropy "
+    "binary_focal_crossentropy kullback_leibler_divergence kl_divergence dice tversky".split()
+)
 
 
 def build_error(error: ValueError, arrays: Sequence[Any]) -> ValueError:

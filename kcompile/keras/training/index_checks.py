@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ...ir import Constant, Graph, Value
-from ..core.network import Network
 from ..utils.messages import harmless
 from .compilation import Output
 
@@ -45,19 +44,13 @@ class Lookup:
 _SAME_ELEMENTS = frozenset(("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Identity"))
 
 
-def lookups(model: Network) -> list[Lookup]:
-    """The tables that a built model looks up by elements of its inputs."""
-    cached = model.__dict__.get("_lookups")
-    if cached is None or cached[0] != model.outputs:
-        cached = (list(model.outputs), list(_find_lookups(model)))
-        model.__dict__["_lookups"] = cached
-    return cached[1]
+def find_lookups(graph: Graph) -> list[Lookup]:
+    """The tables that a graph looks up by elements of its inputs."""
+    return list(_find_lookups(graph))
 
 
-def _find_lookups(model: Network) -> Iterable[Lookup]:
-    inputs = list(model._feed_inputs)
-    graph = Graph(model.outputs, inputs, (), "inference")
-    position = {value: i for i, value in enumerate(inputs)}
+def _find_lookups(graph: Graph) -> Iterable[Lookup]:
+    position = {value: i for i, value in enumerate(graph.inputs)}
     for node in graph.nodes:
         if node.op_type != "Gather" or node.domain:
             continue
@@ -91,22 +84,24 @@ def _is_largest(value: Value | None) -> bool:
     )
 
 
-def check_inputs(model: Network, arrays: Sequence[Any]) -> None:
+def check_inputs(lookups: Sequence[Lookup], names: Sequence[str], arrays: Sequence[Any]) -> None:
     """
+    Args:
+        lookups: what ``find_lookups`` found.
+        names: of the inputs, for messages.
+        arrays: one for each input; those that stay on disk are not looked at.
+
     Raises:
-        IndexRangeError: naming the layer whose table an input's element is beyond; arrays that stay on disk
-            are not looked at.
+        IndexRangeError: naming the layer whose table an input's element is beyond.
     """
-    if not arrays or not model.outputs:
-        return
-    for lookup in lookups(model):
+    for lookup in lookups:
         array = arrays[lookup.position]
         if not _outside(array, lookup.least, lookup.size):
             continue
         index = first_outside(array, lookup.least, lookup.size)
         if index is None:
             continue
-        found, name = array[index], model._feed_input_names[lookup.position]
+        found, name = array[index], names[lookup.position]
         raise IndexRangeError(
             f"Error when checking input: the index {_number(found)} at {list(index)} of {name} is out of "
             f"range for the layer {harmless(lookup.where)!r}: its table has {lookup.size} rows (input_dim), "
@@ -156,16 +151,6 @@ def check_labels(outputs: Sequence[Output], targets: Sequence[Any]) -> None:
             f"of the output {output.name!r}, which has {classes} (its units): labels go from 0 to "
             f"{classes - 1}. {advice}"
         )
-
-
-def check_batch(model: Network, outputs: Sequence[Output], arrays: Sequence[Any]) -> None:
-    """
-    Raises:
-        IndexRangeError: for inputs and targets, in this order, as ``check_inputs`` and ``check_labels`` do.
-    """
-    count = len(model._feed_inputs)
-    check_inputs(model, arrays[:count])
-    check_labels(outputs, arrays[count : count + len(outputs)])
 
 
 def _outside(array: Any, least: int, size: int) -> bool:

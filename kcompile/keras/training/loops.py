@@ -1,4 +1,4 @@
-"""One loop for training, one for evaluation, one for prediction, over arrays and generators alike."""
+"""One loop for training, one for evaluation, one for prediction, over every kind of data alike."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .. import backend as K
 from .. import callbacks as cbks
 from ..utils import launch
 from ..utils.generic_utils import Progbar
-from .batches import ArrayBatches, Batches
 from .compiled_network import CompiledNetwork
+from .data_adapters import ArrayAdapter, DataAdapter
 
 
 class EpochMeans:
@@ -70,22 +70,18 @@ def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[...
 @_alone(fitting=True)
 def fit(
     model: CompiledNetwork,
-    source: Batches,
+    source: DataAdapter,
     epochs: int,
     verbose: int,
     callbacks: Sequence[Any] | None,
-    validation: Batches | None,
-    validation_steps: int | None,
+    validation: DataAdapter | None,
     validation_freq: Any,
     initial_epoch: int,
 ) -> cbks.History:
     """Trains; see ``Model.fit``."""
     model._check_trainable_weights_consistency()
-    _divide(model, source, validation)
     launch.synchronize(model)
     callbacks = launch.without_writers(callbacks)
-    if validation is not None and validation_steps is not None:
-        validation.steps, validation.follows_length = validation_steps, False
     history = cbks.History()
     watching = [cbks.ProgbarLogger("steps" if source.steps_given else "samples")] if verbose else []
     callback_list = cbks.CallbackList([*watching, *callbacks, history])
@@ -125,45 +121,38 @@ def fit(
     return history
 
 
-def _validation_arrays(model: CompiledNetwork, validation: Batches | None) -> list[Any] | None:
+def _validation_arrays(model: CompiledNetwork, validation: DataAdapter | None) -> list[Any] | None:
     """What callbacks find: inputs, targets, a weight per sample, and 0 for the phase where it matters."""
-    if not isinstance(validation, ArrayBatches):
+    if not isinstance(validation, ArrayAdapter):
         return None
-    feed = validation.feed
-    arrays = list(feed.arrays)
-    if not feed.weighted:
-        arrays += [np.ones(feed.samples, K.floatx()) for _ in arrays[len(model._feed_inputs) :]]
+    inputs = validation.inputs
+    arrays = list(inputs.arrays)
+    if not inputs.weighted:
+        arrays += [np.ones(inputs.samples, K.floatx()) for _ in arrays[len(model._feed_inputs) :]]
     return [*arrays, 0.0] if model.uses_learning_phase else arrays
-
-
-def _divide(model: CompiledNetwork, *sources: Batches | None) -> None:
-    """Keeps the batches of a model on several devices where they can be divided."""
-    for source in sources:
-        if model._devices and isinstance(source, ArrayBatches):
-            source.device = "cpu"
 
 
 def _train_epoch(
     model: CompiledNetwork,
-    source: Batches,
+    source: DataAdapter,
     callbacks: Any,
     epoch: int,
-    validation: Batches | None,
+    validation: DataAdapter | None,
     validation_freq: Any,
 ) -> None:
     model.reset_metrics()
     callbacks.on_epoch_begin(epoch)
     model._make_own_function("train")
-    means = EpochMeans(model, by_samples=not source.steps_given or source.samples is None)
-    for batch, (samples, arrays, weighted) in enumerate(source.epoch()):
-        _batch_hook(callbacks, "train", "begin", batch, samples)
-        means.add(model._steps.train(weighted)(arrays), samples)
-        _batch_hook(callbacks, "train", "end", batch, samples, means)
+    means = EpochMeans(model, by_samples=source.by_samples)
+    for index, batch in enumerate(source.epoch()):
+        _batch_hook(callbacks, "train", "begin", index, batch.samples)
+        means.add(model._steps.train(batch.weighted)(batch.arrays), batch.samples)
+        _batch_hook(callbacks, "train", "end", index, batch.samples, means)
         if model.stop_training:
             break
     results = means.means()
     logs: dict[str, float] = cbks.Logs()
-    interrupted = model.stop_training and (source.steps is None or batch + 1 < source.steps)
+    interrupted = model.stop_training and (source.steps is None or index + 1 < source.steps)
     if validation is not None and not interrupted:
         if validates_after(validation_freq, epoch):
             found = evaluate(model, validation, 0, callbacks)
@@ -195,26 +184,25 @@ def _batch_hook(
 
 @launch.only_first_prints()
 @_alone()
-def evaluate(model: CompiledNetwork, source: Batches, verbose: int, callbacks: Any) -> dict[str, float]:
+def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callbacks: Any) -> dict[str, float]:
     """Means of loss and metrics over the batches; see ``Model.evaluate``."""
     inside_fit = isinstance(callbacks, cbks.CallbackList)
-    _divide(model, source)
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
     if model._compiled is not None:
         model.reset_metrics()
-    means = EpochMeans(model, by_samples=not source.steps_given or source.samples is None)
+    means = EpochMeans(model, by_samples=source.by_samples)
     model._make_own_function("test")
     callbacks.on_test_begin()
     seen = 0
     try:
-        for batch, (samples, arrays, weighted) in enumerate(source.epoch()):
-            _batch_hook(callbacks, "test", "begin", batch, samples)
-            means.add(model._steps.test(weighted)(arrays), samples)
-            _batch_hook(callbacks, "test", "end", batch, samples, means)
-            seen += samples
+        for index, batch in enumerate(source.epoch()):
+            _batch_hook(callbacks, "test", "begin", index, batch.samples)
+            means.add(model._steps.test(batch.weighted)(batch.arrays), batch.samples)
+            _batch_hook(callbacks, "test", "end", index, batch.samples, means)
+            seen += batch.samples
             if bar is not None:
-                bar.update(min(seen, bar.target) if source.samples else batch + 1)
+                bar.update(min(seen, bar.target) if source.samples else index + 1)
     finally:
         if not inside_fit:
             source.close()
@@ -223,7 +211,7 @@ def evaluate(model: CompiledNetwork, source: Batches, verbose: int, callbacks: A
 
 
 @launch.only_first_prints()
-def predict(model: CompiledNetwork, source: Batches, verbose: int, callbacks: Any) -> list[np.ndarray]:
+def predict(model: CompiledNetwork, source: DataAdapter, verbose: int, callbacks: Any) -> list[np.ndarray]:
     """Outputs over the batches, concatenated; see ``Model.predict``."""
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
@@ -231,20 +219,20 @@ def predict(model: CompiledNetwork, source: Batches, verbose: int, callbacks: An
     parts: list[list[np.ndarray]] = []
     seen = 0
     try:
-        for batch, (samples, arrays, _) in enumerate(source.epoch()):
-            _batch_hook(callbacks, "predict", "begin", batch, samples)
-            parts.append(model._prediction().predict(arrays, None))
-            _batch_hook(callbacks, "predict", "end", batch, samples)
-            seen += samples
+        for index, batch in enumerate(source.epoch()):
+            _batch_hook(callbacks, "predict", "begin", index, batch.samples)
+            parts.append(model._prediction().predict(batch.arrays))
+            _batch_hook(callbacks, "predict", "end", index, batch.samples)
+            seen += batch.samples
             if bar is not None:
-                bar.update(min(seen, bar.target) if source.samples else batch + 1)
+                bar.update(min(seen, bar.target) if source.samples else index + 1)
     finally:
         source.close()
     callbacks.on_predict_end()
     return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
-def _callback_list(model: CompiledNetwork, callbacks: Any, source: Batches, verbose: int) -> Any:
+def _callback_list(model: CompiledNetwork, callbacks: Any, source: DataAdapter, verbose: int) -> Any:
     if isinstance(callbacks, cbks.CallbackList):
         return callbacks
     made = cbks.CallbackList(list(callbacks or ()))

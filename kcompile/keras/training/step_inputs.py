@@ -1,236 +1,164 @@
-"""What the steps of a model are fed: inputs, targets and sample weights, checked and in the model's order."""
+"""What a step takes: inputs, targets and sample weights, checked and in the model's order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...ir import Value
 from ..core.network import Network
 from ..core.node import static_shape
 from . import arrays as data
-from . import index_checks, tensor_data
+from . import index_checks
+from .compilation import Compiled, Output
+from .sample_weights import weights_by_output
 
 
 @dataclass
-class Feed:
-    """Arrays as a step takes them.
+class StepInputs:
+    """The arrays of a batch, or of all samples that batches are taken from.
 
     Attributes:
         arrays: inputs, targets, and sample weights if weighted; all of one length.
-        samples: that length; 1 where nothing is fed.
+        samples: that length; 1 where the model takes no data.
         weighted: whether sample weights are among them.
         check: raises for a batch with numbers out of range, where arrays stay on disk and only batches can
             be looked at.
     """
 
-    arrays: list[Any]
+    arrays: Sequence[Any]
     samples: int
-    weighted: bool
+    weighted: bool = False
     check: Callable[[Sequence[Any]], None] | None = None
 
-    def split(self, fraction: float) -> tuple[Feed, Feed]:
+    def split(self, fraction: float) -> tuple[StepInputs, StepInputs]:
         """The first part to train on, the last ``fraction`` to validate on."""
         first, last = data.split_for_validation(self.arrays, fraction, self.samples)
         at = len(first[0])
         return (
-            Feed(first, at, self.weighted, self.check),
-            Feed(last, self.samples - at, self.weighted, self.check),
+            StepInputs(first, at, self.weighted, self.check),
+            StepInputs(last, self.samples - at, self.weighted, self.check),
         )
-
-
-def feed_values(model: Network) -> tuple[list[Value], dict[Value, Value]]:
-    """The inputs of the model's graph, and what they stand for (``Graph``'s ``replaced``).
-
-    A model's own inputs have a batch axis and others without names; where they go into a graph from an ONNX
-    file and nowhere else, they are read by values with the axes that the file names.
-    """
-    inputs = list(model._feed_inputs)
-    nodes = [node for node in getattr(model, "_network_nodes", []) if node.inbound_layers]
-    signature = getattr(nodes[0].outbound_layer, "input_signature", None) if len(nodes) == 1 else None
-    if signature is None or nodes[0].input_tensors != inputs:
-        return inputs, {}
-    named = [
-        Value(value.dtype, declared.dims, value.name)
-        for value, declared in zip(inputs, signature, strict=True)
-    ]
-    return list(named), dict(zip(inputs, named, strict=True))
-
-
-def input_arrays(model: Network, x: Any) -> list[Any]:
-    """The inputs as ``standard_inputs`` gives them, or as a subclass that overrides
-    ``_standardize_user_data`` does."""
-    if model._overrides("_standardize_user_data"):
-        return list(model._standardize_user_data(x)[0])
-    return standard_inputs(model, x)
 
 
 def standard_inputs(model: Network, x: Any) -> list[Any]:
     """The inputs ``x`` (array, list or dictionary) in the order of the model's; builds a model without any.
 
+    A subclass that overrides ``_standardize_user_data`` makes them its way.
+
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
     """
-    (x,) = tensor_data.computed(x)
+    if model._overrides("_standardize_user_data"):
+        return list(model._standardize_user_data(x)[0])
+    return checked_inputs(model, x)
+
+
+def checked_inputs(model: Network, x: Any) -> list[Any]:
+    """``standard_inputs`` as Keras has them."""
     model._ensure_built(x)
-    names, inputs = model._feed_input_names, model._feed_inputs
-    if not inputs and (x is None or len(x) == 0):
+    predictor = model._predictor
+    if not predictor.specs and (x is None or len(x) == 0):
         return []
-    if isinstance(x, dict) and set(names) - set(x) and not model._is_graph_network:
+    if isinstance(x, dict) and not model._is_graph_network and {s.name for s in predictor.specs} - set(x):
         raise ValueError(f"The inputs of {model.name} are called {model.input_names}.")
-    shapes = [static_shape(value) for value in inputs]
-    arrays = data.standardize(x, names, shapes, [v.dtype for v in inputs], "input")
-    index_checks.check_inputs(model, arrays)
+    arrays = data.standardize(x, predictor.specs, "input")
+    predictor.check_indices(arrays)
     return arrays
 
 
-def make_feed(
+def step_inputs(
     model: Network,
     x: Any,
-    y: Any,
+    y: Any = None,
     sample_weight: Any = None,
     class_weight: Any = None,
     batch_size: int | None = None,
-) -> Feed:
-    """What ``standard_feed`` gives, or a subclass that overrides ``_standardize_user_data``."""
-    if not model._overrides("_standardize_user_data"):
-        return standard_feed(model, x, y, sample_weight, class_weight, batch_size)
-    inputs, targets, weights = model._standardize_user_data(
-        x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size
-    )
-    return Feed([*inputs, *targets, *weights], data.count_samples(inputs, targets, weights), bool(weights))
+) -> StepInputs:
+    """What a step of a compiled model takes; builds a model without inputs.
 
+    A subclass that overrides ``_standardize_user_data`` makes it its way.
 
-def standard_feed(
-    model: Network,
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
-    class_weight: Any = None,
-    batch_size: int | None = None,
-    always_weighted: bool = False,
-) -> Feed:
-    """Inputs, targets and sample weights as the steps of a compiled model take them.
-
-    Args: as for ``Model.fit``; always_weighted: whether there are sample weights (ones) where none are given.
+    Args: as for ``Model.fit``, arrays only (``symbolic_data.computed`` has made them of tensors).
 
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
     """
-    x, y, sample_weight = tensor_data.computed(x, y, sample_weight)
-    inputs = standard_inputs(model, x)
-    outputs = model._require_compiled().outputs
-    fed = [output for output in outputs if output.is_fed]
-    names = [output.name for output in fed]
-    if y is None and names:
-        raise ValueError(f"The model {model.name} has losses on {names} and needs target data (y).")
-    if y is not None and not names and outputs and len(y):
-        raise ValueError(
-            f"The targets of {model.name} are the target_tensors of compile(); it expects no target data (y)."
-        )
-    dtypes = [output.target.dtype for output in fed]
-    shapes = [output.target_shape for output in fed]
-    advice = [partial(_target_advice, output) for output in fed]
-    targets = data.standardize(y, names, shapes, dtypes, "target", advice) if names else []
-    weights = _sample_weights(outputs, targets, sample_weight, class_weight)
+    if not model._overrides("_standardize_user_data"):
+        return checked_step_inputs(model, x, y, sample_weight, class_weight)
+    inputs, targets, weights = model._standardize_user_data(
+        x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size
+    )
+    samples = data.count_samples(inputs, targets, weights)
+    return StepInputs([*inputs, *targets, *weights], samples, bool(weights))
+
+
+def checked_step_inputs(
+    model: Network,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    always_weighted: bool = False,
+) -> StepInputs:
+    """``step_inputs`` as Keras has them.
+
+    Args: always_weighted: whether there are sample weights (ones) where none are given.
+    """
+    inputs = checked_inputs(model, x)
+    compiled = model._require_compiled()
+    targets = _targets(model, compiled, y)
+    weights = weights_by_output(compiled.outputs, targets, sample_weight, class_weight)
     if not inputs and not targets:  # a model of tensors alone
-        return Feed([], 1, False)
+        return StepInputs([], 1)
     samples = data.count_samples(inputs, targets, weights)
     if not samples:
         raise ValueError("There is no data: the arrays have 0 samples.")
-    _check_losses(fed, targets)
-    index_checks.check_labels(fed, targets)
-    if model.stateful and batch_size and samples % batch_size:
-        raise ValueError(
-            "In a stateful network, you should only pass inputs with a number of samples that can be "
-            f"divided by the batch size. Found: {samples} samples, batch size {batch_size}."
-        )
+    _check_losses(compiled.fed, targets)
+    index_checks.check_labels(compiled.fed, targets)
     weighted = always_weighted or any(weight is not None for weight in weights)
     if weighted:
-        fed_targets = iter(targets)
+        given = iter(targets)
         weights = [
-            _ones(output, next(fed_targets) if output.is_fed else None, samples) if weight is None else weight
-            for weight, output in zip(weights, outputs, strict=True)
+            _ones(output, next(given) if output.is_fed else None, samples) if weight is None else weight
+            for weight, output in zip(weights, compiled.outputs, strict=True)
         ]
-    lazy = any(data.is_lazy(array) for array in (*inputs, *targets))
-    check = partial(index_checks.check_batch, model, fed) if lazy else None
-    return Feed([*inputs, *targets, *(weights if weighted else [])], samples, weighted, check)
+    arrays = [*inputs, *targets, *(weights if weighted else ())]
+    check = _batch_check(model, compiled, len(inputs)) if any(map(data.is_lazy, arrays)) else None
+    return StepInputs(arrays, samples, weighted, check)
 
 
-def wants_targets(model: Network) -> bool:
-    """Whether a compiled model is fed targets; one whose shapes are not known yet will be."""
-    return model._compiled is None or any(output.is_fed for output in model._compiled.outputs)
-
-
-def _target_advice(output: Any, found: tuple[int, ...]) -> str:
-    """What to do where labels are of the other kind than the loss of an output wants."""
-    shape = static_shape(output.value) or ()
-    if not shape or len(found) not in (len(shape), len(shape) - 1):
-        return ""
-    classes = shape[-1]
-    if len(found) < len(shape):  # as numbers of one class per step come
-        found = (*found, 1)
-    if output.is_sparse and found[-1] == classes:
-        return (
-            "These look like one-hot rows, and the loss takes numbers of classes: use the loss "
-            "categorical_crossentropy, or np.argmax(y, axis=-1)."
+def _targets(model: Network, compiled: Compiled, y: Any) -> list[Any]:
+    specs = compiled.target_specs
+    if y is None and specs:
+        names = [spec.name for spec in specs]
+        raise ValueError(f"The model {model.name} has losses on {names} and needs target data (y).")
+    if y is not None and not specs and compiled.outputs and len(y):
+        raise ValueError(
+            f"The targets of {model.name} are the target_tensors of compile(); it expects no target data (y)."
         )
-    if not output.is_sparse and found[-1] == 1 and classes and classes > 1:
-        if output.loss_name in _OF_CLASSES:
-            return (
-                "These look like numbers of classes, and the loss takes one-hot rows: use the loss "
-                f"sparse_categorical_crossentropy, or keras.utils.to_categorical(y, {classes})."
-            )
-        return f"The output has {classes} units: give {classes} numbers a sample, or the last layer 1 unit."
-    return ""
+    return data.standardize(y, specs, "target") if specs else []
 
 
-#: Losses that compare a row of numbers by class.
-_OF_CLASSES = frozenset(
-    "categorical_crossentropy categorical_hinge categorical_focal_crossentropy binary_crossentropy "
-    "binary_focal_crossentropy kullback_leibler_divergence kl_divergence dice tversky".split()
-)
-
-
-def _sample_weights(outputs: Sequence[Any], targets: Sequence[Any], sample: Any, by_class: Any) -> list[Any]:
-    """For each output that has a loss: weights by sample and by class in one array, or None."""
-    names = [output.name for output in outputs]
-    sample_weights = data.standardize_weights_by_output(sample, names, "sample_weight")
-    class_weights = data.standardize_weights_by_output(by_class, names, "class_weight")
-    fed_targets = iter(targets)
-    return [
-        data.combine_weights(next(fed_targets) if output.is_fed else None, sw, cw, output.mode, output.name)
-        for sw, cw, output in zip(sample_weights, class_weights, outputs, strict=True)
-    ]
-
-
-def _ones(output: Any, target: Any, samples: int) -> np.ndarray:
+def _ones(output: Output, target: Any, samples: int) -> np.ndarray:
     """Weights that change nothing: one per sample, in temporal mode one per timestep."""
     shape = (samples, *static_shape(output.target)[1:]) if target is None else target.shape
     return np.ones(shape[: output.sample_weight.rank], np.float32)
 
 
-def batch_size_of(model: Network, batch_size: int | None) -> int:
-    """The batch size of a call: given, fixed by the Input, or 32.
+def _batch_check(model: Network, compiled: Compiled, inputs: int) -> Callable[[Sequence[Any]], None]:
+    """Looks at the numbers of a batch of inputs and targets, in this order."""
 
-    Raises:
-        ValueError: if the given one contradicts the Input's, or is not a positive integer.
-    """
-    data.check_count("batch_size", batch_size)
-    fixed = next((v.shape[0] for v in model._feed_inputs if v.shape and v.shape[0] is not None), None)
-    if fixed is not None and batch_size not in (None, fixed):
-        raise ValueError(
-            f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "
-            f"size of your Input Layer: {fixed}"
-        )
-    return int(fixed or batch_size or 32)
+    def check(arrays: Sequence[Any]) -> None:
+        model._predictor.check_indices(arrays[:inputs])
+        index_checks.check_labels(compiled.fed, arrays[inputs : inputs + len(compiled.fed)])
+
+    return check
 
 
-def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
+def _check_losses(outputs: Sequence[Output], targets: Sequence[Any]) -> None:
     """One-hot targets are needed where the loss compares distributions."""
     for output, target in zip(outputs, targets, strict=True):
         if output.loss_name == "categorical_crossentropy" and target.shape[-1] == 1:
@@ -240,3 +168,49 @@ def _check_losses(outputs: Sequence[Any], targets: Sequence[Any]) -> None:
                 "shape (samples, classes). "
                 "Convert with keras.utils.to_categorical(y), or use `sparse_categorical_crossentropy`."
             )
+
+
+def wants_targets(model: Network) -> bool:
+    """Whether a compiled model is fed targets; one whose shapes are not known yet will be."""
+    return model._compiled is None or bool(model._compiled.fed)
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuses what is no number of batches or epochs; None passes.
+
+    Raises:
+        ValueError: naming the argument and what was found.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= least):
+        raise ValueError(
+            f"{name} must be a {'positive integer' if least else 'non-negative integer'}, found {value!r}."
+        )
+
+
+def batch_size_of(model: Network, batch_size: int | None) -> int:
+    """The batch size of a call: given, fixed by the Input, or 32.
+
+    Raises:
+        ValueError: if the given one contradicts the Input's, or is not a positive integer.
+    """
+    check_count("batch_size", batch_size)
+    fixed = next((v.shape[0] for v in model._feed_inputs if v.shape and v.shape[0] is not None), None)
+    if fixed is not None and batch_size not in (None, fixed):
+        raise ValueError(
+            f"The `batch_size` argument value {batch_size} is incompatible with the specified batch "
+            f"size of your Input Layer: {fixed}"
+        )
+    return int(fixed or batch_size or 32)
+
+
+def check_divisible(model: Network, samples: int, batch_size: int) -> None:
+    """
+    Raises:
+        ValueError: for a last batch that is smaller than the states of a stateful model.
+    """
+    if model.stateful and samples % batch_size:
+        raise ValueError(
+            "In a stateful network, you should only pass inputs with a number of samples that can be "
+            f"divided by the batch size. Found: {samples} samples, batch size {batch_size}."
+        )

@@ -110,11 +110,11 @@ class Steps:
 
     def _run(self, mode: str, arrays: list[Any]) -> list[Any]:
         """Keras's train_function and test_function: arrays in, the loss and the metrics of this batch out."""
-        fed = len(self.compiled.feeds(weighted=True))
+        count = len(self.compiled.step_inputs(weighted=True))
         with self.alone():
             for metric in self.compiled.metrics:
                 metric.reset_states()
-            loss = getattr(self, mode)(len(arrays) >= fed)(arrays[:fed])
+            loss = getattr(self, mode)(len(arrays) >= count)(arrays[:count])
             return [np.float32(loss), *map(np.float32, self.results())]
 
     def _get(self, key: Any, make: Callable[..., Any]) -> Any:
@@ -195,9 +195,9 @@ class _OwnFunction:
 
     def _run(self, arrays: list[Any], weighted: bool) -> Any:
         if not weighted:
-            fed = dict(zip(self.compiled.feeds(weighted=False), arrays, strict=True))
+            given = dict(zip(self.compiled.step_inputs(weighted=False), arrays, strict=True))
             samples = arrays[0].shape if arrays else (1,)
-            shapes = [fed[o.target].shape if o.is_fed else samples for o in self.compiled.outputs]
+            shapes = [given[o.target].shape if o.is_fed else samples for o in self.compiled.outputs]
             ranks = [output.sample_weight.rank for output in self.compiled.outputs]
             arrays += [np.ones(s[:rank], np.float32) for s, rank in zip(shapes, ranks, strict=True)]
         if self.compiled.model._uses_dynamic_learning_phase():

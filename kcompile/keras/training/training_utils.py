@@ -13,8 +13,7 @@ from .. import backend as K
 from .. import losses
 from ..utils import losses_utils
 from . import arrays as data
-from . import compilation
-from .batches import shuffled_chunks
+from . import compilation, data_adapters, sample_weights
 from .loops import validates_after
 
 __all__ = [
@@ -80,7 +79,10 @@ def standardize_input_data(
         return []
     if data_ is None:
         return [None] * len(names)
-    found = data.standardize(data_, names, shapes, None, exception_prefix)
+    specs = [
+        data.ArraySpec(name, shape) for name, shape in zip(names, shapes or [None] * len(names), strict=True)
+    ]
+    found = data.standardize(data_, specs, exception_prefix)
     arrays = [standardize_single_array(array) for array in found]
     sizes = [shape[0] if shape and check_batch_axis else None for shape in shapes or ()]
     for array, size, name in zip(arrays, sizes, names, strict=False):
@@ -102,7 +104,7 @@ def standardize_sample_or_class_weights(
         output_names: of the model.
         weight_type: "sample_weight" or "class_weight", for messages.
     """
-    return data.standardize_weights_by_output(x_weight, output_names, weight_type)
+    return sample_weights.standardize_weights_by_output(x_weight, output_names, weight_type)
 
 
 def standardize_class_weights(class_weight: Any, output_names: Sequence[str]) -> list[Any]:
@@ -123,7 +125,7 @@ def standardize_weights(
     Raises:
         ValueError: for a wrong rank or size, or a class without a weight.
     """
-    found = data.combine_weights(y, sample_weight, class_weight, sample_weight_mode, "the output")
+    found = sample_weights.combine_weights(y, sample_weight, class_weight, sample_weight_mode, "the output")
     if found is not None:
         return found
     return np.ones(y.shape[: 2 if sample_weight_mode == "temporal" else 1], K.floatx())
@@ -185,7 +187,7 @@ def make_batches(size: int, batch_size: int) -> list[tuple[int, int]]:
 
 def batch_shuffle(index_array: np.ndarray, batch_size: int) -> np.ndarray:
     """The indices with whole batches in a random order, and what is left over behind them."""
-    return shuffled_chunks(index_array, batch_size)
+    return data_adapters.shuffled_chunks(index_array, batch_size)
 
 
 def check_num_samples(
@@ -212,7 +214,7 @@ def is_sequence(seq: Any) -> bool:
 
 def is_generator_or_sequence(x: Any) -> bool:
     """Whether ``x`` gives batches."""
-    return inspect.isgenerator(x) or data.is_generator(x)
+    return inspect.isgenerator(x) or data_adapters.is_generator(x)
 
 
 def iter_sequence_infinite(seq: Any) -> Iterator[Any]:

@@ -266,7 +266,7 @@ def test_models_called_on_numbers_run_what_predict_runs():
     expected = model.predict(X)
     ready = model._prediction()
     calls = []
-    model._predictor = (model._predictor[0], lambda arrays: calls.append(1) or ready(arrays), False)
+    model._predictor.compiled = lambda arrays: calls.append(1) or ready(arrays)
     one, two = model(X)
     np.testing.assert_allclose(one, expected[0], rtol=1e-6)
     assert len(calls) == 1

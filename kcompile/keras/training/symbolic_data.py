@@ -1,4 +1,4 @@
-"""Tensors in place of data: what fit, evaluate and predict are given is computed anew for each batch."""
+"""Symbolic tensors as data: what fit, evaluate and predict are given is computed anew for each batch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from ...ir import Value
 from .. import backend as K
 
 
-def holds_tensors(*data: Any) -> bool:
-    """Whether tensors (K.variable, K.zeros, what K computes of them) are among arrays, lists and dicts."""
-    found: list[Value] = []
-    _replaced(data, found.append)
-    return bool(found)
+def holds_tensors(data: Any) -> bool:
+    """Whether a tensor (K.variable, K.zeros, what K computes of them) is among arrays, lists and dicts."""
+    if isinstance(data, dict):
+        data = tuple(data.values())
+    if isinstance(data, list | tuple) and not (data and isinstance(data[0], numbers.Number)):
+        return any(map(holds_tensors, data))
+    return isinstance(data, Value)
 
 
 def computed(*data: Any) -> Any:
@@ -24,7 +26,7 @@ def computed(*data: Any) -> Any:
     Raises:
         GraphError: if a tensor depends on an input.
     """
-    return next(batches(*data)) if holds_tensors(*data) else data
+    return next(batches(*data)) if holds_tensors(data) else data
 
 
 def batches(*data: Any) -> Iterator[Any]:
@@ -33,29 +35,12 @@ def batches(*data: Any) -> Iterator[Any]:
     _replaced(data, tensors.append)
     compute = K.function([], [K.identity(tensor) for tensor in tensors])
     while True:
-        yield _replaced(data, partial(_next, iter(compute([]))))
+        arrays = iter(compute([]))
+        yield _replaced(data, partial(_next, arrays))
 
 
 def _next(arrays: Iterator[Any], tensor: Value) -> Any:
     return next(arrays)
-
-
-def check_steps(argument: str, steps: int | None, validation_split: float = 0.0) -> None:
-    """What tensors need: a number of batches, as nothing says when an epoch ends.
-
-    Raises:
-        ValueError: without one, or if a part is to be split off.
-    """
-    if steps is None:
-        raise ValueError(
-            f"If your data is in the form of symbolic tensors, you should specify the `{argument}` argument "
-            "(instead of the `batch_size` argument)."
-        )
-    if validation_split:
-        raise ValueError(
-            "If your data is in the form of symbolic tensors, you cannot use `validation_split`; pass "
-            "`validation_data`."
-        )
 
 
 def _replaced(data: Any, function: Callable[[Value], Any]) -> Any:

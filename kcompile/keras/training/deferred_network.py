@@ -1,0 +1,120 @@
+"""Networks that learn their inputs from the first call or the first data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import Value
+from .. import backend as K
+from .. import registry
+from ..core.input_layer import Input
+from ..core.node import flat_outputs, keras_history
+from ..utils.generic_utils import to_list, unpack_singleton
+from . import data_errors
+from .arrays import as_array
+from .compiled_network import CompiledNetwork
+
+
+class DeferredNetwork(CompiledNetwork):
+    """A compiled network whose subclasses may leave open what it is called on."""
+
+    _in_call = False
+
+    def _assert_weights_exist(self) -> None:
+        if not self.built and not self.weights:
+            raise ValueError(
+                f"The weights of {self.name} have not been created yet: a subclassed model makes them when "
+                "its input shape is known. Call it on an Input, call build((None, ...)) with the shape of a "
+                "batch, or fit it first."
+            )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights of a subclassed model by calling it on placeholders of these shapes.
+
+        Args:
+            input_shape: shape with the batch axis, or a list of them.
+        """
+        if self._is_graph_network or self.inputs or self._in_call:
+            return
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        self.built = True  # a build() of a subclass that comes here has done its part
+        try:
+            self._set_inputs([(None, *shape[1:]) for shape in shapes])
+        except BaseException:
+            self.built = False
+            raise
+
+    def _set_inputs(
+        self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any] | None = None
+    ) -> None:
+        """Calls a subclassed model on placeholders; from then on it has inputs and outputs."""
+        dtypes = dtypes or [K.floatx()] * len(shapes)
+        placeholders = [
+            Input(batch_shape=shape, dtype=dtype, name=f"input_{i + 1}")
+            for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+        ]
+        self(unpack_singleton(placeholders))
+
+    def _maybe_build(self, inputs: Any) -> None:
+        if type(self).build is not DeferredNetwork.build:  # which would call the model, as is being done
+            super()._maybe_build(inputs)
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        in_call, self._in_call = self._in_call, True
+        try:
+            outputs = super().__call__(inputs, **kwargs)
+        finally:
+            self._in_call = in_call
+        tensors = to_list(inputs)
+        if (
+            not self._is_graph_network
+            and not self.inputs
+            and all(hasattr(x, "_keras_history") for x in tensors)
+        ):
+            self._adopt(tensors, outputs)
+        self.built = True
+        return outputs
+
+    def _adopt(self, inputs: list[Value], outputs: Any) -> None:
+        """A subclassed model's first call on Inputs defines its inputs and outputs."""
+        tracking, self._tracking = self._tracking, False
+        self._output_keys = list(outputs) if isinstance(outputs, dict) else None
+        self.inputs, self.outputs = list(inputs), to_list(flat_outputs(outputs, self))
+        self.input_names = [keras_history(x).layer.name for x in self.inputs]
+        numbered = [f"output_{i + 1}" for i in range(len(self.outputs))]
+        self.output_names = sorted(self._output_keys or ()) or numbered
+        self.built = True
+        self._tracking = tracking
+
+    def _build_for(self, arrays: list[Any]) -> None:
+        """Subclassed models learn their input shapes from the first data."""
+        if not self.inputs:
+            dtypes = [
+                np.dtype(x.dtype).name if np.dtype(x.dtype).kind in "iu" else K.floatx() for x in arrays
+            ]
+            self._set_inputs([(None, *x.shape[1:]) for x in arrays], dtypes)
+
+    def _ensure_built(self, x: Any) -> None:
+        if not self.inputs:
+            if x is None:
+                raise ValueError(
+                    f"The model {self.name} is not built yet, and there is no data to learn its shape from."
+                )
+            if isinstance(x, dict):
+                raise ValueError(
+                    "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
+                )
+            arrays = x if isinstance(x, list | tuple) and any(hasattr(a, "shape") for a in x) else [x]
+            arrays = [as_array(a, "x", "input") for a in arrays]
+            try:
+                self._build_for(arrays)
+            except ValueError as error:
+                raise data_errors.build_error(error, arrays) from error
+        if self._is_compiled and self._compiled is None:
+            self._finish_compile()
+
+
+registry.register(globals())
