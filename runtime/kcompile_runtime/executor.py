@@ -203,8 +203,8 @@ class Executor:
             ExecutionError: onnxruntime failed.
         """
         direct = self._direct
-        if direct is not None and type(x) is np.ndarray and batch_size is None and direct.fits(x):
-            if 0 < len(x) <= self._batch:
+        if direct is not None and type(x) is np.ndarray and direct.fits(x):
+            if 0 < len(x) <= (self._batch if batch_size is None else _check_batch_size(batch_size)):
                 run = self._run if not self._checks or is_finite(x) else self._exact_run()
                 try:
                     return run(self._output_names, {**self._constants, direct.name: x}, None)[0]

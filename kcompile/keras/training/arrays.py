@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,22 @@ class ArraySpec:
 
     def fits(self, array: np.ndarray) -> bool:
         """Whether an array of numpy is already what is wanted, the number of its samples apart."""
-        if self.shape is None or array.dtype != self.dtype:
+        if self.dtype is None or self.shape is None or array.dtype != self.dtype:
             return False
-        return _fits(array.shape, self.shape)
+        return self._has_sizes(array.shape)
+
+    @cached_property
+    def _sizes(self) -> list[tuple[int, int]]:
+        """(axis, size) of those that are known, beside the batch."""
+        return [(axis, size) for axis, size in enumerate(self.shape or ()) if axis and size is not None]
+
+    def _has_sizes(self, shape: tuple[int, ...]) -> bool:
+        if len(shape) != len(self.shape or ()):
+            return False
+        for axis, size in self._sizes:
+            if shape[axis] != size:
+                return False
+        return True
 
     def standardize(self, given: Any, what: str) -> Any:
         """The array that was given as the model takes it.
@@ -47,7 +61,7 @@ class ArraySpec:
             ValueError: for no data, a wrong rank or size, or elements that are no numbers; the message says
                 what was expected, what was found and what to do.
         """
-        if type(given) is np.ndarray and self.dtype is not None and self.fits(given):
+        if type(given) is np.ndarray and self.fits(given):
             return given
         array = as_array(given, self.name, what)
         if array is None:
@@ -59,7 +73,7 @@ class ArraySpec:
         came_with = tuple(array.shape)
         array = _with_feature_axis(array, self.shape, what)
         found = tuple(array.shape)
-        if self.shape is not None and not _fits(found, self.shape):
+        if self.shape is not None and not self._has_sizes(found):
             hint = "" if self.advice is None else self.advice(found)
             raise data_errors.shape_error(self.name, what, found, self.shape, came_with, hint)
         return array if self.dtype is None else _cast(array, self.dtype, self.name, what)
@@ -181,16 +195,6 @@ def _with_feature_axis(x: Any, shape: Shape, what: str) -> Any:
     if rank != 1 or (shape is not None and len(shape) == 1):
         return x
     return np.expand_dims(np.asarray(x), 1)
-
-
-def _fits(found: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
-    """Whether sizes agree, those of the batch apart."""
-    if len(found) != len(shape):
-        return False
-    for size, expected in zip(found[1:], shape[1:], strict=True):
-        if expected is not None and expected != size:
-            return False
-    return True
 
 
 def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: Sequence[Any] = ()) -> int:

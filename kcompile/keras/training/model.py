@@ -218,8 +218,9 @@ class Model(DeferredNetwork):
             of a dict of outputs.
         """
         refuse_overridden(self, "predict", "predict")
-        if not (verbose or callbacks or steps) and self._output_keys is None and self._predictor.takes(x):
-            return self._predictor.predict(x, batch_size)
+        predictor = self._predictor
+        if predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
+            return predictor.predict(x, batch_size)
         check_count("steps", steps)
         prefetch = Prefetch(max_queue_size, workers, use_multiprocessing)
         given = DataArguments(x, batch_size=batch_size, steps=steps, prefetch=prefetch, method="predict")
@@ -305,6 +306,8 @@ class Model(DeferredNetwork):
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
         refuse_overridden(self, "predict", "predict_on_batch")
+        if self._predictor.takes(x):
+            return self._predictor.predict(x)
         arrays = standard_inputs(self, *computed(x))
         if not arrays:
             return self._as_given(self._predict_unfed(1))

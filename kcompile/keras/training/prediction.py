@@ -56,23 +56,26 @@ class Predictor:
 
     @cached_property
     def _is_direct(self) -> bool:
-        """Whether one array goes to the runtime as it is."""
-        if (
-            len(self.specs) != 1
-            or self.graph.updates
-            or not self.samples_first
-            or not self.compiled.has_session
-        ):
+        if len(self.specs) != 1 or self._model._output_keys or not self.samples_first or self.graph.updates:
+            return False
+        if not self.compiled.has_session:
             return False
         # a GPU gives zeros for indices out of range
         return not self.lookups or self.compiled.executor().providers[0] == "CPUExecutionProvider"
 
-    def takes(self, x: Any) -> bool:
-        """Whether the runtime computes what a single array gives as it is: the quick way for few samples."""
-        return type(x) is np.ndarray and self._is_direct and self.specs[0].fits(x)
+    def takes(self, x: Any, batch_size: Any = None) -> bool:
+        """Whether ``predict`` computes from a single array as it is what the model's does."""
+        if not self._is_direct or type(x) is not np.ndarray or not self.specs[0].fits(x):
+            return False
+        return batch_size is None or type(batch_size) is int and batch_size > 0 and not self._fixed_size
 
-    def predict(self, x: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """The output for what it ``takes``."""
+    @cached_property
+    def _fixed_size(self) -> int | None:
+        """The number of samples of a batch, where the input fixes it."""
+        return (self.specs[0].shape or (None,))[0]
+
+    def predict(self, x: np.ndarray, batch_size: int | None = None) -> Any:
+        """The outputs for what it ``takes``: the quick way for few samples."""
         try:
             return steadily(lambda: self.compiled.executor().predict(x, batch_size))
         except RuntimeError:

@@ -16,7 +16,7 @@ from .compilation import Compiled, Output
 from .sample_weights import weights_by_output
 
 
-@dataclass
+@dataclass(slots=True)
 class StepInputs:
     """The arrays of a batch, or of all samples that batches are taken from.
 

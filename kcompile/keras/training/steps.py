@@ -77,9 +77,9 @@ class Steps:
         """The present values of the metrics, in the order of ``metrics_names[1:]``. Waits for the device."""
         if self._last is not None:
             return self._last.results
-        if not self.compiled.metrics:
-            return []
         step = self._get("results", self._make_results)
+        if step is None:
+            return []
         # a copy: a result that is an accumulator itself goes on changing
         return [float(value) if value.ndim == 0 else np.array(value.cpu().numpy()) for value in step()]
 
@@ -157,7 +157,9 @@ class Steps:
             step = TrainStep(graph, *training) if training else EvalStep(graph)
         return partial(_run_step, step)
 
-    def _make_results(self) -> Callable[[], Any]:
+    def _make_results(self) -> Callable[[], Any] | None:
+        if not self.compiled.metrics:
+            return None
         from ...torch_bridge.training import EvalStep
 
         return EvalStep(self.compiled.results_graph())

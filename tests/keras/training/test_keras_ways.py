@@ -219,7 +219,7 @@ def test_an_input_with_a_value_of_its_own_is_not_fed():
         assert len(model.train_on_batch(given, y)) == len(model.test_on_batch(given, y)) == 5
         model.fit(given, y, batch_size=10, verbose=0)
         first, second = model.predict(given, batch_size=10)
-        np.testing.assert_allclose(first, X @ model.get_weights()[0] + model.get_weights()[1], rtol=1e-4)
+        np.testing.assert_allclose(first, X @ model.get_weights()[0] + model.get_weights()[1], 1e-4, 1e-6)
         np.testing.assert_array_equal(second, x)
 
 
