@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from . import activations as activations
     from . import applications as applications
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from .core.input_layer import Input as Input
     from .training.model import Model as Model
     from .training.sequential import Sequential as Sequential
-
-__version__ = "2.3.1"
 
 _MODULES = {
     "activations",

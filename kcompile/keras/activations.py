@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -235,19 +235,13 @@ _ALL = {
 
 def serialize(activation: Callable[..., Any]) -> Any:
     """The name of an activation function; class and configuration of a layer that stands for one."""
-    if _is_layer(activation):
-        from .layers import serialize as serialize_layer
-
-        return serialize_layer(activation)  # type: ignore[arg-type]
+    if registry.is_a(activation, "layer", "Layer"):
+        return registry.serialize("layer", activation)
     if goes_itself(activation):
         return activation
     if not hasattr(activation, "__name__"):
         raise ValueError(f"an activation is written by its function's name; {activation!r} has none.")
     return activation.__name__
-
-
-def _is_layer(activation: Any) -> bool:
-    return hasattr(activation, "get_config") and hasattr(activation, "build")
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
@@ -260,9 +254,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> C
         ValueError: for an unknown name; the message lists near ones.
     """
     if isinstance(name, Mapping) and name.get("class_name") not in (None, "function"):
-        from .layers import deserialize as deserialize_layer
-
-        return deserialize_layer(name, custom_objects)  # type: ignore[no-any-return]
+        return cast(Callable[..., Any], registry.deserialize("layer", name, custom_objects))
     found = deserialize_keras_object(
         name, registry.names("activation"), custom_objects, "activation function"
     )
@@ -281,7 +273,7 @@ def get(identifier: Any) -> Callable[..., Any]:
         return deserialize(identifier)
     if not callable(identifier):
         raise ValueError(f"Could not interpret activation function identifier: {identifier!r}")
-    if _is_layer(identifier):
+    if registry.is_a(identifier, "layer", "Layer"):
         warnings.warn(
             f"Do not pass a layer instance (such as {type(identifier).__name__}) as the activation argument "
             "of another layer. Instead, advanced activation layers should be used just like any other layer "

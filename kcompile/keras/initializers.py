@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import as_dtype, claim_steps
+from ..formats import UnsafeFileError
+from ..ir import Value, as_dtype, claim_steps
 from . import backend as K
 from . import registry
 from .declaration import configuration, configured
@@ -427,6 +428,21 @@ def get(identifier: Any) -> Any:
     if callable(identifier):
         return identifier
     raise ValueError(f"Could not interpret initializer identifier: {identifier!r}")
+
+
+def initial_value(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """What an initializer returns, as an array: K values of custom initializers are evaluated."""
+    parameters = inspect.signature(initializer).parameters
+    try:
+        value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)
+    except UnsafeFileError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{type(initializer).__name__} of a weight of shape {shape}: {error}") from error
+    if isinstance(value, Value):
+        value = K.eval(value)
+    array = np.asarray(value, dtype=as_dtype(dtype))
+    return array if array.shape == shape else np.broadcast_to(array, shape)
 
 
 registry.register(globals())

@@ -19,7 +19,7 @@ from typing import Any
 
 #: The modules that name the objects of a kind.
 _MODULES = {
-    "layer": ("layers", "training.sequential", "training.model"),
+    "layer": ("layers", "core.layer", "training.sequential", "training.model"),
     "loss": ("losses",),
     "metric": ("metrics",),
     "optimizer": ("optimizers",),
@@ -96,6 +96,20 @@ def names(kind: str) -> Mapping[str, Any]:
     for module in _MODULES[kind]:
         importlib.import_module(f".{module}", __package__)
     return MappingProxyType(_NAMES[kind])
+
+
+def serialize(kind: str, obj: Any) -> Any:
+    """What configurations say of an object of a kind, as the module that names them does."""
+    return _module_of(kind).serialize(obj)
+
+
+def deserialize(kind: str, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """An object of a kind from its configuration, as the module that names them reads it."""
+    return _module_of(kind).deserialize(config, custom_objects)
+
+
+def _module_of(kind: str) -> Any:
+    return importlib.import_module(f".{_MODULES[kind][0]}", __package__)
 
 
 def is_named(obj: Any) -> bool:

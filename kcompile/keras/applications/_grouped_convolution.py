@@ -17,7 +17,7 @@ from .. import backend as K
 from .. import layers as L
 from .. import registry
 from ..backend.tensors import producer
-from ..utils import register_keras_serializable
+from ..utils.generic_utils import register_keras_serializable
 from ._building import channel_axis
 
 _TO_LAST = [0, 2, 3, 1]

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend.configuration import keras_home
 from ..utils.data_utils import get_file
+from ..utils.home import keras_home
 
 STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications/"
 

@@ -12,7 +12,7 @@ from ..core.layer import Layer
 from ..declaration import Argument, configured, fixed
 from ..training.model import Model
 from ..training.sequential import Sequential
-from ..utils import register_keras_serializable
+from ..utils.generic_utils import register_keras_serializable
 from ._building import Application, architecture
 from ._weights import STORAGE, Files, standard_files
 from .imagenet_utils import decode_predictions, preprocessing

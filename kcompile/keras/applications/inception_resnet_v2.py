@@ -13,7 +13,7 @@ from ..core.layer import Layer
 from ..declaration import configured
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
-from ..utils import register_keras_serializable
+from ..utils.generic_utils import register_keras_serializable
 from ._building import Application, architecture, channel_axis
 from ._inception import average, chain, concatenate, conv_bn, stem
 from ._weights import STORAGE, standard_files

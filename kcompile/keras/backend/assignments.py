@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Parameter, Value, reading_as
+from .execution import numbers
 from .tensors import tensor
 
 Record = Callable[[Parameter, Value], None]
@@ -66,7 +67,7 @@ class Variable(Parameter):
         """
         held = _recorders.stack[-1] if _recorders.stack else None
         if held is None or not (held[2] or isinstance(value, Value)):
-            super().assign(_numbers(value))
+            super().assign(numbers(value) if isinstance(value, Value) else np.asarray(value))
             return self
         record, read, _ = held
         new = tensor(value, self.dtype)
@@ -87,10 +88,3 @@ class Variable(Parameter):
     def assign_sub(self, value: Any) -> Any:
         """``assign`` of the variable minus ``value``."""
         return self.assign(self - tensor(value, self.dtype))
-
-
-def _numbers(value: Any) -> np.ndarray:
-    """A number, array or tensor without free inputs as an array."""
-    from .functions import eval as evaluate
-
-    return evaluate(value) if isinstance(value, Value) else np.asarray(value)

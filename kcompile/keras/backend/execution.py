@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from kcompile_runtime import Executor, LiveExecutor
+
 from ...ir import (
     KCOMPILE_DOMAIN,
     Graph,
@@ -29,6 +31,7 @@ from ...ir import (
     steadily,
     unchanging,
 )
+from ...onnx_io import build_session_model
 from ...onnx_io.kernels import FLOAT32_ONLY
 
 CALLS_TO_FREEZE = 16
@@ -193,19 +196,11 @@ class CompiledGraph:
         return self._run
 
     def _freeze(self, versions: tuple[int, ...]) -> None:
-        from kcompile_runtime import Executor
-
-        from ...onnx_io import build_session_model
-
         made = build_session_model(self._flat, weights="external", input_names=self._names)
         self._run = Executor.from_model(made.model, made.initializers)
         self._versions, self.mode = versions, "frozen"
 
     def _go_live(self, versions: tuple[int, ...]) -> None:
-        from kcompile_runtime import LiveExecutor
-
-        from ...onnx_io import build_session_model
-
         made = build_session_model(self._flat, weights="inputs", input_names=self._names)
         self._run = LiveExecutor(made.model, made.initializers)
         self._versions, self.mode = versions, "live"

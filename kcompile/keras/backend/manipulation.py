@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, as_dtype, claim_steps, op
+from ...ir import Body, Constant, Value, as_dtype, claim_steps, op
 from .config import normalize_data_format
 from .tensors import (
     as_int64,
@@ -360,6 +360,4 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Value:
 
 def _either(condition: Value, a: Value, b: Value) -> Value:
     """One of two values of different shapes (ONNX If)."""
-    from ...ir import Body
-
     return op.If(condition, then_branch=Body([a]), else_branch=Body([b]), outputs=1)

@@ -11,6 +11,9 @@ from ...ir import LEARNING_PHASE, Constant, Value, op
 from . import config
 from .manipulation import switch
 from .math import clip
+from .math import mean as average
+from .math import sum as total
+from .random import random_uniform
 from .tensors import (
     as_number,
     axis_index,
@@ -24,6 +27,7 @@ from .tensors import (
     shape_vector,
     tensor,
 )
+from .variables import _full_like
 
 
 def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) -> Value:
@@ -83,8 +87,6 @@ def tanh(x: Any) -> Value:
 
 def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Value:
     """``x`` divided by its Euclidean norm along ``axis`` (whose square counts at least 1e-12)."""
-    from .math import sum as total
-
     x = tensor(x)
     return x / op.Sqrt(op.Max(total(op.Mul(x, x), axis, True), 1e-12))
 
@@ -144,8 +146,6 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
     if noise_shape is None or (not isinstance(noise_shape, Value) and all(d is None for d in noise_shape)):
         ratio = level if isinstance(level, Value) else Constant(np.float32(level))
         return op.Dropout(x, ratio, np.array(True), seed=int(seed))
-    from .random import random_uniform
-
     if not isinstance(noise_shape, Value):
         noise_shape = [op.Shape(x, start=i, end=i + 1) if d is None else d for i, d in enumerate(noise_shape)]
     kept = cast_value(random_uniform(noise_shape, dtype=x.dtype, seed=seed) >= level, x.dtype)
@@ -195,8 +195,6 @@ def _as_vector(v: Value | None, x: Value, channel: int) -> Value | None:
 
 
 def _or_full(v: Value | None, number: int, like: Value) -> Value:
-    from .variables import _full_like
-
     return _full_like(number, like, None) if v is None else v
 
 
@@ -227,8 +225,6 @@ def normalize_batch_in_training(
     left = [i for i in range(rank(x, "K.normalize_batch_in_training")) if i not in axes]
     if len(left) == 1 and left != [0] and isinstance(x.dims[left[0]], int):
         return _fused_normalization(x, gamma, beta, left[0], epsilon)
-    from .math import mean as average
-
     mean = average(x, axes, True)
     centred = x - mean
     var = average(op.Mul(centred, centred), axes, True)

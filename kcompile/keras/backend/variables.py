@@ -11,6 +11,7 @@ import numpy as np
 from ...ir import Constant, Parameter, Value, as_dtype, changing, claim_steps, op, unchanging
 from . import config
 from .assignments import Variable
+from .execution import numbers
 from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 
 
@@ -301,9 +302,7 @@ def get_value(x: Any) -> Any:
     if isinstance(x, Constant):
         return as_numbers(np.array(x.array))
     if isinstance(x, Value):
-        from .functions import eval as evaluate
-
-        return evaluate(x)
+        return as_numbers(numbers(x))
     return as_numbers(np.asarray(x))
 
 

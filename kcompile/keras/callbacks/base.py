@@ -27,6 +27,9 @@ class Callback:
     values a callback puts in are seen by the callbacks after it.
     """
 
+    #: Whether it writes files or sends reports: of several processes that train together, one does.
+    _writes = False
+
     def __init__(self) -> None:
         self.validation_data: Any = None
         self.model: Any = None

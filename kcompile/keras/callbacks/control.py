@@ -56,6 +56,8 @@ class ModelCheckpoint(Callback):
         period: epochs from one save to the next.
     """
 
+    _writes = True
+
     def __init__(
         self,
         filepath: Any,

@@ -161,6 +161,8 @@ class CSVLogger(Callback):
     ``@``) has an apostrophe in front. The line is on disk when ``on_epoch_end`` returns.
     """
 
+    _writes = True
+
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)
@@ -229,6 +231,8 @@ class RemoteMonitor(Callback):
     """
 
     timeout = 10.0  # seconds
+
+    _writes = True
 
     def __init__(
         self,

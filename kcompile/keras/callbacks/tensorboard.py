@@ -35,6 +35,8 @@ class TensorBoard(Callback):
     Tags are ``epoch_loss``, ``batch_loss`` and so on for every metric. Needs torch and tensorboard.
     """
 
+    _writes = True
+
     def __init__(
         self,
         log_dir: Any = "./logs",

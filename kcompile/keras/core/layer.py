@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ... import ir
-from ...formats import UnsafeFileError
 from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers, registry, rules
@@ -381,7 +380,9 @@ class Layer(CalledLayer):
         else:
             ir.claim_steps(math.prod(int(size) for size in shape), f"the weight {name!r} of shape {shape}")
         if budget is None or not budget.from_zeros:
-            value = _initial_value(initializers.get(initializer or "glorot_uniform"), shape, dtype)
+            value = initializers.initial_value(
+                initializers.get(initializer or "glorot_uniform"), shape, dtype
+            )
             storage = Storage(value, memory_order)
         else:  # the values come from a file
             storage = Storage.zeros(shape, ir.as_dtype(dtype), memory_order)
@@ -528,15 +529,13 @@ class Layer(CalledLayer):
             ValueError: for another aggregation than "mean" (the default) or None, which means the same here,
                 or if several metrics have the name.
         """
-        from ..metrics import Mean
-
         if aggregation not in (None, "mean"):
             raise ValueError(
                 f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.'
             )
         named = self._get_existing_metric(name)
         called, updates = value.annotations.get("_metric", (None, value))
-        metric = called or named or Mean(name=name or f"{self.name}_metric")
+        metric = called or named or registry.names("metric")["Mean"](name=name or f"{self.name}_metric")
         if not any(metric is known for known in self._metrics):
             self._metrics.append(metric)
         frame = current_frame()
@@ -676,23 +675,6 @@ def _batch_input_shape(kwargs: dict[str, Any]) -> ShapeTuple | None:
     return (kwargs.get("batch_size"), *shape)
 
 
-def _initial_value(initializer: Callable, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """What an initializer returns, as an array: K values of custom initializers are evaluated."""
-    parameters = inspect.signature(initializer).parameters
-    try:
-        value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)
-    except UnsafeFileError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{type(initializer).__name__} of a weight of shape {shape}: {error}") from error
-    if isinstance(value, Value):
-        value = K.eval(value)
-    array = np.asarray(value, dtype=ir.as_dtype(dtype))
-    if array.shape != shape:
-        array = np.broadcast_to(array, shape)
-    return array
-
-
 def _same(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
@@ -708,3 +690,4 @@ def _unique(*lists: Iterable[Any]) -> list[Any]:
 
 
 registry.register(globals())
+registry.name("layer", {"Layer": Layer})

@@ -12,6 +12,7 @@ from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
+from ..version import __version__
 from . import layer_graph
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
@@ -573,7 +574,6 @@ class Network(Layer):
 
     def _updated_config(self) -> dict[str, Any]:
         """The architecture with the class and the versions that belong to it."""
-        from .. import __version__
         from ..saving.archives import model_config
 
         return {**model_config(self), "keras_version": __version__, "backend": K.backend()}

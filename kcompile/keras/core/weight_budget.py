@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from ...formats import UnsafeFileError
 from ...ir import WorkLimit
 from ..utils.generic_utils import in_safe_mode
 
@@ -55,8 +56,6 @@ class WeightBudget:
         """
         self._left -= math.prod(int(size) for size in shape)
         if self._left < 0:
-            from ...formats import UnsafeFileError
-
             raise UnsafeFileError(
                 self.source,
                 f"layer {layer!r} declares the weight {name!r} of shape {tuple(shape)}{self._why()}",
@@ -99,8 +98,6 @@ def limited_work(source: str, config: Any) -> Iterator[None]:
     """
 
     def refuse(what: str) -> Exception:
-        from ...formats import UnsafeFileError
-
         return UnsafeFileError(
             source,
             f"{what}: more work than a configuration of this size may make; safe_mode=False allows any.",

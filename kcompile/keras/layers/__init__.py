@@ -7,14 +7,6 @@ from ..core.input_layer import Input, InputLayer
 from ..core.input_spec import InputSpec
 from ..core.layer import Layer
 from ..core.layer_configs import deserialize, serialize
-from ..legacy.layers import (
-    AtrousConvolution1D,
-    AtrousConvolution2D,
-    ConvRecurrent2D,
-    Highway,
-    MaxoutDense,
-    Recurrent,
-)
 from ..legacy.old_names import answer_old_names
 from .adaptive_pooling import (
     AdaptiveAveragePooling1D,
@@ -62,6 +54,7 @@ from .convolutional import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from .convolutional.atrous import AtrousConvolution1D, AtrousConvolution2D
 from .convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D, ConvRNN2D
 from .core import (
     Activation,
@@ -82,6 +75,7 @@ from .core import (
 from .cudnn_recurrent import CuDNNGRU, CuDNNLSTM
 from .einsum_dense import EinsumDense
 from .embeddings import Embedding
+from .keras1 import ConvRecurrent2D, Highway, MaxoutDense, Recurrent
 from .layer_normalization import (
     GroupNormalization,
     LayerNormalization,

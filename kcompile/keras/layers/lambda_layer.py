@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from .. import registry
 from ..core.layer import Layer
 from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg, registered_name
 from ..utils.living import goes_itself
+from .stored_functions import find_function
 
 
 class _DumpedFunction(tuple):
@@ -168,8 +170,6 @@ def _found(function: Any, kind: str, custom_objects: dict[str, Any], what: str) 
         inner = function.get("config") or {}
         function, kind = [inner.get("code"), inner.get("defaults"), inner.get("closure")], "lambda"
     if kind == "lambda":
-        from ..applications._stored_objects import find_function
-
         return find_function(function) or func_load(function, globs=_names(custom_objects))
     if kind == "function":
         return deserialize_keras_object(
@@ -180,15 +180,13 @@ def _found(function: Any, kind: str, custom_objects: dict[str, Any], what: str) 
 
 def _names(custom_objects: dict[str, Any]) -> dict[str, Any]:
     """The global names that a function from a file sees."""
-    from ... import keras
-
     return {
         "__builtins__": builtins,
         "np": np,
         "numpy": np,
         "K": K,
         "backend": K,
-        "keras": keras,
+        "keras": sys.modules[registry.__package__],
         **custom_objects,
     }
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from kcompile_runtime.tensors import samples_first
+
 from ...ir import Names, Value
+from ...onnx_io import load
+from ...onnx_io.templates import Template, emit_template, foreign_operators, read_template, split
 from .. import registry
-from ..core.input_layer import Input
 from ..core.layer import Layer
-from ..training.model import Model
 from ..utils.generic_utils import to_list, unpack_singleton
 
 MAX_WEIGHT_BYTES = 1 << 34
@@ -65,22 +67,18 @@ class ONNXGraph(Layer):
     @property
     def samples_first(self) -> bool:
         """Whether axis 0 of all inputs counts samples, as far as the file says."""
-        from kcompile_runtime.tensors import samples_first
-
         shapes = [value.dims for value in self._template.inputs]
         return samples_first(shapes) and len({shape[0] for shape in shapes if shape}) <= 1
 
     @property
     def inference_only(self) -> list[str]:
         """The operators that only onnxruntime computes: with them a graph predicts and does not train."""
-        from ...onnx_io.templates import foreign_operators
-
         return foreign_operators(self._template)
 
     def build(self, input_shape: Any) -> None:
         names = Names()
         for weight in self._template.weights:
-            name = names.unique(_file_name(weight.name))
+            name = names.unique(file_name(weight.name))
             array = weight.array
             parameter = self.add_weight(
                 name,
@@ -93,8 +91,6 @@ class ONNXGraph(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        from ...onnx_io.templates import emit_template
-
         return unpack_singleton(emit_template(self._template, to_list(inputs), self._onnx_weights))
 
     @classmethod
@@ -124,9 +120,6 @@ class ONNXGraph(Layer):
 
 
 def _template(graph: Any, external_data: bool | None) -> Any:
-    from ...onnx_io import load
-    from ...onnx_io.templates import Template, read_template, split
-
     if isinstance(graph, Template):
         return graph
     if isinstance(graph, str) and not graph.endswith(".onnx"):
@@ -146,36 +139,9 @@ def _as_it_is(array: np.ndarray) -> Any:
     return lambda shape, dtype=None: array
 
 
-def _file_name(wanted: str) -> str:
+def file_name(wanted: str) -> str:
     """A weight's name from an initializer's; ``/`` would read as a path in files."""
     return re.sub(r"[/:\s]+", "_", wanted).strip("_") or "weight"
-
-
-def model_from_graph(graph: Any, name: str | None = None, external_data: bool | None = None) -> Any:
-    """A model of one ``ONNXGraph`` layer, with the graph's own inputs.
-
-    Raises:
-        kcompile.onnx_io.FormatError: for a graph without inputs or outputs, or with an input of unknown rank,
-            which a Keras model cannot have.
-    """
-    from ...onnx_io import FormatError
-
-    layer = ONNXGraph(graph, external_data=external_data, name="graph")
-    names = Names(["graph"])
-    inputs: list[Any] = []
-    if not layer.input_signature or not layer._template.outputs:
-        missing = "outputs" if layer.input_signature else "inputs"
-        raise FormatError(f"The ONNX graph has no {missing}: a Keras model computes outputs from inputs.")
-    for value in layer.input_signature:
-        if value.shape is None:
-            raise FormatError(
-                f"The input {value.name!r} of the ONNX graph has no known number of axes; a Keras model's "
-                "inputs have one. Call an ONNXGraph layer on values of your own instead."
-            )
-        shape = [size if isinstance(size, int) else None for size in value.shape]
-        unique = names.unique(_file_name(value.name))
-        inputs.append(Input(batch_shape=shape, dtype=value.dtype.name, name=unique))
-    return Model(inputs, layer(unpack_singleton(list(inputs))), name=name)
 
 
 registry.register(globals())

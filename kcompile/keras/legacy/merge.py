@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import layers as of_today
+
 _LAYERS = {
     "sum": "Add",
     "mul": "Multiply",
@@ -43,8 +45,6 @@ def Merge(
     Raises:
         ValueError: for an unknown mode. NotImplementedError: for ``layers``.
     """
-    from .. import layers as of_today
-
     warnings.warn("The `Merge` layer is deprecated; use the layers from keras.layers.merge.", stacklevel=2)
     if layers is not None:
         raise NotImplementedError(

@@ -9,7 +9,7 @@ from typing import Any
 
 _KERAS = __name__.rpartition(".")[0].rpartition(".")[0]
 
-#: The module that a name is defined in, by name.
+#: The module of Keras that a name is defined in, by name.
 _HOMES = {
     "Container": "engine.topology",
     "Input": "core.input_layer",
@@ -56,6 +56,7 @@ _HOMES = {
     "load_from_binary_h5py": "utils.io_utils",
     "save_to_binary_h5py": "utils.io_utils",
     "multi_gpu_model": "utils.multi_gpu_utils",
+    "utils": "",
     "normalize_data_format": "backend",
     "load_weights_from_hdf5_group": "saving.archives",
     "load_weights_from_hdf5_group_by_name": "saving.archives",
@@ -94,7 +95,9 @@ def answer_old_names(module: str, others: Sequence[str] = ()) -> None:
 
     def answer(name: str) -> Any:
         if name in _HOMES:
-            return getattr(importlib.import_module(f"{_KERAS}.{_HOMES[name]}"), _THERE.get(name, name))
+            return getattr(
+                importlib.import_module(f"{_KERAS}.{_HOMES[name]}".rstrip(".")), _THERE.get(name, name)
+            )
         if not name.startswith("_"):
             for other in others:
                 home = importlib.import_module(f"{_KERAS}.{other}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.convolution import conv, depthwise_conv, pool, separable_conv
 from . import tensorflow as arithmetic
 from . import tensorflow_networks as network
@@ -392,10 +393,8 @@ def resize(
     crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False, fill_mode: str = "constant",
     fill_value: float = 0.0, data_format: Any = None,
 ) -> Value:  # fmt: skip
-    from ..layers.preprocessing import Resizing
-
     height, width = (int(n) for n in size)
-    layer = Resizing(
+    layer = registry.names("layer")["Resizing"](
         height, width, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value,
         antialias, _layout(data_format), name="resize",
     )  # fmt: skip

@@ -10,8 +10,10 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
+from .. import registry
 from ..backend.convolution import conv, conv_transpose, depthwise_conv, pool
 from ..backend.tensors import known_shape, refine, shape_vector
+from .colors import hsv_of, rgb_of
 from .slices import sliced
 from .table import OPERATIONS, _alike, _float, _rank, _size, _tensor, _unit
 from .tensorflow import as_list, of_tensorflow, reduce_mean, type_name
@@ -285,8 +287,6 @@ def resize(
     images: Any, size: Any, method: Any = "bilinear", preserve_aspect_ratio: bool = False,
     antialias: bool = False,
 ) -> Value:  # fmt: skip
-    from ..layers.preprocessing import Resizing
-
     method = _method(method)
     x, single = _as_images(images)
     if preserve_aspect_ratio:
@@ -300,7 +300,7 @@ def resize(
     else:
         if isinstance(size, Value) or any(isinstance(n, Value) for n in size):
             raise ValueError(f"A resizing in the file by {method!r} is to a size that is not a number.")
-        layer = Resizing(
+        layer = registry.names("layer")["Resizing"](
             int(size[0]),
             int(size[1]),
             method,
@@ -399,15 +399,11 @@ def yuv_to_rgb(images: Any) -> Value:
 
 @of_tensorflow("image.rgb_to_hsv")
 def rgb_to_hsv(images: Any) -> Value:
-    from ..layers.preprocessing.colors import hsv_of
-
     return K.concatenate(list(hsv_of(_float(images), -1)), -1)
 
 
 @of_tensorflow("image.hsv_to_rgb")
 def hsv_to_rgb(images: Any) -> Value:
-    from ..layers.preprocessing.colors import rgb_of
-
     x = _float(images)
     hue, saturation, value = (sliced(x, [Ellipsis, slice(i, i + 1)]) for i in range(3))
     return rgb_of(hue, saturation, value, -1)

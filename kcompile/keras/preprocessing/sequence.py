@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import registry, utils
+from .. import registry
+from ..legacy.old_names import answer_old_names
 from ..utils.data_utils import Sequence
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "timeseries_generator_from_json",
     "utils",
 ]
+
+utils: Any  # is answered as an old name
 
 #: Keras 2.3 also shows its implementing module under this name.
 sequence = sys.modules[__name__]
@@ -305,4 +308,5 @@ def timeseries_generator_from_json(json_string: str) -> TimeseriesGenerator:
     return TimeseriesGenerator(**config)
 
 
+answer_old_names(__name__)
 registry.register(globals())

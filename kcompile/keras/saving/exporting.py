@@ -14,12 +14,12 @@ from ...ir import Graph, Names, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import ROUNDING
 from ...onnx_io.comparing import difference as difference
 from ..core.weight_budget import WeightBudget
-from ..layers.onnx_graph import model_from_graph
 from ..training.prediction import graph_inputs
 from ..training.sequential import Sequential
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .archives import making, model_config, model_from_config
 from .compile_configs import training_config, try_to_compile
+from .onnx_models import model_from_graph
 from .verification import verify_export
 
 if TYPE_CHECKING:

@@ -1,72 +1,88 @@
-"""Utilities: custom objects, arrays, data readers, summaries and plots of models."""
+"""Utilities: custom objects, arrays, data readers, summaries and plots of models.
+
+The modules are on several floors of the front end, so this package imports none before it is asked for it.
+"""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import conv_utils, data_utils, generic_utils, io_utils, multi_gpu_utils, np_utils
-from .data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
-from .generic_utils import (
-    CustomObjectScope,
-    Progbar,
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    register_keras_serializable,
-    serialize_keras_object,
-)
-from .io_utils import H5Dict, HDF5Matrix
-from .layer_utils import convert_all_kernels_in_model, get_source_inputs, print_summary
-from .multi_gpu_utils import multi_gpu_model
-from .np_utils import normalize, to_categorical
-from .rng_utils import set_random_seed
-from .vis_utils import model_to_dot, plot_model
-
 if TYPE_CHECKING:
+    from . import conv_utils as conv_utils
+    from . import data_utils as data_utils
+    from . import generic_utils as generic_utils
+    from . import io_utils as io_utils
+    from . import layer_utils as layer_utils
     from . import losses_utils as losses_utils
     from . import metrics_utils as metrics_utils
+    from . import multi_gpu_utils as multi_gpu_utils
+    from . import np_utils as np_utils
+    from . import rng_utils as rng_utils
+    from . import training_utils as training_utils
+    from . import vis_utils as vis_utils
+    from .data_utils import GeneratorEnqueuer as GeneratorEnqueuer
+    from .data_utils import OrderedEnqueuer as OrderedEnqueuer
+    from .data_utils import Sequence as Sequence
+    from .data_utils import get_file as get_file
+    from .generic_utils import CustomObjectScope as CustomObjectScope
+    from .generic_utils import Progbar as Progbar
+    from .generic_utils import custom_object_scope as custom_object_scope
+    from .generic_utils import deserialize_keras_object as deserialize_keras_object
+    from .generic_utils import get_custom_objects as get_custom_objects
+    from .generic_utils import register_keras_serializable as register_keras_serializable
+    from .generic_utils import serialize_keras_object as serialize_keras_object
+    from .io_utils import H5Dict as H5Dict
+    from .io_utils import HDF5Matrix as HDF5Matrix
+    from .layer_utils import convert_all_kernels_in_model as convert_all_kernels_in_model
+    from .layer_utils import get_source_inputs as get_source_inputs
+    from .layer_utils import print_summary as print_summary
+    from .multi_gpu_utils import multi_gpu_model as multi_gpu_model
+    from .np_utils import normalize as normalize
+    from .np_utils import to_categorical as to_categorical
+    from .rng_utils import set_random_seed as set_random_seed
+    from .vis_utils import model_to_dot as model_to_dot
+    from .vis_utils import plot_model as plot_model
 
-# These build on the backend, which itself uses this package: they are imported when first asked for.
-_ON_DEMAND = ("losses_utils", "metrics_utils")
-
-__all__ = [
-    "CustomObjectScope",
-    "GeneratorEnqueuer",
-    "H5Dict",
-    "HDF5Matrix",
-    "OrderedEnqueuer",
-    "Progbar",
-    "Sequence",
-    "conv_utils",
-    "convert_all_kernels_in_model",
-    "custom_object_scope",
-    "data_utils",
-    "deserialize_keras_object",
-    "generic_utils",
-    "get_custom_objects",
-    "get_file",
-    "get_source_inputs",
-    "io_utils",
-    "losses_utils",
-    "metrics_utils",
-    "model_to_dot",
-    "multi_gpu_model",
-    "multi_gpu_utils",
-    "normalize",
-    "np_utils",
-    "plot_model",
-    "print_summary",
-    "register_keras_serializable",
-    "serialize_keras_object",
-    "set_random_seed",
-    "to_categorical",
-]
+_NAMES = {
+    "conv_utils": (),
+    "data_utils": ("GeneratorEnqueuer", "OrderedEnqueuer", "Sequence", "get_file"),
+    "generic_utils": (
+        "CustomObjectScope",
+        "Progbar",
+        "custom_object_scope",
+        "deserialize_keras_object",
+        "get_custom_objects",
+        "register_keras_serializable",
+        "serialize_keras_object",
+    ),
+    "io_utils": ("H5Dict", "HDF5Matrix"),
+    "layer_utils": ("convert_all_kernels_in_model", "get_source_inputs", "print_summary"),
+    "losses_utils": (),
+    "metrics_utils": (),
+    "multi_gpu_utils": ("multi_gpu_model",),
+    "np_utils": ("normalize", "to_categorical"),
+    "rng_utils": ("set_random_seed",),
+    "training_utils": (),
+    "vis_utils": ("model_to_dot", "plot_model"),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+# what `from keras.utils import *` gives: also the modules, but for those that hold the names of others
+__all__ = sorted({*_HOMES, *_NAMES} - {"layer_utils", "rng_utils", "training_utils", "vis_utils"})
 
 
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
 
     def __getattr__(name: str) -> Any:
-        if name in _ON_DEMAND:
-            return importlib.import_module(f".{name}", __name__)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name in _HOMES:
+            found = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        elif name in _NAMES:
+            found = importlib.import_module(f".{name}", __name__)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -35,6 +35,7 @@ import numpy as np
 from .. import registry
 from ..legacy.old_names import answer_old_names
 from .download import _extract_archive, _hash_file, get_file, validate_file
+from .launch import from_first
 
 __all__ = [
     "GeneratorEnqueuer",
@@ -329,8 +330,6 @@ class OrderedEnqueuer(SequenceEnqueuer):
         if not order:
             raise ValueError(f"{type(self.sequence).__name__} has no batches: its __len__ is 0.")
         if self.shuffle:
-            from .launch import from_first
-
             random.shuffle(order)
             order = from_first(order)
         self._order = deque(order)

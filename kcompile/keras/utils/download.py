@@ -21,8 +21,8 @@ from typing import IO, Any
 
 from ...atomic import working_folder
 from .. import registry
-from ..backend.configuration import keras_home
 from .generic_utils import Progbar
+from .home import keras_home
 
 # How long a server may say nothing before the download counts as failed; a slow one may take any time.
 TIMEOUT_SECONDS = 30

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...formats import UnsafeFileError
 from .. import registry
 
 # HDF5 keeps attributes in an object header of 64 KiB; some of it is needed for the header itself.
@@ -246,7 +247,6 @@ class H5Dict:
         return H5Dict(value) if isinstance(value, dict) and value.get("_is_group") else value
 
     def _get_member(self, attr: str) -> Any:
-        from ...formats import UnsafeFileError
         from ...formats.hdf5_members import MAX_COMPRESSION, member
 
         source = self.data.file.filename

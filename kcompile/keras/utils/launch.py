@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...ir import Parameter
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -48,7 +50,6 @@ def synchronize(model: Any) -> None:
     launch = launched()
     if launch is None:
         return
-    from ...ir import Parameter
     from ...torch_bridge.parallel import launched as together
 
     own = [*model.weights, *model.optimizer.weights]
@@ -72,7 +73,4 @@ def without_writers(callbacks: Any) -> list[Any]:
     launch = launched()
     if launch is None or launch.rank == 0:
         return list(callbacks or ())
-    from ..callbacks import CSVLogger, ModelCheckpoint, RemoteMonitor, TensorBoard
-
-    writers = (CSVLogger, ModelCheckpoint, RemoteMonitor, TensorBoard)
-    return [callback for callback in callbacks or () if not isinstance(callback, writers)]
+    return [callback for callback in callbacks or () if not getattr(callback, "_writes", False)]

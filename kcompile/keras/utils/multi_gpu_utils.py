@@ -8,6 +8,8 @@ from typing import Any
 from ...ir import DeviceNotFoundError, device_name
 from .. import registry
 from ..legacy.old_names import answer_old_names
+from ..training.model import Model
+from .launch import launched
 
 
 def _get_available_devices() -> list[str]:
@@ -58,15 +60,11 @@ def multi_gpu_model(
     """
     names = _chosen(devices) if devices is not None else _chosen_gpus(gpus)
     _check_model(model)
-    from .launch import launched
-
     if launched():
         raise ValueError(
             "Under torchrun the model itself trains data-parallel, a process a device; "
             "use it without multi_gpu_model."
         )
-    from ..models import Model
-
     parallel = Model(model.inputs, model.outputs, name=f"{model.name}_on_{len(names)}")
     parallel.output_names = list(model.output_names)
     for name in (

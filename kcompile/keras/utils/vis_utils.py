@@ -7,6 +7,7 @@ import re
 import sys
 from typing import Any
 
+from ...atomic import replacing
 from ...optional import optional
 from .. import registry
 from ..legacy.old_names import answer_old_names
@@ -189,8 +190,6 @@ def plot_model(
     Raises:
         ImportError: pydot is not installed. OSError: Graphviz's ``dot`` is not installed.
     """
-    from ...atomic import replacing
-
     dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi)
     path = os.fspath(to_file)
     kind = os.path.splitext(path)[1][1:] or "png"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...legacy.layers import AtrousConvolution1D, AtrousConvolution2D
 from ...legacy.old_names import answer_old_names
 from ..pooling import (  # in Keras 2.3 they can be imported from here too
     AveragePooling1D,
@@ -12,6 +11,7 @@ from ..pooling import (  # in Keras 2.3 they can be imported from here too
     MaxPooling2D,
     MaxPooling3D,
 )
+from .atrous import AtrousConvolution1D, AtrousConvolution2D
 from .convolutions import Conv, Conv1D, Conv2D, Conv3D
 from .resizing import (
     Cropping1D,

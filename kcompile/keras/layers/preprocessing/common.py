@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ....ir import Value
 from ... import backend as K
+from ...backend.tensors import static_sizes
 from ...core.layer import Layer
 
 
@@ -46,3 +48,12 @@ def batches_of(data: Any, steps: int | None) -> Iterable[np.ndarray]:
         batch = batch[0] if isinstance(batch, tuple) else batch
         array = np.asarray(batch, np.float64)
         yield array[:, None] if array.ndim == 1 else array
+
+
+def check_rgb(layer: Any, x: Value, axis: int) -> None:
+    """Raises a ValueError unless there are three channels."""
+    if static_sizes(x)[axis] != 3:
+        raise ValueError(
+            f"Layer {layer.name} ({type(layer).__name__}) changes the colors of RGB images, with 3 channels "
+            f"on axis {axis}; the input has the shape {K.int_shape(x)} (data_format={layer.data_format!r})."
+        )

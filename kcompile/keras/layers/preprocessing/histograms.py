@@ -12,7 +12,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...declaration import configured, converted
-from .colors import in_range
+from ...operations.colors import in_range
 from .common import as_float
 from .random_base import ImageAugmentation, range_of
 

@@ -9,7 +9,8 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
 from ...declaration import configured
-from .colors import check_rgb, clipped, gray_of, hsv_of, in_range, rgb_of
+from ...operations.colors import clipped, gray_of, hsv_of, in_range, rgb_of
+from .common import check_rgb
 from .random_base import RandomLayer, bounds, range_of
 
 _BYTES = (0.0, 255.0)

@@ -11,7 +11,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...declaration import configured
-from .colors import clipped
+from ...operations.colors import clipped
 from .random_base import RandomLayer, bounds, range_of
 
 

@@ -11,8 +11,8 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import tensor
 from ...declaration import configured
+from ...operations.colors import clipped
 from ..arguments import positive_int
-from .colors import clipped
 from .histograms import AutoContrast, Equalization
 from .random_base import ImageAugmentation, RandomLayer, bounds, range_of
 from .random_colors import (

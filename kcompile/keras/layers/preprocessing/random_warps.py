@@ -11,8 +11,8 @@ from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...declaration import configured
+from ...operations.colors import clipped
 from ..arguments import with_spatial_sizes
-from .colors import clipped
 from .common import as_float
 from .random_base import RandomLayer, bounds, range_of
 from .random_filters import filtered, gaussian

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....ir import Value, op
-from ... import registry
+from ... import initializers, registry
 from ...declaration import Argument, configured
 from .base import States
 from .cells import CELL_ARGUMENTS, GatedCell
@@ -22,13 +22,11 @@ def forget_gate_at_one(
     """Initializes a bias: parts of size ``units``, ``before`` of them, then one of ones, then ``after``."""
 
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        from ...core.layer import _initial_value
-
         dtype = dtype or "float32"
         parts = [
-            _initial_value(initializer, (before * units,), dtype),
+            initializers.initial_value(initializer, (before * units,), dtype),
             np.ones(units, dtype),
-            _initial_value(initializer, (after * units,), dtype),
+            initializers.initial_value(initializer, (after * units,), dtype),
         ]
         return np.concatenate(parts)
 

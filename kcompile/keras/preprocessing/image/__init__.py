@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-from ... import backend, utils
+from ... import backend
 from ...legacy.old_names import answer_old_names
 from ...utils import generic_utils
 from .affine import apply_affine_transform, apply_transform, transform_matrix_offset_center
@@ -23,6 +24,8 @@ from .transforms import (
     random_shift,
     random_zoom,
 )
+
+utils: Any  # is answered as an old name
 
 #: Keras 2.3 also shows its implementing module under this name.
 image = sys.modules[__name__]

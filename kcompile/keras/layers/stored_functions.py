@@ -1,8 +1,7 @@
-"""What model files name of the applications: found without an import by the user, and without running code.
+"""Functions that files of Keras 2 hold as bytecode and that are found here without running it.
 
-A file names a class or a function; the tables here are all that is looked up. Files of Keras 2 hold functions
-of ResNeXt and InceptionResNetV2 as bytecode. It is never run: where it is, byte for byte, what Python 3.6 to
-3.9 compile from the source of keras-applications, the function of the same formula here stands for it.
+They are those of ResNeXt and InceptionResNetV2: where the bytecode is, byte for byte, what Python 3.6 to 3.9
+compile from the source of keras-applications, the function of the same formula here stands for it.
 """
 
 from __future__ import annotations

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from ....ir import Value, op
-from ... import backend as K
-from ...backend.tensors import static_sizes, tensor
+from ...ir import Value, op
+from .. import backend as K
+from ..backend.tensors import tensor
 
 _LUMA = (0.2989, 0.5870, 0.1140)  # of ITU-R BT.601, as rounded by TensorFlow
-
-
-def check_rgb(layer: Any, x: Value, axis: int) -> None:
-    """Raises a ValueError unless there are three channels."""
-    if static_sizes(x)[axis] != 3:
-        raise ValueError(
-            f"Layer {layer.name} ({type(layer).__name__}) changes the colors of RGB images, with 3 channels "
-            f"on axis {axis}; the input has the shape {K.int_shape(x)} (data_format={layer.data_format!r})."
-        )
 
 
 def gray_of(x: Value, axis: int) -> Value:
