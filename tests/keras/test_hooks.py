@@ -359,6 +359,7 @@ def worker(module: str, name: str) -> Callable[..., None]:
         return work_layer
     for part, work in {
         "keras.engine": work_model,
+        "keras.training": work_model,
         "keras.losses": work_loss,
         "keras.metrics": work_metric,
         "keras.callbacks.tensorboard": work_tensorboard,
