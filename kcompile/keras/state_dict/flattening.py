@@ -7,17 +7,13 @@ say; a sequence that no convolution or pooling made is the same in both programs
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
 from ..core.input_layer import InputLayer
 from ..core.layer import Layer
 from ..core.network import Network
-
-if TYPE_CHECKING:
-    from .layouts import Arrays, Unit
 
 # Layers that keep each feature in its place. The last four have weights, one for each.
 _KEEPING = frozenset(
@@ -106,34 +102,3 @@ def _has_channels_last(value: Any, made: Any) -> bool:
             return getattr(layer, "data_format", None) == "channels_last"
         value = node.input_tensors[0]
     return len(value.shape) > 3
-
-
-def turned(unit: Unit, image: list[int]) -> Unit:
-    """A unit whose tensors are in PyTorch's order of a flattened image."""
-    count = int(np.prod(image))
-    order = np.moveaxis(np.arange(count).reshape([*image[1:], image[0]]), -1, 0).reshape(-1)
-    back = np.argsort(order)
-    dense = unit.kind == "nn.Linear"
-
-    def take(arrays: Arrays, places: np.ndarray) -> Arrays:
-        if dense:
-            return {**arrays, "weight": arrays["weight"][:, places]}
-        return {key: a[places] if a.shape == (count,) else a for key, a in arrays.items()}
-
-    axis = 1 if dense else 0
-    rest = [axis + 1 + i for i in range(len(image) - 1)]
-    place = f".unflatten({axis}, {tuple(image)}).permute({(*range(axis), *rest, axis)}).flatten({axis})"
-    keys = ["weight"] if dense else [key for key, p in unit.parameters.items() if p.shape == (count,)]
-    expressions = dict(unit.expressions)
-    for key in keys:
-        text = expressions.get(key, f"{{{key}}}")
-        expressions[key] = text.replace(f"{{{key}}}", f"{{{key}}}{place}")
-    what = "columns are" if dense else "features are"
-    note = f"its {what} in PyTorch's order, of (channels, sizes...) = {tuple(image)} flattened"
-    return replace(
-        unit,
-        encode=lambda arrays: take(unit.encode(arrays), order),
-        decode=lambda tensors: unit.decode(take(tensors, back)),
-        expressions=expressions,
-        note=f"{unit.note}; {note}" if unit.note else note,
-    )

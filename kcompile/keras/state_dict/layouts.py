@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from ...ir.identifiers import Identifiers, identifier
 from ..core.layer import Layer
 from ..core.network import Network
 from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
-from .flattening import turned as turned_unit
 from .flattening import turned_layers
 
 Arrays = dict[str, np.ndarray]
@@ -169,7 +168,7 @@ def attribute_names(model: Network) -> dict[Layer, str]:
 def layer_units(layer: Layer, name: str, image: list[int] | None = None) -> list[Unit]:
     """The units of one layer; ``image`` is what its features are, flattened, see ``flattening``."""
     if image is not None:
-        return [turned_unit(unit, image) for unit in layer_units(layer, name)]
+        return [_turned(unit, image) for unit in layer_units(layer, name)]
     kind = type(layer).__name__
     if kind == "TimeDistributed":
         inner = layer.layer
@@ -178,6 +177,37 @@ def layer_units(layer: Layer, name: str, image: list[int] | None = None) -> list
     if maker is None or not layer.weights:
         return [_as_it_is(layer, name)] if layer.weights else []
     return maker(layer, name)
+
+
+def _turned(unit: Unit, image: list[int]) -> Unit:
+    """A unit whose tensors are in PyTorch's order of a flattened image."""
+    count = int(np.prod(image))
+    order = np.moveaxis(np.arange(count).reshape([*image[1:], image[0]]), -1, 0).reshape(-1)
+    back = np.argsort(order)
+    dense = unit.kind == "nn.Linear"
+
+    def take(arrays: Arrays, places: np.ndarray) -> Arrays:
+        if dense:
+            return {**arrays, "weight": arrays["weight"][:, places]}
+        return {key: a[places] if a.shape == (count,) else a for key, a in arrays.items()}
+
+    axis = 1 if dense else 0
+    rest = [axis + 1 + i for i in range(len(image) - 1)]
+    place = f".unflatten({axis}, {tuple(image)}).permute({(*range(axis), *rest, axis)}).flatten({axis})"
+    keys = ["weight"] if dense else [key for key, p in unit.parameters.items() if p.shape == (count,)]
+    expressions = dict(unit.expressions)
+    for key in keys:
+        text = expressions.get(key, f"{{{key}}}")
+        expressions[key] = text.replace(f"{{{key}}}", f"{{{key}}}{place}")
+    what = "columns are" if dense else "features are"
+    note = f"its {what} in PyTorch's order, of (channels, sizes...) = {tuple(image)} flattened"
+    return replace(
+        unit,
+        encode=lambda arrays: take(unit.encode(arrays), order),
+        decode=lambda tensors: unit.decode(take(tensors, back)),
+        expressions=expressions,
+        note=f"{unit.note}; {note}" if unit.note else note,
+    )
 
 
 def units_of_network(model: Network, prefix: str) -> Iterator[Unit]:
