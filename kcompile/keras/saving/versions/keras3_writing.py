@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +126,6 @@ def _functional(model: Network) -> dict[str, Any]:
 
 def _warn_of_masks(layer: Layer, calls: list[Node]) -> None:
     if _masks_differ(layer, calls):
-        import warnings
-
         warnings.warn(
             f"The layer {layer.name!r} ({type(layer).__name__}) is called on a mask with which Keras 3 does "
             "something else: a .keras file may predict something else there. Save to .h5 or .onnx.",
