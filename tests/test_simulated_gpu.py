@@ -26,7 +26,7 @@ RUN_AGAIN = [
     "tests/torch_bridge/test_onnx_node_tests.py",
     "tests/torch_bridge/test_ops.py",
     "tests/torch_bridge/test_training.py",
-    "tests/torch_bridge/test_optimizers.py",
+    "tests/torch_bridge/optimizers",
     "tests/torch_bridge/test_parallel_launched.py",
     "tests/keras/backend",
     "tests/keras/training/test_golden.py",
@@ -34,7 +34,7 @@ RUN_AGAIN = [
     "tests/keras/training/test_generators.py",
     "tests/keras/test_losses.py",
     "tests/keras/test_metrics.py",
-    "tests/keras/test_keras3_optimizers.py",
+    "tests/keras/optimizers/test_kernels_follow_rules.py",
     "tests/keras/utils/test_multi_gpu.py",
 ]
 

@@ -6,6 +6,7 @@
   indexing on values do the same (arithmetic.py). What depends on no input has numbers (numbers.py).
 - Within ``eagerly(interpreter)`` operators on numbers compute at once (eager.py).
 - ``Graph``: a slice of values for one phase; ``Body``: the subgraph of a control-flow operator (graph.py).
+- ``UpdateRule``: a built-in optimizer as plain data (update_rule.py).
 - ``print(graph)`` shows it as SSA text (printing.py).
 """
 
@@ -24,6 +25,7 @@ from .numbers import Depends, depends, emitting, evaluate_with, read_by
 from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .storage import Storage
+from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
 _install_arithmetic()
@@ -47,6 +49,7 @@ __all__ = [
     "Parameter",
     "Phase",
     "Storage",
+    "UpdateRule",
     "Value",
     "WorkLimit",
     "absolute_scope",

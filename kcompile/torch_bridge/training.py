@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ir import Graph, Parameter, changing, steadily
+from ..ir import Graph, Parameter, UpdateRule, changing, steadily
 from . import weights
 from .arrays import as_tensor, torch_dtype
 from .devices import default_device
 from .lowering import apply_updates, lower, refresh, signature, written
-from .optimizers import UpdateRule, make_optimizer
+from .optimizers import make_optimizer
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 

@@ -168,8 +168,8 @@ def test_an_optimizer_with_a_rule_of_its_own_is_trained_by_it():
     def get_updates(self, loss, params):
         return []
 
-    assert lying(optimizers.SGD, get_updates=get_updates)().is_own()
-    assert lying(optimizers.SGD, _change=None, get_updates=get_updates)().is_own()
+    assert lying(optimizers.SGD, get_updates=get_updates)().has_own_updates()
+    assert lying(optimizers.SGD, _change=None, get_updates=get_updates)().has_own_updates()
     assert lying(optimizers.SGD)()._rule_class() is optimizers.SGD
 
 

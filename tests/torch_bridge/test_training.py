@@ -11,16 +11,18 @@ import pytest
 import torch
 
 from kcompile.ir import Graph, Parameter, Storage, Value, op
-from kcompile.torch_bridge import optimizers, training
+from kcompile.keras import optimizers
+from kcompile.torch_bridge import training
 from kcompile.torch_bridge.training import Batches, EvalStep, TrainStep
+from tests.torch_bridge.optimizers.carrying_out import torch_optimizer
 
 
 def sgd(lr=0.1, **settings):
-    return lambda tensors: optimizers.SGD(tensors, {"learning_rate": lr, **settings})
+    return lambda tensors: torch_optimizer(optimizers.SGD(lr, **settings), tensors)
 
 
 def adam(tensors):
-    return optimizers.Adam(tensors, {"learning_rate": 0.01})
+    return torch_optimizer(optimizers.Adam(0.01), tensors)
 
 
 class Regression:
@@ -197,14 +199,6 @@ def test_first_output_must_be_a_scalar_loss(loss):
     outputs = {"vector": [model.b + 0.0], "integer": [op.Shape(model.x)[0]], "none": []}[loss]
     with pytest.raises(ValueError, match="must be the loss, a scalar"):
         TrainStep(Graph(outputs, [model.x, model.y], phase="train"), [], sgd(), device="cpu")
-
-
-def test_update_rule_of_an_unknown_name():
-    class Rule:
-        name = "Rprop"
-
-    with pytest.raises(ValueError, match="no update rule 'Rprop'; there are SGD"):
-        optimizers.make_optimizer(Rule(), [])
 
 
 def test_embedding_gradients_train_the_rows_that_were_read():

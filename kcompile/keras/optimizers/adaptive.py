@@ -9,13 +9,8 @@ import numpy as np
 from ...ir import Parameter, Value
 from .. import backend as K
 from .. import registry
-from .base import Optimizer
 from .rule import BuiltIn
-
-
-def _without_iterations(optimizer: Optimizer, arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Keras before 2.3 did not write the iterations of these optimizers."""
-    return [np.zeros(()), *arrays] if len(arrays) == len(optimizer.weights) - 1 else arrays
+from .slots import Slot
 
 
 class _Divided(BuiltIn):
@@ -24,6 +19,9 @@ class _Divided(BuiltIn):
     Keras 2 and the first optimizers of tf.keras add epsilon to the root, later versions to what is under it.
     """
 
+    _derived = ("epsilon_inside",)
+    _omitted = "iterations"
+
     @property
     def epsilon_inside(self) -> bool:
         """Whether epsilon is added under the root."""
@@ -31,9 +29,6 @@ class _Divided(BuiltIn):
 
     def _root(self, x: Value) -> Value:
         return K.sqrt(x + self.epsilon) if self.epsilon_inside else K.sqrt(x) + self.epsilon
-
-    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        return _without_iterations(self, arrays)
 
 
 class RMSprop(_Divided):
@@ -47,7 +42,8 @@ class RMSprop(_Divided):
             by the magnitude; True: by the deviation from a running average of the gradient).
     """
 
-    _settings = ("learning_rate", "rho", "epsilon", "decay", "momentum", "centered", "epsilon_inside")
+    _hyperparameters = ("learning_rate", "rho", "decay", "epsilon", "momentum", "centered")
+    _optional = ("momentum", "centered")
 
     def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, **kwargs: Any) -> None:
         self.momentum = kwargs.pop("momentum", None) or 0.0
@@ -56,9 +52,13 @@ class RMSprop(_Divided):
         self.rho = self._variable(rho, "rho")
 
     @property
-    def _slots(self) -> tuple[str, ...]:  # type: ignore[override]
-        kept = {"moment": bool(self.momentum), "mean": self.centered}
-        return ("accumulator", *(name for name, is_kept in kept.items() if is_kept))
+    def _slots(self) -> tuple[Slot, ...]:  # type: ignore[override]
+        kept = {
+            Slot("accumulator", "velocity", "velocity", "rms"): True,
+            Slot("moment", "momentum", "momentum", "momentum"): bool(self.momentum),
+            Slot("mean", "average_gradient", "average_gradient", "mg"): self.centered,
+        }
+        return tuple(slot for slot, is_kept in kept.items() if is_kept)
 
     @property
     def epsilon_inside(self) -> bool:
@@ -67,7 +67,7 @@ class RMSprop(_Divided):
 
     def _change(self, lr: Value, p: Value, g: Value, accumulator: Value, *more: Value) -> tuple[Value, ...]:
         average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
-        state = dict(zip(self._slots[1:], more, strict=True))
+        state = {slot.name: value for slot, value in zip(self._slots[1:], more, strict=True)}
         spread = average
         if self.centered:
             state["mean"] = self.rho * state["mean"] + (1.0 - self.rho) * g
@@ -76,12 +76,6 @@ class RMSprop(_Divided):
         if self.momentum:
             step = state["moment"] = self.momentum * state["moment"] + step
         return p - step, average, *state.values()
-
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **self._numbers("learning_rate", "rho", "decay", "epsilon")}
-        if self._later or self.momentum or self.centered:
-            config |= {"momentum": self.momentum, "centered": self.centered}
-        return config
 
 
 class Adagrad(_Divided):
@@ -93,8 +87,9 @@ class Adagrad(_Divided):
             ``initial_accumulator_value`` of tf.keras, 0 by default as in Keras 2.3.
     """
 
-    _slots = ("accumulator",)
-    _settings = ("learning_rate", "epsilon", "decay", "epsilon_inside")
+    _hyperparameters = ("learning_rate", "decay", "epsilon", "initial_accumulator_value")
+    _optional = ("initial_accumulator_value",)
+    _slots = (Slot.alike("accumulator"),)
 
     def __init__(self, learning_rate: float = 0.01, **kwargs: Any) -> None:
         self.initial_accumulator_value = kwargs.pop("initial_accumulator_value", 0.0)
@@ -107,12 +102,6 @@ class Adagrad(_Divided):
         total = accumulator + K.square(g)
         return p - lr * g / self._root(total), total
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **self._numbers("learning_rate", "decay", "epsilon")}
-        if self.initial_accumulator_value or self._later:
-            config["initial_accumulator_value"] = self.initial_accumulator_value
-        return config
-
 
 class Adadelta(BuiltIn):
     """Adagrad over a moving window, with steps in units of the weights (Zeiler 2012).
@@ -123,8 +112,12 @@ class Adadelta(BuiltIn):
         **kwargs: ``epsilon`` (K.epsilon()), ``decay``, those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _slots = ("accumulator", "delta_accumulator")
-    _settings = ("learning_rate", "rho", "epsilon", "decay")
+    _hyperparameters = ("learning_rate", "rho", "decay", "epsilon")
+    _slots = (
+        Slot("accumulator", "accumulated_grad", "accumulated_grad", "accum_grad"),
+        Slot("delta_accumulator", "accumulated_delta_var", "accumulated_delta_var", "accum_var", beside=True),
+    )
+    _omitted = "iterations"
 
     def __init__(self, learning_rate: float = 1.0, rho: float = 0.95, **kwargs: Any) -> None:
         super().__init__(learning_rate, kwargs)
@@ -136,12 +129,6 @@ class Adadelta(BuiltIn):
         average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
         step = g * K.sqrt(delta_accumulator + self.epsilon) / K.sqrt(average + self.epsilon)
         return p - lr * step, average, self.rho * delta_accumulator + (1.0 - self.rho) * K.square(step)
-
-    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        return _without_iterations(self, arrays)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._numbers("learning_rate", "rho", "decay", "epsilon")}
 
 
 registry.register(globals())

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ...ir import Parameter, Storage, Value, assign_all
+from ...ir import Parameter, Storage, UpdateRule, Value, assign_all
 from .. import backend as K
 from .. import registry
 from ..backend.assignments import Variable
 from ..utils.generic_utils import close_names
 from . import schedules
 from .schedules import LearningRateSchedule
+from .slots import ACCUMULATOR, AVERAGE, Slot
 
 Slots = dict[str, list[Parameter]]
-
-
-@dataclass(frozen=True)
-class UpdateRule:
-    """What ``kcompile.torch_bridge.optimizers`` needs to carry out a built-in optimizer.
-
-    Attributes:
-        name: class name of the built-in optimizer.
-        settings: hyperparameters; variables are read at every step.
-        iterations: the step counter.
-        slots: state by name, one variable per trained weight each.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    iterations: Parameter
-    slots: Mapping[str, Sequence[Parameter]]
 
 
 def clip_norm(g: Value, c: float, n: Value) -> Value:
@@ -56,8 +39,6 @@ _LATER: dict[str, Any] = {
 }
 #: What a file may say besides, without a meaning here.
 _IGNORED = frozenset({"name", "jit_compile", "is_legacy_optimizer"})
-#: Slots that the arguments of later versions add, of each weight's shape.
-_AVERAGE, _ACCUMULATOR = "average", "gradient_accumulator"
 
 
 class Optimizer:
@@ -88,8 +69,11 @@ class Optimizer:
         ValueError: for an argument out of its range.
     """
 
-    _slots: ClassVar[tuple[str, ...]] = ()
+    #: What is kept of each weight, and variables of the state that there are once.
+    _slots: ClassVar[tuple[Slot, ...]] = ()
     _scalars: ClassVar[tuple[str, ...]] = ()
+    #: The part of the state that Keras before 2.3 did not write.
+    _omitted: ClassVar[str | None] = None
     _of_later_keras: ClassVar[bool] = False
     # for subclasses that do not call __init__
     _later = _clip_each = use_ema = False
@@ -111,6 +95,7 @@ class Optimizer:
         self._not_decayed: list[Any] = []
         self.updates: list[Any] = []
         self.weights: list[Parameter] = []
+        self._kinds: list[str] = []  # what each of the weights is
         self._made: dict[tuple[weakref.ref[Parameter], ...], Slots] = {}
 
     # --- hyperparameters ----------------------------------------------------------------------------------
@@ -191,10 +176,10 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must override get_updates(loss, params).")
 
     def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None:
-        """How torch can carry out this optimizer for these weights; None if only ``get_updates`` can say."""
+        """The built-in rule by which these weights are trained; None if only ``get_updates`` can say."""
         return None
 
-    def is_own(self) -> bool:
+    def has_own_updates(self) -> bool:
         """Whether a user's ``get_updates`` or ``get_gradients`` says how to train."""
         return True
 
@@ -219,15 +204,15 @@ class Optimizer:
     def finalize_variable_values(self, var_list: Sequence[Parameter]) -> None:
         """Replaces weights by their moving average where ``use_ema`` keeps one; fit() ends with it."""
         slots = self._made.get(tuple(weakref.ref(p) for p in var_list), {}) if self.use_ema else {}
-        averages = slots.get(_AVERAGE, ())
+        averages = slots.get(AVERAGE.name, ())
         assign_all((p, average.numpy()) for p, average in zip(var_list, averages, strict=False))
 
     # --- state --------------------------------------------------------------------------------------------
 
-    def slot_names(self) -> tuple[str, ...]:
-        """The kinds of state that each trained weight has."""
-        kept = {_AVERAGE: self.use_ema, _ACCUMULATOR: self.gradient_accumulation_steps}
-        return (*self._slots, *(name for name, is_kept in kept.items() if is_kept))
+    def _all_slots(self) -> tuple[Slot, ...]:
+        """The slots of the rule, and what arguments add."""
+        added = {AVERAGE: self.use_ema, ACCUMULATOR: self.gradient_accumulation_steps}
+        return (*self._slots, *(slot for slot, is_kept in added.items() if is_kept))
 
     def _state_of(self, params: Sequence[Parameter]) -> Slots:
         """The state for these weights, made when first asked for."""
@@ -235,7 +220,7 @@ class Optimizer:
             del self._made[key]
         key = tuple(weakref.ref(p) for p in params)
         if key not in self._made:
-            self._made[key] = {name: self._make_slot(name, params) for name in self.slot_names()}
+            self._made[key] = {slot.name: self._make_slot(slot.name, params) for slot in self._all_slots()}
         return self._made[key]
 
     def _build(self, params: Sequence[Parameter]) -> Slots:
@@ -243,6 +228,7 @@ class Optimizer:
         slots = self._state_of(params)
         scalars = [getattr(self, name) for name in self._scalars]
         self.weights = [self.iterations, *scalars, *(slot for each in slots.values() for slot in each)]
+        self._kinds = ["iterations", *self._scalars, *(name for name in slots for _ in params)]
         return slots
 
     def _make_slot(self, name: str, params: Sequence[Parameter]) -> list[Parameter]:
@@ -255,9 +241,9 @@ class Optimizer:
     def _slot_storage(self, name: str, p: Parameter) -> Storage:
         if not self._keeps(name, p):
             return Storage(np.zeros(1, p.dtype))  # as Keras 2.3 has it for Adam's vhat
-        if name == _AVERAGE:
+        if name == AVERAGE.name:
             return Storage(p.storage.array, p.storage.order)
-        if name == _ACCUMULATOR:
+        if name == ACCUMULATOR.name:
             return Storage(np.zeros_like(p.storage.array), p.storage.order)
         return Storage(*self._initial_slot(name, p))
 
@@ -298,8 +284,14 @@ class Optimizer:
         assign_all(zip(self.weights, arrays, strict=True))
 
     def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """The list with what older versions of Keras did not write."""
-        return arrays
+        """The list with what older versions of Keras did not write, as it is at first."""
+        if not arrays or len(arrays) != len(self._kinds) - self._kinds.count(self._omitted):
+            return arrays
+        first, rest = float(self._omitted in self._scalars), iter(arrays)
+        return [
+            np.full(w.shape, first) if kind == self._omitted else next(rest)
+            for w, kind in zip(self.weights, self._kinds, strict=True)
+        ]
 
     def restore(self, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]) -> None:
         """Sets the state for these weights from a file of any Keras.

@@ -11,6 +11,7 @@ from ...ir import Parameter, Value, op
 from .. import backend as K
 from .. import registry
 from .rule import BuiltIn
+from .slots import MOMENTS, Slot
 
 
 class Adafactor(BuiltIn):
@@ -27,8 +28,10 @@ class Adafactor(BuiltIn):
     """
 
     _of_later_keras = True
-    _in_torch = False
-    _slots = ("r", "c", "v")
+    _hyperparameters = (
+        "learning_rate", "beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step",
+    )  # fmt: skip
+    _slots = Slot.alike("r"), Slot.alike("c", beside=True), Slot("v", "velocity", "v", "v", beside=True)
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class Adafactor(BuiltIn):
         self.relative_step = relative_step
 
     def _keeps(self, name: str, p: Parameter) -> bool:
-        return name == "v" or len(p.shape) >= 2
+        return name not in ("r", "c") or len(p.shape) >= 2
 
     def _initial_slot(self, name: str, p: Parameter) -> tuple[np.ndarray, tuple[int, ...] | None]:
         if name == "v":
@@ -73,10 +76,6 @@ class Adafactor(BuiltIn):
         step = g / K.sqrt(v)
         step = step / K.maximum(_root_mean_square(step) / self.clip_threshold, 1.0)
         return p - K.maximum(_root_mean_square(p), self.epsilon_2) * rate * step, r, c, v
-
-    def get_config(self) -> dict[str, Any]:
-        own = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
-        return {**super().get_config(), **self._numbers("learning_rate", *own)}
 
 
 def _root_mean_square(x: Value) -> Value:
@@ -106,12 +105,11 @@ class Muon(BuiltIn):
     """
 
     _of_later_keras = True
-    _in_torch = False
-    _slots = ("m", "v")
-    _own = (
-        "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c",
-        "adam_lr_ratio", "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay",
-        "rms_rate",
+    _slots = MOMENTS
+    _hyperparameters = (
+        "learning_rate", "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b",
+        "muon_c", "adam_lr_ratio", "momentum", "ns_steps", "nesterov", "exclude_embeddings",
+        "adam_weight_decay", "rms_rate",
     )  # fmt: skip
 
     def __init__(
@@ -148,7 +146,7 @@ class Muon(BuiltIn):
         return len(p.shape) == 2 and not embedding and not any(part in p.name for part in self.exclude_layers)
 
     def _keeps(self, name: str, p: Parameter) -> bool:
-        return name == "m" or not self._is_muons(p)
+        return name != "v" or not self._is_muons(p)
 
     def _decay_of(self, p: Parameter) -> float:
         part = self.weight_decay if self._is_muons(p) else self.adam_weight_decay
@@ -187,9 +185,6 @@ class Muon(BuiltIn):
             s = K.dot(x, K.transpose(x))
             x = self.muon_a * x + K.dot(self.muon_b * s + self.muon_c * K.dot(s, s), x)
         return K.transpose(x) if is_tall else x
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._numbers("learning_rate", *self._own)}
 
 
 registry.register(globals())

@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import registry
 from .rule import BuiltIn
+from .slots import Slot
 
 
 class SGD(BuiltIn):
@@ -20,8 +21,8 @@ class SGD(BuiltIn):
             learning_rate.
     """
 
-    _slots = ("moment",)
-    _settings = ("learning_rate", "momentum", "decay", "nesterov")
+    _hyperparameters = ("learning_rate", "momentum", "decay", "nesterov")
+    _slots = (Slot("moment", "momentum", "m", "momentum"),)
 
     def __init__(
         self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any
@@ -33,9 +34,6 @@ class SGD(BuiltIn):
     def _change(self, lr: Value, p: Value, g: Value, moment: Value) -> tuple[Value, ...]:
         velocity = self.momentum * moment - lr * g
         return (p + self.momentum * velocity - lr * g if self.nesterov else p + velocity), velocity
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._numbers("learning_rate", "momentum", "decay", "nesterov")}
 
 
 registry.register(globals())

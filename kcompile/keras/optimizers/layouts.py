@@ -24,42 +24,9 @@ import numpy as np
 from ...ir import Parameter
 from .. import registry
 from ..utils.living import class_name as class_name_of
-from .base import _ACCUMULATOR, _AVERAGE
 from .rule import BuiltIn
+from .slots import Slot
 
-# Slots in the order of today's files: those in one row alternate weight by weight. Each with its names in
-# Keras 3, in tf.keras since 2.11 and in tf.keras before.
-_Row = dict[str, tuple[str, str, str]]
-_ACCUMULATORS = ("accumulator", "accumulator", "accumulator")
-_MOMENTS: _Row = {"m": ("momentum", "m", "m"), "v": ("velocity", "v", "v")}
-_ROWS: dict[str, tuple[_Row, ...]] = {
-    "SGD": ({"moment": ("momentum", "m", "momentum")},),
-    "RMSprop": (
-        {"accumulator": ("velocity", "velocity", "rms")},
-        {"moment": ("momentum", "momentum", "momentum")},
-        {"mean": ("average_gradient", "average_gradient", "mg")},
-    ),
-    "Adagrad": ({"accumulator": _ACCUMULATORS},),
-    "Adadelta": (
-        {
-            "accumulator": ("accumulated_grad", "accumulated_grad", "accum_grad"),
-            "delta_accumulator": ("accumulated_delta_var", "accumulated_delta_var", "accum_var"),
-        },
-    ),
-    "Adam": (_MOMENTS, {"vhat": ("velocity_hat", "vhat", "vhat")}),
-    "Adamax": ({"m": ("momentum", "m", "m"), "u": ("norm", "u", "v")},),
-    "Nadam": (_MOMENTS,),
-    "Lion": ({"m": ("momentum", "m", "m")},),
-    "Ftrl": ({"accumulator": _ACCUMULATORS, "linear": ("linear", "linear", "linear")},),
-    "Adafactor": ({"r": ("r", "r", "r"), "c": ("c", "c", "c"), "v": ("velocity", "v", "v")},),
-    "Lamb": (_MOMENTS,),
-    "Muon": (_MOMENTS,),
-    "ScheduleFreeAdamW": (_MOMENTS,),
-}
-_ADDED: tuple[_Row, ...] = (
-    {_AVERAGE: ("average", "average", "average")},
-    {_ACCUMULATOR: ("gradient_accumulator", "gradient_accumulator", "gradient_accumulator")},
-)
 _KERAS_3, _TF_KERAS = 0, 1
 #: Optimizers and arguments that tf.keras lacks.
 _ONLY_KERAS_3 = ("Lamb", "Muon", "ScheduleFreeAdamW")
@@ -70,11 +37,16 @@ Entry = tuple[str, Parameter | None]
 """A name in the file, and the variable; None for a number that Keras writes and does not use."""
 
 
-def _rows(optimizer: BuiltIn) -> tuple[_Row, ...]:
-    rule = optimizer._rule_class()
-    own = optimizer.slot_names()
-    rows = (*_ADDED, *(_ROWS[rule.__name__] if rule is not None else ()))
-    return tuple(row for row in rows if set(row) & set(own))
+def _rows(optimizer: BuiltIn) -> list[list[Slot]]:
+    """Slots in the order of today's files: those in one row alternate weight by weight."""
+    rows: list[list[Slot]] = []
+    own, slots = len(optimizer._slots), optimizer._all_slots()
+    for slot in (*slots[own:], *slots[:own]):
+        if slot.beside:
+            rows[-1].append(slot)
+        else:
+            rows.append([slot])
+    return rows
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -101,11 +73,11 @@ def read_state(
         ValueError: if a slot has not as many arrays as the optimizer trains weights.
     """
     arrays = [np.asarray(a) for a in arrays]
-    if optimizer.is_own():
+    if optimizer.has_own_updates():
         return arrays
     if names and all(re.fullmatch(r"\d+", name) for name in names):
         return _numbered(optimizer, arrays, params)
-    is_slot = _reader(names, {name for row in _rows(optimizer) for known in row.values() for name in known})
+    is_slot = _reader(names, {name for slot in optimizer._all_slots() for name in slot.in_files})
     return arrays if is_slot is None else _named(optimizer, names, arrays, params, is_slot)
 
 
@@ -120,19 +92,22 @@ def _named(
     result = [_iterations(names, arrays)]
     if optimizer._scalars:
         result.append(_momentum_schedule(optimizer, names, arrays, int(result[0])))
-    others = {slot: known for row in _rows(optimizer) for slot, known in row.items()}
-    for slot, own in optimizer._state_of(params).items():
-        found = [a for name, a in zip(names, arrays, strict=True) if is_slot(name, others[slot])]
-        used = [optimizer._keeps(slot, p) for p in params]
+    state = optimizer._state_of(params)
+    for slot in optimizer._all_slots():
+        found = [a for name, a in zip(names, arrays, strict=True) if is_slot(name, slot.in_files)]
+        used = [optimizer._keeps(slot.name, p) for p in params]
         if not found and not _needs(optimizer, slot):
             used = [False] * len(params)
+        if len(found) == len(params) != sum(used):  # Keras 3's Adafactor writes a number where it has no slot
+            found = [a for a, is_used in zip(found, used, strict=True) if is_used]
         if len(found) != sum(used):
             raise ValueError(
                 f"{type(optimizer).__name__}: the file has {len(found)} arrays named "
-                f"{' or '.join(dict.fromkeys(others[slot]))}; the model trains {sum(used)} weights."
+                f"{' or '.join(dict.fromkeys(slot.in_files))}; the model trains {sum(used)} weights."
             )
         rest = iter(found)
-        result += [next(rest) if is_used else w.numpy() for is_used, w in zip(used, own, strict=True)]
+        own = zip(used, state[slot.name], strict=True)
+        result += [next(rest) if is_used else w.numpy() for is_used, w in own]
     return result
 
 
@@ -150,7 +125,10 @@ def _reader(names: Sequence[str], known: set[str]) -> Find | None:
             place = 0 if all(_parts(name)[0] in known for name in names if name != "iteration:0") else 1
             return lambda name, slots: len(_parts(name)) > place + 1 and _parts(name)[place] in slots
         if re.fullmatch(r"[^/]+/iteration", name):
-            return lambda name, slots: any(name.endswith(f"_{slot}") for slot in slots[:1])
+            longest_first = sorted(known, key=len, reverse=True)  # gradient_accumulator, then accumulator
+            return lambda name, slots: (
+                slots[0] == next((slot for slot in longest_first if name.endswith(f"_{slot}")), None)
+            )
     return None
 
 
@@ -180,11 +158,11 @@ def _product_of_momenta(optimizer: Any, iterations: int) -> np.ndarray:
     return np.asarray(np.prod(factors))
 
 
-def _needs(optimizer: Any, slot: str) -> bool:
+def _needs(optimizer: Any, slot: Slot) -> bool:
     """Whether the state is incomplete without a slot; tf.keras keeps no velocity where momentum is 0."""
-    if isinstance(optimizer.__dict__.get("momentum"), Parameter) and slot == "moment":
+    if isinstance(optimizer.__dict__.get("momentum"), Parameter) and slot.name == "moment":
         return bool(optimizer.momentum.numpy())
-    return slot != "vhat" or optimizer.amsgrad
+    return slot.name != "vhat" or optimizer.amsgrad
 
 
 def _numbered(
@@ -235,12 +213,12 @@ def _entries(optimizer: BuiltIn, params: Sequence[Parameter], version: int) -> l
         result.append((f"{_snake_case(optimizer)}/learning_rate", optimizer.learning_rate))
     for row in _rows(optimizer):
         for i, p in enumerate(params):
-            for slot, names in row.items():
-                if slot not in slots or not _is_written(optimizer, slot, version):
+            for slot in row:
+                if not _is_written(optimizer, slot, version):
                     continue
-                name = _name(optimizer, names[version], p, version)
-                if optimizer._keeps(slot, p):
-                    result.append((name, slots[slot][i]))
+                name = _name(optimizer, slot.in_files[version], p, version)
+                if optimizer._keeps(slot.name, p):
+                    result.append((name, slots[slot.name][i]))
                 elif version == _KERAS_3 and rule is not None and rule.__name__ == "Adafactor":
                     result.append((name, None))
     if version == _KERAS_3:
@@ -249,9 +227,9 @@ def _entries(optimizer: BuiltIn, params: Sequence[Parameter], version: int) -> l
     return result
 
 
-def _is_written(optimizer: Any, slot: str, version: int) -> bool:
+def _is_written(optimizer: Any, slot: Slot, version: int) -> bool:
     """Keras 3's SGD has no velocity where momentum is 0; that of tf.keras has."""
-    return version == _TF_KERAS or slot != "moment" or _needs(optimizer, slot)
+    return version == _TF_KERAS or slot.name != "moment" or _needs(optimizer, slot)
 
 
 def _snake_case(optimizer: BuiltIn) -> str:
@@ -274,7 +252,7 @@ def _arrays(entries: Sequence[Entry]) -> Iterator[tuple[str, np.ndarray]]:
 
 def keras_3_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
     """The state as a ``.keras`` file has it; that of a user's own optimizer in its own order."""
-    if optimizer.is_own():
+    if optimizer.has_own_updates():
         return [(str(i), np.array(p.numpy())) for i, p in enumerate(optimizer.weights)]
     entries = _entries(optimizer, params, _KERAS_3)
     return [(str(i), array) for i, (_, array) in enumerate(_arrays(entries))]
@@ -294,7 +272,7 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
         "config": own,
         "registered_name": None if built_in else name,
     }
-    if optimizer.is_own():
+    if optimizer.has_own_updates():
         return result
     config = {"name": _snake_case(optimizer), **_today(optimizer, own)}
     if "clipnorm" in own and not optimizer._clip_each:
@@ -310,7 +288,7 @@ def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
     """The state as an HDF5 file has it: as Keras 2, or the version whose arguments the optimizer has."""
-    if optimizer.is_own() or not optimizer._later:
+    if optimizer.has_own_updates() or not optimizer._later:
         return [(f"{p.name}:0", np.array(p.storage.array)) for p in optimizer.weights]
     version = _KERAS_3 if _is_only_of_keras_3(optimizer) else _TF_KERAS
     return list(_arrays(_entries(optimizer, params, version)))
@@ -319,7 +297,7 @@ def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any
 def h5_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
     config, class_name = optimizer.get_config(), class_name_of(optimizer)
-    if optimizer._later and not optimizer.is_own():
+    if optimizer._later and not optimizer.has_own_updates():
         config = _today(optimizer, config)
         if not _is_only_of_keras_3(optimizer):
             config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,10 +12,14 @@ from .. import backend as K
 from .. import registry
 from .base import Optimizer
 from .rule import BuiltIn
+from .slots import MOMENTS, Slot
 
 
 class _TwoMoments(BuiltIn):
     """What Adam and its relatives share: two decay rates."""
+
+    _hyperparameters: ClassVar[tuple[str, ...]] = ("learning_rate", "beta_1", "beta_2", "decay", "epsilon")
+    _slots: ClassVar[tuple[Slot, ...]] = MOMENTS
 
     def __init__(self, learning_rate: Any, beta_1: Any, beta_2: Any, kwargs: dict[str, Any]) -> None:
         super().__init__(learning_rate, kwargs)
@@ -40,8 +44,9 @@ class Adam(_TwoMoments):
             ``lr`` for learning_rate.
     """
 
-    _slots = ("m", "v", "vhat")
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "decay", "amsgrad")
+    _hyperparameters = (*_TwoMoments._hyperparameters, "amsgrad")
+    _slots = (*MOMENTS, Slot("vhat", "velocity_hat", "vhat", "vhat"))
+    _omitted = "vhat"
 
     def __init__(
         self,
@@ -65,16 +70,6 @@ class Adam(_TwoMoments):
         largest = K.maximum(vhat, v_t) if self.amsgrad else vhat
         root = K.sqrt(largest if self.amsgrad else v_t)
         return p - lr_t * m_t / (root + self.epsilon), m_t, v_t, largest
-
-    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        count = (len(self.weights) - 1) // 3
-        if count and len(arrays) == 1 + 2 * count:  # before Keras 2.1.3 there was no vhat
-            return arrays + [np.zeros_like(w.storage.array) for w in self.weights[1 + 2 * count :]]
-        return arrays
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("learning_rate", "beta_1", "beta_2", "decay", "epsilon", "amsgrad")
-        return {**super().get_config(), **self._numbers(*names)}
 
 
 class AdamW(Adam):
@@ -109,8 +104,7 @@ class Adamax(_TwoMoments):
         **kwargs: ``epsilon`` (K.epsilon()), ``decay``, those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _slots = ("m", "u")
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "decay")
+    _slots = (Slot("m", "momentum", "m", "m"), Slot("u", "norm", "u", "v", beside=True))
 
     def __init__(
         self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
@@ -124,10 +118,6 @@ class Adamax(_TwoMoments):
         m_t, u_t = self._first(g, m), K.maximum(self.beta_2 * u, K.abs(g))
         return p - lr_t * m_t / (u_t + self.epsilon), m_t, u_t
 
-    def get_config(self) -> dict[str, Any]:
-        names = ("learning_rate", "beta_1", "beta_2", "decay", "epsilon")
-        return {**super().get_config(), **self._numbers(*names)}
-
 
 class Nadam(_TwoMoments):
     """Adam with Nesterov momentum (Dozat 2015), scheduled as beta_1 (1 - 0.96^(t schedule_decay) / 2).
@@ -139,9 +129,9 @@ class Nadam(_TwoMoments):
             ``epsilon`` (K.epsilon()), those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _slots = ("m", "v")
+    _hyperparameters = ("learning_rate", "beta_1", "beta_2", "epsilon", "schedule_decay")
     _scalars = ("m_schedule",)
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "schedule_decay", "m_schedule")
+    _omitted = "m_schedule"
 
     def __init__(
         self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
@@ -178,15 +168,6 @@ class Nadam(_TwoMoments):
         step = of_gradient * g + of_moment * m_t
         return p - self._current() * step / (K.sqrt(v_t / correction) + self.epsilon), m_t, v_t
 
-    def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if arrays and len(arrays) == len(self.weights) - 1:  # Keras 2.2 did not write m_schedule
-            return [arrays[0], np.ones(()), *arrays[1:]]
-        return arrays
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("learning_rate", "beta_1", "beta_2", "epsilon", "schedule_decay")
-        return {**super().get_config(), **self._numbers(*names)}
-
 
 class Lamb(_TwoMoments):
     """Adam whose steps are as long, by layer, as the weights are large (You et al. 2020).
@@ -198,9 +179,7 @@ class Lamb(_TwoMoments):
     """
 
     _of_later_keras = True
-    _in_torch = False
-    _slots = ("m", "v")
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon")
+    _hyperparameters = ("learning_rate", "beta_1", "beta_2", "epsilon")
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
@@ -220,9 +199,6 @@ class Lamb(_TwoMoments):
         ratio = op.Where(trusted, size / length, K.ones_like(size))
         return p - ratio * self._rate() * step, m_t, v_t
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._numbers("learning_rate", "beta_1", "beta_2", "epsilon")}
-
 
 class ScheduleFreeAdamW(_TwoMoments):
     """Adam that averages its weights in place of lowering its rate (Defazio et al. 2024).
@@ -239,9 +215,7 @@ class ScheduleFreeAdamW(_TwoMoments):
     """
 
     _of_later_keras = True
-    _in_torch = False
-    _slots = ("m", "v")
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon")
+    _hyperparameters = ("learning_rate", "beta_1", "beta_2", "epsilon", "warmup_steps")
 
     def __init__(
         self,
@@ -274,10 +248,6 @@ class ScheduleFreeAdamW(_TwoMoments):
         x = (p - (1.0 - self.beta_1) * z_t) / self.beta_1  # from the new z, as Keras on TensorFlow does
         x_t = (1.0 - weight) * x + weight * z_t
         return (1.0 - self.beta_1) * z_t + self.beta_1 * x_t, z_t, v_t
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("learning_rate", "beta_1", "beta_2", "epsilon", "warmup_steps")
-        return {**super().get_config(), **self._numbers(*names)}
 
 
 registry.register(globals())

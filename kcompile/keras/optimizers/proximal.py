@@ -10,6 +10,7 @@ from ...ir import Parameter, Value
 from .. import backend as K
 from .. import registry
 from .rule import BuiltIn
+from .slots import Slot
 
 _NUMBERS = (
     "learning_rate_power",
@@ -37,8 +38,8 @@ class Ftrl(BuiltIn):
     """
 
     _of_later_keras = True
-    _slots = ("accumulator", "linear")
-    _settings = ("learning_rate", "decay", *_NUMBERS)
+    _hyperparameters = ("learning_rate", *_NUMBERS, "initial_accumulator_value", "decay")
+    _slots = Slot.alike("accumulator"), Slot.alike("linear", beside=True)
 
     def __init__(
         self,
@@ -80,9 +81,9 @@ class Ftrl(BuiltIn):
         return (K.clip(line, -l1, l1) - line) / (grown / lr + 2.0 * l2), total, line
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), **self._numbers("learning_rate", *_NUMBERS)}
-        config["initial_accumulator_value"] = self.initial_accumulator_value
-        return {**config, "decay": self.initial_decay} if self.initial_decay else config
+        config = super().get_config()
+        decay = config.pop("decay")
+        return {**config, "decay": decay} if decay else config
 
 
 registry.register(globals())

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ...ir import Parameter, Value, op
+from ...ir import Parameter, UpdateRule, Value, op
 from .. import backend as K
 from .. import registry
 from ..legacy.interfaces import legacy_get_updates_support
 from . import schedules
-from .base import _ACCUMULATOR, _AVERAGE, Optimizer, UpdateRule
+from .base import Optimizer
 from .schedules import LearningRateSchedule, ScheduledRate
+from .slots import ACCUMULATOR, AVERAGE
 
 _OVERRIDES = {"get_updates", "get_gradients", "_change"}
 #: What the updates of the graph are written with. Wrappers of other people's packages put functions of their
@@ -20,28 +21,32 @@ _ASKED = {name: getattr(K, name) for name in ("update", "update_add", "update_su
 
 
 class BuiltIn(Optimizer):
-    """An optimizer that a subclass states as ``_change``.
+    """An optimizer that a subclass states: its hyperparameters, its slots, and the rule as ``_change``.
 
-    Where torch has kernels for it, these train (``update_rule``); elsewhere the updates of the graph do.
+    Where torch has a kernel for the rule, that trains (``update_rule``); elsewhere the rule itself does.
     """
 
-    _settings: ClassVar[tuple[str, ...]] = ()
-    _in_torch: ClassVar[bool] = True
+    #: The arguments that make the configuration, in its order; learning_rate, epsilon and decay are set here.
+    _hyperparameters: ClassVar[tuple[str, ...]] = ()
+    #: Those that are written only where one of them is given, or with arguments of later versions.
+    _optional: ClassVar[tuple[str, ...]] = ()
+    #: What kernels are told besides.
+    _derived: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, learning_rate: Any, kwargs: dict[str, Any]) -> None:
         learning_rate = kwargs.pop("lr", learning_rate)
         if isinstance(learning_rate, Mapping) and "config" in learning_rate:
             learning_rate = schedules.deserialize(learning_rate)
-        if "epsilon" in self._settings:
+        if "epsilon" in self._hyperparameters:
             epsilon = kwargs.pop("epsilon", None)
             self.epsilon = K.epsilon() if epsilon is None else epsilon
-        if "decay" in self._settings:
+        if "decay" in self._hyperparameters:
             self.initial_decay = kwargs.pop("decay", 0.0) or 0.0
         super().__init__(**kwargs)
         self.iterations = self._variable(0, "iterations", "int64")
         follows = isinstance(learning_rate, LearningRateSchedule)
         self.learning_rate = learning_rate if follows else self._variable(learning_rate, "learning_rate")
-        if "decay" in self._settings:
+        if "decay" in self._hyperparameters:
             self.decay = self._variable(self.initial_decay, "decay")
 
     # --- what a subclass says -----------------------------------------------------------------------------
@@ -76,7 +81,7 @@ class BuiltIn(Optimizer):
             K.update(scalar, made.chosen(new, scalar)) for scalar, new in self._scalar_updates(t)
         ]
         for i, (p, g) in enumerate(zip(params, made.grads, strict=True)):
-            own = [slots[name][i] for name in self._slots]
+            own = [slots[slot.name][i] for slot in self._slots]
             part = self._decay_of(p)
             start = p * (1.0 - part * self._current()) if part else p
             new, *changed = self._change_of(p)(factors, start, g, *own)
@@ -87,8 +92,9 @@ class BuiltIn(Optimizer):
             ]
             new = made.chosen(new, p)
             if self.use_ema:
-                new, average = self._averaged(new, slots[_AVERAGE][i], made.count)
-                self.updates.append(K.update(slots[_AVERAGE][i], average))
+                held = slots[AVERAGE.name][i]
+                new, average = self._averaged(new, held, made.count)
+                self.updates.append(K.update(held, average))
             constraint = getattr(p, "constraint", None)
             self.updates.append(K.update(p, new if constraint is None else constraint(new)))
         return self.updates
@@ -117,11 +123,12 @@ class BuiltIn(Optimizer):
     # --- for torch ----------------------------------------------------------------------------------------
 
     def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None:
-        """How torch can carry out this optimizer for these weights; None if only ``get_updates`` can say."""
+        """The built-in rule by which these weights are trained; None if only ``get_updates`` can say."""
         rule = self._rule_class()
-        if rule is None or not rule._in_torch or self._is_patched():
+        if rule is None or self._is_patched():
             return None
-        settings = {name: getattr(self, name) for name in rule._settings}
+        names = (*self._hyperparameters, *self._scalars, *self._derived)
+        settings = {name: getattr(self, name) for name in names}
         if isinstance(self.learning_rate, LearningRateSchedule):
             settings["learning_rate"] = ScheduledRate(self.learning_rate)
         if hasattr(self, "initial_decay"):
@@ -134,24 +141,35 @@ class BuiltIn(Optimizer):
             settings["ema_overwrite_frequency"] = self.ema_overwrite_frequency
         if self.gradient_accumulation_steps:
             settings["gradient_accumulation_steps"] = self.gradient_accumulation_steps
-        return UpdateRule(rule.__name__, settings, self.iterations, self._build(params))
+        slots = {
+            name: slot
+            for name, slot in self._build(params).items()
+            if any(self._keeps(name, p) for p in params) or not params
+        }
+        return UpdateRule(rule.__name__, settings, self.iterations, slots)
 
     def _is_patched(self) -> bool:
         """Whether somebody has replaced a method of this instance, or a function of K that it asks."""
         return bool(_OVERRIDES & vars(self).keys()) or any(getattr(K, n) is not f for n, f in _ASKED.items())
 
-    # --- state --------------------------------------------------------------------------------------------
+    # --- state and configuration --------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain data."""
+        given = self._later or any(getattr(self, name) for name in self._optional)
+        names = [name for name in self._hyperparameters if given or name not in self._optional]
+        return {**super().get_config(), **self._numbers(*names)}
 
     def restore(self, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]) -> None:
         from .layouts import read_state
 
-        if self.is_own() and self.weights:
+        if self.has_own_updates() and self.weights:
             super().restore(names, arrays, params)
             return
         self._build(params)
         self.set_weights(read_state(self, names, arrays, params))
 
-    def is_own(self) -> bool:
+    def has_own_updates(self) -> bool:
         """Whether a user's ``get_updates`` or ``get_gradients`` says how to train."""
         return self._rule_class() is None
 
@@ -183,13 +201,13 @@ class _Accumulated:
 
     def __init__(self, optimizer: BuiltIn, grads: list[Value], slots: Mapping[str, list[Parameter]]) -> None:
         steps = optimizer.gradient_accumulation_steps
-        sums = [g + held for g, held in zip(grads, slots[_ACCUMULATOR], strict=True)]
+        sums = [g + held for g, held in zip(grads, slots[ACCUMULATOR.name], strict=True)]
         self.is_due = _is_multiple(optimizer.iterations + 1, steps)
         self.grads = optimizer._clipped([total / float(steps) for total in sums])
         self.count = op.Div(optimizer.iterations, K.constant(steps, "int64"))
         self.updates = [
             K.update(held, self.chosen(K.zeros_like(total), total))
-            for held, total in zip(slots[_ACCUMULATOR], sums, strict=True)
+            for held, total in zip(slots[ACCUMULATOR.name], sums, strict=True)
         ]
 
     def chosen(self, new: Value, old: Value) -> Value:

@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import registry
 from .rule import BuiltIn
+from .slots import Slot
 
 
 class Lion(BuiltIn):
@@ -21,8 +22,8 @@ class Lion(BuiltIn):
     """
 
     _of_later_keras = True
-    _slots = ("m",)
-    _settings = ("learning_rate", "beta_1", "beta_2")
+    _hyperparameters = ("learning_rate", "beta_1", "beta_2")
+    _slots = (Slot("m", "momentum", "m", "m"),)
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any
@@ -34,9 +35,6 @@ class Lion(BuiltIn):
     def _change(self, lr: Value, p: Value, g: Value, m: Value) -> tuple[Value, ...]:
         step = K.sign(self.beta_1 * m + (1.0 - self.beta_1) * g)
         return p - lr * step, self.beta_2 * m + (1.0 - self.beta_2) * g
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._numbers("learning_rate", "beta_1", "beta_2")}
 
 
 registry.register(globals())

@@ -174,7 +174,7 @@ def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writ
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
     arrays = WeightUpgrade(writer).convert_state(model, arrays)
-    if model.optimizer.is_own():
+    if model.optimizer.has_own_updates():
         model._steps.train(weighted=False)  # its get_updates makes its state
     try:
         model.optimizer.restore(names, arrays, model._compiled.trainable)

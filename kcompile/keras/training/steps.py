@@ -123,12 +123,14 @@ class Steps:
         return self._made[key]
 
     def _make_train(self, weighted: bool) -> StepFunction:
+        from ...torch_bridge.optimizers import KERNELS
+
         compiled = self.compiled
         rule = self.optimizer.update_rule(compiled.trainable)
         constraints = compiled.constraints_graph()
-        if rule is not None:
+        if rule is not None and rule.name in KERNELS:
             return self._step(compiled.train_graph(weighted), compiled.trainable, rule, constraints)
-        # only its own updates describe the optimizer, for the loss with these weights
+        # the optimizer's updates as values, for the loss with these weights
         (loss,) = compiled.train_graph(weighted).outputs
         updates = self.optimizer.get_updates(loss=loss, params=compiled.trainable)
         if self.devices or launched():

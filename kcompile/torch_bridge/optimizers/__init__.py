@@ -1,42 +1,26 @@
-"""Keras's optimizers as ``torch.optim`` optimizers: torch's kernels, Keras 2.3's arithmetic and state."""
+"""Keras's update rules as ``torch.optim`` optimizers: torch's kernels, Keras's arithmetic and state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
 
-import torch
+from torch import Tensor
 
-from ...ir import Parameter
-from .base import KerasOptimizer
-from .rules import SGD, Adadelta, Adagrad, Adam, Adamax, Ftrl, Lion, Nadam, RMSprop
+from ...ir import UpdateRule
+from .gradient_descent import SGD
+from .kernels import KERNELS
+from .optimizer import KerasOptimizer
 
-RULES: dict[str, type[KerasOptimizer]] = {
-    c.__name__: c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, Lion, Ftrl)
-}
-"""The optimizers by Keras's class names."""
+__all__ = ["KERNELS", "KerasOptimizer", "make_optimizer"]
 
 
-class UpdateRule(Protocol):
-    """A Keras optimizer as the front end hands it over: what to compute, and the Parameters of its state.
-
-    Attributes:
-        name: one of ``RULES``.
-        settings, iterations, slots: as ``KerasOptimizer`` takes them.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    iterations: Parameter
-    slots: Mapping[str, Sequence[Parameter]]
-
-
-def make_optimizer(rule: UpdateRule, params: Sequence[torch.Tensor]) -> KerasOptimizer:
+def make_optimizer(rule: UpdateRule, params: Sequence[Tensor]) -> KerasOptimizer:
     """The torch optimizer that carries out an update rule on these tensors.
 
     Raises:
-        ValueError: for a rule of another name.
+        TypeError: for a tensor that is not floating point.
+        ValueError: for a rule that has no kernel.
     """
-    if rule.name not in RULES:
-        raise ValueError(f"There is no update rule {rule.name!r}; there are {', '.join(RULES)}.")
-    return RULES[rule.name](params, rule.settings, iterations=rule.iterations, slots=rule.slots)
+    if rule.name not in KERNELS:
+        raise ValueError(f"There is no update rule {rule.name!r}; there are {', '.join(KERNELS)}.")
+    return (SGD if rule.name == "SGD" else KerasOptimizer)(params, rule)

@@ -14,11 +14,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ...ir import Graph, Parameter, Value
+from ...ir import Graph, Parameter, UpdateRule, Value
 from .. import weights
 from ..arrays import as_tensor, torch_dtype
 from ..devices import default_device
-from ..optimizers import UpdateRule
 from ..training import _check_loss, place
 from .combining import plan
 from .own_updates import divided

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...ir import Graph, Parameter, Value
+from ...ir import Graph, Parameter, UpdateRule, Value
 from ..arrays import torch_dtype
-from ..optimizers import UpdateRule
 from ..training import _check_loss, place
 from . import pool as pools
 from .combining import plan

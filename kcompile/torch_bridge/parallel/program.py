@@ -6,21 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...ir import Parameter
+from ...ir import Parameter, UpdateRule
 from .combining import Piece, Plan
 from .own_updates import OwnUpdates
 from .packing import PackedGraph, pack, unpack
 from .shard_step import Program
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """An update rule, as ``optimizers.make_optimizer`` takes it."""
-
-    name: str
-    settings: Mapping[str, Any]
-    iterations: Any
-    slots: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class PackedProgram:
     pieces: list[tuple[int | None, Any, bool]]
     outputs: int
     trainable: list[int]
-    rule: _Rule | None
+    rule: UpdateRule | None  # with references in place of parameters
     constraints: PackedGraph | None
     own: tuple[PackedGraph, tuple[int, ...]] | None
 
@@ -78,11 +68,11 @@ def unpacked(data: PackedProgram, parameters: Mapping[int, Parameter]) -> Progra
     )
 
 
-def _rule_with(rule: Any, replaced: Callable[[Any], Any], kind: type) -> Any:
+def _rule_with(rule: UpdateRule, replaced: Callable[[Any], Any], kind: type) -> UpdateRule:
     def settle(value: Any) -> Any:
         return replaced(value) if isinstance(value, kind) else value
 
-    return _Rule(
+    return UpdateRule(
         rule.name,
         {name: settle(value) for name, value in rule.settings.items()},
         settle(rule.iterations),

@@ -16,10 +16,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, fx, nn
 
-from ...ir import Constant, Graph, Parameter, Value, changing
+from ...ir import Constant, Graph, Parameter, UpdateRule, Value, changing
 from .. import weights
 from ..lowering import apply_updates, lower, refresh
-from ..optimizers import UpdateRule, make_optimizer
+from ..optimizers import make_optimizer
 from .combining import Piece, Plan
 from .own_updates import OwnUpdates
 
@@ -143,7 +143,7 @@ class ShardStep:
         with changing():
             outputs = self._combine(share, results)
             if self._own is not None:
-                outputs = self._carry_out_own_updates(outputs)
+                outputs = self._apply_own_updates(outputs)
             if self.optimizer is not None:
                 self.optimizer.step()
                 weights.written(self.program.trainable, self.device)
@@ -153,7 +153,7 @@ class ShardStep:
         return outputs
 
     @torch.no_grad()
-    def _carry_out_own_updates(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _apply_own_updates(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Updates with the loss and the gradients of the whole batch; the outputs without the latter."""
         assert self._own is not None and self.program.own is not None
         terms = self.program.own.terms
