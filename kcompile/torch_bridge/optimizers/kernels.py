@@ -4,7 +4,7 @@ The rules are stated by ``kcompile.keras.optimizers`` as values of the graph, an
 to them. Where torch computes the same update for some choice of its options, its kernel is used with those
 (``Adam``, ``Adagrad``, ``Adadelta``, ``RMSprop``). It does not for ``SGD`` (Keras keeps the learning rate in
 the velocity), ``Adamax`` (Keras adds epsilon outside the maximum), ``Nadam`` (another momentum schedule) and
-where epsilon is added under the root.
+where epsilon is added under the root; ``Lion`` and ``Ftrl`` it lacks.
 """
 
 from __future__ import annotations
@@ -159,6 +159,18 @@ def _lion(o: KerasOptimizer, params: Tensors, grads: Tensors, m: Tensors) -> Non
     torch._foreach_lerp_(m, grads, 1.0 - o.value("beta_2"))
 
 
+def _ftrl(o: KerasOptimizer, params: Tensors, grads: Tensors, accumulator: Tensors, linear: Tensors) -> None:
+    lr, power = o.lr, -o.settings["learning_rate_power"]
+    l1 = o.settings["l1_regularization_strength"]
+    l2 = o.settings["l2_regularization_strength"] + o.settings["beta"] / (2.0 * lr)
+    shrinkage = 2.0 * o.settings["l2_shrinkage_regularization_strength"]
+    for p, g, total, line in zip(params, grads, accumulator, linear, strict=True):
+        before = total.pow(power)
+        grown = total.addcmul_(g, g).pow(power)
+        line.add_(g + shrinkage * p - (grown - before) / lr * p)
+        p.copy_((line.clamp(-l1, l1) - line) / (grown / lr + 2.0 * l2))
+
+
 KERNELS: Mapping[str, Kernel] = {
     "SGD": Kernel(_sgd),
     "RMSprop": Kernel(_rmsprop),
@@ -168,5 +180,6 @@ KERNELS: Mapping[str, Kernel] = {
     "Adamax": Kernel(_adamax),
     "Nadam": Kernel(_nadam),
     "Lion": Kernel(_lion),
+    "Ftrl": Kernel(_ftrl),
 }
 """By the class that states the rule."""

@@ -49,6 +49,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._kernel = KERNELS[rule.name]
         self.settings, self.iterations, self.slots = rule.settings, rule.iterations, rule.slots
         self._every = self.settings.get("gradient_accumulation_steps", 1)
+        self._limits = [self.settings.get(name, 0.0) for name in _CLIPPING]
+        self._parts = self.settings.get("weight_decay", ())
+        self._slows_down = bool(self.settings.get("initial_decay"))
         self.lr, self.t = 0.0, 1
         # what kernels see: the same memory, axes in the order in which they lie there, so without strides
         self._axes = [None if p.is_contiguous() else _axes_in_memory(p) for p in self._params]
@@ -81,9 +84,11 @@ class KerasOptimizer(torch.optim.Optimizer):
     def _train(self, grads: list[Tensor], is_due: bool) -> None:
         if self._every > 1 and not self._accumulate(grads, is_due):
             return
-        self._clip(grads)
+        if any(self._limits):
+            self._clip(grads)
         params = self._of_given(self._seen)
-        self._decay(params)
+        if self._parts:
+            self._decay(params)
         self._update(params, grads, {name: self._of_given(slots) for name, slots in self._state.items()})
 
     def _update(self, params: list[Tensor], grads: list[Tensor], slots: dict[str, list[Tensor]]) -> None:
@@ -110,7 +115,7 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     def _rate(self, count: int) -> float:
         lr = self.value("learning_rate")
-        return lr / (1.0 + self.value("decay") * count) if self.settings.get("initial_decay") else lr
+        return lr / (1.0 + self.value("decay") * count) if self._slows_down else lr
 
     def _accumulate(self, grads: list[Tensor], is_due: bool) -> bool:
         """Adds the gradients up; whether it is time for an update, by their mean, which they are then."""
@@ -124,7 +129,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return True
 
     def _clip(self, grads: list[Tensor]) -> None:
-        each, together, value = (self.settings.get(name, 0.0) for name in _CLIPPING)
+        each, together, value = self._limits
         if each > 0:
             norms = torch._foreach_norm(grads)
             torch._foreach_mul_(grads, [(each / norm).clamp(max=1.0) for norm in norms])
@@ -141,7 +146,7 @@ class KerasOptimizer(torch.optim.Optimizer):
             torch._foreach_clamp_max_(grads, value)
 
     def _decay(self, params: list[Tensor]) -> None:
-        parts = self._of_given(self.settings.get("weight_decay") or [0.0] * len(self._params))
+        parts = self._of_given(self._parts)
         for part in dict.fromkeys(part for part in parts if part):
             chosen = [p for p, own in zip(params, parts, strict=True) if own == part]
             torch._foreach_mul_(chosen, 1.0 - part * self.value("learning_rate"))
