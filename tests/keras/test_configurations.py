@@ -1,7 +1,8 @@
-"""Every class that files may name: its configuration has the keys of earlier releases in their order, makes an
-equal object, and has the defaults of the signature.
+"""Every class that files may name: its configuration has the keys of earlier releases in their order, makes
+an equal object, and has the defaults of the signature.
 
-configurations.json holds the keys by kind and class; ``python -m tests.keras.test_configurations`` adds what is new.
+configurations.json holds the keys by kind and class; ``python -m tests.keras.test_configurations`` writes it
+anew.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kcompile.keras.declaration import declared
 
 FILE = Path(__file__).with_name("configurations.json")
 KINDS = ("layer", "loss", "metric", "optimizer", "schedule", "initializer", "regularizer", "constraint")
-#: What is written as a graph, a function or an inner optimizer; and what only says why it is not there.
+#: What is written as a graph, a function or an inner optimizer; what only says why it is not there.
 EXCEPT = {
     "Functional",
     "Lambda",
