@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,7 @@ def machine(about: dict[str, Any]) -> str:
     """Where the figures come from."""
     versions = ", ".join(f"{name} {about[name]}" for name in ("kcompile", "onnxruntime", "onnx", "numpy"))
     return (
-        f"Taken on {date.today().isoformat()}: {_processor()}, {about['cpus']} CPUs, "
+        f"Taken on {datetime.now(tz=timezone.utc):%Y-%m-%d}: {_processor()}, {about['cpus']} CPUs, "
         f"Python {about['python']}, {versions}; load {about['load_average']} before."
     )
 

@@ -40,7 +40,7 @@ def run_script(path: Path, arguments: Sequence[str]) -> int:
     sys.argv[:] = [name, *arguments]
     aliasing.install()
     try:
-        exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)
+        exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)  # noqa: S102  the user's script
     except Exception as error:
         return _show(error, 1)
     except KeyboardInterrupt as error:

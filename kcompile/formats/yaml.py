@@ -119,7 +119,7 @@ def parse(text: str | bytes, name: str) -> Any:
         raise FileFormatError(name, f"the config has {len(text)} bytes, more than the {MAX_BYTES} allowed.")
     try:
         _check_events(text, name)
-        value = yaml.load(text, Loader=_Loader)  # a subclass of SafeLoader
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  a subclass of SafeLoader
     except yaml.constructor.ConstructorError as error:
         if "the tag" in str(error.problem):
             raise UnsafeFileError(

@@ -107,13 +107,13 @@ class _Failure:
     def of(cls, error: Exception) -> _Failure:
         try:
             pickled: bytes | None = pickle.dumps(error)
-            pickle.loads(pickled)  # type: ignore[arg-type]
+            pickle.loads(pickled)  # type: ignore[arg-type]  # noqa: S301
         except Exception:  # whatever a user's exception does when pickled
             pickled = None
         return cls(pickled, f"{type(error).__name__}: {error}", traceback.format_exc())
 
     def error(self) -> Exception:
-        return pickle.loads(self.pickled) if self.pickled else RuntimeError(self.message)
+        return pickle.loads(self.pickled) if self.pickled else RuntimeError(self.message)  # noqa: S301  ours
 
 
 def _shared(array: np.ndarray) -> Any:

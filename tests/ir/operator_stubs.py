@@ -42,7 +42,7 @@ Read by type checkers and editors alone; ``kcompile.ir.emission`` is what runs.
 # Made by: python -m tests.ir.operator_stubs kcompile/ir/operators.pyi
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,9 +51,9 @@ from onnx import SparseTensorProto, TensorProto
 from .graph import Body
 from .values import Value
 
-Input = Value | ArrayLike
-Int = int | np.integer | np.bool_
-Float = float | np.floating | np.integer
+Input: TypeAlias = Value | ArrayLike
+Int: TypeAlias = int | np.integer | np.bool_
+Float: TypeAlias = float | np.floating | np.integer
 
 class Operators:
 '''

@@ -46,12 +46,12 @@ def _compiled(arguments: int, instructions: str) -> bytes:
     return rb"[c\xe3]" + count + rb"(?s:.{16}|.{20})s" + re.escape(len(code).to_bytes(4, "little") + code)
 
 
-# lambda inputs, scale: inputs[0] + inputs[1] * scale
+# of the function: lambda inputs, scale: inputs[0] + inputs[1] * scale
 _SCALED_SUM = re.compile(
     _compiled(2, "7c00640119007c00640219007c01140017005300")
     + rb"\)\x03N[i\xe9]\x00{4}[i\xe9]\x01\x00{3}"  # constants None, 0, 1
 )
-# lambda x: sum([x[:, :, :, :, i] for i in range(c)])
+# of the function: lambda x: sum([x[:, :, :, :, i] for i in range(c)])
 _SUM_OVER_GROUP = re.compile(
     _compiled(1, "7400870066016401640284087401880183014400830183015300")
     + rb"\)\x03N"  # constants None, the list comprehension, its name

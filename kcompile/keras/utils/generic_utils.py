@@ -16,9 +16,8 @@ import shutil
 import sys
 import time
 import types
-from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,7 +53,7 @@ class CustomObjectScope:
             _GLOBAL_CUSTOM_OBJECTS.update(objects or {})
         return self
 
-    def __exit__(self, *args: Any, **kwargs: Any) -> None:
+    def __exit__(self, *args: object, **kwargs: Any) -> None:
         _GLOBAL_CUSTOM_OBJECTS.clear()
         _GLOBAL_CUSTOM_OBJECTS.update(self.backup)
 
@@ -261,7 +260,7 @@ class SafeModeScope:
         self._token = _SAFE_MODE.set(self.safe_mode)
         return self
 
-    def __exit__(self, *args: Any) -> None:
+    def __exit__(self, *args: object) -> None:
         if self._token is not None:
             _SAFE_MODE.reset(self._token)
 
@@ -319,7 +318,7 @@ def func_load(
     if isinstance(code, (tuple, list)):
         code, defaults, closure = code
     try:
-        code_object = marshal.loads(base64.b64decode(code, validate=False))
+        code_object = marshal.loads(base64.b64decode(code, validate=False))  # noqa: S302  not in safe mode
     except (binascii.Error, ValueError, EOFError, TypeError) as error:
         raise ValueError(
             "The function's bytecode cannot be read by Python "
@@ -345,7 +344,13 @@ def func_load(
     )
 
 
-ArgSpec = namedtuple("ArgSpec", ["args", "varargs", "keywords", "defaults"])
+class ArgSpec(NamedTuple):
+    """The arguments of a function, as Python 2 told them."""
+
+    args: list[str]
+    varargs: str | None
+    keywords: str | None
+    defaults: tuple[Any, ...] | None
 
 
 def getargspec(fn: Callable[..., Any]) -> ArgSpec:

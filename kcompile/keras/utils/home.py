@@ -17,7 +17,7 @@ def keras_home(folder: str | os.PathLike[str] | None = None) -> Path:
     existing = next((path for path in (home, *home.parents) if path.exists()), home)
     if existing.is_dir() and os.access(existing, os.W_OK):
         return home
-    shared = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir())
+    shared = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir())  # noqa: S108  as Keras has it
     others = (shared / ".keras", shared / f".keras-{_user()}")
     return next(filter(_is_users, others), shared / f".keras-{_user()}-{os.getpid()}")
 

@@ -315,7 +315,7 @@ class H5Dict:
     def __enter__(self) -> H5Dict:
         return self
 
-    def __exit__(self, *exc_info: Any) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
 

@@ -19,7 +19,7 @@ SMALL = 4096
 
 def folder() -> Path:
     """A new private folder in memory where the system has one with room, else among the temporary files."""
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108  the folder made in it is private
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 28:
         return Path(tempfile.mkdtemp(prefix="kcompile-", dir=memory))
     return Path(tempfile.mkdtemp(prefix="kcompile-"))

@@ -129,7 +129,7 @@ def test_an_interface_of_ones_own() -> None:
     )
     with pytest.warns(UserWarning, match=r"Update your `Copy` call to the Keras 2 API: `Copy\(6, mode=1\)`"):
         assert decorated(decorator)(3, how="tf").arrived == ([6], {"mode": 1})
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="Update your `Copy` call"):
         assert decorated(decorator)(how=[4]).arrived == ([], {"mode": [4]})
     with pytest.raises(TypeError, match=r"`Copy` can accept only 1 positional arguments \('n',\)"):
         decorated(decorator)(1, 2)

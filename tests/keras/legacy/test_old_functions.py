@@ -32,9 +32,12 @@ def test_merge_is_the_layer_of_its_mode(mode):
 
 
 def test_merges_that_are_not_made():
-    with pytest.warns(UserWarning), pytest.raises(ValueError, match="one of sum, mul"):
+    with pytest.warns(UserWarning, match="`Merge`"), pytest.raises(ValueError, match="one of sum, mul"):
         Merge(mode="join")
-    with pytest.warns(UserWarning), pytest.raises(NotImplementedError, match="functional model"):
+    with (
+        pytest.warns(UserWarning, match="`Merge`"),
+        pytest.raises(NotImplementedError, match="functional model"),
+    ):
         Merge([keras.Sequential(), keras.Sequential()], mode="sum")
 
 

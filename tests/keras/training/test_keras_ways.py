@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -29,7 +30,7 @@ class Growing(keras.utils.Sequence):
         self.batch_size = 3
 
     def __len__(self) -> int:
-        return -(-20 // self.batch_size)
+        return math.ceil(20 / self.batch_size)
 
     def __getitem__(self, i: int) -> tuple:
         return np.ones((self.batch_size, 3)), np.ones((self.batch_size, 2))
