@@ -66,6 +66,11 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._counted = -1
         self._given: list[int] = []  # the parameters that have a gradient in the present step
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drops the gradients: ``set_to_none`` is taken for granted, and torch's own is ten times slower."""
+        for param in self._params:
+            param.grad = None
+
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
         """One step of training from the gradients in ``.grad``; parameters without one are left alone."""
