@@ -115,10 +115,10 @@ KNOWN = {
     *(
         f"kcompile.keras.{name}"
         for name in (
-            "applications._weights optimizers.rule saving.archives saving.compile_configs saving.copying "
-            "saving.exporting saving.hdf5_groups saving.verification saving.versions.keras3 "
-            "saving.versions.keras3_weights state_dict.files state_dict.loading state_dict.matching "
-            "state_dict.onnx_weights training.arrays training.batches training.model"
+            "saving.archives "
+            "saving.exporting saving.hdf5_groups "
+            "state_dict.files state_dict.loading state_dict.matching "
+            "state_dict.onnx_weights"
         ).split()
     )
 }

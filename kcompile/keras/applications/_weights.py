@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ... import formats
 from ..utils.data_utils import get_file
 from ..utils.home import keras_home
 
@@ -88,8 +89,6 @@ _LAYOUTS = {
 
 def other_layout(model: Any, filepath: Any) -> str:
     """What to say of an HDF5 file with weights of the other ResNet50 than the model; else nothing."""
-    from ... import formats
-
     try:
         with formats.read(filepath, lazy=True) as archive:
             stored = {entry.name for entry in archive.layer_weights}

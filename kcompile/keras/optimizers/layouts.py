@@ -24,7 +24,7 @@ import numpy as np
 from ...ir import Parameter
 from .. import registry
 from ..utils.living import class_name as class_name_of
-from .rule import BuiltIn
+from .base import Optimizer
 from .slots import Slot
 
 _KERAS_3, _TF_KERAS = 0, 1
@@ -37,7 +37,7 @@ Entry = tuple[str, Parameter | None]
 """A name in the file, and the variable; None for a number that Keras writes and does not use."""
 
 
-def _rows(optimizer: BuiltIn) -> list[list[Slot]]:
+def _rows(optimizer: Optimizer) -> list[list[Slot]]:
     """Slots in the order of today's files: those in one row alternate weight by weight."""
     rows: list[list[Slot]] = []
     own, slots = len(optimizer._slots), optimizer._all_slots()
@@ -55,7 +55,7 @@ Find = Callable[[str, tuple[str, ...]], bool]
 
 
 def read_state(
-    optimizer: BuiltIn, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]
+    optimizer: Optimizer, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]
 ) -> list[np.ndarray]:
     """The arrays in the order of ``optimizer.weights``, whatever version of Keras wrote them.
 
@@ -82,7 +82,7 @@ def read_state(
 
 
 def _named(
-    optimizer: BuiltIn,
+    optimizer: Optimizer,
     names: Sequence[str],
     arrays: Sequence[Any],
     params: Sequence[Parameter],
@@ -166,7 +166,7 @@ def _needs(optimizer: Any, slot: Slot) -> bool:
 
 
 def _numbered(
-    optimizer: BuiltIn, arrays: Sequence[np.ndarray], params: Sequence[Parameter]
+    optimizer: Optimizer, arrays: Sequence[np.ndarray], params: Sequence[Parameter]
 ) -> list[np.ndarray]:
     """From the numbered arrays of a ``.keras`` file, of Keras 3 or of tf.keras."""
     versions = [[p for _, p in _entries(optimizer, params, version)] for version in (_KERAS_3, _TF_KERAS)]
@@ -190,7 +190,7 @@ def _fit(entries: Sequence[Parameter | None], arrays: Sequence[np.ndarray]) -> b
 
 
 def _missing_product(
-    optimizer: BuiltIn, found: Mapping[int, np.ndarray]
+    optimizer: Optimizer, found: Mapping[int, np.ndarray]
 ) -> Iterator[tuple[Parameter, np.ndarray]]:
     """Nadam's product of momenta, which not every version writes."""
     for name in optimizer._scalars:
@@ -202,7 +202,7 @@ def _missing_product(
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def _entries(optimizer: BuiltIn, params: Sequence[Parameter], version: int) -> list[Entry]:
+def _entries(optimizer: Optimizer, params: Sequence[Parameter], version: int) -> list[Entry]:
     """The variables in the order of today's files, named as they name them."""
     slots = optimizer._state_of(params)
     rule = optimizer._rule_class()
@@ -232,11 +232,11 @@ def _is_written(optimizer: Any, slot: Slot, version: int) -> bool:
     return version == _TF_KERAS or slot.name != "moment" or _needs(optimizer, slot)
 
 
-def _snake_case(optimizer: BuiltIn) -> str:
+def _snake_case(optimizer: Optimizer) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(optimizer).__name__).lower()
 
 
-def _name(optimizer: BuiltIn, slot: str, p: Parameter, version: int) -> str:
+def _name(optimizer: Optimizer, slot: str, p: Parameter, version: int) -> str:
     if version == _TF_KERAS:
         return f"{type(optimizer).__name__}/{slot}/{p.name}:0"
     return f"{_snake_case(optimizer)}/{p.name.replace('/', '_')}_{slot}"
@@ -307,7 +307,7 @@ def h5_config(optimizer: Any) -> dict[str, Any]:
     return {"class_name": class_name, "config": config}
 
 
-def _is_only_of_keras_3(optimizer: BuiltIn) -> bool:
+def _is_only_of_keras_3(optimizer: Optimizer) -> bool:
     rule = optimizer._rule_class()
     asked = any(getattr(optimizer, name) is not None for name in _ONLY_KERAS_3_ARGUMENTS)
     return asked or (rule is not None and rule.__name__ in _ONLY_KERAS_3)

@@ -11,6 +11,7 @@ from .. import registry
 from ..legacy.interfaces import legacy_get_updates_support
 from . import schedules
 from .base import Optimizer
+from .layouts import read_state
 from .schedules import LearningRateSchedule, ScheduledRate
 from .slots import ACCUMULATOR, AVERAGE
 
@@ -161,8 +162,6 @@ class BuiltIn(Optimizer):
         return {**super().get_config(), **self._numbers(*names)}
 
     def restore(self, names: Sequence[str], arrays: Sequence[Any], params: Sequence[Parameter]) -> None:
-        from .layouts import read_state
-
         if self.has_own_updates() and self.weights:
             super().restore(names, arrays, params)
             return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...formats import Archive
+from ...formats import Archive, LayerWeights
 from ...ir import unchanging
 from ..optimizers import layouts
 from ..utils.generic_utils import CustomObjectScope
@@ -87,8 +87,6 @@ def _functions_in(config: Any) -> Iterator[Any]:
 
 def model_from_state(state: dict[str, Any]) -> Any:
     """The model that a state describes."""
-    from ...formats import LayerWeights
-
     archive = Archive(
         config=state["config"],
         layer_weights=[LayerWeights(name, pairs) for name, pairs in state["weights"]],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import formats
 from .versions.keras1 import WeightUpgrade
 from .versions.writer import writer_of
 from .weight_assignment import assign_by_name, assign_in_order
@@ -52,7 +53,6 @@ def load_attributes_from_hdf5_group(group: Any, name: str) -> list[str]:
 
 def save_weights_to_hdf5_group(group: Any, layers: Sequence[Layer]) -> None:
     """Writes the weights of layers into an open and empty h5py.File or Group, as ``save_weights`` does."""
-    from ... import formats
     from .archives import layer_weights
 
     archive = formats.Archive(layer_weights=layer_weights(layers))
@@ -65,8 +65,6 @@ def load_weights_from_hdf5_group(f: Any, layers: Sequence[Layer], reshape: bool 
     Raises:
         ValueError: if the number of layers, or the number or shape of a layer's weights differs.
     """
-    from ... import formats
-
     with formats.read(f, lazy=True) as archive:
         assign_in_order(layers, _owner(layers), archive.layer_weights, _name(f), reshape)
 
@@ -79,8 +77,6 @@ def load_weights_from_hdf5_group_by_name(
     Raises:
         ValueError: if the number or shape of a layer's weights differs, unless skip_mismatch.
     """
-    from ... import formats
-
     with formats.read(f, lazy=True) as archive:
         assign_by_name(layers, archive.layer_weights, _name(f), skip_mismatch, reshape)
 

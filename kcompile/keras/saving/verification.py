@@ -6,15 +6,18 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
+
+from kcompile_runtime import Executor
 
 from ...ir import Graph, OperatorError
-
-if TYPE_CHECKING:
-    from ...onnx_io.draws import Draws
-    from ..core.network import Network
+from ...onnx_io import ExportError, export
+from ...onnx_io.comparing import compare, difference
+from ...onnx_io.draws import Draws, DrawsError
+from ..core.network import Network
 
 
 def verify_export(model: Network, graph: Graph, exported: str, tolerance: float) -> bool:
@@ -28,12 +31,6 @@ def verify_export(model: Network, graph: Graph, exported: str, tolerance: float)
     Raises:
         ExportError: naming the first layer whose output differs.
     """
-    from kcompile_runtime import Executor
-
-    from ...onnx_io import ExportError
-    from ...onnx_io.comparing import compare
-    from ...onnx_io.draws import Draws, DrawsError
-
     if importlib.util.find_spec("torch") is None:
         _warn("torch is not installed (pip install 'kcompile[train]')")
         return False
@@ -110,10 +107,6 @@ class _Reference:
 
 def _executor_of_draws(exported: str, draws: Draws) -> Any:
     """The exported file with its random numbers as inputs; its weights stay where they are."""
-    import onnx
-
-    from kcompile_runtime import Executor
-
     model = onnx.load(exported, load_external_data=False)
     draws.as_inputs(model)
     path = f"{exported}.draws"
@@ -128,10 +121,6 @@ def _executor_of_draws(exported: str, draws: Draws) -> Any:
 
 def first_difference(model: Network, inputs: list[np.ndarray], tolerance: float) -> str:
     """A sentence that names the first layer, in the order of computation, whose output differs."""
-    from kcompile_runtime import Executor
-
-    from ...onnx_io import export
-    from ...onnx_io.comparing import difference
     from ...torch_bridge import lower, run
 
     for node in getattr(model, "_network_nodes", []):

@@ -18,6 +18,7 @@ from ..core.called_on_numbers import are_numbers, fits_input
 from ..utils.generic_utils import unpack_singleton
 from . import loops as loops
 from .arrays import count_samples, cut_to_first, is_lazy
+from .compilation import frozen_layers
 from .compiled_network import refuse_unknown
 from .data_adapters import ArrayAdapter, DataArguments, Prefetch, adapter_class, batch_source, data_adapter
 from .deferred_network import DeferredNetwork
@@ -423,7 +424,6 @@ class Model(DeferredNetwork):
             ValueError: if the model is not built.
         """
         from ...torch_bridge.live_module import LiveModule
-        from .compilation import frozen_layers
 
         if not self.inputs or not self.outputs:
             raise ValueError(

@@ -10,18 +10,16 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ....formats import LayerWeights
 from ....ir import Parameter
 from ... import registry
 from ...core.layer import Layer
+from ...core.network import Network
 from ...utils.messages import raw_name
-
-if TYPE_CHECKING:
-    from ....formats import LayerWeights
-    from ...core.network import Network
 
 Plan = list[tuple[Parameter, Any]]
 
@@ -259,8 +257,6 @@ def objects_of(model: Network) -> dict[str, LayerWeights]:
 
 
 def _add(result: dict[str, LayerWeights], layer: Any, path: str, seen: set[int]) -> None:
-    from ....formats import LayerWeights
-
     if id(layer) in seen:
         return
     seen.add(id(layer))
