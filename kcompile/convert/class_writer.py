@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..ir import Body, Graph, GraphError, Value
@@ -13,9 +14,9 @@ from ..keras.core.node import static_shape
 from ..keras.state_dict.flattening import turned_layers
 from ..keras.state_dict.layouts import attribute_names
 from .errors import ConversionError
-from .helper_sources import NEEDS
+from .fragments import Fragment
 from .layer_call import KERAS, Call, Tensor
-from .templates import OPTIONS, TEMPLATES
+from .templates import TEMPLATES
 
 if TYPE_CHECKING:
     from .module_source import SourceWriter
@@ -29,124 +30,113 @@ class ClassWriter:
         self.model: Any = model  # a built one: its inputs and outputs are there
         self.attributes = attribute_names(model)
         self.turned = turned_layers(model)
-        self.constructors: dict[str, str] = {}
-        self.lines: list[str] = []
-        self.states: dict[str, str] = {}
-        self.reads_mask = False  # whether the template at work has asked for a mask
-        self.variables = source.functions.variables()
+        self.body = Fragment(source.functions.variables(), self.attributes.values())
 
     def text(self) -> str:
         """The class."""
+        body = self.body
         tensors: dict[Any, Tensor] = {}
         arguments = []
         for layer, value in zip(self.model._input_layers, self.model.inputs, strict=True):
-            name = self._free(self.attributes[layer])
+            name = body.free(self.attributes[layer])
             arguments.append(name)
             tensors[value] = Tensor(_shape(value), {KERAS: name})
         for node in self.model._network_nodes:
             if all(value in tensors for value in node.output_tensors):
                 continue
             self._call(node, tensors)
-        outputs = [self._output(tensors[value]) for value in self.model.outputs]
-        built = [line for name, text in self.constructors.items() for line in self._constructor(name, text)]
-        body = [
+        outputs = [self._read(body, tensors[value]) for value in self.model.outputs]
+        built = [line for name, text in body.constructors.items() for line in _construction(name, text)]
+        lines = [
             f"class {self.name}(nn.Module):",
-            *([f"    STATES = {tuple(self.states)}", ""] if self.states else []),
+            *([f"    STATES = {tuple(body.states)}", ""] if body.states else []),
             "    def __init__(self):",
             "        super().__init__()",
             *(f"        {line}" for line in built),
             *(
                 f'        self.register_buffer("{name}", {zeros}, persistent=False)'
-                for name, zeros in self.states.items()
+                for name, zeros in body.states.items()
             ),
             "",
             f"    def forward(self, {', '.join(arguments)}):",
-            *(f"        {line}" for line in self.lines),
+            *(f"        {line}" for line in body.lines),
             f"        return {', '.join(outputs)}",
         ]
-        return "\n".join(body)
+        return "\n".join(lines)
 
-    def _constructor(self, name: str, text: str) -> list[str]:
-        first, *others = text.split("\n")
-        return [f"self.{name} = {first}", *(line.replace("{}", f"self.{name}") for line in others)]
-
-    def _output(self, tensor: Tensor) -> str:
-        return Call(self, None, [tensor], [], "", "output").x(KERAS)
+    def _read(self, part: Fragment, tensor: Tensor) -> str:
+        """The variable that holds a tensor as Keras has it."""
+        return Call(self, part, None, [tensor], [], "", "output").x(KERAS)
 
     def _call(self, node: Any, tensors: dict[Any, Tensor]) -> None:
         layer = node.outbound_layer
         if isinstance(layer, InputLayer):
             return
         inputs = [tensors[value] for value in node.input_tensors]
-        shapes = [_shape(value) for value in node.output_tensors]
         attribute = self.attributes[layer]
-        results = self._from_template(node, layer, inputs, shapes, attribute)
-        if isinstance(results, ConversionError):
-            results = self._by_operators(node, inputs, attribute, results)
+        try:
+            results = self._by_template(node, layer, inputs, attribute)
+        except ConversionError as error:
+            if isinstance(layer, Network):
+                raise
+            results = self._by_operators(node, inputs, attribute, error)
         for value, mask, result in zip(node.output_tensors, node.output_masks, results, strict=True):
             if mask is not None and result.mask is None:
                 result.mask = self._mask_behind(node, mask, inputs)
             tensors[value] = result
 
-    def _from_template(
-        self, node: Any, layer: Any, inputs: list[Tensor], shapes: list[Any], attribute: str
-    ) -> list[Tensor] | ConversionError:
-        """The outputs by the layer's template; or, with nothing written, why there are none."""
-        before = len(self.lines), dict(self.constructors), self.variables.copy(), dict(self.states)
-        forms = [dict(tensor.forms) for tensor in inputs]
-        masks = [tensor.mask for tensor in inputs]
-        shared = set(self.source.helpers), len(self.source.classes), dict(self.source.names)
-        try:
-            call = Call(self, layer, inputs, shapes, attribute, attribute)
-            for key, value in node.arguments.items():
-                known = key == "mask" and any(value is mask for mask in node.input_masks)
-                if value is not None and value is not False and not known:
-                    call.fail(f"it is called with the argument {key!r}")
-            self.reads_mask = isinstance(layer, Network)
-            results = self.emit(layer, inputs, shapes, attribute, attribute)
-            if not self.reads_mask and any(
-                mask is not None and _reads(node.output_tensors, node.input_tensors, mask)
-                for mask in node.input_masks
-            ):
-                call.fail("its outputs depend on a mask, which its template does not read")
-            return results
-        except ConversionError as error:
-            if isinstance(layer, Network):
-                raise
-            del self.lines[before[0] :]
-            _, self.constructors, self.variables, self.states = before
-            for tensor, known, mask in zip(inputs, forms, masks, strict=True):
-                tensor.forms, tensor.mask = known, mask
-            self.source.helpers, self.source.names = shared[0], shared[2]
-            del self.source.classes[shared[1] :]
-            return error
+    def _by_template(self, node: Any, layer: Any, inputs: list[Tensor], attribute: str) -> list[Tensor]:
+        """Writes one call of a layer by its template, or nothing.
 
-    def emit(
-        self, layer: Any, inputs: list[Tensor], shapes: list[Any], attribute: str, hint: str
-    ) -> list[Tensor]:
+        Raises:
+            ConversionError: if it has none for this call.
+        """
+        shapes = [_shape(value) for value in node.output_tensors]
+        part = self.body.begin()
+        part.reads_mask = isinstance(layer, Network)
+        given = [replace(tensor, forms=dict(tensor.forms)) for tensor in inputs]
+        call = Call(self, part, layer, given, shapes, attribute, attribute)
+        for key, value in node.arguments.items():
+            known = key == "mask" and any(value is mask for mask in node.input_masks)
+            if value is not None and value is not False and not known:
+                call.fail(f"it is called with the argument {key!r}")
+        results = self.emit(call)
+        if not part.reads_mask and any(
+            mask is not None and _reads(node.output_tensors, node.input_tensors, mask)
+            for mask in node.input_masks
+        ):
+            call.fail("its outputs depend on a mask, which its template does not read")
+        self.body.commit(part)
+        for tensor, written in zip(inputs, given, strict=True):
+            tensor.forms, tensor.mask = written.forms, written.mask
+            tensor.image = written.image
+        return results
+
+    def emit(self, call: Call) -> list[Tensor]:
         """Writes one call of a layer by its template; gives its outputs.
 
         Raises:
             ConversionError: if it has none, or none for these options.
         """
-        call = Call(self, layer, inputs, shapes, attribute, hint)
+        layer = call.layer
         if any(p.dtype.kind == "f" and p.dtype.name != "float32" for p in layer.weights):
             call.fail("its weights are not float32")
         if isinstance(layer, Network):
             module = call.module(f"{self.source.class_for(layer)}()")
-            given = ", ".join(call.x(KERAS, i) for i in range(len(inputs)))
-            names = self.unpack(f"{module}({given})", [hint] * len(shapes))
-            return [Tensor(s, {KERAS: name}) for s, name in zip(shapes, names, strict=True)]
+            given = ", ".join(call.x(KERAS, i) for i in range(len(call.inputs)))
+            names = call.part.unpack(f"{module}({given})", [call.hint] * len(call.output_shapes))
+            return [Tensor(s, {KERAS: name}) for s, name in zip(call.output_shapes, names, strict=True)]
         template = TEMPLATES.get(type(layer).__name__)
         if template is None or getattr(layers, type(layer).__name__, None) is not type(layer):
             call.fail("there is no template for this class")
         call.check_options(layer)
-        template(call)
+        template.write(call)
         return call.results
 
-    def written_options(self, layer: Any) -> frozenset[str]:
+    def written_options(self, layer: Any) -> list[str]:
         """The options that the template of a layer writes."""
-        return OPTIONS.get(type(layer).__name__, frozenset())
+        template = TEMPLATES.get(type(layer).__name__)
+        return [] if template is None else template.options.split()
 
     # --- by operators ---
 
@@ -158,27 +148,29 @@ class ClassWriter:
 
         layer = node.outbound_layer
         try:
-            given, arguments, hints = self._operands(node, inputs)
+            given, arguments, hints = self._operands(self.body, node, inputs)
             states = {parameter for parameter, _ in self.model.state_updates}
             updates = [update for update in node.updates if update[0] in states]
             graph = Graph(node.output_tensors, given, updates, phase="inference")
             if not graph.parameters:
-                outputs = self._inline(graph, arguments, attribute)
+                outputs = self._inline(self.body, graph, arguments, attribute)
                 if outputs is not None:
                     return self._results(node, outputs)
             written = self.source.operator_class(layer, attribute, self.turned.get(layer))
             method = written.add_call(graph, hints)
         except (ConversionError, NoSource, GraphError) as error:
             raise ConversionError(f"{why} Nor by its operators: {error}.") from error
-        module = self.submodule(attribute, f"{written.name}()") + (f".{method}" if method else "")
-        count = len(node.output_tensors)
-        return self._results(node, self.unpack(f"{module}({', '.join(arguments)})", [attribute] * count))
+        module = self.body.submodule(attribute, f"{written.name}()") + (f".{method}" if method else "")
+        hints = [attribute] * len(node.output_tensors)
+        return self._results(node, self.body.unpack(f"{module}({', '.join(arguments)})", hints))
 
-    def _operands(self, node: Any, inputs: list[Tensor]) -> tuple[list[Value], list[str], list[str]]:
+    def _operands(
+        self, part: Fragment, node: Any, inputs: list[Tensor]
+    ) -> tuple[list[Value], list[str], list[str]]:
         """Values that a call reads, the variables that hold them, and names for them: inputs and masks."""
         found: dict[Value, tuple[str, str]] = {}
         for i, value in enumerate(node.input_tensors):
-            found.setdefault(value, (Call(self, None, inputs, [], "", "").x(KERAS, i), "x"))
+            found.setdefault(value, (self._read(part, inputs[i]), "x"))
         for tensor, mask in zip(inputs, node.input_masks, strict=True):
             if (
                 mask is not None
@@ -189,17 +181,15 @@ class ClassWriter:
                     mask,
                 )
             ):
-                found[mask] = (tensor.written_mask() or "None", "mask")
+                found[mask] = (tensor.written_mask(part) or "None", "mask")
         return list(found), [name for name, _ in found.values()], [hint for _, hint in found.values()]
 
     def _results(self, node: Any, names: list[str]) -> list[Tensor]:
         return [Tensor(_shape(v), {KERAS: name}) for v, name in zip(node.output_tensors, names, strict=True)]
 
-    def _inline(self, graph: Graph, arguments: list[str], attribute: str) -> list[str] | None:
+    def _inline(self, part: Fragment, graph: Graph, arguments: list[str], attribute: str) -> list[str] | None:
         """Writes a few operators without weights among the statements; None if that takes a class."""
         from ..torch_bridge.source import GraphPrinter
-
-        variables, functions = self.variables.copy(), self.source.functions.state()
 
         def refused(*given: Any) -> str:
             raise NotInline
@@ -209,17 +199,17 @@ class ClassWriter:
                 raise NotInline
             return f"{source[:-1]}, device={arguments[0]}.device)"
 
-        printer = GraphPrinter(self.source.functions, refused, self._free, attribute, refused, constant)
+        inside = part.begin()
+        printer = GraphPrinter(self.source.functions, refused, inside.free, attribute, refused, constant)
         try:
             outputs, _ = printer.graph(graph, arguments)
-            if len(printer.lines) > 6:
-                raise NotInline
         except NotInline:
-            self.variables = variables
-            self.source.functions.restore(functions)
             return None
-        self.lines += printer.lines
-        return [self.let(output, attribute) for output in outputs]
+        if len(printer.lines) > 6:
+            return None
+        inside.lines = printer.lines
+        part.commit(inside)
+        return [part.let(output, attribute) for output in outputs]
 
     def _mask_behind(self, node: Any, mask: Value, inputs: list[Tensor]) -> Any:
         """The mask of an output: an input's, or what writes its operators where a layer reads it."""
@@ -227,12 +217,13 @@ class ClassWriter:
             if known is mask:
                 return tensor.mask
 
-        def write() -> str:
+        def write(part: Fragment) -> str:
             from ..torch_bridge.source import NoSource
 
-            values, arguments, _ = self._operands(node, inputs)
+            values, arguments, _ = self._operands(part, node, inputs)
+            hint = f"{self.attributes[layer]}_mask"
             try:
-                outputs = self._inline(Graph([mask], values), arguments, f"{self.attributes[layer]}_mask")
+                outputs = self._inline(part, Graph([mask], values), arguments, hint)
             except (NoSource, GraphError) as error:
                 raise ConversionError(
                     f"The mask behind the layer {layer.name!r} has no source: {error}"
@@ -247,48 +238,10 @@ class ClassWriter:
         layer = node.outbound_layer
         return write
 
-    # --- what entries write ---
 
-    def let(self, expression: str, hint: str) -> str:
-        """A line that gives an expression a name; names stay as they are."""
-        if expression.isidentifier():
-            return expression
-        name = self._free(hint)
-        self.lines.append(f"{name} = {expression}")
-        return name
-
-    def unpack(self, expression: str, hints: list[str]) -> list[str]:
-        """A line that takes a tuple apart; the hint "_" is for what nobody reads."""
-        names = [hint if hint == "_" else self._free(hint) for hint in hints]
-        self.lines.append(f"{', '.join(names)} = {expression}")
-        return names
-
-    def submodule(self, attribute: str, constructor: str) -> str:
-        """An attribute of the module; a shared layer has one."""
-        known = self.constructors.setdefault(attribute, constructor)
-        if known != constructor:
-            if "Recurrent(" in constructor and "Recurrent(" not in known:
-                self.constructors[attribute] = constructor
-            elif "Recurrent(" not in known:
-                raise ConversionError(
-                    f"The layer {attribute!r} is called on inputs that need different modules: {known} and "
-                    f"{constructor}."
-                )
-        return f"self.{attribute}"
-
-    def state(self, name: str, shape: Sequence[int]) -> str:
-        """A buffer that no file holds, zeros at first."""
-        while name in self.attributes.values():
-            name += "_"
-        self.states[name] = f"torch.zeros({', '.join(map(str, shape))})"
-        return f"self.{name}"
-
-    def use(self, helper: str) -> None:
-        """Brings a helper along, and those that it calls."""
-        self.source.helpers.update((helper, *NEEDS.get(helper, ())))
-
-    def _free(self, hint: str) -> str:
-        return self.variables.free(hint)
+def _construction(name: str, text: str) -> list[str]:
+    first, *others = text.split("\n")
+    return [f"self.{name} = {first}", *(line.replace("{}", f"self.{name}") for line in others)]
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:

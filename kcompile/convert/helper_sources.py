@@ -164,6 +164,3 @@ HELPERS = {
     "Recurrent": RECURRENT,
 }
 """Name -> source, in the order in which a file has them."""
-
-NEEDS = {"average_pool_same": ("same_padding",)}
-"""Helpers that call others."""

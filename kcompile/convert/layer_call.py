@@ -13,6 +13,7 @@ from .errors import ConversionError
 
 if TYPE_CHECKING:
     from .class_writer import ClassWriter
+    from .fragments import Fragment
 
 KERAS, FIRST = "keras", "first"
 """Layouts of a tensor: as Keras has it, or with the last axis moved to place 1, as PyTorch wants it."""
@@ -31,17 +32,17 @@ class Tensor:
 
     shape: tuple[int | None, ...]
     forms: dict[str, str]
-    mask: str | Callable[[], str] | None = None
+    mask: str | Callable[[Fragment], str] | None = None
     image: tuple[int, ...] | None = None
 
-    def written_mask(self) -> str | None:
-        """The variable of the mask, written now if it is not yet.
+    def written_mask(self, part: Fragment) -> str | None:
+        """The variable of the mask, written to a fragment if it is not yet.
 
         Raises:
             ConversionError: if it has no source.
         """
         if callable(self.mask):
-            self.mask = self.mask()
+            self.mask = self.mask(part)
         return self.mask
 
     @property
@@ -59,6 +60,8 @@ class Call:
     """What a template sees, and how it writes.
 
     Attributes:
+        writer: of the class.
+        part: what is written goes there.
         layer: the Keras layer.
         inputs: what it is called on.
         output_shapes: Keras's, one an output.
@@ -67,6 +70,7 @@ class Call:
     """
 
     writer: ClassWriter
+    part: Fragment
     layer: Any
     inputs: list[Tensor]
     output_shapes: list[tuple[int | None, ...]]
@@ -86,7 +90,7 @@ class Call:
             moves = (0, *range(2, last + 1), 1) if layout == KERAS else (0, last, *range(1, last))
             source = tensor.forms[tensor.native]
             moved = f"{source}.unflatten(1, {shape}).permute{moves}.flatten(1)"
-            tensor.forms[layout] = self.writer.let(moved, f"{source}_{layout}")
+            tensor.forms[layout] = self.part.let(moved, f"{source}_{layout}")
         if tensor.rank < 3:
             return tensor.forms.get(layout) or tensor.forms[tensor.native]
         if layout not in tensor.forms:
@@ -94,7 +98,7 @@ class Call:
             order = [0, axes[-1], *axes[1:-1]] if layout == FIRST else [0, *axes[2:], 1]
             source = tensor.forms[tensor.native]
             dims = ", ".join(map(str, order))
-            tensor.forms[layout] = self.writer.let(f"{source}.permute({dims})", f"{source}_{layout}")
+            tensor.forms[layout] = self.part.let(f"{source}.permute({dims})", f"{source}_{layout}")
         return tensor.forms[layout]
 
     def spatial(self) -> tuple[str, str]:
@@ -126,27 +130,22 @@ class Call:
         Raises:
             ConversionError: if there is one that has no source.
         """
-        self.writer.reads_mask = True
-        return self.inputs[0].written_mask()
+        self.part.reads_mask = True
+        return self.inputs[0].written_mask(self.part)
 
     # --- writing ---
 
     def module(self, constructor: str) -> str:
         """Makes the layer a submodule, once, and gives the expression of it."""
-        return self.writer.submodule(self.attribute, constructor)
+        return self.part.submodule(self.attribute, constructor)
 
     def state(self, hint: str, shape: Sequence[int]) -> str:
         """A tensor that the module keeps from call to call, zeros at first; gives the expression of it."""
-        return self.writer.state(f"{self.attribute}_{hint}", shape)
-
-    def helper(self, name: str) -> str:
-        """Brings a helper along, and gives its name."""
-        self.writer.use(name)
-        return name
+        return self.part.state(f"{self.attribute}_{hint}", shape)
 
     def let(self, expression: str, hint: str | None = None) -> str:
         """A new variable for an expression."""
-        return self.writer.let(expression, hint or self.hint)
+        return self.part.let(expression, hint or self.hint)
 
     def give(
         self,
@@ -177,8 +176,6 @@ class Call:
         template = ACTIVATIONS.get(name)
         if template is None:
             self.fail(f"the activation {name!r} has no entry")
-        if name == "hard_sigmoid":
-            self.helper(name)
         return template.format(expression)
 
     def check_options(self, layer: Any) -> None:
@@ -216,8 +213,24 @@ def unwritten_options(layer: Any, written: Collection[str]) -> dict[str, Any]:
     }
 
 
-Template = Callable[[Call], None]
-"""Writes a call of a layer by its methods, and gives the outputs."""
+@dataclass(frozen=True)
+class Template:
+    """How a call of a layer is written.
+
+    Attributes:
+        write: writes a call by its methods, and gives the outputs.
+        options: those that ``write`` writes or fails for; layers with others are left to their operators.
+    """
+
+    write: Callable[[Call], None]
+    options: str = ""
+
+
+def of_ranks(
+    name: str, write: Callable[[Call], None], options: str, ranks: Sequence[int] = (1, 2, 3)
+) -> dict[str, Template]:
+    """One template for classes that differ in the number of spatial axes: ``Conv*D``."""
+    return {name.replace("*", str(rank)): Template(write, options) for rank in ranks}
 
 
 def elementwise(make: Callable[[Call, str, str], str], call: Call) -> None:

@@ -6,6 +6,7 @@ becomes a class of its own.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ from ..keras.state_dict.layouts import attribute_names, attribute_units, tensors
 from .class_writer import ClassWriter
 from .errors import ConversionError
 from .helper_sources import HELPERS
-from .source_check import check_source
+from .source_check import bound_names, check_source
 
 if TYPE_CHECKING:
     from .operator_class import OperatorClass
@@ -189,6 +190,26 @@ def module_source(
     return writer.text(head, load if staged is None else _BESIDE.strip("\n") + "\n" + load)
 
 
+def _needed(definitions: list[str]) -> set[str]:
+    """Of texts that define functions and classes, the last one and all that it reads, and what these read."""
+    makers = {name: text for text in definitions for name in bound_names(text)}
+    needed: set[str] = set()
+    waiting = [definitions[-1]]
+    while waiting:
+        text = waiting.pop()
+        if text in needed:
+            continue
+        needed.add(text)
+        waiting += [makers[name] for name in _names_read(text) if name in makers]
+        if "\n    STATES = " in text:
+            waiting.append(HELPERS["reset_states"])
+    return needed
+
+
+def _names_read(text: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+
+
 def _mapping(entries: list[tuple[str, Any]]) -> str:
     """A dict's source, an entry a line."""
     return "{\n" + "".join(f"    {key!a}: {value!r},\n" for key, value in entries) + "}"
@@ -210,34 +231,35 @@ _TAKEN = {*BUILTINS, "F", "Path", "Tensor", "Any", *(schema.name for schema in d
 
 
 class SourceWriter:
-    """What the classes of one file share."""
+    """What the classes of one file share.
+
+    Classes and functions are collected while layers are written, also for layers that are written in another
+    way in the end: the file has those that its model reads.
+    """
 
     def __init__(self) -> None:
-        self.classes: list[str | OperatorClass] = []
-        self.helpers: set[str] = set()
-        self.names: dict[int, str] = {}
         from ..torch_bridge.source import FunctionSources
 
+        self.classes: list[str | OperatorClass] = []
+        self.names: dict[int, str] = {}
         self.operators: dict[Any, OperatorClass] = {}
         own = ("nn", "torch", "F", "Path", "load", "beside", "INPUTS", "OUTPUTS")
         self.functions = FunctionSources({*HELPERS, *own})
 
     def text(self, head: str, load: str) -> str:
         """The file."""
-        classes = self._class_texts()
-        if any(" unpacked(" in text or "(unpacked(" in text for text in classes):
-            self.helpers.add("unpacked")
-        if any("\n    STATES = " in text for text in classes):
-            self.helpers.add("reset_states")
-        helpers = [HELPERS[name] for name in HELPERS if name in self.helpers]
-        functions = list(self.functions.texts.values())
-        body = "\n\n\n".join(part.strip("\n") for part in (*helpers, *functions, *classes, load))
-        imports = set(self.functions.imports)
-        imports.update(f"import {module}" for module in ("math", "base64", "zlib") if f"{module}." in body)
+        defined = {**HELPERS, **self.functions.texts}
+        definitions = [*defined.values(), *self._class_texts(), load]
+        needed = _needed(definitions)
+        kept = [text.strip("\n") for text in definitions if text in needed]
+        read = {name for text in kept for name in _names_read(text)}
+        imports = {line for line in self.functions.imports if not read.isdisjoint(bound_names(line))}
+        imports.update(f"import {module}" for module in ("math", "base64", "zlib") if module in read)
         above, below = head.split("\n{imports}\n", 1)  # a docstring's line has more on it
         listed = "\n".join(sorted({*imports, "from pathlib import Path"}))
+        body = "\n\n\n".join(kept)
         text = f"{above.strip(chr(10))}\n{listed}\n{below.strip(chr(10))}\n\n\n{body}\n"
-        check_source(text, {*helpers, *functions})
+        check_source(text, {text for text in defined.values() if text in needed})
         return text
 
     def _class_texts(self) -> list[str]:

@@ -44,7 +44,7 @@ def check_source(text: str, brought: Collection[str]) -> None:
     Raises:
         ConversionError: for anything that is no arithmetic on tensors.
     """
-    known = {node.name for node in _definitions("\n\n".join(brought))}
+    known = {node.name for node in ast.parse("\n\n".join(brought)).body if isinstance(node, ast.ClassDef)}
     try:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -61,8 +61,9 @@ def check_source(text: str, brought: Collection[str]) -> None:
                     )
 
 
-def _definitions(text: str) -> list[ast.FunctionDef | ast.ClassDef]:
-    return [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+def bound_names(text: str) -> set[str]:
+    """Names that the text of a module binds."""
+    return {name for node in ast.parse(text).body for name in _bound(node)}
 
 
 def _bound(node: ast.stmt) -> list[str]:

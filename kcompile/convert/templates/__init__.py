@@ -15,9 +15,4 @@ TEMPLATES: dict[str, Template] = {
 }
 """Keras's class name -> how to write a call of such a layer."""
 
-OPTIONS: dict[str, frozenset[str]] = {
-    name: frozenset(written.split()) for module in _MODULES for name, written in module.OPTIONS.items()
-}
-"""Keras's class name -> the options that its template writes or fails for; others are left to operators."""
-
-__all__ = ["OPTIONS", "TEMPLATES"]
+__all__ = ["TEMPLATES"]

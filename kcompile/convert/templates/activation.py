@@ -32,26 +32,32 @@ def _prelu(call: Call) -> None:
             f"{call.module(f'nn.PReLU({layer.alpha.shape[-1]})')}({x})", layout, image=call.inputs[0].image
         )
         return
-    module = call.module(f"{call.helper('Slopes')}({', '.join(map(str, layer.alpha.shape))})")
+    module = call.module(f"Slopes({', '.join(map(str, layer.alpha.shape))})")
     call.give(f"{module}({call.x()})")
 
 
-OPTIONS: dict[str, str] = {
-    "Activation": "activation",
-    "ReLU": "max_value negative_slope threshold",
-    **dict.fromkeys(("LeakyReLU", "ELU"), "alpha"),
-    "ThresholdedReLU": "theta",
-    "Softmax": "axis",
-    "PReLU": "shared_axes",
-}
+def _activation(call: Call, x: str, layout: str) -> str:
+    return call.activated(x, layout)
+
+
+def _leaky_relu(call: Call, x: str, layout: str) -> str:
+    return f"F.leaky_relu({x}, {call.layer.alpha!r})"
+
+
+def _elu(call: Call, x: str, layout: str) -> str:
+    return f"F.elu({x}, {call.layer.alpha!r})"
+
+
+def _thresholded_relu(call: Call, x: str, layout: str) -> str:
+    return f"F.threshold({x}, {call.layer.theta!r}, 0.0)"
+
+
 TEMPLATES: dict[str, Template] = {
-    "Activation": partial(elementwise, lambda call, x, layout: call.activated(x, layout)),
-    "ReLU": partial(elementwise, _relu),
-    "LeakyReLU": partial(elementwise, lambda call, x, layout: f"F.leaky_relu({x}, {call.layer.alpha!r})"),
-    "ELU": partial(elementwise, lambda call, x, layout: f"F.elu({x}, {call.layer.alpha!r})"),
-    "ThresholdedReLU": partial(
-        elementwise, lambda call, x, layout: f"F.threshold({x}, {call.layer.theta!r}, 0.0)"
-    ),
-    "Softmax": partial(elementwise, _softmax),
-    "PReLU": _prelu,
+    "Activation": Template(partial(elementwise, _activation), "activation"),
+    "ReLU": Template(partial(elementwise, _relu), "max_value negative_slope threshold"),
+    "LeakyReLU": Template(partial(elementwise, _leaky_relu), "alpha"),
+    "ELU": Template(partial(elementwise, _elu), "alpha"),
+    "ThresholdedReLU": Template(partial(elementwise, _thresholded_relu), "theta"),
+    "Softmax": Template(partial(elementwise, _softmax), "axis"),
+    "PReLU": Template(_prelu, "shared_axes"),
 }

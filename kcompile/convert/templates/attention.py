@@ -25,7 +25,6 @@ def _attention(call: Call) -> None:
     call.give(f"{module}({query}, {key}, {value}, need_weights=False)[0]")
 
 
-OPTIONS: dict[str, str] = {"MultiHeadAttention": "num_heads key_dim value_dim use_bias dropout"}
 TEMPLATES: dict[str, Template] = {
-    "MultiHeadAttention": _attention,
+    "MultiHeadAttention": Template(_attention, "num_heads key_dim value_dim use_bias dropout"),
 }

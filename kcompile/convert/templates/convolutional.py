@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..layer_call import Call, Template, full, sizes
+from ..layer_call import Call, Template, full, of_ranks, sizes
 
 
 def _padded(call: Call, x: str, layer: Any, window: Any) -> tuple[str, str]:
@@ -12,7 +12,6 @@ def _padded(call: Call, x: str, layer: Any, window: Any) -> tuple[str, str]:
     if layer.padding == "same" and set(layer.strides) == {1}:
         return x, ', padding="same"'
     if layer.padding == "same":
-        call.helper("same_padding")
         dilation = "" if set(layer.dilation_rate) == {1} else f", {full(layer.dilation_rate)}"
         return f"same_padding({x}, {full(window)}, {full(layer.strides)}{dilation})", ""
     if layer.padding == "causal":
@@ -133,30 +132,18 @@ def _upsampling(call: Call) -> None:
         factors = ", ".join(f"{float(n)}" for n in size)
         call.give(f'F.interpolate({x}, scale_factor=({factors}), mode="bilinear")', layout)
     elif layer.interpolation == "bilinear":
-        call.give(f"{call.helper('upsample_linear')}({x}, {full(size)})", layout)
+        call.give(f"upsample_linear({x}, {full(size)})", layout)
     else:
         call.fail(f"interpolation={layer.interpolation!r} has no entry")
 
 
 _WINDOW = "kernel_size strides padding data_format dilation_rate activation use_bias"
-OPTIONS: dict[str, str] = {
-    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), f"filters groups {_WINDOW}"),
-    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), f"depth_multiplier {_WINDOW}"),
-    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), f"filters depth_multiplier {_WINDOW}"),
-    **dict.fromkeys(
-        ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), f"filters output_padding {_WINDOW}"
-    ),
-    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), "padding data_format"),
-    **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), "cropping data_format"),
-    **dict.fromkeys(("UpSampling1D", "UpSampling3D"), "size data_format"),
-    "UpSampling2D": "size data_format interpolation half_pixel_centers",
-}
 TEMPLATES: dict[str, Template] = {
-    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _conv),
-    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
-    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _separable),
-    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _conv_transpose),
-    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), _zero_padding),
-    **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), _cropping),
-    **dict.fromkeys(("UpSampling1D", "UpSampling2D", "UpSampling3D"), _upsampling),
+    **of_ranks("Conv*D", _conv, f"filters groups {_WINDOW}"),
+    **of_ranks("DepthwiseConv*D", _depthwise, f"depth_multiplier {_WINDOW}", (1, 2)),
+    **of_ranks("SeparableConv*D", _separable, f"filters depth_multiplier {_WINDOW}", (1, 2)),
+    **of_ranks("Conv*DTranspose", _conv_transpose, f"filters output_padding {_WINDOW}"),
+    **of_ranks("ZeroPadding*D", _zero_padding, "padding data_format"),
+    **of_ranks("Cropping*D", _cropping, "cropping data_format"),
+    **of_ranks("UpSampling*D", _upsampling, "size data_format interpolation half_pixel_centers"),
 }

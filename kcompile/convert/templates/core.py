@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from ..layer_call import FIRST, KERAS, Call, Template, Tensor, elementwise
+from ..layer_call import FIRST, KERAS, Call, Template, Tensor, elementwise, of_ranks
 
 
 def _dense(call: Call) -> None:
@@ -107,40 +108,24 @@ def _time_distributed(call: Call) -> None:
     steps = call.let(f"{x}.flatten(0, 1)", f"{call.hint}_steps")
     inside = Tensor((None, *shape[2:]), {KERAS: steps})
     inner_shape = (None, *call.output_shapes[0][2:])
-    result = call.writer.emit(call.layer.layer, [inside], [inner_shape], call.attribute, call.hint)[0]
-    made = Call(call.writer, call.layer, [result], [], call.attribute, call.hint).x()
-    call.give(f"{made}.unflatten(0, {x}.shape[:2])")
+    inner = replace(call, layer=call.layer.layer, inputs=[inside], output_shapes=[inner_shape], results=[])
+    made = replace(call, inputs=call.writer.emit(inner), results=[])
+    call.give(f"{made.x()}.unflatten(0, {x}.shape[:2])")
 
 
-OPTIONS: dict[str, str] = {
-    "Dense": "units activation use_bias",
-    "Embedding": "input_dim output_dim mask_zero input_length",
-    "Flatten": "data_format",
-    "Reshape": "target_shape",
-    "Permute": "dims",
-    "RepeatVector": "n",
-    "Masking": "mask_value",
-    "Dropout": "rate noise_shape",
-    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), "rate data_format"),
-    "ActivityRegularization": "l1 l2",
-    "GaussianNoise": "stddev",
-    "GaussianDropout": "rate",
-    "AlphaDropout": "rate noise_shape",
-    "TimeDistributed": "layer",
-}
 TEMPLATES: dict[str, Template] = {
-    "Dense": _dense,
-    "Embedding": _embedding,
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "Permute": _permute,
-    "RepeatVector": _repeat_vector,
-    "Masking": _masking,
-    "Dropout": partial(elementwise, _dropout),
-    **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), _spatial_dropout),
-    "ActivityRegularization": partial(elementwise, _nothing),
-    "GaussianNoise": partial(elementwise, _gaussian_noise),
-    "GaussianDropout": partial(elementwise, _gaussian_dropout),
-    "AlphaDropout": partial(elementwise, _alpha_dropout),
-    "TimeDistributed": _time_distributed,
+    "Dense": Template(_dense, "units activation use_bias"),
+    "Embedding": Template(_embedding, "input_dim output_dim mask_zero input_length"),
+    "Flatten": Template(_flatten, "data_format"),
+    "Reshape": Template(_reshape, "target_shape"),
+    "Permute": Template(_permute, "dims"),
+    "RepeatVector": Template(_repeat_vector, "n"),
+    "Masking": Template(_masking, "mask_value"),
+    "Dropout": Template(partial(elementwise, _dropout), "rate noise_shape"),
+    **of_ranks("SpatialDropout*D", _spatial_dropout, "rate data_format"),
+    "ActivityRegularization": Template(partial(elementwise, _nothing), "l1 l2"),
+    "GaussianNoise": Template(partial(elementwise, _gaussian_noise), "stddev"),
+    "GaussianDropout": Template(partial(elementwise, _gaussian_dropout), "rate"),
+    "AlphaDropout": Template(partial(elementwise, _alpha_dropout), "rate noise_shape"),
+    "TimeDistributed": Template(_time_distributed, "layer"),
 }

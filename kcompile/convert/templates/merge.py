@@ -49,18 +49,13 @@ def _dot(call: Call) -> None:
     call.give(y if len(kept) > 1 else f"{y}.unsqueeze(1)")
 
 
-OPTIONS: dict[str, str] = {
-    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), ""),
-    "Concatenate": "axis",
-    "Dot": "axes normalize",
-}
 TEMPLATES: dict[str, Template] = {
-    "Add": partial(_joined, " + "),
-    "Subtract": partial(_joined, " - "),
-    "Multiply": partial(_joined, " * "),
-    "Average": _average,
-    "Maximum": partial(_extreme, "maximum"),
-    "Minimum": partial(_extreme, "minimum"),
-    "Concatenate": _concatenate,
-    "Dot": _dot,
+    "Add": Template(partial(_joined, " + ")),
+    "Subtract": Template(partial(_joined, " - ")),
+    "Multiply": Template(partial(_joined, " * ")),
+    "Average": Template(_average),
+    "Maximum": Template(partial(_extreme, "maximum")),
+    "Minimum": Template(partial(_extreme, "minimum")),
+    "Concatenate": Template(_concatenate, "axis"),
+    "Dot": Template(_dot, "axes normalize"),
 }

@@ -72,7 +72,6 @@ def _rescaling(call: Call, x: str, layout: str) -> str:
 
 def _statistics(call: Call) -> None:
     layer = call.layer
-    helper = call.helper("Normalization")
     broadcast = [int(size) for size in layer._broadcast]
     arguments = f"{full(layer.mean.shape) if layer.input_mean is None else ()}, {full(broadcast)}"
     if layer.input_mean is not None:
@@ -82,22 +81,14 @@ def _statistics(call: Call) -> None:
                 call.fail(f"its {name} has the shape {array.shape}, the axes have {broadcast}")
             arguments += f", {name}={array.reshape(-1).tolist() if array.size > 1 else float(array.item())}"
     arguments += ", invert=True" if layer.invert else ""
-    call.give(f"{call.module(f'{helper}({arguments})')}({call.x()})")
+    call.give(f"{call.module(f'Normalization({arguments})')}({call.x()})")
 
 
-OPTIONS: dict[str, str] = {
-    "BatchNormalization": "axis momentum epsilon center scale",
-    "LayerNormalization": "axis epsilon center scale",
-    "GroupNormalization": "groups axis epsilon center scale",
-    "RMSNormalization": "axis epsilon",
-    "Normalization": "axis mean variance invert",
-    "Rescaling": "scale offset",
-}
 TEMPLATES: dict[str, Template] = {
-    "BatchNormalization": _batch_normalization,
-    "LayerNormalization": _layer_normalization,
-    "GroupNormalization": _group_normalization,
-    "RMSNormalization": _rms_normalization,
-    "Normalization": _statistics,
-    "Rescaling": partial(elementwise, _rescaling),
+    "BatchNormalization": Template(_batch_normalization, "axis momentum epsilon center scale"),
+    "LayerNormalization": Template(_layer_normalization, "axis epsilon center scale"),
+    "GroupNormalization": Template(_group_normalization, "groups axis epsilon center scale"),
+    "RMSNormalization": Template(_rms_normalization, "axis epsilon"),
+    "Normalization": Template(_statistics, "axis mean variance invert"),
+    "Rescaling": Template(partial(elementwise, _rescaling), "scale offset"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..layer_call import FIRST, KERAS, Call, Template, full, sizes
+from ..layer_call import FIRST, KERAS, Call, Template, full, of_ranks, sizes
 
 
 def _pooling(mode: str, call: Call) -> None:
@@ -13,11 +13,10 @@ def _pooling(mode: str, call: Call) -> None:
     rank = len(layer.pool_size)
     window, stride = full(layer.pool_size), full(layer.strides)
     if layer.padding == "same" and mode == "avg":
-        call.helper("average_pool_same")
         call.give(f"average_pool_same({x}, {window}, {stride})", layout)
         return
     if layer.padding == "same":
-        x = f"{call.helper('same_padding')}({x}, {window}, {stride}, value=float('-inf'))"
+        x = f"same_padding({x}, {window}, {stride}, value=float('-inf'))"
     call.give(f"F.{mode}_pool{rank}d({x}, {sizes(layer.pool_size)}, {sizes(layer.strides)})", layout)
 
 
@@ -40,26 +39,10 @@ def _global_pooling(mode: str, call: Call) -> None:
     call.give(f"{call.x(layout)}.{mode}(({dims},){keep})", layout)
 
 
-OPTIONS: dict[str, str] = {
-    **{
-        f"{kind}Pooling{rank}D": "pool_size strides padding data_format"
-        for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"Global{kind}Pooling{rank}D": "data_format keepdims"
-        for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
-    },
-}
+_WINDOW = "pool_size strides padding data_format"
 TEMPLATES: dict[str, Template] = {
-    **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), partial(_pooling, "max")),
-    **dict.fromkeys(("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"), partial(_pooling, "avg")),
-    **dict.fromkeys(
-        ("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"), partial(_global_pooling, "amax")
-    ),
-    **dict.fromkeys(
-        ("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
-        partial(_global_pooling, "mean"),
-    ),
+    **of_ranks("MaxPooling*D", partial(_pooling, "max"), _WINDOW),
+    **of_ranks("AveragePooling*D", partial(_pooling, "avg"), _WINDOW),
+    **of_ranks("GlobalMaxPooling*D", partial(_global_pooling, "amax"), "data_format keepdims"),
+    **of_ranks("GlobalAveragePooling*D", partial(_global_pooling, "mean"), "data_format keepdims"),
 }

@@ -31,12 +31,9 @@ def _recurrent_module(call: Call, layer: Any, both: bool, masked: bool) -> str:
     for name in filter(None, (activation, gate)):
         if name not in FUNCTIONS:
             call.fail(f"the activation {name!r} has no template")
-        if name in ("hard_sigmoid", "linear"):
-            call.helper(name)
         functions.append(FUNCTIONS[name])
     options += "" if reset_after else ", reset_after=False"
-    helper = call.helper("Recurrent")
-    return f'{helper}("{kind}", {features}, {layer.units}, {", ".join(functions)}{options})'
+    return f'Recurrent("{kind}", {features}, {layer.units}, {", ".join(functions)}{options})'
 
 
 def _initial_states(call: Call, count: int, directions: int) -> str:
@@ -79,9 +76,9 @@ def _recurrent(call: Call) -> None:
     arguments = x + initial + (f", mask={mask}" if mask else "")
     sequence = f"{call.hint}_sequence"
     states = f"{call.hint}_states" if layer.return_state or kept else "_"
-    sequence, states = call.writer.unpack(f"{module}({arguments})", [sequence, states])
+    sequence, states = call.part.unpack(f"{module}({arguments})", [sequence, states])
     for i, state in enumerate(kept):
-        call.writer.lines.append(f"{state} = {states if count == 1 else f'{states}[{i}]'}.detach()")
+        call.part.lines.append(f"{state} = {states if count == 1 else f'{states}[{i}]'}.detach()")
     call.give(sequence if layer.return_sequences else f"{sequence}[:, -1]")
     if layer.return_state:
         for state in [f"{states}[0]"] if count == 1 else [f"{states}[0][0]", f"{states}[1][0]"]:
@@ -103,7 +100,7 @@ def _bidirectional(call: Call) -> None:
     count = 2 if recurrent_kind(inner) == "LSTM" else 1
     arguments = call.x() + _initial_states(call, count, 2) + (f", mask={mask}" if mask else "")
     wanted = [f"{call.hint}_sequence", f"{call.hint}_states" if layer.return_state else "_"]
-    sequence, states = call.writer.unpack(f"{module}({arguments})", wanted)
+    sequence, states = call.part.unpack(f"{module}({arguments})", wanted)
     n = inner.units
     if layer.merge_mode == "concat" and layer.return_sequences:
         call.give(sequence)
@@ -136,14 +133,10 @@ def _merged(halves: list[str], mode: str | None) -> list[str]:
 
 
 _STEPS = "units return_sequences return_state go_backwards stateful zero_output_for_mask"
-OPTIONS: dict[str, str] = {
-    "LSTM": f"activation recurrent_activation use_bias {_STEPS}",
-    "GRU": f"activation recurrent_activation use_bias reset_after {_STEPS}",
-    "SimpleRNN": f"activation use_bias {_STEPS}",
-    **dict.fromkeys(("CuDNNLSTM", "CuDNNGRU"), _STEPS),
-    "Bidirectional": "layer backward_layer merge_mode",
-}
 TEMPLATES: dict[str, Template] = {
-    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU"), _recurrent),
-    "Bidirectional": _bidirectional,
+    "LSTM": Template(_recurrent, f"activation recurrent_activation use_bias {_STEPS}"),
+    "GRU": Template(_recurrent, f"activation recurrent_activation use_bias reset_after {_STEPS}"),
+    "SimpleRNN": Template(_recurrent, f"activation use_bias {_STEPS}"),
+    **dict.fromkeys(("CuDNNLSTM", "CuDNNGRU"), Template(_recurrent, _STEPS)),
+    "Bidirectional": Template(_bidirectional, "layer backward_layer merge_mode"),
 }

@@ -66,14 +66,6 @@ class FunctionSources:
         del self.texts[name]
         self.texts[name] = text  # behind what it reads
 
-    def state(self) -> tuple[dict[str, str], set[str], dict[str, str]]:
-        """What was collected, for ``restore``."""
-        return dict(self.texts), set(self.imports), dict(self._homes)
-
-    def restore(self, state: tuple[dict[str, str], set[str], dict[str, str]]) -> None:
-        """Forgets what was collected since ``state()``."""
-        self.texts, self.imports, self._homes = state
-
     def _add_module(self, name: str, module: Any) -> None:
         """A module of the bridge as a namespace of its definitions."""
         if name in self._taken:
