@@ -12,7 +12,7 @@ from ..keras.core.input_layer import InputLayer
 from ..keras.core.network import Network
 from ..keras.core.node import static_shape
 from ..keras.state_dict.flattening import turned_layers
-from ..keras.state_dict.layouts import attribute_names
+from ..keras.state_dict.names import attribute_names
 from .errors import ConversionError
 from .fragments import Fragment
 from .layer_call import KERAS, Call, Tensor

@@ -25,7 +25,8 @@ from ..ir.identifiers import BUILTINS
 from ..keras.core.network import Network
 from ..keras.core.node import static_shape
 from ..keras.state_dict import write_tensors
-from ..keras.state_dict.layouts import attribute_names, attribute_units, tensors_of
+from ..keras.state_dict.modules import attribute_specs, tensors_of
+from ..keras.state_dict.names import attribute_names
 from .class_writer import ClassWriter
 from .errors import ConversionError
 from .helper_sources import HELPERS
@@ -94,7 +95,7 @@ def write_module(model: Network, path: Path, verify: bool = True, tolerance: flo
             nothing is written.
     """
     weights = path.with_suffix(".pt")
-    tensors = tensors_of(attribute_units(model))
+    tensors = tensors_of(attribute_specs(model))
     staged = weights.with_name(f".{weights.name[:80]}.{_fingerprint(tensors)}.new")
     source = module_source(model, path.stem, weights.name, staged.name)
     place = check_place(weights)

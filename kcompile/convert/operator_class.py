@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..keras.state_dict.layouts import AttributeNames, layer_units
+from ..keras.state_dict import TorchModuleSpec
+from ..keras.state_dict.modules import layer_specs
+from ..keras.state_dict.names import AttributeNames
 from ..torch_bridge.source import FunctionSources, GraphPrinter, NoSource, literal
+from .weight_source import weight_sources
 
 if TYPE_CHECKING:
     from ..ir import Graph, Parameter
@@ -62,22 +65,17 @@ class OperatorClass:
         self._weights: dict[Any, str] = {}
         self._buffers: dict[str, str] = {}
         self._read: dict[str, str] = {}
-        for unit in layer_units(self.layer, self.attribute, self.image):
-            path = unit.name.removeprefix(self.attribute).strip(".")
-            tensors = self._tensors(unit, path)
-            for key, parameter in unit.parameters.items():
-                text = unit.expressions.get(key, f"{{{key}}}")
-                if any(suffix not in tensors for suffix in re.findall(r"{([\w.]+)}", text)):
-                    raise NoSource(f"it keeps {parameter.name} in a layout that has no expression")
-                self._weights[parameter] = re.sub(r"{([\w.]+)}", lambda m: tensors[m.group(1)], text)  # noqa: B023
+        for spec in layer_specs(self.layer, self.attribute, self.image):
+            path = spec.name.removeprefix(self.attribute).strip(".")
+            self._weights.update(weight_sources(spec, self._tensors(spec, path)))
 
-    def _tensors(self, unit: Any, path: str) -> dict[str, str]:
-        """Constructs the tensors of a unit; suffix -> expression."""
-        dtypes = {parameter.dtype for parameter in unit.parameters.values()}
+    def _tensors(self, spec: TorchModuleSpec, path: str) -> dict[str, str]:
+        """Constructs the tensors of a module; suffix -> expression."""
+        dtypes = {parameter.dtype for parameter in spec.parameters.values()}
         dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
-        trainable = {key for key, p in unit.parameters.items() if p.trainable}
+        trainable = {key for key, p in spec.parameters.items() if p.trainable}
         found = {}
-        for suffix, shape in unit.shapes().items():
+        for suffix, shape in spec.shapes().items():
             *modules, last = f"{path}.{suffix}".strip(".").split(".")
             holder = "self"
             for module in modules:
@@ -85,11 +83,11 @@ class OperatorClass:
                 if holder not in self._modules:
                     self._modules.add(holder)
                     self.construction.append(f"{holder} = nn.Module()")
-            own = unit.parameters[suffix].dtype if suffix in unit.parameters else dtype
+            own = spec.parameters[suffix].dtype if suffix in spec.parameters else dtype
             own = np.dtype(np.int64) if suffix == "num_batches_tracked" else own
             kind = "" if own == np.float32 else f", dtype=torch.{own.name}"
             zeros = f"torch.zeros({literal(tuple(shape))}{kind})"
-            learned = own.kind == "f" and (suffix in trainable or suffix not in unit.parameters and trainable)
+            learned = own.kind == "f" and (suffix in trainable or suffix not in spec.parameters and trainable)
             if learned:
                 self.construction.append(f"{holder}.{last} = nn.Parameter({zeros})")
             else:

@@ -73,6 +73,7 @@ def _bound(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
     return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
 
 

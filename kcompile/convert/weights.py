@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..keras.core.network import Network
-from ..keras.state_dict import state_dict, units_of, write_tensors
+from ..keras.state_dict import module_specs, state_dict, write_tensors
 from ..keras.state_dict.flattening import left_layers
 
 
@@ -16,7 +16,7 @@ def write_state_dict(model: Network, path: Path) -> list[str]:
         a sentence for each layer whose tensors are not just those of a PyTorch module.
     """
     write_tensors(state_dict(model), path)
-    notes = [f"{unit.name or unit.layer.name}: {unit.note}" for unit in units_of(model) if unit.note]
+    notes = [f"{spec.name or spec.layer.name}: {spec.note}" for spec in module_specs(model) if spec.note]
     return notes + [
         f"{layer.name}: reads a flattened image among other features, in Keras's order, channels last; "
         "PyTorch flattens channels first"

@@ -17,7 +17,7 @@ from kcompile.convert.source_check import check_source
 from kcompile.ir.identifiers import Identifiers, identifier
 from kcompile.keras import layers as L
 from kcompile.keras.models import Model, load_model
-from kcompile.keras.state_dict.layouts import AttributeNames
+from kcompile.keras.state_dict.names import AttributeNames
 
 CODE = "__import__('os').system('touch pwned')"
 TEXTS = {

@@ -272,7 +272,8 @@ def test_weights_in_pytorchs_layout_are_read_in_keras(tmp_path) -> None:
     """The expressions by which a class turns its tensors compute what loading a state_dict does."""
     import torch
 
-    from kcompile.keras.state_dict import units_of
+    from kcompile.convert.weight_source import weight_sources
+    from kcompile.keras.state_dict import module_specs
 
     x, image = L.Input(STEPS), L.Input(IMAGE)
     width = L.Dense(8)(x)
@@ -282,17 +283,14 @@ def test_weights_in_pytorchs_layout_are_read_in_keras(tmp_path) -> None:
         L.Conv1D(2, 3)(x), L.Conv2DTranspose(2, 3)(image), L.SeparableConv2D(2, 3, depth_multiplier=2)(image),
         L.PReLU("uniform", shared_axes=[1, 2])(image), L.BatchNormalization()(x), L.Embedding(4, 2)(x),
     ]  # fmt: skip
-    for unit in units_of(randomised(Model([x, image], outputs))):
-        tensors = unit.tensors()
-        decoded = unit.decode(dict(tensors))
-        for key in unit.parameters:
-            text = unit.expressions.get(key, f"{{{key}}}")
-            names = {suffix: f"t{i}" for i, suffix in enumerate(tensors)}
-            values = {names[suffix]: torch.from_numpy(np.array(array)) for suffix, array in tensors.items()}
-            for suffix, name in names.items():
-                text = text.replace(f"{{{suffix}}}", name)
+    for spec in module_specs(randomised(Model([x, image], outputs))):
+        names = {suffix: f"t{i}" for i, suffix in enumerate(spec.shapes())}
+        values = {
+            names[suffix]: torch.from_numpy(np.array(array)) for suffix, array in spec.tensors().items()
+        }
+        for parameter, text in weight_sources(spec, names):
             found = eval(text, {"torch": torch, **values}).numpy()
-            np.testing.assert_allclose(found, decoded[key], atol=1e-7, err_msg=f"{unit.name} {key}")
+            np.testing.assert_allclose(found, parameter.numpy(), atol=1e-7, err_msg=parameter.name)
 
 
 class Drawing(L.Layer):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ...keras.state_dict.layouts import layer_units
+from ...keras.state_dict.modules import layer_specs
 from ..layer_call import KERAS, Call, Template
 
 
 def _attention(call: Call) -> None:
     layer = call.layer
     config = layer.get_config()
-    if layer_units(layer, call.attribute)[0].kind != "nn.MultiheadAttention":
+    if layer_specs(layer, call.attribute)[0].kind != "nn.MultiheadAttention":
         call.fail(
             "nn.MultiheadAttention takes queries, keys and values of as many features as key_dim * num_heads"
         )

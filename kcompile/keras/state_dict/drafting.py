@@ -22,8 +22,9 @@ from ..core.layer import Layer
 from ..core.network import Network
 from .files import keeps_order, read_tensors
 from .flattening import turned_layers
-from .layouts import Unit, units_of
 from .matching import OPEN, Tensors, fits, modules_of, natural_order, squeezed
+from .modules import module_specs
+from .spec import TorchModuleSpec
 
 Modules = dict[str, dict[str, str]]
 
@@ -100,22 +101,22 @@ def draft_mapping(model: Network, tensors: Tensors, ordered: bool = True) -> Dra
         tensors: by name, in the order of the file.
         ordered: whether that is the order of the modules; if not, they are sorted by name.
     """
-    units = units_of(model, flattened=False)
+    specs = module_specs(model, flattened=False)
     modules = modules_of(tensors)
     if not ordered:
         modules = {name: modules[name] for name in sorted(modules, key=natural_order)}
     fitting = _Fitting(modules, tensors)
-    candidates = [_aligned(order, list(modules), fitting) for order in _orders(model, units)]
+    candidates = [_aligned(order, list(modules), fitting) for order in _orders(model, specs)]
     pairs = max(candidates, key=len)
-    pairs.update(_leftovers(units, modules, pairs, fitting))
-    rest = [unit for unit in units if unit.name not in pairs]
+    pairs.update(_leftovers(specs, modules, pairs, fitting))
+    rest = [spec for spec in specs if spec.name not in pairs]
     free = [module for module in modules if module not in set(pairs.values())]
     pairs.update(_aligned(rest, free, fitting.loosely))
-    return _drafted(model, units, modules, pairs, fitting)
+    return _drafted(model, specs, modules, pairs, fitting)
 
 
 class _Fitting:
-    """Which module fits which unit: asked often, computed once for each pair of shapes."""
+    """Which module fits which spec: asked often, computed once for each pair of shapes."""
 
     def __init__(self, modules: Modules, tensors: Tensors) -> None:
         self.modules, self.tensors = modules, tensors
@@ -124,45 +125,45 @@ class _Fitting:
             name: tuple(sorted((suffix, tensors[tensor].shape) for suffix, tensor in names.items()))
             for name, names in modules.items()
         }
-        self._units: dict[str, Any] = {}
+        self._specs: dict[str, Any] = {}
 
-    def unit(self, unit: Unit) -> Any:
-        """What decides about a unit: two of the same fit the same modules."""
-        if unit.name not in self._units:
-            self._units[unit.name] = (unit.kind, unit.optional, tuple(sorted(unit.shapes().items())))
-        return self._units[unit.name]
+    def spec(self, spec: TorchModuleSpec) -> Any:
+        """What decides about a spec: two of the same fit the same modules."""
+        if spec.name not in self._specs:
+            self._specs[spec.name] = (spec.kind, spec.optional, tuple(sorted(spec.shapes().items())))
+        return self._specs[spec.name]
 
-    def loosely(self, unit: Unit, module: str) -> bool:
-        """Whether a unit fits but for axes of size 1, or for the name of its only tensor."""
-        mine, theirs = sorted(unit.shapes().items()), self.shapes[module]
+    def loosely(self, spec: TorchModuleSpec, module: str) -> bool:
+        """Whether a spec fits but for axes of size 1, or for the name of its only tensor."""
+        mine, theirs = sorted(spec.shapes().items()), self.shapes[module]
         named = len(mine) == 1 or [suffix for suffix, _ in mine] == [suffix for suffix, _ in theirs]
         shapes = [[squeezed(shape) for _, shape in tensors] for tensors in (mine, theirs)]
         return named and shapes[0] == shapes[1] and shapes[0] != [()]
 
-    def __call__(self, unit: Unit, module: str) -> bool:
-        key = self.unit(unit), self.shapes[module]
+    def __call__(self, spec: TorchModuleSpec, module: str) -> bool:
+        key = self.spec(spec), self.shapes[module]
         if key not in self._answers:
-            self._answers[key] = fits(unit, self.modules[module], self.tensors)
+            self._answers[key] = fits(spec, self.modules[module], self.tensors)
         return self._answers[key]
 
 
 # --- orders -------------------------------------------------------------------------------------------------
 
 
-def _orders(model: Network, units: list[Unit]) -> Iterator[list[Unit]]:
+def _orders(model: Network, specs: list[TorchModuleSpec]) -> Iterator[list[TorchModuleSpec]]:
     """Orders in which a PyTorch program may define the modules.
 
     As the layers stand; main path first and shortcuts behind it, as torchvision's ResNets have it; shortcuts
     first.
     """
-    yield units
-    by_layer: dict[Layer, list[Unit]] = {}
-    for unit in units:
-        by_layer.setdefault(unit.layer, []).append(unit)
+    yield specs
+    by_layer: dict[Layer, list[TorchModuleSpec]] = {}
+    for spec in specs:
+        by_layer.setdefault(spec.layer, []).append(spec)
     for longest_first in (True, False):
         order = _by_branches(model, longest_first)
-        ordered = [unit for layer in order for unit in by_layer.get(layer, ())]
-        if len(ordered) == len(units):
+        ordered = [spec for layer in order for spec in by_layer.get(layer, ())]
+        if len(ordered) == len(specs):
             yield ordered
 
 
@@ -205,10 +206,12 @@ def _leaves(layer: Any, longest_first: bool) -> list[Layer]:
 # --- alignment ----------------------------------------------------------------------------------------------
 
 
-def _aligned(units: list[Unit], modules: list[str], fitting: Callable[[Unit, str], bool]) -> dict[str, str]:
-    """The most pairs that keep both orders: unit -> module (longest common subsequence)."""
-    n, m = len(units), len(modules)
-    fit = np.array([[fitting(unit, module) for module in modules] for unit in units], bool).reshape(n, m)
+def _aligned(
+    specs: list[TorchModuleSpec], modules: list[str], fitting: Callable[[TorchModuleSpec, str], bool]
+) -> dict[str, str]:
+    """The most pairs that keep both orders: spec -> module (longest common subsequence)."""
+    n, m = len(specs), len(modules)
+    fit = np.array([[fitting(spec, module) for module in modules] for spec in specs], bool).reshape(n, m)
     best = np.zeros((n + 1, m + 1), np.int32)
     for i in range(n - 1, -1, -1):
         for j in range(m - 1, -1, -1):
@@ -217,7 +220,7 @@ def _aligned(units: list[Unit], modules: list[str], fitting: Callable[[Unit, str
     i = j = 0
     while i < n and j < m:
         if fit[i, j] and best[i, j] == best[i + 1, j + 1] + 1:
-            pairs[units[i].name] = modules[j]
+            pairs[specs[i].name] = modules[j]
             i, j = i + 1, j + 1
         elif best[i, j] == best[i + 1, j]:
             i += 1
@@ -227,18 +230,18 @@ def _aligned(units: list[Unit], modules: list[str], fitting: Callable[[Unit, str
 
 
 def _leftovers(
-    units: list[Unit], modules: Modules, pairs: Mapping[str, str], fitting: _Fitting
+    specs: list[TorchModuleSpec], modules: Modules, pairs: Mapping[str, str], fitting: _Fitting
 ) -> dict[str, str]:
-    """Pairs out of order: where one unit and one module of some shapes are left."""
+    """Pairs out of order: where one spec and one module of some shapes are left."""
     taken = set(pairs.values())
-    rest = [unit for unit in units if unit.name not in pairs]
+    rest = [spec for spec in specs if spec.name not in pairs]
     free = [module for module in modules if module not in taken]
     found = {}
-    for unit in rest:
-        mine = [module for module in free if fitting(unit, module)]
+    for spec in rest:
+        mine = [module for module in free if fitting(spec, module)]
         rivals = [other for other in rest if mine and fitting(other, mine[0])]
         if len(mine) == len(rivals) == 1:
-            found[unit.name] = mine[0]
+            found[spec.name] = mine[0]
     return found
 
 
@@ -246,35 +249,39 @@ def _leftovers(
 
 
 def _drafted(
-    model: Network, units: list[Unit], modules: Modules, pairs: Mapping[str, str], fitting: _Fitting
+    model: Network,
+    specs: list[TorchModuleSpec],
+    modules: Modules,
+    pairs: Mapping[str, str],
+    fitting: _Fitting,
 ) -> Draft:
     draft = Draft(paired=len(pairs))
     flattened = turned_layers(model)
-    several = {unit.layer for unit in units if unit.name != unit.layer.name}
+    several = {spec.layer for spec in specs if spec.name != spec.layer.name}
     shapes = [fitting.shapes[module] for module in pairs.values()]
     draft.alike = sum(shapes.count(own) > 1 for own in shapes)
-    for unit in units:
-        key = unit.name if unit.layer in several else unit.layer.name
-        module = pairs.get(unit.name)
+    for spec in specs:
+        key = spec.name if spec.layer in several else spec.layer.name
+        module = pairs.get(spec.name)
         if module is None:
-            weights = ", ".join(f"{suffix} {list(shape)}" for suffix, shape in unit.shapes().items())
-            if not unit.kind.startswith("nn."):
+            weights = ", ".join(f"{suffix} {list(shape)}" for suffix, shape in spec.shapes().items())
+            if not spec.kind.startswith("nn."):
                 draft.mapping[key] = None
                 draft.kept.append(f"{key}: {weights}")
             else:
                 draft.mapping[key] = OPEN
-                draft.open.append((key, f"{unit.kind}, {weights}"))
+                draft.open.append((key, f"{spec.kind}, {weights}"))
             continue
         names = modules[module]
         draft.mapping[key] = module
-        if len(names) == 1 and set(names) != set(unit.shapes()) and len(unit.shapes()) == 1:
+        if len(names) == 1 and set(names) != set(spec.shapes()) and len(spec.shapes()) == 1:
             del draft.mapping[key]
-            draft.mapping[next(iter(unit.parameters.values())).name] = next(iter(names.values()))
-        if unit.layer in flattened and "weight" in modules[module]:
-            draft.mapping[key] = {"name": module, "flattened": flattened[unit.layer]}
-            draft.turned.append(f"{key}: {flattened[unit.layer]}")
-        if "bias" in unit.shapes() and "bias" not in modules[module] and unit.kind.startswith("nn."):
-            bias = unit.parameters["bias"].name
+            draft.mapping[next(iter(spec.parameters.values())).name] = next(iter(names.values()))
+        if spec.layer in flattened and "weight" in modules[module]:
+            draft.mapping[key] = {"name": module, "flattened": flattened[spec.layer]}
+            draft.turned.append(f"{key}: {flattened[spec.layer]}")
+        if "bias" in spec.shapes() and "bias" not in modules[module] and spec.kind.startswith("nn."):
+            bias = spec.parameters["bias"].name
             draft.mapping[bias] = 0
             draft.biases.append(bias)
     used = set(pairs.values())

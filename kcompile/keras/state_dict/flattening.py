@@ -7,6 +7,7 @@ say; a sequence that no convolution or pooling made is the same in both programs
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from ..core.input_layer import InputLayer
 from ..core.layer import Layer
 from ..core.network import Network
+from .spec import Arrays, TorchModuleSpec
 
 # Layers that keep each feature in its place. The last four have weights, one for each.
 _KEEPING = frozenset(
@@ -102,3 +104,30 @@ def _has_channels_last(value: Any, made: Any) -> bool:
             return getattr(layer, "data_format", None) == "channels_last"
         value = node.input_tensors[0]
     return len(value.shape) > 3
+
+
+def turned(spec: TorchModuleSpec, image: list[int]) -> TorchModuleSpec:
+    """A module whose tensors are in PyTorch's order of a flattened image."""
+    channels, *sizes = image
+    count = int(np.prod(image))
+    dense = spec.kind == "nn.Linear"
+
+    def take(arrays: Arrays, shape: list[int], order: list[int]) -> Arrays:
+        """The features, which are of a shape, in another order of its axes."""
+        axes = (0, *(1 + axis for axis in order)) if dense else order
+        return {
+            key: a.reshape(*a.shape[:-1], *shape).transpose(axes).reshape(a.shape)
+            if (key == "weight" if dense else a.shape == (count,))
+            else a
+            for key, a in arrays.items()
+        }
+
+    last = len(sizes)
+    what = "columns are" if dense else "features are"
+    note = f"its {what} in PyTorch's order, of (channels, sizes...) = {tuple(image)} flattened"
+    return replace(
+        spec,
+        encode=lambda arrays: take(spec.encode(arrays), [*sizes, channels], [last, *range(last)]),
+        decode=lambda tensors: spec.decode(take(tensors, image, [*range(1, last + 1), 0])),
+        note=f"{spec.note}; {note}" if spec.note else note,
+    )

@@ -1,219 +1,24 @@
-"""Keras's weights as the tensors of PyTorch's modules, and back.
-
-A *unit* is what one PyTorch module holds: nn.Linear's ``weight`` and ``bias``. Most layers are one unit; a
-separable convolution is two, a bidirectional layer is one (nn.LSTM keeps both directions).
+"""Keras's weights as the tensors of PyTorch's modules, and back: how either lays them out, per class.
 
 Source of names and layouts: the documentation of torch.nn, section "Variables" of each module.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...ir import Parameter
-from ...ir.identifiers import Identifiers, identifier
 from ..core.layer import Layer
-from ..core.network import Network
 from ..layers.recurrent.cudnn_layouts import from_cudnn, to_cudnn
-from .flattening import turned_layers
+from .names import TensorPaths
+from .spec import Arrays, TorchModuleSpec
 
-Arrays = dict[str, np.ndarray]
 Move = Callable[[np.ndarray], np.ndarray]
-Moves = tuple[Move, Move, str]
-"""Keras's layout to PyTorch's, the way back, and the way back as what follows a tensor in PyTorch source."""
-
-
-@dataclass
-class Unit:
-    """The tensors of one PyTorch module, and the Keras weights that they are made of.
-
-    Attributes:
-        name: dotted path of the module; the tensors are ``name.suffix``.
-        kind: the PyTorch module, for messages.
-        layer: the Keras layer.
-        parameters: the Keras weights, by what ``encode`` calls them.
-        encode: Keras arrays -> tensors by suffix.
-        decode: tensors by suffix -> Keras arrays.
-        note: what a reader of the tensors should know, or "".
-        optional: suffixes that a file may leave out.
-        expressions: what ``decode`` computes in the source of a PyTorch module: key of a Keras weight ->
-            expression, in which {suffix} stands for a tensor. By default the tensor of the same name.
-    """
-
-    name: str
-    kind: str
-    layer: Layer
-    parameters: dict[str, Parameter]
-    encode: Callable[[Arrays], Arrays]
-    decode: Callable[[Arrays], Arrays]
-    note: str = ""
-    optional: frozenset[str] = field(default_factory=frozenset)
-    expressions: dict[str, str] = field(default_factory=dict)
-
-    def path(self, suffix: str) -> str:
-        """The full name of a tensor."""
-        return f"{self.name}.{suffix}" if self.name else suffix
-
-    def tensors(self) -> Arrays:
-        """The present values, by suffix."""
-        arrays = self.encode({name: p.numpy() for name, p in self.parameters.items()})
-        return {suffix: np.asarray(array, order="C") for suffix, array in arrays.items()}
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each tensor, by suffix."""
-        zeros = {name: np.broadcast_to(np.zeros((), p.dtype), p.shape) for name, p in self.parameters.items()}
-        return {suffix: array.shape for suffix, array in self.encode(zeros).items()}
-
-    def weights(self, tensors: Mapping[str, np.ndarray]) -> list[tuple[Parameter, np.ndarray]]:
-        """The Keras weights that tensors of these suffixes stand for.
-
-        Raises:
-            ValueError: if the layer cannot represent them.
-        """
-        arrays = self.decode(dict(tensors))
-        return [(parameter, arrays[name]) for name, parameter in self.parameters.items()]
-
-
-def state_dict(model: Network) -> Arrays:
-    """All weights of a model under PyTorch's names: ``conv1.weight``, ``lstm.weight_ih_l0`` ...
-
-    A layer that PyTorch has no module for keeps Keras's names and layouts.
-    """
-    return tensors_of(units_of(model))
-
-
-def tensors_of(units: Iterable[Unit]) -> Arrays:
-    """The present values of units, by their full names."""
-    return {unit.path(s): array for unit in units for s, array in unit.tensors().items()}
-
-
-def units_of(model: Network, flattened: bool = True) -> list[Unit]:
-    """The units of a model, layer by layer; those of nested models under their names.
-
-    The initializers of an ONNX graph that is the whole model keep their names as they are.
-
-    Args:
-        model: a built model.
-        flattened: whether layers behind a Flatten have PyTorch's order of features, or else Keras's.
-    """
-    holding = [layer for layer in model.layers if layer.weights]
-    if len(holding) == 1 and type(holding[0]).__name__ == "ONNXGraph":
-        graph: Any = holding[0]
-        own = {w.name: p for w, p in zip(graph._template.weights, graph._onnx_weights, strict=True)}
-        return [Unit("", "ONNXGraph", graph, own, dict, dict, "names and layouts are the ONNX file's")]
-    return attribute_units(model, flattened)
-
-
-def attribute_units(model: Network, flattened: bool = True) -> list[Unit]:
-    """The units of a model, each under the attribute that its layer is of a PyTorch module."""
-    return [
-        unit
-        for name, layer, image in _named_layers(model)
-        for unit in layer_units(layer, name, image if flattened else None)
-    ]
-
-
-def _named_layers(model: Network, prefix: str = "") -> Iterator[tuple[str, Layer, list[int] | None]]:
-    """(dotted name, layer, image that it reads flattened) of every layer that holds weights itself.
-
-    Nested models are taken apart.
-    """
-    names = attribute_names(model)
-    images = turned_layers(model) if getattr(model, "_network_nodes", None) else {}
-    for layer in model.layers:
-        name = prefix + names[layer]
-        if isinstance(layer, Network):
-            yield from _named_layers(layer, f"{name}.")
-        elif layer.weights:
-            yield name, layer, images.get(layer)
-
-
-# Attributes of nn.Module, and of the classes that convert writes, that a submodule or a tensor must not hide.
-_TAKEN = frozenset(
-    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
-    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half
-    ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
-    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
-    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
-    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
-    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
-    to_empty train training type xpu zero_grad self F torch nn math STATES meta""".split()
-)
-
-
-class AttributeNames(Identifiers):
-    """Names for attributes of one nn.Module."""
-
-    def __init__(self) -> None:
-        super().__init__(_TAKEN)
-
-    def free(self, hint: str) -> str:
-        name = identifier(hint)
-        hidden = name in _TAKEN or re.fullmatch(r"forward_\d+", name)  # methods of written classes
-        return super().free(f"{name}_" if hidden else name)
-
-
-def attribute_names(model: Network) -> dict[Layer, str]:
-    """Python identifiers for the layers of one model, each once."""
-    names = AttributeNames()
-    own = [*getattr(model, "_input_layers", ()), *model.layers]  # Sequential.layers is without its input
-    return {layer: names.free(layer.name) for layer in dict.fromkeys(own)}
-
-
-def layer_units(layer: Layer, name: str, image: list[int] | None = None) -> list[Unit]:
-    """The units of one layer; ``image`` is what its features are, flattened, see ``flattening``."""
-    if image is not None:
-        return [_turned(unit, image) for unit in layer_units(layer, name)]
-    kind = type(layer).__name__
-    if kind == "TimeDistributed":
-        inner = layer.layer
-        return list(units_of_network(inner, name)) if isinstance(inner, Network) else layer_units(inner, name)
-    maker = MAKERS.get(kind)
-    if maker is None or not layer.weights:
-        return [_as_it_is(layer, name)] if layer.weights else []
-    return maker(layer, name)
-
-
-def _turned(unit: Unit, image: list[int]) -> Unit:
-    """A unit whose tensors are in PyTorch's order of a flattened image."""
-    count = int(np.prod(image))
-    order = np.moveaxis(np.arange(count).reshape([*image[1:], image[0]]), -1, 0).reshape(-1)
-    back = np.argsort(order)
-    dense = unit.kind == "nn.Linear"
-
-    def take(arrays: Arrays, places: np.ndarray) -> Arrays:
-        if dense:
-            return {**arrays, "weight": arrays["weight"][:, places]}
-        return {key: a[places] if a.shape == (count,) else a for key, a in arrays.items()}
-
-    axis = 1 if dense else 0
-    rest = [axis + 1 + i for i in range(len(image) - 1)]
-    place = f".unflatten({axis}, {tuple(image)}).permute({(*range(axis), *rest, axis)}).flatten({axis})"
-    keys = ["weight"] if dense else [key for key, p in unit.parameters.items() if p.shape == (count,)]
-    expressions = dict(unit.expressions)
-    for key in keys:
-        text = expressions.get(key, f"{{{key}}}")
-        expressions[key] = text.replace(f"{{{key}}}", f"{{{key}}}{place}")
-    what = "columns are" if dense else "features are"
-    note = f"its {what} in PyTorch's order, of (channels, sizes...) = {tuple(image)} flattened"
-    return replace(
-        unit,
-        encode=lambda arrays: take(unit.encode(arrays), order),
-        decode=lambda tensors: unit.decode(take(tensors, back)),
-        expressions=expressions,
-        note=f"{unit.note}; {note}" if unit.note else note,
-    )
-
-
-def units_of_network(model: Network, prefix: str) -> Iterator[Unit]:
-    """The units of a model inside another."""
-    for name, layer, image in _named_layers(model, f"{prefix}."):
-        yield from layer_units(layer, name, image)
+Moves = tuple[Move, Move]
+"""Keras's layout to PyTorch's, and the way back."""
 
 
 def local_name(parameter: Parameter) -> str:
@@ -225,52 +30,22 @@ def _own(layer: Layer) -> dict[str, Parameter]:
     return {local_name(parameter): parameter for parameter in layer.weights}
 
 
-def _as_it_is(layer: Layer, name: str) -> Unit:
-    paths = _Paths()
+def as_it_is(layer: Layer, name: str) -> TorchModuleSpec:
+    paths = TensorPaths()
     parameters = {paths.add(local_name(parameter)): parameter for parameter in layer.weights}
     note = f"PyTorch has no module for {type(layer).__name__}: names and layouts are Keras's"
-    return Unit(name, type(layer).__name__, layer, parameters, dict, dict, note)
-
-
-class _Paths:
-    """Dotted paths of tensors in a module, from names of any form; every part is an identifier."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, AttributeNames] = {"": AttributeNames()}
-        self._modules: dict[tuple[str, str], str] = {}
-
-    def add(self, name: str) -> str:
-        """A path like the name; no path is given twice, or is the beginning of another one."""
-        *modules, last = [part for part in name.split(".") if part][-_DEEPEST:] or ["weight"]
-        holder = ""
-        for part in modules:
-            if (holder, part) not in self._modules:
-                path = self._modules[holder, part] = self._leaf(holder, part)
-                self._names[path] = AttributeNames()
-            holder = self._modules[holder, part]
-        return self._leaf(holder, last)
-
-    def _leaf(self, holder: str, name: str) -> str:
-        return f"{holder}.{self._names[holder].free(name)}".lstrip(".")
-
-
-_DEEPEST = 16
-"""Parts of a path: its last ones."""
+    return TorchModuleSpec(name, type(layer).__name__, layer, parameters, dict, dict, note=note)
 
 
 # --- Linear, convolutions, tables ---------------------------------------------------------------------------
 
 
-def _kernel_unit(
-    layer: Layer,
-    name: str,
-    kind: str,
-    kernel: str,
-    moves: Moves,
-    bias: bool = True,
-) -> Unit:
+def _of_kernel(
+    layer: Layer, name: str, kind: str, kernel: str, moves: Moves, bias: bool = True, note: str = ""
+) -> TorchModuleSpec:
+    """A module with a ``weight``, which is one Keras weight moved, and perhaps a ``bias``."""
     own = _own(layer)
-    there, back, source = moves
+    there, back = moves
     parameters = {"weight": own[kernel]}
     if bias and "bias" in own:
         parameters["bias"] = own["bias"]
@@ -281,29 +56,32 @@ def _kernel_unit(
     def decode(tensors: Arrays) -> Arrays:
         return {**tensors, "weight": back(tensors["weight"])}
 
-    return Unit(name, kind, layer, parameters, encode, decode, expressions={"weight": f"{{weight}}{source}"})
+    return TorchModuleSpec(name, kind, layer, parameters, encode, decode, note=note)
 
 
-_AS_IT_IS: Moves = (np.asarray, np.asarray, "")
+def _unmoved(array: np.ndarray) -> np.ndarray:
+    return array
 
 
-def _dense(layer: Any, name: str) -> list[Unit]:
-    return [_kernel_unit(layer, name, "nn.Linear", "kernel", (np.transpose, np.transpose, ".t()"))]
+_AS_IT_IS: Moves = (_unmoved, _unmoved)
 
 
 def _moved(order: Sequence[int]) -> Moves:
     order, inverse = tuple(order), tuple(int(i) for i in np.argsort(order))
-    source = f".permute{inverse}"
-    return (lambda array: array.transpose(order)), (lambda array: array.transpose(inverse)), source
+    return (lambda array: array.transpose(order)), (lambda array: array.transpose(inverse))
 
 
-def _conv(layer: Any, name: str) -> list[Unit]:
+def _dense(layer: Any, name: str) -> list[TorchModuleSpec]:
+    return [_of_kernel(layer, name, "nn.Linear", "kernel", _moved((1, 0)))]
+
+
+def _conv(layer: Any, name: str) -> list[TorchModuleSpec]:
     rank = layer.rank
     moves = _moved((rank + 1, rank, *range(rank)))
     kind = f"nn.Conv{rank}d"
     if "Transpose" in type(layer).__name__ or "Deconv" in type(layer).__name__:
         kind = f"nn.ConvTranspose{rank}d"  # Keras: (sizes..., out, in); PyTorch: (in, out, sizes...)
-    return [_kernel_unit(layer, name, kind, "kernel", moves)]
+    return [_of_kernel(layer, name, kind, "kernel", moves)]
 
 
 def _depthwise_moves(layer: Any) -> Moves:
@@ -319,18 +97,17 @@ def _depthwise_moves(layer: Any) -> Moves:
     def back(array: np.ndarray) -> np.ndarray:
         return array.reshape(*shape[-2:], *shape[:-2]).transpose(inverse)
 
-    source = f".reshape{(*shape[-2:], *shape[:-2])}.permute{inverse}"
-    return there, back, source
+    return there, back
 
 
-def _depthwise(layer: Any, name: str) -> list[Unit]:
+def _depthwise(layer: Any, name: str) -> list[TorchModuleSpec]:
     kind = f"nn.Conv{len(layer.depthwise_kernel.shape) - 2}d(groups)"
-    return [_kernel_unit(layer, name, kind, "depthwise_kernel", _depthwise_moves(layer))]
+    return [_of_kernel(layer, name, kind, "depthwise_kernel", _depthwise_moves(layer))]
 
 
-def _separable(layer: Any, name: str) -> list[Unit]:
+def _separable(layer: Any, name: str) -> list[TorchModuleSpec]:
     rank = len(layer.depthwise_kernel.shape) - 2
-    depthwise = _kernel_unit(
+    depthwise = _of_kernel(
         layer,
         f"{name}.depthwise",
         f"nn.Conv{rank}d(groups)",
@@ -339,26 +116,21 @@ def _separable(layer: Any, name: str) -> list[Unit]:
         bias=False,
     )
     moves = _moved((rank + 1, rank, *range(rank)))
-    pointwise = _kernel_unit(layer, f"{name}.pointwise", f"nn.Conv{rank}d", "pointwise_kernel", moves)
+    pointwise = _of_kernel(layer, f"{name}.pointwise", f"nn.Conv{rank}d", "pointwise_kernel", moves)
     return [depthwise, pointwise]
 
 
-def _embedding(layer: Any, name: str) -> list[Unit]:
-    return [_kernel_unit(layer, name, "nn.Embedding", "embeddings", _AS_IT_IS)]
+def _embedding(layer: Any, name: str) -> list[TorchModuleSpec]:
+    return [_of_kernel(layer, name, "nn.Embedding", "embeddings", _AS_IT_IS)]
 
 
-def _prelu(layer: Any, name: str) -> list[Unit]:
+def _prelu(layer: Any, name: str) -> list[TorchModuleSpec]:
     shape = layer.alpha.shape
     if prelu_is_torchs(layer):
-        moves = (
-            (lambda a: a.reshape(-1)),
-            (lambda a: a.reshape(shape)),
-            f".reshape({', '.join(map(str, shape))})",
-        )
-        return [_kernel_unit(layer, name, "nn.PReLU", "alpha", moves)]
-    unit = _kernel_unit(layer, name, "nn.PReLU", "alpha", _AS_IT_IS)
-    unit.note = "nn.PReLU has one slope for each channel, this layer more: the shape is Keras's"
-    return [unit]
+        moves = ((lambda a: a.reshape(-1)), (lambda a: a.reshape(shape)))
+        return [_of_kernel(layer, name, "nn.PReLU", "alpha", moves)]
+    note = "nn.PReLU has one slope for each channel, this layer more: the shape is Keras's"
+    return [_of_kernel(layer, name, "nn.PReLU", "alpha", _AS_IT_IS, note=note)]
 
 
 def prelu_is_torchs(layer: Any) -> bool:
@@ -369,7 +141,7 @@ def prelu_is_torchs(layer: Any) -> bool:
 # --- normalization ------------------------------------------------------------------------------------------
 
 
-def _normalization(layer: Any, name: str, kind: str, renamed: Mapping[str, str]) -> list[Unit]:
+def _normalization(layer: Any, name: str, kind: str, renamed: Mapping[str, str]) -> list[TorchModuleSpec]:
     own = _own(layer)
     parameters = {there: own[here] for here, there in renamed.items() if here in own}
     size = next(iter(parameters.values())).shape
@@ -383,17 +155,19 @@ def _normalization(layer: Any, name: str, kind: str, renamed: Mapping[str, str])
         return {**filled, **arrays, **counter}
 
     def decode(tensors: Arrays) -> Arrays:
+        return {key: array for key, array in tensors.items() if key in parameters}
+
+    def check(tensors: Arrays) -> None:
         for key, make in {"weight": np.ones, "bias": np.zeros}.items():
             if key not in parameters and key in tensors and not np.array_equal(tensors[key], make(size)):
                 option = {"weight": "scale", "bias": "center"}[key]
                 raise ValueError(f"the layer has {option}=False, and {key} does something; set {option}=True")
-        return {key: array for key, array in tensors.items() if key in parameters}
 
     optional = frozenset({"num_batches_tracked", *(key for key in fill if key not in parameters)})
-    return [Unit(name, kind, layer, parameters, encode, decode, optional=optional)]
+    return [TorchModuleSpec(name, kind, layer, parameters, encode, decode, check, optional=optional)]
 
 
-def _batch_normalization(layer: Any, name: str) -> list[Unit]:
+def _batch_normalization(layer: Any, name: str) -> list[TorchModuleSpec]:
     renamed = {
         "gamma": "weight",
         "beta": "bias",
@@ -403,13 +177,13 @@ def _batch_normalization(layer: Any, name: str) -> list[Unit]:
     return _normalization(layer, name, "nn.BatchNorm", renamed)
 
 
-def _layer_normalization(layer: Any, name: str) -> list[Unit]:
+def _layer_normalization(layer: Any, name: str) -> list[TorchModuleSpec]:
     kind = {"GroupNormalization": "nn.GroupNorm"}.get(type(layer).__name__, "nn.LayerNorm")
     return _normalization(layer, name, kind, {"gamma": "weight", "beta": "bias"})
 
 
-def _rms_normalization(layer: Any, name: str) -> list[Unit]:
-    return [_kernel_unit(layer, name, "nn.RMSNorm", "scale", _AS_IT_IS)]
+def _rms_normalization(layer: Any, name: str) -> list[TorchModuleSpec]:
+    return [_of_kernel(layer, name, "nn.RMSNorm", "scale", _AS_IT_IS)]
 
 
 # --- recurrence ---------------------------------------------------------------------------------------------
@@ -425,10 +199,12 @@ def recurrent_kind(layer: Layer) -> str | None:
     return kind if kind in _GATES else None
 
 
-def _reordered(array: np.ndarray, gates: Sequence[int]) -> np.ndarray:
-    """Gates along the last axis in another order."""
-    parts = np.split(array, len(gates), axis=-1)
-    return np.concatenate([parts[i] for i in gates], axis=-1)
+def _reordered(array: np.ndarray, gates: Sequence[int], axis: int = 0) -> np.ndarray:
+    """Gates along an axis in another order."""
+    if tuple(gates) == tuple(range(len(gates))):
+        return array
+    parts = np.split(array, len(gates), axis)
+    return np.concatenate([parts[i] for i in gates], axis)
 
 
 class _Recurrence:
@@ -448,8 +224,8 @@ class _Recurrence:
         if self.cudnn:
             arrays = self._from_cudnn(arrays)
         tensors = {
-            f"weight_ih_l0{end}": _reordered(arrays[f"kernel{end}"], self.gates).T,
-            f"weight_hh_l0{end}": _reordered(arrays[f"recurrent_kernel{end}"], self.gates).T,
+            f"weight_ih_l0{end}": _reordered(arrays[f"kernel{end}"], self.gates, -1).T,
+            f"weight_hh_l0{end}": _reordered(arrays[f"recurrent_kernel{end}"], self.gates, -1).T,
         }
         bias = arrays.get(f"bias{end}")
         if bias is not None:
@@ -461,39 +237,26 @@ class _Recurrence:
     def decode(self, tensors: Arrays) -> Arrays:
         end = self.ending
         arrays = {
-            f"kernel{end}": _reordered(tensors[f"weight_ih_l0{end}"].T, self.back),
-            f"recurrent_kernel{end}": _reordered(tensors[f"weight_hh_l0{end}"].T, self.back),
+            f"kernel{end}": _reordered(tensors[f"weight_ih_l0{end}"], self.back).T,
+            f"recurrent_kernel{end}": _reordered(tensors[f"weight_hh_l0{end}"], self.back).T,
         }
         if f"bias{end}" in self.parameters:
-            inner, outer = (_reordered(tensors[f"bias_{which}_l0{end}"], self.back) for which in ("ih", "hh"))
-            arrays[f"bias{end}"] = np.stack([inner, outer]) if self.reset_after else inner + outer
-            if self.kind == "GRU" and not self.reset_after and outer.any():
-                raise ValueError(
-                    "nn.GRU applies the reset gate after the product with the state, and its second bias "
-                    "with it; build the layer as GRU(..., reset_after=True)"
-                )
-        return self._to_cudnn(arrays, tensors) if self.cudnn else arrays
-
-    def expressions(self) -> dict[str, str]:
-        """``decode`` in PyTorch source; none for CuDNN's layout."""
-        end = self.ending
+            halves = [_reordered(tensors[f"bias_{which}_l0{end}"], self.back) for which in ("ih", "hh")]
+            if self.cudnn:
+                arrays[f"bias{end}"] = np.concatenate(halves)
+            else:
+                arrays[f"bias{end}"] = np.stack(halves) if self.reset_after else halves[0] + halves[1]
         if self.cudnn:
-            return {}
+            arrays.update({key: to_cudnn(a, len(self.gates)) for key, a in arrays.items() if "kernel" in key})
+        return arrays
 
-        def reordered(suffix: str, turned: str = "") -> str:
-            name = f"{{{suffix}{end}}}"
-            if self.back == tuple(range(len(self.back))):
-                return f"{name}{turned}"
-            parts = [f"{name}.chunk({len(self.back)})[{i}]" for i in self.back]
-            return f"torch.cat([{', '.join(parts)}]){turned}"
-
-        inner, outer = reordered("bias_ih_l0"), reordered("bias_hh_l0")
-        bias = f"torch.stack([{inner}, {outer}])" if self.reset_after else f"({inner} + {outer})"
-        return {
-            f"kernel{end}": reordered("weight_ih_l0", ".t()"),
-            f"recurrent_kernel{end}": reordered("weight_hh_l0", ".t()"),
-            f"bias{end}": bias,
-        }
+    def check(self, tensors: Arrays) -> None:
+        second = tensors.get(f"bias_hh_l0{self.ending}")
+        if self.kind == "GRU" and not self.reset_after and second is not None and second.any():
+            raise ValueError(
+                "nn.GRU applies the reset gate after the product with the state, and its second bias "
+                "with it; build the layer as GRU(..., reset_after=True)"
+            )
 
     def _from_cudnn(self, arrays: Arrays) -> Arrays:
         """The layout of LSTM and GRU, with both biases, one below the other."""
@@ -501,13 +264,8 @@ class _Recurrence:
         bias = arrays[f"bias{self.ending}"]
         return {**found, f"bias{self.ending}": bias.reshape(2, -1)}
 
-    def _to_cudnn(self, arrays: Arrays, tensors: Arrays) -> Arrays:
-        found = {key: to_cudnn(a, len(self.gates)) for key, a in arrays.items() if "kernel" in key}
-        halves = [_reordered(tensors[f"bias_{which}_l0{self.ending}"], self.back) for which in ("ih", "hh")]
-        return {**found, f"bias{self.ending}": np.concatenate(halves)}
 
-
-def _recurrent(directions: Sequence[_Recurrence], layer: Any, name: str) -> list[Unit]:
+def _recurrent(directions: Sequence[_Recurrence], layer: Any, name: str) -> list[TorchModuleSpec]:
     parameters = {key: p for direction in directions for key, p in direction.parameters.items()}
 
     def encode(arrays: Arrays) -> Arrays:
@@ -516,22 +274,22 @@ def _recurrent(directions: Sequence[_Recurrence], layer: Any, name: str) -> list
     def decode(tensors: Arrays) -> Arrays:
         return {key: a for direction in directions for key, a in direction.decode(tensors).items()}
 
+    def check(tensors: Arrays) -> None:
+        for direction in directions:
+            direction.check(tensors)
+
     kind = _MODULES[directions[0].kind]
     note = ""
     if directions[0].kind == "GRU" and not directions[0].reset_after:
         note = "reset_after=False: nn.GRU computes something else with these weights"
-    expressions = {key: text for direction in directions for key, text in direction.expressions().items()}
-    return [Unit(name, kind, layer, parameters, encode, decode, note, expressions=expressions)]
+    return [TorchModuleSpec(name, kind, layer, parameters, encode, decode, check, note)]
 
 
-def _one_direction(layer: Any, name: str) -> list[Unit]:
+def _one_direction(layer: Any, name: str) -> list[TorchModuleSpec]:
     return _recurrent([_Recurrence(layer, "")], layer, name)
 
 
-def _bidirectional(layer: Any, name: str) -> list[Unit]:
-    if recurrent_kind(layer.forward_layer) is None:
-        forward = layer_units(layer.forward_layer, f"{name}.forward_layer")
-        return [*forward, *layer_units(layer.backward_layer, f"{name}.backward_layer")]
+def _bidirectional(layer: Any, name: str) -> list[TorchModuleSpec]:
     directions = [_Recurrence(layer.forward_layer, ""), _Recurrence(layer.backward_layer, "_reverse")]
     return _recurrent(directions, layer, name)
 
@@ -539,7 +297,7 @@ def _bidirectional(layer: Any, name: str) -> list[Unit]:
 # --- attention ----------------------------------------------------------------------------------------------
 
 
-def _attention(layer: Any, name: str) -> list[Unit]:
+def _attention(layer: Any, name: str) -> list[TorchModuleSpec]:
     """Query, key and value of Keras, (features, heads, size) each, as nn.MultiheadAttention stacks them."""
     by_path = {parameter.name.split(":")[0]: parameter for parameter in layer.weights}
     parameters: dict[str, Parameter] = {}
@@ -553,7 +311,7 @@ def _attention(layer: Any, name: str) -> list[Unit]:
     width = int(np.prod(heads[0]))
     others = set(layer.weights) - set(parameters.values())  # those of a gate
     if len(features) > 1 or len(set(heads)) > 1 or width not in features or others:
-        return [_as_it_is(layer, name)]
+        return [as_it_is(layer, name)]
 
     def encode(arrays: Arrays) -> Arrays:
         stacked = [arrays[f"{role}/kernel"].reshape(width, -1).T for role in ("query", "key", "value")]
@@ -582,22 +340,10 @@ def _attention(layer: Any, name: str) -> list[Unit]:
             arrays["attention_output/bias"] = tensors["out_proj.bias"]
         return arrays
 
-    def shaped(key: str) -> str:
-        return f".reshape({', '.join(map(str, parameters[key].shape))})"
-
-    expressions = {
-        "attention_output/kernel": "{out_proj.weight}.t()" + shaped("attention_output/kernel"),
-        "attention_output/bias": "{out_proj.bias}",
-    }
-    for i, role in enumerate(("query", "key", "value")):
-        for what, turned in (("kernel", ".t()"), ("bias", "")):
-            if (key := f"{role}/{what}") in parameters:
-                source = f"{{in_proj_{'weight' if what == 'kernel' else 'bias'}}}"
-                expressions[key] = f"{source}[{i * width}:{(i + 1) * width}]{turned}{shaped(key)}"
-    return [Unit(name, "nn.MultiheadAttention", layer, parameters, encode, decode, expressions=expressions)]
+    return [TorchModuleSpec(name, "nn.MultiheadAttention", layer, parameters, encode, decode)]
 
 
-MAKERS: dict[str, Callable[[Any, str], list[Unit]]] = {
+LAYOUTS: dict[str, Callable[[Any, str], list[TorchModuleSpec]]] = {
     "Dense": _dense,
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _conv),
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _conv),
@@ -612,4 +358,4 @@ MAKERS: dict[str, Callable[[Any, str], list[Unit]]] = {
     "Bidirectional": _bidirectional,
     "MultiHeadAttention": _attention,
 }
-"""Keras's class name -> the units of such a layer."""
+"""Keras's class name -> the modules of such a layer."""

@@ -23,7 +23,8 @@ from ..core.network import Network
 from ..utils.messages import harmless
 from .files import keeps_order, read_tensors
 from .flattening import turned_layers
-from .layouts import Unit, units_of
+from .modules import module_specs
+from .spec import TorchModuleSpec
 
 Tensors = Mapping[str, np.ndarray]
 WeightMapping = Mapping[str, Any]
@@ -171,45 +172,45 @@ def match(
         ordered: whether the tensors come in the order of the modules (.safetensors sorts them by name).
     """
     if mapping is not None:
-        return _by_mapping(units_of(model, flattened=False), tensors, mapping)
-    units = units_of(model)
-    wanted = {unit.path(suffix) for unit in units for suffix in unit.shapes()}
+        return _by_mapping(module_specs(model, flattened=False), tensors, mapping)
+    specs = module_specs(model)
+    wanted = {spec.path(suffix) for spec in specs for suffix in spec.shapes()}
     if wanted & set(tensors) and {name for name in tensors if not name.endswith(_COUNTER)} <= wanted:
-        groups = {unit.name: _taken(unit, tensors) for unit in units}
-        return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in units], tensors)
-    units = units_of(model, flattened=False)
-    report = _by_structure(units, tensors, ordered)
-    return _without_flattened(report, units, turned_layers(model))
+        groups = {spec.name: _taken(spec, tensors) for spec in specs}
+        return _paired(Report("names"), [(u, u.name, groups[u.name]) for u in specs], tensors)
+    specs = module_specs(model, flattened=False)
+    report = _by_structure(specs, tensors, ordered)
+    return _without_flattened(report, specs, turned_layers(model))
 
 
 # --- by name ------------------------------------------------------------------------------------------------
 
 
-def _taken(unit: Unit, tensors: Tensors) -> dict[str, str]:
-    """Suffix -> name in the file, of the tensors that a unit of this very name has there."""
-    return {s: unit.path(s) for s in unit.shapes() if unit.path(s) in tensors}
+def _taken(spec: TorchModuleSpec, tensors: Tensors) -> dict[str, str]:
+    """Suffix -> name in the file, of the tensors that a spec of this very name has there."""
+    return {s: spec.path(s) for s in spec.shapes() if spec.path(s) in tensors}
 
 
 def _paired(
     report: Report,
-    pairs: list[tuple[Unit, str, dict[str, str]]],
+    pairs: list[tuple[TorchModuleSpec, str, dict[str, str]]],
     tensors: Tensors,
     given: Tensors | None = None,
 ) -> Report:
-    """Checks and decodes each unit with the tensors found for it; ``given`` are those that must be used."""
+    """Checks and decodes each spec with the tensors found for it; ``given`` are those that must be used."""
     used: set[str] = set()
-    for unit, _, names in pairs:
-        why = _problem(unit, names, tensors)
+    for spec, _, names in pairs:
+        why = _problem(spec, names, tensors)
         if not why:
             try:
-                assignments = unit.weights({suffix: tensors[name] for suffix, name in names.items()})
+                assignments = spec.weights({suffix: tensors[name] for suffix, name in names.items()})
             except ValueError as error:
                 why = str(error)
         if why:
-            report.missing += [(p.name, why) for p in unit.parameters.values()]
+            report.missing += [(p.name, why) for p in spec.parameters.values()]
             continue
         report.assignments += assignments
-        report.matched += [(unit.path(suffix), name) for suffix, name in names.items()]
+        report.matched += [(spec.path(suffix), name) for suffix, name in names.items()]
         used.update(names.values())
     report.unused += [
         (name, f"no layer takes its module; shape {list(array.shape)}")
@@ -219,28 +220,28 @@ def _paired(
     return report
 
 
-def _problem(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> str:
-    """Why tensors do not make a unit; "" if they do."""
-    shapes = unit.shapes()
+def _problem(spec: TorchModuleSpec, names: Mapping[str, str], tensors: Tensors) -> str:
+    """Why tensors do not make a spec; "" if they do."""
+    shapes = spec.shapes()
     for suffix, shape in shapes.items():
-        if suffix in unit.optional and suffix not in names:
+        if suffix in spec.optional and suffix not in names:
             continue
-        if suffix not in names and _absent_bias(unit, suffix) and names:
-            key = unit.parameters[suffix].name
+        if suffix not in names and _absent_bias(spec, suffix) and names:
+            key = spec.parameters[suffix].name
             return (
-                f"{unit.path(suffix)} is not in the file, its module has no bias; zeros compute the same, "
+                f"{spec.path(suffix)} is not in the file, its module has no bias; zeros compute the same, "
                 f'and a mapping says so by "{key}": 0'
             )
         if suffix not in names:
-            return f"{unit.kind} needs {unit.path(suffix)} {list(shape)}, which is not in the file"
+            return f"{spec.kind} needs {spec.path(suffix)} {list(shape)}, which is not in the file"
         found = tensors[names[suffix]].shape
         if suffix == _COUNTER:
             continue
         if found != shape:
-            return f"{unit.kind} needs {suffix} of shape {list(shape)}, {names[suffix]} has {list(found)}"
-    extra = [suffix for suffix in names if suffix not in shapes and suffix not in unit.optional]
+            return f"{spec.kind} needs {suffix} of shape {list(shape)}, {names[suffix]} has {list(found)}"
+    extra = [suffix for suffix in names if suffix not in shapes and suffix not in spec.optional]
     if extra:
-        return f"{unit.kind} has no {extra[0]} here, the file has {names[extra[0]]}"
+        return f"{spec.kind} has no {extra[0]} here, the file has {names[extra[0]]}"
     return ""
 
 
@@ -262,50 +263,52 @@ def modules_of(tensors: Tensors) -> dict[str, dict[str, str]]:
     return found
 
 
-def _by_structure(units: list[Unit], tensors: Tensors, ordered: bool) -> Report:
+def _by_structure(specs: list[TorchModuleSpec], tensors: Tensors, ordered: bool) -> Report:
     modules = modules_of(tensors)
     if not ordered:
         modules = {name: modules[name] for name in sorted(modules, key=natural_order)}
-    elif len(units) == len(modules):
-        pairs = [(u, m, names) for u, (m, names) in zip(units, modules.items(), strict=True)]
-        if all(fits(unit, names, tensors) for unit, _, names in pairs):
+    elif len(specs) == len(modules):
+        pairs = [(u, m, names) for u, (m, names) in zip(specs, modules.items(), strict=True)]
+        if all(fits(spec, names, tensors) for spec, _, names in pairs):
             return _paired(Report("structure"), pairs, tensors)
-    return _by_shape(units, modules, tensors)
+    return _by_shape(specs, modules, tensors)
 
 
-def _without_flattened(report: Report, units: list[Unit], flattened: Mapping[Layer, list[int]]) -> Report:
+def _without_flattened(
+    report: Report, specs: list[TorchModuleSpec], flattened: Mapping[Layer, list[int]]
+) -> Report:
     """Takes back what structure cannot know: the order of the columns of a Linear behind a Flatten."""
-    for unit in units:
-        found = dict(report.matched).get(unit.path("weight"))
-        if unit.layer not in flattened or found is None:
+    for spec in specs:
+        found = dict(report.matched).get(spec.path("weight"))
+        if spec.layer not in flattened or found is None:
             continue
-        own = dict.fromkeys(unit.parameters.values())
-        entry = json.dumps({"name": found.rpartition(".")[0], "flattened": flattened[unit.layer]})
+        own = dict.fromkeys(spec.parameters.values())
+        entry = json.dumps({"name": found.rpartition(".")[0], "flattened": flattened[spec.layer]})
         why = (
             "it reads a flattened image, which PyTorch flattens channels first: a mapping turns its columns "
-            f'by "{unit.layer.name}": {entry}, or takes them as they are by "{unit.layer.name}": '
+            f'by "{spec.layer.name}": {entry}, or takes them as they are by "{spec.layer.name}": '
             f"{json.dumps(found.rpartition('.')[0])}"
         )
         report.missing += [(parameter.name, why) for parameter in own]
         report.assignments = [(p, array) for p, array in report.assignments if p not in own]
-        names = {unit.path(suffix) for suffix in unit.shapes()}
+        names = {spec.path(suffix) for suffix in spec.shapes()}
         report.unused += [(theirs, why) for mine, theirs in report.matched if mine in names]
         report.matched = [pair for pair in report.matched if pair[0] not in names]
     return report
 
 
-def fits(unit: Unit, names: Mapping[str, str], tensors: Tensors) -> bool:
-    """Whether a module of the file has a unit's tensors, but for a bias that it may lack."""
-    lacking = [suffix for suffix in unit.shapes() if suffix not in names and _absent_bias(unit, suffix)]
+def fits(spec: TorchModuleSpec, names: Mapping[str, str], tensors: Tensors) -> bool:
+    """Whether a module of the file has a spec's tensors, but for a bias that it may lack."""
+    lacking = [suffix for suffix in spec.shapes() if suffix not in names and _absent_bias(spec, suffix)]
     if lacking and "weight" in names:
         names = {**names, **dict.fromkeys(lacking, "")}
-        tensors = {**{n: tensors[n] for n in names.values() if n}, "": np.empty(unit.shapes()["bias"])}
-    return not _problem(unit, names, tensors)
+        tensors = {**{n: tensors[n] for n in names.values() if n}, "": np.empty(spec.shapes()["bias"])}
+    return not _problem(spec, names, tensors)
 
 
-def _absent_bias(unit: Unit, suffix: str) -> bool:
+def _absent_bias(spec: TorchModuleSpec, suffix: str) -> bool:
     """Whether a module without this tensor computes what one with zeros does."""
-    return suffix == "bias" and unit.kind.startswith(("nn.Linear", "nn.Conv"))
+    return suffix == "bias" and spec.kind.startswith(("nn.Linear", "nn.Conv"))
 
 
 def natural_order(name: str) -> list[Any]:
@@ -313,12 +316,12 @@ def natural_order(name: str) -> list[Any]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _by_shape(units: list[Unit], modules: dict[str, dict[str, str]], tensors: Tensors) -> Report:
+def _by_shape(specs: list[TorchModuleSpec], modules: dict[str, dict[str, str]], tensors: Tensors) -> Report:
     """Pairs modules by shape, and in their order those of one shape whose names differ in numbers alone."""
     report = Report("structure (by shape)")
     fitting: dict[int, dict[str, dict[str, str]]] = {}
-    for i, unit in enumerate(units):
-        fitting[i] = {m: names for m, names in modules.items() if fits(unit, names, tensors)}
+    for i, spec in enumerate(specs):
+        fitting[i] = {m: names for m, names in modules.items() if fits(spec, names, tensors)}
     rivals: dict[tuple[str, ...], list[int]] = {}
     for i, found in fitting.items():
         rivals.setdefault(tuple(found), []).append(i)
@@ -326,16 +329,16 @@ def _by_shape(units: list[Unit], modules: dict[str, dict[str, str]], tensors: Te
     for found_names, members in rivals.items():
         numbered = len({re.sub(r"\d+", "0", name) for name in found_names}) == 1
         if len(found_names) == len(members) and numbered:
-            pairs += [(units[i], m, fitting[i][m]) for i, m in zip(members, found_names, strict=True)]
+            pairs += [(specs[i], m, fitting[i][m]) for i, m in zip(members, found_names, strict=True)]
             continue
         for i in members:
-            reasons[i] = _why_not(units[i], found_names, len(members), modules, tensors, i)
-    report.missing = [(p.name, reasons[i]) for i in sorted(reasons) for p in units[i].parameters.values()]
+            reasons[i] = _why_not(specs[i], found_names, len(members), modules, tensors, i)
+    report.missing = [(p.name, reasons[i]) for i in sorted(reasons) for p in specs[i].parameters.values()]
     return _paired(report, pairs, tensors)
 
 
 def _why_not(
-    unit: Unit,
+    spec: TorchModuleSpec,
     found: tuple[str, ...],
     members: int,
     modules: dict[str, dict[str, str]],
@@ -349,9 +352,9 @@ def _why_not(
         return f"{members} layers could take {len(found)} modules of the file ({listed})"
     names = list(modules)
     if position >= len(names):
-        return f"the file has only {len(names)} modules, and none of them is such a {unit.kind}"
+        return f"the file has only {len(names)} modules, and none of them is such a {spec.kind}"
     return f"no module of the file fits; the one at its place is {names[position]}: " + _problem(
-        unit, modules[names[position]], tensors
+        spec, modules[names[position]], tensors
     )
 
 
@@ -373,41 +376,41 @@ class Made(dict[str, np.ndarray]):
         return name
 
 
-def _by_mapping(units: list[Unit], tensors: Tensors, mapping: WeightMapping) -> Report:
+def _by_mapping(specs: list[TorchModuleSpec], tensors: Tensors, mapping: WeightMapping) -> Report:
     modules = modules_of(tensors)
     report = Report("mapping")
     known: set[str] = set()
     made = Made(tensors)
     pairs = []
-    for unit in units:
-        keys = _keys(unit)
+    for spec in specs:
+        keys = _keys(spec)
         known.update(key for names in keys.values() for key in names)
         entries = {key: mapping[key] for names in keys.values() for key in names if key in mapping}
         if not entries:
-            report.missing += [(p.name, "the mapping does not name it") for p in unit.parameters.values()]
+            report.missing += [(p.name, "the mapping does not name it") for p in spec.parameters.values()]
         elif all(value is None for value in entries.values()):
-            report.kept += [p.name for p in unit.parameters.values()]
+            report.kept += [p.name for p in spec.parameters.values()]
         else:
-            pairs.append((unit, unit.name, _mapped(unit, keys, mapping, modules, made)))
+            pairs.append((spec, spec.name, _mapped(spec, keys, mapping, modules, made)))
     for key in mapping:
         if key not in known:
             report.missing.append((key, "the mapping names it, the model has no such weight or layer"))
     absent = {u.name: (u, n) for u, _, names in pairs for n in names.values() if n not in made}
-    for unit, name in absent.values():
+    for spec, name in absent.values():
         why = f"the mapping says {name!r}, which is not in the file"
         if name.startswith(OPEN):
             why = f"the mapping leaves it open ({OPEN!r}): write the name of its module, or null to keep it"
-        report.missing += [(p.name, why) for p in unit.parameters.values()]
+        report.missing += [(p.name, why) for p in spec.parameters.values()]
     given = {name: array for name, array in tensors.items() if name not in made.read}
     return _paired(report, [pair for pair in pairs if pair[0].name not in absent], made, given)
 
 
-def _keys(unit: Unit) -> dict[str, list[str]]:
-    """Suffix -> what a mapping may call that tensor; "" -> what it may call the unit."""
-    keys: dict[str, list[str]] = {"": [unit.name or unit.layer.name, unit.layer.name]}
-    for suffix in unit.shapes():
-        keys[suffix] = [unit.path(suffix)]
-    for suffix, parameter in unit.parameters.items():
+def _keys(spec: TorchModuleSpec) -> dict[str, list[str]]:
+    """Suffix -> what a mapping may call that tensor; "" -> what it may call the spec."""
+    keys: dict[str, list[str]] = {"": [spec.name or spec.layer.name, spec.layer.name]}
+    for suffix in spec.shapes():
+        keys[suffix] = [spec.path(suffix)]
+    for suffix, parameter in spec.parameters.items():
         keys.setdefault(suffix, []).append(parameter.name)
         if suffix.startswith("kernel"):
             keys[suffix.replace("kernel", "weight_ih_l0")].append(parameter.name)
@@ -417,24 +420,24 @@ def _keys(unit: Unit) -> dict[str, list[str]]:
 
 
 def _mapped(
-    unit: Unit,
+    spec: TorchModuleSpec,
     keys: Mapping[str, list[str]],
     mapping: WeightMapping,
     modules: Mapping[str, Mapping[str, str]],
     tensors: Made,
 ) -> dict[str, str]:
-    """Suffix -> name in the file, as the mapping says: of the unit as a whole, then of single tensors.
+    """Suffix -> name in the file, as the mapping says: of the spec as a whole, then of single tensors.
 
     What the mapping makes is added to the tensors: zeros, turned columns, axes of size 1 more or less.
     """
     names: dict[str, str] = {}
-    shapes = unit.shapes()
+    shapes = spec.shapes()
     for key in keys[""]:
         whole, flattened = _entry(mapping.get(key))
         if whole is not None:
             names.update(modules.get(whole, {suffix: f"{whole}.{suffix}" for suffix in shapes}))
         for suffix, name in list(names.items()) if flattened else ():
-            if name in tensors and (suffix == "weight" or unit.kind != "nn.Linear" and tensors[name].ndim):
+            if name in tensors and (suffix == "weight" or spec.kind != "nn.Linear" and tensors[name].ndim):
                 names[suffix] = _turned(name, flattened or [], tensors)
     for suffix, wanted in keys.items():
         for key in wanted if suffix in shapes else ():
