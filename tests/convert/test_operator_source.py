@@ -259,7 +259,7 @@ def test_applications(name, size, tmp_path) -> None:
     K.clear_session()
 
 
-GOLDEN = ["formats/keras3/ops_elementwise.keras", "formats/keras3/ops_pairs.keras", "later/images.h5"]
+GOLDEN = ["formats/keras3/ops_elementwise.keras", "formats/keras3/ops_pairs.keras", "keras3/images.h5"]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
