@@ -14,8 +14,8 @@ import pytest
 
 from kcompile.formats import UnsafeFileError
 from kcompile.keras import layers
-from kcompile.keras.core import weight_budget
 from kcompile.keras.models import model_from_json
+from kcompile.keras.saving import limits
 from tests.formats import hostile_configs as hostile
 
 #: Classes that make no layer of a configuration by themselves: bases, functions in them, constructors that
@@ -111,7 +111,7 @@ def unrolled(steps, count):
 
 
 def test_work_may_grow_with_the_text_and_is_free_without_safe_mode(monkeypatch):
-    monkeypatch.setattr(weight_budget, "_STEPS", 10**7)
+    monkeypatch.setattr(limits, "_STEPS", 10**7)
     text = unrolled(200, 1)
     with pytest.raises(UnsafeFileError, match="layer 'l0' asks for too many operators"):
         model_from_json(text)

@@ -312,14 +312,14 @@ def network_from_config(
             raise ValueError(f"The configuration has two layers named {name!r}.")
         layers[name] = layer
         waiting.extend((layer, _call_from(call)) for call in layer_config["inbound_nodes"])
-    of_keras_3 = any(call.of_keras_3 for _, call in waiting)
+    own_counted = all(place.own_counted for _, call in waiting for place in call.places())
     _replay(waiting, layers)
 
     def tensors(coordinates: Any) -> Any:
         if isinstance(coordinates, dict):
             return {key: tensors(place) for key, place in coordinates.items()}
         if coordinates and isinstance(coordinates[0], str):
-            return _tensor_at(layers, Place(*coordinates[:3]), of_keras_3)
+            return _tensor_at(layers, Place(*coordinates[:3])._replace(own_counted=own_counted))
         return unpack_singleton([tensors(place) for place in coordinates])
 
     ends = [
@@ -333,25 +333,25 @@ def network_from_config(
 
 
 class Place(NamedTuple):
-    """Output ``tensor_index`` of the ``node_index``-th call of a layer, as a configuration names a tensor."""
+    """Output ``tensor_index`` of the ``node_index``-th node of a layer, as a configuration names a tensor.
+
+    Attributes:
+        own_counted: whether node 0 of a nested model is its own inputs, as in Keras 2; Keras 3 counts its
+            calls alone.
+    """
 
     layer: str
     node_index: int
     tensor_index: int
+    own_counted: bool = True
 
 
 @dataclass
 class Call:
-    """One call of a layer in a configuration: arguments, with a Place where a tensor goes.
-
-    Attributes:
-        of_keras_3: Keras 3 counts the calls of a nested model from 0, Keras 2 from 1 (0 being its own
-            inputs).
-    """
+    """One call of a layer in a configuration: arguments, with a Place where a tensor goes."""
 
     inputs: Any
     arguments: dict[str, Any]
-    of_keras_3: bool = False
 
     def places(self) -> list[Place]:
         """The tensors that must exist before the call."""
@@ -371,7 +371,7 @@ def _call_from(call: Any) -> Call:
                 f"Layers are called on one argument besides keywords; the configuration has {args}."
             )
         kwargs = {k: v for k, v in kwargs.items() if v is not None}
-        return Call(args if several else args[0], kwargs, of_keras_3=True)
+        return Call(args if several else args[0], kwargs)
     places = [Place(*place[:3]) for place in call]
     arguments = (call[-1][3] if call and len(call[-1]) > 3 else None) or {}
     return Call(unpack_singleton(places), {k: _tensor_argument(v) for k, v in arguments.items()})
@@ -387,7 +387,7 @@ def _tensor_argument(value: Any) -> Any:
 def _with_places(value: Any) -> Any:
     """Keras 3's arguments with a Place for each tensor."""
     if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        return Place(*value["config"]["keras_history"])
+        return Place(*value["config"]["keras_history"])._replace(own_counted=False)
     if isinstance(value, dict):
         return {key: _with_places(entry) for key, entry in value.items()}
     return [_with_places(entry) for entry in value] if isinstance(value, list) else value
@@ -428,7 +428,7 @@ def _replay(waiting: list[tuple[Layer, Call]], layers: dict[str, Layer]) -> None
             ready.extend(blocked.pop(names[layer], ()))
     for layer, calls in left.items():
         if calls:
-            places = ", ".join(str(list(place)) for place in calls[0].places())
+            places = ", ".join(str(list(place[:3])) for place in calls[0].places())
             raise ValueError(
                 f"The configuration is not a model: the layer {layer.name!r} is called on {places}, "
                 "which nothing in it produces (or which depends on that layer itself)."
@@ -443,18 +443,18 @@ def _try_call(layer: Layer, call: Call, layers: dict[str, Layer]) -> str | None:
             raise ValueError(
                 f"The layer {layer.name!r} is called on {place.layer!r}, which is not in the configuration."
             )
-        if _node_index(layers, place, call.of_keras_3) >= len(layers[place.layer]._inbound_nodes):
+        if _node_index(layers, place) >= len(layers[place.layer]._inbound_nodes):
             return place.layer
     if places:
         inputs, arguments = _replace_places(
-            [call.inputs, call.arguments], lambda place: _tensor_at(layers, place, call.of_keras_3)
+            [call.inputs, call.arguments], lambda place: _tensor_at(layers, place)
         )
         layer(inputs, **arguments)
     return None
 
 
-def _node_index(layers: dict[str, Layer], place: Place, of_keras_3: bool) -> int:
-    return place.node_index + (of_keras_3 and _has_own_node(layers[place.layer]))
+def _node_index(layers: dict[str, Layer], place: Place) -> int:
+    return place.node_index + (not place.own_counted and _has_own_node(layers[place.layer]))
 
 
 def _has_own_node(layer: Layer) -> bool:
@@ -462,11 +462,11 @@ def _has_own_node(layer: Layer) -> bool:
     return hasattr(layer, "_network_nodes")
 
 
-def _tensor_at(layers: dict[str, Layer], place: Place, of_keras_3: bool = False) -> Value:
+def _tensor_at(layers: dict[str, Layer], place: Place) -> Value:
     if place.layer not in layers:
         raise ValueError(f"The configuration refers to the layer {place.layer!r}, which is not in it.")
     nodes = layers[place.layer]._inbound_nodes
-    index = _node_index(layers, place, of_keras_3)
+    index = _node_index(layers, place)
     if index >= len(nodes) or place.tensor_index >= len(nodes[index].output_tensors):
         raise ValueError(
             f"The configuration refers to output {place.tensor_index} of call {place.node_index} of the "

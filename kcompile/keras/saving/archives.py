@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from ...ir import Parameter, unchanging
 from ..core.layer_configs import deserialize
-from ..core.weight_budget import MemoryBudget, WeightBudget, limited_work
+from ..core.weight_budget import WeightBudget
 from ..optimizers import layouts
 from ..state_dict import state_dict, write_tensors
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope, get_custom_objects
@@ -26,6 +25,7 @@ from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_fr
 from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
 from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
 from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
+from .limits import MemoryBudget, making
 from .versions.keras1 import WeightUpgrade
 from .versions.keras1_merge import by_names_of
 from .versions.keras2 import hdf5_config, whole_names
@@ -164,14 +164,14 @@ def load_model(
     """
     from ... import formats
 
-    if formats.detect(filepath) == "onnx":
+    format = formats.detect(filepath)
+    if format == "onnx":
         from .exporting import import_model
 
         with harmless_messages():
             return import_model(filepath, custom_objects, safe_mode)
     with harmless_messages(), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
-        archive = formats.read(filepath, lazy=True)
-        with archive:
+        with formats.read(filepath, lazy=True, format=format) as archive:
             return model_from_archive(archive, _name_of(filepath), compile)
 
 
@@ -201,55 +201,6 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
     if compile and archive.training_config is not None:
         compile_from_file(model, archive, source, writer)
     return model
-
-
-#: What a config raises that is well-formed JSON, and no model.
-_MALFORMED = (
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    ArithmeticError,
-    AssertionError,
-    RecursionError,
-    MemoryError,
-)
-
-
-@contextmanager
-def reporting_malformed(source: str) -> Iterator[None]:
-    """Errors that a malformed configuration causes somewhere within, as one error that names the file."""
-    try:
-        yield
-    except NotImplementedError:
-        raise
-    except (ValueError, *_MALFORMED) as error:
-        from ...formats import FileFormatError
-
-        if isinstance(error, ValueError) and _is_ours(error):
-            raise
-        raise FileFormatError(
-            source,
-            f"its configuration does not make a model ({type(error).__name__}: {error}). Is the file "
-            "damaged, or does a "
-            "class given in custom_objects not take its arguments?",
-        ) from error
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether a statement of ours raised it, or a user's own, and not some library below."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    name = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
-    return name.split(".")[0] not in ("numpy", "onnx", "json", "_thread")
-
-
-@contextmanager
-def making(source: str, config: Any) -> Iterator[None]:
-    """Around what makes a model of a configuration: its errors are one, its work is bounded by its size."""
-    with reporting_malformed(source), limited_work(source, config):
-        yield
 
 
 def _elements_of(archive: Archive) -> int:

@@ -13,10 +13,10 @@ from kcompile_runtime.text import harmless
 from ...ir import Value
 from .. import backend as K
 from .. import losses, metrics, optimizers, rules
-from ..core.weight_budget import limited_work
 from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
+from .limits import limited_work
 from .versions import keras3
 from .versions.keras1 import WeightUpgrade
 

@@ -17,8 +17,9 @@ from ..core.weight_budget import WeightBudget
 from ..training.prediction import graph_inputs
 from ..training.sequential import Sequential
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
-from .archives import making, model_config, model_from_config
+from .archives import model_config, model_from_config
 from .compile_configs import training_config, try_to_compile
+from .limits import making
 from .onnx_models import model_from_graph
 from .verification import verify_export
 
