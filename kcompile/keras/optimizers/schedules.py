@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
+from ..declaration import configuration, configured
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -47,7 +48,9 @@ class _OfValues:
 class LearningRateSchedule:
     """Base of the schedules: a subclass defines ``__call__(step)`` and ``get_config``."""
 
-    _arguments: ClassVar[tuple[str, ...]] = ()
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the arguments that a constructor declares
 
     def __call__(self, step: Any) -> Any:
         """The learning rate of a step, counted from 0: a float for a number, a scalar Value for a Value."""
@@ -61,7 +64,7 @@ class LearningRateSchedule:
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments as plain data."""
-        return {name: getattr(self, name) for name in (*self._arguments, "name")}
+        return configuration(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
@@ -75,6 +78,10 @@ def _positive(schedule: LearningRateSchedule, name: str, value: Any) -> Any:
     return value
 
 
+def _list(schedule: LearningRateSchedule, name: str, value: Any) -> list[Any]:
+    return list(value)
+
+
 class ExponentialDecay(LearningRateSchedule):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``.
 
@@ -82,8 +89,7 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: whether the exponent is rounded down.
     """
 
-    _arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase")
-
+    @configured(decay_steps=_positive)
     def __init__(
         self,
         initial_learning_rate: float,
@@ -91,12 +97,7 @@ class ExponentialDecay(LearningRateSchedule):
         decay_rate: float,
         staircase: bool = False,
         name: str | None = "ExponentialDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+    ) -> None: ...
 
     def _at(self, step: Any, m: Any) -> Any:
         passed = step / float(self.decay_steps)
@@ -111,6 +112,7 @@ class InverseTimeDecay(ExponentialDecay):
         staircase: whether step / decay_steps is rounded down.
     """
 
+    @configured
     def __init__(
         self,
         initial_learning_rate: float,
@@ -118,8 +120,7 @@ class InverseTimeDecay(ExponentialDecay):
         decay_rate: float,
         staircase: bool = False,
         name: str | None = "InverseTimeDecay",
-    ) -> None:
-        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+    ) -> None: ...
 
     def _at(self, step: Any, m: Any) -> Any:
         passed = step / float(self.decay_steps)
@@ -135,8 +136,7 @@ class PolynomialDecay(LearningRateSchedule):
             rate stays at its end.
     """
 
-    _arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle")
-
+    @configured(decay_steps=_positive)
     def __init__(
         self,
         initial_learning_rate: float,
@@ -145,13 +145,7 @@ class PolynomialDecay(LearningRateSchedule):
         power: float = 1.0,
         cycle: bool = False,
         name: str | None = "PolynomialDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.end_learning_rate = end_learning_rate
-        self.power = power
-        self.cycle = cycle
-        self.name = name
+    ) -> None: ...
 
     def _at(self, step: Any, m: Any) -> Any:
         length = float(self.decay_steps)
@@ -170,8 +164,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         ValueError: unless there is one more value than boundaries.
     """
 
-    _arguments = ("boundaries", "values")
-
+    @configured(boundaries=_list, values=_list)
     def __init__(
         self, boundaries: Sequence[float], values: Sequence[float], name: str | None = "PiecewiseConstant"
     ) -> None:
@@ -180,9 +173,6 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "PiecewiseConstantDecay: there must be one more value than boundaries; found "
                 f"{len(boundaries)} boundaries and {len(values)} values."
             )
-        self.boundaries = list(boundaries)
-        self.values = list(values)
-        self.name = name
 
     def _at(self, step: Any, m: Any) -> Any:
         rate = self.values[-1]
@@ -199,8 +189,7 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: where given, the rate first rises to it over warmup_steps, and decays from it.
     """
 
-    _arguments = ("initial_learning_rate", "decay_steps", "alpha", "warmup_target", "warmup_steps")
-
+    @configured(decay_steps=_positive)
     def __init__(
         self,
         initial_learning_rate: float,
@@ -209,13 +198,7 @@ class CosineDecay(LearningRateSchedule):
         name: str | None = "CosineDecay",
         warmup_target: float | None = None,
         warmup_steps: float = 0,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.alpha = alpha
-        self.name = name
-        self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+    ) -> None: ...
 
     def _at(self, step: Any, m: Any) -> Any:
         if self.warmup_target is None:
@@ -242,8 +225,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: the part of initial_learning_rate that is the least.
     """
 
-    _arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha")
-
+    @configured(first_decay_steps=_positive, t_mul=_positive)
     def __init__(
         self,
         initial_learning_rate: float,
@@ -252,13 +234,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         m_mul: float = 1.0,
         alpha: float = 0.0,
         name: str | None = "SGDRDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.first_decay_steps = _positive(self, "first_decay_steps", first_decay_steps)
-        self.t_mul = _positive(self, "t_mul", t_mul)
-        self.m_mul = m_mul
-        self.alpha = alpha
-        self.name = name
+    ) -> None: ...
 
     def _at(self, step: Any, m: Any) -> Any:
         passed, grow = step / float(self.first_decay_steps), float(self.t_mul)
