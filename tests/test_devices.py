@@ -138,7 +138,7 @@ def test_nodes_and_their_weights_are_where_the_scope_says():
     last = linear(middle, second, "gpu:0")
     module = lower(Graph([middle, last], [x]), placement=on_meta)
     described = signature(module)
-    assert (described.home(first), described.home(second)) == (CPU, META)
+    assert (described.device_of(first), described.device_of(second)) == (CPU, META)
     assert transfers(module) == ["meta", "cpu"]  # there, and back as an output
 
 
@@ -154,7 +154,7 @@ def test_a_shared_weight_has_one_home_and_travels_to_the_other_device():
     x, kernel = Value("float32", ("batch", 3), "x"), weight(3, 3)
     a, b = linear(x, kernel, "cpu:0"), linear(x, kernel, "gpu:0")
     module = lower(Graph([a, b], [x]), placement=on_meta)
-    assert signature(module).homes == {}
+    assert signature(module).parameter_devices == {}
     assert len(list(module.parameters())) == 1
     assert transfers(module) == ["meta", "meta", "cpu"]  # x, the kernel, and b back
 
@@ -172,7 +172,7 @@ def test_a_dense_layer_is_not_fused_across_devices():
         total = op.Add(product, bias)
     module = lower(Graph([total], [x]), placement=on_meta)
     assert torch.addmm not in [node.target for node in module.graph.nodes]
-    assert signature(module).homes == {bias: META}
+    assert signature(module).parameter_devices == {bias: META}
 
 
 def test_sizes_are_read_where_the_tensor_is():
@@ -188,7 +188,7 @@ def test_the_body_of_a_loop_is_where_the_loop_is():
     with ir.device_scope("gpu:0"):
         y = layers.SimpleRNN(2, unroll=False)(layers.Input(tensor=x))
     module = lower(Graph([y], [x]), placement=on_meta)
-    assert set(signature(module).homes.values()) == {META}
+    assert set(signature(module).parameter_devices.values()) == {META}
 
 
 @pytest.fixture

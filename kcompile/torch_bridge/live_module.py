@@ -53,7 +53,7 @@ class LiveModule(nn.Module):
             self.register_parameter(name, tensor)
         else:
             self.register_buffer(name, tensor)
-        weights.watch(parameter, signature(graph).home(parameter))
+        weights.watch(parameter, signature(graph).device_of(parameter))
 
     def forward(self, *inputs: Tensor) -> Any:
         """One tensor for each input of the graph; gives a tensor, or a tuple for several outputs."""

@@ -55,7 +55,7 @@ class Signature:
         updates: the parameter that each further returned value is for.
         parameters: attribute of the module -> the parameter it shows.
         device: where it computes, where its outputs come from and inputs are expected.
-        homes: where the parameters lie that device scopes have put elsewhere.
+        parameter_devices: where the parameters lie that device scopes have put elsewhere.
     """
 
     inputs: tuple[str, ...]
@@ -63,11 +63,11 @@ class Signature:
     updates: tuple[Parameter, ...]
     parameters: dict[str, Parameter] = field(default_factory=dict)
     device: torch.device = torch.device("cpu")  # noqa: RUF009
-    homes: dict[Parameter, torch.device] = field(default_factory=dict)
+    parameter_devices: dict[Parameter, torch.device] = field(default_factory=dict)
 
-    def home(self, parameter: Parameter) -> torch.device:
+    def device_of(self, parameter: Parameter) -> torch.device:
         """The device on which torch reads and writes a parameter."""
-        return self.homes.get(parameter, self.device)
+        return self.parameter_devices.get(parameter, self.device)
 
 
 Placement = Callable[[str], torch.device]
@@ -140,11 +140,11 @@ def signature(module: fx.GraphModule) -> Signature:
 def refresh(module: fx.GraphModule) -> None:
     """Brings a module's weights up to what was written on the host; call it before running on a device."""
     described = signature(module)
-    if not described.homes:
+    if not described.parameter_devices:
         weights.refresh(described.parameters.values(), described.device)
         return
     for parameter in described.parameters.values():
-        weights.refresh([parameter], described.home(parameter))
+        weights.refresh([parameter], described.device_of(parameter))
 
 
 def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
@@ -156,7 +156,9 @@ def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
     if not described.updates:
         return
     with torch.no_grad():
-        targets = [weights.tensor_of(parameter, described.home(parameter)) for parameter in described.updates]
+        targets = [
+            weights.tensor_of(parameter, described.device_of(parameter)) for parameter in described.updates
+        ]
         torch._foreach_copy_(targets, [value.detach() for value in values])
     written(module, described.updates)
 
@@ -164,11 +166,11 @@ def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
 def written(module: fx.GraphModule, parameters: Iterable[Parameter]) -> None:
     """Says that torch wrote to these parameters where the module reads them."""
     described = signature(module)
-    if not described.homes:
+    if not described.parameter_devices:
         weights.written(parameters, described.device)
         return
     for parameter in parameters:
-        weights.written([parameter], described.home(parameter))
+        weights.written([parameter], described.device_of(parameter))
 
 
 def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tuple[np.ndarray, ...]:
@@ -220,7 +222,7 @@ class _Lowering:
         self.root = nn.Module()
         self.fx = fx.Graph()
         self.env: dict[Value, fx.Node] = {}
-        self.homes: dict[Value, torch.device] = {}
+        self.devices: dict[Value, torch.device] = {}
         self.moved: dict[tuple[Value, torch.device], fx.Node] = {}
         self.sizes: dict[Value, fx.Node] = {}
         self.parameters: dict[str, Parameter] = {}
@@ -253,7 +255,7 @@ class _Lowering:
             tuple(parameter for parameter, _ in self.graph.updates),
             self.parameters,
             self.device,
-            {p: self.homes[p] for p in self.parameters.values() if self.homes[p] != self.device},
+            {p: self.devices[p] for p in self.parameters.values() if self.devices[p] != self.device},
         )
         return module
 
@@ -271,13 +273,13 @@ class _Lowering:
         if value in self.differentiated:
             node = self.fx.call_function(differentiable, (node,))
         self.env[value] = node
-        self.homes[value] = self.here
+        self.devices[value] = self.here
         node.meta["type"] = value.dtype, value.dims
 
     def _tensor(self, value: Value) -> fx.Node:
         """The fx node that holds a value on the device of the node being lowered."""
         node = self._anywhere(value)
-        if self.homes[value] == self.here:
+        if self.devices[value] == self.here:
             return node
         key = (value, self.here)
         if key not in self.moved:
@@ -294,7 +296,7 @@ class _Lowering:
         if value in self.sizes:
             args = (self.sizes[value], torch_dtype(value.dtype), str(self.here))
             self.env[value] = self.fx.call_function(host.to_tensor, args)
-            self.homes[value] = self.here
+            self.devices[value] = self.here
             return self.env[value]
         if isinstance(value, Parameter):
             wanted = None if self.trainable is None else value in self.trainable

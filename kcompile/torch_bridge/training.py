@@ -37,7 +37,7 @@ class _Step:
         self.device = weights.canonical_device(default_device() if device is None else device)
         self.module = lower(graph, self.device, trainable)
         self._outputs = signature(self.module).outputs
-        self._homes = signature(self.module).homes
+        self._parameter_devices = signature(self.module).parameter_devices
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
         self._names = [value.name for value in graph.inputs]
 
@@ -47,7 +47,7 @@ class _Step:
             raise ValueError(
                 f"The step takes {len(self._dtypes)} inputs ({names}); {len(inputs)} were given."
             )
-        if self.device.type != "cpu" or self._homes:
+        if self.device.type != "cpu" or self._parameter_devices:
             refresh(self.module)
         return [place(x, self.device, dtype) for x, dtype in zip(inputs, self._dtypes, strict=True)]
 
@@ -93,8 +93,8 @@ class TrainStep(_Step):
         super().__init__(graph, device, self.trainable)
         self.optimizer: torch.optim.Optimizer | None = None
         if optimizer is not None:
-            home = signature(self.module).home
-            tensors = [weights.parameter_of(p, home(p), True) for p in self.trainable]
+            device_of = signature(self.module).device_of
+            tensors = [weights.parameter_of(p, device_of(p), True) for p in self.trainable]
             make = optimizer if callable(optimizer) else lambda tensors: make_optimizer(optimizer, tensors)
             self.optimizer = make(tensors)
         self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
