@@ -213,7 +213,7 @@ class Layer(CalledLayer):
             if masked and "mask" not in kwargs and self._call_accepts("mask"):
                 kwargs["mask"] = previous_mask
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
-                outputs = self.call(inputs, **kwargs)
+                outputs = self.call(self._as_taken(inputs), **kwargs)
                 names = list(outputs) if isinstance(outputs, dict) else None
                 outputs = flat_outputs(outputs, self)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
@@ -229,6 +229,10 @@ class Layer(CalledLayer):
         if isinstance(outputs, list | tuple):
             return unpack_singleton(copied)
         return copied[0]
+
+    def _as_taken(self, inputs: Any) -> Any:
+        """Inputs in the form in which ``call`` takes them."""
+        return inputs
 
     def _in_own_type(self, inputs: Any) -> Any:
         """Inputs whose constants have the element type that the layer computes with."""

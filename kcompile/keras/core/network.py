@@ -52,7 +52,7 @@ class Network(Layer):
     def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
         tracking, self._tracking = self._tracking, False
         self._is_graph_network = True
-        self._input_keys, self._output_keys = _keys(inputs, "inputs"), _keys(outputs, "outputs")
+        self._input_keys, self._output_keys = keys_of(inputs, "inputs"), keys_of(outputs, "outputs")
         self.inputs, self._outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
         _check_ends(self.name, self.inputs, self.outputs)
@@ -606,7 +606,7 @@ def _call_again(
         layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:
             arguments["mask"] = mask
-        outputs = to_list(flat_outputs(layer.call(operand, **arguments), layer))
+        outputs = to_list(flat_outputs(layer.call(layer._as_taken(operand), **arguments), layer))
         output_masks = layer.compute_mask(operand, mask)
         for loss in layer._activity_losses(outputs):
             layer.add_loss(loss, inputs=inputs)
@@ -614,7 +614,7 @@ def _call_again(
     return outputs, list(output_masks)
 
 
-def _keys(tensors: Any, what: str) -> list[str] | None:
+def keys_of(tensors: Any, what: str) -> list[str] | None:
     """The names that a dict gives; None where it is none."""
     if not isinstance(tensors, dict):
         return None

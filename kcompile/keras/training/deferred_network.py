@@ -11,6 +11,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import registry
 from ..core.input_layer import Input
+from ..core.network import keys_of
 from ..core.node import flat_outputs, keras_history
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import data_errors
@@ -35,34 +36,37 @@ class DeferredNetwork(CompiledNetwork):
         """Makes the weights of a subclassed model by calling it on placeholders of these shapes.
 
         Args:
-            input_shape: shape with the batch axis, or a list of them.
+            input_shape: shape with the batch axis, a list of them, or a dict of them by the names under which
+                ``call`` finds the inputs.
         """
         if self._is_graph_network or self.inputs or self._in_call:
             return
-        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        names, shapes = _named(input_shape)
         self.built = True  # a build() of a subclass that comes here has done its part
         try:
-            self._set_inputs([(None, *shape[1:]) for shape in shapes])
+            self._set_inputs([(None, *shape[1:]) for shape in shapes], [K.floatx()] * len(shapes), names)
         except BaseException:
             self.built = False
             raise
 
     def _set_inputs(
-        self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any] | None = None
+        self, shapes: Sequence[tuple[int | None, ...]], dtypes: Sequence[Any], names: list[str] | None
     ) -> None:
         """Calls a subclassed model on placeholders; from then on it has inputs and outputs."""
-        dtypes = dtypes or [K.floatx()] * len(shapes)
+        numbered = [f"input_{i + 1}" for i in range(len(shapes))]
         placeholders = [
-            Input(batch_shape=shape, dtype=dtype, name=f"input_{i + 1}")
-            for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+            Input(batch_shape=shape, dtype=dtype, name=name)
+            for shape, dtype, name in zip(shapes, dtypes, names or numbered, strict=True)
         ]
-        self(unpack_singleton(placeholders))
+        self(unpack_singleton(placeholders) if names is None else dict(zip(names, placeholders, strict=True)))
 
     def _maybe_build(self, inputs: Any) -> None:
         if type(self).build is not DeferredNetwork.build:  # which would call the model, as is being done
             super()._maybe_build(inputs)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        if isinstance(inputs, dict) and not self._is_graph_network:
+            self._input_keys, inputs = _named(inputs)
         in_call, self._in_call = self._in_call, True
         try:
             outputs = super().__call__(inputs, **kwargs)
@@ -78,24 +82,31 @@ class DeferredNetwork(CompiledNetwork):
         self.built = True
         return outputs
 
+    def _as_taken(self, inputs: Any) -> Any:
+        """A dict where the model was called on one, or built for one."""
+        if self._input_keys is None or self._is_graph_network:
+            return inputs
+        return dict(zip(self._input_keys, to_list(inputs), strict=True))
+
     def _adopt(self, inputs: list[Value], outputs: Any) -> None:
         """A subclassed model's first call on Inputs defines its inputs and outputs."""
         tracking, self._tracking = self._tracking, False
         self._output_keys = list(outputs) if isinstance(outputs, dict) else None
         self.inputs, self.outputs = list(inputs), to_list(flat_outputs(outputs, self))
-        self.input_names = [keras_history(x).layer.name for x in self.inputs]
+        self.input_names = self._input_keys or [keras_history(x).layer.name for x in self.inputs]
         numbered = [f"output_{i + 1}" for i in range(len(self.outputs))]
         self.output_names = sorted(self._output_keys or ()) or numbered
         self.built = True
         self._tracking = tracking
 
-    def _build_for(self, arrays: list[Any]) -> None:
-        """Subclassed models learn their input shapes from the first data."""
+    def _build_for(self, arrays: list[Any], names: list[str] | None = None) -> None:
+        """Subclassed models learn the shapes of their inputs, and their names if they have some, from the
+        first data."""
         if not self.inputs:
             dtypes = [
                 np.dtype(x.dtype).name if np.dtype(x.dtype).kind in "iu" else K.floatx() for x in arrays
             ]
-            self._set_inputs([(None, *x.shape[1:]) for x in arrays], dtypes)
+            self._set_inputs([(None, *x.shape[1:]) for x in arrays], dtypes, names)
 
     def _ensure_built(self, x: Any) -> None:
         if not self.inputs:
@@ -103,18 +114,24 @@ class DeferredNetwork(CompiledNetwork):
                 raise ValueError(
                     f"The model {self.name} is not built yet, and there is no data to learn its shape from."
                 )
-            if isinstance(x, dict):
-                raise ValueError(
-                    "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
-                )
-            arrays = x if isinstance(x, list | tuple) and any(hasattr(a, "shape") for a in x) else [x]
-            arrays = [as_array(a, "x", "input") for a in arrays]
+            is_list = isinstance(x, list | tuple) and any(hasattr(entry, "shape") for entry in x)
+            names, given = _named(list(x) if is_list else x if isinstance(x, dict) else [x])
+            arrays = [as_array(entry, "x", "input") for entry in given]
             try:
-                self._build_for(arrays)
+                self._build_for(arrays, names)
             except ValueError as error:
                 raise data_errors.build_error(error, arrays) from error
         if self._is_compiled and self._compiled is None:
             self._finish_compile()
+
+
+def _named(given: Any) -> tuple[list[str] | None, list[Any]]:
+    """Names and entries of a dict, in the order in which tf.keras and Keras 3 count them; no names for a list
+    or a single entry."""
+    names = keys_of(given, "inputs")
+    if names is None:
+        return None, given if isinstance(given, list) else [given]
+    return sorted(names), [given[name] for name in sorted(names)]
 
 
 registry.register(globals())

@@ -220,7 +220,11 @@ class Sequential(Model):
             self._build_for([inputs])
         super()._maybe_build(inputs)
 
-    def _build_for(self, arrays: list[Any]) -> None:
+    def _build_for(self, arrays: list[Any], names: list[str] | None = None) -> None:
+        if names is not None:
+            raise ValueError(
+                "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
+            )
         if not self._is_graph_network:
             self.build((None, *arrays[0].shape[1:]))
 
