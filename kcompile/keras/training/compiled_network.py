@@ -16,13 +16,28 @@ from ..backend.execution import CompiledGraph
 from ..core.network import Network
 from ..core.node import static_shape
 from ..utils.generic_utils import close_names
-from .compilation import Compiled, Output
+from .compilation import Compiled
 from .prediction import Predictor
 from .step_inputs import batch_size_of, check_divisible, checked_inputs, checked_step_inputs
 from .steps import Steps
 from .symbolic_data import computed
 
 _KEPT = {"optimizer", "loss", "loss_weights", "history", "sample_weight_mode", "total_loss"}
+
+
+def _of_each(attribute: str, doc: str) -> Any:
+    """A property: what the model's outputs have as an attribute, None for those without a loss."""
+
+    def read(self: CompiledNetwork) -> list[Any]:
+        by_name = {output.name: output for output in self._view().outputs}
+        return [getattr(by_name.get(name), attribute, None) for name in self.output_names]
+
+    return property(read, doc=doc)
+
+
+def _of_fed(attribute: str, doc: str) -> Any:
+    """A property: an attribute of the outputs whose targets are fed."""
+    return property(lambda self: [getattr(output, attribute) for output in self._view().fed], doc=doc)
 
 
 class CompiledNetwork(Network):
@@ -210,42 +225,21 @@ class CompiledNetwork(Network):
         except RuntimeError as error:
             raise AttributeError(str(error)) from error
 
-    def _per_output(self, attribute: str) -> list[Any]:
-        """An attribute of each output of the model; None for those without a loss."""
-        by_name = {output.name: output for output in self._view().outputs}
-        return [getattr(by_name.get(name), attribute, None) for name in self.output_names]
-
-    def _with_loss(self) -> list[Output]:
-        return self._view().outputs
-
-    def _fed(self) -> list[Output]:
-        """The outputs whose targets are fed."""
-        return self._view().fed
+    loss_functions = _of_each("loss", "The loss of each output; None where there is none.")
+    targets = _of_each("target", "The placeholder of each output's labels, or the tensor given as target.")
+    sample_weights = _of_each("sample_weight", "The placeholder of the sample weights of each output.")
+    sample_weight_modes = _of_each("mode", 'None or "temporal" for each output.')
+    _feed_targets = _of_fed("target", "The placeholders that targets are fed to.")
+    _feed_outputs = _of_fed("value", "The outputs whose targets are fed.")
+    _feed_output_names = _of_fed("name", "Their names.")
+    _feed_output_shapes = _of_fed("shape", "Their shapes, None for open axes.")
+    _feed_loss_fns = _of_fed("loss", "Their losses.")
 
     @property
-    def loss_functions(self) -> list[Any]:
-        """The loss of each output; None where there is none."""
-        return self._per_output("loss")
-
-    @property
-    def loss_weights_list(self) -> list[float]:
+    def loss_weights_list(self) -> list[Any]:
         """The factor of each output's loss."""
-        return [1.0 if weight is None else weight for weight in self._per_output("loss_weight")]
-
-    @property
-    def targets(self) -> list[Value | None]:
-        """The placeholder of each output's labels, or the tensor given as target; None without a loss."""
-        return self._per_output("target")
-
-    @property
-    def sample_weights(self) -> list[Value | None]:
-        """The placeholder of the sample weights of each output; None without a loss."""
-        return self._per_output("sample_weight")
-
-    @property
-    def sample_weight_modes(self) -> list[str | None]:
-        """None or "temporal" for each output."""
-        return self._per_output("mode")
+        by_name: dict[str, Any] = {output.name: output.loss_weight for output in self._view().outputs}
+        return [by_name.get(name, 1.0) for name in self.output_names]
 
     @property
     def skip_target_indices(self) -> list[int]:
@@ -253,39 +247,14 @@ class CompiledNetwork(Network):
         return [i for i, loss in enumerate(self.loss_functions) if loss is None]
 
     @property
-    def _feed_targets(self) -> list[Value]:
-        """The placeholders that targets are fed to."""
-        return [output.target for output in self._fed()]
-
-    @property
-    def _feed_outputs(self) -> list[Value]:
-        """The outputs whose targets are fed."""
-        return [output.value for output in self._fed()]
-
-    @property
-    def _feed_output_names(self) -> list[str]:
-        """Their names."""
-        return [output.name for output in self._fed()]
-
-    @property
-    def _feed_output_shapes(self) -> list[Any]:
-        """Their shapes, None for open axes."""
-        return [static_shape(output.value) for output in self._fed()]
-
-    @property
-    def _feed_loss_fns(self) -> list[Any]:
-        """Their losses."""
-        return [output.loss for output in self._fed()]
-
-    @property
     def _feed_sample_weights(self) -> list[Value]:
         """The placeholders that sample weights are fed to."""
-        return [output.sample_weight for output in self._with_loss()]
+        return [output.sample_weight for output in self._view().outputs]
 
     @property
     def _feed_sample_weight_modes(self) -> list[str | None]:
         """Their modes."""
-        return [output.mode for output in self._with_loss()]
+        return [output.mode for output in self._view().outputs]
 
     @property
     def _feed_input_shapes(self) -> list[Any]:

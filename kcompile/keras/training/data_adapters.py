@@ -27,24 +27,13 @@ from .step_inputs import (
 
 
 @dataclass(frozen=True)
-class Prefetch:
-    """How batches of generators are read ahead; ``workers=0`` reads them here."""
-
-    max_queue_size: int = 10
-    workers: int = 1
-    use_multiprocessing: bool = False
-
-
-@dataclass(frozen=True)
 class DataArguments:
-    """What ``fit``, ``evaluate`` or ``predict`` was given as data.
+    """What ``fit``, ``evaluate`` or ``predict`` was given as data; names as there.
 
     Attributes:
-        x, y, sample_weight, class_weight, batch_size, shuffle, validation_split: as for ``Model.fit``.
         steps: batches per epoch; None for as many as there are.
-        prefetch: how generators are read ahead.
+        steps_name: what the method calls it.
         method: "fit", "evaluate" or "predict".
-        steps_name: what the method calls ``steps``.
     """
 
     x: Any
@@ -55,19 +44,19 @@ class DataArguments:
     shuffle: bool | str = False
     validation_split: float = 0.0
     steps: int | None = None
-    prefetch: Prefetch = Prefetch()
-    method: str = "fit"
     steps_name: str = "steps"
+    max_queue_size: int = 10
+    workers: int = 1
+    use_multiprocessing: bool = False
+    method: str = "fit"
 
-    @classmethod
-    def to_validate(
-        cls, validation_data: Any, batch_size: int | None, steps: int | None, prefetch: Prefetch
-    ) -> DataArguments:
-        """What ``fit`` validates on: a tuple of arrays, or what gives batches."""
-        given = cls(validation_data, steps=steps, prefetch=prefetch, steps_name="validation_steps")
-        if is_generator(validation_data):
+    def to_validate(self, data: Any, batch_size: int | None, steps: int | None) -> DataArguments:
+        """What ``fit`` validates on: a tuple of arrays, or what gives batches, read as its own data."""
+        reading = (self.max_queue_size, self.workers, self.use_multiprocessing)
+        given = DataArguments(data, None, None, None, None, False, 0.0, steps, "validation_steps", *reading)
+        if is_generator(data):
             return given
-        x, y, sample_weight = validation_tuple(validation_data)
+        x, y, sample_weight = validation_tuple(data)
         given = replace(given, x=x, y=y, sample_weight=sample_weight, batch_size=batch_size)
         # arrays have a number of samples, which the bar and the means go by
         return replace(given, steps=None) if adapter_class(given) is ArrayAdapter else given
@@ -241,9 +230,7 @@ class BatchAdapter(DataAdapter):
         self.model = model
         self.source = given.x
         self.steps = None if given.steps is None else int(given.steps)
-        self.class_weight = given.class_weight
-        self.shuffle = bool(given.shuffle)
-        self.prefetch = given.prefetch
+        self.given = given
         self.inputs_only = given.method == "predict"
         self._items: Iterator[Any] | None = None
 
@@ -269,7 +256,7 @@ class BatchAdapter(DataAdapter):
         if self.inputs_only:
             arrays = standard_inputs(model, x)
             return StepInputs(arrays, array_data.count_samples(arrays))
-        return step_inputs(model, x, y, sample_weight, self.class_weight)
+        return step_inputs(model, x, y, sample_weight, self.given.class_weight)
 
 
 class GeneratorAdapter(BatchAdapter):
@@ -306,17 +293,17 @@ class GeneratorAdapter(BatchAdapter):
             yield self._standardized(item)
 
     def _open(self) -> Iterator[Any]:
-        if not self.prefetch.workers:
+        if not self.given.workers:
             return self._read_here()
-        self._enqueuer = self._make_enqueuer(self.prefetch.use_multiprocessing)
-        self._enqueuer.start(workers=self.prefetch.workers, max_queue_size=self.prefetch.max_queue_size)
+        self._enqueuer = self._make_enqueuer()
+        self._enqueuer.start(workers=self.given.workers, max_queue_size=self.given.max_queue_size)
         return self._enqueuer.get()
 
     def _read_here(self) -> Iterator[Any]:
         return iter(self.source)
 
-    def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
-        return GeneratorEnqueuer(self.source, use_multiprocessing=use_multiprocessing)
+    def _make_enqueuer(self) -> Any:
+        return GeneratorEnqueuer(self.source, self.given.use_multiprocessing)
 
     def close(self) -> None:
         """Stops the workers."""
@@ -352,8 +339,8 @@ class SequenceAdapter(GeneratorAdapter):
             for i in range(len(self.source)):
                 yield self.source[i]
 
-    def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
-        return OrderedEnqueuer(self.source, use_multiprocessing=use_multiprocessing, shuffle=self.shuffle)
+    def _make_enqueuer(self) -> Any:
+        return OrderedEnqueuer(self.source, self.given.use_multiprocessing, bool(self.given.shuffle))
 
 
 class LoaderAdapter(BatchAdapter):

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...ir import Constant, Graph, Value
 from ..utils.messages import harmless
-from .compilation import Output
+from .outputs import Output
 
 
 class IndexRangeError(ValueError, IndexError):

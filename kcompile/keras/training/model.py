@@ -20,7 +20,7 @@ from . import loops as loops
 from .arrays import count_samples, cut_to_first, is_lazy
 from .compilation import frozen_layers
 from .compiled_network import refuse_unknown
-from .data_adapters import ArrayAdapter, DataArguments, Prefetch, adapter_class, batch_source, data_adapter
+from .data_adapters import ArrayAdapter, DataArguments, adapter_class, batch_source, data_adapter
 from .deferred_network import DeferredNetwork
 from .hooks import refuse_overridden
 from .step_inputs import (
@@ -138,19 +138,17 @@ class Model(DeferredNetwork):
             validation_split=validation_split,
             steps=steps_per_epoch,
             steps_name="steps_per_epoch",
-            prefetch=Prefetch(max_queue_size, workers, use_multiprocessing),
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
         )
         source = data_adapter(self, given)
         if validation_data is not None or validation_split:
             refuse_overridden(self, "test", "evaluate")
         validation = None
         if validation_data is not None:
-            validation = data_adapter(
-                self,
-                DataArguments.to_validate(
-                    validation_data, source.batch_size, validation_steps, given.prefetch
-                ),
-            )
+            to_validate = given.to_validate(validation_data, source.batch_size, validation_steps)
+            validation = data_adapter(self, to_validate)
         elif validation_split:
             source, validation = source.split(validation_split)
         if validation is not None and validation_steps is not None:
@@ -187,7 +185,9 @@ class Model(DeferredNetwork):
             sample_weight,
             batch_size=batch_size,
             steps=steps,
-            prefetch=Prefetch(max_queue_size, workers, use_multiprocessing),
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
             method="evaluate",
         )
         found = loops.evaluate(self, data_adapter(self, given), verbose, callbacks)
@@ -223,8 +223,15 @@ class Model(DeferredNetwork):
         if predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
             return predictor.predict(x, batch_size)
         check_count("steps", steps)
-        prefetch = Prefetch(max_queue_size, workers, use_multiprocessing)
-        given = DataArguments(x, batch_size=batch_size, steps=steps, prefetch=prefetch, method="predict")
+        given = DataArguments(
+            x,
+            batch_size=batch_size,
+            steps=steps,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+            method="predict",
+        )
         kind = adapter_class(given)
         if kind is ArrayAdapter:
             return self._as_given(self._predict_arrays(given, verbose, callbacks))
@@ -370,15 +377,9 @@ class Model(DeferredNetwork):
     ) -> Any:
         """Loss and metrics over batches that a generator, Sequence or DataLoader gives."""
         refuse_overridden(self, "test", "evaluate_generator")
+        reading = (max_queue_size, workers, use_multiprocessing)
         return Model.evaluate(
-            self,
-            batch_source(generator),
-            steps=steps,
-            callbacks=callbacks,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-            verbose=verbose,
+            self, batch_source(generator), None, None, verbose, None, steps, callbacks, *reading
         )
 
     def predict_generator(
@@ -393,16 +394,8 @@ class Model(DeferredNetwork):
     ) -> Any:
         """Outputs for batches that a generator, Sequence or DataLoader gives."""
         refuse_overridden(self, "predict", "predict_generator")
-        return Model.predict(
-            self,
-            batch_source(generator),
-            steps=steps,
-            callbacks=callbacks,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-            verbose=verbose,
-        )
+        reading = (max_queue_size, workers, use_multiprocessing)
+        return Model.predict(self, batch_source(generator), None, verbose, steps, callbacks, *reading)
 
     # --- pickling -------------------------------------------------------------------------------------------
 

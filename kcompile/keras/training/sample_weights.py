@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import Value
 from . import data_errors
 from .arrays import as_array
-from .compilation import Output
+from .outputs import Output
 
 
 def weights_by_output(

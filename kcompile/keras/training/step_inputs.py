@@ -12,7 +12,8 @@ from ..core.network import Network
 from ..core.node import static_shape
 from . import arrays as data
 from . import index_checks
-from .compilation import Compiled, Output
+from .compilation import Compiled
+from .outputs import Output
 from .sample_weights import weights_by_output
 
 

@@ -13,34 +13,8 @@ from .. import backend as K
 from .. import losses
 from ..utils import losses_utils
 from . import arrays as data
-from . import compilation, data_adapters, sample_weights
+from . import compile_arguments, data_adapters, sample_weights
 from .loops import validates_after
-
-__all__ = [
-    "batch_shuffle",
-    "check_array_length_consistency",
-    "check_generator_arguments",
-    "check_loss_and_target_compatibility",
-    "check_num_samples",
-    "get_input_shape_and_dtype",
-    "get_loss_function",
-    "get_static_batch_size",
-    "is_generator_or_sequence",
-    "is_sequence",
-    "iter_sequence_infinite",
-    "make_batches",
-    "prepare_loss_functions",
-    "prepare_loss_weights",
-    "should_run_validation",
-    "standardize_class_weights",
-    "standardize_input_data",
-    "standardize_sample_or_class_weights",
-    "standardize_sample_weights",
-    "standardize_single_array",
-    "standardize_weights",
-    "weighted_masked_objective",
-]
-
 
 # --- arrays -------------------------------------------------------------------------------------------------
 
@@ -250,17 +224,17 @@ def get_input_shape_and_dtype(layer: Any) -> tuple[Any, Any]:
 
 def get_loss_function(loss: Any) -> Any:
     """The loss that compile() makes of a name, a function or a Loss."""
-    return compilation.loss_function(loss)
+    return compile_arguments.loss_function(loss)
 
 
 def prepare_loss_functions(loss: Any, output_names: Sequence[str]) -> list[Any]:
     """One loss per output, None for an output without."""
-    return compilation.loss_functions(loss, output_names)
+    return compile_arguments.loss_functions(loss, output_names)
 
 
 def prepare_loss_weights(output_names: Sequence[str], loss_weights: Any = None) -> list[float]:
     """One factor per output."""
-    return compilation.loss_factors(loss_weights, output_names)
+    return compile_arguments.loss_factors(loss_weights, output_names)
 
 
 def weighted_masked_objective(fn: Callable[[Any, Any], Value] | None) -> Callable[..., Value] | None:
