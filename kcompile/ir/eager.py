@@ -1,4 +1,5 @@
-"""Operators that compute at once: in an ``eagerly`` block, ``op.Add(a, b)`` on numbers returns numbers.
+"""Operators that compute at once: ``op.Add(a, b)`` on numbers returns numbers where one of them is an
+``EagerTensor``, or in an ``eagerly`` block.
 
 Whatever is written over ``op`` is thereby one text for two uses: on symbolic values it emits a graph, on
 eager ones it computes. Who computes is handed in (``torch_bridge.eager``), since nothing here knows torch.
@@ -25,6 +26,14 @@ class Interpreter(Protocol):
     """
 
     training: bool
+
+    def takes(self, value: Value) -> bool:
+        """Whether a value has numbers to compute with: it depends on no input of a graph."""
+        ...
+
+    def frozen(self, owner: Any) -> bool:
+        """Whether the owner of a ``Phase`` behaves as at inference while it trains."""
+        ...
 
     def compute(
         self,
@@ -95,6 +104,9 @@ def eagerly(interpreter: Interpreter | None) -> Iterator[None]:
 def interpreter_for(inputs: Sequence[Value | None]) -> Interpreter | None:
     """What computes an operator on these inputs at once; None if it is to be emitted."""
     found = _interpreter.get()
-    if found is None or any(not (x is None or isinstance(x, Constant | Parameter)) for x in inputs):
+    if found is None:
+        found = next((x.interpreter for x in inputs if isinstance(x, EagerTensor)), None)
+    if found is None:
         return None
-    return found
+    known = all(x is None or isinstance(x, Constant | Parameter) or found.takes(x) for x in inputs)
+    return found if known else None

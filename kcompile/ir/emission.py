@@ -23,7 +23,7 @@ import numpy as np
 from onnx import defs
 
 from .dtypes import from_type_str
-from .eager import interpreter, interpreter_for
+from .eager import interpreter_for
 from .errors import OperatorError
 from .inference import OPSET, describe, infer
 from .scope import current_device, current_scope
@@ -88,9 +88,9 @@ class Emitter(Operators):
             owner: whom slicing asks: a graph sliced with this owner among its ``frozen`` keeps the
                 inference branch in training too (a BatchNormalization that is not trainable).
         """
-        at_once = interpreter()
+        at_once = interpreter_for((train, inference))
         if at_once is not None:
-            return train if at_once.training else inference
+            return train if at_once.training and not at_once.frozen(owner) else inference
         dtype, shape = inference.dtype, _common_shape(train.dims, inference.dims)
         if train.dtype != dtype:
             raise OperatorError(

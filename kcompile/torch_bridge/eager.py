@@ -17,11 +17,14 @@ from kcompile.ir import (
     KCOMPILE_DOMAIN,
     Body,
     Constant,
+    Depends,
     EagerTensor,
+    Graph,
     OperatorError,
     Parameter,
     Value,
     current_scope,
+    depends,
     format_type,
     schema_of,
 )
@@ -32,7 +35,7 @@ from .arguments import as_number, computed_in, fits, is_scalar, keyword_attribut
 from .arrays import as_array, as_tensor, numpy_dtype, torch_dtype
 from .debugging import print_tensor
 from .gradients import gradients, stop_gradient
-from .lowering import lower_body
+from .lowering import lower, lower_body
 from .ops import OPERATORS, Operator
 from .ops.random import new_generator
 
@@ -55,8 +58,18 @@ class TorchInterpreter:
             return value.tensor.to(self.device)
         if isinstance(value, Parameter):
             return weights.parameter_of(value, self.device)
-        assert isinstance(value, Constant)
-        return as_tensor(value.array.copy()).to(self.device)
+        if isinstance(value, Constant):
+            return as_tensor(value.array.copy()).to(self.device)
+        graph = Graph([value], phase="train" if self.training else "inference")
+        return lower(graph, self.device)()[0]
+
+    def takes(self, value: Value) -> bool:
+        """See ``ir.eager.Interpreter``."""
+        return depends(value) is not Depends.ON_INPUTS
+
+    def frozen(self, owner: Any) -> bool:
+        """See ``ir.eager.Interpreter``."""
+        return getattr(owner, "trainable", True) is False
 
     def eager(self, tensor: Tensor, name: str = "") -> EagerTensor:
         """A torch tensor as a value."""

@@ -105,9 +105,14 @@ def test_operators_on_symbolic_values_are_emitted_and_read_numbers_as_constants(
     np.testing.assert_allclose(found, -eager(2, 4).numpy())
 
 
-def test_a_block_that_emits_again_lies_within_one_that_computes():
-    with eagerly(TorchInterpreter()), eagerly(None):
-        assert op.Neg(eager(2)).node is not None
+def test_one_eager_tensor_makes_what_is_computed_with_weights_eager_and_gradients_reach_them():
+    kernel = Parameter(np.ones((4, 3), np.float32), "kernel")
+    penalty = op.ReduceSum(op.Mul(kernel, kernel), keepdims=0)  # emitted: no number is asked for yet
+    x = eager(2, 4)
+    loss = op.ReduceSum(op.MatMul(x, kernel), keepdims=0) + penalty
+    assert penalty.node is not None and isinstance(loss, EagerTensor)
+    (found,) = op.Gradient(loss, kernel)
+    np.testing.assert_allclose(found.numpy(), 2 + x.numpy().sum(0)[:, None] * np.ones(3), rtol=1e-5)
 
 
 def test_numbers_are_python_s_when_asked_for():
