@@ -13,7 +13,7 @@
 from .arithmetic import install as _install_arithmetic
 from .changes import changing, steadily, unchanging
 from .dtypes import as_dtype, from_onnx, to_onnx
-from .eager import EagerTensor, eagerly, interpreter
+from .eager import EagerTensor, Interpreter, eagerly, interpreter
 from .emission import KCOMPILE_DOMAIN, as_value, emit, op, reading_as, schema_of
 from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
@@ -43,6 +43,7 @@ __all__ = [
     "ForeignNode",
     "Graph",
     "GraphError",
+    "Interpreter",
     "Names",
     "Node",
     "OperatorError",

@@ -23,16 +23,22 @@ class Interpreter(Protocol):
 
     Attributes:
         training: which branch ``Phase`` takes.
+        frozen: whether what computes is part of something that is not trained.
     """
 
     training: bool
+    frozen: bool
+
+    def behaving(self, training: bool, frozen: bool) -> Interpreter:
+        """The same, of other attributes."""
+        ...
 
     def takes(self, value: Value) -> bool:
         """Whether a value has numbers to compute with: it depends on no input of a graph."""
         ...
 
-    def frozen(self, owner: Any) -> bool:
-        """Whether the owner of a ``Phase`` behaves as at inference while it trains."""
+    def assign(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
+        """Overwrites weights with what was computed."""
         ...
 
     def compute(

@@ -90,7 +90,7 @@ class Emitter(Operators):
         """
         at_once = interpreter_for((train, inference))
         if at_once is not None:
-            return train if at_once.training and not at_once.frozen(owner) else inference
+            return train if at_once.training else inference
         dtype, shape = inference.dtype, _common_shape(train.dims, inference.dims)
         if train.dtype != dtype:
             raise OperatorError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from kcompile.ir import (
     OperatorError,
     Parameter,
     Value,
+    changing,
     current_scope,
     depends,
     format_type,
@@ -46,18 +46,28 @@ class TorchInterpreter:
     Args:
         device: where it computes.
         training: which branch ``Phase`` takes.
+        frozen: whether what computes is part of something that is not trained.
     """
 
-    def __init__(self, device: torch.device | str = "cpu", training: bool = False) -> None:
+    def __init__(
+        self, device: torch.device | str = "cpu", training: bool = False, frozen: bool = False
+    ) -> None:
         self.device = weights.canonical_device(device)
         self.training = training
+        self.frozen = frozen
+
+    def behaving(self, training: bool, frozen: bool) -> TorchInterpreter:
+        """See ``ir.eager.Interpreter``."""
+        return TorchInterpreter(self.device, training, frozen)
 
     def tensor(self, value: Value) -> Tensor:
         """A value that has numbers as a tensor on the device, on which gradients arrive."""
         if isinstance(value, EagerTensor):
             return value.tensor.to(self.device)
         if isinstance(value, Parameter):
-            return weights.parameter_of(value, self.device)
+            tensor = weights.parameter_of(value, self.device)
+            # a state may be overwritten before its gradient is asked for
+            return tensor if value.trainable else tensor.detach().clone()
         if isinstance(value, Constant):
             return as_tensor(value.array.copy()).to(self.device)
         graph = Graph([value], phase="train" if self.training else "inference")
@@ -67,9 +77,13 @@ class TorchInterpreter:
         """See ``ir.eager.Interpreter``."""
         return depends(value) is not Depends.ON_INPUTS
 
-    def frozen(self, owner: Any) -> bool:
+    def assign(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
         """See ``ir.eager.Interpreter``."""
-        return getattr(owner, "trainable", True) is False
+        found = [self.tensor(new) for _, new in pairs]
+        with torch.no_grad(), changing():
+            for (parameter, _), tensor in zip(pairs, found, strict=True):
+                weights.tensor_of(parameter, self.device).copy_(tensor)
+            weights.written([parameter for parameter, _ in pairs], self.device)
 
     def eager(self, tensor: Tensor, name: str = "") -> EagerTensor:
         """A torch tensor as a value."""

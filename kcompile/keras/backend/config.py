@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import LEARNING_PHASE, Value
+from ...ir import LEARNING_PHASE, Value, interpreter
 
 _FLOAT_TYPES = ("float16", "float32", "float64")
 _DATA_FORMATS = ("channels_last", "channels_first")
@@ -124,8 +124,11 @@ def reset_uids() -> None:
 
 
 def learning_phase() -> int | Value:
-    """The learning phase: 0 or 1 where set, else a symbolic input that K.function resolves by value."""
-    return _learning_phase
+    """The learning phase: 0 or 1 where set, else a symbolic input that K.function resolves by value; that of
+    the running call where operators compute at once."""
+    at_once = interpreter()
+    fixed = at_once is None or _learning_phase is not LEARNING_PHASE
+    return _learning_phase if fixed else int(at_once.training)
 
 
 def set_learning_phase(value: int | bool) -> None:

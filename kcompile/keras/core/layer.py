@@ -22,6 +22,7 @@ from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
 from .call_frames import CallFrame, Update, call_frame, current_frame, no_frame
 from .called_on_numbers import are_numbers, as_values, in_type_of
+from .eager_calls import apply_updates, interpreter_of
 from .input_spec import InputSpec
 from .node import CalledLayer, KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
 from .weight_budget import weight_budget
@@ -200,6 +201,15 @@ class Layer(CalledLayer):
         ``np.asarray(layer(x))``.
         """
         inputs = as_values(inputs, self)
+        at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
+        if "training" in kwargs and not self._call_accepts("training"):
+            kwargs.pop("training")  # for the layers inside, which follow the phase of the call
+        if at_once is None:
+            return self._call(inputs, kwargs)
+        with ir.eagerly(at_once):
+            return self._call(inputs, kwargs)
+
+    def _call(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
         tensors = to_list(inputs)
         with ir.name_scope(self.name), rules.in_call(self):
             self._maybe_build(inputs)
@@ -326,6 +336,10 @@ class Layer(CalledLayer):
             return
         annotate(outputs, output_masks, inputs)
         if current_frame() is None:
+            at_once = ir.interpreter()
+            if at_once is not None:
+                apply_updates(at_once, frame.updates)
+                frame.updates.clear()
             call = UnrecordedCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             for output in outputs:
                 output.annotations["_unrecorded_call"] = call

@@ -113,6 +113,8 @@ class BatchNormalization(Layer):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         training = K.learning_phase() if training is None else training
+        if is_frozen_at_once(self):
+            training = False
         x, back = _channels_second(inputs, self.axis)
         size, dtype = x.shape[1], self.moving_mean.dtype
         gamma: Any = self.gamma if self.scale else filled(1.0, [size], dtype)
