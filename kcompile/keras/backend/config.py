@@ -127,8 +127,9 @@ def learning_phase() -> int | Value:
     """The learning phase: 0 or 1 where set, else a symbolic input that K.function resolves by value; that of
     the running call where operators compute at once."""
     at_once = interpreter()
-    fixed = at_once is None or _learning_phase is not LEARNING_PHASE
-    return _learning_phase if fixed else int(at_once.training)
+    if at_once is None or _learning_phase is not LEARNING_PHASE:
+        return _learning_phase
+    return int(at_once.training)
 
 
 def set_learning_phase(value: int | bool) -> None:

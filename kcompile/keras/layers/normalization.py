@@ -10,6 +10,7 @@ from ...ir import LEARNING_PHASE, Value, op
 from .. import backend as K
 from .. import registry, rules
 from ..backend.variables import filled
+from ..core.eager_calls import is_frozen_at_once
 from ..core.layer import InputSpec, Layer
 from ..declaration import ANY, configured, only
 from .arguments import weight_arguments

@@ -12,11 +12,11 @@ from kcompile.torch_bridge import lower, run
 from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.eager import TorchInterpreter
 from tests.golden import runner
-from tests.golden.later import runner as later
-from tests.golden.later.load_later import load as load_later
+from tests.golden.keras3 import runner as keras3
+from tests.golden.keras3.load_keras3 import load as load_keras3
 from tests.golden.load import load
 
-CASES = [(runner, golden) for golden in load("layers")] + [(later, g) for g in load_later("later_layers")]
+CASES = [(runner, golden) for golden in load("layers")] + [(keras3, g) for g in load_keras3("keras3_layers")]
 
 
 def eager(array: np.ndarray) -> EagerTensor:
