@@ -54,8 +54,7 @@ def _padding(
     reach = [(w - 1) * d for w, d in zip(window, dilations, strict=True)]
     if padding == "causal":
         return {"pads": [*reach, *[0] * len(reach)]}
-    if padding != "same":
-        raise ValueError(f"Invalid padding: {padding!r}; expected 'valid' or 'same'.")
+    _check_padding(padding)
     totals = []
     for size, r, stride in zip(sizes, reach, strides, strict=True):
         if stride == 1:
@@ -68,6 +67,11 @@ def _padding(
     if not builtins.any(totals):
         return {}
     return {"pads": [*before, *(t - b for t, b in zip(totals, before, strict=True))]}
+
+
+def _check_padding(padding: str) -> None:
+    if padding not in ("valid", "same"):
+        raise ValueError(f"Invalid padding: {padding!r}; expected 'valid' or 'same'.")
 
 
 def _kernel_first(kernel: Value) -> Value:
@@ -94,25 +98,42 @@ def conv(
         padding: "valid", "same", or "causal" (zeros before the first element only).
         bias: optional (out,), added by the same operator.
     """
-    data_format = normalize_data_format(data_format)
-    x = tensor(x)
-    kernel = tensor(kernel, x.dtype)
-    spatial = _spatial(x, kernel)
-    window = _window(kernel, spatial)
-    strides = _sizes(strides, spatial, "strides")
-    dilations = _sizes(dilation_rate, spatial, "dilation_rate")
-    x = to_channels_first(x, data_format)
-    _check_channels(x, kernel, kernel.shape[-2] * groups)
-    y = op.Conv(
-        x,
-        _kernel_first(kernel),
-        bias,
-        strides=strides,
-        dilations=dilations,
-        group=groups,
-        **_padding(padding, x.dims[2:], window, strides, dilations),
-    )
-    return from_channels_first(y, data_format)
+    given = _Operands(x, kernel, strides, data_format, dilation_rate)
+    given.check_channels(given.kernel.shape[-2] * groups)
+    return given.conv(_kernel_first(given.kernel), bias, padding, groups)
+
+
+class _Operands:
+    """What a convolution is given, checked: ``x`` (batch, channels, ...), and a kernel as Keras has it."""
+
+    def __init__(
+        self, x: Any, kernel: Any, strides: Any, data_format: str | None, dilation_rate: Any
+    ) -> None:
+        self.data_format = normalize_data_format(data_format)
+        x = tensor(x)
+        self.kernel = tensor(kernel, x.dtype)
+        self.spatial = _spatial(x, self.kernel)
+        self.window = _window(self.kernel, self.spatial)
+        self.strides = _sizes(strides, self.spatial, "strides")
+        self.dilations = _sizes(dilation_rate, self.spatial, "dilation_rate")
+        self.x = to_channels_first(x, self.data_format)
+
+    def check_channels(self, channels: Any) -> None:
+        """ValueError if the kernel does not take as many channels as there are."""
+        found = known_shape(self.x)[1]
+        if isinstance(found, int) and isinstance(channels, int) and found != channels:
+            raise ValueError(
+                f"a convolution with a kernel of shape {self.kernel.shape} takes {channels} channels; "
+                f"its input has {found}."
+            )
+
+    def conv(self, kernel: Value, bias: Value | None, padding: str, groups: int) -> Value:
+        """The convolution with a kernel (out, in, spatial...), in the layout that was given."""
+        pads = _padding(padding, self.x.dims[2:], self.window, self.strides, self.dilations)
+        y = op.Conv(
+            self.x, kernel, bias, strides=self.strides, dilations=self.dilations, group=groups, **pads
+        )
+        return from_channels_first(y, self.data_format)
 
 
 def _spatial(x: Value, kernel: Value) -> int:
@@ -120,16 +141,6 @@ def _spatial(x: Value, kernel: Value) -> int:
     if rank(x, "a convolution") != spatial + 2:
         raise ValueError(f"a kernel {kernel.shape} convolves tensors of {spatial + 2} axes; found {x!r}.")
     return spatial
-
-
-def _check_channels(x: Value, kernel: Value, channels: Any) -> None:
-    """``x`` is (batch, channels, ...)."""
-    found = known_shape(x)[1]
-    if isinstance(found, int) and isinstance(channels, int) and found != channels:
-        raise ValueError(
-            f"a convolution with a kernel of shape {kernel.shape} takes {channels} channels; "
-            f"its input has {found}."
-        )
 
 
 def _window(kernel: Value, spatial: int) -> list[int]:
@@ -198,36 +209,28 @@ def conv_transpose(
         output_padding: per spatial axis the elements added at the end, None to follow ``output_shape``.
         bias: optional (out,), added by the same operator.
     """
-    data_format = normalize_data_format(data_format)
-    x = tensor(x)
-    kernel = tensor(kernel, x.dtype)
-    spatial = _spatial(x, kernel)
-    window = _window(kernel, spatial)
-    strides = _sizes(strides, spatial, "strides")
-    dilations = _sizes(dilation_rate, spatial, "dilation_rate")
-    if padding not in ("valid", "same"):
-        raise ValueError(f"Invalid padding: {padding!r}; expected 'valid' or 'same'.")
-    wanted = _wanted_sizes(output_shape, spatial, data_format)
-    extra = [None] * spatial if output_padding is None else _paddings(output_padding, spatial)
-    x = to_channels_first(x, data_format)
-    _check_channels(x, kernel, kernel.shape[-1])
+    given = _Operands(x, kernel, strides, data_format, dilation_rate)
+    _check_padding(padding)
+    wanted = _wanted_sizes(output_shape, given.spatial, given.data_format)
+    extra = [None] * given.spatial if output_padding is None else _paddings(output_padding, given.spatial)
+    given.check_channels(given.kernel.shape[-1])
     before, after, ends = [], [], []
-    for size, w, s, d, out, more in zip(x.dims[2:], window, strides, dilations, wanted, extra, strict=True):
+    axes = zip(given.x.dims[2:], given.window, given.strides, given.dilations, wanted, extra, strict=True)
+    for size, w, s, d, out, more in axes:
         total, end = _transposed_padding(size, (w - 1) * d + 1, s, padding, out, more)
         before.append(total // 2)
         after.append(total - total // 2)
         ends.append(end)
-    count = spatial + 2
     y = op.ConvTranspose(
-        x,
-        op.Transpose(kernel, perm=[count - 1, count - 2, *range(spatial)]),
+        given.x,
+        _kernel_first(given.kernel),
         bias,
-        strides=strides,
-        dilations=dilations,
+        strides=given.strides,
+        dilations=given.dilations,
         pads=[*before, *after],
         output_padding=ends,
     )
-    return from_channels_first(y, data_format)
+    return from_channels_first(y, given.data_format)
 
 
 def _paddings(value: Any, spatial: int) -> list[int]:
@@ -308,27 +311,12 @@ def depthwise_conv(
     Returns:
         in * multiplier channels; channel c's results are next to one another.
     """
-    data_format = normalize_data_format(data_format)
-    x = tensor(x)
-    kernel = tensor(kernel, x.dtype)
-    spatial = _spatial(x, kernel)
-    window = _window(kernel, spatial)
-    channels, multiplier = kernel.shape[spatial:]
-    strides = _sizes(strides, spatial, "strides")
-    dilations = _sizes(dilation_rate, spatial, "dilation_rate")
-    x = to_channels_first(x, data_format)
-    _check_channels(x, kernel, channels)
-    first = op.Transpose(kernel, perm=[spatial, spatial + 1, *range(spatial)])
-    y = op.Conv(
-        x,
-        op.Reshape(first, [channels * multiplier, 1, *window]),
-        bias,
-        strides=strides,
-        dilations=dilations,
-        group=channels,
-        **_padding(padding, x.dims[2:], window, strides, dilations),
-    )
-    return from_channels_first(y, data_format)
+    given = _Operands(x, kernel, strides, data_format, dilation_rate)
+    channels, multiplier = given.kernel.shape[given.spatial :]
+    given.check_channels(channels)
+    first = op.Transpose(given.kernel, perm=[given.spatial, given.spatial + 1, *range(given.spatial)])
+    first = op.Reshape(first, [channels * multiplier, 1, *given.window])
+    return given.conv(first, bias, padding, channels)
 
 
 def depthwise_conv2d(
@@ -404,8 +392,7 @@ def pool(
     strides = window if strides is None else _sizes(strides, spatial, "strides")
     if pool_mode not in ("max", "avg"):
         raise ValueError(f"Invalid pooling mode: {pool_mode!r}; expected 'max' or 'avg'.")
-    if padding not in ("valid", "same"):
-        raise ValueError(f"Invalid padding: {padding!r}; expected 'valid' or 'same'.")
+    _check_padding(padding)
     x = to_channels_first(x, data_format)
     attributes = _padding(padding, x.dims[2:], window, strides, [1] * spatial)
     operator = op.MaxPool if pool_mode == "max" else op.AveragePool
