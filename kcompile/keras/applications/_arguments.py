@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from ..utils.generic_utils import close_names
+from ..utils.generic_utils import did_you_mean
 
 # What code for the package keras-applications passes beside the arguments; nothing depends on it here.
 _MODULES = {"backend", "layers", "models", "utils"}
@@ -23,8 +23,7 @@ def refuse_unknown(function: str, signature: inspect.Signature, given: Mapping[s
     known = {name for name, p in signature.parameters.items() if p.kind is not p.VAR_KEYWORD}
     for name in given:
         if name not in known and name not in _MODULES:
-            near = close_names(name, known)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}.{hint}")
 
 

@@ -21,7 +21,6 @@ _image_data_format = "channels_last"
 _learning_phase: int | Value = LEARNING_PHASE
 _manual_initialization = False
 _uids: defaultdict[str, int] = defaultdict(int)
-_cleanups: list[Callable[[], None]] = []
 
 
 def backend() -> str:
@@ -155,13 +154,6 @@ def clear_session() -> None:
     global _learning_phase
     _learning_phase = LEARNING_PHASE
     reset_uids()
-    for cleanup in _cleanups:
-        cleanup()
-
-
-def on_clear_session(cleanup: Callable[[], None]) -> None:
-    """Registers a function without arguments that clear_session() calls."""
-    _cleanups.append(cleanup)
 
 
 def get_session() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...ir import Value, claim_steps, op
 from .config import normalize_data_format
-from .tensors import dims_of, known_shape, rank, refine, shape_vector, tensor
+from .tensors import dims_of, known_shape, rank, refine, shape_vector, static_sizes, tensor
 
 
 def to_channels_first(x: Value, data_format: str) -> Value:
@@ -99,7 +99,7 @@ def conv(
         bias: optional (out,), added by the same operator.
     """
     given = _Operands(x, kernel, strides, data_format, dilation_rate)
-    given.check_channels(given.kernel.shape[-2] * groups)
+    given.check_channels(given.kernel_sizes[-2] * groups)
     return given.conv(_kernel_first(given.kernel), bias, padding, groups)
 
 
@@ -112,6 +112,7 @@ class _Operands:
         self.data_format = normalize_data_format(data_format)
         x = tensor(x)
         self.kernel = tensor(kernel, x.dtype)
+        self.kernel_sizes: tuple[Any, ...] = static_sizes(self.kernel)
         self.spatial = _spatial(x, self.kernel)
         self.window = _window(self.kernel, self.spatial)
         self.strides = _sizes(strides, self.spatial, "strides")
@@ -129,7 +130,7 @@ class _Operands:
 
     def conv(self, kernel: Value, bias: Value | None, padding: str, groups: int) -> Value:
         """The convolution with a kernel (out, in, spatial...), in the layout that was given."""
-        pads = _padding(padding, self.x.dims[2:], self.window, self.strides, self.dilations)
+        pads = _padding(padding, known_shape(self.x)[2:], self.window, self.strides, self.dilations)
         y = op.Conv(
             self.x, kernel, bias, strides=self.strides, dilations=self.dilations, group=groups, **pads
         )
@@ -213,9 +214,11 @@ def conv_transpose(
     _check_padding(padding)
     wanted = _wanted_sizes(output_shape, given.spatial, given.data_format)
     extra = [None] * given.spatial if output_padding is None else _paddings(output_padding, given.spatial)
-    given.check_channels(given.kernel.shape[-1])
+    given.check_channels(given.kernel_sizes[-1])
     before, after, ends = [], [], []
-    axes = zip(given.x.dims[2:], given.window, given.strides, given.dilations, wanted, extra, strict=True)
+    axes = zip(
+        known_shape(given.x)[2:], given.window, given.strides, given.dilations, wanted, extra, strict=True
+    )
     for size, w, s, d, out, more in axes:
         total, end = _transposed_padding(size, (w - 1) * d + 1, s, padding, out, more)
         before.append(total // 2)
@@ -312,7 +315,7 @@ def depthwise_conv(
         in * multiplier channels; channel c's results are next to one another.
     """
     given = _Operands(x, kernel, strides, data_format, dilation_rate)
-    channels, multiplier = given.kernel.shape[given.spatial :]
+    channels, multiplier = given.kernel_sizes[given.spatial :]
     given.check_channels(channels)
     first = op.Transpose(given.kernel, perm=[given.spatial, given.spatial + 1, *range(given.spatial)])
     first = op.Reshape(first, [channels * multiplier, 1, *given.window])

@@ -120,15 +120,6 @@ def axis_index(x: Value, axis: int, what: str) -> int:
     return int(axis) % count
 
 
-def size_vector(x: Value, start: int, end: int | None = None) -> Value:
-    """Sizes of axes ``start`` to ``end`` as an int64 vector; a constant where they are known."""
-    if x.shape is not None:
-        sizes = x.shape[start:end]
-        if all(isinstance(size, int) for size in sizes):
-            return Constant(np.array(sizes, np.int64))
-    return op.Shape(x, start=start, end=end)
-
-
 def dims_of(x: Value) -> list[Any]:
     """Per axis the size as an int, or as a one-element int64 vector computed at run time."""
     shape = known_shape(x)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..utils.generic_utils import close_names
+from ..utils.generic_utils import close_names, did_you_mean
 
 # classes under the names that Keras 1 gave them
 CLASS_NAMES = {
@@ -466,8 +466,7 @@ def refuse_unknown(cls: type, unknown: Collection[str], base_arguments: Collecti
         return
     name = min(unknown)
     own = [argument for argument in _constructor_arguments(cls) if argument not in base_arguments]
-    near = close_names(name, {*own, *base_arguments})
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, {*own, *base_arguments})
     takes = f"It takes {', '.join(own)}, and what every layer takes: " if own else "Every layer takes "
     raise TypeError(
         f"{cls.__name__}: keyword argument not understood: {name!r}.{hint} {takes}"

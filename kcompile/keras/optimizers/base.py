@@ -12,7 +12,7 @@ from ...ir import Parameter, Storage, UpdateRule, Value, assign_all
 from .. import backend as K
 from .. import registry
 from ..backend.assignments import Variable
-from ..utils.generic_utils import close_names
+from ..utils.generic_utils import did_you_mean
 from . import schedules
 from .schedules import LearningRateSchedule
 from .slots import ACCUMULATOR, AVERAGE, Slot
@@ -358,8 +358,7 @@ def _check_arguments(class_name: str, kwargs: Mapping[str, Any]) -> None:
     known = {*_CLIPPING, *_LATER, *_IGNORED}
     for name in kwargs:
         if name not in known:
-            near = close_names(name, {"lr", "learning_rate", "decay", *known})
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, {"lr", "learning_rate", "decay", *known})
             raise TypeError(f"Unexpected keyword argument passed to optimizer: {name} ({class_name}).{hint}")
     momentum = kwargs.get("ema_momentum", 0.99)
     if kwargs.get("use_ema") and not 0 <= momentum <= 1:

@@ -15,7 +15,7 @@ from .. import optimizers, registry, rules
 from ..backend.execution import CompiledGraph
 from ..core.network import Network
 from ..core.node import static_shape
-from ..utils.generic_utils import close_names
+from ..utils.generic_utils import did_you_mean
 from .compilation import Compiled
 from .prediction import Predictor
 from .step_inputs import batch_size_of, check_divisible, checked_inputs, checked_step_inputs
@@ -387,8 +387,7 @@ def refuse_unknown(kwargs: dict[str, Any], method: Callable[..., Any]) -> None:
     """TypeError for an argument that a method does not have, with the one that may have been meant."""
     if kwargs:
         name = next(iter(kwargs))
-        near = close_names(name, set(inspect.signature(method).parameters) - {"self", "kwargs"})
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, set(inspect.signature(method).parameters) - {"self", "kwargs"})
         raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}.{hint}")
 
 

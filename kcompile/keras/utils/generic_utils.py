@@ -229,12 +229,16 @@ def _unknown_message(
 ) -> str:
     known = {key for key, obj in module_objects.items() if _may_be_named_by_a_config(key, obj)}
     known |= set(custom_objects) | set(_GLOBAL_CUSTOM_OBJECTS)
-    near = close_names(name, known)
-    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return (
-        f"Unknown {kind}: {name!r}.{hint} If it is your own, pass it by name: "
+        f"Unknown {kind}: {name!r}.{did_you_mean(name, known, 3)} If it is your own, pass it by name: "
         f"custom_objects={{{name!r}: ...}}, or load inside custom_object_scope."
     )
+
+
+def did_you_mean(name: str, known: Iterable[str], count: int = 1) -> str:
+    """For the end of a message: `` Did you mean 'units'?`` with at most ``count`` names; else nothing."""
+    near = close_names(name, known, count)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def close_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import losses, registry
 from ..models import Sequential
-from ..utils.generic_utils import close_names, has_arg, to_list
+from ..utils.generic_utils import did_you_mean, has_arg, to_list
 from ..utils.np_utils import to_categorical
 
 
@@ -62,9 +62,8 @@ class BaseWrapper:
             if name == "nb_epoch" or any(has_arg(taker, name) for taker in takers):
                 continue
             known = {known for taker in takers for known in inspect.signature(taker).parameters}
-            near = close_names(name, known - {"self"})
-            hint = f". Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise ValueError(f"{name} is not a legal parameter{hint}")
+            hint = did_you_mean(name, known - {"self"}, 3)
+            raise ValueError(f"{name} is not a legal parameter{hint and '.' + hint}")
 
     def get_params(self, **params: Any) -> dict[str, Any]:
         """``build_fn`` and all ``sk_params``: the objects themselves, which scikit-learn's ``clone`` insists

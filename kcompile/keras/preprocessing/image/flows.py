@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import registry
 from ...backend.config import floatx
-from ...utils.generic_utils import close_names
+from ...utils.generic_utils import did_you_mean
 from .files import checked_data_format, image_files_under, is_image_file
 from .iterator import BatchFromFilesMixin, Iterator, subset_range
 
@@ -435,10 +435,7 @@ def _column(table: Any, name: Any) -> Any:
         return table[name]
     except KeyError:
         known = [str(column) for column in getattr(table, "columns", table)]
-        near = close_names(str(name), known)
-        hint = (
-            f" Did you mean {' or '.join(map(repr, near))}?" if near else f" Its columns: {', '.join(known)}."
-        )
+        hint = did_you_mean(str(name), known, 3) or f" Its columns: {', '.join(known)}."
         raise ValueError(f"The table has no column {name!r}.{hint}") from None
 
 
