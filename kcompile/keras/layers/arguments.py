@@ -1,68 +1,19 @@
-"""What constructors share: arguments that name objects, checks of sizes, channels first or last."""
+"""What constructors share: how arguments are kept, checks of sizes, channels first or last."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
 from ..core.layer import Layer
 from ..declaration import Convert
 from ..utils import conv_utils
 
-_BY_SUFFIX = {
-    "initializer": initializers,
-    "regularizer": regularizers,
-    "constraint": constraints,
-    "activation": activations,
-}
-
-
-def _table(argument: str) -> Any:
-    return _BY_SUFFIX[argument.rsplit("_", 1)[-1]]
-
-
-def set_objects(layer: Layer, **arguments: Any) -> None:
-    """Sets attributes of the layer to the objects that the arguments name.
-
-    Args:
-        arguments: names end in initializer, regularizer, constraint or activation, which decides where the
-            value (a name, a config, a function or object) is looked up.
-
-    Raises:
-        ValueError: for an unknown name.
-    """
-    for argument, value in arguments.items():
-        setattr(layer, argument, _table(argument).get(value))
-
-
-def object_configs(layer: Layer, *arguments: str) -> dict[str, Any]:
-    """What ``get_config`` says of the attributes that ``set_objects`` set."""
-    return {argument: _table(argument).serialize(getattr(layer, argument)) for argument in arguments}
-
 
 def weight_arguments(layer: Layer, weight: str) -> dict[str, Any]:
     """``<weight>_initializer``, ``_regularizer`` and ``_constraint`` of the layer, for ``add_weight``."""
     return {kind: getattr(layer, f"{weight}_{kind}") for kind in ("initializer", "regularizer", "constraint")}
-
-
-def refuse_unless_default(layer: Layer, arguments: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Takes out of ``arguments`` what later Keras versions write and this layer does only at its default.
-
-    Args:
-        defaults: value per argument that leaves the layer as it is; None is accepted as well.
-
-    Raises:
-        ValueError: for any other value.
-    """
-    for argument, default in defaults.items():
-        value = arguments.pop(argument, default)
-        if value is not None and value != default:
-            raise ValueError(
-                f"{type(layer).__name__}: {argument}={value!r} is not supported; only {argument}={default!r} "
-                "is."
-            )
 
 
 def positive_int(layer: Layer, name: str, value: Any) -> int:

@@ -11,8 +11,13 @@ from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
 from .. import registry, rules
 from ..backend.tensors import static_sizes
+from ..declaration import Argument, configured, fixed
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
+
+
+def _class_numbers(metric: Metric, name: str, value: Sequence[int]) -> list[int]:
+    return [int(i) for i in value]
 
 
 class IoU(Metric):
@@ -31,6 +36,13 @@ class IoU(Metric):
         ValueError: if a target is not below num_classes.
     """
 
+    @configured(
+        target_class_ids=_class_numbers,
+        ignore_class=Argument(written="changed"),
+        sparse_y_true=Argument(written="changed"),
+        sparse_y_pred=Argument(written="changed"),
+        axis=Argument(written="changed"),
+    )
     def __init__(
         self,
         num_classes: int,
@@ -42,15 +54,15 @@ class IoU(Metric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(name=name, dtype=dtype or rules.in_force().iou_type)
-        self.num_classes, self.target_class_ids = num_classes, [int(i) for i in target_class_ids]
         if not all(0 <= i < num_classes for i in self.target_class_ids):
             raise ValueError(
                 f"Target class id {max(self.target_class_ids)} is out of range, which is [0, {num_classes})."
             )
-        self.ignore_class, self.axis = ignore_class, axis
-        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
         self.total_cm = self.add_weight("total_confusion_matrix", shape=(num_classes, num_classes))
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        arguments["dtype"] = arguments["dtype"] or rules.in_force().iou_type
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch; labels and predictions have one shape, but for ``axis`` where it is dropped."""
@@ -87,24 +99,11 @@ class IoU(Metric):
         seen = K.cast(K.greater(unions, 0.0), K.floatx()) * chosen
         return ratio(K.sum(ratio(intersections, unions) * seen), K.sum(seen))
 
-    def _later_arguments(self) -> dict[str, Any]:
-        """Arguments that Keras 2.3 does not have, where they say more than their absence."""
-        arguments = {
-            "ignore_class": (self.ignore_class, None),
-            "sparse_y_true": (self.sparse_y_true, True),
-            "sparse_y_pred": (self.sparse_y_pred, True),
-            "axis": (self.axis, -1),
-        }
-        return {name: value for name, (value, default) in arguments.items() if value != default}
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"num_classes": self.num_classes, "target_class_ids": self.target_class_ids}
-        return {**super().get_config(), **own, **self._later_arguments()}
-
 
 class MeanIoU(IoU):
     """IoU over all classes."""
 
+    @configured(target_class_ids=Argument(written="never"))
     def __init__(
         self,
         num_classes: int,
@@ -114,15 +113,13 @@ class MeanIoU(IoU):
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
         axis: int = -1,
-    ) -> None:
-        claim_steps(num_classes * num_classes, f"num_classes={num_classes}")
-        targets = range(num_classes)
-        super().__init__(num_classes, targets, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+    ) -> None: ...
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["target_class_ids"]
-        return config
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        classes = arguments["num_classes"]
+        claim_steps(classes * classes, f"num_classes={classes}")
+        arguments["target_class_ids"] = range(classes)
 
 
 class BinaryIoU(IoU):
@@ -133,30 +130,25 @@ class BinaryIoU(IoU):
         threshold: of the predictions.
     """
 
+    @configured(num_classes=fixed(2))
     def __init__(
         self,
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
         dtype: str | None = None,
-    ) -> None:
-        super().__init__(2, target_class_ids, name, dtype)
-        self.threshold = threshold
+    ) -> None: ...
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Pairs:
         """Counts a batch."""
         y_pred = K.cast(K.greater_equal(as_tensor(y_pred, K.floatx()), self.threshold), "int64")
         return super().update_state(y_true, y_pred, sample_weight)
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "threshold": self.threshold}
-        del config["num_classes"]
-        return config
-
 
 class OneHotIoU(IoU):
     """IoU of one-hot labels; predictions are scores of the classes too, unless ``sparse_y_pred``."""
 
+    @configured(sparse_y_true=fixed(False), sparse_y_pred=Argument(written="always"))
     def __init__(
         self,
         num_classes: int,
@@ -166,16 +158,13 @@ class OneHotIoU(IoU):
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
-    ) -> None:
-        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
-
-    def get_config(self) -> dict[str, Any]:
-        return _of_one_hot(super().get_config(), self.sparse_y_pred)
+    ) -> None: ...
 
 
 class OneHotMeanIoU(MeanIoU):
     """MeanIoU of one-hot labels; predictions are scores of the classes too, unless ``sparse_y_pred``."""
 
+    @configured(sparse_y_true=fixed(False), sparse_y_pred=Argument(written="always"))
     def __init__(
         self,
         num_classes: int,
@@ -184,16 +173,7 @@ class OneHotMeanIoU(MeanIoU):
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
-    ) -> None:
-        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
-
-    def get_config(self) -> dict[str, Any]:
-        return _of_one_hot(super().get_config(), self.sparse_y_pred)
-
-
-def _of_one_hot(config: dict[str, Any], sparse_y_pred: bool) -> dict[str, Any]:
-    config.pop("sparse_y_true", None)
-    return {**config, "sparse_y_pred": sparse_y_pred}
+    ) -> None: ...
 
 
 registry.register(globals())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,29 @@ from ....ir import Constant, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...core.layer import Layer
-from ..arguments import refuse_unless_default
+from ...declaration import ANY, configured, only
 from .categories import encoded
 from .common import batches_of
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+
+
+_ORDER = (
+    "invert",
+    "max_tokens",
+    "num_oov_indices",
+    "oov_token",
+    "mask_token",
+    "output_mode",
+    "pad_to_max_tokens",
+    "vocabulary",
+    "idf_weights",
+    "vocabulary_dtype",
+)
+
+
+def _output_mode(layer: Layer, name: str, value: str) -> str:
+    return {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(value, value)
 
 
 class IntegerLookup(Layer):
@@ -42,6 +59,14 @@ class IntegerLookup(Layer):
         ValueError: for a vocabulary with repetitions or beyond max_tokens, or arguments that do not fit.
     """
 
+    @configured(
+        output_mode=_output_mode,
+        sparse=only(False),
+        oov_method=only("floormod"),
+        salt=only(None),
+        vocabulary_size=only(ANY),
+        has_input_vocabulary=only(ANY),
+    )
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -56,16 +81,10 @@ class IntegerLookup(Layer):
         pad_to_max_tokens: bool = False,
         **kwargs: Any,
     ) -> None:
-        refuse_unless_default(self, kwargs, {"sparse": False, "oov_method": "floormod", "salt": None})
-        for written in ("vocabulary_size", "has_input_vocabulary"):
-            kwargs.pop(written, None)
-        kwargs["dtype"] = K.floatx()  # Keras writes that of the vocabulary
-        super().__init__(**kwargs)
-        output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
-        if output_mode not in _MODES or invert and output_mode != "int":
+        if self.output_mode not in _MODES or invert and self.output_mode != "int":
             raise ValueError(
                 f"IntegerLookup: output_mode must be one of {', '.join(_MODES)} ('int' with invert); found "
-                f"{output_mode!r}."
+                f"{self.output_mode!r}."
             )
         if vocabulary_dtype != "int64" or num_oov_indices < 0 or pad_to_max_tokens and max_tokens is None:
             raise ValueError(
@@ -73,18 +92,15 @@ class IntegerLookup(Layer):
                 f"pad_to_max_tokens comes with max_tokens; found {vocabulary_dtype!r}, {num_oov_indices!r} "
                 f"and max_tokens={max_tokens!r}."
             )
-        self.max_tokens = max_tokens
-        self.num_oov_indices = num_oov_indices
-        self.mask_token = mask_token
-        self.oov_token = oov_token
-        self.invert = invert
-        self.output_mode = output_mode
-        self.pad_to_max_tokens = pad_to_max_tokens
         self.vocabulary: list[int] | None = None
         self.idf_weights: list[float] | None = None
         claim_steps(10 * num_oov_indices, f"num_oov_indices={num_oov_indices}")
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        arguments["dtype"] = K.floatx()  # Keras writes that of the vocabulary
 
     def _special(self) -> list[Any]:
         """What stands before the vocabulary."""
@@ -193,20 +209,10 @@ class IntegerLookup(Layer):
         return op.Where(op.Equal(x, Constant(np.int64(self.mask_token))), mask, places)
 
     def get_config(self) -> dict[str, Any]:
-        weights: Sequence[float] | None = self.idf_weights
-        return {
-            **super().get_config(),
-            "invert": self.invert,
-            "max_tokens": self.max_tokens,
-            "num_oov_indices": self.num_oov_indices,
-            "oov_token": self.oov_token,
-            "mask_token": self.mask_token,
-            "output_mode": self.output_mode,
-            "pad_to_max_tokens": self.pad_to_max_tokens,
-            "vocabulary": self.vocabulary if weights is None else self.get_vocabulary(),
-            "idf_weights": weights,
-            "vocabulary_dtype": "int64",
-        }
+        """As Keras 3 writes it: in another order than the constructor's."""
+        config = super().get_config()
+        config |= {name: config.pop(name) for name in _ORDER}
+        return config if self.idf_weights is None else {**config, "vocabulary": self.get_vocabulary()}
 
 
 registry.register(globals())
