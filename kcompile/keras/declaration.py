@@ -258,12 +258,17 @@ def arguments_of(cls: type) -> list[str]:
 
 
 def configuration(instance: Any) -> dict[str, Any]:
-    """The arguments from which an equal object can be made, as files have them."""
+    """The arguments from which an equal object can be made, as files have them.
+
+    What the constructor of a subclass has not made an attribute, because it calls that of a farther base
+    class, is left out.
+    """
     found: dict[str, Any] = {}
     for name, how in declared(type(instance)).items():
-        if how.written == "never":
+        attribute, objects = how.attribute or name, _objects(name)
+        if how.written == "never" or not hasattr(instance, attribute):
             continue
-        value, objects = getattr(instance, how.attribute or name), _objects(name)
+        value = getattr(instance, attribute)
         if how.is_written(value, functools.partial(_default, type(instance), name)):
             found[name] = value if objects is None else objects.serialize(value)
     return found

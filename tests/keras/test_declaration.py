@@ -8,7 +8,16 @@ import pytest
 
 from kcompile.keras import activations, initializers, regularizers
 from kcompile.keras import layers as L
-from kcompile.keras.declaration import ANY, Argument, configuration, configured, fixed, only
+from kcompile.keras.declaration import (
+    ANY,
+    Argument,
+    arguments_of,
+    configuration,
+    configured,
+    converted,
+    fixed,
+    only,
+)
 from kcompile.keras.layers.arguments import positive_int
 
 
@@ -159,3 +168,53 @@ def test_attributes_that_are_set_later_are_written():
     layer.activation = activations.get("tanh")
     layer.units = 7
     assert layer.get_config()["activation"] == "tanh" and layer.get_config()["units"] == 7
+
+
+class Skipping(L.Dense):
+    """A subclass that passes its base class over, in the constructor and in the configuration."""
+
+    def __init__(self, width, **kwargs):
+        super(L.Dense, self).__init__(**kwargs)
+        self.width = width
+
+    def get_config(self):
+        return {**super(L.Dense, self).get_config(), "width": self.width}
+
+
+def test_a_subclass_may_pass_over_the_base_class():
+    layer = Skipping(3, name="mine")
+    config = layer.get_config()
+    assert list(config) == ["name", "trainable", "dtype", "width"]
+    assert Skipping.from_config(config).width == 3
+
+
+class Sided(Base):
+    @configured(
+        size=Argument(converted(int), attribute="_size", written=lambda size: size > 1),
+        later=Argument(converted(bool), default=False),
+    )
+    def __init__(self, size): ...
+
+
+class Narrow(Sided):
+    @configured(size=fixed(1, ignored=True))
+    def __init__(self, **kwargs): ...
+
+
+def test_an_argument_may_be_kept_under_another_name_and_written_by_its_value():
+    assert Sided("2")._size == 2 and configuration(Sided("2")) == {"size": 2, "later": False}
+    assert configuration(Sided(1)) == {"later": False}
+
+
+def test_an_argument_of_later_versions_is_taken_though_the_signature_lacks_it():
+    assert Sided(1, later=1).later is True and list(inspect.signature(Sided).parameters) == ["size"]
+    with pytest.raises(TypeError, match=r"__init__\(\) got an unexpected keyword argument 'latest'"):
+        Sided(1, latest=1)
+
+
+def test_a_fixed_argument_may_be_given_in_vain():
+    assert Narrow(size=5)._size == 1 and "size" not in configuration(Narrow())
+
+
+def test_arguments_of_a_class_are_those_of_its_nearest_declared_constructor():
+    assert arguments_of(OwnDense) == arguments_of(L.Dense) == list(inspect.signature(L.Dense).parameters)[:-1]
