@@ -28,6 +28,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
+from weakref import WeakKeyDictionary
 
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
 Convert = Callable[[Any, str, Any], Any]
@@ -177,9 +178,8 @@ class _Declaration:
             self.function(instance, *args, **kwargs)  # raises the TypeError of any such call
         given = {**self.defaults, **given, **kwargs}
         arguments = dict(given)
-        for name, how in self.only.items():
-            if name in arguments:
-                how.check(instance, name, arguments.pop(name))
+        for name in self.only.keys() & kwargs.keys():
+            self.only[name].check(instance, name, arguments.pop(name))
         for name in self.ignored:
             arguments.pop(name, None)
         if "_prepare" in vars(self.owner):
@@ -189,14 +189,16 @@ class _Declaration:
         for name, value in own.items():
             attribute, convert = self._keeping[name]
             setattr(instance, attribute, value if convert is None else convert(instance, name, value))
-        self.function(instance, **{name: value for name, value in given.items() if name not in self.further})
+        for name in self.further:
+            del given[name]
+        self.function(instance, **given)
 
     def _is_called_right(self, args: tuple[Any, ...], given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
         return (
             len(args) <= len(self.positional)
             and given.keys().isdisjoint(kwargs)
             and self.required <= given.keys() | kwargs.keys()
-            and (self.takes_more or kwargs.keys() <= set(self.names))
+            and (self.takes_more or all(name in self.names for name in kwargs))
         )
 
     @functools.cached_property
@@ -233,8 +235,19 @@ def _declarations(cls: type) -> list[_Declaration]:
     return [c._declaration for c in constructors if hasattr(c, "_declaration")]  # type: ignore[union-attr]
 
 
+_ABSENT = object()
+_DECLARED: WeakKeyDictionary[type, dict[str, Argument]] = WeakKeyDictionary()
+
+
 def declared(cls: type) -> dict[str, Argument]:
     """The arguments of a class and its bases that are attributes, in the order of the configuration."""
+    found = _DECLARED.get(cls)
+    if found is None:
+        found = _DECLARED[cls] = _found_declared(cls)
+    return found
+
+
+def _found_declared(cls: type) -> dict[str, Argument]:
     found: dict[str, Argument] = {}
     for declaration in reversed(_declarations(cls)):
         found |= {name: Argument() for name in declaration.own} | declaration.kept
@@ -265,11 +278,9 @@ def configuration(instance: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, how in declared(type(instance)).items():
-        attribute, objects = how.attribute or name, _objects(name)
-        if how.written == "never" or not hasattr(instance, attribute):
-            continue
-        value = getattr(instance, attribute)
-        if how.is_written(value, functools.partial(_default, type(instance), name)):
+        value = getattr(instance, how.attribute or name, _ABSENT)
+        if value is not _ABSENT and how.is_written(value, functools.partial(_default, type(instance), name)):
+            objects = _objects(name)
             found[name] = value if objects is None else objects.serialize(value)
     return found
 
