@@ -11,7 +11,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import backend as K
 from kcompile.keras import metrics
-from kcompile.keras.layers import Conv2D, Dense, Dropout, Embedding, GlobalAveragePooling2D, Input
+from kcompile.keras.layers import Conv2D, Dense, Dropout, GlobalAveragePooling2D, Input
 from kcompile.keras.models import Model, Sequential
 
 
@@ -261,106 +261,6 @@ def test_an_exported_model_has_only_the_inputs_that_are_fed(tmp_path):
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
     assert [value.name for value in session.get_inputs()] == ["b"]
     np.testing.assert_array_equal(session.run(None, {"b": np.ones((4, 3), "f")})[0], np.full((4, 3), 2))
-
-
-# --- tensors as data --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("form", ["one", "list", "dict"])
-def test_tensors_are_data_for_a_number_of_steps(form):
-    model = dense()
-    model.compile("sgd", "mse", metrics=["mae"])
-    x, y = K.variable(X), K.zeros((10, 2))
-    x, y = {"one": (x, y), "list": ([x], [y]), "dict": ({"x": x}, {"y": y})}[form]
-    expected = model.test_on_batch(X, np.zeros((10, 2)))
-    assert model.test_on_batch(x, y) == expected
-    assert model.evaluate(x, y, steps=2, verbose=0) == expected
-    assert model.predict(x, steps=3).shape == (30, 2)
-    logs = model.fit(x, y, steps_per_epoch=2, validation_data=(x, y), validation_steps=1, verbose=0)
-    assert set(logs.history) == {"loss", "mae", "val_loss", "val_mae"}
-
-
-def test_a_random_tensor_is_new_data_in_each_step():
-    model = dense()
-    found = model.predict(K.random_uniform((4, 3)), steps=2)
-    assert not np.allclose(found[:4], found[4:])
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda m, x, y: m.fit(x, y), "should specify the `steps_per_epoch`"),
-        (
-            lambda m, x, y: m.fit(x, y, steps_per_epoch=1, validation_split=0.5),
-            "cannot use `validation_split`",
-        ),
-        (lambda m, x, y: m.fit(X, X[:, :2], validation_data=(x, y)), "should specify the `validation_steps`"),
-        (lambda m, x, y: m.evaluate(x, y), "should specify the `steps`"),
-        (lambda m, x, y: m.predict(x), "should specify the `steps`"),
-    ],
-)
-def test_tensors_need_a_number_of_steps(call, message):
-    model = dense()
-    model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match=message):
-        call(model, K.variable(X), K.zeros((10, 2)))
-
-
-# --- arguments of compile and weights ---------------------------------------------------------------------
-
-
-def two_outputs() -> Model:
-    x = Input((3,))
-    return Model(x, [Dense(2, name="a")(x), Dense(2, name="b")(x)])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"loss_weights": (0.5, 0.5)}, TypeError, "expected a list or a dict"),
-        ({"target_tensors": set()}, TypeError, "list or dict or a single tensor"),
-        ({"target_tensors": [None]}, ValueError, "one entry per model output"),
-        ({"target_tensors": {"c": None}}, ValueError, "'c'"),
-        ({"sample_weight_mode": {"a": "temporal"}}, ValueError, r"nothing of the outputs \['b'\]"),
-        ({"sample_weight_mode": ["temporal"]}, ValueError, "one entry per model output"),
-    ],
-)
-def test_arguments_of_compile_that_do_not_fit_the_outputs(arguments, error, message):
-    with pytest.raises(error, match=message):
-        two_outputs().compile("sgd", "mse", **arguments)
-
-
-def test_a_single_target_tensor_needs_a_single_output():
-    with pytest.raises(ValueError, match="has 2 outputs, but you passed a single tensor"):
-        two_outputs().compile("sgd", "mse", target_tensors=K.zeros((10, 2)))
-
-
-def test_targets_that_are_tensors_take_no_data_but_weights():
-    model = two_outputs()
-    model.compile("sgd", "mse", target_tensors=[K.zeros((10, 2)), K.zeros((10, 2))])
-    plain = model.test_on_batch(X, None)
-    weighted = model.test_on_batch(X, None, sample_weight={"a": np.full(10, 0.5)})
-    np.testing.assert_allclose(weighted[1], plain[1] / 2, rtol=1e-6)
-    np.testing.assert_allclose(weighted[2], plain[2], rtol=1e-6)
-    with pytest.raises(ValueError, match="target_tensors of compile.* no target data"):
-        model.train_on_batch(X, [X[:, :2], X[:, :2]])
-
-
-def test_sample_weights_are_a_list_or_dict_by_name():
-    model = two_outputs()
-    model.compile("sgd", "mse")
-    y = [X[:, :2], X[:, :2]]
-    with pytest.raises(TypeError, match="sample_weight"):
-        model.train_on_batch(X, y, sample_weight=(None, np.ones(10)))
-    plain = model.test_on_batch(X, y)
-    with pytest.warns(UserWarning, match="by output names"):
-        assert model.test_on_batch(X, y, {model.targets[0]: np.zeros(10)}) == plain
-
-
-def test_an_integer_tensor_as_data_keeps_its_type():
-    model = Sequential([Embedding(9, 2, input_length=4)])
-    ids = K.variable(np.arange(8).reshape(2, 4), dtype="int32")
-    np.testing.assert_array_equal(model.predict(ids, steps=1), model.predict(K.eval(ids)))
 
 
 # --- calls and losses that lead nowhere -------------------------------------------------------------------
