@@ -17,11 +17,11 @@ from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
 from .limits import limited_work
-from .versions import keras3
 from .versions.keras1 import WeightUpgrade
+from .versions.upgrade import upgrade_training
 
 if TYPE_CHECKING:
-    from ...formats import Archive, LayerWeights
+    from ...formats import Archive
     from ..core.network import Network
     from ..training.model import Model
     from .versions.writer import Writer
@@ -105,27 +105,20 @@ def _told(error: Exception) -> str:
 
 def _upgraded(archive: Archive, source: str, writer: Writer) -> Mapping[str, Any]:
     """What the file says of compile(), in the words of ``training_config``."""
-    config: Mapping[str, Any] = archive.training_config or {}
+    of_keras_3 = archive.objects is not None
+    config = upgrade_training(archive.training_config or {}, writer, of_keras_3, source)
     if archive.objects is not None:
-        config = _upgraded_from_objects(archive, archive.objects, config, source)
-    return config if config.get("rules") else {**config, "rules": writer.rules.name}
-
-
-def _upgraded_from_objects(
-    archive: Archive, objects: Mapping[str, LayerWeights], config: Mapping[str, Any], source: str
-) -> Mapping[str, Any]:
-    state = objects.get("optimizer")
-    archive.optimizer_weights = None if state is None else state.weights
-    found = keras3.upgrade_training(config, source)
-    if found["optimizer_config"] is None:
+        state = archive.objects.get("optimizer")
+        archive.optimizer_weights = None if state is None else state.weights
+    if of_keras_3 and config["optimizer_config"] is None:
         archive.optimizer_weights = None
         warnings.warn(
             f"{source}: the file names no optimizer; the model is compiled with Keras's default, RMSprop. "
             "Compile it in code to choose another.",
             stacklevel=5,
         )
-        return {**found, "optimizer_config": {"class_name": "RMSprop", "config": {}}}
-    return found
+        return {**config, "optimizer_config": {"class_name": "RMSprop", "config": {}}}
+    return config
 
 
 def compile_from(model: Model, config: Mapping[str, Any]) -> None:
@@ -149,23 +142,12 @@ def _made(config: Any, deserialize: Any) -> Any:
     """Objects of the configurations in lists and dicts; names stay names, but for those of custom objects,
     which are at hand only while loading."""
     if isinstance(config, Mapping) and "class_name" in config and "config" in config:
-        return deserialize(_with_numbers(config))
+        return deserialize(config)
     if isinstance(config, Mapping):
         return {name: _made(entry, deserialize) for name, entry in config.items()}
     if isinstance(config, list):
         return [_made(entry, deserialize) for entry in config]
     return get_custom_objects().get(config, config) if isinstance(config, str) else config
-
-
-def _with_numbers(value: Any) -> Any:
-    """A configuration with lists in place of the tensors and arrays that it holds in ``.keras`` files."""
-    if isinstance(value, list):
-        return [_with_numbers(entry) for entry in value]
-    if not isinstance(value, Mapping):
-        return value
-    if value.get("class_name") in ("__tensor__", "__numpy__") and isinstance(value.get("config"), Mapping):
-        return value["config"].get("value")
-    return {key: _with_numbers(entry) for key, entry in value.items()}
 
 
 def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writer) -> None:

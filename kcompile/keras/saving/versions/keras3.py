@@ -83,6 +83,14 @@ def _value(value: Any, tensors: list[Any]) -> Any:
     raise ValueError(f"An argument of an operation in the file is {value!r}, which is not read.")
 
 
+def plain_numbers(entry: dict[str, Any]) -> Any:
+    """Lists in place of the tensors and arrays in a configuration; others as they are."""
+    config = entry.get("config")
+    if entry.get("class_name") in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
+        return config.get("value")
+    return entry
+
+
 def upgrade_training(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """What ``training_config`` writes, from ``compile_config``.
 

@@ -12,7 +12,7 @@ from ..unknown_objects import check_known
 from . import keras1, keras3, tf_keras
 from .writer import Writer
 
-Step = Callable[[dict[str, Any]], dict[str, Any]]
+Step = Callable[[dict[str, Any]], Any]
 
 
 def upgrade(config: Any, writer: Writer, custom_objects: Mapping[str, Any]) -> Any:
@@ -34,6 +34,24 @@ def upgrade(config: Any, writer: Writer, custom_objects: Mapping[str, Any]) -> A
         steps.append(tf_keras.tell_zeros)
     config = _walked(config, steps)
     return config if writer.rules is KERAS_2 else {**config, "rules": writer.rules.name}
+
+
+def upgrade_training(config: Mapping[str, Any], writer: Writer, of_keras_3: bool, source: str) -> Any:
+    """compile()'s arguments as ``training_config`` writes them, with the rules that they follow.
+
+    Args:
+        config: what the file says of them.
+        writer: who wrote it.
+        of_keras_3: whether they are in the words of a ``.keras`` file.
+        source: name of the file, for errors.
+
+    Raises:
+        ValueError: if what stands for the optimizer is none.
+    """
+    if of_keras_3:
+        config = keras3.upgrade_training(config, source)
+    config = _walked(config, [keras3.plain_numbers])
+    return config if config.get("rules") else {**config, "rules": writer.rules.name}
 
 
 def _operation(custom_objects: Mapping[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
