@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from ..backend.tensors import static_sizes
 from ..training.model import Model
 from ..utils.layer_utils import get_source_inputs
 from ._arguments import refuse_unknown
@@ -157,6 +158,18 @@ def architecture(
 def channel_axis() -> int:
     """The axis of channels in the layout that images have now."""
     return 1 if K.image_data_format() == "channels_first" else -1
+
+
+def channels_of(x: Value) -> int:
+    """How many channels a feature map has.
+
+    Raises:
+        ValueError: if that is not known.
+    """
+    channels = static_sizes(x)[channel_axis()]
+    if channels is None:
+        raise ValueError(f"the number of channels must be known; found the shape {x.shape}.")
+    return channels
 
 
 def as_image(channels: int) -> tuple[int, int, int]:

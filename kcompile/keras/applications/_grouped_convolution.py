@@ -16,9 +16,9 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import layers as L
 from .. import registry
-from ..backend.tensors import producer
+from ..backend.tensors import producer, static_sizes
 from ..utils.generic_utils import register_keras_serializable
-from ._building import channel_axis
+from ._building import channel_axis, channels_of
 
 _TO_LAST = [0, 2, 3, 1]
 
@@ -34,17 +34,18 @@ def grouped_conv(x: Value, groups: int, size: int, strides: int, name: str) -> V
     Raises:
         ValueError: if height or width is not known.
     """
-    channels = K.int_shape(x)[channel_axis()]
+    channels = channels_of(x)
     width = channels // groups
     x = L.DepthwiseConv2D(size, strides=strides, depth_multiplier=width, use_bias=False, name=f"{name}_conv")(
         x
     )
     first = channel_axis() == 1
-    image = K.int_shape(x)[2:] if first else K.int_shape(x)[1:3]
-    if None in image:
+    shape = static_sizes(x)[2:] if first else static_sizes(x)[1:3]
+    image = [size for size in shape if size is not None]
+    if len(image) < len(shape):
         raise ValueError(
             f"Layer {name}_conv: the groups of ResNeXt need a known height and width, found "
-            f"{image}; pass input_shape."
+            f"{shape}; pass input_shape."
         )
     pairs = (groups, width, width)
     x = L.Reshape((*pairs, *image) if first else (*image, *pairs))(x)

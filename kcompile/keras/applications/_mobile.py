@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
+from ..backend.tensors import static_sizes
 from ._building import Application
 
 
@@ -17,7 +18,7 @@ def published_size(app: Application, sizes: tuple[int, ...], tensor_decides: boo
     """
     shape: Any = app.input_shape
     if shape is None and tensor_decides and app.input_tensor is not None:
-        shape = K.int_shape(app.input_tensor)[1:]
+        shape = static_sizes(app.input_tensor)[1:]
     if shape is None or len(shape) != 3:
         return 224
     height, width = shape[1:] if K.image_data_format() == "channels_first" else shape[:2]

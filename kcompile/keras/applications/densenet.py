@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir import Value
-from .. import backend as K
 from .. import layers as L
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ._arguments import refusing_unknown
-from ._building import Application, architecture, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channel_axis, channels_of
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
 
@@ -50,7 +49,7 @@ def _dense_layer(x: Value, name: str) -> Value:
 def _transition(x: Value, name: str) -> Value:
     """Half the channels, half the height and width."""
     x = _bn_relu(x, name)
-    half = K.int_shape(x)[channel_axis()] // 2
+    half = channels_of(x) // 2
     x = L.Conv2D(half, 1, use_bias=False, name=f"{name}_conv")(x)
     return L.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 

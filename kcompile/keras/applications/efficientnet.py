@@ -6,10 +6,9 @@ import math
 from typing import Any
 
 from ...ir import Value
-from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
-from ._building import Application, architecture, as_image, batch_norm, channel_axis
+from ._building import Application, architecture, as_image, batch_norm, channel_axis, channels_of
 from ._mobile import divisible
 from ._weights import Files, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
@@ -98,7 +97,7 @@ def _silu(x: Value, name: str) -> Value:
 def _block(
     x: Value, kernel: int, filters: int, expansion: int, stride: int, drop_rate: float, name: str
 ) -> Value:
-    shortcut, channels = x, K.int_shape(x)[channel_axis()]
+    shortcut, channels = x, channels_of(x)
     expanded = channels * expansion
     if expansion != 1:
         x = _conv(x, expanded, 1, f"{name}expand_conv", padding="same")

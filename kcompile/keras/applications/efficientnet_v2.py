@@ -6,10 +6,9 @@ import math
 from typing import Any, NamedTuple
 
 from ...ir import Value
-from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
-from ._building import Application, architecture, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channel_axis, channels_of
 from ._weights import STORAGE, Files, standard_files
 from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, squeeze_excite
 from .imagenet_utils import decode_predictions
@@ -112,7 +111,7 @@ def _silu(x: Value, name: str) -> Value:
 def _fused_block(x: Value, filters: int, expansion: int, stride: int, name: str) -> Value:
     size = 3
     if expansion != 1:
-        expanded = K.int_shape(x)[channel_axis()] * expansion
+        expanded = channels_of(x) * expansion
         x = _bn(_conv(x, expanded, 3, stride, f"{name}expand_conv"), f"{name}expand_bn")
         x = _silu(x, f"{name}expand_activation")
         size = stride = 1
@@ -121,7 +120,7 @@ def _fused_block(x: Value, filters: int, expansion: int, stride: int, name: str)
 
 
 def _mobile_block(x: Value, filters: int, expansion: int, stride: int, name: str) -> Value:
-    channels = K.int_shape(x)[channel_axis()]
+    channels = channels_of(x)
     expanded = channels * expansion
     x = _bn(_conv(x, expanded, 1, 1, f"{name}expand_conv"), f"{name}expand_bn")
     x = _silu(x, f"{name}expand_activation")
@@ -186,7 +185,7 @@ def _efficientnet_v2(
             shortcut, stride = x, stage.stride if j == 0 else 1
             block_name = f"block{i + 1}{chr(ord('a') + j)}_"
             x = block(x, filters, stage.expansion, stride, block_name)
-            if stride == 1 and K.int_shape(shortcut)[channel_axis()] == filters:
+            if stride == 1 and channels_of(shortcut) == filters:
                 x = add_shortcut(x, shortcut, _DROP_CONNECT * done / sum(repeats), block_name)
             done += 1
     x = _conv(x, _rounded(1280 * width), 1, 1, "top_conv")

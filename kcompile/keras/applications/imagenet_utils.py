@@ -10,6 +10,7 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
+from ..backend.tensors import static_sizes
 from ..legacy.old_names import answer_old_names
 from ._arguments import refusing_unknown
 from ._weights import published_file
@@ -104,7 +105,7 @@ def _channel_axis(x: Any, data_format: str) -> int:
 
 def _along(numbers: Sequence[float], axis: int, x: Any) -> Any:
     """Three numbers in the type of ``x``, shaped to be broadcast along its channel axis."""
-    rank = len(K.int_shape(x)) if isinstance(x, Value) else x.ndim
+    rank = len(static_sizes(x))
     dtype = K.dtype(x) if isinstance(x, Value) else x.dtype
     shaped = np.asarray(numbers, dtype).reshape([3 if i == axis else 1 for i in range(rank)])
     return K.constant(shaped, dtype=dtype) if isinstance(x, Value) else shaped

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 from ...ir import Value
-from .. import backend as K
 from .. import layers as L
 from .. import registry
 from ..core.layer import Layer
@@ -14,7 +13,7 @@ from ..declaration import configured
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ..utils.generic_utils import register_keras_serializable
-from ._building import Application, architecture, channel_axis
+from ._building import Application, architecture, channels_of
 from ._inception import average, chain, concatenate, conv_bn, stem
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
@@ -63,7 +62,7 @@ def _residual_block(x: Value, kind: str, index: int, scale: float, activation: s
     """Branches, brought back to the channels of the input by a 1x1 convolution, scaled and added to it."""
     name = f"{kind}_{index}"
     mixed = concatenate([chain(x, *convolutions) for convolutions in _BRANCHES[kind]], f"{name}_mixed")
-    up = L.Conv2D(K.int_shape(x)[channel_axis()], 1, padding="same", name=f"{name}_conv")(mixed)
+    up = L.Conv2D(channels_of(x), 1, padding="same", name=f"{name}_conv")(mixed)
     x = L.Lambda(scaled_sum, arguments={"scale": scale}, name=name)([x, up])
     return x if activation is None else L.Activation(activation, name=f"{name}_ac")(x)
 

@@ -7,10 +7,11 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from ..backend.tensors import static_sizes
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ._arguments import refusing_unknown
-from ._building import Application, batch_norm, channel_axis
+from ._building import Application, batch_norm, channels_of
 from ._mobile import divisible, published_size
 from ._weights import STORAGE, Files, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
@@ -35,7 +36,7 @@ preprocess_input = preprocessing(__name__, "tf")
 
 def correct_pad(x: Value, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Zeros around an image so that a valid convolution of stride 2 sees what "same" on an odd size would."""
-    shape = K.int_shape(x)
+    shape = static_sizes(x)
     size = shape[2:4] if K.image_data_format() == "channels_first" else shape[1:3]
     half = kernel_size // 2
     first, second = (half - 1 if side is not None and side % 2 == 0 else half for side in size)
@@ -48,7 +49,7 @@ def _bn(x: Value, name: str) -> Value:
 
 def _inverted_residual(x: Value, index: int, expansion: int, filters: int, stride: int) -> Value:
     """1x1 convolution to more channels, depthwise 3x3, and a linear 1x1 back to few."""
-    channels = K.int_shape(x)[channel_axis()]
+    channels = channels_of(x)
     prefix, block_input = f"block_{index}_" if index else "expanded_conv_", x
     if index:
         x = L.Conv2D(expansion * channels, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...ir import Value
-from .. import backend as K
 from .. import layers as L
 from ..training.model import Model
-from ._building import Application, architecture, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channels_of
 from ._mobile import divisible
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
@@ -106,7 +105,7 @@ def _squeeze_excite(x: Value, filters: int, prefix: str) -> Value:
 
 def _inverted_residual(x: Value, index: int, block: _Block, filters: int) -> Value:
     prefix = f"expanded_conv_{index}_" if index else "expanded_conv_"
-    shortcut, channels = x, K.int_shape(x)[channel_axis()]
+    shortcut, channels = x, channels_of(x)
     expanded = divisible(channels * block.expansion)
     if index:
         x = L.Conv2D(expanded, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)
@@ -184,7 +183,7 @@ def _mobilenet_v3(app: _MobileNetV3, kind: str, blocks: tuple[_Block, ...], last
         if app.minimalistic:
             block = block._replace(kernel=3, squeeze=False, hard=False)
         x = _inverted_residual(x, index, block, divisible(block.filters * app.alpha))
-    width = divisible(K.int_shape(x)[channel_axis()] * 6)
+    width = divisible(channels_of(x) * 6)
     x = L.Conv2D(width, 1, padding="same", use_bias=False, name="conv_1")(x)
     x = _activation(_bn(x, "conv_1_bn"), hard)
     if not app.include_top:

@@ -7,10 +7,11 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from ..backend.tensors import static_sizes
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ._arguments import refusing_unknown
-from ._building import Application, architecture, batch_norm, channel_axis
+from ._building import Application, architecture, batch_norm, channels_of
 from ._inception import concatenate
 from ._weights import STORAGE, WeightsFile
 from .imagenet_utils import decode_predictions, preprocessing
@@ -64,7 +65,7 @@ def _separable(x: Value, filters: int, size: int, name: str, strides: int = 1) -
 
 
 def _sizes(x: Value) -> tuple[Any, ...]:
-    shape = K.int_shape(x)
+    shape = static_sizes(x)
     return shape[2:] if K.image_data_format() == "channels_first" else shape[1:3]
 
 
@@ -82,7 +83,7 @@ def _fit(p: Value | None, x: Value, filters: int, name: str) -> Value:
         second = L.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_2_{name}")(second)
         second = _conv_1x1(second, filters // 2, f"adjust_conv_2_{name}")
         return _bn(concatenate([first, second]), f"adjust_bn_{name}")
-    if K.int_shape(p)[channel_axis()] != filters:
+    if channels_of(p) != filters:
         p = _conv_1x1(_relu(p), filters, f"adjust_conv_projection_{name}")
         return _bn(p, f"adjust_bn_{name}")
     return p

@@ -285,7 +285,9 @@ class Optimizer:
 
     def _completed(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The list with what older versions of Keras did not write, as it is at first."""
-        if not arrays or len(arrays) != len(self._kinds) - self._kinds.count(self._omitted):
+        if not arrays or self._omitted is None:
+            return arrays
+        if len(arrays) != len(self._kinds) - self._kinds.count(self._omitted):
             return arrays
         first, rest = float(self._omitted in self._scalars), iter(arrays)
         return [

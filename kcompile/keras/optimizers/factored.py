@@ -10,6 +10,7 @@ import numpy as np
 from ...ir import Parameter, Value, op
 from .. import backend as K
 from .. import registry
+from ..backend.tensors import static_sizes
 from .rule import BuiltIn
 from .slots import MOMENTS, Slot
 
@@ -67,7 +68,7 @@ class Adafactor(BuiltIn):
     ) -> tuple[Value, ...]:
         rate, kept = factors
         square = K.square(g) + self.epsilon_1
-        if len(p.shape) >= 2:
+        if len(static_sizes(p)) >= 2:
             r = kept * r + (1.0 - kept) * K.mean(square, axis=-1)
             c = kept * c + (1.0 - kept) * K.mean(square, axis=-2)
             v = K.expand_dims(r / K.mean(r, axis=-1, keepdims=True), -1) * K.expand_dims(c, -2)
@@ -165,7 +166,7 @@ class Muon(BuiltIn):
         self, factors: tuple[Value, Value], p: Value, g: Value, m: Value, v: Value
     ) -> tuple[Value, ...]:
         m_t = self.momentum * m + g
-        rows, columns = (int(size) for size in g.shape)
+        rows, columns = (size or 0 for size in static_sizes(g))
         step = self._orthogonal(g + self.momentum * m_t if self.nesterov else m_t, rows > columns)
         scale = 1.0 if self.rms_rate is None else self.rms_rate * float(np.sqrt(max(rows, columns)))
         return p - factors[0] * scale * step, m_t, v

@@ -200,6 +200,7 @@ class _Accumulated:
 
     def __init__(self, optimizer: BuiltIn, grads: list[Value], slots: Mapping[str, list[Parameter]]) -> None:
         steps = optimizer.gradient_accumulation_steps
+        assert steps is not None
         sums = [g + held for g, held in zip(grads, slots[ACCUMULATOR.name], strict=True)]
         self.is_due = _is_multiple(optimizer.iterations + 1, steps)
         self.grads = optimizer._clipped([total / float(steps) for total in sums])

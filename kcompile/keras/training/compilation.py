@@ -144,7 +144,7 @@ class Compiled:
 
     def _emit(self, weighted: bool) -> _Variant:
         """Loss and metric updates, with or without placeholders for sample weights."""
-        total = None
+        total: Value | None = None
         updates: list[tuple[Parameter, Value]] = []
         with K.name_scope("loss"), call_frame():
             for output in self.outputs:
@@ -169,6 +169,7 @@ class Compiled:
         for loss in (K.constant(loss) if isinstance(loss, int | float) else loss for loss in extra):
             loss = K.mean(loss) if loss.rank != 0 else loss
             total = loss if total is None else total + loss
+        assert total is not None  # there was a loss, or one of those added
         total = total if total.rank == 0 else K.mean(total)
         with K.name_scope("metrics"), call_frame():
             for output in self.outputs:

@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Value
 from .. import losses
 from .. import metrics as metrics_module
-from ..core.node import static_shape
+from ..backend.tensors import static_sizes
 from ..rules import KERAS_2, Rules
 from ..utils import losses_utils
 from ..utils.generic_utils import check_for_unexpected_keys, to_list
@@ -143,9 +143,9 @@ def make_metric(identifier: Any, output: Output, its: Rules = KERAS_2) -> Any:
             chosen.name = identifier
         return chosen
     if isinstance(identifier, str):
-        name = identifier
+        name: str = identifier
     else:
-        name = getattr(chosen, "name", None) or getattr(chosen, "__name__", type(chosen).__name__)
+        name = getattr(chosen, "name", "") or getattr(chosen, "__name__", type(chosen).__name__)
     return metrics_module.MeanMetricWrapper(chosen, name=name)
 
 
@@ -154,7 +154,7 @@ def _specific(identifier: Any, output: Output, its: Rules) -> Any:
         return identifier
     ending = "accuracy" if identifier in _ACCURACY else "crossentropy"
     by_loss = not its.accuracy_by_shape and is_loss(output.loss, "binary_crossentropy")
-    if static_shape(output.value)[-1] == 1 or by_loss:
+    if static_sizes(output.value)[-1] == 1 or by_loss:
         return getattr(metrics_module, f"binary_{ending}")
     if is_loss(output.loss, "sparse_categorical_crossentropy"):
         return getattr(metrics_module, f"sparse_categorical_{ending}")

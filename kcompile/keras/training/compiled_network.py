@@ -65,7 +65,7 @@ class CompiledNetwork(Network):
         self._compiled: Compiled | None = None
         self._compile_arguments: dict[str, Any] = {}
         self._compile_rules = rules.KERAS_2
-        self._steps: Steps | None = None
+        self._steps: Steps = None  # type: ignore[assignment]  # until it is compiled
         self._kept_predictor: Predictor | None = None
         self.predict_function: Any = None
 
@@ -114,7 +114,8 @@ class CompiledNetwork(Network):
             "target_tensors": target_tensors,
         }
         self._compile_rules = rules.in_force()
-        self._compiled = self._steps = self.predict_function = None
+        self._compiled = self.predict_function = None
+        self._steps = None  # type: ignore[assignment]
         if self.built and self.outputs:
             self._finish_compile()
 
@@ -132,7 +133,8 @@ class CompiledNetwork(Network):
         for name in ("loss", "loss_weights", "sample_weight_mode"):
             self.__dict__.pop(name, None)
         self._compile_arguments, self._compile_rules = {}, rules.KERAS_2
-        self._compiled = self._steps = self.predict_function = None
+        self._compiled = self.predict_function = None
+        self._steps = None  # type: ignore[assignment]
 
     @property
     def _is_compiled(self) -> bool:
@@ -354,12 +356,12 @@ class CompiledNetwork(Network):
     def _make_train_function(self) -> None:
         """Makes the training step and the optimizer's weights now instead of at the first batch."""
         self._require_compiled()
-        self._steps.make("train")  # type: ignore[union-attr]
+        self._steps.make("train")
 
     def _make_test_function(self) -> None:
         """Makes the test step now."""
         self._require_compiled()
-        self._steps.make("test")  # type: ignore[union-attr]
+        self._steps.make("test")
 
     def _make_predict_function(self) -> None:
         """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""

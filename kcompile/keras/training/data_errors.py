@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ Shape = tuple[int | None, ...]
 
 
 def shape_error(
-    name: str, what: str, found: Shape, expected: Shape, given: Shape, advice: str = ""
+    name: str, what: str, found: tuple[int, ...], expected: Shape, given: tuple[int, ...], advice: str = ""
 ) -> ValueError:
     """For an array of a wrong rank or size.
 
@@ -38,7 +39,7 @@ def shape_error(
     return ValueError(f"Error when checking {what}: expected {name} {problem}.{advice and ' ' + advice}")
 
 
-def _fitting(found: Shape, expected: Shape, x: str) -> str:
+def _fitting(found: tuple[int, ...], expected: Shape, x: str) -> str:
     """What turns an array of a shape into one of the expected shape, if anything simple does."""
     sample = expected[1:]
     if _agree(found, sample) and found:
@@ -53,8 +54,9 @@ def _fitting(found: Shape, expected: Shape, x: str) -> str:
             return f"Its channels come first, those of the model last: np.moveaxis({x}, 1, -1)."
         if _agree((found[-1], *found[1:-1]), sample):
             return f"Its channels come last, those of the model first: np.moveaxis({x}, -1, 1)."
-    if None not in sample and len(found) > 1 and len(found) != len(expected):
-        if np.prod(found[1:], dtype=object) == np.prod(sample, dtype=object):
+    sizes = [size for size in sample if size is not None]
+    if len(sizes) == len(sample) and len(found) > 1 and len(found) != len(expected):
+        if math.prod(found[1:]) == math.prod(sizes):
             return f"Reshape it: {x}.reshape({', '.join(map(str, (-1, *sample)))})."
     return ""
 

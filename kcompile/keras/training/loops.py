@@ -202,7 +202,7 @@ def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callback
             _batch_hook(callbacks, "test", "end", index, batch.samples, means)
             seen += batch.samples
             if bar is not None:
-                bar.update(min(seen, bar.target) if source.samples else index + 1)
+                bar.update(min(seen, source.samples) if source.samples else index + 1)
     finally:
         if not inside_fit:
             source.close()
@@ -225,7 +225,7 @@ def predict(model: CompiledNetwork, source: DataAdapter, verbose: int, callbacks
             _batch_hook(callbacks, "predict", "end", index, batch.samples)
             seen += batch.samples
             if bar is not None:
-                bar.update(min(seen, bar.target) if source.samples else index + 1)
+                bar.update(min(seen, source.samples) if source.samples else index + 1)
     finally:
         source.close()
     callbacks.on_predict_end()

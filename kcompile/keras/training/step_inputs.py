@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.tensors import static_sizes
 from ..core.network import Network
-from ..core.node import static_shape
 from . import arrays as data
 from . import index_checks
 from .compilation import Compiled
@@ -145,7 +145,7 @@ def _targets(model: Network, compiled: Compiled, y: Any) -> list[Any]:
 
 def _ones(output: Output, target: Any, samples: int) -> np.ndarray:
     """Weights that change nothing: one per sample, in temporal mode one per timestep."""
-    shape = (samples, *static_shape(output.target)[1:]) if target is None else target.shape
+    shape: Any = (samples, *static_sizes(output.target)[1:]) if target is None else target.shape
     return np.ones(shape[: output.sample_weight.rank], np.float32)
 
 

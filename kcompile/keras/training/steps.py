@@ -153,7 +153,7 @@ class Steps:
             _check_divisible(graph)
             if self.devices:
                 step: Any = parallel.PoolStep(graph, self.devices, *training)
-            else:
+            elif launch:
                 step = parallel.LaunchedStep(graph, launch.rank, launch.world, *training)
         else:
             step = TrainStep(graph, *training) if training else EvalStep(graph)
@@ -212,9 +212,10 @@ class _OwnFunction:
 
 
 def _check_divisible(graph: Graph) -> None:
-    fixed = [value for value in graph.inputs if value.shape and isinstance(value.shape[0], int)]
+    fixed = [(x.name, x.shape[0]) for x in graph.inputs if x.shape and isinstance(x.shape[0], int)]
     if fixed:
+        name, size = fixed[0]
         raise ValueError(
-            f"The input {fixed[0].name!r} fixes the batch size at {fixed[0].shape[0]}; batches of a model "
+            f"The input {name!r} fixes the batch size at {size}; batches of a model "
             "that trains in several processes are divided among them, so leave it open (batch_size=None)."
         )

@@ -11,6 +11,7 @@ import numpy as np
 from ...ir import Value
 from .. import backend as K
 from .. import losses
+from ..backend.tensors import static_sizes
 from ..utils import losses_utils
 from . import arrays as data
 from . import compile_arguments, data_adapters, sample_weights
@@ -252,7 +253,7 @@ def weighted_masked_objective(fn: Callable[[Any, Any], Value] | None) -> Callabl
             mask, _, score = losses_utils.squeeze_or_expand_dimensions(mask, None, score)
             score = score * mask / (K.mean(mask) + K.epsilon())
         if weights is not None:
-            axes = list(range(K.ndim(weights), K.ndim(score)))
+            axes = list(range(len(static_sizes(weights)), len(static_sizes(score))))
             score = (K.mean(score, axis=axes) if axes else score) * weights
             score = score / K.mean(K.cast(K.not_equal(weights, 0), K.floatx()))
         return K.mean(score)
