@@ -10,7 +10,8 @@ from .core.input_layer import Input, InputLayer
 from .core.layer import Layer
 from .core.node import keras_history, replace_tensors
 from .legacy.old_names import answer_old_names
-from .saving.archives import load_model, model_from_config, model_from_json, model_from_yaml, save_model
+from .saving.archives import model_from_config, model_from_json, model_from_yaml
+from .saving.saving_api import load_model, save_model
 from .training.model import Model
 from .training.sequential import Sequential
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton

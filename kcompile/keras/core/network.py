@@ -511,7 +511,7 @@ class Network(Layer):
             overwrite: False asks before replacing an existing file.
             include_optimizer: whether to write the optimizer's state.
         """
-        from ..saving.archives import save_model
+        from ..saving.saving_api import save_model
 
         save_model(self, filepath, overwrite, include_optimizer)
 
@@ -525,7 +525,7 @@ class Network(Layer):
             filepath: path, open h5py.File or h5py.Group, or binary file object.
             overwrite: False asks before replacing an existing file.
         """
-        from ..saving.archives import save_weights
+        from ..saving.saving_api import save_weights
 
         save_weights(self, filepath, overwrite)
 
@@ -551,26 +551,9 @@ class Network(Layer):
         Raises:
             ValueError: if layers, their weights or shapes do not match; then nothing is changed.
         """
-        from ..saving.archives import has_own_names
-        from ..state_dict.files import is_tensor_file
+        from ..saving.saving_api import load_weights
 
-        if mapping is not None or is_tensor_file(filepath) and not has_own_names(self, filepath):
-            from ..state_dict.loading import load_torch_weights
-
-            self._assert_weights_exist()
-            load_torch_weights(self, filepath, mapping, skip_mismatch)
-            return
-        from ..saving.archives import load_weights
-
-        try:
-            load_weights(self, filepath, by_name, skip_mismatch, reshape)
-        except ValueError as error:
-            from ..applications._weights import other_layout
-
-            hint = other_layout(self, filepath)
-            if hint:
-                raise ValueError(f"{error}\n{hint}") from error
-            raise
+        load_weights(self, filepath, by_name, skip_mismatch, reshape, mapping)
 
     def _updated_config(self) -> dict[str, Any]:
         """The architecture with the class and the versions that belong to it."""

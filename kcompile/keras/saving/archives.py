@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...ir import Parameter, unchanging
+from ...formats import Archive, LayerWeights, json
+from ...ir import Parameter
+from ..core.layer import Layer
 from ..core.layer_configs import deserialize
+from ..core.network import Network
 from ..core.weight_budget import WeightBudget
 from ..optimizers import layouts
-from ..state_dict import state_dict, write_tensors
-from ..utils.generic_utils import CustomObjectScope, SafeModeScope, get_custom_objects
-from ..utils.io_utils import ask_to_proceed_with_overwrite
+from ..training.model import Model
+from ..utils.generic_utils import SafeModeScope, get_custom_objects
 from ..utils.living import class_name
 from ..utils.messages import harmless_messages, raw_name
 from .compile_configs import compile_from_file, training_config
-from .hdf5_groups import load_attributes_from_hdf5_group as load_attributes_from_hdf5_group
-from .hdf5_groups import load_weights_from_hdf5_group as load_weights_from_hdf5_group
-from .hdf5_groups import load_weights_from_hdf5_group_by_name as load_weights_from_hdf5_group_by_name
-from .hdf5_groups import preprocess_weights_for_loading as preprocess_weights_for_loading
-from .hdf5_groups import save_attributes_to_hdf5_group as save_attributes_to_hdf5_group
-from .hdf5_groups import save_weights_to_hdf5_group as save_weights_to_hdf5_group
 from .limits import MemoryBudget, making
 from .versions.keras1 import WeightUpgrade
 from .versions.keras1_merge import by_names_of
@@ -33,50 +27,11 @@ from .versions.keras3_weights import TreeMatch, objects_of
 from .versions.keras3_writing import model_to_keras_3, training_to_keras_3
 from .versions.upgrade import upgrade
 from .versions.writer import Writer, writer_of
-from .weight_assignment import assign, assign_by_name, assign_by_weight_name, assign_in_order, unique_names
-
-if TYPE_CHECKING:
-    from ...formats import Archive, LayerWeights
-    from ..core.layer import Layer
-    from ..core.network import Network
-    from ..training.model import Model
-
-
-@unchanging()
-def save_model(model: Network, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-    """Writes architecture, weights, training configuration and optimizer state to one file.
-
-    Args:
-        model: a built model.
-        filepath: path, open h5py.File or h5py.Group, or binary file object. A path that ends in ``.keras``
-            gets the format of Keras 3, ``.onnx`` is exported, ``.json``, ``.yaml`` and ``.yml`` get the
-            architecture alone, ``.safetensors`` the weights alone; all others are HDF5.
-        overwrite: False asks before replacing an existing file.
-        include_optimizer: whether to write the optimizer's state.
-
-    Raises:
-        ValueError: if the model is not built.
-        NotImplementedError: for a subclassed model, whose structure is code.
-    """
-    from ... import formats
-
-    path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else None
-    if path is not None and path.endswith(".onnx"):
-        model.export(path)
-        return
-    if path is not None and path.lower().endswith(".safetensors"):
-        save_weights(model, path, overwrite)
-        return
-    keras_3 = path is not None and path.lower().endswith(".keras")
-    archive = (keras_3_archive_of if keras_3 else archive_of)(model, include_optimizer)
-    if path is None or _may_write(path, overwrite):
-        formats.write(archive, filepath)
+from .weight_assignment import assign, assign_in_order
 
 
 def archive_of(model: Network, include_optimizer: bool = True) -> Archive:
     """Everything that a model file holds of a model."""
-    from ...formats import Archive
-
     if not model.built:
         raise ValueError(
             f"The model {model.name} is not built yet and has no weights to save: give its first layer an "
@@ -94,8 +49,6 @@ def archive_of(model: Network, include_optimizer: bool = True) -> Archive:
 
 def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archive:
     """Everything that a ``.keras`` file holds of a model."""
-    from ...formats import LayerWeights
-
     archive = archive_of(model, include_optimizer=False)
     archive.config = model_to_keras_3(model)
     archive.objects, archive.layer_weights = objects_of(model), []
@@ -117,16 +70,12 @@ def model_config(model: Network) -> dict[str, Any]:
 
 def architecture(model: Network) -> Archive:
     """What JSON and YAML texts hold; a subclass may change it in ``_updated_config``."""
-    from ...formats import Archive
-
     config = model._updated_config()
     return Archive(config={key: config[key] for key in ("class_name", "config")})
 
 
 def layer_weights(layers: Sequence[Layer]) -> list[LayerWeights]:
     """The weights by layer, in the order of the layers; the arrays are the live ones, not copies."""
-    from ...formats import LayerWeights
-
     return [
         LayerWeights(
             raw_name(layer.name), [(_h5_name(p), np.asarray(p.storage.array)) for p in layer.weights]
@@ -140,39 +89,6 @@ def _h5_name(parameter: Parameter) -> str:
 
 
 # --- loading ------------------------------------------------------------------------------------------------
-
-
-def load_model(
-    filepath: Any,
-    custom_objects: Mapping[str, Any] | None = None,
-    compile: bool = True,
-    safe_mode: bool = True,
-) -> Model:
-    """A model from a file: HDF5 with its weights and training state, ONNX, or an architecture in JSON or
-    YAML.
-
-    Args:
-        filepath: path, open h5py.File or h5py.Group, or binary file object.
-        custom_objects: names in the file -> classes or functions that Keras does not have.
-        compile: whether to compile the model as the file says, and restore the optimizer's state.
-        safe_mode: False allows functions stored as bytecode (Lambda layers), which run code from the file,
-            and weights of an ONNX model in any file of its folder, whatever it is called.
-
-    Raises:
-        kcompile.formats.FileFormatError: if the file is foreign, damaged or unsafe.
-        ValueError: if it holds no architecture, an unknown class, or weights that do not fit.
-    """
-    from ... import formats
-
-    format = formats.detect(filepath)
-    if format == "onnx":
-        from .exporting import import_model
-
-        with harmless_messages():
-            return import_model(filepath, custom_objects, safe_mode)
-    with harmless_messages(), SafeModeScope(safe_mode), CustomObjectScope(custom_objects or {}):
-        with formats.read(filepath, lazy=True, format=format) as archive:
-            return model_from_archive(archive, _name_of(filepath), compile)
 
 
 def model_from_archive(archive: Archive, source: str, compile: bool = True) -> Model:
@@ -197,7 +113,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
                 stored = list(by_names_of(model.layers, stored))
             assign_in_order(model.layers, model.name, stored, source, upgrade=WeightUpgrade(writer))
         else:
-            _assign_objects(model, archive.objects, source)
+            assign_objects(model, archive.objects, source)
     if compile and archive.training_config is not None:
         compile_from_file(model, archive, source, writer)
     return model
@@ -209,7 +125,7 @@ def _elements_of(archive: Archive) -> int:
     return sum(int(array.size) for entry in entries for _, array in entry.weights)
 
 
-def _assign_objects(
+def assign_objects(
     model: Network,
     objects: Mapping[str, LayerWeights],
     source: str,
@@ -260,8 +176,6 @@ def _new_model(
 
 def model_to_json(model: Network, **kwargs: Any) -> str:
     """The architecture as JSON text; keyword arguments go to ``json.dumps``."""
-    from ...formats import json
-
     return json.dumps(architecture(model), **kwargs)
 
 
@@ -280,8 +194,6 @@ def model_from_json(
     Raises:
         kcompile.formats.FileFormatError: if the text is not a model configuration.
     """
-    from ...formats import json
-
     archive = json.loads(json_string)
     return _from_text(archive, "JSON config", custom_objects, safe_mode)
 
@@ -306,99 +218,3 @@ def _from_text(
     with harmless_messages(), SafeModeScope(safe_mode):
         with making(source, archive.config), MemoryBudget(source):
             return _new_model(archive.config or {}, writer_of(archive.metadata), custom_objects)
-
-
-# --- weights ------------------------------------------------------------------------------------------------
-
-
-@unchanging()
-def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
-    """Writes the weights alone: ``.weights.h5`` as Keras 3, ``.safetensors`` under their names, ``.pt`` and
-    ``.pth`` as a state_dict of PyTorch's, all others HDF5 as Keras 2."""
-    from ... import formats
-
-    model._assert_weights_exist()
-    path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else ""
-    if path.lower().endswith((".pt", ".pth")):
-        if _may_write(path, overwrite):
-            write_tensors(state_dict(model), path)
-        return
-    archive, format = formats.Archive(), "hdf5"
-    if path.lower().endswith(".weights.h5"):
-        archive.objects = objects_of(model)
-    else:
-        archive.layer_weights = layer_weights(model.layers)
-    if path.lower().endswith(".safetensors"):
-        format = "safetensors"
-        pairs = zip(unique_names(model.weights), model.weights, strict=True)
-        archive.layer_weights = [
-            formats.LayerWeights(
-                raw_name(model.name), [(name, np.asarray(p.storage.array)) for name, p in pairs]
-            )
-        ]
-    if not path or _may_write(path, overwrite):
-        formats.write(archive, filepath, format=format)
-
-
-def load_weights(
-    model: Network, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
-) -> None:
-    """Reads weights from a file that ``save_weights`` or ``save`` wrote; see ``Network.load_weights``."""
-    from ... import formats
-
-    if skip_mismatch and not by_name:
-        raise ValueError("skip_mismatch needs by_name=True: only then can single layers be left out.")
-    model._assert_weights_exist()
-    with harmless_messages(), formats.read(filepath, lazy=True) as archive:
-        source = _name_of(filepath)
-        if archive.metadata.get("format") == "safetensors":
-            assign_by_weight_name(model, archive.layer_weights[0].weights, source, by_name, skip_mismatch)
-        elif archive.objects is not None:
-            _assign_objects(model, archive.objects, source, by_name, skip_mismatch)
-        elif by_name:
-            layout = WeightUpgrade(writer_of(archive.metadata))
-            assign_by_name(model.layers, archive.layer_weights, source, skip_mismatch, reshape, layout)
-        else:
-            layout = WeightUpgrade(writer_of(archive.metadata))
-            assign_in_order(model.layers, model.name, archive.layer_weights, source, reshape, layout)
-
-
-def has_own_names(model: Network, filepath: Any) -> bool:
-    """Whether the file is ``.safetensors`` with names of this model's weights, as ``save_weights`` writes
-    them."""
-    from ... import formats
-
-    if formats.detect(filepath) != "safetensors":
-        return False
-    with formats.read(filepath, lazy=True) as archive:
-        names = {name for name, _ in archive.layer_weights[0].weights}
-    return not names.isdisjoint(unique_names(model.weights))
-
-
-def _name_of(filepath: Any) -> str:
-    if isinstance(filepath, str | os.PathLike):
-        return str(Path(filepath))
-    return getattr(filepath, "filename", None) or getattr(filepath, "name", None) or type(filepath).__name__
-
-
-def _may_write(path: str, overwrite: bool) -> bool:
-    return overwrite or not os.path.isfile(path) or ask_to_proceed_with_overwrite(path)
-
-
-# --- pickling as Keras 2.3 has it; models pickle themselves by copying.py -----------------------------------
-
-
-def pickle_model(model: Model) -> bytes:
-    """The whole model as the bytes of an HDF5 file."""
-    import io
-
-    buffer = io.BytesIO()
-    save_model(model, buffer)
-    return buffer.getvalue()
-
-
-def unpickle_model(state: bytes) -> Model:
-    """A model from ``pickle_model``'s bytes."""
-    import io
-
-    return load_model(io.BytesIO(state))

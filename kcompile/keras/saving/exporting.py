@@ -6,14 +6,19 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ... import onnx_io
+from ...formats import FileFormatError
+from ...formats.json import parse, plain
 from ...ir import Graph, Names, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import ROUNDING
 from ...onnx_io.comparing import difference as difference
+from ..core.network import Network
 from ..core.weight_budget import WeightBudget
+from ..training.model import Model
 from ..training.prediction import graph_inputs
 from ..training.sequential import Sequential
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
@@ -22,10 +27,6 @@ from .compile_configs import training_config, try_to_compile
 from .limits import making
 from .onnx_models import model_from_graph
 from .verification import verify_export
-
-if TYPE_CHECKING:
-    from ..core.network import Network
-    from ..training.model import Model
 
 TRAINING = "kcompile.training"
 """Metadata entry: JSON of compile()'s arguments, as a .h5 file has them."""
@@ -64,8 +65,6 @@ def export_model(
         kcompile.onnx_io.ExportError: for operators that ONNX or the opset lacks, or if verification fails;
             then the message names the layer. An existing file is left as it was.
     """
-    from ... import onnx_io
-
     if not model.inputs:
         raise ValueError(
             f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first."
@@ -138,8 +137,6 @@ def _has_config(model: Network) -> bool:
 
 
 def _json(value: Any) -> str:
-    from ...formats.json import plain
-
     return json.dumps(value, default=plain, separators=(",", ":"))
 
 
@@ -158,8 +155,6 @@ def import_model(
         kcompile.ir.OperatorError: for operators that are not in the ONNX standard set.
         ValueError: if it has weights that do not fit its Keras configuration.
     """
-    from ... import onnx_io
-
     proto = onnx_io.load(filepath, external_data=None if safe_mode else True)
     source = str(filepath)
     with onnx_io.located(source):
@@ -207,8 +202,6 @@ def _keras_model(
 @contextmanager
 def _naming(source: str) -> Iterator[None]:
     """What is wrong with the Keras model in a file, as an error that names the file."""
-    from ...formats import FileFormatError
-
     try:
         yield
     except ValueError as error:
@@ -219,8 +212,6 @@ def _naming(source: str) -> Iterator[None]:
 
 
 def _parse(text: str, entry: str, kind: type) -> Any:
-    from ...formats.json import parse
-
     value = parse(text, f"metadata entry {entry}")
     if not isinstance(value, kind):
         raise ValueError(f"the metadata entry {entry} should be a JSON {kind.__name__}; found {text[:40]!r}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import formats
+from .archives import layer_weights
 from .versions.keras1 import WeightUpgrade
 from .versions.writer import writer_of
 from .weight_assignment import assign_by_name, assign_in_order
@@ -53,8 +54,6 @@ def load_attributes_from_hdf5_group(group: Any, name: str) -> list[str]:
 
 def save_weights_to_hdf5_group(group: Any, layers: Sequence[Layer]) -> None:
     """Writes the weights of layers into an open and empty h5py.File or Group, as ``save_weights`` does."""
-    from .archives import layer_weights
-
     archive = formats.Archive(layer_weights=layer_weights(layers))
     formats.write(archive, group, format="hdf5")
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from .drafting import Draft, draft_mapping, draft_mapping_file
 from .files import read_tensors, write_tensors
-from .matching import Report, WeightsMismatch, load_state_dict, match, match_file
+from .loading import load_state_dict, match_file
+from .matching import Report, WeightsMismatch, match
 from .modules import module_specs, state_dict
 from .spec import TorchModuleSpec
 

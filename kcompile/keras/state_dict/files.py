@@ -12,6 +12,7 @@ import numpy as np
 from ...atomic import replacing
 from ...formats import detect
 from ...formats.registry import Source
+from ...formats.torch_file import read_tensors as read_torch
 
 EXTENSIONS = (".safetensors", ".pt", ".pth")
 
@@ -40,8 +41,6 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     path = Path(path)
     if detect(path) == "safetensors" or path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
-    from ...formats.torch_file import read_tensors as read_torch
-
     return read_torch(Source(path))
 
 

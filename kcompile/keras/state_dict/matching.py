@@ -16,12 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ...formats import detect
 from ...ir import Parameter, assign_all
 from ..core.layer import Layer
 from ..core.network import Network
-from ..utils.messages import harmless
-from .files import keeps_order, read_tensors
 from .flattening import turned_layers
 from .modules import module_specs
 from .spec import TorchModuleSpec
@@ -85,72 +82,6 @@ class Report:
     def apply(self) -> None:
         """Writes the matched values into the model."""
         assign_all(self.assignments)
-
-
-def load_state_dict(
-    model: Network, filepath: Any, mapping: WeightMapping | None = None, partial: bool = False
-) -> Report:
-    """Reads a .pt, .pth, .safetensors or .onnx file into a model.
-
-    Args:
-        model: a built model.
-        filepath: path of the file.
-        mapping: Keras weight -> tensor in the file, see ``match``.
-        partial: write what matches although something does not.
-
-    Raises:
-        WeightsMismatch: if a weight has no value or a tensor no place (unless partial); nothing is changed.
-        ValueError: if the file is damaged, or would run code.
-    """
-    report = match_file(model, filepath, mapping)
-    if not report.complete and not partial:
-        raise WeightsMismatch(_message(model, filepath, report), report)
-    report.apply()
-    return report
-
-
-def _message(model: Network, filepath: Any, report: Report) -> str:
-    parts = []
-    for title, entries in (
-        ("weights have no value", report.missing),
-        ("tensors of the file have no place", report.unused),
-    ):
-        reasons: dict[str, list[str]] = {}
-        for name, why in entries:
-            reasons.setdefault(why, []).append(name)
-        if entries:
-            shown = "; ".join(
-                f"{harmless(', '.join(names[:3]))} ({why})" for why, names in list(reasons.items())[:3]
-            )
-            parts.append(f"{len(entries)} {title}: {shown}{' ...' if len(reasons) > 3 else ''}")
-    return (
-        f"{filepath} does not fit the model {model.name}, and nothing was changed: {len(report.matched)} "
-        f"weights match by {report.how}, but {'. '.join(parts)}. Give a mapping (Keras weight -> name in the "
-        "file): `kcompile convert FILE --into MODEL --draft-mapping MAP.json` writes one to complete, and "
-        "--dry-run shows the whole list."
-    )
-
-
-def match_file(model: Network, filepath: Any, mapping: WeightMapping | None = None) -> Report:
-    """What of a .pt, .pth, .safetensors or .onnx file goes where in a model; ``report.apply()`` writes it.
-
-    Args:
-        mapping: see ``match``; for .onnx, ``match_onnx``.
-
-    Raises:
-        ValueError: if the file is damaged, or would run code.
-    """
-    kind = detect(filepath)
-    if kind not in ("onnx", "torch", "safetensors", None):
-        raise ValueError(
-            f"{filepath}: a {kind} file; what goes into a model by name or structure is .pt, .pth, "
-            ".safetensors or .onnx."
-        )
-    if kind == "onnx":
-        from .onnx_weights import match_onnx
-
-        return match_onnx(model, filepath, mapping)
-    return match(model, read_tensors(filepath), mapping, ordered=keeps_order(filepath))
 
 
 def match(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import onnx_io
 from ..core.network import Network
 from .matching import Report
 
@@ -26,8 +27,6 @@ def match_onnx(model: Network, filepath: Any, mapping: Mapping[str, str | None] 
     Raises:
         kcompile.onnx_io.FormatError: if the file is damaged.
     """
-    from ... import onnx_io
-
     arrays = onnx_io.restore_weights(onnx_io.load(filepath))
     report = Report("names" if mapping is None else "mapping and names")
     used: set[str] = set()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kcompile.keras import layers, models
-from kcompile.keras.saving import archives as saving
+from kcompile.keras.saving import hdf5_groups as saving
 
 
 @pytest.fixture
