@@ -17,6 +17,7 @@ import numpy as np
 from ...ir import Value
 from .. import backend as K
 from .. import registry
+from ..declaration import configured, converted
 from ..operations import keras_ops
 from ..operations import keras_ops_networks as keras_ops_networks
 from ..operations import spectra as spectra
@@ -53,10 +54,8 @@ class OperationLayer(Layer):
         ValueError: for an operation that is not in the table, or arguments that it does not have.
     """
 
+    @configured(arguments=converted(dict))
     def __init__(self, operation: str, arguments: Mapping[str, Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.operation = operation
-        self.arguments = dict(arguments)
         if not isinstance(operation, str) or operation not in ROWS:
             raise ValueError(
                 unknown_function(self.name, f"keras.ops's {operation!r}", str(operation), OPERATIONS)
@@ -77,9 +76,6 @@ class OperationLayer(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """None: a function of tensors knows nothing of masks."""
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "operation": self.operation, "arguments": self.arguments}
 
     # --- as other programs write it -------------------------------------------------------------------------
 

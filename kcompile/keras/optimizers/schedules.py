@@ -15,7 +15,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..declaration import configuration, configured
+from ..declaration import Argument, configuration, configured
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -189,7 +189,7 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: where given, the rate first rises to it over warmup_steps, and decays from it.
     """
 
-    @configured(decay_steps=_positive)
+    @configured(decay_steps=_positive, name=Argument(after="warmup_steps"))
     def __init__(
         self,
         initial_learning_rate: float,

@@ -54,15 +54,12 @@ class Equalization(ImageAugmentation):
     histogram counts all images of a batch.
     """
 
+    last = ("value_range", "data_format")
+
     @configured(value_range=range_of)
     def __init__(
         self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None: ...
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        names = ("value_range", "data_format")  # in another order than the constructor's
-        return config | {name: config.pop(name) for name in names}
 
     def augmented(self, x: Value) -> Value:
         first = op.Transpose(self._channels_first(x), perm=[1, 0, 2, 3])

@@ -24,6 +24,7 @@ class ImageAugmentation(Layer):
     """
 
     input_spec = InputSpec(ndim=4)
+    last: tuple[str, ...] = ("data_format",)
 
     @configured(
         data_format=data_format,
@@ -61,10 +62,10 @@ class ImageAugmentation(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """As Keras 3 writes it: in the order of the constructor, data_format last."""
+        """As Keras 3 writes it: in the order of the constructor, but for what ``last`` names."""
         config = super().get_config()
-        names = [name for name in arguments_of(type(self)) if name in config and name != "data_format"]
-        return config | {name: config.pop(name) for name in (*names, "data_format")}
+        names = [name for name in arguments_of(type(self)) if name in config and name not in self.last]
+        return config | {name: config.pop(name) for name in (*names, *self.last)}
 
 
 class RandomLayer(ImageAugmentation):

@@ -238,6 +238,8 @@ class RandomShear(_Affine):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size.
     """
 
+    last = ("fill_mode", "interpolation", "seed", "fill_value", "data_format")
+
     @configured
     def __init__(
         self,
@@ -252,11 +254,6 @@ class RandomShear(_Affine):
     ) -> None:
         self._x = bounds(self, "x_factor", x_factor, -1.0, 1.0)
         self._y = bounds(self, "y_factor", y_factor, -1.0, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        names = ("fill_mode", "interpolation", "seed", "fill_value", "data_format")
-        return config | {name: config.pop(name) for name in names}
 
     def _map(self, x: Value) -> list[Any]:
         rows, columns = known_sizes(self, x)
