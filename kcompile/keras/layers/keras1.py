@@ -6,12 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ...ir import Value, current_scope
+from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..backend.assignments import Variable
 from ..backend.tensors import dims_of
 from ..backend.variables import filled
 from ..core.layer import InputSpec, Layer
@@ -19,6 +16,7 @@ from ..declaration import ANY, Argument, configured, converted, only
 from ..utils import conv_utils
 from ..utils.generic_utils import to_list
 from .recurrent.base import all_keras_tensors
+from .recurrent.states import batch_of_states, require_stateful, reset
 
 __all__ = [
     "ConvRecurrent2D",
@@ -322,37 +320,10 @@ class Recurrent(Layer):
             AttributeError: if the layer is not stateful.
             ValueError: if the batch size is not known, or the number or a shape of the states does not fit.
         """
-        if not self.stateful:
-            raise AttributeError(f"Layer {self.name} must be stateful to have states: give it stateful=True.")
-        spec = to_list(self.input_spec)[0]
-        batch = spec.shape[0] if spec.shape else None
-        if not batch:
-            raise ValueError(
-                f"Layer {self.name} is stateful and needs to know its batch size. In a "
-                "Sequential model give the first "
-                "layer a batch_input_shape, in a functional model give Input a batch_shape."
-            )
-        shape = (batch, self.units)
-        if self.states[0] is None:
-            scope = current_scope() or self.name
-            self.states = [
-                Variable(np.zeros(shape, self.dtype), f"{scope}/state_{i}", trainable=False)
-                for i in range(len(self.states))
-            ]
-        values = [np.zeros(shape)] * len(self.states) if states is None else to_list(states, allow_tuple=True)
-        if len(values) != len(self.states):
-            raise ValueError(
-                f"Layer {self.name} expects {len(self.states)} states, but it received "
-                f"{len(values)} state values."
-            )
-        for i, value in enumerate(values):
-            if np.shape(value) != shape:
-                raise ValueError(
-                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, "
-                    f"found shape={np.shape(value)}."
-                )
-        for state, value in zip(self.states, values, strict=True):
-            state.assign(np.asarray(value))
+        require_stateful(self)
+        shape = (batch_of_states(self, to_list(self.input_spec)[0]), self.units)
+        held = None if self.states[0] is None else self.states
+        self.states = reset(self, held, [shape] * len(self.states), states)
 
     def _track(self, name: str, value: Any) -> None:
         if name != "states":  # what is carried from batch to batch is no weight

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Names, Parameter, Value, claim_steps, current_scope, op
+from ....ir import Names, Parameter, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
-from ...backend.assignments import Variable
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import InputSpec, Layer
 from ...core.layer_configs import deserialize, serialize
 from ...declaration import Argument, configured, converted
 from ...utils.generic_utils import has_arg, to_list
+from .states import batch_of_states, require_stateful, reset
 
 States = list[Value]
 
@@ -459,42 +459,13 @@ class RNN(Layer):
             AttributeError: if the layer is not stateful.
             ValueError: if the batch size is not known, or the number or a shape of the states does not fit.
         """
-        if not self.stateful:
-            raise AttributeError(f"Layer {self.name} must be stateful to have states: give it stateful=True.")
+        require_stateful(self)
         shapes = self._state_shapes()
         claim_steps(sum(math.prod(shape) for shape in shapes), f"states of the shapes {shapes}")
-        if self._states is None:
-            scope = current_scope() or self.name
-            dtype = self.dtype or K.floatx()
-            self._states = [
-                Variable(np.zeros(shape, dtype), f"{scope}/state_{i}", trainable=False)
-                for i, shape in enumerate(shapes)
-            ]
-        values = (
-            [np.zeros(shape) for shape in shapes] if states is None else to_list(states, allow_tuple=True)
-        )
-        if len(values) != len(shapes):
-            raise ValueError(
-                f"Layer {self.name} expects {len(shapes)} states, but it received {len(values)} state values."
-            )
-        for i, (value, shape) in enumerate(zip(values, shapes, strict=True)):
-            if np.shape(value) != shape:
-                raise ValueError(
-                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, "
-                    f"found shape={np.shape(value)}."
-                )
-        for state, value in zip(self._states, values, strict=True):
-            state.assign(np.asarray(value))
+        self._states = reset(self, self._states, shapes, states)
 
     def _state_shapes(self) -> list[tuple[int, ...]]:
-        shape = self.input_spec[0].shape
-        batch = shape[0] if shape else None
-        if not batch:
-            raise ValueError(
-                f"Layer {self.name} is stateful and needs to know its batch size. In a Sequential model give "
-                f"the "
-                "first layer a batch_input_shape, in a functional model give Input a batch_shape."
-            )
+        batch = batch_of_states(self, self.input_spec[0])
         return [(batch, size) for size in self.state_sizes]
 
     # --- configuration ----------------------------------------------------------------------------------
