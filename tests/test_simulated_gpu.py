@@ -34,7 +34,7 @@ RUN_AGAIN = [
     "tests/keras/training/test_generators.py",
     "tests/keras/test_losses.py",
     "tests/keras/test_metrics.py",
-    "tests/keras/optimizers/test_kernels_follow_rules.py",
+    "tests/keras/optimizers/test_keras3_optimizers.py",
     "tests/keras/utils/test_multi_gpu.py",
 ]
 

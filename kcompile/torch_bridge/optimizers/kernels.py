@@ -20,8 +20,6 @@ from torch.optim.adagrad import adagrad
 from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 
-from .settings import write
-
 if TYPE_CHECKING:
     from .optimizer import KerasOptimizer
 
@@ -141,7 +139,7 @@ def _nadam(o: KerasOptimizer, params: Tensors, grads: Tensors, m: Tensors, v: Te
     beta_1, beta_2, decay = o.value("beta_1"), o.value("beta_2"), o.settings["schedule_decay"]
     now, later = (beta_1 * (1.0 - 0.5 * 0.96 ** (t * decay)) for t in (o.t, o.t + 1))
     product = o.value("m_schedule") * now
-    write(o.settings["m_schedule"], product)
+    o.assign(o.settings["m_schedule"], product)
     torch._foreach_lerp_(m, grads, 1.0 - beta_1)
     torch._foreach_mul_(v, beta_2)
     torch._foreach_addcmul_(v, grads, grads, value=1.0 - beta_2)

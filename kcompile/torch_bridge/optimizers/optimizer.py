@@ -12,10 +12,9 @@ from torch import Tensor
 
 from kcompile_runtime.importing import whole_import
 
-from ...ir import UpdateRule
+from ...ir import Parameter, UpdateRule
 from .. import weights
 from .kernels import KERNELS
-from .settings import read, write
 
 with whole_import():
     import torch._dynamo  # which torch imports when the first optimizer is made
@@ -83,7 +82,7 @@ class KerasOptimizer(torch.optim.Optimizer):
             self._train(self._of_given(grads), is_due=(count + 1) % self._every == 0)
         if self._averages:
             self._average()
-        write(self.iterations, count + 1)
+        self.assign(self.iterations, count + 1)
         self._announce()
 
     def _train(self, grads: list[Tensor], is_due: bool) -> None:
@@ -102,11 +101,22 @@ class KerasOptimizer(torch.optim.Optimizer):
     # For kernels
 
     def value(self, name: str) -> float:
-        """A hyperparameter as it stands now."""
+        """A hyperparameter as it stands now: what a callback writes takes effect at the next step.
+
+        Numbers that Keras holds as float32 are float32 here too: ``1 - float32(0.999)`` is not 0.001 by 1e-5.
+        """
         setting = self.settings[name]
+        if isinstance(setting, Parameter):
+            return setting.storage.array.item()
         if callable(setting):
             return float(np.float32(setting(self.iterations.storage.array.item())))
-        return read(setting)
+        return setting
+
+    @staticmethod
+    def assign(scalar: Parameter, value: float) -> None:
+        """Sets a variable."""
+        scalar.storage.array[...] = value
+        scalar.storage.written()
 
     def counters(self) -> list[Tensor]:
         """Torch's step counters, which its functions count up, for the parameters that have a gradient."""
