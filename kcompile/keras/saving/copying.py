@@ -15,8 +15,8 @@ import numpy as np
 from ...formats import Archive, LayerWeights
 from ...ir import unchanging
 from ..optimizers import layouts
-from ..utils.generic_utils import CustomObjectScope
-from ..utils.living import Living, check_picklable, living
+from ..utils.generic_utils import CustomObjectScope, get_custom_objects
+from ..utils.living import Living, carried_by_name, living
 from .archives import layer_weights, model_config, model_from_archive
 from .compile_configs import training_config
 
@@ -39,15 +39,15 @@ def picklable_state(model: Model) -> dict[str, Any]:
 
     Raises:
         NotImplementedError: for a subclassed model, whose structure is code.
-        pickle.PicklingError: if it needs a function or class that pickle cannot carry.
+        pickle.PicklingError: if it needs a function without a name, which pickle cannot carry.
     """
     with unchanging():
         state, scope = _state(model)
         for function in _functions_in([state["config"], state["training_config"]]):
             scope.add(function)
-        check_picklable(
-            scope, lambda known: f"The model {model.name} cannot be pickled: {_place(model, known)}"
-        )
+        named = carried_by_name(scope, lambda known: _place(model, known))
+        for part in ("config", "training_config", "classes"):
+            state[part] = _with_names(state[part], named)
         state["weights"] = [(name, [(n, np.array(a)) for n, a in pairs]) for name, pairs in state["weights"]]
         return state
 
@@ -85,6 +85,35 @@ def _functions_in(config: Any) -> Iterator[Any]:
         yield config
 
 
+class _ByName:
+    """In a pickle, the name of a function or class that the one who loads it gives in custom_objects."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __reduce__(self) -> Any:
+        return _custom_object, (self.name,)
+
+
+def _custom_object(name: str) -> Any:
+    found = get_custom_objects().get(name)
+    if found is None:
+        raise ValueError(
+            f"A pickled model needs {name!r}, which is carried by its name alone: load the pickle within "
+            f"custom_object_scope({{{name!r}: ...}})."
+        )
+    return found
+
+
+def _with_names(config: Any, named: list[Any]) -> Any:
+    """A configuration in which these functions and classes stand as names."""
+    if type(config) is dict:
+        return {key: _with_names(entry, named) for key, entry in config.items()}
+    if isinstance(config, list):
+        return [_with_names(entry, named) for entry in config]
+    return _ByName(config.__name__) if any(config is known for known in named) else config
+
+
 def model_from_state(state: dict[str, Any]) -> Any:
     """The model that a state describes."""
     archive = Archive(
@@ -103,5 +132,5 @@ def _place(model: Model, known: Any) -> str:
         if type(layer) is known or any(
             known is value or type(value) is known for value in vars(layer).values()
         ):
-            return f"its layer {layer.name!r} needs"
-    return "it needs"
+            return f"the layer {layer.name!r} of {model.name} needs"
+    return f"{model.name} needs"

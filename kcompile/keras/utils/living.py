@@ -6,6 +6,7 @@ from __future__ import annotations
 import pickle
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -89,26 +90,40 @@ def goes_itself(function: Any, own: bool = False) -> bool:
     return True
 
 
-def check_picklable(scope: Living, told: Callable[[Any], str]) -> None:
-    """Sees that pickle can carry what the configurations refer to: it carries functions and classes by the
-    name under which a module has them. Picklers that carry more (cloudpickle, dill) are let be.
+def carried_by_name(scope: Living, told: Callable[[Any], str]) -> list[Any]:
+    """The functions and classes that the configurations refer to and no module has: pickle carries those
+    that a module has, by their name there, and picklers that carry more (cloudpickle, dill) carry all.
+
+    Of these a pickle has the bare name, as a file would, for custom_objects to say what it means. A warning
+    says so.
 
     Args:
         told: says where a function or class is used.
 
     Raises:
-        pickle.PicklingError: naming what cannot be carried, where it is and what to do.
+        pickle.PicklingError: for a function without a name, and the second class of one name, naming where
+            it is and what to do.
     """
+    found = []
     for known in [*scope.functions, *scope.of_users().values()]:
         if isinstance(known, types.FunctionType | type) and not _is_found(known) and not _carries_more():
-            what = "class" if isinstance(known, type) else "function"
-            raise pickle.PicklingError(
-                f"{told(known)} the {what} {known.__qualname__} of {known.__module__}, which pickle cannot "
-                "carry: it carries functions and classes by the name under which their module has them. "
-                "Define it at the top of a module, under its own name. Within this process "
-                "copy.deepcopy(model) copies it as it is; cloudpickle carries it elsewhere; or save the "
-                "weights, and make the model in code."
+            what = f"{'class' if isinstance(known, type) else 'function'} {known.__qualname__}"
+            what = f"{told(known)} the {what} of {known.__module__}"
+            ambiguous = isinstance(known, type) and scope.classes.get(known.__name__) is not known
+            if ambiguous or not known.__name__.isidentifier():
+                raise pickle.PicklingError(
+                    f"The model cannot be pickled: {what}, which pickle cannot carry. It carries "
+                    "functions and classes by the name that a module has for them. Define it in a module, "
+                    "under its own name. Within this process copy.deepcopy(model) copies it as it is; "
+                    "cloudpickle carries it elsewhere; or save the weights, and make the model in code."
+                )
+            warnings.warn(
+                f"Pickled by its name alone: {what}, which no module has under it. Load the pickle "
+                f"within custom_object_scope({{{known.__name__!r}: ...}}), or define it in a module.",
+                stacklevel=5,
             )
+            found.append(known)
+    return found
 
 
 def _is_found(known: Any) -> bool:

@@ -215,13 +215,36 @@ def test_pickle_carries_what_modules_have(kind):
     assert_goes_on_like(pickle.loads(pickle.dumps(original)), original)
 
 
-@pytest.mark.parametrize("kind", LIVING)
+@pytest.mark.parametrize("kind", [kind for kind in LIVING if kind != "a class named as one of Keras"])
+@pytest.mark.filterwarnings("ignore:Pickled by its name")
 def test_pickle_says_what_it_cannot_carry(kind):
     with pytest.raises(
         pickle.PicklingError,
-        match=r"cannot be pickled: it(s layer '\w+')? needs the (function|class) .*deepcopy",
+        match=r"cannot be pickled: (the layer '\w+' of )?\w+ needs the (function|class) .*deepcopy",
     ):
         pickle.dumps(LIVING[kind]())
+
+
+def test_what_no_module_has_is_pickled_by_its_name_for_custom_objects_as_in_keras_2():
+    class LocalScale(Scaled):
+        pass
+
+    def doubled(x):
+        return 2.0 * x
+
+    def squared(y_true, y_pred):
+        return K.mean(K.square(y_true - y_pred))
+
+    original = trained(lambda: model(LocalScale(), L.Dense(3, activation=doubled), loss=squared))
+    with pytest.warns(
+        UserWarning, match="Pickled by its name alone: the layer .* needs the class .*LocalScale"
+    ):
+        content = pickle.dumps(original)
+    with keras.utils.custom_object_scope({"LocalScale": LocalScale, "doubled": doubled, "squared": squared}):
+        loaded = pickle.loads(content)
+    assert_goes_on_like(loaded, original)
+    with pytest.raises(ValueError, match=r"needs '\w+', which is carried by its name alone"):
+        pickle.loads(content)
 
 
 @pytest.mark.parametrize("kind", LIVING)
