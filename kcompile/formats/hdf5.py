@@ -366,9 +366,8 @@ class _Reader:
         if count * kind.get_size() > self.file_size:
             raise UnsafeFileError(
                 self.name,
-                f"attribute {key!r} of group {group.name!r}: {count} texts of {kind.get_size()} bytes "
-                f"each do "
-                f"not fit into a file of {self.file_size} bytes.",
+                f"attribute {key!r} of group {group.name!r}: {count} texts of {kind.get_size()} bytes each "
+                f"do not fit into a file of {self.file_size} bytes.",
             )
         value = group.attrs[key]
         return value.ravel().tolist() if isinstance(value, np.ndarray) else value

@@ -159,16 +159,14 @@ def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, zipfile.ZipI
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise UnsafeFileError(
                 source.name,
-                f"the member {name!r} is compressed by method {info.compress_type}; stored and deflated "
-                "ones are "
-                "read.",
+                f"the member {name!r} is compressed by method {info.compress_type}; stored and deflated ones "
+                "are read.",
             )
         if info.compress_size > source.size or info.file_size > MAX_COMPRESSION * info.compress_size:
             raise UnsafeFileError(
                 source.name,
-                f"the member {name!r} declares {info.file_size} bytes, packed into {info.compress_size}, "
-                "in a "
-                f"file of {source.size} bytes.",
+                f"the member {name!r} declares {info.file_size} bytes, packed into {info.compress_size}, in "
+                f"a file of {source.size} bytes.",
             )
         members[name] = info
     return members

@@ -348,8 +348,7 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Value:
     if condition.rank and a.rank is not None and condition.rank > a.rank:
         raise ValueError(
             "Rank of `condition` should be less than or equal to rank of `then_expression` and "
-            "`else_expression`. "
-            f"ndim(condition)={condition.rank}, ndim(then_expression)={a.rank}"
+            f"`else_expression`. ndim(condition)={condition.rank}, ndim(then_expression)={a.rank}"
         )
     if condition.rank == 0 and a.dims != b.dims:
         return _either(condition, a, b)

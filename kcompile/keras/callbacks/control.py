@@ -115,9 +115,8 @@ class ModelCheckpoint(Callback):
             return self.filepath.format_map(Logs({**logs, "epoch": epoch + 1}))
         except KeyError as error:
             raise ValueError(
-                f"ModelCheckpoint filepath {self.filepath!r} names {error}, which is not in the "
-                "logs. Available: "
-                f"epoch,{_available(logs)}"
+                f"ModelCheckpoint filepath {self.filepath!r} names {error}, which is not in the logs. "
+                f"Available: epoch,{_available(logs)}"
             ) from error
 
     def _say(self, text: str) -> None:

@@ -47,7 +47,6 @@ def load_batch(fpath: Any, label_key: str = "labels") -> tuple[np.ndarray, list[
     ):
         raise ValueError(
             f"{what} is not a CIFAR batch: expected data of shape (samples, {_PIXELS}) and as many labels, "
-            "found "
-            f"{np.shape(data)} and {len(labels)}."
+            f"found {np.shape(data)} and {len(labels)}."
         )
     return data.reshape(-1, 3, 32, 32), labels

@@ -89,8 +89,7 @@ class PReLU(_Elementwise):
             if not 1 <= axis <= len(shape):
                 raise ValueError(
                     f"Layer {self.name}: shared_axes {self.shared_axes} must lie between 1 and {len(shape)} "
-                    "for an "
-                    f"input of shape {input_shape}."
+                    f"for an input of shape {input_shape}."
                 )
             shape[axis - 1] = 1
         self.alpha = self.add_weight("alpha", shape, **weight_arguments(self, "alpha"))

@@ -76,10 +76,8 @@ class _ConvRNN(RNN):
         if any(None in shape for shape in shapes):
             raise ValueError(
                 f"Layer {self.name} is stateful and needs to know its batch size and spatial sizes; found "
-                f"the input "
-                f"shape {self.input_spec[0].shape}. In a Sequential model give the first layer a "
-                f"batch_input_shape, in "
-                "a functional model give Input a batch_shape."
+                f"the input shape {self.input_spec[0].shape}. In a Sequential model give the first layer a "
+                "batch_input_shape, in a functional model give Input a batch_shape."
             )
         return shapes
 

@@ -68,8 +68,7 @@ class _LocallyConnected(Layer):
         if channels is None or None in sizes:
             raise ValueError(
                 f"Layer {self.name}: the spatial dimensions and channels of the inputs should be fully "
-                "defined, but "
-                f"layer received the inputs shape {input_shape}."
+                f"defined, but layer received the inputs shape {input_shape}."
             )
         positions = self._positions(sizes)
         self.output_sizes = positions

@@ -51,8 +51,7 @@ class _Merge(Layer):
         if len(batches) > 1:
             raise ValueError(
                 f"Layer {self.name}: can not merge tensors with different batch sizes. Got tensors with "
-                "shapes "
-                f"{input_shape}."
+                f"shapes {input_shape}."
             )
         return input_shape
 
@@ -253,8 +252,7 @@ class Concatenate(_Merge):
     def _mismatch(self, shapes: list[Shape]) -> None:
         raise ValueError(
             f"Layer {self.name}: a `Concatenate` layer requires inputs with matching shapes except for the "
-            "concat axis "
-            f"({self.axis}). Got inputs shapes: {shapes}"
+            f"concat axis ({self.axis}). Got inputs shapes: {shapes}"
         )
 
     def _merge_function(self, inputs: list[Value]) -> Value:
@@ -331,8 +329,7 @@ class Dot(_Merge):
         if a[i] is not None and b[j] is not None and a[i] != b[j]:
             raise ValueError(
                 f"Layer {self.name}: dimension incompatibility {a[i]} != {b[j]}. Layer shapes: {a}, {b}. "
-                "Chosen axes: "
-                f"{i}, {j}"
+                f"Chosen axes: {i}, {j}"
             )
         merged = (*a[:i], *a[i + 1 :], *b[1:j], *b[j + 1 :])
         return (*merged, 1) if len(merged) == 1 else merged

@@ -94,8 +94,7 @@ class BatchNormalization(Layer):
         if size is None:
             raise ValueError(
                 f"Layer {self.name}: axis {self.axis} of the input should have a defined dimension, but the "
-                "layer "
-                f"received an input with shape {input_shape}."
+                f"layer received an input with shape {input_shape}."
             )
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: size})
         self.gamma = (

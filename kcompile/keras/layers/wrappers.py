@@ -35,8 +35,7 @@ class Wrapper(Layer):
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"{type(self).__name__} wraps a layer; found {layer!r} ({type(layer).__name__}). Pass a "
-                f"layer "
-                "instance, such as Dense(8)."
+                "layer instance, such as Dense(8)."
             )
         trainable = kwargs.pop("trainable", None)
         super().__init__(**kwargs)
@@ -112,8 +111,7 @@ class TimeDistributed(Wrapper):
         if input_shape is None or len(input_shape) < 3:
             raise ValueError(
                 f"Layer {self.name}: TimeDistributed needs an input with at least three axes (batch, time, "
-                f"...); "
-                f"found the shape {input_shape}."
+                f"...); found the shape {input_shape}."
             )
         self.input_spec = InputSpec(shape=(None, None, *input_shape[2:]))
         if not self.layer.built:
@@ -375,8 +373,7 @@ class Bidirectional(Wrapper):
         if len(initial_state) % 2:
             raise ValueError(
                 f"Layer {self.name}: the initial states of a Bidirectional layer are those of the forward "
-                f"layer, then "
-                f"as many of the backward layer; found {len(initial_state)} of them."
+                f"layer, then as many of the backward layer; found {len(initial_state)} of them."
             )
         half = len(initial_state) // 2
         halves = initial_state[:half], initial_state[half:]

@@ -98,9 +98,8 @@ class ArgumentRenames:
             value = call.kwargs.pop(old)
             if new in call.kwargs:
                 raise TypeError(
-                    f"For the `{new}` argument, the layer received both the legacy keyword "
-                    f"argument `{old}` and the "
-                    f"Keras 2 keyword argument `{new}`. Stick to the latter!"
+                    f"For the `{new}` argument, the layer received both the legacy keyword argument `{old}` "
+                    f"and the Keras 2 keyword argument `{new}`. Stick to the latter!"
                 )
             named = isinstance(value, Hashable) and value in (names := self.values.get(old, {}))
             call.kwargs[new] = names[value] if named else value
@@ -127,10 +126,9 @@ def _kernel_size(*dimensions: str) -> Callable[[Call], None]:
             return  # the kernel size of Keras 2, or one too few
         if not by_keyword and any(name in call.kwargs for name in ("padding", "strides", "data_format")):
             raise ValueError(
-                f"`{call.name}` got {len(sizes)} integers behind the filters together with "
-                "arguments of Keras 2. They "
-                f"could be `kernel_size` and `strides`, or the {rank} sizes of a kernel as in Keras 1. Pass "
-                f"`kernel_size` as a tuple, and `strides` as a keyword argument."
+                f"`{call.name}` got {len(sizes)} integers behind the filters together with arguments of "
+                f"Keras 2. They could be `kernel_size` and `strides`, or the {rank} sizes of a kernel as in "
+                "Keras 1. Pass `kernel_size` as a tuple, and `strides` as a keyword argument."
             )
         size = (*sizes, *(call.kwargs.pop(name) for name in by_keyword))
         if call.args:
@@ -169,9 +167,8 @@ def _forget_bias(call: Call) -> None:
         call.converted = True
     else:
         call.notes.append(
-            "The `forget_bias_init` argument has been ignored. Use `unit_forget_bias=True` "
-            "instead to initialize "
-            "with ones."
+            "The `forget_bias_init` argument has been ignored. Use `unit_forget_bias=True` instead to "
+            "initialize with ones."
         )
 
 
@@ -197,9 +194,8 @@ def _batch_mode(call: Call) -> None:
         return
     if call.kwargs.pop("mode") != 0:
         raise TypeError(
-            "The `mode` argument of `BatchNormalization` no longer exists. `mode=1` and "
-            "`mode=2` are no longer "
-            "supported."
+            "The `mode` argument of `BatchNormalization` no longer exists. `mode=1` and `mode=2` are no "
+            "longer supported."
         )
     call.converted = True
 
@@ -265,11 +261,10 @@ def _steps_per_epoch(call: Call) -> None:
     if old & set(call.kwargs):
         call.notes.append(
             "The semantics of the Keras 2 argument `steps_per_epoch` is not the same as the Keras 1 argument "
-            "`samples_per_epoch`. `steps_per_epoch` is the number of batches to draw from the "
-            "generator at each epoch. "
-            "Basically steps_per_epoch = samples_per_epoch/batch_size. Similarly "
-            "`nb_val_samples`->`validation_steps` "
-            "and `val_samples`->`steps` arguments have changed. Update your method calls accordingly."
+            "`samples_per_epoch`. `steps_per_epoch` is the number of batches to draw from the generator at "
+            "each epoch. Basically steps_per_epoch = samples_per_epoch/batch_size. Similarly "
+            "`nb_val_samples`->`validation_steps` and `val_samples`->`steps` arguments have changed. Update "
+            "your method calls accordingly."
         )
 
 

@@ -230,8 +230,7 @@ class TimeseriesGenerator(Sequence):
         if len(data) != len(targets):
             raise ValueError(
                 f"Data and targets have to be of same length. Data length is {len(data)} while target length "
-                "is "
-                f"{len(targets)}"
+                f"is {len(targets)}"
             )
         self.data = data
         self.targets = targets
@@ -246,8 +245,7 @@ class TimeseriesGenerator(Sequence):
         if self.start_index > self.end_index:
             raise ValueError(
                 f"`start_index+length={self.start_index} > end_index={self.end_index}` is disallowed, as no "
-                "part "
-                "of the sequence would be left to be used as current step."
+                "part of the sequence would be left to be used as current step."
             )
 
     def __len__(self) -> int:

@@ -44,8 +44,7 @@ def reporting_malformed(source: str) -> Iterator[None]:
         raise FileFormatError(
             source,
             f"its configuration does not make a model ({type(error).__name__}: {error}). Is the file "
-            "damaged, or does a "
-            "class given in custom_objects not take its arguments?",
+            "damaged, or does a class given in custom_objects not take its arguments?",
         ) from error
 
 

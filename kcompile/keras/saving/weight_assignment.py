@@ -44,8 +44,7 @@ def assign_in_order(
     if len(layers) != len(stored):
         raise ValueError(
             f"{source}: the file has weights of {len(stored)} layers ({_some(e.name for e in stored)}), the "
-            "model "
-            f"{model} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
+            f"model {model} has {len(layers)} layers with weights ({_some(layer.name for layer in layers)})."
         )
     plan: list[tuple[Parameter, Any]] = []
     for layer, entry in zip(layers, stored, strict=True):
@@ -108,9 +107,8 @@ def assign_by_weight_name(
     if (missing or unknown) and not partial:
         raise ValueError(
             f"{source}: the names of its {len(found)} weights are not those of the model {model.name}: "
-            "missing are "
-            f"{_some(missing) or 'none'}; unknown are {_some(unknown) or 'none'}. by_name=True takes "
-            "what agrees."
+            f"missing are {_some(missing) or 'none'}; unknown are {_some(unknown) or 'none'}. by_name=True "
+            "takes what agrees."
         )
     plan: list[tuple[Parameter, Any]] = []
     for name, parameter in own.items():

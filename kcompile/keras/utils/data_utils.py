@@ -286,11 +286,9 @@ class SequenceEnqueuer:
     @staticmethod
     def _worker_died(what: Any) -> RuntimeError:
         return RuntimeError(
-            f"A data worker process died before {what} was ready. It may have run out of memory, "
-            "crashed in native "
-            "code, or failed to receive the data (a sequence must be picklable where processes "
-            "are not forked). "
-            "Try use_multiprocessing=False."
+            f"A data worker process died before {what} was ready. It may have run out of memory, crashed in "
+            "native code, or failed to receive the data (a sequence must be picklable where processes are "
+            "not forked). Try use_multiprocessing=False."
         )
 
     def _close(self, timeout: float | None = None) -> None:

@@ -89,9 +89,8 @@ def _needs_download(path: str, file_hash: str | None, algorithm: str) -> bool:
     if file_hash is None or validate_file(path, file_hash, algorithm):
         return False
     print(
-        "A local file was found, but it seems to be incomplete or outdated because the "
-        f"{algorithm} file hash does "
-        f"not match the original value of {file_hash} so we will re-download the data."
+        f"A local file was found, but it seems to be incomplete or outdated because the {algorithm} file "
+        f"hash does not match the original value of {file_hash} so we will re-download the data."
     )
     return True
 

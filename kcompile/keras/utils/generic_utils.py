@@ -146,9 +146,8 @@ def deserialize_keras_object(
         )
     if "class_name" not in identifier or "config" not in identifier:
         raise ValueError(
-            f"Improper config format for {printable_module_name}: expected the keys 'class_name' "
-            "and 'config', "
-            f"found {sorted(map(str, identifier))} in {dict(identifier)!r}."
+            f"Improper config format for {printable_module_name}: expected the keys 'class_name' and "
+            f"'config', found {sorted(map(str, identifier))} in {dict(identifier)!r}."
         )
     class_name, config = identifier["class_name"], identifier["config"]
     if class_name == "function" and isinstance(config, str):  # how Keras 3 writes a function
@@ -313,11 +312,9 @@ def func_load(
     """
     if in_safe_mode() if safe_mode is None else safe_mode:
         raise ValueError(
-            "Refused to load a function from bytecode (a Lambda layer holds one): running it "
-            "would run code from "
-            "the file. If you trust the author of the file, load it with safe_mode=False; "
-            "otherwise rebuild the "
-            "model in code and load its weights only."
+            "Refused to load a function from bytecode (a Lambda layer holds one): running it would run code "
+            "from the file. If you trust the author of the file, load it with safe_mode=False; otherwise "
+            "rebuild the model in code and load its weights only."
         )
     if isinstance(code, (tuple, list)):
         code, defaults, closure = code

@@ -101,8 +101,7 @@ class Conv(Layer):
         if channels is None:
             raise ValueError(
                 f"Layer {self.name}: the channel dimension of the inputs should be defined, found None (axis "
-                f"{axis} "
-                f"of {input_shape}, data_format={self.data_format!r})."
+                f"{axis} of {input_shape}, data_format={self.data_format!r})."
             )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels

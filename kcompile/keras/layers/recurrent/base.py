@@ -44,9 +44,8 @@ def _check_cell(cell: Any) -> None:
     for attribute in ("call", "state_size"):
         if not hasattr(cell, attribute):
             raise ValueError(
-                f"A cell of an RNN needs a `call` method and an attribute `state_size` (an integer, or a "
-                f"tuple with "
-                f"one integer per state); {cell!r} has no `{attribute}`."
+                "A cell of an RNN needs a `call` method and an attribute `state_size` (an integer, or a "
+                f"tuple with one integer per state); {cell!r} has no `{attribute}`."
             )
 
 
@@ -144,8 +143,7 @@ def standardize_arguments(
         if initial_state is not None or constants is not None:
             raise ValueError(
                 "Initial states and constants come either in the list of inputs or as keywords, not both: "
-                "got a "
-                f"list of {len(inputs)} inputs and a keyword."
+                f"got a list of {len(inputs)} inputs and a keyword."
             )
         rest = list(inputs[1:])
         if num_constants:
@@ -169,8 +167,7 @@ def all_keras_tensors(layer: Layer, tensors: Sequence[Any]) -> bool:
     if any(found) and not all(found):
         raise ValueError(
             f"Layer {layer.name}: the initial states and constants of a recurrent layer are either all Keras "
-            f"tensors "
-            "(made by Input or returned by layers) or none of them is; here they are mixed."
+            "tensors (made by Input or returned by layers) or none of them is; here they are mixed."
         )
     return all(found)
 
@@ -323,8 +320,7 @@ class RNN(Layer):
             if shape is not None and not self._fits_state(shape, size):
                 raise ValueError(
                     f"Layer {self.name}: initial state {i} is not compatible with the cell, whose state_size "
-                    f"is "
-                    f"{self.cell.state_size}; found shape {shape}."
+                    f"is {self.cell.state_size}; found shape {shape}."
                 )
 
     def _fits_state(self, shape: tuple[int | None, ...], size: int) -> bool:
@@ -367,10 +363,8 @@ class RNN(Layer):
         if self.unroll and _steps(inputs) is None:
             raise ValueError(
                 f"Layer {self.name}: unrolling needs a fixed number of timesteps, but the input has the "
-                f"shape "
-                f"{K.int_shape(inputs)}. Give it with input_shape, batch_input_shape or (for an Embedding "
-                f"before) "
-                "input_length, with Input(shape=...), or use unroll=False."
+                f"shape {K.int_shape(inputs)}. Give it with input_shape, batch_input_shape or (for an "
+                "Embedding before) input_length, with Input(shape=...), or use unroll=False."
             )
         last, outputs, states = self._run(inputs, mask, training, initial_state, constants)
         if self.stateful:

@@ -117,8 +117,7 @@ class _ImageFileError(OSError):
 def _too_large(path: str, found: str, limit: Any) -> OSError:
     return _ImageFileError(
         f"Refused to decode the image file {path}: {found}, more than the limit of {limit} pixels. If you "
-        "trust it, "
-        "raise PIL.Image.MAX_IMAGE_PIXELS."
+        "trust it, raise PIL.Image.MAX_IMAGE_PIXELS."
     )
 
 

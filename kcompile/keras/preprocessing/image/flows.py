@@ -67,8 +67,7 @@ class NumpyArrayIterator(Iterator):
             if other is not None and len(other) != len(x):
                 raise ValueError(
                     f"`x` (images tensor) and `{name}` should have the same length. Found: x.shape = "
-                    f"{np.shape(x)}, "
-                    f"{name}.shape = {np.shape(other)}"
+                    f"{np.shape(x)}, {name}.shape = {np.shape(other)}"
                 )
         y = None if y is None else np.asarray(y)
         sample_weight = None if sample_weight is None else np.asarray(sample_weight)
@@ -113,8 +112,7 @@ def _check_same_classes(y: np.ndarray, part: slice) -> None:
     if not np.array_equal(np.unique(y[:edge]), np.unique(y[edge:])):
         raise ValueError(
             "Training and validation subsets have different number of classes after the split. If your numpy "
-            "arrays "
-            "are sorted by the label, you might want to shuffle them."
+            "arrays are sorted by the label, you might want to shuffle them."
         )
 
 

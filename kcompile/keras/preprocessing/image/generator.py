@@ -290,8 +290,7 @@ class ImageDataGenerator:
         if statistic is None:
             warnings.warn(
                 f"This ImageDataGenerator specifies `{option}`, but it hasn't been fit on any training data. "
-                "Fit it "
-                "first by calling `.fit(numpy_data)`.",
+                "Fit it first by calling `.fit(numpy_data)`.",
                 stacklevel=3,
             )
         return statistic is not None

@@ -120,9 +120,8 @@ class TreeMatch:
         if container is None:
             if any(layer.weights for layer in model.layers):
                 raise ValueError(
-                    f"{self.source}: there is no group 'layers' at {path or 'the root'!r} for the layers "
-                    "of the "
-                    f"model {model.name!r}."
+                    f"{self.source}: there is no group 'layers' at {path or 'the root'!r} for the layers of "
+                    f"the model {model.name!r}."
                 )
             return
         inside = self._below(path, container)
@@ -207,9 +206,8 @@ class TreeMatch:
             stored = stored + [(f"{relative}/{key}", array) for key, array in self.objects[place].weights]
         if not stored and path not in self._groups:
             raise ValueError(
-                f"{self.source}: the layer {layer.name!r} has weights, but the file has no group "
-                f"{path!r}. Layers "
-                "are found by class and order; is the model the one that was saved?"
+                f"{self.source}: the layer {layer.name!r} has weights, but the file has no group {path!r}. "
+                "Layers are found by class and order; is the model the one that was saved?"
             )
         self._pair(layer, path, layer.weights, layer.convert_stored_weights(stored))
 
