@@ -208,3 +208,13 @@ def test_losses_of_logits_stay_finite(size):
 
 def test_logcosh_does_not_overflow():
     assert np.isfinite(K.eval(losses.logcosh(np.array([[0.0]], "f"), np.array([[1000.0]], "f")))).all()
+
+
+@pytest.mark.parametrize("axis", [-1, 1, (1,)])
+@pytest.mark.parametrize("name", ["Dice", "Tversky"])
+def test_an_overlap_is_taken_along_the_axis_however_it_is_written(name, axis):
+    """Figures of Keras 3.15: one loss per row."""
+    draws = np.random.RandomState(0)
+    y_true, y_pred = (draws.rand(3, 4) > 0.5).astype("float32"), draws.rand(3, 4).astype("float32")
+    found = getattr(losses, name)(axis=axis, reduction="none")(y_true, y_pred)
+    np.testing.assert_allclose(np.asarray(found), [0.41548, 0.24344, 0.26222], atol=1e-5)
