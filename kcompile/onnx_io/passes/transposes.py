@@ -3,13 +3,13 @@
 Every spatial operator of a channels_last layer stands between two Transposes, NHWC -> NCHW and back. This
 pass pushes the second one down, through everything that can be computed in the other layout just as well,
 until it meets the first one of the next operator and both vanish. Nodes are visited once, in topological
-order. Where ``sources[value] = (raw, perm)``, the value as it was written is ``Transpose(raw, perm)``; a
-consumer that can absorb the permutation is rewritten to read ``raw``, for any other the Transpose is put
-back.
+order. Where ``pending[value] = (raw, perm)``, the value as it was written is ``Transpose(raw, perm)``: the
+permutation is pending. A consumer that can absorb it is rewritten to read ``raw``, for any other the
+Transpose is put back.
 
-Which operator absorbs a permutation, and how, is in the table at the end. A handler gets the sinker, the
-node, the permutation and the operands. It rewrites the node and returns the permutation that its outputs owe
-in turn, or returns None and changes nothing.
+Which operator absorbs a permutation, and how, is in the table at the end. A handler gets the rewriter, the
+node, the permutation and the operands. It rewrites the node and returns the permutation that is pending for
+its outputs in turn, or returns None and changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Operand(NamedTuple):
 
 
 Operands = Sequence[Operand | None]
-Handler = Callable[["Sinker", oir.Node, Perm, Operands], Perm | None]
+Handler = Callable[["Rewriter", oir.Node, Perm, Operands], Perm | None]
 
 
 def sink_transposes(model: oir.Model, through_channels: bool = False) -> None:
@@ -43,7 +43,7 @@ def sink_transposes(model: oir.Model, through_channels: bool = False) -> None:
         through_channels: whether operators that mix the channels of a channels_last image are rewritten for
             channels_first: a MatMul as Conv, LayerNormalization as the operators of its definition.
     """
-    Sinker(model.graph, _HANDLERS | _OVER_CHANNELS if through_channels else _HANDLERS).run()
+    Rewriter(model.graph, _HANDLERS | _OVER_CHANNELS if through_channels else _HANDLERS).run()
 
 
 def stops_at_channels(model: oir.Model) -> bool:
@@ -61,14 +61,14 @@ def stops_at_channels(model: oir.Model) -> bool:
 
 def transposes_to_reshapes(model: oir.Model) -> None:
     """A Transpose that only moves axes of size 1 is a Reshape, which costs nothing."""
-    sinker = Sinker(model.graph)
+    rewriter = Rewriter(model.graph)
     for node in list(model.graph):
         if node.op_type == "Transpose" and node.inputs[0] is not None:
             perm, output = _perm_of(node), node.outputs[0]
             shape = None if perm is None else _as_reshape(node.inputs[0].shape, perm)
             if shape is not None and not output.is_graph_output():
-                sinker.at = node
-                new = sinker.node("Reshape", [node.inputs[0], sinker.constant(shape, output)], {}, output)
+                rewriter.at = node
+                new = rewriter.node("Reshape", [node.inputs[0], rewriter.constant(shape, output)], {}, output)
                 new.shape = output.shape
                 output.replace_all_uses_with(new)
                 model.graph.remove(node, safe=True)
@@ -89,18 +89,18 @@ def is_identity(perm: Perm) -> bool:
     return perm == tuple(range(len(perm)))
 
 
-class Sinker:
+class Rewriter:
     """One run over one graph.
 
     Attributes:
-        sources: for a value its raw form and the permutation owed.
+        pending: for a value its raw form and the pending permutation.
         at: the node at hand; new nodes are put before it, or at the end where there is none.
     """
 
     def __init__(self, graph: oir.Graph, handlers: dict[str, Handler] | None = None) -> None:
         self.graph = graph
         self.handlers = _HANDLERS if handlers is None else handlers
-        self.sources: dict[oir.Value, tuple[oir.Value, Perm]] = {}
+        self.pending: dict[oir.Value, tuple[oir.Value, Perm]] = {}
         self.at: oir.Node | None = None
         self._transposed: dict[tuple[oir.Value, Perm], oir.Value] = {}
         self._unsqueezed: dict[tuple[oir.Value, int], oir.Value] = {}
@@ -113,7 +113,7 @@ class Sinker:
     def run(self) -> None:
         for node in list(self.graph):
             self.at = node
-            operands = [None if v is None else Operand(*self.sources.get(v, (v, None))) for v in node.inputs]
+            operands = [None if v is None else Operand(*self.pending.get(v, (v, None))) for v in node.inputs]
             if node.op_type == "Transpose" and node.domain == "":
                 self._visit_transpose(node, operands[0])
             elif any(o is not None and o.perm is not None for o in operands):
@@ -124,7 +124,7 @@ class Sinker:
         self._settle_outputs()
 
     def _visit_transpose(self, node: oir.Node, operand: Operand | None) -> None:
-        """Composes with what the input owes; the node stays as the way back, and dies if nobody needs it."""
+        """Composes with what is pending for the input; the node stays as the way back, or dies if not needed."""
         perm = _perm_of(node)
         if operand is None or perm is None:
             return
@@ -132,7 +132,7 @@ class Sinker:
             perm = compose(operand.perm, perm)
             node.replace_input_with(0, operand.raw)
             node.attributes["perm"] = oir.AttrInt64s("perm", perm)
-        self.sources[node.outputs[0]] = (operand.raw, perm)
+        self.pending[node.outputs[0]] = (operand.raw, perm)
         self._transposed.setdefault((operand.raw, perm), node.outputs[0])
 
     def _absorb(self, node: oir.Node, operands: Operands) -> bool:
@@ -150,28 +150,28 @@ class Sinker:
             if operand is not None and operand.perm is not None:
                 node.replace_input_with(i, self.written(operand))
         perm = max(perms, key=lambda p: (len(p), perms.count(p)))
-        owed = handler(self, node, perm, operands)
-        if owed is None:
+        pending = handler(self, node, perm, operands)
+        if pending is None:
             return False
         for output in node.outputs:
-            if not is_identity(owed):
-                output.shape = _permuted(output, inverse(owed))
-                self.sources[output] = (output, owed)
+            if not is_identity(pending):
+                output.shape = _permuted(output, inverse(pending))
+                self.pending[output] = (output, pending)
         return True
 
     def _settle_outputs(self) -> None:
         """The graph's outputs in the layout that they were written in, under their names."""
         self.at = None
         for i, output in enumerate(self.graph.outputs):
-            if output not in self.sources:
+            if output not in self.pending:
                 continue
-            result = self.written(Operand(*self.sources[output]))
+            result = self.written(Operand(*self.pending[output]))
             if result is output:
                 continue
             if result.producer() is None or result.is_graph_output():
                 result = self.node("Identity", [result], {}, output)
             result.name, output.name = output.name, self.unique(f"{output.name}/raw")
-            result.shape = _permuted(*self.sources[output])
+            result.shape = _permuted(*self.pending[output])
             self.graph.outputs[i] = result
 
     def written(self, operand: Operand) -> oir.Value:
@@ -190,13 +190,13 @@ class Sinker:
 
     def in_layout(self, operand: Operand, perm: Perm) -> oir.Value:
         """What ``perm`` turns into the operand, broadcast to the rank of ``perm``; its own rank is known."""
-        owed = operand.perm
+        pending = operand.perm
         value, rank = operand.raw, len(operand.raw.shape or ())
         if all(dim == 1 for dim in value.shape or ()) and rank <= 1:
             return value
         if rank < len(perm):
-            value, owed = self._unsqueeze(self.written(operand), len(perm)), None
-        return self.transposed(value, compose(owed or tuple(range(len(perm))), inverse(perm)))
+            value, pending = self._unsqueeze(self.written(operand), len(perm)), None
+        return self.transposed(value, compose(pending or tuple(range(len(perm))), inverse(perm)))
 
     def is_free(self, operand: Operand, perm: Perm) -> bool:
         """Whether ``in_layout`` costs no Transpose of a large tensor."""
@@ -305,7 +305,7 @@ def _raw(operands: Operands) -> oir.Value:
     return operands[0].raw
 
 
-def _elementwise(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _elementwise(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     """Any number of operands that broadcast; those in the other layout must not outnumber those at hand."""
     shape = node.outputs[0].shape
     given = [o for o in operands if o is not None]
@@ -323,7 +323,7 @@ def _elementwise(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> P
 def _along_axis(default: int) -> Handler:
     """Operators with an attribute ``axis``."""
 
-    def handle(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+    def handle(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
         node.replace_input_with(0, _raw(operands))
         _map_axis(node, perm, default)
         return perm
@@ -331,7 +331,7 @@ def _along_axis(default: int) -> Handler:
     return handle
 
 
-def _concat(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _concat(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     if _elementwise(s, node, perm, operands) is None:
         return None
     _map_axis(node, perm, 0)
@@ -343,21 +343,21 @@ def _map_axis(node: oir.Node, perm: Perm, default: int) -> None:
     node.attributes["axis"] = oir.AttrInt64("axis", axis)
 
 
-def _gather(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _gather(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     indices = _input(node, 1)
     if indices is None or indices.shape is None or len(indices.shape) != 1:
         return None
     return _along_axis(0)(s, node, perm, operands)
 
 
-def _arg(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _arg(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     axis = _attribute(node, "axis", 0) % len(perm)
     node.replace_input_with(0, _raw(operands))
     _map_axis(node, perm, 0)
     return perm if _attribute(node, "keepdims", 1) else _without(perm, [axis])
 
 
-def _reduce(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _reduce(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     axes = _ints(_input(node, 1))
     if _input(node, 1) is not None and axes is None:
         return None
@@ -376,7 +376,7 @@ def _without(perm: Perm, axes: Sequence[int]) -> Perm:
     return tuple(sorted(kept).index(raw) for raw in kept)
 
 
-def _squeeze(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _squeeze(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     axes = _ints(_input(node, 1))
     if axes is None:
         return None
@@ -386,7 +386,7 @@ def _squeeze(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm 
     return _without(perm, axes)
 
 
-def _unsqueeze(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _unsqueeze(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     axes = _ints(_input(node, 1))
     if axes is None:
         return None
@@ -398,7 +398,7 @@ def _unsqueeze(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Per
     return tuple(i if i in new else old_axes[next(moved)] for i in range(rank))
 
 
-def _pad(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _pad(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     pads, axes = _ints(_input(node, 1)), _ints(_input(node, 3))
     if pads is None or (axes is None and _input(node, 3) is not None):
         return None
@@ -412,7 +412,7 @@ def _pad(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | No
     return perm
 
 
-def _slice(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _slice(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     axes = _ints(_input(node, 3))
     if axes is None:
         return None
@@ -421,7 +421,7 @@ def _slice(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | 
     return perm
 
 
-def _resize(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _resize(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     roi, given = _input(node, 1), [i for i in (2, 3) if _input(node, i) is not None]
     tables = [_numbers(_input(node, i)) for i in given]
     if (roi is not None and roi.shape != [0]) or any(t is None for t in tables):
@@ -438,7 +438,7 @@ def _resize(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm |
     return perm
 
 
-def _per_axis(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _per_axis(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     """Tile and Expand: one constant number for each axis."""
     numbers = _ints(_input(node, 1))
     if numbers is None or len(numbers) > len(perm):
@@ -449,7 +449,7 @@ def _per_axis(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm
     return perm
 
 
-def _reshape(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _reshape(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     """Reading the elements in the same order: only axes of size 1 were moved."""
     raw, target = _raw(operands), _ints(_input(node, 1))
     if raw.shape is None or not _keeps_order(raw.shape, perm):
@@ -463,7 +463,7 @@ def _reshape(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm 
     return tuple(range(len(node.outputs[0].shape or ())))
 
 
-def _shape(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _shape(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     """The sizes are read from the raw value and put in order."""
     output = node.outputs[0]
     wanted = perm[slice(_attribute(node, "start", 0), _attribute(node, "end", len(perm)))]
@@ -480,7 +480,7 @@ def _is_image(perm: Perm) -> bool:
     return len(perm) > 3 and perm[0] == 0 and perm[-1] == 1
 
 
-def _matmul(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _matmul(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     """A dense layer at every position is a convolution of window 1."""
     kernel = operands[1].raw if operands[1] is not None else None
     if not _is_image(perm) or kernel is None or kernel.shape is None or len(kernel.shape) != 2:
@@ -495,7 +495,7 @@ def _matmul(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm |
     return perm
 
 
-def _layer_norm(s: Sinker, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+def _layer_norm(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     """Over the last axis, the channels: ONNX has the operator for trailing axes only."""
     output, raw = node.outputs[0], _raw(operands)
     axis = _attribute(node, "axis", -1) % len(perm)
