@@ -94,7 +94,8 @@ class ClassWriter:
         shapes = [_shape(value) for value in node.output_tensors]
         part = self.body.begin()
         part.reads_mask = isinstance(layer, Network)
-        given = [replace(tensor, forms=dict(tensor.forms)) for tensor in inputs]
+        copies = {id(tensor): replace(tensor, forms=dict(tensor.forms)) for tensor in inputs}
+        given = [copies[id(tensor)] for tensor in inputs]
         call = Call(self, part, layer, given, shapes, attribute, attribute)
         for key, value in node.arguments.items():
             known = key == "mask" and any(value is mask for mask in node.input_masks)
@@ -108,8 +109,7 @@ class ClassWriter:
             call.fail("its outputs depend on a mask, which its template does not read")
         self.body.commit(part)
         for tensor, written in zip(inputs, given, strict=True):
-            tensor.forms, tensor.mask = written.forms, written.mask
-            tensor.image = written.image
+            tensor.forms, tensor.mask, tensor.image = written.forms, written.mask, written.image
         return results
 
     def emit(self, call: Call) -> list[Tensor]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..keras import activations
+from ..keras.state_dict.modules import layer_specs
 from .errors import ConversionError
 
 if TYPE_CHECKING:
@@ -138,6 +140,20 @@ class Call:
     def module(self, constructor: str) -> str:
         """Makes the layer a submodule, once, and gives the expression of it."""
         return self.part.submodule(self.attribute, constructor)
+
+    def torch_module(self, *arguments: Any, rank: str = "", **options: Any) -> str:
+        """Makes the layer the module that holds its weights, see ``keras.state_dict``, once.
+
+        Args:
+            arguments, options: of the constructor.
+            rank: what follows the name of a class that there is for each number of axes.
+        """
+        return self.module(constructor(f"{self.torch_class}{rank}", *arguments, **options))
+
+    @property
+    def torch_class(self) -> str:
+        """The class of the module that holds the layer's weights."""
+        return layer_specs(self.layer, self.attribute)[0].kind.partition("(")[0]
 
     def state(self, hint: str, shape: Sequence[int]) -> str:
         """A tensor that the module keeps from call to call, zeros at first; gives the expression of it."""
@@ -274,26 +290,48 @@ ACTIVATIONS = {
 """Keras's activation -> PyTorch's expression; softmax depends on the layout."""
 
 FUNCTIONS = {
+    **{name: text.removesuffix("({})") for name, text in ACTIVATIONS.items() if text.endswith("({})")},
     "linear": "linear",
-    "relu": "F.relu",
-    "sigmoid": "torch.sigmoid",
-    "tanh": "torch.tanh",
-    "hard_sigmoid": "hard_sigmoid",
-    "elu": "F.elu",
-    "selu": "F.selu",
     "softplus": "F.softplus",
-    "softsign": "F.softsign",
-    "silu": "F.silu",
-    "swish": "F.silu",
-    "gelu": "F.gelu",
 }
 """Keras's activation -> PyTorch's function, for modules that take one."""
 
 
-def sizes(values: Sequence[int]) -> str:
-    """(3, 3) as ``3``, (3, 5) as ``(3, 5)``."""
-    values = [int(value) for value in values]
-    return str(values[0]) if len(set(values)) == 1 else f"({', '.join(map(str, values))})"
+def sizes(values: Sequence[int]) -> int | tuple[int, ...]:
+    """(3, 3) as 3; others as they are."""
+    values = tuple(int(value) for value in values)
+    return values[0] if len(set(values)) == 1 else values
+
+
+_DEFAULTS = {
+    **dict.fromkeys(("stride", "dilation", "groups"), 1),
+    **dict.fromkeys(("padding", "output_padding", "dropout"), 0),
+    **dict.fromkeys(("bias", "affine", "elementwise_affine", "reset_after"), True),
+    **dict.fromkeys(("bidirectional", "batch_first"), False),
+}
+"""Of constructors of PyTorch's."""
+
+
+class Expression(str):
+    """Source, where a text would be quoted."""
+
+
+def constructor(name: str, *arguments: Any, **options: Any) -> str:
+    """Source that makes a module, without options that are as they are by default.
+
+    Args:
+        arguments, options: numbers, texts, tuples and source.
+    """
+    shown = [_shown(value) for value in arguments]
+    told = {key: value for key, value in options.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
+    shown += [f"{key}={_shown(value)}" for key, value in told.items()]
+    return f"{name}({', '.join(shown)})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Expression):
+        return str(value)
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def full(values: Sequence[int]) -> str:

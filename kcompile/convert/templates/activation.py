@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ...keras.state_dict.layouts import prelu_is_torchs
-from ..layer_call import FIRST, Call, Template, elementwise
+from ..layer_call import FIRST, Call, Template, constructor, elementwise
 
 
 def _relu(call: Call, x: str, layout: str) -> str:
@@ -28,11 +28,9 @@ def _prelu(call: Call) -> None:
     layer = call.layer
     if prelu_is_torchs(layer):
         x, layout = (call.x(FIRST), FIRST) if call.inputs[0].rank > 2 else call.features()
-        call.give(
-            f"{call.module(f'nn.PReLU({layer.alpha.shape[-1]})')}({x})", layout, image=call.inputs[0].image
-        )
+        call.give(f"{call.torch_module(layer.alpha.shape[-1])}({x})", layout, image=call.inputs[0].image)
         return
-    module = call.module(f"Slopes({', '.join(map(str, layer.alpha.shape))})")
+    module = call.module(constructor("Slopes", *layer.alpha.shape))
     call.give(f"{module}({call.x()})")
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from ...keras.state_dict.modules import layer_specs
 from ..layer_call import KERAS, Call, Template
 
 
 def _attention(call: Call) -> None:
     layer = call.layer
     config = layer.get_config()
-    if layer_specs(layer, call.attribute)[0].kind != "nn.MultiheadAttention":
+    if call.torch_class != "nn.MultiheadAttention":
         call.fail(
             "nn.MultiheadAttention takes queries, keys and values of as many features as key_dim * num_heads"
         )
     if any(tensor.mask is not None for tensor in call.inputs) or call.inputs[0].rank != 3:
         call.fail("masks, and inputs of other than 3 axes, have no entry")
     query, value, key = (call.x(KERAS, min(i, len(call.inputs) - 1)) for i in range(3))
-    bias = "" if config["use_bias"] else ", bias=False"
-    dropout = f", dropout={config['dropout']!r}" if config["dropout"] else ""
-    module = call.module(
-        f"nn.MultiheadAttention({call.inputs[0].shape[-1]}, {config['num_heads']}, "
-        f"batch_first=True{bias}{dropout})"
+    module = call.torch_module(
+        call.inputs[0].shape[-1],
+        config["num_heads"],
+        batch_first=True,
+        bias=bool(config["use_bias"]),
+        dropout=config["dropout"],
     )
     call.give(f"{module}({query}, {key}, {value}, need_weights=False)[0]")
 

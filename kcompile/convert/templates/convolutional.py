@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..layer_call import Call, Template, full, of_ranks, sizes
+from ..layer_call import Call, Template, constructor, full, of_ranks, sizes
 
 
-def _padded(call: Call, x: str, layer: Any, window: Any) -> tuple[str, str]:
-    """(input expression, argument of the constructor) for the padding of a convolution."""
+def _padded(call: Call, x: str, layer: Any, window: Any) -> tuple[str, str | int]:
+    """(input expression, ``padding`` of the constructor) for the padding of a convolution."""
     if layer.padding == "same" and set(layer.strides) == {1}:
-        return x, ', padding="same"'
+        return x, "same"
     if layer.padding == "same":
         dilation = "" if set(layer.dilation_rate) == {1} else f", {full(layer.dilation_rate)}"
-        return f"same_padding({x}, {full(window)}, {full(layer.strides)}{dilation})", ""
+        return f"same_padding({x}, {full(window)}, {full(layer.strides)}{dilation})", 0
     if layer.padding == "causal":
-        return f"F.pad({x}, ({(window[0] - 1) * layer.dilation_rate[0]}, 0))", ""
-    return x, ""
+        return f"F.pad({x}, ({(window[0] - 1) * layer.dilation_rate[0]}, 0))", 0
+    return x, 0
 
 
-def _window_arguments(layer: Any) -> str:
-    text = "" if set(layer.strides) == {1} else f", stride={sizes(layer.strides)}"
-    return text + ("" if set(layer.dilation_rate) == {1} else f", dilation={sizes(layer.dilation_rate)}")
+def _steps(layer: Any) -> dict[str, Any]:
+    return {"stride": sizes(layer.strides), "dilation": sizes(layer.dilation_rate)}
 
 
 def _channels(call: Call) -> Any:
@@ -31,27 +30,20 @@ def _channels(call: Call) -> Any:
 
 def _conv(call: Call) -> None:
     layer = call.layer
-    x, layout = call.spatial()
-    x, padding = _padded(call, x, layer, layer.kernel_size)
-    module = call.module(
-        f"nn.Conv{layer.rank}d({_channels(call)}, {layer.filters}, {sizes(layer.kernel_size)}"
-        f"{_window_arguments(layer)}{padding}"
-        f"{'' if layer.groups == 1 else f', groups={layer.groups}'}"
-        f"{'' if layer.use_bias else ', bias=False'})"
-    )
-    call.give(call.activated(f"{module}({x})", layout), layout)
+    _convolved(call, layer.filters, layer.groups)
 
 
 def _depthwise(call: Call) -> None:
+    count = _channels(call)
+    _convolved(call, count * call.layer.depth_multiplier, count)
+
+
+def _convolved(call: Call, filters: int, groups: int) -> None:
     layer = call.layer
     x, layout = call.spatial()
     x, padding = _padded(call, x, layer, layer.kernel_size)
-    count = _channels(call)
-    module = call.module(
-        f"nn.Conv{len(layer.kernel_size)}d({count}, {count * layer.depth_multiplier}, "
-        f"{sizes(layer.kernel_size)}{_window_arguments(layer)}{padding}, groups={count}"
-        f"{'' if layer.use_bias else ', bias=False'})"
-    )
+    more = {**_steps(layer), "padding": padding, "groups": groups, "bias": bool(layer.use_bias)}
+    module = call.torch_module(_channels(call), filters, sizes(layer.kernel_size), **more)
     call.give(call.activated(f"{module}({x})", layout), layout)
 
 
@@ -59,14 +51,15 @@ def _separable(call: Call) -> None:
     layer = call.layer
     x, layout = call.spatial()
     x, padding = _padded(call, x, layer, layer.kernel_size)
-    count, rank = _channels(call), layer.rank
+    count, kind = _channels(call), call.torch_class
     between = count * layer.depth_multiplier
+    more = {**_steps(layer), "padding": padding, "groups": count, "bias": False}
+    depthwise = constructor(kind, count, between, sizes(layer.kernel_size), **more)
+    pointwise = constructor(kind, between, layer.filters, 1, bias=bool(layer.use_bias))
     module = call.module(
         "nn.Sequential()"
-        f'\n{{}}.add_module("depthwise", nn.Conv{rank}d({count}, {between}, {sizes(layer.kernel_size)}'
-        f"{_window_arguments(layer)}{padding}, groups={count}, bias=False))"
-        f'\n{{}}.add_module("pointwise", nn.Conv{rank}d({between}, {layer.filters}, 1'
-        f"{'' if layer.use_bias else ', bias=False'}))"
+        f'\n{{}}.add_module("depthwise", {depthwise})'
+        f'\n{{}}.add_module("pointwise", {pointwise})'
     )
     call.give(call.activated(f"{module}({x})", layout), layout)
 
@@ -87,16 +80,9 @@ def _conv_transpose(call: Call) -> None:
         cut.append((total // 2, total - total // 2))
         ends.append(max(-slack, 0))
     even = all(before == after for before, after in cut)
-    arguments = _window_arguments(layer)
-    if even and any(before for before, _ in cut):
-        arguments += f", padding={sizes([before for before, _ in cut])}"
-    if any(ends):
-        arguments += f", output_padding={sizes(ends)}"
-    module = call.module(
-        f"nn.ConvTranspose{layer.rank}d({_channels(call)}, {layer.filters}, {sizes(layer.kernel_size)}"
-        f"{arguments}{'' if layer.use_bias else ', bias=False'})"
-    )
-    y = f"{module}({x})"
+    padding = sizes([before for before, _ in cut]) if even else 0
+    more = {**_steps(layer), "padding": padding, "output_padding": sizes(ends), "bias": bool(layer.use_bias)}
+    y = f"{call.torch_module(_channels(call), layer.filters, sizes(layer.kernel_size), **more)}({x})"
     if not even:
         y = f"F.pad({y}, {_pads([(-before, -after) for before, after in cut])})"
     call.give(call.activated(y, layout), layout)

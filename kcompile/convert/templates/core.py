@@ -11,14 +11,14 @@ from ..layer_call import FIRST, KERAS, Call, Template, Tensor, elementwise, of_r
 def _dense(call: Call) -> None:
     layer = call.layer
     features = call.inputs[0].shape[-1]
-    module = call.module(f"nn.Linear({features}, {layer.units}{'' if layer.use_bias else ', bias=False'})")
+    module = call.torch_module(features, layer.units, bias=bool(layer.use_bias))
     call.give(call.activated(f"{module}({call.features()[0]})", KERAS))
 
 
 def _embedding(call: Call) -> None:
     layer = call.layer
     x = call.x()
-    module = call.module(f"nn.Embedding({layer.input_dim}, {layer.output_dim})")
+    module = call.torch_module(layer.input_dim, layer.output_dim)
     if layer.input_length is not None and call.inputs[0].rank > 2:
         x = f"{x}.flatten(1)" if len(call.output_shapes[0]) == 3 else x
     mask = call.let(f"{x} != 0", f"{call.hint}_mask") if layer.mask_zero else None

@@ -18,11 +18,12 @@ def _batch_normalization(call: Call) -> None:
     kind = {2: 1, 3: 1, 4: 2, 5: 3}.get(rank)
     if kind is None:
         call.fail(f"nn.BatchNorm takes 2 to 5 axes, the input has {rank}")
-    affine = "" if layer.scale or layer.center else ", affine=False"
-    count = call.inputs[0].shape[axis]
-    module = call.module(
-        f"nn.BatchNorm{kind}d({count}, eps={layer.epsilon!r}, "
-        f"momentum={round(1 - layer.momentum, 10)!r}{affine})"
+    module = call.torch_module(
+        call.inputs[0].shape[axis],
+        rank=f"{kind}d",
+        eps=layer.epsilon,
+        momentum=round(1 - layer.momentum, 10),
+        affine=bool(layer.scale or layer.center),
     )
     if rank == 2:
         x, layout = call.features()
@@ -37,8 +38,8 @@ def _layer_normalization(call: Call) -> None:
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
     if [axis % call.inputs[0].rank for axis in axes] != [call.inputs[0].rank - 1]:
         call.fail(f"axis={layer.axis}; nn.LayerNorm normalises the last axis")
-    affine = "" if layer.scale or layer.center else ", elementwise_affine=False"
-    module = call.module(f"nn.LayerNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r}{affine})")
+    affine = bool(layer.scale or layer.center)
+    module = call.torch_module(call.inputs[0].shape[-1], eps=layer.epsilon, elementwise_affine=affine)
     x, layout = call.features()
     call.give(f"{module}({x})", layout, image=call.inputs[0].image)
 
@@ -49,8 +50,8 @@ def _group_normalization(call: Call) -> None:
         call.fail(f"axis={layer.axis}; only the last axis has an entry")
     count = call.inputs[0].shape[-1]
     groups = count if layer.groups == -1 else layer.groups
-    affine = "" if layer.scale or layer.center else ", affine=False"
-    module = call.module(f"nn.GroupNorm({groups}, {count}, eps={layer.epsilon!r}{affine})")
+    affine = bool(layer.scale or layer.center)
+    module = call.torch_module(groups, count, eps=layer.epsilon, affine=affine)
     call.give(f"{module}({call.x(FIRST)})", FIRST)
 
 
@@ -58,7 +59,7 @@ def _rms_normalization(call: Call) -> None:
     layer = call.layer
     if layer.axis not in (-1, call.inputs[0].rank - 1):
         call.fail(f"axis={layer.axis}; nn.RMSNorm normalises the last axis")
-    module = call.module(f"nn.RMSNorm({call.inputs[0].shape[-1]}, eps={layer.epsilon!r})")
+    module = call.torch_module(call.inputs[0].shape[-1], eps=layer.epsilon)
     x, layout = call.features()
     call.give(f"{module}({x})", layout, image=call.inputs[0].image)
 

@@ -5,35 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from ...keras.state_dict.layouts import recurrent_kind
-from ..layer_call import FUNCTIONS, KERAS, Call, Template, activation_name
-
-_MODULES = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
+from ..layer_call import FUNCTIONS, KERAS, Call, Expression, Template, activation_name, constructor
 
 
 def _recurrent_module(call: Call, layer: Any, both: bool, masked: bool) -> str:
     """Constructor of nn.LSTM, nn.GRU or nn.RNN, or of the helper where these lack something."""
-    keras_kind = recurrent_kind(layer)
-    if keras_kind is None:
+    if recurrent_kind(layer) is None:
         call.fail(f"there is no template for {type(layer).__name__} in it")
-    kind, cell = _MODULES[keras_kind], layer.cell
+    kind, cell = call.torch_class, layer.cell
     activation = activation_name(cell.activation)
-    gate = activation_name(cell.recurrent_activation) if kind != "RNN" else None
+    gate = None if kind == "nn.RNN" else activation_name(cell.recurrent_activation)
+    sizes = (call.inputs[0].shape[-1], layer.units)
+    options: dict[str, Any] = {"bias": bool(cell.use_bias), "bidirectional": both}
     reset_after = getattr(cell, "reset_after", True)
-    features = call.inputs[0].shape[-1]
-    options = "" if cell.use_bias else ", bias=False"
-    options += ", bidirectional=True" if both else ""
-    torchs = activation == "tanh" and gate in ("sigmoid", None) or (kind, activation) == ("RNN", "relu")
+    torchs = activation == "tanh" and gate in ("sigmoid", None) or (kind, activation) == ("nn.RNN", "relu")
     if torchs and reset_after and not masked:
-        if activation == "relu":
-            options += ', nonlinearity="relu"'
-        return f"nn.{kind}({features}, {layer.units}, batch_first=True{options})"
+        options |= {"nonlinearity": "relu"} if activation == "relu" else {}
+        return constructor(kind, *sizes, batch_first=True, **options)
     functions = []
     for name in filter(None, (activation, gate)):
         if name not in FUNCTIONS:
             call.fail(f"the activation {name!r} has no template")
-        functions.append(FUNCTIONS[name])
-    options += "" if reset_after else ", reset_after=False"
-    return f'Recurrent("{kind}", {features}, {layer.units}, {", ".join(functions)}{options})'
+        functions.append(Expression(FUNCTIONS[name]))
+    options["reset_after"] = reset_after
+    return constructor("Recurrent", kind.removeprefix("nn."), *sizes, *functions, **options)
 
 
 def _initial_states(call: Call, count: int, directions: int) -> str:

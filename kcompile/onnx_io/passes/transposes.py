@@ -124,7 +124,7 @@ class Rewriter:
         self._settle_outputs()
 
     def _visit_transpose(self, node: oir.Node, operand: Operand | None) -> None:
-        """Composes with what is pending for the input; the node stays as the way back, or dies if not needed."""
+        """Composes with what is pending for the input; the node stays, as the way back, if that is needed."""
         perm = _perm_of(node)
         if operand is None or perm is None:
             return

@@ -29,8 +29,8 @@ from .expressions import NotKnown, Operand, expression, parsed
 _PACKAGE = "kcompile.torch_bridge"
 _MOST_CALLS = 12
 """Functions that call torch more often, as those that unroll a loop do, are brought along."""
-_NUMBERS = ("item", "size", "stride", "tolist")
-"""Methods that give no tensor."""
+_NUMBERS = {"item": None, "size": None, "stride": None, "tolist": None, "numel": int}
+"""Methods that give no tensor -> the kind of number, None where that is not known."""
 _LONGEST = 70
 """A longer operand gets a variable."""
 
@@ -78,7 +78,7 @@ class Symbol(Operand):
         return len(Symbol._known(self._shape))
 
     def numel(self) -> Any:
-        return math.prod(self.shape) if self._shape is not None else _recorded_method(self, "numel", int)()
+        return math.prod(self.shape) if self._shape is not None else _method(self, "numel")()
 
     @property
     def dtype(self) -> Any:
@@ -115,7 +115,7 @@ class Symbol(Operand):
             raise AttributeError(name)
         if not callable(getattr(torch.Tensor, name)):
             return _attribute(self, name)
-        return _recorded_method(self, name, None if name in _NUMBERS else torch.Tensor)
+        return _method(self, name)
 
     def __getitem__(self, key: Any) -> Symbol:
         subscript = ast.Subscript(self.syntax, expression(key), ast.Load())
@@ -146,15 +146,13 @@ class Symbol(Operand):
         cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """A function of torch's, called on stand-ins by a name of its own."""
-        kwargs = kwargs or {}
-        if inspect.isfunction(function):  # those of Python hand over all their defaults
-            defaults = inspect.signature(function).parameters
-            given = {key: value for key, value in kwargs.items() if key in defaults}
-            kwargs = {**kwargs}
-            for key, value in given.items():
-                if value is defaults[key].default:
-                    del kwargs[key]
-        return called(expression(function), args, kwargs)
+        defaults = inspect.signature(function).parameters if inspect.isfunction(function) else {}
+        told = {
+            key: value  # functions of Python hand over all their defaults
+            for key, value in (kwargs or {}).items()
+            if key not in defaults or value is not defaults[key].default
+        }
+        return called(expression(function), args, told)
 
 
 class _Recorded(Symbol):
@@ -178,6 +176,11 @@ def _made(syntax: ast.expr, hint: str, operands: tuple[Any, ...], kind: Any = No
     return _Recorded(syntax, hint)
 
 
+def _call(function: ast.expr, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ast.Call:
+    keywords = [ast.keyword(key, expression(value)) for key, value in kwargs.items()]
+    return ast.Call(function, [expression(value) for value in args], keywords)
+
+
 def called(
     function: ast.expr | str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, kind: Any = None
 ) -> Symbol:
@@ -187,25 +190,21 @@ def called(
         NotKnown: if an argument has no source.
     """
     named = parsed(function) if isinstance(function, str) else function
-    keywords = [ast.keyword(key, expression(value)) for key, value in (kwargs or {}).items()]
-    hint = named.attr if isinstance(named, ast.Attribute) else "value"
-    call = ast.Call(named, [expression(value) for value in args], keywords)
-    return _made(call, hint.strip("_"), tuple(args), kind)
+    hint = named.attr.strip("_") if isinstance(named, ast.Attribute) else "value"
+    return _made(_call(named, args, kwargs or {}), hint, tuple(args), kind)
 
 
 def _attribute(symbol: Symbol, name: str) -> Symbol:
     return Symbol(ast.Attribute(symbol.syntax, name, ast.Load()), kind=None)
 
 
-def _recorded_method(symbol: Symbol, name: str, kind: Any) -> Callable[..., Symbol]:
+def _method(symbol: Symbol, name: str) -> Callable[..., Symbol]:
     if name.endswith("_"):
         raise NotKnown(f"{name} changes what others may read")
 
     def method(*args: Any, **kwargs: Any) -> Symbol:
-        keywords = [ast.keyword(key, expression(value)) for key, value in kwargs.items()]
-        bound = ast.Attribute(symbol.syntax, name, ast.Load())
-        call = ast.Call(bound, [expression(value) for value in args], keywords)
-        return _Recorded(call, name) if kind is torch.Tensor else Symbol(call, kind=kind)
+        call = _call(_attribute(symbol, name).syntax, args, kwargs)
+        return Symbol(call, kind=_NUMBERS[name]) if name in _NUMBERS else _Recorded(call, name)
 
     return method
 
@@ -223,18 +222,13 @@ def _define_operators() -> None:
         ("or", ast.BitOr, "either"), ("xor", ast.BitXor, "differ"),
     ):  # fmt: skip
 
-        def infix(self: Symbol, other: Any, sign: Any = sign, hint: str = hint) -> Symbol:
-            if sign is ast.Mult and self._kind is int and type(other) is int and other == 1:
-                return self
-            return _made(ast.BinOp(expression(self), sign(), expression(other)), hint, (self, other))
-
-        def reflected(self: Symbol, other: Any, sign: Any = sign, hint: str = hint) -> Symbol:
-            if sign is ast.Mult and self._kind is int and type(other) is int and other == 1:
-                return self
-            return _made(ast.BinOp(expression(other), sign(), expression(self)), hint, (other, self))
+        def infix(a: Any, b: Any, sign: Any = sign, hint: str = hint) -> Any:
+            if sign is ast.Mult and (type(a), a) == (int, 1) and b._kind is int:
+                return b
+            return _made(ast.BinOp(expression(a), sign(), expression(b)), hint, (a, b))
 
         setattr(Symbol, f"__{name}__", infix)
-        setattr(Symbol, f"__r{name}__", reflected)
+        setattr(Symbol, f"__r{name}__", lambda b, a, infix=infix: infix(a, b))
     for name, test in (("lt", ast.Lt), ("le", ast.LtE), ("gt", ast.Gt), ("ge", ast.GtE)):
         setattr(Symbol, f"__{name}__", lambda self, other, test=test: _compared(test(), self, other))
 
