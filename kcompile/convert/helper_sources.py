@@ -5,7 +5,31 @@ They are text: the file must run where nothing of kcompile is installed.
 
 from __future__ import annotations
 
-SAME_PADDING = '''
+import ast
+
+_TEXT = '''
+def unpacked(text, dtype, shape):
+    """The tensor in a compressed text."""
+    return torch.frombuffer(bytearray(zlib.decompress(base64.b85decode(text))), dtype=dtype).reshape(shape)
+
+
+def reset_states(model):
+    """Sets what stateful layers keep between calls back to zeros."""
+    for module in model.modules():
+        for name in getattr(module, "STATES", ()):
+            getattr(module, name).zero_()
+
+
+def hard_sigmoid(x):
+    """0.2 x + 0.5, limited to [0, 1]."""
+    return (0.2 * x + 0.5).clamp(0, 1)
+
+
+def linear(x):
+    """x itself."""
+    return x
+
+
 def same_padding(x, window, stride, dilation=None, value=0.0):
     """Pads the spatial axes of (batch, channels, ...) so that every stride starts one window ("same")."""
     pads = []
@@ -14,17 +38,15 @@ def same_padding(x, window, stride, dilation=None, value=0.0):
         missing = max(0, (-(-size // stride[i]) - 1) * stride[i] + reach - size)
         pads += [missing // 2, missing - missing // 2]
     return F.pad(x, pads, value=value)
-'''
 
-AVERAGE_POOL_SAME = '''
+
 def average_pool_same(x, window, stride):
     """Means over windows at a stride, of the elements that are there: padding does not count."""
     pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(window) - 1]
     there = same_padding(torch.ones_like(x[:1, :1]), window, stride)
     return pool(same_padding(x, window, stride), window, stride) / pool(there, window, stride)
-'''
 
-UPSAMPLE_LINEAR = '''
+
 def upsample_linear(x, factors):
     """Spatial axes enlarged: element i lies at i / factor, between its neighbours in proportion."""
     for axis, factor in enumerate(factors, start=2):
@@ -35,9 +57,8 @@ def upsample_linear(x, factors):
         high = (low + 1).clamp(max=size - 1)
         x = x.index_select(axis, low) * (1 - weight) + x.index_select(axis, high) * weight
     return x
-'''
 
-SLOPES = '''
+
 class Slopes(nn.Module):
     """x where x > 0, else x times a learned slope; ``weight`` has a sample's shape, or 1 along an axis."""
 
@@ -47,9 +68,8 @@ class Slopes(nn.Module):
 
     def forward(self, x):
         return torch.where(x > 0, x, self.weight * x)
-'''
 
-NORMALIZATION = '''
+
 class Normalization(nn.Module):
     """(x - mean) / deviation with statistics of the training data, or the way back."""
 
@@ -67,9 +87,8 @@ class Normalization(nn.Module):
         mean, variance = shaped
         deviation = variance.sqrt().clamp(min=1e-7)
         return mean + x * deviation if self.invert else (x - mean) / deviation
-'''
 
-RECURRENT = '''
+
 class Recurrent(nn.Module):
     """nn.LSTM, nn.GRU or nn.RNN step by step, for what these lack: masks, other activations, and a GRU whose
     reset gate comes before the product with the state. Names and layouts of the weights are theirs."""
@@ -125,42 +144,9 @@ class Recurrent(nn.Module):
         return torch.cat(sequences, -1), (hs, cs) if self.kind == "LSTM" else hs
 '''
 
-HARD_SIGMOID = '''
-def hard_sigmoid(x):
-    """0.2 x + 0.5, limited to [0, 1]."""
-    return (0.2 * x + 0.5).clamp(0, 1)
-'''
-
-LINEAR = '''
-def linear(x):
-    """x itself."""
-    return x
-'''
-
-UNPACKED = '''
-def unpacked(text, dtype, shape):
-    """The tensor in a compressed text."""
-    return torch.frombuffer(bytearray(zlib.decompress(base64.b85decode(text))), dtype=dtype).reshape(shape)
-'''
-
-RESET_STATES = '''
-def reset_states(model):
-    """Sets what stateful layers keep between calls back to zeros."""
-    for module in model.modules():
-        for name in getattr(module, "STATES", ()):
-            getattr(module, name).zero_()
-'''
-
 HELPERS = {
-    "unpacked": UNPACKED,
-    "reset_states": RESET_STATES,
-    "hard_sigmoid": HARD_SIGMOID,
-    "linear": LINEAR,
-    "same_padding": SAME_PADDING,
-    "average_pool_same": AVERAGE_POOL_SAME,
-    "upsample_linear": UPSAMPLE_LINEAR,
-    "Slopes": SLOPES,
-    "Normalization": NORMALIZATION,
-    "Recurrent": RECURRENT,
+    node.name: ast.get_source_segment(_TEXT, node) or ""
+    for node in ast.parse(_TEXT).body
+    if isinstance(node, ast.FunctionDef | ast.ClassDef)
 }
 """Name -> source, in the order in which a file has them."""

@@ -262,30 +262,20 @@ def activation_name(function: Callable[..., Any]) -> str:
 
 
 ACTIVATIONS = {
+    **{name: f"F.{name}({{}})" for name in "relu elu selu softsign silu gelu mish relu6 celu".split()},
+    **{name: f"torch.{name}({{}})" for name in ("sigmoid", "tanh")},
     "linear": "{}",
-    "relu": "F.relu({})",
-    "sigmoid": "torch.sigmoid({})",
-    "tanh": "torch.tanh({})",
-    "elu": "F.elu({})",
-    "selu": "F.selu({})",
     "softplus": "F.softplus({}, threshold=1e9)",
-    "softsign": "F.softsign({})",
     "hard_sigmoid": "hard_sigmoid({})",
     "exponential": "torch.exp({})",
-    "silu": "F.silu({})",
     "swish": "F.silu({})",
-    "gelu": "F.gelu({})",
-    "mish": "F.mish({})",
-    "relu6": "F.relu6({})",
     "leaky_relu": "F.leaky_relu({}, 0.2)",
-    "hard_silu": "F.hardswish({})",
-    "hard_swish": "F.hardswish({})",
+    **dict.fromkeys(("hard_silu", "hard_swish"), "F.hardswish({})"),
     "hard_tanh": "F.hardtanh({})",
     "hard_shrink": "F.hardshrink({})",
     "soft_shrink": "F.softshrink({})",
     "tanh_shrink": "F.tanhshrink({})",
     "log_sigmoid": "F.logsigmoid({})",
-    "celu": "F.celu({})",
 }
 """Keras's activation -> PyTorch's expression; softmax depends on the layout."""
 

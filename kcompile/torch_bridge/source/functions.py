@@ -59,7 +59,7 @@ class FunctionSources:
             return
         if name in self._taken:
             raise NoSource(f"{name} is taken")
-        node, text = _definition(home, name)
+        node, text = _definitions(home)[name]
         self.texts[name] = ""  # being written: definitions may read each other
         for read in _names_read(node):
             self.add_name(home, read)
@@ -148,10 +148,6 @@ def _names_of_the_bridge() -> frozenset[str]:
     return frozenset(name for names in found for name in names)
 
 
-def _definition(module: Any, name: str) -> tuple[ast.stmt, str]:
-    return _definitions(module)[name]
-
-
 def _names_read(node: ast.stmt) -> list[str]:
     """Global names that a definition reads when it runs: annotations are never evaluated."""
     read: dict[str, None] = {}
@@ -180,5 +176,4 @@ def _names_read(node: ast.stmt) -> list[str]:
     Visitor().visit(node)
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         local.add(node.name)
-        return [name for name in read if name not in local]
     return [name for name in read if name not in local]
