@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .nans import Guard, is_finite
 from .session import Providers, create_session, describe_model, execution_error
 from .states import StateInfo, StateStore, read_states
 from .tensors import InputSpec, TensorInfo, check_symbols, format_shape, samples_first
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 # One run of `predict` takes at most about this many bytes of input, but 32 to 256 samples. Below 32 the fixed
 # cost of a run shows; above 256 nothing is gained and the memory for what lies between the layers grows.
@@ -174,7 +177,7 @@ class Executor:
         return list(self._session.get_providers())
 
     @property
-    def session(self) -> Any:
+    def session(self) -> InferenceSession:
         """The onnxruntime.InferenceSession underneath."""
         return self._session
 

@@ -96,7 +96,8 @@ def _depthwise_conv(x: Value, axis: int) -> Any:
         return None
     channels = sizes[0] * sizes[1]
     made = (channels * sizes[2], *image)
-    return node if node.attributes.get("group", 1) == channels and node.outputs[0].shape[1:] == made else None
+    fits = node.attributes.get("group", 1) == channels and static_sizes(node.outputs[0])[1:] == made
+    return node if fits else None
 
 
 registry.register(globals())

@@ -163,7 +163,7 @@ class CompiledGraph:
 
         return default_device()
 
-    def executor(self) -> Any:
+    def executor(self) -> Executor:
         """The kcompile_runtime.Executor of the graph, up to date with the weights.
 
         Ask anew before each use: weights may have changed. States come after the graph's inputs and outputs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -91,7 +91,15 @@ def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Value:
     return x / op.Sqrt(op.Max(total(op.Mul(x, x), axis, True), 1e-12))
 
 
-def stop_gradient(variables: Any) -> Any:
+@overload
+def stop_gradient(variables: list[Any] | tuple[Any, ...]) -> list[Any]: ...
+
+
+@overload
+def stop_gradient(variables: Any) -> Value: ...
+
+
+def stop_gradient(variables: Any) -> Value | list[Any]:
     """The value, or list of values, through which no gradient flows."""
     if isinstance(variables, list | tuple):
         return [stop_gradient(v) for v in variables]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, as_dtype, as_value, op, to_onnx
+from ...ir import Constant, Node, Value, as_dtype, as_value, op, to_onnx
 from . import config
 
 
@@ -216,9 +216,9 @@ def refine(x: Value, shape: Sequence[Any] | None) -> Value:
     return x
 
 
-def producer(x: Value) -> Any:
-    """The node that computed ``x``, looking past Identity; None for inputs and weights."""
-    node = x.node
+def producer(x: Value | None) -> Node | None:
+    """The node that computed ``x``, looking past Identity; None for inputs, weights and what is left out."""
+    node = None if x is None else x.node
     while node is not None and node.op_type == "Identity" and node.inputs[0] is not None:
         node = node.inputs[0].node
     return node

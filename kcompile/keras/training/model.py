@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from .step_inputs import (
     step_inputs,
 )
 from .symbolic_data import computed
+
+if TYPE_CHECKING:
+    from ...torch_bridge.live_module import LiveModule
 
 
 class Model(DeferredNetwork):
@@ -399,7 +402,7 @@ class Model(DeferredNetwork):
 
     # --- pickling -------------------------------------------------------------------------------------------
 
-    def to_torch(self, training: bool = False, device: str = "cpu") -> Any:
+    def to_torch(self, training: bool = False, device: str = "cpu") -> LiveModule:
         """The model as a live torch.nn.Module that shares the weights.
 
         What a torch optimizer or ``load_state_dict`` writes, this model has, and the other way round.
