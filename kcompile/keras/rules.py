@@ -26,6 +26,9 @@ class Rules:
         half_pixel_centers: whether UpSampling2D samples at half-pixel centres where nothing is said.
         hard_sigmoid: the function of that name, by its name here.
         activity_by_sample: whether activity regularization is a mean over samples, not a sum.
+        population_variance: whether BatchNormalization takes the variance of a batch into its moving average
+            as it is, not corrected as an estimate.
+        fused_ranks: axes of inputs whose fused kernel has corrected it by itself.
         drops_masks: whether a layer that knows nothing of masks drops them, in place of refusing them.
         drops_masks_in: classes that drop masks there and pass them on here.
         masked_ranks: axes of inputs for which BatchNormalization trains on the steps alone that count.
@@ -45,6 +48,8 @@ class Rules:
     half_pixel_centers: bool = False
     hard_sigmoid: str = "hard_sigmoid"
     activity_by_sample: bool = False
+    population_variance: bool = False
+    fused_ranks: range = range(4, 5)
     drops_masks: bool = False
     drops_masks_in: frozenset[str] = frozenset()
     masked_ranks: range = range(0)
@@ -65,6 +70,8 @@ TF_KERAS = Rules(
     "tf_keras",
     half_pixel_centers=True,
     activity_by_sample=True,
+    population_variance=True,
+    fused_ranks=range(4, 6),
     drops_masks=True,
     drops_masks_in=frozenset({"Identity", "Normalization", "Rescaling", "SpectralNormalization"}),
     masked_ranks=range(2, 4),  # its fused kernel, for more axes, does not
@@ -79,6 +86,7 @@ KERAS_3 = replace(
     TF_KERAS,
     name="keras_3",
     hard_sigmoid="hard_sigmoid_3",
+    fused_ranks=range(0),
     drops_masks_in=frozenset({"RMSNormalization", "SpectralNormalization"}),
     masked_ranks=range(2, 32),
     joins_masks_by_any=True,

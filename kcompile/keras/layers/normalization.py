@@ -152,19 +152,21 @@ class BatchNormalization(Layer):
         The operator takes in the population variance; Keras takes in a multiple of it. Dividing the old
         average by the factor first makes up for that.
         """
-        factor = _variance_factor(x, self.epsilon, twice=last and x.rank == 4)
+        population = rules.holds(self, lambda its: its.population_variance)
+        fused = x.rank in rules.of_layer(self).fused_ranks and (last or population)
+        factor = _variance_factor(x, None if population else self.epsilon, fused)
         y, mean, variance = op.BatchNormalization(
             x,
             gamma,
             beta,
             self.moving_mean,
-            self.moving_variance / factor,
+            self.moving_variance if factor is None else self.moving_variance / factor,
             epsilon=self.epsilon,
             momentum=self.momentum,
             training_mode=1,
             outputs=3,
         )
-        return y, mean, variance * factor
+        return y, mean, variance if factor is None else variance * factor
 
     def _by_weighted_batch(
         self, x: Value, weights: Value, gamma: Any, beta: Any
@@ -201,23 +203,29 @@ def _permuted(x: Value, perm: list[int] | None) -> Value:
     return x if perm is None else op.Transpose(x, perm=perm)
 
 
-def _variance_factor(x: Any, epsilon: float, twice: bool) -> Value | float:
-    """What Keras 2.3 multiplies the population variance by before it takes it into the moving average.
+def _variance_factor(x: Any, epsilon: float | None, fused: bool) -> Value | float | None:
+    """What Keras multiplies the population variance by before it takes it into the moving average;
+    None for nothing.
 
-    n / (n - 1 - epsilon) for the n elements of a channel; for images with channels last times n / (n - 1)
-    once more, because TensorFlow's fused kernel for them has corrected the variance already.
+    Keras 2.3: n / (n - 1 - epsilon) for the n elements of a channel; for images with channels last times
+    n / (n - 1) once more, because TensorFlow's fused kernel for them has corrected the variance already.
+    tf.keras 2 has the kernel's correction alone, Keras 3 none.
 
     Args:
         x: (batch, channels, ...).
+        epsilon: None for no correction but the kernel's.
+        fused: whether the kernel corrects.
     """
+    if epsilon is None and not fused:
+        return None
     channels = x.dims[1]
     others = [size for i, size in enumerate(x.dims) if i != 1]
     if all(isinstance(size, int) for size in others):
         elements: Value | float = float(np.prod(others) * channels)
     else:
         elements = K.cast(op.Size(x), x.dtype)  # n times the channels
-    factor = elements / (elements - channels * (1 + epsilon))
-    if not twice:
+    factor: Value | float = 1.0 if epsilon is None else elements / (elements - channels * (1 + epsilon))
+    if not fused:
         return factor
     others_than_one = elements - channels
     if isinstance(others_than_one, Value):

@@ -170,14 +170,20 @@ def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
         config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
     if registry.is_built_in(type(layer)):
         return {**_object("keras.layers", type(layer).__name__, config), **_rules_of(layer)}
-    return _object(type(layer).__module__, type(layer).__name__, config, _custom(layer))
+    entry = _object(type(layer).__module__, type(layer).__name__, config, _custom(layer))
+    return {**entry, **_rules_of(layer)}
 
 
 def _rules_of(layer: Layer) -> dict[str, str]:
-    """For us, as Keras 3 does not look at it: that the activity of a layer counts as a sum."""
-    regularizers = [getattr(layer, name, None) for name in ("activity_regularizer", "_activity_regularizer")]
-    sums = any(regularizers) and not rules.of_layer(layer).activity_by_sample
-    return {"rules": rules.of_layer(layer).name} if sums else {}
+    """For us, as Keras 3 does not look at it: rules by which the layer trains otherwise, or what it makes."""
+    its = rules.of_layer(layer)
+    regularized = any(
+        getattr(layer, name, None) for name in ("activity_regularizer", "_activity_regularizer")
+    )
+    matter = (
+        regularized or not registry.is_built_in(type(layer)) or type(layer).__name__ == "BatchNormalization"
+    )
+    return {"rules": its.name} if matter and its is not rules.KERAS_3 else {}
 
 
 def _translated(config: Mapping[str, Any], class_name: str, where: str) -> dict[str, Any]:
