@@ -38,6 +38,15 @@ def _larger_is_better(mode: str, by_name: bool) -> bool:
     return mode == "max" or (mode == "auto" and by_name)
 
 
+def _warn_of_missing(what: str, monitor: str, logs: Any) -> None:
+    warnings.warn(
+        f"{what} conditioned on metric `{monitor}` which is not available. Available metrics are: "
+        f"{_available(logs)}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
 def _available(logs: Any) -> str:
     return harmless(",".join(logs))
 
@@ -204,12 +213,7 @@ class EarlyStopping(Callback):
         """The monitored value of the logs; None, with a warning, if it is not there."""
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(
-                f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {_available(logs)}",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            _warn_of_missing("Early stopping", self.monitor, logs)
         return value
 
 
@@ -344,12 +348,7 @@ class ReduceLROnPlateau(Callback):
         logs["lr"] = K.get_value(self.model.optimizer.lr)
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
-                f"Reduce LR on plateau conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {_available(logs)}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            _warn_of_missing("Reduce LR on plateau", self.monitor, logs)
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1

@@ -17,7 +17,7 @@ from ..core.layer_configs import deserialize, serialize
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
 from ..utils.living import living
-from .recurrent.base import all_keras_tensors, standardize_arguments
+from .recurrent.base import standardize_arguments, with_states
 from .recurrent.fused import IN_TIME
 
 
@@ -347,24 +347,8 @@ class Bidirectional(Wrapper):
         Raises:
             ValueError: if the number of initial states is odd, or they do not fit the directions.
         """
-        inputs, initial_state, constants = standardize_arguments(
-            inputs, initial_state, constants, self._num_constants
-        )
-        if constants is not None:
-            self._num_constants = len(constants)
-        if initial_state is None and constants is None:
-            return super().__call__(inputs, **kwargs)
-        if initial_state is not None:
-            initial_state = [x if isinstance(x, Value) else K.constant(x) for x in initial_state]
-            self._halves(initial_state)
-        additional = [*(initial_state or []), *(constants or [])]
-        if all_keras_tensors(self, additional):
-            return super().__call__([inputs, *additional], **kwargs)
-        if initial_state is not None:
-            kwargs["initial_state"] = initial_state
-        if constants is not None:
-            kwargs["constants"] = constants
-        return super().__call__(inputs, **kwargs)
+        inputs, arguments = with_states(self, inputs, initial_state, constants, self._halves)
+        return super().__call__(inputs, **arguments, **kwargs)
 
     def _halves(self, initial_state: Sequence[Value] | None) -> tuple[Any, Any]:
         """The initial states of the forward and of the backward layer."""

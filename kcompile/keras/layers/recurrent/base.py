@@ -157,6 +157,27 @@ def _list_or_none(values: Any) -> list[Any] | None:
     return None if values is None else to_list(values, allow_tuple=True)
 
 
+def with_states(
+    layer: Layer, inputs: Any, initial_state: Any, constants: Any, check: Callable[[States | None], Any]
+) -> tuple[Any, dict[str, Any]]:
+    """What a recurrent layer is called on, and its further arguments: initial states and constants that are
+    Keras tensors are inputs.
+
+    Args:
+        check: function of the initial states.
+    """
+    inputs, states, constants = standardize_arguments(inputs, initial_state, constants, layer._num_constants)
+    if constants is not None:
+        layer._num_constants = len(constants)
+    states = None if states is None else [_as_tensor(state) for state in states]
+    check(states)
+    further = [*(states or []), *(constants or [])]
+    if (states is not None or constants is not None) and all_keras_tensors(layer, further):
+        return [inputs, *further], {}
+    given = {"initial_state": states, "constants": constants}
+    return inputs, {name: value for name, value in given.items() if value is not None}
+
+
 def all_keras_tensors(layer: Layer, tensors: Sequence[Any]) -> bool:
     """Whether the tensors come from layers, so that the call belongs to the layer DAG.
 
@@ -284,23 +305,8 @@ class RNN(Layer):
         Raises:
             ValueError: if the number or a shape of the initial states does not fit the cell.
         """
-        inputs, initial_state, constants = standardize_arguments(
-            inputs, initial_state, constants, self._num_constants
-        )
-        if constants is not None:
-            self._num_constants = len(constants)
-        if initial_state is None and constants is None:
-            return super().__call__(inputs, **kwargs)
-        initial_state = None if initial_state is None else [_as_tensor(state) for state in initial_state]
-        self.check_initial_state(initial_state)
-        additional = [*(initial_state or []), *(constants or [])]
-        if all_keras_tensors(self, additional):
-            return super().__call__([inputs, *additional], **kwargs)
-        if initial_state is not None:
-            kwargs["initial_state"] = initial_state
-        if constants is not None:
-            kwargs["constants"] = constants
-        return super().__call__(inputs, **kwargs)
+        inputs, arguments = with_states(self, inputs, initial_state, constants, self.check_initial_state)
+        return super().__call__(inputs, **arguments, **kwargs)
 
     def check_initial_state(self, states: Sequence[Value] | None) -> None:
         """Compares the number and the last axes of initial states with the cell.
