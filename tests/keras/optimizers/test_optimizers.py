@@ -444,6 +444,18 @@ def test_own_optimizer_trains_by_its_updates():
     assert [a.tolist() for a in optimizer.get_weights()] == [2, [2.0, 2.0]]
 
 
+def test_state_of_an_optimizer_that_never_calls_the_base_class_is_set():
+    class Bare(optimizers.Optimizer):
+        def __init__(self):
+            self.weights = [K.variable(0.0)]
+
+    optimizer = Bare()
+    optimizer.set_weights([np.float32(2.0)])
+    assert optimizer.get_weights() == [2.0]
+    with pytest.raises(ValueError, match=r"Length of the specified weight list \(2\)"):
+        optimizer.set_weights([1.0, 2.0])
+
+
 def test_own_optimizer_is_read_by_name_from_custom_objects():
     config = optimizers.serialize(SignDescent(lr=0.5))
     assert config == {"class_name": "SignDescent", "config": {"lr": 0.5}}
