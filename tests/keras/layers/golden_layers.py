@@ -1,15 +1,17 @@
 """One comparison with real Keras for every kind of layer: outputs, shapes, config, names, training.
 
-A test module asks ``goldens("Conv1D", "Conv2D")`` for its cases and calls each of CHECKS on each, and
-``check_training`` on the ``trained`` ones.
+A test module takes its tests from ``golden_tests("Conv1D", "Conv2D")``, or asks ``goldens`` for its cases and
+calls each of CHECKS on each, and ``check_training`` on the ``trained`` ones.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from kcompile import keras
 from kcompile.ir import Graph
@@ -93,3 +95,19 @@ def check_training(golden: Golden) -> None:
 
 
 CHECKS = [check_outputs, check_torch_outputs, check_facts, check_config_round_trip]
+
+
+def golden_tests(*class_names: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The tests of a module: that layers of these classes equal Keras's, and that training does."""
+    cases = goldens(*class_names)
+
+    @pytest.mark.parametrize("golden", cases, ids=name_of)
+    @pytest.mark.parametrize("check", CHECKS, ids=name_of)
+    def test_layer_equals_keras(check: Any, golden: Golden) -> None:
+        check(golden)
+
+    @pytest.mark.parametrize("golden", trained(cases), ids=name_of)
+    def test_training_equals_keras(golden: Golden) -> None:
+        check_training(golden)
+
+    return test_layer_equals_keras, test_training_equals_keras

@@ -7,27 +7,11 @@ import pytest
 
 from kcompile.keras import layers
 from kcompile.keras.models import Sequential
-from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
+from tests.keras.layers.golden_layers import golden_tests
 
-CASES = goldens(
-    "LeakyReLU",
-    "PReLU",
-    "ELU",
-    "ThresholdedReLU",
-    "Softmax",
-    "ReLU",
+test_layer_equals_keras, test_training_equals_keras = golden_tests(
+    "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax", "ReLU"
 )
-
-
-@pytest.mark.parametrize("golden", CASES, ids=name_of)
-@pytest.mark.parametrize("check", CHECKS, ids=name_of)
-def test_layer_equals_keras(check, golden):
-    check(golden)
-
-
-@pytest.mark.parametrize("golden", trained(CASES), ids=name_of)
-def test_training_equals_keras(golden):
-    check_training(golden)
 
 
 # --- beyond the golden cases ---

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.keras.layers.golden_layers import golden_tests
 
-from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
-
-CASES = goldens(
+test_layer_equals_keras, test_training_equals_keras = golden_tests(
     "Conv1D",
     "Conv2D",
     "Conv3D",
@@ -25,14 +23,3 @@ CASES = goldens(
     "Cropping2D",
     "Cropping3D",
 )
-
-
-@pytest.mark.parametrize("golden", CASES, ids=name_of)
-@pytest.mark.parametrize("check", CHECKS, ids=name_of)
-def test_layer_equals_keras(check, golden):
-    check(golden)
-
-
-@pytest.mark.parametrize("golden", trained(CASES), ids=name_of)
-def test_training_equals_keras(golden):
-    check_training(golden)

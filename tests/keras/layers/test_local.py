@@ -7,23 +7,9 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras import layers
-from tests.keras.layers.golden_layers import CHECKS, check_training, goldens, name_of, trained
+from tests.keras.layers.golden_layers import golden_tests
 
-CASES = goldens(
-    "LocallyConnected1D",
-    "LocallyConnected2D",
-)
-
-
-@pytest.mark.parametrize("golden", CASES, ids=name_of)
-@pytest.mark.parametrize("check", CHECKS, ids=name_of)
-def test_layer_equals_keras(check, golden):
-    check(golden)
-
-
-@pytest.mark.parametrize("golden", trained(CASES), ids=name_of)
-def test_training_equals_keras(golden):
-    check_training(golden)
+test_layer_equals_keras, test_training_equals_keras = golden_tests("LocallyConnected1D", "LocallyConnected2D")
 
 
 # --- beyond the golden cases ---
