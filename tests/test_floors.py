@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "kcompile.cli": 4,
     "kcompile.convert": 3,
+    "kcompile.tf_keras": 3,
     "kcompile.keras": 2.9,
     "kcompile.keras.applications": 2.8,
     "kcompile.keras.engine": 2.8,

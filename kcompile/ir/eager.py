@@ -111,7 +111,10 @@ def interpreter_for(inputs: Sequence[Value | None]) -> Interpreter | None:
     """What computes an operator on these inputs at once; None if it is to be emitted."""
     found = _interpreter.get()
     if found is None:
-        found = next((x.interpreter for x in inputs if isinstance(x, EagerTensor)), None)
+        given = (
+            getattr(x, "interpreter", None) for x in inputs
+        )  # eager tensors', and variables' that ask so
+        found = next((x for x in given if x is not None), None)
     if found is None:
         return None
     known = all(x is None or isinstance(x, Constant | Parameter) or found.takes(x) for x in inputs)

@@ -90,6 +90,43 @@ class TorchInterpreter:
         """A torch tensor as a value."""
         return EagerTensor(tensor, numpy_dtype(tensor.dtype), tuple(tensor.shape), self, name)
 
+    def eager_array(self, array: np.ndarray) -> EagerTensor:
+        """Numbers as a value; the array's memory is shared on the CPU."""
+        return self.eager(as_tensor(array).to(self.device))
+
+    def watch(self, value: EagerTensor) -> None:
+        """Lets gradients be asked for with respect to a value, of what is computed from it after this."""
+        if value.tensor.is_floating_point() and not value.tensor.requires_grad:
+            value.tensor = value.tensor.detach().requires_grad_()
+
+    def gradients(
+        self,
+        targets: Sequence[Value],
+        sources: Sequence[Value],
+        given: Sequence[Value | None] | None = None,
+        again: bool = False,
+    ) -> list[EagerTensor | None]:
+        """The gradients of the sum of all targets' elements with respect to each source; None for what no
+        target depends on.
+
+        Args:
+            given: gradients of the targets themselves, by which they are weighted in place of 1.
+            again: whether the gradients will be differentiated in turn.
+        """
+        ys = [self.tensor(y) for y in targets]
+        weights_of = [None if w is None else self.tensor(w) for w in given or [None] * len(ys)]
+        pairs = [(y, w) for y, w in zip(ys, weights_of, strict=True) if y.requires_grad]
+        xs = [self.tensor(x) for x in sources]
+        asked = [x for x in xs if x.requires_grad]
+        if not pairs or not asked:
+            return [None] * len(xs)
+        starts = [torch.ones_like(y) if w is None else w for y, w in pairs]
+        found = torch.autograd.grad(
+            [y for y, _ in pairs], asked, starts, retain_graph=True, create_graph=again, allow_unused=True
+        )
+        of = dict(zip(map(id, asked), found, strict=True))
+        return [None if of.get(id(x)) is None else self.eager(of[id(x)]) for x in xs]
+
     def array(self, tensor: Tensor) -> np.ndarray:
         """The numbers of a tensor."""
         return as_array(tensor)

@@ -63,8 +63,8 @@ def same_type(xs: Sequence[Any]) -> list[Value]:
 
 
 def cast_value(x: Value, dtype: np.dtype) -> Value:
-    """A Cast, computed at once for constants."""
-    if isinstance(x, Constant):
+    """A Cast, computed at once for constants through which no gradient flows."""
+    if type(x) is Constant:
         return Constant(x.array.astype(dtype))
     return op.Cast(x, to=to_onnx(dtype))
 

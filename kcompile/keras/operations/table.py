@@ -532,6 +532,6 @@ OPERATIONS: dict[str, Operation] = {
     "Celu": _unary(activations.celu, "nn", alpha=1.0),
     "Glu": _unary(activations.glu, "nn", axis=-1),
     "Gelu": _unary(_gelu, "nn", approximate=True),
-    "Softmax": _unary(activations.softmax, "nn", axis=-1),
+    "Softmax": _unary(K.softmax, "nn", axis=-1),
     "LogSoftmax": _unary(activations.log_softmax, "nn", axis=-1),
 }

@@ -1,0 +1,139 @@
+"""TensorFlow's functions of tensors, from the table of operations that files are read with.
+
+Each is one text for two uses: of tensors with numbers it computes at once, of symbolic ones it emits.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...ir import Value, op
+from ...keras import backend as K
+from ...keras.core.operation_layers import ROWS
+from ...keras.operations.tensorflow import FUNCTIONS
+from ...keras.operations.tensorflow_names import TF_FUNCTIONS
+from .api_names import ALIASES
+from .tensors import computing, convert_to_tensor
+
+_REQUIRED = inspect.Parameter.empty
+
+
+def function_of(name: str) -> Callable[..., Any] | None:
+    """TensorFlow's function of a dotted name without ``tf.``, such as ``math.reduce_sum``; None if it is not
+    here.
+    """
+    name = ALIASES.get(name, name)
+    if name in _OWN:
+        return _at_once(name, _OWN[name], inspect.signature(_OWN[name]))
+    if name in FUNCTIONS:
+        return _at_once(name, FUNCTIONS[name], inspect.signature(FUNCTIONS[name]))
+    if name in TF_FUNCTIONS:
+        return _row(name)
+    return None
+
+
+def names() -> list[str]:
+    """The dotted names of all functions of the tables."""
+    return sorted({*FUNCTIONS, *TF_FUNCTIONS, *ALIASES, *_OWN})
+
+
+def _row(name: str) -> Callable[..., Any]:
+    """A function that is a row of the table under other names of its arguments."""
+    operation, arguments = TF_FUNCTIONS[name]
+    row = ROWS[operation]
+    renamed, parameters = {}, []
+    for argument in arguments.split():
+        own, _, other = argument.partition("=")
+        other, _, stated = other.partition("!")
+        default = {"False": False, "True": True}.get(
+            stated, int(stated) if stated.lstrip("-").isdigit() else None
+        )
+        renamed[own] = other
+        value = default if stated else row.settings.get(other, _REQUIRED)
+        parameters.append(inspect.Parameter(own, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value))
+
+    def function(**given: Any) -> Any:
+        return row.emit(**{renamed[key]: value for key, value in given.items()})
+
+    return _at_once(name, function, inspect.Signature(_defaults_last(parameters)))
+
+
+def _defaults_last(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
+    """Parameters without a default behind one with a default get None."""
+    seen = False
+    made = []
+    for p in parameters:
+        seen = seen or p.default is not _REQUIRED
+        made.append(p.replace(default=None) if seen and p.default is _REQUIRED else p)
+    return made
+
+
+def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+    parameters = signature.parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default not in (None, _REQUIRED)}
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        kwargs.pop("name", None)
+        bound = {**defaults, **signature.bind(*args, **kwargs).arguments}
+        given = {key: _operand(key, value) for key, value in bound.items()}
+        with computing(given):
+            return function(**given)
+
+    called.__name__ = called.__qualname__ = name.rpartition(".")[2]
+    called.__signature__ = signature  # type: ignore[attr-defined]
+    return called
+
+
+class TopK(NamedTuple):
+    """What ``tf.math.top_k`` returns."""
+
+    values: Value
+    indices: Value
+
+
+def _top_k(input: Any, k: Any = 1, sorted: bool = True) -> TopK:
+    values, indices = ROWS["TopK"].emit(x=input, k=k, sorted=sorted)
+    return TopK(values, indices)
+
+
+def _split(value: Any, num_or_size_splits: Any, axis: int = 0, num: int | None = None) -> list[Value]:
+    """Into so many equal parts, or into parts of these sizes, of which one may be -1 for the rest."""
+    tensor = K.constant(value) if not isinstance(value, Value) else value
+    if not isinstance(num_or_size_splits, list | tuple):
+        return list(ROWS["Split"].emit(x=tensor, indices_or_sections=int(num_or_size_splits), axis=axis))
+    sizes = [int(size) for size in num_or_size_splits]
+    whole = tensor.shape[axis] if tensor.shape else None
+    if -1 in sizes:
+        if whole is None:
+            raise ValueError("tf.split: the size -1 needs an axis of known size.")
+        sizes[sizes.index(-1)] = whole - (sum(sizes) + 1)
+    parts = op.Split(tensor, np.array(sizes), axis=axis, outputs=len(sizes))
+    return list(parts) if isinstance(parts, tuple) else [parts]
+
+
+#: What TensorFlow has in another form than files.
+_OWN: dict[str, Callable[..., Any]] = {"math.top_k": _top_k, "split": _split}
+
+#: Arguments that say how, not what: lists of numbers stay lists.
+_SETTINGS = frozenset(
+    "axis axes perm shape size num_or_size_splits multiples paddings keepdims dtype depth name method mode "
+    "strides padding data_format dilations ksize window_shape filters_shape pooling_type output_shape num k "
+    "begin begin_ size_ repeats shift reps sizes rates equation target_height target_width".split()
+)
+
+
+def _operand(key: str, value: Any) -> Any:
+    """An argument as the functions take them: arrays as tensors, or as lists where they are settings."""
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "detach"):
+        return np.asarray(value).tolist() if key in _SETTINGS else convert_to_tensor(value)
+    if isinstance(value, list | tuple):
+        return [_operand(key, entry) for entry in value]
+    if isinstance(value, Mapping) or isinstance(value, Value) or key in _SETTINGS:
+        return value
+    return value

@@ -1,0 +1,112 @@
+"""Numbers as eager tensors, and who computes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, interpreter
+from ...keras import backend as K
+
+
+@cache
+def eager_interpreter() -> Any:
+    """What computes eager tensors: PyTorch, on the CPU.
+
+    Raises:
+        ImportError: where torch is not installed.
+    """
+    from ...torch_bridge.eager import TorchInterpreter
+
+    return TorchInterpreter()
+
+
+def computing(arguments: Any) -> AbstractContextManager[Any]:
+    """Within, functions of these arguments compute at once if all tensors among them have numbers."""
+    if interpreter() is not None or any(_is_symbolic(x) for x in values_in(arguments)):
+        return nullcontext()
+    return eagerly(eager_interpreter())
+
+
+def values_in(nest: Any) -> list[Value]:
+    """The tensors in lists, tuples and dicts of any depth."""
+    if isinstance(nest, Value):
+        return [nest]
+    if isinstance(nest, Mapping):
+        nest = list(nest.values())
+    return [x for entry in nest for x in values_in(entry)] if isinstance(nest, list | tuple) else []
+
+
+def _is_symbolic(value: Value) -> bool:
+    return depends(value) is Depends.ON_INPUTS
+
+
+def constant(
+    value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str | None = None
+) -> Value:
+    """``tf.constant``: numbers as a tensor; whole numbers of Python are int32, others float32.
+
+    Args:
+        value: number, nested list, array or tensor.
+        dtype: element type; None for that of the value.
+        shape: of the result: the elements are reshaped, a single one fills it.
+
+    Raises:
+        TypeError: for values that a tensor of this type does not hold.
+    """
+    tensor = convert_to_tensor(value, dtype)
+    if shape is None:
+        return tensor
+    with computing(tensor):
+        array = tensor.numpy()
+        filled = np.broadcast_to(array, shape) if array.size == 1 else array.reshape(shape)
+        return _eager(filled)
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
+) -> Value:
+    """``tf.convert_to_tensor``: a tensor as it is; numbers, lists (of tensors, too) and arrays as one.
+
+    Raises:
+        ValueError: for a tensor of another element type, and lists of unequal lengths.
+    """
+    wanted = (
+        None
+        if dtype is None
+        else str(np.dtype(str(dtype)) if not isinstance(dtype, type) else np.dtype(dtype))
+    )
+    if isinstance(value, Parameter):
+        value = _read(value)
+    if isinstance(value, Value):
+        if wanted is not None and value.dtype.name != wanted:
+            raise ValueError(
+                f"Tensor conversion requested dtype {wanted}, found a tensor of {value.dtype.name}: {value!r}"
+            )
+        return value
+    if isinstance(value, list | tuple) and values_in(value):
+        rows = [convert_to_tensor(entry, dtype) for entry in value]
+        with computing(rows):
+            return K.stack(rows, axis=0)
+    if hasattr(value, "detach"):  # PyTorch's
+        value = value.detach().cpu().numpy()
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise ValueError(f"Cannot make a tensor of {value!r}: lists of unequal lengths, or no numbers.")
+    if wanted is None and not isinstance(value, np.ndarray | np.generic):
+        wanted = {"f": "float32", "i": "int32"}.get(array.dtype.kind)
+    return _eager(array if wanted is None else array.astype(wanted))
+
+
+def _read(variable: Parameter) -> Value:
+    """The number of a variable as it is now, through which gradients reach it."""
+    with computing(variable):
+        return K.identity(variable)
+
+
+def _eager(array: np.ndarray) -> EagerTensor:
+    return eager_interpreter().eager_array(np.array(array))

@@ -1,0 +1,73 @@
+"""``tf.Variable``: a weight of the front end whose arithmetic computes at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import Parameter
+from ...keras import backend as K
+from ...keras.backend.assignments import Variable as KerasVariable
+from .tensors import convert_to_tensor, eager_interpreter
+
+
+class _IsVariable(type):
+    """Weights of layers are variables too."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Parameter)
+
+
+class Variable(KerasVariable, metaclass=_IsVariable):
+    """A tensor that is assigned to.
+
+    Args:
+        initial_value: number, list, array or tensor, or a function that makes it.
+        trainable: whether optimizers and tapes see it.
+        name: of the variable, "Variable" by default.
+        dtype: element type; None for that of the value.
+        shape: accepted where it is that of the value.
+        constraint: function applied after each update.
+
+    Raises:
+        ValueError: for a missing value, or another shape than the value's.
+    """
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool = True,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        import_scope: Any = None,
+        constraint: Any = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+        experimental_enable_variable_lifting: bool = True,
+    ) -> None:
+        if initial_value is None:
+            raise ValueError("tf.Variable needs an initial_value.")
+        value = initial_value() if callable(initial_value) else initial_value
+        value = value.numpy() if isinstance(value, Parameter) else value
+        array = convert_to_tensor(value if dtype is None else np.asarray(value), None).numpy()
+        if dtype is not None:
+            array = array.astype(str(np.dtype(str(dtype)) if isinstance(dtype, str) else np.dtype(dtype)))
+        super().__init__(np.array(array), name or f"Variable_{K.get_uid('Variable')}", bool(trainable))
+        self.interpreter = eager_interpreter()
+        if constraint is not None:
+            self.constraint = constraint
+        if shape is not None and None not in tuple(shape) and tuple(shape) != self.shape:
+            raise ValueError(
+                f"tf.Variable {self.name}: the value has shape {self.shape}, not {tuple(shape)}."
+            )
+
+    def read_value(self) -> Any:
+        """The number as it is now."""
+        return convert_to_tensor(self)
+
+    value = read_value

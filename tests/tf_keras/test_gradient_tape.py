@@ -1,0 +1,97 @@
+"""tf.GradientTape: gradients of numbers and of traced graphs, with respect to weights, variables, tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kcompile.ir import Graph, Value
+from kcompile.tf_keras import tensorflow as tf
+from kcompile.torch_bridge import lower, run
+
+keras = tf.keras
+
+
+def test_gradients_reach_variables_layers_and_watched_tensors():
+    v, x = tf.Variable(3.0), tf.constant([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = v * v * tf.reduce_sum(x) + tf.sin(v)
+    of_v, of_x = tape.gradient(y, [v, x])
+    assert float(of_v) == pytest.approx(18 + np.cos(3)) and of_x.numpy().tolist() == [9, 9]
+
+
+def test_tapes_within_tapes_give_second_derivatives():
+    x = tf.constant([1.0, 2.0])
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(x**3)
+        first = inner.gradient(y, x)
+    assert first.numpy().tolist() == [3, 12] and outer.gradient(first, x).numpy().tolist() == [6, 12]
+
+
+def test_what_a_target_does_not_depend_on_has_none_or_zeros():
+    v, w = tf.Variable([1.0, 2.0]), tf.Variable([3.0])
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(v)
+    assert tape.gradient(y, {"v": v, "w": w})["w"] is None
+    assert tape.gradient(y, w, unconnected_gradients="zero").numpy().tolist() == [0]
+
+
+def test_gradients_are_weighted_by_those_given_and_jacobians_have_a_row_for_each_element():
+    x = tf.constant([1.0, 2.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+    assert tape.gradient(y, x, output_gradients=tf.constant([1.0, 0.0, 2.0])).numpy().tolist() == [2, 0, 12]
+    np.testing.assert_allclose(tape.jacobian(y, x).numpy(), np.diag([2.0, 4.0, 6.0]))
+    rows = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        y = rows * rows
+    np.testing.assert_allclose(tape.batch_jacobian(y, rows).numpy(), [[[2, 0], [0, 4]], [[6, 0], [0, 8]]])
+
+
+def test_the_gradients_of_a_model_s_loss_are_those_of_the_traced_one():
+    model = keras.Sequential([
+        keras.layers.Dense(4, activation="tanh", kernel_regularizer="l2", input_shape=(3,)),
+        keras.layers.Dense(1),
+    ])  # fmt: skip
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(x, training=True) - 1.0)) + sum(model.losses)
+        return tape.gradient(loss, model.trainable_variables)
+
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    symbolic = Value("float32", (8, 3), "x")
+    expected = run(lower(Graph(gradients(symbolic), [symbolic], phase="train")), x)
+    for found, wanted in zip(gradients(tf.constant(x)), expected, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loop_of_one_s_own_trains():
+    tf.random.normal([1])
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(2,), kernel_initializer="zeros")])
+    x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    y = x @ np.float32([[2.0], [-1.0]])
+    for _ in range(60):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(tf.constant(x)) - y))
+        for weight, gradient in zip(
+            model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+        ):
+            weight.assign_sub(0.2 * gradient)
+    np.testing.assert_allclose(model.get_weights()[0], [[2.0], [-1.0]], atol=1e-3)
+
+
+def test_a_variable_computes_at_once_and_is_assigned():
+    v = tf.Variable([1.0, 2.0], name="v")
+    old = v + 1.0
+    v.assign_add([1.0, 1.0])
+    assert old.numpy().tolist() == [2, 3] and v.numpy().tolist() == [2, 3]
+    assert isinstance(v, tf.Variable) and isinstance(keras.layers.Dense(1), keras.layers.Layer)
+    with pytest.raises(ValueError, match="shape"):
+        v.assign([1.0])

@@ -1,0 +1,83 @@
+"""The small tensorflow: what TensorFlow itself gave for each call, computed at once and traced to a graph."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+
+from kcompile.ir import Constant, Graph, Value
+from kcompile.tf_keras import tensorflow as tf
+from kcompile.torch_bridge import lower, run
+from tests.golden.functions import tf_cases
+from tests.keras.operations.test_functions_of_programs import NOT_READ, stored
+
+#: TensorFlow 1's names, and what the tables have not.
+ABSENT = NOT_READ["tf"] | {
+    "to_float", "xw_plus_b", "resize_v1", "resize_v1_corners", "resize_v1_nearest", "resize_v1_images",
+    "image_gradients",
+}  # fmt: skip
+CASES = sorted(stored("tf").keys() & tf_cases.CASES.keys() - ABSENT)
+
+
+def flat(nest):
+    if isinstance(nest, dict):
+        nest = [nest[key] for key in sorted(nest)]
+    return [x for entry in nest for x in flat(entry)] if isinstance(nest, list | tuple) else [nest]
+
+
+def check(name, found):
+    expected = stored("tf")[name]
+    for a, b in zip(map(np.asarray, found), expected, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a.astype(np.float64), b.astype(np.float64), rtol=2e-4, atol=2e-5)
+
+
+class Given(types.SimpleNamespace):
+    """The inputs of a case, made when it reads them."""
+
+    def __init__(self, make):
+        self.__dict__["_make"] = make
+        self.__dict__["used"] = {}
+
+    def __getattr__(self, name):
+        if name not in self.used:
+            self.used[name] = self._make(name)
+        return self.used[name]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_functions_compute_at_once_what_tensorflow_does(name):
+    arrays = tf_cases.arrays()
+    found = flat(tf_cases.CASES[name](tf, Given(lambda key: tf.constant(arrays[key]))))
+    assert all(not isinstance(x, Value) or isinstance(x, Constant) for x in found)
+    check(name, found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_text_traces_to_a_graph_of_the_same_numbers(name):
+    arrays = tf_cases.arrays()
+    given = Given(lambda key: Value(arrays[key].dtype, arrays[key].shape, key))
+    found = flat(tf_cases.CASES[name](tf, given))
+    symbolic = [x for x in found if isinstance(x, Value)]
+    graph = Graph(symbolic, list(given.used.values()))
+    numbers = iter(run(lower(graph), *[arrays[key] for key in given.used]))
+    check(name, [next(numbers) if isinstance(x, Value) else x for x in found])
+
+
+def test_an_unknown_name_is_an_attribute_error_with_near_ones():
+    with pytest.raises(AttributeError, match=r"tf\.reduce_summ is not here.*reduce_sum"):
+        tf.reduce_summ  # noqa: B018
+    with pytest.raises(AttributeError, match=r"tf\.math\.segment_mean is not here"):
+        tf.math.segment_mean  # noqa: B018
+
+
+def test_functions_take_arrays_lists_and_names_as_tensorflow_does():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert float(tf.reduce_sum(x)) == 15 and tf.reduce_mean(x, axis=1, name="mean").numpy().tolist() == [1, 4]
+    assert tf.concat([x, x], axis=-1).shape == (2, 6) and tf.reshape(x, [3, -1]).shape == (3, 2)
+    assert tf.reduce_sum(x, axis=np.array([0, 1])).shape == ()
+    assert tf.cast([1.7, 2.2], tf.int32).numpy().tolist() == [1, 2]
+    assert tf.constant([1, 2]).dtype == tf.int32 and tf.constant(1.0).dtype == tf.float32
+    assert "reduce_sum" in dir(tf) and "softmax" in dir(tf.nn)
