@@ -17,7 +17,7 @@ from ..legacy.old_names import answer_old_names
 from ..utils.conv_utils import conv_output_length, normalize_tuple
 from .arguments import data_format, padding
 from .convolutional.convolutions import kernel_order
-from .recurrent.base import RNN, States, without_later_arguments
+from .recurrent.base import RNN, States, without_keras3_arguments
 from .recurrent.cells import DropoutMasks, MakesCell, unit_interval
 from .recurrent.lstm import forget_gate_at_one
 
@@ -311,7 +311,7 @@ class _ConvLSTMCell(DropoutMasks, Layer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        return cls(**without_later_arguments(config))
+        return cls(**without_keras3_arguments(config))
 
 
 class ConvLSTM1DCell(_ConvLSTMCell):

@@ -37,7 +37,7 @@ from .keras3_functions import (
 
 # Arguments of later versions: written where they are not the default, or Keras 2.3 would not take them.
 _AXIS = Argument(written=lambda axis: axis not in (-1, None))
-_LATER = Argument(written="changed")
+_IF_CHANGED = Argument(written="changed")
 
 
 class MeanSquaredError(LossFunctionWrapper):
@@ -121,7 +121,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """``sparse_categorical_crossentropy`` as a Loss."""
 
-    @configured(fn=fixed(sparse_categorical_crossentropy), axis=_AXIS, ignore_class=_LATER)
+    @configured(fn=fixed(sparse_categorical_crossentropy), axis=_AXIS, ignore_class=_IF_CHANGED)
     def __init__(
         self,
         from_logits: bool = False,
@@ -319,7 +319,7 @@ class Circle(LossFunctionWrapper):
 class Dice(LossFunctionWrapper):
     """``dice`` as a Loss."""
 
-    @configured(fn=fixed(dice), axis=_LATER)
+    @configured(fn=fixed(dice), axis=_IF_CHANGED)
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
@@ -332,7 +332,7 @@ class Dice(LossFunctionWrapper):
 class Tversky(LossFunctionWrapper):
     """``tversky`` as a Loss."""
 
-    @configured(fn=fixed(tversky), axis=_LATER)
+    @configured(fn=fixed(tversky), axis=_IF_CHANGED)
     def __init__(
         self,
         alpha: float = 0.5,

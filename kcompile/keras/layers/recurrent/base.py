@@ -248,7 +248,7 @@ class RNN(Layer):
 
     @classmethod
     def _prepare(cls, arguments: dict[str, Any]) -> None:
-        drop_later_arguments(arguments)
+        drop_keras3_arguments(arguments)
 
     # --- shapes, masks, weights -------------------------------------------------------------------------
     @property
@@ -478,7 +478,7 @@ class RNN(Layer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        config = without_later_arguments(config)
+        config = without_keras3_arguments(config)
         cell = deserialize(config.pop("cell"), custom_objects=custom_objects)
         num_constants = config.pop("num_constants", None)
         layer = cls(cell, **config)
@@ -487,20 +487,20 @@ class RNN(Layer):
 
 
 # What tf.keras and Keras 3 write into configurations, and the one value of it that means nothing here.
-_LATER_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+_KERAS3_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "time_major": (False, None),
     "use_cudnn": (True, False, "auto", None),
 }
 
 
-def drop_later_arguments(arguments: dict[str, Any]) -> None:
+def drop_keras3_arguments(arguments: dict[str, Any]) -> None:
     """Takes out of the arguments of a recurrent layer what Keras 2.3 does not know.
 
     Raises:
         ValueError: if such an argument asks for another behaviour.
     """
     arguments.pop("seed", None)
-    for name, harmless in _LATER_ARGUMENTS.items():
+    for name, harmless in _KERAS3_ARGUMENTS.items():
         value = arguments.pop(name, None)
         if value not in harmless:
             raise ValueError(
@@ -510,10 +510,10 @@ def drop_later_arguments(arguments: dict[str, Any]) -> None:
             )
 
 
-def without_later_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration written by any version of Keras, as ``drop_later_arguments`` leaves it."""
+def without_keras3_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration written by any version of Keras, as ``drop_keras3_arguments`` leaves it."""
     kept = dict(config)
-    drop_later_arguments(kept)
+    drop_keras3_arguments(kept)
     return kept
 
 

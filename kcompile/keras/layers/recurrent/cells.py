@@ -14,7 +14,7 @@ from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import Layer
 from ...declaration import ANY, declared, only
-from .base import RNN, States, without_later_arguments
+from .base import RNN, States, without_keras3_arguments
 
 
 def unit_interval(layer: Layer, name: str, rate: float) -> float:
@@ -65,7 +65,7 @@ class MakesCell(RNN):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Any:
-        return cls(**without_later_arguments(config))
+        return cls(**without_keras3_arguments(config))
 
 
 class DropoutMasks:
@@ -347,7 +347,7 @@ class GatedCell(DropoutMasks, Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        return cls(**without_later_arguments(config))
+        return cls(**without_keras3_arguments(config))
 
 
 registry.register(globals())
