@@ -73,6 +73,7 @@ def test_public_classes_are_built_in(module):
     found = importlib.import_module(f"kcompile.keras.{module}")
     public = [getattr(found, name) for name in getattr(found, "__all__", dir(found)) if name[0] != "_"]
     ours = [x for x in public if inspect.isclass(x) and x.__module__.startswith("kcompile.keras")]
+    ours = [x for x in ours if x.__module__ != "kcompile.keras.declaration"]  # of modules that list no names
     assert ours and [c.__name__ for c in ours if not registry.is_built_in(c)] == []
 
 
