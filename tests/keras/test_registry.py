@@ -343,3 +343,14 @@ def test_a_look_up_imports_what_gives_the_name():
     assert "regularizers" in found and not found & {"engine", "layers", "losses", "optimizers"}
     found = loaded_after("from kcompile.keras import registry\nregistry.of_application('LayerScale')")
     assert "applications.convnext" in found and "applications.inception_resnet_v2" not in found
+
+
+def test_an_object_is_written_and_read_by_the_module_that_names_its_kind():
+    found = loaded_after(
+        "from kcompile.keras import registry\n"
+        "entry = {'class_name': 'LeakyReLU', 'config': {'alpha': 0.5, 'name': 'leaky'}}\n"
+        "layer = registry.deserialize('layer', entry)\n"
+        "assert registry.is_a(layer, 'layer', 'Layer', 'LeakyReLU')\n"
+        "assert registry.serialize('layer', layer)['config']['alpha'] == 0.5"
+    )
+    assert "layers" in found

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import registry
+from ...core.network import Network
 from ...legacy.spellings import upgrade_arguments, upgrade_class_name
 from .keras1_merge import functional_of_merge
 from .writer import Writer
@@ -144,7 +145,7 @@ class WeightUpgrade:
             ]
         if hasattr(getattr(layer, "layer", None), "weights"):
             return self.convert(layer.layer, stored)
-        if hasattr(layer, "layers"):
+        if isinstance(layer, Network):
             return self._of_model(layer.layers, stored)
         class_name = type(layer).__name__
         if self.keras_1:
@@ -193,7 +194,7 @@ class WeightUpgrade:
     def _count(self, layer: Any) -> int:
         """How many weights the file has of a layer."""
         class_name = type(layer).__name__
-        if hasattr(layer, "layers"):
+        if isinstance(layer, Network):
             return sum(self._count(inner) for inner in layer.layers)
         if registry.is_a(layer, "layer", "Bidirectional"):
             return 2 * self._count(layer.forward_layer)

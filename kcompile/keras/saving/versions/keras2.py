@@ -4,13 +4,12 @@ too."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ... import registry
+from ...core.network import Network
+from ...training.sequential import Sequential
 from ...utils.living import class_name
-
-if TYPE_CHECKING:
-    from ...core.network import Network
 
 #: Entries of a configuration that are layers themselves. Keras 3 finds their classes by module.
 _INNER = ("layer", "cell", "cells", "backward_layer")
@@ -29,9 +28,9 @@ def hdf5_config(model: Network) -> dict[str, Any]:
 def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
     config = dict(entry["config"])
     result = {**entry, "config": config}
-    if isinstance(config.get("layers"), list) and hasattr(layer, "get_layer"):
+    if isinstance(config.get("layers"), list) and isinstance(layer, Network):
         config["layers"] = [_adapted(e, layer.get_layer(_name_of(e))) for e in config["layers"]]
-        if hasattr(layer, "_stack") and layer.inputs:
+        if isinstance(layer, Sequential) and layer.inputs:
             config["layers"].insert(0, _input_entry(layer))
         return result
     for key in (*_INNER, "layers") if registry.is_built_in(type(layer)) else _INNER:
@@ -67,7 +66,7 @@ def _with_module(value: Any, layer: Any) -> Any:
         return [_with_module(entry, inner) for entry, inner in zip(value, layers, strict=True)]
     if not isinstance(value, Mapping) or "class_name" not in value or not registry.is_built_in(type(layer)):
         return value
-    module = "keras" if hasattr(layer, "get_layer") else "keras.layers"
+    module = "keras" if isinstance(layer, Network) else "keras.layers"
     return {**_adapted(value, layer), "module": module, "registered_name": None}
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ....ir import Value
 from ... import registry, rules
 from ...backend.tensors import static_sizes
+from ...core.layer import Layer
 from ...core.layer_graph import _named as named_or_listed
 from ...core.layer_graph import serializable_arguments
-from ...core.node import keras_history
+from ...core.network import Network
+from ...core.node import Node, keras_history
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import unpack_singleton
 from .keras2 import drop_defaults
-
-if TYPE_CHECKING:
-    from ...core.layer import Layer
-    from ...core.network import Network
-    from ...core.node import Node
 
 #: Arguments of layers that Keras 3 does not take, as it always does what they ask for.
 _GONE = {"implementation", "input_length", "batch_input_shape"}
@@ -166,7 +163,7 @@ def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
         return _input(layer._inbound_nodes[0].output_tensors[0], layer.name)
     config = _translated(layer.get_config(), type(layer).__name__, f"layer {layer.name!r}")
     wrapped = getattr(layer, "layer", None)
-    if "layer" in config and hasattr(wrapped, "get_layer"):
+    if "layer" in config and isinstance(wrapped, Network):
         config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
     if registry.is_built_in(type(layer)):
         return {**_object("keras.layers", type(layer).__name__, config), **_rules_of(layer)}
