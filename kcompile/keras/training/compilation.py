@@ -88,12 +88,12 @@ class Compiled:
 
     # --- metrics --------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def metrics(self) -> list[Any]:
         """Everything reported beside the total loss, in order: output losses, compiled metrics, layers'
         metrics."""
         own = [output.loss_metric for output in self.outputs if output.loss_metric is not None]
-        return own + self.compile_metrics + self._added_metrics()
+        return own + self.compile_metrics + self.added_metrics
 
     @property
     def metrics_names(self) -> list[str]:
@@ -109,8 +109,9 @@ class Compiled:
         keys = self._result_keys[id(metric)]
         return [metric.name] if keys is None else keys
 
-    def _added_metrics(self) -> list[Any]:
-        """Metrics that layers or the model added by add_metric."""
+    @cached_property
+    def added_metrics(self) -> list[Any]:
+        """Metrics that layers or the model had added by add_metric at compile()."""
         found = [metric for layer in self.model._flat_layers for metric in layer._metrics]
         return list({id(metric): metric for metric in [*self.model._metrics, *found]}.values())
 
@@ -201,7 +202,7 @@ class Compiled:
     def _added_metric_values(self) -> list[tuple[Any, Any]]:
         """(metric, value to take the mean of), or (metric, updates) where the metric itself was called."""
         model = self.model
-        reported = {id(metric) for metric in self._added_metrics()}
+        reported = {id(metric) for metric in self.added_metrics}
         added = [
             entry
             for layer in [model, *model._flat_layers]

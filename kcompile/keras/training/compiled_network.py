@@ -182,7 +182,7 @@ class CompiledNetwork(Network):
         """Metric objects of compile() and add_metric()."""
         if self._compiled is None:
             return super().metrics
-        return self._compiled.compile_metrics + self._compiled._added_metrics()
+        return self._compiled.compile_metrics + self._compiled.added_metrics
 
     @property
     def metrics_names(self) -> list[str]:

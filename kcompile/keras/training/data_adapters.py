@@ -18,7 +18,6 @@ from . import symbolic_data
 from .batch_items import unpack_batch, validation_tuple
 from .step_inputs import (
     StepInputs,
-    batch_size_of,
     check_divisible,
     standard_inputs,
     step_inputs,
@@ -33,6 +32,7 @@ class DataArguments:
     Attributes:
         steps: batches per epoch; None for as many as there are.
         steps_name: what the method calls it.
+        reading: max_queue_size, workers and use_multiprocessing, by which generators are read ahead.
         method: "fit", "evaluate" or "predict".
     """
 
@@ -45,15 +45,12 @@ class DataArguments:
     validation_split: float = 0.0
     steps: int | None = None
     steps_name: str = "steps"
-    max_queue_size: int = 10
-    workers: int = 1
-    use_multiprocessing: bool = False
+    reading: tuple[int, int, bool] = (10, 1, False)
     method: str = "fit"
 
     def to_validate(self, data: Any, batch_size: int | None, steps: int | None) -> DataArguments:
         """What ``fit`` validates on: a tuple of arrays, or what gives batches, read as its own data."""
-        reading = (self.max_queue_size, self.workers, self.use_multiprocessing)
-        given = DataArguments(data, None, None, None, None, False, 0.0, steps, "validation_steps", *reading)
+        given = DataArguments(data, steps=steps, steps_name="validation_steps", reading=self.reading)
         if is_generator(data):
             return given
         x, y, sample_weight = validation_tuple(data)
@@ -103,8 +100,8 @@ class DataAdapter(ABC):
         return not self.steps_given or self.samples is None
 
     def split(self, fraction: float) -> tuple[DataAdapter, DataAdapter]:
-        """The data to train on, and the last ``fraction`` to validate on."""
-        raise ValueError("`validation_split` needs arrays; pass `validation_data` with a generator.")
+        """The data to train on, and the last ``fraction`` to validate on; of arrays alone."""
+        raise NotImplementedError
 
     def limit(self, steps: int) -> None:
         """Fixes how many batches an epoch has."""
@@ -163,7 +160,7 @@ class ArrayAdapter(DataAdapter):
     def make(cls, model: Network, given: DataArguments) -> ArrayAdapter:
         size = given.batch_size
         inputs = step_inputs(model, given.x, given.y, given.sample_weight, given.class_weight, size)
-        size = batch_size_of(model, size)
+        size = model._validate_or_infer_batch_size(size)
         if not given.validation_split:
             check_divisible(model, inputs.samples, size)
         device = "cpu" if model._devices else None
@@ -236,16 +233,6 @@ class BatchAdapter(DataAdapter):
 
     @classmethod
     def make(cls, model: Network, given: DataArguments) -> BatchAdapter:
-        if given.y is not None or given.sample_weight is not None:
-            raise ValueError(
-                "`y` and `sample_weight` come from the generator or loader; do not pass them to "
-                f"{given.method} as well."
-            )
-        if given.batch_size is not None and given.method == "fit":
-            raise ValueError(
-                "The `batch_size` argument must not be specified when using a generator, Sequence or "
-                "loader: it makes the batches."
-            )
         return cls(model, given)
 
     def _standardized(self, item: Any) -> StepInputs:
@@ -293,17 +280,18 @@ class GeneratorAdapter(BatchAdapter):
             yield self._standardized(item)
 
     def _open(self) -> Iterator[Any]:
-        if not self.given.workers:
+        max_queue_size, workers, use_multiprocessing = self.given.reading
+        if not workers:
             return self._read_here()
-        self._enqueuer = self._make_enqueuer()
-        self._enqueuer.start(workers=self.given.workers, max_queue_size=self.given.max_queue_size)
+        self._enqueuer = self._make_enqueuer(use_multiprocessing)
+        self._enqueuer.start(workers=workers, max_queue_size=max_queue_size)
         return self._enqueuer.get()
 
     def _read_here(self) -> Iterator[Any]:
         return iter(self.source)
 
-    def _make_enqueuer(self) -> Any:
-        return GeneratorEnqueuer(self.source, self.given.use_multiprocessing)
+    def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
+        return GeneratorEnqueuer(self.source, use_multiprocessing)
 
     def close(self) -> None:
         """Stops the workers."""
@@ -339,8 +327,8 @@ class SequenceAdapter(GeneratorAdapter):
             for i in range(len(self.source)):
                 yield self.source[i]
 
-    def _make_enqueuer(self) -> Any:
-        return OrderedEnqueuer(self.source, self.given.use_multiprocessing, bool(self.given.shuffle))
+    def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
+        return OrderedEnqueuer(self.source, use_multiprocessing, bool(self.given.shuffle))
 
 
 class LoaderAdapter(BatchAdapter):
@@ -453,9 +441,32 @@ def data_adapter(model: Network, given: DataArguments) -> DataAdapter:
     return adapter_class(given).make(model, given)
 
 
+def gives_batches(given: DataArguments) -> bool:
+    """Whether the data comes in batches of its own.
+
+    Raises:
+        ValueError: if it does, and there are arguments that only go with arrays.
+    """
+    if adapter_class(given) in (ArrayAdapter, SymbolicAdapter):
+        return False
+    if given.y is not None or given.sample_weight is not None:
+        raise ValueError(
+            "`y` and `sample_weight` come from the generator or loader; do not pass them to "
+            f"{given.method} as well."
+        )
+    if given.batch_size is not None and given.method == "fit":
+        raise ValueError(
+            "The `batch_size` argument must not be specified when using a generator, Sequence or "
+            "loader: it makes the batches."
+        )
+    if given.validation_split:
+        raise ValueError("`validation_split` needs arrays; pass `validation_data` with a generator.")
+    return True
+
+
 def is_generator(x: Any) -> bool:
     """Whether x gives batches by itself: a generator, an iterator, a keras.utils.Sequence or a loader."""
-    return adapter_class(DataArguments(x)) not in (ArrayAdapter, SymbolicAdapter)
+    return gives_batches(DataArguments(x))
 
 
 def batch_source(x: Any) -> Any:

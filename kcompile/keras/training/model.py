@@ -20,12 +20,18 @@ from . import loops as loops
 from .arrays import count_samples, cut_to_first, is_lazy
 from .compilation import frozen_layers
 from .compiled_network import refuse_unknown
-from .data_adapters import ArrayAdapter, DataArguments, adapter_class, batch_source, data_adapter
+from .data_adapters import (
+    ArrayAdapter,
+    DataArguments,
+    adapter_class,
+    batch_source,
+    data_adapter,
+    gives_batches,
+)
 from .deferred_network import DeferredNetwork
 from .hooks import refuse_overridden
 from .step_inputs import (
     StepInputs,
-    batch_size_of,
     check_count,
     check_divisible,
     standard_inputs,
@@ -125,35 +131,61 @@ class Model(DeferredNetwork):
             warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=2)
             epochs = kwargs.pop("nb_epoch")
         refuse_unknown(kwargs, Model.fit)
-        check_count("epochs", epochs, least=0)
-        check_count("initial_epoch", initial_epoch, least=0)
-        check_count("steps_per_epoch", steps_per_epoch)
-        check_count("validation_steps", validation_steps)
-        if not self._is_compiled:
-            self._require_compiled()
         given = DataArguments(
             x,
             y,
             sample_weight,
             class_weight,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            validation_split=validation_split,
-            steps=steps_per_epoch,
-            steps_name="steps_per_epoch",
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
+            batch_size,
+            shuffle,
+            validation_split,
+            steps_per_epoch,
+            "steps_per_epoch",
+            (max_queue_size, workers, use_multiprocessing),
         )
-        source = data_adapter(self, given)
-        if validation_data is not None or validation_split:
+        validation = (validation_data, validation_steps, validation_freq)
+        if not gives_batches(given):
+            return self._fit(given, *validation, epochs, initial_epoch, verbose, callbacks)
+        return self.fit_generator(
+            x,
+            steps_per_epoch,
+            epochs,
+            verbose,
+            callbacks,
+            *validation,
+            class_weight,
+            max_queue_size,
+            workers,
+            use_multiprocessing,
+            bool(shuffle),
+            initial_epoch,
+        )
+
+    def _fit(
+        self,
+        given: DataArguments,
+        validation_data: Any,
+        validation_steps: int | None,
+        validation_freq: Any,
+        epochs: int,
+        initial_epoch: int,
+        verbose: int,
+        callbacks: Sequence[Any] | None,
+    ) -> History:
+        check_count("epochs", epochs, least=0)
+        check_count("initial_epoch", initial_epoch, least=0)
+        check_count("steps_per_epoch", given.steps)
+        check_count("validation_steps", validation_steps)
+        if not self._is_compiled:
+            self._require_compiled()
+        source, validation = data_adapter(self, given), None
+        if validation_data is not None or given.validation_split:
             refuse_overridden(self, "test", "evaluate")
-        validation = None
         if validation_data is not None:
             to_validate = given.to_validate(validation_data, source.batch_size, validation_steps)
             validation = data_adapter(self, to_validate)
-        elif validation_split:
-            source, validation = source.split(validation_split)
+        elif given.validation_split:
+            source, validation = source.split(given.validation_split)
         if validation is not None and validation_steps is not None:
             validation.limit(validation_steps)
         return loops.fit(self, source, epochs, verbose, callbacks, validation, validation_freq, initial_epoch)
@@ -179,20 +211,18 @@ class Model(DeferredNetwork):
             the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
         """
         refuse_overridden(self, "test", "evaluate")
-        check_count("steps", steps)
+        reading = (max_queue_size, workers, use_multiprocessing)
+        given = DataArguments(
+            x, y, sample_weight, batch_size=batch_size, steps=steps, reading=reading, method="evaluate"
+        )
+        if gives_batches(given):
+            return self.evaluate_generator(x, steps, callbacks, *reading, verbose)
+        return self._evaluate(given, verbose, callbacks)
+
+    def _evaluate(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
+        check_count("steps", given.steps)
         if not self._is_compiled:
             self._require_compiled()
-        given = DataArguments(
-            x,
-            y,
-            sample_weight,
-            batch_size=batch_size,
-            steps=steps,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-            method="evaluate",
-        )
         found = loops.evaluate(self, data_adapter(self, given), verbose, callbacks)
         # numpy's scalars, which are Python's floats too
         return unpack_singleton([np.asarray(value, np.float64)[()] for value in found.values()])
@@ -225,16 +255,14 @@ class Model(DeferredNetwork):
         predictor = self._predictor
         if predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
             return predictor.predict(x, batch_size)
-        check_count("steps", steps)
-        given = DataArguments(
-            x,
-            batch_size=batch_size,
-            steps=steps,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-            method="predict",
-        )
+        reading = (max_queue_size, workers, use_multiprocessing)
+        given = DataArguments(x, batch_size=batch_size, steps=steps, reading=reading, method="predict")
+        if gives_batches(given):
+            return self.predict_generator(x, steps, callbacks, *reading, verbose)
+        return self._predict(given, verbose, callbacks)
+
+    def _predict(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
+        check_count("steps", given.steps)
         kind = adapter_class(given)
         if kind is ArrayAdapter:
             return self._as_given(self._predict_arrays(given, verbose, callbacks))
@@ -254,7 +282,7 @@ class Model(DeferredNetwork):
         samples = count_samples([array for array in arrays if array.shape])
         size = given.batch_size
         if size is not None or self.stateful:
-            size = batch_size_of(self, size)
+            size = self._validate_or_infer_batch_size(size)
             check_divisible(self, samples, size)
         watched = bool(verbose or callbacks or given.steps)
         if not on_disk and (not watched or len(with_samples) < len(arrays)):
@@ -350,22 +378,22 @@ class Model(DeferredNetwork):
         loader, of which an epoch is one pass.
         """
         refuse_overridden(self, "train", "fit_generator")
-        return Model.fit(
-            self,
+        given = DataArguments(
             batch_source(generator),
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            shuffle=shuffle,
             class_weight=class_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_freq=validation_freq,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
+            shuffle=shuffle,
+            steps=steps_per_epoch,
+            reading=(max_queue_size, workers, use_multiprocessing),
+        )
+        return self._fit(
+            given,
+            validation_data,
+            validation_steps,
+            validation_freq,
+            epochs,
+            initial_epoch,
+            verbose,
+            callbacks,
         )
 
     def evaluate_generator(
@@ -381,9 +409,9 @@ class Model(DeferredNetwork):
         """Loss and metrics over batches that a generator, Sequence or DataLoader gives."""
         refuse_overridden(self, "test", "evaluate_generator")
         reading = (max_queue_size, workers, use_multiprocessing)
-        return Model.evaluate(
-            self, batch_source(generator), None, None, verbose, None, steps, callbacks, *reading
-        )
+        source = batch_source(generator)
+        given = DataArguments(source, steps=steps, reading=reading, method="evaluate")
+        return self._evaluate(given, verbose, callbacks)
 
     def predict_generator(
         self,
@@ -398,7 +426,9 @@ class Model(DeferredNetwork):
         """Outputs for batches that a generator, Sequence or DataLoader gives."""
         refuse_overridden(self, "predict", "predict_generator")
         reading = (max_queue_size, workers, use_multiprocessing)
-        return Model.predict(self, batch_source(generator), None, verbose, steps, callbacks, *reading)
+        source = batch_source(generator)
+        given = DataArguments(source, steps=steps, reading=reading, method="predict")
+        return self._predict(given, verbose, callbacks)
 
     # --- pickling -------------------------------------------------------------------------------------------
 
