@@ -2,7 +2,7 @@
 
 Keras 2.3 refuses to make a Model of them; tf.keras 2 and Keras 3 make layers of the operations. So it is done
 here, and only when a Model is made: before that they are values like any other. An operation becomes an
-``OperationLayer``, which files of other programs can say, or an ``ONNXGraph`` of one node.
+``OperationLayer``, which other programs have, too, or an ``ONNXGraph`` of one node.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _INT64 = np.iinfo(np.int64)
 def create_keras_history(tensors: Sequence[Value]) -> None:
     """Gives tensors a history of layers, if they come from tensors that have one; leaves others alone."""
     for tensor in tensors:
-        for value in _unmade(tensor):
+        for value in _without_history(tensor):
             if hasattr(value, "_keras_history"):
                 continue  # another output of what has just been made
             call = _unrecorded_call(value)
@@ -43,7 +43,7 @@ def _unrecorded_call(value: Value) -> UnrecordedCall | None:
     return value.annotations.get("_unrecorded_call")
 
 
-def _unmade(tensor: Value) -> list[Value]:
+def _without_history(tensor: Value) -> list[Value]:
     """What lies between a tensor and the layers before it, origins first; nothing if a part has no origin."""
     found: dict[Value, None] = {}
     stack = [(tensor, False)]
@@ -92,8 +92,8 @@ def _operation(node: ir.Node, tensors: list[Value]) -> Layer | None:
     if len(node.outputs) > 1 or len(operands) < len(node.inputs) or operands[0].dtype.kind != "f":
         return None
     given = [_argument(x, tensors) for x in operands]
-    for op_type, name, say in _SAID:
-        arguments = say(node, given) if op_type == node.op_type else None
+    for op_type, name, arguments_of in _OPERATION_ARGUMENTS:
+        arguments = arguments_of(node, given) if op_type == node.op_type else None
         if arguments is not None:
             return OperationLayer(name, arguments, name=_name(name))
     return None
@@ -120,10 +120,10 @@ def _onnx_node(node: ir.Node, tensors: list[Value]) -> Layer:
 
 # --- ONNX operators in the words of keras.ops ---------------------------------------------------------------
 
-Say = Callable[[ir.Node, list[Any]], Arguments | None]
+ArgumentsOf = Callable[[ir.Node, list[Any]], Arguments | None]
 
 
-def _operands(*names: str) -> Say:
+def _operands(*names: str) -> ArgumentsOf:
     return lambda node, given: dict(zip(names, given, strict=True)) if len(given) == len(names) else None
 
 
@@ -133,15 +133,15 @@ def _reduction(node: ir.Node, given: list[Any]) -> Arguments | None:
     return {"x": given[0], "axis": given[1], "keepdims": bool(node.attributes.get("keepdims", 1))}
 
 
-def _axes(name: str) -> Say:
+def _axes(name: str) -> ArgumentsOf:
     """Of one tensor and a list of constant axes; one of them as a number."""
 
-    def say(node: ir.Node, given: list[Any]) -> Arguments | None:
+    def arguments_of(node: ir.Node, given: list[Any]) -> Arguments | None:
         if len(given) != 2 or not isinstance(given[1], list) or len(given[1]) != 1:
             return None
         return {"x": given[0], name: given[1][0]}
 
-    return say
+    return arguments_of
 
 
 def _slice(node: ir.Node, given: list[Any]) -> Arguments | None:
@@ -167,7 +167,7 @@ def _clip(node: ir.Node, given: list[Any]) -> Arguments | None:
 _PAIR, _ONE = _operands("x1", "x2"), _operands("x")
 
 #: ONNX operator, operation of Keras 3, and its arguments; the first row that can say it counts
-_SAID: list[tuple[str, str, Say]] = [
+_OPERATION_ARGUMENTS: list[tuple[str, str, ArgumentsOf]] = [
     ("Add", "Add", _PAIR),
     ("Sub", "Subtract", _PAIR),
     ("Mul", "Multiply", _PAIR),
