@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..keras import activations
@@ -214,10 +215,17 @@ _NO_MATTER = re.compile(
 """Options that say how weights start and train, or how fast it goes; dropout within is for training."""
 
 
+@lru_cache(maxsize=256)
+def _defaults(kind: type) -> dict[str, Any]:
+    """Arguments of a class of layers -> what they are by default."""
+    arguments = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
+    return {**{name: argument.default for name, argument in arguments.items()}, "dtype": "float32"}
+
+
 def unwritten_options(layer: Any, written: Collection[str]) -> dict[str, Any]:
     """Options of a layer that are neither among those written nor as they are by default."""
-    defaults = {name: p.default for name, p in inspect.signature(type(layer).__init__).parameters.items()}
-    defaults["dtype"] = "float32"
+    kind: Any = type(layer)
+    defaults = _defaults(kind)
     return {
         option: value
         for option, value in layer.get_config().items()

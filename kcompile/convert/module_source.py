@@ -12,6 +12,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from ..keras.state_dict.names import attribute_names
 from .class_writer import ClassWriter
 from .errors import ConversionError
 from .helper_sources import HELPERS
-from .source_check import bound_names, check_source
+from .source_check import bound_names, check_source, parsed
 
 if TYPE_CHECKING:
     from .operator_class import OperatorClass
@@ -191,24 +192,33 @@ def module_source(
     return writer.text(head, load if staged is None else _BESIDE.strip("\n") + "\n" + load)
 
 
-def _needed(definitions: list[str]) -> set[str]:
-    """Of texts that define functions and classes, the last one and all that it reads, and what these read."""
-    makers = {name: text for text in definitions for name in bound_names(text)}
-    needed: set[str] = set()
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A text that defines functions, classes and constants, and the names that it binds and reads."""
+
+    text: str
+    binds: set[str]
+    reads: set[str]
+
+    @classmethod
+    def of(cls, text: str) -> Definition:
+        module = parsed(text)
+        reads = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+        return cls(text.strip("\n"), bound_names(module), reads)
+
+
+def _needed(definitions: list[Definition]) -> list[Definition]:
+    """The last of definitions, and those that it, or what it reads, reads; in their order."""
+    makers = {name: made for made in definitions for name in made.binds}
+    needed: set[Definition] = set()
     waiting = [definitions[-1]]
     while waiting:
-        text = waiting.pop()
-        if text in needed:
-            continue
-        needed.add(text)
-        waiting += [makers[name] for name in _names_read(text) if name in makers]
-        if "\n    STATES = " in text:
-            waiting.append(HELPERS["reset_states"])
-    return needed
-
-
-def _names_read(text: str) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+        made = waiting.pop()
+        if made not in needed:
+            needed.add(made)
+            names = {*made.reads, "reset_states"} if "\n    STATES = " in made.text else made.reads
+            waiting += [makers[name] for name in names if name in makers]
+    return [made for made in definitions if made in needed]
 
 
 def _mapping(entries: list[tuple[str, Any]]) -> str:
@@ -249,18 +259,16 @@ class SourceWriter:
 
     def text(self, head: str, load: str) -> str:
         """The file."""
-        defined = {**HELPERS, **self.functions.texts}
-        definitions = [*defined.values(), *self._class_texts(), load]
-        needed = _needed(definitions)
-        kept = [text.strip("\n") for text in definitions if text in needed]
-        read = {name for text in kept for name in _names_read(text)}
-        imports = {line for line in self.functions.imports if not read.isdisjoint(bound_names(line))}
+        brought = [Definition.of(text) for text in (*HELPERS.values(), *self.functions.texts.values())]
+        needed = _needed([*brought, *map(Definition.of, (*self._class_texts(), load))])
+        read = {name for definition in needed for name in definition.reads}
+        imports = {line for line in self.functions.imports if not read.isdisjoint(bound_names(parsed(line)))}
         imports.update(f"import {module}" for module in ("math", "base64", "zlib") if module in read)
         above, below = head.split("\n{imports}\n", 1)  # a docstring's line has more on it
         listed = "\n".join(sorted({*imports, "from pathlib import Path"}))
-        body = "\n\n\n".join(kept)
+        body = "\n\n\n".join(definition.text for definition in needed)
         text = f"{above.strip(chr(10))}\n{listed}\n{below.strip(chr(10))}\n\n\n{body}\n"
-        check_source(text, {text for text in defined.values() if text in needed})
+        check_source(text, [definition.text for definition in brought if definition in needed])
         return text
 
     def _class_texts(self) -> list[str]:

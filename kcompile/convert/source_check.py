@@ -24,6 +24,7 @@ _CLOSED = frozenset(
     classes library from_file onnx cuda xpu mps storage os sys builtins importlib fx overrides autograd
     profiler testing backends quantization random futures monitor""".split()
 )
+_DEFINING = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef)
 _STATEMENTS = (
     ast.Assign, ast.Return, ast.Expr, ast.If, ast.For, ast.FunctionDef, ast.arguments, ast.arg, ast.ClassDef
 )  # fmt: skip
@@ -44,12 +45,15 @@ def check_source(text: str, brought: Collection[str]) -> None:
     Raises:
         ConversionError: for anything that is no arithmetic on tensors.
     """
-    known = {node.name for node in ast.parse("\n\n".join(brought)).body if isinstance(node, ast.ClassDef)}
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConversionError(f"The source is no Python ({error}). Nothing was written.") from error
-    top = {name for node in module.body for name in _bound(node)}
+    known = {node.name for node in parsed("\n\n".join(brought)).body if isinstance(node, ast.ClassDef)}
+    module = parsed(text)
+    for node in module.body[1:]:
+        if not isinstance(node, _DEFINING):
+            raise ConversionError(
+                f"The source would run a {type(node).__name__} on import, which no layer needs. Nothing was "
+                "written."
+            )
+    top = bound_names(module)
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name not in known:
             for item in ast.walk(node):
@@ -61,9 +65,21 @@ def check_source(text: str, brought: Collection[str]) -> None:
                     )
 
 
-def bound_names(text: str) -> set[str]:
-    """Names that the text of a module binds."""
-    return {name for node in ast.parse(text).body for name in _bound(node)}
+def parsed(text: str) -> ast.Module:
+    """The syntax of a file.
+
+    Raises:
+        ConversionError: if it has none.
+    """
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ConversionError(f"The source is no Python ({error}). Nothing was written.") from error
+
+
+def bound_names(module: ast.Module) -> set[str]:
+    """Names that a module binds."""
+    return {name for node in module.body for name in _bound(node)}
 
 
 def _bound(node: ast.stmt) -> list[str]:

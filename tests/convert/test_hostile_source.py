@@ -227,6 +227,14 @@ def test_code_that_no_template_writes_is_refused(case) -> None:
         check_source(text.format(PLANTED[case]), ())
 
 
+@pytest.mark.parametrize(
+    "line", ["print(1)", "if True: pass", "for x in (): pass", "del nn", "raise OSError"]
+)
+def test_a_file_runs_nothing_on_import(line) -> None:
+    with pytest.raises(ConversionError, match="on import, which no layer needs"):
+        check_source(f'"""Docs."""\nfrom torch import nn\n{line}\n', ())
+
+
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_identifiers_are_ascii_and_each_is_given_once(text) -> None:
     names = Identifiers()
