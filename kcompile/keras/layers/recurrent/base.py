@@ -193,7 +193,7 @@ def all_keras_tensors(layer: Layer, tensors: Sequence[Any]) -> bool:
     return all(found)
 
 
-def _one_cell(layer: Layer, name: str, cell: Any) -> Any:
+def _one_cell(cell: Any) -> Any:
     if isinstance(cell, list | tuple):
         cell = StackedRNNCells(cell)
     _check_cell(cell)
@@ -227,7 +227,7 @@ class RNN(Layer):
     supports_masking = True
 
     @configured(
-        cell=Argument(_one_cell, written="never"),
+        cell=Argument(written="never"),
         zero_output_for_mask=Argument(converted(bool), written="changed", default=False),
     )
     def __init__(
@@ -240,6 +240,7 @@ class RNN(Layer):
         unroll: bool = False,
         **kwargs: Any,
     ) -> None:
+        self._set_cell(_one_cell(cell))
         self.input_spec = [InputSpec(ndim=3)]
         self.state_spec: list[InputSpec] | None = None
         self.constants_spec: list[InputSpec] | None = None
@@ -248,7 +249,11 @@ class RNN(Layer):
 
     @classmethod
     def _prepare(cls, arguments: dict[str, Any]) -> None:
+        del arguments["cell"]  # which _set_cell makes an attribute
         drop_keras3_arguments(arguments)
+
+    def _set_cell(self, cell: Any) -> None:
+        self.cell = cell
 
     # --- shapes, masks, weights -------------------------------------------------------------------------
     @property
