@@ -174,13 +174,17 @@ def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
 def _rules_of(layer: Layer) -> dict[str, str]:
     """For us, as Keras 3 does not look at it: rules by which the layer trains otherwise, or what it makes."""
     its = rules.of_layer(layer)
-    regularized = any(
-        getattr(layer, name, None) for name in ("activity_regularizer", "_activity_regularizer")
-    )
-    matter = (
-        regularized or not registry.is_built_in(type(layer)) or type(layer).__name__ == "BatchNormalization"
-    )
-    return {"rules": its.name} if matter and its is not rules.KERAS_3 else {}
+    return {"rules": its.name} if its is not rules.KERAS_3 and _by_rules(layer) else {}
+
+
+def _by_rules(layer: Layer) -> bool:
+    """Whether Keras 3 may train a layer otherwise, or one that it wraps."""
+    if not registry.is_built_in(type(layer)) or type(layer).__name__ == "BatchNormalization":
+        return True
+    if any(getattr(layer, name, None) for name in ("activity_regularizer", "_activity_regularizer")):
+        return True
+    wrapped = getattr(layer, "layer", None)
+    return isinstance(wrapped, Layer) and _by_rules(wrapped)
 
 
 def _translated(config: Mapping[str, Any], class_name: str, where: str) -> dict[str, Any]:

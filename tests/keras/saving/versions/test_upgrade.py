@@ -127,3 +127,25 @@ def test_what_a_users_layer_makes_follows_the_writer_and_keeps_to_it(ending, tmp
         loaded.save(tmp_path / "m.h5")
         again = load_model(tmp_path / "m.h5", custom_objects=own)
     np.testing.assert_array_equal(again.predict(x), loaded.predict(x))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.BatchNormalization(),
+        lambda: layers.Dense(3, activity_regularizer="l2"),
+        lambda: layers.TimeDistributed(layers.BatchNormalization()),
+        lambda: layers.TimeDistributed(layers.TimeDistributed(layers.BatchNormalization())),
+        lambda: layers.TimeDistributed(layers.Dense(3, activity_regularizer="l2")),
+        lambda: layers.SpectralNormalization(layers.Dense(3, activity_regularizer="l2")),
+    ],
+)
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_what_trains_by_keras_2_goes_on_by_it_from_our_own_files_also_when_wrapped(make, ending, tmp_path):
+    model = Sequential([layers.InputLayer((4, 5, 3)), make()])
+    model.compile("sgd", "mse")
+    model.save(str(tmp_path / f"model.{ending}"))
+    layer = load_model(str(tmp_path / f"model.{ending}")).layers[-1]
+    while layer is not None:
+        assert rules.of_layer(layer) is rules.KERAS_2
+        layer = getattr(layer, "layer", None)
