@@ -101,7 +101,7 @@ def written(instance: object) -> str:
     return re.sub(r"_\d+\"", '"', json.dumps(config, default=lambda x: x.tolist()))
 
 
-CLASSES = classes()
+CLASSES = dict(sorted(classes().items()))
 STORED = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
 every_class = pytest.mark.parametrize("kind, cls", CLASSES.values(), ids=list(CLASSES))
 
