@@ -104,6 +104,13 @@ class Optimizer:
         """A number written to a variable (``optimizer.lr = 0.01``) becomes its value, at the next step."""
         name = _ALIASES.get(name, name)
         held = self.__dict__.get(name)
+        if isinstance(value, LearningRateSchedule):
+            if isinstance(held, Parameter):
+                raise TypeError(
+                    f"The {name} of this {type(self).__name__} is a number and cannot become a "
+                    f"{type(value).__name__}; make an optimizer with the schedule and compile with it."
+                )
+            value.followed_by(self)
         if isinstance(held, Parameter) and not isinstance(value, Value):
             held.assign(value)
         elif isinstance(held, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):

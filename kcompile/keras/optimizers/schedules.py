@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
@@ -45,8 +46,14 @@ class _OfValues:
     cos = staticmethod(lambda x: op.Cos(x))
 
 
+_FOLLOWERS: WeakKeyDictionary[LearningRateSchedule, WeakSet[Any]] = WeakKeyDictionary()
+
+
 class LearningRateSchedule:
-    """Base of the schedules: a subclass defines ``__call__(step)`` and ``get_config``."""
+    """Base of the schedules: a subclass defines ``__call__(step)`` and ``get_config``.
+
+    ``float(optimizer.learning_rate)`` is the rate of the step that the optimizer is at, as in Keras 3.
+    """
 
     if TYPE_CHECKING:
 
@@ -57,6 +64,29 @@ class LearningRateSchedule:
         if isinstance(step, Value):
             return self._at(K.cast(step, K.floatx()), _OfValues)
         return float(self._at(np.float64(step), np))
+
+    def followed_by(self, optimizer: Any) -> None:
+        """Says that an optimizer has this learning rate, at the step of its ``iterations``."""
+        _FOLLOWERS.setdefault(self, WeakSet()).add(optimizer)
+
+    def __float__(self) -> float:
+        """The rate of the step that the optimizer is at.
+
+        Raises:
+            TypeError: if no optimizer has this learning rate, or several at different steps.
+        """
+        steps = {int(optimizer.iterations.numpy()) for optimizer in _FOLLOWERS.get(self, ())}
+        if len(steps) != 1:
+            which = "several optimizers at different steps follow it" if steps else "no optimizer follows it"
+            raise TypeError(f"{type(self).__name__} has no one rate: {which}; call it with a step.")
+        return ScheduledRate(self)(steps.pop())
+
+    def numpy(self) -> np.float32:
+        """The same as numpy's number."""
+        return np.float32(float(self))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(float(self), dtype or np.float32)
 
     def _at(self, step: Any, m: Any) -> Any:
         """The formula, over the functions of ``m``."""

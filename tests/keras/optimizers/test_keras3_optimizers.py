@@ -153,6 +153,30 @@ def test_the_rate_of_a_schedule_cannot_be_set():
         optimizer.lr = 0.1
 
 
+def test_a_rate_that_was_a_number_cannot_become_a_schedule():
+    optimizer = optimizers.SGD(0.1)
+    with pytest.raises(TypeError, match="make an optimizer with the schedule"):
+        optimizer.learning_rate = schedules.CosineDecay(0.1, 8)
+
+
+def test_the_learning_rate_of_an_optimizer_is_read_as_a_number_at_its_step(tmp_path):
+    schedule = schedules.ExponentialDecay(0.1, 1, 0.5)
+    with pytest.raises(TypeError, match="no optimizer follows it"):
+        float(schedule)
+    model = trained(optimizers.SGD(schedule), steps=3)
+    rate = model.optimizer.learning_rate
+    assert [float(rate), rate.numpy(), np.asarray(rate), K.get_value(model.optimizer.lr)] == [
+        pytest.approx(0.0125)
+    ] * 4
+    model.save(str(tmp_path / "model.h5"))
+    loaded = keras.models.load_model(str(tmp_path / "model.h5"))
+    assert float(loaded.optimizer.learning_rate) == pytest.approx(0.0125)
+    other = optimizers.Adam(schedule)
+    with pytest.raises(TypeError, match="several optimizers at different steps"):
+        float(schedule)
+    assert other.learning_rate(2) == pytest.approx(0.025)
+
+
 def test_schedules_are_a_module():
     from kcompile.keras.optimizers.schedules import PolynomialDecay
 
