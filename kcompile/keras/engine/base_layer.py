@@ -7,4 +7,4 @@ from ..legacy.old_names import answer_old_names
 
 __all__ = ["InputSpec", "Layer", "Node"]
 
-answer_old_names(__name__)
+answer_old_names(__name__, code="core.layer")

@@ -5,4 +5,4 @@ from ..legacy.old_names import answer_old_names
 
 __all__ = ["Input", "InputLayer"]
 
-answer_old_names(__name__)
+answer_old_names(__name__, code="core.input_layer")

@@ -10,6 +10,7 @@ from ..saving.hdf5_groups import (
     save_attributes_to_hdf5_group,
     save_weights_to_hdf5_group,
 )
+from ..saving.saving_api import ask_to_proceed_with_overwrite as ask_to_proceed_with_overwrite
 from ..saving.saving_api import load_model, pickle_model, save_model, unpickle_model
 
 __all__ = [
@@ -28,4 +29,4 @@ __all__ = [
     "unpickle_model",
 ]
 
-answer_old_names(__name__)
+answer_old_names(__name__, code="saving.saving_api")

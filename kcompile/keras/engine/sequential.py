@@ -5,4 +5,4 @@ from ..training.sequential import Sequential
 
 __all__ = ["Sequential"]
 
-answer_old_names(__name__)
+answer_old_names(__name__, code="training.sequential")

@@ -5,4 +5,4 @@ from ..training.model import Model
 
 __all__ = ["Model"]
 
-answer_old_names(__name__)
+answer_old_names(__name__, code="training.model")

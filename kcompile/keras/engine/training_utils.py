@@ -51,4 +51,4 @@ __all__ = [
     "weighted_masked_objective",
 ]
 
-answer_old_names(__name__)
+answer_old_names(__name__, code="training.training_utils")

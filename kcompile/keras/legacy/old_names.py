@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 _KERAS = __name__.rpartition(".")[0].rpartition(".")[0]
@@ -85,12 +86,24 @@ _THERE = {
 }
 
 
-def answer_old_names(module: str, others: Sequence[str] = ()) -> None:
+class _Path(ModuleType):
+    """A module path of Keras 2 without code: what is put in the place of a name there, as mocks are, is put
+    there in the module that has the code."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        code = importlib.import_module(f"{_KERAS}.{self.__dict__['_code']}")
+        if name in vars(code) and not name.startswith("__"):
+            setattr(code, name, value)
+
+
+def answer_old_names(module: str, others: Sequence[str] = (), code: str | None = None) -> None:
     """Lets a module give the names of this table, when they are asked for.
 
     Args:
         module: its ``__name__``.
         others: modules of Keras of which it gives all public names.
+        code: the module of Keras that has the code, of one that is a path alone.
     """
 
     def answer(name: str) -> Any:
@@ -107,3 +120,6 @@ def answer_old_names(module: str, others: Sequence[str] = ()) -> None:
 
     # set here rather than by a def in each module, where type checkers would take any name for granted
     sys.modules[module].__dict__["__getattr__"] = answer
+    if code is not None:
+        sys.modules[module].__dict__["_code"] = code
+        sys.modules[module].__class__ = _Path
