@@ -7,9 +7,10 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from ... import keras
 from ...ir import Value, name_scope
 from ...keras import backend as K
-from ...keras.utils.generic_utils import close_names
+from ...keras.utils.generic_utils import did_you_mean
 from . import functions, tensors
 from .dtypes import DTYPES, DType, as_dtype
 from .gradient_tape import GradientTape
@@ -34,7 +35,7 @@ class Namespace(ModuleType):
         path = f"{self.__name__}.{name}".removeprefix("tensorflow.")
         found: Any = functions.function_of(path)
         if found is None:
-            raise AttributeError(f"tf.{path} is not here. {close_names(path, known_names())}".rstrip())
+            raise AttributeError(f"tf.{path} is not here.{did_you_mean(path, known_names())}")
         setattr(self, name, found)
         return found
 
@@ -58,8 +59,6 @@ def known_names() -> list[str]:
 
 
 def _own() -> dict[str, Any]:
-    from ... import keras
-
     return {
         "DType": DType,
         "GradientTape": GradientTape,
