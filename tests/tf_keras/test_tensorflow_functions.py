@@ -81,3 +81,26 @@ def test_functions_take_arrays_lists_and_names_as_tensorflow_does():
     assert tf.cast([1.7, 2.2], tf.int32).numpy().tolist() == [1, 2]
     assert tf.constant([1, 2]).dtype == tf.int32 and tf.constant(1.0).dtype == tf.float32
     assert "reduce_sum" in dir(tf) and "softmax" in dir(tf.nn)
+
+
+def test_numbers_keep_their_value_in_the_type_that_they_are_given_or_are_refused():
+    assert tf.constant(2**40).dtype == tf.int64 and int(tf.constant(2**40)) == 2**40
+    assert tf.constant([1, 0], tf.float32).numpy().tolist() == [1, 0]
+    assert tf.constant(1.5, tf.bfloat16).dtype == tf.bfloat16
+    assert tf.constant(2.0, shape=(2, 2), dtype="float16").shape == (2, 2)
+    for value, dtype in ((1.5, tf.int32), (300, tf.uint8), (-1, tf.uint8)):
+        with pytest.raises(TypeError, match="does not hold"):
+            tf.constant(value, dtype)
+    with pytest.raises(ValueError, match="unequal lengths"):
+        tf.constant([[1, 2], [3]])
+    with pytest.raises(ValueError, match="only numbers"):
+        tf.constant("text")
+    with pytest.raises(TypeError, match="floaty"):
+        tf.constant(1, "floaty")
+
+
+def test_a_variable_has_the_type_that_it_is_given():
+    assert tf.Variable(1.0, dtype=tf.bfloat16).dtype == tf.bfloat16
+    assert tf.Variable([1, 2], dtype="float32").numpy().tolist() == [1, 2]
+    assert tf.Variable(tf.constant([1.0])).dtype == tf.float32
+    assert tf.Variable(np.float64([1.0])).dtype == tf.float64

@@ -202,8 +202,8 @@ class Layer(CalledLayer):
         """
         inputs = as_values(inputs, self)
         at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
-        if "training" in kwargs and not self._call_accepts("training"):
-            kwargs.pop("training")  # for the layers inside, which follow the phase of the call
+        if (at_once or ir.interpreter()) is not None and not self._call_takes("training"):
+            kwargs.pop("training", None)  # for the layers inside, which follow the phase of this call
         if at_once is None:
             return self._call(inputs, kwargs)
         with ir.eagerly(at_once):
@@ -251,6 +251,11 @@ class Layer(CalledLayer):
     def _call_accepts(self, argument: str) -> bool:
         parameters = inspect.signature(self.call).parameters
         return argument in parameters
+
+    def _call_takes(self, argument: str) -> bool:
+        """Whether ``call`` can be given an argument, by its name or among ``**kwargs``."""
+        parameters = inspect.signature(self.call).parameters
+        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def _maybe_build(self, inputs: Any) -> None:
         if self.built:

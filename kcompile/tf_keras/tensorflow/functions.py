@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,9 +122,8 @@ _OWN: dict[str, Callable[..., Any]] = {"math.top_k": _top_k, "split": _split}
 
 #: Arguments that say how, not what: lists of numbers stay lists.
 _SETTINGS = frozenset(
-    "axis axes perm shape size num_or_size_splits multiples paddings keepdims dtype depth name method mode "
-    "strides padding data_format dilations ksize window_shape filters_shape pooling_type output_shape num k "
-    "begin begin_ size_ repeats shift reps sizes rates equation target_height target_width".split()
+    "axis axes perm shape size num_or_size_splits multiples paddings strides dilations ksize window_shape "
+    "output_shape num k begin repeats shift sizes rates depth target_height target_width".split()
 )
 
 
@@ -134,6 +133,4 @@ def _operand(key: str, value: Any) -> Any:
         return np.asarray(value).tolist() if key in _SETTINGS else convert_to_tensor(value)
     if isinstance(value, list | tuple):
         return [_operand(key, entry) for entry in value]
-    if isinstance(value, Mapping) or isinstance(value, Value) or key in _SETTINGS:
-        return value
     return value

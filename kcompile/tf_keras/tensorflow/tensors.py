@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, interpreter
+from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
+from .dtypes import DType, as_dtype
 
 
 @cache
@@ -74,16 +76,13 @@ def convert_to_tensor(
 
     Raises:
         ValueError: for a tensor of another element type, and lists of unequal lengths.
+        TypeError: for numbers that the element type does not hold, such as 1.5 in int32.
     """
-    wanted = (
-        None
-        if dtype is None
-        else str(np.dtype(str(dtype)) if not isinstance(dtype, type) else np.dtype(dtype))
-    )
+    wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, Parameter):
         value = _read(value)
     if isinstance(value, Value):
-        if wanted is not None and value.dtype.name != wanted:
+        if wanted is not None and value.dtype != wanted:
             raise ValueError(
                 f"Tensor conversion requested dtype {wanted}, found a tensor of {value.dtype.name}: {value!r}"
             )
@@ -94,12 +93,31 @@ def convert_to_tensor(
             return K.stack(rows, axis=0)
     if hasattr(value, "detach"):  # PyTorch's
         value = value.detach().cpu().numpy()
-    array = np.asarray(value)
-    if array.dtype == object:
-        raise ValueError(f"Cannot make a tensor of {value!r}: lists of unequal lengths, or no numbers.")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"Cannot make a tensor of {value!r}: lists of unequal lengths.") from error
+    if array.dtype.kind not in "fiubcV":
+        raise ValueError(f"Cannot make a tensor of {value!r}: only numbers and truth values are here.")
     if wanted is None and not isinstance(value, np.ndarray | np.generic):
-        wanted = {"f": "float32", "i": "int32"}.get(array.dtype.kind)
-    return _eager(array if wanted is None else array.astype(wanted))
+        return _eager(_by_default(array))
+    return _eager(array if wanted is None else _cast(array, wanted))
+
+
+def _by_default(array: np.ndarray) -> np.ndarray:
+    """Numbers of Python in TensorFlow's types: whole ones that do not fit into int32 are int64."""
+    if array.dtype.kind == "i":
+        small = array.astype(np.int32)
+        return small if np.array_equal(small, array) else array
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _cast(array: np.ndarray, dtype: DType) -> np.ndarray:
+    """Numbers in another type; TypeError where a whole type does not hold them."""
+    cast = array.astype(numpy_dtype(str(dtype)))
+    if dtype.is_integer and not np.array_equal(cast, array):
+        raise TypeError(f"Cannot convert {array!r} to an {dtype!r} tensor: it does not hold these numbers.")
+    return cast
 
 
 def _read(variable: Parameter) -> Value:

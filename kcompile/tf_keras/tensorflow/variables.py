@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Parameter
+from ...ir import Parameter, Value
+from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
 from ...keras.backend.assignments import Variable as KerasVariable
+from .dtypes import as_dtype
 from .tensors import convert_to_tensor, eager_interpreter
 
 
@@ -53,10 +55,9 @@ class Variable(KerasVariable, metaclass=_IsVariable):
         if initial_value is None:
             raise ValueError("tf.Variable needs an initial_value.")
         value = initial_value() if callable(initial_value) else initial_value
-        value = value.numpy() if isinstance(value, Parameter) else value
-        array = convert_to_tensor(value if dtype is None else np.asarray(value), None).numpy()
+        array = value.numpy() if isinstance(value, Value) else convert_to_tensor(value, dtype).numpy()
         if dtype is not None:
-            array = array.astype(str(np.dtype(str(dtype)) if isinstance(dtype, str) else np.dtype(dtype)))
+            array = array.astype(numpy_dtype(str(as_dtype(dtype))))
         super().__init__(np.array(array), name or f"Variable_{K.get_uid('Variable')}", bool(trainable))
         self.interpreter = eager_interpreter()
         if constraint is not None:

@@ -82,3 +82,38 @@ def test_losses_of_the_last_call_are_eager_and_carry_gradients():
     layer(eager(np.ones((3, 4), np.float32)))
     (gradient,) = op.Gradient(sum(layer.losses), layer.kernel)
     assert isinstance(gradient, EagerTensor) and np.abs(gradient.numpy()).min() > 0
+
+
+class TakesAnything(keras.layers.Layer):
+    def call(self, inputs, **kwargs):
+        return inputs * (2.0 if kwargs.get("training") else 1.0)
+
+
+class TakesNothing(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+
+class Calling(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = TakesAnything(), TakesNothing()
+
+    def call(self, inputs, training=None):
+        return self.second(self.first(inputs, training=training), training=training)
+
+
+def test_training_reaches_a_call_that_takes_any_keyword_and_is_no_error_of_one_that_takes_none():
+    ones = np.ones((2, 3), np.float32)
+    assert float(Calling()(eager(ones), training=True)[0, 0]) == 2
+    assert float(Calling()(eager(ones))[0, 0]) == 1
+    assert float(TakesNothing()(eager(ones), training=True)[0, 0]) == 1
+
+
+def test_on_symbolic_inputs_training_goes_to_whoever_takes_it_and_to_nobody_else():
+    x = keras.layers.Input((3,))
+    ones = np.ones((2, 3), np.float32)
+    model = keras.models.Model(x, TakesAnything()(x, training=True))
+    np.testing.assert_array_equal(model.predict(ones), 2)
+    with pytest.raises(TypeError, match="training"):
+        TakesNothing()(x, training=True)
