@@ -81,6 +81,15 @@ class TorchInterpreter:
     def assign(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
         """See ``ir.eager.Interpreter``."""
         found = [self.tensor(new) for _, new in pairs]
+        found = [
+            x.clone() if isinstance(new, Parameter) else x for (_, new), x in zip(pairs, found, strict=True)
+        ]
+        for (parameter, _), tensor in zip(pairs, found, strict=True):
+            if tuple(tensor.shape) != parameter.shape:
+                raise ValueError(
+                    f"Weight {parameter.name} has shape {parameter.shape}; got a value of shape "
+                    f"{tuple(tensor.shape)}."
+                )
         with torch.no_grad(), changing():
             for (parameter, _), tensor in zip(pairs, found, strict=True):
                 weights.tensor_of(parameter, self.device).copy_(tensor)
@@ -147,7 +156,14 @@ class TorchInterpreter:
                 found = self._standard(op_type, inputs, attributes, outputs)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise OperatorError(_refused(op_type, inputs, error)) from error
-        return tuple(self.eager(x) for x in found)
+        written_to = {
+            weights.tensor_of(x, self.device).untyped_storage().data_ptr()
+            for x in inputs
+            if isinstance(x, Parameter)
+        }
+        # a view of a weight would change with it
+        apart = (x.clone() if x.untyped_storage().data_ptr() in written_to else x for x in found)
+        return tuple(self.eager(x) for x in apart)
 
     def _own(self, op_type: str, tensors: list[Tensor], attributes: Mapping[str, Any]) -> Sequence[Tensor]:
         if op_type == "StopGradient":

@@ -147,3 +147,32 @@ def test_a_refusal_names_operator_and_shapes():
         op.MatMul(eager(2, 3), eager(2, 3))
     with eagerly(TorchInterpreter()), pytest.raises(OperatorError, match="unknown attribute"):
         op.Softmax(eager(2, 3), axes=1)
+
+
+def test_weights_are_assigned_all_or_none():
+    first, second = (Parameter(np.zeros(3, np.float32), name) for name in ("first", "second"))
+    with pytest.raises(ValueError, match=r"second has shape \(3,\); got a value of shape \(2,\)"):
+        TorchInterpreter().assign([(first, eager(3)), (second, eager(2))])
+    assert not first.numpy().any()
+    TorchInterpreter().assign([(first, eager(3)), (second, first)])
+    np.testing.assert_array_equal(first.numpy(), eager(3).numpy())
+    assert not second.numpy().any()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        op.Identity,
+        lambda x: op.Reshape(x, [3, 2]),
+        lambda x: op.Transpose(x, perm=[1, 0]),
+        lambda x: x[0],
+        op.Relu,
+    ],
+)
+def test_what_was_computed_of_a_weight_stays_when_the_weight_changes(view):
+    weight = Parameter(np.ones((2, 3), np.float32), "weight")
+    with eagerly(TorchInterpreter()):
+        before = view(weight)
+    (gradient,) = op.Gradient(before, weight)
+    weight.assign(np.zeros((2, 3)))
+    assert (before.numpy() == 1).all() and gradient.numpy().any()
