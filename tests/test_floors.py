@@ -49,6 +49,7 @@ FLOORS = {
     "kcompile.keras.utils.losses_utils": 2.2,
     "kcompile.keras.backend": 2.1,
     "kcompile.keras.legacy.interfaces": 2.1,
+    "kcompile.keras.data": 2.08,
     "kcompile.keras.legacy.spellings": 2.06,
     "kcompile.keras.utils.*": 2.05,
     "kcompile.keras.rules": 2.02,

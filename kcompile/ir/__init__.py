@@ -25,6 +25,7 @@ from .numbers import Depends, depends, emitting, evaluate_with, read_by
 from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .storage import Storage
+from .strings import StringTensor
 from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
@@ -50,6 +51,7 @@ __all__ = [
     "Parameter",
     "Phase",
     "Storage",
+    "StringTensor",
     "UpdateRule",
     "Value",
     "WorkLimit",

@@ -1,0 +1,1 @@
+"""Data as pipelines of elements: what ``tf.data`` has."""
