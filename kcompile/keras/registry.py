@@ -62,6 +62,27 @@ def register(namespace: Mapping[str, Any]) -> None:
             obj._on_registered()
 
 
+def publish(package: dict[str, Any], *names: str) -> list[str]:
+    """Gives a package its ``__all__``, and returns it.
+
+    It has what the package took over from modules that list it (``from .pooling import *``), the public
+    functions and classes that the package defines itself, and ``names``. Type checkers need no list: they
+    read the imports.
+
+    Args:
+        package: ``globals()`` of the package, at its end.
+    """
+    own = package["__name__"]
+    public = {*names}
+    for key, obj in package.items():
+        if inspect.ismodule(obj) and obj.__name__.startswith(f"{own}."):
+            public.update(n for n in getattr(obj, "__all__", ()) if package.get(n) is getattr(obj, n))
+        elif not key.startswith("_") and (inspect.isclass(obj) or inspect.isfunction(obj)):
+            public.update([key] if obj.__module__ == own else [])
+    package["__all__"] = sorted(public)
+    return package["__all__"]
+
+
 def is_built_in(obj: Any) -> bool:
     """Whether this very class or function is one of Keras's own; of a subclass that users write it is not."""
     return id(obj) in _BUILT_IN

@@ -16,6 +16,21 @@ from ...ir import Value, claim_steps, op
 from .config import normalize_data_format
 from .tensors import dims_of, known_shape, rank, refine, shape_vector, static_sizes, tensor
 
+__all__ = [
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "conv3d",
+    "conv3d_transpose",
+    "depthwise_conv2d",
+    "local_conv1d",
+    "local_conv2d",
+    "pool2d",
+    "pool3d",
+    "separable_conv1d",
+    "separable_conv2d",
+]
+
 
 def to_channels_first(x: Value, data_format: str) -> Value:
     """(batch, channels, spatial...)."""

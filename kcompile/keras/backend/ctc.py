@@ -14,6 +14,8 @@ from ...ir import Body, Constant, Value, op
 from . import config
 from .tensors import as_int64, cast_value, known_shape, refine, tensor
 
+__all__ = ["ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"]
+
 _IMPOSSIBLE = -1e30  # a logarithm of zero that no sum turns into NaN
 _NONE = np.int64(-1)
 _END = 2**31 - 1

@@ -14,6 +14,8 @@ from .execution import CompiledGraph, compile_graph, numbers
 from .tensors import tensor
 from .variables import as_numbers, get_value
 
+__all__ = ["Function", "control_dependencies", "eval", "function", "gradients", "print_tensor"]
+
 
 class Function:
     """Inputs to outputs, made by K.function.

@@ -10,6 +10,8 @@ from ...ir import Value, op
 from . import config
 from .tensors import axis_index, cast_value, known_shape, producer, rank, tensor
 
+__all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Value:
     """Cross-entropy of ``output`` with ``target`` probabilities, summed over ``axis``.

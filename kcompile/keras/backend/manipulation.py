@@ -26,6 +26,32 @@ from .tensors import (
     tensor,
 )
 
+__all__ = [
+    "arange",
+    "batch_flatten",
+    "concatenate",
+    "expand_dims",
+    "flatten",
+    "gather",
+    "one_hot",
+    "permute_dimensions",
+    "repeat",
+    "repeat_elements",
+    "reshape",
+    "resize_images",
+    "resize_volumes",
+    "reverse",
+    "slice",
+    "spatial_2d_padding",
+    "spatial_3d_padding",
+    "squeeze",
+    "stack",
+    "switch",
+    "temporal_padding",
+    "tile",
+    "transpose",
+]
+
 
 def concatenate(tensors: Sequence[Any], axis: int = -1) -> Value:
     """The tensors joined along an existing axis."""

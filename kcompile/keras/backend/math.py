@@ -12,6 +12,44 @@ from ...ir import Body, Value, op
 from . import config
 from .tensors import axis_index, cast_value, dims_of, known_shape, pair, rank, refine, shape_vector, tensor
 
+__all__ = [
+    "abs",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "batch_dot",
+    "clip",
+    "cos",
+    "cumprod",
+    "cumsum",
+    "dot",
+    "equal",
+    "exp",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "log",
+    "logsumexp",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "not_equal",
+    "pow",
+    "prod",
+    "round",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "std",
+    "sum",
+    "var",
+]
+
 _BOOL = np.dtype(bool)
 _INT32 = np.dtype(np.int32)
 

@@ -29,6 +29,26 @@ from .tensors import (
 )
 from .variables import _full_like
 
+__all__ = [
+    "batch_normalization",
+    "bias_add",
+    "dropout",
+    "elu",
+    "hard_sigmoid",
+    "in_test_phase",
+    "in_top_k",
+    "in_train_phase",
+    "l2_normalize",
+    "normalize_batch_in_training",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "softsign",
+    "stop_gradient",
+    "tanh",
+]
+
 
 def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) -> Value:
     """``max_value`` above it, x above ``threshold``, else ``alpha * (x - threshold)``; numbers or tensors."""

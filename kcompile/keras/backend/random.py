@@ -11,6 +11,15 @@ from . import config
 from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 from .variables import filled, variable
 
+__all__ = [
+    "random_binomial",
+    "random_normal",
+    "random_normal_variable",
+    "random_uniform",
+    "random_uniform_variable",
+    "truncated_normal",
+]
+
 
 def _drawn(seed: Any) -> int:
     return int(np.random.randint(10_000_000)) if seed is None else int(seed)

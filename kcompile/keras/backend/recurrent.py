@@ -11,6 +11,8 @@ from ...ir import Body, Constant, Value, op
 from .tensors import cast_value, dims_of, known_shape, rank, refine, shape_vector, tensor
 from .variables import cast, filled
 
+__all__ = ["foldl", "foldr", "map_fn", "rnn"]
+
 Step = Callable[[Any, list[Value]], tuple[Value, Sequence[Value]]]
 
 

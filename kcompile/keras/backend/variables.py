@@ -14,6 +14,41 @@ from .assignments import Variable
 from .execution import numbers
 from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 
+__all__ = [
+    "batch_get_value",
+    "batch_set_value",
+    "cast",
+    "constant",
+    "count_params",
+    "dtype",
+    "eye",
+    "get_value",
+    "get_variable_shape",
+    "identity",
+    "int_shape",
+    "is_keras_tensor",
+    "is_placeholder",
+    "is_sparse",
+    "is_symbolic",
+    "is_tensor",
+    "is_variable",
+    "moving_average_update",
+    "ndim",
+    "ones",
+    "ones_like",
+    "placeholder",
+    "set_value",
+    "shape",
+    "size",
+    "to_dense",
+    "update",
+    "update_add",
+    "update_sub",
+    "variable",
+    "zeros",
+    "zeros_like",
+]
+
 
 def _dtype(dtype: Any) -> np.dtype:
     return as_dtype(config.floatx() if dtype is None else dtype)

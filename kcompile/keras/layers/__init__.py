@@ -3,397 +3,48 @@
 from __future__ import annotations
 
 from .. import registry
-from ..core.input_layer import Input, InputLayer
-from ..core.input_spec import InputSpec
-from ..core.layer import Layer
-from ..core.layer_configs import deserialize, serialize
+from ..core.input_layer import Input as Input
+from ..core.input_layer import InputLayer as InputLayer
+from ..core.input_spec import InputSpec as InputSpec
+from ..core.layer import Layer as Layer
+from ..core.layer_configs import deserialize as deserialize
+from ..core.layer_configs import serialize as serialize
 from ..legacy.old_names import answer_old_names
-from .adaptive_pooling import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
-)
+from .adaptive_pooling import *
 from .additions import AddLoss as AddLoss
 from .additions import AddMetric as AddMetric
-from .advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
-from .attention import AdditiveAttention, Attention
-from .convolutional import (
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Conv3D,
-    Conv3DTranspose,
-    Convolution1D,
-    Convolution1DTranspose,
-    Convolution2D,
-    Convolution2DTranspose,
-    Convolution3D,
-    Convolution3DTranspose,
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    Deconv2D,
-    Deconv3D,
-    Deconvolution2D,
-    Deconvolution3D,
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    DepthwiseConvolution2D,
-    SeparableConv1D,
-    SeparableConv2D,
-    SeparableConvolution1D,
-    SeparableConvolution2D,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
-)
-from .convolutional.atrous import AtrousConvolution1D, AtrousConvolution2D
-from .convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D, ConvRNN2D
-from .core import (
-    Activation,
-    ActivityRegularization,
-    Dense,
-    Dropout,
-    Flatten,
-    Identity,
-    Lambda,
-    Masking,
-    Permute,
-    RepeatVector,
-    Reshape,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)
-from .cudnn_recurrent import CuDNNGRU, CuDNNLSTM
-from .einsum_dense import EinsumDense
-from .embeddings import Embedding
-from .keras1 import ConvRecurrent2D, Highway, MaxoutDense, Recurrent
-from .layer_normalization import (
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)
-from .local import LocallyConnected1D, LocallyConnected2D
-from .merge import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from .multi_head_attention import GroupedQueryAttention, GroupQueryAttention, MultiHeadAttention
-from .noise import AlphaDropout, GaussianDropout, GaussianNoise
-from .normalization import BatchNormalization
-from .onnx_graph import ONNXGraph
-from .pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPool3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
-from .preprocessing import (
-    AugMix,
-    AutoContrast,
-    CategoryEncoding,
-    CenterCrop,
-    ContrastLimitedAdaptiveHistogramEqualization,
-    CutMix,
-    Discretization,
-    Equalization,
-    IntegerLookup,
-    MelSpectrogram,
-    MixUp,
-    Normalization,
-    Pipeline,
-    RandAugment,
-    RandomBrightness,
-    RandomColorDegeneration,
-    RandomColorJitter,
-    RandomContrast,
-    RandomCrop,
-    RandomElasticTransform,
-    RandomErasing,
-    RandomFlip,
-    RandomGaussianBlur,
-    RandomGrayscale,
-    RandomHeight,
-    RandomHue,
-    RandomInvert,
-    RandomPerspective,
-    RandomPosterization,
-    RandomRotation,
-    RandomSaturation,
-    RandomSharpness,
-    RandomShear,
-    RandomTranslation,
-    RandomWidth,
-    RandomZoom,
-    Rescaling,
-    Resizing,
-    Solarization,
-    STFTSpectrogram,
-)
-from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells
-from .recurrent.cells import AbstractRNNCell
-from .reversible_embedding import ReversibleEmbedding
-from .spectral_normalization import SpectralNormalization
-from .unavailable import (
-    DenseFeatures,
-    FlaxLayer,
-    HashedCrossing,
-    Hashing,
-    JaxLayer,
-    MaxNumBoundingBoxes,
-    StringLookup,
-    TextVectorization,
-    TFSMLayer,
-    TorchModuleWrapper,
-)
-from .wrappers import Bidirectional, TimeDistributed, Wrapper
-
-__all__ = [
-    "AbstractRNNCell",
-    "Activation",
-    "ActivityRegularization",
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-    "Add",
-    "AdditiveAttention",
-    "AlphaDropout",
-    "AtrousConvolution1D",
-    "AtrousConvolution2D",
-    "Attention",
-    "AugMix",
-    "AutoContrast",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "AvgPool3D",
-    "BatchNormalization",
-    "Bidirectional",
-    "CategoryEncoding",
-    "CenterCrop",
-    "Concatenate",
-    "ContrastLimitedAdaptiveHistogramEqualization",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "ConvLSTM2DCell",
-    "ConvLSTM3D",
-    "ConvRNN2D",
-    "ConvRecurrent2D",
-    "Convolution1D",
-    "Convolution1DTranspose",
-    "Convolution2D",
-    "Convolution2DTranspose",
-    "Convolution3D",
-    "Convolution3DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "CuDNNGRU",
-    "CuDNNLSTM",
-    "CutMix",
-    "Deconv2D",
-    "Deconv3D",
-    "Deconvolution2D",
-    "Deconvolution3D",
-    "Dense",
-    "DenseFeatures",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "DepthwiseConvolution2D",
-    "Discretization",
-    "Dot",
-    "Dropout",
-    "ELU",
-    "EinsumDense",
-    "Embedding",
-    "Equalization",
-    "Flatten",
-    "FlaxLayer",
-    "GRU",
-    "GRUCell",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "GroupNormalization",
-    "GroupQueryAttention",
-    "GroupedQueryAttention",
-    "HashedCrossing",
-    "Hashing",
-    "Highway",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "IntegerLookup",
-    "JaxLayer",
-    "LSTM",
-    "LSTMCell",
-    "Lambda",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "LocallyConnected1D",
-    "LocallyConnected2D",
-    "Masking",
-    "MaxNumBoundingBoxes",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPool3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "Maximum",
-    "MaxoutDense",
-    "MelSpectrogram",
-    "Minimum",
-    "MixUp",
-    "MultiHeadAttention",
-    "Multiply",
-    "Normalization",
-    "ONNXGraph",
-    "PReLU",
-    "Permute",
-    "Pipeline",
-    "RMSNormalization",
-    "RNN",
-    "RandAugment",
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomElasticTransform",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHeight",
-    "RandomHue",
-    "RandomInvert",
-    "RandomPerspective",
-    "RandomPosterization",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomSharpness",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomWidth",
-    "RandomZoom",
-    "ReLU",
-    "Recurrent",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "Resizing",
-    "ReversibleEmbedding",
-    "STFTSpectrogram",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "SeparableConvolution1D",
-    "SeparableConvolution2D",
-    "SimpleRNN",
-    "SimpleRNNCell",
-    "Softmax",
-    "Solarization",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "SpectralNormalization",
-    "StackedRNNCells",
-    "StringLookup",
-    "Subtract",
-    "TFSMLayer",
-    "TextVectorization",
-    "ThresholdedReLU",
-    "TimeDistributed",
-    "TorchModuleWrapper",
-    "UnitNormalization",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "Wrapper",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-    "add",
-    "average",
-    "concatenate",
-    "deserialize",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "serialize",
-    "subtract",
-]
+from .advanced_activations import *
+from .attention import *
+from .convolutional.atrous import *
+from .convolutional.convolutions import *
+from .convolutional.resizing import *
+from .convolutional.separable import *
+from .convolutional.transposed import *
+from .convolutional_recurrent import *
+from .core import *
+from .cudnn_recurrent import *
+from .einsum_dense import *
+from .embeddings import *
+from .keras1 import *
+from .layer_normalization import *
+from .local import *
+from .merge import *
+from .multi_head_attention import *
+from .noise import *
+from .normalization import *
+from .onnx_graph import *
+from .pooling import *
+from .preprocessing import *
+from .recurrent import *
+from .recurrent.cells import AbstractRNNCell as AbstractRNNCell
+from .reversible_embedding import *
+from .spectral_normalization import *
+from .unavailable import *
+from .wrappers import *
 
 answer_old_names(__name__)
 registry.register(globals())
-_IN_FILES = {*__all__, "AddLoss", "AddMetric"} - {"InputSpec", "deserialize", "serialize"}
+_OTHERS = ("InputSpec", "deserialize", "serialize")
+_PUBLIC = registry.publish(globals(), "AbstractRNNCell", "Input", "InputLayer", "Layer", *_OTHERS)
+_IN_FILES = {*_PUBLIC, "AddLoss", "AddMetric"}.difference(_OTHERS)
 registry.name("layer", {name: globals()[name] for name in _IN_FILES})

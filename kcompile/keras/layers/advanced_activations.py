@@ -13,6 +13,8 @@ from ..declaration import configured, converted, only
 from ..legacy.old_names import answer_old_names
 from .arguments import weight_arguments
 
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
+
 
 def _rounded(x: Any) -> float:
     """A number as the float type of the layers keeps it."""

@@ -13,6 +13,8 @@ from ..declaration import Argument, configured, converted
 from .attention_masks import MASKED, allowed_steps, mask_at
 from .core import Dropout
 
+__all__ = ["AdditiveAttention", "Attention"]
+
 
 class AttentionLayer(Layer):
     """A layer of a query, a value and a key, that may be called on all of them or on a list of them."""

@@ -21,6 +21,8 @@ from .recurrent.base import RNN, States, without_keras3_arguments
 from .recurrent.cells import DropoutMasks, MakesCell, unit_interval
 from .recurrent.lstm import forget_gate_at_one
 
+__all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM2DCell", "ConvLSTM3D", "ConvRNN2D"]
+
 
 class _ConvRNN(RNN):
     """A recurrent layer over a convolutional cell of as many spatial axes as its kernel has."""

@@ -23,6 +23,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "Identity",
     "Lambda",
     "Masking",
     "Permute",

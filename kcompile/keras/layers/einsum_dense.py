@@ -13,6 +13,8 @@ from ..core.layer import Layer
 from ..declaration import Argument, configured, converted, only
 from .arguments import weight_arguments
 
+__all__ = ["EinsumDense"]
+
 
 def _sizes(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)

@@ -12,6 +12,8 @@ from ..declaration import ANY, configured, only
 from ..legacy.old_names import answer_old_names
 from .arguments import positive_int, weight_arguments
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Layer):
     """Turns whole numbers into vectors: row ``i`` of a matrix for the number i.

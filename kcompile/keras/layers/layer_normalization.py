@@ -16,6 +16,8 @@ from ..core.layer import Layer
 from ..declaration import Argument, configured, converted
 from .arguments import positive_int, weight_arguments
 
+__all__ = ["GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
+
 
 def _one_or_many(layer: Layer, name: str, axis: Any) -> Any:
     """``axis`` as an int, or as a list of ints where there are several."""

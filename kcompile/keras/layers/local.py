@@ -20,6 +20,8 @@ from .arguments import (
     with_spatial_sizes,
 )
 
+__all__ = ["LocallyConnected1D", "LocallyConnected2D"]
+
 
 def _valid(layer: Layer, name: str, value: Any) -> str:
     if padding(layer, name, value) != "valid":

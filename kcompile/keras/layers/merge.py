@@ -15,6 +15,25 @@ from ..backend.tensors import static_sizes
 from ..core.layer import Layer
 from ..declaration import configured
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 Shape = tuple[int | None, ...]
 
 

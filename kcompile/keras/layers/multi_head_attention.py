@@ -19,6 +19,8 @@ from .attention import AttentionLayer
 from .attention_masks import MASKED, allowed_steps, mask_at
 from .einsum_dense import EinsumDense
 
+__all__ = ["GroupQueryAttention", "GroupedQueryAttention", "MultiHeadAttention"]
+
 _OBJECTS = (
     "kernel_initializer",
     "bias_initializer",

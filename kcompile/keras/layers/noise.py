@@ -13,6 +13,8 @@ from ..core.layer import Layer
 from ..declaration import Argument, configured
 from ..legacy.old_names import answer_old_names
 
+__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
+
 # the fixed point of the SELU activation, -scale * alpha (Klambauer et al. 2017)
 _SELU_SATURATION = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 

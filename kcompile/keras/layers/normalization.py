@@ -15,6 +15,8 @@ from ..core.layer import InputSpec, Layer
 from ..declaration import ANY, configured, only
 from .arguments import weight_arguments
 
+__all__ = ["BatchNormalization"]
+
 
 def _single_axis(layer: Any, name: str, axis: Any) -> int:
     """``axis`` as an int; later versions write a list of one."""

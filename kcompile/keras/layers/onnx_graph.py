@@ -20,6 +20,8 @@ from .. import registry
 from ..core.layer import Layer
 from ..utils.generic_utils import to_list, unpack_singleton
 
+__all__ = ["ONNXGraph"]
+
 MAX_WEIGHT_BYTES = 1 << 34
 """What the weights of one graph may take: a configuration declares their shapes, and could declare any."""
 

@@ -10,6 +10,8 @@ from .. import registry
 from ..declaration import Argument, configured
 from .embeddings import Embedding
 
+__all__ = ["ReversibleEmbedding"]
+
 
 class ReversibleEmbedding(Embedding):
     """An Embedding that can be called the other way: from vectors to a score for each number.

@@ -16,6 +16,8 @@ from ..utils.generic_utils import has_arg
 from .arguments import positive_int
 from .wrappers import Wrapper
 
+__all__ = ["SpectralNormalization"]
+
 
 class SpectralNormalization(Wrapper):
     """Divides the kernel of a layer by an estimate of its largest singular value, in every training step.

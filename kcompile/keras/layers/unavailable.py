@@ -7,6 +7,19 @@ from typing import Any
 from .. import registry
 from ..core.layer import Layer
 
+__all__ = [
+    "DenseFeatures",
+    "FlaxLayer",
+    "HashedCrossing",
+    "Hashing",
+    "JaxLayer",
+    "MaxNumBoundingBoxes",
+    "StringLookup",
+    "TFSMLayer",
+    "TextVectorization",
+    "TorchModuleWrapper",
+]
+
 _BEFORE = (
     "Do this step in front of the model, and build the model on what follows it (in the program that wrote "
     "the file: Model(layer.output, model.output), saved again)"

@@ -20,6 +20,8 @@ from ..utils.living import living
 from .recurrent.base import standardize_arguments, with_states
 from .recurrent.fused import IN_TIME
 
+__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
+
 
 class Wrapper(Layer):
     """A layer that holds another one; made to be subclassed.

@@ -7,69 +7,12 @@ from typing import Any
 
 from .. import registry
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
-from .base import Loss, LossFunctionWrapper
-from .classes import (
-    CTC,
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    CategoricalHinge,
-    Circle,
-    CosineSimilarity,
-    Dice,
-    Hinge,
-    Huber,
-    KLDivergence,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    SparseCategoricalCrossentropy,
-    SquaredHinge,
-    Tversky,
-)
-from .functions import *  # noqa: F403
-from .functions import __all__ as _functions
+from .base import *
+from .base import LossFunctionWrapper
+from .classes import *
+from .functions import *
 from .functions import categorical_crossentropy
-from .keras3_functions import *  # noqa: F403
-from .keras3_functions import __all__ as _keras3_functions
-
-__all__ = [
-    *_functions,
-    *_keras3_functions,
-    "CTC",
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "CategoricalHinge",
-    "Circle",
-    "CosineSimilarity",
-    "Dice",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "Loss",
-    "LossFunctionWrapper",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "Tversky",
-    "deserialize",
-    "get",
-    "is_categorical_crossentropy",
-    "serialize",
-]
+from .keras3_functions import *
 
 
 def is_categorical_crossentropy(loss: Any) -> bool:
@@ -115,4 +58,5 @@ def get(identifier: Any) -> Any:
 
 registry.register(globals())
 _NOT_IN_FILES = {"deserialize", "get", "is_categorical_crossentropy", "serialize"}
-registry.name("loss", {name: globals()[name] for name in {*__all__} - _NOT_IN_FILES})
+_IN_FILES = {*registry.publish(globals())} - _NOT_IN_FILES
+registry.name("loss", {name: globals()[name] for name in _IN_FILES})

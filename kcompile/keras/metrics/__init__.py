@@ -9,111 +9,14 @@ from typing import Any
 from .. import registry
 from ..legacy.old_names import answer_old_names
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
-from .base import Mean, MeanMetricWrapper, Metric, Reduce, Sum
-from .confusion import (
-    AUC,
-    FalseNegatives,
-    FalsePositives,
-    Precision,
-    PrecisionAtRecall,
-    Recall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SensitivitySpecificityBase,
-    SpecificityAtSensitivity,
-    TrueNegatives,
-    TruePositives,
-    _ConfusionMatrixConditionCount,
-)
-from .functions import *  # noqa: F403
-from .functions import __all__ as _functions
-from .iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
-from .means import (
-    Accuracy,
-    BinaryAccuracy,
-    BinaryCrossentropy,
-    CategoricalAccuracy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    ConcordanceCorrelation,
-    CosineSimilarity,
-    Hinge,
-    KLDivergence,
-    LogCoshError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    PearsonCorrelation,
-    Poisson,
-    RootMeanSquaredError,
-    SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy,
-    SparseTopKCategoricalAccuracy,
-    SquaredHinge,
-    TopKCategoricalAccuracy,
-)
-from .scores import F1Score, FBetaScore, MeanRelativeError, MeanTensor, R2Score
-
-__all__ = [
-    "_ConfusionMatrixConditionCount",
-    *_functions,
-    "AUC",
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "BinaryIoU",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "ConcordanceCorrelation",
-    "CosineSimilarity",
-    "F1Score",
-    "FBetaScore",
-    "FalseNegatives",
-    "FalsePositives",
-    "Hinge",
-    "IoU",
-    "KLDivergence",
-    "LogCoshError",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanIoU",
-    "MeanMetricWrapper",
-    "MeanRelativeError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "MeanTensor",
-    "Metric",
-    "OneHotIoU",
-    "OneHotMeanIoU",
-    "PearsonCorrelation",
-    "Poisson",
-    "Precision",
-    "PrecisionAtRecall",
-    "R2Score",
-    "Recall",
-    "RecallAtPrecision",
-    "Reduce",
-    "RootMeanSquaredError",
-    "SensitivityAtSpecificity",
-    "SensitivitySpecificityBase",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SpecificityAtSensitivity",
-    "SquaredHinge",
-    "Sum",
-    "TopKCategoricalAccuracy",
-    "TrueNegatives",
-    "TruePositives",
-    "clone_metric",
-    "clone_metrics",
-    "deserialize",
-    "get",
-    "serialize",
-]
+from .base import *
+from .base import MeanMetricWrapper, Metric
+from .confusion import *
+from .confusion import _ConfusionMatrixConditionCount as _ConfusionMatrixConditionCount
+from .functions import *
+from .iou import *
+from .means import *
+from .scores import *
 
 
 def _snake_case(name: str) -> str:
@@ -177,5 +80,5 @@ def get(identifier: Any) -> Any:
 answer_old_names(__name__)
 registry.register(globals())
 _NOT_IN_FILES = {"clone_metric", "clone_metrics", "deserialize", "get", "serialize"}
-_IN_FILES = {name for name in __all__ if not name.startswith("_")} - _NOT_IN_FILES
+_IN_FILES = {*registry.publish(globals())} - _NOT_IN_FILES
 registry.name("metric", {**_BY_SNAKE_CASE, **{name: globals()[name] for name in _IN_FILES}})

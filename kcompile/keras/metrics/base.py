@@ -18,6 +18,8 @@ from ..declaration import configuration
 from ..utils.generic_utils import serialize_keras_object, to_list
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions, valid_entries
 
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Reduce", "Sum"]
+
 Pairs = list[tuple[Parameter, Value]]
 
 

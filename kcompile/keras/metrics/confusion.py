@@ -19,6 +19,21 @@ from ..utils.metrics_utils import (
 )
 from .base import Metric, Pairs, as_tensor, ratio
 
+__all__ = [
+    "AUC",
+    "FalseNegatives",
+    "FalsePositives",
+    "Precision",
+    "PrecisionAtRecall",
+    "Recall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SensitivitySpecificityBase",
+    "SpecificityAtSensitivity",
+    "TrueNegatives",
+    "TruePositives",
+]
+
 #: What a threshold costs, of a list of Python's and of weights.
 _STEPS = 50
 

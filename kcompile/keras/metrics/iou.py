@@ -15,6 +15,8 @@ from ..declaration import Argument, configured, fixed
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
 
+__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+
 
 def _class_numbers(metric: Metric, name: str, value: Sequence[int]) -> list[int]:
     return [int(i) for i in value]

@@ -13,6 +13,8 @@ from ..declaration import configured, fixed
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions
 from .base import Mean, Metric, Pairs, as_tensor, ratio
 
+__all__ = ["F1Score", "FBetaScore", "MeanRelativeError", "MeanTensor", "R2Score"]
+
 _TINY = 1e-9
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from ... import registry
 from .convolutions import Conv1D, Conv2D
 
+__all__ = [
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
+]
+
 
 def AtrousConvolution1D(*args: Any, **kwargs: Any) -> Conv1D:
     """A Conv1D whose dilation_rate is ``atrous_rate`` (default 1)."""

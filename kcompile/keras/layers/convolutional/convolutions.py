@@ -22,6 +22,8 @@ from ..arguments import (
     with_spatial_sizes,
 )
 
+__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D"]
+
 
 class Conv(Layer):
     """A convolution: what Conv1D, Conv2D and Conv3D share.
@@ -252,5 +254,9 @@ class Conv3D(Conv):
         **kwargs: Any,
     ) -> None: ...
 
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
 
 registry.register(globals())

@@ -11,6 +11,16 @@ from ...declaration import ANY, Argument, configured, fixed, only
 from ..arguments import positive_int, weight_arguments
 from .convolutions import Conv, kernel_order
 
+__all__ = [
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "DepthwiseConvolution2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]
+
 # later files carry them, unused
 _WITHOUT_KERNEL = {f"kernel_{kind}": only(ANY) for kind in ("initializer", "regularizer", "constraint")}
 
@@ -264,5 +274,9 @@ class DepthwiseConv1D(DepthwiseConv2D):
         **kwargs: Any,
     ) -> None: ...
 
+
+DepthwiseConvolution2D = DepthwiseConv2D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 registry.register(globals())

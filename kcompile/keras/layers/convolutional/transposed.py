@@ -11,6 +11,19 @@ from ...utils import conv_utils
 from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
 from .convolutions import Conv1D, Conv2D, Conv3D, kernel_order
 
+__all__ = [
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "Convolution1DTranspose",
+    "Convolution2DTranspose",
+    "Convolution3DTranspose",
+    "Deconv2D",
+    "Deconv3D",
+    "Deconvolution2D",
+    "Deconvolution3D",
+]
+
 
 def output_padding(layer: Any, name: str, value: Any) -> tuple[int, ...] | None:
     """Elements to add at the end of each axis, less than the stride."""
@@ -163,5 +176,9 @@ class Conv1DTranspose(_Transposed, Conv1D):
         **kwargs: Any,
     ) -> None: ...
 
+
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Deconvolution2D = Deconv2D = Conv2DTranspose
+Convolution3DTranspose = Deconvolution3D = Deconv3D = Conv3DTranspose
 
 registry.register(globals())

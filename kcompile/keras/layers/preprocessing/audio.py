@@ -17,6 +17,8 @@ from ...utils.conv_utils import conv_output_length
 from ..arguments import data_format, positive_int
 from .common import as_float
 
+__all__ = ["MelSpectrogram", "STFTSpectrogram"]
+
 _COSINES = {  # coefficients of general cosine windows
     "boxcar": (1.0,),
     "hann": (0.5, 0.5),

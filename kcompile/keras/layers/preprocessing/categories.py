@@ -15,6 +15,8 @@ from ...declaration import configured, converted, only
 from ..arguments import optional, positive_int
 from .common import batches_of
 
+__all__ = ["CategoryEncoding", "Discretization"]
+
 
 def encoded(indices: Value, count: int, mode: str, dtype: str, weights: Any = None) -> Value:
     """Categories as vectors.

@@ -16,6 +16,8 @@ from ...operations.colors import in_range
 from .common import as_float
 from .random_base import ImageAugmentation, range_of
 
+__all__ = ["AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization"]
+
 _BYTES = (0.0, 255.0)
 
 

@@ -15,6 +15,8 @@ from ...declaration import ANY, configured, only
 from .categories import encoded
 from .common import batches_of
 
+__all__ = ["IntegerLookup"]
+
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 
 

@@ -11,6 +11,8 @@ from ...core.layer_configs import deserialize, serialize
 from ...utils.generic_utils import has_arg
 from .common import without_default_training
 
+__all__ = ["Pipeline"]
+
 
 class Pipeline(Layer):
     """Applies layers one after another.

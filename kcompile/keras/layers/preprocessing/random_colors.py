@@ -13,6 +13,19 @@ from ...operations.colors import clipped, gray_of, hsv_of, in_range, rgb_of
 from .common import check_rgb
 from .random_base import RandomLayer, bounds, range_of
 
+__all__ = [
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPosterization",
+    "RandomSaturation",
+    "Solarization",
+]
+
 _BYTES = (0.0, 255.0)
 
 

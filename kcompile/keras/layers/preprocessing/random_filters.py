@@ -14,6 +14,8 @@ from ...declaration import configured
 from ...operations.colors import clipped
 from .random_base import RandomLayer, bounds, range_of
 
+__all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness"]
+
 
 def filtered(x: Value, kernel: Value) -> Value:
     """Each channel of (batch, channels, rows, cols) convolved with one kernel of odd size, with zeros around.

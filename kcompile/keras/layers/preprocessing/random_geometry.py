@@ -13,6 +13,8 @@ from ...backend.variables import filled
 from ...declaration import configured
 from .random_base import RandomLayer, bounds
 
+__all__ = ["RandomFlip", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
+
 # what ONNX GridSample calls the ways of filling; "wrap" brings its points inside itself
 _PADDING = {
     "constant": "zeros",

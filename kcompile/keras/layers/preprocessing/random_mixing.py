@@ -14,6 +14,8 @@ from ...declaration import configured
 from .random_base import RandomLayer, bounds
 from .random_filters import boxes
 
+__all__ = ["CutMix", "MixUp"]
+
 _CANDIDATES = 8  # each is accepted with a chance above 0.95
 
 

@@ -26,6 +26,8 @@ from .random_filters import RandomSharpness
 from .random_geometry import RandomRotation, RandomShear, RandomTranslation
 from .random_mixing import beta_draw, log_gamma_draw
 
+__all__ = ["AugMix", "RandAugment"]
+
 
 class _Policy(RandomLayer):
     """A layer that holds augmentations to choose from, all with the bounds of its factor."""

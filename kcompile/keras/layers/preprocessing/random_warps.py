@@ -19,6 +19,8 @@ from .random_filters import filtered, gaussian
 from .random_geometry import check_sampling, known_sizes, sampled
 from .resizing import MODES, Resizing
 
+__all__ = ["RandomCrop", "RandomElasticTransform", "RandomHeight", "RandomPerspective", "RandomWidth"]
+
 
 class RandomCrop(RandomLayer):
     """A part of size (height, width) of the images: a random one while training, else as much as its

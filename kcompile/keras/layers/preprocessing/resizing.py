@@ -14,6 +14,8 @@ from ..arguments import data_format, positive_int, spatial_sizes, with_spatial_s
 from .common import as_float
 from .interpolation import KERNELS, resize_matrix
 
+__all__ = ["CenterCrop", "Resizing"]
+
 _HALF_PIXEL = {"coordinate_transformation_mode": "half_pixel"}
 MODES: dict[str, dict[str, Any]] = {  # what onnxruntime resizes to sizes that are known at run time only
     "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil", **_HALF_PIXEL},

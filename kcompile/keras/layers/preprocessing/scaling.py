@@ -14,6 +14,8 @@ from ...core.layer import Layer
 from ...declaration import Argument, configured, converted
 from .common import as_float, batches_of, plain
 
+__all__ = ["Normalization", "Rescaling"]
+
 
 class Rescaling(Layer):
     """``x * scale + offset``, such as 1 / 255 for images.

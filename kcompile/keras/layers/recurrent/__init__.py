@@ -6,21 +6,12 @@
 - simple.py, gru.py, lstm.py: the layers.
 """
 
+from ... import registry
 from ...legacy.old_names import answer_old_names
-from .base import RNN, StackedRNNCells
-from .gru import GRU, GRUCell
-from .lstm import LSTM, LSTMCell
-from .simple import SimpleRNN, SimpleRNNCell
-
-__all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
-    "GRUCell",
-    "LSTMCell",
-    "SimpleRNN",
-    "SimpleRNNCell",
-    "StackedRNNCells",
-]
+from .base import *
+from .gru import *
+from .lstm import *
+from .simple import *
 
 answer_old_names(__name__)
+registry.publish(globals())

@@ -19,6 +19,8 @@ from ...declaration import Argument, configured, converted
 from ...utils.generic_utils import has_arg, to_list
 from .states import batch_of_states, require_stateful, reset
 
+__all__ = ["RNN", "StackedRNNCells"]
+
 States = list[Value]
 
 

@@ -15,6 +15,8 @@ from .cells import CELL_ARGUMENTS, GatedCell
 from .cudnn_layouts import gru_weights
 from .fused import FusedRNN
 
+__all__ = ["GRU", "GRUCell"]
+
 
 class GRUCell(GatedCell):
     """The cell of GRU.

@@ -15,6 +15,8 @@ from .cells import CELL_ARGUMENTS, GatedCell
 from .cudnn_layouts import lstm_weights
 from .fused import FusedRNN
 
+__all__ = ["LSTM", "LSTMCell"]
+
 
 def forget_gate_at_one(
     initializer: Any, units: int, before: int = 1, after: int = 2

@@ -11,6 +11,8 @@ from .base import States
 from .cells import CELL_ARGUMENTS, GatedCell
 from .fused import FusedRNN
 
+__all__ = ["SimpleRNN", "SimpleRNNCell"]
+
 
 class SimpleRNNCell(GatedCell):
     """The cell of SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.
