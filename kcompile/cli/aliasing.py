@@ -1,54 +1,136 @@
-"""Makes ``import keras`` mean kcompile.keras: ``keras.x`` is ``kcompile.keras.x``, the same module object."""
+"""Makes ``import keras`` and ``import tensorflow`` mean what is here: the same modules by other names.
+
+``keras.x`` is ``kcompile.keras.x``, ``tensorflow.x`` is ``kcompile.tf_keras.tensorflow.x``, and
+``tensorflow.keras.x`` is ``kcompile.keras.x`` again, so that a class has one identity by all of its names.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.metadata
 import importlib.util
+import os
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-ALIAS = "keras"
 TARGET = "kcompile.keras"
+_TF_KERAS = "kcompile.tf_keras"
+_TENSORFLOW = "kcompile.tf_keras.tensorflow"
+
+#: What programs call a package -> the package here. What lies below follows from it.
+PACKAGES = {
+    "keras": TARGET,
+    "keras.src": TARGET,
+    "tf_keras": _TF_KERAS,
+    "tf_keras.src": _TF_KERAS,
+    "tensorflow": _TENSORFLOW,
+    "tensorflow.keras": _TF_KERAS,
+    "tensorflow.python": _TENSORFLOW,
+    "tensorflow.python.keras": _TF_KERAS,
+}
+#: Programs that take one of several Kerases ask the package for its name.
+_ASKED_FOR_NAMES = ("keras", "tf_keras", "tensorflow", "tensorflow.keras")
+#: Distributions whose versions programs ask for, and the packages that know them.
+_DISTRIBUTIONS = {
+    "tensorflow": _TENSORFLOW,
+    "tensorflow-cpu": _TENSORFLOW,
+    "tf-keras": _TF_KERAS,
+    "keras": TARGET,
+}
 
 
 class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds ``keras`` and what is below it; put first on ``sys.meta_path`` by :func:`install`."""
+    """Finds the packages above and what is below them; put first on ``sys.meta_path`` by :func:`install`."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, ModuleType] = {}
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """A spec for the alias; None for other names and for modules that kcompile.keras lacks."""
-        if fullname != ALIAS and not fullname.startswith(f"{ALIAS}."):
+        """A spec for the alias; None for other names and for modules that are not here."""
+        if fullname.partition(".")[0] not in PACKAGES:
             return None
-        real = importlib.util.find_spec(TARGET + fullname[len(ALIAS) :])
-        if real is None:
+        module = _found(fullname)
+        if module is None:
             return None
+        own = module.__spec__
         return importlib.machinery.ModuleSpec(
-            fullname, self, origin=real.origin, is_package=real.submodule_search_locations is not None
+            fullname, self, origin=own.origin if own else None, is_package=_has_modules(module)
         )
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        """The module of kcompile.keras itself, imported under its own name."""
-        module = importlib.import_module(TARGET + spec.name[len(ALIAS) :])
-        spec.loader_state = module.__spec__
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """The module itself, imported under its own name."""
+        module = _found(spec.name)
+        if module is not None:
+            spec.loader_state = module.__spec__
+            self.loaded[spec.name] = module
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """The module has run already; importing it by its alias must not change its spec. Programs that take
-        one of several Kerases ask the package for its name.
-        """
-        if module.__package__ == TARGET and hasattr(module, "__path__"):
-            module.__name__ = ALIAS
+        """The module has run already; importing it by its alias must not change its spec."""
         spec = module.__spec__
-        if spec is not None and spec.loader is self:
+        if spec is None or spec.loader is not self:
+            return
+        if spec.name in _ASKED_FOR_NAMES:
+            module.__name__ = spec.name
+        if spec.loader_state is not None:
             module.__spec__ = spec.loader_state
+
+    def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
+        """What ``importlib.metadata.version("tensorflow")`` reads."""
+        name = (getattr(context, "name", None) or "").replace("_", "-").lower()
+        if name in _DISTRIBUTIONS:
+            yield _Distribution(name)
+
+
+class _Distribution(importlib.metadata.Distribution):
+    """A distribution of which nothing but name and version is there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def read_text(self, filename: str) -> str | None:
+        if filename != "METADATA":
+            return None
+        version = importlib.import_module(_DISTRIBUTIONS[self._name]).__version__
+        return f"Metadata-Version: 2.1\nName: {self._name}\nVersion: {version}\n"
+
+    def locate_file(self, path: str | os.PathLike[str]) -> Any:
+        raise FileNotFoundError(f"{path}: kcompile stands in for {self._name}, of which no files are here.")
+
+
+def _found(name: str) -> ModuleType | None:
+    """The module that an alias stands for: a package of the table, or what its parent knows by that name.
+
+    The parent has been imported, as Python does it before it asks for what is below.
+    """
+    if name in PACKAGES:
+        return importlib.import_module(PACKAGES[name])
+    parent, _, last = name.rpartition(".")
+    package = sys.modules[parent]
+    found = getattr(package, last, None)
+    if isinstance(found, ModuleType):
+        return found
+    home = package.__spec__.name if package.__spec__ is not None else ""
+    if not home.startswith("kcompile.") or importlib.util.find_spec(f"{home}.{last}") is None:
+        return None
+    return importlib.import_module(f"{home}.{last}")
+
+
+def _has_modules(module: ModuleType) -> bool:
+    """Whether imports may ask for what is below: of packages, and of modules that are made of tables."""
+    return hasattr(module, "__path__") or not hasattr(module, "__file__")
 
 
 def install() -> None:
-    """From now on ``keras`` is kcompile.keras in this process, whether or not another Keras is installed."""
-    if not any(isinstance(finder, AliasFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, AliasFinder())
-    for name in [name for name in sys.modules if name == ALIAS or name.startswith(f"{ALIAS}.")]:
-        if sys.modules[name] is not sys.modules.get(TARGET + name[len(ALIAS) :]):
+    """From now on the names of the table mean what is here, in this process, whatever else is installed."""
+    finder = next((finder for finder in sys.meta_path if isinstance(finder, AliasFinder)), None)
+    if finder is None:
+        finder = AliasFinder()
+        sys.meta_path.insert(0, finder)
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        if sys.modules[name] is not finder.loaded.get(name):
             del sys.modules[name]

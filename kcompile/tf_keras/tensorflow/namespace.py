@@ -7,7 +7,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from ... import keras
+from ... import tf_keras
 from ...ir import Value, name_scope
 from ...keras import backend as K
 from ...keras.utils.generic_utils import did_you_mean
@@ -70,7 +70,7 @@ def _own() -> dict[str, Any]:
         "executing_eagerly": lambda: True,
         "function": function,
         "is_tensor": K.is_tensor,
-        "keras": keras,
+        "keras": tf_keras,
         "name_scope": name_scope,
         "newaxis": None,
         "print": print,

@@ -11,4 +11,4 @@ import sys
 from kcompile.cli import aliasing
 
 aliasing.install()
-sys.modules[__name__] = importlib.import_module(aliasing.TARGET)
+sys.modules[__name__] = importlib.import_module(aliasing.PACKAGES[__name__])

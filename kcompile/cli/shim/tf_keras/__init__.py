@@ -1,0 +1,14 @@
+"""What ``import tf_keras`` finds in processes that a script under ``kcompile run`` starts by multiprocessing.
+
+They inherit the search path, but no import hook: this package, which is on that path, installs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from kcompile.cli import aliasing
+
+aliasing.install()
+sys.modules[__name__] = importlib.import_module(aliasing.PACKAGES[__name__])

@@ -1,0 +1,147 @@
+"""``kcompile run``: programs of TensorFlow import what is here by every name that they use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: Statements of which each makes ``found`` the class Dense.
+IMPORTS = [
+    "from tensorflow.keras.layers import Dense as found",
+    "from tensorflow.keras.layers import *; found = Dense",
+    "from tensorflow.keras import layers; found = layers.Dense",
+    "from tensorflow import keras; found = keras.layers.Dense",
+    "import tensorflow as tf; found = tf.keras.layers.Dense",
+    "import tensorflow.keras as keras; found = keras.layers.Dense",
+    "import tensorflow.keras.layers as layers; found = layers.Dense",
+    "import tensorflow.keras; found = tensorflow.keras.layers.Dense",
+    "from tensorflow.python.keras.layers import Dense as found",
+    "from tensorflow.python.keras.layers.core import Dense as found",
+    "from tensorflow.python import keras; found = keras.layers.Dense",
+    "import tf_keras; found = tf_keras.layers.Dense",
+    "from tf_keras.layers import Dense as found",
+    "from keras.src.layers import Dense as found",
+    "from keras.layers.core import Dense as found",
+    "import importlib; found = importlib.import_module('tensorflow.keras.layers').Dense",
+]
+
+
+def run(tmp_path: Path, text: str) -> str:
+    """What a script prints under ``kcompile run``."""
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "kcompile", "run", str(script)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_way_to_import_a_layer_gives_the_same_class(tmp_path):
+    lines = [f"{statement}\nassert found is Dense, {statement!r}" for statement in IMPORTS]
+    run(tmp_path, "from kcompile.keras.layers import Dense\n" + "\n".join(lines))
+
+
+@pytest.mark.parametrize("statement", IMPORTS)
+def test_each_way_to_import_is_enough_by_itself(statement):
+    code = f"from kcompile.cli import aliasing\naliasing.install()\n{statement}\nprint(found.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "Dense\n", done.stderr
+
+
+def test_modules_of_tensorflow_are_modules_to_import_statements(tmp_path):
+    run(
+        tmp_path,
+        """
+import tensorflow as tf
+import tensorflow.image
+import tensorflow.math as math
+from tensorflow.nn import relu
+from tensorflow.keras import backend as K
+from tensorflow.python.keras import backend
+assert tensorflow.image is tf.image and math is tf.math and relu is tf.nn.relu
+assert K is backend is tf.keras.backend
+""",
+    )
+
+
+def test_programs_can_look_for_modules_and_versions(tmp_path):
+    printed = run(
+        tmp_path,
+        """
+import importlib.metadata, importlib.util
+found = importlib.util.find_spec
+print([found(name) is not None for name in ("tensorflow", "tensorflow.keras.layers", "tensorflow.math")])
+print(found("tensorflow.no_such_module"), found("tensorflow.keras.no_such_module"))
+print(importlib.metadata.version("tensorflow"), importlib.metadata.version("keras"))
+import numpy, tensorflow as tf
+print(tf.__version__, tf.__name__, tf.keras.__version__)
+assert importlib.metadata.version("numpy") == numpy.__version__
+""",
+    )
+    assert printed.splitlines() == [
+        "[True, True, True]",
+        "None None",
+        "2.15.0 2.3.1",
+        "2.15.0 tensorflow 2.15.0",
+    ]
+
+
+def test_what_is_not_here_is_a_plain_import_error(tmp_path):
+    printed = run(
+        tmp_path,
+        """
+for statement in ("import tensorflow.no_module", "from tensorflow import no_name",
+                  "from tensorflow.keras.layers import NoLayer"):
+    try:
+        exec(statement)
+    except ImportError as error:
+        print(type(error).__name__, str(error).partition(" (")[0])
+""",
+    )
+    assert printed.splitlines() == [
+        "ModuleNotFoundError No module named 'tensorflow.no_module'",
+        "ImportError cannot import name 'no_name' from 'tensorflow'",
+        "ImportError cannot import name 'NoLayer' from 'kcompile.keras.layers'",
+    ]
+
+
+def test_classes_are_pickled_by_the_names_they_have_here(tmp_path):
+    run(
+        tmp_path,
+        """
+import pickle
+from tensorflow.keras.layers import Dense
+assert pickle.loads(pickle.dumps(Dense)) is Dense
+""",
+    )
+
+
+def test_another_tensorflow_beside_the_script_is_not_taken(tmp_path):
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").write_text("raise SystemExit('the wrong tensorflow')\n")
+    assert run(tmp_path, "import tensorflow\nprint(tensorflow.__spec__.name)\n") == (
+        "kcompile.tf_keras.tensorflow\n"
+    )
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "tf_keras", "tensorflow.keras"])
+def test_spawned_workers_import_it_too(package, tmp_path):
+    printed = run(
+        tmp_path,
+        f"""
+import importlib, multiprocessing
+import {package} as package
+
+def name(_):
+    return package.__spec__.name
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map_async(name, [0]).get(60) == [name(0)])
+""",
+    )
+    assert printed == "True\n"
