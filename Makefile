@@ -9,7 +9,7 @@ ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu;
 STAMP := $(VENV)/.installed-$(ACCEL)
 PIP_FLAGS := --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench peers peers-test keras-tests clean
+.PHONY: help demo test lint bench peers peers-test keras-tests programs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make peers       an environment with real Keras in it"
 	@echo "make peers-test  the tests that compare with it directly"
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
+	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
 	@echo "make clean       remove the environments and caches"
 
 demo: $(STAMP)
@@ -43,6 +44,9 @@ peers-test: $(STAMP) $(PEERS)/.installed
 
 keras-tests: $(STAMP)
 	$(VENV)/bin/python tests/peers/keras_2_3 $(ARGS)
+
+programs: $(STAMP)
+	$(VENV)/bin/python -m tests.programs $(PROGRAMS) $(ARGS)
 
 $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kcompile needs Python 3.10 or newer, this is " + sys.version.split()[0] + ": set PYTHON=")'

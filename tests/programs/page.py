@@ -1,0 +1,64 @@
+"""docs/programs.md, from the manifest and the recorded results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .manifest import Program, Repository
+from .running import Result
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "programs.md"
+
+_HEAD = """\
+# Published programs that run
+
+Tutorials, examples and guides of the tf.keras 2 era, as they were published, under `kcompile run`: no line
+of them is changed, and no TensorFlow is installed. This page is written by `make programs` (`tests/programs`)
+from the last recorded run, on two CPU cores; nothing on it is edited by hand.
+
+What a program downloads is made up from outside, small and of the right shape; `fit` is cut to one epoch of
+four batches; there is no network and no display. Notebooks run as the script that `jupyter nbconvert` makes
+of them. After the program has ended, each model that it trained is exported, and onnxruntime's numbers are
+compared with predict's.
+
+To run them again, check the repositories out under one folder, each at the commit named below, and say
+`make programs PROGRAMS=FOLDER`. `--only WORD` chooses, `--packages FOLDER` names a folder with the packages
+that the programs import besides (pandas, matplotlib, ...), `--record` writes this page.
+
+**{ok} of {all} run to their end, and all that they train exports.**
+"""
+
+
+def page(programs: Sequence[Program], results: Mapping[str, Result]) -> str:
+    """The page as Markdown."""
+    ran = [program for program in programs if program.name in results]
+    ok = sum(results[program.name].ok for program in ran)
+    repositories = list(dict.fromkeys(program.repository for program in ran))
+    parts = [_HEAD.format(ok=ok, all=len(ran))]
+    for repository in repositories:
+        own = [program for program in ran if program.repository == repository]
+        parts.append(_section(repository, own, results))
+    return "\n".join(parts)
+
+
+def _section(repository: Repository, programs: list[Program], results: Mapping[str, Result]) -> str:
+    lines = [
+        f"## {repository.name}",
+        "",
+        f"{repository.about} {repository.url}, commit `{repository.commit}`.",
+        "",
+    ]
+    lines += ["| program | seconds | result | put in place of what, and cut |", "| --- | --- | --- | --- |"]
+    for program in programs:
+        result = results[program.name]
+        outcome = "ok" if result.ok else f"**fails**: {_cell(result.error)}"
+        if result.ok and result.trained:
+            outcome += f"; {_cell(', '.join(result.trained))}"
+        cut = _cell("; ".join([*result.cut, *([program.note] if program.note else [])]))
+        lines.append(f"| {program.path} | {result.seconds:.0f} | {outcome} | {cut} |")
+    return "\n".join([*lines, ""])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

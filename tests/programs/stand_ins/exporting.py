@@ -1,0 +1,121 @@
+"""Exports what a program trained, and compares onnxruntime's numbers with predict's."""
+
+import os
+import tempfile
+
+import numpy as np
+
+
+def models(trained, names):
+    """(name, model, data of fit or None) of each model that was trained, or that the program still has."""
+    from kcompile.keras.models import Model
+
+    found = {}
+    for key, (model, data) in trained.items():
+        for part in _parts(model):
+            found[id(part)] = (part, data if id(part) == key else None)
+    for value in list(names.values()):
+        if isinstance(value, Model):
+            for part in _parts(value):
+                found.setdefault(id(part), (part, None))
+    for model, data in list(found.values())[-12:]:
+        if model.built and model.weights:
+            yield model.name, model, data
+
+
+def _parts(model):
+    """The model; where it is a subclass that gives no call, the models that it has."""
+    from kcompile.keras.models import Model
+
+    if model._is_graph_network or type(model).call is not Model.call:
+        return [model]
+    return [part for value in vars(model).values() if isinstance(value, Model) for part in _parts(value)]
+
+
+def export(model, data):
+    """What came of it, in a few words."""
+    from kcompile.keras.saving.exporting import export_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.onnx")
+        try:
+            export_model(model, path)
+        except Exception as error:
+            return f"does not export: {_said(error)}"
+        try:
+            return compare(model, path, data)
+        except Exception as error:
+            return f"does not export: its file was written, but: {_said(error)}"
+
+
+def _said(error):
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def compare(model, path, data):
+    """Whether onnxruntime computes from the file what predict computes."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    inputs = session.get_inputs()
+    batch = first_batch(data, len(inputs)) if data is not None else None
+    feed = {}
+    for number, entry in enumerate(inputs):
+        dtype = {"tensor(float)": "float32", "tensor(string)": object}.get(entry.type, entry.type[7:-1])
+        shape = [
+            size if isinstance(size, int) else (2 if axis == 0 else 8)
+            for axis, size in enumerate(entry.shape)
+        ]
+        if batch is not None:
+            feed[entry.name] = (
+                np.asarray(batch[number]).astype(dtype).reshape([-1, *np.shape(batch[number])[1:]])
+            )
+        elif dtype is object:
+            feed[entry.name] = np.full(shape, "a", dtype=object)
+        else:
+            rng = np.random.default_rng(number)
+            values = rng.random(shape) if "float" in dtype else rng.integers(0, 2, shape)
+            feed[entry.name] = np.asarray(values).astype(dtype)
+    found = session.run(None, feed)
+    values = list(feed.values())
+    x = values if len(values) > 1 else values[0]
+    expected = _flat(model.predict(x, verbose=0))
+    again = _flat(model.predict(x, verbose=0))
+    if any(
+        not np.array_equal(a, b, equal_nan=True)
+        for a, b in zip(expected, again, strict=True)
+        if a.dtype != object
+    ):
+        return "exports (it draws numbers when it predicts, so they were not compared)"
+    for a, b in zip(found, expected, strict=True):
+        if a.dtype == object:
+            assert list(map(str, a.ravel())) == list(map(str, b.ravel()))
+        else:
+            np.testing.assert_allclose(
+                np.asarray(a, "float64"), np.asarray(b, "float64"), rtol=1e-3, atol=1e-3
+            )
+    return "exports"
+
+
+def _flat(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [array for item in value for array in _flat(item)]
+    return [np.asarray(value)]
+
+
+def first_batch(data, count):
+    """Up to four samples of what fit was given, as a list of its arrays; None where it cannot be told."""
+    try:
+        if hasattr(data, "take") and hasattr(data, "prefetch"):
+            data = next(iter(data))
+            data = data[0] if isinstance(data, tuple) else data
+        elif hasattr(data, "__getitem__") and hasattr(data, "on_epoch_end"):
+            data = data[0][0]
+        elif not isinstance(data, (dict, list, tuple)) and not hasattr(data, "shape"):
+            return None
+        arrays = [array[:4] for array in _flat(data)]
+    except Exception:
+        return None
+    return arrays if len(arrays) == count and all(array.dtype != object for array in arrays) else None

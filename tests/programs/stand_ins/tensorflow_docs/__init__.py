@@ -1,0 +1,1 @@
+"""A stand-in for tensorflow_docs, which shows things in notebooks."""
