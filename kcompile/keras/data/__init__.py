@@ -1,1 +1,31 @@
 """Data as pipelines of elements: what ``tf.data`` has."""
+
+from __future__ import annotations
+
+from . import experimental
+from .dataset import Dataset, DatasetIterator
+from .files import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
+from .options import Options
+from .reading import AUTOTUNE
+from .stages import INFINITE as INFINITE_CARDINALITY
+from .stages import UNKNOWN as UNKNOWN_CARDINALITY
+from .structures import DatasetSpec, TensorSpec
+
+Iterator = DatasetIterator
+ThreadingOptions = Options
+
+__all__ = [
+    "AUTOTUNE",
+    "INFINITE_CARDINALITY",
+    "UNKNOWN_CARDINALITY",
+    "Dataset",
+    "DatasetSpec",
+    "FixedLengthRecordDataset",
+    "Iterator",
+    "Options",
+    "TFRecordDataset",
+    "TensorSpec",
+    "TextLineDataset",
+    "ThreadingOptions",
+    "experimental",
+]
