@@ -171,11 +171,17 @@ class Dataset:
             raise ValueError(
                 f"weights must be {len(sources)} numbers, one for each dataset; found {weights!r}."
             )
+        if chances is not None:
+            sources = [source for source, chance in zip(sources, chances, strict=True) if chance]
+            chances = chances[chances > 0]
+        if len(sources) == 1:
+            return Dataset(sources[0])
         seeds = Seeds(seed, rerandomize_each_iteration is not False)
         return Dataset(
             Items(
                 lambda: stages.sampled(sources, chances, stop_on_empty_dataset, seeds.next()),
                 lambda: sources[0].spec,
+                stages.endless_or_unknown(sources),
             )
         )
 
@@ -187,7 +193,9 @@ class Dataset:
         sources, choices = [_stage_of(dataset) for dataset in datasets], _stage_of(choice_dataset)
         return Dataset(
             Items(
-                lambda: stages.chosen_from(sources, choices, stop_on_empty_dataset), lambda: sources[0].spec
+                lambda: stages.chosen_from(sources, choices, stop_on_empty_dataset),
+                lambda: sources[0].spec,
+                stages.endless_or_unknown(sources),
             )
         )
 
@@ -353,7 +361,7 @@ class Dataset:
         """Batches of elements of several shapes, filled up.
 
         Args:
-            padded_shapes: of the elements in a batch, nested as they are; None or -1 for the longest there is.
+            padded_shapes: of the elements in a batch, nested as they are; None or -1 for the longest.
             padding_values: what fills them up, nested as the elements; 0 and "" by default.
         """
         return self._with(
@@ -469,7 +477,9 @@ class Dataset:
             length = _number(element_length_func(*element))
             return int(np.searchsorted(boundaries, length, side="right"))
 
-        return self.group_by_window(bucket_of, batched, window_size_func=lambda key: sizes[_number(key)])
+        batches = self.group_by_window(bucket_of, batched, window_size_func=lambda key: sizes[_number(key)])
+        of_any_bucket = self.batch(1) if no_padding else self.padded_batch(1, padded_shapes)
+        return self._with(Items(lambda: batches._stage, lambda: of_any_bucket.element_spec))
 
     # --- running --------------------------------------------------------------------------------------------
 
@@ -550,9 +560,8 @@ class Dataset:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise AttributeError(
-            f"tf.data.Dataset.{name} is not here.{did_you_mean(name, [n for n in dir(Dataset) if n[0] != '_'])}"
-        )
+        near = did_you_mean(name, [n for n in dir(Dataset) if not n.startswith("_")])
+        raise AttributeError(f"tf.data.Dataset.{name} is not here.{near}")
 
     def _with(self, stage: Stage) -> Dataset:
         return Dataset(stage, self._options)
@@ -646,8 +655,8 @@ def _signature(types: Any, shapes: Any) -> Any:
 def _checked_spec(spec: Any) -> TensorSpec:
     if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):
         raise TypeError(
-            f"`output_signature` must consist of tf.TensorSpec, found {spec!r}; ragged and sparse tensors are "
-            "not here."
+            f"`output_signature` must consist of tf.TensorSpec, found {spec!r}; ragged and sparse tensors "
+            "are not here."
         )
     return TensorSpec(spec.shape, spec.dtype, getattr(spec, "name", None))
 

@@ -72,7 +72,7 @@ class TFRecordDataset(_FileDataset):
     Args: as ``TextLineDataset``.
 
     Raises:
-        ValueError: while iterating, for a record whose checksum does not hold, or a file that ends within one.
+        ValueError: while iterating, for a record whose checksum does not hold, or a file that ends early.
     """
 
     def __init__(

@@ -370,8 +370,7 @@ def _shuffled(elements: Iterator[Any], size: int | None, random: np.random.Gener
         for element, i in zip(elements, draws, strict=False):
             yield buffer[i]
             buffer[i] = element
-    for i in random.permutation(len(buffer)).tolist():
-        yield buffer[i]
+    yield from map(buffer.__getitem__, random.permutation(len(buffer)).tolist())
 
 
 def _least(a: int, b: int) -> int:
@@ -418,7 +417,7 @@ class Zipped(Stage):
 
 
 def interleaved(inputs: Iterator[Iterable[Any]], cycle_length: int, block_length: int) -> Iterator[Any]:
-    """Blocks of elements of ``cycle_length`` iterables in turn; where one ends, the next one takes its turn."""
+    """Blocks of elements of ``cycle_length`` iterables in turn; the next follows one that ends."""
     slots: list[Iterator[Any] | None] = [None] * cycle_length
     more = True
     for slot in cycle(range(cycle_length)):
@@ -463,3 +462,8 @@ def chosen_from(stages: list[Stage], choices: Iterable[Any], stop_on_empty: bool
         except StopIteration:
             if stop_on_empty:
                 return
+
+
+def endless_or_unknown(stages: list[Stage]) -> int:
+    """INFINITE if one of the steps has no end, else UNKNOWN."""
+    return INFINITE if any(stage.cardinality() == INFINITE for stage in stages) else UNKNOWN

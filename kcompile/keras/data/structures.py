@@ -290,8 +290,8 @@ def stacked(leaves: Sequence[Any], component: int = 0) -> np.ndarray:
     for i, leaf in enumerate(leaves):
         if leaf.shape != shape:
             raise ValueError(
-                f"Cannot batch tensors with different shapes in component {component}. First element had shape "
-                f"{list(shape)} and element {i} had shape {list(leaf.shape)}."
+                f"Cannot batch tensors with different shapes in component {component}. First element had "
+                f"shape {list(shape)} and element {i} had shape {list(leaf.shape)}."
             )
     return np.stack(leaves)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import reading
-from .stages import Columns, Items, Rows, Stage, first_spec, interleaved
+from .stages import UNKNOWN, Columns, Items, Rows, Stage, first_spec, interleaved
 from .structures import (
     DatasetSpec,
     TensorSpec,
@@ -284,7 +284,13 @@ def unbatched(source: Stage) -> Stage:
             lambda s: TensorSpec(None if s.shape is None else s.shape[1:], s.dtype), source.spec
         )
 
-    return Items(elements, spec)
+    def count() -> int:
+        n = source.cardinality()
+        sizes = {s.shape[0] if s.shape else None for s in flatten(source.spec)}
+        known = [size for size in sizes if size is not None]
+        return n if n < 0 else n * known[0] if len(known) == len(sizes) else UNKNOWN
+
+    return Items(elements, spec, count)
 
 
 def rebatched(source: Stage, sizes: Sequence[int], drop_remainder: bool) -> Stage:
@@ -370,7 +376,13 @@ def grouped(
         for key in sorted(groups):
             yield from reduced(key, _held(groups[key], source))
 
-    return Items(elements)
+    def spec() -> Any:
+        try:
+            return reduced(0, _held([], source)).spec
+        except Exception:  # a function that needs the elements of a group
+            return first_spec(Items(elements))
+
+    return Items(elements, spec)
 
 
 def _held(elements: list[Any], source: Stage) -> Stage:

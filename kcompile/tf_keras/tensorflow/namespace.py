@@ -10,6 +10,7 @@ from typing import Any
 from ... import tf_keras
 from ...ir import Value, name_scope
 from ...keras import backend as K
+from ...keras import data
 from ...keras.utils.generic_utils import did_you_mean
 from . import functions, tensors
 from .dtypes import DTYPES, DType, as_dtype
@@ -63,10 +64,12 @@ def _own() -> dict[str, Any]:
         "DType": DType,
         "GradientTape": GradientTape,
         "Tensor": Value,
+        "TensorSpec": data.TensorSpec,
         "Variable": Variable,
         "as_dtype": as_dtype,
         "constant": tensors.constant,
         "convert_to_tensor": tensors.convert_to_tensor,
+        "data": _module("tensorflow.data", data),
         "executing_eagerly": lambda: True,
         "function": function,
         "is_tensor": K.is_tensor,
@@ -75,6 +78,16 @@ def _own() -> dict[str, Any]:
         "newaxis": None,
         "print": print,
     }
+
+
+def _module(name: str, module: ModuleType) -> Namespace:
+    """A module under TensorFlow's name, with those in it."""
+    public = {key: getattr(module, key) for key in module.__all__}
+    own = {
+        key: _module(f"{name}.{key}", value) if isinstance(value, ModuleType) else value
+        for key, value in public.items()
+    }
+    return Namespace(name, own)
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
