@@ -41,6 +41,7 @@ class Rules:
         metrics_name_outputs: whether names of metrics in files begin with that of the output.
         huber_means: whether Huber takes the mean over the last axis.
         rates_where_reached: whether a rate at another one is the largest where that one is reached.
+        ends_with_best_weights: whether EarlyStopping goes back to the best weights however training ended.
         iou_type: type that the IoU metrics cut weights off to, if any.
     """
 
@@ -62,6 +63,7 @@ class Rules:
     metrics_name_outputs: bool = False
     huber_means: bool = False
     rates_where_reached: bool = False
+    ends_with_best_weights: bool = False
     iou_type: str | None = None
 
 
@@ -81,6 +83,7 @@ TF_KERAS = Rules(
     metrics_name_outputs=True,
     huber_means=True,
     rates_where_reached=True,
+    ends_with_best_weights=True,
 )
 KERAS_3 = replace(
     TF_KERAS,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from kcompile.keras import callbacks as cbks
-from kcompile.keras.callbacks import base, control
+from kcompile.keras.callbacks import callback_list, control
 from kcompile.keras.utils import generic_utils
 
 
@@ -298,7 +298,7 @@ def test_an_object_that_is_no_callback_subclass_is_called_where_it_has_methods()
 
 def test_slow_callback_is_warned_about(monkeypatch):
     clock = types.SimpleNamespace(now=0.0)
-    monkeypatch.setattr(base, "time", types.SimpleNamespace(time=lambda: clock.now))
+    monkeypatch.setattr(callback_list, "time", types.SimpleNamespace(time=lambda: clock.now))
 
     class Slow(cbks.Callback):
         def on_train_batch_end(self, batch, logs=None):

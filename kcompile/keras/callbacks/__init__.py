@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from .. import backend as K
 from ..legacy.old_names import answer_old_names
-from .base import Callback, CallbackList
+from .averages import SwapEMAWeights
+from .backup import BackupAndRestore
+from .base import Callback
+from .callback_list import CallbackList
 from .control import (
     EarlyStopping,
     LambdaCallback,
@@ -18,6 +21,7 @@ from .logs import BatchLogs, Logs
 from .tensorboard import TensorBoard
 
 __all__ = [
+    "BackupAndRestore",
     "BaseLogger",
     "BatchLogs",
     "CSVLogger",
@@ -33,6 +37,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

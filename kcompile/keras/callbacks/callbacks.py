@@ -1,7 +1,8 @@
 """The module of Keras 2.3 that its callbacks are defined in."""
 
 from ..legacy.old_names import answer_old_names
-from .base import Callback, CallbackList
+from .base import Callback
+from .callback_list import CallbackList
 from .control import (
     EarlyStopping,
     LambdaCallback,

@@ -11,18 +11,31 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..utils.messages import harmless
 from .base import Callback
 from .logs import Logs
 
 
 class TerminateOnNaN(Callback):
-    """Stops training at the first batch whose loss is NaN or infinite."""
+    """Stops training at the first batch whose loss is NaN or infinite.
+
+    Args:
+        raise_error: whether training ends with an error there.
+
+    Raises:
+        RuntimeError: in training, with ``raise_error``.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = None if logs is None else logs.get("loss")
         if loss is not None and not np.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"NaN or Inf loss encountered: the loss of batch {batch} is {loss}.")
             print(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True
 
@@ -52,20 +65,27 @@ def _available(logs: Any) -> str:
 
 
 class ModelCheckpoint(Callback):
-    """Saves the model after epochs.
+    """Saves the model after epochs, or after batches.
 
     Args:
         filepath: where; may hold format fields, e.g. "weights.{epoch:02d}-{val_loss:.2f}.hdf5", filled from
-            the epoch's number (from 1) and its logs.
+            the epoch's number (from 1), the batch's (from 1) with a number for ``save_freq``, and the logs.
         monitor: metric that says which epoch is best.
         verbose: 1 prints what is saved.
         save_best_only: save only when ``monitor`` improves on every epoch before.
         save_weights_only: ``model.save_weights`` instead of ``model.save``.
         mode: "min", "max" or "auto" (max for names with "acc" or beginning with "fmeasure").
         period: epochs from one save to the next.
+        save_freq: "epoch", or after every so many batches.
+        initial_value_threshold: what ``monitor`` must improve on for the first save, with save_best_only.
+        options: of TensorFlow's checkpoints, accepted and not used.
+
+    Raises:
+        ValueError: for another ``save_freq``.
     """
 
     _writes = True
+    _kept = ("best", "epochs_since_last_save", "_batches_since_last_save")
 
     def __init__(
         self,
@@ -75,30 +95,60 @@ class ModelCheckpoint(Callback):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        period: int = 1,
+        period: Any = 1,
+        save_freq: Any = "epoch",
+        initial_value_threshold: float | None = None,
+        options: Any = None,
     ) -> None:
         super().__init__()
+        if period == "epoch":  # save_freq has this place in tf.keras
+            period = 1
         self.filepath = os.fspath(filepath)
         self.monitor = monitor
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.period = period
+        self.save_freq = save_freq
         self.epochs_since_last_save = 0
+        self._batches_since_last_save = 0
+        self._current_epoch = 0
         mode = _known_mode(mode, "ModelCheckpoint mode")
         larger = _larger_is_better(mode, "acc" in monitor or monitor.startswith("fmeasure"))
         self.monitor_op = np.greater if larger else np.less
         self.best = -np.inf if larger else np.inf
+        if initial_value_threshold is not None:
+            self.best = initial_value_threshold
+        if save_freq != "epoch":
+            if not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1:
+                raise ValueError(
+                    f'Unrecognized save_freq: {save_freq!r}. Expected "epoch" or a number of batches.'
+                )
+            self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._current_epoch = epoch
+
+    def _count_batch(self, batch: int, logs: Any = None) -> None:
+        self._batches_since_last_save += 1
+        if self._batches_since_last_save >= self.save_freq:
+            self._batches_since_last_save = 0
+            self._checkpoint({} if logs is None else logs, epoch=self._current_epoch + 1, batch=batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = {} if logs is None else logs
-        self.epochs_since_last_save += 1
-        if self.epochs_since_last_save < self.period:
+        if self.save_freq != "epoch":
             return
-        self.epochs_since_last_save = 0
-        path = self._path(epoch, logs)
+        self.epochs_since_last_save += 1
+        if self.epochs_since_last_save >= self.period:
+            self.epochs_since_last_save = 0
+            self._checkpoint({} if logs is None else logs, epoch=epoch + 1)
+
+    def _checkpoint(self, logs: Any, **place: int) -> None:
+        """Saves, if it is to be saved. ``place``: the epoch, and the batch, from 1."""
+        path = self._path(logs, place)
+        epoch = f"\nEpoch {place['epoch']:05d}: "
         if not self.save_best_only:
-            self._say(f"\nEpoch {epoch + 1:05d}: saving model to {path}")
+            self._say(f"{epoch}saving model to {path}")
             self._save(path)
             return
         current = logs.get(self.monitor)
@@ -111,21 +161,21 @@ class ModelCheckpoint(Callback):
             )
         elif self.monitor_op(current, self.best):
             self._say(
-                f"\nEpoch {epoch + 1:05d}: {self.monitor} improved from {self.best:0.5f} to {current:0.5f},"
+                f"{epoch}{self.monitor} improved from {self.best:0.5f} to {current:0.5f},"
                 f" saving model to {path}"
             )
             self.best = current
             self._save(path)
         else:
-            self._say(f"\nEpoch {epoch + 1:05d}: {self.monitor} did not improve from {self.best:0.5f}")
+            self._say(f"{epoch}{self.monitor} did not improve from {self.best:0.5f}")
 
-    def _path(self, epoch: int, logs: Any) -> str:
+    def _path(self, logs: Any, place: dict[str, int]) -> str:
         try:
-            return self.filepath.format_map(Logs({**logs, "epoch": epoch + 1}))
+            return self.filepath.format_map(Logs({**logs, **place}))
         except KeyError as error:
             raise ValueError(
                 f"ModelCheckpoint filepath {self.filepath!r} names {error}, which is not in the logs. "
-                f"Available: epoch,{_available(logs)}"
+                f"Available: {','.join(place)},{_available(logs)}"
             ) from error
 
     def _say(self, text: str) -> None:
@@ -151,7 +201,13 @@ class EarlyStopping(Callback):
         mode: "min", "max" or "auto" (max for names with "acc").
         baseline: value to improve on at first.
         restore_best_weights: on stopping, go back to the weights of the best epoch.
+        start_from_epoch: the first epoch, from 0, that is looked at.
+
+    As tf.keras and Keras 3 have it (``Rules.ends_with_best_weights``), restore_best_weights goes back to the
+    best epoch also where training ends by itself, and to the first one where none improved on it.
     """
+
+    _kept = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
 
     def __init__(
         self,
@@ -162,13 +218,16 @@ class EarlyStopping(Callback):
         mode: str = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
     ) -> None:
         super().__init__()
+        self._rules = rules.in_force()
         self.monitor = monitor
         self.baseline = baseline
         self.patience = patience
         self.verbose = verbose
         self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
         mode = _known_mode(mode, "EarlyStopping mode")
         larger = _larger_is_better(mode, "acc" in monitor)
         self.monitor_op = np.greater if larger else np.less
@@ -178,36 +237,55 @@ class EarlyStopping(Callback):
     def _reset(self) -> None:
         self.wait = 0
         self.stopped_epoch = 0
+        self.best_epoch = 0
         self.best_weights: Any = None
         worst = -np.inf if self.monitor_op is np.greater else np.inf
-        self.best = worst if self.baseline is None else self.baseline
+        beaten = self.baseline is not None and not self._rules.ends_with_best_weights
+        self.best: Any = self.baseline if beaten else worst
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         current = self.get_monitor_value({} if logs is None else logs)
-        if current is None:
+        if current is None or epoch < self.start_from_epoch:
             return
-        if self.monitor_op(current - self.min_delta, self.best):
-            self.best = current
-            self.wait = 0
-            if self.restore_best_weights:
-                self.best_weights = self.model.get_weights()
-            return
+        later = self._rules.ends_with_best_weights
+        if later and self.best_weights is None:
+            self._keep_best(epoch)
         self.wait += 1
-        if self.wait >= self.patience:
+        if self._improves_on(self.best, current):
+            self.best = current
+            if self.baseline is None or self._improves_on(self.baseline, current):
+                self.wait = 0
+            self._keep_best(epoch)
+            return
+        if self.wait >= self.patience and not (later and epoch == 0):
             self.stopped_epoch = epoch
             self.model.stop_training = True
-            # No best weights: nothing ever improved on the baseline, so there is nothing to go back to.
-            if self.restore_best_weights and self.best_weights is not None:
-                if self.verbose > 0:
-                    print("Restoring model weights from the end of the best epoch")
-                self.model.set_weights(self.best_weights)
+            if not later:
+                self._go_back("Restoring model weights from the end of the best epoch")
+
+    def _improves_on(self, best: Any, current: Any) -> bool:
+        return bool(self.monitor_op(current - self.min_delta, best))
+
+    def _keep_best(self, epoch: int) -> None:
+        self.best_epoch = epoch
+        if self.restore_best_weights:
+            self.best_weights = self.model.get_weights()
+
+    def _go_back(self, said: str) -> None:
+        # No best weights: nothing ever improved on the baseline, so there is nothing to go back to.
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose > 0:
+                print(said)
+            self.model.set_weights(self.best_weights)
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch > 0 and self.verbose > 0:
             print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
+        if self._rules.ends_with_best_weights:
+            self._go_back(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
 
     def get_monitor_value(self, logs: Any) -> Any:
         """The monitored value of the logs; None, with a warning, if it is not there."""
@@ -294,6 +372,8 @@ class ReduceLROnPlateau(Callback):
         cooldown: epochs after a reduction in which none are counted.
         min_lr: the rate never goes below.
     """
+
+    _kept = ("best", "cooldown_counter", "wait")
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class TensorBoard(Callback):
         embeddings_freq, embeddings_layer_names, embeddings_metadata, embeddings_data: not supported,
         likewise.
         update_freq: "epoch"; "batch" writes the batch's metrics too, an integer after so many samples.
+        write_steps_per_second: write how many batches a second are trained, with what update_freq writes.
         **kwargs: ``profile_batch`` of later versions is accepted; no profile is written.
 
     Tags are ``epoch_loss``, ``batch_loss`` and so on for every metric. Needs torch and tensorboard.
@@ -50,6 +52,7 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
         embeddings_data: Any = None,
         update_freq: Any = "epoch",
+        write_steps_per_second: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__()
@@ -73,6 +76,9 @@ class TensorBoard(Callback):
         self.write_graph = write_graph
         self.write_images = write_images
         self.update_freq = 1 if update_freq == "batch" else update_freq
+        self.write_steps_per_second = write_steps_per_second
+        if write_steps_per_second:  # else batches cost no more
+            self.on_train_batch_begin = self._time_batch  # type: ignore[method-assign]
         self._writers: dict[str, Any] = {}
         self._tagged_by = "epoch_"
         self._reset_counts()
@@ -98,10 +104,19 @@ class TensorBoard(Callback):
 
             write_graph(self._writer("train"), _graph_nodes(model))
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch_began, self._batches_before = time.perf_counter(), self._batches_seen
+
+    def _time_batch(self, batch: int, logs: Any = None) -> None:
+        self._batch_began = time.perf_counter()
+
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.update_freq == "epoch":
+            self._batches_seen += 1
             return
         logs = {} if logs is None else logs
+        if self.write_steps_per_second:
+            logs = {**logs, "steps_per_second": 1 / max(time.perf_counter() - self._batch_began, 1e-9)}
         self._samples_seen += logs.get("size", 1)
         if self._samples_seen - self._samples_at_last_write >= self.update_freq:
             self._tagged_by = "batch_"
@@ -111,7 +126,11 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._tagged_by = "epoch_"
-        self._write_logs({} if logs is None else logs, epoch)
+        logs = {} if logs is None else logs
+        if self.write_steps_per_second:
+            elapsed = max(time.perf_counter() - self._epoch_began, 1e-9)
+            logs = {**logs, "steps_per_second": (self._batches_seen - self._batches_before) / elapsed}
+        self._write_logs(logs, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
         for writer in self._writers.values():

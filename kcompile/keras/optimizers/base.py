@@ -210,9 +210,13 @@ class Optimizer:
 
     def finalize_variable_values(self, var_list: Sequence[Parameter]) -> None:
         """Replaces weights by their moving average where ``use_ema`` keeps one; fit() ends with it."""
-        slots = self._made.get(tuple(weakref.ref(p) for p in var_list), {}) if self.use_ema else {}
-        averages = slots.get(AVERAGE.name, ())
+        averages = self.averages_of(var_list)
         assign_all((p, average.numpy()) for p, average in zip(var_list, averages, strict=False))
+
+    def averages_of(self, var_list: Sequence[Parameter]) -> list[Parameter]:
+        """The moving averages of these weights; none without ``use_ema`` or before training."""
+        slots = self._made.get(tuple(weakref.ref(p) for p in var_list), {}) if self.use_ema else {}
+        return slots.get(AVERAGE.name, [])
 
     # --- state --------------------------------------------------------------------------------------------
 

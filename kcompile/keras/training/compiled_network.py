@@ -67,10 +67,11 @@ class CompiledNetwork(Network):
         self._compile_rules = rules.KERAS_2
         self._steps: Steps = None  # type: ignore[assignment]  # until it is compiled
         self._kept_predictor: Predictor | None = None
+        self._fit_state: Any = None
         self.predict_function: Any = None
 
     def _track(self, name: str, value: Any) -> None:
-        if name not in _KEPT and not name.startswith(("_compile", "_steps", "_kept_predictor")):
+        if name not in _KEPT and not name.startswith(("_compile", "_steps", "_kept_predictor", "_fit_state")):
             super()._track(name, value)
 
     # --- compile --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ..utils import launch
 from ..utils.generic_utils import Progbar
 from .compiled_network import CompiledNetwork
 from .data_adapters import ArrayAdapter, DataAdapter
+from .fit_state import FitState
 
 
 class EpochMeans:
@@ -103,15 +104,15 @@ def fit(
     callback_list.set_params(params)
     for callback in callback_list:
         callback.validation_data = _validation_arrays(model, validation)
-    callback_list.on_train_begin()
+    state = model._fit_state = FitState(model, callback_list, initial_epoch)
     try:
-        for epoch in range(initial_epoch, epochs):
-            _train_epoch(model, source, callback_list, epoch, validation, validation_freq)
-            if model.stop_training:
-                break
+        callback_list.on_train_begin()
+        for _ in state.epochs(epochs):
+            _train_epoch(model, source, callback_list, state, validation, validation_freq)
             if source.follows_length:
                 callback_list.set_params({**params, "steps": source.steps})
     finally:
+        model._fit_state = None
         source.close()
         if validation is not None:
             validation.close()
@@ -136,15 +137,16 @@ def _train_epoch(
     model: CompiledNetwork,
     source: DataAdapter,
     callbacks: Any,
-    epoch: int,
+    state: FitState,
     validation: DataAdapter | None,
     validation_freq: Any,
 ) -> None:
     model.reset_metrics()
+    epoch = state.epoch
     callbacks.on_epoch_begin(epoch)
     model._make_own_function("train")
     means = EpochMeans(model, by_samples=source.by_samples)
-    for index, batch in enumerate(source.epoch()):
+    for index, batch in state.batches(source, means):
         _batch_hook(callbacks, "train", "begin", index, batch.samples)
         means.add(model._steps.train(batch.weighted)(batch.arrays), batch.samples)
         _batch_hook(callbacks, "train", "end", index, batch.samples, means)
@@ -152,7 +154,7 @@ def _train_epoch(
             break
     results = means.means()
     logs: dict[str, float] = cbks.Logs()
-    interrupted = model.stop_training and (source.steps is None or index + 1 < source.steps)
+    interrupted = model.stop_training and (source.steps is None or state.batch + 1 < source.steps)
     if validation is not None and not interrupted:
         if validates_after(validation_freq, epoch):
             found = evaluate(model, validation, 0, callbacks)

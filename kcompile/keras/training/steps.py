@@ -94,6 +94,14 @@ class Steps:
         getattr(self, mode)(False)
         self.functions.setdefault(mode, lambda arrays: self._run(mode, list(arrays)))
 
+    def made(self) -> dict[tuple[str, bool], Any]:
+        """The lowered steps there are, by what they do and whether with sample weights."""
+        return {
+            key: function.args[0]
+            for key, function in self._made.items()
+            if isinstance(function, partial) and hasattr(function.args[0], "module")
+        }
+
     def replace(self, mode: str, function: Any) -> None:
         """Puts a function of the user's in place of a step; None: makes it anew when it is needed next."""
         self.functions.pop(mode, None)
