@@ -104,7 +104,10 @@ def recurrent_case(
     return inputs, {k: v for k, v in attributes.items() if v != []}
 
 
-@pytest.mark.parametrize("lengths", [None, [6, 2, 1, 4], [6, 6, 6, 6]], ids=["full", "ragged", "all"])
+LENGTHS = {"full": None, "ragged": [6, 2, 1, 4], "all": [6, 6, 6, 6], "mostly_padding": [1, 2, 1, 1]}
+
+
+@pytest.mark.parametrize("lengths", list(LENGTHS.values()), ids=list(LENGTHS))
 @pytest.mark.parametrize("activations", sorted(ACTIVATIONS))
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 @pytest.mark.parametrize("op_type", sorted(GATES))
@@ -171,16 +174,43 @@ def test_batch_first_layout_is_the_transposed_result(op_type: str) -> None:
 
 
 @pytest.mark.parametrize("activations", ["default", "hard", "relu"])
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
 @pytest.mark.parametrize("op_type", sorted(GATES))
-def test_recurrence_has_the_gradients_of_finite_differences(op_type: str, activations: str) -> None:
-    inputs, attributes = recurrent_case(op_type, "bidirectional", activations, [6, 3, 2, 5])
+def test_recurrence_has_the_gradients_of_finite_differences(
+    op_type: str, direction: str, activations: str
+) -> None:
+    inputs, attributes = recurrent_case(op_type, direction, activations, [6, 3, 0, 5])
     attributes = {k: tuple(v) if isinstance(v, list) else v for k, v in attributes.items()}
     arrays = [torch.from_numpy(x).double() if x.dtype.kind == "f" else torch.from_numpy(x) for x in inputs]
     leaves = [(a * 0.3).requires_grad_() for a in arrays[:4]]
     function = OPERATORS[op_type].function
+    outputs = 3 if op_type == "LSTM" else 2
     assert torch.autograd.gradcheck(
-        lambda *xs: function(*xs, *arrays[4:], **attributes), leaves, fast_mode=True
+        lambda *xs: function(*xs, *arrays[4:], **attributes, outputs=outputs), leaves, fast_mode=True
     )
+
+
+@pytest.mark.parametrize("lengths", [[6, 3, 0, 5], [1, 2, 1, 1]], ids=["ragged", "mostly_padding"])
+@pytest.mark.parametrize("activations", ["default", "hard"])
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+@pytest.mark.parametrize("op_type", sorted(GATES))
+def test_no_gradient_comes_from_behind_the_end_of_a_sequence(
+    op_type: str, direction: str, activations: str, lengths: list[int]
+) -> None:
+    """Not even from what is no number."""
+    inputs, attributes = recurrent_case(op_type, direction, activations, lengths)
+    attributes = {k: tuple(v) if isinstance(v, list) else v for k, v in attributes.items()}
+    found = []
+    for filler in (0.0, np.nan, 1e30):
+        for sample, length in enumerate(lengths):
+            inputs[0][length:, sample] = filler  # type: ignore[index]
+        leaves = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs if x is not None]
+        results = OPERATORS[op_type].function(*leaves, **attributes, outputs=3 if op_type == "LSTM" else 2)
+        sum(result.square().sum() for result in results).backward()
+        found.append([r.detach().numpy() for r in results] + [x.grad.numpy() for x in leaves[1:4]])
+    for others in found[1:]:
+        for a, b in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_the_written_out_lstm_steps_have_first_and_second_gradients() -> None:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 
 class LstmSteps(torch.autograd.Function):
-    """(projected inputs [time, batch, 4 * hidden], h, c, weights [hidden, 4 * hidden]) -> (Y, last c).
+    """(projected inputs [time, batch, 4 * hidden], h, c, weights [hidden, 4 * hidden]) -> (Y, all c).
 
-    Gates in ONNX's order iofc; i, o and f are clamped to [0, 1], the candidate and the output go through
-    tanh.
+    Y and c are [time, batch, hidden]. Gates in ONNX's order iofc; i, o and f are clamped to [0, 1], the
+    candidate and the output go through tanh.
     """
 
     @staticmethod
@@ -34,13 +34,16 @@ class LstmSteps(torch.autograd.Function):
             cell = torch.mul(f, cell, out=cells[t]).addcmul_(i, candidate)
             before = torch.mul(o, torch.tanh(cell, out=squashed[t]), out=y[t])
         ctx.save_for_backward(x, h, c, recurrent, gates, cells, squashed, y)
-        return y, cells[-1].clone()
+        ctx.set_materialize_grads(False)
+        return y, cells
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor, dc: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, dy: Tensor | None, dcells: Tensor | None) -> tuple[Tensor, ...]:
         x, h, c, recurrent, gates, cells, squashed, y = ctx.saved_tensors
+        dy = torch.zeros_like(y) if dy is None else dy
         if torch.is_grad_enabled():  # gradients of gradients: autograd over the plain loop knows them
-            return _differentiable_backward((x, h, c, recurrent), (dy, dc))
+            dcells = torch.zeros_like(y) if dcells is None else dcells
+            return _differentiable_backward((x, h, c, recurrent), (dy, dcells))
         steps, batch, width = x.shape
         hidden = width // 4
         i, o, f, candidate = gates.chunk(4, 2)
@@ -52,10 +55,12 @@ class LstmSteps(torch.autograd.Function):
         factors = torch.cat([candidate, squashed, previous, i], 2).mul_(slopes).view(steps, batch, 4, hidden)
         through = o * (1 - squashed.square())
         dgates = torch.empty_like(gates)
-        dh, dc = torch.zeros_like(h), dc.clone()
+        dh, dc = torch.zeros_like(h), torch.zeros_like(c)
         recurrent_t = recurrent.t()
         for t in reversed(range(steps)):
             dh = dh + dy[t]
+            if dcells is not None:
+                dc.add_(dcells[t])
             dc.addcmul_(dh, through[t])
             dgate = dgates[t].view(batch, 4, hidden)
             torch.mul(factors[t], dc.unsqueeze(1), out=dgate)
@@ -67,7 +72,7 @@ class LstmSteps(torch.autograd.Function):
 
 
 def _plain(x: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
-    rows = []
+    rows, cells = [], []
     hidden = h.shape[1]
     for xt in x.unbind(0):
         iof, candidate = torch.addmm(xt, h, recurrent).split((3 * hidden, hidden), 1)
@@ -75,7 +80,8 @@ def _plain(x: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, 
         c = torch.addcmul(f * c, i, torch.tanh(candidate))
         h = o * torch.tanh(c)
         rows.append(h)
-    return torch.stack(rows), c
+        cells.append(c)
+    return torch.stack(rows), torch.stack(cells)
 
 
 def _differentiable_backward(inputs: tuple[Tensor, ...], grads: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -126,6 +126,8 @@ class _Inputs:
             lengths = None
         filled = [X.new_zeros(directions, batch, hidden) if state is None else state for state in states]
         _check(X, W, R, B, filled)
+        if lengths is not None:  # gradients of what does not count are zero, also where it is no number
+            X = torch.where(_running(X, lengths), X, 0.0)
         return cls(X, W, R, B, lengths, filled, direction)
 
     def reversed(self, x: Tensor) -> Tensor:
@@ -179,8 +181,10 @@ def _fused(
     with _differentiable_kernels():
         if given.lengths is None:
             y, *states = function(x, hx, *tail, False)
-        else:
+        elif _mostly_padding(given):
             y, states = _packed(function, x, given.lengths, initial, tail)
+        else:
+            y, states = _padded(function, x, given.lengths, initial, tail)
     if given.direction == "reverse":
         y = given.reversed(y)
     return y.reshape(y.shape[0], y.shape[1], given.R.shape[0], -1).transpose(1, 2), states
@@ -202,6 +206,50 @@ def _torch_weights(given: _Inputs, d: int, gates: tuple[int, ...]) -> list[Tenso
         parts = weight.chunk(len(gates))
         ordered.append(torch.cat([parts[gate] for gate in gates]))
     return ordered
+
+
+def _mostly_padding(given: _Inputs) -> bool:
+    """Whether packing pays: steps are dear where they are many, and cudnn has a kernel of its own for it.
+
+    Autograd over torch's packed kernels on the CPU clears a buffer of all steps at every step; up to some
+    three steps of padding for each that counts it is quicker to compute them all.
+    """
+    assert given.lengths is not None
+    steps, batch = given.X.shape[:2]
+    both = given.direction == "bidirectional"  # its second half begins at the end of each sequence
+    return given.lengths.is_cuda or both or 4 * int(given.lengths.sum()) < steps * batch
+
+
+def _padded(
+    function: Callable[..., Any],
+    x: Tensor,
+    lengths: Tensor,
+    initial: tuple[Tensor, ...],
+    tail: tuple[Any, ...],
+) -> tuple[Tensor, list[Tensor]]:
+    """Runs all steps, then drops what comes after the end of a sequence.
+
+    The last output of a GRU or RNN is its state, and so is an LSTM's first one. Its cell stays what it is
+    where the input gate is shut and the forget gate open: one more feature, set behind the end, does that.
+    """
+    running = _running(x, lengths)
+    if len(initial) > 1:
+        (weight, *others), *rest = tail
+        x = torch.cat([x, (~running).to(x.dtype)], 2)
+        tail = ([torch.cat([weight, _holding(weight)], 1), *others], *rest)
+    y, *states = function(x, initial if len(initial) > 1 else initial[0], *tail, False)
+    last = _at_end(y, lengths, initial[0][0]).unsqueeze(0)
+    return torch.where(running, y, 0.0), [last, *states[1:]]
+
+
+def _holding(weight: Tensor) -> Tensor:
+    """The column of an LSTM's weights, gates in torch's order ifco, that shuts i and opens f."""
+    gates = weight.new_tensor([-_SATURATED, _SATURATED, 0.0, 0.0])
+    return gates.repeat_interleave(weight.shape[0] // 4).unsqueeze(1)
+
+
+_SATURATED = 1e4
+"""A sigmoid of it is exactly one, of its negative exactly zero, whatever gates of a network add to it."""
 
 
 def _packed(
@@ -261,8 +309,7 @@ def _run(cell: Cell, x: Tensor, states: list[Tensor], lengths: Tensor | None) ->
     rows = []
     valid: Sequence[Tensor | None] = [None] * x.shape[0]
     if lengths is not None:
-        step = torch.arange(x.shape[0], device=x.device).reshape(-1, 1, 1)
-        valid = (step < lengths.to(x.device).reshape(1, -1, 1)).unbind(0)
+        valid = _running(x, lengths).unbind(0)
     for xt, running in zip(x.unbind(0), valid, strict=True):
         new = cell(xt, states)
         if running is None:
@@ -280,10 +327,28 @@ def _run_hard_lstm(
     cell: Cell, recurrent: Tensor, x: Tensor, states: list[Tensor], lengths: Tensor | None
 ) -> tuple[Tensor, list[Tensor]]:
     """The same for the cell that LstmSteps has written out, where that can be used."""
-    if lengths is not None or not lstm_steps.applies(x, x.shape[0]):
+    if not lstm_steps.applies(x, x.shape[0]):
         return _run(cell, x, states, lengths)
+    if lengths is None:
+        y, c = lstm_steps.LstmSteps.apply(x, *states, recurrent)
+        return y, [y[-1], c[-1]]
+    running = _running(x, lengths)
     y, c = lstm_steps.LstmSteps.apply(x, *states, recurrent)
-    return y, [y[-1], c]
+    finals = [_at_end(rows, lengths, first) for rows, first in zip((y, c), states, strict=True)]
+    return torch.where(running, y, 0.0), finals
+
+
+def _running(x: Tensor, lengths: Tensor) -> Tensor:
+    """[time, batch, 1]: whether a step belongs to its sequence."""
+    steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    return (steps < lengths.to(x.device)).unsqueeze(2)
+
+
+def _at_end(rows: Tensor, lengths: Tensor, first: Tensor) -> Tensor:
+    """Of [time, batch, units] what stands at the last step of each sequence; ``first`` where it has none."""
+    lengths = lengths.to(rows.device).long().unsqueeze(1)
+    end = (lengths - 1).clamp(min=0).unsqueeze(0).expand(1, *rows.shape[1:])
+    return torch.where(lengths > 0, rows.gather(0, end)[0], first)
 
 
 def _clipped(functions: list[Activation], clip: float | None) -> list[Activation]:
