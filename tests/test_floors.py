@@ -97,15 +97,15 @@ HEAVY = (
 )
 #: The methods that Keras puts on layers and models, and what above them does the work.
 UPWARD = {
-    ("kcompile.keras.core.network", "Network.save"): ["saving.saving_api"],
-    ("kcompile.keras.core.network", "Network.save_weights"): ["saving.saving_api"],
-    ("kcompile.keras.core.network", "Network.load_weights"): [
+    ("kcompile.keras.core.network_files", "NetworkFiles.save"): ["saving.saving_api"],
+    ("kcompile.keras.core.network_files", "NetworkFiles.save_weights"): ["saving.saving_api"],
+    ("kcompile.keras.core.network_files", "NetworkFiles.load_weights"): [
         "saving.saving_api",
     ],
-    ("kcompile.keras.core.network", "Network._updated_config"): ["saving.archives"],
-    ("kcompile.keras.core.network", "Network.to_json"): ["saving.archives"],
-    ("kcompile.keras.core.network", "Network.to_yaml"): ["saving.archives"],
-    ("kcompile.keras.core.network", "Network.export"): ["saving.exporting"],
+    ("kcompile.keras.core.network_files", "NetworkFiles._updated_config"): ["saving.archives"],
+    ("kcompile.keras.core.network_files", "NetworkFiles.to_json"): ["saving.archives"],
+    ("kcompile.keras.core.network_files", "NetworkFiles.to_yaml"): ["saving.archives"],
+    ("kcompile.keras.core.network_files", "NetworkFiles.export"): ["saving.exporting"],
     ("kcompile.keras.training.model", "Model.__reduce__"): ["saving.copying"],
     ("kcompile.keras.training.model", "Model.__deepcopy__"): ["saving.copying"],
 }
@@ -371,8 +371,8 @@ def test_an_import_that_goes_up_is_found(module: str, source: str, expected: str
         ("kcompile.keras.metrics.base", "from ..losses import base\nfrom ..backend.tensors import tensor"),
         ("kcompile.keras.training.model", "from ..core.network import Network\nfrom . import loops"),
         (
-            "kcompile.keras.core.network",
-            "class Network:\n    def save(self):\n        from ..saving.saving_api import save_model",
+            "kcompile.keras.core.network_files",
+            "class NetworkFiles:\n    def save(self):\n        from ..saving.saving_api import save_model",
         ),
         ("kcompile.cli.main", "import typer\nfrom kcompile import keras, formats"),
         ("kcompile_runtime.session", "import onnxruntime, ctypes\nfrom .errors import InputError"),

@@ -319,7 +319,7 @@ class SourceWriter:
         """Writes the class of a model, once; gives its name."""
         if id(model) in self.names:
             return self.names[id(model)]
-        if not getattr(model, "inputs", None) or not getattr(model, "_network_nodes", None):
+        if not getattr(model, "inputs", None) or not model._network_nodes:
             raise ConversionError(
                 f"The model {model.name!r} has no graph of layers: it is not built, or a subclass of Model "
                 "whose call() is Python code."

@@ -105,7 +105,7 @@ def randomised(model: Model) -> Model:
     random = np.random.default_rng(1)
     model.set_weights([
         random.uniform(0.1, 0.9, w.shape) if "variance" in p.name else random.uniform(-0.5, 0.5, w.shape)
-        for p, w in zip(model._weights_by_layer(), model.get_weights(), strict=True)
+        for p, w in zip(model._weights_in_order(), model.get_weights(), strict=True)
     ])  # fmt: skip
     return model
 

@@ -247,7 +247,7 @@ def test_applications(name, size, tmp_path) -> None:
         warnings.simplefilter("ignore")  # sizes other than the trained ones
         model = getattr(applications, name)(weights=None, **options)
     random = np.random.default_rng(1)
-    for parameter in model._weights_by_layer():
+    for parameter in model._weights_in_order():
         if "variance" in parameter.name:
             K.set_value(parameter, random.uniform(0.5, 1.5, parameter.shape))
     write_module(model, tmp_path / "net.py")

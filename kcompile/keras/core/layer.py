@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import math
 import re
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ... import ir
-from ...ir import Parameter, Storage, Value, assign_all, unchanging
+from ...ir import Value
 from .. import backend as K
-from .. import initializers, registry, rules
-from ..backend.assignments import Variable
+from .. import registry, rules
 from ..declaration import configuration
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
-from .call_frames import CallFrame, Update, call_frame, current_frame, no_frame
+from .adding_layer import AddingLayer
+from .call_frames import call_frame, current_frame, no_frame
 from .called_on_numbers import are_numbers, as_values, in_type_of
 from .eager_calls import apply_updates, interpreter_of
 from .input_spec import InputSpec
-from .node import CalledLayer, KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
-from .weight_budget import weight_budget
+from .node import KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
 
-__all__ = ["InputSpec", "KerasHistory", "Layer", "Node", "disable_tracking"]
+__all__ = ["InputSpec", "KerasHistory", "Layer", "Node"]
 
 ShapeTuple = tuple[int | None, ...]
 
@@ -46,22 +42,7 @@ _BASE_ARGUMENTS = {
 }
 
 
-def disable_tracking(func: Callable) -> Callable:
-    """Marks an ``__init__`` whose attributes are not to be tracked as sub-layers or weights."""
-
-    @functools.wraps(func)
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
-        tracked = self.__dict__.get("_tracking", True)
-        object.__setattr__(self, "_tracking", False)
-        try:
-            return func(self, *args, **kwargs)
-        finally:
-            object.__setattr__(self, "_tracking", tracked)
-
-    return wrapped
-
-
-class Layer(CalledLayer):
+class Layer(AddingLayer):
     """A callable with weights: the unit that models are built of.
 
     A subclass makes weights in ``build(input_shape)`` with ``add_weight``, emits operators in
@@ -100,15 +81,7 @@ class Layer(CalledLayer):
         if kwargs.get("quantization_config", 0) is None:  # in files of Keras 3
             del kwargs["quantization_config"]
         legacy.refuse_unknown(type(self), set(kwargs) - _BASE_ARGUMENTS, _BASE_ARGUMENTS)
-        self._tracking = self.__dict__.get("_tracking", True)
-        self._layers: list[Layer] = []
-        self._trainable_weights: list[Parameter] = []
-        self._non_trainable_weights: list[Parameter] = []
-        self._losses: list[Any] = []
-        self._losses_on: list[tuple[list[Any], Any]] = []
-        self._updates: list[Update] = []
-        self._updates_on: list[tuple[list[Any], Update]] = []
-        self._metrics: list[Any] = []
+        super().__init__()
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
         self._unrecorded_calls: list[UnrecordedCall] = []
@@ -353,327 +326,6 @@ class Layer(CalledLayer):
                     self._unrecorded_calls = [c for c in self._unrecorded_calls if not are_numbers(c.inputs)]
                 self._unrecorded_calls.append(call)
 
-    # --- weights --------------------------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        name_or_shape: Any = None,
-        shape_or_name: Any = None,
-        /,
-        dtype: str | None = None,
-        initializer: Any = None,
-        regularizer: Callable[[Value], Value] | None = None,
-        trainable: bool = True,
-        constraint: Callable[[Value], Value] | None = None,
-        memory_order: Sequence[int] | None = None,
-        name: str | None = None,
-        shape: Sequence[int] | None = None,
-    ) -> Parameter:
-        """Makes a weight of this layer: ``add_weight("kernel", (3, 4))``, by keywords, or shape first.
-
-        Args:
-            name: last part of the weight's name (``dense_1/kernel``).
-            shape: sizes of its axes.
-            dtype: element type (default the layer's, else ``K.floatx()``).
-            initializer: name or callable (default glorot_uniform for floats, zeros else).
-            regularizer: function of the weight whose value is added to the training loss.
-            trainable: whether gradients update it.
-            constraint: function applied to it after each update.
-            memory_order: axes from outermost to innermost in memory, where the kernels want another order
-                than that of the shape; nothing else changes by it.
-
-        Raises:
-            ValueError: if a size is unknown or negative.
-        """
-        for given in (name_or_shape, shape_or_name):
-            name, shape = (
-                (given, shape) if isinstance(given, str) else (name, shape if given is None else given)
-            )
-        shape = tuple(shape if shape is not None else ())
-        name = name or "weight"
-        if not all(isinstance(dim, int | np.integer) and dim >= 0 for dim in shape):
-            raise ValueError(
-                f"Layer {self.name}: the weight {name!r} needs known sizes, got the shape {shape}. "
-                "Give the layer an input whose last axes are fixed."
-            )
-        dtype = dtype or self.dtype or K.floatx()
-        budget = weight_budget()
-        if budget is not None:
-            budget.claim(self.name, name, shape)
-        else:
-            ir.claim_steps(math.prod(int(size) for size in shape), f"the weight {name!r} of shape {shape}")
-        if budget is None or not budget.from_zeros:
-            value = initializers.initial_value(
-                initializers.get(initializer or "glorot_uniform"), shape, dtype
-            )
-            storage = Storage(value, memory_order)
-        else:  # the values come from a file
-            storage = Storage.zeros(shape, ir.as_dtype(dtype), memory_order)
-        scope = ir.current_scope() or self.name
-        parameter = Variable(storage, f"{scope}/{name}", trainable)
-        parameter.constraint = constraint
-        if regularizer is not None:
-            with ir.name_scope("weight_regularizer"):
-                self._losses.append(regularizer(parameter))
-        weights = self._trainable_weights if trainable else self._non_trainable_weights
-        weights.append(parameter)
-        return parameter
-
-    @property
-    def trainable_weights(self) -> list[Parameter]:
-        """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
-        if not self.trainable:
-            return []
-        return _unique(self._trainable_weights, *(layer.trainable_weights for layer in self._layers))
-
-    @trainable_weights.setter
-    def trainable_weights(self, weights: Iterable[Parameter]) -> None:
-        self._trainable_weights = list(weights)
-
-    @property
-    def non_trainable_weights(self) -> list[Parameter]:
-        """Weights that training does not update by gradients."""
-        if not self.trainable:
-            return _unique(
-                self._trainable_weights,
-                self._non_trainable_weights,
-                *(layer.weights for layer in self._layers),
-            )
-        return _unique(self._non_trainable_weights, *(layer.non_trainable_weights for layer in self._layers))
-
-    @non_trainable_weights.setter
-    def non_trainable_weights(self, weights: Iterable[Parameter]) -> None:
-        self._non_trainable_weights = list(weights)
-
-    @property
-    def weights(self) -> list[Parameter]:
-        """All weights, the trainable ones first."""
-        return self.trainable_weights + self.non_trainable_weights
-
-    variables = weights
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of ``weights``."""
-        with unchanging():
-            return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Overwrites all weights.
-
-        Raises:
-            ValueError: if the number of arrays or one of their shapes differs; then nothing is changed.
-        """
-        parameters = self.weights
-        if len(parameters) != len(weights):
-            raise ValueError(
-                f"You called set_weights(weights) on layer {self.name!r} with a list of {len(weights)} "
-                f"arrays, but the layer has {len(parameters)} weights"
-                + (
-                    ": " + ", ".join(f"{p.name} {p.shape}" for p in parameters[:8]) + "."
-                    if parameters
-                    else "."
-                )
-            )
-        arrays = [np.asarray(array) for array in weights]
-        for parameter, array in zip(parameters, arrays, strict=True):
-            if parameter.shape != array.shape:
-                raise ValueError(
-                    f"Layer {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
-                    f"the given array has shape {array.shape}."
-                )
-        assign_all(zip(parameters, arrays, strict=True))
-
-    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
-        """The arrays of a file in the order and layout of ``weights``; a layer whose layout changed overrides
-        it.
-
-        Args:
-            stored: pairs (name in the file, array), in the file's order.
-        """
-        return [array for _, array in stored]
-
-    def count_params(self) -> int:
-        """Number of scalars in the weights.
-
-        Raises:
-            RuntimeError: if the layer is not built yet.
-        """
-        if not self.built:
-            raise RuntimeError(
-                f"You tried to call count_params on {self.name}, but the layer isn't built. Build it with "
-                f"{self.name}.build(batch_input_shape), or by calling it."
-            )
-        return sum(weight.size for weight in self.weights)
-
-    # --- losses, updates, metrics ---------------------------------------------------------------------------
-
-    def add_loss(self, losses: Any, inputs: Any = None) -> None:
-        """Adds terms to the training loss: values, or functions without arguments that emit them at compile.
-
-        Inside ``call`` they belong to that call; elsewhere they always count, and ``inputs`` says which
-        tensors they depend on, for ``get_losses_for``.
-        """
-        losses = [loss for loss in to_list(losses) if loss is not None]
-        frame = current_frame()
-        if frame is not None and not frame.is_inside(losses):
-            frame.losses.extend(losses)
-        elif inputs is not None:
-            self._losses_on.extend((to_list(inputs), loss) for loss in losses)
-        else:
-            self._losses.extend(losses)
-
-    def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Adds updates, pairs (weight, new value), done after each training step (states: after each call).
-
-        Outside of ``call``, ``inputs`` says which tensors they depend on, for ``get_updates_for``.
-        """
-        if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Parameter):
-            updates = [updates]
-        # what assign() of a variable returned has been seen to
-        given = [u for u in to_list(updates) if u is not None and not isinstance(u, Value)]
-        pairs = [tuple(update) for update in given]
-        frame = current_frame()
-        if frame is not None and not frame.is_inside(new for _, new in pairs):
-            frame.updates.extend(pairs)
-        elif inputs is not None:
-            self._updates_on.extend((to_list(inputs), pair) for pair in pairs)
-        else:
-            self._updates.extend(pairs)
-
-    def add_metric(self, value: Value, name: str | None = None, aggregation: str | None = "mean") -> None:
-        """Adds the mean of a value over batches to what training reports, under ``name``.
-
-        What calling a Metric returned, ``add_metric(metrics.AUC()(y_true, y_pred))``, adds that metric under
-        its own name.
-
-        Raises:
-            ValueError: for another aggregation than "mean" (the default) or None, which means the same here,
-                or if several metrics have the name.
-        """
-        if aggregation not in (None, "mean"):
-            raise ValueError(
-                f'add_metric {name!r}: aggregation must be "mean" or None; found {aggregation!r}.'
-            )
-        named = self._get_existing_metric(name)
-        called, updates = value.annotations.get("_metric", (None, value))
-        metric = called or named or registry.names("metric")["Mean"](name=name or f"{self.name}_metric")
-        if not any(metric is known for known in self._metrics):
-            self._metrics.append(metric)
-        frame = current_frame()
-        entry = (metric, updates)
-        if frame is not None and not frame.is_inside([value]):
-            frame.metrics.append(entry)
-        else:
-            self.__dict__.setdefault("_added_metrics", []).append(entry)
-
-    def _get_existing_metric(self, name: str | None = None) -> Any:
-        """The metric that was added under a name; None if there is none.
-
-        Raises:
-            ValueError: if there are several.
-        """
-        named = [metric for metric in self._metrics if metric.name == name]
-        if len(named) > 1:
-            raise ValueError(
-                "Please provide different names for the metrics you have added. "
-                f"We found {len(named)} metrics with the name {name!r} in {self.name}."
-            )
-        return named[0] if named else None
-
-    @property
-    def losses(self) -> list[Any]:
-        """All terms that the layer and its sub-layers add to the training loss."""
-        own = self._own_losses() + [loss for call in self._calls() for loss in call.losses]
-        return _unique(own, *(layer.losses for layer in self._layers))
-
-    @property
-    def updates(self) -> list[Update]:
-        """All updates of the layer and its sub-layers; none where neither trainable nor stateful."""
-        if not self.trainable and not self.stateful:
-            return []
-        own = self._own_updates() + [update for call in self._calls() for update in call.updates]
-        return _unique(own, *(layer.updates for layer in self._layers))
-
-    @property
-    def metrics(self) -> list[Any]:
-        """Metric objects of the layer and its sub-layers."""
-        return _unique(self._metrics, *(layer.metrics for layer in self._layers))
-
-    def get_losses_for(self, inputs: Any = None) -> list[Any]:
-        """Losses that depend on these inputs, sub-layers included; with None, those that depend on none."""
-        given = None if inputs is None else to_list(inputs)
-        own = self._losses if given is None else [loss for on, loss in self._losses_on if _same(on, given)]
-        called = [call.losses for call in self._calls(given)]
-        return _unique(own, *called, *(layer.get_losses_for(inputs) for layer in self._layers))
-
-    def get_updates_for(self, inputs: Any = None) -> list[Update]:
-        """Updates that depend on these inputs, sub-layers included; with None, those that depend on none."""
-        given = None if inputs is None else to_list(inputs)
-        own = self._updates if given is None else [new for on, new in self._updates_on if _same(on, given)]
-        called = [call.updates for call in self._calls(given)]
-        return _unique(own, *called, *(layer.get_updates_for(inputs) for layer in self._layers))
-
-    def _calls(self, *on: list[Any] | None) -> list[Node | CallFrame]:
-        """What all calls said, or only those on these inputs; calls on values that no layer made come
-        last."""
-        calls: list[tuple[list[Value], Node | CallFrame]] = [
-            *((node.input_tensors, node) for node in self._inbound_nodes),
-            *((call.inputs, call.frame) for call in self._unrecorded_calls),
-        ]
-        return [call for inputs, call in calls if not on or on[0] and _same(inputs, on[0])]
-
-    def _own_losses(self) -> list[Any]:
-        """What add_loss was given outside of calls."""
-        return self._losses + [loss for _, loss in self._losses_on]
-
-    def _own_updates(self) -> list[Update]:
-        """What add_update was given outside of calls."""
-        return self._updates + [update for _, update in self._updates_on]
-
-    # --- tracking of attributes -----------------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if self.__dict__.get("_tracking", False) and not name.startswith("__"):
-            self._track(name, value)
-        super().__setattr__(name, value)
-
-    def _track(self, name: str, value: Any) -> None:
-        """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this
-        layer."""
-        if name in _OWN_LISTS:
-            return
-        if isinstance(value, list | tuple | dict):
-            for element in value.values() if isinstance(value, dict) else value:
-                if isinstance(element, Layer | list | tuple | dict):
-                    self._track("", element)
-        elif hasattr(value, "update_state") and hasattr(value, "reset_states"):
-            if not any(value is metric for metric in self._metrics):
-                self._metrics.append(value)
-        elif isinstance(value, Layer):
-            if value not in self._layers:
-                self._layers.append(value)
-        elif isinstance(value, Parameter):
-            weights = self._trainable_weights if value.trainable else self._non_trainable_weights
-            if not any(value is weight for weight in self._trainable_weights + self._non_trainable_weights):
-                weights.append(value)
-
-
-_OWN_LISTS = {
-    "_layers",
-    "_trainable_weights",
-    "_non_trainable_weights",
-    "trainable_weights",
-    "non_trainable_weights",
-    "_losses",
-    "_updates",
-    "_metrics",
-    "_inbound_nodes",
-    "_outbound_nodes",
-    "_unrecorded_calls",
-}
-
 
 def _dtype_name(dtype: Any) -> str:
     """The name of an element type, also of the policy that Keras 3 writes in its place."""
@@ -696,20 +348,6 @@ def _batch_input_shape(kwargs: dict[str, Any]) -> ShapeTuple | None:
     if isinstance(shape, int):
         raise ValueError(f"input_shape must be a tuple, for one axis input_shape=({shape},); got {shape}.")
     return (kwargs.get("batch_size"), *shape)
-
-
-def _same(some: Sequence[Any], others: Sequence[Any]) -> bool:
-    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
-
-
-def _unique(*lists: Iterable[Any]) -> list[Any]:
-    """The elements in order, each object once; numbers are all counted."""
-    found: dict[Any, Any] = {}
-    for elements in lists:
-        for element in elements:
-            key: Any = tuple(map(id, element)) if isinstance(element, tuple) else id(element)
-            found.setdefault(object() if isinstance(element, int | float) else key, element)
-    return list(found.values())
 
 
 registry.register(globals())

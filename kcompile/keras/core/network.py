@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ...ir import Parameter, Value, assign_all, unchanging
+from ...ir import Parameter, Value
 from .. import backend as K
-from .. import registry, rules
+from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
-from ..version import __version__
-from . import layer_graph
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
 from .keras_history import create_keras_history
-from .layer import Layer, _same, _unique
-from .node import CalledLayer, Node, flat_outputs, keras_history, reaches_phase, replace_tensors, static_shape
+from .layer import Layer
+from .layer_graph import LayerMap, check_ends, keys_of, map_layers, tensor_list
+from .network_calls import emit_again
+from .network_config import network_config, network_from_config
+from .network_files import NetworkFiles
+from .node import (
+    Node,
+    keras_history,
+    reaches_phase,
+    same_tensors,
+    static_shape,
+)
+from .weighted_layer import unique
 
 
-class Network(Layer):
+class Network(NetworkFiles):
     """Layers as one layer: built from input and output tensors, or by a subclass that overrides ``call``.
 
     Args:
@@ -35,6 +42,8 @@ class Network(Layer):
             the message names the tensor and the layer.
     """
 
+    _noun = "model"
+
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
     ) -> None:
@@ -42,6 +51,7 @@ class Network(Layer):
         self.supports_masking = True
         # None until they are known, which for users' annotations they always are
         self.inputs: list[Value] = None  # type: ignore[assignment]
+        self._network_nodes: list[Node] = []
         self.outputs = None
         self._is_graph_network = inputs is not None or outputs is not None
         self._input_keys: list[str] | None = None
@@ -53,17 +63,17 @@ class Network(Layer):
         tracking, self._tracking = self._tracking, False
         self._is_graph_network = True
         self._input_keys, self._output_keys = keys_of(inputs, "inputs"), keys_of(outputs, "outputs")
-        self.inputs, self._outputs = _tensor_list(inputs, "inputs"), _tensor_list(outputs, "outputs")
+        self.inputs, self._outputs = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
-        _check_ends(self.name, self.inputs, self.outputs)
+        check_ends(self.name, self.inputs, self.outputs)
         self._layers = []
         self._mapped_layers: list[Layer] = []
-        self._take(layer_graph.map_layers(self.inputs, self.outputs, self.name))
+        self._take(map_layers(self.inputs, self.outputs, self.name))
         self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
         self.built = True
         self._tracking = tracking
 
-    def _take(self, layer_map: layer_graph.LayerMap) -> None:
+    def _take(self, layer_map: LayerMap) -> None:
         """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there,
         stays so."""
         before, listed = set(self._mapped_layers), set(self._layers)
@@ -81,6 +91,7 @@ class Network(Layer):
         self._inbound_nodes[:1] = [
             Node.own(self, self.inputs, self.outputs)
         ]  # calls on other inputs come after it
+        self._first_call = 1
 
     @property
     def outputs(self) -> list[Value]:
@@ -93,16 +104,15 @@ class Network(Layer):
 
     @outputs.setter
     def outputs(self, tensors: Any) -> None:
-        known = self.__dict__.get("_network_nodes") and self._is_graph_network
-        if not known or not tensors:
+        if not (self._network_nodes and self._is_graph_network and tensors):
             self._outputs = tensors
             return
         tracking, self._tracking = self._tracking, False
         try:
-            tensors = _tensor_list(tensors, "outputs")
+            tensors = tensor_list(tensors, "outputs")
             create_keras_history(tensors)
-            _check_ends(self.name, self.inputs, tensors)
-            layer_map = layer_graph.map_layers(self.inputs, tensors, self.name)
+            check_ends(self.name, self.inputs, tensors)
+            layer_map = map_layers(self.inputs, tensors, self.name)
             self._outputs = tensors
             self._take(layer_map)
             if len(tensors) != len(self.output_names):
@@ -201,7 +211,7 @@ class Network(Layer):
 
     def _include(self, tensors: list[Value]) -> None:
         """Makes the layers part of the model, behind its own, that lead to tensors beside the outputs."""
-        layer_map = layer_graph.map_layers(self.inputs, [*self.outputs, *tensors], self.name)
+        layer_map = map_layers(self.inputs, [*self.outputs, *tensors], self.name)
         tracking, self._tracking = self._tracking, False
         self._layers = list(dict.fromkeys([*self._layers, *layer_map.layers]))
         self._network_nodes = layer_map.nodes
@@ -216,14 +226,17 @@ class Network(Layer):
         if self._is_graph_network:
             return self._network_nodes
         calls = [node for layer in [self, *self.layers] for node in layer._inbound_nodes]
-        own = [node for node in self._inbound_nodes if self.inputs and _same(node.input_tensors, self.inputs)]
-        return own or calls
+        if not self.inputs:
+            return calls
+        return [
+            node for node in self._inbound_nodes if same_tensors(node.input_tensors, self.inputs)
+        ] or calls
 
     @property
     def losses(self) -> list[Any]:
         """Terms added to the training loss by the layers, where these are called in this model."""
         unconditional = [loss for layer in [self, *self._flat_layers] for loss in layer._own_losses()]
-        return _unique(unconditional, *(node.losses for node in self._own_calls()))
+        return unique(unconditional, *(node.losses for node in self._own_calls()))
 
     @property
     def updates(self) -> list[Any]:
@@ -231,7 +244,7 @@ class Network(Layer):
         if not self.trainable and not self.stateful:
             return []
         unconditional = [update for layer in [self, *self._flat_layers] for update in layer._own_updates()]
-        updates = _unique(unconditional, *(node.updates for node in self._own_calls()))
+        updates = unique(unconditional, *(node.updates for node in self._own_calls()))
         frozen = {p for layer in self._flat_layers if not layer.trainable for p in layer.weights}
         return self._last_states([new for new in updates if new[0] not in frozen - self._states()])
 
@@ -248,7 +261,7 @@ class Network(Layer):
     def state_updates(self) -> list[Any]:
         """The updates that prediction does too: those of stateful layers."""
         states = self._states()
-        updates = _unique(*(node.updates for node in self._own_calls()))
+        updates = unique(*(node.updates for node in self._own_calls()))
         return self._last_states([update for update in updates if update[0] in states])
 
     def _states(self) -> set[Parameter]:
@@ -288,40 +301,12 @@ class Network(Layer):
     @property
     def weights(self) -> list[Parameter]:
         """All weights, the trainable ones first; none before the model is built."""
-        return _unique(self.trainable_weights, self.non_trainable_weights)
+        return unique(self.trainable_weights, self.non_trainable_weights)
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, layer by layer."""
-        with unchanging():
-            return [weight.numpy() for weight in self._weights_by_layer()]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Overwrites all weights, given layer by layer.
-
-        Raises:
-            ValueError: if the number of arrays or one of their shapes differs; then nothing is changed.
-        """
-        self._assert_weights_exist()
-        parameters = self._weights_by_layer()
-        if len(weights) != len(parameters):
-            raise ValueError(
-                f"You called set_weights(weights) on model {self.name!r} with a list of {len(weights)} "
-                f"arrays, but the model has {len(parameters)} weights."
-            )
-        for parameter, array in zip(parameters, weights, strict=True):
-            if parameter.shape != np.shape(array):
-                raise ValueError(
-                    f"Model {self.name!r}: weight {parameter.name} has shape {parameter.shape}, "
-                    f"the given array has shape {np.shape(array)}."
-                )
-        assign_all(zip(parameters, weights, strict=True))
-
-    def _weights_by_layer(self) -> list[Parameter]:
+    def _weights_in_order(self) -> list[Parameter]:
+        """All weights, layer by layer."""
         own = self._trainable_weights + self._non_trainable_weights
-        return _unique(own, *(layer.weights for layer in self.layers))
-
-    def _assert_weights_exist(self) -> None:
-        """Sequential and subclassed models have no weights before their input shape is known."""
+        return unique(own, *(layer.weights for layer in self.layers))
 
     def count_params(self) -> int:
         """Number of scalars in all weights."""
@@ -428,23 +413,7 @@ class Network(Layer):
             own: (given, mask) for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
         }
         with call_frame(inputs):  # what the layers add belongs to the enclosing call, if there is one
-            for node in self._network_nodes:
-                if all(tensor in values for tensor in node.output_tensors):
-                    continue
-                computed = [values[tensor] for tensor in node.input_tensors]
-                arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, (tensor,))[0])
-                layer = node.outbound_layer
-                if (
-                    training is not None
-                    and arguments.get("training") is None
-                    and layer._call_accepts("training")
-                ):
-                    arguments["training"] = training
-                outputs, output_masks = _call_again(
-                    layer, arguments, [c[0] for c in computed], [c[1] for c in computed]
-                )
-                for tensor, value, mask in zip(node.output_tensors, outputs, output_masks, strict=True):
-                    values[tensor] = (value, mask)
+            emit_again(self._network_nodes, values, training)
         results = [values[tensor] for tensor in self.outputs]
         output_masks = [mask for _, mask in results]
         self.__dict__["_last_run"] = (list(inputs), output_masks)
@@ -463,7 +432,7 @@ class Network(Layer):
                 f"{type(self).__name__} is a subclassed model: its structure is Python code and cannot be "
                 "written to a file. Save its weights with save_weights, or export it to ONNX."
             )
-        return layer_graph.network_config(self)
+        return network_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
@@ -472,7 +441,7 @@ class Network(Layer):
         Raises:
             ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
         """
-        inputs, outputs, name, ends = layer_graph.network_from_config(config, custom_objects)
+        inputs, outputs, name, ends = network_from_config(config, custom_objects)
         network = cls(inputs=inputs, outputs=outputs, name=name)
         if ends:
             network._include(ends)
@@ -500,139 +469,6 @@ class Network(Layer):
 
     def _check_trainable_weights_consistency(self) -> None:
         """Models that are compiled warn of what compile() has not seen."""
-
-    # --- files ----------------------------------------------------------------------------------------------
-
-    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-        """Writes architecture, weights, and training configuration with optimizer state to one HDF5 file.
-
-        Args:
-            filepath: path, open h5py.File or h5py.Group, or binary file object.
-            overwrite: False asks before replacing an existing file.
-            include_optimizer: whether to write the optimizer's state.
-        """
-        from ..saving.saving_api import save_model
-
-        save_model(self, filepath, overwrite, include_optimizer)
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone, in the format that the extension names.
-
-        ``.weights.h5`` has the layout of Keras 3, ``.safetensors`` the weights' names, ``.pt`` and ``.pth``
-        PyTorch's names and layouts; any other file is HDF5 of Keras 2. ``load_weights`` reads all of them.
-
-        Args:
-            filepath: path, open h5py.File or h5py.Group, or binary file object.
-            overwrite: False asks before replacing an existing file.
-        """
-        from ..saving.saving_api import save_weights
-
-        save_weights(self, filepath, overwrite)
-
-    def load_weights(
-        self,
-        filepath: Any,
-        by_name: bool = False,
-        skip_mismatch: bool = False,
-        reshape: bool = False,
-        mapping: Any = None,
-    ) -> None:
-        """Reads weights from a file that ``save_weights`` or ``save`` wrote, or PyTorch's (.pt, .pth,
-        .safetensors).
-
-        Args:
-            filepath: path, open h5py.File or h5py.Group, or binary file object.
-            by_name: match layers by name instead of by order, and leave the others as they are.
-            skip_mismatch: with by_name, leave layers alone whose weights differ in number or shape.
-            reshape: reshape weights whose number of elements agrees.
-            mapping: for PyTorch's files, dict or JSON file of Keras weight -> name in the file; see
-                ``kcompile.keras.state_dict.match``. There, skip_mismatch loads what matches.
-
-        Raises:
-            ValueError: if layers, their weights or shapes do not match; then nothing is changed.
-        """
-        from ..saving.saving_api import load_weights
-
-        load_weights(self, filepath, by_name, skip_mismatch, reshape, mapping)
-
-    def _updated_config(self) -> dict[str, Any]:
-        """The architecture with the class and the versions that belong to it."""
-        from ..saving.archives import model_config
-
-        return {**model_config(self), "keras_version": __version__, "backend": K.backend()}
-
-    def to_json(self, **kwargs: Any) -> str:
-        """The architecture as JSON; keyword arguments go to ``json.dumps``."""
-        from ..saving.archives import model_to_json
-
-        return model_to_json(self, **kwargs)
-
-    def to_yaml(self, **kwargs: Any) -> str:
-        """The architecture as YAML; keyword arguments go to ``yaml.safe_dump``."""
-        from ..saving.archives import model_to_yaml
-
-        return model_to_yaml(self, **kwargs)
-
-    def export(self, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> bool:
-        """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``."""
-        from ..saving.exporting import export_model
-
-        return export_model(self, filepath, opset=opset, verify=verify, **kwargs)
-
-
-def _call_again(
-    layer: CalledLayer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
-) -> tuple[list[Value], list[Any]]:
-    """Emits a layer on other inputs."""
-    with K.name_scope(layer.name), rules.in_call(layer):
-        operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
-        layer.assert_input_compatibility(operand)
-        if layer._call_accepts("mask") and "mask" not in arguments:
-            arguments["mask"] = mask
-        outputs = to_list(flat_outputs(layer.call(layer._as_taken(operand), **arguments), layer))
-        output_masks = layer.compute_mask(operand, mask)
-        for loss in layer._activity_losses(outputs):
-            layer.add_loss(loss, inputs=inputs)
-    output_masks = output_masks if isinstance(output_masks, list | tuple) else [output_masks] * len(outputs)
-    return outputs, list(output_masks)
-
-
-def keys_of(tensors: Any, what: str) -> list[str] | None:
-    """The names that a dict gives; None where it is none."""
-    if not isinstance(tensors, dict):
-        return None
-    wrong = [key for key in tensors if not isinstance(key, str) or not key]
-    if wrong or not tensors:
-        raise ValueError(f"The {what} of a Model are named by text in a dict; found {list(tensors)!r}.")
-    return list(tensors)
-
-
-def _tensor_list(tensors: Any, what: str) -> list[Value]:
-    if isinstance(tensors, dict):  # in the order in which tf.keras and Keras 3 count them
-        tensors = [tensors[key] for key in sorted(tensors)]
-    tensors = list(tensors) if isinstance(tensors, list | tuple) else [tensors]
-    for tensor in tensors:
-        if not isinstance(tensor, Value):
-            raise ValueError(
-                f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__})."
-            )
-    return tensors
-
-
-def _check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
-    if len(set(inputs)) != len(inputs):
-        raise ValueError(
-            f"The list of inputs passed to the model {name} is redundant: all inputs should only appear "
-            f"once. Found: {[tensor.name for tensor in inputs]}."
-        )
-    for what, tensors in (("Input", inputs), ("Output", outputs)):
-        for tensor in tensors:
-            if not hasattr(tensor, "_keras_history"):
-                raise ValueError(
-                    f"{what} tensors to the model {name} must be the output of a layer; found {tensor!r}. "
-                    "Make inputs with Input(), and wrap what reads variables, or has loops or phases of its "
-                    "own, in a Lambda layer."
-                )
 
 
 def _state_parameters(layer: Layer) -> list[Parameter]:

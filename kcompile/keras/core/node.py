@@ -159,6 +159,8 @@ class CalledLayer:
     _inbound_nodes: list[Node]
     _outbound_nodes: list[Node]
     _unrecorded_calls: list[UnrecordedCall]
+    #: The number of the node of the first call: a network between tensors has one before that.
+    _first_call = 0
 
     if TYPE_CHECKING:  # layers keep weights and arguments as attributes of any name
 
@@ -281,6 +283,11 @@ def replace_tensors(value: Any, function: Callable[[Value], Any]) -> Any:
     if type(value) in (list, tuple):
         return type(value)(replace_tensors(entry, function) for entry in value)
     return value
+
+
+def same_tensors(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether two lists are of the very same tensors."""
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 
 def annotate(outputs: Sequence[Value], masks: Sequence[Value | None], inputs: Sequence[Value]) -> None:

@@ -30,7 +30,7 @@ _HOMES = {
     "ConvRecurrent2D": "legacy.layers",
     "Merge": "legacy.merge",
     "merge": "legacy.merge",
-    "disable_tracking": "core.layer",
+    "disable_tracking": "core.weighted_layer",
     "Progbar": "utils.generic_utils",
     "deserialize_keras_object": "utils.generic_utils",
     "serialize_keras_object": "utils.generic_utils",

@@ -97,7 +97,7 @@ def _unread_weights(
     if not _has_config(model):
         return {}
     read = {*graph.parameters, *model._states()}
-    return {weight_names[p]: p.storage.array for p in model._weights_by_layer() if p not in read}
+    return {weight_names[p]: p.storage.array for p in model._weights_in_order() if p not in read}
 
 
 def inference_graph(model: Network) -> Graph:
@@ -116,7 +116,7 @@ def _output_names(model: Network) -> list[str]:
 def _weight_names(model: Network) -> dict[Parameter, str]:
     """Names in the file: weights of nested models may be called alike, and are told apart by a number."""
     names = Names(model.input_names)
-    parameters = dict.fromkeys([*model._weights_by_layer(), *model._states()])
+    parameters = dict.fromkeys([*model._weights_in_order(), *model._states()])
     return {parameter: names.unique(parameter.name) for parameter in parameters}
 
 
@@ -125,7 +125,7 @@ def _metadata(model: Network, weight_names: Mapping[Parameter, str]) -> dict[str
     if not _has_config(model):
         return {}
     states = model._states()
-    order = [weight_names[p] for p in model._weights_by_layer() if p not in states]
+    order = [weight_names[p] for p in model._weights_in_order() if p not in states]
     entries = {"kcompile.config": _json(model_config(model)), ORDER: _json(order)}
     if model.optimizer is not None:
         entries[TRAINING] = _json(training_config(model))
@@ -222,7 +222,7 @@ def _restore_weights(
     model: Network, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str
 ) -> None:
     states = model._states()
-    parameters = [p for p in model._weights_by_layer() if p not in states]
+    parameters = [p for p in model._weights_in_order() if p not in states]
     if len(order) != len(parameters):
         raise ValueError(
             f"{source}: the file has {len(order)} weights, the model in it has {len(parameters)}."

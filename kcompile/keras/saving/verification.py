@@ -123,7 +123,7 @@ def first_difference(model: Network, inputs: list[np.ndarray], tolerance: float)
     """A sentence that names the first layer, in the order of computation, whose output differs."""
     from ...torch_bridge import lower, run
 
-    for node in getattr(model, "_network_nodes", []):
+    for node in model._network_nodes:
         if not node.inbound_layers:
             continue
         graph = Graph(node.output_tensors, model._feed_inputs, phase="inference", silent=True)

@@ -66,7 +66,7 @@ def _named_layers(model: Network, prefix: str = "") -> Iterator[tuple[str, Layer
     Nested models are taken apart.
     """
     names = attribute_names(model)
-    images = turned_layers(model) if getattr(model, "_network_nodes", None) else {}
+    images = turned_layers(model) if model._network_nodes else {}
     for layer in model.layers:
         name = prefix + names[layer]
         if isinstance(layer, Network):

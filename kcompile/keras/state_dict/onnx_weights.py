@@ -31,7 +31,7 @@ def match_onnx(model: Network, filepath: Any, mapping: Mapping[str, str | None] 
     report = Report("names" if mapping is None else "mapping and names")
     used: set[str] = set()
     model._assert_weights_exist()
-    parameters = model._weights_by_layer()
+    parameters = model._weights_in_order()
     for parameter in parameters:
         name = (mapping or {}).get(parameter.name, parameter.name)
         if name is not None and not isinstance(name, str):

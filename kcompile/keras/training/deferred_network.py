@@ -11,7 +11,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import registry
 from ..core.input_layer import Input
-from ..core.network import keys_of
+from ..core.layer_graph import keys_of
 from ..core.node import flat_outputs, keras_history
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import data_errors

@@ -98,7 +98,7 @@ def graph_inputs(model: Network) -> tuple[list[Value], dict[Value, Value]]:
     file and nowhere else, they are read by values with the axes that the file names.
     """
     inputs = list(model._feed_inputs)
-    nodes = [node for node in getattr(model, "_network_nodes", []) if node.inbound_layers]
+    nodes = [node for node in model._network_nodes if node.inbound_layers]
     signature = getattr(nodes[0].outbound_layer, "input_signature", None) if len(nodes) == 1 else None
     if signature is None or nodes[0].input_tensors != inputs:
         return inputs, {}

@@ -14,7 +14,7 @@ from .. import registry
 from ..core.input_layer import Input, InputLayer
 from ..core.layer import Layer
 from ..core.layer_configs import deserialize, serialize
-from ..core.layer_graph import trainable_config
+from ..core.network_config import trainable_config
 from ..core.node import keras_history
 from .model import Model
 

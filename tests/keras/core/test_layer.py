@@ -1,4 +1,4 @@
-"""Layer: building, weights, losses, updates, metrics, masks, configuration, calls, and what it refuses."""
+"""Layer: building, masks, configuration, calls, and what it refuses."""
 
 from __future__ import annotations
 
@@ -7,35 +7,14 @@ import pytest
 
 import kcompile.keras as keras
 from kcompile.keras import backend as K
-from kcompile.keras import constraints, initializers, regularizers
 from kcompile.keras.core.input_spec import InputSpec
 from kcompile.keras.core.layer import Layer
 from kcompile.keras.core.node import Node
 from kcompile.keras.layers import LSTM, Dense, Input, Masking
 from kcompile.keras.models import Model, Sequential
+from tests.keras.core.linear import Linear
 
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
-
-
-class Linear(Layer):
-    """A layer as users write it for Keras 2."""
-
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-
-    def build(self, input_shape):
-        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], self.units), initializer="ones")
-        super().build(input_shape)
-
-    def call(self, inputs):
-        return K.dot(inputs, self.kernel)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.units)
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
 
 
 @pytest.fixture(autouse=True)
@@ -111,216 +90,6 @@ def test_input_shape_spellings():
     assert not hasattr(Linear(2), "batch_input_shape")
 
 
-# --- weights ---
-
-
-def test_add_weight_takes_everything():
-    layer = Layer(name="own", dtype="float64")
-    weight = layer.add_weight(
-        name="w",
-        shape=(3, 3, 2, 4),
-        initializer=initializers.RandomNormal(seed=1),
-        regularizer=regularizers.l2(0.5),
-        constraint=constraints.non_neg(),
-        memory_order=(3, 0, 1, 2),
-        trainable=False,
-    )
-    assert weight.name == "own/w" and weight.dtype == np.float64 and not weight.trainable
-    assert layer.non_trainable_weights == [weight] and layer.trainable_weights == []
-    assert weight.storage.array.transpose(3, 0, 1, 2).flags.c_contiguous
-    np.testing.assert_allclose(K.eval(layer.losses[0]), 0.5 * (weight.numpy() ** 2).sum(), rtol=1e-6)
-    assert weight.constraint is not None
-
-
-def test_add_weight_in_the_order_of_keras_2_0():
-    layer = Layer()
-    weight = layer.add_weight((2, 3), initializer="ones", name="w")
-    assert weight.shape == (2, 3)
-
-
-@pytest.mark.parametrize("shape", [(None, 3), (-1,), ("a",)])
-def test_add_weight_needs_sizes(shape):
-    with pytest.raises(ValueError, match="own: the weight 'w' needs known sizes"):
-        Layer(name="own").add_weight(name="w", shape=shape)
-
-
-@pytest.mark.parametrize(
-    "initializer",
-    [
-        "zeros",
-        initializers.Constant(3),
-        lambda shape, dtype=None: np.ones(shape),
-        lambda shape: K.ones(shape),
-    ],
-)
-def test_initializers_of_every_kind(initializer):
-    assert Layer().add_weight(name="w", shape=(2,), initializer=initializer).numpy().shape == (2,)
-
-
-def test_get_and_set_weights_are_copies():
-    layer = Linear(2)
-    layer(Input((3,)))
-    taken = layer.get_weights()
-    taken[0][:] = 9
-    assert (layer.get_weights()[0] == 1).all()
-    layer.set_weights(taken)
-    taken[0][:] = 7
-    assert (layer.get_weights()[0] == 9).all()
-
-
-def test_set_weights_that_do_not_fit_change_nothing():
-    layer = Dense(2, name="own")
-    layer(Input((3,)))
-    before = layer.get_weights()
-    with pytest.raises(
-        ValueError, match="'own' with a list of 1 arrays, but the layer has 2 weights.*own/kernel"
-    ):
-        layer.set_weights([np.zeros((3, 2))])
-    with pytest.raises(ValueError, match=r"own/bias has shape \(2,\), the given array has shape \(3,\)"):
-        layer.set_weights([np.zeros((3, 2)), np.zeros(3)])
-    for now, then in zip(layer.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(now, then)
-
-
-def test_trainable_moves_weights():
-    layer = Dense(2)
-    layer(Input((3,)))
-    assert len(layer.trainable_weights) == 2
-    layer.trainable = False
-    assert layer.trainable_weights == [] and len(layer.non_trainable_weights) == 2
-    assert len(layer.weights) == 2
-
-
-def test_names_carry_the_path_of_nested_layers():
-    inner = Linear(2, name="inner")
-
-    class Outer(Layer):
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.inner = inner
-
-        def call(self, x):
-            return self.inner(x)
-
-    Outer(name="outer")(Input((3,)))
-    assert inner.weights[0].name == "outer/inner/kernel"
-
-
-# --- tracking ---
-
-
-def test_layers_weights_and_metrics_in_attributes_belong_to_the_layer():
-    class Holder(Layer):
-        def __init__(self):
-            super().__init__()
-            self.one = Linear(2)
-            self.many = [Linear(2), Linear(2)]
-            self.named = {"a": Linear(2), "b": [Linear(2)]}
-            self.pair = (Linear(2),)
-            self.state = K.variable(np.zeros(2), name="state")
-            self.metric = keras.metrics.Mean(name="mean")
-            self.again = self.one
-
-        def call(self, x):
-            for layer in self._layers:
-                layer(x)
-            return x * self.state
-
-    holder = Holder()
-    holder(Input((2,)))
-    assert len(holder._layers) == 6
-    assert len(holder.trainable_weights) == 7
-    assert [m.name for m in holder.metrics] == ["mean"]
-
-
-def test_disable_tracking():
-    from kcompile.keras.core.layer import disable_tracking
-
-    class Quiet(Layer):
-        @disable_tracking
-        def __init__(self):
-            super().__init__()
-            self.inner = Linear(2)
-
-    assert Quiet()._layers == []
-
-
-# --- losses, updates, metrics ---
-
-
-class Counting(Layer):
-    """Adds a loss, an update and a metric in every call."""
-
-    def build(self, input_shape):
-        self.count = self.add_weight(name="count", shape=(), initializer="zeros", trainable=False)
-        super().build(input_shape)
-
-    def call(self, inputs):
-        self.add_loss(K.mean(K.abs(inputs)), inputs=inputs)
-        self.add_update([(self.count, self.count + 1.0)], inputs=inputs)
-        self.add_metric(K.max(inputs), name="largest", aggregation="mean")
-        return inputs * 1.0
-
-
-def test_losses_updates_and_metrics_belong_to_calls():
-    layer = Counting()
-    a, b = Input((3,)), Input((3,))
-    layer(a), layer(b)
-    assert len(layer.losses) == 2 and len(layer.updates) == 2 and len(layer.metrics) == 1
-    assert len(layer.get_losses_for(a)) == 1 and len(layer.get_updates_for(b)) == 1
-    assert layer.get_losses_for(None) == [] == layer.get_updates_for(None)
-
-
-def test_unconditional_losses_and_updates():
-    layer = Linear(2, name="own")
-    layer(Input((3,)))
-    layer.add_loss(K.constant(2.0))
-    layer.add_loss(lambda: K.sum(layer.kernel))
-    layer.add_update((layer.kernel, layer.kernel * 2.0))
-    assert len(layer.get_losses_for(None)) == 2 and len(layer.get_updates_for(None)) == 1
-    layer.trainable = False
-    assert layer.updates == []
-
-
-def test_losses_and_updates_on_given_inputs():
-    x, other = Input((3,)), Input((3,))
-    layer = Linear(2)
-    layer.build((None, 3))
-    on_x, always = K.sum(x), K.sum(layer.kernel)
-    layer.add_loss(on_x, inputs=x)
-    layer.add_loss(always)
-    layer.add_update((layer.kernel, layer.kernel * 2), inputs=[x])
-    assert layer.get_losses_for(x) == [on_x] and layer.get_losses_for(None) == [always]
-    assert layer.get_losses_for(other) == [] == layer.get_updates_for(None)
-    assert len(layer.get_updates_for(x)) == 1 == len(layer.updates)
-    assert set(layer.losses) == {on_x, always}
-
-
-@pytest.mark.parametrize(
-    "make, unconditional, on_input",
-    [
-        (lambda: keras.layers.TimeDistributed(Dense(2, kernel_regularizer="l1")), 1, 0),
-        (lambda: keras.layers.TimeDistributed(Dense(2, activity_regularizer="l1")), 0, 1),
-        (lambda: keras.layers.Bidirectional(LSTM(2, kernel_regularizer="l1", bias_regularizer="l2")), 4, 0),
-        (lambda: keras.layers.RNN([keras.layers.LSTMCell(2, kernel_regularizer="l2")]), 1, 0),
-    ],
-)
-def test_losses_of_inner_layers_are_found(make, unconditional, on_input):
-    x = Input((3, 4))
-    layer = make()
-    layer(x)
-    assert len(layer.get_losses_for(None)) == unconditional
-    assert len(layer.get_losses_for(x)) == on_input
-    assert len(layer.losses) == unconditional + on_input
-
-
-def test_numbers_can_be_losses():
-    model = Sequential([Dense(1, input_shape=(3,), kernel_initializer="zeros")])
-    model.add_loss(2)
-    model.compile("sgd", "mse")
-    assert model.evaluate(X, np.zeros((4, 1)), verbose=0) == 2
-
-
 def test_tensors_know_whether_training_makes_a_difference():
     x = Input((4,))
     plain, dropped = Dense(3)(x), keras.layers.Dropout(0.5)(x)
@@ -328,33 +97,6 @@ def test_tensors_know_whether_training_makes_a_difference():
     assert not plain._uses_learning_phase and dropped._uses_learning_phase and both._uses_learning_phase
     assert Model(x, both).uses_learning_phase and not Model(x, plain).uses_learning_phase
     assert Dense(1)(Model(x, both)(Input((4,))))._uses_learning_phase
-
-
-def test_a_model_trains_with_what_its_layers_add():
-    x = Input((3,))
-    counting = Counting()
-    model = Model(x, Dense(1)(counting(x)))
-    model.compile("sgd", "mse")
-    results = model.train_on_batch(X, X[:, :1])
-    assert model.metrics_names == ["loss", "largest"]
-    assert results[1] == pytest.approx(X.max())
-    assert counting.count.numpy() == 1
-    model.evaluate(X, X[:, :1], verbose=0)
-    assert counting.count.numpy() == 1  # updates are for training
-
-
-def test_losses_of_calls_outside_of_the_model_do_not_count():
-    counting = Counting()
-    x, other = Input((3,)), Input((3,))
-    counting(other)
-    model = Model(x, counting(x))
-    assert len(model.losses) == 1 and len(model.updates) == 1
-
-
-@pytest.mark.parametrize("aggregation", ["sum", "max", 3])
-def test_unknown_aggregation(aggregation):
-    with pytest.raises(ValueError, match="add_metric 'm': aggregation must be"):
-        Layer().add_metric(K.constant(1.0), name="m", aggregation=aggregation)
 
 
 # --- masks ---

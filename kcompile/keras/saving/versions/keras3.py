@@ -1,4 +1,5 @@
-"""Files of Keras 3: operations between layers as layers of ours, and what they say of compile()."""
+"""Files of Keras 3: operations between layers as layers of ours, calls by places, and what they say of
+compile()."""
 
 from __future__ import annotations
 
@@ -81,6 +82,55 @@ def _value(value: Any, tensors: list[Any]) -> Any:
     if class_name == "__ellipsis__":
         return {"ellipsis": True}
     raise ValueError(f"An argument of an operation in the file is {value!r}, which is not read.")
+
+
+def upgrade_network(config: dict[str, Any]) -> dict[str, Any]:
+    """A network's configuration with its calls as ``network_from_config`` takes them; others as they are.
+
+    Raises:
+        ValueError: for a call on several arguments that are no tensors.
+    """
+    layers = config.get("layers")
+    if "input_layers" not in config or not isinstance(layers, list):
+        return config
+    if not any(_is_call(call) for layer in layers for call in _calls(layer)):
+        return config
+    upgraded = [{**layer, "inbound_nodes": [_call(call) for call in _calls(layer)]} for layer in layers]
+    return {**config, "layers": upgraded, "counts_calls_alone": True}
+
+
+def _calls(layer: Any) -> list[Any]:
+    calls = layer.get("inbound_nodes") if isinstance(layer, Mapping) else None
+    return calls if isinstance(calls, list) else []
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, Mapping) and "args" in call
+
+
+def _call(call: Any) -> Any:
+    if not _is_call(call):
+        return call
+    args = call["args"]
+    if len(args) > 1 and all(_is_tensor(arg) for arg in args):  # attention(query, value)
+        args = [args]
+    if len(args) != 1:
+        raise ValueError(f"Layers are called on one argument besides keywords; the configuration has {args}.")
+    arguments = {key: value for key, value in (call.get("kwargs") or {}).items() if value is not None}
+    return {"inputs": _with_places(args[0]), "arguments": _with_places(arguments)}
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
+
+
+def _with_places(value: Any) -> Any:
+    """Arguments with ``[layer, node, tensor]`` for each tensor."""
+    if _is_tensor(value):
+        return list(value["config"]["keras_history"])
+    if isinstance(value, Mapping):
+        return {key: _with_places(entry) for key, entry in value.items()}
+    return [_with_places(entry) for entry in value] if isinstance(value, list) else value
 
 
 def plain_numbers(entry: dict[str, Any]) -> Any:

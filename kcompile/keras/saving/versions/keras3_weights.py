@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ....ir import Parameter
 from ... import registry
 from ...core.layer import Layer
 from ...core.network import Network
+from ...training.sequential import Sequential
 from ...utils.messages import raw_name
 
 Plan = list[tuple[Parameter, Any]]
@@ -72,8 +73,9 @@ def numbered(layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
     return result
 
 
-def _is_model(layer: Any) -> bool:
-    return hasattr(layer, "_network_nodes") or hasattr(layer, "_stack")
+def is_made_of_layers(layer: Any) -> TypeGuard[Network]:
+    """Whether it is a network whose layers a file lists, and not one whose structure is code."""
+    return isinstance(layer, Network) and (layer._is_graph_network or isinstance(layer, Sequential))
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -165,8 +167,8 @@ class TreeMatch:
         if id(layer) in self._seen:
             return
         self._seen.add(id(layer))
-        if _is_model(layer):
-            self._model(layer, path)  # type: ignore[arg-type]
+        if is_made_of_layers(layer):
+            self._model(layer, path)
         elif layer.weights and not layer._layers:
             self._leaf(layer, path)
         else:
@@ -263,7 +265,7 @@ def _add(result: dict[str, LayerWeights], layer: Any, path: str, seen: set[int])
     ]
     result[path] = LayerWeights(raw_name(layer.name), own)
     prefix = f"{path}/" if path else ""
-    if _is_model(layer):
+    if is_made_of_layers(layer):
         for key, member in numbered(layer.layers):
             _add(result, member, f"{prefix}layers/{key}", seen)
     for name, value in owned_layers(layer):

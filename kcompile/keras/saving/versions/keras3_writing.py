@@ -10,14 +10,14 @@ from ....ir import Value
 from ... import registry, rules
 from ...backend.tensors import static_sizes
 from ...core.layer import Layer
-from ...core.layer_graph import _named as named_or_listed
-from ...core.layer_graph import serializable_arguments
 from ...core.network import Network
+from ...core.network_config import by_key, serializable_arguments
 from ...core.node import Node, keras_history
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import unpack_singleton
 from .keras2 import drop_defaults
+from .keras3_weights import is_made_of_layers
 
 #: Arguments of layers that Keras 3 does not take, as it always does what they ask for.
 _GONE = {"implementation", "input_length", "batch_input_shape"}
@@ -89,7 +89,7 @@ def _functional(model: Network) -> dict[str, Any]:
 
     def places(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
         entries = [place(*keras_history(t)) for t in tensors]
-        return unpack_singleton(entries) if keys is None else named_or_listed(keys, names, entries)
+        return unpack_singleton(entries) if keys is None else by_key(keys, names, entries)
 
     def tensor_config(tensor: Value) -> dict[str, Any]:
         config = {
@@ -157,8 +157,8 @@ def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
 
 def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
     """The configuration of a layer or nested model."""
-    if hasattr(layer, "_network_nodes") or hasattr(layer, "_stack"):
-        return model_to_keras_3(layer)  # type: ignore[arg-type]
+    if is_made_of_layers(layer):
+        return model_to_keras_3(layer)
     if type(layer).__name__ == "InputLayer":
         return _input(layer._inbound_nodes[0].output_tensors[0], layer.name)
     config = _translated(layer.get_config(), type(layer).__name__, f"layer {layer.name!r}")

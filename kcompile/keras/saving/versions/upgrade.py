@@ -29,7 +29,11 @@ def upgrade(config: Any, writer: Writer, custom_objects: Mapping[str, Any]) -> A
     if writer.program == "keras_1":
         config = keras1.upgrade(config)
     check_known(config, custom_objects)
-    steps: list[Step] = [partial(set_type, wide=widest_type(config)), partial(_operation, custom_objects)]
+    steps: list[Step] = [
+        partial(set_type, wide=widest_type(config)),
+        partial(_operation, custom_objects),
+        keras3.upgrade_network,
+    ]
     if writer.program == "tf_keras":
         steps.append(tf_keras.tell_zeros)
     config = _walked(config, steps)

@@ -87,6 +87,33 @@ def test_words_of_other_programs_become_those_of_here(program, entry, expected):
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("args", "kwargs", "inputs", "arguments"),
+    [
+        ([tensor("x")], {}, ["x", 0, 0], {}),
+        ([[tensor("x"), tensor("y")]], {"training": None}, [["x", 0, 0], ["y", 0, 0]], {}),
+        ([[tensor("x")]], {"training": False}, [["x", 0, 0]], {"training": False}),
+        ([{"a": tensor("x")}], {}, {"a": ["x", 0, 0]}, {}),
+        ([tensor("x"), tensor("y")], {}, [["x", 0, 0], ["y", 0, 0]], {}),
+        ([tensor("x")], {"states": [tensor("y")]}, ["x", 0, 0], {"states": [["y", 0, 0]]}),
+    ],
+    ids=["tensor", "list", "list of one", "dict", "arguments", "keywords"],
+)
+def test_calls_in_the_words_of_keras_3_name_places(args, kwargs, inputs, arguments):
+    layer = {**DENSE, "name": "d", "inbound_nodes": [{"args": args, "kwargs": kwargs}]}
+    network = {"layers": [layer], "input_layers": [["x", 0, 0]], "output_layers": [["d", 0, 0]]}
+    found = upgrade({"class_name": "Functional", "config": network}, Writer("keras_3"), {})["config"]
+    assert found["layers"][0]["inbound_nodes"] == [{"inputs": inputs, "arguments": arguments}]
+    assert found["counts_calls_alone"]
+
+
+def test_a_call_on_what_is_no_tensor_is_refused():
+    layer = {**DENSE, "name": "d", "inbound_nodes": [{"args": [tensor("x"), 3], "kwargs": {}}]}
+    network = {"layers": [layer], "input_layers": [["x", 0, 0]], "output_layers": [["d", 0, 0]]}
+    with pytest.raises(ValueError, match="called on one argument besides keywords"):
+        upgrade({"class_name": "Functional", "config": network}, Writer("keras_3"), {})
+
+
 def test_a_class_of_the_users_is_left_as_it_is():
     entry = of_keras_3("Sum", axis=1)
     config = {"class_name": "Wrapper", "config": {"name": "outer", "entry": entry}}

@@ -1,0 +1,54 @@
+"""Calls of layers made anew on other inputs: what a network does when it is called as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...ir import Value
+from .. import backend as K
+from .. import registry, rules
+from ..utils.generic_utils import to_list, unpack_singleton
+from .node import CalledLayer, Node, flat_outputs, replace_tensors
+
+
+def emit_again(nodes: Sequence[Node], values: dict[Value, tuple[Value, Any]], training: bool | None) -> None:
+    """Emits layers on other inputs, with the same weights.
+
+    Args:
+        nodes: their calls, each behind those that it needs.
+        values: (value, mask) that stands for a tensor of these calls: at first for the inputs, then for what
+            each call gives.
+        training: passed to the layers whose ``call`` takes it and that were called without.
+    """
+    for node in nodes:
+        if all(tensor in values for tensor in node.output_tensors):
+            continue
+        layer = node.outbound_layer
+        arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, (tensor,))[0])
+        is_open = training is not None and arguments.get("training") is None
+        if is_open and layer._call_accepts("training"):
+            arguments["training"] = training
+        inputs, masks = ([values[tensor][i] for tensor in node.input_tensors] for i in (0, 1))
+        outputs, output_masks = _call_again(layer, arguments, inputs, masks)
+        values.update(zip(node.output_tensors, zip(outputs, output_masks, strict=True), strict=True))
+
+
+def _call_again(
+    layer: CalledLayer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
+) -> tuple[list[Value], list[Any]]:
+    """Emits a layer on other inputs."""
+    with K.name_scope(layer.name), rules.in_call(layer):
+        operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
+        layer.assert_input_compatibility(operand)
+        if layer._call_accepts("mask") and "mask" not in arguments:
+            arguments["mask"] = mask
+        outputs = to_list(flat_outputs(layer.call(layer._as_taken(operand), **arguments), layer))
+        output_masks = layer.compute_mask(operand, mask)
+        for loss in layer._activity_losses(outputs):
+            layer.add_loss(loss, inputs=inputs)
+    output_masks = output_masks if isinstance(output_masks, list | tuple) else [output_masks] * len(outputs)
+    return outputs, list(output_masks)
+
+
+registry.register(globals())

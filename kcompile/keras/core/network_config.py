@@ -1,0 +1,325 @@
+"""A network's layer DAG as configuration: written in Keras 2's words, and made anew from them."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...ir import Value
+from .. import rules
+from ..utils.generic_utils import get_custom_objects, unpack_singleton
+from ..utils.living import class_name
+from .layer import Layer
+from .layer_configs import deserialize
+from .node import Node, keras_history, replace_tensors
+from .operation_layers import CLASSES, OperationLayer, from_file
+
+
+def network_config(network: Layer) -> dict[str, Any]:
+    """The DAG as plain data, in Keras's own form.
+
+    Raises:
+        ValueError: if the outputs need a layer that was taken off ``network.layers``.
+    """
+    check_listed(network)
+    kept_nodes = dict.fromkeys(network._network_nodes)
+    new_index: dict[tuple[Layer, int], int] = {}
+    for layer in network.layers:
+        kept = [i for i, node in enumerate(layer._inbound_nodes) if node in kept_nodes]
+        new_index.update({(layer, old): new for new, old in enumerate(kept, layer._first_call)})
+    layers = []
+    for layer in network.layers:
+        nodes = [node for node in layer._inbound_nodes if node in kept_nodes and node.inbound_layers]
+        calls = [_node_config(node, new_index) for node in nodes]
+        layers.append(_operation_config(layer, nodes, calls) or _layer_config(layer, calls))
+
+    def coordinates(tensors: list[Value]) -> list[list[Any]]:
+        places = [keras_history(tensor) for tensor in tensors]
+        return [[h.layer.name, new_index[h.layer, h.node_index], h.tensor_index] for h in places]
+
+    return {
+        "name": network.name,
+        **trainable_config(network),
+        "layers": layers,
+        "input_layers": by_key(network._input_keys, network.input_names, coordinates(network.inputs)),
+        "output_layers": by_key(network._output_keys, network.output_names, coordinates(network.outputs)),
+    }
+
+
+def check_listed(network: Layer) -> None:
+    """Sees that all layers that the outputs need are among ``network.layers``, which anybody may change, as
+    the list of outputs."""
+    if network._output_coordinates != [tuple(keras_history(tensor)) for tensor in network.outputs]:
+        network.outputs = list(network.outputs)
+    listed = {id(layer) for layer in network.layers}
+    for layer in network._mapped_layers:
+        if id(layer) not in listed:
+            raise ValueError(
+                f"The model {network.name} cannot be written: its outputs need the layer {layer.name!r}, "
+                "which was taken off model.layers. Set model.outputs to tensors of the layers that are left, "
+                "such as [model.layers[-1].output], or make a new Model(model.input, ...)."
+            )
+
+
+def by_key(keys: list[str] | None, names: list[str], entries: list[Any]) -> Any:
+    """The entries by name, in the order of the keys, where the network was given a dict."""
+    by_name = dict(zip(names, entries, strict=True))
+    return entries if keys is None else {key: by_name[key] for key in keys}
+
+
+def _layer_config(layer: Layer, calls: list[Any]) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "class_name": class_name(layer),
+        "config": layer.get_config(),
+        **rules.said_of(layer),
+        "inbound_nodes": calls,
+    }
+
+
+def _operation_config(layer: Layer, nodes: list[Node], calls: list[Any]) -> dict[str, Any] | None:
+    """A function between layers as a layer of Keras, where there is one, or else in the words of tf.keras
+    2; None for layers proper."""
+    if not isinstance(layer, OperationLayer):
+        return None
+    if len(nodes) == 1:
+        same = layer.layer_config(nodes[0].input_tensors)
+        if same is not None:
+            return {"name": layer.name, **same, "inbound_nodes": calls}
+        whole = layer.operation == "Mean" and any(x.dtype.kind != "f" for x in nodes[0].input_tensors)
+        # of integers TensorFlow's mean is one
+        written = None if whole else layer.tf_config([place[:3] for place in calls[0]])
+        if written is not None:
+            return {"name": layer.name, **written}
+    return {**_layer_config(layer, calls), "class_name": "Operation"}
+
+
+def trainable_config(network: Layer) -> dict[str, bool]:
+    """What Keras 2 forgets and ignores: that a whole model is frozen. Without it training could not be
+    resumed."""
+    return {} if network.trainable else {"trainable": False}
+
+
+def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[list[Any]]:
+    def place(tensor: Value) -> list[Any]:
+        layer, node_index, tensor_index = keras_history(tensor)
+        return [layer.name, new_index[layer, node_index], tensor_index]
+
+    arguments = serializable_arguments(node, place)
+    return [
+        [layer.name, new_index[layer, index], tensor_index, arguments]
+        for layer, index, tensor_index in zip(
+            node.inbound_layers, node.node_indices, node.tensor_indices, strict=True
+        )
+    ]
+
+
+def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[str, Any]:
+    """The keyword arguments of a call, without those that a file cannot hold.
+
+    Args:
+        place: what stands for a tensor of a layer.
+    """
+    kept: dict[str, Any] = {}
+    for key, value in replace_tensors(node.arguments, place).items():
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
+        try:
+            json.dumps(value)
+        except TypeError:
+            warnings.warn(
+                f"Layer {node.outbound_layer.name} was passed the argument {key!r}, which cannot be written "
+                f"to a file ({type(value).__name__}) and will be missing when the model is loaded.",
+                stacklevel=2,
+            )
+            continue
+        kept[key] = value
+    return kept
+
+
+#: Layers of tf.keras's files that belong to a model though no output depends on them.
+_ENDS = ("AddLoss", "AddMetric")
+#: What makes a layer of an entry in a network's configuration.
+_ENTRY = ("class_name", "config", "rules", "masks")
+
+
+def network_from_config(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> tuple[Any, Any, str | None, list[Value]]:
+    """Makes the layers of a configuration and calls them on each other.
+
+    A call is a list of ``[layer, node, tensor, arguments]``, or ``{"inputs": ..., "arguments": ...}`` where
+    the inputs are more than a tensor or a list of several. Node 0 of a network in the configuration is its
+    own inputs and outputs, unless ``"counts_calls_alone"`` says that it is the first call.
+
+    Returns:
+        inputs, outputs (single ones unpacked), the name, and what AddLoss and AddMetric of tf.keras return,
+        which need not lie between inputs and outputs.
+
+    Raises:
+        ValueError: if the configuration names an unknown class, or calls refer to what is not in it.
+    """
+    replay = _Replay(config.get("counts_calls_alone", False))
+    own = {**get_custom_objects(), **(custom_objects or {})}
+    known = {**CLASSES, **(custom_objects or {})}
+    for layer_config in config["layers"]:
+        layer_config = from_file(layer_config, own)
+        layer = deserialize({key: layer_config[key] for key in _ENTRY if key in layer_config}, known)
+        replay.add(layer_config.get("name", layer.name), layer, layer_config["inbound_nodes"])
+    replay.run()
+    ends = [
+        tensor
+        for layer in replay.layers.values()
+        if type(layer).__name__ in _ENDS
+        for node in layer._inbound_nodes
+        for tensor in node.output_tensors
+    ]
+    inputs, outputs = (replay.tensors(config[key]) for key in ("input_layers", "output_layers"))
+    return inputs, outputs, config.get("name"), ends
+
+
+class Place(NamedTuple):
+    """Output ``tensor_index`` of the ``node_index``-th node of a layer, as a configuration names a tensor."""
+
+    layer: str
+    node_index: int
+    tensor_index: int
+
+
+@dataclass
+class Call:
+    """One call of a layer in a configuration: arguments, with a Place where a tensor goes."""
+
+    inputs: Any
+    arguments: dict[str, Any]
+
+    @classmethod
+    def read(cls, call: Any) -> Call:
+        """The call that an entry of ``inbound_nodes`` describes."""
+        if isinstance(call, dict):
+            return cls(_with_places(call["inputs"]), _with_places(call["arguments"]))
+        places = [Place(*place[:3]) for place in call]
+        arguments = (call[-1][3] if call and len(call[-1]) > 3 else None) or {}
+        return cls(unpack_singleton(places), _with_places(arguments))
+
+    def places(self) -> list[Place]:
+        """The tensors that must exist before the call."""
+        found: list[Place] = []
+        _replace_places([self.inputs, self.arguments], found.append)
+        return found
+
+
+def _with_places(value: Any) -> Any:
+    """The value with a Place for each ``[layer, node, tensor]`` in it."""
+    if isinstance(value, dict):
+        return {key: _with_places(entry) for key, entry in value.items()}
+    if not isinstance(value, list):
+        return value
+    if [type(entry) for entry in value] == [str, int, int]:
+        return Place(*value)
+    return [_with_places(entry) for entry in value]
+
+
+def _replace_places(value: Any, function: Callable[[Place], Any]) -> Any:
+    """The value with ``function(place)`` for each Place in it."""
+    if isinstance(value, Place):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: _replace_places(entry, function) for key, entry in value.items()}
+    return [_replace_places(entry, function) for entry in value] if isinstance(value, list) else value
+
+
+class _Replay:
+    """The layers of a configuration, and their calls, made in the order of the file, those whose inputs come
+    later as soon as these exist.
+
+    Args:
+        counts_calls_alone: whether node 0 of a network is its first call.
+    """
+
+    def __init__(self, counts_calls_alone: bool) -> None:
+        self.layers: dict[str, Layer] = {}
+        self._counts_calls_alone = counts_calls_alone
+        self._waiting: list[tuple[str, Call]] = []
+
+    def add(self, name: str, layer: Layer, calls: list[Any]) -> None:
+        """A layer with its calls."""
+        if name in self.layers:
+            raise ValueError(f"The configuration has two layers named {name!r}.")
+        self.layers[name] = layer
+        self._waiting.extend((name, Call.read(call)) for call in calls)
+
+    def run(self) -> None:
+        """Makes the calls.
+
+        Raises:
+            ValueError: for calls whose inputs never come to exist.
+        """
+        left: dict[str, deque[Call]] = {}  # calls of one layer stay in order, as files number them
+        blocked: dict[str, list[str]] = {}  # name of a layer -> those that wait for a call of it
+        for name, call in self._waiting:
+            if name not in left and self._try(name, call) is None:
+                continue
+            left.setdefault(name, deque()).append(call)
+        ready = deque(left)
+        while ready:
+            name = ready.popleft()
+            while left[name]:
+                missing = self._try(name, left[name][0])
+                if missing is not None:
+                    blocked.setdefault(missing, []).append(name)
+                    break
+                left[name].popleft()
+                ready.extend(blocked.pop(name, ()))
+        for name, calls in left.items():
+            if calls:
+                places = ", ".join(str(list(place)) for place in calls[0].places())
+                raise ValueError(
+                    f"The configuration is not a model: the layer {self.layers[name].name!r} is called on "
+                    f"{places}, which nothing in it produces (or which depends on that layer itself)."
+                )
+
+    def _try(self, name: str, call: Call) -> str | None:
+        """Makes a call; where an input does not exist yet, the name of the layer to be called before."""
+        layer, places = self.layers[name], call.places()
+        for place in places:
+            if place.layer not in self.layers:
+                raise ValueError(
+                    f"The layer {layer.name!r} is called on {place.layer!r}, which is not in the "
+                    "configuration."
+                )
+            if self._node_index(place) >= len(self.layers[place.layer]._inbound_nodes):
+                return place.layer
+        if places:
+            inputs, arguments = _replace_places([call.inputs, call.arguments], self._tensor_at)
+            layer(inputs, **arguments)
+        return None
+
+    def tensors(self, places: Any) -> Any:
+        """The tensors at ``[layer, node, tensor]``, at a list of them (one unpacked), or a dict by name."""
+        if isinstance(places, dict):
+            return {key: self.tensors(place) for key, place in places.items()}
+        if places and isinstance(places[0], str):
+            return self._tensor_at(Place(*places[:3]))
+        return unpack_singleton([self.tensors(place) for place in places])
+
+    def _node_index(self, place: Place) -> int:
+        first = self.layers[place.layer]._first_call if self._counts_calls_alone else 0
+        return place.node_index + first
+
+    def _tensor_at(self, place: Place) -> Value:
+        if place.layer not in self.layers:
+            raise ValueError(f"The configuration refers to the layer {place.layer!r}, which is not in it.")
+        nodes, index = self.layers[place.layer]._inbound_nodes, self._node_index(place)
+        if index >= len(nodes) or place.tensor_index >= len(nodes[index].output_tensors):
+            raise ValueError(
+                f"The configuration refers to output {place.tensor_index} of call {place.node_index} of the "
+                f"layer {place.layer!r}, which does not exist."
+            )
+        return nodes[index].output_tensors[place.tensor_index]

@@ -1,0 +1,93 @@
+"""The methods of networks that write and read files; what does the work stands above, in ``saving``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend as K
+from .. import registry
+from ..version import __version__
+from .layer import Layer
+
+
+class NetworkFiles(Layer):
+    """What Keras puts on models for files: saving, loading, texts, ONNX."""
+
+    def save(self: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Writes architecture, weights, and training configuration with optimizer state to one HDF5 file.
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            overwrite: False asks before replacing an existing file.
+            include_optimizer: whether to write the optimizer's state.
+        """
+        from ..saving.saving_api import save_model
+
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self: Any, filepath: Any, overwrite: bool = True) -> None:
+        """Writes the weights alone, in the format that the extension names.
+
+        ``.weights.h5`` has the layout of Keras 3, ``.safetensors`` the weights' names, ``.pt`` and ``.pth``
+        PyTorch's names and layouts; any other file is HDF5 of Keras 2. ``load_weights`` reads all of them.
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            overwrite: False asks before replacing an existing file.
+        """
+        from ..saving.saving_api import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self: Any,
+        filepath: Any,
+        by_name: bool = False,
+        skip_mismatch: bool = False,
+        reshape: bool = False,
+        mapping: Any = None,
+    ) -> None:
+        """Reads weights from a file that ``save_weights`` or ``save`` wrote, or PyTorch's (.pt, .pth,
+        .safetensors).
+
+        Args:
+            filepath: path, open h5py.File or h5py.Group, or binary file object.
+            by_name: match layers by name instead of by order, and leave the others as they are.
+            skip_mismatch: with by_name, leave layers alone whose weights differ in number or shape.
+            reshape: reshape weights whose number of elements agrees.
+            mapping: for PyTorch's files, dict or JSON file of Keras weight -> name in the file; see
+                ``kcompile.keras.state_dict.match``. There, skip_mismatch loads what matches.
+
+        Raises:
+            ValueError: if layers, their weights or shapes do not match; then nothing is changed.
+        """
+        from ..saving.saving_api import load_weights
+
+        load_weights(self, filepath, by_name, skip_mismatch, reshape, mapping)
+
+    def _updated_config(self: Any) -> dict[str, Any]:
+        """The architecture with the class and the versions that belong to it."""
+        from ..saving.archives import model_config
+
+        return {**model_config(self), "keras_version": __version__, "backend": K.backend()}
+
+    def to_json(self: Any, **kwargs: Any) -> str:
+        """The architecture as JSON; keyword arguments go to ``json.dumps``."""
+        from ..saving.archives import model_to_json
+
+        return model_to_json(self, **kwargs)
+
+    def to_yaml(self: Any, **kwargs: Any) -> str:
+        """The architecture as YAML; keyword arguments go to ``yaml.safe_dump``."""
+        from ..saving.archives import model_to_yaml
+
+        return model_to_yaml(self, **kwargs)
+
+    def export(self: Any, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> bool:
+        """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``."""
+        from ..saving.exporting import export_model
+
+        return export_model(self, filepath, opset=opset, verify=verify, **kwargs)
+
+
+registry.register(globals())
