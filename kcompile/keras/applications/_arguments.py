@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from ..utils.generic_utils import did_you_mean
 
 # What code for the package keras-applications passes beside the arguments; nothing depends on it here.
-_MODULES = {"backend", "layers", "models", "utils"}
+MODULES = {"backend", "layers", "models", "utils"}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -22,7 +22,7 @@ def refuse_unknown(function: str, signature: inspect.Signature, given: Mapping[s
     """
     known = {name for name, p in signature.parameters.items() if p.kind is not p.VAR_KEYWORD}
     for name in given:
-        if name not in known and name not in _MODULES:
+        if name not in known and name not in MODULES:
             hint = did_you_mean(name, known)
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}.{hint}")
 

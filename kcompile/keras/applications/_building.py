@@ -6,15 +6,16 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..backend.tensors import static_sizes
+from ..declaration import configured
 from ..training.model import Model
 from ..utils.layer_utils import get_source_inputs
-from ._arguments import refuse_unknown
+from ._arguments import MODULES, refuse_unknown
 from ._weights import Files, load_weights
 from .imagenet_utils import CLASSES, _obtain_input_shape
 
@@ -39,6 +40,14 @@ class Application:
             for the top of ImageNet.
     """
 
+    input_tensor: Any
+    name: str | None
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the arguments that the constructor declares
+
+    @configured
     def __init__(
         self,
         include_top: bool = True,
@@ -64,15 +73,12 @@ class Application:
             )
         if pooling not in (None, "avg", "max"):
             raise ValueError(f"`pooling` must be None, 'avg' or 'max'; found {pooling!r}.")
-        self.include_top = include_top
-        self.weights = weights
-        self.input_tensor = input_tensor
-        self.input_shape = input_shape
-        self.pooling = pooling
-        self.classes = classes
-        self.classifier_activation = classifier_activation
-        self.name = name
         self.shape: tuple[int | None, ...] = ()
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        for module in MODULES:
+            arguments.pop(module, None)
 
     def start(self, default_size: int, min_size: int, needs_size: bool | None = None) -> Value:
         """The image that the first layer reads, (batch, height, width, channels) or channels first.
@@ -153,6 +159,27 @@ def architecture(
         return function
 
     return declare
+
+
+def family(
+    arguments: Callable[Arguments, Given], build: Callable[..., Model]
+) -> Callable[..., Callable[Arguments, Model]]:
+    """What makes the functions of a family of networks, each as ``architecture`` does.
+
+    It takes the name of the function, that of the model, height and width of the images that it was trained
+    on, and settings. ``build`` is given the arguments, the model's name, the size and the settings.
+    """
+
+    def network(name: str, model_name: str, size: int, *settings: Any) -> Callable[Arguments, Model]:
+        def function(app: Given) -> Model:
+            return build(app, model_name, size, *settings)
+
+        function.__name__ = function.__qualname__ = name
+        function.__module__ = build.__module__
+        function.__doc__ = f"{name} for images of {size}x{size}, 0 to 255."
+        return architecture(arguments, model_name)(function)
+
+    return network
 
 
 def channel_axis() -> int:

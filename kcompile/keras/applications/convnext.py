@@ -13,8 +13,8 @@ from ..declaration import Argument, configured, fixed
 from ..training.model import Model
 from ..training.sequential import Sequential
 from ..utils.generic_utils import register_keras_serializable
-from ._building import Application, architecture
-from ._weights import STORAGE, Files, standard_files
+from ._building import Application, family
+from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
 
 __all__ = [
@@ -136,6 +136,7 @@ class _ConvNeXt(Application):
     The other arguments are those of ``Application``.
     """
 
+    @configured
     def __init__(
         self,
         include_top: bool = True,
@@ -148,16 +149,12 @@ class _ConvNeXt(Application):
         classifier_activation: Any = "softmax",
         name: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        self.include_preprocessing = include_preprocessing
+    ) -> None: ...
 
 
-def _convnext(app: _ConvNeXt, depths: Sequence[int], widths: Sequence[int], files: Files) -> Model:
+def _convnext(app: _ConvNeXt, model: str, size: int, depths: Sequence[int], widths: Sequence[int]) -> Model:
     """A ConvNeXt with ``depths`` blocks of ``widths`` channels in its four stages."""
-    x, name = app.start(224, 32), app.name
+    x, name = app.start(size, 32), app.name
     if app.include_preprocessing:
         variance = [deviation**2 for deviation in _DEVIATION]
         x = L.Normalization(mean=list(_MEAN), variance=variance, name=f"{name}_prestem_normalization")(x)
@@ -178,37 +175,14 @@ def _convnext(app: _ConvNeXt, depths: Sequence[int], widths: Sequence[int], file
         x = L.Dense(app.classes, activation=app.classifier_activation, name=f"{name}_head_dense")(x)
     else:
         x = _norm("layer_normalization")(app.pool(x))
-    return app.model(x, files)
+    return app.model(x, _FILES[model])
 
 
-@architecture(_ConvNeXt, "convnext_tiny")
-def ConvNeXtTiny(app: _ConvNeXt) -> Model:
-    """ConvNeXtTiny for images of 224x224, 0 to 255."""
-    return _convnext(app, (3, 3, 9, 3), (96, 192, 384, 768), _FILES["convnext_tiny"])
-
-
-@architecture(_ConvNeXt, "convnext_small")
-def ConvNeXtSmall(app: _ConvNeXt) -> Model:
-    """ConvNeXtSmall for images of 224x224, 0 to 255."""
-    return _convnext(app, (3, 3, 27, 3), (96, 192, 384, 768), _FILES["convnext_small"])
-
-
-@architecture(_ConvNeXt, "convnext_base")
-def ConvNeXtBase(app: _ConvNeXt) -> Model:
-    """ConvNeXtBase for images of 224x224, 0 to 255."""
-    return _convnext(app, (3, 3, 27, 3), (128, 256, 512, 1024), _FILES["convnext_base"])
-
-
-@architecture(_ConvNeXt, "convnext_large")
-def ConvNeXtLarge(app: _ConvNeXt) -> Model:
-    """ConvNeXtLarge for images of 224x224, 0 to 255."""
-    return _convnext(app, (3, 3, 27, 3), (192, 384, 768, 1536), _FILES["convnext_large"])
-
-
-@architecture(_ConvNeXt, "convnext_xlarge")
-def ConvNeXtXLarge(app: _ConvNeXt) -> Model:
-    """ConvNeXtXLarge for images of 224x224, 0 to 255."""
-    return _convnext(app, (3, 3, 27, 3), (256, 512, 1024, 2048), _FILES["convnext_xlarge"])
-
+_network = family(_ConvNeXt, _convnext)
+ConvNeXtTiny = _network("ConvNeXtTiny", "convnext_tiny", 224, (3, 3, 9, 3), (96, 192, 384, 768))
+ConvNeXtSmall = _network("ConvNeXtSmall", "convnext_small", 224, (3, 3, 27, 3), (96, 192, 384, 768))
+ConvNeXtBase = _network("ConvNeXtBase", "convnext_base", 224, (3, 3, 27, 3), (128, 256, 512, 1024))
+ConvNeXtLarge = _network("ConvNeXtLarge", "convnext_large", 224, (3, 3, 27, 3), (192, 384, 768, 1536))
+ConvNeXtXLarge = _network("ConvNeXtXLarge", "convnext_xlarge", 224, (3, 3, 27, 3), (256, 512, 1024, 2048))
 
 registry.register(globals())

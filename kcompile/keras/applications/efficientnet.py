@@ -8,9 +8,9 @@ from typing import Any
 from ...ir import Value
 from .. import layers as L
 from ..training.model import Model
-from ._building import Application, architecture, as_image, batch_norm, channel_axis, channels_of
+from ._building import Application, as_image, batch_norm, channel_axis, channels_of, family
 from ._mobile import divisible
-from ._weights import Files, standard_files
+from ._weights import standard_files
 from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet_v2 import correct_pad
 
@@ -122,7 +122,7 @@ def _block(
 
 
 def _efficientnet(
-    app: Application, width: float, depth: float, size: int, dropout_rate: float, files: Files
+    app: Application, model: str, size: int, width: float, depth: float, dropout_rate: float
 ) -> Model:
     """The base network, with the filters times ``width`` and the blocks of a stage times ``depth``."""
     x = app.start(size, 32)
@@ -150,7 +150,7 @@ def _efficientnet(
             done += 1
     x = _conv(x, divisible(1280 * width), 1, "top_conv", padding="same")
     x = _silu(batch_norm(x, "top_bn", epsilon=1e-3), "top_activation")
-    return app.model(scored(app, x, dropout_rate), files)
+    return app.model(scored(app, x, dropout_rate), _FILES[model])
 
 
 def scored(app: Application, x: Value, dropout_rate: float) -> Value:
@@ -170,49 +170,12 @@ def scored(app: Application, x: Value, dropout_rate: float) -> Value:
     return L.GlobalMaxPooling2D(name="max_pool")(x) if app.pooling == "max" else x
 
 
-@architecture(Application, "efficientnetb0")
-def EfficientNetB0(app: Application) -> Model:
-    """EfficientNetB0 for images of 224x224, 0 to 255."""
-    return _efficientnet(app, 1.0, 1.0, 224, 0.2, _FILES["efficientnetb0"])
-
-
-@architecture(Application, "efficientnetb1")
-def EfficientNetB1(app: Application) -> Model:
-    """EfficientNetB1 for images of 240x240, 0 to 255."""
-    return _efficientnet(app, 1.0, 1.1, 240, 0.2, _FILES["efficientnetb1"])
-
-
-@architecture(Application, "efficientnetb2")
-def EfficientNetB2(app: Application) -> Model:
-    """EfficientNetB2 for images of 260x260, 0 to 255."""
-    return _efficientnet(app, 1.1, 1.2, 260, 0.3, _FILES["efficientnetb2"])
-
-
-@architecture(Application, "efficientnetb3")
-def EfficientNetB3(app: Application) -> Model:
-    """EfficientNetB3 for images of 300x300, 0 to 255."""
-    return _efficientnet(app, 1.2, 1.4, 300, 0.3, _FILES["efficientnetb3"])
-
-
-@architecture(Application, "efficientnetb4")
-def EfficientNetB4(app: Application) -> Model:
-    """EfficientNetB4 for images of 380x380, 0 to 255."""
-    return _efficientnet(app, 1.4, 1.8, 380, 0.4, _FILES["efficientnetb4"])
-
-
-@architecture(Application, "efficientnetb5")
-def EfficientNetB5(app: Application) -> Model:
-    """EfficientNetB5 for images of 456x456, 0 to 255."""
-    return _efficientnet(app, 1.6, 2.2, 456, 0.4, _FILES["efficientnetb5"])
-
-
-@architecture(Application, "efficientnetb6")
-def EfficientNetB6(app: Application) -> Model:
-    """EfficientNetB6 for images of 528x528, 0 to 255."""
-    return _efficientnet(app, 1.8, 2.6, 528, 0.5, _FILES["efficientnetb6"])
-
-
-@architecture(Application, "efficientnetb7")
-def EfficientNetB7(app: Application) -> Model:
-    """EfficientNetB7 for images of 600x600, 0 to 255."""
-    return _efficientnet(app, 2.0, 3.1, 600, 0.5, _FILES["efficientnetb7"])
+_network = family(Application, _efficientnet)
+EfficientNetB0 = _network("EfficientNetB0", "efficientnetb0", 224, 1.0, 1.0, 0.2)
+EfficientNetB1 = _network("EfficientNetB1", "efficientnetb1", 240, 1.0, 1.1, 0.2)
+EfficientNetB2 = _network("EfficientNetB2", "efficientnetb2", 260, 1.1, 1.2, 0.3)
+EfficientNetB3 = _network("EfficientNetB3", "efficientnetb3", 300, 1.2, 1.4, 0.3)
+EfficientNetB4 = _network("EfficientNetB4", "efficientnetb4", 380, 1.4, 1.8, 0.4)
+EfficientNetB5 = _network("EfficientNetB5", "efficientnetb5", 456, 1.6, 2.2, 0.4)
+EfficientNetB6 = _network("EfficientNetB6", "efficientnetb6", 528, 1.8, 2.6, 0.5)
+EfficientNetB7 = _network("EfficientNetB7", "efficientnetb7", 600, 2.0, 3.1, 0.5)

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from ...ir import Value
 from .. import layers as L
+from ..declaration import configured
 from ..training.model import Model
-from ._building import Application, architecture, batch_norm, channel_axis, channels_of
-from ._weights import STORAGE, Files, standard_files
+from ._building import Application, batch_norm, channel_axis, channels_of, family
+from ._weights import STORAGE, standard_files
 from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, squeeze_excite
 from .imagenet_utils import decode_predictions
 
@@ -146,6 +147,7 @@ class _EfficientNetV2(Application):
     The other arguments are those of ``Application``.
     """
 
+    @configured
     def __init__(
         self,
         include_top: bool = True,
@@ -158,15 +160,11 @@ class _EfficientNetV2(Application):
         include_preprocessing: bool = True,
         name: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        self.include_preprocessing = include_preprocessing
+    ) -> None: ...
 
 
 def _efficientnet_v2(
-    app: _EfficientNetV2, stages: tuple[_Stage, ...], width: float, depth: float, size: int, files: Files
+    app: _EfficientNetV2, model: str, size: int, stages: tuple[_Stage, ...], width: float, depth: float
 ) -> Model:
     x = app.start(size, 32)
     if app.include_preprocessing and stages is _B:
@@ -190,46 +188,14 @@ def _efficientnet_v2(
             done += 1
     x = _conv(x, _rounded(1280 * width), 1, 1, "top_conv")
     x = _silu(_bn(x, "top_bn"), "top_activation")
-    return app.model(scored(app, x, 0.2), files)
+    return app.model(scored(app, x, 0.2), _FILES[model])
 
 
-@architecture(_EfficientNetV2, "efficientnetv2-b0")
-def EfficientNetV2B0(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2B0 for images of 224x224, 0 to 255."""
-    return _efficientnet_v2(app, _B, 1.0, 1.0, 224, _FILES["efficientnetv2-b0"])
-
-
-@architecture(_EfficientNetV2, "efficientnetv2-b1")
-def EfficientNetV2B1(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2B1 for images of 240x240, 0 to 255."""
-    return _efficientnet_v2(app, _B, 1.0, 1.1, 240, _FILES["efficientnetv2-b1"])
-
-
-@architecture(_EfficientNetV2, "efficientnetv2-b2")
-def EfficientNetV2B2(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2B2 for images of 260x260, 0 to 255."""
-    return _efficientnet_v2(app, _B, 1.1, 1.2, 260, _FILES["efficientnetv2-b2"])
-
-
-@architecture(_EfficientNetV2, "efficientnetv2-b3")
-def EfficientNetV2B3(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2B3 for images of 300x300, 0 to 255."""
-    return _efficientnet_v2(app, _B, 1.2, 1.4, 300, _FILES["efficientnetv2-b3"])
-
-
-@architecture(_EfficientNetV2, "efficientnetv2-s")
-def EfficientNetV2S(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2S for images of 384x384, 0 to 255."""
-    return _efficientnet_v2(app, _S, 1.0, 1.0, 384, _FILES["efficientnetv2-s"])
-
-
-@architecture(_EfficientNetV2, "efficientnetv2-m")
-def EfficientNetV2M(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2M for images of 480x480, 0 to 255."""
-    return _efficientnet_v2(app, _M, 1.0, 1.0, 480, _FILES["efficientnetv2-m"])
-
-
-@architecture(_EfficientNetV2, "efficientnetv2-l")
-def EfficientNetV2L(app: _EfficientNetV2) -> Model:
-    """EfficientNetV2L for images of 480x480, 0 to 255."""
-    return _efficientnet_v2(app, _L, 1.0, 1.0, 480, _FILES["efficientnetv2-l"])
+_network = family(_EfficientNetV2, _efficientnet_v2)
+EfficientNetV2B0 = _network("EfficientNetV2B0", "efficientnetv2-b0", 224, _B, 1.0, 1.0)
+EfficientNetV2B1 = _network("EfficientNetV2B1", "efficientnetv2-b1", 240, _B, 1.0, 1.1)
+EfficientNetV2B2 = _network("EfficientNetV2B2", "efficientnetv2-b2", 260, _B, 1.1, 1.2)
+EfficientNetV2B3 = _network("EfficientNetV2B3", "efficientnetv2-b3", 300, _B, 1.2, 1.4)
+EfficientNetV2S = _network("EfficientNetV2S", "efficientnetv2-s", 384, _S, 1.0, 1.0)
+EfficientNetV2M = _network("EfficientNetV2M", "efficientnetv2-m", 480, _M, 1.0, 1.0)
+EfficientNetV2L = _network("EfficientNetV2L", "efficientnetv2-l", 480, _L, 1.0, 1.0)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ...ir import Value
 from .. import layers as L
+from ..declaration import configured
 from ..training.model import Model
 from ._building import Application, architecture, batch_norm, channels_of
 from ._mobile import divisible
@@ -141,6 +142,7 @@ class _MobileNetV3(Application):
     The other arguments are those of ``Application``.
     """
 
+    @configured
     def __init__(
         self,
         input_shape: Any = None,
@@ -156,14 +158,7 @@ class _MobileNetV3(Application):
         include_preprocessing: bool = True,
         name: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
-        self.alpha = alpha
-        self.minimalistic = minimalistic
-        self.dropout_rate = dropout_rate
-        self.include_preprocessing = include_preprocessing
+    ) -> None: ...
 
 
 def _mobilenet_v3(app: _MobileNetV3, kind: str, blocks: tuple[_Block, ...], last_filters: int) -> Model:

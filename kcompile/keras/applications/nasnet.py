@@ -8,6 +8,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import layers as L
 from ..backend.tensors import static_sizes
+from ..declaration import configured
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ._arguments import refusing_unknown
@@ -225,6 +226,7 @@ class _ShapeFirst(Application):
     The other arguments are those of ``Application``.
     """
 
+    @configured
     def __init__(
         self,
         input_shape: Any = None,
@@ -236,10 +238,7 @@ class _ShapeFirst(Application):
         classifier_activation: Any = "softmax",
         name: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
-        )
+    ) -> None: ...
 
 
 @architecture(_ShapeFirst, "NASNet")
