@@ -91,6 +91,7 @@ HEAVY = (
     "kcompile.torch_bridge",
     "pooch",
     "pydot",
+    "rich",
     "safetensors",
     "scipy",
     "sklearn",

@@ -18,7 +18,7 @@ import pytest
 
 from kcompile.keras import callbacks as cbks
 from kcompile.keras.callbacks import callback_list, control
-from kcompile.keras.utils import generic_utils
+from kcompile.keras.utils import progbar
 
 
 class Rate:
@@ -358,7 +358,7 @@ def test_history_keeps_every_metric_and_starts_anew():
 class Clock:
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(generic_utils.time, "time", lambda: self.now)
+        monkeypatch.setattr(progbar.time, "time", lambda: self.now)
 
 
 def test_progress_bar_of_plain_logs_is_kerass_text(monkeypatch, capsys):

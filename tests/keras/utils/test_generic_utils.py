@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from kcompile.keras.utils import generic_utils as utils
+from kcompile.keras.utils import progbar
 
 
 class Scale:
@@ -212,7 +214,7 @@ def test_unexpected_keys_are_named():
 class Clock:
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(utils.time, "time", lambda: self.now)
+        monkeypatch.setattr(progbar.time, "time", lambda: self.now)
 
 
 # The expected texts are what Keras 2.3.1 prints for the same calls at the same times.
@@ -234,8 +236,8 @@ def test_bar_on_a_file_is_kerass_text(monkeypatch, capsys):
     )
 
 
-def test_bar_on_a_terminal_redraws_in_place(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+def test_bar_in_a_notebook_redraws_in_place(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", None)
     clock = Clock(monkeypatch)
     bar = utils.Progbar(2, width=10)
     clock.now += 4000
@@ -245,6 +247,30 @@ def test_bar_on_a_terminal_redraws_in_place(monkeypatch, capsys):
     first = "1/2 [====>.....] - ETA: 1:06:40 - loss: 2.0000"
     last = "2/2 [==========] - 4001s 2000s/step - loss: 2.0000"
     assert capsys.readouterr().out == "\r" + first + "\b" * len(first) + "\r" + last + "\n"
+
+
+@pytest.mark.parametrize("target", [3, None])
+@pytest.mark.parametrize("columns", [8, 20, 40, 80, 200])
+def test_bar_in_a_terminal_stays_on_one_line_of_its_width(monkeypatch, capsys, columns, target):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    clock = Clock(monkeypatch)
+    bar = utils.Progbar(target)
+    for step in (1, 2):
+        clock.now += 70
+        bar.update(step, [("loss", 2.0), ("[red]val_mean_absolute_error", 0.25)])
+    bar.target = 3  # as fit says it at the end of an epoch
+    bar.update(3)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    start, *drawn, last = shown.split("\r\x1b[2K")
+    assert start == "" and len(drawn) == 2
+    assert all(len(line) < columns and "\n" not in line for line in drawn)
+    assert drawn[1].startswith("2/3" if target else "2/?")
+    assert ("━" in drawn[1]) == (target is not None and columns >= 40)
+    assert last.startswith("3/3") and last.endswith(
+        " - loss: 2.0000 - [red]val_mean_absolute_error: 0.2500\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -301,10 +327,10 @@ def test_due_tells_when_values_are_worth_fetching(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 200])
-def test_a_bar_on_a_terminal_is_never_wider_than_it(columns, monkeypatch):
+def test_a_bar_in_a_notebook_is_never_wider_than_it(columns, monkeypatch):
     written = []
     size = os.terminal_size((columns, 24))
-    monkeypatch.setattr(utils.shutil, "get_terminal_size", lambda *args, **kwargs: size)
+    monkeypatch.setattr(progbar.shutil, "get_terminal_size", lambda *args, **kwargs: size)
     monkeypatch.setattr(utils.Progbar, "_write", staticmethod(written.append))
     bar = utils.Progbar(100, interval=0)
     bar._dynamic_display = True
