@@ -21,6 +21,7 @@ import numpy as np
 
 from .. import registry
 from .living import class_name, goes_itself
+from .progbar import Progbar as Progbar
 
 _GLOBAL_CUSTOM_OBJECTS: dict[str, Any] = {}
 _REGISTERED_NAMES: dict[Any, str] = {}
