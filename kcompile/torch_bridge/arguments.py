@@ -38,16 +38,23 @@ def is_scalar(value: Value) -> bool:
 
 def fits(kind: str, value: Constant, tensors: int) -> bool:
     """Whether a constant stands in the code as a Python value: the input allows it and the type has one."""
-    if kind == "Operand":
+    if kind == "Indices" and value.array.ndim == 1:
+        return is_order(value.array)
+    if kind in ("Operand", "Indices"):
         return is_scalar(value) and tensors > 0
     if kind == "Number":
         return value.array.size == 1
     return kind in ("Ints", "Floats")
 
 
+def is_order(indices: np.ndarray) -> bool:
+    """Whether indices take each of a few parts once, as the gates of an LSTM are put in order."""
+    return 1 < len(indices) <= 16 and sorted(indices.tolist()) == list(range(len(indices)))
+
+
 def as_number(kind: str, value: Constant) -> Any:
     """A constant as a tuple of ints or floats, or as one number, as the kind of input asks."""
-    if kind == "Ints":
+    if kind == "Ints" or kind == "Indices" and value.array.ndim == 1:
         return tuple(int(n) for n in value.array.reshape(-1))
     if kind == "Floats":
         return tuple(float(n) for n in value.array.reshape(-1))

@@ -222,6 +222,22 @@ def test_the_written_out_lstm_steps_have_first_and_second_gradients() -> None:
     assert torch.autograd.gradgradcheck(lstm_steps.LstmSteps.apply, leaves, fast_mode=True)
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("indices", [(0, 3, 1, 2), (1, 0)], ids=["all", "some"])
+def test_parts_in_another_order_have_values_and_gradients_of_indexing(
+    indices: tuple[int, ...], axis: int
+) -> None:
+    function = OPERATORS["Gather"].function
+    data = torch.from_numpy(draw(4, 4, 4)).requires_grad_()
+    weights = torch.from_numpy(draw(4, 4, 4)).index_select(axis, torch.arange(len(indices)))
+    found = []
+    for given in (indices, torch.tensor(indices)):
+        y = function(data, given, axis=axis)
+        found.append((y, *torch.autograd.grad((y * weights).sum(), [data])))
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
 # --- convolution and pooling ---
 
 

@@ -67,7 +67,7 @@ class Operator:
         return self.static[index] if index < len(self.static) else ""
 
 
-_STATIC = ("Ints", "Floats", "Number", "Operand")
+_STATIC = ("Ints", "Floats", "Number", "Operand", "Indices")
 _EXTRAS = {"outputs", "output_dtype", "device", "generator"}
 
 

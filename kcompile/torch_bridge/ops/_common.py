@@ -8,6 +8,7 @@ over besides tensors:
 - ``Floats``: the same for floats (the scales of Resize).
 - ``Number``: a Python number where the graph has a constant with one element (k of TopK, the bounds of Clip).
 - ``Operand``: a Python number where the graph has a constant without axes and another input is a tensor.
+- ``Indices``: the same, and a tuple where the constant says in which order to take a few parts.
 
 Attributes that are element types arrive as torch's. Three more keyword parameters are filled in by lowering
 where a function declares them: ``outputs`` (how many outputs are wanted: one is returned as a tensor, more as
@@ -27,6 +28,7 @@ Ints: TypeAlias = Any  # tuple[int, ...] or Tensor
 Floats: TypeAlias = Any  # tuple[float, ...] or Tensor
 Number: TypeAlias = Any  # int, float, bool or Tensor
 Operand: TypeAlias = Any  # Tensor, int, float or bool
+Indices: TypeAlias = Any  # Tensor, int or tuple[int, ...]
 
 
 def ints(x: Any) -> tuple[int, ...]:
