@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 #: Arrays of fewer bytes are pickled with the rest of the batch.
 SMALL = 1 << 14
@@ -138,3 +138,14 @@ def _mapped(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def sample_loader(dataset: Any, batch_size: int, shuffle: bool, processes: int = 0) -> Any:
+    """A DataLoader that makes batches of the samples of a dataset.
+
+    Args:
+        shuffle: whether each pass has an order of its own; samples without numbers come as they come.
+        processes: that read ahead.
+    """
+    numbered = not isinstance(dataset, IterableDataset)
+    return DataLoader(dataset, batch_size, shuffle=shuffle and numbered, num_workers=processes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -129,6 +129,8 @@ def as_array(x: Any, name: str, what: str) -> Any:
         return x.toarray()
     if hasattr(x, "iloc"):  # pandas
         return np.asarray(x.values)
+    if hasattr(x, "column_names"):  # pyarrow, Hugging Face
+        return np.asarray(x)
     if hasattr(x, "detach"):  # PyTorch
         x = x.detach().cpu()
         return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
@@ -148,6 +150,8 @@ def _by_name(data: Any, specs: Sequence[ArraySpec], what: str) -> list[Any]:
     if data is None:
         return [None] * len(specs)
     names = [spec.name for spec in specs]
+    if len(names) > 1:
+        data = _taken_apart(data, names)
     if isinstance(data, Mapping):
         missing = [name for name in names if name not in data]
         if missing:
@@ -164,6 +168,39 @@ def _by_name(data: Any, specs: Sequence[ArraySpec], what: str) -> list[Any]:
     if len(arrays) != len(specs):
         raise data_errors.count_error(arrays, names, what, [spec.shape for spec in specs])
     return arrays
+
+
+def _taken_apart(data: Any, names: list[str]) -> Any:
+    """A table as its columns where they have the names, and a nest of dicts, lists and tuples as what is in
+    it: by the names, or in order."""
+    columns = getattr(data, "column_names", None) or getattr(data, "columns", None)
+    if columns is not None and set(names) <= set(map(str, columns)):
+        return {name: data[name] for name in names}
+    entries = list(data.values()) if isinstance(data, Mapping) else data
+    if not isinstance(entries, list | tuple) or not any(map(_is_nest, entries)):
+        return data
+    leaves = list(_leaves(data))
+    named = dict(leaves)
+    return named if set(names) <= set(named) else [leaf for _, leaf in leaves]
+
+
+def _is_nest(entry: Any) -> bool:
+    """Whether it is a dict, or a list that holds arrays."""
+    if isinstance(entry, Mapping):
+        return True
+    return isinstance(entry, list | tuple) and any(hasattr(x, "shape") or _is_nest(x) for x in entry)
+
+
+def _leaves(nest: Any, key: Any = None) -> Iterator[tuple[Any, Any]]:
+    """(name in the dict around it, array) of all that is in a nest."""
+    if isinstance(nest, Mapping):
+        for name, entry in nest.items():
+            yield from _leaves(entry, name)
+    elif _is_nest(nest):
+        for entry in nest:
+            yield from _leaves(entry)
+    else:
+        yield key, nest
 
 
 def _is_list_of_arrays(data: Sequence[Any], count: int, shape: Shape = None) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.network import Network
 from ..utils import launch
-from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer
+from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, PyDataset, batches_in
 from ..utils.data_utils import Sequence as KerasSequence
 from . import arrays as array_data
 from . import symbolic_data
@@ -52,7 +52,7 @@ class DataArguments:
         """What ``fit`` validates on: a tuple of arrays, or what gives batches, read as its own data."""
         given = DataArguments(data, steps=steps, steps_name="validation_steps", reading=self.reading)
         if is_generator(data):
-            return given
+            return replace(given, batch_size=batch_size)
         x, y, sample_weight = validation_tuple(data)
         given = replace(given, x=x, y=y, sample_weight=sample_weight, batch_size=batch_size)
         # arrays have a number of samples, which the bar and the means go by
@@ -68,6 +68,8 @@ class DataAdapter(ABC):
         steps: batches per epoch; None where only its end says.
         steps_given: whether an epoch counts batches, not samples.
         follows_length: whether ``steps`` is what the data says, perhaps another number after each epoch.
+        takes_targets: whether targets and sample weights are given beside the inputs.
+        takes_samples: whether it makes the batches, of single samples.
     """
 
     samples: int | None = None
@@ -75,6 +77,8 @@ class DataAdapter(ABC):
     steps: int | None
     steps_given = True
     follows_length = False
+    takes_targets: ClassVar[bool] = False
+    takes_samples: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -122,6 +126,8 @@ class ArrayAdapter(DataAdapter):
         as_numpy: batches as numpy arrays, for prediction; otherwise as tensors.
         device: where tensors are wanted: None for where a step computes, "cpu" for a step on several devices.
     """
+
+    takes_targets = True
 
     def __init__(
         self,
@@ -304,31 +310,50 @@ class GeneratorAdapter(BatchAdapter):
 class SequenceAdapter(GeneratorAdapter):
     """A keras.utils.Sequence, read ahead by workers.
 
-    Its length, asked for anew after each epoch, is the number of batches unless that is given.
+    Its length, asked for anew after each epoch, is the number of batches unless that is given. A PyDataset
+    says itself how it is read ahead.
     """
 
     def __init__(self, model: Network, given: DataArguments) -> None:
         self.follows_length = given.steps is None
-        steps = len(given.x) if given.steps is None else given.steps
-        super().__init__(model, replace(given, steps=steps))
+        steps = batches_in(given.x) if given.steps is None else given.steps
+        super().__init__(model, replace(given, steps=steps, reading=_reading(given)))
+
+    @classmethod
+    def make(cls, model: Network, given: DataArguments) -> BatchAdapter:
+        if batches_in(given.x) is not None:
+            return cls(model, given)
+        return GeneratorAdapter(model, replace(given, x=iter(given.x), reading=_reading(given)))
 
     @classmethod
     def can_handle(cls, given: DataArguments) -> bool:
         return isinstance(given.x, KerasSequence)
 
     def epoch(self) -> Iterator[StepInputs]:
+        if isinstance(self.source, PyDataset):
+            self.source.on_epoch_begin()
         yield from super().epoch()
         (self._enqueuer.join_end_of_epoch if self._enqueuer is not None else self.source.on_epoch_end)()
         if self.follows_length:  # which on_epoch_end may have changed
-            self.steps = len(self.source)
+            self.steps = batches_in(self.source)
 
     def _read_here(self) -> Iterator[Any]:
         while True:
-            for i in range(len(self.source)):
+            for i in range(batches_in(self.source) or 0):
                 yield self.source[i]
 
     def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
         return OrderedEnqueuer(self.source, use_multiprocessing, bool(self.given.shuffle))
+
+
+def _reading(given: DataArguments) -> tuple[int, int, bool]:
+    """How a sequence is read ahead."""
+    if not isinstance(given.x, PyDataset):
+        return given.reading
+    own = (getattr(given.x, name, None) for name in ("max_queue_size", "workers", "use_multiprocessing"))
+    # a subclass may not have called __init__
+    size, workers, processes = (a if b is None else b for a, b in zip(given.reading, own, strict=True))
+    return int(size), int(workers), bool(processes)
 
 
 class LoaderAdapter(BatchAdapter):
@@ -395,6 +420,8 @@ def _length(loader: Any) -> int | None:
 class SymbolicAdapter(BatchAdapter):
     """Symbolic tensors of the backend, computed anew for each batch."""
 
+    takes_targets = True
+
     @classmethod
     def can_handle(cls, given: DataArguments) -> bool:
         return symbolic_data.holds_tensors((given.x, given.y, given.sample_weight))
@@ -421,14 +448,14 @@ class SymbolicAdapter(BatchAdapter):
             yield self._standardized(next(self._items))
 
 
-#: In the order in which they are asked.
-ADAPTERS: tuple[type[DataAdapter], ...] = (
+#: In the order in which they are asked; ``dataset_adapters`` has more.
+ADAPTERS: list[type[DataAdapter]] = [
     SymbolicAdapter,
     SequenceAdapter,
     GeneratorAdapter,
     LoaderAdapter,
     ArrayAdapter,
-)
+]
 
 
 def adapter_class(given: DataArguments) -> type[DataAdapter]:
@@ -447,26 +474,28 @@ def gives_batches(given: DataArguments) -> bool:
     Raises:
         ValueError: if it does, and there are arguments that only go with arrays.
     """
-    if adapter_class(given) in (ArrayAdapter, SymbolicAdapter):
+    kind = adapter_class(given)
+    if kind.takes_targets:
         return False
     if given.y is not None or given.sample_weight is not None:
         raise ValueError(
             "`y` and `sample_weight` come from the generator or loader; do not pass them to "
             f"{given.method} as well."
         )
-    if given.batch_size is not None and given.method == "fit":
+    if given.batch_size is not None and given.method == "fit" and not kind.takes_samples:
         raise ValueError(
             "The `batch_size` argument must not be specified when using a generator, Sequence or "
             "loader: it makes the batches."
         )
     if given.validation_split:
         raise ValueError("`validation_split` needs arrays; pass `validation_data` with a generator.")
-    return True
+    return not kind.takes_samples
 
 
 def is_generator(x: Any) -> bool:
-    """Whether x gives batches by itself: a generator, an iterator, a keras.utils.Sequence or a loader."""
-    return gives_batches(DataArguments(x))
+    """Whether x gives inputs and targets by itself: a generator, an iterator, a Sequence, a loader or a
+    dataset."""
+    return not adapter_class(DataArguments(x)).takes_targets
 
 
 def batch_source(x: Any) -> Any:

@@ -180,7 +180,7 @@ def refuse_no_data(x: Any, name: str, what: str) -> None:
         found, advice = "a set, which has no order", "give a list or an array"
     elif any(kind.__module__.startswith("torch.utils.data") for kind in type(x).__mro__):
         found = f"a {type(x).__name__}, which gives single samples"
-        advice = "make batches of them, torch.utils.data.DataLoader(dataset, batch_size=32)"
+        advice = "give it alone in place of inputs and targets, or in a torch.utils.data.DataLoader"
     elif inspect.isroutine(x):
         found, advice = f"the function {getattr(x, '__name__', '')}", "call it, and give what it returns"
     else:
@@ -275,9 +275,9 @@ def _refuse(value: Any) -> None:
 
 def _column(table: Any, index: tuple[int, ...]) -> Any:
     """What a DataFrame calls the column of an element, or a Series itself."""
-    if not hasattr(table, "iloc") and not hasattr(table, "to_numpy"):
+    if not any(hasattr(table, name) for name in ("iloc", "to_numpy", "column_names")):
         return None
-    columns = getattr(table, "columns", None)
+    columns = getattr(table, "column_names", getattr(table, "columns", None))
     return getattr(table, "name", None) if columns is None or len(index) < 2 else list(columns)[index[1]]
 
 

@@ -16,6 +16,7 @@ from ..callbacks import History
 from ..core.call_frames import current_frame
 from ..core.called_on_numbers import are_numbers, fits_input
 from ..utils.generic_utils import unpack_singleton
+from . import dataset_adapters as dataset_adapters
 from . import loops as loops
 from .arrays import count_samples, cut_to_first, is_lazy
 from .compilation import frozen_layers

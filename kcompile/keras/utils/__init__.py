@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import vis_utils as vis_utils
     from .data_utils import GeneratorEnqueuer as GeneratorEnqueuer
     from .data_utils import OrderedEnqueuer as OrderedEnqueuer
+    from .data_utils import PyDataset as PyDataset
     from .data_utils import Sequence as Sequence
     from .data_utils import get_file as get_file
     from .generic_utils import CustomObjectScope as CustomObjectScope
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "conv_utils": (),
-    "data_utils": ("GeneratorEnqueuer", "OrderedEnqueuer", "Sequence", "get_file"),
+    "data_utils": ("GeneratorEnqueuer", "OrderedEnqueuer", "PyDataset", "Sequence", "get_file"),
     "generic_utils": (
         "CustomObjectScope",
         "Progbar",

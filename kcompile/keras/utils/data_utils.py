@@ -40,6 +40,7 @@ from .launch import from_first
 __all__ = [
     "GeneratorEnqueuer",
     "OrderedEnqueuer",
+    "PyDataset",
     "Sequence",
     "SequenceEnqueuer",
     "_extract_archive",
@@ -77,6 +78,40 @@ class Sequence:
     def __iter__(self) -> Iterator[Any]:
         for index in range(len(self)):
             yield self[index]
+
+
+class PyDataset(Sequence):
+    """A ``Sequence`` that says itself how it is read ahead, as Keras 3 has it.
+
+    Write ``__getitem__`` and ``__len__``, or the property ``num_batches``, None for data without end.
+
+    Args:
+        workers: threads, or processes, that read ahead; 0 for none.
+        use_multiprocessing: whether they are processes.
+        max_queue_size: how many batches may be under way or ready.
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    @property
+    def num_batches(self) -> int | None:
+        """Number of batches of an epoch; None for no end."""
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Called before the first batch of every epoch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        count = self.num_batches
+        return (self[index] for index in (itertools.count() if count is None else range(count)))
+
+
+def batches_in(sequence: Any) -> int | None:
+    """Number of batches of an epoch; None for a PyDataset without end."""
+    return sequence.num_batches if isinstance(sequence, PyDataset) else len(sequence)
 
 
 # What the workers read: in a process pool the initializer fills it, in a thread pool it is this process's
@@ -324,7 +359,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
         self._loader: Any = None
 
     def _open(self) -> None:
-        order = list(range(len(self.sequence)))
+        order = list(range(batches_in(self.sequence) or 0))
         if not order:
             raise ValueError(f"{type(self.sequence).__name__} has no batches: its __len__ is 0.")
         if self.shuffle:

@@ -175,9 +175,9 @@ MISTAKES = {
         lambda m: m.fit(DataLoader([]), steps_per_epoch=1, verbose=0),
         "gave no batch",
     ),
-    "a dataset without a loader": (
-        lambda m: m.fit(TensorDataset(*TENSORS), verbose=0),
-        r"TensorDataset, which gives single samples.*DataLoader\(dataset",
+    "a dataset beside targets": (
+        lambda m: two().fit([X, TensorDataset(*TENSORS)], Y, verbose=0),
+        r"TensorDataset, which gives single samples.*DataLoader",
     ),
     "y beside": (lambda m: m.fit(Dataset(), Y), "come from the generator or loader"),
     "batch_size beside": (lambda m: m.fit(Dataset(), batch_size=3), "batch_size. argument must not"),
