@@ -24,6 +24,7 @@ from .naming import Names
 from .numbers import Depends, depends, emitting, evaluate_with, read_by
 from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
+from .shapes import TensorShape
 from .storage import Storage
 from .strings import StringTensor
 from .update_rule import UpdateRule
@@ -52,6 +53,7 @@ __all__ = [
     "Phase",
     "Storage",
     "StringTensor",
+    "TensorShape",
     "UpdateRule",
     "Value",
     "WorkLimit",

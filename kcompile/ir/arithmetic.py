@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .eager import EagerTensor
 from .emission import as_value, op
 from .errors import OperatorError
 from .values import Constant, Value
@@ -204,6 +205,21 @@ def _pow_method(self: Value, other: Any) -> Value:
     return op.Pow(self, as_value(other, like=self))
 
 
+def _equality(negated: bool) -> Callable[[EagerTensor, Any], Any]:
+    """``==`` and ``!=`` of eager tensors go element by element; what cannot be compared is unequal."""
+
+    def method(self: EagerTensor, other: Any) -> Any:
+        if other is None:
+            return negated
+        try:
+            equal = op.Equal(self, as_value(other, like=self))
+        except (OperatorError, TypeError, ValueError):
+            return negated
+        return op.Not(equal) if negated else equal
+
+    return method
+
+
 def install() -> None:
     """Puts the methods on Value; done once, when kcompile.ir is imported."""
     for name, function in _ARITHMETIC.items():
@@ -221,3 +237,5 @@ def install() -> None:
     }
     for name, method in others.items():
         setattr(Value, name, method)
+    EagerTensor.__eq__ = _equality(negated=False)  # type: ignore[method-assign, assignment]
+    EagerTensor.__ne__ = _equality(negated=True)  # type: ignore[method-assign, assignment]

@@ -84,8 +84,23 @@ class EagerTensor(Constant):
     def array(self) -> np.ndarray:  # type: ignore[override]
         return self.interpreter.array(self.tensor)
 
+    def numpy(self) -> Any:
+        """The numbers: an array of the caller's own, or a number of numpy for a single one."""
+        return np.array(self.array)[()]
+
+    @property
+    def _type(self) -> str:
+        return "string" if self.dtype.kind == "O" else self.dtype.name
+
     def __repr__(self) -> str:
-        return f"<EagerTensor {self.dtype.name}{list(self.shape or ())} {np.array2string(self.array)}>"
+        numbers = np.array2string(self.array, separator=", ")
+        return f"<tf.Tensor: shape={tuple(self.shape or ())}, dtype={self._type}, numpy={numbers}>"
+
+    def __str__(self) -> str:
+        return f"tf.Tensor({self.array!s}, shape={tuple(self.shape or ())}, dtype={self._type})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy(), spec)
 
 
 _interpreter: ContextVar[Interpreter | None] = ContextVar("kcompile_interpreter", default=None)

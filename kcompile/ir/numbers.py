@@ -131,7 +131,7 @@ def numpy(self: Value) -> np.ndarray:
 def _array(self: Value, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     if copy is False:
         raise ValueError(f"The numbers of {self!r} cannot be had without a copy; use np.asarray.")
-    found = self.numpy()
+    found = np.asarray(self.numpy())
     return found if dtype is None else found.astype(dtype, copy=False)
 
 

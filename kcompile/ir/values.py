@@ -14,6 +14,7 @@ import numpy as np
 from .changes import changing
 from .dtypes import DTypeLike, as_dtype
 from .limits import claim_node, claim_steps
+from .shapes import TensorShape
 from .storage import Storage
 from .text import shown
 
@@ -70,16 +71,33 @@ class Value:
         return f"{self.node.name}:{self.index}"
 
     @property
-    def shape(self) -> tuple[int | None, ...] | None:
+    def shape(self) -> TensorShape | None:
         """Per axis the size, None where it is open; None as a whole where the rank is unknown."""
         if self.dims is None:
             return None
-        return tuple([dim if isinstance(dim, int) else None for dim in self.dims])
+        return tuple.__new__(TensorShape, [dim if isinstance(dim, int) else None for dim in self.dims])
 
     @property
     def rank(self) -> int | None:
         """Number of axes, None if unknown."""
         return None if self.dims is None else len(self.dims)
+
+    def get_shape(self) -> TensorShape | None:
+        """``shape``, as programs of TensorFlow ask for it."""
+        return self.shape
+
+    def set_shape(self, shape: Sequence[int | None]) -> None:
+        """Says more of the shape: fills in axes that are open.
+
+        Raises:
+            ValueError: where another size is known, or another number of axes.
+        """
+        wanted = TensorShape(shape)
+        if self.dims is None:
+            self.dims = tuple(wanted)
+            return
+        TensorShape(n if isinstance(n, int) else None for n in self.dims).assert_is_compatible_with(wanted)
+        self.dims = tuple(old if new is None else new for old, new in zip(self.dims, wanted, strict=True))
 
     def refine(self, shape: Sequence[Dim]) -> None:
         """Adds what the maker of the value knows of its shape: fills in axes that inference left open.
@@ -164,7 +182,7 @@ class Parameter(Value):
 
     __slots__ = ("storage", "trainable")
 
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # type: ignore[assignment]
     constraint: Any  # of the front end: applied after each update
 
     def __init__(self, storage: Storage | np.ndarray, name: str, trainable: bool = True) -> None:

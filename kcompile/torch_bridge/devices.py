@@ -49,3 +49,14 @@ def torch_device(name: str) -> torch.device:
     """torch's device for a name: ``cuda:1`` for "gpu:1", ``cpu`` for any CPU."""
     kind, index = device_name(name).split(":")
     return torch.device("cpu") if kind == "cpu" else torch.device("cuda", int(index))
+
+
+def title(index: int) -> str:
+    """What its maker calls a GPU."""
+    return torch.cuda.get_device_name(index)
+
+
+def compute_reproducibly() -> None:
+    """From here on operators give the same numbers in every run; those that cannot refuse."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)

@@ -6,7 +6,7 @@ Parameters are their nn.Parameters, so torch's autograd records what is computed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,16 @@ class TorchInterpreter:
         of = dict(zip(map(id, asked), found, strict=True))
         return [None if of.get(id(x)) is None else self.eager(of[id(x)]) for x in xs]
 
+    def with_gradient(self, function: Callable[..., Any], inputs: Sequence[Value]) -> Any:
+        """What a function gives of values, with a gradient of its own.
+
+        Args:
+            function: returns a result or several, and a function of their gradients that gives those of the
+                inputs.
+        """
+        found = _OwnGradient.apply(function, self, *(self.tensor(x) for x in inputs))
+        return tuple(map(self.eager, found)) if isinstance(found, tuple) else self.eager(found)
+
     def array(self, tensor: Tensor) -> np.ndarray:
         """The numbers of a tensor."""
         return as_array(tensor)
@@ -226,6 +236,26 @@ class TorchInterpreter:
         if "generator" in operator.extras and "seed" in kwargs:
             kwargs["generator"] = new_generator(kwargs.pop("seed"), self.device)
         return kwargs
+
+
+class _OwnGradient(torch.autograd.Function):
+    """A function on values as one step of autograd."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, function: Callable[..., Any], interpreter: TorchInterpreter, *tensors: Tensor
+    ) -> Any:
+        found, ctx.gradient = function(*(interpreter.eager(x.detach()) for x in tensors))
+        ctx.interpreter = interpreter
+        several = isinstance(found, tuple | list)
+        results = [interpreter.tensor(y) for y in (found if several else [found])]
+        return tuple(results) if several else results[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        found = ctx.gradient(*(ctx.interpreter.eager(g) for g in gradients))
+        listed = found if isinstance(found, tuple | list) else [found]
+        return (None, None, *(None if g is None else ctx.interpreter.tensor(g) for g in listed))
 
 
 def _refused(op_type: str, inputs: Sequence[Value | None], error: Exception) -> str:

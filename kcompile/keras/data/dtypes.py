@@ -78,7 +78,7 @@ class DType(str):
         if isinstance(other, str):
             return str(self) == str(other)
         try:
-            return _numpy_dtype(other).name == str(self)  # type: ignore[arg-type]
+            return _name_of(_numpy_dtype(other)) == str(self)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             return False
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import EagerTensor, StringTensor, Value, as_dtype
+from ...ir import EagerTensor, StringTensor, TensorShape, Value, as_dtype
 from ...ir.strings import as_bytes
 from .dtypes import DType
 from .dtypes import as_dtype as named_dtype
@@ -31,7 +31,7 @@ class TensorSpec:
         if isinstance(shape, int):
             shape = (shape,)
         dims = getattr(shape, "dims", shape)
-        self.shape: Any = None if dims is None else tuple(_size(size) for size in shape)
+        self.shape: Any = None if dims is None else TensorShape(_size(size) for size in shape)
         self.dtype: DType = named_dtype(dtype)
         self.name = name
 

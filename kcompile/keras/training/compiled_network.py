@@ -16,6 +16,7 @@ from ..backend.execution import CompiledGraph
 from ..core.network import Network
 from ..core.node import static_shape
 from ..utils.generic_utils import did_you_mean
+from ..utils.launch import devices_to_spread_over
 from .compilation import Compiled
 from .prediction import Predictor
 from .step_inputs import batch_size_of, check_divisible, checked_inputs, checked_step_inputs
@@ -106,6 +107,7 @@ class CompiledNetwork(Network):
         """
         _check_compile_kwargs(kwargs)
         self.optimizer = optimizers.get(optimizer)
+        self._devices = devices_to_spread_over() or self._devices
         self.loss, self.loss_weights, self.sample_weight_mode = loss, loss_weights, sample_weight_mode
         self._compile_arguments = {
             "metrics": metrics,

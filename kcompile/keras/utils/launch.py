@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,3 +75,21 @@ def without_writers(callbacks: Any) -> list[Any]:
     if launch is None or launch.rank == 0:
         return list(callbacks or ())
     return [callback for callback in callbacks or () if not getattr(callback, "_writes", False)]
+
+
+_spread: ContextVar[tuple[str, ...]] = ContextVar("spread", default=())
+
+
+@contextlib.contextmanager
+def spread_over(devices: Sequence[str]) -> Iterator[None]:
+    """Models that are compiled inside are trained on these devices, each on its part of every batch."""
+    token = _spread.set(tuple(devices))
+    try:
+        yield
+    finally:
+        _spread.reset(token)
+
+
+def devices_to_spread_over() -> tuple[str, ...]:
+    """The devices of the ``spread_over`` that is in force; none under torchrun, whose processes they are."""
+    return () if launched() else _spread.get()

@@ -24,3 +24,6 @@ def __dir__() -> list[str]:
 
 
 __all__ = ["Namespace"]
+
+# ``tf.dtypes`` is TensorFlow's module, not our file of that name
+globals().pop("dtypes", None)

@@ -19,6 +19,7 @@ from ...keras.operations.tensorflow import FUNCTIONS
 from ...keras.operations.tensorflow_names import TF_FUNCTIONS
 from .api_names import ALIASES
 from .tensors import computing, convert_to_tensor
+from .text import is_text, text_of
 
 _REQUIRED = inspect.Parameter.empty
 
@@ -82,6 +83,8 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
         kwargs.pop("name", None)
         bound = {**defaults, **signature.bind(*args, **kwargs).arguments}
         given = {key: _operand(key, value) for key, value in bound.items()}
+        if any(_has_text(value) for key, value in given.items() if key not in _SETTINGS):
+            given = {key: value if key in _SETTINGS else _as_text(value) for key, value in given.items()}
         with computing(given):
             return function(**given)
 
@@ -123,8 +126,28 @@ _OWN: dict[str, Callable[..., Any]] = {"math.top_k": _top_k, "split": _split}
 #: Arguments that say how, not what: lists of numbers stay lists.
 _SETTINGS = frozenset(
     "axis axes perm shape size num_or_size_splits multiples paddings strides dilations ksize window_shape "
-    "output_shape num k begin repeats shift sizes rates depth target_height target_width".split()
+    "dtype out_type mode output_shape num k begin repeats shift sizes rates depth target_height "
+    "target_width".split()
 )
+
+
+def _has_text(value: Any) -> bool:
+    """Whether there are texts in an argument: tensors, or lists of strings."""
+    if isinstance(value, list | tuple):
+        return any(isinstance(x, str | bytes) or _has_text(x) for x in value)
+    return isinstance(value, Value) and is_text(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a list of strings alone."""
+    return isinstance(value, list | tuple) and all(isinstance(x, str | bytes) for x in value)
+
+
+def _as_text(value: Any) -> Any:
+    """Strings among text as tensors."""
+    if isinstance(value, list | tuple):
+        return text_of(value) if _is_plain(value) else [_as_text(entry) for entry in value]
+    return text_of(value) if isinstance(value, str | bytes) else value
 
 
 def _operand(key: str, value: Any) -> Any:

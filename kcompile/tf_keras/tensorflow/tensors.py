@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,25 +12,18 @@ from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, inte
 from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
 from .dtypes import DType, as_dtype
-
-
-@cache
-def eager_interpreter() -> Any:
-    """What computes eager tensors: PyTorch, on the CPU.
-
-    Raises:
-        ImportError: where torch is not installed.
-    """
-    from ...torch_bridge.eager import TorchInterpreter
-
-    return TorchInterpreter()
+from .interpreter import eager_interpreter
+from .text import is_text, text_interpreter, text_of
 
 
 def computing(arguments: Any) -> AbstractContextManager[Any]:
     """Within, functions of these arguments compute at once if all tensors among them have numbers."""
-    if interpreter() is not None or any(_is_symbolic(x) for x in values_in(arguments)):
+    tensors = values_in(arguments)
+    if any(_is_symbolic(x) for x in tensors):
         return nullcontext()
-    return eagerly(eager_interpreter())
+    if any(is_text(x) for x in tensors):
+        return eagerly(text_interpreter())
+    return nullcontext() if interpreter() is not None else eagerly(eager_interpreter())
 
 
 def values_in(nest: Any) -> list[Value]:
@@ -97,11 +89,22 @@ def convert_to_tensor(
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"Cannot make a tensor of {value!r}: lists of unequal lengths.") from error
+    if array.dtype.kind in "OSU" and wanted in (None, "string"):
+        return _text(value)
     if array.dtype.kind not in "fiubcV":
-        raise ValueError(f"Cannot make a tensor of {value!r}: only numbers and truth values are here.")
+        raise ValueError(f"Cannot make a tensor of {value!r}: numbers, truth values and text can be.")
     if wanted is None and not isinstance(value, np.ndarray | np.generic):
         return _eager(_by_default(array))
     return _eager(array if wanted is None else _cast(array, wanted))
+
+
+def _text(value: Any) -> Value:
+    try:
+        return text_of(value)
+    except TypeError:
+        raise ValueError(
+            f"Cannot make a tensor of {value!r}: numbers, truth values and text can be."
+        ) from None
 
 
 def _by_default(array: np.ndarray) -> np.ndarray:

@@ -1,0 +1,78 @@
+"""TensorFlow's modules, a file each: functions and classes by their names and parameters there.
+
+Functions of tensors that are operations are in the tables of ``keras/operations``; here is the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from . import (
+    audio,
+    config,
+    control_flow,
+    debugging,
+    distribute,
+    errors,
+    gfile,
+    io,
+    lookup,
+    nest,
+    programs,
+    ragged,
+    random_numbers,
+    saved_models,
+    shapes,
+    strings,
+    summary,
+    testing,
+    train,
+    v1,
+)
+
+
+def _of(module: ModuleType, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """The names of a module as programs say them: ``range_`` is ``range``."""
+    listed = module.__all__ if names is None else names
+    return {name.rstrip("_"): getattr(module, name) for name in listed}
+
+
+_DECODERS = [name for name in io.__all__ if name.startswith(("decode_", "encode_", "is_jpeg", "extract_"))]
+_IMAGE = [
+    name for name in _DECODERS if name not in ("decode_base64", "encode_base64", "decode_raw", "decode_csv")
+]
+_ASSERTIONS = "Assert assert_equal assert_greater assert_less assert_rank".split()
+
+#: A module of TensorFlow -> what is in it, beside the functions of the tables; "" is ``tf`` itself.
+MODULES: dict[str, dict[str, Any]] = {
+    "": {
+        **_of(control_flow),
+        **_of(programs, programs.ROOT),
+        **_of(shapes),
+        **_of(debugging, _ASSERTIONS),
+        "RaggedTensor": ragged.RaggedTensor,
+        "as_string": strings.as_string,
+    },
+    "audio": _of(audio),
+    "config": _of(config),
+    "config.experimental": _of(config),
+    "debugging": _of(debugging),
+    "distribute": _of(distribute),
+    "errors": _of(errors),
+    "image": _of(io, _IMAGE),
+    "io": _of(io),
+    "io.gfile": _of(gfile),
+    "lite": _of(saved_models, saved_models.LITE),
+    "lookup": _of(lookup),
+    "nest": _of(nest),
+    "ragged": _of(ragged),
+    "random": _of(random_numbers),
+    "saved_model": _of(saved_models, saved_models.SAVED_MODEL),
+    "strings": _of(strings),
+    "summary": _of(summary),
+    "test": _of(testing),
+    "train": _of(train),
+    "compat.v1": _of(v1),
+}

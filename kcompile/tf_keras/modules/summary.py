@@ -1,0 +1,168 @@
+"""``tf.summary``: numbers, pictures and text for TensorBoard."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..tensorflow.tensors import convert_to_tensor
+
+_writer: ContextVar[SummaryWriter | None] = ContextVar("summary_writer", default=None)
+_step: ContextVar[int | None] = ContextVar("summary_step", default=None)
+
+
+class SummaryWriter:
+    """Writes event files into a folder; ``as_default`` makes it that of the functions below."""
+
+    def __init__(self, logdir: Any) -> None:
+        from ...torch_bridge.summary import summary_writer
+
+        self.events = summary_writer(str(logdir))
+
+    @contextlib.contextmanager
+    def as_default(self, step: Any = None) -> Iterator[SummaryWriter]:
+        """Within, what is recorded goes here; ``step`` is that of records which say none."""
+        tokens = _writer.set(self), _step.set(_step.get() if step is None else int(step))
+        try:
+            yield self
+        finally:
+            _writer.reset(tokens[0])
+            _step.reset(tokens[1])
+            self.flush()
+
+    def set_as_default(self, step: Any = None) -> None:
+        """From here on what is recorded goes here."""
+        _writer.set(self)
+        _step.set(None if step is None else int(step))
+
+    def flush(self) -> None:
+        """Writes what has been recorded."""
+        self.events.flush()
+
+    def close(self) -> None:
+        """Writes what has been recorded, and ends."""
+        self.events.close()
+
+
+def create_file_writer(
+    logdir: Any, max_queue: Any = None, flush_millis: Any = None, filename_suffix: Any = None,
+    name: Any = None, experimental_trackable: bool = False,
+) -> SummaryWriter:  # fmt: skip
+    """A writer into a folder, which is made.
+
+    Raises:
+        MissingPackageError: (an ImportError) where tensorboard is not installed.
+    """
+    return SummaryWriter(logdir)
+
+
+def _place(step: Any) -> tuple[Any, int] | None:
+    """Where and under which number to record; None where there is no writer.
+
+    Raises:
+        ValueError: where nobody has said a step.
+    """
+    writer = _writer.get()
+    if writer is None:
+        return None
+    found = _step.get() if step is None else step
+    if found is None:
+        raise ValueError("No step: tf.summary.scalar(name, value, step=n), or writer.as_default(step=n).")
+    return writer.events, int(found)
+
+
+def scalar(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
+    """Records a number; False where there is no writer."""
+    place = _place(step)
+    if place is not None:
+        place[0].add_scalar(name, float(data), place[1])
+    return place is not None
+
+
+def histogram(name: str, data: Any, step: Any = None, buckets: Any = None, description: Any = None) -> bool:
+    """Records how numbers are distributed; False where there is no writer."""
+    place = _place(step)
+    if place is not None:
+        from ...torch_bridge.summary import write_histogram
+
+        write_histogram(place[0], name, np.asarray(convert_to_tensor(data)), place[1])
+    return place is not None
+
+
+def image(name: str, data: Any, step: Any = None, max_outputs: int = 3, description: Any = None) -> bool:
+    """Records images (images, rows, columns, channels), fractions from 0 to 1 or uint8; False where there is
+    no writer.
+    """
+    place = _place(step)
+    if place is not None:
+        for i, picture in enumerate(np.asarray(convert_to_tensor(data))[:max_outputs]):
+            picture = picture if picture.dtype == np.uint8 else np.clip(picture, 0, 1)
+            place[0].add_image(f"{name}/{i}" if i else name, picture, place[1], dataformats="HWC")
+    return place is not None
+
+
+def text(name: str, data: Any, step: Any = None, description: Any = None) -> bool:
+    """Records text; False where there is no writer."""
+    place = _place(step)
+    if place is not None:
+        found = data if isinstance(data, str) else np.asarray(convert_to_tensor(data)).reshape(-1)
+        lines = [found] if isinstance(found, str) else [x.decode() for x in found]
+        place[0].add_text(name, "\n\n".join(lines), place[1])
+    return place is not None
+
+
+def audio(
+    name: str, data: Any, sample_rate: int, step: Any = None, max_outputs: int = 3, encoding: Any = None,
+    description: Any = None,
+) -> bool:  # fmt: skip
+    """Records sounds (sounds, samples, channels) from -1 to 1; False where there is no writer."""
+    place = _place(step)
+    if place is not None:
+        for i, sound in enumerate(np.asarray(convert_to_tensor(data))[:max_outputs]):
+            place[0].add_audio(f"{name}/{i}" if i else name, sound[:, :1].T, place[1], int(sample_rate))
+    return place is not None
+
+
+def flush(writer: Any = None, name: Any = None) -> None:
+    """Writes what has been recorded."""
+    found = writer or _writer.get()
+    if found is not None:
+        found.flush()
+
+
+def should_record_summaries() -> bool:
+    """Whether there is a writer."""
+    return _writer.get() is not None
+
+
+class experimental:
+    """``tf.summary.experimental``."""
+
+    @staticmethod
+    def set_step(step: Any) -> None:
+        """The step of records which say none."""
+        _step.set(int(step))
+
+    @staticmethod
+    def get_step() -> int | None:
+        """The step of records which say none."""
+        return _step.get()
+
+
+def trace_on(graph: bool = True, profiler: bool = False, profiler_outdir: Any = None) -> None:
+    """Not here: NotImplementedError says what is."""
+    raise NotImplementedError(
+        "Nothing is traced for TensorBoard; the callback TensorBoard writes the model's graph."
+    )
+
+
+trace_export = trace_on
+
+__all__ = [
+    "SummaryWriter", "audio", "create_file_writer", "experimental", "flush", "histogram", "image", "scalar",
+    "should_record_summaries", "text", "trace_export", "trace_on",
+]  # fmt: skip

@@ -1,0 +1,298 @@
+"""What programs ask of tf beside mathematics: shapes, structures, loops, devices, checkpoints, logs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kcompile import keras
+from kcompile.ir import Value
+from kcompile.keras import backend as K
+from kcompile.tf_keras import tensorflow as tf
+
+
+def test_shapes_answer_as_tensorflows_do():
+    x = tf.zeros([2, 3])
+    assert x.shape == (2, 3) and x.shape.as_list() == [2, 3] and x.shape.rank == x.shape.ndims == 2
+    assert x.get_shape()[1:].as_list() == [3] and (x.shape[:1] + [5]).as_list() == [2, 5]
+    assert ([7] + x.shape).as_list() == [7, 2, 3] and x.shape.num_elements() == 6
+    symbolic = K.placeholder((None, 3))
+    assert symbolic.shape.as_list() == [None, 3] and not symbolic.shape.is_fully_defined()
+    symbolic.set_shape([4, None])
+    assert symbolic.shape.as_list() == [4, 3]
+    with pytest.raises(ValueError, match="incompatible"):
+        x.set_shape([3, 3])
+    assert tf.TensorShape([None, -1, 2]).as_list() == [None, None, 2]
+    assert tf.TensorSpec([None], tf.float32).is_compatible_with(tf.constant([1.0]))
+
+
+def test_eager_tensors_are_compared_printed_and_hashed():
+    x = tf.constant([1.0, 2.0])
+    assert np.asarray(x == 1.0).tolist() == [True, False] and np.asarray(x != [1.0, 2.0]).tolist() == [
+        False,
+        False,
+    ]
+    assert (x == None) is False and [x].index(x) == 0 and {x: 1}[x] == 1  # noqa: E711
+    assert str(x) == "tf.Tensor([1. 2.], shape=(2,), dtype=float32)" and "shape=(2,)" in repr(x)
+    assert f"{tf.constant(1.5):.2f}" == "1.50" and isinstance(tf.constant(1.5).numpy(), np.float32)
+    assert isinstance(x, tf.Tensor) and x[tf.newaxis, ..., 0].shape == (1,)
+
+
+def test_structures_are_mapped_and_flattened_in_the_order_of_keys():
+    nest = {"b": (1, [2]), "a": 3}
+    assert tf.nest.flatten(nest) == [3, 1, 2]
+    assert tf.nest.map_structure(lambda a, b: a + b, nest, nest) == {"b": (2, [4]), "a": 6}
+    assert tf.nest.pack_sequence_as(nest, [0, 1, 2]) == {"a": 0, "b": (1, [2])}
+    with pytest.raises(ValueError, match="differ"):
+        tf.nest.assert_same_structure(nest, {"b": 1})
+    with pytest.raises(ValueError, match="3 entries"):
+        tf.nest.pack_sequence_as(nest, [1])
+
+
+def _loops(x):
+    return [
+        tf.map_fn(lambda row: row * 2, x),
+        tf.vectorized_map(lambda row: tf.reduce_sum(row), x),
+        tf.scan(lambda total, row: total + row, x),
+        tf.scan(lambda total, row: total * row, x, reverse=True),
+        tf.foldl(lambda total, row: total - row, x),
+        tf.foldr(lambda total, row: total - row, x),
+        tf.cond(tf.reduce_sum(x) > 0, lambda: x + 1, lambda: x - 1),
+        tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * x), (0, x))[1],
+        tf.case([(tf.reduce_sum(x) < 0, lambda: x), (tf.reduce_sum(x) > 0, lambda: x * 3)], lambda: x * 0),
+        tf.switch_case(tf.constant(1), [lambda: x, lambda: x * 5]),
+    ]
+
+
+def test_loops_and_branches_compute_at_once_and_trace_to_the_same_numbers():
+    array = np.arange(1, 7, dtype="float32").reshape(3, 2)
+    expected = [
+        array * 2, array.sum(1), np.cumsum(array, 0), np.cumprod(array[::-1], 0)[::-1],
+        array[0] - array[1] - array[2], array[2] - array[1] - array[0], array + 1,
+        array**4, array * 3, array * 5,
+    ]  # fmt: skip
+    x = K.placeholder((3, 2))
+    traced = K.function([x], _loops(x))([array])
+    for eager, symbolic, numbers in zip(_loops(tf.constant(array)), traced, expected, strict=True):
+        np.testing.assert_allclose(eager, numbers, rtol=1e-6)
+        np.testing.assert_allclose(symbolic, numbers, rtol=1e-6)
+
+
+def test_a_loop_whose_end_an_input_decides_is_refused_in_a_graph():
+    x = K.placeholder(())
+    with pytest.raises(NotImplementedError, match="tf.scan and K.rnn"):
+        tf.while_loop(lambda y: y < 3, lambda y: y + 1, [x])
+    with pytest.raises(NotImplementedError, match="run_eagerly"):
+        tf.numpy_function(np.sin, [x], tf.float32)
+
+
+def test_an_array_of_tensors_is_written_grown_and_stacked():
+    array = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+    for i in range(3):
+        array = array.write(i, [float(i)])
+    assert np.asarray(array.stack()).tolist() == [[0], [1], [2]] and int(array.size()) == 3
+    assert np.asarray(array.concat()).tolist() == [0, 1, 2] and np.asarray(array.gather([2, 0])).tolist() == [
+        [2],
+        [0],
+    ]
+    with pytest.raises(IndexError, match="dynamic_size"):
+        tf.TensorArray(tf.float32, 1).write(1, 0.0)
+
+
+def test_a_function_has_the_gradient_that_it_says():
+    @tf.custom_gradient
+    def clipped(x, y):
+        return x * y, lambda upstream: (tf.clip_by_value(upstream, -1.0, 1.0), upstream * 0 + 7)
+
+    a, b = tf.Variable(3.0), tf.Variable(4.0)
+    with tf.GradientTape() as tape:
+        z = clipped(a, b) * 5.0
+    assert float(z) == 60 and [float(g) for g in tape.gradient(z, [a, b])] == [1, 7]
+    with pytest.raises(NotImplementedError, match="stop_gradient"):
+        clipped(K.placeholder(()), K.placeholder(()))
+
+
+def test_python_functions_get_tensors_and_arrays():
+    doubled = tf.py_function(lambda x: x * 2, [tf.constant([1.0])], tf.float32)
+    assert np.asarray(doubled).tolist() == [2]
+    total, count = tf.numpy_function(
+        lambda x: (x.sum(), x.size), [tf.constant([1.0, 2.0])], [tf.float32, tf.int64]
+    )
+    assert float(total) == 3 and count.dtype == tf.int64
+
+
+def test_checks_of_numbers_say_what_is_wrong():
+    tf.debugging.assert_equal([1, 2], [1, 2])
+    tf.debugging.assert_near(1.0, 1.0 + 1e-7)
+    tf.debugging.assert_shapes([(tf.zeros([2, 3]), ("N", 3)), (tf.zeros([2]), ("N",))])
+    tf.debugging.assert_positive(K.placeholder((2,)))  # nothing is known of it
+    for check, error in (
+        (lambda: tf.debugging.assert_less([1, 5], [2, 3], "too large."), tf.errors.InvalidArgumentError),
+        (lambda: tf.debugging.assert_non_negative([-1.0]), tf.errors.InvalidArgumentError),
+        (lambda: tf.debugging.check_numerics([np.nan], "bad"), tf.errors.InvalidArgumentError),
+        (lambda: tf.debugging.assert_rank(tf.zeros([2]), 2), ValueError),
+        (lambda: tf.debugging.assert_type(tf.zeros([2]), tf.int32), TypeError),
+        (lambda: tf.debugging.assert_shapes([(tf.zeros([2, 3]), ("N", "N"))]), ValueError),
+    ):
+        with pytest.raises(error):
+            check()
+
+
+def test_random_numbers_repeat_by_their_seeds():
+    def drawn():
+        return [np.asarray(x).tolist() for x in (tf.random.uniform([3]), tf.random.normal([2]))]
+
+    tf.random.set_seed(5)
+    first = drawn()
+    tf.random.set_seed(5)
+    assert drawn() == first and drawn() != first
+    a, b = tf.random.Generator.from_seed(1), tf.random.Generator.from_seed(1)
+    assert np.array_equal(a.normal([4]), b.normal([4])) and not np.array_equal(a.normal([4]), a.normal([4]))
+    stateless = [tf.random.stateless_uniform([4], seed=(1, n)) for n in (2, 2, 3)]
+    assert np.array_equal(stateless[0], stateless[1]) and not np.array_equal(stateless[0], stateless[2])
+    assert tf.random.stateless_normal([2, 2], (0, 1), dtype=tf.float64).dtype == tf.float64
+    assert tf.random.split((1, 2), 3).shape == (3, 2)
+    assert np.mean(np.asarray(tf.random.gamma([2000], 3.0, beta=2.0, seed=1))) == pytest.approx(1.5, abs=0.1)
+    assert np.mean(np.asarray(tf.random.poisson([2000], [4.0], seed=1))) == pytest.approx(4, abs=0.2)
+
+
+def test_devices_are_listed_and_settings_accepted():
+    cpus = tf.config.list_physical_devices("CPU")
+    assert cpus[0].name == "/physical_device:CPU:0" and tf.config.list_logical_devices("CPU")
+    for gpu in tf.config.experimental.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    with tf.device("/CPU:0"):
+        assert tf.constant(1.0).shape == ()
+    with pytest.raises(ValueError, match="no device"), tf.device("/GPU:99"):
+        pass
+    assert tf.distribute.MirroredStrategy(["CPU:0"]).num_replicas_in_sync == 1
+    for missing in (tf.distribute.cluster_resolver.TPUClusterResolver.connect, tf.distribute.TPUStrategy):
+        with pytest.raises(ValueError, match="no TPUs"):
+            missing()
+    strategy = tf.distribute.get_strategy()
+    assert strategy.run(lambda a: a + 1, args=(1,)) == 2
+    assert float(strategy.reduce(tf.distribute.ReduceOp.MEAN, tf.constant([1.0, 3.0]), axis=0)) == 2
+
+
+def test_models_compiled_in_a_mirrored_strategy_train_on_its_devices():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert strategy.num_replicas_in_sync == 2
+    x, y = np.random.default_rng(0).normal(size=(2, 12, 3))
+    y = y[:, :1]
+
+    def trained():
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+        model.compile("sgd", "mse")
+        model.fit(x, y, batch_size=6, epochs=1, shuffle=False, verbose=0)
+        return model
+
+    alone = trained()
+    with strategy.scope():
+        assert tf.distribute.has_strategy() and tf.distribute.get_strategy() is strategy
+        together = trained()
+    assert list(together._devices) == ["cpu:0", "cpu:1"] and not list(alone._devices)
+    for a, b in zip(alone.get_weights(), together.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+class Counter(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = tf.Variable(1.0)
+        self.parts = [tf.Variable([2.0, 3.0], trainable=False), {"layer": keras.layers.Dense(2)}]
+
+
+def test_a_module_has_the_variables_of_what_it_has():
+    module = Counter()
+    module.parts[1]["layer"].build((None, 3))
+    assert len(module.variables) == 4 and len(module.trainable_variables) == 3
+    module.inner = Counter()
+    assert module.submodules == (module.inner,) and len(module.variables) == 6
+
+
+def test_checkpoints_bring_back_weights_optimizers_and_variables(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,))])
+    model.compile("adam", "mse")
+    x, y = np.ones((4, 3)), np.ones((4, 2))
+    model.fit(x, y, verbose=0)
+    step = tf.Variable(7, dtype=tf.int64)
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, step=step)
+    manager = tf.train.CheckpointManager(checkpoint, tmp_path, max_to_keep=2)
+    paths = [manager.save() for _ in range(3)]
+    assert manager.checkpoints == paths[1:] and tf.train.latest_checkpoint(tmp_path) == paths[-1]
+    kept = [*model.get_weights(), *model.optimizer.get_weights()]
+    model.fit(x, y, epochs=2, verbose=0)
+    step.assign(9)
+    checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    for a, b in zip(kept, [*model.get_weights(), *model.optimizer.get_weights()], strict=True):
+        assert np.array_equal(a, b)
+    assert int(step) == 7
+    again = tf.train.CheckpointManager(checkpoint, tmp_path, max_to_keep=2)
+    assert again.latest_checkpoint == paths[-1]
+    with pytest.raises(AssertionError, match="Not in the file"):
+        tf.train.Checkpoint(other=step).restore(paths[-1]).assert_consumed()
+    with pytest.raises(FileNotFoundError, match="TensorFlow itself"):
+        checkpoint.restore(str(tmp_path / "none"))
+
+
+def test_a_folder_says_only_checkpoints_that_lie_in_it(tmp_path):
+    (tmp_path / "checkpoint").write_text('{"all": ["../elsewhere", 3, "gone"]}')
+    assert tf.train.latest_checkpoint(tmp_path) is None
+
+
+def test_numbers_pictures_and_text_are_logged_for_tensorboard(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert tf.summary.scalar("nowhere", 1.0, step=0) is False
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default():
+        for step in range(3):
+            assert tf.summary.scalar("loss", tf.constant(1.0 / (step + 1)), step=step)
+        tf.summary.image("picture", np.zeros((1, 4, 4, 3), "float32"), step=0)
+        tf.summary.histogram("weights", tf.range(10), step=0)
+        tf.summary.text("note", "hello", step=0)
+        with pytest.raises(ValueError, match="No step"):
+            tf.summary.scalar("loss", 1.0)
+    writer.close()
+    events = accumulator.EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.value for event in events.Scalars("loss")] == pytest.approx([1, 0.5, 1 / 3])
+    assert events.Tags()["images"] == ["picture"] and events.Tags()["histograms"] == ["weights"]
+
+
+def test_formats_of_tensorflow_are_refused_with_what_there_is_instead(tmp_path):
+    for call in (
+        lambda: tf.saved_model.save(None, tmp_path),
+        lambda: tf.lite.TFLiteConverter.from_keras_model(None),
+    ):
+        with pytest.raises(NotImplementedError, match=r"\.keras.*\.onnx"):
+            call()
+    with pytest.raises(NotImplementedError, match="TFRecord"):
+        tf.train.Example(features=None)
+    with pytest.raises(NotImplementedError, match="is not read here"):
+        tf.saved_model.load(tmp_path)
+
+
+def test_names_of_version_1_are_there_under_compat():
+    v1 = tf.compat.v1
+    v1.disable_eager_execution()
+    x = v1.placeholder(tf.float32, [None, 2])
+    with v1.Session(config=v1.ConfigProto(gpu_options=v1.GPUOptions(allow_growth=True))) as session:
+        session.run(v1.global_variables_initializer())
+        assert session.run(x * 2, {x: np.ones((1, 2))}).tolist() == [[2, 2]]
+        assert [y.tolist() for y in session.run([x, x + 1], {x: np.zeros((1, 2))})] == [[[0, 0]], [[1, 1]]]
+    assert v1.nn.relu is tf.nn.relu or v1.nn.relu.__name__ == "relu"
+    assert v1.keras is tf.keras and tf.compat.v2.math.exp.__name__ == "exp"
+    v1.logging.set_verbosity(v1.logging.ERROR)
+    assert v1.get_variable("w", [2, 3]).shape == (2, 3)
+    assert isinstance(v1.get_variable("c", initializer=tf.constant([1.0])), Value)
+
+
+def test_test_cases_compare_arrays():
+    case = tf.test.TestCase()
+    case.assertAllClose({"a": tf.constant([1.0])}, {"a": [1.0 + 1e-8]})
+    case.assertAllEqual(tf.constant([1, 2]), [1, 2])
+    with pytest.raises(AssertionError):
+        case.assertAllEqual([1], [2])
+    exact, near = tf.test.compute_gradient(lambda x: x * x, [tf.constant([1.0, 2.0])])
+    np.testing.assert_allclose(exact[0], near[0], rtol=1e-2)
