@@ -6,6 +6,7 @@
   indexing on values do the same (arithmetic.py). What depends on no input has numbers (numbers.py).
 - Within ``eagerly(interpreter)`` operators on numbers compute at once (eager.py).
 - ``Graph``: a slice of values for one phase; ``Body``: the subgraph of a control-flow operator (graph.py).
+- Text: ``StringTensor`` (strings.py); what Python computes of it before a graph runs (text_nodes.py).
 - ``UpdateRule``: a built-in optimizer as plain data (update_rule.py).
 - ``print(graph)`` shows it as SSA text (printing.py).
 """
@@ -26,7 +27,8 @@ from .numbers import install as _install_numbers
 from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
 from .shapes import TensorShape
 from .storage import Storage
-from .strings import StringTensor
+from .strings import StringTensor, as_bytes
+from .text_nodes import TextNode, TextStage, text_labels
 from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
@@ -54,10 +56,13 @@ __all__ = [
     "Storage",
     "StringTensor",
     "TensorShape",
+    "TextNode",
+    "TextStage",
     "UpdateRule",
     "Value",
     "WorkLimit",
     "absolute_scope",
+    "as_bytes",
     "as_dtype",
     "as_value",
     "assign_all",
@@ -83,6 +88,7 @@ __all__ = [
     "schema_of",
     "steadily",
     "to_onnx",
+    "text_labels",
     "unchanging",
     "value_info",
 ]

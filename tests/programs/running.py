@@ -109,7 +109,7 @@ def _place(program: Program, programs: Path, work: Path) -> Path:
 def shell_commands(text: str) -> list[str]:
     """What a script of keras.io has its reader run first: its blocks for the shell, and lines with "!"."""
     blocks: list[str] = re.findall(r'^(?:"""|```)shell\n(.*?)(?:"""|```)', text, re.DOTALL | re.MULTILINE)
-    return [block for block in blocks if "$ " not in block] + re.findall(r"^!(.*)$", text, re.MULTILINE)
+    return [block for block in blocks if "$ " not in block] + re.findall(r"^!([^\[].*)$", text, re.MULTILINE)
 
 
 def _environment(program: Program, programs: Path, folder: Path, packages: Path | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Depends, Value, depends
+from ...ir import Constant, Depends, StringTensor, Value, depends
 from .. import backend as K
 from .. import registry
 from ..utils.generic_utils import to_list
@@ -62,6 +62,8 @@ def _stacked(x: Any, layer: CalledLayer) -> np.ndarray:
 
 
 def _constant(array: np.ndarray) -> Constant:
+    if array.dtype.kind in "US" or array.dtype.kind == "O" and isinstance(array.flat[0], str | bytes):
+        return StringTensor(array)
     return Constant(array.astype(K.floatx()) if array.dtype == np.float64 else array)
 
 

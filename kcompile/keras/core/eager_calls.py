@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ... import ir
-from ...ir import EagerTensor, Interpreter, Parameter, Value
+from ...ir import EagerTensor, Interpreter, Parameter, StringTensor, Value
 
 
 def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpreter | None:
@@ -16,7 +16,9 @@ def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpr
         training: what the call says of its phase; None for that of the call around it, else inference.
     """
     around = ir.interpreter()
-    found = around or next((x.interpreter for x in tensors if isinstance(x, EagerTensor)), None)
+    found = around or next(
+        (x.interpreter for x in tensors if isinstance(x, EagerTensor | StringTensor)), None
+    )
     if found is None or not all(found.takes(x) for x in tensors if isinstance(x, Value)):
         return None
     asked = around.training if around is not None and training is None else bool(training)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...ir import Parameter, Value
+from ...ir import Parameter, TextStage, Value
 from .. import backend as K
 from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -125,6 +125,23 @@ class Network(NetworkFiles):
     def _feed_inputs(self) -> list[Value]:
         """The inputs that data is fed to: all but ``Input(tensor=...)`` of what has a value of its own."""
         return [value for value in self.inputs or () if K.is_placeholder(value)]
+
+    @property
+    def _graph_inputs(self) -> list[Value]:
+        """What graphs of the model read: the inputs that data is fed to, and what is found for text."""
+        stage = self._text_stage
+        return self._feed_inputs if stage is None else list(stage.values)
+
+    @property
+    def _text_stage(self) -> TextStage | None:
+        """What Python computes of text before a graph runs; None for a model that reads none."""
+        inputs, outputs = self._feed_inputs, self.outputs
+        if outputs is None or all(value.dtype != object for value in inputs):
+            return None
+        stage = self.__dict__.get("_kept_text_stage")
+        if stage is None or (stage.inputs, stage.outputs) != (tuple(inputs), tuple(outputs)):
+            stage = self.__dict__["_kept_text_stage"] = TextStage(outputs, inputs)
+        return stage
 
     @property
     def _feed_input_names(self) -> list[str]:

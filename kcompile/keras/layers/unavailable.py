@@ -14,9 +14,7 @@ __all__ = [
     "Hashing",
     "JaxLayer",
     "MaxNumBoundingBoxes",
-    "StringLookup",
     "TFSMLayer",
-    "TextVectorization",
     "TorchModuleWrapper",
 ]
 
@@ -45,18 +43,7 @@ class _Unavailable(Layer):
         raise ValueError(f"{name}{called} is not available: it {self.why}. {what_to_do}.")
 
 
-_STRINGS = "works on strings, and models here are graphs of numbers"
 _HASHES = "maps values by TensorFlow's hash of their decimal text, which operators of ONNX cannot compute"
-
-
-class TextVectorization(_Unavailable):
-    why = _STRINGS
-    instead = f"{_BEFORE}: token numbers; {_OWN}"
-
-
-class StringLookup(_Unavailable):
-    why = _STRINGS
-    instead = f"{_BEFORE}: numbers of the vocabulary; {_OWN}"
 
 
 class Hashing(_Unavailable):

@@ -103,6 +103,9 @@ def _unread_weights(
 def inference_graph(model: Network) -> Graph:
     """The outputs in test mode, with the state updates of stateful layers."""
     inputs, replaced = graph_inputs(model)
+    text = model._text_stage
+    if text is not None:  # a file takes the text itself
+        inputs, replaced = list(text.inputs), dict(text.written())
     updates = model.state_updates
     return Graph(model.outputs, inputs, updates, "inference", silent=True, replaced=replaced)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir import as_bytes
 from . import data_errors
 
 Shape = tuple[int | None, ...] | None
@@ -68,7 +69,9 @@ class ArraySpec:
             raise ValueError(
                 f"No data provided for the {what} {self.name!r}: found None where an array is needed."
             )
-        if isinstance(array, np.ndarray) and self.dtype is not None:
+        if self.dtype == object:
+            array = _as_text(array, self.name, what)
+        elif isinstance(array, np.ndarray) and self.dtype is not None:
             data_errors.check_numbers(array, given, self.dtype, self.name, what)
         came_with = tuple(array.shape)
         array = _with_feature_axis(array, self.shape, what)
@@ -93,6 +96,13 @@ def standardize(data: Any, specs: Sequence[ArraySpec], what: str) -> list[Any]:
     return [
         spec.standardize(given, what) for spec, given in zip(specs, _by_name(data, specs, what), strict=True)
     ]
+
+
+def _as_text(array: Any, name: str, what: str) -> np.ndarray:
+    try:
+        return as_bytes(np.asarray(array))
+    except TypeError as error:
+        raise ValueError(f"The {what} {name!r} must hold text. {error}") from None
 
 
 def _cast(array: Any, dtype: np.dtype, name: str, what: str) -> Any:

@@ -225,7 +225,7 @@ class Compiled:
     def step_inputs(self, weighted: bool) -> list[Value]:
         """What a step takes: the model's inputs, the targets, and the sample weights if weighted."""
         weights = [output.sample_weight for output in self.outputs if weighted]
-        return [*self.model._feed_inputs, *(output.target for output in self.fed), *weights]
+        return [*self.model._graph_inputs, *(output.target for output in self.fed), *weights]
 
     def train_graph(self, weighted: bool, extra_updates: Iterable[tuple[Parameter, Value]] = ()) -> Graph:
         """Total loss, with the updates of layers and metrics, sliced for training."""

@@ -295,7 +295,7 @@ class CompiledNetwork(Network):
         found = checked_step_inputs(self, x, y, sample_weight, class_weight, always_weighted=True)
         if batch_size:
             check_divisible(self, found.samples, batch_size)
-        inputs, targets = len(self._feed_inputs), len(self._feed_targets)
+        inputs, targets = len(self._graph_inputs), len(self._feed_targets)
         arrays = [np.asarray(array) for array in found.arrays]
         return arrays[:inputs], arrays[inputs : inputs + targets], arrays[inputs + targets :]
 
@@ -368,7 +368,7 @@ class CompiledNetwork(Network):
 
     def _make_predict_function(self) -> None:
         """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""
-        count, predictor = len(self._feed_inputs), self._prediction()
+        count, predictor = len(self._graph_inputs), self._prediction()
         self.predict_function = lambda arrays: list(predictor(list(arrays)[:count]))
 
 

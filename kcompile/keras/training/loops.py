@@ -129,7 +129,7 @@ def _validation_arrays(model: CompiledNetwork, validation: DataAdapter | None) -
     inputs = validation.inputs
     arrays = list(inputs.arrays)
     if not inputs.weighted:
-        arrays += [np.ones(inputs.samples, K.floatx()) for _ in arrays[len(model._feed_inputs) :]]
+        arrays += [np.ones(inputs.samples, K.floatx()) for _ in arrays[len(model._graph_inputs) :]]
     return [*arrays, 0.0] if model.uses_learning_phase else arrays
 
 

@@ -69,7 +69,7 @@ class Model(DeferredNetwork):
         without masks or states."""
         if not self._is_graph_network or not are_numbers(inputs) or any(mask is not None for mask in masks):
             return False
-        if len(self._feed_inputs) != len(inputs) or self.state_updates:
+        if len(self._feed_inputs) != len(inputs) or self.state_updates or self._text_stage is not None:
             return False
         return all(fits_input(x, own) for x, own in zip(inputs, self._feed_inputs, strict=True))
 
@@ -456,8 +456,8 @@ class Model(DeferredNetwork):
             raise ValueError(
                 f"The model {self.name} is not built yet; call build(batch_input_shape), or fit it first."
             )
-        training_graph = Graph(self.outputs, self._feed_inputs, self.updates, "train", frozen_layers(self))
-        inference_graph = Graph(self.outputs, self._feed_inputs, self.state_updates, "inference")
+        training_graph = Graph(self.outputs, self._graph_inputs, self.updates, "train", frozen_layers(self))
+        inference_graph = Graph(self.outputs, self._graph_inputs, self.state_updates, "inference")
         module = LiveModule(training_graph, inference_graph, set(self.trainable_weights), device)
         return module.train(training)
 

@@ -25,6 +25,7 @@ class Predictor:
     Attributes:
         outputs: the outputs that it predicts.
         specs: what the arrays for the inputs must be.
+        text: what is computed of text among them before the graph runs; None for no text.
     """
 
     def __init__(self, model: Network) -> None:
@@ -32,6 +33,7 @@ class Predictor:
         self.outputs = None if model.outputs is None else list(model.outputs)
         pairs = zip(model._feed_input_names, model._feed_inputs, strict=True) if model.inputs else ()
         self.specs = [ArraySpec(name, static_shape(value), value.dtype) for name, value in pairs]
+        self.text = model._text_stage
 
     @cached_property
     def graph(self) -> Graph:
@@ -42,7 +44,14 @@ class Predictor:
     @cached_property
     def compiled(self) -> CompiledGraph:
         """The graph as a function of arrays."""
-        return compile_graph(self.graph, [spec.name for spec in self.specs])
+        return compile_graph(self.graph, self.names)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What messages call the inputs of the graph."""
+        if self.text is None:
+            return [spec.name for spec in self.specs]
+        return [value.name if value.node is None else value.node.name for value in self.text.values]
 
     @cached_property
     def lookups(self) -> list[index_checks.Lookup]:
@@ -56,7 +65,13 @@ class Predictor:
 
     @cached_property
     def _is_direct(self) -> bool:
-        if len(self.specs) != 1 or self._model._output_keys or not self.samples_first or self.graph.updates:
+        if (
+            len(self.specs) != 1
+            or self.text is not None
+            or self._model._output_keys
+            or not self.samples_first
+            or self.graph.updates
+        ):
             return False
         if not self.compiled.has_session:
             return False
@@ -88,7 +103,7 @@ class Predictor:
             IndexRangeError: for an element of the inputs that is beyond a table.
         """
         if self.lookups:
-            index_checks.check_inputs(self.lookups, [spec.name for spec in self.specs], arrays)
+            index_checks.check_inputs(self.lookups, self.names, arrays)
 
 
 def graph_inputs(model: Network) -> tuple[list[Value], dict[Value, Value]]:
@@ -97,7 +112,7 @@ def graph_inputs(model: Network) -> tuple[list[Value], dict[Value, Value]]:
     A model's own inputs have a batch axis and others without names; where they go into a graph from an ONNX
     file and nowhere else, they are read by values with the axes that the file names.
     """
-    inputs = list(model._feed_inputs)
+    inputs = list(model._graph_inputs)
     nodes = [node for node in model._network_nodes if node.inbound_layers]
     signature = getattr(nodes[0].outbound_layer, "input_signature", None) if len(nodes) == 1 else None
     if signature is None or nodes[0].input_tensors != inputs:

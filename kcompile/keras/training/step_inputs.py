@@ -66,6 +66,8 @@ def checked_inputs(model: Network, x: Any) -> list[Any]:
     if isinstance(x, dict) and not model._is_graph_network and {s.name for s in predictor.specs} - set(x):
         raise ValueError(f"The inputs of {model.name} are called {model.input_names}.")
     arrays = data.standardize(x, predictor.specs, "input")
+    if predictor.text is not None:
+        arrays = predictor.text(arrays)
     predictor.check_indices(arrays)
     return arrays
 

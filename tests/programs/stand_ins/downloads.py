@@ -8,6 +8,7 @@ import datetime as dt
 import gzip
 import io
 import json
+import os
 import pickle
 import re
 import tarfile
@@ -17,6 +18,8 @@ import zlib
 
 import numpy as np
 
+#: What the manifest says of a program: ``all_digits`` for as many as MNIST has, where it counts on them.
+LIMITS = json.loads(os.environ.get("PROGRAM_LIMITS", "{}"))
 _MAKERS = []
 #: What Google Drive calls the files that programs fetch by their numbers.
 DRIVE = {
@@ -127,23 +130,25 @@ def table(columns, rows, header=True, separator=","):
 # --- the data sets of Keras -------------------------------------------------------------------------------
 
 
-def digits(rng, count, size=28):
+def digits(rng, count):
     """Gray images whose class shows, and their labels."""
     labels = rng.integers(0, 10, count).astype("uint8")
     patterns = np.random.default_rng(7).random((10, 7, 7)) > 0.5
-    images = np.kron(patterns[labels], np.ones((1, 4, 4))) * 200 + rng.integers(0, 56, (count, size, size))
-    return images.astype("uint8"), labels
+    images = np.kron(patterns[labels], np.full((1, 4, 4), 200, "uint8"))
+    return images + rng.integers(0, 56, images.shape, "uint8"), labels
 
 
 @stands_in_for(r"mnist\.npz")
 def _mnist(rng):
-    (x_train, y_train), (x_test, y_test) = digits(rng, 640), digits(rng, 256)
+    train, test = (60_000, 10_000) if LIMITS.get("all_digits") else (640, 256)
+    (x_train, y_train), (x_test, y_test) = digits(rng, train), digits(rng, test)
     return npz(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
 
 @stands_in_for(r"(train|t10k)-(images|labels)-idx\d-ubyte\.gz")
 def _fashion(rng, part, what):
-    count = 640 if part == "train" else 256
+    whole = bool(LIMITS.get("all_digits"))
+    count = {"train": (640, 60_000), "t10k": (256, 10_000)}[part][whole]
     images, labels = digits(np.random.default_rng(count), count)
     if what == "images":
         return gzip.compress(np.array([2051, count, 28, 28], ">i4").tobytes() + images.tobytes())
@@ -576,7 +581,7 @@ def _cora(rng):
         "\t".join([str(1000 + n), *map(str, (rng.random(1433) < 0.02).astype(int)), kinds[n % 7]])
         for n in range(280)
     ]
-    cites = [f"{1000 + rng.integers(280)}\t{1000 + rng.integers(280)}" for _ in range(900)]
+    cites = [f"{1000 + rng.integers(280)}\t{1000 + rng.integers(280)}" for _ in range(2000)]
     return tarred({"cora/cora.content": "\n".join(papers) + "\n", "cora/cora.cites": "\n".join(cites) + "\n"})
 
 

@@ -14,5 +14,6 @@ from .random_policies import *
 from .random_warps import *
 from .resizing import *
 from .scaling import *
+from .text import *
 
 registry.publish(globals())

@@ -6,3 +6,5 @@ def get_ipython():
 
 
 from . import display  # noqa: E402, F401
+
+version_info = (8, 24, 0, "")

@@ -1,0 +1,115 @@
+"""What a graph reads in place of text: numbers that Python finds before the graph runs.
+
+PyTorch has no text, and ONNX cannot say all that programs do to it. A ``TextNode`` is a function of text in
+Python; whoever runs a graph computes those first (``TextStage``) and hands the graph what they give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import helper
+
+from .dtypes import DTypeLike, as_dtype
+from .foreign import ForeignNode
+from .numbers import read_by
+from .scope import current_device, current_scope
+from .values import Node, Value
+
+KCOMPILE_TEXT = "kcompile.text"
+"""The domain of text nodes; they reach no file."""
+
+
+class TextNode(Node):
+    """A function of text, applied.
+
+    Attributes:
+        function: arrays of ``bytes`` in, an array out.
+        written: emits the same in ONNX's operators, for a file; raises where they cannot say it.
+    """
+
+    __slots__ = ("function", "written")
+
+    def __init__(
+        self,
+        name: str,
+        text: Value,
+        function: Callable[[np.ndarray], np.ndarray],
+        written: Callable[[Value], Value],
+        dtype: DTypeLike,
+        shape: Sequence[Any] | None,
+    ) -> None:
+        """
+        Args:
+            dtype, shape: of what it gives.
+        """
+        types = [(as_dtype(dtype), None if shape is None else tuple(shape))]
+        super().__init__(name, [text], {}, types, KCOMPILE_TEXT, current_scope(), current_device())
+        self.function = function
+        self.written = written
+
+
+class TextStage:
+    """What comes before a graph with text in it.
+
+    Attributes:
+        outputs: the values that the graph computes.
+        inputs: its inputs, text among them.
+        nodes: the functions of text that it needs, in order.
+        values: what is left as inputs: those that are no text, and what the nodes give.
+    """
+
+    def __init__(self, outputs: Iterable[Value], inputs: Sequence[Value]) -> None:
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.nodes = _text_nodes(self.outputs)
+        given = [node.outputs[0] for node in self.nodes]
+        self.values = [value for value in inputs if value.dtype != object] + given
+
+    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
+        """One array for each of ``values``, of one for each input."""
+        known: dict[Value, Any] = dict(zip(self.inputs, arrays, strict=True))
+        for node in self.nodes:
+            (text,) = node.inputs
+            if text not in known:
+                raise ValueError(
+                    f"{node.scope or node.name} reads text that a layer gives ({text!r}); it reads inputs of "
+                    "the model alone. Do what comes before it outside of the model."
+                )
+            known[node.outputs[0]] = node.function(np.asarray(known[text]))
+        return [known[value] for value in self.values]
+
+    def written(self) -> Mapping[Value, Value]:
+        """What a file has in the place of the nodes, in ONNX's operators."""
+        return {node.outputs[0]: node.written(text) for node in self.nodes for text in read_by(node)}
+
+
+def text_labels(text: Value, keys: Sequence[bytes], labels: Sequence[int], other: int) -> Value:
+    """For each text the label of the key that it is: the LabelEncoder of ai.onnx.ml.
+
+    Args:
+        labels: one for each key.
+        other: the label of what is no key.
+    """
+    attributes = {"keys_strings": list(keys), "values_int64s": list(labels), "default_int64": other}
+    protos = {name: helper.make_attribute(name, value) for name, value in attributes.items()}
+    node = ForeignNode("LabelEncoder", "ai.onnx.ml", 4, [text], protos, [(np.dtype(np.int64), text.dims)])
+    return node.outputs[0]
+
+
+def _text_nodes(outputs: Iterable[Value]) -> list[TextNode]:
+    """Those that the outputs depend on, in the order in which they are found."""
+    found: dict[TextNode, None] = {}
+    seen: set[Node] = set()
+    stack = [value.node for value in outputs]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, TextNode):
+            found[node] = None
+        stack.extend(value.node for value in read_by(node))
+    return list(reversed(found))

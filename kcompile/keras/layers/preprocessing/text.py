@@ -1,0 +1,339 @@
+"""TextVectorization and StringLookup: text as places in a vocabulary."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ....ir import Constant, StringTensor, Value, as_bytes, op, text_labels
+from ... import backend as K
+from ... import registry
+from ...backend.tensors import static_sizes
+from ...data.tensors import eager_interpreter
+from ...declaration import ANY, configured, only
+from .text_inputs import TextLayer, text_of, texts_of
+from .vocabulary import NO_PLACE, Vocabulary, output_mode
+
+__all__ = ["StringLookup", "TextVectorization"]
+
+_PUNCTUATION = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
+_ENCODINGS = ("utf-8", "utf8", "UTF-8")
+
+
+class _TextVocabulary(TextLayer, Vocabulary):
+    """A vocabulary of text."""
+
+    _holds = "text"
+    encoding: str = "utf-8"
+
+    def _entries(self, vocabulary: Any) -> list[str]:
+        text = text_of(list(vocabulary) if not isinstance(vocabulary, np.ndarray) else vocabulary)
+        if text is None and len(vocabulary):
+            raise ValueError(
+                f"Layer {self.name}: the vocabulary must be a list of text; found {vocabulary!r}."
+            )
+        return [] if text is None else [entry.decode() for entry in text.array.ravel()]
+
+    def _find(self, text: np.ndarray) -> np.ndarray:
+        table, unknown = self._table(), self._unknown
+        found = [table.get(entry, unknown) for entry in text.ravel()]
+        return np.array(found, np.int64).reshape(text.shape)
+
+    def _table(self) -> dict[bytes, int]:
+        """The place of each entry."""
+        self._require_vocabulary()
+        first = len(self._special())
+        table = {entry.encode(): place for place, entry in enumerate(self.vocabulary or (), first)}
+        if self.mask_token is not None:
+            table[self.mask_token.encode()] = 0 if self._is_masked else NO_PLACE
+        return table
+
+    @property
+    def _unknown(self) -> int:
+        """The place of what the vocabulary lacks."""
+        return int(self._is_masked) if self.num_oov_indices else -1
+
+    def _write_places(self, entries: Value) -> Value:
+        """ONNX's table of text: LabelEncoder of ai.onnx.ml."""
+        table = self._table()
+        return text_labels(entries, list(table), list(table.values()), self._unknown)
+
+    def _finish(self, found: Value) -> Value:
+        return self._encoded(found)
+
+
+class StringLookup(_TextVocabulary):
+    """The place of each text in a vocabulary, or vectors of such places.
+
+    Args:
+        max_tokens: size of the vocabulary with its special entries at most; None for no limit.
+        num_oov_indices: places for text that the vocabulary lacks, 0 or 1. Without one, such text gets -1
+            (Keras raises an error).
+        mask_token: text that gets place 0; None for none. It only counts for "int".
+        oov_token: what ``invert`` gives for places of unknown text.
+        vocabulary: the text, in order; None to take it from data by ``adapt``.
+        idf_weights: weight of each entry of the vocabulary, for "tf_idf".
+        encoding: "utf-8".
+        invert: whether to turn places into text.
+        output_mode: "int", "one_hot", "multi_hot", "count" or "tf_idf".
+        pad_to_max_tokens: whether vectors have max_tokens entries, however small the vocabulary.
+
+    Input: text of any shape, of a model's input (``Input(shape, dtype="string")``) or as it is; output: int64
+    of that shape, or vectors as CategoryEncoding has them; with ``invert`` the other way round, outside of
+    models.
+
+    Raises:
+        ValueError: for a vocabulary with repetitions or beyond max_tokens, or arguments that do not fit.
+    """
+
+    @configured(
+        output_mode=output_mode,
+        sparse=only(False),
+        vocabulary_dtype=only("string"),
+        vocabulary_size=only(ANY),
+        has_input_vocabulary=only(ANY),
+        oov_method=only("farmhash"),
+        salt=only(None),
+    )
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: str | None = None,
+        oov_token: str = "[UNK]",  # noqa: S107
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        encoding: str = "utf-8",
+        invert: bool = False,
+        output_mode: str = "int",
+        pad_to_max_tokens: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        _check_encoding(self, encoding)
+        if num_oov_indices > 1:
+            raise ValueError(
+                f"StringLookup: num_oov_indices must be 0 or 1; found {num_oov_indices}. Several of them "
+                "part unknown text by TensorFlow's hash of it, which is not here."
+            )
+        self._start(vocabulary, idf_weights)
+
+    def _rows(self, data: Any, steps: int | None) -> Iterator[list[str]]:
+        for batch in texts_of(data, steps):
+            for row in batch.reshape(len(batch), -1):
+                yield [entry.decode() for entry in row]
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Places of text; with ``invert``, the text of places, at once."""
+        return self._text_at(inputs) if self.invert else super().__call__(inputs, **kwargs)
+
+    def _text_at(self, inputs: Any) -> StringTensor:
+        self._require_vocabulary()
+        places = np.asarray(inputs).astype(np.int64)
+        entries = as_bytes(np.array([*self.get_vocabulary(), self.oov_token], dtype=object))
+        known = (places >= 0) & (places < len(entries) - 1)
+        interpreter = getattr(inputs, "interpreter", None) or eager_interpreter()
+        return StringTensor(entries[np.where(known, places, -1)], interpreter)
+
+    def _write(self, text: Value) -> Value:
+        return self._write_places(text)
+
+
+class TextVectorization(_TextVocabulary):
+    """Text as the places of its words in a vocabulary, or vectors of such places.
+
+    Args:
+        max_tokens: size of the vocabulary with its special entries at most; None for no limit.
+        standardize: "lower_and_strip_punctuation", "lower", "strip_punctuation", None, or a function of a
+            tensor of text, which is called on text, never on symbolic tensors.
+        split: "whitespace", "character", None, or such a function, whose result has the words of each text.
+        ngrams: up to so many words in a row are entries too, or the tuple of such numbers; None for words.
+        output_mode: "int", "multi_hot", "count" or "tf_idf".
+        output_sequence_length: how many places each text gives for "int", by 0 or cut; None for those of the
+            longest text.
+        pad_to_max_tokens: whether vectors have max_tokens entries, however small the vocabulary.
+        vocabulary: the entries, in order; None to take them from data by ``adapt``.
+        idf_weights: weight of each entry of the vocabulary, for "tf_idf".
+        encoding: "utf-8".
+
+    Input: text (batch,) or (batch, 1), or a single text; output: int64 (batch, length), or vectors
+    (batch, entries). Place 0 stands for nothing, 1 for words that the vocabulary lacks (0 in vectors).
+
+    An exported file computes the same with ONNX's own operators, unless standardize or split are functions,
+    split is "character", or ngrams is given.
+    """
+
+    mask_token = ""
+    oov_token = "[UNK]"  # noqa: S105
+
+    @configured(
+        output_mode=output_mode,
+        sparse=only(False),
+        ragged=only(False),
+        vocabulary_size=only(ANY),
+        has_input_vocabulary=only(ANY),
+    )
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        standardize: Any = "lower_and_strip_punctuation",
+        split: Any = "whitespace",
+        ngrams: Any = None,
+        output_mode: str = "int",
+        output_sequence_length: int | None = None,
+        pad_to_max_tokens: bool = False,
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        encoding: str = "utf-8",
+        **kwargs: Any,
+    ) -> None:
+        _check_encoding(self, encoding)
+        for name, value, known in (("standardize", standardize, _STANDARDS), ("split", split, _SPLITS)):
+            if not callable(value) and value not in known:
+                raise ValueError(
+                    f"TextVectorization: {name} must be one of {', '.join(map(repr, known))} or a function; "
+                    f"found {value!r}."
+                )
+        if output_sequence_length is not None and self.output_mode != "int":
+            raise ValueError(
+                f"TextVectorization: output_sequence_length goes with output_mode='int'; found "
+                f"{self.output_mode!r}."
+            )
+        self._start(vocabulary, idf_weights)
+
+    def _rows(self, data: Any, steps: int | None) -> Iterator[list[str]]:
+        for batch in texts_of(data, steps):
+            for row in self._words(batch):
+                yield [word.decode() for word in row if word]
+
+    # --- in Python ------------------------------------------------------------------------------------------
+
+    def _words(self, text: np.ndarray) -> list[list[bytes]]:
+        """The entries of each text."""
+        if text.ndim > 1 and text.shape[-1] == 1 and self.split is not None:
+            text = text[..., 0]
+        standardize, split = self.standardize, self.split
+        if callable(standardize):
+            text = as_bytes(_array(standardize(StringTensor(text, eager_interpreter()))))
+        else:
+            text = _mapped(_STANDARDS[standardize], text)
+        if callable(split):
+            rows = _rows_of(split(StringTensor(text, eager_interpreter())))
+        elif split is None:
+            rows = [list(np.atleast_1d(row)) for row in text]
+        else:
+            rows = [_SPLITS[split](entry) for entry in text]
+        return [self._with_ngrams(row) for row in rows]
+
+    def _with_ngrams(self, words: list[bytes]) -> list[bytes]:
+        if self.ngrams is None:
+            return words
+        sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
+        return [b" ".join(words[i : i + n]) for n in sizes for i in range(len(words) - n + 1)]
+
+    def _find(self, text: np.ndarray) -> np.ndarray:
+        rows = self._words(np.atleast_1d(text))
+        if self.split is None and self.output_mode == "int":
+            return super()._find(np.array([*itertools.chain(*rows)], object).reshape(text.shape))
+        length = self.output_sequence_length or max(map(len, rows), default=0)
+        filler = 0 if self.output_mode == "int" else NO_PLACE
+        found = np.full((len(rows), max(length, int(self.output_mode != "int"))), filler, np.int64)
+        table, unknown = self._table(), self._unknown
+        for row, words in zip(found, rows, strict=True):
+            places = [table.get(word, unknown) for word in words[:length]]
+            row[: len(places)] = places
+        return found if text.ndim else found[0]
+
+    # --- in a graph -----------------------------------------------------------------------------------------
+
+    def _found_type(self, text: Value) -> tuple[Any, Any]:
+        if self.split is None and self.output_mode == "int":
+            return super()._found_type(text)
+        return np.int64, (None if text.dims is None else text.dims[0], self.output_sequence_length)
+
+    def _write(self, text: Value) -> Value:
+        for name, value, known in (
+            ("standardize", self.standardize, _STANDARDS),
+            ("split", self.split, ("whitespace",)),
+            ("ngrams", self.ngrams, (None,)),
+        ):
+            if callable(value) or value not in known:
+                raise ValueError(
+                    f"Layer {self.name}: ONNX has no operators for {name}={value!r} of TextVectorization. "
+                    "Export the model that follows it, Model(layer.output, model.output), and do this step "
+                    "in front of it."
+                )
+        if len(static_sizes(text)) > 1:
+            text = op.Squeeze(text, [-1])
+        if self.standardize in ("lower", "lower_and_strip_punctuation"):
+            text = op.StringNormalizer(text, case_change_action="LOWER", locale="C")
+        if self.standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
+            for character in _PUNCTUATION:
+                text = _without(text, character)
+        words = op.StringSplit(text, outputs=2)[0]
+        places = self._write_places(words)
+        if self.output_sequence_length is not None:
+            padding = Constant(np.array([0, 0, 0, self.output_sequence_length], np.int64))
+            places = op.Pad(places, padding, Constant(np.int64(0)))
+            places = op.Slice(places, [0], [self.output_sequence_length], [1])
+        return places
+
+
+def _without(text: Value, character: str) -> Value:
+    """Text without a character: what lies between its occurrences, joined."""
+    parts, _ = op.StringSplit(text, delimiter=character, outputs=2)
+    nothing = op.Expand(Constant(np.array([""], object)), op.Shape(text))
+    parts = op.Concat(op.Unsqueeze(nothing, [0]), op.Transpose(parts, perm=[1, 0]), axis=0)  # at least one
+    return K.foldl(_joined, parts, nothing)
+
+
+def _joined(text: Value, more: Value) -> Value:
+    """One behind the other. onnxruntime's StringConcat appends to what lies where its result goes, and a Scan
+    has its results where those of the round before the last were: here they are copied there."""
+    return op.Squeeze(op.Unsqueeze(op.StringConcat(text, more), [0]), [0])
+
+
+def _stripped(text: bytes) -> bytes:
+    return text.translate(None, _PUNCTUATION.encode())
+
+
+#: As TensorFlow has them: of ASCII's letters alone.
+_STANDARDS: dict[Any, Any] = {
+    "lower_and_strip_punctuation": lambda text: _stripped(text.lower()),
+    "lower": bytes.lower,
+    "strip_punctuation": _stripped,
+    None: bytes,
+}
+_SPLITS: dict[Any, Any] = {
+    "whitespace": bytes.split,
+    "character": lambda text: [letter.encode() for letter in text.decode(errors="replace")],
+    None: None,
+}
+
+
+def _mapped(function: Any, text: np.ndarray) -> np.ndarray:
+    found = np.empty(text.shape, object)
+    found.reshape(-1)[:] = [function(entry) for entry in text.ravel()]
+    return found
+
+
+def _array(text: Any) -> Any:
+    return text.array if isinstance(text, Constant) else text
+
+
+def _rows_of(words: Any) -> list[list[bytes]]:
+    """What a function that splits gave: a tensor of text, or one with rows of their own lengths."""
+    if isinstance(words, StringTensor):
+        return [list(row) for row in words.array]
+    rows = words.to_list() if hasattr(words, "to_list") else words
+    return [list(as_bytes(np.array(list(row), dtype=object))) for row in rows]
+
+
+def _check_encoding(layer: Any, encoding: str) -> None:
+    if encoding not in _ENCODINGS:
+        raise ValueError(f"{type(layer).__name__}: encoding must be 'utf-8'; found {encoding!r}.")
+
+
+registry.register(globals())

@@ -1,0 +1,144 @@
+"""TextVectorization and StringLookup compute what tf_keras does: on text, in models, in exported files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from kcompile.ir import StringTensor
+from kcompile.keras import Input, backend, layers
+from kcompile.keras.models import Model, Sequential, load_model
+
+ANSWERS = json.loads((Path(__file__).parents[2] / "golden" / "text" / "answers.json").read_text("utf-8"))
+VECTORIZATIONS = ANSWERS["vectorizations"]
+LOOKUPS = ANSWERS["lookups"]
+TEXT = np.array([["a cat"], ["a dog, a cat!"], [""], ["Cats & dogs"]])
+
+
+def _id(case):
+    return ",".join(f"{key}={value}" for key, value in case[0].items()) or "default"
+
+
+def _model(layer, shape=(1,), after=()):
+    text = Input(shape, dtype="string", name="text")
+    output = layer(text)
+    for step in after:
+        output = step(output)
+    return Model(text, output)
+
+
+def _exported(model, path, text):
+    with pytest.warns(UserWarning, match="not compared"):
+        model.export(path)
+    return onnxruntime.InferenceSession(path).run(None, {"text": text.astype(object)})[0]
+
+
+@pytest.mark.parametrize("case", VECTORIZATIONS, ids=_id)
+def test_text_becomes_the_places_that_tf_keras_gives(case):
+    arguments, vocabulary, answer = case
+    layer = layers.TextVectorization(**arguments)
+    layer.adapt(ANSWERS["texts"])
+    assert layer.get_vocabulary() == vocabulary
+    found = np.asarray(layer(ANSWERS["asked"]))
+    np.testing.assert_allclose(found, answer, rtol=1e-6)
+    assert np.asarray(layer(StringTensor(ANSWERS["asked"]))).tolist() == found.tolist()
+    again = layers.TextVectorization.from_config(layer.get_config())
+    assert np.asarray(again(np.array(ANSWERS["asked"]))).tolist() == found.tolist()
+
+
+@pytest.mark.parametrize("case", VECTORIZATIONS, ids=_id)
+def test_a_model_reads_text_and_so_does_its_file_where_onnx_can_say_it(case, tmp_path):
+    arguments, _, answer = case
+    layer = layers.TextVectorization(**arguments)
+    layer.adapt(ANSWERS["texts"])
+    asked = np.array(ANSWERS["asked"])[:, None]
+    model = _model(layer)
+    answer = np.reshape(answer, (2, -1))
+    np.testing.assert_allclose(model.predict(asked), answer, rtol=1e-6)
+    path = str(tmp_path / "model.onnx")
+    if layer.split == "character" or layer.ngrams is not None or layer.split is None:
+        with pytest.raises(ValueError, match="ONNX has no operators for"):
+            model.export(path)
+        return
+    np.testing.assert_allclose(_exported(model, path, asked), answer, rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", LOOKUPS, ids=_id)
+def test_a_lookup_gives_the_places_that_tf_keras_gives(case, tmp_path):
+    arguments, text, vocabulary, answer = case
+    layer = layers.StringLookup(vocabulary=["a", "b", "c"], **arguments)
+    assert layer.get_vocabulary() == vocabulary
+    assert np.asarray(layer(text)).tolist() == answer
+    text = np.array(text)
+    model = _model(layer, text.shape[1:])
+    assert model.predict(text).tolist() == answer
+    assert _exported(model, str(tmp_path / "model.onnx"), text).tolist() == answer
+
+
+def test_places_become_text_again():
+    layer = layers.StringLookup(vocabulary=["a", "b"], invert=True)
+    assert layer([[1, 2, 0, 7]]).numpy().tolist() == [[b"a", b"b", b"[UNK]", b"[UNK]"]]
+    masked = layers.StringLookup(vocabulary=["a", "b"], invert=True, mask_token="")
+    assert masked(np.arange(4)).numpy().tolist() == [b"", b"[UNK]", b"a", b"b"]
+
+
+def test_functions_of_text_standardize_and_split():
+    layer = layers.TextVectorization(
+        standardize=lambda text: StringTensor([entry.replace(b"-", b" ") for entry in text.array]),
+        split=lambda text: [entry.split(b"|") for entry in text.array],
+    )
+    layer.adapt(["a-b|c", "c"])
+    assert layer.get_vocabulary() == ["", "[UNK]", "c", "a b"]
+    assert _model(layer).predict(np.array([["a-b|c|d"]])).tolist() == [[3, 2, 1]]
+
+
+def test_a_model_trains_on_text_beside_numbers_and_comes_back_from_its_file(tmp_path):
+    words = layers.TextVectorization(output_sequence_length=4)
+    words.adapt(TEXT)
+    text, number = Input((1,), dtype="string", name="text"), Input((1,), name="number")
+    pooled = layers.GlobalAveragePooling1D()(layers.Embedding(words.vocabulary_size(), 3)(words(text)))
+    model = Model([text, number], layers.Dense(1)(layers.concatenate([pooled, number])))
+    model.compile("sgd", "mse")
+    x = {"text": TEXT[:, 0], "number": np.arange(4.0)}
+    before = model.evaluate(x, np.arange(4.0), verbose=0)
+    model.fit(x, np.arange(4.0), epochs=20, verbose=0, validation_split=0.25)
+    assert model.evaluate(x, np.arange(4.0), verbose=0) < before
+    assert np.isfinite(model.train_on_batch(x, np.arange(4.0)))
+    expected = model.predict(x)
+    for name in ("model.keras", "model.h5"):
+        model.save(tmp_path / name)
+        np.testing.assert_allclose(load_model(tmp_path / name).predict(x), expected, rtol=1e-6)
+
+
+def test_a_model_is_put_behind_a_layer_that_reads_text():
+    words = layers.TextVectorization(output_sequence_length=4, vocabulary=["cat", "dog"])
+    inner = Sequential([layers.Embedding(4, 2, input_shape=(4,)), layers.GlobalAveragePooling1D()])
+    outer = Sequential([Input((1,), dtype="string"), words, inner])
+    expected = inner.predict(np.array([[1, 2, 0, 0]]))
+    np.testing.assert_allclose(outer.predict(np.array(["a cat"])), expected, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(outer(np.array(["a cat"]))), expected, rtol=1e-6)
+
+
+def test_numbers_are_no_text_and_text_is_no_number():
+    words = layers.StringLookup(vocabulary=["a"])
+    with pytest.raises(ValueError, match="dtype='string'"):
+        words(Input((1,)))
+    with pytest.raises(ValueError, match="must hold text"):
+        _model(words).predict(np.zeros((2, 1)))
+    with pytest.raises(ValueError, match="Read the file"):
+        layers.StringLookup(vocabulary="words.txt")
+    with pytest.raises(ValueError, match="adapt"):
+        layers.TextVectorization()(["a"])
+    with pytest.raises(ValueError, match="num_oov_indices must be 0 or 1"):
+        layers.StringLookup(num_oov_indices=2)
+
+
+def test_text_that_a_layer_gives_is_no_input_of_such_a_layer():
+    text = Input((2,), dtype="string")
+    model = Model(text, layers.StringLookup(vocabulary=["a"])(backend.reshape(text, (-1, 1))))
+    with pytest.raises(ValueError, match="reads inputs of the model alone"):
+        model.predict(np.array([["a", "b"]]))
