@@ -8,8 +8,10 @@ do not compute with. Results are those of there without the rounding to half pre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
+
+from .entries import entries
 
 _WIDTHS = {"float16": 2, "mixed_float16": 4, "bfloat16": 4, "mixed_bfloat16": 4, "float32": 4, "float64": 8}
 _TYPES = {2: "float16", 4: "float32", 8: "float64"}
@@ -30,18 +32,16 @@ def widest_type(config: Any) -> str:
 
 def set_type(entry: dict[str, Any], wide: str) -> dict[str, Any]:
     """A layer's entry with this type for its policy; others as they are."""
-    config = entry.get("config")
-    if not _is_layer(entry) or not isinstance(config, Mapping) or "name" not in config:
+    if _type_of(entry) is None:
         return entry
-    typed = "dtype" in config and _name(config["dtype"]) is not None
-    return {**entry, "config": {**config, "dtype": wide}} if typed else entry
+    return {**entry, "config": {**entry["config"], "dtype": wide}}
 
 
 def _name(value: Any) -> Any:
     """The type that the `dtype` of a layer's configuration names; None for what is no floating type."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         config = value.get("config")
-        inner = config if isinstance(config, Mapping) else {}
+        inner = config if isinstance(config, dict) else {}
         if value.get("class_name") not in _CLASSES:
             raise ValueError(
                 f"A layer of the file has the type policy {value.get('class_name')!r} "
@@ -49,34 +49,23 @@ def _name(value: Any) -> Any:
                 "quantized are not supported. Save the model before it is quantized."
             )
         value = inner.get("name", inner.get("default_policy"))
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return _name(value)
     return value if isinstance(value, str) and value in _WIDTHS else None
 
 
-def _layers(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The configurations of layers, at any depth."""
-    waiting = [value]
-    while waiting:
-        entry = waiting.pop()
-        if isinstance(entry, list):
-            waiting.extend(entry)
-        elif isinstance(entry, Mapping):
-            if _is_layer(entry):
-                yield entry["config"]
-            waiting.extend(entry.values())
-
-
-def _is_layer(entry: Mapping[str, Any]) -> bool:
-    """Whether it is a layer; functions as layers have a `dtype` of their own, which they turn tensors
-    into."""
-    module = entry.get("module")
-    of_ops = isinstance(module, str) and module.startswith("keras.src.ops")
-    return "class_name" in entry and isinstance(entry.get("config"), Mapping) and not of_ops
-
-
 def _float_types(config: Any) -> Iterator[str]:
-    for layer in _layers(config):
-        name = _name(layer["dtype"]) if "name" in layer and "dtype" in layer else None
+    for entry in entries(config):
+        name = _type_of(entry)
         if name is not None:
             yield name
+
+
+def _type_of(entry: dict[str, Any]) -> str | None:
+    """The floating type of a layer; functions as layers have a `dtype` of their own, which they turn tensors
+    into."""
+    config, module = entry.get("config"), entry.get("module")
+    if not isinstance(config, dict) or "name" not in config or "dtype" not in config:
+        return None
+    of_ops = isinstance(module, str) and module.startswith("keras.src.ops")
+    return None if of_ops else _name(config["dtype"])

@@ -13,6 +13,7 @@ from ...formats import FileFormatError, UnsafeFileError
 from ...ir import WorkLimit
 from ..core.weight_budget import WeightBudget
 from ..utils.generic_utils import in_safe_mode
+from .entries import entries
 
 #: The most that an architecture alone may have: drawing so many takes some ten seconds.
 MOST_NEW_WEIGHTS = 400_000_000
@@ -102,22 +103,9 @@ def limited_work(source: str, config: Any) -> Iterator[None]:
             f"{what}: more work than a configuration of this size may make; safe_mode=False allows any.",
         )
 
-    limit = WorkLimit(_STEPS + _STEPS_OF_AN_OBJECT * _objects_in(config), refuse)
+    limit = WorkLimit(_STEPS + _STEPS_OF_AN_OBJECT * sum(1 for _ in entries(config)), refuse)
     with limit if in_safe_mode() else nullcontext():
         yield
-
-
-def _objects_in(config: Any) -> int:
-    """How many objects a configuration describes, those inside others included."""
-    count, waiting = 0, [config]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            count += "class_name" in value
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-    return count
 
 
 def _physical_memory() -> int:

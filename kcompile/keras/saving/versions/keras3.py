@@ -29,7 +29,7 @@ def _is_in_hdf5(layer: Mapping[str, Any]) -> bool:
     return (
         "module" not in layer
         and layer.get("class_name") in OPERATIONS
-        and isinstance(config, Mapping)
+        and isinstance(config, dict)
         and "trainable" not in config
         and isinstance(calls, list)
         and len(calls) == 1
@@ -58,7 +58,7 @@ def _upgraded(layer: Mapping[str, Any]) -> dict[str, Any]:
     settings = {
         key: _value(value, tensors)
         for key, value in layer["config"].items()
-        if key != "name" and not (key == "dtype" and isinstance(value, Mapping))
+        if key != "name" and not (key == "dtype" and isinstance(value, dict))
     }
     arguments = {**dict(zip(names, args, strict=False)), **settings, **kwargs}
     inputs = tensors if len(tensors) > 1 else tensors[0] if tensors else []
@@ -68,15 +68,15 @@ def _upgraded(layer: Mapping[str, Any]) -> dict[str, Any]:
 def _value(value: Any, tensors: list[Any]) -> Any:
     if isinstance(value, list):
         return [_value(entry, tensors) for entry in value]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     class_name, config = value.get("class_name"), value.get("config")
     if class_name == "__keras_tensor__":
         tensors.append(value)
         return {"tensor": len(tensors) - 1}
-    if class_name in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+    if class_name in ("__numpy__", "__tensor__") and isinstance(config, dict):
         return {"constant": config["value"], "dtype": config["dtype"]}
-    if class_name == "__slice__" and isinstance(config, Mapping):
+    if class_name == "__slice__" and isinstance(config, dict):
         limits = {key: config.get(key) for key in ("start", "stop", "step")}
         return {key: _value(limit, tensors) for key, limit in limits.items()}
     if class_name == "__ellipsis__":
@@ -84,28 +84,28 @@ def _value(value: Any, tensors: list[Any]) -> Any:
     raise ValueError(f"An argument of an operation in the file is {value!r}, which is not read.")
 
 
-def upgrade_network(config: dict[str, Any]) -> dict[str, Any]:
-    """A network's configuration with its calls as ``network_from_config`` takes them; others as they are.
+def upgrade_network(entry: dict[str, Any]) -> dict[str, Any]:
+    """A network's entry with its calls as ``network_from_config`` takes them; others as they are.
 
     Raises:
         ValueError: for a call on several arguments that are no tensors.
     """
-    layers = config.get("layers")
-    if "input_layers" not in config or not isinstance(layers, list):
-        return config
-    if not any(_is_call(call) for layer in layers for call in _calls(layer)):
-        return config
+    config = entry.get("config")
+    config = config if isinstance(config, dict) else {}
+    layers = config.get("layers") if "input_layers" in config else None
+    if not isinstance(layers, list) or not any(_is_call(call) for layer in layers for call in _calls(layer)):
+        return entry
     upgraded = [{**layer, "inbound_nodes": [_call(call) for call in _calls(layer)]} for layer in layers]
-    return {**config, "layers": upgraded, "counts_calls_alone": True}
+    return {**entry, "config": {**config, "layers": upgraded, "counts_calls_alone": True}}
 
 
 def _calls(layer: Any) -> list[Any]:
-    calls = layer.get("inbound_nodes") if isinstance(layer, Mapping) else None
+    calls = layer.get("inbound_nodes") if isinstance(layer, dict) else None
     return calls if isinstance(calls, list) else []
 
 
 def _is_call(call: Any) -> bool:
-    return isinstance(call, Mapping) and "args" in call
+    return isinstance(call, dict) and "args" in call
 
 
 def _call(call: Any) -> Any:
@@ -121,14 +121,14 @@ def _call(call: Any) -> Any:
 
 
 def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
+    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
 
 
 def _with_places(value: Any) -> Any:
     """Arguments with ``[layer, node, tensor]`` for each tensor."""
     if _is_tensor(value):
         return list(value["config"]["keras_history"])
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _with_places(entry) for key, entry in value.items()}
     return [_with_places(entry) for entry in value] if isinstance(value, list) else value
 
@@ -136,7 +136,7 @@ def _with_places(value: Any) -> Any:
 def plain_numbers(entry: dict[str, Any]) -> Any:
     """Lists in place of the tensors and arrays in a configuration; others as they are."""
     config = entry.get("config")
-    if entry.get("class_name") in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
+    if entry.get("class_name") in ("__tensor__", "__numpy__") and isinstance(config, dict):
         return config.get("value")
     return entry
 

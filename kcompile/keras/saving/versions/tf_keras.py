@@ -33,7 +33,7 @@ def upgrade_entry(layer: dict[str, Any]) -> dict[str, Any]:
         return _of_operator(layer)
     if class_name in _OF_RAGGED:
         config = layer.get("config")
-        attribute = config.get(_OF_RAGGED[class_name]) if isinstance(config, Mapping) else None
+        attribute = config.get(_OF_RAGGED[class_name]) if isinstance(config, dict) else None
         raise ValueError(
             f"Layer {entry_name(layer)!r} of the file asks a ragged or sparse tensor for {attribute!r}, "
             "which is not read; tensors here are dense. Give a class for it: "
@@ -44,7 +44,7 @@ def upgrade_entry(layer: dict[str, Any]) -> dict[str, Any]:
 
 def _of_operator(layer: Mapping[str, Any]) -> dict[str, Any]:
     config = layer.get("config")
-    config = config if isinstance(config, Mapping) else {}
+    config = config if isinstance(config, dict) else {}
     node, name = NodeDef("?", 0), entry_name(layer)
     places: list[list[Any]] = []
     try:
@@ -74,7 +74,7 @@ def _of_operator(layer: Mapping[str, Any]) -> dict[str, Any]:
 
 def _constants(constants: Any) -> list[tuple[int, Any]]:
     """(place among the inputs, numbers) of the inputs that are no tensors of the network, in their order."""
-    given = constants if isinstance(constants, Mapping) else {}
+    given = constants if isinstance(constants, dict) else {}
     if not all(str(index).isdecimal() for index in given):
         raise ValueError(f"has the constants {list(given)}; numbers were expected")
     return sorted(((int(index), _array(value)) for index, value in given.items()), key=lambda pair: pair[0])
@@ -82,8 +82,8 @@ def _constants(constants: Any) -> list[tuple[int, Any]]:
 
 def _array(value: Any) -> Any:
     """The numbers of a constant, which tf_keras 2.13 and later write with their type."""
-    config = value.get("config") if isinstance(value, Mapping) else None
-    return config.get("value") if isinstance(config, Mapping) else value
+    config = value.get("config") if isinstance(value, dict) else None
+    return config.get("value") if isinstance(config, dict) else value
 
 
 def tell_zeros(entry: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def tell_zeros(entry: dict[str, Any]) -> dict[str, Any]:
     told = dict(config)
     for key in ("layer", "backward_layer"):
         inner = told.get(key)
-        settings = inner.get("config") if isinstance(inner, Mapping) else None
-        if isinstance(inner, Mapping) and isinstance(settings, Mapping) and settings.get("return_sequences"):
+        settings = inner.get("config") if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and isinstance(settings, dict) and settings.get("return_sequences"):
             told[key] = {**inner, "config": {**settings, "zero_output_for_mask": True}}
     return {**entry, "config": told}

@@ -66,12 +66,13 @@ def _operation(custom_objects: Mapping[str, Any], entry: dict[str, Any]) -> dict
 
 
 def _walked(value: Any, steps: list[Step]) -> Any:
-    """The value with each mapping in it as the steps turn it, the innermost first."""
+    """The value with each object in it as the steps turn it, the innermost first."""
     if isinstance(value, list):
         return [_walked(entry, steps) for entry in value]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
-    result = {key: _walked(entry, steps) for key, entry in value.items()}
-    for step in steps:
-        result = step(result)
+    result: Any = {key: _walked(entry, steps) for key, entry in value.items()}
+    if "class_name" in result:
+        for step in steps:
+            result = step(result)
     return result
