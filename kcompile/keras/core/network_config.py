@@ -15,6 +15,7 @@ from ...ir import Value
 from .. import rules
 from ..utils.generic_utils import get_custom_objects, unpack_singleton
 from ..utils.living import class_name
+from ..utils.nested import each
 from .layer import Layer
 from .layer_configs import deserialize
 from .node import Node, keras_history, replace_tensors
@@ -217,22 +218,15 @@ class Call:
 
 def _with_places(value: Any) -> Any:
     """The value with a Place for each ``[layer, node, tensor]`` in it."""
-    if isinstance(value, dict):
-        return {key: _with_places(entry) for key, entry in value.items()}
-    if not isinstance(value, list):
-        return value
-    if [type(entry) for entry in value] == [str, int, int]:
-        return Place(*value)
-    return [_with_places(entry) for entry in value]
+    is_place = isinstance(value, list) and [type(entry) for entry in value] == [str, int, int]
+    return Place(*value) if is_place else each(value, _with_places)
 
 
 def _replace_places(value: Any, function: Callable[[Place], Any]) -> Any:
     """The value with ``function(place)`` for each Place in it."""
     if isinstance(value, Place):
         return function(value)
-    if isinstance(value, dict):
-        return {key: _replace_places(entry, function) for key, entry in value.items()}
-    return [_replace_places(entry, function) for entry in value] if isinstance(value, list) else value
+    return each(value, lambda entry: _replace_places(entry, function))
 
 
 class _Replay:

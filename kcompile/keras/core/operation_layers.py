@@ -27,6 +27,7 @@ from ..operations.keras_layers import equivalent_layer
 from ..operations.table import OPERATIONS, Operation
 from ..operations.tensorflow_names import TF_FUNCTIONS
 from ..utils.generic_utils import close_names
+from ..utils.nested import each
 from .layer import Layer
 
 OPERATIONS.update(keras_ops.ROWS)
@@ -185,24 +186,18 @@ def _filled(value: Any, tensor: Callable[[int], Any]) -> Any:
     """The value with tensors in their places."""
     if _is_tensor(value):
         return tensor(value["tensor"])
-    if isinstance(value, Mapping) and set(value) == {"constant", "dtype"}:
-        return _constant(value)
-    if isinstance(value, Mapping):
-        return {key: _filled(entry, tensor) for key, entry in value.items()}
-    return [_filled(entry, tensor) for entry in value] if isinstance(value, list) else value
+    if _is_constant(value):
+        return K.constant(value["constant"], dtype=str(value["dtype"]))
+    return each(value, lambda entry: _filled(entry, tensor))
 
 
-def _constant(value: Mapping[str, Any]) -> Any:
-    return K.constant(value["constant"], dtype=str(value["dtype"]))
+def _is_constant(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"constant", "dtype"}
 
 
 def _plain_constants(value: Any) -> Any:
     """The value with lists of numbers for constants."""
-    if isinstance(value, Mapping) and set(value) == {"constant", "dtype"}:
-        return value["constant"]
-    if isinstance(value, Mapping):
-        return {key: _plain_constants(entry) for key, entry in value.items()}
-    return [_plain_constants(entry) for entry in value] if isinstance(value, list) else value
+    return value["constant"] if _is_constant(value) else each(value, _plain_constants)
 
 
 def unknown_function(layer: Any, what: str, name: str, known: Iterable[str]) -> str:
@@ -276,9 +271,7 @@ def placed(value: Any, places: list[list[Any]]) -> Any:
             return value[2]
         places.append([*value[:3], {}])
         return {"tensor": len(places) - 1}
-    if isinstance(value, Mapping):
-        return {key: placed(entry, places) for key, entry in value.items()}
-    return [placed(entry, places) for entry in value] if isinstance(value, list) else value
+    return each(value, lambda entry: placed(entry, places))
 
 
 def entry_of_function(
@@ -395,13 +388,13 @@ def _key_of_tf(key: Any) -> Any:
 def _keras_3_value(value: Any, tensors: list[Any]) -> Any:
     if _is_tensor(value):
         return tensors[value["tensor"]]
-    if isinstance(value, Mapping) and set(value) == {"constant", "dtype"}:
+    if _is_constant(value):
         return {"class_name": "__numpy__", "config": {"value": value["constant"], "dtype": value["dtype"]}}
     if isinstance(value, Mapping) and "ellipsis" in value:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, Mapping) and set(value) == {"start", "stop", "step"}:
         return {"class_name": "__slice__", "config": dict(value)}
-    return [_keras_3_value(entry, tensors) for entry in value] if isinstance(value, list) else value
+    return each(value, lambda entry: _keras_3_value(entry, tensors))
 
 
 def _tf_key(key: Any) -> Any:

@@ -16,6 +16,7 @@ from .. import losses, metrics, optimizers, rules
 from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
+from ..utils.nested import each
 from .limits import limited_work
 from .versions.keras1 import WeightUpgrade
 from .versions.upgrade import upgrade_training
@@ -143,11 +144,9 @@ def _made(config: Any, deserialize: Any) -> Any:
     which are at hand only while loading."""
     if isinstance(config, Mapping) and "class_name" in config and "config" in config:
         return deserialize(config)
-    if isinstance(config, Mapping):
-        return {name: _made(entry, deserialize) for name, entry in config.items()}
-    if isinstance(config, list):
-        return [_made(entry, deserialize) for entry in config]
-    return get_custom_objects().get(config, config) if isinstance(config, str) else config
+    if isinstance(config, str):
+        return get_custom_objects().get(config, config)
+    return each(config, lambda entry: _made(entry, deserialize))
 
 
 def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writer) -> None:

@@ -17,6 +17,7 @@ from ...ir import unchanging
 from ..optimizers import layouts
 from ..utils.generic_utils import CustomObjectScope, get_custom_objects
 from ..utils.living import Living, carried_by_name, living
+from ..utils.nested import each
 from .archives import layer_weights, model_config, model_from_archive
 from .compile_configs import training_config
 
@@ -107,11 +108,9 @@ def _custom_object(name: str) -> Any:
 
 def _with_names(config: Any, named: list[Any]) -> Any:
     """A configuration in which these functions and classes stand as names."""
-    if type(config) is dict:
-        return {key: _with_names(entry, named) for key, entry in config.items()}
-    if isinstance(config, list):
-        return [_with_names(entry, named) for entry in config]
-    return _ByName(config.__name__) if any(config is known for known in named) else config
+    if any(config is known for known in named):
+        return _ByName(config.__name__)
+    return each(config, lambda entry: _with_names(entry, named))
 
 
 def model_from_state(state: dict[str, Any]) -> Any:

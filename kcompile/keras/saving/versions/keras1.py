@@ -20,6 +20,7 @@ import numpy as np
 from ... import registry
 from ...core.network import Network
 from ...legacy.spellings import upgrade_arguments, upgrade_class_name
+from ...utils.nested import each
 from .keras1_merge import functional_of_merge
 from .writer import Writer
 
@@ -50,12 +51,9 @@ def upgrade(value: Any) -> Any:
     Raises:
         ValueError: for a Merge layer that has no counterpart.
     """
-    if isinstance(value, list):
-        return [upgrade(entry) for entry in value]
-    if not isinstance(value, Mapping):
+    value = each(functional_of_merge(value), upgrade)
+    if not isinstance(value, dict):
         return value
-    value = functional_of_merge(value)
-    value = {key: upgrade(entry) for key, entry in value.items()}
     class_name, config = value.get("class_name"), value.get("config")
     if not isinstance(class_name, str) or not isinstance(config, Mapping):
         return value

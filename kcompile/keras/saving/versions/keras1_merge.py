@@ -12,7 +12,7 @@ from typing import Any
 Entry = dict[str, Any]
 
 
-def functional_of_merge(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def functional_of_merge(config: Any) -> Any:
     """The configuration, a Sequential model that begins with a Merge as ``Model``; others as they are.
 
     Raises:

@@ -10,6 +10,7 @@ from ... import registry
 from ...core.network import Network
 from ...training.sequential import Sequential
 from ...utils.living import class_name
+from ...utils.nested import each
 
 #: Entries of a configuration that are layers themselves. Keras 3 finds their classes by module.
 _INNER = ("layer", "cell", "cells", "backward_layer")
@@ -83,11 +84,7 @@ def whole_names(loss: Any) -> Any:
     """compile()'s losses with whole names for abbreviations."""
     if isinstance(loss, str):
         return _ABBREVIATED.get(loss.lower(), loss)
-    if isinstance(loss, list):
-        return [whole_names(entry) for entry in loss]
-    if isinstance(loss, Mapping) and "class_name" not in loss:
-        return {name: whole_names(entry) for name, entry in loss.items()}
-    return loss
+    return loss if isinstance(loss, Mapping) and "class_name" in loss else each(loss, whole_names)
 
 
 def drop_defaults(config: dict[str, Any], defaults: Mapping[str, Any]) -> None:

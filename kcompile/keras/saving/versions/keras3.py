@@ -9,6 +9,7 @@ from typing import Any
 from ...core.operation_layers import VARIADIC, entry_name, only_call, operation_entry, unknown_function
 from ...operations.table import OPERATIONS
 from ...optimizers.layouts import own_config
+from ...utils.nested import each
 
 
 def upgrade_entry(layer: dict[str, Any]) -> dict[str, Any]:
@@ -126,11 +127,7 @@ def _is_tensor(value: Any) -> bool:
 
 def _with_places(value: Any) -> Any:
     """Arguments with ``[layer, node, tensor]`` for each tensor."""
-    if _is_tensor(value):
-        return list(value["config"]["keras_history"])
-    if isinstance(value, dict):
-        return {key: _with_places(entry) for key, entry in value.items()}
-    return [_with_places(entry) for entry in value] if isinstance(value, list) else value
+    return list(value["config"]["keras_history"]) if _is_tensor(value) else each(value, _with_places)
 
 
 def plain_numbers(entry: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from ...core.node import Node, keras_history
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import unpack_singleton
+from ...utils.nested import each
 from .keras2 import drop_defaults
 from .keras3_weights import is_made_of_layers
 
@@ -255,14 +256,10 @@ def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any])
 
 
 def _named(value: Any, module: str) -> Any:
-    if isinstance(value, list):
-        return [_named(entry, module) for entry in value]
     if isinstance(value, Mapping) and set(value) == {"class_name", "config"}:
         config = value["config"]
         if isinstance(config.get("fn"), str):
             function = _object("builtins", "function", config["fn"], config["fn"])
             return _object(module, value["class_name"], {**config, "fn": function})
         return _object(module, value["class_name"], config)
-    if isinstance(value, Mapping):
-        return {key: _named(entry, module) for key, entry in value.items()}
-    return value
+    return each(value, lambda entry: _named(entry, module))

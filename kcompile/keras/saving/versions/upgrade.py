@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ...rules import KERAS_2
+from ...utils.nested import each
 from ..dtype_policies import set_type, widest_type
 from ..unknown_objects import check_known
 from . import keras1, keras3, tf_keras
@@ -67,12 +68,8 @@ def _operation(custom_objects: Mapping[str, Any], entry: dict[str, Any]) -> dict
 
 def _walked(value: Any, steps: list[Step]) -> Any:
     """The value with each object in it as the steps turn it, the innermost first."""
-    if isinstance(value, list):
-        return [_walked(entry, steps) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    result: Any = {key: _walked(entry, steps) for key, entry in value.items()}
-    if "class_name" in result:
+    value = each(value, lambda entry: _walked(entry, steps))
+    if isinstance(value, dict) and "class_name" in value:
         for step in steps:
-            result = step(result)
-    return result
+            value = step(value)
+    return value
