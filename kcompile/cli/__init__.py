@@ -53,5 +53,5 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile") -> int:
     if isinstance(result, ScriptToRun):  # run here, outside of the command line's own frames
         from .scripts import run_script
 
-        return run_script(result.path, result.arguments)
+        return run_script(result.path, result.arguments, result.dialect, result.verbose)
     return result if isinstance(result, int) else OK

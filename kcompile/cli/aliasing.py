@@ -13,7 +13,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -48,11 +48,15 @@ class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self) -> None:
         self.loaded: dict[str, ModuleType] = {}
+        self.on_first_import: Callable[[str], None] | None = None
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """A spec for the alias; None for other names and for modules that are not here."""
         if fullname.partition(".")[0] not in PACKAGES:
             return None
+        if self.on_first_import is not None:
+            told, self.on_first_import = self.on_first_import, None
+            told(fullname)
         module = _found(fullname)
         if module is None:
             return None
@@ -125,12 +129,17 @@ def _has_modules(module: ModuleType) -> bool:
     return hasattr(module, "__path__") or not hasattr(module, "__file__")
 
 
-def install() -> None:
-    """From now on the names of the table mean what is here, in this process, whatever else is installed."""
+def install(on_first_import: Callable[[str], None] | None = None) -> None:
+    """From now on the names of the table mean what is here, in this process, whatever else is installed.
+
+    Args:
+        on_first_import: is told the first of these names that is imported, before it is.
+    """
     finder = next((finder for finder in sys.meta_path if isinstance(finder, AliasFinder)), None)
     if finder is None:
         finder = AliasFinder()
         sys.meta_path.insert(0, finder)
+    finder.on_first_import = on_first_import
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         if sys.modules[name] is not finder.loaded.get(name):
             del sys.modules[name]

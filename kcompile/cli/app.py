@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,22 @@ class Settings:
     debug: bool = False
 
 
+class ScriptDialect(str, Enum):
+    """What ``kcompile run --dialect`` takes."""
+
+    auto = "auto"
+    keras = "keras"
+    tf_keras = "tf_keras"
+
+
 @dataclass
 class ScriptToRun:
     """What ``kcompile run`` was asked for."""
 
     path: Path
     arguments: list[str] = field(default_factory=list)
+    dialect: str = "auto"
+    verbose: bool = False
 
 
 settings = Settings()
@@ -232,6 +243,13 @@ def view(
 def run(
     context: typer.Context,
     script: Annotated[Path, typer.Argument(metavar="SCRIPT.py", help="A Python script, unmodified.")],
+    dialect: Annotated[
+        ScriptDialect, typer.Option(help="Keras 2.3, tf.keras 2, or by what the script imports.")
+    ] = ScriptDialect.auto,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say which dialect it is, and why.")] = False,
 ) -> Any:
-    """Run a script in which "import keras" means kcompile.keras. Arguments after it are the script's."""
-    return ScriptToRun(script, list(context.args))
+    """Run a script in which "import keras" and "import tensorflow" mean what is here.
+
+    Arguments after it are the script's.
+    """
+    return ScriptToRun(script, list(context.args), dialect.value, verbose)

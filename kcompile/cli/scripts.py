@@ -11,13 +11,19 @@ from pathlib import Path
 from types import ModuleType
 
 from . import aliasing
+from .dialect import decide
 from .errors import BAD_INPUT, INTERRUPTED, OK
 
 _SHIM = os.path.join(os.path.dirname(__file__), "shim")
 
 
-def run_script(path: Path, arguments: Sequence[str]) -> int:
+def run_script(path: Path, arguments: Sequence[str], dialect: str = "auto", verbose: bool = False) -> int:
     """Runs a script as ``__main__`` with its own ``sys.argv`` and ``sys.path[0]``.
+
+    Args:
+        path, arguments: the script, and what follows it in the command.
+        dialect: "keras" (2.3), "tf_keras", or "auto": by what the script imports.
+        verbose: whether to say on stderr which it was.
 
     Returns:
         0, or 1 after an exception, which ``sys.excepthook`` has shown as the script's own; 2 where there is
@@ -38,7 +44,7 @@ def run_script(path: Path, arguments: Sequence[str]) -> int:
     sys.modules["__main__"] = main
     _set_path(os.path.dirname(os.path.realpath(name)))
     sys.argv[:] = [name, *arguments]
-    aliasing.install()
+    aliasing.install(decide(dialect, source, name, verbose))
     try:
         exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)  # noqa: S102  the user's script
     except Exception as error:

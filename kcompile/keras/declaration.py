@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 from weakref import WeakKeyDictionary
 
+from . import rules
+
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
 Convert = Callable[[Any, str, Any], Any]
 
@@ -176,7 +178,7 @@ class _Declaration:
         given = dict(zip(self.positional, args, strict=False))
         if not self._is_called_right(args, given, kwargs):
             self.function(instance, *args, **kwargs)  # raises the TypeError of any such call
-        given = {**self.defaults, **given, **kwargs}
+        given = {**self.defaults, **self._other_defaults(), **given, **kwargs}
         arguments = dict(given)
         for name in self.only.keys() & kwargs.keys():
             self.only[name].check(instance, name, arguments.pop(name))
@@ -192,6 +194,11 @@ class _Declaration:
         for name in self.further:
             del given[name]
         self.function(instance, **given)
+
+    def _other_defaults(self) -> dict[str, Any]:
+        """Those of the rules in force, where they are not the signature's."""
+        its = rules.in_force().defaults.get(self.owner.__name__, {})
+        return {name: default for name, default in its.items() if name in self.names}
 
     def _is_called_right(self, args: tuple[Any, ...], given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
         return (

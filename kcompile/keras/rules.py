@@ -8,11 +8,13 @@ is made within, too, such as the layers that a user's layer makes.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar, cast
 
 from . import registry
 
@@ -43,6 +45,12 @@ class Rules:
         rates_where_reached: whether a rate at another one is the largest where that one is reached.
         ends_with_best_weights: whether EarlyStopping goes back to the best weights however training ended.
         iou_type: type that the IoU metrics cut weights off to, if any.
+        numbers_from_zero: whether the first layer of a kind is called ``dense``, not ``dense_1``.
+        later_optimizers: whether optimizers compute as from tf.keras 2.11 on.
+        clips_each: whether ``clipnorm`` limits each gradient by itself, not all together.
+        saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
+        validation_last: whether logs say how validation went after how training did.
+        defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
     """
 
     name: str
@@ -65,7 +73,27 @@ class Rules:
     rates_where_reached: bool = False
     ends_with_best_weights: bool = False
     iou_type: str | None = None
+    numbers_from_zero: bool = False
+    later_optimizers: bool = False
+    clips_each: bool = False
+    saves_folders: bool = False
+    validation_last: bool = False
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
+
+_TF_KERAS_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "Adadelta": {"learning_rate": 0.001},
+    "Adagrad": {"learning_rate": 0.001, "initial_accumulator_value": 0.1},
+    "Adamax": {"learning_rate": 0.001},
+    "GRU": {"reset_after": True},
+    "GRUCell": {"reset_after": True},
+    "KLDivergence": {"name": "kl_divergence"},
+    "Lion": {"learning_rate": 0.0001},
+    "LogCosh": {"name": "log_cosh"},
+    "Nadam": {"learning_rate": 0.001},
+    "RMSprop": {"ema_overwrite_frequency": 100},
+    "apply_affine_transform": {"row_axis": 1, "col_axis": 2, "channel_axis": 0},
+}
 
 KERAS_2 = Rules("keras_2")
 TF_KERAS = Rules(
@@ -84,6 +112,18 @@ TF_KERAS = Rules(
     huber_means=True,
     rates_where_reached=True,
     ends_with_best_weights=True,
+    numbers_from_zero=True,
+    later_optimizers=True,
+    clips_each=True,
+    saves_folders=True,
+    validation_last=True,
+    defaults=_TF_KERAS_DEFAULTS,
+)
+#: ``tf.keras.optimizers.legacy``: the optimizers of tf.keras before 2.11.
+TF_KERAS_LEGACY = replace(
+    TF_KERAS,
+    later_optimizers=False,
+    defaults={name: row for name, row in _TF_KERAS_DEFAULTS.items() if name != "RMSprop"},
 )
 KERAS_3 = replace(
     TF_KERAS,
@@ -97,10 +137,13 @@ KERAS_3 = replace(
     counts_ignored=True,
     metrics_name_outputs=False,
     iou_type="int",
+    saves_folders=False,
+    defaults={},
 )
 _BY_NAME = {rules.name: rules for rules in (TF_KERAS, KERAS_3, KERAS_2)}
 
-_IN_FORCE: ContextVar[Rules] = ContextVar("kcompile_rules", default=KERAS_2)
+_IN_FORCE: ContextVar[Rules | None] = ContextVar("kcompile_rules", default=None)
+_of_process: Rules | None = None
 
 
 def named(name: Any, who: str) -> Rules:
@@ -120,7 +163,22 @@ def named(name: Any, who: str) -> Rules:
 
 def in_force() -> Rules:
     """The rules that what is made here follows."""
-    return _IN_FORCE.get()
+    return _IN_FORCE.get() or _of_process or KERAS_2
+
+
+def of_process() -> Rules | None:
+    """The rules that all code of this process follows, if that has been said."""
+    return _of_process
+
+
+def follow(rules: Rules | None) -> None:
+    """From now on all code of this process follows these rules, but for what ``following`` says.
+
+    Args:
+        rules: None takes it back.
+    """
+    global _of_process
+    _of_process = rules
 
 
 @contextmanager
@@ -131,6 +189,37 @@ def following(rules: Rules) -> Iterator[None]:
         yield
     finally:
         _IN_FORCE.reset(token)
+
+
+# --- defaults -----------------------------------------------------------------------------------------------
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def with_defaults(function: _Function) -> _Function:
+    """A function, or a constructor in its class, whose arguments have the defaults of the rules in force."""
+    name = function.__qualname__.removesuffix(".__init__")
+    names = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        its = in_force().defaults.get(name)
+        if its:
+            given = {*names[: len(args)], *kwargs}
+            kwargs |= {argument: default for argument, default in its.items() if argument not in given}
+        return function(*args, **kwargs)
+
+    return cast(_Function, called)
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def numbered(prefix: str, number: int) -> str:
+    """The name of the n-th object of a kind, n from 1: ``dense_1``, or ``dense`` where numbers begin at 0."""
+    if not in_force().numbers_from_zero:
+        return f"{prefix}_{number}"
+    return prefix if number == 1 else f"{prefix}_{number - 1}"
 
 
 # --- layers -------------------------------------------------------------------------------------------------
@@ -150,6 +239,19 @@ def of_layer(layer: Any) -> Rules:
     """The rules that a layer was made under."""
     rules: Rules = layer.__dict__.get("_followed_rules", KERAS_2)
     return rules
+
+
+def of_dialect(model: Any) -> Rules:
+    """The rules of code that uses a model: those in force, or those that the model was made under where
+    nothing has been said."""
+    return _IN_FORCE.get() or _of_process or of_layer(model)
+
+
+def said_of_model(model: Any) -> dict[str, str]:
+    """What our own files say beside class and configuration of a whole model: whose rules its layers follow
+    that say nothing themselves."""
+    rules = of_layer(model)
+    return {} if rules is KERAS_2 else {"rules": rules.name}
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class Layer(AddingLayer):
         words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls.__name__)
         prefix = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
         prefix = f"private{prefix}" if prefix.startswith("_") else prefix
-        return f"{prefix}_{K.get_uid(prefix)}"
+        return rules.numbered(prefix, K.get_uid(prefix))
 
     # --- what a subclass overrides -------------------------------------------------------------------------
 

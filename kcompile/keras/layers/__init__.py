@@ -10,6 +10,7 @@ from ..core.layer import Layer as Layer
 from ..core.layer_configs import deserialize as deserialize
 from ..core.layer_configs import serialize as serialize
 from ..legacy.old_names import answer_old_names
+from . import experimental as experimental
 from .adaptive_pooling import *
 from .additions import AddLoss as AddLoss
 from .additions import AddMetric as AddMetric

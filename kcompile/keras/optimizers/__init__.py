@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import registry
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
-from . import schedules
+from . import experimental, legacy, schedules
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .base import Optimizer, UpdateRule, clip_norm
 from .factored import Adafactor, Muon
@@ -49,7 +49,9 @@ __all__ = [
     "adamax",
     "clip_norm",
     "deserialize",
+    "experimental",
     "get",
+    "legacy",
     "nadam",
     "rmsprop",
     "schedules",

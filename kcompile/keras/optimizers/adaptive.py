@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ir import Parameter, Value
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from .rule import BuiltIn
 from .slots import Slot
 
@@ -45,6 +45,7 @@ class RMSprop(_Divided):
     _hyperparameters = ("learning_rate", "rho", "decay", "epsilon", "momentum", "centered")
     _optional = ("momentum", "centered")
 
+    @rules.with_defaults
     def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, **kwargs: Any) -> None:
         self.momentum = kwargs.pop("momentum", None) or 0.0
         self.centered = bool(kwargs.pop("centered", False))
@@ -91,6 +92,7 @@ class Adagrad(_Divided):
     _optional = ("initial_accumulator_value",)
     _slots = (Slot.alike("accumulator"),)
 
+    @rules.with_defaults
     def __init__(self, learning_rate: float = 0.01, **kwargs: Any) -> None:
         self.initial_accumulator_value = kwargs.pop("initial_accumulator_value", 0.0)
         super().__init__(learning_rate, kwargs)
@@ -119,6 +121,7 @@ class Adadelta(BuiltIn):
     )
     _omitted = "iterations"
 
+    @rules.with_defaults
     def __init__(self, learning_rate: float = 1.0, rho: float = 0.95, **kwargs: Any) -> None:
         super().__init__(learning_rate, kwargs)
         self.rho = rho

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir import Parameter, Storage, UpdateRule, Value, assign_all
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..backend.assignments import Variable
 from ..utils.generic_utils import did_you_mean
 from . import schedules
@@ -84,9 +84,11 @@ class Optimizer:
         for name in _CLIPPING:
             if kwargs.get(name) is not None:
                 setattr(self, name, kwargs[name])
+        its = rules.in_force()
         # an argument of later versions says whose arithmetic is wanted where they differ
-        self._later = self._of_later_keras or bool({*_LATER, "jit_compile"} & kwargs.keys())
-        self._clip_each = self._later
+        said = bool({*_LATER, "jit_compile"} & kwargs.keys())
+        self._later = self._of_later_keras or said or its.later_optimizers
+        self._clip_each = self._later or its.clips_each
         for name, default in _LATER.items():
             setattr(self, name, kwargs.get(name, default))
         if self.gradient_accumulation_steps == 1:
@@ -349,9 +351,14 @@ class Optimizer:
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
         """The optimizer that a configuration of any Keras version describes.
 
-        tf.keras writes a ``name`` and clips each gradient by itself; its files are taken at their word.
+        tf.keras writes a ``name`` and clips each gradient by itself; its files are taken at their word. What
+        a configuration leaves out is as in Keras 2.3, where it says anything.
         """
-        config = dict(config)
+        with rules.following(rules.KERAS_2 if config else rules.in_force()):
+            return cls._from_config(dict(config))
+
+    @classmethod
+    def _from_config(cls, config: dict[str, Any]) -> Optimizer:
         if not isinstance(config.get("name"), str) or _takes(cls, "name"):
             return cls(**config)
         optimizer = cls(**config)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, op
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from .base import Optimizer
 from .rule import BuiltIn
 from .slots import MOMENTS, Slot
@@ -106,6 +106,7 @@ class Adamax(_TwoMoments):
 
     _slots = (Slot("m", "momentum", "m", "m"), Slot("u", "norm", "u", "v", beside=True))
 
+    @rules.with_defaults
     def __init__(
         self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
     ) -> None:
@@ -133,6 +134,7 @@ class Nadam(_TwoMoments):
     _scalars = ("m_schedule",)
     _omitted = "m_schedule"
 
+    @rules.with_defaults
     def __init__(
         self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
     ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from .rule import BuiltIn
 from .slots import Slot
 
@@ -25,6 +25,7 @@ class Lion(BuiltIn):
     _hyperparameters = ("learning_rate", "beta_1", "beta_2")
     _slots = (Slot("m", "momentum", "m", "m"),)
 
+    @rules.with_defaults
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any
     ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...formats import Archive, LayerWeights, json
 from ...ir import Parameter
+from .. import rules
 from ..core.layer import Layer
 from ..core.layer_configs import deserialize
 from ..core.network import Network
@@ -65,13 +66,13 @@ def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archiv
 
 def model_config(model: Network) -> dict[str, Any]:
     """``{"class_name": ..., "config": ...}``, the class being Keras's own for plain models."""
-    return {"class_name": class_name(model), "config": model.get_config()}
+    return {"class_name": class_name(model), "config": model.get_config(), **rules.said_of_model(model)}
 
 
 def architecture(model: Network) -> Archive:
     """What JSON and YAML texts hold; a subclass may change it in ``_updated_config``."""
     config = model._updated_config()
-    return Archive(config={key: config[key] for key in ("class_name", "config")})
+    return Archive(config={key: config[key] for key in ("class_name", "config", "rules") if key in config})
 
 
 def layer_weights(layers: Sequence[Layer]) -> list[LayerWeights]:
@@ -93,18 +94,26 @@ def _h5_name(parameter: Parameter) -> str:
 
 def model_from_archive(archive: Archive, source: str, compile: bool = True) -> Model:
     """Builds the model of an archive, sets its weights, compiles it and restores the optimizer's state."""
-    if archive.config is None:
+    config = archive.config
+    if config is None:
         raise ValueError(
             f"{source} holds no model architecture, only weights. Build the model in code and call "
             f"model.load_weights({source!r})."
         )
     writer = writer_of(archive.metadata)
+    with rules.following(writer.rules):
+        return _model_of(archive, config, writer, source, compile)
+
+
+def _model_of(
+    archive: Archive, config: Mapping[str, Any], writer: Writer, source: str, compile: bool
+) -> Model:
     if not (archive.layer_weights or archive.objects):
-        with making(source, archive.config), MemoryBudget(source):
-            model = _new_model(archive.config, writer)
+        with making(source, config), MemoryBudget(source):
+            model = _new_model(config, writer)
     else:
-        with making(source, archive.config), WeightBudget(source, _elements_of(archive)):
-            model = _new_model(archive.config, writer)
+        with making(source, config), WeightBudget(source, _elements_of(archive)):
+            model = _new_model(config, writer)
             if not model.built:
                 _build_from(model, archive)
         if archive.objects is None:
@@ -216,5 +225,6 @@ def _from_text(
     archive: Archive, source: str, custom_objects: Mapping[str, Any] | None, safe_mode: bool
 ) -> Any:
     with harmless_messages(), SafeModeScope(safe_mode):
-        with making(source, archive.config), MemoryBudget(source):
-            return _new_model(archive.config or {}, writer_of(archive.metadata), custom_objects)
+        writer = writer_of(archive.metadata)
+        with making(source, archive.config), MemoryBudget(source), rules.following(writer.rules):
+            return _new_model(archive.config or {}, writer, custom_objects)

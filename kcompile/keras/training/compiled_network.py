@@ -106,8 +106,10 @@ class CompiledNetwork(Network):
             ValueError, TypeError: for unknown names, or lists and dicts that do not fit the outputs.
         """
         _check_compile_kwargs(kwargs)
-        self.optimizer = optimizers.get(optimizer)
         self._devices = devices_to_spread_over() or self._devices
+        self._compile_rules = rules.of_dialect(self)
+        with rules.following(self._compile_rules):
+            self.optimizer = optimizers.get(optimizer)
         self.loss, self.loss_weights, self.sample_weight_mode = loss, loss_weights, sample_weight_mode
         self._compile_arguments = {
             "metrics": metrics,
@@ -116,7 +118,6 @@ class CompiledNetwork(Network):
             "weighted_metrics": weighted_metrics,
             "target_tensors": target_tensors,
         }
-        self._compile_rules = rules.in_force()
         self._compiled = self.predict_function = None
         self._steps = None  # type: ignore[assignment]
         if self.built and self.outputs:

@@ -154,6 +154,8 @@ def _train_epoch(
             break
     results = means.means()
     logs: dict[str, float] = cbks.Logs()
+    if model._compile_rules.validation_last:
+        logs.update(results)
     interrupted = model.stop_training and (source.steps is None or state.batch + 1 < source.steps)
     if validation is not None and not interrupted:
         if validates_after(validation_freq, epoch):

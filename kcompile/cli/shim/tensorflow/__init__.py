@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-from kcompile.cli import aliasing
+from kcompile.cli import aliasing, dialect
 
+dialect.follow_parent()
 aliasing.install()
 sys.modules[__name__] = importlib.import_module(aliasing.PACKAGES[__name__])

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from ....optional import optional
+from ... import rules
 
 
+@rules.with_defaults
 def apply_affine_transform(
     x: np.ndarray,
     theta: float = 0,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ... import registry
+from ... import registry, rules
 from ...core.network import Network
 from ...training.sequential import Sequential
 from ...utils.living import class_name
@@ -23,7 +23,7 @@ def hdf5_config(model: Network) -> dict[str, Any]:
         NotImplementedError: for a subclassed model, whose structure is code.
     """
     config = {"class_name": class_name(model), "config": model.get_config()}
-    return _adapted(config, model)
+    return {**_adapted(config, model), **rules.said_of_model(model)}
 
 
 def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:

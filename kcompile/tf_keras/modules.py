@@ -1,0 +1,73 @@
+"""The modules of tf.keras, which give what is in the modules of ``kcompile.keras`` as tf.keras has it."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from .. import keras
+from ..keras import dialects, rules
+
+#: Those that import statements may name, below ``kcompile.tf_keras``.
+MODULES = (
+    "activations", "applications", "backend", "callbacks", "constraints", "datasets", "experimental",
+    "initializers", "layers", "layers.experimental", "layers.experimental.preprocessing", "losses", "metrics",
+    "models", "optimizers", "optimizers.experimental", "optimizers.legacy", "optimizers.schedules",
+    "preprocessing", "preprocessing.image", "preprocessing.sequence", "preprocessing.text", "regularizers",
+    "utils",
+)  # fmt: skip
+#: Whose functions compute alike in every dialect: they are the functions themselves.
+_ALIKE = ("activations", "backend", "datasets", "preprocessing", "utils")
+
+
+class Module(ModuleType):
+    """A module of tf.keras.
+
+    Args:
+        path: below ``kcompile.tf_keras``, as below ``kcompile.keras``.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"kcompile.tf_keras.{path}")
+        self.__dict__.update(__path__=[], __package__=self.__name__, _path=path)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return public_names(module_of(self.__dict__["_path"]))
+        if name.startswith("__"):
+            raise AttributeError(name)
+        path = f"{self.__dict__['_path']}.{name}"
+        if rules.of_process() is None and path in MODULES:
+            return sys.modules[f"kcompile.tf_keras.{path}"]
+        home = module_of(self.__dict__["_path"])
+        return getattr(home, name) if path.partition(".")[0] in _ALIKE else member(home, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__, *dir(module_of(self.__dict__["_path"]))})
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """What ``from module import *`` takes."""
+    names = [name for name in dir(module) if not name.startswith("_")]
+    return list(getattr(module, "__all__", names))
+
+
+def module_of(path: str) -> Any:
+    """The module of ``kcompile.keras`` at a path."""
+    found: Any = keras
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def member(home: Any, name: str) -> Any:
+    """What a module of ``kcompile.keras`` has by a name, as tf.keras has it; itself where all code of the
+    process follows one set of rules."""
+    try:
+        found = getattr(home, name)
+    except AttributeError:
+        raise AttributeError(f"module {home.__name__!r} has no attribute {name!r}") from None
+    if isinstance(found, ModuleType) or rules.of_process() is not None:
+        return found
+    return dialects.as_in(rules.TF_KERAS, found)
