@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import keras
 from ..keras import rules
-from .modules import MODULES, Module, member
+from .keras_modules import MODULES, Module, member
 
 __version__ = "2.15.0"
 
