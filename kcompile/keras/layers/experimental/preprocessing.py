@@ -9,7 +9,8 @@ from ..preprocessing.random_geometry import RandomFlip, RandomRotation, RandomTr
 from ..preprocessing.random_warps import RandomCrop, RandomHeight, RandomWidth
 from ..preprocessing.resizing import CenterCrop, Resizing
 from ..preprocessing.scaling import Normalization, Rescaling
-from ..unavailable import HashedCrossing, Hashing, StringLookup, TextVectorization
+from ..preprocessing.text import StringLookup, TextVectorization
+from ..unavailable import HashedCrossing, Hashing
 
 __all__ = [
     "CategoryEncoding",
