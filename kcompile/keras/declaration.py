@@ -15,6 +15,14 @@ configurations and functions are understood), and described in the configuration
 an argument, ``configured`` is told by its name: a function ``(object, name, value) -> attribute``, or one of
 ``Argument``, ``fixed`` and ``only``.
 
+Classes of a family that take the same, but for defaults, say it once; the constructor of the others is like
+that of the first:
+
+    class Conv3D(Conv):
+        @configured(rank=fixed(3))
+        @like(Conv2D.__init__, strides=(1, 1, 1))
+        def __init__(self) -> None: ...
+
 A class that has to change its arguments before the base class sees them has, beside its constructor, a class
 method ``_prepare(arguments)``, which changes the dict of them in place: what it takes out is neither handed
 on nor made an attribute.
@@ -25,14 +33,17 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from . import rules
 
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 Convert = Callable[[Any, str, Any], Any]
 
 #: Where arguments with these last words are looked up.
@@ -125,6 +136,41 @@ def configured(constructor: Any = None, /, **kept: Any) -> Any:
     return (
         functools.partial(_Declaration, kept=kept) if constructor is None else _Declaration(constructor, {})
     )
+
+
+def like(
+    function: Callable[Arguments, Result], /, **defaults: Any
+) -> Callable[[Callable[..., Any]], Callable[Arguments, Result]]:
+    """Makes of a function the same as another one, with other defaults; name and docstring are its own.
+
+    Args:
+        function: the other one, such as a constructor without a body.
+        defaults: argument -> its default here.
+    """
+    original: Any = inspect.unwrap(function)
+    parameters = [
+        p.replace(default=defaults.pop(p.name, p.default))
+        for p in inspect.signature(original).parameters.values()
+    ]
+    if defaults:
+        raise TypeError(f"{original.__qualname__} has no argument {', '.join(defaults)}.")
+
+    def declare(named: Callable[..., Any]) -> Callable[Arguments, Result]:
+        given = [p for p in parameters if p.default is not p.empty]
+        made: Any = types.FunctionType(
+            original.__code__,
+            original.__globals__,
+            named.__name__,
+            tuple(p.default for p in given if p.kind is not p.KEYWORD_ONLY),
+            original.__closure__,
+        )
+        made.__kwdefaults__ = {p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY}
+        made.__annotations__ = original.__annotations__
+        made.__module__, made.__qualname__ = named.__module__, named.__qualname__
+        made.__doc__ = named.__doc__
+        return made
+
+    return declare
 
 
 class _Declaration:

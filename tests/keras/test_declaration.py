@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 
 from kcompile.keras import activations, initializers, regularizers
+from kcompile.keras import backend as K
 from kcompile.keras import layers as L
 from kcompile.keras.declaration import (
     ANY,
@@ -16,6 +18,7 @@ from kcompile.keras.declaration import (
     configured,
     converted,
     fixed,
+    like,
     only,
 )
 from kcompile.keras.layers.arguments import positive_int
@@ -145,6 +148,16 @@ def test_the_signature_and_the_documentation_stay_visible():
     assert list(parameters) == ["factor", "out_activation", "hidden", "mode", "axes", "kwargs"]
     assert parameters["axes"].default == (1, 2) and Scale.__init__.__doc__ == "Scales."
     assert "kernel_initializer: 'Any' = 'glorot_uniform'" in str(inspect.signature(L.Dense))
+
+
+def test_what_is_like_another_function_has_its_arguments_and_code_but_for_defaults_and_its_own_name():
+    assert str(inspect.signature(L.Conv3D)) == str(inspect.signature(L.Conv2D)).replace("(1, 1)", "(1, 1, 1)")
+    assert L.Conv3D.__init__.__qualname__ == "Conv3D.__init__"
+    assert K.pool3d.__name__ == "pool3d" and K.pool3d.__doc__.startswith("3D pooling")
+    with pytest.raises(TypeError, match=r"pool3d\(\) missing 1 required positional argument: 'pool_size'"):
+        K.pool3d(np.zeros((1, 2, 2, 2, 1)))
+    with pytest.raises(TypeError, match="pool2d has no argument size"):
+        like(K.pool2d, size=3)
 
 
 class OwnDense(L.Dense):

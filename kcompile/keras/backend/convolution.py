@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Value, claim_steps, op
+from ..declaration import like
 from .config import normalize_data_format
 from .tensors import dims_of, known_shape, rank, refine, shape_vector, static_sizes, tensor
 
@@ -192,16 +193,9 @@ def conv2d(
     return conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
-def conv3d(
-    x: Any,
-    kernel: Any,
-    strides: Any = (1, 1, 1),
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = (1, 1, 1),
-) -> Value:
+@like(conv2d, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
+def conv3d() -> None:
     """3D convolution: (batch, depth, rows, cols, in) by (depth, rows, cols, in, out)."""
-    return conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
 def conv_transpose(
@@ -381,17 +375,9 @@ def separable_conv1d(
     return separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
 
 
-def separable_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = (1, 1),
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Value:
+@like(separable_conv1d, strides=(1, 1), dilation_rate=(1, 1))
+def separable_conv2d() -> None:
     """2D separable convolution: kernels (rows, cols, in, multiplier) and (1, 1, in * multiplier, out)."""
-    return separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
 
 
 def pool(
@@ -430,16 +416,9 @@ def pool2d(
     return pool(x, pool_size, strides, padding, data_format, pool_mode)
 
 
-def pool3d(
-    x: Any,
-    pool_size: Any,
-    strides: Any = (1, 1, 1),
-    padding: str = "valid",
-    data_format: str | None = None,
-    pool_mode: str = "max",
-) -> Value:
+@like(pool2d, strides=(1, 1, 1))
+def pool3d() -> None:
     """3D pooling of (batch, depth, rows, cols, channels); ``pool_mode`` is "max" or "avg"."""
-    return pool(x, pool_size, strides, padding, data_format, pool_mode)
 
 
 def _patch_indices(count: int, window: int, stride: int) -> np.ndarray:

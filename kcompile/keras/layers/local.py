@@ -48,7 +48,7 @@ class _LocallyConnected(Layer):
         self,
         filters: int,
         kernel_size: Any,
-        strides: Any,
+        strides: Any = (1, 1),
         padding: str = "valid",
         data_format: str | None = None,
         activation: Any = None,
@@ -162,26 +162,6 @@ class LocallyConnected2D(_LocallyConnected):
     """
 
     rank = 2
-
-    @configured
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         output = K.local_conv2d(

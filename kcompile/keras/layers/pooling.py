@@ -8,7 +8,7 @@ from .. import backend as K
 from .. import registry
 from ..backend.convolution import pool
 from ..core.layer import InputSpec, Layer
-from ..declaration import Argument, configured, converted
+from ..declaration import Argument, configured, converted, like
 from .arguments import data_format, padding, per_axis, spatial_sizes, window_sizes, with_spatial_sizes
 
 __all__ = [
@@ -92,18 +92,26 @@ class _Pooling(Layer):
         return with_spatial_sizes(input_shape, sizes, channels, self.data_format)
 
 
+class _Pooling2D(_Pooling):
+    rank = 2
+
+    @configured
+    def __init__(
+        self: Any,
+        pool_size: Any = (2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+
+
 class _Pooling1D(_Pooling):
     rank = 1
 
     @configured
-    def __init__(
-        self,
-        pool_size: Any = 2,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = "channels_last",
-        **kwargs: Any,
-    ) -> None: ...
+    @like(_Pooling2D.__init__, pool_size=2, data_format="channels_last")
+    def __init__(self) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         if type(self)._pooling_function is _Pooling._pooling_function:
@@ -120,32 +128,12 @@ class _Pooling1D(_Pooling):
         return K.squeeze(pooled, column)
 
 
-class _Pooling2D(_Pooling):
-    rank = 2
-
-    @configured
-    def __init__(
-        self,
-        pool_size: Any = (2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None: ...
-
-
 class _Pooling3D(_Pooling):
     rank = 3
 
     @configured
-    def __init__(
-        self,
-        pool_size: Any = (2, 2, 2),
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(_Pooling2D.__init__, pool_size=(2, 2, 2))
+    def __init__(self) -> None: ...
 
 
 class MaxPooling1D(_Pooling1D):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import registry, rules
-from ..declaration import Argument, configured, fixed
+from ..declaration import Argument, configured, fixed, like
 from .base import SUM_OVER_BATCH_SIZE, LossFunctionWrapper
 from .functions import (
     binary_crossentropy,
@@ -70,7 +70,7 @@ class MeanSquaredError(LossFunctionWrapper):
 
     @configured(fn=fixed(mean_squared_error))
     def __init__(
-        self,
+        self: Any,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
         name: str = "mean_squared_error",
         dtype: Any = None,
@@ -81,36 +81,24 @@ class MeanAbsoluteError(LossFunctionWrapper):
     """``mean_absolute_error`` as a Loss."""
 
     @configured(fn=fixed(mean_absolute_error))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "mean_absolute_error",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="mean_absolute_error")
+    def __init__(self) -> None: ...
 
 
 class MeanAbsolutePercentageError(LossFunctionWrapper):
     """``mean_absolute_percentage_error`` as a Loss."""
 
     @configured(fn=fixed(mean_absolute_percentage_error))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="mean_absolute_percentage_error")
+    def __init__(self) -> None: ...
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
     """``mean_squared_logarithmic_error`` as a Loss."""
 
     @configured(fn=fixed(mean_squared_logarithmic_error))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="mean_squared_logarithmic_error")
+    def __init__(self) -> None: ...
 
 
 class BinaryCrossentropy(LossFunctionWrapper):
@@ -118,7 +106,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
     @configured(fn=fixed(binary_crossentropy), axis=_AXIS)
     def __init__(
-        self,
+        self: Any,
         from_logits: bool = False,
         label_smoothing: float = 0,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
@@ -132,15 +120,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     """``categorical_crossentropy`` as a Loss."""
 
     @configured(fn=fixed(categorical_crossentropy), axis=_AXIS)
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "categorical_crossentropy",
-        axis: int = -1,
-        dtype: Any = None,
-    ) -> None: ...
+    @like(BinaryCrossentropy.__init__, name="categorical_crossentropy")
+    def __init__(self) -> None: ...
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
@@ -162,72 +143,48 @@ class Hinge(LossFunctionWrapper):
     """``hinge`` as a Loss."""
 
     @configured(fn=fixed(hinge))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "hinge",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="hinge")
+    def __init__(self) -> None: ...
 
 
 class SquaredHinge(LossFunctionWrapper):
     """``squared_hinge`` as a Loss."""
 
     @configured(fn=fixed(squared_hinge))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "squared_hinge",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="squared_hinge")
+    def __init__(self) -> None: ...
 
 
 class CategoricalHinge(LossFunctionWrapper):
     """``categorical_hinge`` as a Loss."""
 
     @configured(fn=fixed(categorical_hinge))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="categorical_hinge")
+    def __init__(self) -> None: ...
 
 
 class Poisson(LossFunctionWrapper):
     """``poisson`` as a Loss."""
 
     @configured(fn=fixed(poisson))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "poisson",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="poisson")
+    def __init__(self) -> None: ...
 
 
 class LogCosh(LossFunctionWrapper):
     """``logcosh`` as a Loss."""
 
     @configured(fn=fixed(logcosh))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "logcosh",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="logcosh")
+    def __init__(self) -> None: ...
 
 
 class KLDivergence(LossFunctionWrapper):
     """``kullback_leibler_divergence`` as a Loss."""
 
     @configured(fn=fixed(kullback_leibler_divergence))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "kullback_leibler_divergence",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="kullback_leibler_divergence")
+    def __init__(self) -> None: ...
 
 
 class Huber(LossFunctionWrapper):
@@ -318,12 +275,8 @@ class CTC(LossFunctionWrapper):
     """``ctc`` as a Loss."""
 
     @configured(fn=fixed(ctc))
-    def __init__(
-        self,
-        reduction: str | None = SUM_OVER_BATCH_SIZE,
-        name: str = "ctc",
-        dtype: Any = None,
-    ) -> None: ...
+    @like(MeanSquaredError.__init__, name="ctc")
+    def __init__(self) -> None: ...
 
 
 class Circle(LossFunctionWrapper):

@@ -16,7 +16,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..declaration import Argument, configuration, configured
+from ..declaration import Argument, configuration, configured, like
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 
 
@@ -121,7 +121,7 @@ class ExponentialDecay(LearningRateSchedule):
 
     @configured(decay_steps=_positive)
     def __init__(
-        self,
+        self: Any,
         initial_learning_rate: float,
         decay_steps: float,
         decay_rate: float,
@@ -143,14 +143,8 @@ class InverseTimeDecay(ExponentialDecay):
     """
 
     @configured
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str | None = "InverseTimeDecay",
-    ) -> None: ...
+    @like(ExponentialDecay.__init__, name="InverseTimeDecay")
+    def __init__(self) -> None: ...
 
     def _at(self, step: Any, m: Any) -> Any:
         passed = step / float(self.decay_steps)

@@ -8,7 +8,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.convolution import conv
 from ...core.layer import InputSpec, Layer
-from ...declaration import Argument, configured, fixed
+from ...declaration import Argument, configured, fixed, like
 from ..arguments import (
     channel_axis,
     data_format,
@@ -163,36 +163,6 @@ def kernel_order(rank: int, data_format: str) -> tuple[int, ...]:
     return (rank + 1, rank, *spatial)
 
 
-class Conv1D(Conv):
-    """A convolution over time.
-
-    Args: those of ``Conv``.
-
-    Input: (batch, steps, channels); output: (batch, new steps, filters).
-    """
-
-    @configured(rank=fixed(1))
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = "channels_last",
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
-
-
 class Conv2D(Conv):
     """A convolution over images.
 
@@ -204,7 +174,7 @@ class Conv2D(Conv):
 
     @configured(rank=fixed(2))
     def __init__(
-        self,
+        self: Any,
         filters: int,
         kernel_size: Any,
         strides: Any = (1, 1),
@@ -224,6 +194,19 @@ class Conv2D(Conv):
     ) -> None: ...
 
 
+class Conv1D(Conv):
+    """A convolution over time.
+
+    Args: those of ``Conv``.
+
+    Input: (batch, steps, channels); output: (batch, new steps, filters).
+    """
+
+    @configured(rank=fixed(1))
+    @like(Conv2D.__init__, strides=1, data_format="channels_last", dilation_rate=1)
+    def __init__(self) -> None: ...
+
+
 class Conv3D(Conv):
     """A convolution over volumes.
 
@@ -234,25 +217,8 @@ class Conv3D(Conv):
     """
 
     @configured(rank=fixed(3))
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1, 1),
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(Conv2D.__init__, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
+    def __init__(self) -> None: ...
 
 
 Convolution1D = Conv1D

@@ -7,7 +7,7 @@ from typing import Any
 from ... import backend as K
 from ... import registry
 from ...backend.convolution import depthwise_conv, separable_conv
-from ...declaration import ANY, Argument, configured, fixed, only
+from ...declaration import ANY, Argument, configured, fixed, like, only
 from ..arguments import positive_int, weight_arguments
 from .convolutions import Conv, kernel_order
 
@@ -101,40 +101,6 @@ class SeparableConv(Conv):
         return self.activation(output)
 
 
-class SeparableConv1D(SeparableConv):
-    """A separable convolution over time.
-
-    Args: those of ``SeparableConv``.
-
-    Input: (batch, steps, channels); output: (batch, new steps, filters).
-    """
-
-    @configured(rank=fixed(1))
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = "channels_last",
-        dilation_rate: Any = 1,
-        depth_multiplier: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
-
-
 class SeparableConv2D(SeparableConv):
     """A separable convolution over images.
 
@@ -146,7 +112,7 @@ class SeparableConv2D(SeparableConv):
 
     @configured(rank=fixed(2))
     def __init__(
-        self,
+        self: Any,
         filters: int,
         kernel_size: Any,
         strides: Any = (1, 1),
@@ -170,6 +136,19 @@ class SeparableConv2D(SeparableConv):
     ) -> None: ...
 
 
+class SeparableConv1D(SeparableConv):
+    """A separable convolution over time.
+
+    Args: those of ``SeparableConv``.
+
+    Input: (batch, steps, channels); output: (batch, new steps, filters).
+    """
+
+    @configured(rank=fixed(1))
+    @like(SeparableConv2D.__init__, strides=1, data_format="channels_last", dilation_rate=1)
+    def __init__(self) -> None: ...
+
+
 class DepthwiseConv2D(Conv):
     """A convolution of each channel on its own.
 
@@ -187,7 +166,7 @@ class DepthwiseConv2D(Conv):
         filters=Argument(written="never"), depth_multiplier=positive_int, groups=only(1), **_WITHOUT_KERNEL
     )
     def __init__(
-        self,
+        self: Any,
         kernel_size: Any,
         strides: Any = (1, 1),
         padding: str = "valid",
@@ -254,25 +233,8 @@ class DepthwiseConv1D(DepthwiseConv2D):
     _spatial_axes = 1
 
     @configured
-    def __init__(
-        self,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(DepthwiseConv2D.__init__, strides=1, dilation_rate=1)
+    def __init__(self) -> None: ...
 
 
 DepthwiseConvolution2D = DepthwiseConv2D

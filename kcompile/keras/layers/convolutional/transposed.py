@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import registry
 from ...backend.convolution import conv_transpose
-from ...declaration import Argument, configured
+from ...declaration import Argument, configured, like
 from ...utils import conv_utils
 from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
 from .convolutions import Conv1D, Conv2D, Conv3D, kernel_order
@@ -91,7 +91,7 @@ class Conv2DTranspose(_Transposed, Conv2D):
 
     @configured(output_padding=output_padding)
     def __init__(
-        self,
+        self: Any,
         filters: int,
         kernel_size: Any,
         strides: Any = (1, 1),
@@ -155,26 +155,8 @@ class Conv1DTranspose(_Transposed, Conv1D):
     """
 
     @configured(output_padding=output_padding)
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        output_padding: Any = None,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(Conv2DTranspose.__init__, strides=1, dilation_rate=1)
+    def __init__(self) -> None: ...
 
 
 Convolution1DTranspose = Conv1DTranspose

@@ -143,4 +143,25 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | np.number) and not isinstance(x, bool)
 
 
+class FactorLayer(RandomLayer):
+    """A layer of a random factor per image, and of images whose values lie in a range."""
+
+    limits = (-1.0, 1.0)  # of the factor
+
+    @configured(value_range=range_of)
+    def __init__(
+        self,
+        factor: Any,
+        value_range: Any = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._bounds = bounds(self, "factor", factor, *self.limits)
+
+    def _drawn(self, x: Value) -> Value:
+        """The factor of each image, (batch, 1, 1, 1)."""
+        return self._uniform(x, *self._bounds)
+
+
 registry.register(globals())

@@ -11,7 +11,7 @@ from ...backend.tensors import tensor
 from ...declaration import configured
 from ...operations.colors import clipped, gray_of, hsv_of, in_range, rgb_of
 from .common import check_rgb
-from .random_base import RandomLayer, bounds, range_of
+from .random_base import FactorLayer, RandomLayer, bounds, range_of
 
 __all__ = [
     "RandomBrightness",
@@ -29,28 +29,7 @@ __all__ = [
 _BYTES = (0.0, 255.0)
 
 
-class _Factor(RandomLayer):
-    """A layer of a random factor per image, and of images whose values lie in a range."""
-
-    limits = (-1.0, 1.0)  # of the factor
-
-    @configured(value_range=range_of)
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self._bounds = bounds(self, "factor", factor, *self.limits)
-
-    def _drawn(self, x: Value) -> Value:
-        """The factor of each image, (batch, 1, 1, 1)."""
-        return self._uniform(x, *self._bounds)
-
-
-class RandomBrightness(_Factor):
+class RandomBrightness(FactorLayer):
     """A random number per image added to all its values.
 
     Args:
@@ -71,7 +50,7 @@ class RandomBrightness(_Factor):
         return clipped(x + self._drawn(x) * (high - low), self.value_range)
 
 
-class RandomContrast(_Factor):
+class RandomContrast(FactorLayer):
     """Differences from the mean of each channel, scaled by a random factor per image.
 
     Args:
@@ -103,7 +82,7 @@ class RandomContrast(_Factor):
         return clipped((x - mean) * self._uniform(x, *self._scale) + mean, self.value_range)
 
 
-class RandomColorDegeneration(_Factor):
+class RandomColorDegeneration(FactorLayer):
     """A random part of the way from colors to gray, per image.
 
     Args:
@@ -121,7 +100,7 @@ class RandomColorDegeneration(_Factor):
         return clipped(x + self._drawn(x) * (gray - x), self.value_range)
 
 
-class RandomSaturation(_Factor):
+class RandomSaturation(FactorLayer):
     """The saturation of each image, multiplied by a random number: factor / (1 - factor).
 
     Args:
@@ -141,7 +120,7 @@ class RandomSaturation(_Factor):
         return rgb_of(hue, clipped(saturation * factor, self.value_range), value, self._channel_axis())
 
 
-class RandomHue(_Factor):
+class RandomHue(FactorLayer):
     """The hue of each image, turned by a random part of half a circle in a random direction.
 
     Args:
@@ -211,7 +190,7 @@ class RandomColorJitter(RandomLayer):
         return x
 
 
-class RandomPosterization(_Factor):
+class RandomPosterization(FactorLayer):
     """Only the highest bits of each value of an image, a random number of them.
 
     Args:
@@ -255,7 +234,7 @@ class RandomGrayscale(RandomLayer):
         return op.Where(self._chosen(x, self._chance), gray_of(x, self._channel_axis()), x)
 
 
-class RandomInvert(_Factor):
+class RandomInvert(FactorLayer):
     """Each image as its negative, or not.
 
     Args:

@@ -12,7 +12,7 @@ from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...declaration import configured
 from ...operations.colors import clipped
-from .random_base import RandomLayer, bounds, range_of
+from .random_base import FactorLayer, RandomLayer, bounds, range_of
 
 __all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness"]
 
@@ -30,7 +30,7 @@ def filtered(x: Value, kernel: Value) -> Value:
     return refine(op.Reshape(y, shape_vector(dims)), K.int_shape(x))
 
 
-class RandomSharpness(RandomLayer):
+class RandomSharpness(FactorLayer):
     """Each image moved away from, or towards, its smoothed self by a random factor.
 
     Args:
@@ -42,22 +42,13 @@ class RandomSharpness(RandomLayer):
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
     """
 
-    @configured(value_range=range_of)
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self._bounds = bounds(self, "factor", factor, 0.0, 1.0)
+    limits = (0.0, 1.0)
 
     def augmented(self, x: Value) -> Value:
         window = np.full((1, 1, 3, 3), 1 / 13, x.dtype)
         window[..., 1, 1] = 5 / 13
         smooth = self._back(filtered(self._channels_first(x), tensor(window)))
-        factor = self._uniform(x, *self._bounds) * 2.0
+        factor = self._drawn(x) * 2.0
         return clipped(x + (1.0 - factor) * (smooth - x), self.value_range)
 
 
