@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+
+def tensorflow_name(name: str) -> str:
+    """``LogicalAnd`` as TensorFlow's functions are named: ``logical_and``."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _alike(prefix: str, arguments: str, operations: str) -> dict[str, tuple[str, str]]:
+    """Functions that have the names and the arguments of operations, but for their spelling."""
+    return {prefix + tensorflow_name(operation): (operation, arguments) for operation in operations.split()}
+
 
 #: TensorFlow's function -> the operation, and its arguments in their order, each with that of the operation
 #: which it is, and after ``!`` its default where that is another. Of several functions for one operation the
@@ -11,85 +23,48 @@ from typing import Any
 TF_FUNCTIONS: dict[str, tuple[str, str]] = {
     "__operators__.add": ("Add", "x=x1 y=x2"),
     "__operators__.getitem": ("GetItem", "tensor=x slice_spec=key"),
-    "math.add": ("Add", "x=x1 y=x2"),
-    "math.subtract": ("Subtract", "x=x1 y=x2"),
-    "math.multiply": ("Multiply", "x=x1 y=x2"),
+    **_alike(
+        "math.",
+        "x=x1 y=x2",
+        "Add Subtract Multiply Divide DivideNoNan Maximum Minimum Equal NotEqual Greater GreaterEqual "
+        "Less LessEqual LogicalAnd LogicalOr LogicalXor",
+    ),
+    **_alike(
+        "math.",
+        "x=x",
+        "LogicalNot Negative Sign Square Sqrt Rsqrt Reciprocal Exp Expm1 Log Log1p Erf Sin Cos Tan Sinh "
+        "Cosh Tanh Ceil Floor Round Sigmoid LogSigmoid",
+    ),
     "math.truediv": ("TrueDivide", "x=x1 y=x2"),
-    "math.divide": ("Divide", "x=x1 y=x2"),
-    "math.divide_no_nan": ("DivideNoNan", "x=x1 y=x2"),
     "math.floordiv": ("FloorDivide", "x=x1 y=x2"),
     "math.floormod": ("Mod", "x=x1 y=x2"),
     "math.pow": ("Power", "x=x1 y=x2"),
-    "math.maximum": ("Maximum", "x=x1 y=x2"),
-    "math.minimum": ("Minimum", "x=x1 y=x2"),
-    "math.equal": ("Equal", "x=x1 y=x2"),
-    "math.not_equal": ("NotEqual", "x=x1 y=x2"),
-    "math.greater": ("Greater", "x=x1 y=x2"),
-    "math.greater_equal": ("GreaterEqual", "x=x1 y=x2"),
-    "math.less": ("Less", "x=x1 y=x2"),
-    "math.less_equal": ("LessEqual", "x=x1 y=x2"),
-    "math.logical_and": ("LogicalAnd", "x=x1 y=x2"),
-    "math.logical_or": ("LogicalOr", "x=x1 y=x2"),
-    "math.logical_xor": ("LogicalXor", "x=x1 y=x2"),
-    "math.logical_not": ("LogicalNot", "x=x"),
     "linalg.matmul": ("Matmul", "a=x1 b=x2"),
     "where": ("Where", "condition=condition x=x1 y=x2"),
-    "math.negative": ("Negative", "x=x"),
     "math.abs": ("Absolute", "x=x"),
-    "math.sign": ("Sign", "x=x"),
-    "math.square": ("Square", "x=x"),
-    "math.sqrt": ("Sqrt", "x=x"),
-    "math.rsqrt": ("Rsqrt", "x=x"),
-    "math.reciprocal": ("Reciprocal", "x=x"),
-    "math.exp": ("Exp", "x=x"),
-    "math.expm1": ("Expm1", "x=x"),
-    "math.log": ("Log", "x=x"),
-    "math.log1p": ("Log1p", "x=x"),
-    "math.erf": ("Erf", "x=x"),
-    "math.sin": ("Sin", "x=x"),
-    "math.cos": ("Cos", "x=x"),
-    "math.tan": ("Tan", "x=x"),
     "math.asin": ("Arcsin", "x=x"),
     "math.acos": ("Arccos", "x=x"),
     "math.atan": ("Arctan", "x=x"),
-    "math.sinh": ("Sinh", "x=x"),
-    "math.cosh": ("Cosh", "x=x"),
-    "math.tanh": ("Tanh", "x=x"),
     "math.asinh": ("Arcsinh", "x=x"),
     "math.acosh": ("Arccosh", "x=x"),
     "math.atanh": ("Arctanh", "x=x"),
-    "math.ceil": ("Ceil", "x=x"),
-    "math.floor": ("Floor", "x=x"),
-    "math.round": ("Round", "x=x"),
     "math.is_nan": ("Isnan", "x=x"),
     "math.is_inf": ("Isinf", "x=x"),
     "math.is_finite": ("Isfinite", "x=x"),
-    "math.sigmoid": ("Sigmoid", "x=x"),
-    "math.log_sigmoid": ("LogSigmoid", "x=x"),
     "math.softplus": ("Softplus", "features=x"),
-    "nn.relu": ("Relu", "features=x"),
-    "nn.relu6": ("Relu6", "features=x"),
-    "nn.elu": ("Elu", "features=x"),
-    "nn.selu": ("Selu", "features=x"),
+    **_alike("nn.", "features=x", "Relu Relu6 Elu Selu Silu Softplus Softsign"),
     "nn.leaky_relu": ("LeakyRelu", "features=x alpha=negative_slope"),
     "nn.gelu": ("Gelu", "features=x approximate=approximate!False"),
-    "nn.silu": ("Silu", "features=x"),
     "nn.sigmoid": ("Sigmoid", "x=x"),
     "nn.tanh": ("Tanh", "x=x"),
-    "nn.softplus": ("Softplus", "features=x"),
-    "nn.softsign": ("Softsign", "features=x"),
     "nn.softmax": ("Softmax", "logits=x axis=axis"),
     "nn.log_softmax": ("LogSoftmax", "logits=x axis=axis"),
-    "math.reduce_sum": ("Sum", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_prod": ("Prod", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_mean": ("Mean", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_std": ("Std", "input_tensor=x axis=axis keepdims=keepdims"),
+    **_alike(
+        "math.reduce_",
+        "input_tensor=x axis=axis keepdims=keepdims",
+        "Sum Prod Mean Std Max Min Any All Logsumexp",
+    ),
     "math.reduce_variance": ("Var", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_max": ("Max", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_min": ("Min", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_any": ("Any", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_all": ("All", "input_tensor=x axis=axis keepdims=keepdims"),
-    "math.reduce_logsumexp": ("Logsumexp", "input_tensor=x axis=axis keepdims=keepdims"),
     "math.argmax": ("Argmax", "input=x axis=axis!0"),
     "math.argmin": ("Argmin", "input=x axis=axis!0"),
     "math.cumsum": ("Cumsum", "x=x axis=axis!0"),
