@@ -12,6 +12,7 @@ from ..core.layer import InputSpec, Layer
 from ..declaration import configured, converted, only
 from ..legacy.old_names import answer_old_names
 from .arguments import weight_arguments
+from .same_shape import SameShape
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
 
@@ -33,16 +34,7 @@ def _list_of_axes(layer: Layer, name: str, value: Any) -> list[int] | None:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-class _Elementwise(Layer):
-    """A layer that keeps shape and mask."""
-
-    supports_masking = True
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
-
-class LeakyReLU(_Elementwise):
+class LeakyReLU(SameShape):
     """x where x > 0, else alpha * x.
 
     Args:
@@ -62,7 +54,7 @@ class LeakyReLU(_Elementwise):
         return K.relu(inputs, alpha=self.alpha)
 
 
-class PReLU(_Elementwise):
+class PReLU(SameShape):
     """x where x > 0, else alpha * x with an alpha that is learned.
 
     Args:
@@ -104,7 +96,7 @@ class PReLU(_Elementwise):
         return op.PRelu(inputs, self.alpha)
 
 
-class ELU(_Elementwise):
+class ELU(SameShape):
     """x where x > 0, else alpha * (exp(x) - 1).
 
     Args:
@@ -120,7 +112,7 @@ class ELU(_Elementwise):
         return K.elu(inputs, self.alpha)
 
 
-class ThresholdedReLU(_Elementwise):
+class ThresholdedReLU(SameShape):
     """x where x > theta, else 0.
 
     Args:
@@ -136,7 +128,7 @@ class ThresholdedReLU(_Elementwise):
         return op.ThresholdedRelu(inputs, alpha=self.theta)
 
 
-class Softmax(_Elementwise):
+class Softmax(SameShape):
     """exp(x), normalized to a sum of 1 along an axis, or over several.
 
     Args:
@@ -156,7 +148,7 @@ class Softmax(_Elementwise):
         return powers / K.sum(powers, axis=axes, keepdims=True)
 
 
-class ReLU(_Elementwise):
+class ReLU(SameShape):
     """max_value above it, x down to the threshold, below that negative_slope * (x - threshold).
 
     Args:

@@ -16,6 +16,7 @@ from ..declaration import Argument, configured, converted, fixed, only
 from ..legacy.old_names import answer_old_names
 from .arguments import data_format, positive_int, weight_arguments
 from .lambda_layer import Lambda
+from .same_shape import SameShape
 
 __all__ = [
     "Activation",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 
-class Activation(Layer):
+class Activation(SameShape):
     """Applies an activation function.
 
     Args:
@@ -44,16 +45,11 @@ class Activation(Layer):
     Input and output: any shape.
     """
 
-    supports_masking = True
-
     @configured
     def __init__(self, activation: Any, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 class Dense(Layer):
@@ -115,7 +111,7 @@ def _limited(layer: Layer, name: str, rate: float) -> float:
     return min(1.0, max(0.0, rate))
 
 
-class Dropout(Layer):
+class Dropout(SameShape):
     """Sets a random part of the inputs to zero while training, and scales the rest up.
 
     Args:
@@ -125,8 +121,6 @@ class Dropout(Layer):
 
     Input and output: any shape. (Srivastava et al. 2014)
     """
-
-    supports_masking = True
 
     @configured(rate=_limited)
     def __init__(
@@ -148,25 +142,17 @@ class Dropout(Layer):
             lambda: K.dropout(inputs, self.rate, noise_shape, seed=self.seed), inputs, training=training
         )
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
-
-class ActivityRegularization(Layer):
+class ActivityRegularization(SameShape):
     """Passes the input on and adds a penalty on it to the loss.
 
     Args:
         l1, l2: factors of the sum of absolute values and of squares.
     """
 
-    supports_masking = True
-
     @configured
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         self.activity_regularizer = regularizers.L1L2(l1=l1, l2=l2)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 def _is_unusual(data_format: str) -> bool:
@@ -352,7 +338,7 @@ class RepeatVector(Layer):
         return (input_shape[0], self.n, input_shape[1])
 
 
-class Masking(Layer):
+class Masking(SameShape):
     """Masks the steps all of whose features equal ``mask_value``, and sets them to zero.
 
     Args:
@@ -360,8 +346,6 @@ class Masking(Layer):
 
     Input and output: (batch, steps..., features); mask: (batch, steps...).
     """
-
-    supports_masking = True
 
     @configured
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None: ...
@@ -379,23 +363,15 @@ class Masking(Layer):
     def call(self, inputs: Any) -> Any:
         return inputs * K.cast(self._valid(inputs), K.dtype(inputs))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
-
-class Identity(Layer):
+class Identity(SameShape):
     """Passes its input on.
 
     Input and output: any shape; a mask is passed on, too.
     """
 
-    supports_masking = True
-
     def call(self, inputs: Any) -> Any:
         return inputs
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 answer_old_names(__name__)

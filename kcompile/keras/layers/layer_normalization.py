@@ -15,6 +15,7 @@ from ..backend.variables import filled
 from ..core.layer import Layer
 from ..declaration import Argument, configured, converted
 from .arguments import positive_int, weight_arguments
+from .same_shape import SameShape
 
 __all__ = ["GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
 
@@ -34,17 +35,12 @@ def _groups(layer: Layer, name: str, value: Any) -> int:
     return value if value == -1 else positive_int(layer, name, value)
 
 
-class _Affine(Layer):
+class _Affine(SameShape):
     """What layers with an optional gamma and beta share."""
-
-    supports_masking = True
 
     def _add_affine(self, shape: Sequence[int], scale: bool, center: bool) -> None:
         self.gamma = self.add_weight("gamma", shape, **weight_arguments(self, "gamma")) if scale else None
         self.beta = self.add_weight("beta", shape, **weight_arguments(self, "beta")) if center else None
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 class LayerNormalization(_Affine):
@@ -186,7 +182,7 @@ class GroupNormalization(_Affine):
         return op.Transpose(y, perm=[int(i) for i in np.argsort(forth)])
 
 
-class UnitNormalization(Layer):
+class UnitNormalization(SameShape):
     """Divides by the Euclidean norm along an axis or axes.
 
     Args:
@@ -195,19 +191,14 @@ class UnitNormalization(Layer):
     Input and output: any shape. The square of the norm counts at least 1e-12.
     """
 
-    supports_masking = True
-
     @configured(axis=_one_or_many)
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         return K.l2_normalize(inputs, self.axis)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
-
-class RMSNormalization(Layer):
+class RMSNormalization(SameShape):
     """Divides by the root of the mean square: ``scale * x / sqrt(mean(x^2) + epsilon)``.
 
     Args:
@@ -217,8 +208,6 @@ class RMSNormalization(Layer):
     Input and output: any shape whose sizes along ``axis`` are known.
     Weights: scale, of the sizes along ``axis``. (Zhang, Sennrich 2019)
     """
-
-    supports_masking = True
 
     @configured(axis=_one_or_many)
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None: ...
@@ -234,9 +223,6 @@ class RMSNormalization(Layer):
         mean_square = op.ReduceMean(op.Mul(inputs, inputs), axes, keepdims=1)
         normal = op.Div(inputs, op.Sqrt(mean_square + self.epsilon))
         return op.Mul(normal, op.Reshape(self.scale, sizes[axes[0] :]))
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 def _sizes_along(layer: Layer, input_shape: Any, axis: Any) -> tuple[list[int], list[int]]:

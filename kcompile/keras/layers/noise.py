@@ -9,9 +9,9 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..core.layer import Layer
 from ..declaration import Argument, configured
 from ..legacy.old_names import answer_old_names
+from .same_shape import SameShape
 
 __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
 
@@ -24,16 +24,11 @@ def _normal_like(x: Value, mean: float, stddev: float, seed: int | None) -> Valu
     return op.RandomNormalLike(x, mean=mean, scale=stddev, seed=float(seed % 2**24))
 
 
-class _Noise(Layer):
+class _Noise(SameShape):
     """A layer of one number that changes nothing outside of training."""
-
-    supports_masking = True
 
     @configured(seed=Argument(written="changed"))
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None: ...
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 class GaussianNoise(_Noise):

@@ -11,9 +11,10 @@ from .. import backend as K
 from .. import registry, rules
 from ..backend.variables import filled
 from ..core.eager_calls import is_frozen_at_once
-from ..core.layer import InputSpec, Layer
+from ..core.layer import InputSpec
 from ..declaration import ANY, configured, only
 from .arguments import weight_arguments
+from .same_shape import SameShape
 
 __all__ = ["BatchNormalization"]
 
@@ -27,7 +28,7 @@ def _single_axis(layer: Any, name: str, axis: Any) -> int:
     return int(axis)
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(SameShape):
     """Normalizes each channel by statistics of the batch while training, else by their moving averages.
 
     ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``. A layer that is not trainable uses the moving
@@ -54,8 +55,6 @@ class BatchNormalization(Layer):
     Raises:
         ValueError: for an axis that the input lacks, or whose size is unknown.
     """
-
-    supports_masking = True
 
     @configured(
         axis=_single_axis,
@@ -186,9 +185,6 @@ class BatchNormalization(Layer):
             for old, new in ((self.moving_mean, mean), (self.moving_variance, variance))
         ]
         return y, averages[0], averages[1]
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 def _channels_second(x: Any, axis: int) -> tuple[Any, list[int] | None]:

@@ -12,12 +12,13 @@ from ... import registry
 from ...backend.tensors import tensor
 from ...core.layer import Layer
 from ...declaration import Argument, configured, converted
+from ..same_shape import SameShape
 from .common import as_float, batches_of, plain
 
 __all__ = ["Normalization", "Rescaling"]
 
 
-class Rescaling(Layer):
+class Rescaling(SameShape):
     """``x * scale + offset``, such as 1 / 255 for images.
 
     Args:
@@ -27,8 +28,6 @@ class Rescaling(Layer):
     Input: any shape, of any numeric type; output: the same shape, float.
     """
 
-    supports_masking = True
-
     @configured(scale=converted(plain), offset=converted(plain))
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None: ...
 
@@ -36,15 +35,12 @@ class Rescaling(Layer):
         x = as_float(self, inputs)
         return op.Add(op.Mul(x, tensor(self.scale, x.dtype)), tensor(self.offset, x.dtype))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
 
 def _axes(layer: Layer, name: str, axis: Any) -> tuple[int, ...]:
     return () if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
 
 
-class Normalization(Layer):
+class Normalization(SameShape):
     """``(x - mean) / sqrt(variance)``, with statistics that are given or taken from data by ``adapt``.
 
     Args:
@@ -59,8 +55,6 @@ class Normalization(Layer):
     Raises:
         ValueError: if only one of mean and variance is given, or an axis does not fit.
     """
-
-    supports_masking = True
 
     @configured(
         axis=_axes,
@@ -143,9 +137,6 @@ class Normalization(Layer):
     def _given(self, value: Any, dtype: Any) -> Value:
         array = np.asarray(value, dtype)
         return Constant(np.broadcast_to(array, self._broadcast) if array.ndim < 2 else array)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis if len(self.axis) != 1 else self.axis[0]}
