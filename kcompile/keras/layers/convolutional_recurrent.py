@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ...ir import Value, op
@@ -15,10 +15,10 @@ from ..core.layer import InputSpec, Layer
 from ..declaration import ANY, Argument, configured, converted, only
 from ..legacy.old_names import answer_old_names
 from ..utils.conv_utils import conv_output_length, normalize_tuple
-from .arguments import data_format, padding
+from .arguments import data_format, padding, weight_arguments
 from .convolutional.convolutions import kernel_order
-from .recurrent.base import RNN, States, without_keras3_arguments
-from .recurrent.cells import DropoutMasks, MakesCell, unit_interval
+from .recurrent.base import RNN, States
+from .recurrent.cells import DroppingCell, MakesCell, unit_interval
 from .recurrent.lstm import forget_gate_at_one
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM2DCell", "ConvLSTM3D", "ConvRNN2D"]
@@ -129,7 +129,7 @@ def _steps(layer: Any, name: str, sizes: Any) -> tuple[int, ...]:
     return _per_axis(layer, name, 1 if sizes == (1, 1) else sizes)
 
 
-class _ConvLSTMCell(DropoutMasks, Layer):
+class _ConvLSTMCell(DroppingCell, Layer):
     """The cell of a convolutional LSTM over ``rank`` spatial axes."""
 
     rank: int
@@ -189,39 +189,24 @@ class _ConvLSTMCell(DropoutMasks, Layer):
             initializer = self.bias_initializer
             if self.unit_forget_bias:
                 initializer = forget_gate_at_one(initializer, self.filters)
-            self.bias = self.add_weight(
-                "bias",
-                (4 * self.filters,),
-                initializer=initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            arguments = {**weight_arguments(self, "bias"), "initializer": initializer}
+            self.bias = self.add_weight("bias", (4 * self.filters,), **arguments)
         self.built = True
 
     def _kernel(self, name: str, channels: int) -> Any:
-        kind = name.split("_")[0]
         return self.add_weight(
             name,
             (*self.kernel_size, channels, 4 * self.filters),
-            initializer=getattr(self, f"{kind}_initializer"),
-            regularizer=getattr(self, f"{kind}_regularizer"),
-            constraint=getattr(self, f"{kind}_constraint"),
+            **weight_arguments(self, name.split("_")[0]),
             memory_order=kernel_order(self.rank, self.data_format),
         )
 
-    def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        """One step."""
-        alone = self.input_masks is None and self.state_masks is None
-        if alone:
-            self.draw_masks(inputs, states)
-        try:
-            projected = self.dropped_product(
-                inputs, self.input_masks, self.kernel, self._input_conv, training, self._channels
-            )
-            return self.step(self._with_bias(projected), states, training)
-        finally:
-            if alone:
-                self.forget_masks()
+    def project(self, inputs: Value, training: Any = None) -> Value:
+        """Inputs (batch, spatial..., channels), convolved, plus the bias."""
+        projected = self.dropped_product(
+            inputs, self.input_masks, self.kernel, self._input_conv, training, self._channels
+        )
+        return self._with_bias(projected)
 
     def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
         """The sequence (batch, time, spatial..., channels), convolved as one batch, and the step for it."""
@@ -310,10 +295,6 @@ class _ConvLSTMCell(DropoutMasks, Layer):
     def _drawn(self, rate: float, sizes: list[Any], like: Value) -> list[Value]:
         ones = filled(1, sizes, like.dtype)
         return [K.dropout(ones, rate) for _ in range(self.gates)]
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
-        return cls(**without_keras3_arguments(config))
 
 
 class ConvLSTM1DCell(_ConvLSTMCell):

@@ -14,6 +14,7 @@ from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import Layer
 from ...declaration import ANY, declared, only
+from ..arguments import weight_arguments
 from .base import RNN, States, without_keras3_arguments
 
 
@@ -68,10 +69,11 @@ class MakesCell(RNN):
         return cls(**without_keras3_arguments(config))
 
 
-class DropoutMasks:
-    """Dropout of a cell: masks drawn once a sequence, for the inputs and for the previous output.
+class DroppingCell:
+    """A cell with dropout by masks drawn once a sequence, for the inputs and for the previous output.
 
-    A cell drops ``inputs`` and ``previous output`` with the same elements at every step (Gal and Ghahramani
+    A subclass has ``draw_masks(inputs, states)``, ``project(inputs, training)``, which is what a step does
+    with inputs alone, and ``step(projected, states, training)``. It drops ``inputs`` and ``previous output`` with the same elements at every step (Gal and Ghahramani
     2016).
     The layer around it draws the masks before its loop; a cell that is called alone draws them at its call.
     """
@@ -80,6 +82,32 @@ class DropoutMasks:
     recurrent_dropout: float
     input_masks: list[Value] | None = None
     state_masks: list[Value] | None = None
+    draw_masks: Any
+    project: Any
+    step: Any
+
+    def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        """One step.
+
+        Args:
+            inputs: (batch, features), of a convolutional cell (batch, spatial..., channels).
+            states: each (batch, units), or (batch, new spatial..., filters).
+
+        Returns:
+            output, of the shape of a state, and the new states.
+        """
+        alone = self.input_masks is None and self.state_masks is None
+        if alone:
+            self.draw_masks(inputs, states)
+        try:
+            return self.step(self.project(inputs, training), states, training)
+        finally:
+            if alone:
+                self.forget_masks()
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        return cls(**without_keras3_arguments(config))
 
     @property
     def drops_inputs(self) -> bool:
@@ -182,7 +210,7 @@ class AbstractRNNCell(Layer):
         return states if isinstance(self.state_size, list | tuple) else states[0]
 
 
-class GatedCell(DropoutMasks, Layer):
+class GatedCell(DroppingCell, Layer):
     """A cell with a kernel, a recurrent kernel and a bias for one or more gates.
 
     A step is ``step(project(inputs), states)``: the product of inputs and kernel does not depend on the
@@ -220,9 +248,7 @@ class GatedCell(DropoutMasks, Layer):
         return self.add_weight(
             name,
             shape,
-            initializer=initializer,
-            regularizer=getattr(self, f"{kind}_regularizer"),
-            constraint=getattr(self, f"{kind}_constraint"),
+            **{**weight_arguments(self, kind), "initializer": initializer},
             # ONNX and the kernels want (gates * units, inputs)
             memory_order=(1, 0) if kind != "bias" else None,
         )
@@ -237,25 +263,6 @@ class GatedCell(DropoutMasks, Layer):
         return self.bias_initializer
 
     # --- a step -----------------------------------------------------------------------------------------
-    def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        """One step.
-
-        Args:
-            inputs: (batch, features).
-            states: each (batch, units).
-
-        Returns:
-            output (batch, units) and the new states.
-        """
-        alone = self.input_masks is None and self.state_masks is None
-        if alone:
-            self.draw_masks(inputs, states)
-        try:
-            return self.step(self.project(inputs, training), states, training)
-        finally:
-            if alone:
-                self.forget_masks()
-
     def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
         """The projected sequence (batch, time, gates * units) of (batch, time, features), and its step."""
         if type(self).call is not GatedCell.call:
@@ -342,12 +349,6 @@ class GatedCell(DropoutMasks, Layer):
 
     def _ordered(self, per_gate: Value) -> Value:
         return op.Gather(per_gate, np.array(self.onnx_gates, np.int64), axis=0)
-
-    # --- configuration ----------------------------------------------------------------------------------
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        return cls(**without_keras3_arguments(config))
 
 
 registry.register(globals())
