@@ -103,7 +103,8 @@ def answer_old_names(module: str, others: Sequence[str] = (), code: str | None =
     Args:
         module: its ``__name__``.
         others: modules of Keras of which it gives all public names.
-        code: the module of Keras that has the code, of one that is a path alone.
+        code: the module of Keras that has the code, of one that is a path alone; one that lists no names has
+            those that this lists.
     """
 
     def answer(name: str) -> Any:
@@ -122,4 +123,6 @@ def answer_old_names(module: str, others: Sequence[str] = (), code: str | None =
     sys.modules[module].__dict__["__getattr__"] = answer
     if code is not None:
         sys.modules[module].__dict__["_code"] = code
+        listed = getattr(importlib.import_module(f"{_KERAS}.{code}"), "__all__", ())
+        sys.modules[module].__dict__.setdefault("__all__", listed)
         sys.modules[module].__class__ = _Path

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
-from .. import losses
+from .. import losses, registry
 from ..backend.tensors import static_sizes
 from ..utils import losses_utils
 from . import arrays as data
@@ -259,3 +259,6 @@ def weighted_masked_objective(fn: Callable[[Any, Any], Value] | None) -> Callabl
         return K.mean(score)
 
     return weighted
+
+
+registry.publish(globals())

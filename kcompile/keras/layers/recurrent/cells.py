@@ -72,10 +72,10 @@ class MakesCell(RNN):
 class DroppingCell:
     """A cell with dropout by masks drawn once a sequence, for the inputs and for the previous output.
 
-    A subclass has ``draw_masks(inputs, states)``, ``project(inputs, training)``, which is what a step does
-    with inputs alone, and ``step(projected, states, training)``. It drops ``inputs`` and ``previous output`` with the same elements at every step (Gal and Ghahramani
-    2016).
-    The layer around it draws the masks before its loop; a cell that is called alone draws them at its call.
+    It drops ``inputs`` and ``previous output`` with the same elements at every step (Gal and Ghahramani
+    2016). The layer around it draws the masks before its loop; a cell that is called alone draws them at its
+    call. A subclass has ``draw_masks(inputs, states)``, ``project(inputs, training)``, which is what a step
+    does with inputs alone, and ``step(projected, states, training)``.
     """
 
     dropout: float
