@@ -363,34 +363,23 @@ class Dot(_Merge):
         return None
 
 
-def add(inputs: list[Any], **kwargs: Any) -> Any:
-    """``Add(**kwargs)(inputs)``."""
-    return Add(**kwargs)(inputs)
+def _function(cls: type[_Merge]) -> Callable[..., Any]:
+    """A merging layer made and called at once."""
+
+    def merged(inputs: list[Any], **kwargs: Any) -> Any:
+        return cls(**kwargs)(inputs)
+
+    merged.__name__ = merged.__qualname__ = cls.__name__.lower()
+    merged.__doc__ = f"``{cls.__name__}(**kwargs)(inputs)``."
+    return merged
 
 
-def subtract(inputs: list[Any], **kwargs: Any) -> Any:
-    """``Subtract(**kwargs)(inputs)``."""
-    return Subtract(**kwargs)(inputs)
-
-
-def multiply(inputs: list[Any], **kwargs: Any) -> Any:
-    """``Multiply(**kwargs)(inputs)``."""
-    return Multiply(**kwargs)(inputs)
-
-
-def average(inputs: list[Any], **kwargs: Any) -> Any:
-    """``Average(**kwargs)(inputs)``."""
-    return Average(**kwargs)(inputs)
-
-
-def maximum(inputs: list[Any], **kwargs: Any) -> Any:
-    """``Maximum(**kwargs)(inputs)``."""
-    return Maximum(**kwargs)(inputs)
-
-
-def minimum(inputs: list[Any], **kwargs: Any) -> Any:
-    """``Minimum(**kwargs)(inputs)``."""
-    return Minimum(**kwargs)(inputs)
+add = _function(Add)
+subtract = _function(Subtract)
+multiply = _function(Multiply)
+average = _function(Average)
+maximum = _function(Maximum)
+minimum = _function(Minimum)
 
 
 def concatenate(inputs: list[Any], axis: int = -1, **kwargs: Any) -> Any:

@@ -6,11 +6,12 @@ import json
 import random
 import sys
 from collections.abc import Sequence as SequenceABC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import registry
+from ..declaration import configuration, configured
 from ..legacy.old_names import answer_old_names
 from ..utils.data_utils import Sequence
 
@@ -214,6 +215,14 @@ class TimeseriesGenerator(Sequence):
         ValueError: lengths of data and targets differ, or no window fits.
     """
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the arguments that the constructor declares
+
+    @configured(
+        start_index=lambda generator, _, first: first + generator.length,
+        end_index=lambda generator, _, last: len(generator.data) - 1 if last is None else last,
+    )
     def __init__(
         self,
         data: Any,
@@ -232,16 +241,6 @@ class TimeseriesGenerator(Sequence):
                 f"Data and targets have to be of same length. Data length is {len(data)} while target length "
                 f"is {len(targets)}"
             )
-        self.data = data
-        self.targets = targets
-        self.length = length
-        self.sampling_rate = sampling_rate
-        self.stride = stride
-        self.start_index = start_index + length
-        self.end_index = len(data) - 1 if end_index is None else end_index
-        self.shuffle = shuffle
-        self.reverse = reverse
-        self.batch_size = batch_size
         if self.start_index > self.end_index:
             raise ValueError(
                 f"`start_index+length={self.start_index} > end_index={self.end_index}` is disallowed, as no "
@@ -267,18 +266,8 @@ class TimeseriesGenerator(Sequence):
         """The constructor's arguments; ``data`` and ``targets`` as JSON text, ``start_index`` with length
         added.
         """
-        return {
-            "data": _json_text("Data", self.data),
-            "targets": _json_text("Targets", self.targets),
-            "length": self.length,
-            "sampling_rate": self.sampling_rate,
-            "stride": self.stride,
-            "start_index": self.start_index,
-            "end_index": self.end_index,
-            "shuffle": self.shuffle,
-            "reverse": self.reverse,
-            "batch_size": self.batch_size,
-        }
+        texts = {"data": _json_text("Data", self.data), "targets": _json_text("Targets", self.targets)}
+        return configuration(self) | texts
 
     def to_json(self, **kwargs: Any) -> str:
         """Class name and config as JSON text; ``kwargs`` go to ``json.dumps``."""

@@ -42,13 +42,9 @@ def model_nodes(model: Any) -> list[Any]:
     return list(found.values())
 
 
-def layer_connections(model: Any, layer: Any, nodes: list[Any] | None = None) -> list[tuple[str, int, int]]:
-    """``(layer name, node index, tensor index)`` of every tensor that feeds ``layer`` in ``model``."""
-    return connections_among(layer, {id(node) for node in (model_nodes(model) if nodes is None else nodes)})
-
-
 def connections_among(layer: Any, relevant: set[int]) -> list[tuple[str, int, int]]:
-    """``layer_connections`` where the calls that count are known by their ids."""
+    """``(layer name, node index, tensor index)`` of every tensor that feeds ``layer`` in the calls whose ids
+    are ``relevant``."""
     return [
         (inbound.name, node_index, tensor_index)
         for node in layer._inbound_nodes

@@ -142,7 +142,8 @@ def test_nodes_and_connections_of_a_model():
     model = fakes.siamese()
     assert len(layer_utils.model_nodes(model)) == 8
     flat = model.layers[3]
-    assert layer_utils.layer_connections(model, flat) == [("shared", 0, 0), ("shared", 1, 0)]
+    nodes = {id(node) for node in layer_utils.model_nodes(model)}
+    assert layer_utils.connections_among(flat, nodes) == [("shared", 0, 0), ("shared", 1, 0)]
 
 
 def test_model_over_inner_tensors_stops_at_its_inputs():
