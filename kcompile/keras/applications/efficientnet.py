@@ -90,7 +90,7 @@ def _conv(x: Value, filters: int, size: int, name: str, **kwargs: Any) -> Value:
     )
 
 
-def _silu(x: Value, name: str) -> Value:
+def silu(x: Value, name: str) -> Value:
     return L.Activation("silu", name=name)(x)
 
 
@@ -101,7 +101,7 @@ def _block(
     expanded = channels * expansion
     if expansion != 1:
         x = _conv(x, expanded, 1, f"{name}expand_conv", padding="same")
-        x = _silu(batch_norm(x, f"{name}expand_bn", epsilon=1e-3), f"{name}expand_activation")
+        x = silu(batch_norm(x, f"{name}expand_bn", epsilon=1e-3), f"{name}expand_activation")
     if stride == 2:
         x = L.ZeroPadding2D(correct_pad(x, kernel), name=f"{name}dwconv_pad")(x)
     x = L.DepthwiseConv2D(
@@ -112,7 +112,7 @@ def _block(
         depthwise_initializer=CONV_INITIALIZER,
         name=f"{name}dwconv",
     )(x)
-    x = _silu(batch_norm(x, f"{name}bn", epsilon=1e-3), f"{name}activation")
+    x = silu(batch_norm(x, f"{name}bn", epsilon=1e-3), f"{name}activation")
     x = squeeze_excite(x, expanded, max(1, channels // 4), name)
     x = _conv(x, filters, 1, f"{name}project_conv", padding="same")
     x = batch_norm(x, f"{name}project_bn", epsilon=1e-3)
@@ -133,7 +133,7 @@ def _efficientnet(
         x = L.Rescaling([1 / math.sqrt(deviation) for deviation in _DEVIATION])(x)
     x = L.ZeroPadding2D(correct_pad(x, 3), name="stem_conv_pad")(x)
     x = _conv(x, divisible(32 * width), 3, "stem_conv", strides=2)
-    x = _silu(batch_norm(x, "stem_bn", epsilon=1e-3), "stem_activation")
+    x = silu(batch_norm(x, "stem_bn", epsilon=1e-3), "stem_activation")
     repeats = [math.ceil(blocks * depth) for _, blocks, _, _, _ in _STAGES]
     done = 0
     for i, (kernel, _, filters, expansion, stride) in enumerate(_STAGES):
@@ -149,7 +149,7 @@ def _efficientnet(
             )
             done += 1
     x = _conv(x, divisible(1280 * width), 1, "top_conv", padding="same")
-    x = _silu(batch_norm(x, "top_bn", epsilon=1e-3), "top_activation")
+    x = silu(batch_norm(x, "top_bn", epsilon=1e-3), "top_activation")
     return app.model(scored(app, x, dropout_rate), _FILES[model])
 
 

@@ -11,7 +11,7 @@ from ..declaration import configured
 from ..training.model import Model
 from ._building import Application, batch_norm, channel_axis, channels_of, family
 from ._weights import STORAGE, standard_files
-from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, squeeze_excite
+from .efficientnet import CONV_INITIALIZER, add_shortcut, preprocess_input, scored, silu, squeeze_excite
 from .imagenet_utils import decode_predictions
 
 __all__ = [
@@ -105,26 +105,22 @@ def _rounded(filters: float) -> int:
     return max(8, int(filters + 4) // 8 * 8)
 
 
-def _silu(x: Value, name: str) -> Value:
-    return L.Activation("silu", name=name)(x)
-
-
 def _fused_block(x: Value, filters: int, expansion: int, stride: int, name: str) -> Value:
     size = 3
     if expansion != 1:
         expanded = channels_of(x) * expansion
         x = _bn(_conv(x, expanded, 3, stride, f"{name}expand_conv"), f"{name}expand_bn")
-        x = _silu(x, f"{name}expand_activation")
+        x = silu(x, f"{name}expand_activation")
         size = stride = 1
     x = _bn(_conv(x, filters, size, stride, f"{name}project_conv"), f"{name}project_bn")
-    return _silu(x, f"{name}project_activation") if expansion == 1 else x
+    return silu(x, f"{name}project_activation") if expansion == 1 else x
 
 
 def _mobile_block(x: Value, filters: int, expansion: int, stride: int, name: str) -> Value:
     channels = channels_of(x)
     expanded = channels * expansion
     x = _bn(_conv(x, expanded, 1, 1, f"{name}expand_conv"), f"{name}expand_bn")
-    x = _silu(x, f"{name}expand_activation")
+    x = silu(x, f"{name}expand_activation")
     x = L.DepthwiseConv2D(
         3,
         strides=stride,
@@ -133,7 +129,7 @@ def _mobile_block(x: Value, filters: int, expansion: int, stride: int, name: str
         depthwise_initializer=CONV_INITIALIZER,
         name=f"{name}dwconv2",
     )(x)
-    x = _silu(_bn(x, f"{name}bn"), f"{name}activation")
+    x = silu(_bn(x, f"{name}bn"), f"{name}activation")
     x = squeeze_excite(x, expanded, max(1, channels // 4), name)
     return _bn(_conv(x, filters, 1, 1, f"{name}project_conv"), f"{name}project_bn")
 
@@ -173,7 +169,7 @@ def _efficientnet_v2(
     elif app.include_preprocessing:
         x = L.Rescaling(1 / 128, offset=-1.0)(x)
     stem = _rounded((32 if stages is _B else stages[0].filters) * width)
-    x = _silu(_bn(_conv(x, stem, 3, 2, "stem_conv"), "stem_bn"), "stem_activation")
+    x = silu(_bn(_conv(x, stem, 3, 2, "stem_conv"), "stem_bn"), "stem_activation")
     repeats = [math.ceil(stage.blocks * depth) for stage in stages]
     done = 0
     for i, stage in enumerate(stages):
@@ -187,7 +183,7 @@ def _efficientnet_v2(
                 x = add_shortcut(x, shortcut, _DROP_CONNECT * done / sum(repeats), block_name)
             done += 1
     x = _conv(x, _rounded(1280 * width), 1, 1, "top_conv")
-    x = _silu(_bn(x, "top_bn"), "top_activation")
+    x = silu(_bn(x, "top_bn"), "top_activation")
     return app.model(scored(app, x, 0.2), _FILES[model])
 
 

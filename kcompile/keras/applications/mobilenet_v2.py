@@ -43,7 +43,7 @@ def correct_pad(x: Value, kernel_size: int) -> tuple[tuple[int, int], tuple[int,
     return (first, half), (second, half)
 
 
-def _bn(x: Value, name: str) -> Value:
+def normalized(x: Value, name: str) -> Value:
     return batch_norm(x, name, epsilon=1e-3, momentum=0.999)
 
 
@@ -53,14 +53,14 @@ def _inverted_residual(x: Value, index: int, expansion: int, filters: int, strid
     prefix, block_input = f"block_{index}_" if index else "expanded_conv_", x
     if index:
         x = L.Conv2D(expansion * channels, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)
-        x = L.ReLU(6.0, name=f"{prefix}expand_relu")(_bn(x, f"{prefix}expand_BN"))
+        x = L.ReLU(6.0, name=f"{prefix}expand_relu")(normalized(x, f"{prefix}expand_BN"))
     if stride == 2:
         x = L.ZeroPadding2D(correct_pad(x, 3), name=f"{prefix}pad")(x)
     padding = "same" if stride == 1 else "valid"
     x = L.DepthwiseConv2D(3, strides=stride, padding=padding, use_bias=False, name=f"{prefix}depthwise")(x)
-    x = L.ReLU(6.0, name=f"{prefix}depthwise_relu")(_bn(x, f"{prefix}depthwise_BN"))
+    x = L.ReLU(6.0, name=f"{prefix}depthwise_relu")(normalized(x, f"{prefix}depthwise_BN"))
     x = L.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{prefix}project")(x)
-    x = _bn(x, f"{prefix}project_BN")
+    x = normalized(x, f"{prefix}project_BN")
     if stride == 1 and channels == filters:
         x = L.Add(name=f"{prefix}add")([block_input, x])
     return x
@@ -101,7 +101,7 @@ def MobileNetV2(
     x = app.start(size, 32)
     x = L.ZeroPadding2D(correct_pad(x, 3), name="Conv1_pad")(x)
     x = L.Conv2D(divisible(32 * alpha), 3, strides=2, use_bias=False, name="Conv1")(x)
-    x = L.ReLU(6.0, name="Conv1_relu")(_bn(x, "bn_Conv1"))
+    x = L.ReLU(6.0, name="Conv1_relu")(normalized(x, "bn_Conv1"))
     index = 0
     for expansion, filters, blocks, first_stride in _STAGES:
         for i in range(blocks):
@@ -110,7 +110,7 @@ def MobileNetV2(
             index += 1
     # the last convolution does not shrink with alpha (section 5 of the paper)
     x = L.Conv2D(divisible(1280 * alpha) if alpha > 1 else 1280, 1, use_bias=False, name="Conv_1")(x)
-    x = L.ReLU(6.0, name="out_relu")(_bn(x, "Conv_1_bn"))
+    x = L.ReLU(6.0, name="out_relu")(normalized(x, "Conv_1_bn"))
     x = app.top(x, "Logits", pool_name=None)
     return app.model(x, _files(alpha, size))
 

@@ -8,11 +8,11 @@ from ...ir import Value
 from .. import layers as L
 from ..declaration import configured
 from ..training.model import Model
-from ._building import Application, architecture, batch_norm, channels_of
+from ._building import Application, architecture, channels_of
 from ._mobile import divisible
 from ._weights import STORAGE, standard_files
 from .imagenet_utils import decode_predictions, preprocessing
-from .mobilenet_v2 import correct_pad
+from .mobilenet_v2 import correct_pad, normalized
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
 
@@ -92,10 +92,6 @@ def _hard_sigmoid(x: Value) -> Value:
     return L.Rescaling(1 / 6)(L.ReLU(6.0)(L.Rescaling(1.0, offset=3.0)(x)))
 
 
-def _bn(x: Value, name: str) -> Value:
-    return batch_norm(x, name, epsilon=1e-3, momentum=0.999)
-
-
 def _squeeze_excite(x: Value, filters: int, prefix: str) -> Value:
     y = L.GlobalAveragePooling2D(keepdims=True, name=f"{prefix}squeeze_excite_avg_pool")(x)
     y = L.Conv2D(divisible(filters * 0.25), 1, padding="same", name=f"{prefix}squeeze_excite_conv")(y)
@@ -110,7 +106,7 @@ def _inverted_residual(x: Value, index: int, block: _Block, filters: int) -> Val
     expanded = divisible(channels * block.expansion)
     if index:
         x = L.Conv2D(expanded, 1, padding="same", use_bias=False, name=f"{prefix}expand")(x)
-        x = _activation(_bn(x, f"{prefix}expand_bn"), block.hard)
+        x = _activation(normalized(x, f"{prefix}expand_bn"), block.hard)
     if block.stride == 2:
         x = L.ZeroPadding2D(correct_pad(x, block.kernel), name=f"{prefix}depthwise_pad")(x)
     x = L.DepthwiseConv2D(
@@ -120,11 +116,11 @@ def _inverted_residual(x: Value, index: int, block: _Block, filters: int) -> Val
         use_bias=False,
         name=f"{prefix}depthwise",
     )(x)
-    x = _activation(_bn(x, f"{prefix}depthwise_bn"), block.hard)
+    x = _activation(normalized(x, f"{prefix}depthwise_bn"), block.hard)
     if block.squeeze:
         x = _squeeze_excite(x, expanded, prefix)
     x = L.Conv2D(filters, 1, padding="same", use_bias=False, name=f"{prefix}project")(x)
-    x = _bn(x, f"{prefix}project_bn")
+    x = normalized(x, f"{prefix}project_bn")
     if block.stride == 1 and channels == filters:
         x = L.Add(name=f"{prefix}add")([shortcut, x])
     return x
@@ -173,14 +169,14 @@ def _mobilenet_v3(app: _MobileNetV3, kind: str, blocks: tuple[_Block, ...], last
     if app.include_preprocessing:
         x = L.Rescaling(scale=1 / 127.5, offset=-1.0)(x)
     x = L.Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
-    x = _activation(_bn(x, "conv_bn"), hard)
+    x = _activation(normalized(x, "conv_bn"), hard)
     for index, block in enumerate(blocks):
         if app.minimalistic:
             block = block._replace(kernel=3, squeeze=False, hard=False)
         x = _inverted_residual(x, index, block, divisible(block.filters * app.alpha))
     width = divisible(channels_of(x) * 6)
     x = L.Conv2D(width, 1, padding="same", use_bias=False, name="conv_1")(x)
-    x = _activation(_bn(x, "conv_1_bn"), hard)
+    x = _activation(normalized(x, "conv_1_bn"), hard)
     if not app.include_top:
         return app.model(app.pool(x), files)
     x = L.GlobalAveragePooling2D(keepdims=True)(x)

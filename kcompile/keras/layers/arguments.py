@@ -27,6 +27,16 @@ def positive_int(layer: Layer, name: str, value: Any) -> int:
     return int(value)
 
 
+def unit_interval(layer: Layer, name: str, rate: float) -> float:
+    """A dropout rate limited to [0, 1]."""
+    return min(1.0, max(0.0, rate))
+
+
+def one_or_more(value: Any) -> tuple[Any, ...]:
+    """A tuple of what is one value, or a list of them."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
 def _is_whole(value: Any) -> bool:
     try:
         return int(value) == value

@@ -14,7 +14,7 @@ from .. import registry, regularizers
 from ..core.layer import InputSpec, Layer
 from ..declaration import Argument, configured, converted, fixed, only
 from ..legacy.old_names import answer_old_names
-from .arguments import data_format, positive_int, weight_arguments
+from .arguments import data_format, positive_int, unit_interval, weight_arguments
 from .lambda_layer import Lambda
 from .same_shape import SameShape
 
@@ -107,10 +107,6 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
 
-def _limited(layer: Layer, name: str, rate: float) -> float:
-    return min(1.0, max(0.0, rate))
-
-
 class Dropout(SameShape):
     """Sets a random part of the inputs to zero while training, and scales the rest up.
 
@@ -122,7 +118,7 @@ class Dropout(SameShape):
     Input and output: any shape. (Srivastava et al. 2014)
     """
 
-    @configured(rate=_limited)
+    @configured(rate=unit_interval)
     def __init__(
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None: ...

@@ -11,13 +11,9 @@ from ...ir import op
 from .. import registry
 from ..core.layer import Layer
 from ..declaration import Argument, configured, converted, only
-from .arguments import weight_arguments
+from .arguments import one_or_more, weight_arguments
 
 __all__ = ["EinsumDense"]
-
-
-def _sizes(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class EinsumDense(Layer):
@@ -42,7 +38,7 @@ class EinsumDense(Layer):
     """
 
     @configured(
-        output_shape=Argument(converted(_sizes), attribute="partial_output_shape"),
+        output_shape=Argument(converted(one_or_more), attribute="partial_output_shape"),
         equation=Argument(after="output_shape"),
         lora_rank=only(None),
         lora_alpha=only(None),
@@ -71,7 +67,7 @@ class EinsumDense(Layer):
 
     def build(self, input_shape: Any) -> None:
         terms = self._terms
-        sizes = self._sizes(input_shape)
+        sizes = self.one_or_more(input_shape)
         shape = [sizes.get(letter) for letter in terms.kernel]
         if None in shape:
             raise ValueError(
@@ -89,7 +85,7 @@ class EinsumDense(Layer):
             self.bias = self.add_weight("bias", shape, **weight_arguments(self, "bias"))
         self.built = True
 
-    def _sizes(self, input_shape: Any) -> dict[str, Any]:
+    def one_or_more(self, input_shape: Any) -> dict[str, Any]:
         """Size by letter: those of the input, and those that output_shape adds."""
         terms = self._terms
         if len(input_shape) < len(terms.input) or not terms.ellipsis and len(input_shape) != len(terms.input):
@@ -127,7 +123,7 @@ class EinsumDense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         terms = self._terms
-        sizes = self._sizes(input_shape)
+        sizes = self.one_or_more(input_shape)
         own = [sizes[letter] for letter in terms.output]
         elided = len(input_shape) - len(terms.input)
         if terms.ellipsis == "first":

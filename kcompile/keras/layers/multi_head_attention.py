@@ -14,7 +14,7 @@ from ..backend.tensors import dims_of, refine, shape_vector, static_sizes, tenso
 from ..core.layer import Layer
 from ..declaration import ANY, Argument, configured, converted, only
 from ..utils.generic_utils import to_list
-from .arguments import optional, positive_int
+from .arguments import one_or_more, optional, positive_int
 from .attention import AttentionLayer
 from .attention_masks import MASKED, allowed_steps, mask_at
 from .einsum_dense import EinsumDense
@@ -29,10 +29,6 @@ _OBJECTS = (
     "kernel_constraint",
     "bias_constraint",
 )
-
-
-def _sizes(value: Any) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _value_dim(layer: Layer, name: str, value: Any) -> int:
@@ -252,8 +248,8 @@ class MultiHeadAttention(_MultiHead):
         key_dim=positive_int,
         value_dim=_value_dim,
         use_bias=Argument(after="attention_axes"),
-        output_shape=Argument(optional(converted(_sizes)), attribute="_wanted_output"),
-        attention_axes=optional(converted(_sizes)),
+        output_shape=Argument(optional(converted(one_or_more)), attribute="_wanted_output"),
+        attention_axes=optional(converted(one_or_more)),
         **_COMMON,
     )
     def __init__(

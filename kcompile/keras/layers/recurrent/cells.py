@@ -14,13 +14,8 @@ from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import Layer
 from ...declaration import ANY, declared, only
-from ..arguments import weight_arguments
+from ..arguments import unit_interval, weight_arguments
 from .base import RNN, States, without_keras3_arguments
-
-
-def unit_interval(layer: Layer, name: str, rate: float) -> float:
-    """A dropout rate limited to [0, 1]."""
-    return min(1.0, max(0.0, rate))
 
 
 def _generate_dropout_mask(ones: Value, rate: float, training: Any = None, count: int = 1) -> Any:
