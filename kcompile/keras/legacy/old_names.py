@@ -104,7 +104,7 @@ def answer_old_names(module: str, others: Sequence[str] = (), code: str | None =
         module: its ``__name__``.
         others: modules of Keras of which it gives all public names.
         code: the module of Keras that has the code, of one that is a path alone; one that lists no names has
-            those that this lists.
+            all that it imports.
     """
 
     def answer(name: str) -> Any:
@@ -123,6 +123,6 @@ def answer_old_names(module: str, others: Sequence[str] = (), code: str | None =
     sys.modules[module].__dict__["__getattr__"] = answer
     if code is not None:
         sys.modules[module].__dict__["_code"] = code
-        listed = getattr(importlib.import_module(f"{_KERAS}.{code}"), "__all__", ())
-        sys.modules[module].__dict__.setdefault("__all__", listed)
+        names = {name for name in vars(sys.modules[module]) if not name.startswith("_")}
+        sys.modules[module].__dict__.setdefault("__all__", sorted(names - {"answer_old_names"}))
         sys.modules[module].__class__ = _Path
