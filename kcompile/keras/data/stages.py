@@ -51,6 +51,11 @@ class Columns:
             raise ValueError(f"Dimensions do not match: the arrays have the shapes {shapes}.")
         self.length = lengths.pop()
 
+    @property
+    def spec(self) -> Any:
+        """Specs of a row."""
+        return map_structure(lambda array: TensorSpec(array.shape[1:], array.dtype), self.structure)
+
     def row(self, index: int) -> Any:
         """One element."""
         return pack(self.structure, (array[index] for array in self.arrays))
@@ -98,7 +103,7 @@ class Rows(Stage):
 
     @property
     def spec(self) -> Any:
-        return map_structure(lambda array: TensorSpec(array.shape[1:], array.dtype), self.columns.structure)
+        return self.columns.spec
 
     def __iter__(self) -> Iterator[Any]:
         return map(self.columns.row, self.indices())
@@ -393,7 +398,8 @@ class Zipped(Stage):
         self.sources = sources
         stages = flatten(sources)
         # rows that come in one and the same order stay rows
-        if all(isinstance(s, Rows) for s in stages) and len({s.cardinality() for s in stages}) == 1:
+        plain = all(isinstance(s, Rows) and type(s.columns) is Columns for s in stages)
+        if plain and len({s.cardinality() for s in stages}) == 1:
             self.columns = Columns(map_structure(lambda s: s.columns.structure, sources))
 
     @property

@@ -267,8 +267,9 @@ def _padded_leaf(leaves: Sequence[Any], shape: Any, fill: Any) -> np.ndarray:
     elif not text:
         fill = cast(fill, first.dtype)
     padded = np.full((len(arrays), *sizes), fill, arrays[0].dtype)
-    for row, array in zip(padded, arrays, strict=True):
-        row[tuple(map(slice, array.shape))] = array
+    for i, array in enumerate(arrays):
+        place: tuple[Any, ...] = (i, *map(slice, array.shape))
+        padded[place] = array
     return padded
 
 

@@ -9,6 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..preprocessing.directories import audio_dataset_from_directory as audio_dataset_from_directory
+    from ..preprocessing.directories import image_dataset_from_directory as image_dataset_from_directory
+    from ..preprocessing.directories import text_dataset_from_directory as text_dataset_from_directory
+    from ..preprocessing.image import array_to_img as array_to_img
+    from ..preprocessing.image import img_to_array as img_to_array
+    from ..preprocessing.image import load_img as load_img
+    from ..preprocessing.image import save_img as save_img
+    from ..preprocessing.sequence import pad_sequences as pad_sequences
+    from ..preprocessing.splitting import split_dataset as split_dataset
+    from ..preprocessing.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
     from . import conv_utils as conv_utils
     from . import data_utils as data_utils
     from . import generic_utils as generic_utils
@@ -67,7 +77,20 @@ _NAMES = {
     "training_utils": (),
     "vis_utils": ("model_to_dot", "plot_model"),
 }
+#: Names of other packages that later versions show here, too.
+_ELSEWHERE = {
+    "preprocessing.directories": (
+        "audio_dataset_from_directory",
+        "image_dataset_from_directory",
+        "text_dataset_from_directory",
+    ),
+    "preprocessing.image": ("array_to_img", "img_to_array", "load_img", "save_img"),
+    "preprocessing.sequence": ("pad_sequences",),
+    "preprocessing.splitting": ("split_dataset",),
+    "preprocessing.timeseries": ("timeseries_dataset_from_array",),
+}
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_HOMES |= {name: f".{module}" for module, names in _ELSEWHERE.items() for name in names}
 # what `from keras.utils import *` gives: also the modules, but for those that hold the names of others
 __all__ = sorted({*_HOMES, *_NAMES} - {"layer_utils", "rng_utils", "training_utils", "vis_utils"})
 

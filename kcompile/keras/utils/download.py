@@ -32,8 +32,8 @@ _MAX_COMPRESSION = 1100
 
 
 def get_file(
-    fname: str,
-    origin: str,
+    fname: Any = None,
+    origin: Any = None,
     untar: bool = False,
     md5_hash: str | None = None,
     file_hash: str | None = None,
@@ -42,11 +42,12 @@ def get_file(
     extract: bool = False,
     archive_format: Any = "auto",
     cache_dir: str | None = None,
+    force_download: bool = False,
 ) -> str:
     """Path of a file from the cache, downloaded first if it is not there or its hash does not match.
 
     Args:
-        fname: file name in the cache; an absolute path is taken as it is.
+        fname: file name in the cache; an absolute path is taken as it is. None for the last part of the URL.
         origin: URL (http, https, ftp or file).
         untar: deprecated, use ``extract``: downloads ``fname.tar.gz``, unpacks it, returns the path
             ``fname``.
@@ -57,6 +58,7 @@ def get_file(
         extract: also unpack it beside itself.
         archive_format: "auto" (tar, then zip), "tar", "zip", a list of these, or None for no unpacking.
         cache_dir: by default $KERAS_HOME, else ~/.keras; /tmp/.keras where that cannot be written.
+        force_download: whether it is downloaded again where it is there.
 
     A symbolic link in the place of the file counts only if what it leads to has the hash; otherwise the
     download takes its place, and what it led to stays as it is.
@@ -64,21 +66,34 @@ def get_file(
     Raises:
         OSError: the download failed. ValueError: the hash differs, or the archive holds an unsafe member.
     """
+    if origin is None:
+        raise ValueError('Please specify the "origin" argument (URL of the file to download).')
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
+    fname = os.fspath(fname or _name_of(origin))
+    if untar:
+        fname = fname.removesuffix(".tar.gz")
     folder = os.path.join(keras_home(cache_dir), cache_subdir)
-    target = os.path.join(folder, os.fspath(fname))
+    target = os.path.join(folder, fname)
     path = f"{target}.tar.gz" if untar else target
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    if _needs_download(path, file_hash, hash_algorithm):
+    if force_download or _needs_download(path, file_hash, hash_algorithm):
         _download(origin, path, file_hash, hash_algorithm)
     if untar:
-        if not os.path.exists(target):
+        if force_download or not os.path.exists(target):
             _extract_archive(path, folder, archive_format="tar")
         return target
     if extract:
         _extract_archive(path, folder, archive_format)
     return path
+
+
+def _name_of(origin: str) -> str:
+    """The last part of a URL, which may not be a way to another folder."""
+    name = os.path.basename(urllib.parse.unquote(urllib.parse.urlsplit(origin).path))
+    if name in ("", ".", ".."):
+        raise ValueError(f"Can't parse the file name from the origin provided: {origin!r}; give `fname`.")
+    return name
 
 
 def _needs_download(path: str, file_hash: str | None, algorithm: str) -> bool:

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -267,3 +268,23 @@ def test_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
     with pytest.raises(ValueError, match="over 1100 times"):
         download._extract_archive(tmp_path / "a.tar.xz", tmp_path / "target")
     assert os.listdir(tmp_path / "target") == []
+
+
+def test_a_file_without_a_name_is_called_as_in_its_address(tmp_path):
+    source = tmp_path / "some data.bin"
+    source.write_bytes(b"1")
+    path = get_file(origin=source.as_uri(), cache_dir=str(tmp_path / "cache"))
+    assert Path(path).name == "some data.bin" and Path(path).read_bytes() == b"1"
+    for origin in (None, "http://127.0.0.1/", "http://127.0.0.1/a/..", "http://127.0.0.1/%2e%2e"):
+        with pytest.raises(ValueError, match="origin"):
+            get_file(origin=origin, cache_dir=str(tmp_path / "cache"))
+
+
+def test_a_download_may_be_forced(tmp_path):
+    source = tmp_path / "data.bin"
+    source.write_bytes(b"old")
+    fetch = functools.partial(get_file, "data.bin", source.as_uri(), cache_dir=str(tmp_path / "cache"))
+    assert Path(fetch()).read_bytes() == b"old"
+    source.write_bytes(b"new")
+    assert Path(fetch()).read_bytes() == b"old"
+    assert Path(fetch(force_download=True)).read_bytes() == b"new"

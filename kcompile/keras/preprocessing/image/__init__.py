@@ -13,6 +13,7 @@ from .files import array_to_img, img_to_array, list_pictures, load_img, save_img
 from .flows import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
 from .generator import ImageDataGenerator
 from .iterator import BatchFromFilesMixin, Iterator
+from .resizing import smart_resize
 from .transforms import (
     apply_brightness_shift,
     apply_channel_shift,
@@ -57,6 +58,7 @@ __all__ = [
     "random_shift",
     "random_zoom",
     "save_img",
+    "smart_resize",
     "utils",
 ]
 

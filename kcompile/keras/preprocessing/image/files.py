@@ -44,15 +44,17 @@ def load_img(
     color_mode: str = "rgb",
     target_size: Sequence[int] | None = None,
     interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
 ) -> Any:
     """A Pillow image from a file, fully read.
 
     Args:
-        path: the file.
+        path: the file, or one that is open for reading bytes (io.BytesIO).
         grayscale: deprecated, use ``color_mode="grayscale"``.
         color_mode: "rgb", "rgba" or "grayscale" (8 bits; 16 and 32 bit gray images stay as they are).
         target_size: (height, width) to resize to; None for the image's own.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming", for the resizing.
+        keep_aspect_ratio: whether the largest part of these proportions is resized, in place of distorting.
 
     Raises:
         ImportError: Pillow is not installed.
@@ -67,10 +69,13 @@ def load_img(
         color_mode = "grayscale"
     if color_mode not in COLOR_MODES:
         raise ValueError(f'color_mode must be "grayscale", "rgb", or "rgba", found {color_mode!r}')
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever, a device never end
-        raise _ImageFileError(f"Cannot read the image file {os.fspath(path)}: it is not a regular file.")
-    with open(path, "rb") as file:
-        image = _read(Image, file, os.fspath(path))
+    if hasattr(path, "read"):
+        image = _read(Image, path, f"<{type(path).__name__}>")
+    else:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever, a device never end
+            raise _ImageFileError(f"Cannot read the image file {os.fspath(path)}: it is not a regular file.")
+        with open(path, "rb") as file:
+            image = _read(Image, file, os.fspath(path))
     if color_mode == "grayscale":
         image = image if image.mode in ("L", "I;16", "I") else image.convert("L")
     elif image.mode != color_mode.upper():
@@ -85,7 +90,16 @@ def load_img(
             f"Invalid interpolation method {interpolation} specified. "
             f"Supported methods are {', '.join(_RESAMPLING)}"
         )
-    return image.resize((width, height), getattr(Image.Resampling, interpolation.upper()))
+    box = _middle(image.width, image.height, width, height) if keep_aspect_ratio else None
+    return image.resize((width, height), getattr(Image.Resampling, interpolation.upper()), box)
+
+
+def _middle(width: int, height: int, target_width: int, target_height: int) -> tuple[int, int, int, int]:
+    """(left, upper, right, lower) of the largest part in the middle that has the proportions of a size."""
+    rows = min(height, int(width * target_height / target_width))
+    columns = min(width, int(height * target_width / target_height))
+    left, upper = (width - columns) // 2, (height - rows) // 2
+    return left, upper, left + columns, upper + rows
 
 
 def _read(Image: Any, file: Any, path: str) -> Any:
