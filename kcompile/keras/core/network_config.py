@@ -29,28 +29,50 @@ def network_config(network: Layer) -> dict[str, Any]:
         ValueError: if the outputs need a layer that was taken off ``network.layers``.
     """
     check_listed(network)
-    kept_nodes = dict.fromkeys(network._network_nodes)
-    new_index: dict[tuple[Layer, int], int] = {}
-    for layer in network.layers:
-        kept = [i for i, node in enumerate(layer._inbound_nodes) if node in kept_nodes]
-        new_index.update({(layer, old): new for new, old in enumerate(kept, layer._first_call)})
+    places = Places(network)
     layers = []
     for layer in network.layers:
-        nodes = [node for node in layer._inbound_nodes if node in kept_nodes and node.inbound_layers]
-        calls = [_node_config(node, new_index) for node in nodes]
+        nodes = places.calls(layer)
+        calls = [_node_config(node, places) for node in nodes]
         layers.append(_operation_config(layer, nodes, calls) or _layer_config(layer, calls))
-
-    def coordinates(tensors: list[Value]) -> list[list[Any]]:
-        places = [keras_history(tensor) for tensor in tensors]
-        return [[h.layer.name, new_index[h.layer, h.node_index], h.tensor_index] for h in places]
-
+    inputs, outputs = map(places.of, network.inputs), map(places.of, network.outputs)
     return {
         "name": network.name,
         **trainable_config(network),
         "layers": layers,
-        "input_layers": by_key(network._input_keys, network.input_names, coordinates(network.inputs)),
-        "output_layers": by_key(network._output_keys, network.output_names, coordinates(network.outputs)),
+        "input_layers": by_key(network._input_keys, network.input_names, list(inputs)),
+        "output_layers": by_key(network._output_keys, network.output_names, list(outputs)),
     }
+
+
+class Places:
+    """What names a tensor in a network's configuration: ``[layer, node, tensor]``, the nodes of a layer
+    counted as far as they belong to the network.
+
+    Args:
+        counts_calls_alone: whether node 0 of a network inside is its first call, as in Keras 3, and not its
+            own inputs and outputs.
+    """
+
+    def __init__(self, network: Layer, counts_calls_alone: bool = False) -> None:
+        self._kept = dict.fromkeys(network._network_nodes)
+        self._numbers: dict[tuple[Layer, int], int] = {}
+        for layer in network.layers:
+            kept = [i for i, node in enumerate(layer._inbound_nodes) if node in self._kept]
+            first = 0 if counts_calls_alone else layer._first_call
+            self._numbers.update({(layer, old): new for new, old in enumerate(kept, first)})
+
+    def of(self, tensor: Value) -> list[Any]:
+        """The place of a tensor that a layer made."""
+        return self.at(*keras_history(tensor))
+
+    def at(self, layer: Layer, node_index: int, tensor_index: int) -> list[Any]:
+        """The place of an output of a layer's node."""
+        return [layer.name, self._numbers[layer, node_index], tensor_index]
+
+    def calls(self, layer: Layer) -> list[Node]:
+        """The calls of a layer that belong to the network."""
+        return [node for node in layer._inbound_nodes if node in self._kept and node.inbound_layers]
 
 
 def check_listed(network: Layer) -> None:
@@ -107,18 +129,10 @@ def trainable_config(network: Layer) -> dict[str, bool]:
     return {} if network.trainable else {"trainable": False}
 
 
-def _node_config(node: Node, new_index: dict[tuple[Layer, int], int]) -> list[list[Any]]:
-    def place(tensor: Value) -> list[Any]:
-        layer, node_index, tensor_index = keras_history(tensor)
-        return [layer.name, new_index[layer, node_index], tensor_index]
-
-    arguments = serializable_arguments(node, place)
-    return [
-        [layer.name, new_index[layer, index], tensor_index, arguments]
-        for layer, index, tensor_index in zip(
-            node.inbound_layers, node.node_indices, node.tensor_indices, strict=True
-        )
-    ]
+def _node_config(node: Node, places: Places) -> list[list[Any]]:
+    arguments = serializable_arguments(node, places.of)
+    inbound = zip(node.inbound_layers, node.node_indices, node.tensor_indices, strict=True)
+    return [[*places.at(*source), arguments] for source in inbound]
 
 
 def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[str, Any]:

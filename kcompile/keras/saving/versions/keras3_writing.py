@@ -11,8 +11,8 @@ from ... import registry, rules
 from ...backend.tensors import static_sizes
 from ...core.layer import Layer
 from ...core.network import Network
-from ...core.network_config import by_key, serializable_arguments
-from ...core.node import Node, keras_history
+from ...core.network_config import Places, by_key, serializable_arguments
+from ...core.node import Node
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import unpack_singleton
@@ -79,30 +79,23 @@ def _shape(tensor: Value) -> tuple[int | None, ...]:
 
 def _functional(model: Network) -> dict[str, Any]:
     model.get_config()  # refuses what cannot be written
-    kept = dict.fromkeys(model._network_nodes)
-    index: dict[tuple[Layer, int], int] = {}
-    for layer in model.layers:
-        numbers = [i for i, node in enumerate(layer._inbound_nodes) if node in kept]
-        index.update({(layer, old): new for new, old in enumerate(numbers)})
+    places = Places(model, counts_calls_alone=True)
 
-    def place(layer: Layer, node: int, tensor: int) -> list[Any]:
-        return [layer.name, index[layer, node], tensor]
-
-    def places(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
-        entries = [place(*keras_history(t)) for t in tensors]
+    def ends(keys: list[str] | None, names: list[str], tensors: Any) -> Any:
+        entries = [places.of(tensor) for tensor in tensors]
         return unpack_singleton(entries) if keys is None else by_key(keys, names, entries)
 
     def tensor_config(tensor: Value) -> dict[str, Any]:
         config = {
             "shape": list(_shape(tensor)),
             "dtype": tensor.dtype.name,
-            "keras_history": place(*keras_history(tensor)),
+            "keras_history": places.of(tensor),
         }
         return {"class_name": "__keras_tensor__", "config": config}
 
     layers = []
     for layer in model.layers:
-        calls = [node for node in layer._inbound_nodes if node in kept and node.inbound_layers]
+        calls = places.calls(layer)
         if isinstance(layer, OperationLayer):
             module, config = layer.keras_3_config()
             operation = layer.in_keras_3()[0]
@@ -117,8 +110,8 @@ def _functional(model: Network) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": places(model._input_keys, model.input_names, model.inputs),
-        "output_layers": places(model._output_keys, model.output_names, model.outputs),
+        "input_layers": ends(model._input_keys, model.input_names, model.inputs),
+        "output_layers": ends(model._output_keys, model.output_names, model.outputs),
     }
 
 
