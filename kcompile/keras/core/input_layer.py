@@ -40,13 +40,6 @@ class InputLayer(Layer):
     ) -> None:
         if sparse:
             raise ValueError("Sparse inputs are not supported; pass a dense array (scipy: x.toarray()).")
-        # files of later Keras versions spell these differently
-        batch_input_shape = kwargs.pop("batch_shape", None) or batch_input_shape
-        input_shape = kwargs.pop("shape", None) or input_shape
-        kwargs.pop("optional", None)  # an input that may be left out may be given
-        for later in ("ragged", "type_spec"):
-            if kwargs.pop(later, None):
-                raise ValueError(f"Inputs with {later} are not supported; pass arrays of one shape.")
         super().__init__(dtype=dtype, name=name or f"input_{K.get_uid('input')}", **kwargs)
         self.trainable = False
         self.built = True

@@ -78,8 +78,6 @@ class Layer(AddingLayer):
             legacy.support(cls)
 
     def __init__(self, **kwargs: Any) -> None:
-        if kwargs.get("quantization_config", 0) is None:  # in files of Keras 3
-            del kwargs["quantization_config"]
         legacy.refuse_unknown(type(self), set(kwargs) - _BASE_ARGUMENTS, _BASE_ARGUMENTS)
         super().__init__()
         self._inbound_nodes: list[Node] = []

@@ -227,6 +227,18 @@ def _implementation_zero(call: Call) -> None:
         )
 
 
+def _input_of_later(call: Call) -> None:
+    """An InputLayer as tf.keras and Keras 3 call it, without a warning: this is how it is spelled today."""
+    for today, own in (("batch_shape", "batch_input_shape"), ("shape", "input_shape")):
+        shape = call.kwargs.pop(today, None)
+        if shape is not None:
+            call.kwargs[own] = shape
+    call.kwargs.pop("optional", None)  # an input that may be left out may be given
+    for later in ("ragged", "type_spec"):
+        if call.kwargs.pop(later, None):
+            raise ValueError(f"Inputs with {later} are not supported; pass arrays of one shape.")
+
+
 _PADS = ("top_pad", "bottom_pad", "left_pad", "right_pad")
 
 
@@ -374,7 +386,7 @@ LAYERS: dict[str, ArgumentRenames] = {
     **{f"{kind}{rank}D": _IMAGE for kind in ("UpSampling", "Cropping") for rank in (2, 3)},
     "ZeroPadding2D": ArgumentRenames(_IMAGE.renamed, (_padding_by_side,)),
     "ZeroPadding3D": _IMAGE,
-    "InputLayer": ArgumentRenames({"input_dtype": "dtype"}),
+    "InputLayer": ArgumentRenames({"input_dtype": "dtype"}, (_input_of_later,)),
     **dict.fromkeys(("Model", "Network"), ArgumentRenames({"input": "inputs", "output": "outputs"})),
 }
 
@@ -428,6 +440,8 @@ def accepting(
         name = type(self).__name__ if constructor else function.__name__
         call = Call(name, list(args), kwargs)
         renames.convert(call)
+        if call.kwargs.get("quantization_config", 0) is None:  # of layers in Keras 3
+            del call.kwargs["quantization_config"]
         for note in call.notes:
             warnings.warn(note, stacklevel=2)
         missing = [parameter for parameter in required[len(call.args) :] if parameter not in call.kwargs]

@@ -176,3 +176,29 @@ def test_configurations_of_other_classes_stay_as_they_are() -> None:
 def test_mode_of_batch_normalization_in_a_file_is_refused_where_it_means_another_layer() -> None:
     with pytest.raises(TypeError, match="mode=1"):
         spellings.upgrade_arguments("BatchNormalization", {"mode": 1})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"shape": (3,), "batch_size": 4},
+        {"batch_shape": (4, 3), "optional": False, "ragged": False},
+        {"shape": [3], "batch_shape": None, "batch_size": 4, "type_spec": None},
+    ],
+)
+def test_an_input_layer_as_it_is_spelled_today_needs_no_warning(arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert keras.layers.InputLayer(**arguments).batch_input_shape == (4, 3)
+
+
+@pytest.mark.parametrize("argument", ["ragged", "type_spec"])
+def test_inputs_that_are_no_arrays_are_refused(argument):
+    with pytest.raises(ValueError, match=f"Inputs with {argument} are not supported"):
+        keras.layers.InputLayer(shape=(3,), **{argument: True})
+
+
+def test_layers_take_the_word_of_keras_3_that_they_are_not_quantized():
+    assert keras.layers.Dense(2, quantization_config=None).units == 2
+    with pytest.raises(TypeError, match="not understood: 'quantization_config'"):
+        keras.layers.Dense(2, quantization_config={"class_name": "Int8QuantizationConfig"})
