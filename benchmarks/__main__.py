@@ -21,6 +21,7 @@ from .measuring import Row
 TOPICS = {
     "predict": "predict",
     "train": "train",
+    "steps": "steps",
     "parallel": "parallel",
     "export": "export",
     "applications": "applications",

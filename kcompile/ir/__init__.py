@@ -15,7 +15,7 @@ from .arithmetic import install as _install_arithmetic
 from .changes import changing, steadily, unchanging
 from .dtypes import as_dtype, from_onnx, to_onnx
 from .eager import EagerTensor, Interpreter, eagerly, interpreter
-from .emission import KCOMPILE_DOMAIN, as_value, emit, op, reading_as, schema_of
+from .emission import KCOMPILE_DOMAIN, as_value, current_readings, emit, op, reading_as, schema_of
 from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
@@ -29,6 +29,7 @@ from .shapes import TensorShape
 from .storage import Storage
 from .strings import StringTensor, as_bytes
 from .text_nodes import TextNode, TextStage, text_labels
+from .tracing import Trace, tracing
 from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
@@ -58,6 +59,7 @@ __all__ = [
     "TensorShape",
     "TextNode",
     "TextStage",
+    "Trace",
     "UpdateRule",
     "Value",
     "WorkLimit",
@@ -69,6 +71,7 @@ __all__ = [
     "changing",
     "claim_steps",
     "current_device",
+    "current_readings",
     "current_scope",
     "depends",
     "device_name",
@@ -89,6 +92,7 @@ __all__ = [
     "steadily",
     "to_onnx",
     "text_labels",
+    "tracing",
     "unchanging",
     "value_info",
 ]

@@ -48,11 +48,27 @@ class Interpreter(Protocol):
         inputs: Sequence[Value | None],
         attributes: Mapping[str, Any],
         outputs: int,
-    ) -> tuple[EagerTensor, ...]:
+    ) -> tuple[Value, ...]:
         """The outputs of an operator on eager tensors, constants and parameters.
 
         Raises:
             OperatorError: naming the operator, where it does not take them.
+        """
+        ...
+
+    def gradients(
+        self,
+        targets: Sequence[Value],
+        sources: Sequence[Value],
+        given: Sequence[Value | None] | None = None,
+        again: bool = False,
+    ) -> Sequence[Value | None]:
+        """The gradients of the sum of all targets' elements with respect to each source; None for what no
+        target depends on.
+
+        Args:
+            given: gradients of the targets themselves, by which they are weighted in place of 1.
+            again: whether the gradients will be differentiated in turn.
         """
         ...
 

@@ -120,6 +120,11 @@ op = Emitter()
 _READ_AS: ContextVar[Mapping[Value, Value]] = ContextVar("kcompile_read_as", default={})  # noqa: B039
 
 
+def current_readings() -> Mapping[Value, Value]:
+    """What ``reading_as`` has in force here."""
+    return _READ_AS.get()
+
+
 @contextmanager
 def reading_as(values: Mapping[Value, Value]) -> Iterator[None]:
     """Within, operators that are emitted on a key of ``values`` read what it maps to: variables that have a

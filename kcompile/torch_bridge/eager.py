@@ -115,13 +115,7 @@ class TorchInterpreter:
         given: Sequence[Value | None] | None = None,
         again: bool = False,
     ) -> list[EagerTensor | None]:
-        """The gradients of the sum of all targets' elements with respect to each source; None for what no
-        target depends on.
-
-        Args:
-            given: gradients of the targets themselves, by which they are weighted in place of 1.
-            again: whether the gradients will be differentiated in turn.
-        """
+        """See ``ir.eager.Interpreter``."""
         ys = [self.tensor(y) for y in targets]
         weights_of = [None if w is None else self.tensor(w) for w in given or [None] * len(ys)]
         pairs = [(y, w) for y, w in zip(ys, weights_of, strict=True) if y.requires_grad]

@@ -3,19 +3,20 @@ Keras 3 does.
 
 ``self.total.assign_add(x)`` within ``update_state`` or ``call`` is an update like ``K.update_add(self.total,
 x)``: recorded, and done with each batch. What is emitted after it in the same call reads the new value.
-Outside of calls it is done at once.
+Outside of calls, and where operators compute at once, it is done at once.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ...ir import Parameter, Value, reading_as
+from ...ir import Parameter, Value, current_readings, interpreter, reading_as
 from .execution import numbers
 from .tensors import tensor
 
@@ -42,7 +43,8 @@ def recording(record: Record | None, numbers: bool = False) -> Iterator[None]:
     read: dict[Value, Value] = dict(outer[1]) if outer is not None else {}
     _recorders.stack.append(None if record is None else (record, read, numbers))
     try:
-        with reading_as({} if record is None else read):
+        around = current_readings() if interpreter() is not None else {}
+        with reading_as(around if record is None else ChainMap(read, dict(around)) if around else read):
             yield
     finally:
         _recorders.stack.pop()
@@ -65,6 +67,12 @@ class Variable(Parameter):
         Raises:
             ValueError: if the shape differs.
         """
+        if (at_once := interpreter()) is not None:
+            new = tensor(value, self.dtype)
+            if at_once.takes(new):
+                self._check_shape(new)
+                at_once.assign([(self, new)])
+                return self
         held = _recorders.stack[-1] if _recorders.stack else None
         if held is None or not (held[2] or isinstance(value, Value)):
             super().assign(numbers(value) if isinstance(value, Value) else np.asarray(value))

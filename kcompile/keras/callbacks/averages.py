@@ -39,14 +39,14 @@ class SwapEMAWeights(Callback):
                 f"{type(optimizer).__name__} use_ema=True."
             )
         if self._trained is None:
-            weights = self.model._compiled.trainable
+            weights = self.model._trained_weights
             self._trained = [weight.numpy() for weight in weights]
             averages = optimizer.averages_of(weights)  # none before the first step
             assign_all((w, average.numpy()) for w, average in zip(weights, averages, strict=False))
 
     def _back(self) -> None:
         if self._trained is not None:
-            assign_all(zip(self.model._compiled.trainable, self._trained, strict=True))
+            assign_all(zip(self.model._trained_weights, self._trained, strict=True))
             self._trained = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ir import Parameter, Value
+from ...ir import Parameter, Value, interpreter
 from .. import registry
 from ..utils.generic_utils import to_list
 from .call_frames import CallFrame, Update, current_frame
+from .eager_calls import do_at_once
 from .node import Node, same_tensors
 from .weighted_layer import WeightedLayer, unique
 
@@ -20,6 +21,7 @@ class AddingLayer(WeightedLayer):
     def __init__(self) -> None:
         super().__init__()
         self._losses_on: list[tuple[list[Any], Any]] = []
+        self._losses_at_once: list[Value] = []
         self._updates: list[Update] = []
         self._updates_on: list[tuple[list[Any], Update]] = []
 
@@ -33,6 +35,8 @@ class AddingLayer(WeightedLayer):
         frame = current_frame()
         if frame is not None and not frame.is_inside(losses):
             frame.losses.extend(losses)
+        elif interpreter() is not None:
+            self._losses_at_once = [*self._losses_at_once, *losses]
         elif inputs is not None:
             self._losses_on.extend((to_list(inputs), loss) for loss in losses)
         else:
@@ -48,6 +52,8 @@ class AddingLayer(WeightedLayer):
         # what assign() of a variable returned has been seen to
         given = [u for u in to_list(updates) if u is not None and not isinstance(u, Value)]
         pairs = [tuple(update) for update in given]
+        if do_at_once(pairs):
+            return
         frame = current_frame()
         if frame is not None and not frame.is_inside(new for _, new in pairs):
             frame.updates.extend(pairs)
@@ -100,7 +106,7 @@ class AddingLayer(WeightedLayer):
     def losses(self) -> list[Any]:
         """All terms that the layer and its sub-layers add to the training loss."""
         own = self._own_losses() + [loss for call in self._calls() for loss in call.losses]
-        return unique(own, *(layer.losses for layer in self._layers))
+        return unique(own, self._losses_at_once, *(layer.losses for layer in self._layers))
 
     @property
     def updates(self) -> list[Update]:
@@ -137,6 +143,13 @@ class AddingLayer(WeightedLayer):
             *((call.inputs, call.frame) for call in self._unrecorded_calls),
         ]
         return [call for inputs, call in calls if not on or on[0] and same_tensors(inputs, on[0])]
+
+    def _forget_losses_at_once(self) -> None:
+        """Drops what the last call that computed at once added to the loss, at any depth."""
+        layers: list[Any] = [self]
+        for layer in layers:
+            layer._losses_at_once = []
+            layers.extend(inner for inner in layer._layers if not any(inner is known for known in layers))
 
     def _own_losses(self) -> list[Any]:
         """What add_loss was given outside of calls."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ... import ir
@@ -28,10 +28,26 @@ def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpr
     return found.behaving(asked, frozen)
 
 
-def apply_updates(interpreter: Interpreter, updates: Iterable[tuple[Parameter, Value]]) -> None:
-    """Does what a call asked for, all at once; of several updates of one weight the last counts."""
-    latest = {parameter: new for parameter, new in updates if new is not parameter}
-    interpreter.assign(list(latest.items()))
+def interpreter_for_all(arguments: Sequence[Any]) -> Interpreter | None:
+    """What computes a call on these arguments at once: that of the block around it, or of an eager tensor
+    among them; None if one of them is symbolic, or none asks for it."""
+    tensors = [x for x in arguments if isinstance(x, Value)]
+    found = ir.interpreter() or next((x.interpreter for x in tensors if isinstance(x, EagerTensor)), None)
+    return found if found is not None and all(found.takes(x) for x in tensors) else None
+
+
+def do_at_once(updates: Sequence[tuple[Parameter, Value]]) -> bool:
+    """Does updates where operators compute at once; whether it did.
+
+    They are done one after the other: what is computed after one reads the new value.
+    """
+    at_once = ir.interpreter()
+    if at_once is None or not all(at_once.takes(new) for _, new in updates):
+        return False
+    for parameter, new in updates:
+        if new is not parameter:
+            at_once.assign([(parameter, new)])
+    return True
 
 
 def is_frozen_at_once(layer: Any) -> bool:

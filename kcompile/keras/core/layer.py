@@ -19,7 +19,7 @@ from ..utils.messages import layer_name, raw_name
 from .adding_layer import AddingLayer
 from .call_frames import call_frame, current_frame, no_frame
 from .called_on_numbers import are_numbers, as_values, in_type_of
-from .eager_calls import apply_updates, interpreter_of
+from .eager_calls import interpreter_of
 from .input_spec import InputSpec
 from .node import KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
 
@@ -312,10 +312,10 @@ class Layer(AddingLayer):
             return
         annotate(outputs, output_masks, inputs)
         if current_frame() is None:
-            at_once = ir.interpreter()
-            if at_once is not None:
-                apply_updates(at_once, frame.updates)
-                frame.updates.clear()
+            if ir.interpreter() is not None:
+                self._forget_losses_at_once()
+                self._losses_at_once = frame.losses
+                return
             call = UnrecordedCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             for output in outputs:
                 output.annotations["_unrecorded_call"] = call

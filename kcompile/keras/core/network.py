@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ... import ir
 from ...ir import Parameter, TextStage, Value
 from .. import backend as K
 from .. import registry
@@ -251,8 +252,16 @@ class Network(NetworkFiles):
 
     @property
     def losses(self) -> list[Any]:
-        """Terms added to the training loss by the layers, where these are called in this model."""
-        unconditional = [loss for layer in [self, *self._flat_layers] for loss in layer._own_losses()]
+        """Terms added to the training loss by the layers, where these are called in this model.
+
+        After a call that computed at once, on eager tensors or in a training step of one's own, they are
+        those of that call.
+        """
+        layers = [self, *self._flat_layers]
+        unconditional = [loss for layer in layers for loss in layer._own_losses()]
+        at_once = [loss for layer in layers for loss in layer._losses_at_once]
+        if at_once or ir.interpreter() is not None:
+            return unique(unconditional, at_once)
         return unique(unconditional, *(node.losses for node in self._own_calls()))
 
     @property

@@ -146,9 +146,20 @@ class WeightedLayer(CalledLayer):
         """All weights, the trainable ones first."""
         return self.trainable_weights + self.non_trainable_weights
 
-    variables = weights
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
+    @property
+    def variables(self) -> list[Parameter]:
+        """``weights``."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Parameter]:
+        """``trainable_weights``."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Parameter]:
+        """``non_trainable_weights``."""
+        return self.non_trainable_weights
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of ``weights``."""
@@ -249,6 +260,7 @@ _OWN_LISTS = {
     "_inbound_nodes",
     "_outbound_nodes",
     "_unrecorded_calls",
+    "_losses_at_once",
 }
 
 

@@ -9,10 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Graph, GraphError, Parameter, Value, claim_steps, op
+from ...ir import (
+    Constant,
+    Graph,
+    GraphError,
+    Interpreter,
+    Parameter,
+    Trace,
+    Value,
+    claim_steps,
+    eagerly,
+    interpreter,
+    op,
+)
 from .. import backend as K
 from .. import registry, rules
 from ..core.call_frames import call_frame, current_frame
+from ..core.eager_calls import do_at_once, interpreter_for_all
 from ..core.layer import Layer
 from ..declaration import configuration
 from ..utils.generic_utils import serialize_keras_object, to_list
@@ -29,7 +42,8 @@ class Metric(Layer):
     A subclass makes state with ``add_weight`` in ``__init__``, returns updates (pairs made by
     ``K.update_add`` and its like) from ``update_state``, and emits its value from that state in ``result``.
 
-    ``update_state`` may also be called on plain arrays: then the state is updated at once.
+    ``update_state`` may also be called on plain arrays and on eager tensors: then the state is updated at
+    once, and ``result`` of it is a number.
 
     Args:
         name: reported under this name.
@@ -47,6 +61,8 @@ class Metric(Layer):
         own = cls.__dict__
         if "update_state" in own:
             setattr(cls, "update_state", _collecting(own["update_state"]))  # noqa: B010
+        if "result" in own:
+            setattr(cls, "result", _as_numbers(own["result"]))  # noqa: B010
         for name, other in (("reset_states", "reset_state"), ("reset_state", "reset_states")):
             if name in own and other not in own:  # the name of Keras 2.3, and the one since tf.keras 2.5
                 setattr(cls, other, own[name])
@@ -122,6 +138,9 @@ def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
 
     @functools.wraps(update_state)
     def wrapped(self: Metric, *args: Any, **kwargs: Any) -> Pairs:
+        at_once = interpreter_for_all([*args, *kwargs.values()])
+        if at_once is not None:
+            return _done_at_once(at_once, update_state, self, args, kwargs)
         outer = current_frame()
         if self.__dict__.get("_is_updating") and outer is not None:  # by super(): the call around it has all
             pairs = _pairs(update_state(self, *args, **kwargs))
@@ -141,6 +160,31 @@ def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
             outer.updates[:] = [update for update in outer.updates if not any(update is o for o in own)]
             outer.metrics.append((self, pairs))
         return pairs
+
+    return wrapped
+
+
+def _done_at_once(
+    at_once: Interpreter, update_state: Callable[..., Any], self: Metric, args: Any, kwargs: Any
+) -> Pairs:
+    """update_state where operators compute at once: its updates have been done when it returns."""
+    with eagerly(at_once):
+        pairs = _pairs(update_state(self, *args, **kwargs))
+        do_at_once(pairs)
+    self.__dict__["_updated_by"] = None if isinstance(at_once, Trace) else at_once
+    return pairs
+
+
+def _as_numbers(result: Callable[..., Any]) -> Callable[..., Any]:
+    """result that is computed at once where the state has been, as of now."""
+
+    @functools.wraps(result)
+    def wrapped(self: Metric) -> Any:
+        updated_by = self.__dict__.get("_updated_by")
+        if updated_by is None or interpreter() is not None or current_frame() is not None:
+            return result(self)
+        with eagerly(updated_by):
+            return result(self)
 
     return wrapped
 

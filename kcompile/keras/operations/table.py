@@ -49,6 +49,8 @@ def _tensor(value: Any, like: Any = None) -> Value:
     without one are int32, as in both programs."""
     if isinstance(value, Value):
         return value
+    if isinstance(value, list | tuple) and any(isinstance(entry, Value) for entry in value):
+        return K.stack([_tensor(entry) for entry in value], axis=0)
     array = np.asarray(value)
     if (
         isinstance(value, int | list | tuple)

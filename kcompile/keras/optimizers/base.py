@@ -14,6 +14,7 @@ from .. import registry, rules
 from ..backend.assignments import Variable
 from ..utils.generic_utils import did_you_mean
 from . import schedules
+from .applying import AppliesGradients
 from .schedules import LearningRateSchedule
 from .slots import ACCUMULATOR, AVERAGE, Slot
 
@@ -41,7 +42,7 @@ _LATER: dict[str, Any] = {
 _IGNORED = frozenset({"name", "jit_compile", "is_legacy_optimizer"})
 
 
-class Optimizer:
+class Optimizer(AppliesGradients):
     """Base of the optimizers.
 
     A user's optimizer overrides ``get_updates`` and returns pairs (variable, new value) as ``K.update`` does.
@@ -183,6 +184,17 @@ class Optimizer:
             NotImplementedError: in the base class.
         """
         raise NotImplementedError(f"{type(self).__name__} must override get_updates(loss, params).")
+
+    def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]:
+        """The updates for gradients that are known: what ``get_updates`` makes of them."""
+        own = self.__dict__.get("get_gradients")
+        self.__dict__["get_gradients"] = lambda loss, params: list(grads)
+        try:
+            return self.get_updates(loss=K.constant(0.0), params=list(params))
+        finally:
+            del self.__dict__["get_gradients"]
+            if own is not None:
+                self.__dict__["get_gradients"] = own
 
     def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None:
         """The built-in rule by which these weights are trained; None if only ``get_updates`` can say."""

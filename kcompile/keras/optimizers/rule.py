@@ -72,7 +72,10 @@ class BuiltIn(Optimizer):
     @legacy_get_updates_support
     def get_updates(self, loss: Value, params: Sequence[Parameter]) -> list[Any]:
         """The updates of one step; also from (params, constraints, loss), as in Keras 1."""
-        grads = self.get_gradients(loss, params)
+        return self._updates_of(self.get_gradients(loss, params), params)
+
+    def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]:
+        grads = list(grads)
         slots = self._build(params)
         made = _Accumulated(self, grads, slots) if self.gradient_accumulation_steps else _Every(self, grads)
         t = K.cast(made.count, K.floatx()) + 1.0
@@ -82,6 +85,8 @@ class BuiltIn(Optimizer):
             K.update(scalar, made.chosen(new, scalar)) for scalar, new in self._scalar_updates(t)
         ]
         for i, (p, g) in enumerate(zip(params, made.grads, strict=True)):
+            if g is None:
+                continue
             own = [slots[slot.name][i] for slot in self._slots]
             part = self._decay_of(p)
             start = p * (1.0 - part * self._current()) if part else p
@@ -201,7 +206,9 @@ class _Accumulated:
     def __init__(self, optimizer: BuiltIn, grads: list[Value], slots: Mapping[str, list[Parameter]]) -> None:
         steps = optimizer.gradient_accumulation_steps
         assert steps is not None
-        sums = [g + held for g, held in zip(grads, slots[ACCUMULATOR.name], strict=True)]
+        sums = [
+            held if g is None else g + held for g, held in zip(grads, slots[ACCUMULATOR.name], strict=True)
+        ]
         self.is_due = _is_multiple(optimizer.iterations + 1, steps)
         self.grads = optimizer._clipped([total / float(steps) for total in sums])
         self.count = op.Div(optimizer.iterations, K.constant(steps, "int64"))

@@ -44,7 +44,7 @@ def archive_of(model: Network, include_optimizer: bool = True) -> Archive:
         archive.training_config = training_config(model)
         archive.training_config["loss"] = whole_names(archive.training_config["loss"])
         if include_optimizer and optimizer.weights:
-            archive.optimizer_weights = layouts.h5_state(optimizer, model._compiled.trainable)
+            archive.optimizer_weights = layouts.h5_state(optimizer, model._trained_weights)
     return archive
 
 
@@ -59,7 +59,7 @@ def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archiv
             archive.training_config, layouts.keras_3_config(optimizer)
         )
         if include_optimizer and optimizer.weights:
-            state = layouts.keras_3_state(optimizer, model._compiled.trainable)
+            state = layouts.keras_3_state(optimizer, model._trained_weights)
             archive.objects["optimizer"] = LayerWeights(type(optimizer).__name__.lower(), state)
     return archive
 

@@ -150,7 +150,7 @@ def _made(config: Any, deserialize: Any) -> Any:
 
 
 def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writer) -> None:
-    if not archive.optimizer_weights or model._compiled is None or model._steps is None:
+    if not archive.optimizer_weights or model._steps is None:
         return
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
@@ -158,7 +158,7 @@ def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writ
     if model.optimizer.has_own_updates():
         model._steps.train(weighted=False)  # its get_updates makes its state
     try:
-        model.optimizer.restore(names, arrays, model._compiled.trainable)
+        model.optimizer.restore(names, arrays, model._trained_weights)
     except ValueError as error:
         warnings.warn(
             f"{source}: the optimizer's state does not fit the model and starts afresh ({error}).",

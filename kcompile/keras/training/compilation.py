@@ -283,9 +283,14 @@ def metric_updates(metric: Any, *args: Any, **kwargs: Any) -> list[tuple[Paramet
 
 def _with_mask(weight: Value | None, output: Output) -> Value | None:
     """Sample weights with the mask of the output multiplied in."""
-    if output.mask is None:
+    return with_mask(weight, output.mask, output.value)
+
+
+def with_mask(weight: Value | None, mask: Value | None, prediction: Value) -> Value | None:
+    """Sample weights with a mask multiplied in, in the type of the prediction."""
+    if mask is None:
         return weight
-    mask = K.cast(output.mask, K.dtype(output.value))
+    mask = K.cast(mask, K.dtype(prediction))
     if weight is None:
         return mask
     mask, _, weight = losses_utils.squeeze_or_expand_dimensions(mask, None, weight)

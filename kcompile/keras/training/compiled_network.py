@@ -66,7 +66,7 @@ class CompiledNetwork(Network):
         self._compiled: Compiled | None = None
         self._compile_arguments: dict[str, Any] = {}
         self._compile_rules = rules.KERAS_2
-        self._steps: Steps = None  # type: ignore[assignment]  # until it is compiled
+        self._steps: Any = None  # until it is compiled
         self._kept_predictor: Predictor | None = None
         self._fit_state: Any = None
         self.predict_function: Any = None
@@ -119,7 +119,7 @@ class CompiledNetwork(Network):
             "target_tensors": target_tensors,
         }
         self._compiled = self.predict_function = None
-        self._steps = None  # type: ignore[assignment]
+        self._steps = None
         if self.built and self.outputs:
             self._finish_compile()
 
@@ -138,7 +138,7 @@ class CompiledNetwork(Network):
             self.__dict__.pop(name, None)
         self._compile_arguments, self._compile_rules = {}, rules.KERAS_2
         self._compiled = self.predict_function = None
-        self._steps = None  # type: ignore[assignment]
+        self._steps = None
 
     @property
     def _is_compiled(self) -> bool:
@@ -216,6 +216,11 @@ class CompiledNetwork(Network):
         if not self._is_compiled:
             raise AttributeError(f"The model {self.name} is not compiled.")
         return self._compile_arguments[argument]
+
+    @property
+    def _trained_weights(self) -> list[Any]:
+        """The weights that are trained: those that compile() found, or by a step of the model's own all."""
+        return self.trainable_weights if self._compiled is None else self._compiled.trainable
 
     @property
     def _collected_trainable_weights(self) -> list[Any]:
@@ -348,8 +353,8 @@ class CompiledNetwork(Network):
 
     def _replace_function(self, mode: str, function: Any) -> None:
         if function is not None or self._steps is not None:
-            self._require_compiled()
-            assert self._steps is not None
+            if self._steps is None:
+                self._require_compiled()
             self._steps.replace(mode, function)
 
     def _make_own_function(self, mode: str) -> None:

@@ -11,11 +11,18 @@ import numpy as np
 
 from ..core.network import Network
 from ..utils import launch
-from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, PyDataset, batches_in
+from ..utils.data_utils import (
+    GeneratorEnqueuer,
+    OrderedEnqueuer,
+    PyDataset,
+    batches_in,
+    unpack_x_y_sample_weight,
+)
 from ..utils.data_utils import Sequence as KerasSequence
 from . import arrays as array_data
 from . import symbolic_data
 from .batch_items import unpack_batch, validation_tuple
+from .nested_data import nested_batch, nested_inputs
 from .step_inputs import (
     StepInputs,
     check_divisible,
@@ -34,6 +41,7 @@ class DataArguments:
         steps_name: what the method calls it.
         reading: max_queue_size, workers and use_multiprocessing, by which generators are read ahead.
         method: "fit", "evaluate" or "predict".
+        as_it_is: whether it is for a step of the model's own, which takes data of any nesting.
     """
 
     x: Any
@@ -47,13 +55,16 @@ class DataArguments:
     steps_name: str = "steps"
     reading: tuple[int, int, bool] = (10, 1, False)
     method: str = "fit"
+    as_it_is: bool = False
 
     def to_validate(self, data: Any, batch_size: int | None, steps: int | None) -> DataArguments:
         """What ``fit`` validates on: a tuple of arrays, or what gives batches, read as its own data."""
-        given = DataArguments(data, steps=steps, steps_name="validation_steps", reading=self.reading)
+        given = DataArguments(
+            data, steps=steps, steps_name="validation_steps", reading=self.reading, as_it_is=self.as_it_is
+        )
         if is_generator(data):
             return replace(given, batch_size=batch_size)
-        x, y, sample_weight = validation_tuple(data)
+        x, y, sample_weight = (unpack_x_y_sample_weight if self.as_it_is else validation_tuple)(data)
         given = replace(given, x=x, y=y, sample_weight=sample_weight, batch_size=batch_size)
         # arrays have a number of samples, which the bar and the means go by
         return replace(given, steps=None) if adapter_class(given) is ArrayAdapter else given
@@ -165,7 +176,8 @@ class ArrayAdapter(DataAdapter):
     @classmethod
     def make(cls, model: Network, given: DataArguments) -> ArrayAdapter:
         size = given.batch_size
-        inputs = step_inputs(model, given.x, given.y, given.sample_weight, given.class_weight, size)
+        arrays = given.x, given.y, given.sample_weight, given.class_weight
+        inputs = nested_inputs(*arrays) if given.as_it_is else step_inputs(model, *arrays, size)
         size = model._validate_or_infer_batch_size(size)
         if not given.validation_split:
             check_divisible(model, inputs.samples, size)
@@ -242,6 +254,8 @@ class BatchAdapter(DataAdapter):
         return cls(model, given)
 
     def _standardized(self, item: Any) -> StepInputs:
+        if self.given.as_it_is:
+            return nested_batch(item, self.given.class_weight)
         model = self.model
         count = len(model._predictor.specs) if model.inputs else None
         x, y, sample_weight = unpack_batch(item, count, not self.inputs_only and wants_targets(model))

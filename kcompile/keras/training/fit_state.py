@@ -91,7 +91,7 @@ class FitState:
                 writer(arrays)
 
     def _arrays(self) -> Arrays:
-        position = [self.epoch, self.batch, self.model.stop_training, self._weighted]
+        position = [self.epoch, self.batch, self.model.stop_training, self._weighted is True]
         arrays = {
             "position": np.array(position, np.int64),
             **_under("weights", {str(i): w.numpy() for i, w in enumerate(self._weights())}),

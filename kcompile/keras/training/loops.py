@@ -16,6 +16,8 @@ from ..utils.generic_utils import Progbar
 from .compiled_network import CompiledNetwork
 from .data_adapters import ArrayAdapter, DataAdapter
 from .fit_state import FitState
+from .own_steps import LastLogs, OwnSteps
+from .step_inputs import StepInputs
 
 
 class EpochMeans:
@@ -51,6 +53,21 @@ class EpochMeans:
 
     def _named(self, loss: float) -> dict[str, float]:
         return dict(zip(self.model.metrics_names, [loss, *self.model._steps.results()], strict=True))
+
+
+def _logs_of(model: CompiledNetwork, by_samples: bool) -> EpochMeans | LastLogs:
+    """What the batches of an epoch are added to."""
+    own = isinstance(model._steps, OwnSteps)
+    return LastLogs() if own else EpochMeans(model, by_samples)
+
+
+def _reported(model: CompiledNetwork, validated: bool) -> list[str]:
+    """The names that callbacks are told; a list that grows where only the steps tell."""
+    if isinstance(model._steps, OwnSteps):
+        model._steps.reported.extend(n for n in model.metrics_names if n not in model._steps.reported)
+        return model._steps.reported
+    names = model.metrics_names if model._compiled is not None else ["loss"]
+    return names + [f"val_{name}" for name in names if validated]
 
 
 def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -90,7 +107,6 @@ def fit(
     model.stop_training = False
     if verbose and validation is not None and source.samples and validation.samples:
         print(f"Train on {source.samples} samples, validate on {validation.samples} samples")
-    names = model.metrics_names if model._compiled is not None else ["loss"]
     callback_list.set_model(model)
     params = {
         "batch_size": source.batch_size,
@@ -99,7 +115,7 @@ def fit(
         "samples": source.samples,
         "verbose": verbose,
         "do_validation": validation is not None,
-        "metrics": names + [f"val_{name}" for name in names if validation is not None],
+        "metrics": _reported(model, validation is not None),
     }
     callback_list.set_params(params)
     for callback in callback_list:
@@ -116,15 +132,15 @@ def fit(
         source.close()
         if validation is not None:
             validation.close()
-    if model._compiled is not None and epochs > initial_epoch:
-        model.optimizer.finalize_variable_values(model._compiled.trainable)
+    if epochs > initial_epoch:
+        model.optimizer.finalize_variable_values(model._trained_weights)
     callback_list.on_train_end()
     return history
 
 
 def _validation_arrays(model: CompiledNetwork, validation: DataAdapter | None) -> list[Any] | None:
     """What callbacks find: inputs, targets, a weight per sample, and 0 for the phase where it matters."""
-    if not isinstance(validation, ArrayAdapter):
+    if not isinstance(validation, ArrayAdapter) or isinstance(model._steps, OwnSteps):
         return None
     inputs = validation.inputs
     arrays = list(inputs.arrays)
@@ -145,7 +161,7 @@ def _train_epoch(
     epoch = state.epoch
     callbacks.on_epoch_begin(epoch)
     model._make_own_function("train")
-    means = EpochMeans(model, by_samples=source.by_samples)
+    means = _logs_of(model, source.by_samples)
     for index, batch in state.batches(source, means):
         _batch_hook(callbacks, "train", "begin", index, batch.samples)
         means.add(model._steps.train(batch.weighted)(batch.arrays), batch.samples)
@@ -175,7 +191,12 @@ def validates_after(validation_freq: Any, epoch: int) -> bool:
 
 
 def _batch_hook(
-    callbacks: Any, mode: str, moment: str, batch: int, samples: int, means: EpochMeans | None = None
+    callbacks: Any,
+    mode: str,
+    moment: str,
+    batch: int,
+    samples: int,
+    means: EpochMeans | LastLogs | None = None,
 ) -> None:
     """Calls the callbacks that want to hear of batches; values are fetched only if one of them reads."""
     if not callbacks.has_batch_hook(f"on_{mode}_batch_{moment}"):
@@ -193,9 +214,9 @@ def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callback
     inside_fit = isinstance(callbacks, cbks.CallbackList)
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
-    if model._compiled is not None:
+    if model._compiled is not None or isinstance(model._steps, OwnSteps):
         model.reset_metrics()
-    means = EpochMeans(model, by_samples=source.by_samples)
+    means = _logs_of(model, source.by_samples)
     model._make_own_function("test")
     callbacks.on_test_begin()
     seen = 0
@@ -215,8 +236,18 @@ def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callback
 
 
 @launch.only_first_prints()
-def predict(model: CompiledNetwork, source: DataAdapter, verbose: int, callbacks: Any) -> list[np.ndarray]:
-    """Outputs over the batches, concatenated; see ``Model.predict``."""
+def predict(
+    model: CompiledNetwork,
+    source: DataAdapter,
+    verbose: int,
+    callbacks: Any,
+    run: Callable[[StepInputs], list[np.ndarray]] | None = None,
+) -> list[np.ndarray]:
+    """Outputs over the batches, concatenated; see ``Model.predict``.
+
+    Args:
+        run: what predicts for a batch, where the model does not do it as all do.
+    """
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
     callbacks.on_predict_begin()
@@ -225,7 +256,7 @@ def predict(model: CompiledNetwork, source: DataAdapter, verbose: int, callbacks
     try:
         for index, batch in enumerate(source.epoch()):
             _batch_hook(callbacks, "predict", "begin", index, batch.samples)
-            parts.append(model._prediction().predict(batch.arrays))
+            parts.append(model._prediction().predict(batch.arrays) if run is None else run(batch))
             _batch_hook(callbacks, "predict", "end", index, batch.samples)
             seen += batch.samples
             if bar is not None:

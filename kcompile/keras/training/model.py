@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,8 @@ from .data_adapters import (
     data_adapter,
     gives_batches,
 )
-from .deferred_network import DeferredNetwork
-from .hooks import refuse_overridden
+from .nests import Structure, flatten
+from .own_steps import as_number
 from .step_inputs import (
     StepInputs,
     check_count,
@@ -38,13 +39,14 @@ from .step_inputs import (
     standard_inputs,
     step_inputs,
 )
+from .stepping_network import SteppingNetwork
 from .symbolic_data import computed
 
 if TYPE_CHECKING:
     from ...torch_bridge.live_module import LiveModule
 
 
-class Model(DeferredNetwork):
+class Model(SteppingNetwork):
     """Layers grouped into a model.
 
     ``Model(inputs, outputs)`` takes what lies between tensors; a subclass makes layers in ``__init__`` and
@@ -127,7 +129,6 @@ class Model(DeferredNetwork):
             RuntimeError: if the model is not compiled.
             ValueError: if the data do not fit the model.
         """
-        refuse_overridden(self, "train", "fit")
         if "nb_epoch" in kwargs:
             warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=2)
             epochs = kwargs.pop("nb_epoch")
@@ -179,9 +180,8 @@ class Model(DeferredNetwork):
         check_count("validation_steps", validation_steps)
         if not self._is_compiled:
             self._require_compiled()
+        given = replace(given, as_it_is=self._writes_steps)
         source, validation = data_adapter(self, given), None
-        if validation_data is not None or given.validation_split:
-            refuse_overridden(self, "test", "evaluate")
         if validation_data is not None:
             to_validate = given.to_validate(validation_data, source.batch_size, validation_steps)
             validation = data_adapter(self, to_validate)
@@ -211,7 +211,6 @@ class Model(DeferredNetwork):
         Returns:
             the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
         """
-        refuse_overridden(self, "test", "evaluate")
         reading = (max_queue_size, workers, use_multiprocessing)
         given = DataArguments(
             x, y, sample_weight, batch_size=batch_size, steps=steps, reading=reading, method="evaluate"
@@ -224,7 +223,8 @@ class Model(DeferredNetwork):
         check_count("steps", given.steps)
         if not self._is_compiled:
             self._require_compiled()
-        found = loops.evaluate(self, data_adapter(self, given), verbose, callbacks)
+        source = data_adapter(self, replace(given, as_it_is=self._writes_steps))
+        found = loops.evaluate(self, source, verbose, callbacks)
         # numpy's scalars, which are Python's floats too
         return unpack_singleton([np.asarray(value, np.float64)[()] for value in found.values()])
 
@@ -252,9 +252,8 @@ class Model(DeferredNetwork):
             array (samples, ...), a list of them for several outputs, a dict by name where the model was made
             of a dict of outputs.
         """
-        refuse_overridden(self, "predict", "predict")
-        predictor = self._predictor
-        if predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
+        predictor = None if self._writes_prediction else self._predictor
+        if predictor is not None and predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
             return predictor.predict(x, batch_size)
         reading = (max_queue_size, workers, use_multiprocessing)
         given = DataArguments(x, batch_size=batch_size, steps=steps, reading=reading, method="predict")
@@ -264,10 +263,25 @@ class Model(DeferredNetwork):
 
     def _predict(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
         check_count("steps", given.steps)
+        if self._writes_prediction:
+            return self._predict_by_steps(given, verbose, callbacks)
         kind = adapter_class(given)
         if kind is ArrayAdapter:
             return self._as_given(self._predict_arrays(given, verbose, callbacks))
         return self._as_given(loops.predict(self, kind.make(self, given), verbose, callbacks))
+
+    def _predict_by_steps(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
+        """What the model's own predict_step returns for all batches, one behind the other."""
+        structures: list[Structure] = []
+
+        def run(batch: StepInputs) -> list[np.ndarray]:
+            outputs, structure = flatten(self._own_steps.run("predict", batch.weighted, batch.arrays))
+            structures[:] = [structure]
+            return [np.asarray(as_number(output)) for output in outputs]
+
+        source = data_adapter(self, replace(given, as_it_is=True))
+        outputs = loops.predict(self, source, verbose, callbacks, run)
+        return structures[0].pack(outputs)
 
     def _predict_arrays(self, given: DataArguments, verbose: int, callbacks: Any) -> list[np.ndarray]:
         """One array per output. Where nobody watches the batches, the runtime makes them."""
@@ -316,7 +330,6 @@ class Model(DeferredNetwork):
         Returns:
             the loss before the update, or a list of the loss and the metrics.
         """
-        refuse_overridden(self, "train", "train_on_batch")
         self._check_trainable_weights_consistency()
         return self._on_batch("train", x, y, sample_weight, class_weight, reset_metrics)
 
@@ -324,12 +337,13 @@ class Model(DeferredNetwork):
         self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True
     ) -> Any:
         """Loss, or list of the loss and the metrics, of one batch in test mode."""
-        refuse_overridden(self, "test", "test_on_batch")
         return self._on_batch("test", x, y, sample_weight, None, reset_metrics)
 
     def _on_batch(
         self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, reset_metrics: bool
     ) -> Any:
+        if self._writes_steps:
+            return self._on_own_batch(mode, x, y, sample_weight, class_weight, reset_metrics)
         x, y, sample_weight = computed(x, y, sample_weight)
         batch = step_inputs(self, x, y, sample_weight, class_weight)
         self._make_own_function(mode)
@@ -345,7 +359,8 @@ class Model(DeferredNetwork):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        refuse_overridden(self, "predict", "predict_on_batch")
+        if self._writes_prediction:
+            return self._predict_by_steps(DataArguments(x, batch_size=len(x)), 0, None)
         if self._predictor.takes(x):
             return self._predictor.predict(x)
         arrays = standard_inputs(self, *computed(x))
@@ -378,7 +393,6 @@ class Model(DeferredNetwork):
         Args: as for ``fit``. steps_per_epoch may be left out for a Sequence, whose length it is, and for a
         loader, of which an epoch is one pass.
         """
-        refuse_overridden(self, "train", "fit_generator")
         given = DataArguments(
             batch_source(generator),
             class_weight=class_weight,
@@ -408,7 +422,6 @@ class Model(DeferredNetwork):
         verbose: int = 0,
     ) -> Any:
         """Loss and metrics over batches that a generator, Sequence or DataLoader gives."""
-        refuse_overridden(self, "test", "evaluate_generator")
         reading = (max_queue_size, workers, use_multiprocessing)
         source = batch_source(generator)
         given = DataArguments(source, steps=steps, reading=reading, method="evaluate")
@@ -425,7 +438,6 @@ class Model(DeferredNetwork):
         verbose: int = 0,
     ) -> Any:
         """Outputs for batches that a generator, Sequence or DataLoader gives."""
-        refuse_overridden(self, "predict", "predict_generator")
         reading = (max_queue_size, workers, use_multiprocessing)
         source = batch_source(generator)
         given = DataArguments(source, steps=steps, reading=reading, method="predict")

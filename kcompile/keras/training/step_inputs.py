@@ -24,14 +24,14 @@ class StepInputs:
     Attributes:
         arrays: inputs, targets, and sample weights if weighted; all of one length.
         samples: that length; 1 where the model takes no data.
-        weighted: whether sample weights are among them.
+        weighted: whether sample weights are among them; for a step of the model's own, how they are nested.
         check: raises for a batch with numbers out of range, where arrays stay on disk and only batches can
             be looked at.
     """
 
     arrays: Sequence[Any]
     samples: int
-    weighted: bool = False
+    weighted: Any = False
     check: Callable[[Sequence[Any]], None] | None = None
 
     def split(self, fraction: float) -> tuple[StepInputs, StepInputs]:

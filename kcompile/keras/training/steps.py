@@ -18,23 +18,10 @@ from .index_checks import IndexRangeError
 StepFunction = Callable[[Sequence[Any]], Any]
 
 
-class Steps:
-    """Train, test and result functions of one compile().
+class Alone:
+    """What one thread at a time may use."""
 
-    Args:
-        compiled: loss, metrics and their graphs.
-        optimizer: a Keras optimizer.
-        devices: torch's names of the devices that share each batch; empty for the one that there is.
-    """
-
-    def __init__(self, compiled: Compiled, optimizer: Any, devices: Sequence[str] = ()) -> None:
-        self.compiled = compiled
-        self.optimizer = optimizer
-        self.devices = tuple(devices)
-        self._made: dict[Any, Any] = {}
-        self.functions: dict[str, Any] = {}
-        self._own: dict[str, _OwnFunction] = {}
-        self._last: _OwnFunction | None = None
+    def __init__(self) -> None:
         self._using = threading.RLock()
         self._fitting = False
 
@@ -64,6 +51,26 @@ class Steps:
         finally:
             self._fitting = before
             self._using.release()
+
+
+class Steps(Alone):
+    """Train, test and result functions of one compile().
+
+    Args:
+        compiled: loss, metrics and their graphs.
+        optimizer: a Keras optimizer.
+        devices: torch's names of the devices that share each batch; empty for the one that there is.
+    """
+
+    def __init__(self, compiled: Compiled, optimizer: Any, devices: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.compiled = compiled
+        self.optimizer = optimizer
+        self.devices = tuple(devices)
+        self._made: dict[Any, Any] = {}
+        self.functions: dict[str, Any] = {}
+        self._own: dict[str, _OwnFunction] = {}
+        self._last: _OwnFunction | None = None
 
     def train(self, weighted: bool) -> StepFunction:
         """One update: arrays in, the loss before the update out, still on the device."""
@@ -152,8 +159,6 @@ class Steps:
         """A step that evaluates, or that trains if told the weights, the optimizer's rule, the constraints
         and, in several processes, the optimizer's own updates.
         """
-        from ...torch_bridge.training import EvalStep, TrainStep
-
         launch = launched()
         if self.devices or launch:
             from ...torch_bridge import parallel
@@ -164,15 +169,19 @@ class Steps:
             elif launch:
                 step = parallel.LaunchedStep(graph, launch.rank, launch.world, *training)
         else:
-            step = TrainStep(graph, *training) if training else EvalStep(graph)
+            step = _torch().TrainStep(graph, *training) if training else _torch().EvalStep(graph)
         return partial(_run_step, step)
 
     def _make_results(self) -> Callable[[], Any] | None:
         if not self.compiled.metrics:
             return None
-        from ...torch_bridge.training import EvalStep
+        return _torch().EvalStep(self.compiled.results_graph())
 
-        return EvalStep(self.compiled.results_graph())
+
+def _torch() -> Any:
+    from ...torch_bridge import training
+
+    return training
 
 
 def _run_step(step: Any, arrays: Sequence[Any]) -> Any:

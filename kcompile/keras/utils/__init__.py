@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .data_utils import PyDataset as PyDataset
     from .data_utils import Sequence as Sequence
     from .data_utils import get_file as get_file
+    from .data_utils import pack_x_y_sample_weight as pack_x_y_sample_weight
+    from .data_utils import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from .generic_utils import CustomObjectScope as CustomObjectScope
     from .generic_utils import Progbar as Progbar
     from .generic_utils import custom_object_scope as custom_object_scope
@@ -57,7 +59,15 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "conv_utils": (),
-    "data_utils": ("GeneratorEnqueuer", "OrderedEnqueuer", "PyDataset", "Sequence", "get_file"),
+    "data_utils": (
+        "GeneratorEnqueuer",
+        "OrderedEnqueuer",
+        "PyDataset",
+        "Sequence",
+        "get_file",
+        "pack_x_y_sample_weight",
+        "unpack_x_y_sample_weight",
+    ),
     "generic_utils": (
         "CustomObjectScope",
         "Progbar",

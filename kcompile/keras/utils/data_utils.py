@@ -48,6 +48,8 @@ __all__ = [
     "get_file",
     "get_index",
     "init_pool",
+    "pack_x_y_sample_weight",
+    "unpack_x_y_sample_weight",
     "init_pool_generator",
     "next_sample",
     "validate_file",
@@ -489,3 +491,29 @@ class GeneratorEnqueuer(SequenceEnqueuer):
 
 answer_old_names(__name__)
 registry.register(globals())
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of what a training step is given: x, (x,), (x, y) or (x, y, sample_weight).
+
+    Raises:
+        ValueError: for a tuple of another length.
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(
+            "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`, found a "
+            f"tuple of {len(data)}: {data!r}."
+        )
+    return (*data, None, None)[:3]
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """What a training step is given of them: x itself where it is a tensor, else a tuple without what is
+    None at its end."""
+    if y is None and sample_weight is None:
+        return (x,) if isinstance(x, list | tuple | dict) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)

@@ -46,6 +46,10 @@ class TextInterpreter:
         """See ``ir.eager.Interpreter``; weights are numbers."""
         eager_interpreter().assign(pairs)
 
+    def gradients(self, *args: Any, **kwargs: Any) -> Sequence[Value | None]:
+        """See ``ir.eager.Interpreter``; of numbers alone."""
+        return eager_interpreter().gradients(*args, **kwargs)
+
     def array(self, tensor: Any) -> np.ndarray:
         """See ``ir.eager.Interpreter``."""
         return eager_interpreter().array(tensor)

@@ -1,0 +1,237 @@
+"""A step written down as one graph: the third way to run a program over ``op``.
+
+Within ``tracing(trace)`` operators on the trace's values become nodes, as they do without it, and assignments
+become updates. A variable that was assigned reads as its new value from there on, within the step; gradients
+with respect to it are those of all its readings that the target depends on, as a tape has them.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .eager import eagerly
+from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_of
+from .graph import Graph, Phase
+from .inference import infer
+from .numbers import Depends, depends, emitting, read_by
+from .scope import current_device, current_scope
+from .values import Constant, Node, Parameter, Value
+
+
+class _Record:
+    """What one step says, however many layer calls say it.
+
+    Attributes:
+        inputs: what the step is given.
+        readings: by variable the value that it has at first, and those assigned to it, in order.
+        now: by variable that was assigned the value that it reads as.
+    """
+
+    def __init__(self, inputs: Sequence[Value]) -> None:
+        self.inputs = tuple(inputs)
+        self.given = frozenset(inputs)
+        self.nodes: set[Node] = set()
+        self.readings: dict[Parameter, list[Value]] = {}
+        self.now: dict[Value, Value] = {}
+
+
+class Trace:
+    """Writes operators down instead of computing them; an ``Interpreter`` to whoever asks.
+
+    Args:
+        inputs: what the step is given: fresh values without a producer.
+        training: which branch ``Phase`` takes.
+        frozen: whether what is called is part of something that is not trained.
+    """
+
+    def __init__(self, inputs: Sequence[Value], training: bool = False, frozen: bool = False) -> None:
+        self._record = _Record(inputs)
+        self.training = training
+        self.frozen = frozen
+
+    def behaving(self, training: bool, frozen: bool) -> Trace:
+        """See ``ir.eager.Interpreter``."""
+        other = Trace((), training, frozen)
+        other._record = self._record
+        return other
+
+    @property
+    def updates(self) -> list[tuple[Parameter, Value]]:
+        """The variables that were assigned, with their last values."""
+        return [(parameter, readings[-1]) for parameter, readings in self._record.readings.items()]
+
+    def graph(self, outputs: Sequence[Value], phase: Phase) -> Graph:
+        """What was traced, as far as these outputs and the updates need it."""
+        return Graph(outputs, self._record.inputs, self.updates, phase)
+
+    # --- as an interpreter --------------------------------------------------------------------------------
+
+    def takes(self, value: Value) -> bool:
+        """See ``ir.eager.Interpreter``: the value belongs to the step, or depends on no input at all."""
+        if value.node is None:
+            return isinstance(value, Constant | Parameter) or value in self._record.given
+        return value.node in self._record.nodes or depends(value) is not Depends.ON_INPUTS
+
+    def assign(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
+        """See ``ir.eager.Interpreter``. No gradient flows through an assignment."""
+        found = [(parameter, op.StopGradient(self._current(new))) for parameter, new in pairs]
+        for parameter, new in found:
+            self._record.readings.setdefault(parameter, [parameter]).append(new)
+            self._record.now[parameter] = new
+
+    def compute(
+        self,
+        op_type: str,
+        domain: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        outputs: int,
+    ) -> tuple[Value, ...]:
+        """See ``ir.eager.Interpreter``: the outputs of a new node."""
+        if domain == KCOMPILE_DOMAIN and op_type == "Gradient":
+            target, *sources = (x for x in inputs if x is not None)
+            found = self.gradients([target], sources)
+            return tuple(
+                op.ConstantOfShape(op.Shape(x), value=np.zeros(1, x.dtype)) if g is None else g
+                for x, g in zip(sources, found, strict=True)
+            )
+        return self._emit(
+            op_type, domain, [None if x is None else self._current(x) for x in inputs], attributes, outputs
+        )
+
+    def gradients(
+        self,
+        targets: Sequence[Value],
+        sources: Sequence[Value],
+        given: Sequence[Value | None] | None = None,
+        again: bool = False,
+    ) -> list[Value | None]:
+        """See ``ir.eager.Interpreter``."""
+        targets = [self._current(y) for y in targets]
+        weighted = [
+            y if w is None else op.Mul(y, w)
+            for y, w in zip(targets, given or [None] * len(targets), strict=True)
+        ]
+        parts = [y if y.rank == 0 else op.ReduceSum(y, keepdims=0) for y in weighted]
+        total = parts[0]
+        for part in parts[1:]:
+            total = op.Add(total, part)
+        reached = _reached([total])
+        asked = [[x for x in self._readings(source) if x in reached] for source in sources]
+        flat = list(dict.fromkeys(x for readings in asked for x in readings))
+        if not flat:
+            return [None] * len(sources)
+        types = [(x.dtype, x.dims) for x in flat]
+        node = self._node("Gradient", KCOMPILE_DOMAIN, [total, *flat], {}, types)
+        of = dict(zip(flat, node.outputs, strict=True))
+        return [_sum([of[x] for x in readings]) for readings in asked]
+
+    def array(self, tensor: Any) -> Any:
+        raise TypeError("A step that is traced has no numbers.")
+
+    # --- nodes --------------------------------------------------------------------------------------------
+
+    def _emit(
+        self,
+        op_type: str,
+        domain: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        outputs: int,
+    ) -> tuple[Value, ...]:
+        if domain == KCOMPILE_DOMAIN:
+            types: Any = [(x.dtype, x.dims) for x in inputs[:outputs] if x is not None]
+        else:
+            types = infer(schema_of(op_type), inputs, attributes, outputs, current_scope())
+        return self._node(op_type, domain, inputs, attributes, types).outputs
+
+    def _node(
+        self,
+        op_type: str,
+        domain: str,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        types: Sequence[Any],
+    ) -> Node:
+        node = Node(op_type, inputs, attributes, types, domain, current_scope(), current_device())
+        self._record.nodes.add(node)
+        return node
+
+    def _readings(self, source: Value) -> list[Value]:
+        """What a source is in the graph: a variable may have been read before and after assignments."""
+        if isinstance(source, Parameter):
+            return self._record.readings.get(source, [source])
+        return [source]
+
+    def _current(self, value: Value) -> Value:
+        """A value as it is now. What was emitted before the step, such as a regularizer's term, is emitted
+        again where it reads a variable that has been assigned since."""
+        now = self._record.now
+        if not now or value in now:
+            return now.get(value, value)
+        if value.node is None or value.node in self._record.nodes or not self._is_stale(value):
+            return value
+        node = value.node
+        inputs = [None if x is None else self._current(x) for x in node.inputs]
+        if node.op_type == "Phase" and node.domain == KCOMPILE_DOMAIN:
+            chosen = inputs[0 if self.training else 1]
+            assert chosen is not None
+            return chosen
+        return self.compute(node.op_type, node.domain, inputs, node.attributes, len(node.outputs))[
+            value.index
+        ]
+
+    def _is_stale(self, value: Value) -> bool:
+        return any(x in self._record.now for x in _leaves(value))
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[Trace]:
+    """Within, what is computed of the trace's inputs, of weights and of constants is written down by it.
+
+    Numbers of weights decide nothing: what they are when the step is traced, they are not when it runs.
+    """
+    readings = ChainMap(trace._record.now, dict(current_readings()))  # type: ignore[arg-type]
+    with eagerly(trace), reading_as(readings), emitting(symbolic=True):
+        yield trace
+
+
+def _sum(values: Sequence[Value]) -> Value | None:
+    total = None
+    for value in values:
+        total = value if total is None else op.Add(total, value)
+    return total
+
+
+def _reached(targets: Iterable[Value]) -> set[Value]:
+    """The values on which targets depend by way of something that passes gradients on."""
+    seen: set[Value] = set()
+    stack = list(targets)
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        node = value.node
+        if node is not None and not (node.op_type == "StopGradient" and node.domain == KCOMPILE_DOMAIN):
+            stack.extend(read_by(node))
+    return seen
+
+
+def _leaves(value: Value) -> Iterator[Value]:
+    seen: set[Value] = set()
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if found in seen:
+            continue
+        seen.add(found)
+        if found.node is None:
+            yield found
+        else:
+            stack.extend(read_by(found.node))

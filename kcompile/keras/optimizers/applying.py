@@ -1,0 +1,114 @@
+"""Gradients that somebody else computed, applied by an optimizer: in steps and loops of one's own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...ir import Constant, Parameter, Value, eagerly, interpreter
+from ..core.eager_calls import interpreter_for_all
+
+
+class AppliesGradients:
+    """What optimizers of tf.keras and Keras 3 do with gradients.
+
+    Where operators compute at once, the weights have changed when a method returns; in a step that is traced
+    they read as changed from there on.
+    """
+
+    _built_for: Sequence[Parameter] = ()
+
+    if TYPE_CHECKING:
+        iterations: Parameter
+        gradient_accumulation_steps: int | None
+
+        def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]: ...
+        def _clipped(self, grads: list[Value]) -> list[Value]: ...
+        def _build(self, params: Sequence[Parameter]) -> Any: ...
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Parameter]], **kwargs: Any) -> Any:
+        """One update of weights by their gradients.
+
+        Args:
+            grads_and_vars: pairs (gradient, weight). A weight whose gradient is None stays as it is.
+            **kwargs: what tf.keras takes besides (``name``), which changes nothing.
+
+        Returns:
+            ``iterations``, the number of updates.
+
+        Raises:
+            ValueError: if there is no gradient at all.
+            TypeError: for gradients without numbers, outside of a step that is traced.
+        """
+        pairs = [(_tensor(grad), weight) for grad, weight in grads_and_vars]
+        grads, params = [grad for grad, _ in pairs], [weight for _, weight in pairs]
+        missing = [weight.name for grad, weight in pairs if grad is None]
+        if len(missing) == len(pairs):
+            raise ValueError(f"No gradients provided for any variable: {missing}.")
+        if missing:
+            warnings.warn(
+                f"Gradients do not exist for variables {missing} when minimizing the loss.", stacklevel=2
+            )
+        at_once = interpreter_for_all(grads)
+        if at_once is None:
+            raise TypeError(
+                "apply_gradients needs gradients that are numbers, or a training step that is traced; "
+                "get_updates(loss, params) gives the updates of a graph."
+            )
+        with eagerly(at_once):
+            do_at_once_together(self._updates_of(self._limited(grads), params))
+        return self.iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Parameter] | None = None) -> None:
+        """``apply_gradients`` as Keras 3 has it: gradients, and the weights unless ``build`` was told."""
+        self.apply_gradients(
+            zip(grads, self._built_for if trainable_variables is None else trainable_variables, strict=True)
+        )
+
+    def build(self, variables: Sequence[Parameter]) -> None:
+        """Makes the state for weights."""
+        self._built_for = list(variables)
+        self._build(self._built_for)
+
+    def minimize(
+        self, loss: Value | Callable[[], Value], var_list: Any, tape: Any = None, **kwargs: Any
+    ) -> Any:
+        """Computes the gradients of a loss and applies them.
+
+        Args:
+            loss: a tensor, or a function without arguments that computes it.
+            var_list: weights, or a function that returns them.
+            tape: the tape on which the loss was computed; none is needed.
+            **kwargs: what tf.keras takes besides (``grad_loss``, ``name``), which changes nothing.
+
+        Raises: as ``apply_gradients``.
+        """
+        value = loss() if callable(loss) and not isinstance(loss, Value) else loss
+        params = list(var_list() if callable(var_list) else var_list)
+        at_once = interpreter_for_all([value])
+        if at_once is None:
+            raise TypeError(
+                f"minimize needs a loss that has numbers, or a training step that is traced; found {value!r}."
+            )
+        with eagerly(at_once):
+            grads = tape.gradient(value, params) if tape is not None else at_once.gradients([value], params)
+            return self.apply_gradients(zip(grads, params, strict=True))
+
+    def _limited(self, grads: list[Any]) -> list[Any]:
+        if self.gradient_accumulation_steps:  # whose mean will be
+            return grads
+        limited = iter(self._clipped([grad for grad in grads if grad is not None]))
+        return [None if grad is None else next(limited) for grad in grads]
+
+
+def do_at_once_together(updates: Iterable[Any]) -> None:
+    """Does updates that were all computed of the values before them."""
+    at_once = interpreter()
+    assert at_once is not None
+    latest = {parameter: new for parameter, new in updates if new is not parameter}
+    at_once.assign(list(latest.items()))
+
+
+def _tensor(gradient: Any) -> Any:
+    return gradient if gradient is None or isinstance(gradient, Value) else Constant(gradient)

@@ -1,0 +1,65 @@
+"""Steps that users write: traced into a graph whose updates train, or run operator by operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..ir import Graph, Parameter, Value, changing
+from .arrays import as_tensor, numpy_dtype
+from .devices import default_device
+from .eager import TorchInterpreter
+from .training import _Step, place
+
+
+class OwnStep(_Step):
+    """A graph whose updates are all that there is to training: ``step(*inputs) -> tuple of tensors``.
+
+    Args:
+        graph: gradients are among its nodes, what optimizers do among its updates.
+        device: where to compute; the GPU if there is one.
+    """
+
+    def __init__(self, graph: Graph, device: torch.device | str | None = None) -> None:
+        super().__init__(graph, device, ())
+        self._is_weight = [isinstance(graph.resolve(value), Parameter) for value in graph.outputs]
+
+    def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
+        """The outputs, from numpy arrays or tensors. Nothing here waits for a GPU.
+
+        Raises:
+            ValueError: for a wrong number of inputs.
+        """
+        tensors = self._place(inputs)
+        with torch.no_grad():
+            results = list(self.module(*tensors))
+        for i, is_weight in enumerate(self._is_weight):
+            if is_weight:  # which goes on changing
+                results[i] = results[i].clone()
+        with changing():
+            return self._finish(results)
+
+
+def as_batch(arrays: Sequence[Any]) -> list[Tensor]:
+    """Arrays as tensors, in the memory that they have."""
+    return [x if isinstance(x, Tensor) else as_tensor(np.asarray(x)) for x in arrays]
+
+
+def numpy_type(dtype: torch.dtype) -> np.dtype:
+    """The element type of a tensor, as values have it."""
+    return numpy_dtype(dtype)
+
+
+def eager_batch(batch: Sequence[Tensor]) -> tuple[TorchInterpreter, list[Value]]:
+    """Who computes a step operator by operator, and the data as it takes them."""
+    interpreter = TorchInterpreter(default_device())
+    return interpreter, [interpreter.eager(place(x, interpreter.device)) for x in batch]
+
+
+def tensors_of(interpreter: TorchInterpreter, leaves: Sequence[Any]) -> list[Any]:
+    """What a step returned, with tensors in place of values, apart from weights that go on changing."""
+    return [interpreter.tensor(leaf).detach().clone() if isinstance(leaf, Value) else leaf for leaf in leaves]
