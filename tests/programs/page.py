@@ -18,9 +18,9 @@ of them is changed, and no TensorFlow is installed. This page is written by `mak
 from the last recorded run, on two CPU cores; nothing on it is edited by hand.
 
 What a program downloads is made up from outside, small and of the right shape; `fit` is cut to one epoch of
-four batches; there is no network and no display. Notebooks run as the script that `jupyter nbconvert` makes
-of them. After the program has ended, each model that it trained is exported, and onnxruntime's numbers are
-compared with predict's.
+four batches; there is no network, no display and no Graphviz. Notebooks run as the script that
+`jupyter nbconvert` makes of them. After the program has ended, each model that it trained is exported, and
+onnxruntime's numbers are compared with predict's.
 
 To run them again, check the repositories out under one folder, each at the commit named below, and say
 `make programs PROGRAMS=FOLDER`. `--only WORD` chooses, `--packages FOLDER` names a folder with the packages

@@ -30,7 +30,7 @@ import pytest
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", {path!r}]))
 """
 #: Commands that programs reach for, which the stand-ins answer.
-COMMANDS = ("wget", "curl", "gdown", "kaggle", "pip", "unzip", "apt-get", "sudo", "nvidia-smi")
+COMMANDS = ("wget", "curl", "gdown", "kaggle", "pip", "unzip", "apt-get", "sudo", "dot")
 
 
 @dataclass

@@ -190,24 +190,24 @@ class CallbackList:
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._hooks.clear()
-        self._call_all("on_train_begin", logs)
+        self._call_all("on_train_begin", {} if logs is None else logs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._call_all("on_train_end", logs)
+        self._call_all("on_train_end", {} if logs is None else logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._hooks.clear()
-        self._call_all("on_test_begin", logs)
+        self._call_all("on_test_begin", {} if logs is None else logs)
 
     def on_test_end(self, logs: Any = None) -> None:
-        self._call_all("on_test_end", logs)
+        self._call_all("on_test_end", {} if logs is None else logs)
 
     def on_predict_begin(self, logs: Any = None) -> None:
         self._hooks.clear()
-        self._call_all("on_predict_begin", logs)
+        self._call_all("on_predict_begin", {} if logs is None else logs)
 
     def on_predict_end(self, logs: Any = None) -> None:
-        self._call_all("on_predict_end", logs)
+        self._call_all("on_predict_end", {} if logs is None else logs)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.callbacks)

@@ -35,7 +35,7 @@ def as_values(inputs: Any, layer: CalledLayer) -> Any:
         return inputs
     if hasattr(inputs, "detach"):  # a tensor of PyTorch, perhaps on a GPU or with a gradient
         inputs = inputs.detach().cpu()
-    if hasattr(inputs, "__array__"):
+    if hasattr(inputs, "__array__") or isinstance(inputs, int | float):
         return _constant(np.asarray(inputs))
     return inputs
 

@@ -165,12 +165,17 @@ class Layer(AddingLayer):
 
     # --- calling --------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on symbolic values, building it if need be.
 
         Called on numbers (arrays, lists, tensors of PyTorch), it returns values that have numbers:
         ``np.asarray(layer(x))``.
+
+        Args:
+            args, kwargs: what ``call`` takes besides; tensors among them are inputs of the call too.
         """
+        if args:
+            kwargs = self._by_name(args, kwargs)
         inputs = as_values(inputs, self)
         at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
         if (at_once or ir.interpreter()) is not None and not self._call_takes("training"):
@@ -189,10 +194,14 @@ class Layer(AddingLayer):
                 inputs = self._in_own_type(inputs)
                 tensors = to_list(inputs)
             previous_mask = unpack_singleton([getattr(x, "_keras_mask", None) for x in tensors])
+            if self._call_wants("training"):  # and calls need not give it, as tf.keras has it
+                kwargs.setdefault("training", None)
             user_kwargs = dict(kwargs)
             masked = any(m is not None for m in to_list(previous_mask))
             if masked and "mask" not in kwargs and self._call_accepts("mask"):
                 kwargs["mask"] = previous_mask
+            elif self._call_wants("mask"):
+                kwargs.setdefault("mask", None)
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
                 outputs = self.call(self._as_taken(inputs), **kwargs)
                 names = list(outputs) if isinstance(outputs, dict) else None
@@ -211,6 +220,17 @@ class Layer(AddingLayer):
             return unpack_singleton(copied)
         return copied[0]
 
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of ``call`` behind the inputs, all by name."""
+        names = [p.name for p in self._call_parameters() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+        if len(args) > len(names) or kwargs.keys() & set(names[: len(args)]):
+            raise TypeError(
+                f"{type(self).__name__}.call() takes the arguments {', '.join(names) or 'none'} behind its "
+                f"inputs; layer {self.name} was called with {len(args)} of them by position and with "
+                f"{', '.join(kwargs) or 'none'} by name."
+            )
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
     def _as_taken(self, inputs: Any) -> Any:
         """Inputs in the form in which ``call`` takes them."""
         return inputs
@@ -220,13 +240,18 @@ class Layer(AddingLayer):
         return in_type_of(self, inputs)
 
     def _call_accepts(self, argument: str) -> bool:
-        parameters = inspect.signature(self.call).parameters
-        return argument in parameters
+        return any(parameter.name == argument for parameter in self._call_parameters())
 
     def _call_takes(self, argument: str) -> bool:
         """Whether ``call`` can be given an argument, by its name or among ``**kwargs``."""
-        parameters = inspect.signature(self.call).parameters
-        return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        return any(p.name == argument or p.kind is p.VAR_KEYWORD for p in self._call_parameters())
+
+    def _call_wants(self, argument: str) -> bool:
+        """Whether ``call`` has an argument without a default behind its inputs."""
+        return any(p.name == argument and p.default is p.empty for p in self._call_parameters()[1:])
+
+    def _call_parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self.call).parameters.values())
 
     def _maybe_build(self, inputs: Any) -> None:
         if self.built:

@@ -64,12 +64,12 @@ class DeferredNetwork(CompiledNetwork):
         if type(self).build is not DeferredNetwork.build:  # which would call the model, as is being done
             super()._maybe_build(inputs)
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(inputs, dict) and not self._is_graph_network:
             self._input_keys, inputs = _named(inputs)
         in_call, self._in_call = self._in_call, True
         try:
-            outputs = super().__call__(inputs, **kwargs)
+            outputs = super().__call__(inputs, *args, **kwargs)
         finally:
             self._in_call = in_call
         tensors = to_list(inputs)

@@ -7,17 +7,24 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ...ir import Value
+from ...ir import Depends, EagerTensor, StringTensor, Value, depends
 from .. import backend as K
+from .. import rules
 
 
 def holds_tensors(data: Any) -> bool:
-    """Whether a tensor (K.variable, K.zeros, what K computes of them) is among arrays, lists and dicts."""
+    """Whether a tensor (K.variable, K.zeros, what K computes of them) is among arrays, lists and dicts.
+
+    Tensors that hold numbers or text, as TensorFlow's do, are arrays; so is whatever has numbers to code that
+    follows the rules of tf.keras and later.
+    """
     if isinstance(data, dict):
         data = tuple(data.values())
     if isinstance(data, list | tuple) and not (data and isinstance(data[0], numbers.Number)):
         return any(map(holds_tensors, data))
-    return isinstance(data, Value)
+    if not isinstance(data, Value) or isinstance(data, EagerTensor | StringTensor):
+        return False
+    return rules.in_force() is rules.KERAS_2 or depends(data) is Depends.ON_INPUTS
 
 
 def computed(*data: Any) -> Any:

@@ -85,3 +85,19 @@ def test_channels_first_resizes_rows_and_columns():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (layers.Resizing(4, 6), (4, 6, 3)),
+        (layers.CenterCrop(4, 6), (4, 6, 3)),
+        (layers.RandomFlip(), (8, 8, 3)),
+        (layers.RandomRotation(0.1), (8, 8, 3)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_one_image_is_changed_as_a_batch_of_one(layer, shape):
+    image = np.random.default_rng(0).random((8, 8, 3)).astype("float32")
+    assert np.shape(layer(image)) == shape
+    np.testing.assert_array_equal(np.asarray(layer(image)), np.asarray(layer(image[None]))[0])

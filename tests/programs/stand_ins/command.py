@@ -40,10 +40,23 @@ def unzip(words):
     zipfile.ZipFile(archive).extractall(target)
 
 
+def dot(words):
+    """A white picture in the place of any graph."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    picture = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0\xff")) + chunk(b"IEND", b"")
+    sys.stdout.buffer.write(b"\x89PNG\r\n\x1a\n" + picture)
+
+
 def main():
     """The command by the name under which it was called."""
     name, words = os.path.basename(sys.argv[0]), sys.argv[1:]
-    actions = {"wget": fetch, "curl": fetch, "gdown": fetch, "kaggle": kaggle, "unzip": unzip}
+    actions = {"wget": fetch, "curl": fetch, "gdown": fetch, "kaggle": kaggle, "unzip": unzip, "dot": dot}
     if name == "sudo":
         return
     if name in actions:

@@ -57,25 +57,7 @@ def compare(model, path, data):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path)
-    inputs = session.get_inputs()
-    batch = first_batch(data, len(inputs)) if data is not None else None
-    feed = {}
-    for number, entry in enumerate(inputs):
-        dtype = {"tensor(float)": "float32", "tensor(string)": object}.get(entry.type, entry.type[7:-1])
-        shape = [
-            size if isinstance(size, int) else (2 if axis == 0 else 8)
-            for axis, size in enumerate(entry.shape)
-        ]
-        if batch is not None:
-            feed[entry.name] = (
-                np.asarray(batch[number]).astype(dtype).reshape([-1, *np.shape(batch[number])[1:]])
-            )
-        elif dtype is object:
-            feed[entry.name] = np.full(shape, "a", dtype=object)
-        else:
-            rng = np.random.default_rng(number)
-            values = rng.random(shape) if "float" in dtype else rng.integers(0, 2, shape)
-            feed[entry.name] = np.asarray(values).astype(dtype)
+    feed = _feed(session.get_inputs(), data)
     found = session.run(None, feed)
     values = list(feed.values())
     x = values if len(values) > 1 else values[0]
@@ -95,6 +77,30 @@ def compare(model, path, data):
                 np.asarray(a, "float64"), np.asarray(b, "float64"), rtol=1e-3, atol=1e-3
             )
     return "exports"
+
+
+def _feed(inputs, data):
+    """Arrays by name: of what fit was given, else made up."""
+    batch = None if data is None else first_batch(data, len(inputs))
+    feed = {}
+    for number, entry in enumerate(inputs):
+        dtype = {"tensor(float)": "float32", "tensor(string)": object}.get(entry.type, entry.type[7:-1])
+        if batch is not None:
+            shape = [-1, *np.shape(batch[number])[1:]]
+            feed[entry.name] = np.asarray(batch[number]).astype(dtype).reshape(shape)
+        else:
+            feed[entry.name] = _made_up(dtype, entry.shape, np.random.default_rng(number))
+    return feed
+
+
+def _made_up(dtype, shape, rng):
+    open_size = 96 if len(shape) == 4 and shape[-1] in (1, 3, 4) else 8  # networks for images want some
+    sizes = [size if isinstance(size, int) else open_size for size in shape]
+    if shape and not isinstance(shape[0], int):
+        sizes[0] = 2
+    if dtype is object:
+        return np.full(sizes, "a", dtype=object)
+    return np.asarray(rng.random(sizes) if "float" in dtype else rng.integers(0, 2, sizes)).astype(dtype)
 
 
 def _flat(value):

@@ -9,13 +9,29 @@ import numpy as np
 
 from ....ir import Value
 from ... import backend as K
+from ... import registry
 from ...backend.tensors import static_sizes
-from ...core.layer import Layer
+from ...core.called_on_numbers import as_values
+from ...core.layer import InputSpec, Layer
 
 
 def float_type(layer: Layer) -> str:
     """The layer's own type, or floatx where that is one of integers."""
     return layer.dtype if layer.dtype.startswith(("float", "bfloat")) else K.floatx()
+
+
+class ImagesLayer(Layer):
+    """A layer over batches of images; single ones, in pipelines of data, make a batch of one."""
+
+    input_spec = InputSpec(ndim=4)
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Images (batch, height, width, channels), or one without the batch axis outside of models."""
+        x = as_values(inputs, self)
+        is_single = isinstance(x, Value) and len(static_sizes(x)) == 3 and not hasattr(x, "_keras_history")
+        if not is_single:
+            return super().__call__(x, *args, **kwargs)
+        return K.squeeze(super().__call__(K.expand_dims(x, 0), *args, **kwargs), 0)
 
 
 def as_float(layer: Layer, x: Any) -> Any:
@@ -37,7 +53,9 @@ def plain(value: Any) -> Any:
 
 
 def batches_of(data: Any, steps: int | None) -> Iterable[np.ndarray]:
-    """Batches as float64 arrays, of an array or an iterable of arrays or (x, ...) pairs."""
+    """Batches as float64 arrays, of an array, a table, or an iterable of arrays or (x, ...) pairs."""
+    if hasattr(data, "to_numpy"):
+        data = data.to_numpy()
     if isinstance(data, np.ndarray) or isinstance(data, Sequence) and not hasattr(data, "__next__"):
         batches: Iterable[Any] = [data] if not hasattr(data, "on_epoch_end") else data
     else:
@@ -57,3 +75,6 @@ def check_rgb(layer: Any, x: Value, axis: int) -> None:
             f"Layer {layer.name} ({type(layer).__name__}) changes the colors of RGB images, with 3 channels "
             f"on axis {axis}; the input has the shape {K.int_shape(x)} (data_format={layer.data_format!r})."
         )
+
+
+registry.register(globals())

@@ -11,19 +11,18 @@ from ....ir import Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, tensor
-from ...core.layer import InputSpec, Layer
+from ...core.layer import Layer
 from ...declaration import ANY, arguments_of, configured, only
 from ..arguments import data_format
-from .common import as_float, without_default_training
+from .common import ImagesLayer, as_float, without_default_training
 
 
-class ImageAugmentation(Layer):
+class ImageAugmentation(ImagesLayer):
     """A layer that changes images while training, and passes them on otherwise.
 
     A subclass emits the changed images in ``augmented``.
     """
 
-    input_spec = InputSpec(ndim=4)
     last: tuple[str, ...] = ("data_format",)
 
     @configured(
@@ -33,8 +32,8 @@ class ImageAugmentation(Layer):
     )
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None: ...
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        return super().__call__(inputs, **without_default_training(kwargs))
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(inputs, *args, **without_default_training(kwargs))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         x = as_float(self, inputs)

@@ -8,10 +8,9 @@ from ....ir import Value, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
-from ...core.layer import InputSpec, Layer
 from ...declaration import configured
 from ..arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
-from .common import as_float
+from .common import ImagesLayer, as_float
 from .interpolation import KERNELS, resize_matrix
 
 __all__ = ["CenterCrop", "Resizing"]
@@ -26,10 +25,8 @@ MODES: dict[str, dict[str, Any]] = {  # what onnxruntime resizes to sizes that a
 _INTERPOLATIONS = ("nearest", "area", *KERNELS)
 
 
-class _ImageLayer(Layer):
+class _ImageLayer(ImagesLayer):
     """A layer over images that gives them the size (height, width)."""
-
-    input_spec = InputSpec(ndim=4)
 
     @configured(height=positive_int, width=positive_int, data_format=data_format)
     def __init__(self, height: int, width: int, data_format: str | None, **kwargs: Any) -> None: ...
@@ -93,7 +90,7 @@ class _ImageLayer(Layer):
         return with_spatial_sizes(input_shape, [self.height, self.width], channels, self.data_format)
 
 
-def _interpolation(layer: Layer, name: str, value: Any) -> str:
+def _interpolation(layer: ImagesLayer, name: str, value: Any) -> str:
     mode = str(value).lower()
     if mode not in _INTERPOLATIONS:
         raise ValueError(
