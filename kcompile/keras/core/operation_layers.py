@@ -22,7 +22,9 @@ from ..operations import keras_ops
 from ..operations import keras_ops_networks as keras_ops_networks
 from ..operations import spectra as spectra
 from ..operations import tensorflow as tf_operations
+from ..operations import tensorflow_images as tensorflow_images
 from ..operations import tensorflow_names as tf_functions
+from ..operations import tensorflow_segments as tensorflow_segments
 from ..operations.keras_layers import equivalent_layer
 from ..operations.table import OPERATIONS, Operation
 from ..operations.tensorflow_names import TF_FUNCTIONS

@@ -15,6 +15,7 @@ from .. import registry
 from ..backend.convolution import conv, depthwise_conv, pool, separable_conv
 from . import tensorflow as arithmetic
 from . import tensorflow_networks as network
+from . import tensorflow_segments as segments
 from . import tensorflow_shapes as shapes
 from .keras_ops import _enter, of_keras
 from .slices import sliced
@@ -188,7 +189,7 @@ def scatter_update(inputs: Value, indices: Any, updates: Any, reduction: Any = N
 
 @of_keras("SegmentSum", operands=2, module="math")
 def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool = False) -> Value:
-    return shapes.unsorted_segment_sum(data, segment_ids, num_segments)
+    return segments.of_segments(data, segment_ids, num_segments)
 
 
 @of_keras("MultiHot", module="nn")

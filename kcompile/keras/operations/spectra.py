@@ -20,7 +20,7 @@ def _parts(z: Value) -> list[Value]:
     return [op.Gather(z, np.int64(i), axis=-1) for i in (0, 1)]
 
 
-def _transformed(
+def transformed(
     parts: Sequence[Any], axis: int = -1, inverse: bool = False, onesided: bool = False, length: Any = None
 ) -> list[Value]:
     """Along an axis counted from the end, of a real tensor or a pair."""
@@ -33,22 +33,22 @@ def _transformed(
 
 @of_keras("FFT", module="math")
 def fft(x: Sequence[Any]) -> list[Value]:
-    return _transformed(x)
+    return transformed(x)
 
 
 @of_keras("FFT2", module="math")
 def fft2(x: Sequence[Any]) -> list[Value]:
-    return _transformed(_transformed(x), -2)
+    return transformed(transformed(x), -2)
 
 
 @of_keras("IFFT2", module="math")
 def ifft2(x: Sequence[Any]) -> list[Value]:
-    return _transformed(_transformed(x, inverse=True), -2, inverse=True)
+    return transformed(transformed(x, inverse=True), -2, inverse=True)
 
 
 @of_keras("RFFT", module="math")
 def rfft(x: Any, fft_length: int | None = None) -> list[Value]:
-    return _transformed([x], onesided=True, length=fft_length)
+    return transformed([x], onesided=True, length=fft_length)
 
 
 @of_keras("IRFFT", module="math")
@@ -66,7 +66,7 @@ def irfft(x: Sequence[Any], fft_length: int | None = None) -> Value:
     above = np.arange(length - kept, 0, -1)
     real = K.concatenate([real, op.Gather(real, above, axis=-1)], -1)
     imaginary = K.concatenate([imaginary, -op.Gather(imaginary, above, axis=-1)], -1)
-    return _transformed([real, imaginary], inverse=True)[0]
+    return transformed([real, imaginary], inverse=True)[0]
 
 
 def _of_size(x: Value, given: int, wanted: int) -> Value:

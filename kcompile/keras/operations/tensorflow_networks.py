@@ -16,7 +16,7 @@ from ..backend.tensors import known_shape, refine, shape_vector
 from .colors import hsv_of, rgb_of
 from .slices import sliced
 from .table import OPERATIONS, _alike, _float, _rank, _size, _tensor, _unit
-from .tensorflow import as_list, of_tensorflow, reduce_mean, type_name
+from .tensorflow import as_list, of_tensorflow, type_name
 
 # --- neural networks ----------------------------------------------------------------------------------------
 
@@ -370,8 +370,10 @@ def rot90(image: Any, k: int = 1) -> Value:
 
 @of_tensorflow("image.rgb_to_grayscale")
 def rgb_to_grayscale(images: Any) -> Value:
-    x = _float(images)
-    return K.sum(x * np.array([0.2989, 0.5870, 0.1140], x.dtype), axis=-1, keepdims=True)
+    x = _tensor(images)
+    fractions = x if x.dtype.kind == "f" else convert_image_dtype(x, "float32")
+    gray = K.sum(fractions * np.array([0.2989, 0.5870, 0.1140], fractions.dtype), axis=-1, keepdims=True)
+    return gray if gray.dtype == x.dtype else convert_image_dtype(gray, x.dtype.name)
 
 
 @of_tensorflow("image.grayscale_to_rgb")
@@ -416,23 +418,6 @@ def per_image_standardization(image: Any) -> Value:
     mean = K.mean(x, axis=[-3, -2, -1], keepdims=True)
     deviation = K.std(x, axis=[-3, -2, -1], keepdims=True)
     return (x - mean) / K.maximum(deviation, 1.0 / math.sqrt(pixels))
-
-
-@of_tensorflow("image.adjust_brightness")
-def adjust_brightness(image: Any, delta: Any) -> Value:
-    return _float(image) + delta
-
-
-@of_tensorflow("image.adjust_contrast")
-def adjust_contrast(images: Any, contrast_factor: Any) -> Value:
-    x = _float(images)
-    mean = reduce_mean(x, [-3, -2], True)
-    return (x - mean) * contrast_factor + mean
-
-
-@of_tensorflow("image.adjust_gamma")
-def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Value:
-    return K.pow(_float(image), gamma) * float(gain)
 
 
 def _cropped(x: Value, top: int, left: int, height: int, width: int) -> Value:
@@ -544,4 +529,7 @@ def convert_image_dtype(image: Any, dtype: Any, saturate: bool = False) -> Value
         return K.cast(K.clip(scaled, 0.0, float(np.iinfo(kind).max)) if saturate else scaled, kind)
     if not whole:
         return K.cast(x, kind)
-    raise ValueError("A `convert_image_dtype` in the file is between types of integers, which is not read.")
+    given, most = (int(np.iinfo(t).max) for t in (x.dtype, kind))
+    if given > most:
+        return K.cast(op.Div(x, np.array((given + 1) // (most + 1), x.dtype)), kind)
+    return op.Mul(K.cast(x, kind), np.array((most + 1) // (given + 1), kind))

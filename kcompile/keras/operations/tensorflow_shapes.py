@@ -300,20 +300,6 @@ def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, bad_indices_p
     return op.ScatterND(x, K.cast(_tensor(indices), "int64"), _tensor(updates, x), reduction="add")
 
 
-@of_tensorflow("math.unsorted_segment_sum", "math.segment_sum")
-def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any = None) -> Value:
-    x, ids = _tensor(data), segment_ids
-    if num_segments is None:
-        num_segments = int(np.max(ids)) + 1 if isinstance(ids, list) else None
-    if not isinstance(num_segments, int):
-        raise ValueError("The number of segments of a sum in the file must be known.")
-    zeros_ = op.Expand(
-        _tensor(0, x), op.Concat(Constant(np.array([num_segments])), op.Shape(x, start=1), axis=0)
-    )
-    places = op.Unsqueeze(K.cast(_tensor(ids), "int64"), [-1])
-    return op.ScatterND(zeros_, places, x, reduction="add")
-
-
 @of_tensorflow("one_hot")
 def one_hot(
     indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None, dtype: Any = None

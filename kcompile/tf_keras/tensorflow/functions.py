@@ -15,6 +15,13 @@ import numpy as np
 from ...ir import Value, op
 from ...keras import backend as K
 from ...keras.core.operation_layers import ROWS
+from ...keras.operations.complex_numbers import (
+    COMPLEX,
+    PART_BY_PART,
+    ComplexTensor,
+    as_complex,
+    parts_of,
+)
 from ...keras.operations.tensorflow import FUNCTIONS
 from ...keras.operations.tensorflow_names import TF_FUNCTIONS
 from .api_names import ALIASES
@@ -29,6 +36,8 @@ def function_of(name: str) -> Callable[..., Any] | None:
     here.
     """
     name = ALIASES.get(name, name)
+    if name in COMPLEX:
+        return _at_once(name, COMPLEX[name], inspect.signature(COMPLEX[name]))
     if name in _OWN:
         return _at_once(name, _OWN[name], inspect.signature(_OWN[name]))
     if name in FUNCTIONS:
@@ -40,7 +49,7 @@ def function_of(name: str) -> Callable[..., Any] | None:
 
 def names() -> list[str]:
     """The dotted names of all functions of the tables."""
-    return sorted({*FUNCTIONS, *TF_FUNCTIONS, *ALIASES, *_OWN})
+    return sorted({*FUNCTIONS, *TF_FUNCTIONS, *ALIASES, *COMPLEX, *_OWN})
 
 
 def _row(name: str) -> Callable[..., Any]:
@@ -76,6 +85,8 @@ def _defaults_last(parameters: list[inspect.Parameter]) -> list[inspect.Paramete
 
 def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
     parameters = signature.parameters.values()
+    lead = next(iter(signature.parameters), "")
+    spread = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
     defaults = {p.name: p.default for p in parameters if p.default not in (None, _REQUIRED)}
 
     @functools.wraps(function)
@@ -83,10 +94,14 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
         kwargs.pop("name", None)
         bound = {**defaults, **signature.bind(*args, **kwargs).arguments}
         given = {key: _operand(key, value) for key, value in bound.items()}
+        if name in PART_BY_PART and (pair := parts_of(given.get(lead))):
+            real, imag = (called(**{**given, lead: part}) for part in pair)
+            several = isinstance(real, list | tuple)
+            return list(map(ComplexTensor, real, imag)) if several else ComplexTensor(real, imag)
         if any(_has_text(value) for key, value in given.items() if key not in _SETTINGS):
             given = {key: value if key in _SETTINGS else _as_text(value) for key, value in given.items()}
         with computing(given):
-            return function(**given)
+            return function(*given.pop(spread, ()), **given)
 
     called.__name__ = called.__qualname__ = name.rpartition(".")[2]
     called.__signature__ = signature  # type: ignore[attr-defined]
@@ -120,8 +135,24 @@ def _split(value: Any, num_or_size_splits: Any, axis: int = 0, num: int | None =
     return list(parts) if isinstance(parts, tuple) else [parts]
 
 
+def _abs(x: Any) -> Value:
+    return abs(x) if isinstance(x, ComplexTensor) else ROWS["Absolute"].emit(x=x)
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    if isinstance(x, ComplexTensor):
+        part = "float64" if dtype == "complex128" else "float32" if "complex" in str(dtype) else None
+        return x.each(lambda y: K.cast(y, part)) if part else K.cast(x.real, str(dtype))
+    return as_complex(x) if "complex" in str(dtype) else ROWS["Cast"].emit(x=x, dtype=dtype)
+
+
 #: What TensorFlow has in another form than files.
-_OWN: dict[str, Callable[..., Any]] = {"math.top_k": _top_k, "split": _split}
+_OWN: dict[str, Callable[..., Any]] = {
+    "cast": _cast,
+    "math.abs": _abs,
+    "math.top_k": _top_k,
+    "split": _split,
+}
 
 #: Arguments that say how, not what: lists of numbers stay lists.
 _SETTINGS = frozenset(

@@ -11,6 +11,7 @@ import numpy as np
 from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, interpreter
 from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
+from ...keras.operations.complex_numbers import ComplexTensor, as_complex
 from .dtypes import DType, as_dtype
 from .interpreter import eager_interpreter
 from .text import is_text, text_interpreter, text_of
@@ -32,6 +33,8 @@ def values_in(nest: Any) -> list[Value]:
         return [nest]
     if isinstance(nest, Mapping):
         nest = list(nest.values())
+    if isinstance(nest, ComplexTensor):
+        return [nest.real, nest.imag]
     return [x for entry in nest for x in values_in(entry)] if isinstance(nest, list | tuple) else []
 
 
@@ -71,6 +74,8 @@ def convert_to_tensor(
         TypeError: for numbers that the element type does not hold, such as 1.5 in int32.
     """
     wanted = None if dtype is None else as_dtype(dtype)
+    if isinstance(value, ComplexTensor) or isinstance(value, np.ndarray) and value.dtype.kind == "c":
+        return as_complex(value)  # type: ignore[return-value]
     if isinstance(value, Parameter):
         value = _read(value)
     if isinstance(value, Value):

@@ -296,3 +296,43 @@ def test_test_cases_compare_arrays():
         case.assertAllEqual([1], [2])
     exact, near = tf.test.compute_gradient(lambda x: x * x, [tf.constant([1.0, 2.0])])
     np.testing.assert_allclose(exact[0], near[0], rtol=1e-2)
+
+
+def _random_images(x):
+    """Each change, and what it must be one of, or lie within."""
+    image = tf.image
+    return {
+        "flip_left_right": (image.random_flip_left_right(x), [x, x[:, ::-1]]),
+        "flip_up_down": (image.random_flip_up_down(x), [x, x[::-1]]),
+        "crop": (
+            image.random_crop(x, [3, 4, 3]),
+            [x[i : i + 3, j : j + 4] for i in range(3) for j in range(4)],
+        ),
+        "crop_of_all": (tf.image.random_crop(x, x.shape), [x]),
+    }
+
+
+def test_random_changes_of_images_are_those_that_may_be():
+    x = np.random.default_rng(0).random((5, 7, 3)).astype("float32")
+    for _ in range(5):
+        for changed, possible in _random_images(x).values():
+            assert any(np.array_equal(changed, p) for p in possible)
+    batch = np.stack([x] * 32)
+    flipped = np.asarray(tf.image.random_flip_left_right(batch))
+    turned = [np.array_equal(image, x[:, ::-1]) for image in flipped]
+    assert any(turned) and not all(turned)  # each image by itself
+    bright = np.asarray(tf.image.random_brightness(x, 0.2)) - x
+    assert np.allclose(bright, bright[0, 0, 0], atol=1e-6) and abs(bright[0, 0, 0]) <= 0.2
+    for change in (tf.image.random_contrast, tf.image.random_saturation):
+        assert np.allclose(change(x, 1.0, 1.0 + 1e-6), x, atol=1e-4)
+    assert tf.image.random_hue(x, 0.2).shape == x.shape
+
+
+def test_random_choices_follow_their_logits():
+    drawn = np.asarray(tf.random.categorical(tf.math.log([[0.2, 0.8, 0.0]]), 4000, seed=3))
+    assert drawn.shape == (1, 4000) and drawn.dtype == np.int64
+    np.testing.assert_allclose(np.bincount(drawn[0], minlength=3) / 4000, [0.2, 0.8, 0.0], atol=0.03)
+    shuffled = np.asarray(tf.random.shuffle(tf.range(100)))
+    assert sorted(shuffled) == list(range(100)) and list(shuffled) != list(range(100))
+    kept = np.asarray(tf.nn.dropout(tf.ones([1000]), 0.25))
+    assert set(np.unique(kept)) == {0, np.float32(1 / 0.75)} and abs(np.mean(kept == 0) - 0.25) < 0.06
