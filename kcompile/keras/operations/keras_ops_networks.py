@@ -11,13 +11,13 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
-from .. import registry
 from ..backend.convolution import conv, depthwise_conv, pool, separable_conv
 from . import tensorflow as arithmetic
 from . import tensorflow_networks as network
 from . import tensorflow_segments as segments
 from . import tensorflow_shapes as shapes
 from .keras_ops import _enter, of_keras
+from .resizing import ImageSize, check_aspect, interpolation_mode
 from .slices import sliced
 from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _rank, _size, _tensor, _up_to
 
@@ -394,12 +394,13 @@ def resize(
     crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False, fill_mode: str = "constant",
     fill_value: float = 0.0, data_format: Any = None,
 ) -> Value:  # fmt: skip
-    height, width = (int(n) for n in size)
-    layer = registry.names("layer")["Resizing"](
-        height, width, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value,
-        antialias, _layout(data_format), name="resize",
-    )  # fmt: skip
-    return layer.call(_float(images))
+    check_aspect(crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode)
+    wanted, x = ImageSize(int(size[0]), int(size[1]), _layout(data_format), "Resize"), _float(images)
+    if crop_to_aspect_ratio:
+        x = wanted.cropped_to_aspect(x)
+    elif pad_to_aspect_ratio:
+        x = wanted.padded_to_aspect(x, fill_value)
+    return wanted.resized(x, interpolation_mode(interpolation), antialias)
 
 
 def _colors(function: Callable[[Any], Value]) -> Callable[..., Any]:

@@ -10,10 +10,10 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
-from .. import registry
 from ..backend.convolution import conv, conv_transpose, depthwise_conv, pool
 from ..backend.tensors import known_shape, refine, shape_vector
 from .colors import hsv_of, rgb_of
+from .resizing import ImageSize, interpolation_mode
 from .slices import sliced
 from .table import OPERATIONS, _alike, _float, _rank, _size, _tensor, _unit
 from .tensorflow import as_list, of_tensorflow, type_name
@@ -300,15 +300,8 @@ def resize(
     else:
         if isinstance(size, Value) or any(isinstance(n, Value) for n in size):
             raise ValueError(f"A resizing in the file by {method!r} is to a size that is not a number.")
-        layer = registry.names("layer")["Resizing"](
-            int(size[0]),
-            int(size[1]),
-            method,
-            antialias=antialias,
-            data_format="channels_last",
-            name="resize",
-        )
-        y = layer.call(_float(x))
+        wanted = ImageSize(int(size[0]), int(size[1]), "channels_last", "image.resize")
+        y = wanted.resized(_float(x), interpolation_mode(method), antialias)
     return op.Squeeze(y, [0]) if single else y
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....ir import claim_steps
+from ...ir import claim_steps
 
 Array = np.ndarray
 

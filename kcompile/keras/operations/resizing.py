@@ -1,0 +1,130 @@
+"""Images brought to a size: resized, cut to its proportions, or filled up to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...ir import Value, op
+from .. import backend as K
+from ..backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
+from .interpolation import KERNELS, resize_matrix
+
+_HALF_PIXEL = {"coordinate_transformation_mode": "half_pixel"}
+#: What onnxruntime resizes to sizes that are known at run time only.
+MODES: dict[str, dict[str, Any]] = {
+    "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil", **_HALF_PIXEL},
+    "bilinear": {"mode": "linear", **_HALF_PIXEL},
+}
+_INTERPOLATIONS = ("nearest", "area", *KERNELS)
+
+
+def interpolation_mode(value: Any) -> str:
+    """An interpolation by its name in lower case.
+
+    Raises:
+        ValueError: for any other.
+    """
+    mode = str(value).lower()
+    if mode not in _INTERPOLATIONS:
+        raise ValueError(
+            f"Resizing: interpolation must be one of {', '.join(_INTERPOLATIONS)}; found {mode!r}."
+        )
+    return mode
+
+
+def check_aspect(crop_to_aspect_ratio: bool, pad_to_aspect_ratio: bool, fill_mode: str) -> None:
+    """Refuses with ValueError both ways to keep the proportions at once, and another mode of filling up."""
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError("Resizing: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other.")
+    if fill_mode != "constant":
+        raise ValueError(f"Resizing: fill_mode must be 'constant', found {fill_mode!r}.")
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """A size that images (batch, rows, cols, channels), or (batch, channels, rows, cols), are brought to.
+
+    Attributes:
+        height, width: the new rows and columns.
+        data_format: "channels_last" or "channels_first".
+        asked_by: who brings them to it, for errors: "Layer resizing_1 (Resizing)".
+
+    Raises:
+        ValueError: for a size that is not positive.
+    """
+
+    height: int
+    width: int
+    data_format: str
+    asked_by: str
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(
+                f"{self.asked_by}: height and width must be positive, found {self.height} and {self.width}."
+            )
+
+    @property
+    def axes(self) -> list[int]:
+        """The axes of rows and columns."""
+        return [2, 3] if self.data_format == "channels_first" else [1, 2]
+
+    def known(self, x: Value, what: str) -> tuple[int, int]:
+        """Rows and columns of the images.
+
+        Raises:
+            ValueError: if they are unknown.
+        """
+        rows, columns = (static_sizes(x)[axis] for axis in self.axes)
+        if rows is None or columns is None:
+            raise ValueError(
+                f"{self.asked_by}: {what} needs images of known size; the input has the shape "
+                f"{K.int_shape(x)}."
+            )
+        return rows, columns
+
+    def cropped(self, x: Value, rows: int, columns: int, new_rows: int, new_columns: int) -> Value:
+        """The middle of images of so many rows and columns."""
+        top, left = (rows - new_rows) // 2, (columns - new_columns) // 2
+        return op.Slice(x, [top, left], [top + new_rows, left + new_columns], self.axes)
+
+    def cropped_to_aspect(self, x: Value) -> Value:
+        """The largest part from the middle that has the proportions of the new size."""
+        rows, columns = self.known(x, "keeping the aspect ratio")
+        new_rows = max(min(rows, int(columns * self.height / self.width)), 1)
+        new_columns = max(min(columns, int(rows * self.width / self.height)), 1)
+        return self.cropped(x, rows, columns, new_rows, new_columns)
+
+    def padded_to_aspect(self, x: Value, fill_value: float) -> Value:
+        """The images with a margin that gives them the proportions of the new size."""
+        rows, columns = self.known(x, "keeping the aspect ratio")
+        above = (max(rows, int(columns * self.height / self.width)) - rows) // 2
+        left = (max(columns, int(rows * self.width / self.height)) - columns) // 2
+        return op.Pad(x, [above, left, above, left], tensor(fill_value, x.dtype), self.axes)
+
+    def resized(self, x: Value, interpolation: str, antialias: bool = False) -> Value:
+        """Half-pixel centres, as TensorFlow 2 and every later Keras have it."""
+        last = self.data_format == "channels_last"
+        x = op.Transpose(x, perm=[0, 3, 1, 2]) if last else x
+        if interpolation == "nearest" or interpolation == "bilinear" and not antialias:
+            sizes = shape_vector([*dims_of(x)[:2], self.height, self.width])
+            y = op.Resize(x, None, None, sizes, **MODES[interpolation])
+        else:
+            y = self._interpolated(x, interpolation, antialias)
+        y = refine(y, [None, static_sizes(x)[1], self.height, self.width])
+        return op.Transpose(y, perm=[0, 2, 3, 1]) if last else y
+
+    def _interpolated(self, x: Value, interpolation: str, antialias: bool) -> Value:
+        """Rows and columns of (batch, channels, rows, cols) as products with a matrix each."""
+        rows, columns = static_sizes(x)[2:]
+        if not isinstance(rows, int) or not isinstance(columns, int):
+            raise ValueError(
+                f"{self.asked_by}: interpolation={interpolation!r} with antialias={antialias} needs images "
+                f"of known size; the input has {rows} rows and {columns} columns."
+            )
+        of_rows, of_columns = (
+            tensor(resize_matrix(old, new, interpolation, antialias).astype(x.dtype))
+            for old, new in ((rows, self.height), (columns, self.width))
+        )
+        return op.MatMul(op.MatMul(of_rows, x), op.Transpose(of_columns, perm=[1, 0]))
