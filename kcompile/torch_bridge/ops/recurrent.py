@@ -46,12 +46,16 @@ _ACTIVATIONS: dict[str, tuple[Callable[..., Tensor], tuple[float, ...]]] = {
 
 
 def _activations(
-    names: Sequence[str], alphas: Sequence[float] | None, betas: Sequence[float] | None
+    op_type: str,
+    R: Tensor,
+    names: Sequence[str] | None,
+    alphas: Sequence[float] | None,
+    betas: Sequence[float] | None,
 ) -> list[Activation]:
-    """The functions by name; alphas and betas go, in order, to the functions that have them."""
+    """The functions of all directions by name; alphas and betas go, in order, to those that have them."""
     alphas, betas = list(alphas or ()), list(betas or ())
     found = []
-    for name in names:
+    for name in names or _PER_DIRECTION[op_type] * R.shape[0]:
         function, parameters = _ACTIVATIONS[name.lower()]
         values = list(parameters)
         for i, given in enumerate((alphas, betas)):
@@ -397,9 +401,7 @@ def LSTM(
     if _is_default("LSTM", activations, clip) and P is None and not input_forget:
         y, states = _fused(torch._VF.lstm, given, (0, 2, 3, 1))  # iofc -> ifco
         return _result(y, states, layout, outputs)
-    functions = _activations(
-        activations or _PER_DIRECTION["LSTM"] * R.shape[0], activation_alpha, activation_beta
-    )
+    functions = _activations("LSTM", R, activations, activation_alpha, activation_beta)
     hidden = R.shape[2]
 
     def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
@@ -463,9 +465,7 @@ def GRU(
     if _is_default("GRU", activations, clip) and linear_before_reset:
         y, states = _fused(torch._VF.gru, given, (1, 0, 2))  # zrh -> rzh
         return _result(y, states, layout, outputs)
-    functions = _activations(
-        activations or _PER_DIRECTION["GRU"] * R.shape[0], activation_alpha, activation_beta
-    )
+    functions = _activations("GRU", R, activations, activation_alpha, activation_beta)
     hidden = R.shape[2]
 
     def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
@@ -521,9 +521,7 @@ def RNN(
     if clip is None and names in ({"tanh"}, {"relu"}):
         y, states = _fused(torch._VF.rnn_tanh if names == {"tanh"} else torch._VF.rnn_relu, given, (0,))
         return _result(y, states, layout, outputs)
-    functions = _activations(
-        activations or _PER_DIRECTION["RNN"] * R.shape[0], activation_alpha, activation_beta
-    )
+    functions = _activations("RNN", R, activations, activation_alpha, activation_beta)
 
     def runner_of(d: int) -> tuple[Tensor, Tensor | None, Runner]:
         (f,) = _clipped(functions[d : d + 1], clip)
