@@ -321,41 +321,18 @@ class _Preset(VarianceScaling):
         return {"seed": self.seed}
 
 
-class GlorotUniform(_Preset):
-    """glorot_uniform as a class."""
-
-    preset = staticmethod(glorot_uniform)
-
-
-class GlorotNormal(_Preset):
-    """glorot_normal as a class."""
-
-    preset = staticmethod(glorot_normal)
+def _preset(name: str, function: Callable[..., VarianceScaling]) -> type[_Preset]:
+    """The class of later versions whose instances are what a function makes."""
+    doc = f"{function.__name__} as a class."
+    return type(name, (_Preset,), {"preset": staticmethod(function), "__doc__": doc, "__module__": __name__})
 
 
-class HeUniform(_Preset):
-    """he_uniform as a class."""
-
-    preset = staticmethod(he_uniform)
-
-
-class HeNormal(_Preset):
-    """he_normal as a class."""
-
-    preset = staticmethod(he_normal)
-
-
-class LecunUniform(_Preset):
-    """lecun_uniform as a class."""
-
-    preset = staticmethod(lecun_uniform)
-
-
-class LecunNormal(_Preset):
-    """lecun_normal as a class."""
-
-    preset = staticmethod(lecun_normal)
-
+GlorotUniform = _preset("GlorotUniform", glorot_uniform)
+GlorotNormal = _preset("GlorotNormal", glorot_normal)
+HeUniform = _preset("HeUniform", he_uniform)
+HeNormal = _preset("HeNormal", he_normal)
+LecunUniform = _preset("LecunUniform", lecun_uniform)
+LecunNormal = _preset("LecunNormal", lecun_normal)
 
 zero = zeros = Zeros
 one = ones = Ones

@@ -278,23 +278,9 @@ class _ConvLSTMCell(DroppingCell, Layer):
             return op.Add(projected, self.bias)
         return op.Add(projected, op.Reshape(self.bias, [4 * self.filters, *[1] * self.rank]))
 
-    def draw_masks(self, inputs: Value, states: States) -> None:
-        """Draws the masks of a sequence, one for each gate, where the cell drops something.
-
-        Args:
-            inputs: (batch, spatial..., channels), perhaps with a time axis behind the batch axis.
-            states: each (batch, new spatial..., filters).
-        """
-        sizes = dims_of(inputs)
-        sizes = [sizes[0], *sizes[-self.rank - 1 :]]
-        self.input_masks = self._drawn(self.dropout, sizes, inputs) if self.drops_inputs else None
-        self.state_masks = None
-        if self.drops_states:
-            self.state_masks = self._drawn(self.recurrent_dropout, dims_of(states[0]), inputs)
-
-    def _drawn(self, rate: float, sizes: list[Any], like: Value) -> list[Value]:
-        ones = filled(1, sizes, like.dtype)
-        return [K.dropout(ones, rate) for _ in range(self.gates)]
+    def _dropped_sizes(self, inputs: Value, states: States) -> tuple[list[Any], list[Any]]:
+        sizes = dims_of(inputs)  # perhaps with a time axis behind the batch axis
+        return [sizes[0], *sizes[-self.rank - 1 :]], dims_of(states[0])
 
 
 class ConvLSTM1DCell(_ConvLSTMCell):

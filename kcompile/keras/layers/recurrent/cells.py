@@ -69,15 +69,16 @@ class DroppingCell:
 
     It drops ``inputs`` and ``previous output`` with the same elements at every step (Gal and Ghahramani
     2016). The layer around it draws the masks before its loop; a cell that is called alone draws them at its
-    call. A subclass has ``draw_masks(inputs, states)``, ``project(inputs, training)``, which is what a step
-    does with inputs alone, and ``step(projected, states, training)``.
+    call. A subclass has ``project(inputs, training)``, which is what a step does with inputs alone, and
+    ``step(projected, states, training)``.
     """
 
     dropout: float
     recurrent_dropout: float
     input_masks: list[Value] | None = None
     state_masks: list[Value] | None = None
-    draw_masks: Any
+    gates: int
+    implementation = 1
     project: Any
     step: Any
 
@@ -113,6 +114,34 @@ class DroppingCell:
     def drops_states(self) -> bool:
         """Whether the previous output is dropped while training."""
         return 0 < self.recurrent_dropout < 1
+
+    @property
+    def one_mask(self) -> bool:
+        """Whether all gates share their dropout masks."""
+        return self.implementation != 1 or self.gates == 1
+
+    def draw_masks(self, inputs: Value, states: States) -> None:
+        """Draws the masks of a sequence, one for each gate or one for all, where the cell drops something.
+
+        Args:
+            inputs: (batch, ...), of a convolutional cell (batch, ..., spatial..., channels).
+            states: those before the sequence.
+        """
+        self.forget_masks()
+        if self.drops_inputs or self.drops_states:
+            of_inputs, of_states = self._dropped_sizes(inputs, states)
+            if self.drops_inputs:
+                self.input_masks = self._drawn(self.dropout, of_inputs, inputs)
+            if self.drops_states:
+                self.state_masks = self._drawn(self.recurrent_dropout, of_states, inputs)
+
+    def _dropped_sizes(self, inputs: Value, states: States) -> tuple[list[Any], list[Any]]:
+        """Sizes of the masks for inputs and previous output."""
+        raise NotImplementedError
+
+    def _drawn(self, rate: float, sizes: list[Any], like: Value) -> list[Value]:
+        ones = filled(1, sizes, like.dtype)
+        return [K.dropout(ones, rate) for _ in range(1 if self.one_mask else self.gates)]
 
     def forget_masks(self) -> None:
         """The next call draws new masks."""
@@ -286,28 +315,9 @@ class GatedCell(DroppingCell, Layer):
         return parts if isinstance(parts, tuple) else (parts,)
 
     # --- dropout ----------------------------------------------------------------------------------------
-    @property
-    def one_mask(self) -> bool:
-        """Whether all gates share their dropout masks."""
-        return self.implementation != 1 or self.gates == 1
-
-    def draw_masks(self, inputs: Value, states: States) -> None:
-        """Draws the masks of a sequence, where the cell drops something.
-
-        Args:
-            inputs: (batch, ...), of which only the batch size and the element type matter.
-            states: not needed here.
-        """
-        self.input_masks = (
-            self._drawn(self.dropout, inputs, known_shape(self.kernel)[0]) if self.drops_inputs else None
-        )
-        self.state_masks = (
-            self._drawn(self.recurrent_dropout, inputs, self.units) if self.drops_states else None
-        )
-
-    def _drawn(self, rate: float, inputs: Value, size: int) -> list[Value]:
-        ones = filled(1, [dims_of(inputs)[0], size], inputs.dtype)
-        return [K.dropout(ones, rate) for _ in range(1 if self.one_mask else self.gates)]
+    def _dropped_sizes(self, inputs: Value, states: States) -> tuple[list[Any], list[Any]]:
+        batch = dims_of(inputs)[0]
+        return [batch, known_shape(self.kernel)[0]], [batch, self.units]
 
     # --- ONNX -------------------------------------------------------------------------------------------
     def onnx_activations(self) -> list[Callable[..., Any]]:
