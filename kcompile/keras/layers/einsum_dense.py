@@ -67,7 +67,7 @@ class EinsumDense(Layer):
 
     def build(self, input_shape: Any) -> None:
         terms = self._terms
-        sizes = self.one_or_more(input_shape)
+        sizes = self._sizes(input_shape)
         shape = [sizes.get(letter) for letter in terms.kernel]
         if None in shape:
             raise ValueError(
@@ -85,7 +85,7 @@ class EinsumDense(Layer):
             self.bias = self.add_weight("bias", shape, **weight_arguments(self, "bias"))
         self.built = True
 
-    def one_or_more(self, input_shape: Any) -> dict[str, Any]:
+    def _sizes(self, input_shape: Any) -> dict[str, Any]:
         """Size by letter: those of the input, and those that output_shape adds."""
         terms = self._terms
         if len(input_shape) < len(terms.input) or not terms.ellipsis and len(input_shape) != len(terms.input):
@@ -123,7 +123,7 @@ class EinsumDense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         terms = self._terms
-        sizes = self.one_or_more(input_shape)
+        sizes = self._sizes(input_shape)
         own = [sizes[letter] for letter in terms.output]
         elided = len(input_shape) - len(terms.input)
         if terms.ellipsis == "first":
