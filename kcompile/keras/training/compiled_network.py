@@ -57,6 +57,9 @@ class CompiledNetwork(Network):
     """
 
     _devices: Sequence[str] = ()
+    run_eagerly = False
+    steps_per_execution = 1
+    jit_compile: bool | str | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,6 +89,9 @@ class CompiledNetwork(Network):
         sample_weight_mode: Any = None,
         weighted_metrics: Any = None,
         target_tensors: Any = None,
+        run_eagerly: bool | None = None,
+        steps_per_execution: int | str | None = None,
+        jit_compile: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         """Fixes how the model trains; which weights are trainable is read now.
@@ -99,13 +105,19 @@ class CompiledNetwork(Network):
             sample_weight_mode: "temporal" for weights per timestep; list or dict for several outputs.
             weighted_metrics: like metrics, but weighted by sample_weight and class_weight.
             target_tensors: tensors to use as targets instead of fed data.
-            **kwargs: ``run_eagerly``, ``steps_per_execution``, ``jit_compile`` of later Keras are accepted
-                and change nothing.
+            run_eagerly: whether steps run operator by operator; see ``SteppingNetwork``.
+            steps_per_execution: batches that fit trains on between two calls of callbacks, and takes out of
+                arrays together (default 1; "auto" is 16).
+            jit_compile: kept as an attribute; a step is compiled to one graph in any case, and needs no XLA.
+            **kwargs: ``auto_scale_loss``, ``pss_evaluation_shards`` of later Keras, ``options`` and
+                ``run_metadata`` of Keras 2 are accepted and change nothing.
 
         Raises:
             ValueError, TypeError: for unknown names, or lists and dicts that do not fit the outputs.
         """
         _check_compile_kwargs(kwargs)
+        self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile
+        self.steps_per_execution = _steps_together(steps_per_execution)
         self._devices = devices_to_spread_over() or self._devices
         self._compile_rules = rules.of_dialect(self)
         with rules.following(self._compile_rules):
@@ -378,14 +390,14 @@ class CompiledNetwork(Network):
         self.predict_function = lambda arrays: list(predictor(list(arrays)[:count]))
 
 
-_IGNORED_COMPILE_ARGUMENTS = {
-    "run_eagerly",
-    "steps_per_execution",
-    "jit_compile",
-    "auto_scale_loss",
-    "options",
-    "run_metadata",
-}
+_IGNORED_COMPILE_ARGUMENTS = {"auto_scale_loss", "options", "pss_evaluation_shards", "run_metadata"}
+
+
+def _steps_together(steps: int | str | None) -> int:
+    steps = {None: 1, "auto": 16}.get(steps, steps)  # type: ignore[arg-type]
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f'steps_per_execution must be a whole number from 1, or "auto"; found {steps!r}.')
+    return steps
 
 
 def _check_compile_kwargs(kwargs: dict[str, Any]) -> None:

@@ -114,9 +114,14 @@ class DataAdapter(ABC):
         """Whether means over an epoch weigh batches by their size."""
         return not self.steps_given or self.samples is None
 
-    def split(self, fraction: float) -> tuple[DataAdapter, DataAdapter]:
+    def split(
+        self, fraction: float, validation_batch_size: int | None = None
+    ) -> tuple[DataAdapter, DataAdapter]:
         """The data to train on, and the last ``fraction`` to validate on; of arrays alone."""
         raise NotImplementedError
+
+    def take_together(self, batches: int) -> None:  # noqa: B027
+        """So many batches are used one right after the other: they may be taken out of the data together."""
 
     def limit(self, steps: int) -> None:
         """Fixes how many batches an epoch has."""
@@ -159,6 +164,7 @@ class ArrayAdapter(DataAdapter):
         self.ranges = array_data.batch_ranges(self.samples, batch_size)
         self.steps: int = len(self.ranges) if steps is None else steps
         self._tensors: Any = None
+        self._together = 1
         self._device = device
         self._as_numpy = as_numpy or any(map(array_data.is_lazy, inputs.arrays))
         if not inputs.arrays and steps is None:
@@ -184,23 +190,40 @@ class ArrayAdapter(DataAdapter):
         device = "cpu" if model._devices else None
         return cls(inputs, size, given.shuffle, given.steps, device=device)
 
-    def split(self, fraction: float) -> tuple[ArrayAdapter, ArrayAdapter]:
+    def split(
+        self, fraction: float, validation_batch_size: int | None = None
+    ) -> tuple[ArrayAdapter, ArrayAdapter]:
         first, last = self.inputs.split(fraction)
         steps = self.steps if self.steps_given else None
         return (
             ArrayAdapter(first, self.batch_size, self.shuffle, steps, device=self._device),
-            ArrayAdapter(last, self.batch_size, device=self._device),
+            ArrayAdapter(last, validation_batch_size or self.batch_size, device=self._device),
         )
 
     def epoch(self) -> Iterator[StepInputs]:
         done = 0
         while done < self.steps:
             order = self._order()
-            for start, stop in self.ranges:
-                yield StepInputs(self._batch(order, start, stop), stop - start, self.inputs.weighted)
+            for start, stop, arrays in self._batches(order):
+                yield StepInputs(arrays, stop - start, self.inputs.weighted)
                 done += 1
                 if done == self.steps:
                     return
+
+    def take_together(self, batches: int) -> None:
+        self._together = batches
+
+    def _batches(self, order: np.ndarray | None) -> Iterator[tuple[int, int, Any]]:
+        """The batches of one pass; several are taken out of the arrays at a time, and cut then."""
+        if self._together == 1 or self._as_numpy:
+            yield from ((start, stop, self._batch(order, start, stop)) for start, stop in self.ranges)
+            return
+        for i in range(0, len(self.ranges), self._together):
+            ranges = self.ranges[i : i + self._together]
+            first = ranges[0][0]
+            taken = self._batch(order, first, ranges[-1][1])
+            for start, stop in ranges:
+                yield start, stop, tuple(x[start - first : stop - first] for x in taken)
 
     def _order(self) -> np.ndarray | None:
         if not self.shuffle:

@@ -97,6 +97,7 @@ def fit(
     initial_epoch: int,
 ) -> cbks.History:
     """Trains; see ``Model.fit``."""
+    source.take_together(model.steps_per_execution)
     model._check_trainable_weights_consistency()
     launch.synchronize(model)
     callbacks = launch.without_writers(callbacks)
@@ -162,12 +163,18 @@ def _train_epoch(
     callbacks.on_epoch_begin(epoch)
     model._make_own_function("train")
     means = _logs_of(model, source.by_samples)
+    together, heard, index = model.steps_per_execution, True, 0
     for index, batch in state.batches(source, means):
-        _batch_hook(callbacks, "train", "begin", index, batch.samples)
+        if heard:
+            _batch_hook(callbacks, "train", "begin", index, batch.samples)
         means.add(model._steps.train(batch.weighted)(batch.arrays), batch.samples)
+        heard = (index + 1) % together == 0
+        if heard:
+            _batch_hook(callbacks, "train", "end", index, batch.samples, means)
+            if model.stop_training:
+                break
+    if not heard:  # fewer were left than are executed together
         _batch_hook(callbacks, "train", "end", index, batch.samples, means)
-        if model.stop_training:
-            break
     results = means.means()
     logs: dict[str, float] = cbks.Logs()
     if model._compile_rules.validation_last:

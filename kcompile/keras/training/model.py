@@ -83,7 +83,7 @@ class Model(SteppingNetwork):
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: int = 1,
+        verbose: int | str = 1,
         callbacks: Sequence[Any] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
@@ -97,6 +97,7 @@ class Model(SteppingNetwork):
         max_queue_size: int = 10,
         workers: int = 1,
         use_multiprocessing: bool = False,
+        validation_batch_size: int | None = None,
         **kwargs: Any,
     ) -> History:
         """Trains for a number of epochs.
@@ -121,6 +122,7 @@ class Model(SteppingNetwork):
             validation_steps: number of validation batches.
             validation_freq: every how many epochs to validate, or the epochs (from 1) themselves.
             max_queue_size, workers, use_multiprocessing: how generators are read ahead.
+            validation_batch_size: samples per batch of validation (default: batch_size).
 
         Returns:
             History, whose ``history`` maps names to lists of one value per epoch.
@@ -146,13 +148,16 @@ class Model(SteppingNetwork):
             (max_queue_size, workers, use_multiprocessing),
         )
         validation = (validation_data, validation_steps, validation_freq)
-        if not gives_batches(given):
-            return self._fit(given, *validation, epochs, initial_epoch, verbose, callbacks)
+        shown = _verbosity(verbose)
+        if not gives_batches(given) or validation_batch_size is not None:
+            return self._fit(
+                given, *validation, epochs, initial_epoch, shown, callbacks, validation_batch_size
+            )
         return self.fit_generator(
             x,
             steps_per_epoch,
             epochs,
-            verbose,
+            shown,
             callbacks,
             *validation,
             class_weight,
@@ -173,6 +178,7 @@ class Model(SteppingNetwork):
         initial_epoch: int,
         verbose: int,
         callbacks: Sequence[Any] | None,
+        validation_batch_size: int | None = None,
     ) -> History:
         check_count("epochs", epochs, least=0)
         check_count("initial_epoch", initial_epoch, least=0)
@@ -183,10 +189,11 @@ class Model(SteppingNetwork):
         given = replace(given, as_it_is=self._writes_steps)
         source, validation = data_adapter(self, given), None
         if validation_data is not None:
-            to_validate = given.to_validate(validation_data, source.batch_size, validation_steps)
+            size = validation_batch_size or source.batch_size
+            to_validate = given.to_validate(validation_data, size, validation_steps)
             validation = data_adapter(self, to_validate)
         elif given.validation_split:
-            source, validation = source.split(given.validation_split)
+            source, validation = source.split(given.validation_split, validation_batch_size)
         if validation is not None and validation_steps is not None:
             validation.limit(validation_steps)
         return loops.fit(self, source, epochs, verbose, callbacks, validation, validation_freq, initial_epoch)
@@ -196,43 +203,47 @@ class Model(SteppingNetwork):
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: int = 1,
+        verbose: int | str = 1,
         sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Sequence[Any] | None = None,
         max_queue_size: int = 10,
         workers: int = 1,
         use_multiprocessing: bool = False,
+        return_dict: bool = False,
     ) -> Any:
         """Loss and metrics in test mode: no dropout, moving statistics, means over all samples.
 
-        Args: as for ``fit``; steps: number of batches, None for all.
+        Args: as for ``fit``; steps: number of batches, None for all; return_dict: see below.
 
         Returns:
-            the loss, or a list of the loss and the metrics in the order of ``metrics_names``.
+            the loss, or a list of the loss and the metrics in the order of ``metrics_names``; with
+            return_dict a dict of them by name.
         """
         reading = (max_queue_size, workers, use_multiprocessing)
         given = DataArguments(
             x, y, sample_weight, batch_size=batch_size, steps=steps, reading=reading, method="evaluate"
         )
-        if gives_batches(given):
-            return self.evaluate_generator(x, steps, callbacks, *reading, verbose)
-        return self._evaluate(given, verbose, callbacks)
+        shown = _verbosity(verbose)
+        if gives_batches(given) and not return_dict:
+            return self.evaluate_generator(x, steps, callbacks, *reading, shown)
+        return self._evaluate(given, shown, callbacks, return_dict)
 
-    def _evaluate(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
+    def _evaluate(self, given: DataArguments, verbose: int, callbacks: Any, return_dict: bool = False) -> Any:
         check_count("steps", given.steps)
         if not self._is_compiled:
             self._require_compiled()
         source = data_adapter(self, replace(given, as_it_is=self._writes_steps))
         found = loops.evaluate(self, source, verbose, callbacks)
         # numpy's scalars, which are Python's floats too
-        return unpack_singleton([np.asarray(value, np.float64)[()] for value in found.values()])
+        results = {name: np.asarray(value, np.float64)[()] for name, value in found.items()}
+        return results if return_dict else unpack_singleton(list(results.values()))
 
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: int = 0,
+        verbose: int | str = 0,
         steps: int | None = None,
         callbacks: Sequence[Any] | None = None,
         max_queue_size: int = 10,
@@ -252,6 +263,7 @@ class Model(SteppingNetwork):
             array (samples, ...), a list of them for several outputs, a dict by name where the model was made
             of a dict of outputs.
         """
+        verbose = _verbosity(verbose)
         predictor = None if self._writes_prediction else self._predictor
         if predictor is not None and predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
             return predictor.predict(x, batch_size)
@@ -324,26 +336,41 @@ class Model(SteppingNetwork):
         sample_weight: Any = None,
         class_weight: Any = None,
         reset_metrics: bool = True,
+        return_dict: bool = False,
     ) -> Any:
         """One update on one batch.
 
         Returns:
-            the loss before the update, or a list of the loss and the metrics.
+            the loss before the update, or a list of the loss and the metrics; with return_dict a dict of
+            them by name.
         """
         self._check_trainable_weights_consistency()
-        return self._on_batch("train", x, y, sample_weight, class_weight, reset_metrics)
+        return self._on_batch("train", x, y, sample_weight, class_weight, reset_metrics, return_dict)
 
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, reset_metrics: bool = True
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        reset_metrics: bool = True,
+        return_dict: bool = False,
     ) -> Any:
-        """Loss, or list of the loss and the metrics, of one batch in test mode."""
-        return self._on_batch("test", x, y, sample_weight, None, reset_metrics)
+        """Loss, or list of the loss and the metrics, of one batch in test mode; see ``train_on_batch``."""
+        return self._on_batch("test", x, y, sample_weight, None, reset_metrics, return_dict)
 
     def _on_batch(
-        self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, reset_metrics: bool
+        self,
+        mode: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        reset_metrics: bool,
+        return_dict: bool,
     ) -> Any:
         if self._writes_steps:
-            return self._on_own_batch(mode, x, y, sample_weight, class_weight, reset_metrics)
+            given = (x, y, sample_weight, class_weight)
+            return self._on_own_batch(mode, *given, reset_metrics, return_dict)
         x, y, sample_weight = computed(x, y, sample_weight)
         batch = step_inputs(self, x, y, sample_weight, class_weight)
         self._make_own_function(mode)
@@ -355,6 +382,8 @@ class Model(SteppingNetwork):
             results = [np.asarray(x, K.floatx())[()] for x in (float(loss), *self._steps.results())]
             if reset_metrics:
                 self.reset_metrics()
+        if return_dict:
+            return dict(zip(self.metrics_names, results, strict=True))
         return unpack_singleton(results)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -486,6 +515,17 @@ class Model(SteppingNetwork):
 
     def __copy__(self) -> Model:
         return self.__deepcopy__({})
+
+
+def _verbosity(verbose: int | str) -> int:
+    """0, 1 or 2; "auto" of later versions of Keras shows a bar.
+
+    Raises:
+        ValueError: for another text.
+    """
+    if isinstance(verbose, str) and verbose != "auto":
+        raise ValueError(f'verbose must be 0, 1, 2 or "auto"; found {verbose!r}.')
+    return 1 if verbose == "auto" else int(verbose)
 
 
 registry.register(globals())

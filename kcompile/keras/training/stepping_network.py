@@ -192,7 +192,14 @@ class SteppingNetwork(DeferredNetwork):
     # --- data ---------------------------------------------------------------------------------------------
 
     def _on_own_batch(
-        self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, reset_metrics: bool
+        self,
+        mode: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        reset_metrics: bool,
+        return_dict: bool,
     ) -> Any:
         """train_on_batch and test_on_batch by the model's own step."""
         batch = nested_inputs(x, y, sample_weight, class_weight)
@@ -201,7 +208,8 @@ class SteppingNetwork(DeferredNetwork):
             if reset_metrics:
                 self.reset_metrics()
             logs.add(steps.run(mode, batch.weighted, batch.arrays), batch.samples)
-            return unpack_singleton(list(logs.latest().values()))
+            found = logs.latest()
+        return dict(found) if return_dict else unpack_singleton(list(found.values()))
 
 
 registry.register(globals())
