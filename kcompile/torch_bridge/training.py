@@ -17,6 +17,7 @@ from ..ir import Graph, Parameter, UpdateRule, changing, steadily
 from . import weights
 from .arrays import as_tensor, torch_dtype
 from .devices import default_device
+from .host_memory import keep_freed_memory
 from .lowering import apply_updates, lower, refresh, signature, written
 from .optimizers import make_optimizer
 
@@ -36,6 +37,7 @@ class _Step:
     ) -> None:
         self.device = weights.canonical_device(default_device() if device is None else device)
         self.module = lower(graph, self.device, trainable)
+        keep_freed_memory()
         self._outputs = signature(self.module).outputs
         self._parameter_devices = signature(self.module).parameter_devices
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]

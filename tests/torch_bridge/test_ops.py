@@ -238,6 +238,27 @@ def test_parts_in_another_order_have_values_and_gradients_of_indexing(
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("factors", [(2, 2), (3, 1)])
+def test_whole_factors_of_resize_have_gradients_of_both_orders_in_the_memory_order_of_their_input(
+    factors: tuple[int, int],
+) -> None:
+    function = OPERATORS["Resize"].function
+    x = torch.from_numpy(draw(2, 3, 4, 5)).double().contiguous(memory_format=torch.channels_last)
+    x.requires_grad_()
+
+    def resized(x: torch.Tensor) -> torch.Tensor:
+        return function(x, None, (1.0, 1.0, *factors), coordinate_transformation_mode="asymmetric",
+                        nearest_mode="floor")  # fmt: skip
+
+    y = resized(x)
+    wanted = x.repeat_interleave(factors[0], 2).repeat_interleave(factors[1], 3)
+    torch.testing.assert_close(y, wanted, rtol=0, atol=0)
+    (dx,) = torch.autograd.grad(y, [x], y.detach().contiguous(memory_format=torch.channels_last))
+    assert dx.is_contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradcheck(resized, [x], fast_mode=True)
+    assert torch.autograd.gradgradcheck(resized, [x], fast_mode=True)
+
+
 # --- convolution and pooling ---
 
 

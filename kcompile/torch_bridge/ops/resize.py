@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -96,12 +97,31 @@ def _by_torch(X: Tensor, changed: dict[int, tuple[float, int]], plan: tuple[str,
     mode, coordinates, rounding = plan
     whole = all(factor == int(factor) for factor, _ in changed.values())
     if mode == "nearest" and whole and (coordinates, rounding) in _SAME_AS_NEAREST:
+        if n == 2 and X.device.type == "cpu" and not torch.compiler.is_compiling():
+            repeated: Tensor = _Repeated.apply(X, (size[0] // X.shape[2], size[1] // X.shape[3]))
+            return repeated
         return F.interpolate(X, size, mode="nearest")
     if mode == "linear" and coordinates == "half_pixel":
         return F.interpolate(X, size, mode=_LINEAR[n], align_corners=False)
     if mode == "linear" and coordinates == "align_corners" and min(size) > 1:
         return F.interpolate(X, size, mode=_LINEAR[n], align_corners=True)
     return None
+
+
+class _Repeated(torch.autograd.Function):
+    """Each row and column as often as a pair of factors says.
+
+    Torch's own gradient is computed in channels_first memory; sums over windows keep channels_last.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factors: tuple[int, int]) -> Tensor:
+        ctx.factors = factors
+        return F.interpolate(x, [n * k for n, k in zip(x.shape[2:], factors, strict=True)], mode="nearest")
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
+        return F.avg_pool2d(dy, ctx.factors, divisor_override=1), None
 
 
 # for whole factors all of these repeat each element
