@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .eager import eagerly
+from .eager import Interpreter, eagerly
 from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_of
 from .graph import Graph, Phase
 from .inference import infer
@@ -47,16 +47,24 @@ class Trace:
         inputs: what the step is given: fresh values without a producer.
         training: which branch ``Phase`` takes.
         frozen: whether what is called is part of something that is not trained.
+        computes: what computes at once where the step runs; None where nobody says.
     """
 
-    def __init__(self, inputs: Sequence[Value], training: bool = False, frozen: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[Value],
+        training: bool = False,
+        frozen: bool = False,
+        computes: Interpreter | None = None,
+    ) -> None:
         self._record = _Record(inputs)
+        self.computes = computes
         self.training = training
         self.frozen = frozen
 
     def behaving(self, training: bool, frozen: bool) -> Trace:
         """See ``ir.eager.Interpreter``."""
-        other = Trace((), training, frozen)
+        other = Trace((), training, frozen, self.computes)
         other._record = self._record
         return other
 

@@ -19,15 +19,22 @@ def differentiable(x: Tensor) -> Tensor:
     return x if x.requires_grad else x.detach().requires_grad_()
 
 
-def gradients(y: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of ``sum(y)``, themselves differentiable; zeros for what y does not depend on."""
+def gradients(y: Tensor, *xs: Tensor, again: bool = True) -> tuple[Tensor, ...]:
+    """The gradients of ``sum(y)``; zeros for what y does not depend on.
+
+    Args:
+        again: whether they will be differentiated in turn.
+    """
     if not y.requires_grad:
         return tuple(torch.zeros_like(x) for x in xs)
-    found = torch.autograd.grad(y, xs, torch.ones_like(y), create_graph=True, allow_unused=True)
+    found = torch.autograd.grad(
+        y, xs, torch.ones_like(y), retain_graph=True, create_graph=again or _trains.get(), allow_unused=True
+    )
     return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True))
 
 
 _twice: ContextVar[bool] = ContextVar("twice", default=False)
+_trains: ContextVar[bool] = ContextVar("trains", default=False)
 
 
 def differentiated_twice() -> bool:
@@ -38,15 +45,16 @@ def differentiated_twice() -> bool:
 class DifferentiatingModule(fx.GraphModule):
     """A lowered graph with Gradient nodes: it records gradients also where its caller does not.
 
-    ``meta["gradients"]`` is how many such nodes there are.
+    ``meta["nested"]`` says whether gradients of gradients are among them.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         trains = torch.is_grad_enabled()
-        outer = _twice.set(trains or self.meta["gradients"] > 1)
+        outer = _twice.set(trains or self.meta["nested"]), _trains.set(trains)
         try:
             with torch.enable_grad():
                 results = super().__call__(*args, **kwargs)
         finally:
-            _twice.reset(outer)
+            _twice.reset(outer[0])
+            _trains.reset(outer[1])
         return results if trains else tuple(result.detach() for result in results)

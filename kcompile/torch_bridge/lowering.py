@@ -228,7 +228,7 @@ class _Lowering:
         self.parameters: dict[str, Parameter] = {}
         self.attributes = 0
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
-        self.gradients = len(own)
+        self.nested = _differentiated_again(graph) if own else set()
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
         self.sums = self._find_sums()
         self.products = set(self.sums.values())
@@ -248,7 +248,7 @@ class _Lowering:
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
         _forget_source_with(module)
-        module.meta["gradients"] = self.gradients
+        module.meta["nested"] = bool(self.nested)
         module.meta["signature"] = Signature(
             tuple(value.name for value in self.graph.inputs),
             len(self.graph.outputs),
@@ -353,7 +353,7 @@ class _Lowering:
             message = node.attributes["message"]
             self._define(node.outputs[0], self._call(node, print_tensor, args, {"message": message}))
             return
-        self._unpack(node, self._call(node, gradients, args), always=True)
+        self._unpack(node, self._call(node, gradients, args, {"again": node in self.nested}), always=True)
 
     def _lower_standard(self, node: Node) -> None:
         operator = OPERATORS.get(node.op_type)
@@ -506,6 +506,22 @@ class _Lowering:
             weight = self.fx.call_method("t", (b,))
             result = self._call(node, nn.functional.linear, (a, weight, bias))
         self._define(node.outputs[0], result)
+
+
+def _differentiated_again(graph: Graph) -> set[Node]:
+    """The Gradient nodes whose results another one differentiates, or a body that may."""
+    found: set[Node] = set()
+    behind: dict[Node, frozenset[Node]] = {}  # the Gradient nodes that a node depends on
+    for node in graph.nodes:
+        read = [behind.get(x.node, frozenset()) for x in graph.dependencies(node) if x.node is not None]
+        before = frozenset().union(*read)
+        if node.op_type == "Gradient" and node.domain == KCOMPILE_DOMAIN:
+            found |= before
+            before |= {node}
+        elif graph.bodies(node):
+            found |= before
+        behind[node] = before
+    return found
 
 
 def _forget_source_with(module: fx.GraphModule) -> None:

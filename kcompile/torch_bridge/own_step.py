@@ -54,10 +54,15 @@ def numpy_type(dtype: torch.dtype) -> np.dtype:
     return numpy_dtype(dtype)
 
 
+def interpreter() -> TorchInterpreter:
+    """What computes at once on the device where steps compute."""
+    return TorchInterpreter(default_device())
+
+
 def eager_batch(batch: Sequence[Tensor]) -> tuple[TorchInterpreter, list[Value]]:
     """Who computes a step operator by operator, and the data as it takes them."""
-    interpreter = TorchInterpreter(default_device())
-    return interpreter, [interpreter.eager(place(x, interpreter.device)) for x in batch]
+    here = interpreter()
+    return here, [here.eager(place(x, here.device)) for x in batch]
 
 
 def tensors_of(interpreter: TorchInterpreter, leaves: Sequence[Any]) -> list[Any]:

@@ -718,6 +718,84 @@ def several_outputs(keras, tf, **options):
     return found(model.fit(x, {"a": y, "b": labels}, **OPTIONS), model)
 
 
+# --- loops of one's own -------------------------------------------------------------------------------------
+
+
+def training_loop(keras, tf, **options):
+    """ "Writing a training loop from scratch", with a loss that a layer adds."""
+    inputs = keras.Input(shape=(6,))
+    x = keras.layers.Dense(5, activation="relu", activity_regularizer=keras.regularizers.l2(0.01))(inputs)
+    model = fixed(keras.Model(inputs, keras.layers.Dense(3)(keras.layers.BatchNormalization()(x))))
+    optimizer = keras.optimizers.SGD(learning_rate=0.1)
+    loss_fn = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    train_acc_metric = keras.metrics.SparseCategoricalAccuracy()
+    val_acc_metric = keras.metrics.SparseCategoricalAccuracy()
+
+    def train_step(x, y):
+        with tf.GradientTape() as tape:
+            logits = model(x, training=True)
+            loss_value = loss_fn(y, logits)
+            loss_value += sum(model.losses)
+        grads = tape.gradient(loss_value, model.trainable_weights)
+        optimizer.apply_gradients(zip(grads, model.trainable_weights))
+        train_acc_metric.update_state(y, logits)
+        return loss_value
+
+    def test_step(x, y):
+        val_acc_metric.update_state(y, model(x, training=False))
+
+    if not options.get("run_eagerly"):
+        train_step, test_step = tf.function(train_step), tf.function(test_step)
+    x, y = arrays(18, (20, 6), (20,))
+    labels = np.digitize(y, [-0.3, 0.3])
+    numbers = {"losses": [], "accuracy": [], "val_accuracy": []}
+    for _ in range(2):
+        for i in range(0, 20, 8):
+            loss_value = train_step(tf.constant(x[i : i + 8]), tf.constant(labels[i : i + 8]))
+            numbers["losses"].append(float(loss_value))
+        numbers["accuracy"].append(float(train_acc_metric.result()))
+        train_acc_metric.reset_state()
+        test_step(tf.constant(x), tf.constant(labels))
+        numbers["val_accuracy"].append(float(val_acc_metric.result()))
+        val_acc_metric.reset_state()
+    numbers["weights"] = [float(np.sum(np.abs(w.numpy()))) for w in weights_of(model)]
+    return numbers
+
+
+def loop_over_a_gan(keras, tf, **options):
+    """Two tapes at once over one forward pass, as the DCGAN tutorial has it."""
+    generator = small(keras, keras.Model, units=6, normalized=True)
+    discriminator = small(keras, keras.Model)
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    generator_optimizer = keras.optimizers.Adam(1e-2)
+    discriminator_optimizer = keras.optimizers.Adam(1e-2)
+
+    def train_step(images, noise):
+        with tf.GradientTape() as gen_tape, tf.GradientTape() as disc_tape:
+            generated_images = generator(noise, training=True)
+            real_output = discriminator(images, training=True)
+            fake_output = discriminator(generated_images, training=True)
+            gen_loss = cross_entropy(tf.ones_like(fake_output), fake_output)
+            disc_loss = cross_entropy(tf.ones_like(real_output), real_output) + cross_entropy(
+                tf.zeros_like(fake_output), fake_output
+            )
+        of_generator = gen_tape.gradient(gen_loss, generator.trainable_variables)
+        of_discriminator = disc_tape.gradient(disc_loss, discriminator.trainable_variables)
+        generator_optimizer.apply_gradients(zip(of_generator, generator.trainable_variables))
+        discriminator_optimizer.apply_gradients(zip(of_discriminator, discriminator.trainable_variables))
+        return gen_loss, disc_loss
+
+    if not options.get("run_eagerly"):
+        train_step = tf.function(train_step)
+    images, noise = arrays(19, (16, 6), (16, 6))
+    losses = []
+    for _ in range(3):
+        for i in range(0, 16, 8):
+            losses += map(float, train_step(tf.constant(images[i : i + 8]), tf.constant(noise[i : i + 8])))
+    sums = [float(np.sum(np.abs(w.numpy()))) for m in (generator, discriminator) for w in weights_of(m)]
+    return {"losses": losses, "weights": sums}
+
+
 PROGRAMS = {
     function.__name__: function
     for function in (
@@ -738,5 +816,7 @@ PROGRAMS = {
         own_loss,
         own_function,
         several_outputs,
+        training_loop,
+        loop_over_a_gan,
     )
 }

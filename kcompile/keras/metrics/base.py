@@ -171,7 +171,7 @@ def _done_at_once(
     with eagerly(at_once):
         pairs = _pairs(update_state(self, *args, **kwargs))
         do_at_once(pairs)
-    self.__dict__["_updated_by"] = None if isinstance(at_once, Trace) else at_once
+    self.__dict__["_updated_by"] = at_once.computes if isinstance(at_once, Trace) else at_once
     return pairs
 
 

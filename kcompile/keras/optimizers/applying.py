@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ...ir import Constant, Parameter, Value, eagerly, interpreter
+from ...ir import Constant, Parameter, Value, current_readings, eagerly, interpreter, op, reading_as
 from ..core.eager_calls import interpreter_for_all
 
 
@@ -56,7 +57,7 @@ class AppliesGradients:
                 "apply_gradients needs gradients that are numbers, or a training step that is traced; "
                 "get_updates(loss, params) gives the updates of a graph."
             )
-        with eagerly(at_once):
+        with eagerly(at_once), _without_gradients(params):
             do_at_once_together(self._updates_of(self._limited(grads), params))
         return self.iterations
 
@@ -100,6 +101,16 @@ class AppliesGradients:
             return grads
         limited = iter(self._clipped([grad for grad in grads if grad is not None]))
         return [None if grad is None else next(limited) for grad in grads]
+
+
+@contextmanager
+def _without_gradients(params: Sequence[Parameter]) -> Iterator[None]:
+    """Within, weights are read as numbers that no gradient flows through: an update is not differentiated."""
+    readings: dict[Value, Value] = {
+        weight: op.StopGradient(weight) for weight in params if weight.dtype.kind == "f"
+    }
+    with reading_as({**current_readings(), **readings}):
+        yield
 
 
 def do_at_once_together(updates: Iterable[Any]) -> None:

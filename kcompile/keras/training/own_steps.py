@@ -6,24 +6,18 @@ be traced, a Python ``if`` on a number for instance, runs operator by operator, 
 
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Trace, Value, eagerly, tracing
-from ...ir import Phase as GraphPhase
+from ...ir import Constant
 from ..utils.launch import launched
-from .nests import Structure, flatten
+from .nests import Structure
 from .steps import Alone
-
-Types = tuple[tuple[Any, tuple[int, ...]], ...]
-Run = Callable[[Sequence[Any]], Any]
-_PACKAGE = str(Path(__file__).parents[2])
+from .traced_calls import Run, TracedCall, bridge, types_of, why_eager
 
 
 class OwnSteps(Alone):
@@ -45,7 +39,7 @@ class OwnSteps(Alone):
         self.functions: dict[str, Any] = {}
         self.reported: list[str] = []
         self._devices = devices
-        self._made: dict[Any, _Form] = {}
+        self._made: dict[Any, TracedCall] = {}
         self._told: set[str] = set()
 
     def train(self, weighted: Any) -> Run:
@@ -66,13 +60,13 @@ class OwnSteps(Alone):
                 f"{type(self.model).__name__} has a {mode}_step of its own, which one device computes: what "
                 "it does with gradients is its own affair, so nobody can add them up over several devices."
             )
-        batch = _bridge().as_batch(arrays)
-        types = tuple([(x.dtype, tuple(x.shape)) for x in batch])
+        batch = bridge().as_batch(arrays)
+        types = types_of(batch)
         key = mode, structure, tuple([(dtype, len(shape)) for dtype, shape in types])
-        form = self._made.get(key)
-        if form is None:
-            form = self._made[key] = _Form(self, mode, structure)
-        found = form.step(types)(batch)
+        call = self._made.get(key)
+        if call is None:
+            call = self._made[key] = self._call(mode, structure)
+        found = call(batch, types)
         if mode != "predict" and isinstance(found, Mapping):
             prefix = "" if mode == "train" else "val_"
             for name in found:
@@ -108,128 +102,20 @@ class OwnSteps(Alone):
 
         return by_function
 
-    def say_where(self, mode: str, error: Exception) -> None:
+    def _call(self, mode: str, structure: Structure) -> TracedCall:
+        def function(tensors: Sequence[Any]) -> Any:
+            returned = self.function(mode)(structure.pack(tensors))
+            self.model._forget_losses_at_once()
+            return returned
+
+        phase: Any = "train" if mode == "train" else "inference"
+        return TracedCall(function, phase, partial(self._tell, mode), self.run_eagerly)
+
+    def _tell(self, mode: str, error: Exception) -> None:
         """Warns once that a step runs operator by operator."""
-        if mode in self._told:
-            return
-        self._told.add(mode)
-        warnings.warn(
-            f"{type(self.model).__name__}.{mode}_step runs eagerly, operator by operator, which is slower: "
-            f"it cannot be traced into a graph because of {_place(error)}: {error}",
-            stacklevel=2,
-        )
-
-
-def _bridge() -> Any:
-    from ...torch_bridge import own_step
-
-    return own_step
-
-
-class _Form:
-    """A step for data of one nesting, of any sizes.
-
-    The first batch is traced with its sizes. Where a later one differs in an axis, that axis is open from
-    then on, if the step can be traced so; otherwise there is a trace for each size, up to a few.
-    """
-
-    _MOST = 8
-
-    def __init__(self, steps: OwnSteps, mode: str, structure: Structure) -> None:
-        self.steps, self.mode, self.structure = steps, mode, structure
-        self._by_sizes: dict[Types, Run] = {}
-        self._open: Run | None = None
-        self._open_dims: list[list[Any]] = []
-        self._eager: Run | None = self._run_eagerly if steps.run_eagerly else None
-
-    def step(self, types: Types) -> Run:
-        """What runs a batch of these types."""
-        if self._eager is not None:
-            return self._eager
-        return self._by_sizes.get(types) or self._make(types)
-
-    def _make(self, types: Types) -> Run:
-        if self._open is not None and self._fits(types):
-            return self._open
-        error: Exception | None = None
-        if self._by_sizes:
-            dims = _opened([*self._by_sizes, types])
-            try:
-                self._open, self._open_dims = self._traced(types, dims), dims
-                return self._open
-            except Exception as found:
-                error = found
-        if len(self._by_sizes) < self._MOST:
-            try:
-                self._by_sizes[types] = made = self._traced(types, [list(shape) for _, shape in types])
-                return made
-            except Exception as found:
-                error = found
-        assert error is not None
-        return partial(self._first_eagerly, error)
-
-    def _fits(self, types: Types) -> bool:
-        return all(
-            all(not isinstance(d, int) or d == n for d, n in zip(dims, shape, strict=True))
-            for dims, (_, shape) in zip(self._open_dims, types, strict=True)
-        )
-
-    def _traced(self, types: Types, dims: list[list[Any]]) -> Run:
-        bridge = _bridge()
-        placeholders = [
-            Value(bridge.numpy_type(dtype), shape, f"data_{i}")
-            for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
-        ]
-        model = self.steps.model
-        with tracing(Trace(placeholders)) as trace:
-            returned = self.steps.function(self.mode)(self.structure.pack(placeholders))
-            model._forget_losses_at_once()
-        leaves, structure = flatten(returned)
-        tensors = [leaf for leaf in leaves if isinstance(leaf, Value)]
-        phase: GraphPhase = "train" if self.mode == "train" else "inference"
-        step = bridge.OwnStep(trace.graph(tensors, phase))
-
-        def run(batch: Sequence[Any]) -> Any:
-            found = iter(step(*batch))
-            return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
-
-        return run
-
-    def _first_eagerly(self, error: Exception, batch: Sequence[Any]) -> Any:
-        """A step that could not be traced: an error that is the program's own comes again here."""
-        found = self._run_eagerly(batch)
-        self._eager = self._run_eagerly
-        self.steps.say_where(self.mode, error)
-        return found
-
-    def _run_eagerly(self, batch: Sequence[Any]) -> Any:
-        bridge = _bridge()
-        interpreter, tensors = bridge.eager_batch(batch)
-        with eagerly(interpreter):
-            returned = self.steps.function(self.mode)(self.structure.pack(tensors))
-            leaves, structure = flatten(returned)
-            return structure.pack(bridge.tensors_of(interpreter, leaves))
-
-
-def _opened(seen: Sequence[Types]) -> list[list[Any]]:
-    """The sizes that all batches agree in; the others by name, axes of samples by one name."""
-    first: list[list[Any]] = [list(shape) for _, shape in seen[0]]
-    lengths = {tuple([shape[0] for _, shape in types if shape]) for types in seen}
-    common = all(len(set(each)) == 1 for each in lengths)
-    for i, dims in enumerate(first):
-        for axis in range(len(dims)):
-            if len({types[i][1][axis] for types in seen}) > 1:
-                dims[axis] = "batch" if axis == 0 and common else f"data_{i}_dim{axis}"
-    return first
-
-
-def _place(error: Exception) -> str:
-    """The line of the program that could not be traced."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
-    if not own:
-        return "this"
-    return f"{own[-1].filename}:{own[-1].lineno}"
+        if mode not in self._told:
+            self._told.add(mode)
+            warnings.warn(why_eager(f"{type(self.model).__name__}.{mode}_step", error), stacklevel=4)
 
 
 class LastLogs:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Depends, EagerTensor, Value, depends, op
+from ...ir import Depends, EagerTensor, Value, depends, interpreter, op
 from ...keras import backend as K
 from .tensors import eager_interpreter, values_in
 
@@ -19,6 +19,11 @@ class _Tapes(threading.local):
 
 
 _tapes = _Tapes()
+
+
+def is_recording() -> bool:
+    """Whether a tape's block is running in this thread."""
+    return _tapes.depth > 0
 
 
 class GradientTape:
@@ -107,6 +112,9 @@ class GradientTape:
 
 
 def _gradients(targets: Sequence[Value], sources: Sequence[Value], given: Any) -> list[Value | None]:
+    around = interpreter()
+    if around is not None and all(around.takes(x) for x in (*targets, *sources)):
+        return list(around.gradients(targets, sources, given, again=_tapes.depth > 0))
     if all(depends(x) is not Depends.ON_INPUTS for x in (*targets, *sources)):
         return eager_interpreter().gradients(targets, sources, given, again=_tapes.depth > 0)
     if given is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -16,6 +15,7 @@ from ..modules import MODULES
 from . import functions, tensors
 from .dtypes import DTYPES, DType, as_dtype
 from .gradient_tape import GradientTape
+from .traced_functions import function
 from .variables import Variable
 
 #: Under these are the names of ``tf`` once more, after what is their own.
@@ -133,8 +133,3 @@ def _module(name: str, module: ModuleType) -> Namespace:
         for key, value in public.items()
     }
     return Namespace(name, own)
-
-
-def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """``tf.function``: the function as it is, which computes at once; options are accepted."""
-    return (lambda f: f) if func is None else func

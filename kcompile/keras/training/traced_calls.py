@@ -1,0 +1,144 @@
+"""A function of tensors that is traced once for tensors of a form, and run as one graph of updates."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...ir import Phase as GraphPhase
+from ...ir import Trace, Value, eagerly, tracing
+from .nests import flatten
+
+Types = tuple[tuple[Any, tuple[int, ...]], ...]
+Run = Callable[[Sequence[Any]], Any]
+_PACKAGE = str(Path(__file__).parents[2])
+
+
+def bridge() -> Any:
+    """What computes, which needs torch."""
+    from ...torch_bridge import own_step
+
+    return own_step
+
+
+def types_of(batch: Sequence[Any]) -> Types:
+    """Element types and sizes of tensors of PyTorch."""
+    return tuple([(x.dtype, tuple(x.shape)) for x in batch])
+
+
+class TracedCall:
+    """A function of tensors of certain types and ranks, of any sizes.
+
+    The first call is traced with its sizes. Where a later one differs in an axis, that axis is open from
+    then on, if the function can be traced so; otherwise there is a trace for each size, up to a few. What
+    cannot be traced runs operator by operator.
+
+    Args:
+        function: of the list of tensors.
+        phase: which branch is taken of what was emitted before and has two.
+        when_eager: is told why, after the first call that ran operator by operator because it had to.
+        eager: whether all calls do.
+    """
+
+    _MOST = 8
+
+    def __init__(
+        self,
+        function: Callable[[Sequence[Any]], Any],
+        phase: GraphPhase,
+        when_eager: Callable[[Exception], None],
+        eager: bool = False,
+    ) -> None:
+        self.function, self.phase = function, phase
+        self._when_eager = when_eager
+        self._by_sizes: dict[Types, Run] = {}
+        self._open: Run | None = None
+        self._open_dims: list[list[Any]] = []
+        self._eager: Run | None = self._run_eagerly if eager else None
+
+    def __call__(self, batch: Sequence[Any], types: Types | None = None) -> Any:
+        """What the function returns for tensors of PyTorch, with such tensors in it."""
+        types = types_of(batch) if types is None else types
+        run = self._eager or self._by_sizes.get(types) or self._make(types)
+        return run(batch)
+
+    def _make(self, types: Types) -> Run:
+        if self._open is not None and self._fits(types):
+            return self._open
+        error: Exception | None = None
+        if self._by_sizes:
+            dims = _opened([*self._by_sizes, types])
+            try:
+                self._open, self._open_dims = self._traced(types, dims), dims
+                return self._open
+            except Exception as found:
+                error = found
+        if len(self._by_sizes) < self._MOST:
+            try:
+                self._by_sizes[types] = made = self._traced(types, [list(shape) for _, shape in types])
+                return made
+            except Exception as found:
+                error = found
+        assert error is not None
+        return partial(self._first_eagerly, error)
+
+    def _fits(self, types: Types) -> bool:
+        return all(
+            all(not isinstance(d, int) or d == n for d, n in zip(dims, shape, strict=True))
+            for dims, (_, shape) in zip(self._open_dims, types, strict=True)
+        )
+
+    def _traced(self, types: Types, dims: list[list[Any]]) -> Run:
+        placeholders = [
+            Value(bridge().numpy_type(dtype), shape, f"data_{i}")
+            for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
+        ]
+        with tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
+            leaves, structure = flatten(self.function(placeholders))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Value)]
+        step = bridge().OwnStep(trace.graph(tensors, self.phase))
+
+        def run(batch: Sequence[Any]) -> Any:
+            found = iter(step(*batch))
+            return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
+
+        return run
+
+    def _first_eagerly(self, error: Exception, batch: Sequence[Any]) -> Any:
+        """A call that could not be traced: an error that is the program's own comes again here."""
+        found = self._run_eagerly(batch)
+        self._eager = self._run_eagerly
+        self._when_eager(error)
+        return found
+
+    def _run_eagerly(self, batch: Sequence[Any]) -> Any:
+        interpreter, tensors = bridge().eager_batch(batch)
+        with eagerly(interpreter):
+            leaves, structure = flatten(self.function(tensors))
+            return structure.pack(bridge().tensors_of(interpreter, leaves))
+
+
+def _opened(seen: Sequence[Types]) -> list[list[Any]]:
+    """The sizes that all batches agree in; the others by name, axes of samples by one name."""
+    first: list[list[Any]] = [list(shape) for _, shape in seen[0]]
+    lengths = {tuple([shape[0] for _, shape in types if shape]) for types in seen}
+    common = all(len(set(each)) == 1 for each in lengths)
+    for i, dims in enumerate(first):
+        for axis in range(len(dims)):
+            if len({types[i][1][axis] for types in seen}) > 1:
+                dims[axis] = "batch" if axis == 0 and common else f"data_{i}_dim{axis}"
+    return first
+
+
+def why_eager(what: str, error: Exception) -> str:
+    """The warning that something runs operator by operator, and which line of the program is the reason."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
+    place = f"{own[-1].filename}:{own[-1].lineno}" if own else "this"
+    return (
+        f"{what} runs eagerly, operator by operator, which is slower: it cannot be traced into a graph "
+        f"because of {place}: {error}"
+    )
