@@ -244,7 +244,7 @@ class _Declaration:
     def _other_defaults(self) -> dict[str, Any]:
         """Those of the rules in force, where they are not the signature's."""
         its = rules.in_force().defaults.get(self.owner.__name__, {})
-        return {name: default for name, default in its.items() if name in self.names}
+        return {name: default for name, default in its.items() if self.takes_more or name in self.names}
 
     def _is_called_right(self, args: tuple[Any, ...], given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
         return (

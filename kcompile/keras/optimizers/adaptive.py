@@ -8,8 +8,9 @@ import numpy as np
 
 from ...ir import Parameter, Value
 from .. import backend as K
-from .. import registry, rules
-from .rule import BuiltIn
+from .. import registry
+from ..declaration import Argument, configured, converted
+from .rule import BuiltIn, variable
 from .slots import Slot
 
 
@@ -25,7 +26,7 @@ class _Divided(BuiltIn):
     @property
     def epsilon_inside(self) -> bool:
         """Whether epsilon is added under the root."""
-        return self._later
+        return self._computes_as_keras_3
 
     def _root(self, x: Value) -> Value:
         return K.sqrt(x + self.epsilon) if self.epsilon_inside else K.sqrt(x) + self.epsilon
@@ -45,12 +46,12 @@ class RMSprop(_Divided):
     _hyperparameters = ("learning_rate", "rho", "decay", "epsilon", "momentum", "centered")
     _optional = ("momentum", "centered")
 
-    @rules.with_defaults
-    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, **kwargs: Any) -> None:
-        self.momentum = kwargs.pop("momentum", None) or 0.0
-        self.centered = bool(kwargs.pop("centered", False))
-        super().__init__(learning_rate, kwargs)
-        self.rho = self._variable(rho, "rho")
+    @configured(
+        rho=variable,
+        momentum=Argument(converted(lambda momentum: momentum or 0.0), written="changed", default=0.0),
+        centered=Argument(converted(bool), written="changed", default=False),
+    )
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, **kwargs: Any) -> None: ...
 
     @property
     def _slots(self) -> tuple[Slot, ...]:  # type: ignore[override]
@@ -64,7 +65,7 @@ class RMSprop(_Divided):
     @property
     def epsilon_inside(self) -> bool:
         """Whether epsilon is added under the root, as all versions do with momentum."""
-        return self._later or bool(self.momentum)
+        return self._computes_as_keras_3 or bool(self.momentum)
 
     def _change(self, lr: Value, p: Value, g: Value, accumulator: Value, *more: Value) -> tuple[Value, ...]:
         average = self.rho * accumulator + (1.0 - self.rho) * K.square(g)
@@ -92,10 +93,8 @@ class Adagrad(_Divided):
     _optional = ("initial_accumulator_value",)
     _slots = (Slot.alike("accumulator"),)
 
-    @rules.with_defaults
-    def __init__(self, learning_rate: float = 0.01, **kwargs: Any) -> None:
-        self.initial_accumulator_value = kwargs.pop("initial_accumulator_value", 0.0)
-        super().__init__(learning_rate, kwargs)
+    @configured(initial_accumulator_value=Argument(written="changed", default=0.0))
+    def __init__(self, learning_rate: float = 0.01, **kwargs: Any) -> None: ...
 
     def _initial_slot(self, name: str, p: Parameter) -> tuple[np.ndarray, tuple[int, ...] | None]:
         return np.full_like(p.storage.array, self.initial_accumulator_value), p.storage.order
@@ -121,10 +120,8 @@ class Adadelta(BuiltIn):
     )
     _omitted = "iterations"
 
-    @rules.with_defaults
-    def __init__(self, learning_rate: float = 1.0, rho: float = 0.95, **kwargs: Any) -> None:
-        super().__init__(learning_rate, kwargs)
-        self.rho = rho
+    @configured
+    def __init__(self, learning_rate: float = 1.0, rho: float = 0.95, **kwargs: Any) -> None: ...
 
     def _change(
         self, lr: Value, p: Value, g: Value, accumulator: Value, delta_accumulator: Value

@@ -30,7 +30,7 @@ def clip_norm(g: Value, c: float, n: Value) -> Value:
 
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 #: Arguments that all optimizers of tf.keras 2.11 and later and of Keras 3 have, with their defaults.
-_LATER: dict[str, Any] = {
+_KERAS_3_ARGUMENTS: dict[str, Any] = {
     "weight_decay": None,
     "use_ema": False,
     "ema_momentum": 0.99,
@@ -75,9 +75,10 @@ class Optimizer(AppliesGradients):
     _scalars: ClassVar[tuple[str, ...]] = ()
     #: The part of the state that Keras before 2.3 did not write.
     _omitted: ClassVar[str | None] = None
-    _of_later_keras: ClassVar[bool] = False
-    # for subclasses that do not call __init__
-    _later = _clip_each = use_ema = False
+    #: Whether Keras 2.3 has no such optimizer: where versions compute otherwise, it computes as Keras 3.
+    _only_in_keras_3: ClassVar[bool] = False
+    # whether by the arithmetic of tf.keras 2.11 and Keras 3; for subclasses that do not call __init__
+    _computes_as_keras_3 = _clip_each = use_ema = False
     gradient_accumulation_steps: int | None = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -87,10 +88,10 @@ class Optimizer(AppliesGradients):
                 setattr(self, name, kwargs[name])
         its = rules.in_force()
         # an argument of later versions says whose arithmetic is wanted where they differ
-        said = bool({*_LATER, "jit_compile"} & kwargs.keys())
-        self._later = self._of_later_keras or said or its.later_optimizers
-        self._clip_each = self._later or its.clips_each
-        for name, default in _LATER.items():
+        said = bool({*_KERAS_3_ARGUMENTS, "jit_compile"} & kwargs.keys())
+        self._computes_as_keras_3 = self._only_in_keras_3 or said or its.later_optimizers
+        self._clip_each = self._computes_as_keras_3 or its.clips_each
+        for name, default in _KERAS_3_ARGUMENTS.items():
             setattr(self, name, kwargs.get(name, default))
         if self.gradient_accumulation_steps == 1:
             self.gradient_accumulation_steps = None
@@ -338,12 +339,12 @@ class Optimizer(AppliesGradients):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments as plain data."""
         config = {name: getattr(self, name) for name in _CLIPPING if hasattr(self, name)}
-        if self._later:
+        if self._computes_as_keras_3:
             return {
                 "name": self._name or type(self).__name__,
                 **dict.fromkeys(_CLIPPING),
                 **config,
-                **{name: getattr(self, name) for name in _LATER},
+                **{name: getattr(self, name) for name in _KERAS_3_ARGUMENTS},
             }
         return {**config, "name": type(self).__name__} if self._clip_each else config
 
@@ -374,7 +375,7 @@ class Optimizer(AppliesGradients):
         if not isinstance(config.get("name"), str) or _takes(cls, "name"):
             return cls(**config)
         optimizer = cls(**config)
-        optimizer._clip_each = optimizer._later or config.get("clipnorm") is not None
+        optimizer._clip_each = optimizer._computes_as_keras_3 or config.get("clipnorm") is not None
         return optimizer
 
 
@@ -387,7 +388,7 @@ def _takes(cls: type, argument: str) -> bool:
 
 
 def _check_arguments(class_name: str, kwargs: Mapping[str, Any]) -> None:
-    known = {*_CLIPPING, *_LATER, *_IGNORED}
+    known = {*_CLIPPING, *_KERAS_3_ARGUMENTS, *_IGNORED}
     for name in kwargs:
         if name not in known:
             hint = did_you_mean(name, {"lr", "learning_rate", "decay", *known})

@@ -11,6 +11,7 @@ from ...ir import Parameter, Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.tensors import static_sizes
+from ..declaration import configured, converted
 from .rule import BuiltIn
 from .slots import MOMENTS, Slot
 
@@ -28,12 +29,13 @@ class Adafactor(BuiltIn):
         **kwargs: those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
     _hyperparameters = (
         "learning_rate", "beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step",
     )  # fmt: skip
     _slots = Slot.alike("r"), Slot.alike("c", beside=True), Slot("v", "velocity", "v", "v", beside=True)
 
+    @configured
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -43,13 +45,7 @@ class Adafactor(BuiltIn):
         clip_threshold: float = 1.0,
         relative_step: bool = True,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, kwargs)
-        self.beta_2_decay = beta_2_decay
-        self.epsilon_1 = epsilon_1
-        self.epsilon_2 = epsilon_2
-        self.clip_threshold = clip_threshold
-        self.relative_step = relative_step
+    ) -> None: ...
 
     def _keeps(self, name: str, p: Parameter) -> bool:
         return name not in ("r", "c") or len(p.shape) >= 2
@@ -83,6 +79,10 @@ def _root_mean_square(x: Value) -> Value:
     return K.sqrt(K.mean(K.square(x)))
 
 
+def _parts(names: Sequence[str] | str | None) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or ())
+
+
 class Muon(BuiltIn):
     """Momentum made orthogonal for matrices (Jordan 2024), AdamW for all else.
 
@@ -105,7 +105,7 @@ class Muon(BuiltIn):
         **kwargs: those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
     _slots = MOMENTS
     _hyperparameters = (
         "learning_rate", "adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b",
@@ -113,6 +113,7 @@ class Muon(BuiltIn):
         "adam_weight_decay", "rms_rate",
     )  # fmt: skip
 
+    @configured(exclude_layers=converted(_parts))
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -132,15 +133,7 @@ class Muon(BuiltIn):
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, {**kwargs, "weight_decay": weight_decay})
-        self.adam_beta_1, self.adam_beta_2, self.epsilon = adam_beta_1, adam_beta_2, epsilon
-        self.adam_weight_decay, self.adam_lr_ratio = adam_weight_decay, adam_lr_ratio
-        excluded = [exclude_layers] if isinstance(exclude_layers, str) else exclude_layers or ()
-        self.exclude_layers, self.exclude_embeddings = list(excluded), exclude_embeddings
-        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
-        self.momentum, self.ns_steps, self.nesterov = momentum, ns_steps, nesterov
-        self.rms_rate = rms_rate
+    ) -> None: ...
 
     def _is_muons(self, p: Parameter) -> bool:
         embedding = self.exclude_embeddings and "embedding" in p.name.lower()

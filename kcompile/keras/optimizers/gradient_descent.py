@@ -6,7 +6,8 @@ from typing import Any
 
 from ...ir import Value
 from .. import registry
-from .rule import BuiltIn
+from ..declaration import configured
+from .rule import BuiltIn, variable
 from .slots import Slot
 
 
@@ -24,12 +25,10 @@ class SGD(BuiltIn):
     _hyperparameters = ("learning_rate", "momentum", "decay", "nesterov")
     _slots = (Slot("moment", "momentum", "m", "momentum"),)
 
+    @configured(momentum=variable)
     def __init__(
         self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(learning_rate, kwargs)
-        self.momentum = self._variable(momentum, "momentum")
-        self.nesterov = nesterov
+    ) -> None: ...
 
     def _change(self, lr: Value, p: Value, g: Value, moment: Value) -> tuple[Value, ...]:
         velocity = self.momentum * moment - lr * g

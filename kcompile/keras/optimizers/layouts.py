@@ -277,7 +277,7 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
     config = {"name": _snake_case(optimizer), **_today(optimizer, own)}
     if "clipnorm" in own and not optimizer._clip_each:
         config["global_clipnorm"] = config.pop("clipnorm")
-    return {**result, "config": config, **({} if optimizer._later else {"keras_2_config": own})}
+    return {**result, "config": config, **({} if optimizer._computes_as_keras_3 else {"keras_2_config": own})}
 
 
 def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
     """The state as an HDF5 file has it: as Keras 2, or the version whose arguments the optimizer has."""
-    if optimizer.has_own_updates() or not optimizer._later:
+    if optimizer.has_own_updates() or not optimizer._computes_as_keras_3:
         return [(f"{p.name}:0", np.array(p.storage.array)) for p in optimizer.weights]
     version = _KERAS_3 if _is_only_of_keras_3(optimizer) else _TF_KERAS
     return list(_arrays(_entries(optimizer, params, version)))
@@ -297,7 +297,7 @@ def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any
 def h5_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
     config, class_name = optimizer.get_config(), class_name_of(optimizer)
-    if optimizer._later and not optimizer.has_own_updates():
+    if optimizer._computes_as_keras_3 and not optimizer.has_own_updates():
         config = _today(optimizer, config)
         if not _is_only_of_keras_3(optimizer):
             config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}

@@ -9,9 +9,10 @@ import numpy as np
 
 from ...ir import Parameter, Value, op
 from .. import backend as K
-from .. import registry, rules
+from .. import registry
+from ..declaration import Argument, configured, converted
 from .base import Optimizer
-from .rule import BuiltIn
+from .rule import BuiltIn, variable
 from .slots import MOMENTS, Slot
 
 
@@ -21,10 +22,8 @@ class _TwoMoments(BuiltIn):
     _hyperparameters: ClassVar[tuple[str, ...]] = ("learning_rate", "beta_1", "beta_2", "decay", "epsilon")
     _slots: ClassVar[tuple[Slot, ...]] = MOMENTS
 
-    def __init__(self, learning_rate: Any, beta_1: Any, beta_2: Any, kwargs: dict[str, Any]) -> None:
-        super().__init__(learning_rate, kwargs)
-        self.beta_1 = self._variable(beta_1, "beta_1")
-        self.beta_2 = self._variable(beta_2, "beta_2")
+    @configured(beta_1=variable, beta_2=variable)
+    def __init__(self, learning_rate: Any, beta_1: Any, beta_2: Any, **kwargs: Any) -> None: ...
 
     def _first(self, g: Value, m: Value) -> Value:
         return self.beta_1 * m + (1.0 - self.beta_1) * g
@@ -48,6 +47,7 @@ class Adam(_TwoMoments):
     _slots = (*MOMENTS, Slot("vhat", "velocity_hat", "vhat", "vhat"))
     _omitted = "vhat"
 
+    @configured
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -55,9 +55,7 @@ class Adam(_TwoMoments):
         beta_2: float = 0.999,
         amsgrad: bool = False,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, kwargs)
-        self.amsgrad = amsgrad
+    ) -> None: ...
 
     def _keeps(self, name: str, p: Parameter) -> bool:
         return name != "vhat" or self.amsgrad
@@ -81,8 +79,9 @@ class AdamW(Adam):
         beta_1, beta_2, amsgrad, **kwargs: those of Adam.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
 
+    @configured
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -91,8 +90,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         amsgrad: bool = False,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, amsgrad, weight_decay=weight_decay, **kwargs)
+    ) -> None: ...
 
 
 class Adamax(_TwoMoments):
@@ -106,11 +104,10 @@ class Adamax(_TwoMoments):
 
     _slots = (Slot("m", "momentum", "m", "m"), Slot("u", "norm", "u", "v", beside=True))
 
-    @rules.with_defaults
+    @configured
     def __init__(
         self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, kwargs)
+    ) -> None: ...
 
     def _factors(self, t: Value) -> Value:
         return self._rate() / (1.0 - K.pow(self.beta_1, t))
@@ -118,6 +115,10 @@ class Adamax(_TwoMoments):
     def _change(self, lr_t: Value, p: Value, g: Value, m: Value, u: Value) -> tuple[Value, ...]:
         m_t, u_t = self._first(g, m), K.maximum(self.beta_2 * u, K.abs(g))
         return p - lr_t * m_t / (u_t + self.epsilon), m_t, u_t
+
+
+def _schedule_decay(optimizer: Optimizer, name: str, value: float | None) -> float:
+    return (1.0 if optimizer._computes_as_keras_3 else 0.004) if value is None else value
 
 
 class Nadam(_TwoMoments):
@@ -134,14 +135,17 @@ class Nadam(_TwoMoments):
     _scalars = ("m_schedule",)
     _omitted = "m_schedule"
 
-    @rules.with_defaults
+    @configured(schedule_decay=Argument(_schedule_decay, default=None))
     def __init__(
         self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
     ) -> None:
-        decay = kwargs.pop("schedule_decay", kwargs.pop("decay", None))  # decay: its name in tf.keras
-        super().__init__(learning_rate, beta_1, beta_2, kwargs)
-        self.schedule_decay = (1.0 if self._later else 0.004) if decay is None else decay
         self.m_schedule = self._variable(1.0, "m_schedule")
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        decay = arguments.pop("decay", None)  # its name in tf.keras
+        if arguments["schedule_decay"] is None:
+            arguments["schedule_decay"] = decay
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
@@ -180,13 +184,13 @@ class Lamb(_TwoMoments):
         **kwargs: ``epsilon`` (K.epsilon()), those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
     _hyperparameters = ("learning_rate", "beta_1", "beta_2", "epsilon")
 
+    @configured
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, **kwargs: Any
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, kwargs)
+    ) -> None: ...
 
     def _factors(self, t: Value) -> tuple[Value, Value]:
         return 1.0 - K.pow(self.beta_1, t), 1.0 - K.pow(self.beta_2, t)
@@ -216,9 +220,10 @@ class ScheduleFreeAdamW(_TwoMoments):
         **kwargs: ``epsilon`` (1e-8), those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
     _hyperparameters = ("learning_rate", "beta_1", "beta_2", "epsilon", "warmup_steps")
 
+    @configured(epsilon=converted(lambda epsilon: K.epsilon() if epsilon is None else epsilon))
     def __init__(
         self,
         learning_rate: Any = 0.0025,
@@ -227,9 +232,7 @@ class ScheduleFreeAdamW(_TwoMoments):
         epsilon: float = 1e-8,
         warmup_steps: int = 0,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, {**kwargs, "epsilon": epsilon})
-        self.warmup_steps = warmup_steps
+    ) -> None: ...
 
     def _initial_slot(self, name: str, p: Parameter) -> tuple[np.ndarray, tuple[int, ...] | None]:
         array, order = super()._initial_slot(name, p)

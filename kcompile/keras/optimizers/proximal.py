@@ -9,6 +9,7 @@ import numpy as np
 from ...ir import Parameter, Value
 from .. import backend as K
 from .. import registry
+from ..declaration import configured
 from .rule import BuiltIn
 from .slots import Slot
 
@@ -37,10 +38,11 @@ class Ftrl(BuiltIn):
         ValueError: for a positive learning_rate_power, or another negative number.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
     _hyperparameters = ("learning_rate", *_NUMBERS, "initial_accumulator_value", "decay")
     _slots = Slot.alike("accumulator"), Slot.alike("linear", beside=True)
 
+    @configured
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -52,13 +54,6 @@ class Ftrl(BuiltIn):
         beta: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, kwargs)
-        self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = initial_accumulator_value
-        self.l1_regularization_strength = l1_regularization_strength
-        self.l2_regularization_strength = l2_regularization_strength
-        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
-        self.beta = beta
         if learning_rate_power > 0:
             raise ValueError(
                 f"Ftrl: learning_rate_power must not be positive, found {learning_rate_power!r}."

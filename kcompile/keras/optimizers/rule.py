@@ -21,6 +21,11 @@ _OVERRIDES = {"get_updates", "get_gradients", "_change"}
 _ASKED = {name: getattr(K, name) for name in ("update", "update_add", "update_sub", "gradients")}
 
 
+def variable(optimizer: Optimizer, name: str, value: Any) -> Parameter:
+    """A hyperparameter that is kept as a variable, to be changed while a model trains."""
+    return optimizer._variable(value, name)
+
+
 class BuiltIn(Optimizer):
     """An optimizer that a subclass states: its hyperparameters, its slots, and the rule as ``_change``.
 
@@ -34,7 +39,7 @@ class BuiltIn(Optimizer):
     #: What kernels are told besides.
     _derived: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, learning_rate: Any, kwargs: dict[str, Any]) -> None:
+    def __init__(self, learning_rate: Any, **kwargs: Any) -> None:
         learning_rate = kwargs.pop("lr", learning_rate)
         if isinstance(learning_rate, Mapping) and "config" in learning_rate:
             learning_rate = schedules.deserialize(learning_rate)
@@ -162,7 +167,7 @@ class BuiltIn(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments as plain data."""
-        given = self._later or any(getattr(self, name) for name in self._optional)
+        given = self._computes_as_keras_3 or any(getattr(self, name) for name in self._optional)
         names = [name for name in self._hyperparameters if given or name not in self._optional]
         return {**super().get_config(), **self._numbers(*names)}
 

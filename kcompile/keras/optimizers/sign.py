@@ -6,8 +6,9 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
-from .. import registry, rules
-from .rule import BuiltIn
+from .. import registry
+from ..declaration import configured
+from .rule import BuiltIn, variable
 from .slots import Slot
 
 
@@ -21,17 +22,14 @@ class Lion(BuiltIn):
         **kwargs: those of Optimizer; ``lr`` for learning_rate.
     """
 
-    _of_later_keras = True
+    _only_in_keras_3 = True
     _hyperparameters = ("learning_rate", "beta_1", "beta_2")
     _slots = (Slot("m", "momentum", "m", "m"),)
 
-    @rules.with_defaults
+    @configured(beta_1=variable, beta_2=variable)
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any
-    ) -> None:
-        super().__init__(learning_rate, kwargs)
-        self.beta_1 = self._variable(beta_1, "beta_1")
-        self.beta_2 = self._variable(beta_2, "beta_2")
+    ) -> None: ...
 
     def _change(self, lr: Value, p: Value, g: Value, m: Value) -> tuple[Value, ...]:
         step = K.sign(self.beta_1 * m + (1.0 - self.beta_1) * g)

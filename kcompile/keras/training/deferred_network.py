@@ -78,7 +78,7 @@ class DeferredNetwork(CompiledNetwork):
             and not self.inputs
             and all(hasattr(x, "_keras_history") for x in tensors)
         ):
-            self._adopt(tensors, outputs)
+            self._define_ends(tensors, outputs)
         self.built = True
         return outputs
 
@@ -88,7 +88,7 @@ class DeferredNetwork(CompiledNetwork):
             return inputs
         return dict(zip(self._input_keys, to_list(inputs), strict=True))
 
-    def _adopt(self, inputs: list[Value], outputs: Any) -> None:
+    def _define_ends(self, inputs: list[Value], outputs: Any) -> None:
         """A subclassed model's first call on Inputs defines its inputs and outputs."""
         tracking, self._tracking = self._tracking, False
         self._output_keys = list(outputs) if isinstance(outputs, dict) else None
