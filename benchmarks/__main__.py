@@ -22,6 +22,7 @@ TOPICS = {
     "predict": "predict",
     "train": "train",
     "steps": "steps",
+    "precision": "precision",
     "parallel": "parallel",
     "export": "export",
     "applications": "applications",

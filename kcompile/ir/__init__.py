@@ -15,7 +15,16 @@ from .arithmetic import install as _install_arithmetic
 from .changes import changing, steadily, unchanging
 from .dtypes import as_dtype, from_onnx, to_onnx
 from .eager import EagerTensor, Interpreter, eagerly, interpreter
-from .emission import KCOMPILE_DOMAIN, as_value, current_readings, emit, op, reading_as, schema_of
+from .emission import (
+    KCOMPILE_DOMAIN,
+    as_value,
+    current_readings,
+    declared_type,
+    emit,
+    op,
+    reading_as,
+    schema_of,
+)
 from .errors import DeviceNotFoundError, GraphError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
@@ -24,13 +33,22 @@ from .limits import WorkLimit, claim_steps
 from .naming import Names
 from .numbers import Depends, depends, emitting, evaluate_with, read_by
 from .numbers import install as _install_numbers
-from .scope import absolute_scope, current_device, current_scope, device_name, device_scope, name_scope
+from .scope import (
+    absolute_scope,
+    current_device,
+    current_precision,
+    current_scope,
+    device_name,
+    device_scope,
+    name_scope,
+    precision_scope,
+)
 from .shapes import TensorShape
 from .storage import Storage
 from .strings import StringTensor, as_bytes
 from .text_nodes import TextNode, TextStage, text_labels
 from .tracing import Trace, tracing
-from .update_rule import UpdateRule
+from .update_rule import LossScale, UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type
 
 _install_arithmetic()
@@ -49,6 +67,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "Interpreter",
+    "LossScale",
     "Names",
     "Node",
     "OperatorError",
@@ -71,8 +90,10 @@ __all__ = [
     "changing",
     "claim_steps",
     "current_device",
+    "current_precision",
     "current_readings",
     "current_scope",
+    "declared_type",
     "depends",
     "device_name",
     "device_scope",
@@ -86,8 +107,9 @@ __all__ = [
     "interpreter",
     "name_scope",
     "op",
-    "reading_as",
+    "precision_scope",
     "read_by",
+    "reading_as",
     "schema_of",
     "steadily",
     "to_onnx",

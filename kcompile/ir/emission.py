@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import defs
 
-from .dtypes import from_type_str
+from .dtypes import as_dtype, from_onnx, from_type_str, to_onnx
 from .eager import interpreter_for
 from .errors import OperatorError
 from .inference import OPSET, describe, infer
-from .scope import current_device, current_scope
+from .scope import current_device, current_precision, current_scope
 from .values import Constant, Node, Shape, Value
 
 if TYPE_CHECKING:
@@ -158,14 +158,26 @@ def emit(
         values = [x if x is None else replaced.get(x, x) for x in values]
     scope = current_scope()
     check_node(schema, values, attributes, scope)
+    if op_type == "Cast" and current_precision() is not None:
+        declared = declared_type(from_onnx(int(attributes["to"])))
+        if values[0] is not None and values[0].dtype == declared:
+            return values[0]
+        attributes["to"] = to_onnx(declared)
     count = default_outputs(op_type) if outputs is None else outputs
     at_once = interpreter_for(values)
     if at_once is not None:
         computed = at_once.compute(op_type, "", values, attributes, count)
         return computed[0] if count == 1 else computed
     types = infer(schema, values, attributes, count, scope)
-    node = Node(op_type, values, attributes, types, scope=scope, device=current_device())
+    node = Node(op_type, values, attributes, types, "", scope, current_device(), current_precision())
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+
+def declared_type(dtype: np.dtype) -> np.dtype:
+    """The type of a value that is wanted in this one: float32 for the half precision that nodes are computed
+    in now, else itself."""
+    precision = current_precision()
+    return np.dtype(np.float32) if precision is not None and dtype == as_dtype(precision) else dtype
 
 
 def as_value(x: Any, like: Value | None = None) -> Value:
@@ -276,6 +288,7 @@ def _emit_own(
         domain=KCOMPILE_DOMAIN,
         scope=current_scope(),
         device=current_device(),
+        precision=current_precision(),
     ).outputs
 
 

@@ -1,5 +1,5 @@
-"""Where an operator is emitted: the layer path that nodes carry in names, printouts and error messages, and
-the device that they are placed on."""
+"""Where an operator is emitted: the layer path that nodes carry in names, printouts and error messages, the
+device that they are placed on, and the precision that training computes them in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextvars import ContextVar
 
 _scope: ContextVar[str] = ContextVar("kcompile_scope", default="")
 _device: ContextVar[str | None] = ContextVar("kcompile_device", default=None)
+_precision: ContextVar[str | None] = ContextVar("kcompile_precision", default=None)
 
 _DEVICE = re.compile(r"(?:^|[/:])(?P<kind>cpu|gpu|cuda)(?::(?P<index>\d+))?$", re.IGNORECASE)
 
@@ -70,3 +71,22 @@ def device_scope(name: str | None) -> Iterator[str | None]:
         yield _device.get()
     finally:
         _device.reset(token)
+
+
+def current_precision() -> str | None:
+    """The half precision that steps of training compute nodes in now, ``"bfloat16"``; None for their own."""
+    return _precision.get()
+
+
+@contextmanager
+def precision_scope(name: str | None) -> Iterator[None]:
+    """Nodes emitted inside are computed in this type, "float16" or "bfloat16", by whoever trains.
+
+    Their values stay what they are declared to be, float32, and so does what predicts and what is exported.
+    None lifts an outer scope.
+    """
+    token = _precision.set(name)
+    try:
+        yield
+    finally:
+        _precision.reset(token)

@@ -10,6 +10,21 @@ from .values import Parameter
 
 
 @dataclass(frozen=True)
+class LossScale:
+    """By what the loss is multiplied, and gradients divided, so that they do not vanish in float16.
+
+    Attributes:
+        value: float32 scalar.
+        good_steps: int64 scalar: steps since it changed last whose gradients were finite.
+        growth_steps: after so many it doubles; where gradients are not finite it halves. None: it is fixed.
+    """
+
+    value: Parameter
+    good_steps: Parameter
+    growth_steps: int | None
+
+
+@dataclass(frozen=True)
 class UpdateRule:
     """One of the optimizers that ``kcompile.keras.optimizers`` states, for certain weights.
 

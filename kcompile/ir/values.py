@@ -246,6 +246,7 @@ class Node:
         outputs: the values produced.
         scope: path of the layer that emitted the node.
         device: where it is to be computed, ``"gpu:1"``; None where nobody said.
+        precision: the half precision that training computes it in; None for that of its values.
         depends: what ``ir.numbers.depends`` found; None before.
     """
 
@@ -258,6 +259,7 @@ class Node:
         "inputs",
         "op_type",
         "outputs",
+        "precision",
         "scope",
     )
 
@@ -270,6 +272,7 @@ class Node:
         domain: str = "",
         scope: str = "",
         device: str | None = None,
+        precision: str | None = None,
     ) -> None:
         claim_node(op_type)
         self.op_type = op_type
@@ -278,6 +281,7 @@ class Node:
         self.attributes = dict(attributes)
         self.scope = scope
         self.device = device
+        self.precision = precision
         self.depends: int | None = None
         self.outputs = tuple(
             Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import legacy as legacy
     from . import losses as losses
     from . import metrics as metrics
+    from . import mixed_precision as mixed_precision
     from . import models as models
     from . import optimizers as optimizers
     from . import preprocessing as preprocessing
@@ -46,6 +47,7 @@ _MODULES = {
     "legacy",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "optimizers",
     "preprocessing",

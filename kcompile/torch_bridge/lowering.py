@@ -43,6 +43,7 @@ from .debugging import print_tensor
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
+from .precision import Precisions, is_widened
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def lower(
     device: torch.device | str = "cpu",
     trainable: Collection[Parameter] | None = None,
     placement: Placement | None = by_name,
+    in_half: bool = False,
 ) -> fx.GraphModule:
     """A torch module that computes a graph.
 
@@ -94,6 +96,7 @@ def lower(
         device: where nodes compute that no device scope placed.
         trainable: the parameters that require a gradient; None for what each says by itself.
         placement: torch's device for the name of a scope's; None to compute everything on ``device``.
+        in_half: whether nodes with a precision are computed in it, as training does; else in float32.
 
     Returns:
         A GraphModule that returns ``(*outputs, *new values of graph.updates)``; see ``signature``.
@@ -104,8 +107,8 @@ def lower(
     """
     refuse_foreign(graph)
     device = weights.canonical_device(device)
-    lowering = _Lowering(graph, device, None if trainable is None else set(trainable), placement=placement)
-    return lowering.module()
+    its_trainable = None if trainable is None else set(trainable)
+    return _Lowering(graph, device, its_trainable, placement=placement, in_half=in_half).module()
 
 
 def lower_body(body: Graph, device: torch.device, trainable: set[Parameter] | None = None) -> fx.GraphModule:
@@ -212,7 +215,10 @@ class _Lowering:
         trainable: set[Parameter] | None,
         captures: Sequence[Value] = (),
         placement: Placement | None = None,
+        in_half: bool = False,
     ) -> None:
+        self.in_half = in_half
+        self.precisions = Precisions()
         self.graph = graph
         self.device = device
         self.placement = placement
@@ -223,7 +229,7 @@ class _Lowering:
         self.fx = fx.Graph()
         self.env: dict[Value, fx.Node] = {}
         self.devices: dict[Value, torch.device] = {}
-        self.moved: dict[tuple[Value, torch.device], fx.Node] = {}
+        self.moved: dict[tuple[Value, torch.device, torch.dtype | None], fx.Node] = {}
         self.sizes: dict[Value, fx.Node] = {}
         self.parameters: dict[str, Parameter] = {}
         self.attributes = 0
@@ -243,7 +249,7 @@ class _Lowering:
             self._lower_node(node)
         self.here = self.device
         outputs = [self._tensor(self.graph.resolve(value)) for value in self.graph.outputs]
-        updates = [self._anywhere(self.graph.resolve(new)) for _, new in self.graph.updates]
+        updates = [self._declared(self.graph.resolve(new)) for _, new in self.graph.updates]
         self.fx.output((*outputs, *updates))
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
@@ -276,15 +282,31 @@ class _Lowering:
         self.devices[value] = self.here
         node.meta["type"] = value.dtype, value.dims
 
-    def _tensor(self, value: Value) -> fx.Node:
-        """The fx node that holds a value on the device of the node being lowered."""
+    def _tensor(self, value: Value, dtype: torch.dtype | None = None) -> fx.Node:
+        """The fx node that holds a value on the device of the node being lowered.
+
+        Args:
+            dtype: in this half precision; None for the type that it is declared in.
+        """
         node = self._anywhere(value)
-        if self.devices[value] == self.here:
+        has = self.precisions.of(value)
+        if self.devices[value] == self.here and has == dtype:
             return node
-        key = (value, self.here)
+        key = (value, self.here, dtype)
         if key not in self.moved:
-            self.moved[key] = self.fx.call_function(transfer, (node, str(self.here)))
+            if self.devices[value] != self.here:
+                node = self.fx.call_function(transfer, (node, str(self.here)))
+            if has != dtype:
+                node = self.fx.call_method("to", (node, dtype or torch_dtype(value.dtype)))
+            self.moved[key] = node
         return self.moved[key]
+
+    def _declared(self, value: Value) -> fx.Node:
+        """The fx node that holds a value where it is made, in the type that it is declared in."""
+        node = self._anywhere(value)
+        if self.precisions.of(value) is None:
+            return node
+        return self.fx.call_method("to", (node, torch_dtype(value.dtype)))
 
     def _anywhere(self, value: Value) -> fx.Node:
         """The fx node that holds a value where it is made; parameters and constants appear at their first
@@ -345,7 +367,10 @@ class _Lowering:
         return called
 
     def _lower_own(self, node: Node) -> None:
-        args = [self._tensor(value) for value in self.graph.operands(node) if value is not None]
+        operands = [value for value in self.graph.operands(node) if value is not None]
+        # as they were computed: a gradient is taken by the very tensor that was read
+        args = [self._tensor(value, self.precisions.of(value)) for value in operands]
+        self.precisions.same(node.outputs, operands[-len(node.outputs) :])
         if node.op_type == "StopGradient":
             self._define(node.outputs[0], self._call(node, stop_gradient, args))
             return
@@ -365,12 +390,28 @@ class _Lowering:
         operands = self.graph.operands(node)
         wider = computed_in(node.op_type, self.here)
         try:
-            args = self._arguments(operator, operands, wider)
+            taken = (
+                self.precisions.taken(node, operands, self.here) if self.in_half else [None] * len(operands)
+            )
+            args = self._widened(node, self._arguments(operator, operands, wider, taken), taken)
             kwargs = self._keywords(node, operator)
         except OperatorError as error:
             raise OperatorError(f"{node.name}: {error}") from error
         result = self._call(node, operator.function, args, kwargs)
-        self._unpack(node, result, wider=wider)
+        self.precisions.note(node, taken)
+        self._unpack(node, self._as_taken(node, result, taken), wider=wider)
+
+    def _widened(self, node: Node, args: list[Any], taken: Sequence[torch.dtype | None]) -> list[Any]:
+        """The arguments in half precision, as float32 where the device multiplies in that alone."""
+        return [
+            self.fx.call_method("to", (arg, torch.float32)) if is_widened(node, half, self.here) else arg
+            for arg, half in zip(args, taken, strict=True)
+        ]
+
+    def _as_taken(self, node: Node, result: fx.Node, taken: Sequence[torch.dtype | None]) -> fx.Node:
+        """The result in the half precision in which the node took what it is made of."""
+        half = next((dtype for dtype in taken if dtype is not None), None)
+        return self.fx.call_method("to", (result, half)) if is_widened(node, half, self.here) else result
 
     def _unpack(self, node: Node, result: fx.Node, always: bool = False, wider: Wider | None = None) -> None:
         if len(node.outputs) == 1 and not always:
@@ -385,7 +426,13 @@ class _Lowering:
             return self.fx.call_method("to", (result, torch_dtype(output.dtype)))
         return result
 
-    def _arguments(self, operator: Operator, operands: Sequence[Value | None], wider: Wider) -> list[Any]:
+    def _arguments(
+        self,
+        operator: Operator,
+        operands: Sequence[Value | None],
+        wider: Wider,
+        taken: Sequence[torch.dtype | None],
+    ) -> list[Any]:
         tensors = sum(value is not None and not is_scalar(value) for value in operands)
         alone = tensors == sum(value in self.sizes for value in operands)
         args: list[Any] = []
@@ -400,7 +447,7 @@ class _Lowering:
             elif value.dtype in wider:
                 args.append(self.fx.call_method("to", (self._tensor(value), wider[value.dtype])))
             else:
-                args.append(self._tensor(value))
+                args.append(self._tensor(value, taken[i]))
         return args
 
     def _keywords(self, node: Node, operator: Operator) -> dict[str, Any]:
@@ -494,17 +541,18 @@ class _Lowering:
 
     def _lower_dense(self, node: Node) -> None:
         product = self.sums[node]
-        a, b = (self._tensor(value) for value in self.graph.operands(product) if value is not None)
-        (bias,) = (
-            self._tensor(value)
-            for value in self.graph.operands(node)
-            if value is not None and value is not product.outputs[0]
-        )
+        half = getattr(torch, product.precision) if self.in_half and product.precision else None
+        operands = [value for value in self.graph.operands(product) if value is not None]
+        operands += [x for x in self.graph.operands(node) if x is not None and x is not product.outputs[0]]
+        tensors = [self._tensor(value, half) for value in operands]
+        a, b, bias = self._widened(product, tensors, [half] * 3)
         if product.outputs[0].rank == 2:
             result = self._call(node, torch.addmm, (bias, a, b))
         else:
             weight = self.fx.call_method("t", (b,))
             result = self._call(node, nn.functional.linear, (a, weight, bias))
+        self.precisions.note(node, [half])
+        result = self._as_taken(product, result, [half])
         self._define(node.outputs[0], result)
 
 

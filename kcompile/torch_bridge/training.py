@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ir import Graph, Parameter, UpdateRule, changing, steadily
+from ..ir import Graph, LossScale, Parameter, UpdateRule, changing, steadily
 from . import weights
 from .arrays import as_tensor, torch_dtype
 from .devices import default_device
 from .host_memory import keep_freed_memory
+from .loss_scaling import LossScaler
 from .lowering import apply_updates, lower, refresh, signature, written
 from .optimizers import make_optimizer
 
@@ -36,7 +37,7 @@ class _Step:
         self, graph: Graph, device: torch.device | str | None, trainable: Sequence[Parameter]
     ) -> None:
         self.device = weights.canonical_device(default_device() if device is None else device)
-        self.module = lower(graph, self.device, trainable)
+        self.module = lower(graph, self.device, trainable, in_half=True)
         keep_freed_memory()
         self._outputs = signature(self.module).outputs
         self._parameter_devices = signature(self.module).parameter_devices
@@ -72,6 +73,7 @@ class TrainStep(_Step):
             users write with ``K.gradients``).
         constraints: its updates are applied after the optimizer's step.
         device: where to compute; the GPU if there is one.
+        loss_scale: of gradients in float16; a step whose gradients are not finite changes no weights.
 
     Attributes:
         module: the lowered graph, an ordinary ``torch.fx.GraphModule``.
@@ -89,6 +91,8 @@ class TrainStep(_Step):
         optimizer: UpdateRule | MakeOptimizer | None,
         constraints: Graph | None = None,
         device: torch.device | str | None = None,
+        *,
+        loss_scale: LossScale | None = None,
     ) -> None:
         _check_loss(graph)
         self.trainable = tuple(trainable) if optimizer is not None else ()
@@ -99,6 +103,7 @@ class TrainStep(_Step):
             tensors = [weights.parameter_of(p, device_of(p), True) for p in self.trainable]
             make = optimizer if callable(optimizer) else lambda tensors: make_optimizer(optimizer, tensors)
             self.optimizer = make(tensors)
+        self._scaler = LossScaler(loss_scale, tensors) if loss_scale and self.optimizer else None
         self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
 
     def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
@@ -118,7 +123,7 @@ class TrainStep(_Step):
             results = self._differentiated(self.optimizer, tensors)
         with changing():
             outputs = self._finish(results)
-            if self.optimizer is not None:
+            if self.optimizer is not None and (self._scaler is None or self._scaler.unscale()):
                 self.optimizer.step()
                 written(self.module, self.trainable)
             if self._constraints is not None:
@@ -134,7 +139,7 @@ class TrainStep(_Step):
         with torch.enable_grad():
             results = self.module(*tensors)
             if results[0].requires_grad:
-                results[0].backward()
+                (results[0] if self._scaler is None else self._scaler.scaled(results[0])).backward()
             elif self.trainable:
                 raise ValueError(
                     "The loss has no gradient for any of the trainable weights "

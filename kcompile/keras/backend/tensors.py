@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Node, Value, as_dtype, as_value, op, to_onnx
+from ...ir import Constant, Node, Value, as_dtype, as_value, declared_type, op, to_onnx
 from . import config
 
 
@@ -64,6 +64,7 @@ def same_type(xs: Sequence[Any]) -> list[Value]:
 
 def cast_value(x: Value, dtype: np.dtype) -> Value:
     """A Cast, computed at once for constants through which no gradient flows."""
+    dtype = declared_type(dtype)
     if type(x) is Constant:
         return Constant(x.array.astype(dtype))
     return op.Cast(x, to=to_onnx(dtype))

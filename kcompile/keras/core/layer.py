@@ -6,12 +6,10 @@ import inspect
 import re
 from typing import Any
 
-import numpy as np
-
 from ... import ir
 from ...ir import Value
 from .. import backend as K
-from .. import registry, rules
+from .. import dtype_policies, registry, rules
 from ..declaration import configuration
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -52,7 +50,8 @@ class Layer(AddingLayer):
     Args (keywords only):
         name: unique within a model; derived from the class name if left out.
         trainable: whether gradients update the weights (default True).
-        dtype: element type of the weights (default ``K.floatx()``).
+        dtype: element type of the weights, or a policy of ``keras.mixed_precision`` or its name (default the
+            global policy, which is ``K.floatx()`` unless set).
         input_shape: shape of one sample, for the first layer of a Sequential model.
         batch_input_shape: the same with the batch axis.
         batch_size: fixed batch size to go with input_shape.
@@ -87,8 +86,8 @@ class Layer(AddingLayer):
         self.stateful = False
         self.trainable = kwargs.get("trainable", True)
         self.name: str = layer_name(kwargs.get("name")) or self._default_name()
-        dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or K.floatx()
-        self.dtype: str = _dtype_name(dtype)
+        self.dtype_policy = dtype_policies.get(kwargs.get("dtype") or kwargs.get("input_dtype"))
+        self.dtype: str = self.dtype_policy.variable_dtype
         batch_input_shape = _batch_input_shape(kwargs)
         if batch_input_shape is not None:
             self.batch_input_shape = batch_input_shape
@@ -100,6 +99,16 @@ class Layer(AddingLayer):
         prefix = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
         prefix = f"private{prefix}" if prefix.startswith("_") else prefix
         return rules.numbered(prefix, K.get_uid(prefix))
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that training computes in: that of the weights, or half precision by a mixed policy."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the weights."""
+        return self.dtype_policy.variable_dtype
 
     # --- what a subclass overrides -------------------------------------------------------------------------
 
@@ -155,7 +164,7 @@ class Layer(AddingLayer):
         config: dict[str, Any] = {"name": raw_name(self.name), "trainable": self.trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
-        config["dtype"] = self.dtype
+        config["dtype"] = self.dtype if self.dtype_policy.precision is None else self.dtype_policy.name
         return {**config, **configuration(self)}
 
     @classmethod
@@ -203,7 +212,8 @@ class Layer(AddingLayer):
             elif self._call_wants("mask"):
                 kwargs.setdefault("mask", None)
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
-                outputs = self.call(self._as_taken(inputs), **kwargs)
+                with ir.precision_scope(self.dtype_policy.precision):
+                    outputs = self.call(self._as_taken(inputs), **kwargs)
                 names = list(outputs) if isinstance(outputs, dict) else None
                 outputs = flat_outputs(outputs, self)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
@@ -348,13 +358,6 @@ class Layer(AddingLayer):
                 if are_numbers(inputs):  # of the calls on numbers the last one counts, or they would pile up
                     self._unrecorded_calls = [c for c in self._unrecorded_calls if not are_numbers(c.inputs)]
                 self._unrecorded_calls.append(call)
-
-
-def _dtype_name(dtype: Any) -> str:
-    """The name of an element type, also of the policy that Keras 3 writes in its place."""
-    if isinstance(dtype, dict):
-        dtype = dtype.get("config", {}).get("name")
-    return dtype if isinstance(dtype, str) else np.dtype(dtype).name
 
 
 def _batch_input_shape(kwargs: dict[str, Any]) -> ShapeTuple | None:

@@ -19,6 +19,7 @@ from .adaptive import Adadelta, Adagrad, RMSprop
 from .base import Optimizer, UpdateRule, clip_norm
 from .factored import Adafactor, Muon
 from .gradient_descent import SGD
+from .loss_scale import LossScaleOptimizer
 from .moments import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from .proximal import Ftrl
 from .sign import Lion
@@ -71,27 +72,6 @@ adadelta = Adadelta
 adam = Adam
 adamax = Adamax
 nadam = Nadam
-
-
-class LossScaleOptimizer:
-    """Keeps half-precision gradients from vanishing in tf.keras and Keras 3; makes its inner optimizer here.
-
-    Everything is computed in float32 or float64, where the scale of the loss changes nothing.
-
-    Args:
-        inner_optimizer: an optimizer, its name or configuration; this is what the call returns.
-        **kwargs: ``initial_scale``, ``dynamic_growth_steps``, ``dynamic``, ``name``: not used.
-    """
-
-    def __new__(cls, inner_optimizer: Any, **kwargs: Any) -> Any:
-        return get(inner_optimizer)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
-        """The inner optimizer of a configuration."""
-        if "inner_optimizer" not in config:
-            raise ValueError("LossScaleOptimizer: its configuration has no inner_optimizer.")
-        return get(config["inner_optimizer"])
 
 
 class MultiOptimizer(Optimizer):

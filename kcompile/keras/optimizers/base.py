@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...ir import Parameter, Storage, UpdateRule, Value, assign_all
+from ...ir import LossScale, Parameter, Storage, UpdateRule, Value, assign_all
 from .. import backend as K
 from .. import registry, rules
 from ..backend.assignments import Variable
@@ -80,6 +80,13 @@ class Optimizer(AppliesGradients):
     # whether by the arithmetic of tf.keras 2.11 and Keras 3; for subclasses that do not call __init__
     _computes_as_keras_3 = _clip_each = use_ema = False
     gradient_accumulation_steps: int | None = None
+    # set by ``loss_scale.scale_loss``
+    _scaling: LossScale | None = None
+    loss_scale: Any = None
+    dynamic_counter: Any = None
+    initial_scale: float | None = None
+    dynamic: bool | None = None
+    dynamic_growth_steps: int | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         _check_arguments(type(self).__name__, kwargs)
@@ -144,6 +151,29 @@ class Optimizer(AppliesGradients):
             raise ValueError(f"{type(self).__name__}: {name} must be a number, found {value!r}.")
         array = np.asarray(value, dtype=dtype or K.floatx())
         return Variable(array, f"{type(self).__name__}/{name}", trainable=False)
+
+    @property
+    def inner_optimizer(self) -> Optimizer:
+        """The optimizer whose loss is scaled: it is itself that does so.
+
+        Raises:
+            AttributeError: if the loss is not scaled.
+        """
+        if self._scaling is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'inner_optimizer'")
+        return self
+
+    def get_scaled_loss(self, loss: Any) -> Any:
+        """A loss times the present scale, for loops of one's own; the loss where none is scaled."""
+        return loss if self._scaling is None else loss * self.loss_scale
+
+    scale_loss = get_scaled_loss
+
+    def get_unscaled_gradients(self, grads: Sequence[Any]) -> list[Any]:
+        """Gradients of a scaled loss as those of the loss."""
+        if self._scaling is None:
+            return list(grads)
+        return [None if g is None else g / self.loss_scale for g in grads]
 
     # --- gradients and updates ----------------------------------------------------------------------------
 

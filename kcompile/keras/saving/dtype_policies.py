@@ -1,9 +1,10 @@
 """Types of layers in files: policies of tf.keras 2 and Keras 3, and models whose layers have several types.
 
 Layers there turn their inputs into their own type, layers here have the type of what they are given. So a
-model with a mixed policy, or with layers of several types, is read in one: the widest that its layers
-have. A mixed policy has weights of float32 and counts as such, and so does bfloat16, which ONNX's runtimes
-do not compute with. Results are those of there without the rounding to half precision in between.
+model with layers of several types is read in one: the widest that its layers have. A mixed policy has weights
+of float32 and counts as such, and so does bfloat16, which ONNX's runtimes do not compute with. Results are
+those of there without the rounding to half precision in between. Layers keep their mixed policies, by which
+they train, where the one type is float32.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ def widest_type(config: Any) -> str:
 
 def set_type(entry: dict[str, Any], wide: str) -> dict[str, Any]:
     """A layer's entry with this type for its policy; others as they are."""
-    if _type_of(entry) is None:
+    own = _type_of(entry)
+    if own is None:
         return entry
-    return {**entry, "config": {**entry["config"], "dtype": wide}}
+    kept = wide == "float32" and own.startswith("mixed_")
+    return {**entry, "config": {**entry["config"], "dtype": own if kept else wide}}
 
 
 def _name(value: Any) -> Any:

@@ -15,6 +15,7 @@ from .. import optimizers, registry, rules
 from ..backend.execution import CompiledGraph
 from ..core.network import Network
 from ..core.node import static_shape
+from ..optimizers.loss_scale import keep_small_gradients
 from ..utils.generic_utils import did_you_mean
 from ..utils.launch import devices_to_spread_over
 from .compilation import Compiled
@@ -122,6 +123,8 @@ class CompiledNetwork(Network):
         self._compile_rules = rules.of_dialect(self)
         with rules.following(self._compile_rules):
             self.optimizer = optimizers.get(optimizer)
+        if self.compute_dtype == "float16" != self.variable_dtype:
+            keep_small_gradients(self.optimizer)
         self.loss, self.loss_weights, self.sample_weight_mode = loss, loss_weights, sample_weight_mode
         self._compile_arguments = {
             "metrics": metrics,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Graph
+from ..optimizers.loss_scale import keep_small_gradients
 from ..utils.launch import launched
 from .compilation import Compiled
 from .index_checks import IndexRangeError
@@ -141,15 +142,18 @@ class Steps(Alone):
         from ...torch_bridge.optimizers import KERNELS
 
         compiled = self.compiled
+        graph = compiled.train_graph(weighted)
+        if any(node.precision == "float16" for node in graph.nodes):
+            keep_small_gradients(self.optimizer)
         rule = self.optimizer.update_rule(compiled.trainable)
         constraints = compiled.constraints_graph()
         if rule is not None and rule.name in KERNELS:
-            return self._step(compiled.train_graph(weighted), compiled.trainable, rule, constraints)
+            return self._step(graph, compiled.trainable, rule, constraints)
         # the optimizer's updates as values, for the loss with these weights
-        (loss,) = compiled.train_graph(weighted).outputs
+        (loss,) = graph.outputs
         updates = self.optimizer.get_updates(loss=loss, params=compiled.trainable)
         if self.devices or launched():
-            return self._step(compiled.train_graph(weighted), (), None, constraints, updates)
+            return self._step(graph, (), None, constraints, updates)
         return self._step(compiled.train_graph(weighted, updates), compiled.trainable, None, constraints)
 
     def _make_test(self, weighted: bool) -> StepFunction:
@@ -169,7 +173,9 @@ class Steps(Alone):
             elif launch:
                 step = parallel.LaunchedStep(graph, launch.rank, launch.world, *training)
         else:
-            step = _torch().TrainStep(graph, *training) if training else _torch().EvalStep(graph)
+            made = _torch()
+            scale = self.optimizer._scaling
+            step = made.TrainStep(graph, *training, loss_scale=scale) if training else made.EvalStep(graph)
         return partial(_run_step, step)
 
     def _make_results(self) -> Callable[[], Any] | None:

@@ -96,7 +96,7 @@ class ShardStep:
         self.rank = rank
         self.plan = program.plan
         # a replica is on one device as a whole, whatever scopes say of its layers
-        self.module = lower(self.plan.graph, self.device, program.trainable, placement=None)
+        self.module = lower(self.plan.graph, self.device, program.trainable, placement=None, in_half=True)
         _part_generators(self.module, rank)
         self._head = 2 if self.plan.has_sum else 1
         self.optimizer: torch.optim.Optimizer | None = None
