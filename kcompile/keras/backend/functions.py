@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, ValuesView
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,7 @@ class Function:
     ) -> None:
         self._single_input = isinstance(inputs, Value)
         self.inputs = [inputs] if self._single_input else _values(inputs, "inputs")
+        outputs = list(outputs) if isinstance(outputs, ValuesView) else outputs
         self._single_output = not isinstance(outputs, list | tuple)
         self.outputs = [tensor(o) for o in ([outputs] if self._single_output else outputs) if o is not None]
         self.updates = list(_update_pairs(updates or []))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from ...ir import Value
@@ -293,7 +294,7 @@ def same_tensors(some: Sequence[Any], others: Sequence[Any]) -> bool:
 def annotate(outputs: Sequence[Value], masks: Sequence[Value | None], inputs: Sequence[Value]) -> None:
     """Says of outputs what Keras 2 says of its tensors: mask, shape, whether training makes a difference."""
     differs = any(getattr(x, "_uses_learning_phase", False) for x in inputs) or reaches_phase(outputs, inputs)
-    for tensor, mask in zip(outputs, masks, strict=True):
+    for tensor, mask in zip_longest(outputs, masks[: len(outputs)]):  # a layer may give fewer masks
         fields = keras_fields(tensor)
         fields["_keras_mask"] = mask
         fields["_keras_shape"] = static_shape(tensor)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...ir import Value, op
-from .. import backend as K
+import numpy as np
+
+from ...ir import Constant, Value, op
 from ..backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from .interpolation import KERNELS, resize_matrix
 
@@ -70,38 +71,45 @@ class ImageSize:
         """The axes of rows and columns."""
         return [2, 3] if self.data_format == "channels_first" else [1, 2]
 
-    def known(self, x: Value, what: str) -> tuple[int, int]:
-        """Rows and columns of the images.
-
-        Raises:
-            ValueError: if they are unknown.
-        """
-        rows, columns = (static_sizes(x)[axis] for axis in self.axes)
-        if rows is None or columns is None:
-            raise ValueError(
-                f"{self.asked_by}: {what} needs images of known size; the input has the shape "
-                f"{K.int_shape(x)}."
-            )
-        return rows, columns
-
-    def cropped(self, x: Value, rows: int, columns: int, new_rows: int, new_columns: int) -> Value:
-        """The middle of images of so many rows and columns."""
-        top, left = (rows - new_rows) // 2, (columns - new_columns) // 2
-        return op.Slice(x, [top, left], [top + new_rows, left + new_columns], self.axes)
+    def cropped(self, x: Value, rows: Any, columns: Any) -> Value:
+        """So many rows and columns from the middle of images."""
+        starts = [(old - new) // 2 for old, new in zip(self._sizes(x), (rows, columns), strict=True)]
+        ends = [start + new for start, new in zip(starts, (rows, columns), strict=True)]
+        return op.Slice(x, shape_vector(starts), shape_vector(ends), self.axes)
 
     def cropped_to_aspect(self, x: Value) -> Value:
         """The largest part from the middle that has the proportions of the new size."""
-        rows, columns = self.known(x, "keeping the aspect ratio")
-        new_rows = max(min(rows, int(columns * self.height / self.width)), 1)
-        new_columns = max(min(columns, int(rows * self.width / self.height)), 1)
-        return self.cropped(x, rows, columns, new_rows, new_columns)
+        return self.cropped(x, *self._largest_part(x))
+
+    def cropped_to_size(self, x: Value) -> Value:
+        """The middle of images; of smaller ones the largest part of its proportions, enlarged."""
+        rows, columns = self._sizes(x)
+        if isinstance(rows, int) and isinstance(columns, int):
+            if rows >= self.height and columns >= self.width:
+                return self.cropped(x, self.height, self.width)
+            return self.resized(self.cropped_to_aspect(x), "bilinear")
+        fits = op.And(_at_least(rows, self.height), _at_least(columns, self.width))
+        sizes = zip((self.height, self.width), self._largest_part(x), strict=True)
+        part = [op.Where(fits, *_as_values(size, largest)) for size, largest in sizes]
+        return self.resized(self.cropped(x, *part), "bilinear")  # which leaves what fits as it is
 
     def padded_to_aspect(self, x: Value, fill_value: float) -> Value:
         """The images with a margin that gives them the proportions of the new size."""
-        rows, columns = self.known(x, "keeping the aspect ratio")
-        above = (max(rows, int(columns * self.height / self.width)) - rows) // 2
-        left = (max(columns, int(rows * self.width / self.height)) - columns) // 2
-        return op.Pad(x, [above, left, above, left], tensor(fill_value, x.dtype), self.axes)
+        rows, columns = self._sizes(x)
+        above = (_larger(rows, columns * self.height // self.width) - rows) // 2
+        left = (_larger(columns, rows * self.width // self.height) - columns) // 2
+        return op.Pad(x, shape_vector([above, left, above, left]), tensor(fill_value, x.dtype), self.axes)
+
+    def _sizes(self, x: Value) -> tuple[Any, Any]:
+        """Rows and columns of images: ints, or values where they are open."""
+        dims = dims_of(x)
+        return dims[self.axes[0]], dims[self.axes[1]]
+
+    def _largest_part(self, x: Value) -> tuple[Any, Any]:
+        """The size of the largest part that has the proportions of the new size."""
+        rows, columns = self._sizes(x)
+        new_rows = _larger(_smaller(rows, columns * self.height // self.width), 1)
+        return new_rows, _larger(_smaller(columns, rows * self.width // self.height), 1)
 
     def resized(self, x: Value, interpolation: str, antialias: bool = False) -> Value:
         """Half-pixel centres, as TensorFlow 2 and every later Keras have it."""
@@ -128,3 +136,19 @@ class ImageSize:
             for old, new in ((rows, self.height), (columns, self.width))
         )
         return op.MatMul(op.MatMul(of_rows, x), op.Transpose(of_columns, perm=[1, 0]))
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else op.Min(*_as_values(a, b))
+
+
+def _larger(a: Any, b: Any) -> Any:
+    return max(a, b) if isinstance(a, int) and isinstance(b, int) else op.Max(*_as_values(a, b))
+
+
+def _at_least(size: Any, wanted: int) -> Value:
+    return op.GreaterOrEqual(*_as_values(size, wanted))
+
+
+def _as_values(*sizes: Any) -> list[Value]:
+    return [size if isinstance(size, Value) else Constant(np.array([size], np.int64)) for size in sizes]

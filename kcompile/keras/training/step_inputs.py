@@ -184,7 +184,8 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
     Raises:
         ValueError: naming the argument and what was found.
     """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    is_whole_float = isinstance(value, float | np.floating) and value == value // 1  # of np.ceil
+    whole = is_whole_float or isinstance(value, int | np.integer) and not isinstance(value, bool)
     if value is not None and not (whole and value >= least):
         raise ValueError(
             f"{name} must be a {'positive integer' if least else 'non-negative integer'}, found {value!r}."

@@ -49,7 +49,7 @@ class Resizing(_ImageLayer):
     Emits ONNX Resize, or MatMul with a matrix of weights per axis.
 
     Raises:
-        ValueError: for another interpolation, or an aspect ratio to keep of images of unknown size.
+        ValueError: for another interpolation, or one that needs images of known size.
     """
 
     @configured(interpolation=converted(interpolation_mode))
@@ -84,23 +84,14 @@ class CenterCrop(_ImageLayer):
         height, width: the new size.
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
-    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols), of known size; output: the same
-    layout, float.
-
-    Raises:
-        ValueError: for images of unknown size.
+    Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout, float.
     """
 
     @configured
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None: ...
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x = as_float(self, inputs)
-        size = self._size
-        rows, columns = size.known(x, "cropping")
-        if rows < self.height or columns < self.width:
-            return size.resized(size.cropped_to_aspect(x), "bilinear")
-        return size.cropped(x, rows, columns, self.height, self.width)
+        return self._size.cropped_to_size(as_float(self, inputs))
 
 
 registry.register(globals())
