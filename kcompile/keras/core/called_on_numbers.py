@@ -35,9 +35,13 @@ def as_values(inputs: Any, layer: CalledLayer) -> Any:
         return inputs
     if hasattr(inputs, "detach"):  # a tensor of PyTorch, perhaps on a GPU or with a gradient
         inputs = inputs.detach().cpu()
-    if hasattr(inputs, "__array__") or isinstance(inputs, int | float):
+    if hasattr(inputs, "__array__") or isinstance(inputs, int | float) and _is_network(layer):
         return _constant(np.asarray(inputs))
     return inputs
+
+
+def _is_network(layer: CalledLayer) -> bool:
+    return bool(getattr(layer, "_is_graph_network", False))
 
 
 def _takes(layer: CalledLayer) -> int | None:

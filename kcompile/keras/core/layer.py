@@ -93,6 +93,18 @@ class Layer(AddingLayer):
             self.batch_input_shape = batch_input_shape
         self._initial_weights = kwargs.get("weights")
 
+    @property
+    def trainable(self) -> bool:
+        """Whether gradients update the weights; by tf.keras's rules, setting it sets that of those within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        if rules.of_layer(self).freezes_what_is_within:
+            for layer in self._layers:
+                layer.trainable = value
+
     @classmethod
     def _default_name(cls) -> str:
         words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls.__name__)

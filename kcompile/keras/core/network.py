@@ -471,7 +471,7 @@ class Network(NetworkFiles):
         network = cls(inputs=inputs, outputs=outputs, name=name)
         if ends:
             network._include(ends)
-        network.trainable = config.get("trainable", True)
+        network._trainable = config.get("trainable", True)  # the layers in it say so themselves
         return network
 
     def summary(

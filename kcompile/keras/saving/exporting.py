@@ -65,6 +65,8 @@ def export_model(
         kcompile.onnx_io.ExportError: for operators that ONNX or the opset lacks, or if verification fails;
             then the message names the layer. An existing file is left as it was.
     """
+    if not model.inputs and isinstance(model, Model):
+        model._build_as_called()
     if not model.inputs:
         raise ValueError(
             f"The model {model.name} is not built yet; call build(batch_input_shape), or fit it first."

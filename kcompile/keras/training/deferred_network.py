@@ -12,7 +12,7 @@ from .. import backend as K
 from .. import registry
 from ..core.input_layer import Input
 from ..core.layer_graph import keys_of
-from ..core.node import flat_outputs, keras_history
+from ..core.node import flat_outputs, keras_history, static_shape
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import data_errors
 from .arrays import as_array
@@ -23,6 +23,8 @@ class DeferredNetwork(CompiledNetwork):
     """A compiled network whose subclasses may leave open what it is called on."""
 
     _in_call = False
+    #: Shape and element type of each tensor of the last call on tensors of no model.
+    _called_on: list[tuple[tuple[int | None, ...], str]] = []
 
     def _assert_weights_exist(self) -> None:
         if not self.built and not self.weights:
@@ -73,14 +75,20 @@ class DeferredNetwork(CompiledNetwork):
         finally:
             self._in_call = in_call
         tensors = to_list(inputs)
-        if (
-            not self._is_graph_network
-            and not self.inputs
-            and all(hasattr(x, "_keras_history") for x in tensors)
-        ):
-            self._define_ends(tensors, outputs)
+        if not self._is_graph_network and not self.inputs:
+            if all(hasattr(x, "_keras_history") for x in tensors):
+                self._define_ends(tensors, outputs)
+            elif all(shapes := [static_shape(x) for x in tensors]):
+                described = zip(shapes, tensors, strict=True)
+                self._called_on = [((None, *(shape or ())[1:]), x.dtype.name) for shape, x in described]
         self.built = True
         return outputs
+
+    def _build_as_called(self) -> None:
+        """A subclassed model that steps of its own have called alone has inputs like theirs from now on."""
+        if not self.inputs and self._called_on:
+            shapes, dtypes = zip(*self._called_on, strict=True)
+            self._set_inputs(shapes, dtypes, self._input_keys)
 
     def _as_taken(self, inputs: Any) -> Any:
         """A dict where the model was called on one, or built for one."""

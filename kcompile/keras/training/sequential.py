@@ -272,7 +272,7 @@ class Sequential(Model):
             name, shape, layers = None, None, config
         model = cls(name=name)
         if isinstance(config, dict):
-            model.trainable = config.get("trainable", True)
+            model._trainable = config.get("trainable", True)
         with model._at_once():
             for layer in layers:
                 model.add(deserialize(layer, custom_objects))

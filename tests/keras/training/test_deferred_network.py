@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from kcompile.keras import backend as K
 from kcompile.keras.layers import Dense, Input, concatenate
 from kcompile.keras.models import Model, Sequential
 from kcompile.keras.utils import Sequence
+from kcompile.tf_keras import tensorflow
 
 pytest.importorskip("torch")
 
@@ -131,3 +133,30 @@ def test_names_are_text():
 def test_a_sequential_model_has_no_names_before_it_is_built():
     with pytest.raises(ValueError, match="takes a list of arrays, not a dictionary"):
         Sequential([Dense(1)]).predict({"x": A})
+
+
+def test_a_model_that_own_steps_have_called_alone_exports(tmp_path):
+    class Trainer(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data
+            with tensorflow.GradientTape() as tape:
+                loss = tensorflow.reduce_mean((self(x, training=True) - y) ** 2)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+            return {"loss": loss}
+
+    model = Trainer()
+    model.compile("sgd")
+    x = np.ones((4, 3), "float32")
+    model.fit(x, np.zeros((4, 2)), verbose=0)
+    path = str(tmp_path / "model.onnx")
+    model.export(path)
+    (found,) = onnxruntime.InferenceSession(path).run(None, {"input_1": x})
+    np.testing.assert_allclose(found, model.predict(x, verbose=0), rtol=1e-5)
