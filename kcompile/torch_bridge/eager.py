@@ -31,7 +31,7 @@ from kcompile.ir import (
 )
 from kcompile.ir.inference import infer
 
-from . import weights
+from . import linear_algebra, weights
 from .arguments import as_number, computed_in, fits, is_scalar, keyword_attributes
 from .arrays import as_array, as_tensor, numpy_dtype, torch_dtype
 from .debugging import print_tensor
@@ -138,6 +138,18 @@ class TorchInterpreter:
                 inputs.
         """
         found = _OwnGradient.apply(function, self, *(self.tensor(x) for x in inputs))
+        return tuple(map(self.eager, found)) if isinstance(found, tuple) else self.eager(found)
+
+    def linear_algebra(self, name: str, inputs: Sequence[Value], options: Mapping[str, Any]) -> Any:
+        """What a function of ``linear_algebra`` gives; gradients flow through it.
+
+        Raises:
+            OperatorError: where it does not take these tensors.
+        """
+        try:
+            found = getattr(linear_algebra, name)(*(self.tensor(x) for x in inputs), **options)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise OperatorError(_refused(name, inputs, error)) from error
         return tuple(map(self.eager, found)) if isinstance(found, tuple) else self.eager(found)
 
     def array(self, tensor: Tensor) -> np.ndarray:

@@ -28,7 +28,7 @@ def _drawn(function: str, shape: Any, seed: int, dtype: Any, **options: Any) -> 
     return draw(shape, dtype=dtype, seed=seed, **options)
 
 
-def _seed_of(seed: Any) -> int:
+def seed_of(seed: Any) -> int:
     """One number from the two of a stateless function."""
     numbers = [int(n) for n in np.asarray(seed).reshape(-1)]
     return int(np.random.SeedSequence([n % 2**63 for n in numbers]).generate_state(1)[0]) % 2**24
@@ -39,7 +39,7 @@ def stateless_uniform(
     alg: Any = None,
 ) -> Value:  # fmt: skip
     """Values distributed evenly, the same for the same two numbers of ``seed``."""
-    return _drawn("uniform", shape, _seed_of(seed), dtype, minval=minval, maxval=maxval)
+    return _drawn("uniform", shape, seed_of(seed), dtype, minval=minval, maxval=maxval)
 
 
 def stateless_normal(
@@ -47,7 +47,7 @@ def stateless_normal(
     alg: Any = None,
 ) -> Value:  # fmt: skip
     """Normally distributed values, the same for the same two numbers of ``seed``."""
-    return _drawn("normal", shape, _seed_of(seed), dtype, mean=mean, stddev=stddev)
+    return _drawn("normal", shape, seed_of(seed), dtype, mean=mean, stddev=stddev)
 
 
 def stateless_truncated_normal(
@@ -55,7 +55,7 @@ def stateless_truncated_normal(
     alg: Any = None,
 ) -> Value:  # fmt: skip
     """Normally distributed values within two deviations, the same for the same two numbers of ``seed``."""
-    return _drawn("truncated_normal", shape, _seed_of(seed), dtype, mean=mean, stddev=stddev)
+    return _drawn("truncated_normal", shape, seed_of(seed), dtype, mean=mean, stddev=stddev)
 
 
 def stateless_categorical(
@@ -64,14 +64,14 @@ def stateless_categorical(
     """Draws classes, the same for the same two numbers of ``seed``: (batch, num_samples)."""
     draw = function_of("random.categorical")
     assert draw is not None
-    return draw(logits, num_samples, dtype=dtype, seed=_seed_of(seed))
+    return draw(logits, num_samples, dtype=dtype, seed=seed_of(seed))
 
 
 def stateless_shuffle(value: Any, seed: Any, alg: Any = None, name: Any = None) -> Value:
     """The entries along the first axis in another order, the same for the same two numbers of ``seed``."""
     draw = function_of("random.shuffle")
     assert draw is not None
-    return draw(value, seed=_seed_of(seed))
+    return draw(value, seed=seed_of(seed))
 
 
 def _seeds(seed: Any, tag: int, count: int) -> Value:

@@ -270,25 +270,4 @@ def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
     return [(name, list(array.shape)) for name, array in stored]
 
 
-class _Refused:
-    """Records of TensorFlow: NotImplementedError says what is here."""
-
-    def __init__(self, *arguments: Any, **fields: Any) -> None:
-        raise NotImplementedError(
-            "TFRecord files and tf.train.Example are not read or written here. "
-            "tf.data.Dataset.from_generator takes any reader; .npz, .parquet (pandas, pyarrow) "
-            "and folders of images are read."
-        )
-
-    @classmethod
-    def FromString(cls, data: bytes) -> Any:
-        """Not here: NotImplementedError."""
-        return cls()
-
-
-Example = Features = Feature = BytesList = FloatList = Int64List = SequenceExample = _Refused
-
-__all__ = [
-    "BytesList", "Checkpoint", "CheckpointManager", "Example", "Feature", "Features", "FloatList",
-    "Int64List", "SequenceExample", "latest_checkpoint", "list_variables",
-]  # fmt: skip
+__all__ = ["Checkpoint", "CheckpointManager", "latest_checkpoint", "list_variables"]

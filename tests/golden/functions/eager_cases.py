@@ -226,3 +226,34 @@ for name in "max min sub add update".split():
     CASES[f"tensor_scatter_nd_{name}"] = lambda tf, t, n=name: getattr(tf, f"tensor_scatter_nd_{n}")(
         t.x, [[0], [3]], t.x[1:3]
     )
+
+
+def _square(tf, t):
+    """Symmetric and positive definite: (2, 4, 4)."""
+    return tf.matmul(t.h, t.h, transpose_b=True) + tf.eye(4)
+
+
+LINALG = {
+    "inv": lambda tf, t: [tf.linalg.inv(_square(tf, t)), tf.linalg.inv(t.h[:, :, :4], adjoint=True)],
+    "pinv": lambda tf, t: tf.linalg.pinv(t.h),
+    "cholesky": lambda tf, t: tf.linalg.cholesky(_square(tf, t)),
+    "cholesky_solve": lambda tf, t: tf.linalg.cholesky_solve(tf.linalg.cholesky(_square(tf, t)), t.h),
+    "solve": lambda tf, t: [tf.linalg.solve(_square(tf, t), t.h), tf.linalg.solve(t.h[:, :, :4], t.h, adjoint=True)],
+    "triangular_solve": lambda tf, t: [
+        tf.linalg.triangular_solve(_square(tf, t), t.h),
+        tf.linalg.triangular_solve(_square(tf, t), t.h, lower=False, adjoint=True),
+        tf.linalg.triangular_solve(_square(tf, t), t.h, adjoint=True),
+    ],
+    "lstsq": lambda tf, t: [tf.linalg.lstsq(tf.transpose(t.h, [0, 2, 1]), tf.ones([2, 8, 1])),
+                            tf.linalg.lstsq(t.h, tf.ones([2, 4, 1]), l2_regularizer=0.5)],
+    "svd": lambda tf, t: [tf.linalg.svd(t.h)[0], tf.linalg.svd(t.h, compute_uv=False), tf.abs(tf.linalg.svd(t.h)[2])],
+    "qr": lambda tf, t: [tf.abs(y) for y in tf.linalg.qr(t.h)],
+    "eigh": lambda tf, t: [tf.linalg.eigh(_square(tf, t))[0], tf.abs(tf.linalg.eigh(_square(tf, t))[1])],
+    "slogdet": lambda tf, t: [*tf.linalg.slogdet(t.h[:, :, :4]), tf.linalg.logdet(_square(tf, t))],
+    "matrix_rank": lambda tf, t: tf.linalg.matrix_rank(t.h),
+    "expm": lambda tf, t: tf.linalg.expm(_square(tf, t) / 10.0),
+    "lu": lambda tf, t: list(tf.linalg.lu(t.h[:, :, :4])),
+    "sqrtm": lambda tf, t: tf.linalg.sqrtm(_square(tf, t)),
+}  # fmt: skip
+CASES.update(LINALG)
+AT_ONCE.update(LINALG)

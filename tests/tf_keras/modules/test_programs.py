@@ -267,8 +267,6 @@ def test_formats_of_tensorflow_are_refused_with_what_there_is_instead(tmp_path):
     ):
         with pytest.raises(NotImplementedError, match=r"\.keras.*\.onnx"):
             call()
-    with pytest.raises(NotImplementedError, match="TFRecord"):
-        tf.train.Example(features=None)
     with pytest.raises(NotImplementedError, match="is not read here"):
         tf.saved_model.load(tmp_path)
 
@@ -336,3 +334,28 @@ def test_random_choices_follow_their_logits():
     assert sorted(shuffled) == list(range(100)) and list(shuffled) != list(range(100))
     kept = np.asarray(tf.nn.dropout(tf.ones([1000]), 0.25))
     assert set(np.unique(kept)) == {0, np.float32(1 / 0.75)} and abs(np.mean(kept == 0) - 0.25) < 0.06
+
+
+def test_seeds_of_two_numbers_decide_changes_of_images():
+    x = np.random.default_rng(0).random((6, 8, 3)).astype("float32")
+    for name, arguments in {
+        "brightness": (0.3,), "contrast": (0.5, 1.5), "crop": ([3, 4, 3],), "flip_left_right": (),
+        "flip_up_down": (), "hue": (0.2,), "saturation": (0.5, 1.5), "jpeg_quality": (20, 90),
+    }.items():  # fmt: skip
+        change = getattr(tf.image, f"stateless_random_{name}")
+        assert np.array_equal(change(x, *arguments, seed=(1, 2)), change(x, *arguments, seed=(1, 2)))
+    many = [float(tf.reduce_sum(tf.image.stateless_random_brightness(x, 0.3, (1, n)))) for n in range(4)]
+    assert len(set(many)) == 4
+    assert tf.image.resize(x, [4, 4], tf.image.ResizeMethod.NEAREST_NEIGHBOR).shape == (4, 4, 3)
+    assert np.abs(np.asarray(tf.image.adjust_jpeg_quality(x * 0 + 0.5, 90)) - 0.5).max() < 0.02
+
+
+def test_decompositions_have_gradients_and_are_refused_in_graphs():
+    a = tf.Variable([[2.0, 1.0], [1.0, 3.0]])
+    with tf.GradientTape() as tape:
+        y = tf.linalg.logdet(a)
+    np.testing.assert_allclose(tape.gradient(y, a), np.linalg.inv(a.numpy()).T, rtol=1e-5)
+    with pytest.raises(NotImplementedError, match="ONNX has no operator"):
+        tf.linalg.inv(K.placeholder((2, 2)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="cholesky"):
+        tf.linalg.cholesky([[-1.0, 0.0], [0.0, 1.0]])

@@ -1,0 +1,203 @@
+"""``tf.sparse``: tensors of which most elements are zero, as places and values; computed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir import TensorShape, Value
+from ...keras.data.dtypes import DType, as_dtype
+from ..tensorflow.functions import function_of
+from ..tensorflow.tensors import convert_to_tensor
+from ..tensorflow.text import text_array, text_of
+
+
+class SparseTensor:
+    """Elements at places; the others are zero.
+
+    Attributes:
+        indices: (elements, axes) int64.
+        values: (elements,).
+        dense_shape: (axes,) int64.
+    """
+
+    def __init__(self, indices: Any, values: Any, dense_shape: Any) -> None:
+        self.indices = convert_to_tensor(
+            np.asarray(indices, np.int64).reshape(-1, len(np.asarray(dense_shape)))
+        )
+        self.values = convert_to_tensor(values)
+        self.dense_shape = convert_to_tensor(np.asarray(dense_shape, np.int64))
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[SparseTensor], dtype: Any) -> SparseTensor:
+        """Vectors as the rows of a matrix."""
+        places = [[i, int(j)] for i, row in enumerate(rows) for j in np.asarray(row.indices)[:, 0]]
+        values = [x for row in rows for x in np.asarray(row.values)]
+        longest = max((int(np.asarray(row.dense_shape)[0]) for row in rows), default=0)
+        text = as_dtype(dtype) == "string"
+        made = text_array(values, [len(values)]) if text else np.array(values, as_dtype(dtype).as_numpy_dtype)
+        return cls(np.array(places, np.int64).reshape(-1, 2), made, [len(rows), longest])
+
+    @property
+    def shape(self) -> TensorShape:
+        """The sizes."""
+        return TensorShape(np.asarray(self.dense_shape).tolist())
+
+    def get_shape(self) -> TensorShape:
+        """The sizes."""
+        return self.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Of the elements."""
+        return as_dtype("string" if self.values.dtype.kind == "O" else self.values.dtype.name)
+
+    def with_values(self, values: Any) -> SparseTensor:
+        """Other values at the same places."""
+        return SparseTensor(self.indices, values, self.dense_shape)
+
+    def __mul__(self, other: Any) -> SparseTensor:
+        if not np.ndim(other):
+            return self.with_values(self.values * other)
+        dense = np.broadcast_to(np.asarray(other), np.asarray(self.dense_shape))
+        return self.with_values(self.values * dense[tuple(np.asarray(self.indices).T)])
+
+    def __repr__(self) -> str:
+        return (
+            f"SparseTensor(indices={np.asarray(self.indices).tolist()}, values={self.values.numpy()!r}, "
+            f"shape={tuple(self.shape)})"
+        )
+
+
+def to_dense(
+    sp_input: Any, default_value: Any = None, validate_indices: bool = True, name: Any = None
+) -> Value:
+    """All elements; a tensor, or rows of unequal lengths, as they are filled up."""
+    if not isinstance(sp_input, SparseTensor):
+        return (
+            sp_input.to_tensor(default_value)
+            if hasattr(sp_input, "to_tensor")
+            else convert_to_tensor(sp_input)
+        )
+    text = sp_input.dtype == "string"
+    fill = default_value if default_value is not None else b"" if text else 0
+    fill = fill.encode() if isinstance(fill, str) else fill
+    values = np.asarray(sp_input.values)
+    found = np.full(np.asarray(sp_input.dense_shape), fill, values.dtype)
+    found[tuple(np.asarray(sp_input.indices).T)] = values
+    return text_of(found) if text else convert_to_tensor(found)
+
+
+def from_dense(tensor: Any, name: Any = None) -> SparseTensor:
+    """The elements that are not zero, or not empty."""
+    array = np.asarray(convert_to_tensor(tensor))
+    places = np.argwhere(array != (b"" if array.dtype.kind == "O" else 0))
+    chosen = array[tuple(places.T)]
+    values = text_array(list(chosen), [len(chosen)]) if array.dtype.kind == "O" else chosen
+    return SparseTensor(places, values, array.shape)
+
+
+def reorder(sp_input: SparseTensor, name: Any = None) -> SparseTensor:
+    """With the places in the order of rows."""
+    places = np.asarray(sp_input.indices)
+    order = np.lexsort(places.T[::-1])
+    return SparseTensor(places[order], np.asarray(sp_input.values)[order], sp_input.dense_shape)
+
+
+def expand_dims(sp_input: SparseTensor, axis: Any = None, name: Any = None) -> SparseTensor:
+    """With an axis of one."""
+    places, sizes = np.asarray(sp_input.indices), list(sp_input.shape)
+    at = (len(sizes) + 1 + int(-1 if axis is None else axis)) % (len(sizes) + 1)
+    return SparseTensor(np.insert(places, at, 0, axis=1), sp_input.values, [*sizes[:at], 1, *sizes[at:]])
+
+
+def transpose(sp_input: SparseTensor, perm: Any = None, name: Any = None) -> SparseTensor:
+    """With the axes in another order."""
+    order = list(range(len(sp_input.shape)))[::-1] if perm is None else list(perm)
+    sizes = [sp_input.shape[i] for i in order]
+    return reorder(SparseTensor(np.asarray(sp_input.indices)[:, order], sp_input.values, sizes))
+
+
+def concat(
+    axis: int, sp_inputs: Sequence[SparseTensor], expand_nonconcat_dims: bool = False, name: Any = None
+) -> Any:
+    """One after the other along an axis."""
+    at, start, places = axis % len(sp_inputs[0].shape), 0, []
+    for x in sp_inputs:
+        moved = np.array(np.asarray(x.indices))
+        moved[:, at] += start
+        start += int(x.shape[at] or 0)
+        places.append(moved)
+    values = np.concatenate([np.asarray(x.values) for x in sp_inputs])
+    sizes = np.max([np.asarray(x.dense_shape) for x in sp_inputs], axis=0)
+    sizes[at] = start
+    return reorder(SparseTensor(np.concatenate(places), values, sizes))
+
+
+def add(a: Any, b: Any, threshold: Any = 0) -> Any:
+    """The sum: sparse of two sparse tensors, else a tensor."""
+    if isinstance(a, SparseTensor) and isinstance(b, SparseTensor):
+        return from_dense(to_dense(a) + to_dense(b))
+    return to_dense(a) + to_dense(b)
+
+
+def sparse_dense_matmul(
+    sp_a: Any, b: Any, adjoint_a: bool = False, adjoint_b: bool = False, name: Any = None
+) -> Value:
+    """A product with a matrix, by all elements."""
+    product = function_of("matmul")
+    assert product is not None
+    return product(to_dense(sp_a), to_dense(b), transpose_a=adjoint_a, transpose_b=adjoint_b)
+
+
+def map_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> SparseTensor:
+    """A function of the values."""
+    like = next(x for x in args if isinstance(x, SparseTensor))
+    return like.with_values(op(*(x.values if isinstance(x, SparseTensor) else x for x in args), **kwargs))
+
+
+def _reduction(name: str) -> Callable[..., Value]:
+    def reduce(sp_input: SparseTensor, axis: Any = None, keepdims: bool = False, name: Any = None) -> Value:
+        function = function_of(f"reduce_{kind}")
+        assert function is not None
+        return function(to_dense(sp_input), axis=axis, keepdims=keepdims)
+
+    kind, reduce.__name__ = name, f"reduce_{name}"
+    reduce.__doc__ = f"The {name} of all elements along axes."
+    return reduce
+
+
+reduce_sum, reduce_max = _reduction("sum"), _reduction("max")
+
+
+def mask(a: SparseTensor, mask_indices: Any) -> SparseTensor:
+    """Without the rows of numbers."""
+    kept = ~np.isin(np.asarray(a.indices)[:, 0], np.asarray(mask_indices))
+    return SparseTensor(np.asarray(a.indices)[kept], np.asarray(a.values)[kept], a.dense_shape)
+
+
+def slice_(sp_input: SparseTensor, start: Any, size: Any, name: Any = None) -> SparseTensor:
+    """A part of a size, from a place on."""
+    first, count = np.asarray(start, np.int64), np.asarray(size, np.int64)
+    places = np.asarray(sp_input.indices) - first
+    sizes = np.minimum(count, np.asarray(sp_input.dense_shape) - first)
+    inside = np.all((places >= 0) & (places < sizes), axis=1)
+    return SparseTensor(places[inside], np.asarray(sp_input.values)[inside], sizes)
+
+
+def eye(
+    num_rows: int, num_columns: int | None = None, dtype: Any = "float32", name: Any = None
+) -> SparseTensor:
+    """Ones on the diagonal."""
+    columns = num_rows if num_columns is None else num_columns
+    count = min(num_rows, columns)
+    ones = np.ones(count, as_dtype(dtype).as_numpy_dtype)
+    return SparseTensor(np.stack([np.arange(count)] * 2, 1), ones, [num_rows, columns])
+
+
+__all__ = [
+    "SparseTensor", "add", "concat", "expand_dims", "eye", "from_dense", "map_values", "mask", "reduce_max",
+    "reduce_sum", "reorder", "slice_", "sparse_dense_matmul", "to_dense", "transpose",
+]  # fmt: skip
