@@ -82,5 +82,6 @@ MODULES: dict[str, dict[str, Any]] = {
     "summary": _of(summary),
     "test": _of(testing),
     "train": {**_of(train), **_of(records, records.TRAIN)},
+    "compat": programs.COMPAT,
     "compat.v1": _of(v1),
 }

@@ -268,6 +268,23 @@ class profiler:
         stop = start
 
 
+class compat:
+    """``tf.compat``, beside ``v1`` and ``v2``."""
+
+    @staticmethod
+    def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
+        """Text as bytes."""
+        return bytes_or_text.encode(encoding) if isinstance(bytes_or_text, str) else bytes(bytes_or_text)
+
+    @staticmethod
+    def as_text(bytes_or_text: Any, encoding: str = "utf-8") -> str:
+        """Bytes as text."""
+        return bytes_or_text if isinstance(bytes_or_text, str) else bytes(bytes_or_text).decode(encoding)
+
+    as_str = as_str_any = as_text
+
+
+COMPAT = {name: getattr(compat, name) for name in ("as_bytes", "as_str", "as_str_any", "as_text")}
 ROOT = [
     "Module", "UnconnectedGradients", "autograph", "control_dependencies", "custom_gradient", "device",
     "get_logger", "get_static_value", "grad_pass_through", "group", "init_scope", "is_symbolic_tensor",

@@ -188,6 +188,25 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", **
     return K.gradients(total, xs if isinstance(xs, list | tuple) else [xs])
 
 
+#: Names of version 1 for what has another one today.
+OLD_NAMES = {
+    "FixedLenFeature": "io.FixedLenFeature", "VarLenFeature": "io.VarLenFeature", "ceil": "math.ceil",
+    "decode_raw": "io.decode_raw", "encode_base64": "io.encode_base64", "log": "math.log",
+    "multinomial": "random.categorical", "parse_single_example": "io.parse_single_example",
+    "parse_tensor": "io.parse_tensor", "py_func": "numpy_function", "random_normal": "random.normal",
+    "random_shuffle": "random.shuffle", "random_uniform": "random.uniform", "read_file": "io.read_file",
+    "serialize_tensor": "io.serialize_tensor", "string_join": "strings.join",
+    "string_split": "strings.split", "string_to_number": "strings.to_number",
+    "truncated_normal": "random.truncated_normal", "write_file": "io.write_file", "erf": "math.erf",
+    "is_nan": "math.is_nan", "rsqrt": "math.rsqrt", "log1p": "math.log1p", "digamma": "math.digamma",
+    "lgamma": "math.lgamma", "diag": "linalg.tensor_diag", "matrix_inverse": "linalg.inv",
+    "cholesky": "linalg.cholesky", "svd": "linalg.svd", "segment_sum": "math.segment_sum",
+    "unsorted_segment_sum": "math.unsorted_segment_sum", "confusion_matrix": "math.confusion_matrix",
+    "sparse_to_dense": "sparse.to_dense", "bincount": "math.bincount", "mod": "math.floormod",
+    "floormod": "math.floormod", "squared_difference": "math.squared_difference",
+}  # fmt: skip
+
+
 class GraphKeys:
     """Names of collections."""
 

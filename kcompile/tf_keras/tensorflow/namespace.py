@@ -12,6 +12,7 @@ from ...keras import backend as K
 from ...keras import data
 from ...keras.utils.generic_utils import did_you_mean
 from ..modules import MODULES
+from ..modules.v1 import OLD_NAMES
 from . import functions, tensors
 from .dtypes import DTYPES, DType, as_dtype
 from .gradient_tape import GradientTape
@@ -40,7 +41,8 @@ class Namespace(ModuleType):
         path = f"{self.__name__}.{name}".removeprefix("tensorflow.")
         found: Any = functions.function_of(path)
         if found is None and path.startswith(_AGAIN):
-            found = _looked_up(".".join(path.split(".")[2:]))
+            name_there = ".".join(path.split(".")[2:])
+            found = _looked_up(OLD_NAMES.get(name_there, name_there))
         if found is None:
             near = did_you_mean(path, known_names())
             raise AttributeError(
@@ -92,6 +94,11 @@ def known_names() -> list[str]:
     """All dotted names."""
     modules = [f"{path}.{name}".lstrip(".") for path, own in MODULES.items() for name in own]
     return sorted({*functions.names(), *modules, *_own()})
+
+
+def own_names() -> list[str]:
+    """What ``tf`` itself has beside functions and modules."""
+    return sorted(_own())
 
 
 def _own() -> dict[str, Any]:
