@@ -320,8 +320,6 @@ class Network(NetworkFiles):
     @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Parameter]:
         """Weights that training does not update by gradients."""
-        if not self.trainable:
-            return [weight for layer in [*self.layers] for weight in layer.weights]
         return super().non_trainable_weights
 
     @property

@@ -267,9 +267,6 @@ class Sum(Reduce):
     def __init__(self, name: str = "sum", dtype: str | None = None) -> None:
         super().__init__("sum", name, dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype}
-
 
 class Mean(Reduce):
     """The (weighted) mean of values."""

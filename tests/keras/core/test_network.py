@@ -90,3 +90,24 @@ def test_summary_and_count_need_no_data(capsys):
     x = Input((3,))
     Model(x, Dense(2)(x)).summary()
     assert "Total params: 8" in capsys.readouterr().out
+
+
+class Scaled(Model):
+    """A subclassed model with a weight of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = Dense(2)
+        self.scale = self.add_weight(name="scale", shape=(2,), initializer="ones")
+
+    def call(self, x):
+        return self.dense(x) * self.scale
+
+
+def test_a_frozen_model_keeps_the_weights_of_its_own():
+    model = Scaled()
+    model(Input((3,)))
+    names = {weight.name for weight in model.weights}
+    assert len(names) == 3
+    model.trainable = False
+    assert model.trainable_weights == [] and {weight.name for weight in model.weights} == names
