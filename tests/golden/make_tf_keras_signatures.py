@@ -92,6 +92,11 @@ def modules():
     }
 
 
+def facts_of_all():
+    """All that the file holds."""
+    return {"version": tf_keras.__version__, "modules": modules(), "signatures": signatures()}
+
+
 def lines(facts):
     """JSON of a line to each name."""
     calls = facts.pop("signatures")
@@ -106,5 +111,4 @@ def lines(facts):
 if __name__ == "__main__":
     folder = pathlib.Path(__file__).parent / "tf_keras"
     folder.mkdir(exist_ok=True)
-    facts = {"version": tf_keras.__version__, "modules": modules(), "signatures": signatures()}
-    (folder / "signatures.json").write_text(lines(facts))
+    (folder / "signatures.json").write_text(lines(facts_of_all()))

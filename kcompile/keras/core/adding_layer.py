@@ -9,11 +9,12 @@ from .. import registry
 from ..utils.generic_utils import to_list
 from .call_frames import CallFrame, Update, current_frame
 from .eager_calls import do_at_once
+from .later_methods import LaterMethods
 from .node import Node, same_tensors
-from .weighted_layer import WeightedLayer, unique
+from .weighted_layer import unique
 
 
-class AddingLayer(WeightedLayer):
+class AddingLayer(LaterMethods):
     """A layer by what it adds to training: in a call, for that call alone; outside of calls in any case."""
 
     stateful: bool

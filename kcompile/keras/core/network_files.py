@@ -13,19 +13,36 @@ from .layer import Layer
 class NetworkFiles(Layer):
     """What Keras puts on models for files: saving, loading, texts, ONNX."""
 
-    def save(self: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-        """Writes architecture, weights, and training configuration with optimizer state to one HDF5 file.
+    def save(
+        self: Any,
+        filepath: Any,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
+        """Writes architecture, weights, and training configuration with optimizer state to one file.
 
         Args:
             filepath: path, open h5py.File or h5py.Group, or binary file object.
             overwrite: False asks before replacing an existing file.
             include_optimizer: whether to write the optimizer's state.
+            save_format: "h5" or "keras", whatever the path ends in (default: what it ends in, else HDF5).
+
+        Raises:
+            ValueError: for "tf", and in the dialect of tf.keras for a path without an ending: a SavedModel
+                is not written.
         """
         from ..saving.saving_api import save_model
 
-        save_model(self, filepath, overwrite, include_optimizer)
+        save_model(self, filepath, overwrite, include_optimizer, save_format)
 
-    def save_weights(self: Any, filepath: Any, overwrite: bool = True) -> None:
+    def save_weights(
+        self: Any,
+        filepath: Any,
+        overwrite: bool = True,
+        save_format: str | None = None,
+        options: Any = None,
+    ) -> None:
         """Writes the weights alone, in the format that the extension names.
 
         ``.weights.h5`` has the layout of Keras 3, ``.safetensors`` the weights' names, ``.pt`` and ``.pth``
@@ -34,6 +51,8 @@ class NetworkFiles(Layer):
         Args:
             filepath: path, open h5py.File or h5py.Group, or binary file object.
             overwrite: False asks before replacing an existing file.
+            save_format, options: of tf.keras; they change nothing. A checkpoint of TensorFlow is not
+                written: what it would be called is one file of HDF5.
         """
         from ..saving.saving_api import save_weights
 
@@ -46,6 +65,7 @@ class NetworkFiles(Layer):
         skip_mismatch: bool = False,
         reshape: bool = False,
         mapping: Any = None,
+        options: Any = None,
     ) -> None:
         """Reads weights from a file that ``save_weights`` or ``save`` wrote, or PyTorch's (.pt, .pth,
         .safetensors).
@@ -57,6 +77,7 @@ class NetworkFiles(Layer):
             reshape: reshape weights whose number of elements agrees.
             mapping: for PyTorch's files, dict or JSON file of Keras weight -> name in the file; see
                 ``kcompile.keras.state_dict.match``. There, skip_mismatch loads what matches.
+            options: of tf.keras; it changes nothing.
 
         Raises:
             ValueError: if layers, their weights or shapes do not match; then nothing is changed.

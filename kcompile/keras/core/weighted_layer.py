@@ -64,6 +64,9 @@ class WeightedLayer(CalledLayer):
         memory_order: Sequence[int] | None = None,
         name: str | None = None,
         shape: Sequence[int] | None = None,
+        use_resource: Any = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
     ) -> Parameter:
         """Makes a weight of this layer: ``add_weight("kernel", (3, 4))``, by keywords, or shape first.
 
@@ -77,6 +80,7 @@ class WeightedLayer(CalledLayer):
             constraint: function applied to it after each update.
             memory_order: axes from outermost to innermost in memory, where the kernels want another order
                 than that of the shape; nothing else changes by it.
+            use_resource, synchronization, aggregation: of TensorFlow's variables; they change nothing.
 
         Raises:
             ValueError: if a size is unknown or negative.

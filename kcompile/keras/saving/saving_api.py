@@ -12,6 +12,7 @@ import numpy as np
 
 from ... import formats
 from ...ir import unchanging
+from .. import rules
 from ..core.network import Network
 from ..state_dict import state_dict, write_tensors
 from ..state_dict.files import is_tensor_file
@@ -30,7 +31,13 @@ from .weight_assignment import assign_by_name, assign_by_weight_name, assign_in_
 
 
 @unchanging()
-def save_model(model: Network, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+def save_model(
+    model: Network,
+    filepath: Any,
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+) -> None:
     """Writes architecture, weights, training configuration and optimizer state to one file.
 
     Args:
@@ -40,9 +47,11 @@ def save_model(model: Network, filepath: Any, overwrite: bool = True, include_op
             architecture alone, ``.safetensors`` the weights alone; all others are HDF5.
         overwrite: False asks before replacing an existing file.
         include_optimizer: whether to write the optimizer's state.
+        save_format: "h5" or "keras", whatever the path ends in.
 
     Raises:
-        ValueError: if the model is not built.
+        ValueError: if the model is not built; for "tf", and in the dialect of tf.keras for a path without an
+            ending, as a SavedModel is not written.
         NotImplementedError: for a subclassed model, whose structure is code.
     """
     path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else None
@@ -52,10 +61,31 @@ def save_model(model: Network, filepath: Any, overwrite: bool = True, include_op
     if path is not None and path.lower().endswith(".safetensors"):
         save_weights(model, path, overwrite)
         return
-    keras_3 = path is not None and path.lower().endswith(".keras")
+    _refuse_saved_model(model, path, save_format)
+    by_path = path is not None and path.lower().endswith(".keras")
+    keras_3 = by_path if save_format is None else save_format == "keras"
     archive = (keras_3_archive_of if keras_3 else archive_of)(model, include_optimizer)
     if path is None or _may_write(path, overwrite):
-        formats.write(archive, filepath)
+        formats.write(archive, filepath, **({} if save_format is None else {"format": _FORMATS[save_format]}))
+
+
+#: What ``save_format`` may say, and the format of ``formats`` that it is.
+_FORMATS = {"h5": "hdf5", "hdf5": "hdf5", "keras": "keras"}
+
+
+def _refuse_saved_model(model: Network, path: str | None, save_format: str | None) -> None:
+    folder = path is not None and not os.path.splitext(path)[1] and rules.of_dialect(model).saves_folders
+    if save_format in _FORMATS or save_format is None and not folder:
+        return
+    asked = f"save_format={save_format!r}" if save_format else f"the path {path!r}, which has no ending,"
+    if save_format not in (None, "tf"):
+        raise ValueError(f"{asked}: known are {', '.join(map(repr, _FORMATS))}.")
+    name = os.path.splitext(path or "model")[0]
+    raise ValueError(
+        f"{asked} asks for a SavedModel of TensorFlow, which is not written here. To train on, save to "
+        f"{name + '.keras'!r} or {name + '.h5'!r}; to serve, model.export({name + '.onnx'!r}) writes what "
+        "numpy and onnxruntime run."
+    )
 
 
 def load_model(

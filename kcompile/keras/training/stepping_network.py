@@ -3,6 +3,7 @@ Keras 3."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -44,6 +45,8 @@ class SteppingNetwork(DeferredNetwork):
             self.__dict__.pop(made, None)
         if self._writes_steps:
             self._steps = self._own_steps
+
+    compile.__signature__ = inspect.signature(DeferredNetwork.compile)  # type: ignore[attr-defined]
 
     def _finish_compile(self) -> None:
         if not self._writes_steps:
