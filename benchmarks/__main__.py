@@ -21,6 +21,7 @@ from .measuring import Row
 TOPICS = {
     "predict": "predict",
     "train": "train",
+    "data": "data",
     "steps": "steps",
     "precision": "precision",
     "parallel": "parallel",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import export, memory, networks, predict, train
+from benchmarks import data, export, memory, networks, predict, train
 from benchmarks.measuring import Row, compare, median_time
 
 
@@ -58,9 +58,10 @@ def test_the_networks_written_by_hand_have_the_same_weights(name):
     [
         (lambda: predict.rows(rounds=1), 12),
         (lambda: train.rows(rounds=1), 6),
+        (lambda: data.rows(rounds=1, peers=False), 4),
         (lambda: export.rows(repeats=1), 3),
     ],
-    ids=["predict", "train", "export"],
+    ids=["predict", "train", "data", "export"],
 )
 def test_each_topic_gives_its_rows(topic, count):
     rows = list(topic())

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -125,7 +126,7 @@ def _read(path: str) -> list[Any]:
         like = _structure(json.loads(arrays["structure"].tobytes()))
         components = [list(_leaves(arrays, i)) for i in range(len(flatten(like)))]
         return [pack(like, iter(leaves)) for leaves in zip(*components, strict=True)]
-    except (KeyError, TypeError, ValueError, EOFError) as error:
+    except (BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
         raise ValueError(f"{path} is no file of a dataset, or damaged: {error}") from error
 
 

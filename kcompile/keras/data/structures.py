@@ -5,6 +5,7 @@ Inside a pipeline a leaf is an array or a number of numpy, ``bytes`` for a text,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -183,8 +184,8 @@ def as_leaf(value: Any) -> Any:
         return _text(value.array)
     if isinstance(value, Value):
         return value.numpy()
-    if isinstance(value, str | bytes):
-        return _text(as_bytes(value))
+    if isinstance(value, str | bytes | os.PathLike):
+        return _text(as_bytes(os.fspath(value)))
     if hasattr(value, "_stage"):
         return value
     if hasattr(value, "detach"):

@@ -117,3 +117,29 @@ def test_images_of_open_size_become_what_those_of_known_size_do(layer, size):
     found = keras.models.Model(opened, layer(opened)).predict(images)
     expected = keras.models.Model(known, layer(known)).predict(images)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_layers_adapt_to_datasets_and_loaders():
+    torch = pytest.importorskip("torch")
+    from kcompile.keras.data import Dataset
+
+    x = np.arange(24.0).reshape(8, 3)
+    pairs = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.zeros(8))
+    sources = (
+        Dataset.from_tensor_slices(x).batch(3),
+        Dataset.from_tensor_slices((x, np.zeros(8))).batch(3),
+        torch.utils.data.DataLoader(pairs, batch_size=3),
+    )
+    for source in sources:
+        layer = keras.layers.Normalization()
+        layer.adapt(source)
+        np.testing.assert_allclose(layer.mean.numpy(), x.mean(0), rtol=1e-6)
+        bins = keras.layers.Discretization(num_bins=2)
+        bins.adapt(source)
+        np.testing.assert_allclose(bins.bin_boundaries, [np.median(x)])
+    words = Dataset.from_tensor_slices(["b a", "b"]).batch(1)
+    text = keras.layers.TextVectorization(output_sequence_length=2)
+    text.adapt(words)
+    assert text.get_vocabulary() == ["", "[UNK]", "b", "a"]
+    numbers = words.map(text)
+    assert [batch.tolist() for batch in numbers.as_numpy_iterator()] == [[[2, 3]], [[2, 0]]]

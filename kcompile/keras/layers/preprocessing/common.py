@@ -63,7 +63,8 @@ def batches_of(data: Any, steps: int | None) -> Iterable[np.ndarray]:
     for i, batch in enumerate(batches):
         if steps is not None and i >= steps:
             return
-        batch = batch[0] if isinstance(batch, tuple) else batch
+        if isinstance(batch, tuple) or isinstance(batch, list) and any(hasattr(x, "shape") for x in batch):
+            batch = batch[0]
         array = np.asarray(batch, np.float64)
         yield array[:, None] if array.ndim == 1 else array
 
