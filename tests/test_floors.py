@@ -35,6 +35,8 @@ FLOORS = {
     "kcompile.keras.metrics": 2.45,
     "kcompile.keras.mixed_precision": 2.45,
     "kcompile.keras.objectives": 2.45,
+    "kcompile.keras.ops": 2.45,
+    "kcompile.keras.random": 2.45,
     "kcompile.keras.callbacks": 2.4,
     "kcompile.keras.layers": 2.4,
     "kcompile.keras.losses": 2.4,

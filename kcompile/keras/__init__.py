@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from . import metrics as metrics
     from . import mixed_precision as mixed_precision
     from . import models as models
+    from . import ops as ops
     from . import optimizers as optimizers
     from . import preprocessing as preprocessing
+    from . import random as random
     from . import regularizers as regularizers
+    from . import saving as saving
     from . import utils as utils
     from . import wrappers as wrappers
     from .core.input_layer import Input as Input
@@ -49,9 +52,12 @@ _MODULES = {
     "metrics",
     "mixed_precision",
     "models",
+    "ops",
     "optimizers",
     "preprocessing",
+    "random",
     "regularizers",
+    "saving",
     "utils",
     "wrappers",
 }

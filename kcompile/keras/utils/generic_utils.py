@@ -176,7 +176,8 @@ def _custom_lookup(name: str, custom_objects: Mapping[str, Any] | None) -> Any:
         for key in (name, bare):
             if key in table:
                 return table[key]
-    return None
+    registered = [obj for obj, own in _REGISTERED_NAMES.items() if own.rsplit(">", 1)[-1] == bare]
+    return registered[0] if len(registered) == 1 and ">" not in name else None
 
 
 def _is_known(name: Any, custom_objects: Mapping[str, Any] | None) -> bool:

@@ -15,7 +15,7 @@ from ...core.network_config import Places, by_key, serializable_arguments
 from ...core.node import Node
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
-from ...utils.generic_utils import unpack_singleton
+from ...utils.generic_utils import registered_name, unpack_singleton
 from ...utils.nested import each
 from .keras2 import drop_defaults
 from .keras3_weights import is_made_of_layers
@@ -50,7 +50,7 @@ def _object(module: str, class_name: str, config: Any, registered_name: str | No
 
 
 def _custom(layer: Any) -> str:
-    return str(type(layer).__name__)
+    return registered_name(type(layer)) or str(type(layer).__name__)
 
 
 def _sequential(model: Any) -> dict[str, Any]:
