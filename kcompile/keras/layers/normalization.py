@@ -13,6 +13,7 @@ from ..backend.variables import filled
 from ..core.eager_calls import is_frozen_at_once
 from ..core.layer import InputSpec
 from ..declaration import ANY, configured, only
+from ..legacy.old_names import answer_old_names
 from .arguments import weight_arguments
 from .same_shape import SameShape
 
@@ -231,4 +232,5 @@ def _variance_factor(x: Any, epsilon: float | None, fused: bool) -> Value | floa
     return factor * elements / max(others_than_one, channels)
 
 
+answer_old_names(__name__)
 registry.register(globals())
