@@ -18,7 +18,7 @@ from ..ir import Value, as_dtype, claim_steps
 from . import backend as K
 from . import registry
 from .declaration import configuration, configured
-from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
 
 # Standard deviation of the normal distribution cut at two standard deviations
 _TRUNCATED_STDDEV = 0.87962566103423978
@@ -394,17 +394,8 @@ def get(identifier: Any) -> Any:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        found = deserialize(identifier)
-        made_here = found is _ALL.get(identifier)
-        return found() if made_here or inspect.isclass(found) else found
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret initializer identifier: {identifier!r}")
+    found = interpreted(identifier, deserialize, "initializer", _ALL)
+    return found() if inspect.isclass(found) else found
 
 
 def initial_value(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import backend as K
 from . import registry
-from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
 
 
 class Regularizer:
@@ -121,17 +121,8 @@ def get(identifier: Any) -> Any:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        found = deserialize(identifier)
-        makes_one = inspect.isclass(found) or found is _ALL.get(identifier)
-        return found() if makes_one else found
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret regularizer identifier: {identifier!r}")
+    found = interpreted(identifier, deserialize, "regularizer", _ALL)
+    return found() if inspect.isclass(found) else found
 
 
 registry.register(globals())

@@ -6,7 +6,7 @@ import gzip
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -23,31 +23,7 @@ _MASK = 0xA282EAD8
 
 
 class _FileDataset(Dataset):
-    """Texts out of files, one file after the other.
-
-    Args:
-        filenames: a path, a list of paths, or a dataset of them.
-        read: the texts of a file that is open.
-        compression: "", "GZIP" or "ZLIB".
-    """
-
-    def __init__(
-        self, filenames: Any, read: Callable[[IO[bytes], str], Iterator[bytes]], compression: Any
-    ) -> None:
-        kind = "" if compression is None else _text(compression)
-        if kind not in ("", "GZIP", "ZLIB"):
-            raise ValueError(f'compression_type must be "", "GZIP" or "ZLIB", found {kind!r}.')
-
-        def elements() -> Iterator[bytes]:
-            for path in _paths(filenames):
-                with _opened(path, kind) as file:
-                    yield from read(file, path)
-
-        super().__init__(Items(elements, TensorSpec((), "string")))
-
-
-class TextLineDataset(_FileDataset):
-    """The lines of files, without their ends.
+    """Texts out of files, one file after the other; ``_read`` finds them in a file that is open.
 
     Args:
         filenames: a path, a list of paths, or a dataset of them.
@@ -63,7 +39,34 @@ class TextLineDataset(_FileDataset):
         num_parallel_reads: Any = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(filenames, _lines, compression_type)
+        kind = "" if compression_type is None else _text(compression_type)
+        if kind not in ("", "GZIP", "ZLIB"):
+            raise ValueError(f'compression_type must be "", "GZIP" or "ZLIB", found {kind!r}.')
+
+        def elements() -> Iterator[bytes]:
+            for path in _paths(filenames):
+                with _opened(path, kind) as file:
+                    yield from self._read(file, path)
+
+        super().__init__(Items(elements, TensorSpec((), "string")))
+
+    def _read(self, file: IO[bytes], path: str) -> Iterator[bytes]:
+        raise NotImplementedError
+
+
+class TextLineDataset(_FileDataset):
+    """The lines of files, without their ends.
+
+    Args:
+        filenames: a path, a list of paths, or a dataset of them.
+        compression_type: "", "GZIP" or "ZLIB".
+        buffer_size, num_parallel_reads: accepted; files are read one after the other.
+    """
+
+    def _read(self, file: IO[bytes], path: str) -> Iterator[bytes]:
+        for line in file:
+            line = line.removesuffix(b"\n")
+            yield line.removesuffix(b"\r")
 
 
 class TFRecordDataset(_FileDataset):
@@ -75,15 +78,21 @@ class TFRecordDataset(_FileDataset):
         ValueError: while iterating, for a record whose checksum does not hold, or a file that ends early.
     """
 
-    def __init__(
-        self,
-        filenames: Any,
-        compression_type: Any = None,
-        buffer_size: Any = None,
-        num_parallel_reads: Any = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(filenames, _records, compression_type)
+    def _read(self, file: IO[bytes], path: str) -> Iterator[bytes]:
+        number = 0
+        while head := file.read(12):
+            length, check = struct.unpack("<QI", head) if len(head) == 12 else (0, -1)
+            if check != masked(head[:8]) or length > _LARGEST:
+                raise ValueError(
+                    f"{path} is no TFRecord file, or damaged: the length of record {number} is wrong."
+                )
+            data, end = file.read(length), file.read(4)
+            if len(data) < length or len(end) < 4 or struct.unpack("<I", end)[0] != masked(data):
+                raise ValueError(
+                    f"{path} is damaged: record {number} is cut short, or its checksum does not hold."
+                )
+            yield data
+            number += 1
 
 
 class FixedLengthRecordDataset(_FileDataset):
@@ -108,17 +117,17 @@ class FixedLengthRecordDataset(_FileDataset):
         num_parallel_reads: Any = None,
         name: str | None = None,
     ) -> None:
-        size, header, footer = (int(as_leaf(n or 0)) for n in (record_bytes, header_bytes, footer_bytes))
+        self._sizes = [int(as_leaf(n or 0)) for n in (record_bytes, header_bytes, footer_bytes)]
+        super().__init__(filenames, compression_type)
 
-        def read(file: IO[bytes], path: str) -> Iterator[bytes]:
-            content = file.read()
-            body = content[header : len(content) - footer]
-            if size < 1 or len(body) % size:
-                raise ValueError(f"{path} has {len(body)} bytes of records, which {size} does not divide.")
-            for start in range(0, len(body), size):
-                yield body[start : start + size]
-
-        super().__init__(filenames, read, compression_type)
+    def _read(self, file: IO[bytes], path: str) -> Iterator[bytes]:
+        size, header, footer = self._sizes
+        content = file.read()
+        body = content[header : len(content) - footer]
+        if size < 1 or len(body) % size:
+            raise ValueError(f"{path} has {len(body)} bytes of records, which {size} does not divide.")
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
 
 
 def _text(value: Any) -> str:
@@ -175,29 +184,6 @@ class _Inflated:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.read().splitlines(keepends=True))
-
-
-def _lines(file: IO[bytes], path: str) -> Iterator[bytes]:
-    for line in file:
-        line = line.removesuffix(b"\n")
-        yield line.removesuffix(b"\r")
-
-
-def _records(file: IO[bytes], path: str) -> Iterator[bytes]:
-    number = 0
-    while head := file.read(12):
-        length, check = struct.unpack("<QI", head) if len(head) == 12 else (0, -1)
-        if check != masked(head[:8]) or length > _LARGEST:
-            raise ValueError(
-                f"{path} is no TFRecord file, or damaged: the length of record {number} is wrong."
-            )
-        data, end = file.read(length), file.read(4)
-        if len(data) < length or len(end) < 4 or struct.unpack("<I", end)[0] != masked(data):
-            raise ValueError(
-                f"{path} is damaged: record {number} is cut short, or its checksum does not hold."
-            )
-        yield data
-        number += 1
 
 
 def masked(data: bytes) -> int:

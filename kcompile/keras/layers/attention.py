@@ -32,6 +32,9 @@ class AttentionLayer(Layer):
         """That of the query."""
         return mask_at(mask, 0)
 
+    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
+        super()._refine_shapes(inputs, outputs[:1])
+
 
 def _score_mode(layer: Layer, name: str, value: str) -> str:
     if value not in ("dot", "concat"):
@@ -116,9 +119,6 @@ class Attention(AttentionLayer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[0][:-1], input_shape[1][-1])
-
-    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
-        super()._refine_shapes(inputs, outputs[:1])
 
 
 class AdditiveAttention(Attention):

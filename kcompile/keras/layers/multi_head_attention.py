@@ -209,9 +209,6 @@ class _MultiHead(AttentionLayer):
         query = input_shape[0]
         return (*query[:-1], *self._output_sizes(query))
 
-    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
-        super()._refine_shapes(inputs, outputs[:1])
-
 
 class MultiHeadAttention(_MultiHead):
     """Attention of several heads: softmax(Q K^T / sqrt(key_dim)) V for projections of query, key and value.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import registry
-from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from ..utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
 from .base import *
 from .base import LossFunctionWrapper
 from .classes import *
@@ -46,14 +46,7 @@ def get(identifier: Any) -> Any:
     Raises:
         ValueError: for an unknown name or anything else.
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, str | Mapping):
-        found = deserialize(identifier)
-        return found() if isinstance(found, type) else found
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret loss function identifier: {identifier!r}")
+    return None if identifier is None else interpreted(identifier, deserialize, "loss function")
 
 
 registry.register(globals())

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import registry
 from ..legacy.old_names import answer_old_names
-from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from ..utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
 from .base import *
 from .base import MeanMetricWrapper, Metric
 from .confusion import *
@@ -69,12 +69,7 @@ def get(identifier: Any) -> Any:
     Raises:
         ValueError: for an unknown name or anything else.
     """
-    if isinstance(identifier, str | Mapping):
-        found = deserialize(identifier)
-        return found() if isinstance(found, type) else found
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret metric function identifier: {identifier!r}")
+    return interpreted(identifier, deserialize, "metric function")
 
 
 answer_old_names(__name__)

@@ -161,6 +161,23 @@ def deserialize_keras_object(
     return _from_config(cls, config, dict(custom_objects or {}))
 
 
+def interpreted(
+    identifier: Any, deserialize: Callable[[Any], Any], kind: str, makers: Mapping[str, Any] | None = None
+) -> Any:
+    """What a name, a configuration or a callable stands for; the name of a class or of ``makers`` makes one.
+
+    Raises:
+        ValueError: for an unknown name, or for what is none of these.
+    """
+    if isinstance(identifier, str | Mapping):
+        found = deserialize(identifier)
+        made_here = isinstance(identifier, str) and makers and found is makers.get(identifier)
+        return found() if made_here or inspect.isclass(found) else found
+    if callable(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret {kind} identifier: {identifier!r}")
+
+
 def _from_config(cls: Any, config: Any, custom_objects: dict[str, Any]) -> Any:
     from_config = getattr(cls, "from_config", None)
     if from_config is not None and has_arg(from_config, "custom_objects"):
