@@ -24,7 +24,6 @@ TOPICS = {
     "data": "data",
     "steps": "steps",
     "precision": "precision",
-    "peers": "peers",
     "parallel": "parallel",
     "export": "export",
     "applications": "applications",

@@ -43,6 +43,7 @@ class Rules:
         metrics_name_outputs: whether names of metrics in files begin with that of the output.
         huber_means: whether Huber takes the mean over the last axis.
         rates_where_reached: whether a rate at another one is the largest where that one is reached.
+        fits_axes_of_one: whether inputs gain or lose a last axis of size 1 that a model has or lacks.
         freezes_what_is_within: whether to set ``trainable`` of a layer sets that of the layers in it.
         ends_with_best_weights: whether EarlyStopping goes back to the best weights however training ended.
         iou_type: type that the IoU metrics cut weights off to, if any.
@@ -72,6 +73,7 @@ class Rules:
     metrics_name_outputs: bool = False
     huber_means: bool = False
     rates_where_reached: bool = False
+    fits_axes_of_one: bool = False
     freezes_what_is_within: bool = False
     ends_with_best_weights: bool = False
     iou_type: str | None = None
@@ -111,6 +113,7 @@ TF_KERAS = Rules(
     metrics_name_outputs=True,
     huber_means=True,
     rates_where_reached=True,
+    fits_axes_of_one=True,
     freezes_what_is_within=True,
     ends_with_best_weights=True,
     numbers_from_zero=True,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .manifest import HERE, Program, programs
 from .page import PAGE, page
-from .running import Result, run
+from .running import SECONDS, Result, run
 
 RESULTS = HERE / "results.json"
 
@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--packages", type=Path, help="a folder of packages that programs import")
     parser.add_argument("--logs", type=Path, help="a folder for what they print (default: FOLDER/logs)")
     parser.add_argument("--record", action="store_true", help="write results.json and docs/programs.md")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="the longest that a program may take")
     options = parser.parse_args()
     listed = programs()
     chosen = [
@@ -52,7 +53,7 @@ def main() -> int:
     found, failed = results(), 0
     for program in chosen:
         log = (options.logs or options.folder / "logs") / f"{program.name.replace('/', '_')}.txt"
-        result = found[program.name] = run(program, options.folder, options.packages, log)
+        result = found[program.name] = run(program, options.folder, options.packages, log, options.seconds)
         failed += not result.ok
         print(f"{program.name}: {result.line()}", flush=True)
         if options.record:

@@ -66,12 +66,15 @@ class Result:
         return asdict(self)
 
 
-def run(program: Program, programs: Path, packages: Path | None, log: Path) -> Result:
+def run(
+    program: Program, programs: Path, packages: Path | None, log: Path, seconds: float = SECONDS
+) -> Result:
     """Runs a program; its output goes to the file ``log``.
 
     Args:
         programs: the folder in which the programs lie.
         packages: a folder with the packages that they import; None for those of this environment.
+        seconds: the longest that it may take, where the manifest says no other time.
     """
     program.check(programs)
     with tempfile.TemporaryDirectory(prefix="program-") as temporary:
@@ -85,7 +88,7 @@ def run(program: Program, programs: Path, packages: Path | None, log: Path) -> R
         for command in shell_commands(script.read_text(encoding="utf-8")):
             subprocess.run(command, shell=True, cwd=script.parent, env=environment, check=False)
         start = time.monotonic()
-        ended = _execute(script, folder, environment, program, log)
+        ended = _execute(script, environment, program.limits.get("seconds", seconds), log)
         return _result(folder / "report.json", ended, time.monotonic() - start, log)
 
 
@@ -111,7 +114,8 @@ def _place(program: Program, programs: Path, work: Path) -> Path:
 def shell_commands(text: str) -> list[str]:
     """What a script of keras.io has its reader run first: its blocks for the shell, and lines with "!"."""
     blocks: list[str] = re.findall(r'^(?:"""|```)shell\n(.*?)(?:"""|```)', text, re.DOTALL | re.MULTILINE)
-    return [block for block in blocks if "$ " not in block] + re.findall(r"^!([^\[].*)$", text, re.MULTILINE)
+    single: list[str] = re.findall(r"^!([^\[].*)$", text, re.MULTILINE)
+    return [*(block for block in blocks if "$ " not in block and "!" not in block), *single]
 
 
 def _environment(program: Program, programs: Path, folder: Path, packages: Path | None) -> dict[str, str]:
@@ -133,9 +137,7 @@ def _environment(program: Program, programs: Path, folder: Path, packages: Path 
     }
 
 
-def _execute(
-    script: Path, folder: Path, environment: dict[str, str], program: Program, log: Path
-) -> int | None:
+def _execute(script: Path, environment: dict[str, str], seconds: float, log: Path) -> int | None:
     """The exit code; None where the program took too long."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -149,7 +151,7 @@ def _execute(
             start_new_session=True,
         )
         try:
-            return process.wait(program.limits.get("seconds", SECONDS))
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGTERM)  # whose handler says where the program was
             try:

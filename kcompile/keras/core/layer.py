@@ -186,17 +186,20 @@ class Layer(AddingLayer):
 
     # --- calling --------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on symbolic values, building it if need be.
 
         Called on numbers (arrays, lists, tensors of PyTorch), it returns values that have numbers:
         ``np.asarray(layer(x))``.
 
         Args:
-            args, kwargs: what ``call`` takes besides; tensors among them are inputs of the call too.
+            args, kwargs: what ``call`` takes, its inputs first; tensors among the others are inputs too.
         """
-        if args:
-            kwargs = self._by_name(args, kwargs)
+        if not args:
+            args = (self._named_inputs(kwargs),)
+        inputs = args[0]
+        if args[1:]:
+            kwargs = self._by_name(args[1:], kwargs)
         inputs = as_values(inputs, self)
         at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
         if (at_once or ir.interpreter()) is not None and not self._call_takes("training"):
@@ -241,6 +244,13 @@ class Layer(AddingLayer):
         if isinstance(outputs, list | tuple):
             return unpack_singleton(copied)
         return copied[0]
+
+    def _named_inputs(self, kwargs: dict[str, Any]) -> Any:
+        """Takes the inputs out of the arguments, by the name that ``call`` has for them."""
+        name = self._call_parameters()[0].name
+        if name not in kwargs:
+            raise TypeError(f"Layer {self.name} was called without its inputs, {name!r}.")
+        return kwargs.pop(name)
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Arguments of ``call`` behind the inputs, all by name."""

@@ -54,6 +54,8 @@ class Network(NetworkFiles):
         self.inputs: list[Value] = None  # type: ignore[assignment]
         self._network_nodes: list[Node] = []
         self.outputs = None
+        if outputs is None and inputs is self:  # super().__init__(self), which tf.keras takes
+            inputs = None
         self._is_graph_network = inputs is not None or outputs is not None
         self._input_keys: list[str] | None = None
         self._output_keys: list[str] | None = None
@@ -477,12 +479,8 @@ class Network(NetworkFiles):
         line_length: int | None = None,
         positions: list[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Any = None,
     ) -> None:
-        """Prints a table of the layers with output shapes and parameter counts; see
-        ``keras.utils.print_summary``.
+        """Prints a table of the layers with output shapes and parameter counts.
 
         Raises:
             ValueError: if the model is not built yet.
@@ -493,7 +491,7 @@ class Network(NetworkFiles):
                 "layer an input_shape, call model.build(batch_input_shape), or fit it with some data."
             )
         self._check_trainable_weights_consistency()
-        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+        print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
     def _check_trainable_weights_consistency(self) -> None:
         """Models that are compiled warn of what compile() has not seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .csv import CsvDataset, make_csv_dataset
 from .dataset import Dataset
 from .files import TFRecordWriter
 from .options import Options
@@ -125,6 +126,7 @@ __all__ = [
     "AutoShardPolicy",
     "AutotuneOptions",
     "Counter",
+    "CsvDataset",
     "DistributeOptions",
     "OptimizationOptions",
     "RandomDataset",
@@ -140,6 +142,7 @@ __all__ = [
     "get_structure",
     "group_by_window",
     "load",
+    "make_csv_dataset",
     "map_and_batch",
     "parallel_interleave",
     "prefetch_to_device",

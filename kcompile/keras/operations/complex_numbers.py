@@ -60,6 +60,9 @@ class ComplexTensor:
     def __getitem__(self, key: Any) -> ComplexTensor:
         return self.each(lambda part: part[key])
 
+    def __len__(self) -> int:
+        return len(self.real)
+
     def __abs__(self) -> Value:
         return K.sqrt(K.square(self.real) + K.square(self.imag))
 

@@ -57,8 +57,16 @@ def axes_of(x: Value, axis: Any) -> list[int]:
     return [_axis(x, a) for a in (axis if isinstance(axis, list | tuple) else [axis])]
 
 
+_NUMBERED_TYPES = {
+    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 9: "int64",
+    10: "bool", 14: "bfloat16", 17: "uint16", 19: "float16", 22: "uint32", 23: "uint64",
+}  # fmt: skip
+
+
 def type_name(dtype: Any) -> str:
-    """The name of a type, which files also write as ``<dtype: 'int32'>``."""
+    """The name of a type, which files also write as ``<dtype: 'int32'>``, programs as its number there."""
+    if type(dtype) is int and dtype in _NUMBERED_TYPES:
+        return _NUMBERED_TYPES[dtype]
     return str(dtype).removeprefix("<dtype: '").removesuffix("'>")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import as_bytes
+from .. import rules
 from . import data_errors
 
 Shape = tuple[int | None, ...] | None
@@ -239,6 +240,11 @@ def _with_feature_axis(x: Any, shape: Shape, what: str) -> Any:
     rank = len(x.shape)
     if what == "target" and shape and shape[-1] == 1 != rank:
         return np.expand_dims(np.asarray(x), -1) if rank == len(shape) - 1 else x
+    if what == "input" and shape and rank > 1 and rules.in_force().fits_axes_of_one:
+        if rank == len(shape) - 1 and shape[-1] == 1:
+            return np.expand_dims(np.asarray(x), -1)
+        if rank == len(shape) + 1 and x.shape[-1] == 1:
+            return np.squeeze(np.asarray(x), -1)
     if rank != 1 or (shape is not None and len(shape) == 1):
         return x
     return np.expand_dims(np.asarray(x), 1)

@@ -208,7 +208,9 @@ class Sequential(Model):
                 "the first layer an input_shape."
             )
         self._build_input_shape = tuple(input_shape)
-        x = Input(batch_shape=tuple(input_shape), dtype=self.layers[0].dtype, name=f"{self.name}_input")
+        x = Input(
+            batch_shape=tuple(input_shape), dtype=_input_type(self.layers[0]), name=f"{self.name}_input"
+        )
         output = x
         for layer in self.layers:
             output = self._single(layer, layer(output))
@@ -217,8 +219,31 @@ class Sequential(Model):
 
     def _maybe_build(self, inputs: Any) -> None:
         if isinstance(inputs, Constant):  # numbers do not fix how many samples a batch has
-            self._build_for([inputs])
+            try:
+                self._build_for([inputs])
+            except ValueError:  # a single image, perhaps, which its layers take
+                return
         super()._maybe_build(inputs)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """The layers one after the other."""
+        if self._is_graph_network and self._has_rank_of_inputs(inputs):
+            return super().call(inputs, mask, training)
+        for layer in self.layers:
+            told = {} if training is None or not layer._call_takes("training") else {"training": training}
+            inputs = layer(inputs, **told)
+        return inputs
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the last layer; none where the layers were called one after the other."""
+        by_graph = self._is_graph_network and self._has_rank_of_inputs(inputs)
+        return super().compute_mask(inputs, mask) if by_graph else None
+
+    def _has_rank_of_inputs(self, inputs: Any) -> bool:
+        """Whether inputs have as many axes as those that the model was built for, or are another model's."""
+        if not isinstance(inputs, Constant) or not self.inputs:
+            return True
+        return len(inputs.shape or ()) == len(self.inputs[0].shape or ())
 
     def _build_for(self, arrays: list[Any], names: list[str] | None = None) -> None:
         if names is not None:
@@ -281,11 +306,16 @@ class Sequential(Model):
         return model
 
 
+def _input_type(layer: Layer) -> str:
+    """The element type of what a layer reads; its own unless it reads text."""
+    return getattr(layer, "input_type", None) or layer.dtype
+
+
 def _first_input(layer: Layer) -> tuple[Any, str | None]:
     """Batch input shape and dtype that a first layer asks for; a nested model asks for those of its own
     input."""
     if hasattr(layer, "batch_input_shape"):
-        return layer.batch_input_shape, layer.dtype
+        return layer.batch_input_shape, _input_type(layer)
     inner = getattr(layer, "inputs", None)
     if inner:
         first = inner[0]

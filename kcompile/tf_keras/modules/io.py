@@ -13,7 +13,7 @@ import numpy as np
 from ...atomic import replacing
 from ...ir import StringTensor, Value
 from ...optional import optional
-from ..tensorflow.dtypes import as_dtype
+from ..tensorflow.dtypes import DType, as_dtype
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_array, text_of
 from .errors import InvalidArgumentError, NotFoundError
@@ -306,7 +306,7 @@ def decode_csv(
 
 
 def _column(fields: list[str], default: Any, na_value: str, shape: tuple[int, ...]) -> Value:
-    required = isinstance(default, str | type)
+    required = isinstance(default, DType | type)
     values = [] if required else list(np.atleast_1d(np.asarray(default)))
     like: Any = as_dtype(default) if required else convert_to_tensor(default).dtype
     text = like == "string" if required else like.kind == "O"

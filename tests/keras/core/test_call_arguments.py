@@ -64,3 +64,13 @@ def test_too_many_arguments_are_an_error_that_names_those_that_there_are():
 def test_a_model_of_plain_numbers_is_called_on_one():
     x = Input(())
     assert float(Model(x, 2 * x + 1)(1)) == 3.0
+
+
+def test_inputs_may_be_named():
+    class ByName(layers.Layer):
+        def call(self, logits, targets=None):
+            return logits - targets
+
+    x, y = Input((2,)), Input((2,))
+    model = Model([x, y], ByName()(logits=x, targets=y))
+    assert model.predict([np.ones((1, 2)), np.full((1, 2), 3.0)]).tolist() == [[-2.0, -2.0]]

@@ -142,3 +142,13 @@ def test_text_that_a_layer_gives_is_no_input_of_such_a_layer():
     model = Model(text, layers.StringLookup(vocabulary=["a"])(backend.reshape(text, (-1, 1))))
     with pytest.raises(ValueError, match="reads inputs of the model alone"):
         model.predict(np.array([["a", "b"]]))
+
+
+def test_a_sequential_model_that_begins_with_such_a_layer_takes_text():
+    def model():
+        return Sequential([layers.StringLookup(vocabulary=["a", "b"]), layers.Embedding(3, 2)])
+
+    called = model()
+    text = Input((), dtype="string")
+    assert Model(text, called(text)).predict(np.array(["b"])).shape == (1, 2)
+    assert model().predict(np.array(["b", "a"])).shape[0] == 2

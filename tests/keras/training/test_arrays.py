@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kcompile.keras import rules
 from kcompile.keras.callbacks import Callback
+from kcompile.keras.training.arrays import ArraySpec
 from tests.keras.training.networks import X, Y, linear
 
 pytest.importorskip("torch")
@@ -70,3 +72,12 @@ def test_predict_shows_progress_and_calls_back(capsys):
 
 def test_predict_steps():
     assert linear().predict(X, batch_size=4, steps=2).shape == (8, 1)
+
+
+@pytest.mark.parametrize("shape, given", [((3, 4, 1), (5, 3, 4)), ((3, 4), (5, 3, 4, 1))], ids=str)
+def test_a_last_axis_of_size_1_comes_and_goes_by_the_rules_of_tf_keras(shape, given):
+    spec = ArraySpec("x", (None, *shape), np.dtype("float32"))
+    with rules.following(rules.TF_KERAS):
+        assert spec.standardize(np.ones(given), "input").shape == (5, *shape)
+    with pytest.raises(ValueError, match="dimensions"):
+        spec.standardize(np.ones(given), "input")

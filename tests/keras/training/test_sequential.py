@@ -224,3 +224,12 @@ def test_a_failed_add_leaves_the_model_as_it_was():
     check(model)
     model.add(Dense(5))
     check(model)
+
+
+def test_layers_that_take_single_images_take_them_one_after_the_other():
+    model = Sequential([keras.layers.Resizing(4, 4), keras.layers.Rescaling(2.0)])
+    image = np.ones((6, 8, 3), "float32")
+    assert np.shape(model(image)) == (4, 4, 3)
+    assert np.shape(model(image[None])) == (1, 4, 4, 3)
+    assert np.shape(model(image)) == (4, 4, 3)
+    np.testing.assert_array_equal(np.asarray(model(image)), np.full((4, 4, 3), 2.0))

@@ -230,11 +230,9 @@ def _acl(rng):
     for part in ("train", "test"):
         for kind, mark in (("pos", 8), ("neg", 2)):
             for number in range(48):
-                text = (
-                    sentence(rng, 20, 80)
-                    + "<br /><br />"
-                    + ("great best love " if kind == "pos" else "awful bad ") * 5
-                )
+                rare = " ".join(f"word{word}" for word in rng.integers(0, 4000, 40))
+                telling = ("great best love " if kind == "pos" else "awful bad ") * 5
+                text = f"{sentence(rng, 20, 80)} {rare}<br /><br />{telling}"
                 files[f"aclImdb/{part}/{kind}/{number}_{mark}.txt"] = text
     for number in range(8):
         files[f"aclImdb/train/unsup/{number}_0.txt"] = sentence(rng)

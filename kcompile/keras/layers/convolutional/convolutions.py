@@ -131,17 +131,31 @@ class Conv(Layer):
 
     def call(self, inputs: Any) -> Any:
         self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
-        output = conv(
+        if type(self).convolution_op is Conv.convolution_op:
+            return self.activation(self._convolved(inputs, self.kernel, self.bias))
+        output = self.convolution_op(inputs, self.kernel)
+        return self.activation(
+            output if self.bias is None else K.bias_add(output, self.bias, self.data_format)
+        )
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution alone, with any kernel of the layer's shape; ``call`` adds bias and activation.
+
+        A subclass may override it, as in tf.keras.
+        """
+        return self._convolved(inputs, kernel, None)
+
+    def _convolved(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+        return conv(
             inputs,
-            self.kernel,
+            kernel,
             self.strides,
             self.padding,
             self.data_format,
             self.dilation_rate,
-            self.bias,
+            bias,
             self.groups,
         )
-        return self.activation(output)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self._convolved_shape(input_shape, self.filters)

@@ -57,6 +57,8 @@ class TextLayer(Layer):
     exported files), ``_found_type`` (what ``_find`` gives), and ``_finish``.
     """
 
+    input_type = "string"
+
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Takes text of any form, beside tensors."""
         text = text_of(inputs)
