@@ -7,7 +7,7 @@ from typing import Any
 from .. import backend as K
 from .. import registry
 from ..core.layer import InputSpec, Layer
-from ..declaration import Argument, configured, only
+from ..declaration import Argument, configured, like, only
 from .arguments import (
     channel_axis,
     data_format,
@@ -31,6 +31,13 @@ def _valid(layer: Layer, name: str, value: Any) -> str:
     return "valid"
 
 
+def _data_format(layer: Layer, name: str, value: Any) -> str:
+    found = data_format(layer, name, value)
+    if layer.rank == 1 and found != "channels_last":
+        raise ValueError('LocallyConnected1D: data_format must be "channels_last".')
+    return found
+
+
 class _LocallyConnected(Layer):
     """What the locally connected layers share; ``rank`` spatial axes."""
 
@@ -41,7 +48,7 @@ class _LocallyConnected(Layer):
         kernel_size=per_axis,
         strides=per_axis,
         padding=_valid,
-        data_format=data_format,
+        data_format=_data_format,
         implementation=only(1),  # of tf.keras; 2 and 3 lay the kernel out otherwise
     )
     def __init__(
@@ -61,8 +68,7 @@ class _LocallyConnected(Layer):
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
-    ) -> None:
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+    ) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         sizes = spatial_sizes(input_shape, self.data_format)
@@ -122,28 +128,11 @@ class LocallyConnected1D(_LocallyConnected):
     """
 
     rank = 1
+    input_spec = InputSpec(ndim=3)
 
     @configured(data_format=Argument(written="never"))
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        if self.data_format != "channels_last":
-            raise ValueError('LocallyConnected1D: data_format must be "channels_last".')
+    @like(_LocallyConnected.__init__, strides=1)
+    def __init__(self) -> None: ...
 
     def call(self, inputs: Any) -> Any:
         output = K.local_conv1d(inputs, self.kernel, self.kernel_size, self.strides)
@@ -162,6 +151,7 @@ class LocallyConnected2D(_LocallyConnected):
     """
 
     rank = 2
+    input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
         output = K.local_conv2d(
