@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .dtypes import DTypeLike
+from .update_rule import UpdateRule
 from .values import Constant, Parameter, Value
 
 
@@ -70,6 +71,10 @@ class Interpreter(Protocol):
             given: gradients of the targets themselves, by which they are weighted in place of 1.
             again: whether the gradients will be differentiated in turn.
         """
+        ...
+
+    def update(self, rule: UpdateRule, params: Sequence[Parameter], grads: Sequence[Value]) -> bool:
+        """One update of weights by the kernel of a built-in optimizer; whether there is one."""
         ...
 
     def array(self, tensor: Any) -> np.ndarray:

@@ -20,6 +20,7 @@ from .graph import Graph, Phase
 from .inference import infer
 from .numbers import Depends, depends, emitting, read_by
 from .scope import current_device, current_scope
+from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value
 
 
@@ -30,6 +31,7 @@ class _Record:
         inputs: what the step is given.
         readings: by variable the value that it has at first, and those assigned to it, in order.
         now: by variable that was assigned the value that it reads as.
+        counted: the counters that kernels of optimizers count up themselves.
     """
 
     def __init__(self, inputs: Sequence[Value]) -> None:
@@ -38,6 +40,7 @@ class _Record:
         self.nodes: set[Node] = set()
         self.readings: dict[Parameter, list[Value]] = {}
         self.now: dict[Value, Value] = {}
+        self.counted: set[Parameter] = set()
 
 
 class Trace:
@@ -71,11 +74,12 @@ class Trace:
     @property
     def updates(self) -> list[tuple[Parameter, Value]]:
         """The variables that were assigned, with their last values."""
-        return [(parameter, readings[-1]) for parameter, readings in self._record.readings.items()]
+        record = self._record
+        return [(p, readings[-1]) for p, readings in record.readings.items() if p not in record.counted]
 
     def graph(self, outputs: Sequence[Value], phase: Phase) -> Graph:
         """What was traced, as far as these outputs and the updates need it."""
-        return Graph(outputs, self._record.inputs, self.updates, phase)
+        return Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
 
     # --- as an interpreter --------------------------------------------------------------------------------
 
@@ -87,8 +91,11 @@ class Trace:
 
     def assign(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
         """See ``ir.eager.Interpreter``. No gradient flows through an assignment."""
-        found = [(parameter, op.StopGradient(self._current(new))) for parameter, new in pairs]
-        for parameter, new in found:
+        self._read_as([(parameter, op.StopGradient(self._current(new))) for parameter, new in pairs])
+        self._record.counted.difference_update(parameter for parameter, _ in pairs)
+
+    def _read_as(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
+        for parameter, new in pairs:
             self._record.readings.setdefault(parameter, [parameter]).append(new)
             self._record.now[parameter] = new
 
@@ -138,6 +145,22 @@ class Trace:
         node = self._node("Gradient", KCOMPILE_DOMAIN, [total, *flat], {}, types)
         of = dict(zip(flat, node.outputs, strict=True))
         return [_sum([of[x] for x in readings]) for readings in asked]
+
+    def update(self, rule: UpdateRule, params: Sequence[Parameter], grads: Sequence[Value]) -> bool:
+        """See ``ir.eager.Interpreter``: an Update node, unless the step has changed what the rule reads."""
+        said = [x for x in rule.settings.values() if isinstance(x, Parameter)]
+        has_kernel = getattr(self.computes, "has_kernel", None)
+        if has_kernel is None or not has_kernel(rule) or any(x in self._record.now for x in said):
+            return False
+        changed = [rule.iterations, *params, *(x for each in rule.slots.values() for x in each)]
+        now = [self._current(x) for x in changed]
+        n = len(params) + 1
+        given = [*now[:n], *(self._current(x) for x in grads), *now[n:]]
+        types = [(x.dtype, x.dims) for x in changed]
+        node = self._node("Update", KCOMPILE_DOMAIN, given, {"rule": rule, "params": tuple(params)}, types)
+        self._read_as(list(zip(changed, node.outputs, strict=True)))
+        self._record.counted.add(rule.iterations)
+        return True
 
     def array(self, tensor: Any) -> Any:
         raise TypeError("A step that is traced has no numbers.")
@@ -226,9 +249,13 @@ def _reached(targets: Iterable[Value]) -> set[Value]:
             continue
         seen.add(value)
         node = value.node
-        if node is not None and not (node.op_type == "StopGradient" and node.domain == KCOMPILE_DOMAIN):
+        if node is not None and not (node.domain == KCOMPILE_DOMAIN and node.op_type in _STOPS):
             stack.extend(read_by(node))
     return seen
+
+
+#: What no gradient flows through.
+_STOPS = ("StopGradient", "Update")
 
 
 def _leaves(value: Value) -> Iterator[Value]:

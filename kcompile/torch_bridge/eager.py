@@ -22,6 +22,7 @@ from kcompile.ir import (
     Graph,
     OperatorError,
     Parameter,
+    UpdateRule,
     Value,
     changing,
     current_scope,
@@ -36,9 +37,11 @@ from .arguments import as_number, computed_in, fits, is_scalar, keyword_attribut
 from .arrays import as_array, as_tensor, numpy_dtype, torch_dtype
 from .debugging import print_tensor
 from .gradients import gradients, stop_gradient
-from .lowering import lower, lower_body
+from .lowering import lower_body
 from .ops import OPERATORS, Operator
 from .ops.random import new_generator
+from .optimizers import single_updates
+from .readings import reading, readings
 
 
 class TorchInterpreter:
@@ -66,13 +69,24 @@ class TorchInterpreter:
         if isinstance(value, EagerTensor):
             return value.tensor.to(self.device)
         if isinstance(value, Parameter):
-            tensor = weights.parameter_of(value, self.device)
-            # a state may be overwritten before its gradient is asked for
-            return tensor if value.trainable else tensor.detach().clone()
+            if value.trainable and value.dtype.kind == "f":
+                return reading(value, self.device)
+            # a state may be overwritten before it is looked at
+            return weights.tensor_of(value, self.device).detach().clone()
         if isinstance(value, Constant):
             return as_tensor(value.array.copy()).to(self.device)
+        return self._emitted_before(value)
+
+    def _emitted_before(self, value: Value) -> Tensor:
+        """A value of weights and constants that was emitted when nobody computed, as it is now."""
         graph = Graph([value], phase="train" if self.training else "inference")
-        return lower(graph, self.device)()[0]
+        known: dict[Value, Value] = {}
+        for node in graph.nodes:
+            inputs = [None if x is None else known.get(x, x) for x in graph.operands(node)]
+            found = self.compute(node.op_type, node.domain, inputs, node.attributes, len(node.outputs))
+            known.update(zip(node.outputs, found, strict=True))
+        resolved = graph.resolve(value)
+        return self.tensor(known.get(resolved, resolved))
 
     def takes(self, value: Value) -> bool:
         """See ``ir.eager.Interpreter``."""
@@ -119,16 +133,34 @@ class TorchInterpreter:
         ys = [self.tensor(y) for y in targets]
         weights_of = [None if w is None else self.tensor(w) for w in given or [None] * len(ys)]
         pairs = [(y, w) for y, w in zip(ys, weights_of, strict=True) if y.requires_grad]
-        xs = [self.tensor(x) for x in sources]
-        asked = [x for x in xs if x.requires_grad]
+        read = [self._readings(x) for x in sources]
+        asked = [x for each in read for x in each if x.requires_grad]
         if not pairs or not asked:
-            return [None] * len(xs)
+            return [None] * len(read)
         starts = [torch.ones_like(y) if w is None else w for y, w in pairs]
         found = torch.autograd.grad(
             [y for y, _ in pairs], asked, starts, retain_graph=True, create_graph=again, allow_unused=True
         )
-        of = dict(zip(map(id, asked), found, strict=True))
-        return [None if of.get(id(x)) is None else self.eager(of[id(x)]) for x in xs]
+        of = {id(x): g for x, g in zip(asked, found, strict=True) if g is not None}
+        sums = [_sum([of[id(x)] for x in each if id(x) in of]) for each in read]
+        return [None if total is None else self.eager(total) for total in sums]
+
+    def update(self, rule: UpdateRule, params: Sequence[Parameter], grads: Sequence[Value]) -> bool:
+        """See ``ir.eager.Interpreter``."""
+        if not single_updates.has_kernel(rule):
+            return False
+        single_updates.update(rule, params, [self.tensor(grad) for grad in grads], self.device)
+        return True
+
+    def has_kernel(self, rule: UpdateRule) -> bool:
+        """Whether there is a kernel of a built-in optimizer."""
+        return single_updates.has_kernel(rule)
+
+    def _readings(self, source: Value) -> list[Tensor]:
+        """What a source was in computations: a weight may have been read before and after assignments."""
+        if isinstance(source, Parameter) and source.trainable:
+            return readings(source, self.device)
+        return [self.tensor(source)]
 
     def with_gradient(self, function: Callable[..., Any], inputs: Sequence[Value]) -> Any:
         """What a function gives of values, with a gradient of its own.
@@ -262,6 +294,13 @@ class _OwnGradient(torch.autograd.Function):
         found = ctx.gradient(*(ctx.interpreter.eager(g) for g in gradients))
         listed = found if isinstance(found, tuple | list) else [found]
         return (None, None, *(None if g is None else ctx.interpreter.tensor(g) for g in listed))
+
+
+def _sum(gradients: Sequence[Tensor]) -> Tensor | None:
+    total = None
+    for gradient in gradients:
+        total = gradient if total is None else total + gradient
+    return total
 
 
 def _refused(op_type: str, inputs: Sequence[Value | None], error: Exception) -> str:

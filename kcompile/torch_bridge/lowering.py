@@ -43,6 +43,7 @@ from .debugging import print_tensor
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
+from .optimizers.single_updates import Update, UpdateInPlace, update_in_place, updated
 from .precision import Precisions, is_widened
 
 
@@ -236,6 +237,9 @@ class _Lowering:
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
         self.nested = _differentiated_again(graph) if own else set()
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
+        rules = [node.attributes["rule"] for node in graph.nodes if node.op_type == "Update" and node.domain]
+        self.counters = {rule.iterations for rule in rules}
+        self.last = _last_updates(graph)
         self.sums = self._find_sums()
         self.products = set(self.sums.values())
 
@@ -246,10 +250,15 @@ class _Lowering:
             self._define(value, self.fx.placeholder(self._argument_name(value._name or f"input_{i}")))
         for node in self.graph.nodes:
             self.here = self._device_of(node)
-            self._lower_node(node)
+            if node not in self.last:
+                self._lower_node(node)
         self.here = self.device
         outputs = [self._tensor(self.graph.resolve(value)) for value in self.graph.outputs]
-        updates = [self._declared(self.graph.resolve(new)) for _, new in self.graph.updates]
+        pairs = [(p, self.graph.resolve(new)) for p, new in self.graph.updates]
+        pairs = [(p, new) for p, new in pairs if new.node not in self.last]
+        updates = [self._declared(new) for _, new in pairs]
+        for node in self.last:  # nobody reads the weights after this
+            self._lower_last_update(node)
         self.fx.output((*outputs, *updates))
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
@@ -258,7 +267,7 @@ class _Lowering:
         module.meta["signature"] = Signature(
             tuple(value.name for value in self.graph.inputs),
             len(self.graph.outputs),
-            tuple(parameter for parameter, _ in self.graph.updates),
+            tuple(parameter for parameter, _ in pairs),
             self.parameters,
             self.device,
             {p: self.devices[p] for p in self.parameters.values() if self.devices[p] != self.device},
@@ -325,6 +334,9 @@ class _Lowering:
             tensor = weights.parameter_of(value, self.here, wanted)
             name = self._attribute(value.name, tensor)
             self.parameters[name] = value
+            if value in self.counters:  # which an optimizer counts up while the graph runs
+                self._define(value, self.fx.call_method("clone", (self.fx.get_attr(name),)))
+                return self.env[value]
         elif isinstance(value, Constant):
             name = self._attribute(value._name or "constant", as_tensor(value.array.copy()).to(self.here))
         else:
@@ -378,7 +390,19 @@ class _Lowering:
             message = node.attributes["message"]
             self._define(node.outputs[0], self._call(node, print_tensor, args, {"message": message}))
             return
+        if node.op_type == "Update":
+            step = Update(node.attributes["rule"], node.attributes["params"], self.here)
+            attribute = self.fx.get_attr(self._attribute(f"{node.name}_rule", step))
+            self._unpack(node, self._call(node, updated, (attribute, args)), always=True)
+            return
         self._unpack(node, self._call(node, gradients, args, {"again": node in self.nested}), always=True)
+
+    def _lower_last_update(self, node: Node) -> None:
+        params = node.attributes["params"]
+        step = UpdateInPlace(node.attributes["rule"], params, self.here)
+        grads = [x for x in self.graph.operands(node) if x is not None][len(params) + 1 :][: len(params)]
+        attribute = self.fx.get_attr(self._attribute(f"{node.name}_rule", step))
+        self._call(node, update_in_place, (attribute, [self._tensor(x) for x in grads]))
 
     def _lower_standard(self, node: Node) -> None:
         operator = OPERATORS.get(node.op_type)
@@ -554,6 +578,22 @@ class _Lowering:
         self.precisions.note(node, [half])
         result = self._as_taken(product, result, [half])
         self._define(node.outputs[0], result)
+
+
+def _last_updates(graph: Graph) -> dict[Node, None]:
+    """The updates by optimizers that can be done in place: the only ones of their weights, whose results
+    nothing in the graph reads."""
+    found = [node for node in graph.nodes if node.op_type == "Update" and node.domain == KCOMPILE_DOMAIN]
+    read = {value.node for node in graph.nodes for value in graph.dependencies(node)} if found else set()
+    read |= {graph.resolve(value).node for value in graph.outputs}
+    return {node: None for node in found if node not in read and _is_of_weights(graph, node)}
+
+
+def _is_of_weights(graph: Graph, update: Node) -> bool:
+    """Whether an Update takes weights and state as they are before the step."""
+    n = len(update.attributes["params"])
+    operands = graph.operands(update)
+    return all(isinstance(x, Parameter) for x in (*operands[: n + 1], *operands[2 * n + 1 :]))
 
 
 def _differentiated_again(graph: Graph) -> set[Node]:

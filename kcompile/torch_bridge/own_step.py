@@ -26,7 +26,7 @@ class OwnStep(_Step):
 
     def __init__(self, graph: Graph, device: torch.device | str | None = None) -> None:
         super().__init__(graph, device, ())
-        self._is_weight = [isinstance(graph.resolve(value), Parameter) for value in graph.outputs]
+        self._is_weight = [_is_kept(graph.resolve(value)) for value in graph.outputs]
 
     def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
         """The outputs, from numpy arrays or tensors. Nothing here waits for a GPU.
@@ -42,6 +42,13 @@ class OwnStep(_Step):
                 results[i] = results[i].clone()
         with changing():
             return self._finish(results)
+
+
+def _is_kept(value: Value) -> bool:
+    """Whether the memory of an output is a weight's, or what an optimizer keeps for one."""
+    if value.node is not None and value.node.op_type in ("StopGradient", "Update"):
+        return True
+    return isinstance(value, Parameter)
 
 
 def as_batch(arrays: Sequence[Any]) -> list[Tensor]:

@@ -95,3 +95,29 @@ def test_a_variable_computes_at_once_and_is_assigned():
     assert isinstance(v, tf.Variable) and isinstance(keras.layers.Dense(1), keras.layers.Layer)
     with pytest.raises(ValueError, match="shape"):
         v.assign([1.0])
+
+
+def test_gradients_are_of_weights_as_they_were_read():
+    v, w = tf.Variable([3.0]), tf.Variable([2.0])
+    with tf.GradientTape(persistent=True) as tape:
+        early = tf.reduce_sum(v * w * w)
+    v.assign([100.0])
+    with tape:
+        late = tf.reduce_sum(v * w)
+    assert tape.gradient(early, w).numpy().tolist() == [12] and tape.gradient(late, w).numpy().tolist() == [
+        100
+    ]
+    assert tape.gradient(early + late, v).numpy().tolist() == [6]
+
+
+def test_an_update_between_two_gradients_does_not_disturb_the_second():
+    first = keras.Sequential([keras.layers.Dense(3, input_shape=(2,))])
+    second = keras.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+    x = tf.constant(np.ones((4, 2), "float32"))
+    with tf.GradientTape() as one, tf.GradientTape() as two:
+        loss = tf.reduce_mean(second(first(x)) ** 2)
+    wanted = [g.numpy() for g in one.gradient(loss, first.trainable_weights)]
+    gradients = two.gradient(loss, second.trainable_weights)
+    keras.optimizers.Adam(0.5).apply_gradients(zip(gradients, second.trainable_weights, strict=True))
+    for found, own in zip(one.gradient(loss, first.trainable_weights), wanted, strict=True):
+        np.testing.assert_allclose(found.numpy(), own)

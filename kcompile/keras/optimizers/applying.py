@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ...ir import Constant, Parameter, Value, current_readings, eagerly, interpreter, op, reading_as
+from ...ir import (
+    Constant,
+    Interpreter,
+    Parameter,
+    UpdateRule,
+    Value,
+    current_readings,
+    eagerly,
+    interpreter,
+    op,
+    reading_as,
+)
 from ..core.eager_calls import interpreter_for_all
 
 
@@ -27,6 +38,7 @@ class AppliesGradients:
         def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]: ...
         def _clipped(self, grads: list[Value]) -> list[Value]: ...
         def _build(self, params: Sequence[Parameter]) -> Any: ...
+        def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None: ...
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Parameter]], **kwargs: Any) -> Any:
         """One update of weights by their gradients.
@@ -57,8 +69,10 @@ class AppliesGradients:
                 "apply_gradients needs gradients that are numbers, or a training step that is traced; "
                 "get_updates(loss, params) gives the updates of a graph."
             )
-        with eagerly(at_once), _without_gradients(params):
-            do_at_once_together(self._updates_of(self._limited(grads), params))
+        with eagerly(at_once):
+            if missing or not self._updated_by_kernel(at_once, grads, params):
+                with _without_gradients(params):
+                    do_at_once_together(self._updates_of(self._limited(grads), params))
         return self.iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Parameter] | None = None) -> None:
@@ -95,6 +109,19 @@ class AppliesGradients:
         with eagerly(at_once):
             grads = tape.gradient(value, params) if tape is not None else at_once.gradients([value], params)
             return self.apply_gradients(zip(grads, params, strict=True))
+
+    def _updated_by_kernel(
+        self, at_once: Interpreter, grads: Sequence[Value], params: Sequence[Parameter]
+    ) -> bool:
+        """Whether the kernel that trains in fit could do the update."""
+        rule = self.update_rule(params)
+        if rule is None or not at_once.update(rule, params, grads):
+            return False
+        for weight in params:
+            constraint = getattr(weight, "constraint", None)
+            if constraint is not None:
+                at_once.assign([(weight, constraint(weight))])
+        return True
 
     def _limited(self, grads: list[Any]) -> list[Any]:
         if self.gradient_accumulation_steps:  # whose mean will be

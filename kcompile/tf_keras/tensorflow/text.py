@@ -50,6 +50,10 @@ class TextInterpreter:
         """See ``ir.eager.Interpreter``; of numbers alone."""
         return eager_interpreter().gradients(*args, **kwargs)
 
+    def update(self, *args: Any) -> bool:
+        """See ``ir.eager.Interpreter``; of numbers alone."""
+        return eager_interpreter().update(*args)
+
     def array(self, tensor: Any) -> np.ndarray:
         """See ``ir.eager.Interpreter``."""
         return eager_interpreter().array(tensor)

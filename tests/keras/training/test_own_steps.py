@@ -14,6 +14,7 @@ from kcompile import keras
 from kcompile.keras import backend as K
 from kcompile.keras import layers as L
 from kcompile.keras import rules
+from kcompile.keras.training.nested_data import nested_inputs
 from kcompile.keras.training.own_steps import LastLogs
 from kcompile.tf_keras import tensorflow as tf
 from tests.golden.own_steps_programs import PROGRAMS
@@ -169,7 +170,7 @@ def test_gradients_are_of_a_variable_as_the_target_read_it():
                 "both": tape.gradient(early + late, self.v),
             }
 
-    for eagerly in (False,):
+    for eagerly in (False, True):
         model = Squares()
         model.compile("sgd", run_eagerly=eagerly)
         assert model.train_on_batch(np.ones((1, 1), "float32")) == [6.0, 10.0, 16.0]
@@ -480,3 +481,44 @@ def test_data_is_unpacked_and_packed():
     )
     with pytest.raises(ValueError, match="tuple of 4"):
         keras.utils.unpack_x_y_sample_weight((1, 2, 3, 4))
+
+
+def test_the_number_of_updates_reads_as_it_is_at_that_place_of_a_step():
+    class Counting(Own):
+        def train_step(self, data):
+            before = K.cast(self.optimizer.iterations, "float32") * 1.0
+            logs = super().train_step(data)
+            after = K.cast(self.optimizer.iterations, "float32") * 1.0
+            return {"before": before, "after": after, "weight": self.layers[1].kernel, **logs}
+
+    model, data = own(Counting), nested_inputs(X, Y)
+    logs = LastLogs()
+    for count in range(3):
+        logs.add(model._own_steps.run("train", data.weighted, data.arrays), 20)
+        found = logs.latest()
+        assert (found["before"], found["after"]) == (count, count + 1)
+        np.testing.assert_allclose(found["weight"], model.layers[1].get_weights()[0])
+        earlier = found["weight"].copy()
+    model._own_steps.run("train", data.weighted, data.arrays)
+    np.testing.assert_array_equal(logs.latest()["weight"], earlier)  # what was returned stays
+
+
+def test_constraints_hold_after_each_update():
+    inputs = L.Input((3,))
+    model = Own(inputs, L.Dense(2, kernel_constraint="nonneg")(inputs))
+    for eagerly in (False, True):
+        model.compile(keras.optimizers.Adam(0.5), "mse", run_eagerly=eagerly)
+        model.fit(X, Y, epochs=2, verbose=0)
+        assert (model.get_weights()[0] >= 0).all()
+        assert (model.get_weights()[0] == 0).any()
+
+
+def test_gradients_are_accumulated_over_batches():
+    found = []
+    for cls in (Own, keras.Model):
+        model = own(cls)
+        model.compile(keras.optimizers.Adam(0.05, gradient_accumulation_steps=2), "mse")
+        model.fit(X, Y, batch_size=5, epochs=2, shuffle=False, verbose=0)
+        found.append(model.get_weights())
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,110 @@
+"""One update by the kernels of built-in optimizers, for gradients that somebody else computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...ir import Parameter, Storage, UpdateRule, changing
+from .. import weights
+from .kernels import KERNELS
+from .optimizer import KerasOptimizer
+
+
+def has_kernel(rule: UpdateRule) -> bool:
+    """Whether torch has a kernel for a rule."""
+    return rule.name in KERNELS
+
+
+class UpdateInPlace:
+    """Changes weights, and the optimizer's state.
+
+    Args:
+        rule: of the optimizer.
+        params: the weights.
+        device: where they are.
+    """
+
+    def __init__(self, rule: UpdateRule, params: Sequence[Parameter], device: torch.device) -> None:
+        self.params, self.device = params, device
+        self.optimizer = KerasOptimizer([weights.parameter_of(p, device, True) for p in params], rule)
+
+    def __call__(self, grads: Sequence[Tensor]) -> None:
+        weights.refresh(self.params, self.device)
+        with changing():
+            _step(self.optimizer, grads)
+            weights.written(self.params, self.device)
+
+
+_made: WeakKeyDictionary[Parameter, dict[tuple[int, ...], UpdateInPlace]] = WeakKeyDictionary()
+
+
+def update(
+    rule: UpdateRule, params: Sequence[Parameter], grads: Sequence[Tensor], device: torch.device
+) -> None:
+    """One update of weights in place, by what is kept for the optimizer."""
+    of_optimizer = _made.setdefault(rule.iterations, {})  # by what an optimizer counts its updates with
+    key = tuple([id(x) for each in rule.slots.values() for x in each] + [id(p) for p in params])
+    if key not in of_optimizer:
+        of_optimizer[key] = UpdateInPlace(rule, params, device)
+    of_optimizer[key].optimizer.settings = rule.settings
+    of_optimizer[key](grads)
+
+
+class Update:
+    """New weights and a new state beside the old ones, which others may still read.
+
+    Args:
+        rule: of the optimizer.
+        params: the weights, for their shapes and orders in memory.
+        device: where it computes.
+    """
+
+    def __init__(self, rule: UpdateRule, params: Sequence[Parameter], device: torch.device) -> None:
+        self._weights = [nn.Parameter(torch.empty_like(weights.tensor_of(p, device))) for p in params]
+        slots = {name: [_like(x) for x in each] for name, each in rule.slots.items()}
+        self._state = [weights.tensor_of(x, device) for each in slots.values() for x in each]
+        self._optimizer = KerasOptimizer(
+            self._weights, UpdateRule(rule.name, rule.settings, rule.iterations, slots)
+        )
+
+    @torch.no_grad()
+    def __call__(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The number of updates, the weights and the state after one.
+
+        Args:
+            tensors: the number of updates, the weights, their gradients, and the state in the rule's order.
+        """
+        iterations, *rest = tensors
+        n = len(self._weights)
+        count = iterations + 1
+        targets = [*(w.detach() for w in self._weights), *self._state]
+        torch._foreach_copy_(targets, [*rest[:n], *rest[2 * n :]])
+        _step(self._optimizer, rest[n : 2 * n])
+        return [count, *targets]
+
+
+def update_in_place(step: UpdateInPlace, grads: Sequence[Tensor]) -> None:
+    """``step(grads)``, as a function for a traced module."""
+    step(grads)
+
+
+def updated(step: Update, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """``step(tensors)``, as a function for a traced module."""
+    return step(tensors)
+
+
+def _step(optimizer: KerasOptimizer, grads: Sequence[Tensor]) -> None:
+    kept = any(optimizer._limits) or optimizer._every > 1  # kernels write to the gradients then
+    for weight, grad in zip(optimizer._params, grads, strict=True):
+        weight.grad = grad.detach().clone() if kept else grad.detach()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _like(state: Parameter) -> Parameter:
+    return Parameter(Storage(np.array(state.storage.array), state.storage.order), state.name, trainable=False)
