@@ -365,6 +365,8 @@ class _Lowering:
             return  # the product of a dense layer: computed with its sum
         elif self._is_size(node):
             self._lower_size(node)
+        elif node.domain == KCOMPILE_DOMAIN and node.op_type == "Update":
+            self._lower_update(node)
         elif node.domain == KCOMPILE_DOMAIN:
             self._lower_own(node)
         else:
@@ -390,12 +392,13 @@ class _Lowering:
             message = node.attributes["message"]
             self._define(node.outputs[0], self._call(node, print_tensor, args, {"message": message}))
             return
-        if node.op_type == "Update":
-            step = Update(node.attributes["rule"], node.attributes["params"], self.here)
-            attribute = self.fx.get_attr(self._attribute(f"{node.name}_rule", step))
-            self._unpack(node, self._call(node, updated, (attribute, args)), always=True)
-            return
         self._unpack(node, self._call(node, gradients, args, {"again": node in self.nested}), always=True)
+
+    def _lower_update(self, node: Node) -> None:
+        step = Update(node.attributes["rule"], node.attributes["params"], self.here)
+        args = [self._tensor(value) for value in self.graph.operands(node) if value is not None]
+        attribute = self.fx.get_attr(self._attribute(f"{node.name}_rule", step))
+        self._unpack(node, self._call(node, updated, (attribute, args)), always=True)
 
     def _lower_last_update(self, node: Node) -> None:
         params = node.attributes["params"]
