@@ -8,6 +8,7 @@ import json
 import pickle
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -191,3 +192,19 @@ def test_the_rules_of_a_process_hold_for_all_its_code(in_tf_keras):
     assert tf_keras.layers.GRU is keras.layers.GRU and tf_keras.layers is keras.layers
     with rules.following(rules.KERAS_2):
         assert not keras.layers.GRU(2).reset_after
+
+
+@pytest.mark.parametrize("made_by", [tf_keras, keras])
+@pytest.mark.parametrize("half", [None, True])
+def test_files_of_hdf5_say_by_rules_what_other_programs_have_no_argument_for(made_by, half, tmp_path):
+    layer = made_by.layers.UpSampling2D(
+        2, interpolation="bilinear", half_pixel_centers=half, input_shape=(3, 3, 1)
+    )
+    model = made_by.Sequential([layer])
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        assert "half_pixel" not in file.attrs["model_config"]
+    found = keras.models.load_model(tmp_path / "model.h5")
+    x = np.random.RandomState(0).rand(1, 3, 3, 1).astype("float32")
+    assert found.get_config() == model.get_config()
+    np.testing.assert_array_equal(found.predict(x), model.predict(x))

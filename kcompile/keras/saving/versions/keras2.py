@@ -139,7 +139,18 @@ _IMAGES = (
     "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomHeight", "RandomRotation",
     "RandomTranslation", "RandomWidth", "RandomZoom", "Resizing", "CenterCrop",
 )  # fmt: skip
+
+
+def _up_sampling(entry: dict[str, Any], config: dict[str, Any], layer: Any) -> None:
+    """Other programs have no such argument: the rules that the layer follows say it to us."""
+    if config.pop("half_pixel_centers", False) and not rules.of_layer(layer).half_pixel_centers:
+        entry["rules"] = rules.TF_KERAS.name
+    elif layer.half_pixel_centers:
+        entry["rules"] = rules.of_layer(layer).name
+
+
 _RULES = {
+    "UpSampling2D": _up_sampling,
     **dict.fromkeys(_IMAGES, _image),
     "Attention": _attention,
     "MultiHeadAttention": _multi_head_attention,
