@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from ..ir import Value
@@ -31,12 +32,16 @@ __all__ = [
 ]
 
 
-def clone_model(model: Model, input_tensors: Any = None) -> Model:
+def clone_model(
+    model: Model, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None
+) -> Model:
     """A copy of a model with new layers and newly initialised weights.
 
     Args:
         model: a functional or Sequential model.
         input_tensors: tensors to build the copy on, one per input; new Inputs if left out.
+        clone_function: gives the layer that stands in the copy for a layer, which may be that layer itself;
+            by default a new one of its configuration.
 
     Raises:
         ValueError: for a subclassed model, or a wrong number of tensors.
@@ -44,16 +49,18 @@ def clone_model(model: Model, input_tensors: Any = None) -> Model:
     if not isinstance(model, Model):
         raise ValueError(f"Expected `model` argument to be a `Model` instance, got {model!r}.")
     if isinstance(model, Sequential):
-        return _clone_sequential(model, input_tensors)
+        return _clone_sequential(model, input_tensors, clone_function or _clone_layer)
     if not model._is_graph_network:
         raise ValueError(
             f"{model.name} is a subclassed model: its structure is code, so it cannot be cloned."
         )
-    return _clone_functional(model, input_tensors)
+    return _clone_functional(model, input_tensors, clone_function or _clone_layer)
 
 
-def _clone_sequential(model: Sequential, input_tensors: Any) -> Sequential:
-    layers = [_clone_layer(layer) for layer in model.layers]
+def _clone_sequential(
+    model: Sequential, input_tensors: Any, clone_function: Callable[[Layer], Layer]
+) -> Sequential:
+    layers = [clone_function(layer) for layer in model.layers]
     if input_tensors is None:
         clone = Sequential(layers, name=model.name)
         if model.built and not clone.built:
@@ -69,7 +76,7 @@ def _clone_sequential(model: Sequential, input_tensors: Any) -> Sequential:
     return clone
 
 
-def _clone_functional(model: Model, input_tensors: Any) -> Model:
+def _clone_functional(model: Model, input_tensors: Any, clone_function: Callable[[Layer], Layer]) -> Model:
     if input_tensors is None:
         inputs = [
             Input(batch_shape=layer.batch_input_shape, dtype=layer.dtype, name=layer.name)
@@ -86,7 +93,7 @@ def _clone_functional(model: Model, input_tensors: Any) -> Model:
             continue
         layer = cast(Layer, node.outbound_layer)
         if layer not in copies:
-            copies[layer] = _clone_layer(layer)
+            copies[layer] = clone_function(layer)
         arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, tensor))
         called = copies[layer](unpack_singleton([values[x] for x in node.input_tensors]), **arguments)
         made = [called[name] for name in sorted(called)] if isinstance(called, dict) else to_list(called)

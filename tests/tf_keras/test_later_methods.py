@@ -103,3 +103,49 @@ def test_compile_shows_what_it_takes():
     assert {"run_eagerly", "steps_per_execution"} <= inspect.signature(
         tf_keras.Model.compile
     ).parameters.keys()
+
+
+def test_a_clone_has_the_layers_that_the_function_gives(model):
+    inputs = tf_keras.Input((2,))
+    functional = tf_keras.Model(inputs, tf_keras.layers.Dropout(0.5)(tf_keras.layers.Dense(1)(inputs)))
+    for made in (model, functional):
+        kept = next(layer for layer in made.layers if isinstance(layer, tf_keras.layers.Dense))
+        clone = tf_keras.models.clone_model(
+            made,
+            clone_function=lambda layer, kept=kept: (
+                kept if layer is kept else type(layer).from_config(layer.get_config())
+            ),
+        )
+        assert kept in clone.layers and sum(layer in made.layers for layer in clone.layers) == 1
+
+
+def test_inputs_take_the_arguments_of_tf_keras():
+    class Spec:
+        shape, dtype = (None, 3), "int32"
+
+    assert (
+        tf_keras.Input(type_spec=Spec).shape == (None, 3) and tf_keras.Input(type_spec=Spec).dtype == "int32"
+    )
+    assert tf_keras.Input((2,), ragged=False).shape == (None, 2)
+    with pytest.raises(ValueError, match="ragged .* pad sequences"):
+        tf_keras.Input((None,), ragged=True)
+
+
+def test_reductions_are_named_as_in_tf_keras():
+    reduction = tf_keras.losses.Reduction
+    y, p = np.ones((2, 1), "float32"), np.zeros((2, 1), "float32")
+    by = {
+        name: tf_keras.losses.MeanSquaredError(reduction=getattr(reduction, name))
+        for name in ("AUTO", "NONE", "SUM")
+    }
+    found = {name: np.asarray(loss(y, p)).tolist() for name, loss in by.items()}
+    assert found == {"AUTO": 1.0, "NONE": [1.0, 1.0], "SUM": 2.0}
+
+
+def test_the_learning_phase_is_fixed_in_a_scope():
+    K = tf_keras.backend
+    before = K.learning_phase()
+    with K.learning_phase_scope(1):
+        assert K.learning_phase() == 1
+    assert K.learning_phase() is before
+    assert 0 < float(K.get_value(K.mean(K.random_bernoulli((1000,), 0.5)))) < 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "image_data_format",
     "image_dim_ordering",
     "learning_phase",
+    "learning_phase_scope",
     "manual_variable_initialization",
     "normalize_data_format",
     "reset_uids",
@@ -169,6 +171,18 @@ def set_learning_phase(value: int | bool) -> None:
     if value not in (0, 1):
         raise ValueError(f"Expected learning phase to be 0 or 1; found {value!r}.")
     _learning_phase = int(value)
+
+
+@contextmanager
+def learning_phase_scope(value: int | bool) -> Iterator[None]:
+    """Within, the learning phase is fixed, as ``set_learning_phase`` does it."""
+    global _learning_phase
+    before = _learning_phase
+    set_learning_phase(value)
+    try:
+        yield
+    finally:
+        _learning_phase = before
 
 
 def clear_session() -> None:

@@ -12,6 +12,7 @@ from .tensors import cast_value, refine, shape_vector, static_dims, tensor
 from .variables import filled, variable
 
 __all__ = [
+    "random_bernoulli",
     "random_binomial",
     "random_normal",
     "random_normal_variable",
@@ -69,6 +70,11 @@ def random_binomial(shape: Any, p: Any = 0.0, dtype: Any = None, seed: Any = Non
     target = as_dtype(config.floatx() if dtype is None else dtype)
     drawn = _source("RandomUniform", shape, "float32", seed, low=0.0, high=1.0)
     return cast_value(op.Less(drawn, p if isinstance(p, Value) else np.float32(p)), target)
+
+
+def random_bernoulli(shape: Any, p: Any = 0.0, dtype: Any = None, seed: Any = None) -> Value:
+    """``random_binomial`` by its later name."""
+    return random_binomial(shape, p, dtype, seed)
 
 
 # Giles (2012), "Approximating the erfinv function", single precision, the branch for |x| < 0.9966; the

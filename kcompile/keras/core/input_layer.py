@@ -91,6 +91,9 @@ def Input(
     sparse: bool = False,
     tensor: Value | None = None,
     batch_size: int | None = None,
+    ragged: bool | None = None,
+    type_spec: Any = None,
+    optional: bool = False,
 ) -> Value:
     """A symbolic input of a model.
 
@@ -102,10 +105,19 @@ def Input(
         sparse: must be False.
         tensor: an existing value to wrap instead.
         batch_size: fixed batch size to go with shape.
+        ragged, optional: must be False.
+        type_spec: a ``tf.TensorSpec``, which has batch_shape and dtype.
 
     Raises:
-        ValueError: if neither shape, batch_shape nor tensor is given.
+        ValueError: if neither shape, batch_shape nor tensor is given; for ragged or optional inputs.
     """
+    if ragged or optional:
+        raise ValueError(
+            "An input cannot be ragged or optional here: pad sequences to one length, with a mask (Masking, "
+            "Embedding(mask_zero=True)) where it matters."
+        )
+    if type_spec is not None:
+        batch_shape, dtype = tuple(type_spec.shape), dtype or type_spec.dtype
     if shape is None and batch_shape is None and tensor is None:
         raise ValueError(
             "Input needs shape=(...) of one sample (without the batch axis), or batch_shape=(...)."

@@ -9,6 +9,7 @@ from .. import registry
 from ..utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
 from .base import *
 from .base import LossFunctionWrapper
+from .base import Reduction as Reduction
 from .classes import *
 from .functions import *
 from .functions import categorical_crossentropy
@@ -50,6 +51,6 @@ def get(identifier: Any) -> Any:
 
 
 registry.register(globals())
-_NOT_IN_FILES = {"deserialize", "get", "is_categorical_crossentropy", "serialize"}
-_IN_FILES = {*registry.publish(globals())} - _NOT_IN_FILES
+_NOT_IN_FILES = {"Reduction", "deserialize", "get", "is_categorical_crossentropy", "serialize"}
+_IN_FILES = {*registry.publish(globals(), "Reduction")} - _NOT_IN_FILES
 registry.name("loss", {name: globals()[name] for name in _IN_FILES})

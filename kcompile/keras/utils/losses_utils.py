@@ -14,6 +14,7 @@ class Reduction:
     """How weighted losses are reduced: not at all, by their sum, by their sum over their number ("mean" in
     Keras 3 means the same), or over the sum of the weights."""
 
+    AUTO = "auto"
     NONE = "none"
     SUM = "sum"
     SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
