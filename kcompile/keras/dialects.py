@@ -56,7 +56,7 @@ def as_in(its: Rules, obj: Any) -> Any:
 
 
 def _thin_class(its: Rules, cls: type) -> type:
-    if not registry.is_built_in(cls):
+    if not registry.is_built_in(cls) or type(cls) is not type:  # what is of a kind of its own has no defaults
         return cls
     namespace = {
         _ORIGINAL: cls,

@@ -13,9 +13,17 @@ from ..keras import dialects, rules
 MODULES = (
     "activations", "applications", "backend", "callbacks", "constraints", "datasets", "experimental",
     "initializers", "layers", "layers.experimental", "layers.experimental.preprocessing", "losses", "metrics",
-    "models", "optimizers", "optimizers.experimental", "optimizers.legacy", "optimizers.schedules",
-    "preprocessing", "preprocessing.image", "preprocessing.sequence", "preprocessing.text", "regularizers",
-    "utils",
+    "mixed_precision", "models", "optimizers", "optimizers.experimental", "optimizers.legacy",
+    "optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence",
+    "preprocessing.text", "regularizers", "saving", "utils",
+    *(f"applications.{name}" for name in (
+        "convnext", "densenet", "efficientnet", "efficientnet_v2", "imagenet_utils", "inception_resnet_v2",
+        "inception_v3", "mobilenet", "mobilenet_v2", "mobilenet_v3", "nasnet", "resnet", "resnet50",
+        "resnet_v2", "vgg16", "vgg19", "xception",
+    )),
+    *(f"datasets.{name}" for name in (
+        "boston_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters",
+    )),
 )  # fmt: skip
 #: Whose functions compute alike in every dialect: they are the functions themselves.
 _ALIKE = ("activations", "backend", "datasets", "preprocessing", "utils")

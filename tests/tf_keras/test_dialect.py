@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import json
 import pickle
@@ -14,6 +15,7 @@ import pytest
 
 from kcompile import keras, tf_keras
 from kcompile.keras import rules
+from kcompile.tf_keras import keras_modules
 
 FACTS = json.loads((Path(__file__).parents[1] / "golden/tf_keras/signatures.json").read_text())
 OPTIMIZERS = sorted(set(FACTS["signatures"]["optimizers.experimental"]) - {"Optimizer"})
@@ -100,6 +102,10 @@ def test_modules_can_be_imported_by_their_paths():
     from kcompile.tf_keras.layers.experimental import preprocessing
     from kcompile.tf_keras.optimizers import legacy
 
+    for path in keras_modules.MODULES:
+        if path != "experimental":
+            assert dir(importlib.import_module(f"kcompile.tf_keras.{path}"))
+            assert keras_modules.module_of(path).__name__.startswith("kcompile.keras")
     assert GRU is tf_keras.layers.GRU
     assert isinstance(preprocessing.Rescaling(0.5), keras.layers.Rescaling)
     assert legacy is tf_keras.optimizers.legacy
