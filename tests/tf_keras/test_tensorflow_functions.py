@@ -104,3 +104,8 @@ def test_a_variable_has_the_type_that_it_is_given():
     assert tf.Variable([1, 2], dtype="float32").numpy().tolist() == [1, 2]
     assert tf.Variable(tf.constant([1.0])).dtype == tf.float32
     assert tf.Variable(np.float64([1.0])).dtype == tf.float64
+
+
+def test_operands_behind_an_argument_are_given_one_by_one():
+    found = tf.einsum("ab,bc->ac", tf.ones((2, 3)), tf.ones((3, 2)))
+    np.testing.assert_array_equal(np.asarray(found), np.full((2, 2), 3.0))

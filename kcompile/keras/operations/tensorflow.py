@@ -375,8 +375,9 @@ def tensordot(a: Any, b: Any, axes: Any) -> Value:
 
 
 @of_tensorflow("linalg.einsum", "einsum")
-def einsum(equation: str, inputs: Any = None) -> Value:
-    return OPERATIONS["Einsum"].emit(subscripts=equation, operands=inputs)
+def einsum(equation: str, *operands: Any, inputs: Any = None) -> Value:
+    given = list(operands) if inputs is None else inputs
+    return OPERATIONS["Einsum"].emit(subscripts=equation, operands=given)
 
 
 @of_tensorflow("linalg.matrix_transpose", "linalg.adjoint")

@@ -87,6 +87,7 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
     parameters = signature.parameters.values()
     lead = next(iter(signature.parameters), "")
     spread = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
+    before = list(signature.parameters)[: list(signature.parameters).index(spread)] if spread else []
     defaults = {p.name: p.default for p in parameters if p.default not in (None, _REQUIRED)}
 
     @functools.wraps(function)
@@ -101,7 +102,7 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
         if any(_has_text(value) for key, value in given.items() if key not in _SETTINGS):
             given = {key: value if key in _SETTINGS else _as_text(value) for key, value in given.items()}
         with computing(given):
-            return function(*given.pop(spread, ()), **given)
+            return function(*(given.pop(key) for key in before), *given.pop(spread, ()), **given)
 
     called.__name__ = called.__qualname__ = name.rpartition(".")[2]
     called.__signature__ = signature  # type: ignore[attr-defined]

@@ -140,7 +140,7 @@ def digits(rng, count):
 
 @stands_in_for(r"mnist\.npz")
 def _mnist(rng):
-    train, test = (60_000, 10_000) if LIMITS.get("all_digits") else (640, 256)
+    train, test = (60_000, 10_000) if LIMITS.get("all_digits") else (LIMITS.get("digits", 640), 256)
     (x_train, y_train), (x_test, y_test) = digits(rng, train), digits(rng, test)
     return npz(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
@@ -148,7 +148,7 @@ def _mnist(rng):
 @stands_in_for(r"(train|t10k)-(images|labels)-idx\d-ubyte\.gz")
 def _fashion(rng, part, what):
     whole = bool(LIMITS.get("all_digits"))
-    count = {"train": (640, 60_000), "t10k": (256, 10_000)}[part][whole]
+    count = {"train": (LIMITS.get("digits", 640), 60_000), "t10k": (256, 10_000)}[part][whole]
     images, labels = digits(np.random.default_rng(count), count)
     if what == "images":
         return gzip.compress(np.array([2051, count, 28, 28], ">i4").tobytes() + images.tobytes())
@@ -279,7 +279,8 @@ def _news(rng):
     for group in groups:
         for number in range(30):
             head = "".join(f"Header-{line}: {sentence(rng, 2, 5)}\n" for line in range(11))
-            files[f"20_newsgroup/{group}/{38987 + number}"] = head + f"{group} " + sentence(rng, 30, 90)
+            text = f"{group} the cat sat on the mat {sentence(rng, 30, 90)}"
+            files[f"20_newsgroup/{group}/{38987 + number}"] = head + text
     return tarred(files)
 
 
@@ -669,7 +670,7 @@ def _flowers(rng):
 @stands_in_for(r"cats_and_dogs_filtered\.zip")
 def _cats_and_dogs(rng):
     files = {}
-    for part, count in (("train", 40), ("validation", 32)):
+    for part, count in (("train", 40), ("validation", 96)):
         for label, name in enumerate(("cats", "dogs")):
             for number in range(count):
                 files[f"cats_and_dogs_filtered/{part}/{name}/{name[:-1]}.{number}.jpg"] = image(
