@@ -313,6 +313,16 @@ class Dataset:
         block = 1 if block_length is None else max(1, _number(block_length))
         return self._with(transformations.interleaving(self._stage, _making_stages(map_func), length, block))
 
+    def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> Dataset:
+        """The elements for which the function of the ``map`` before this raised nothing.
+
+        Raises:
+            ValueError: if it does not follow a ``map``.
+        """
+        if not isinstance(self._stage, transformations.Mapped):
+            raise ValueError("ignore_errors leaves out what a function failed on; put it right behind map.")
+        return self._with(self._stage.without_errors())
+
     def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """What a function of a state and an element gives: (next state, output)."""
         return self._with(transformations.scanned(self._stage, initial_state, scan_func))

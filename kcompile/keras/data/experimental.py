@@ -86,6 +86,7 @@ def _applied(name: str) -> Callable[..., Transformation]:
 bucket_by_sequence_length = _applied("bucket_by_sequence_length")
 enumerate_dataset = _applied("enumerate")
 group_by_window = _applied("group_by_window")
+ignore_errors = _applied("ignore_errors")
 scan = _applied("scan")
 take_while = _applied("take_while")
 unbatch = _applied("unbatch")
@@ -141,6 +142,7 @@ __all__ = [
     "get_single_element",
     "get_structure",
     "group_by_window",
+    "ignore_errors",
     "load",
     "make_csv_dataset",
     "map_and_batch",

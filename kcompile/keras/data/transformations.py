@@ -63,6 +63,25 @@ class Mapped(Stage):
     def cardinality(self) -> int:
         return self.source.cardinality()
 
+    def without_errors(self) -> Stage:
+        """What the function gives where it raises nothing."""
+
+        def guarded(element: Any) -> Any:
+            try:
+                return self._result(element)
+            except Exception:  # whatever a user's function raises
+                return _Failed
+
+        def elements() -> Iterator[Any]:
+            results = reading.mapped(guarded, self.source, self._threads or 1, self._ordered)
+            return (result for result in results if result is not _Failed)
+
+        return Items(elements, lambda: self.spec)
+
+
+class _Failed:
+    """Stands for an element whose function raised."""
+
 
 def _like_batches(source: Stage, found: Any) -> Any:
     """Specs of one element, with an open first axis where all of the source have one."""

@@ -146,6 +146,7 @@ def test_specs_compare_with_tensors_and_shapes():
     )
     assert TensorSpec.from_tensor(np.ones(3)) == TensorSpec((3,), "float64") != TensorSpec((3,), "float32")
     assert repr(spec) == "TensorSpec(shape=(None, 2), dtype=tf.float32, name='x')"
+    assert spec.shape.as_list() == [None, 2]
     assert TensorSpec(None).shape is None and len({spec, TensorSpec((None, 2), "float32", "x")}) == 1
 
 
@@ -263,6 +264,22 @@ def test_an_error_reaches_whoever_takes_the_elements(how):
     with pytest.raises(_OwnError, match="at 7"):
         seen.extend(dataset.as_numpy_iterator())
     assert len(seen) == (3 if how == "batch" else 7)
+
+
+@pytest.mark.parametrize("threads", [None, 3])
+def test_elements_whose_function_fails_may_be_left_out(threads):
+    def fail(x):
+        time.sleep(0.001)
+        if int(x) % 3 == 1:
+            raise _OwnError
+        return x
+
+    dataset = Dataset.range(20).map(fail, num_parallel_calls=threads)
+    expected = [i for i in range(20) if i % 3 != 1]
+    assert numbers(dataset.ignore_errors()) == expected
+    assert numbers(dataset.apply(data.experimental.ignore_errors())) == expected
+    with pytest.raises(ValueError, match="right behind map"):
+        dataset.batch(2).ignore_errors()
 
 
 def test_quick_elements_cost_no_thread():
