@@ -14,7 +14,7 @@ import numpy as np
 from ...ir import Value
 from .dataset import Dataset
 from .dtypes import DType, as_dtype
-from .files import _opened, _paths, _text
+from .files import _text, opened, paths_of
 from .structures import TensorSpec, elements_of
 
 
@@ -56,7 +56,7 @@ class CsvDataset(Dataset):
         kind = "" if compression_type is None else _text(compression_type)
 
         def rows() -> Iterator[tuple[Any, ...]]:
-            for path in _paths(filenames):
+            for path in paths_of(filenames):
                 for row in _rows(path, kind, field_delim, use_quote_delim, skipped=int(header)):
                     fields = _chosen(row, select_cols, exclude_cols)
                     if len(fields) != len(columns):
@@ -131,7 +131,7 @@ def make_csv_dataset(
         raise ValueError(f"There is no column {label_name!r}; there are {', '.join(kept)}.")
     if shuffle:
         table = table.shuffle(shuffle_buffer_size, shuffle_seed)
-    table = table.repeat(num_epochs).batch(batch_size)
+    table = table.repeat(num_epochs).batch(batch_size, drop_remainder=num_epochs is None)
 
     def by_name(*columns: Any) -> Any:
         features = dict(zip(kept, columns, strict=True))
@@ -158,7 +158,7 @@ class _Column:
         if field in self.empty:
             if self.is_needed:
                 raise ValueError("A field that must be there is empty.")
-            field = str(self.default)
+            field = self.default.decode() if isinstance(self.default, bytes) else str(self.default)
         if self.dtype == "string":
             return field.encode()
         return np.dtype(str(self.dtype)).type(int(field) if self.dtype.is_integer else float(field))
@@ -171,7 +171,7 @@ def _type_of(values: np.ndarray) -> DType:
 
 def _rows(path: str, kind: str, delimiter: str, quoted: bool, skipped: int = 0) -> Iterable[list[str]]:
     quoting: Any = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    with _opened(path, kind) as file:
+    with opened(path, kind) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="")  # type: ignore[arg-type]  # gzip's files are read alike
         yield from itertools.islice(csv.reader(text, delimiter=delimiter, quoting=quoting), skipped, None)
 

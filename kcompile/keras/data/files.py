@@ -44,8 +44,8 @@ class _FileDataset(Dataset):
             raise ValueError(f'compression_type must be "", "GZIP" or "ZLIB", found {kind!r}.')
 
         def elements() -> Iterator[bytes]:
-            for path in _paths(filenames):
-                with _opened(path, kind) as file:
+            for path in paths_of(filenames):
+                with opened(path, kind) as file:
                     yield from self._read(file, path)
 
         super().__init__(Items(elements, TensorSpec((), "string")))
@@ -135,10 +135,11 @@ def _text(value: Any) -> str:
     return leaf.decode() if isinstance(leaf, bytes) else str(leaf)
 
 
-def _paths(filenames: Any) -> Iterator[str]:
+def paths_of(filenames: Any) -> Iterator[str]:
+    """The paths that a path, a list of them, a tensor or a dataset names."""
     if isinstance(filenames, Dataset):
         for found in filenames.as_numpy_iterator():
-            yield from _paths(found)
+            yield from paths_of(found)
         return
     leaf = as_leaf(
         [os.fspath(name) for name in filenames] if isinstance(filenames, list | tuple) else filenames
@@ -148,7 +149,8 @@ def _paths(filenames: Any) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(path: str, compression: str) -> Iterator[IO[bytes]]:
+def opened(path: str, compression: str) -> Iterator[IO[bytes]]:
+    """A file, unpacked as it is read."""
     with open(path, "rb") as file:
         if compression == "GZIP":
             with gzip.open(file) as unpacked:

@@ -7,6 +7,7 @@ import gzip
 import numpy as np
 import pytest
 
+from kcompile.keras.data import TensorSpec
 from kcompile.keras.data.experimental import CsvDataset, make_csv_dataset
 
 TABLE = 'name,size,share,big\n"a, b",1,0.5,5000000000\nc,,1.5,1\nd,3,2,NA\n'
@@ -73,3 +74,32 @@ def test_what_is_not_there_is_named(path):
         make_csv_dataset(f"{path}.none", 2)
     with pytest.raises(ValueError, match="no column 'price'; there are name, size"):
         make_csv_dataset(path, 2, label_name="price")
+
+
+@pytest.fixture
+def table(tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text('n,big,f,word,y\n1,5000000000,1.5,a,0\n,2,,"b, c",1\n3,3,2,,0\n')
+    return str(file)
+
+
+def test_columns_have_the_narrowest_type_and_zeros_for_what_is_missing(table):
+    dataset = make_csv_dataset(table, 2, label_name="y", num_epochs=1, shuffle=False)
+    (first, y), (last, _) = dataset.as_numpy_iterator()
+    assert {name: column.tolist() for name, column in first.items()} == {
+        "n": [1, 0],
+        "big": [5000000000, 2],
+        "f": [1.5, 0.0],
+        "word": [b"a", b"b, c"],
+    }
+    assert y.tolist() == [0, 1] and last["word"].tolist() == [b""]
+    kinds = {name: str(spec.dtype) for name, spec in dataset.element_spec[0].items()}
+    assert kinds == {"n": "int32", "big": "int64", "f": "float32", "word": "string"}
+    assert dataset.element_spec[1] == TensorSpec((None,), "int32")
+
+
+def test_without_end_batches_are_whole(table):
+    dataset = make_csv_dataset(table, 2, select_columns=["n", 4], shuffle_seed=1)
+    assert dataset.element_spec == {"n": TensorSpec((2,), "int32"), "y": TensorSpec((2,), "int32")}
+    batches = list(dataset.take(3).as_numpy_iterator())
+    assert sorted(np.concatenate([batch["n"] for batch in batches]).tolist()) == [0, 0, 1, 1, 3, 3]
