@@ -43,6 +43,7 @@ class Rules:
         metrics_name_outputs: whether names of metrics in files begin with that of the output.
         huber_means: whether Huber takes the mean over the last axis.
         rates_where_reached: whether a rate at another one is the largest where that one is reached.
+        begins_with_adapted: whether a Sequential model takes what its first layer was adapted to.
         fits_axes_of_one: whether inputs gain or lose a last axis of size 1 that a model has or lacks.
         freezes_what_is_within: whether to set ``trainable`` of a layer sets that of the layers in it.
         ends_with_best_weights: whether EarlyStopping goes back to the best weights however training ended.
@@ -73,6 +74,7 @@ class Rules:
     metrics_name_outputs: bool = False
     huber_means: bool = False
     rates_where_reached: bool = False
+    begins_with_adapted: bool = False
     fits_axes_of_one: bool = False
     freezes_what_is_within: bool = False
     ends_with_best_weights: bool = False
@@ -113,6 +115,7 @@ TF_KERAS = Rules(
     metrics_name_outputs=True,
     huber_means=True,
     rates_where_reached=True,
+    begins_with_adapted=True,
     fits_axes_of_one=True,
     freezes_what_is_within=True,
     ends_with_best_weights=True,
@@ -132,6 +135,7 @@ TF_KERAS_LEGACY = replace(
 KERAS_3 = replace(
     TF_KERAS,
     name="keras_3",
+    begins_with_adapted=False,
     hard_sigmoid="hard_sigmoid_3",
     fused_ranks=range(0),
     drops_masks_in=frozenset({"RMSNormalization", "SpectralNormalization"}),

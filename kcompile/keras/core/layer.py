@@ -235,7 +235,8 @@ class Layer(AddingLayer):
                 for regularization in self._activity_losses(outputs):
                     self.add_loss(regularization, inputs=tensors)
             # a tensor passed through unchanged gets a history of its own
-            copied = [K.identity(x) if any(x is y for y in tensors) else x for x in to_list(outputs)]
+            given = [*tensors, *(x for x in kwargs.values() if hasattr(x, "_keras_history"))]
+            copied = [K.identity(x) if any(x is y for y in given) else x for x in to_list(outputs)]
             self._refine_shapes(tensors, copied)
         masks = to_list(output_mask) if isinstance(output_mask, list | tuple) else [output_mask] * len(copied)
         self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)

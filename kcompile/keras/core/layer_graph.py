@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -163,13 +163,22 @@ def keys_of(tensors: Any, what: str) -> list[str] | None:
 def tensor_list(tensors: Any, what: str) -> list[Value]:
     if isinstance(tensors, dict):  # in the order in which tf.keras and Keras 3 count them
         tensors = [tensors[key] for key in sorted(tensors)]
-    tensors = list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+    tensors = list(_flattened(tensors))
     for tensor in tensors:
         if not isinstance(tensor, Value):
             raise ValueError(
                 f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__})."
             )
     return tensors
+
+
+def _flattened(tensors: Any) -> Iterator[Any]:
+    """The tensors of lists in lists, as tf.keras takes them: ``Model([model.inputs], ...)``."""
+    if isinstance(tensors, list | tuple):
+        for entry in tensors:
+            yield from _flattened(entry)
+    else:
+        yield tensors
 
 
 def check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:

@@ -118,6 +118,8 @@ def metrics_by_output(given: Any, names: Sequence[str], what: str) -> list[list[
     if isinstance(given, Mapping):
         check_for_unexpected_keys(what, given, list(names))
         return [to_list(given.get(name, [])) for name in names]
+    if hasattr(given, "update_state"):  # one metric, as tf.keras takes it
+        given = [given]
     if not isinstance(given, list | tuple):
         raise TypeError(
             f"Type of `{what}` argument not understood. Expected a list or dictionary, found: {given!r}."

@@ -74,3 +74,15 @@ def test_inputs_may_be_named():
     x, y = Input((2,)), Input((2,))
     model = Model([x, y], ByName()(logits=x, targets=y))
     assert model.predict([np.ones((1, 2)), np.full((1, 2), 3.0)]).tolist() == [[-2.0, -2.0]]
+
+
+def test_a_tensor_given_by_name_that_comes_back_is_an_output_of_the_layer():
+    class Passing(layers.Layer):
+        def call(self, inputs, other):
+            return other
+
+    x, y = Input((2,)), Input((2,))
+    model = Model([x, y], Passing()(x, y))
+    assert model.predict([np.zeros((1, 2)), np.ones((1, 2))]).tolist() == [[1.0, 1.0]]
+    nested = Model([model.inputs], [model.output])
+    assert nested.predict([np.zeros((1, 2)), np.ones((1, 2))]).tolist() == [[1.0, 1.0]]

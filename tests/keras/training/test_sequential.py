@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kcompile.keras as keras
+from kcompile.keras import rules
 from kcompile.keras.layers import Dense, Dropout, Embedding, InputLayer
 from kcompile.keras.models import Model, Sequential
 
@@ -233,3 +234,14 @@ def test_layers_that_take_single_images_take_them_one_after_the_other():
     assert np.shape(model(image[None])) == (1, 4, 4, 3)
     assert np.shape(model(image)) == (4, 4, 3)
     np.testing.assert_array_equal(np.asarray(model(image)), np.full((4, 4, 3), 2.0))
+
+
+def test_a_first_layer_that_was_adapted_says_the_input_by_the_rules_of_tf_keras():
+    def model():
+        first = keras.layers.Normalization()
+        first.adapt(np.arange(6.0).reshape(2, 3))
+        return Sequential([first, Dense(1)])
+
+    assert model().inputs is None
+    with rules.following(rules.TF_KERAS):
+        assert model().input_shape == (None, 3)

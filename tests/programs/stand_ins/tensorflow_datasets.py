@@ -165,6 +165,9 @@ def _index(text, size):
     return int(text[:-1]) * size // 100 if text.endswith("%") else int(text)
 
 
+Split = SimpleNamespace(TRAIN="train", TEST="test", VALIDATION="validation")
+
+
 def load(
     name,
     *,

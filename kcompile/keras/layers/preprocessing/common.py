@@ -9,7 +9,7 @@ import numpy as np
 
 from ....ir import Value
 from ... import backend as K
-from ... import registry
+from ... import registry, rules
 from ...backend.tensors import static_sizes
 from ...core.called_on_numbers import as_values
 from ...core.layer import InputSpec, Layer
@@ -50,6 +50,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict) and "config" in value:  # how Keras 3 writes an array
         value = value["config"].get("value")
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def adapted_to(layer: Layer, batch: np.ndarray) -> None:
+    """Has a Sequential model that begins with the layer know its input, as in tf.keras."""
+    if rules.of_layer(layer).begins_with_adapted and not hasattr(layer, "batch_input_shape"):
+        layer.batch_input_shape = (None, *batch.shape[1:])
 
 
 def batches_of(data: Any, steps: int | None) -> Iterable[np.ndarray]:

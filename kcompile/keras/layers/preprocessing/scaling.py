@@ -13,7 +13,7 @@ from ...backend.tensors import tensor
 from ...core.layer import Layer
 from ...declaration import Argument, configured, converted
 from ..same_shape import SameShape
-from .common import as_float, batches_of, plain
+from .common import adapted_to, as_float, batches_of, plain
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -110,6 +110,7 @@ class Normalization(SameShape):
             )
         total, squares, count = 0.0, 0.0, 0
         for batch in batches_of(data, steps):
+            adapted_to(self, batch)
             if not self.built:
                 with name_scope(self.name):
                     self.build((None, *batch.shape[1:]))
