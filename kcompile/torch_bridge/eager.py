@@ -204,14 +204,7 @@ class TorchInterpreter:
                 found = self._standard(op_type, inputs, attributes, outputs)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise OperatorError(_refused(op_type, inputs, error)) from error
-        written_to = {
-            weights.tensor_of(x, self.device).untyped_storage().data_ptr()
-            for x in inputs
-            if isinstance(x, Parameter)
-        }
-        # a view of a weight would change with it
-        apart = (x.clone() if x.untyped_storage().data_ptr() in written_to else x for x in found)
-        return tuple(self.eager(x) for x in apart)
+        return tuple(self.eager(x) for x in found)
 
     def _own(self, op_type: str, tensors: list[Tensor], attributes: Mapping[str, Any]) -> Sequence[Tensor]:
         if op_type == "StopGradient":
