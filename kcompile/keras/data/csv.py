@@ -104,7 +104,8 @@ def make_csv_dataset(
         select_columns: names or numbers of the columns that are read; None for all.
         num_epochs: how often the files are read; None for ever.
         shuffle, shuffle_buffer_size, shuffle_seed: as for ``Dataset.shuffle``.
-        others: as for CsvDataset; how files are read ahead is accepted.
+
+    The other arguments are as for CsvDataset; how files are read ahead is accepted.
 
     Raises:
         ValueError: if there is no file, or no such column.
