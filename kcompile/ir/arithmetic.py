@@ -12,7 +12,7 @@ import numpy as np
 from .eager import EagerTensor
 from .emission import as_value, op
 from .errors import OperatorError
-from .values import Constant, Value
+from .values import Constant, Parameter, Value
 
 Bound = int | Value
 
@@ -87,6 +87,8 @@ def index(x: Value, key: Any) -> Value:
         OperatorError: for more indices than axes, or a boolean mask (its result has no static rank to
             train on; use K.switch or tf-style masking by multiplication).
     """
+    if isinstance(x, EagerTensor) and not isinstance(key, tuple) and key is not None and _is_mask(key):
+        return _chosen(x, as_value(key))
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = _expand_ellipsis(x, keys)
     axis = 0
@@ -133,6 +135,13 @@ def index(x: Value, key: Any) -> Value:
     if inserted:
         x = op.Unsqueeze(x, inserted)
     return x
+
+
+def _chosen(x: EagerTensor, mask: Value) -> Value:
+    """The entries where a mask over the first axes is true; these axes become one."""
+    rank = len(mask.dims or ())
+    flat = op.Reshape(x, [-1, *x.array.shape[rank:]])
+    return op.Compress(flat, op.Reshape(mask, [-1]), axis=0)
 
 
 def _is_mask(k: Any) -> bool:
@@ -205,17 +214,23 @@ def _pow_method(self: Value, other: Any) -> Value:
     return op.Pow(self, as_value(other, like=self))
 
 
-def _equality(negated: bool) -> Callable[[EagerTensor, Any], Any]:
-    """``==`` and ``!=`` of eager tensors go element by element; what cannot be compared is unequal."""
+def _equality(negated: bool) -> Callable[[Value, Any], Any]:
+    """``==`` and ``!=`` go element by element, as in TensorFlow 2.
 
-    def method(self: EagerTensor, other: Any) -> Any:
-        if other is None:
-            return negated
+    A symbolic result, which has no truth value, stands for identity where Python asks for one: ``x in list``.
+    """
+
+    def method(self: Value, other: Any) -> Any:
+        if other is None or isinstance(self, Parameter) and isinstance(other, Parameter):
+            return (self is other) is not negated
         try:
             equal = op.Equal(self, as_value(other, like=self))
         except (OperatorError, TypeError, ValueError):
-            return negated
-        return op.Not(equal) if negated else equal
+            return NotImplemented
+        found = op.Not(equal) if negated else equal
+        if not isinstance(found, Constant):
+            found.annotations["_truth"] = (self is other) is not negated
+        return found
 
     return method
 
@@ -237,5 +252,5 @@ def install() -> None:
     }
     for name, method in others.items():
         setattr(Value, name, method)
-    EagerTensor.__eq__ = _equality(negated=False)  # type: ignore[method-assign, assignment]
-    EagerTensor.__ne__ = _equality(negated=True)  # type: ignore[method-assign, assignment]
+    Value.__eq__ = _equality(negated=False)  # type: ignore[method-assign, assignment]
+    Value.__ne__ = _equality(negated=True)  # type: ignore[method-assign, assignment]

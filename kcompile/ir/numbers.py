@@ -174,6 +174,8 @@ def _refuse_while_emitting(value: Value) -> None:
 
 def _bool(self: Value) -> bool:
     if depends(self) > Depends.ON_WEIGHTS:
+        if "_truth" in self.annotations:  # of ``==``, see ir.arithmetic
+            return self.annotations["_truth"]
         raise TypeError(
             f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
             "a, b) instead of `if`, and `is None` to test for a missing value."
@@ -232,8 +234,9 @@ _REFLECTED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 def _ufunc(self: Value, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NumPy's functions of values: the operators of Python emit, others compute with the numbers."""
     name = _AS_OPERATORS.get(ufunc)
-    if ufunc in (np.equal, np.not_equal) and depends(self) is Depends.ON_INPUTS:
-        return ufunc is np.not_equal  # equality of symbolic values is identity
+    if ufunc in (np.equal, np.not_equal) and depends(self) is Depends.ON_INPUTS and len(inputs) == 2:
+        other = inputs[1] if inputs[0] is self else inputs[0]
+        return self == other if ufunc is np.equal else self != other
     if name is None or method != "__call__" or kwargs:
         given = [x.numpy() if isinstance(x, Value) else x for x in inputs]
         return getattr(ufunc, method)(*given, **kwargs)

@@ -216,6 +216,8 @@ class TorchInterpreter:
     def _standard(
         self, op_type: str, inputs: Sequence[Value | None], attributes: Mapping[str, Any], outputs: int
     ) -> Sequence[Tensor]:
+        if op_type in _OF_ONE_TYPE and len({x.dtype for x in inputs if x is not None}) > 1:
+            raise OperatorError(_refused(op_type, inputs, "it takes one element type; cast one of them"))
         operator = OPERATORS.get(op_type)
         if operator is None:
             raise OperatorError(f"the PyTorch bridge has no operator {op_type}; docs/operators.md lists all")
@@ -296,7 +298,13 @@ def _sum(gradients: Sequence[Tensor]) -> Tensor | None:
     return total
 
 
-def _refused(op_type: str, inputs: Sequence[Value | None], error: Exception) -> str:
+#: Operators that torch would compute of two types, and ONNX does not.
+_OF_ONE_TYPE = frozenset(
+    "Add Div Equal Greater GreaterOrEqual Less LessOrEqual MatMul Max Min Mod Mul Sub Sum".split()
+)
+
+
+def _refused(op_type: str, inputs: Sequence[Value | None], error: Exception | str) -> str:
     where = f"{current_scope()}/{op_type}" if current_scope() else op_type
     given = ", ".join("none" if x is None else format_type(x) for x in inputs)
     return f"{where}({given}): {error}"

@@ -194,7 +194,7 @@ def is_strictly_increasing(x: Any) -> Value:
 
 
 @of_tensorflow("scatter_nd")
-def scatter_nd(indices: Any, updates: Any, shape: Any) -> Value:
+def scatter_nd(indices: Any, updates: Any, shape: Any, bad_indices_policy: str = "") -> Value:
     x = _tensor(updates)
     zeros = op.Expand(K.constant(0, dtype=x.dtype.name), shape_vector(shape))
     return op.ScatterND(zeros, as_int64(_tensor(indices)), x, reduction="add")

@@ -63,7 +63,7 @@ MODULES: dict[str, dict[str, Any]] = {
     },
     "audio": _of(audio),
     "config": _of(config),
-    "config.experimental": _of(config),
+    "config.experimental": _of(config, config.EXPERIMENTAL),
     "debugging": _of(debugging),
     "distribute": _of(distribute),
     "errors": _of(errors),

@@ -140,7 +140,7 @@ def enable_op_determinism() -> None:
     devices.compute_reproducibly()
 
 
-def experimental_connect_to_cluster(*arguments: Any, **options: Any) -> None:
+def experimental_connect_to_cluster(cluster_spec_or_resolver: Any, **options: Any) -> None:
     """Not here: NotImplementedError says what is."""
     raise NotImplementedError(
         "There are no clusters of TensorFlow here; `torchrun script.py` starts processes on several machines."
@@ -148,10 +148,13 @@ def experimental_connect_to_cluster(*arguments: Any, **options: Any) -> None:
 
 
 __all__ = [
-    "LogicalDevice", "LogicalDeviceConfiguration", "PhysicalDevice", "VirtualDeviceConfiguration",
-    "enable_op_determinism", "experimental_connect_to_cluster", "functions_run_eagerly",
-    "get_device_details", "get_logical_device_configuration", "get_memory_growth",
-    "get_soft_device_placement", "get_visible_devices", "list_logical_devices", "list_physical_devices",
-    "run_functions_eagerly", "set_logical_device_configuration", "set_memory_growth",
-    "set_soft_device_placement", "set_virtual_device_configuration", "set_visible_devices",
+    "LogicalDevice", "LogicalDeviceConfiguration", "PhysicalDevice", "experimental_connect_to_cluster",
+    "functions_run_eagerly", "get_logical_device_configuration", "get_soft_device_placement",
+    "get_visible_devices", "list_logical_devices", "list_physical_devices", "run_functions_eagerly",
+    "set_logical_device_configuration", "set_soft_device_placement", "set_visible_devices",
+]  # fmt: skip
+EXPERIMENTAL = [
+    "VirtualDeviceConfiguration", "enable_op_determinism", "get_device_details", "get_memory_growth",
+    "get_visible_devices", "list_logical_devices", "list_physical_devices", "set_memory_growth",
+    "set_virtual_device_configuration", "set_visible_devices",
 ]  # fmt: skip

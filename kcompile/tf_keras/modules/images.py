@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,27 +43,46 @@ def stateless_random_jpeg_quality(
     return random_jpeg_quality(image, min_jpeg_quality, max_jpeg_quality, seed_of(seed))
 
 
-def _stateless(name: str) -> Callable[..., Value]:
-    def change(image: Any, *args: Any, seed: Any = None, **kwargs: Any) -> Value:
-        if seed is None:
-            *args, seed = args  # type: ignore[assignment]
-        function = function_of(f"image.random_{name}")
-        assert function is not None
-        kwargs.pop("name", None)
-        return function(image, *args, seed=seed_of(seed), **kwargs)
-
-    change.__name__ = f"stateless_random_{name}"
-    change.__doc__ = f"``random_{name}``, the same for the same two numbers of ``seed``."
-    return change
+def _changed(name: str, *args: Any, seed: Any) -> Value:
+    function = function_of(f"image.random_{name}")
+    assert function is not None
+    return function(*args, seed=seed_of(seed))
 
 
-stateless_random_brightness = _stateless("brightness")
-stateless_random_contrast = _stateless("contrast")
-stateless_random_crop = _stateless("crop")
-stateless_random_flip_left_right = _stateless("flip_left_right")
-stateless_random_flip_up_down = _stateless("flip_up_down")
-stateless_random_hue = _stateless("hue")
-stateless_random_saturation = _stateless("saturation")
+def stateless_random_brightness(image: Any, max_delta: Any, seed: Any) -> Value:
+    """``random_brightness``, the same for the same two numbers of ``seed``."""
+    return _changed("brightness", image, max_delta, seed=seed)
+
+
+def stateless_random_contrast(image: Any, lower: Any, upper: Any, seed: Any) -> Value:
+    """``random_contrast``, the same for the same two numbers of ``seed``."""
+    return _changed("contrast", image, lower, upper, seed=seed)
+
+
+def stateless_random_crop(value: Any, size: Any, seed: Any, name: Any = None) -> Value:
+    """``random_crop``, the same for the same two numbers of ``seed``."""
+    return _changed("crop", value, size, seed=seed)
+
+
+def stateless_random_flip_left_right(image: Any, seed: Any) -> Value:
+    """``random_flip_left_right``, the same for the same two numbers of ``seed``."""
+    return _changed("flip_left_right", image, seed=seed)
+
+
+def stateless_random_flip_up_down(image: Any, seed: Any) -> Value:
+    """``random_flip_up_down``, the same for the same two numbers of ``seed``."""
+    return _changed("flip_up_down", image, seed=seed)
+
+
+def stateless_random_hue(image: Any, max_delta: Any, seed: Any) -> Value:
+    """``random_hue``, the same for the same two numbers of ``seed``."""
+    return _changed("hue", image, max_delta, seed=seed)
+
+
+def stateless_random_saturation(image: Any, lower: Any, upper: Any, seed: Any) -> Value:
+    """``random_saturation``, the same for the same two numbers of ``seed``."""
+    return _changed("saturation", image, lower, upper, seed=seed)
+
 
 __all__ = [
     "ResizeMethod", "adjust_jpeg_quality", "random_jpeg_quality", "stateless_random_brightness",

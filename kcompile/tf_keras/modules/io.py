@@ -198,12 +198,13 @@ def _encoded(image: Any, format: str, **options: Any) -> StringTensor:
 
 def encode_jpeg(
     image: Any, format: str = "", quality: int = 95, progressive: bool = False, optimize_size: bool = False,
-    chroma_downsampling: bool = True, **metadata: Any,
+    chroma_downsampling: bool = True, density_unit: str = "in", x_density: int = 300, y_density: int = 300,
+    xmp_metadata: str = "", name: Any = None,
 ) -> StringTensor:  # fmt: skip
     """The bytes of a JPEG of an image (rows, columns, 1 or 3) of uint8."""
     return _encoded(
         image, "JPEG", quality=quality, progressive=progressive, optimize=optimize_size,
-        subsampling=2 if chroma_downsampling else 0,
+        subsampling=2 if chroma_downsampling else 0, dpi=(x_density, y_density),
     )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(seq: Any) -> bool:
     """Whether it is a list, tuple or dict."""
-    return isinstance(structure, list | tuple | Mapping)
+    return isinstance(seq, list | tuple | Mapping)
 
 
 def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:

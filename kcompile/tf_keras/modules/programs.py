@@ -281,7 +281,12 @@ class compat:
         """Bytes as text."""
         return bytes_or_text if isinstance(bytes_or_text, str) else bytes(bytes_or_text).decode(encoding)
 
-    as_str = as_str_any = as_text
+    as_str = as_text
+
+    @staticmethod
+    def as_str_any(value: Any, encoding: str = "utf-8") -> str:
+        """Bytes as text, and the text of anything else."""
+        return value.decode(encoding) if isinstance(value, bytes) else str(value)
 
 
 COMPAT = {name: getattr(compat, name) for name in ("as_bytes", "as_str", "as_str_any", "as_text")}

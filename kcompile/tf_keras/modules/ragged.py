@@ -267,8 +267,9 @@ def stack(values: Any, axis: int = 0, name: Any = None) -> RaggedTensor:
 
 
 def range_(
-    starts: Any, limits: Any = None, deltas: Any = 1, dtype: Any = None, name: Any = None
-) -> RaggedTensor:
+    starts: Any, limits: Any = None, deltas: Any = 1, dtype: Any = None, name: Any = None,
+    row_splits_dtype: Any = "int64",
+) -> RaggedTensor:  # fmt: skip
     """A row of numbers from each start to each limit."""
     first, last = (0, starts) if limits is None else (starts, limits)
     given = np.broadcast_arrays(np.atleast_1d(first), np.atleast_1d(last), np.atleast_1d(deltas))

@@ -296,7 +296,9 @@ class FixedLenSequenceFeature(NamedTuple):
     default_value: Any = None
 
 
-def parse_single_example(serialized: Any, features: Mapping[str, Any], name: Any = None) -> dict[str, Any]:
+def parse_single_example(
+    serialized: Any, features: Mapping[str, Any], example_names: Any = None, name: Any = None
+) -> dict[str, Any]:
     """The tensors of a record, by name.
 
     Args:

@@ -158,11 +158,18 @@ def map_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> SparseTenso
     return like.with_values(op(*(x.values if isinstance(x, SparseTensor) else x for x in args), **kwargs))
 
 
-def _reduction(name: str) -> Callable[..., Value]:
-    def reduce(sp_input: SparseTensor, axis: Any = None, keepdims: bool = False, name: Any = None) -> Value:
+def _reduction(name: str) -> Callable[..., Any]:
+    def reduce(
+        sp_input: SparseTensor,
+        axis: Any = None,
+        keepdims: bool = False,
+        output_is_sparse: bool = False,
+        name: Any = None,
+    ) -> Any:
         function = function_of(f"reduce_{kind}")
         assert function is not None
-        return function(to_dense(sp_input), axis=axis, keepdims=keepdims)
+        found = function(to_dense(sp_input), axis=axis, keepdims=keepdims)
+        return from_dense(found) if output_is_sparse else found
 
     kind, reduce.__name__ = name, f"reduce_{name}"
     reduce.__doc__ = f"The {name} of all elements along axes."

@@ -50,7 +50,7 @@ class SummaryWriter:
 
 def create_file_writer(
     logdir: Any, max_queue: Any = None, flush_millis: Any = None, filename_suffix: Any = None,
-    name: Any = None, experimental_trackable: bool = False,
+    name: Any = None, experimental_trackable: bool = False, experimental_mesh: Any = None,
 ) -> SummaryWriter:  # fmt: skip
     """A writer into a folder, which is made.
 
@@ -160,7 +160,10 @@ def trace_on(graph: bool = True, profiler: bool = False, profiler_outdir: Any = 
     )
 
 
-trace_export = trace_on
+def trace_export(name: str, step: Any = None, profiler_outdir: Any = None) -> None:
+    """Not here: NotImplementedError says what is."""
+    trace_on()
+
 
 __all__ = [
     "SummaryWriter", "audio", "create_file_writer", "experimental", "flush", "histogram", "image", "scalar",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ir import Value, op
+from ...ir import OperatorError, Value, format_type, op
 from ...keras import backend as K
 from ...keras.core.operation_layers import ROWS
 from ...keras.operations.complex_numbers import (
@@ -101,12 +101,31 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
             return list(map(ComplexTensor, real, imag)) if several else ComplexTensor(real, imag)
         if any(_has_text(value) for key, value in given.items() if key not in _SETTINGS):
             given = {key: value if key in _SETTINGS else _as_text(value) for key, value in given.items()}
+        if name in _OF_ONE_TYPE:
+            _check_types(name, [given.get(key) for key in list(signature.parameters)[:2]])
         with computing(given):
             return function(*(given.pop(key) for key in before), *given.pop(spread, ()), **given)
 
     called.__name__ = called.__qualname__ = name.rpartition(".")[2]
     called.__signature__ = signature  # type: ignore[attr-defined]
     return called
+
+
+#: Functions of two tensors, which TensorFlow takes of one element type alone.
+_OF_ONE_TYPE = frozenset(
+    f"math.{name}"
+    for name in "add subtract multiply truediv divide divide_no_nan floordiv floormod pow maximum minimum "
+    "equal not_equal greater greater_equal less less_equal squared_difference atan2 xlogy xdivy".split()
+) | {"linalg.matmul", "linalg.matvec", "tensordot"}
+
+
+def _check_types(name: str, pair: list[Any]) -> None:
+    tensors = [x for x in pair if isinstance(x, Value)]
+    if len(tensors) == 2 and tensors[0].dtype != tensors[1].dtype:
+        raise OperatorError(
+            f"tf.{name} takes tensors of one element type; found {format_type(tensors[0])} and "
+            f"{format_type(tensors[1])}. tf.cast changes one of them."
+        )
 
 
 class TopK(NamedTuple):
@@ -116,9 +135,9 @@ class TopK(NamedTuple):
     indices: Value
 
 
-def _top_k(input: Any, k: Any = 1, sorted: bool = True) -> TopK:
+def _top_k(input: Any, k: Any = 1, sorted: bool = True, index_type: Any = "int32") -> TopK:
     values, indices = ROWS["TopK"].emit(x=input, k=k, sorted=sorted)
-    return TopK(values, indices)
+    return TopK(values, K.cast(indices, str(index_type)))
 
 
 def _split(value: Any, num_or_size_splits: Any, axis: int = 0, num: int | None = None) -> list[Value]:

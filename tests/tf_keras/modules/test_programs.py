@@ -359,3 +359,39 @@ def test_decompositions_have_gradients_and_are_refused_in_graphs():
         tf.linalg.inv(K.placeholder((2, 2)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="cholesky"):
         tf.linalg.cholesky([[-1.0, 0.0], [0.0, 1.0]])
+
+
+def test_two_tensors_are_of_one_type_and_numbers_of_python_take_it():
+    whole, fraction = tf.constant([1, 2]), tf.constant([1.5, 2.5])
+    assert (
+        (whole + 1).dtype == tf.int32 and (fraction * 2).dtype == tf.float32 and (3 - fraction).shape == (2,)
+    )
+    for mixed in (
+        lambda: whole + fraction,
+        lambda: fraction * whole,
+        lambda: tf.add(whole, fraction),
+        lambda: tf.matmul(tf.zeros([2, 2]), tf.zeros([2, 2], tf.float64)),
+        lambda: tf.maximum(whole, tf.cast(whole, tf.int64)),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="one element type"):
+            mixed()
+
+
+def test_equality_of_symbolic_tensors_is_element_by_element_and_identity_where_python_asks():
+    x, y = K.placeholder((None, 3)), K.placeholder((None, 3))
+    given = [np.array([[1.0, 0, 3]]), np.array([[1.0, 2, 3]])]
+    found = K.function([x, y], [x == y, x != y, x == 0, np.zeros(3) == x, x != [1, 0, 1]])(given)
+    assert [np.asarray(f).tolist() for f in found] == [
+        [[True, False, True]], [[False, True, False]], [[False, True, False]], [[False, True, False]],
+        [[False, False, True]],
+    ]  # fmt: skip
+    assert [y, x].index(x) == 1 and x not in (y, y) and (x == None) is False and {x: 1}[x] == 1  # noqa: E711
+    assert x != "text" and bool(x == x) and not bool(x == y)
+    layer = keras.layers.Lambda(lambda t: tf.cast(t == 0, tf.float32))
+    model = keras.Sequential([keras.Input((3,)), layer])
+    assert model.predict(given[0], verbose=0).tolist() == [[0, 1, 0]]
+
+
+def test_masks_choose_entries_of_eager_tensors():
+    x = tf.constant([[1, 2], [3, 4]])
+    assert np.asarray(x[x > 2]).tolist() == [3, 4] and np.asarray(x[[True, False]]).tolist() == [[1, 2]]
