@@ -13,6 +13,7 @@ PACKAGES = {
     "PIL": ("Pillow", "kcompile[train]"),
     "tensorboard": ("TensorBoard", "tensorboard"),
     "scipy": ("SciPy", "scipy"),
+    "matplotlib": ("matplotlib", "kcompile[viz]"),
     "pydot": ("pydot", "kcompile[viz]"),
     "netron": ("Netron", "kcompile[viz]"),
 }

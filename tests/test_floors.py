@@ -94,6 +94,7 @@ HEAVY = (
     "kcompile.formats.hdf5_members",
     "kcompile.formats.yaml",
     "kcompile.torch_bridge",
+    "matplotlib",
     "pooch",
     "pydot",
     "rich",

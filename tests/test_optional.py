@@ -30,6 +30,7 @@ USES = {
     ],
     "tensorboard": ["m.fit(x, y, callbacks=[keras.callbacks.TensorBoard('logs')])"],
     "scipy": ["image.apply_affine_transform(np.zeros((4, 4, 3)), theta=9, order=3)"],
+    "matplotlib": ["m.fit(x, y, verbose=0).plot()", "keras.callbacks.LearningRates([1], [1]).plot()"],
     "pydot": ["keras.utils.plot_model(m, 'm.png')", "keras.utils.vis_utils.model_to_dot(m)"],
     "netron": ["cli('view', 'm.h5')"],
 }

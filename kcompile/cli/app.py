@@ -168,6 +168,22 @@ def inspect(
 
 
 @app.command()
+def plot(
+    history: Annotated[Path, typer.Argument(metavar="HISTORY.csv", help="The file of a CSVLogger.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PICTURE", help="Where to; by default beside it, as .png."),
+    ] = None,
+    separator: Annotated[str, typer.Option(help="Between the columns.")] = ",",
+) -> int:
+    """Draw the metrics of a training over its epochs."""
+    from .plotting import plot_csv
+
+    print(plot_csv(history, output, separator))
+    return OK
+
+
+@app.command()
 def predict(
     model: ModelPath,
     data: Annotated[

@@ -18,6 +18,7 @@ from .control import (
 )
 from .loggers import BaseLogger, CSVLogger, History, ProgbarLogger, RemoteMonitor
 from .logs import BatchLogs, Logs
+from .rates import LearningRateFinder, LearningRates, find_learning_rate
 from .tensorboard import TensorBoard
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "History",
     "K",
     "LambdaCallback",
+    "LearningRateFinder",
     "LearningRateScheduler",
+    "LearningRates",
     "Logs",
     "ModelCheckpoint",
     "ProgbarLogger",
@@ -40,6 +43,7 @@ __all__ = [
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
+    "find_learning_rate",
 ]
 
 answer_old_names(__name__)

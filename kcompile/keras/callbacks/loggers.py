@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import registry
 from ..utils.generic_utils import Progbar
+from ..utils.plots import plot_history
 from .base import Callback
 from .logs import BatchLogs, Logs
 
@@ -80,6 +81,20 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def plot(self, to_file: Any = None) -> Any:
+        """Draws the metrics over the epochs by matplotlib, a panel each with training and validation.
+
+        Args:
+            to_file: where to save it as well; the ending says the format.
+
+        Returns:
+            The ``matplotlib.figure.Figure``.
+
+        Raises:
+            ImportError: matplotlib is not installed. ValueError: before any epoch.
+        """
+        return plot_history(self.history, self.epoch, to_file)
 
 
 class ProgbarLogger(Callback):

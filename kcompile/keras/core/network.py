@@ -11,6 +11,7 @@ from .. import backend as K
 from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
+from ..utils.summary_html import model_html
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
 from .keras_history import create_keras_history
@@ -492,6 +493,10 @@ class Network(NetworkFiles):
             )
         self._check_trainable_weights_consistency()
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the model: its layers as a table."""
+        return model_html(self)
 
     def _check_trainable_weights_consistency(self) -> None:
         """Models that are compiled warn of what compile() has not seen."""

@@ -104,6 +104,12 @@ class FitState:
             arrays["means"] = np.array([float(self._means.total), self._means.seen])
         return arrays
 
+    def snapshot(self) -> Arrays:
+        """The state as it is now, for ``restore``."""
+        if self.model._steps is not None:
+            self.model._steps.train(self._weighted)  # makes the optimizer's state
+        return self._arrays()
+
     # --- reading --------------------------------------------------------------------------------------------
 
     def resume(self, arrays: Arrays) -> None:
@@ -115,6 +121,10 @@ class FitState:
         self.epoch, self.batch, stopped, weighted = map(int, arrays["position"])
         self._weighted, self.model.stop_training = bool(weighted), bool(stopped)
         self._resumed = arrays
+        self._restore(arrays)
+
+    def restore(self, arrays: Arrays) -> None:
+        """Puts back what ``snapshot`` gave."""
         self._restore(arrays)
 
     def _restore(self, arrays: Arrays) -> None:
