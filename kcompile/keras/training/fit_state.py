@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -165,25 +166,21 @@ class FitState:
 
     def _generators(self) -> Arrays:
         """The states of the generators of operators with a seed, by the step that has them."""
-        from ...torch_bridge.random_state import generator_states
-
         steps = {} if self.model._steps is None else self.model._steps.made()
         return {
             f"{mode}/{int(weighted)}/{i}": state
             for (mode, weighted), step in steps.items()
-            for i, state in enumerate(generator_states(step.module))
+            for i, state in enumerate(_of_torch().generator_states(step.module))
         }
 
     def _set_generators(self, states: Arrays) -> None:
-        from ...torch_bridge.random_state import set_generator_states
-
         of_step: dict[tuple[str, bool], list[np.ndarray]] = {}
         for name, state in states.items():
             mode, number, _ = name.split("/")
             of_step.setdefault((mode, number == "1"), []).append(state)
         for (mode, weighted), own in of_step.items():
             (self.model._steps.train if mode == "train" else self.model._steps.test)(weighted)
-            set_generator_states(self.model._steps.made()[mode, weighted].module, own)
+            _of_torch().set_generator_states(self.model._steps.made()[mode, weighted].module, own)
 
     def _kept(self) -> Arrays:
         """What callbacks go by: attributes that are a number or a list of arrays, by class and name."""
@@ -225,10 +222,14 @@ def _part(arrays: Mapping[str, np.ndarray], head: str) -> Arrays:
     return {name[len(head) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{head}/")}
 
 
+def _of_torch() -> ModuleType:
+    from ...torch_bridge import random_state
+
+    return random_state
+
+
 def _random_numbers() -> Arrays:
     """What Python's, numpy's and torch's random numbers go on from."""
-    from ...torch_bridge.random_state import random_state
-
     _, key, *rest = np.random.get_state()
     _, numbers, gauss = random.getstate()
     return {
@@ -236,15 +237,13 @@ def _random_numbers() -> Arrays:
         "numpy_rest": np.array(rest, np.float64),
         "python": np.array(numbers, np.uint32),
         "python_rest": np.array(math.nan if gauss is None else gauss),
-        **random_state(),
+        **_of_torch().random_state(),
     }
 
 
 def _set_random_numbers(found: Arrays) -> None:
-    from ...torch_bridge.random_state import set_random_state
-
     position, has_gauss, gauss = found["numpy_rest"].tolist()
     np.random.set_state(("MT19937", found["numpy"], int(position), int(has_gauss), gauss))
     rest = float(found["python_rest"])
     random.setstate((3, tuple(map(int, found["python"])), None if math.isnan(rest) else rest))
-    set_random_state(found)
+    _of_torch().set_random_state(found)
