@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
-PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8
+PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0
 
 # onnxruntime-gpu where an NVIDIA driver answers, onnxruntime elsewhere.
 ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu; fi)

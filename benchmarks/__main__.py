@@ -24,6 +24,7 @@ TOPICS = {
     "data": "data",
     "steps": "steps",
     "precision": "precision",
+    "peers": "peers",
     "parallel": "parallel",
     "export": "export",
     "applications": "applications",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import data, export, memory, networks, predict, train
+from benchmarks import data, export, keras_networks, memory, networks, peer, predict, train
 from benchmarks.measuring import Row, compare, median_time
+from kcompile import keras
 
 
 def test_compare_finds_the_ratio_of_known_times():
@@ -51,6 +53,25 @@ def test_the_networks_written_by_hand_have_the_same_weights(name):
     if name == "lstm":  # PyTorch has two biases where Keras has one
         theirs.remove((256,))
     assert ours == sorted(int(np.prod(shape)) for shape in theirs)
+
+
+@pytest.mark.parametrize("name", sorted(keras_networks.NETWORKS))
+def test_the_networks_for_any_keras_train(name):
+    model, x, y = keras_networks.NETWORKS[name](keras)
+    before = model.get_weights()
+    model.train_on_batch(x, y)
+    after = model.get_weights()
+    assert len(before) == len(after)
+    assert all(np.isfinite(w).all() for w in after)
+    assert sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)) >= len(after) // 2
+
+
+def test_a_peer_that_ends_is_an_error():
+    with (
+        peer.Peer(sys.executable, "no_such_keras", "text") as there,
+        pytest.raises(RuntimeError, match=r"no_such_keras text has ended\."),
+    ):
+        there.step()
 
 
 @pytest.mark.parametrize(

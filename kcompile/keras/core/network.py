@@ -480,8 +480,12 @@ class Network(NetworkFiles):
         line_length: int | None = None,
         positions: list[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
     ) -> None:
-        """Prints a table of the layers with output shapes and parameter counts.
+        """Prints a table of the layers with output shapes and parameter counts; see
+        ``keras.utils.print_summary``.
 
         Raises:
             ValueError: if the model is not built yet.
@@ -492,7 +496,7 @@ class Network(NetworkFiles):
                 "layer an input_shape, call model.build(batch_input_shape), or fit it with some data."
             )
         self._check_trainable_weights_consistency()
-        print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     def _repr_html_(self) -> str:
         """What a notebook shows of the model: its layers as a table."""

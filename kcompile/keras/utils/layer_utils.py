@@ -10,7 +10,15 @@ import numpy as np
 from .. import registry
 from .conv_utils import convert_kernel
 from .generic_utils import to_list
-from .messages import harmless
+from .summary_table import (
+    SummaryTable,
+    class_title,
+    harmless_lines,
+    layers_in_range,
+    memory,
+    shape_title,
+    trains,
+)
 
 
 def count_params(weights: Iterable[Any]) -> int:
@@ -76,8 +84,11 @@ def print_summary(
     line_length: int | None = None,
     positions: list[float] | None = None,
     print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Any = None,
 ) -> None:
-    """Print a table of the model's layers.
+    """Print a table of the model's layers, as Keras 2.3; with one of the last three arguments as tf.keras 2.
 
     Args:
         model: the model; its layers must be built.
@@ -85,12 +96,17 @@ def print_summary(
         positions: where each column ends, relative (last <= 1) or in characters; by default [.45, .85, 1.]
             for a chain, [.33, .55, .67, 1.] with the column "Connected to".
         print_fn: called with each line, ``print`` by default.
+        expand_nested: show the layers of models that are layers, framed.
+        show_trainable: add a column that says which layers train.
+        layer_range: names, or patterns of names, of the first and the last layer to show.
+
+    Raises:
+        ValueError: for a ``layer_range`` that names no layers.
     """
-    write = print if print_fn is None else print_fn
-
-    def show(line: str) -> None:
-        write(harmless(line))
-
+    show = harmless_lines(print if print_fn is None else print_fn)
+    if expand_nested or show_trainable or layer_range is not None:
+        _print_later_summary(model, line_length, positions, show, expand_nested, show_trainable, layer_range)
+        return
     nodes = model_nodes(model)
     chain = _is_chain(model, nodes)
     columns = ["Layer (type)", "Output Shape", "Param #"]
@@ -131,6 +147,55 @@ def print_summary(
     show(f"Total params: {trainable + frozen:,}")
     show(f"Trainable params: {trainable:,}")
     show(f"Non-trainable params: {frozen:,}")
+    show("_" * width)
+
+
+def _print_later_summary(
+    model: Any,
+    line_length: int | None,
+    positions: list[float] | None,
+    show: Callable[[str], Any],
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Any,
+) -> None:
+    """As tf.keras 2 prints it."""
+    nodes = model_nodes(model)
+    chain, relevant = _is_chain(model, nodes), {id(node) for node in nodes}
+    columns = ["Layer (type)", "Output Shape", "Param #", *([] if chain else ["Connected to"])]
+    width = line_length or (65 if chain else 98)
+    ends = list(positions or ([0.45, 0.85, 1.0] if chain else [0.3, 0.6, 0.7, 1.0]))
+    if ends[-1] <= 1:
+        ends = [int(width * end) for end in ends]
+    if show_trainable:
+        width += 11
+        ends.append(width)
+        columns.append("Trainable")
+
+    def fields(layer: Any) -> list[str]:
+        found = [f"{layer.name} ({class_title(layer)})", shape_title(layer, _output_shape(layer))]
+        found.append(str(layer.count_params()))
+        if not chain:
+            found.append(str([f"{name}[{n}][{t}]" for name, n, t in connections_among(layer, relevant)]))
+        return [*found, *(["Y" if trains(layer) else "N"] if show_trainable else [])]
+
+    def nested(layer: Any) -> list[Any] | None:
+        return list(layer.layers) if expand_nested and getattr(layer, "layers", None) else None
+
+    table = SummaryTable(show, width, [int(end) for end in ends], fields, nested)
+    show(f'Model: "{model.name}"')
+    show("_" * width)
+    table.row(columns)
+    show("=" * width)
+    table.layers(layers_in_range(model, layer_range))
+    show("=" * width)
+    every = [*model.trainable_weights, *model.non_trainable_weights]
+    for title, weights in (
+        ("Total", every),
+        ("Trainable", model.trainable_weights),
+        ("Non-trainable", model.non_trainable_weights),
+    ):
+        show(f"{title} params: {count_params(weights)} ({memory(weights)})")
     show("_" * width)
 
 

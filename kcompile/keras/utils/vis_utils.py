@@ -13,6 +13,7 @@ from .. import registry
 from ..legacy.old_names import answer_old_names
 from .layer_utils import _output_shape, model_nodes
 from .messages import harmless
+from .summary_table import class_title, layers_in_range, shape_title, trains
 
 
 def _pydot() -> Any:
@@ -49,6 +50,10 @@ def model_to_dot(
     expand_nested: bool = False,
     dpi: int = 96,
     subgraph: bool = False,
+    show_dtype: bool = False,
+    layer_range: Any = None,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
 ) -> Any:
     """The model's layers as a ``pydot.Dot`` graph.
 
@@ -60,10 +65,15 @@ def model_to_dot(
         expand_nested: draw the layers of nested models, framed.
         dpi: resolution of the picture.
         subgraph: return a ``pydot.Cluster`` to put into another graph.
+        show_dtype: write the types of layers; with one of these four, boxes are as in tf.keras 2.
+        layer_range: names, or patterns of names, of the first and the last layer to draw.
+        show_layer_activations: write the activations of layers that have one.
+        show_trainable: write T for layers that train, NT for others.
 
     Raises:
-        ImportError: pydot is not installed.
+        ImportError: pydot is not installed. ValueError: for a ``layer_range`` that names no layers.
     """
+    said = (show_dtype, show_layer_activations, show_trainable)
     pydot = _pydot()
     if subgraph:
         dot = pydot.Cluster(style="dashed", graph_name=re.sub(r"\W", "_", model.name))
@@ -79,13 +89,22 @@ def model_to_dot(
         model.build()
 
     nodes = model_nodes(model)
-    for layer in _drawn_layers(model, nodes):
+    drawn = _drawn_layers(model, nodes)
+    if layer_range is not None:
+        drawn = layers_in_range(model, layer_range)
+        kept = {id(layer) for layer in drawn}
+    for layer in drawn:
         nested = _nested_model(layer) if expand_nested else None
         if nested is not None:
-            cluster = model_to_dot(nested, show_shapes, show_layer_names, rankdir, True, dpi, subgraph=True)
+            cluster = model_to_dot(
+                nested, show_shapes, show_layer_names, rankdir, True, dpi, True, said[0], None, *said[1:]
+            )
             dot.add_subgraph(cluster)
         if nested is not layer:
-            label = _label(layer, show_shapes, show_layer_names, name_inner=nested is None)
+            if any(said) or layer_range is not None:
+                label = _later_label(layer, show_shapes, show_layer_names, *said)
+            else:
+                label = _label(layer, show_shapes, show_layer_names, name_inner=nested is None)
             dot.add_node(pydot.Node(_box(layer), label=label))
         if nested is not None and nested is not layer:
             for entry in _entries(nested):
@@ -94,6 +113,8 @@ def model_to_dot(
         for position, (inbound, index) in enumerate(
             zip(node.inbound_layers, node.tensor_indices, strict=True)
         ):
+            if layer_range is not None and not {id(inbound), id(node.outbound_layer)} <= kept:
+                continue
             source = _exit(inbound, index) if expand_nested else _box(inbound)
             add_edge(
                 dot,
@@ -154,11 +175,42 @@ def _label(layer: Any, show_shapes: bool, show_layer_names: bool, name_inner: bo
     label = f"{name}: {kind}" if show_layer_names else kind
     if not show_shapes:
         return _quoted(label)
+    shapes = f"{{{{{_input_shape(layer)}}}|{{{_output_shape(layer)}}}}}"
+    return _quoted(f"{label}\n|{{input:|output:}}|{shapes}")
+
+
+def _later_label(
+    layer: Any,
+    show_shapes: bool,
+    show_layer_names: bool,
+    show_dtype: bool,
+    activations: bool,
+    trainable: bool,
+) -> str:
+    """What stands in a box of tf.keras 2."""
+    name, label = _text(layer.name), class_title(layer)
+    if _is_wrapper(layer):
+        name, label = f"{name}({_text(layer.layer.name)})", f"{label}({class_title(layer.layer)})"
+    activation = getattr(layer, "activation", None)
+    if activations and activation is not None:
+        label = f"{{{label}|{_text(getattr(activation, '__name__', type(activation).__name__))}}}"
+    if show_layer_names:
+        label = f"{name}|{label}"
+    if show_dtype:
+        label = f"{label}|{layer.dtype}"
+    if show_shapes:
+        inputs, outputs = (shape_title(layer, found) for found in (_input_shape(layer), _output_shape(layer)))
+        label = f"{{{label}}}|{{input:|output:}}|{{{{{inputs}}}|{{{outputs}}}}}"
+    if trainable:
+        label = f"{'T' if trains(layer) else 'NT'}|{label}"
+    return _quoted(label)
+
+
+def _input_shape(layer: Any) -> Any:
     try:
-        inputs = layer.input_shape
+        return layer.input_shape
     except AttributeError:
-        inputs = "multiple"
-    return _quoted(f"{label}\n|{{input:|output:}}|{{{{{inputs}}}|{{{_output_shape(layer)}}}}}")
+        return "multiple"
 
 
 def _text(name: str) -> str:
@@ -179,6 +231,10 @@ def plot_model(
     rankdir: str = "TB",
     expand_nested: bool = False,
     dpi: int = 96,
+    show_dtype: bool = False,
+    layer_range: Any = None,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
 ) -> Any:
     """Draw the model into a file; its ending says the format (png by default; dot needs no Graphviz).
 
@@ -190,7 +246,8 @@ def plot_model(
     Raises:
         ImportError: pydot is not installed. OSError: Graphviz's ``dot`` is not installed.
     """
-    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi)
+    said = (show_dtype, layer_range, show_layer_activations, show_trainable)
+    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi, False, *said)
     path = os.fspath(to_file)
     kind = os.path.splitext(path)[1][1:] or "png"
     if kind in ("dot", "gv"):

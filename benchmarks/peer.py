@@ -1,0 +1,92 @@
+"""Another Keras at work in a process of its own: ``python -m benchmarks.peer tf_keras text``.
+
+Reads numbers from standard input, one a line, trains so many steps and answers with a line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from .keras_networks import NETWORKS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def python() -> Path | None:
+    """The interpreter of the environment that ``make peers`` makes, if it is there."""
+    named = os.environ.get("KCOMPILE_PEERS_PYTHON")
+    path = Path(named) if named else ROOT / ".venv-peers" / "bin" / "python"
+    return path if path.exists() else None
+
+
+class Peer:
+    """Trains a network by another Keras.
+
+    Args:
+        interpreter: has that Keras.
+        keras: ``"tf_keras"``, or ``"keras"`` with a backend: ``"keras tensorflow"``.
+        network: a name of ``NETWORKS``.
+    """
+
+    def __init__(self, interpreter: str | Path, keras: str, network: str) -> None:
+        module, *backend = keras.split()
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "".join(backend)}
+        if not backend:
+            del environment["KERAS_BACKEND"]
+        for name in ("PYTHONPATH", "PYTHONHOME"):
+            environment.pop(name, None)
+        self._process = subprocess.Popen(
+            [interpreter, "-m", "benchmarks.peer", module, network],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def step(self) -> None:
+        """Trains one batch.
+
+        Raises:
+            RuntimeError: if the process has ended.
+        """
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write("1\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        if not process.stdout.readline():
+            raise RuntimeError(f"{' '.join(map(str, process.args))} has ended.")  # type: ignore[union-attr]
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def main() -> None:
+    """The other end."""
+    keras, network = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a Keras prints is no answer
+    model, x, y = NETWORKS[network](importlib.import_module(keras))
+    for line in sys.stdin:
+        for _ in range(int(line)):
+            model.train_on_batch(x, y)
+        print("done", file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
