@@ -15,7 +15,7 @@ _HEAD = """\
 
 Tutorials, examples and guides of the tf.keras 2 era, as they were published, under `kcompile run`: no line
 of them is changed, and no TensorFlow is installed. This page is written by `make programs` (`tests/programs`)
-from the last recorded run, on two CPU cores; nothing on it is edited by hand.
+from the last recorded run of each, on two CPU cores that had other work too; nothing on it is edited by hand.
 
 What a program downloads is made up from outside, small and of the right shape; `fit` is cut to one epoch of
 four batches; there is no network, no display and no Graphviz. Notebooks run as the script that
@@ -52,7 +52,7 @@ def _section(repository: Repository, programs: list[Program], results: Mapping[s
     lines += ["| program | seconds | result | put in place of what, and cut |", "| --- | --- | --- | --- |"]
     for program in programs:
         result = results[program.name]
-        outcome = "ok" if result.ok else f"**fails**: {_cell(result.error)}"
+        outcome = "ok" if result.ok else f"**fails**: {_cell(result.error[:200])}"
         if result.ok and result.trained:
             outcome += f"; {_cell(', '.join(result.trained))}"
         cut = _cell("; ".join([*result.cut, *([program.note] if program.note else [])]))

@@ -86,8 +86,8 @@ def _feed(inputs, data):
     for number, entry in enumerate(inputs):
         dtype = {"tensor(float)": "float32", "tensor(string)": object}.get(entry.type, entry.type[7:-1])
         if batch is not None:
-            shape = [-1, *np.shape(batch[number])[1:]]
-            feed[entry.name] = np.asarray(batch[number]).astype(dtype).reshape(shape)
+            array = np.asarray(batch[number]).astype(dtype)
+            feed[entry.name] = array[:, None] if array.ndim < len(entry.shape) else array  # as fit has it
         else:
             feed[entry.name] = _made_up(dtype, entry.shape, np.random.default_rng(number))
     return feed
