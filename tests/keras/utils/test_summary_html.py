@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.golden.summaries import models
 
 from kcompile import keras
 from kcompile.keras import layers as L
+from tests.golden.summaries import models
 
 ROOT = Path(__file__).parents[3]
 
