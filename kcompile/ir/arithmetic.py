@@ -217,7 +217,8 @@ def _pow_method(self: Value, other: Any) -> Value:
 def _equality(negated: bool) -> Callable[[Value, Any], Any]:
     """``==`` and ``!=`` go element by element, as in TensorFlow 2.
 
-    A symbolic result, which has no truth value, stands for identity where Python asks for one: ``x in list``.
+    A result that has no truth value, as it is symbolic or has several elements, stands for identity where
+    Python asks for one (``x in list``); only among what was computed at once it is refused.
     """
 
     def method(self: Value, other: Any) -> Any:
@@ -228,7 +229,7 @@ def _equality(negated: bool) -> Callable[[Value, Any], Any]:
         except (OperatorError, TypeError, ValueError):
             return NotImplemented
         found = op.Not(equal) if negated else equal
-        if not isinstance(found, Constant):
+        if not isinstance(found, EagerTensor):
             found.annotations["_truth"] = (self is other) is not negated
         return found
 

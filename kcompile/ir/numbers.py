@@ -173,9 +173,11 @@ def _refuse_while_emitting(value: Value) -> None:
 
 
 def _bool(self: Value) -> bool:
-    if depends(self) > Depends.ON_WEIGHTS:
-        if "_truth" in self.annotations:  # of ``==``, see ir.arithmetic
-            return self.annotations["_truth"]
+    symbolic = depends(self) > Depends.ON_WEIGHTS
+    single = self.dims is not None and all(dim == 1 for dim in self.dims)
+    if "_truth" in self.annotations and (symbolic or not single):
+        return self.annotations["_truth"]  # of ``==``, see ir.arithmetic
+    if symbolic:
         raise TypeError(
             f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
             "a, b) instead of `if`, and `is None` to test for a missing value."

@@ -160,6 +160,23 @@ def test_values_are_compared_by_identity_and_have_no_truth_value():
     assert [v.shape for v in value(3, 2)] == [(2,)] * 3
 
 
+@pytest.mark.parametrize("kind", ["symbolic", "of weights", "constants", "of other shapes"])
+def test_values_in_lists_and_dicts_are_found_by_identity(kind):
+    def new() -> Value:
+        weight = Parameter(np.ones((2, 4), np.float32), name="w")
+        constant = Constant(np.ones((2, 4), np.float32))
+        return {"symbolic": value("batch", 4), "of weights": op.Neg(weight), "constants": constant}[kind]
+
+    if kind == "of other shapes":
+        values = [value(2, 4), value(3, 5), op.Neg(value(7)), Constant(np.zeros(3, np.float32))]
+    else:
+        values = [new(), new(), new()]
+    assert [values.index(v) for v in values] == list(range(len(values)))
+    assert all(v in values and v not in values[:i] for i, v in enumerate(values))
+    assert values == list(values) and values != values[::-1]
+    assert len(dict.fromkeys(values)) == len(values)
+
+
 def test_refine_fills_open_axes_only():
     v = Value("float32", (None, 3, None))
     v.refine(("batch", 5, 7))

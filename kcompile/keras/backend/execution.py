@@ -240,7 +240,7 @@ def computed_by(values: Sequence[Value], run: Callable[[], list[np.ndarray]]) ->
 
 def _evaluation(value: Value) -> Callable[[], np.ndarray]:
     ready = _ready_below(value)
-    compiled = None if ready == [value] else compile_graph(Graph([value], ready))
+    compiled = None if len(ready) == 1 and ready[0] is value else compile_graph(Graph([value], ready))
 
     def run() -> np.ndarray:
         results: dict[Any, list[np.ndarray]] = {}

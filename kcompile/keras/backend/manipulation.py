@@ -136,7 +136,7 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Value:
     static[axis] = static[axis] * rep if isinstance(static[axis], int) else None
     dims = dims_of(x)
     dims[axis] = static[axis] if static[axis] is not None else -1
-    if -1 not in dims:
+    if not any(isinstance(dim, int) and dim == -1 for dim in dims):
         unknown = [i for i, d in enumerate(dims) if isinstance(d, Value)]
         if len(unknown) == 1:
             dims[unknown[0]] = -1 if unknown[0] > axis else 0

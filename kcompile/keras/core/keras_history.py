@@ -102,7 +102,7 @@ def _operation(node: ir.Node, tensors: list[Value]) -> Layer | None:
 def _argument(x: Value, tensors: list[Value]) -> Any:
     """An operand as an OperationLayer's configuration says it; axes and bounds are plain lists."""
     if not isinstance(x, Constant):
-        return {"tensor": tensors.index(x)}
+        return {"tensor": next(i for i, tensor in enumerate(tensors) if tensor is x)}
     value = x.array.tolist()
     return {"constant": value, "dtype": x.dtype.name} if x.rank and x.dtype.kind == "f" else value
 

@@ -12,7 +12,7 @@ from .. import backend as K
 from .. import registry
 from ..core.input_layer import Input
 from ..core.layer_graph import keys_of
-from ..core.node import flat_outputs, keras_history, static_shape
+from ..core.node import flat_outputs, keras_history
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import data_errors
 from .arrays import as_array
@@ -78,9 +78,8 @@ class DeferredNetwork(CompiledNetwork):
         if not self._is_graph_network and not self.inputs:
             if all(hasattr(x, "_keras_history") for x in tensors):
                 self._define_ends(tensors, outputs)
-            elif all(shapes := [static_shape(x) for x in tensors]):
-                described = zip(shapes, tensors, strict=True)
-                self._called_on = [((None, *(shape or ())[1:]), x.dtype.name) for shape, x in described]
+            elif all(isinstance(x, Value | np.ndarray) and x.shape for x in tensors):
+                self._called_on = [((None, *x.shape[1:]), x.dtype.name) for x in tensors]
         self.built = True
         return outputs
 

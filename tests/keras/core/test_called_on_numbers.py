@@ -316,3 +316,9 @@ def test_outputs_by_name_and_models_in_models_are_those_of_predict():
     outer = Model(j, list(reversed(inner(j))))
     for value, wanted in zip(outer(X), outer.predict(X), strict=True):
         np.testing.assert_allclose(value, wanted, rtol=1e-6)
+
+
+def test_the_truth_of_a_comparison_of_single_numbers_is_that_of_the_numbers():
+    assert K.constant(3.0) == 3.0
+    assert not K.constant([3.0]) != 3.0
+    assert K.abs(K.constant(-3.0)) == 3.0

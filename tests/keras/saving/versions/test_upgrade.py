@@ -70,7 +70,7 @@ OPERATOR = {
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (DENSE, {"class_name": "Dense", "config": {"name": "d", "units": 2, "dtype": "float32"}}),
+        (DENSE, {"class_name": "Dense", "config": {"name": "d", "units": 2, "dtype": "mixed_float16"}}),
         (of_keras_3("Sum", axis=1), {"operation": "Sum", "arguments": {"x": {"tensor": 0}, "axis": 1}}),
         (OPERATOR, {"operation": "Relu", "arguments": {"x": {"tensor": 0}}}),
     ],
