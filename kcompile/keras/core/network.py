@@ -8,7 +8,7 @@ from typing import Any
 from ... import ir
 from ...ir import Parameter, TextStage, Value
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
 from ..utils.summary_html import model_html
@@ -18,7 +18,7 @@ from .keras_history import create_keras_history
 from .layer import Layer
 from .layer_graph import LayerMap, check_ends, keys_of, map_layers, tensor_list
 from .network_calls import emit_again
-from .network_config import network_config, network_from_config
+from .network_config import called_as_in_keras_3, network_config, network_from_config
 from .network_files import NetworkFiles
 from .node import (
     Node,
@@ -468,6 +468,10 @@ class Network(NetworkFiles):
         Raises:
             ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
         """
+        if called_as_in_keras_3(config):
+            entry = cls._upgraded(config, custom_objects)
+            with rules.following(rules.said_in(entry)):
+                return cls.from_config(entry["config"], custom_objects)
         inputs, outputs, name, ends = network_from_config(config, custom_objects)
         network = cls(inputs=inputs, outputs=outputs, name=name)
         if ends:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -162,6 +162,17 @@ def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[st
 _ENDS = ("AddLoss", "AddMetric")
 #: What makes a layer of an entry in a network's configuration.
 _ENTRY = ("class_name", "config", "rules", "masks")
+
+
+def called_as_in_keras_3(config: Any) -> bool:
+    """Whether a configuration says what its layers were called on as Keras 3's ``get_config`` does."""
+    layers = config.get("layers") if isinstance(config, Mapping) else None
+    if not isinstance(layers, list):
+        return False
+    calls = [
+        call for layer in layers if isinstance(layer, Mapping) for call in layer.get("inbound_nodes") or ()
+    ]
+    return any(isinstance(call, Mapping) and "args" in call for call in calls)
 
 
 def network_from_config(

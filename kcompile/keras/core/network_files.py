@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import backend as K
@@ -85,6 +86,13 @@ class NetworkFiles(Layer):
         from ..saving.saving_api import load_weights
 
         load_weights(self, filepath, by_name, skip_mismatch, reshape, mapping)
+
+    @classmethod
+    def _upgraded(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None) -> Mapping[str, Any]:
+        """The entry that Keras 3's configuration of a network becomes here."""
+        from ..saving.archives import entry_of_keras_3
+
+        return entry_of_keras_3(config, custom_objects)
 
     def _updated_config(self: Any) -> dict[str, Any]:
         """The architecture with the class and the versions that belong to it."""

@@ -176,6 +176,21 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
     return _new_model(config, writer, custom_objects)
 
 
+def entry_of_keras_3(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """``{"class_name": ..., "config": ...}`` from what a functional model of Keras 3 gave by ``get_config``.
+
+    Raises:
+        ValueError: for classes and functions that are not known, and for what has no counterpart.
+    """
+    known = {**(custom_objects or {}), **get_custom_objects()}
+    entry: Mapping[str, Any] = upgrade(
+        {"class_name": "Functional", "config": config}, Writer("keras_3"), known
+    )
+    return entry
+
+
 def _new_model(
     config: Mapping[str, Any], writer: Writer, custom_objects: Mapping[str, Any] | None = None
 ) -> Any:

@@ -90,6 +90,18 @@ def test_written_groups_are_those_of_keras(name, tmp_path):
         np.testing.assert_allclose(ours[key], values, rtol=1e-6, err_msg=key)
 
 
+@pytest.mark.parametrize("name", ["ops_chain", "ops_plain", "shared_lstm_sgd"])
+def test_the_configuration_alone_of_a_functional_model_is_taken_by_its_class(name):
+    with zipfile.ZipFile(FOLDER / f"{name}.keras") as file:
+        config = json.loads(file.read("config.json"))["config"]
+    model, whole = Model.from_config(config), load_model(FOLDER / f"{name}.keras")
+    assert [type(layer) for layer in model.layers] == [type(layer) for layer in whole.layers]
+    model.set_weights(whole.get_weights())
+    x = [np.ones([2, *(size or 3 for size in tensor.shape[1:])], "float32") for tensor in model.inputs]
+    found, wanted = (each.predict(x) for each in (model, whole))
+    np.testing.assert_array_equal(*(np.concatenate([np.ravel(y) for y in ys]) for ys in (found, wanted)))
+
+
 def every_structure():
     """Nested, shared, recurrent with states, wrapped, stacked cells, legacy arguments."""
     a, b = Input((6, 3)), Input((6, 3))
