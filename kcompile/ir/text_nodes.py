@@ -58,15 +58,15 @@ class TextStage:
         outputs: the values that the graph computes.
         inputs: its inputs, text among them.
         nodes: the functions of text that it needs, in order.
-        values: what is left as inputs: those that are no text, and what the nodes give.
+        values: what is left as inputs: those that are no text, or that others read, and what the nodes give.
     """
 
     def __init__(self, outputs: Iterable[Value], inputs: Sequence[Value]) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
-        self.nodes = _text_nodes(self.outputs)
+        self.nodes, read = _text_nodes(self.outputs)
         given = [node.outputs[0] for node in self.nodes]
-        self.values = [value for value in inputs if value.dtype != object] + given
+        self.values = [value for value in inputs if value.dtype != object or value in read] + given
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """One array for each of ``values``, of one for each input."""
@@ -99,9 +99,11 @@ def text_labels(text: Value, keys: Sequence[bytes], labels: Sequence[int], other
     return node.outputs[0]
 
 
-def _text_nodes(outputs: Iterable[Value]) -> list[TextNode]:
-    """Those that the outputs depend on, in the order in which they are found."""
+def _text_nodes(outputs: Iterable[Value]) -> tuple[list[TextNode], set[Value]]:
+    """Those that the outputs depend on, in the order in which they are found, and what others read."""
+    outputs = list(outputs)
     found: dict[TextNode, None] = {}
+    read = set(outputs)
     seen: set[Node] = set()
     stack = [value.node for value in outputs]
     while stack:
@@ -109,7 +111,10 @@ def _text_nodes(outputs: Iterable[Value]) -> list[TextNode]:
         if node is None or node in seen:
             continue
         seen.add(node)
+        operands = list(read_by(node))
         if isinstance(node, TextNode):
             found[node] = None
-        stack.extend(value.node for value in read_by(node))
-    return list(reversed(found))
+        else:
+            read.update(operands)
+        stack.extend(value.node for value in operands)
+    return list(reversed(found)), read

@@ -145,7 +145,7 @@ class Network(NetworkFiles):
         stage = self.__dict__.get("_kept_text_stage")
         if stage is None or (stage.inputs, stage.outputs) != (tuple(inputs), tuple(outputs)):
             stage = self.__dict__["_kept_text_stage"] = TextStage(outputs, inputs)
-        return stage
+        return stage if stage.nodes else None
 
     @property
     def _feed_input_names(self) -> list[str]:

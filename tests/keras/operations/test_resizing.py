@@ -41,15 +41,11 @@ def test_channels_may_come_first():
         (lambda: check_aspect(True, True, "constant"), "exclude each other"),
         (lambda: check_aspect(False, False, "edge"), "must be 'constant', found 'edge'"),
         (
-            lambda: ImageSize(2, 2, "channels_last", "here").cropped_to_aspect(K.placeholder(OPEN)),
-            "here: keeping the aspect ratio needs images of known size",
-        ),
-        (
             lambda: ImageSize(2, 2, "channels_last", "here").resized(K.placeholder(OPEN), "area"),
             "here: interpolation='area' with antialias=False needs images of known size",
         ),
     ],
-    ids=["size", "interpolation", "aspect", "fill mode", "open size to crop", "open size to interpolate"],
+    ids=["size", "interpolation", "aspect", "fill mode", "open size to interpolate"],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused(mistake, message):
     with pytest.raises(ValueError, match=message):
