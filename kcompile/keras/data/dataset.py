@@ -248,6 +248,13 @@ class Dataset:
             return self._with(stages.cache(self._stage))
         return self._with(storage.cached(self._stage, os.fspath(filename)))
 
+    def snapshot(self, path: Any, *arguments: Any, **options: Any) -> Dataset:
+        """The elements of the first whole pass, kept in a file, as by ``cache(path)``.
+
+        How TensorFlow lays out and compresses its own files changes nothing here.
+        """
+        return self.cache(os.fspath(path))
+
     def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
         """Another dataset behind this one."""
         return self._with(stages.concatenate(self._stage, _stage_of(dataset)))
@@ -514,7 +521,7 @@ class Dataset:
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The elements with arrays and numbers of numpy, and ``bytes``, at the leaves."""
-        return map(_numpy_element, self._stage)
+        return _Arrays(self._stage)
 
     def get_single_element(self, name: str | None = None) -> Any:
         """The only element.
@@ -596,6 +603,15 @@ class DatasetIterator:
     def get_next(self) -> Any:
         """The next element; StopIteration at the end."""
         return next(self)
+
+    next = get_next
+
+
+class _Arrays(DatasetIterator):
+    """The same with arrays of numpy at the leaves."""
+
+    def __next__(self) -> Any:
+        return _numpy_element(next(self._elements))
 
     @property
     def element_spec(self) -> Any:

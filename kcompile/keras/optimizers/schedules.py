@@ -60,10 +60,12 @@ class LearningRateSchedule:
         def __getattr__(self, name: str) -> Any: ...  # the arguments that a constructor declares
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate of a step, counted from 0: a float for a number, a scalar Value for a Value."""
+        """The learning rate of a step, counted from 0: a float for a number, a Value for a Value, and an array
+        for an array of steps, of its shape."""
         if isinstance(step, Value):
             return self._at(K.cast(step, K.floatx()), _OfValues)
-        return float(self._at(np.float64(step), np))
+        rate = self._at(np.asarray(step, np.float64)[()], np)
+        return rate.astype(K.floatx()) if np.ndim(rate) else float(rate)
 
     def followed_by(self, optimizer: Any) -> None:
         """Says that an optimizer has this learning rate, at the step of its ``iterations``."""

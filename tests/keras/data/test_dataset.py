@@ -497,3 +497,22 @@ def test_a_mistake_is_one_clear_error(name):
     call, kind, message = MISTAKES[name]
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_iterators_give_elements_by_next_as_tensorflows_do():
+    dataset = Dataset.range(3)
+    arrays, tensors = dataset.as_numpy_iterator(), iter(dataset)
+    assert arrays.next() == 0 and isinstance(arrays.next(), np.int64)
+    assert int(tensors.next()) == 0 and int(tensors.get_next()) == 1
+    assert list(arrays) == [2]
+    with pytest.raises(StopIteration):
+        arrays.next()
+
+
+def test_a_snapshot_keeps_the_elements_of_the_first_pass(tmp_path):
+    made = []
+    numbers = Dataset.range(4).map(lambda x: made.append(0) or x * 2)
+    made.clear()
+    kept = numbers.snapshot(tmp_path / "kept", compression="GZIP")
+    assert list(kept.as_numpy_iterator()) == list(kept.as_numpy_iterator()) == [0, 2, 4, 6]
+    assert len(made) == 4

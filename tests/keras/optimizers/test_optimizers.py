@@ -569,3 +569,23 @@ def test_importing_optimizers_loads_neither_torch_nor_h5py():
     code = "import sys, kcompile.keras.optimizers as o; o.Adam(); print({'torch', 'h5py'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout.strip() == "set()", found.stderr
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        optimizers.schedules.ExponentialDecay(0.1, 3, 0.5, staircase=True),
+        optimizers.schedules.InverseTimeDecay(0.1, 3, 0.5),
+        optimizers.schedules.PolynomialDecay(0.1, 3, cycle=True),
+        optimizers.schedules.PiecewiseConstantDecay([2, 4], [0.3, 0.2, 0.1]),
+        optimizers.schedules.CosineDecay(0.1, 5, warmup_target=0.2, warmup_steps=2),
+        optimizers.schedules.CosineDecayRestarts(0.1, 3),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_a_schedule_gives_the_rates_of_an_array_of_steps(schedule):
+    steps = np.linspace(0, 9, 7)
+    rates = schedule(steps)
+    assert rates.dtype == np.float32 and rates.shape == steps.shape
+    np.testing.assert_allclose(rates, [schedule(step) for step in steps], rtol=1e-6)
+    assert isinstance(schedule(2), float)
