@@ -60,8 +60,8 @@ class LearningRateSchedule:
         def __getattr__(self, name: str) -> Any: ...  # the arguments that a constructor declares
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate of a step, counted from 0: a float for a number, a Value for a Value, and an array
-        for an array of steps, of its shape."""
+        """The learning rate of a step, counted from 0: a float for a number, a Value for a Value, and an
+        array for an array of steps, of its shape."""
         if isinstance(step, Value):
             return self._at(K.cast(step, K.floatx()), _OfValues)
         rate = self._at(np.asarray(step, np.float64)[()], np)
