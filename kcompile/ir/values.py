@@ -82,6 +82,8 @@ class Value:
         """Number of axes, None if unknown."""
         return None if self.dims is None else len(self.dims)
 
+    ndim = rank
+
     def get_shape(self) -> TensorShape | None:
         """``shape``, as programs of TensorFlow ask for it."""
         return self.shape

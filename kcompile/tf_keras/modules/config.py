@@ -124,13 +124,18 @@ def functions_run_eagerly() -> bool:
     return _Eagerly.everywhere
 
 
+class _Placement:
+    soft = True
+
+
 def set_soft_device_placement(enabled: bool) -> None:
-    """Accepted: what a device does not compute, it refuses."""
+    """Whether the CPU stands for devices that are not there; it does unless told otherwise."""
+    _Placement.soft = bool(enabled)
 
 
 def get_soft_device_placement() -> bool:
-    """False: what a device does not compute, it refuses."""
-    return False
+    """What ``set_soft_device_placement`` said."""
+    return _Placement.soft
 
 
 def enable_op_determinism() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ...devices import device_scope
+from ...devices import DeviceNotFoundError, device_scope
 from ...ir import Depends, Parameter, Value, depends, name_scope
 from ...keras import backend as K
 from ..tensorflow.interpreter import eager_interpreter
 from ..tensorflow.tensors import convert_to_tensor
+from .config import get_soft_device_placement
 
 
 def get_logger() -> _logging.Logger:
@@ -23,12 +24,18 @@ def get_logger() -> _logging.Logger:
 
 @contextlib.contextmanager
 def device(device_name: Any) -> Iterator[None]:
-    """Layers that are called inside compute on a device; None and a CPU change nothing.
+    """Layers that are called inside compute on a device; None and a CPU change nothing, nor does one that is
+    not there, unless ``tf.config.set_soft_device_placement(False)`` was said.
 
     Raises:
-        DeviceNotFoundError: (a ValueError) if it is not there.
+        DeviceNotFoundError: (a ValueError) if it is not there and has to be.
     """
-    with device_scope(device_name or None):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(device_scope(device_name or None))
+        except DeviceNotFoundError:
+            if not get_soft_device_placement():
+                raise
         yield
 
 

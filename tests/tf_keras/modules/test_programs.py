@@ -156,13 +156,19 @@ def test_random_numbers_repeat_by_their_seeds():
     assert np.mean(np.asarray(tf.random.poisson([2000], [4.0], seed=1))) == pytest.approx(4, abs=0.2)
 
 
-def test_devices_are_listed_and_settings_accepted():
+def test_devices_are_listed_and_settings_accepted(request):
     cpus = tf.config.list_physical_devices("CPU")
     assert cpus[0].name == "/physical_device:CPU:0" and tf.config.list_logical_devices("CPU")
     for gpu in tf.config.experimental.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     with tf.device("/CPU:0"):
         assert tf.constant(1.0).shape == ()
+    with tf.device("/GPU:99"):
+        assert float(tf.constant(2.0) * 3) == 6
+    with pytest.raises(ValueError, match="toaster"), tf.device("/toaster:0"):
+        pass
+    tf.config.set_soft_device_placement(False)
+    request.addfinalizer(lambda: tf.config.set_soft_device_placement(True))
     with pytest.raises(ValueError, match="no device"), tf.device("/GPU:99"):
         pass
     assert tf.distribute.MirroredStrategy(["CPU:0"]).num_replicas_in_sync == 1
