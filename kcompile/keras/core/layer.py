@@ -19,7 +19,16 @@ from .call_frames import call_frame, current_frame, no_frame
 from .called_on_numbers import are_numbers, as_values, in_type_of
 from .eager_calls import interpreter_of
 from .input_spec import InputSpec
-from .node import KerasHistory, Node, UnrecordedCall, annotate, flat_outputs, static_shape
+from .node import (
+    KerasHistory,
+    Node,
+    UnrecordedCall,
+    annotate,
+    flat_outputs,
+    nested_outputs,
+    static_shape,
+    tensors_in,
+)
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node"]
 
@@ -229,22 +238,17 @@ class Layer(AddingLayer):
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
                 with ir.precision_scope(self.dtype_policy.precision):
                     outputs = self.call(self._as_taken(inputs), **kwargs)
-                names = list(outputs) if isinstance(outputs, dict) else None
-                outputs = flat_outputs(outputs, self)
+                returned, outputs = outputs, flat_outputs(outputs, self)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
                 for regularization in self._activity_losses(outputs):
                     self.add_loss(regularization, inputs=tensors)
             # a tensor passed through unchanged gets a history of its own
-            given = [*tensors, *(x for x in kwargs.values() if hasattr(x, "_keras_history"))]
+            given = [*tensors, *tensors_in(kwargs)]
             copied = [K.identity(x) if any(x is y for y in given) else x for x in to_list(outputs)]
             self._refine_shapes(tensors, copied)
         masks = to_list(output_mask) if isinstance(output_mask, list | tuple) else [output_mask] * len(copied)
         self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)
-        if names is not None:
-            return {name: copied[sorted(names).index(name)] for name in names}
-        if isinstance(outputs, list | tuple):
-            return unpack_singleton(copied)
-        return copied[0]
+        return nested_outputs(returned, copied)
 
     def _named_inputs(self, kwargs: dict[str, Any]) -> Any:
         """Takes the inputs out of the arguments, by the name that ``call`` has for them."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import ir
-from ...ir import Parameter, TextStage, Value
+from ...ir import Parameter, TextStage, Value, op
 from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -437,7 +437,8 @@ class Network(NetworkFiles):
             )
         masks = masks or [None] * len(inputs)
         values: dict[Value, tuple[Value, Any]] = {
-            own: (given, mask) for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
+            own: (self._with_axes_of(own, given), mask)
+            for own, given, mask in zip(self.inputs, inputs, masks, strict=True)
         }
         with call_frame(inputs):  # what the layers add belongs to the enclosing call, if there is one
             emit_again(self._network_nodes, values, training)
@@ -445,6 +446,18 @@ class Network(NetworkFiles):
         output_masks = [mask for _, mask in results]
         self.__dict__["_last_run"] = (list(inputs), output_masks)
         return [value for value, _ in results], output_masks
+
+    def _with_axes_of(self, own: Value, given: Value) -> Value:
+        """What stands for an input, with or without a last axis of size 1 as the input has it or not, by
+        tf.keras's rules."""
+        shape, found = static_shape(own), static_shape(given)
+        if shape is None or found is None or len(found) == len(shape):
+            return given
+        if not rules.holds(self, lambda its: its.fits_axes_of_one):
+            return given
+        if len(found) == len(shape) - 1 and shape[-1] == 1:
+            return op.Unsqueeze(given, [-1])
+        return op.Squeeze(given, [-1]) if len(found) == len(shape) + 1 and found[-1] == 1 else given
 
     # --- configuration --------------------------------------------------------------------------------------
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from ...ir import Value
 from .. import registry
-from ..utils.generic_utils import unpack_singleton
+from ..utils.generic_utils import to_list, unpack_singleton
 from .call_frames import CallFrame
 
 
@@ -256,14 +256,14 @@ class CalledLayer:
 
 
 def flat_outputs(outputs: Any, layer: Any) -> Any:
-    """What ``call`` returned as a tensor or a list of them; those of a dict in the order of its keys, as
-    tf.keras and Keras 3 count them.
+    """What ``call`` returned as a tensor or a list of them: those of lists within lists one after the other,
+    and those of a dict in the order of its keys, as tf.keras and Keras 3 count them.
 
     Raises:
         ValueError: for keys that are no text, or entries that are no tensors.
     """
-    if isinstance(outputs, tuple):
-        return list(outputs)
+    if isinstance(outputs, list | tuple):
+        return [tensor for entry in outputs for tensor in to_list(flat_outputs(entry, layer))]
     if not isinstance(outputs, dict):
         return outputs
     for key, value in outputs.items():
@@ -273,6 +273,32 @@ def flat_outputs(outputs: Any, layer: Any) -> Any:
                 f"{type(value).__name__}; tensors by name were expected."
             )
     return [outputs[key] for key in sorted(outputs)]
+
+
+def nested_outputs(like: Any, tensors: Sequence[Value]) -> Any:
+    """Tensors, flat, as the caller of a layer gets them: nested as what ``call`` returned, ``like``.
+
+    A plain list or tuple becomes a list, and the tensor itself where it holds one.
+    """
+    is_plain = isinstance(like, list | tuple) and not any(isinstance(x, list | tuple | dict) for x in like)
+    return unpack_singleton(list(tensors)) if is_plain else _nested(like, iter(tensors))
+
+
+def _nested(like: Any, tensors: Iterator[Value]) -> Any:
+    if isinstance(like, dict):
+        by_name = {key: next(tensors) for key in sorted(like)}
+        return {key: by_name[key] for key in like}
+    if isinstance(like, list | tuple):
+        found = [_nested(entry, tensors) for entry in like]
+        return found if isinstance(like, list) else tuple(found)
+    return next(tensors)
+
+
+def tensors_in(value: Any) -> list[Value]:
+    """The tensors of layers in arguments, lists and dicts included."""
+    found: list[Value] = []
+    replace_tensors(value, found.append)
+    return found
 
 
 def replace_tensors(value: Any, function: Callable[[Value], Any]) -> Any:

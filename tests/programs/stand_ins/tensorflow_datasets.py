@@ -119,7 +119,7 @@ _SETS = {
         {"train": 2000, "test": 1000},
         100,
     ),
-    "oxford_iiit_pet": (_pets, ("image", "label"), {"train": 128, "test": 96}, 37),
+    "oxford_iiit_pet": (_pets, ("image", "label"), {"train": 128, "test": 320}, 37),
     "imdb_reviews": (_reviews, ("text", "label"), {"train": 256, "test": 128, "unsupervised": 64}, 2),
     "wine_quality": (_wine, ("features", "quality"), {"train": 400}, 0),
     "penguins": (_penguins, ("features", "species"), {"train": 200}, 3),

@@ -82,16 +82,25 @@ class DroppingCell:
     project: Any
     step: Any
 
-    def call(self, inputs: Value, states: States, training: Any = None) -> tuple[Value, States]:
+    def call(
+        self, inputs: Value, states: States | Value, training: Any = None
+    ) -> tuple[Value, States | Value]:
         """One step.
 
         Args:
             inputs: (batch, features), of a convolutional cell (batch, spatial..., channels).
-            states: each (batch, units), or (batch, new spatial..., filters).
+            states: each (batch, units), or (batch, new spatial..., filters); as in tf.keras, the one state
+                of a cell may come without a list around it.
 
         Returns:
-            output, of the shape of a state, and the new states.
+            output, of the shape of a state, and the new states, in a list if they came in one.
         """
+        if not isinstance(states, list | tuple):
+            output, (state,) = self._one_step(inputs, [states], training)
+            return output, state
+        return self._one_step(inputs, list(states), training)
+
+    def _one_step(self, inputs: Value, states: States, training: Any) -> tuple[Value, States]:
         alone = self.input_masks is None and self.state_masks is None
         if alone:
             self.draw_masks(inputs, states)
