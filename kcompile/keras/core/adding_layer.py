@@ -106,7 +106,7 @@ class AddingLayer(LaterMethods):
     @property
     def losses(self) -> list[Any]:
         """All terms that the layer and its sub-layers add to the training loss."""
-        own = self._own_losses() + [loss for call in self._calls() for loss in call.losses]
+        own = self._own_losses() + [loss for call in self._calls_that_count() for loss in call.losses]
         return unique(own, self._losses_at_once, *(layer.losses for layer in self._layers))
 
     @property
@@ -114,7 +114,7 @@ class AddingLayer(LaterMethods):
         """All updates of the layer and its sub-layers; none where neither trainable nor stateful."""
         if not self.trainable and not self.stateful:
             return []
-        own = self._own_updates() + [update for call in self._calls() for update in call.updates]
+        own = self._own_updates() + [update for call in self._calls_that_count() for update in call.updates]
         return unique(own, *(layer.updates for layer in self._layers))
 
     @property
@@ -126,17 +126,17 @@ class AddingLayer(LaterMethods):
         """Losses that depend on these inputs, sub-layers included; with None, those that depend on none."""
         given = None if inputs is None else to_list(inputs)
         own = self._losses if given is None else _on(given, self._losses_on)
-        called = [call.losses for call in self._calls(given)]
+        called = [call.losses for call in self._calls_that_count(given)]
         return unique(own, *called, *(layer.get_losses_for(inputs) for layer in self._layers))
 
     def get_updates_for(self, inputs: Any = None) -> list[Update]:
         """Updates that depend on these inputs, sub-layers included; with None, those that depend on none."""
         given = None if inputs is None else to_list(inputs)
         own = self._updates if given is None else _on(given, self._updates_on)
-        called = [call.updates for call in self._calls(given)]
+        called = [call.updates for call in self._calls_that_count(given)]
         return unique(own, *called, *(layer.get_updates_for(inputs) for layer in self._layers))
 
-    def _calls(self, *on: list[Any] | None) -> list[Node | CallFrame]:
+    def _calls_that_count(self, *on: list[Any] | None) -> list[Node | CallFrame]:
         """What all calls said, or only those on these inputs; calls on values that no layer made come
         last."""
         calls: list[tuple[list[Value], Node | CallFrame]] = [

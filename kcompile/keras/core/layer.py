@@ -24,6 +24,7 @@ from .node import (
     Node,
     UnrecordedCall,
     annotate,
+    flat_masks,
     flat_outputs,
     nested_outputs,
     static_shape,
@@ -208,17 +209,17 @@ class Layer(AddingLayer):
             args = (self._named_inputs(kwargs),)
         inputs = args[0]
         if args[1:]:
-            kwargs = self._by_name(args[1:], kwargs)
+            kwargs = self._arguments_by_name(args[1:], kwargs)
         inputs = as_values(inputs, self)
         at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
         if (at_once or ir.interpreter()) is not None and not self._call_takes("training"):
             kwargs.pop("training", None)  # for the layers inside, which follow the phase of this call
         if at_once is None:
-            return self._call(inputs, kwargs)
+            return self._call_on_values(inputs, kwargs)
         with ir.eagerly(at_once):
-            return self._call(inputs, kwargs)
+            return self._call_on_values(inputs, kwargs)
 
-    def _call(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+    def _call_on_values(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
         tensors = to_list(inputs)
         with ir.name_scope(self.name), rules.in_call(self):
             self._maybe_build(inputs)
@@ -246,7 +247,7 @@ class Layer(AddingLayer):
             given = [*tensors, *tensors_in(kwargs)]
             copied = [K.identity(x) if any(x is y for y in given) else x for x in to_list(outputs)]
             self._refine_shapes(tensors, copied)
-        masks = to_list(output_mask) if isinstance(output_mask, list | tuple) else [output_mask] * len(copied)
+        masks = flat_masks(output_mask, len(copied))
         self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)
         return nested_outputs(returned, copied)
 
@@ -257,7 +258,7 @@ class Layer(AddingLayer):
             raise TypeError(f"Layer {self.name} was called without its inputs, {name!r}.")
         return kwargs.pop(name)
 
-    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _arguments_by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Arguments of ``call`` behind the inputs, all by name."""
         names = [p.name for p in self._call_parameters() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
         if len(args) > len(names) or kwargs.keys() & set(names[: len(args)]):

@@ -72,12 +72,12 @@ class Network(NetworkFiles):
         check_ends(self.name, self.inputs, self.outputs)
         self._layers = []
         self._mapped_layers: list[Layer] = []
-        self._take(map_layers(self.inputs, self.outputs, self.name))
+        self._take_layer_map(map_layers(self.inputs, self.outputs, self.name))
         self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
         self.built = True
         self._tracking = tracking
 
-    def _take(self, layer_map: LayerMap) -> None:
+    def _take_layer_map(self, layer_map: LayerMap) -> None:
         """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there,
         stays so."""
         before, listed = set(self._mapped_layers), set(self._layers)
@@ -118,7 +118,7 @@ class Network(NetworkFiles):
             check_ends(self.name, self.inputs, tensors)
             layer_map = map_layers(self.inputs, tensors, self.name)
             self._outputs = tensors
-            self._take(layer_map)
+            self._take_layer_map(layer_map)
             if len(tensors) != len(self.output_names):
                 self._output_keys = None
                 self.output_names = [layer.name for layer in self._output_layers]

@@ -9,7 +9,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
-from .node import CalledLayer, Node, flat_outputs, replace_tensors
+from .node import CalledLayer, Node, flat_masks, flat_outputs, replace_tensors
 
 
 def emit_again(nodes: Sequence[Node], values: dict[Value, tuple[Value, Any]], training: bool | None) -> None:
@@ -44,11 +44,10 @@ def _call_again(
         if layer._call_accepts("mask") and "mask" not in arguments:
             arguments["mask"] = mask
         outputs = to_list(flat_outputs(layer.call(layer._as_taken(operand), **arguments), layer))
-        output_masks = layer.compute_mask(operand, mask)
+        output_mask = layer.compute_mask(operand, mask)
         for loss in layer._activity_losses(outputs):
             layer.add_loss(loss, inputs=inputs)
-    output_masks = output_masks if isinstance(output_masks, list | tuple) else [output_masks] * len(outputs)
-    return outputs, list(output_masks)
+    return outputs, flat_masks(output_mask, len(outputs))
 
 
 registry.register(globals())

@@ -177,7 +177,7 @@ class CalledLayer:
             )
         return unpack_singleton(list(getattr(self._inbound_nodes[node_index], attribute)))
 
-    def _only(self, attribute: str, what: str) -> Any:
+    def _of_the_only_call(self, attribute: str, what: str) -> Any:
         if len(self._inbound_nodes) > 1:
             raise AttributeError(
                 f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" is '
@@ -214,22 +214,22 @@ class CalledLayer:
     @property
     def input(self) -> Any:
         """Input tensor(s), where the layer was called once."""
-        return self._only("input_tensors", "input")
+        return self._of_the_only_call("input_tensors", "input")
 
     @property
     def output(self) -> Any:
         """Output tensor(s), where the layer was called once."""
-        return self._only("output_tensors", "output")
+        return self._of_the_only_call("output_tensors", "output")
 
     @property
     def input_mask(self) -> Any:
         """Mask(s) of the inputs, where the layer was called once."""
-        return self._only("input_masks", "input mask")
+        return self._of_the_only_call("input_masks", "input mask")
 
     @property
     def output_mask(self) -> Any:
         """Mask(s) of the outputs, where the layer was called once."""
-        return self._only("output_masks", "output mask")
+        return self._of_the_only_call("output_masks", "output mask")
 
     @property
     def input_shape(self) -> Any:
@@ -299,6 +299,23 @@ def tensors_in(value: Any) -> list[Value]:
     found: list[Value] = []
     replace_tensors(value, found.append)
     return found
+
+
+def flat_masks(mask: Any, outputs: int) -> list[Any]:
+    """What ``compute_mask`` returned as the mask of each output: a single one is that of all, and of lists
+    within lists the masks count one after the other, as tf.keras counts them.
+
+    Args:
+        outputs: how many there are; masks beyond them are left out.
+    """
+    if not isinstance(mask, list | tuple):
+        return [mask] * outputs
+    found = _leaves(mask)
+    return [*found, *[None] * (outputs - len(found))][:outputs]
+
+
+def _leaves(nest: Any) -> list[Any]:
+    return [x for entry in nest for x in _leaves(entry)] if isinstance(nest, list | tuple) else [nest]
 
 
 def replace_tensors(value: Any, function: Callable[[Value], Any]) -> Any:

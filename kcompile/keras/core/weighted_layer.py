@@ -228,10 +228,10 @@ class WeightedLayer(CalledLayer):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get("_tracking", False) and not name.startswith("__"):
-            self._track(name, value)
+            self._track_attribute(name, value)
         super().__setattr__(name, value)
 
-    def _track(self, name: str, value: Any) -> None:
+    def _track_attribute(self, name: str, value: Any) -> None:
         """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this
         layer."""
         if name in _OWN_LISTS:
@@ -239,7 +239,7 @@ class WeightedLayer(CalledLayer):
         if isinstance(value, list | tuple | dict):
             for element in value.values() if isinstance(value, dict) else value:
                 if isinstance(element, WeightedLayer | list | tuple | dict):
-                    self._track("", element)
+                    self._track_attribute("", element)
         elif hasattr(value, "update_state") and hasattr(value, "reset_states"):
             if not any(value is metric for metric in self._metrics):
                 self._metrics.append(value)

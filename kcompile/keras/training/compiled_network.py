@@ -75,9 +75,9 @@ class CompiledNetwork(Network):
         self._fit_state: Any = None
         self.predict_function: Any = None
 
-    def _track(self, name: str, value: Any) -> None:
+    def _track_attribute(self, name: str, value: Any) -> None:
         if name not in _KEPT and not name.startswith(("_compile", "_steps", "_kept_predictor", "_fit_state")):
-            super()._track(name, value)
+            super()._track_attribute(name, value)
 
     # --- compile --------------------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ class Sequential(Model):
         self._stack.append(layer)
         if self._names_at_once is not None:
             self._names_at_once.add(layer.name)
-        self._track("", layer)
+        self._track_attribute("", layer)
 
     def _start(self, layer: Layer) -> None:
         """The first layer decides whether the input shape is known."""

@@ -11,7 +11,7 @@ import kcompile.keras as keras
 from kcompile.keras import backend as K
 from kcompile.keras import initializers, regularizers
 from kcompile.keras.engine.topology import InputSpec, Layer
-from kcompile.keras.layers import Dense, Input, Lambda
+from kcompile.keras.layers import Dense, Embedding, Input, Lambda
 from kcompile.keras.models import Model, Sequential
 
 pytest.importorskip("torch")
@@ -426,3 +426,36 @@ def test_a_table_sliced_by_the_size_of_another_tensor_predicts_trains_and_export
     model.export(tmp_path / "m.onnx")
     again = keras.models.load_model(tmp_path / "m.onnx", {"Position": Position})
     np.testing.assert_array_equal(again.predict(np.zeros((1, 5, 4))), model.predict(np.zeros((1, 5, 4))))
+
+
+@pytest.mark.parametrize("name", ["_call", "_calls", "_only", "_by_name", "_track", "_take"])
+@pytest.mark.parametrize("base", [Layer, Model])
+def test_a_user_may_give_a_method_of_their_own_a_short_private_name(base, name):
+    def call(self, inputs):
+        self.dense = self.__dict__.get("dense") or Dense(2, use_bias=False, kernel_initializer="ones")
+        return getattr(self, name)(self.dense(inputs), 3.0)
+
+    own = type("Own", (base,), {"call": call, name: lambda self, x, factor: x * factor})()
+    x = Input((4,))
+    model = Model(x, own(x))
+    model.compile("sgd", "mse")
+    model.fit(np.ones((2, 4)), np.full((2, 2), 12.0), verbose=0)
+    assert own.input is x and own.losses == [] and own.updates == []
+    np.testing.assert_allclose(model.predict(np.ones((2, 4))), np.full((2, 2), 12.0))
+
+
+def test_masks_in_lists_within_lists_count_one_after_the_other():
+    class Three(Layer):
+        supports_masking = True
+
+        def call(self, inputs, mask=None):
+            return [inputs, inputs * 2.0, inputs * 3.0]
+
+        def compute_mask(self, inputs, mask=None):
+            return [[mask, None], None]
+
+    embedded = Embedding(4, 2, mask_zero=True)(Input((5,)))
+    layer = Three()
+    layer(embedded)
+    mask, *others = layer.output_mask
+    assert mask is embedded._keras_mask and others == [None, None]
