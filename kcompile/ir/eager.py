@@ -81,6 +81,10 @@ class Interpreter(Protocol):
         """The numbers of a tensor that it computed; an array over the same memory where that can be."""
         ...
 
+    def device_name(self, tensor: Any) -> str:
+        """Where a tensor that it computed lies: "cpu:0", "gpu:1"."""
+        ...
+
 
 class EagerTensor(Constant):
     """Numbers that an operator computed at once.
@@ -104,6 +108,12 @@ class EagerTensor(Constant):
     @property
     def array(self) -> np.ndarray:  # type: ignore[override]
         return self.interpreter.array(self.tensor)
+
+    @property
+    def device(self) -> str:
+        """Where the numbers lie, as TensorFlow writes it: ``"/job:localhost/.../device:CPU:0"``."""
+        name = self.interpreter.device_name(self.tensor).upper()
+        return f"/job:localhost/replica:0/task:0/device:{name}"
 
     def numpy(self) -> Any:
         """The numbers: an array of the caller's own, or a number of numpy for a single one."""

@@ -27,6 +27,11 @@ class StringTensor(Constant):
         super().__init__(as_bytes(value), object, name)
         self.interpreter = interpreter
 
+    @property
+    def device(self) -> str:
+        """Where text lies, as TensorFlow writes it: always with the CPU."""
+        return "/job:localhost/replica:0/task:0/device:CPU:0"
+
     def numpy(self) -> Any:
         """``bytes`` of a scalar, else an array of them."""
         return self.array[()] if self.array.ndim == 0 else np.array(self.array)

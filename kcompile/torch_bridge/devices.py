@@ -51,6 +51,11 @@ def torch_device(name: str) -> torch.device:
     return torch.device("cpu") if kind == "cpu" else torch.device("cuda", int(index))
 
 
+def name_of(device: torch.device) -> str:
+    """The name of torch's device: "gpu:1" for ``cuda:1``."""
+    return f"{'gpu' if device.type == 'cuda' else device.type}:{device.index or 0}"
+
+
 def title(index: int) -> str:
     """What its maker calls a GPU."""
     return torch.cuda.get_device_name(index)

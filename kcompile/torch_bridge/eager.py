@@ -32,7 +32,7 @@ from kcompile.ir import (
 )
 from kcompile.ir.inference import infer
 
-from . import linear_algebra, weights
+from . import devices, linear_algebra, weights
 from .arguments import as_number, computed_in, fits, is_scalar, keyword_attributes
 from .arrays import as_array, as_tensor, numpy_dtype, torch_dtype
 from .debugging import print_tensor
@@ -187,6 +187,10 @@ class TorchInterpreter:
     def array(self, tensor: Tensor) -> np.ndarray:
         """The numbers of a tensor."""
         return as_array(tensor)
+
+    def device_name(self, tensor: Tensor) -> str:
+        """See ``ir.eager.Interpreter``."""
+        return devices.name_of(tensor.device)
 
     def compute(
         self,

@@ -7,9 +7,10 @@ import types
 import numpy as np
 import pytest
 
-from kcompile.ir import Constant, Graph, Value
+from kcompile.ir import Constant, EagerTensor, Graph, Value
 from kcompile.tf_keras import tensorflow as tf
 from kcompile.torch_bridge import lower, run
+from kcompile.torch_bridge.devices import torch_device
 from tests.golden.functions import tf_cases
 from tests.keras.operations.test_functions_of_programs import NOT_READ, stored
 
@@ -109,3 +110,19 @@ def test_a_variable_has_the_type_that_it_is_given():
 def test_operands_behind_an_argument_are_given_one_by_one():
     found = tf.einsum("ab,bc->ac", tf.ones((2, 3)), tf.ones((3, 2)))
     np.testing.assert_array_equal(np.asarray(found), np.full((2, 2), 3.0))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [tf.constant([1.0]), tf.constant([1]) + 1, tf.constant("text"), tf.Variable([1.0])],
+    ids=["numbers", "computed", "text", "variable"],
+)
+def test_what_has_numbers_says_on_which_device_they_lie(value):
+    assert value.device == "/job:localhost/replica:0/task:0/device:CPU:0"
+
+
+@pytest.mark.parametrize("device", ["cpu:0", "gpu:0", "gpu:3"])
+def test_devices_are_named_as_tensorflow_names_them(device):
+    x = tf.constant([1.0])
+    there = types.SimpleNamespace(device=torch_device(device))
+    assert EagerTensor(there, "float32", [1], x.interpreter).device.endswith(f"device:{device.upper()}")

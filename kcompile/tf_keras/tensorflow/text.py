@@ -58,6 +58,10 @@ class TextInterpreter:
         """See ``ir.eager.Interpreter``."""
         return eager_interpreter().array(tensor)
 
+    def device_name(self, tensor: Any) -> str:
+        """See ``ir.eager.Interpreter``."""
+        return eager_interpreter().device_name(tensor)
+
     def compute(
         self,
         op_type: str,

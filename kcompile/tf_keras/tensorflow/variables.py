@@ -67,6 +67,12 @@ class Variable(KerasVariable, metaclass=_IsVariable):
                 f"tf.Variable {self.name}: the value has shape {self.shape}, not {tuple(shape)}."
             )
 
+    @property
+    def device(self) -> str:
+        """Where what is computed of it lies, as TensorFlow writes it."""
+        device: str = self.read_value().device
+        return device
+
     def read_value(self) -> Any:
         """The number as it is now."""
         return convert_to_tensor(self)
