@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import onnx_io
 from ...formats import FileFormatError
-from ...formats.json import parse, plain
+from ...formats.json import parse, plain_or_named
 from ...ir import Graph, Names, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import ROUNDING
 from ...onnx_io.comparing import difference as difference
@@ -142,7 +142,7 @@ def _has_config(model: Network) -> bool:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=plain, separators=(",", ":"))
+    return json.dumps(value, default=plain_or_named, separators=(",", ":"))
 
 
 # --- reading ------------------------------------------------------------------------------------------------

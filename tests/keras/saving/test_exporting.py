@@ -207,6 +207,25 @@ def test_custom_layers_and_functions_come_back_by_name(tmp_path):
     assert again.loss is own and again.count_params() == 1
 
 
+@pytest.mark.parametrize("ending", ["onnx", "h5", "keras"])
+def test_a_function_in_the_configuration_of_a_custom_layer_is_written_by_its_name(ending, tmp_path):
+    class Activated(keras.layers.Layer):
+        def __init__(self, activation, **kwargs):
+            self.activation = keras.activations.get(activation)
+            super().__init__(**kwargs)
+
+        def call(self, inputs):
+            return self.activation(inputs)
+
+        def get_config(self):
+            return {**super().get_config(), "activation": self.activation}
+
+    model = Sequential([Activated("relu", input_shape=(3,))])
+    model.save(tmp_path / f"m.{ending}")
+    again = load_model(tmp_path / f"m.{ending}", custom_objects={"Activated": Activated})
+    assert again.layers[0].activation is keras.activations.relu
+
+
 def test_lambda_layers_export_but_their_code_is_not_run_from_a_file(tmp_path):
     model = Sequential([Lambda(lambda t: 2.0 * t, input_shape=(3,))])
     path = str(tmp_path / "m.onnx")
