@@ -165,6 +165,9 @@ class Trace:
     def array(self, tensor: Any) -> Any:
         raise TypeError("A step that is traced has no numbers.")
 
+    def device_name(self, tensor: Any) -> str:
+        raise TypeError("A step that is traced has no numbers, and thus they lie nowhere.")
+
     # --- nodes --------------------------------------------------------------------------------------------
 
     def _emit(
