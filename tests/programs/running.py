@@ -89,7 +89,22 @@ def run(
             subprocess.run(command, shell=True, cwd=script.parent, env=environment, check=False)
         start = time.monotonic()
         ended = _execute(script, environment, program.limits.get("seconds", seconds), log)
-        return _result(folder / "report.json", ended, time.monotonic() - start, log)
+        result = _result(folder / "report.json", ended, time.monotonic() - start, log)
+    result.error, result.place = portable(result.error, folder), shortened(result.place)
+    result.trained = [portable(line, folder) for line in result.trained]
+    return result
+
+
+def shortened(place: str) -> str:
+    """A place without most of a long line of the program."""
+    return re.sub(r"^(\S+:\d+ .{60}).+?((?: \| \S+)?)$", r"\1...\2", place)
+
+
+def portable(error: str, folder: Path) -> str:
+    """A message without what differs from run to run and from machine to machine: folders, addresses."""
+    for prefix in (folder / "work", folder, ROOT):
+        error = error.replace(f"{prefix}/", "")
+    return re.sub(r" at 0x[0-9a-f]+", "", error)
 
 
 def _place(program: Program, programs: Path, work: Path) -> Path:

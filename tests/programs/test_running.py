@@ -12,7 +12,7 @@ from .__main__ import results
 from .manifest import Program, Repository, content_hash, programs
 from .notebooks import as_script
 from .page import PAGE, page
-from .running import run, shell_commands
+from .running import ROOT, portable, run, shell_commands
 
 TRAINS = """
 from keras.datasets import mnist
@@ -66,6 +66,11 @@ def test_a_program_that_takes_too_long_is_stopped_and_says_where_it_was(tmp_path
     result = _run("import time\ntime.sleep(60)\n", tmp_path, seconds=12)
     assert result.error.startswith("not done after")
     assert result.place == "program.py:2 time.sleep(60)"
+
+
+def test_messages_name_no_folder_of_the_run(tmp_path):
+    error = f"No such file: '{tmp_path}/work/a.h5'; <function f at 0x7f3db3b5c2c0> in {ROOT}/kcompile/x.py"
+    assert portable(error, tmp_path) == "No such file: 'a.h5'; <function f> in kcompile/x.py"
 
 
 def test_a_program_reaches_no_network(tmp_path):
