@@ -131,6 +131,11 @@ class DataAdapter(ABC):
         """Ends what reads ahead, if anything does."""
 
 
+_STAYS_IN_CACHE = 2**18
+"""Bytes of batches that are taken out of the arrays at once: what a CPU still has at hand when it trains on
+the last of them."""
+
+
 class ArrayAdapter(DataAdapter):
     """Arrays in memory or on disk (HDF5), checked as a whole and cut into batches.
 
@@ -211,7 +216,9 @@ class ArrayAdapter(DataAdapter):
                     return
 
     def take_together(self, batches: int) -> None:
-        self._together = batches
+        size = sum(x.nbytes for x in self.inputs.arrays if isinstance(x, np.ndarray))
+        fit = _STAYS_IN_CACHE * self.samples // max(1, size * self.batch_size)
+        self._together = max(1, min(batches, fit))
 
     def _batches(self, order: np.ndarray | None) -> Iterator[tuple[int, int, Any]]:
         """The batches of one pass; several are taken out of the arrays at a time, and cut then."""
