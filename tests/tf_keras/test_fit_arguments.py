@@ -148,3 +148,12 @@ def test_models_of_tf_keras_take_them_too(data):
     )
     assert list(history.history) == ["loss", "mae", "val_loss", "val_mae"]
     assert len(history.history["val_loss"]) == 1
+
+
+def test_fit_takes_one_callback_by_itself(data):
+    heard = []
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(np.shape(data[0])[1],))])
+    model.compile("sgd", "mse")
+    begun = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: heard.append(epoch))
+    model.fit(*data, epochs=2, verbose=0, callbacks=begun)
+    assert heard == [0, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -91,7 +91,7 @@ def fit(
     source: DataAdapter,
     epochs: int,
     verbose: int,
-    callbacks: Sequence[Any] | None,
+    callbacks: Any,
     validation: DataAdapter | None,
     validation_freq: Any,
     initial_epoch: int,
@@ -100,6 +100,7 @@ def fit(
     source.take_together(model.steps_per_execution)
     model._check_trainable_weights_consistency()
     launch.synchronize(model)
+    callbacks = [callbacks] if isinstance(callbacks, cbks.Callback) else callbacks  # tf.keras takes one, too
     callbacks = launch.without_writers(callbacks)
     history = cbks.History()
     watching = [cbks.ProgbarLogger("steps" if source.steps_given else "samples")] if verbose else []
