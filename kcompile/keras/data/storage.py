@@ -11,11 +11,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ...atomic import replacing
+from ..utils.npz_files import read_npz
 from .stages import Chosen, Items, Stage
 from .structures import flatten, keys_of, pack
 
@@ -119,21 +119,22 @@ def _structure(described: Any) -> Any:
 
 def _read(path: str) -> list[Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays = read_npz(path)
         if not arrays:
             return []
         like = _structure(json.loads(arrays["structure"].tobytes()))
         components = [list(_leaves(arrays, i)) for i in range(len(flatten(like)))]
         return [pack(like, iter(leaves)) for leaves in zip(*components, strict=True)]
-    except (BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
+    except (KeyError, TypeError, ValueError, EOFError, RecursionError) as error:
         raise ValueError(f"{path} is no file of a dataset, or damaged: {error}") from error
 
 
 def _leaves(arrays: dict[str, np.ndarray], component: int) -> Iterator[Any]:
     values = arrays[f"{component}/values"] if f"{component}/values" in arrays else _texts(arrays, component)
-    start = 0
-    for shape in arrays[f"{component}/shapes"].tolist():
+    start, shapes = 0, arrays[f"{component}/shapes"]
+    if not shapes.size and len(shapes) != len(values):  # shapes of scalars take no room in a file
+        raise ValueError(f"there are {len(values)} numbers for {len(shapes)} elements.")
+    for shape in shapes.tolist():
         stop = start + int(np.prod(shape, dtype=np.int64))
         yield values[start:stop].reshape(shape)[()]
         start = stop

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..preprocessing.sequence import _remove_long_seq
+from ..utils import npz_files
 from . import _pickles
 
 #: Where tf.keras and Keras publish the files that Keras 2.3 names, unchanged.
@@ -24,55 +23,7 @@ def read_npz(path: str, names: Sequence[str]) -> list[np.ndarray]:
     Raises:
         ValueError: it is no .npz file, an array is missing, or its content does not fit its header.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [_read_member(archive, f"{name}.npy", path) for name in names]
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path} is not an .npz file: {error}.") from error
-
-
-def _read_member(archive: zipfile.ZipFile, member: str, path: str) -> np.ndarray:
-    what = f"{member} in {path}"
-    try:
-        info = archive.getinfo(member)
-    except KeyError:
-        raise ValueError(f"There is no {what}; it holds {', '.join(archive.namelist())}.") from None
-    with archive.open(info) as file:
-        shape, is_fortran, dtype = _npy_header(file, what)
-        if dtype.hasobject:
-            values = _pickles.load(file, what)
-            if not isinstance(values, np.ndarray) or values.shape != shape:
-                raise ValueError(f"{what} does not hold the array of shape {shape} that its header promises.")
-            return values
-        size = math.prod(shape) * dtype.itemsize
-        # The size in the archive's directory bounds what a header may ask for.
-        content = read_up_to(file, size) if size <= info.file_size else bytearray()
-    if len(content) != size:
-        raise ValueError(f"{what} is cut short: an array of shape {shape} and {dtype} has {size} bytes.")
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
-
-
-def read_up_to(file: Any, size: int) -> bytearray:
-    """``size`` bytes, or what there is: memory grows with what is read, not with what is asked for."""
-    content = bytearray()
-    while len(content) < size:
-        piece = file.read(min(size - len(content), 1 << 20))
-        if not piece:
-            break
-        content += piece
-    return content
-
-
-def _npy_header(file: Any, what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        version = np.lib.format.read_magic(file)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        return read(file)
-    except (ValueError, KeyError, EOFError) as error:
-        raise ValueError(f"{what} is not an .npy file: {error}.") from error
+    return list(npz_files.read_npz(path, names, _pickles.load).values())
 
 
 def read_json(path: str) -> Any:

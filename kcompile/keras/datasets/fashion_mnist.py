@@ -10,7 +10,8 @@ import zlib
 import numpy as np
 
 from ..utils.data_utils import get_file
-from ._files import ORIGIN, read_up_to
+from ..utils.npz_files import read_up_to
+from ._files import ORIGIN
 
 ORIGIN_URL = ORIGIN
 # Keras names no hashes for these files: the MD5 sums are those that the data set's authors publish.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import gzip
+import io
 import threading
 import time
+import zipfile
 import zlib
 
 import numpy as np
@@ -516,3 +518,42 @@ def test_a_snapshot_keeps_the_elements_of_the_first_pass(tmp_path):
     kept = numbers.snapshot(tmp_path / "kept", compression="GZIP")
     assert list(kept.as_numpy_iterator()) == list(kept.as_numpy_iterator()) == [0, 2, 4, 6]
     assert len(made) == 4
+
+
+def _header(shape: str) -> bytes:
+    text = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00v\x00" + text.encode()
+
+
+def _array(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("0/values.npy", _header("(600000000000,)")),
+        ("0/shapes.npy", _header("(600000000000, 0)")),
+        ("0/shapes.npy", _header("(-6, 0)")),
+        ("0/shapes.npy", _array(np.full((6, 1), 10**12))),
+        ("0/values.npy", _array(np.array([{}], object))),
+        ("0/values.npy", b"junk"),
+        ("0/values.npy", None),
+        ("structure.npy", _array(np.frombuffer(b"[" * 100_000, np.uint8))),
+        ("structure.npy", _array(np.frombuffer(b'{"tuple": 3}', np.uint8))),
+    ],
+    ids=["size", "scalars", "negative", "shape", "objects", "junk", "missing", "deep", "structure"],
+)
+def test_a_damaged_file_of_a_dataset_is_one_error_that_names_it(member, content, tmp_path):
+    Dataset.from_tensor_slices(np.arange(6)).save(tmp_path / "kept")
+    (path,) = (tmp_path / "kept").iterdir()
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()} | {member: content}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members.items():
+            if data is not None:
+                file.writestr(name, data)
+    with pytest.raises(ValueError, match=rf"{path.name} is no file of a dataset, or damaged"):
+        list(Dataset.load(tmp_path / "kept"))
