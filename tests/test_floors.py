@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "kcompile.cli": 4,
     "kcompile.convert": 3,
+    "kcompile.keras3": 3,
+    "kcompile.keras3.backend": 3,
     "kcompile.tf_keras": 3,
     "kcompile.keras": 2.9,
     "kcompile.keras.applications": 2.8,
@@ -85,7 +87,8 @@ ALLOWED = {
     "kcompile_runtime": {"numpy", "onnxruntime"},
 }
 FRONT_END = "kcompile.keras"
-TORCH_ROOM = "kcompile.torch_bridge"
+#: Where torch is imported: the bridge, and the backend of Keras 3, whose tensors are torch's.
+TORCH_ROOMS = ("kcompile.torch_bridge", "kcompile.keras3.backend")
 #: What the front end may import inside functions: it takes long to load, or need not be installed.
 HEAVY = (
     "IPython",
@@ -210,8 +213,8 @@ def violations(module: str, source: str, is_package: bool = False) -> list[str]:
         top = target.split(".")[0]
         other = room(target)
         where = f"{module}:{entry.line} imports {target}"
-        if top == "torch" and own != TORCH_ROOM:
-            found.append(f"{where}: torch belongs to {TORCH_ROOM} alone")
+        if top == "torch" and own not in TORCH_ROOMS:
+            found.append(f"{where}: torch belongs to {' and '.join(TORCH_ROOMS)} alone")
         if own is None or is_upward_call(module, entry):
             continue
         if other is not None and other != own and FLOORS[other] >= FLOORS[own]:

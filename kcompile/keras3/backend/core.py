@@ -1,0 +1,539 @@
+"""Variables, conversion, shape inference and control flow of the backend."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from keras.src import tree
+from keras.src.backend.common import KerasVariable
+from keras.src.backend.common.backend_utils import slice_along_axis
+from keras.src.backend.common.keras_tensor import KerasTensor
+from keras.src.backend.common.stateless_scope import (
+    StatelessScope,
+    get_stateless_scope,
+    in_stateless_scope,
+)
+from keras.src.backend.common.symbolic_scope import SymbolicScope, in_symbolic_scope
+from keras.src.backend.common.variables import standardize_dtype
+
+from kcompile.ir import EagerTensor, Parameter, Trace, Value, as_dtype, interpreter, op, tracing
+from kcompile.keras import backend as K
+from kcompile.torch_bridge import weights
+
+from .tensors import (
+    NotTraceable,
+    as_torch,
+    as_value,
+    computing,
+    device_scope,
+    dtype_of,
+    eager_only,
+    get_device,
+    is_tracing,
+    numpy_of,
+    operation,
+    to_torch_dtype,
+)
+
+__all__ = [
+    "IS_THREAD_SAFE",
+    "SUPPORTS_COMPLEX_DTYPES",
+    "SUPPORTS_RAGGED_TENSORS",
+    "SUPPORTS_SPARSE_TENSORS",
+    "Variable",
+    "device_scope",
+    "get_device",
+    "to_torch_dtype",
+]
+
+SUPPORTS_SPARSE_TENSORS = False
+SUPPORTS_RAGGED_TENSORS = False
+SUPPORTS_COMPLEX_DTYPES = True
+IS_THREAD_SAFE = True
+
+
+class Variable(KerasVariable):
+    """A weight or state of Keras over a parameter of the IR, whose memory graphs and tensors share.
+
+    Attributes:
+        parameter: what graphs read and write; None until the variable has a value.
+    """
+
+    parameter: Parameter | None = None
+
+    def _initialize(self, value: Any) -> None:
+        tensor = as_torch(value, self._dtype).detach()
+        numbers = numpy_of(tensor)
+        self.parameter = Parameter(numbers, self._path, self._trainable)
+
+    @property
+    def _value(self) -> Any:
+        if self.parameter is None:
+            return None
+        return weights.parameter_of(self.parameter, get_device(), self._trainable)
+
+    @_value.setter
+    def _value(self, value: Any) -> None:
+        if value is None:
+            self.parameter = None
+        elif self.parameter is None:
+            self._initialize(value)
+        else:
+            self._direct_assign(value)
+
+    def _direct_assign(self, value: Any) -> None:
+        here = interpreter()
+        assert self.parameter is not None
+        if isinstance(here, Trace):
+            here.assign([(self.parameter, as_value(value, self._dtype))])
+            return
+        with torch.no_grad():
+            weights.tensor_of(self.parameter, get_device()).copy_(as_torch(value))
+        weights.written([self.parameter], get_device())
+
+    def _convert_to_tensor(self, value: Any, dtype: Any = None) -> Any:
+        return convert_to_tensor(value, dtype=dtype)
+
+    @property
+    def value(self) -> Any:
+        """The tensor of PyTorch; while a step is traced, the parameter of the graph."""
+        if in_stateless_scope():
+            value = get_stateless_scope().get_current_value(self)
+            if value is not None:
+                return self._maybe_autocast(value)
+        if self.parameter is None:
+            if is_tracing() or in_symbolic_scope():
+                return self._maybe_autocast(Value(as_dtype(self._dtype), self._shape, self._path))
+            return self._maybe_autocast(self._initializer(self._shape, dtype=self._dtype))
+        return self._maybe_autocast(self.parameter if is_tracing() else self._value)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether gradients update it."""
+        return self._trainable  # type: ignore[no-any-return]
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        if self.parameter is not None:
+            self.parameter.trainable = self._trainable
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [x.value if isinstance(x, Variable) else x for x in args]
+        named = {key: x.value if isinstance(x, Variable) else x for key, x in (kwargs or {}).items()}
+        return func(*given, **named)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        numbers = numpy_of(self.value)
+        return numbers if dtype is None else numbers.astype(dtype)
+
+    def __eq__(self, other: object) -> Any:
+        try:
+            return super().__eq__(other)
+        except Exception:
+            return False
+
+    __hash__ = KerasVariable.__hash__
+
+
+# --- conversion ---------------------------------------------------------------------------------------------
+
+
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
+    """``x`` as a tensor, a symbolic value as it is, in an element type if one is named."""
+    if sparse or ragged:
+        kind = "sparse" if sparse else "ragged"
+        raise ValueError(f"`{kind}=True` is not supported with the kcompile backend")
+    x = x.value if isinstance(x, Variable) else x
+    if isinstance(x, Value) or _holds_value(x):
+        x = x if isinstance(x, Value) else _packed(x)
+        return x if dtype is None else cast(x, dtype)
+    return as_torch(x, dtype)
+
+
+def _holds_value(x: Any) -> bool:
+    if isinstance(x, list | tuple):
+        return any(isinstance(y, Value) or _holds_value(y) for y in x)
+    return False
+
+
+def _packed(x: Any) -> Value:
+    """Nested lists with values in them as one value."""
+    parts = [_packed(y) if isinstance(y, list | tuple) else as_value(y) for y in x]
+    kind = next(dtype_of(y) for y in parts if not isinstance(y, EagerTensor))
+    return op.Concat(*(op.Unsqueeze(K.cast(y, kind), [0]) for y in parts), axis=0)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """The numbers of a tensor as an array."""
+    return numpy_of(x)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is a tensor, computed or symbolic."""
+    return isinstance(x, torch.Tensor | Value)
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The sizes: integers, and scalar values where a graph leaves one open."""
+    if not isinstance(x, Value):
+        return tuple(x.shape)
+    sizes = tuple(x.shape or ())
+    return tuple(op.Gather(op.Shape(x), i) if n is None else n for i, n in enumerate(sizes))
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """``x`` in another element type."""
+    x = x.value if isinstance(x, Variable) else x
+    if isinstance(x, Value):
+        name = standardize_dtype(dtype)
+        return x if dtype_of(x) == name else K.cast(x, name)
+    if isinstance(x, torch.Tensor):
+        return x.to(to_torch_dtype(dtype))
+    return convert_to_tensor(x, dtype)
+
+
+def random_seed_dtype() -> str:
+    """The element type of the states of seed generators."""
+    return "int32"
+
+
+# --- shape inference ----------------------------------------------------------------------------------------
+
+
+def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What ``fn`` gives for symbolic tensors, by writing its operators down.
+
+    What cannot be traced is called on tensors, of two sizes for each open axis, to see which sizes follow.
+    """
+    with StatelessScope(), SymbolicScope():
+        try:
+            return _traced_spec(fn, args, kwargs)
+        except Exception as error:
+            try:
+                return _spec_by_numbers(fn, args, kwargs)
+            except Exception as second:
+                raise (
+                    error if _is_open(args, kwargs) and isinstance(second, NotTraceable) else second
+                ) from None
+
+
+def _is_open(args: Any, kwargs: Any) -> bool:
+    return any(isinstance(x, KerasTensor) and None in x.shape for x in tree.flatten((args, kwargs)))
+
+
+def _traced_spec(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    placeholders: list[Value] = []
+
+    def placeholder(x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return x
+        placeholders.append(Value(as_dtype(x.dtype), x.shape, x.name))
+        return placeholders[-1]
+
+    given, named = tree.map_structure(placeholder, (args, kwargs))
+    with tracing(Trace(placeholders)):
+        found = fn(*given, **named)
+    return tree.map_structure(_spec, found)
+
+
+def _spec(x: Any) -> Any:
+    x = x.value if isinstance(x, Variable) else x
+    return KerasTensor(tuple(x.shape), dtype_of(x)) if is_tensor(x) else x
+
+
+def _spec_by_numbers(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    first = _on_ones(fn, args, kwargs, 83)
+    if not _is_open(args, kwargs):
+        return tree.map_structure(_spec, first)
+    second = _on_ones(fn, args, kwargs, 89)
+
+    def joined(x: Any, y: Any) -> Any:
+        if not is_tensor(x):
+            return x
+        sizes = [m if m == n else None for m, n in zip(x.shape, y.shape, strict=True)]
+        return KerasTensor(sizes, dtype_of(x))
+
+    return tree.map_structure(joined, first, second)
+
+
+def _on_ones(fn: Callable[..., Any], args: Any, kwargs: Any, size: int) -> Any:
+    def ones(x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return x
+        sizes = [size if n is None else n for n in x.shape]
+        return torch.ones(sizes, dtype=to_torch_dtype(x.dtype), device=get_device())
+
+    given, named = tree.map_structure(ones, (args, kwargs))
+    with torch.no_grad():
+        return fn(*given, **named)
+
+
+# --- control flow -------------------------------------------------------------------------------------------
+
+
+def _number(x: Any, what: str) -> Any:
+    """A tensor that decides which way Python goes."""
+    if isinstance(x, Value) and not isinstance(x, EagerTensor):
+        raise NotTraceable(f"{what} depends on numbers that a graph has only when it runs.")
+    return x
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """What one of two functions gives, by a truth value; in a graph both are computed."""
+    if not isinstance(pred, Value):
+        return true_fn() if pred else false_fn()
+    chosen = K.cast(pred, "bool")
+
+    def choose(x: Any, y: Any) -> Any:
+        return op.Where(chosen, as_value(x), as_value(y, dtype_of(as_value(x))))
+
+    return tree.map_structure(lambda x, y: x if x is None else choose(x, y), true_fn(), false_fn())
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """What the function of that number gives for the operands."""
+    index = _number(convert_to_tensor(index, "int32"), "The branch of a `switch`")
+    return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+) -> Any:
+    """``body`` on the variables as long as ``cond`` holds for them."""
+    is_tuple = isinstance(loop_vars, tuple | list)
+    state = tuple(loop_vars) if is_tuple else (loop_vars,)
+    state = tree.map_structure(convert_to_tensor, state)
+    count = 0
+    while (maximum_iterations is None or count < maximum_iterations) and _number(
+        cond(*state), "The end of a `while_loop`"
+    ):
+        found = body(*state)
+        state = tuple(found) if isinstance(found, list | tuple) else (found,)
+        count += 1
+    return state if is_tuple else state[0]
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+    """``val = body_fun(i, val)`` for i from ``lower`` to below ``upper``."""
+    value = init_val
+    for i in range(int(_number(lower, "A `fori_loop`")), int(_number(upper, "A `fori_loop`"))):
+        value = body_fun(i, value)
+    return value
+
+
+def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
+    """``function`` on each entry along the first axis, stacked."""
+    flat = tree.flatten(elements)
+    count = flat[0].shape[0]
+    if count is None:
+        raise NotTraceable("`vectorized_map` over an axis of open size.")
+    rows = [function(tree.map_structure(lambda x, i=i: x[i], elements)) for i in range(count)]
+    return tree.map_structure(lambda *each: _stacked(each), *rows)
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """``f`` on each entry along the first axis, stacked."""
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+
+
+@operation
+def _stacked(entries: Any, axis: int = 0) -> Any:
+    return K.stack([as_value(x) for x in entries], axis=axis)
+
+
+def scan(
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: Any = 1,
+) -> Any:
+    """``carry, y = f(carry, x)`` along the first axis; the last carry and the stacked ys (jax.lax.scan)."""
+    if not callable(f):
+        raise TypeError(f"`f` should be a callable. Received: f={f}")
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+        raise ValueError(f"`unroll` must be an positive integer or boolean. Received: unroll={unroll}")
+    if xs is None and length is None:
+        raise ValueError("Got no `xs` to scan over and `length` not provided.")
+    xs = tree.map_structure(convert_to_tensor, xs) if xs is not None else None
+    carry = tree.map_structure(convert_to_tensor, init)
+    count = int(length) if length is not None else tree.flatten(xs)[0].shape[0]
+    if count is None:
+        raise NotTraceable("`scan` over an axis of open size.")
+    nothing = tree.map_structure(lambda x: x * 0, carry)
+    ys = []
+    steps = range(count)
+    for i in reversed(steps) if reverse else steps:
+        entry = None if xs is None else tree.map_structure(lambda x, i=i: x[i], xs)
+        carry, y = f(carry, entry)
+        ys.append(nothing if y is None else y)
+    if reverse:
+        ys.reverse()
+    return carry, tree.map_structure(lambda *each: _stacked(each), *ys)
+
+
+def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """All partial results of an associative function along an axis (jax.lax.associative_scan)."""
+    if not callable(f):
+        raise TypeError(f"`f` should be a callable. Received: f={f}")
+    flat = [convert_to_tensor(x) for x in tree.flatten(elems)]
+    counts = {x.shape[axis] for x in flat}
+    if len(counts) != 1:
+        raise ValueError(
+            "Array inputs to associative_scan must have the same first dimension. (saw: "
+            f"{[tuple(x.shape) for x in flat]})"
+        )
+    (count,) = counts
+    parts = [
+        tree.pack_sequence_as(elems, [slice_along_axis(x, i, i + 1, axis=axis) for x in flat])
+        for i in range(count)
+    ]
+    parts = parts[::-1] if reverse else parts
+    for step in _doubling(count):
+        parts = parts[:step] + [f(parts[i - step], parts[i]) for i in range(step, count)]
+    parts = parts[::-1] if reverse else parts
+    return tree.map_structure(lambda *each: _joined(each, axis), *parts)
+
+
+def _doubling(count: int) -> list[int]:
+    steps = [1]
+    while steps[-1] * 2 < count:
+        steps.append(steps[-1] * 2)
+    return steps if count > 1 else []
+
+
+@operation
+def _joined(parts: Any, axis: int) -> Any:
+    return op.Concat(*(as_value(x) for x in parts), axis=axis)
+
+
+# --- reading and writing parts ------------------------------------------------------------------------------
+
+_REDUCTIONS = {None: "none", "add": "add", "max": "max", "min": "min", "mul": "mul"}
+
+
+@operation
+def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    """Zeros of that shape with the values added up at the indices (their last axis says where)."""
+    values = as_value(values)
+    zeros = op.Expand(as_value(0, dtype_of(values)), np.asarray(shape, np.int64))
+    return op.ScatterND(zeros, as_value(indices, "int64"), values, reduction="add")
+
+
+@operation
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+    """``inputs`` with the updates put, added, ... at the indices (the last axis says where)."""
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"Unsupported reduction: {reduction}")
+    inputs = as_value(inputs)
+    updates = as_value(updates, dtype_of(inputs))
+    return op.ScatterND(inputs, as_value(indices, "int64"), updates, reduction=_REDUCTIONS[reduction])
+
+
+@operation
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """The part of that shape from the start on."""
+    starts = _positions(start_indices)
+    ends = op.Add(starts, _positions(shape))
+    return op.Slice(as_value(inputs), starts, ends, np.arange(len(inputs.shape)))
+
+
+def _positions(indices: Any) -> Value:
+    if isinstance(indices, list | tuple) and not _holds_value(indices):
+        return as_value(np.asarray(indices, np.int64))
+    return as_value(convert_to_tensor(indices), "int64")
+
+
+@operation
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """``inputs`` with the updates from the start on."""
+    inputs, updates = as_value(inputs), as_value(updates)
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in updates.shape), indexing="ij"), axis=-1)
+    places = op.Add(as_value(grid.astype(np.int64)), _positions(start_indices))
+    return op.ScatterND(inputs, places, K.cast(updates, dtype_of(inputs)))
+
+
+@operation
+def stop_gradient(variable: Any) -> Any:
+    """The same numbers, through which no gradient flows."""
+    return op.StopGradient(as_value(variable))
+
+
+@operation
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The entries along an axis."""
+    x = as_value(x)
+    count = x.shape[axis] if num is None else num
+    if count is None:
+        raise NotTraceable("`unstack` of an axis of open size needs `num`.")
+    parts = op.Split(x, np.ones(count, np.int64), axis=axis, outputs=count)
+    return [op.Squeeze(part, [axis]) for part in (parts if isinstance(parts, list | tuple) else [parts])]
+
+
+# --- gradients ----------------------------------------------------------------------------------------------
+
+
+def remat(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f``, computed once more where its gradient is asked for, to keep less in memory."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if is_tracing():
+            return f(*args, **kwargs)
+        return torch.utils.checkpoint.checkpoint(f, *args, use_reentrant=False, **kwargs)
+
+    return wrapped
+
+
+class custom_gradient:
+    """A function that gives its result and what its gradient is."""
+
+    def __init__(self, fun: Callable[..., Any]) -> None:
+        self.fun = fun
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if in_symbolic_scope():
+            found = self.fun(*args, **kwargs)
+            return found[0] if isinstance(found, tuple) else found
+        return _with_own_gradient(self.fun, *args, **kwargs)
+
+
+@eager_only
+def _with_own_gradient(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _OwnGradient.apply(fun, kwargs, *args)
+
+
+class _OwnGradient(torch.autograd.Function):
+    """A user's function as one step of autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, fun: Callable[..., Any], kwargs: Any, *args: Any) -> Any:
+        found = fun(*args, **kwargs)
+        ctx.gradient = None
+        if isinstance(found, tuple) and len(found) == 2 and callable(found[1]):
+            found, ctx.gradient = found
+        ctx.save_for_backward(*(x for x in args if isinstance(x, torch.Tensor)))
+        ctx.args = [None if isinstance(x, torch.Tensor) else x for x in args]
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Any) -> Any:
+        saved = iter(ctx.saved_tensors)
+        args = [next(saved) if x is None else x for x in ctx.args]
+        if ctx.gradient is None:
+            nan = torch.full((), float("nan"))
+            return (None, None, *(nan for _ in args))
+        found = ctx.gradient(*args, upstream=upstream[0])
+        found = found if isinstance(found, tuple) else (found,)
+        return (None, None, *found)
+
+
+def eager_tensor(x: Any) -> EagerTensor:
+    """A tensor as a value with numbers."""
+    return computing().eager(as_torch(x))

@@ -1,0 +1,85 @@
+"""The few places where Keras 3 names its backends, and what is put there for kcompile.
+
+Each anchor must be in the module's source exactly once (``activation`` looks before anything is imported).
+A version of Keras that finds its backends by name needs fewer: an entry goes when its place does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Patch(NamedTuple):
+    """One place in the source of a module."""
+
+    anchor: str
+    replacement: str
+
+
+def _before(anchor: str, added: str) -> Patch:
+    return Patch(anchor, added + anchor)
+
+
+_ELSE = "else:\n    raise "
+
+PATCHES: dict[str, tuple[Patch, ...]] = {
+    "keras.src.backend": (
+        _before(
+            f'{_ELSE}ValueError(f"Unable to import backend : {{backend()}}")',
+            'elif backend() == "kcompile":\n'
+            "    from keras.src.backend.kcompile import *  # noqa: F403\n"
+            "    from keras.src.backend.kcompile.core import Variable as BackendVariable\n\n"
+            "    distribution_lib = None\n",
+        ),
+    ),
+    "keras.src.layers.layer": (
+        _before(
+            f"{_ELSE}RuntimeError(\n        f\"Backend '{{backend.backend()}}' must implement a layer",
+            'elif backend.backend() == "kcompile":\n'
+            "    from keras.src.backend.kcompile.layer import KCompileLayer as BackendLayer\n",
+        ),
+    ),
+    "keras.src.models.model": (
+        _before(
+            f"{_ELSE}RuntimeError(\n        f\"Backend '{{backend.backend()}}' must implement the Trainer",
+            'elif backend.backend() == "kcompile":\n'
+            "    from keras.src.backend.kcompile.trainer import KCompileTrainer as Trainer\n",
+        ),
+    ),
+    "keras.src.optimizers.optimizer": (
+        _before(
+            'elif backend.backend() == "jax":\n',
+            'elif backend.backend() == "kcompile":\n'
+            "    from keras.src.backend.kcompile.optimizer import KCompileOptimizer as BackendOptimizer\n",
+        ),
+    ),
+    "keras.src.export.saved_model": (
+        _before(
+            f"{_ELSE}RuntimeError(\n        f\"Backend '{{backend.backend()}}' must implement ExportArchive",
+            'elif backend.backend() == "kcompile":\n'
+            "    from keras.src.backend.kcompile.export import (\n"
+            "        KCompileExportArchive as BackendSavedModelExportArchive,\n    )\n",
+        ),
+    ),
+    "keras.src.export.onnx": (
+        _before(
+            '    elif backend.backend() == "jax":\n        _export_onnx_jax(',
+            '    elif backend.backend() == "kcompile":\n'
+            "        from keras.src.backend.kcompile.export import export_onnx_file\n\n"
+            "        export_onnx_file(model, filepath, input_signature, input_names, opset_version)\n\n",
+        ),
+    ),
+    "keras.src.utils.rng_utils": (
+        Patch('    if backend.backend() == "torch":', '    if backend.backend() in ("torch", "kcompile"):'),
+    ),
+    "keras.src.utils.backend_utils": (
+        Patch(
+            'if backend not in ("tensorflow", "jax", "torch", "numpy", "openvino"):',
+            'if backend not in ("kcompile", "tensorflow", "jax", "torch", "numpy", "openvino"):',
+        ),
+        _before(
+            '        if self._backend == "tensorflow":\n            module = importlib',
+            '        if self._backend == "kcompile":\n            return getattr(backend_module, name)\n',
+        ),
+    ),
+}
