@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
+# Keras 3 with what its own tests import.
+KERAS3 := .venv-keras3
+KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest
 PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0
 
 # onnxruntime-gpu where an NVIDIA driver answers, onnxruntime elsewhere.
@@ -9,7 +12,7 @@ ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu;
 STAMP := $(VENV)/.installed-$(ACCEL)
 PIP_FLAGS := --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench peers peers-test keras-tests programs clean
+.PHONY: help demo test lint bench peers peers-test keras-tests keras3-tests programs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +23,7 @@ help:
 	@echo "make peers       an environment with real Keras in it"
 	@echo "make peers-test  the tests that compare with it directly"
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
+	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; an hour"
 	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
 	@echo "make clean       remove the environments and caches"
 
@@ -43,7 +47,10 @@ peers-test: $(STAMP) $(PEERS)/.installed
 	KCOMPILE_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(VENV)/bin/python -m pytest -m peers $(ARGS)
 
 keras-tests: $(STAMP)
-	$(VENV)/bin/python tests/peers/keras_2_3 $(ARGS)
+	$(VENV)/bin/python -m tests.peers.keras_2_3 $(ARGS)
+
+keras3-tests: $(KERAS3)/.installed
+	$(KERAS3)/bin/python -m tests.peers.keras_3 $(ARGS)
 
 programs: $(STAMP)
 	$(VENV)/bin/python -m tests.programs $(PROGRAMS) $(ARGS)
@@ -60,6 +67,12 @@ $(PEERS)/.installed: Makefile
 	$(PEERS)/bin/python -m pip install $(PIP_FLAGS) $(PEER_PACKAGES)
 	@touch $@
 
+$(KERAS3)/.installed: Makefile pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(KERAS3)
+	$(KERAS3)/bin/python -m pip install $(PIP_FLAGS) $(KERAS3_PACKAGES) torch==2.13.0 \
+		-e './runtime[cpu]' -e '.[train]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
+	rm -rf $(VENV) $(PEERS) $(KERAS3) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

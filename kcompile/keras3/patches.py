@@ -45,6 +45,11 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             'elif backend.backend() == "kcompile":\n'
             "    from keras.src.backend.kcompile.trainer import KCompileTrainer as Trainer\n",
         ),
+        _before(
+            "        if format not in available_formats:\n",
+            '        if backend.backend() == "kcompile" and str(filepath).endswith(".onnx"):\n'
+            '            format = "onnx"\n',
+        ),
     ),
     "keras.src.optimizers.optimizer": (
         _before(
@@ -66,7 +71,7 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             '    elif backend.backend() == "jax":\n        _export_onnx_jax(',
             '    elif backend.backend() == "kcompile":\n'
             "        from keras.src.backend.kcompile.export import export_onnx_file\n\n"
-            "        export_onnx_file(model, filepath, input_signature, input_names, opset_version)\n\n",
+            "        export_onnx_file(model, filepath, input_signature, opset_version, **kwargs)\n\n",
         ),
     ),
     "keras.src.utils.rng_utils": (

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parent / "keras_2_3"
-spec = importlib.util.spec_from_file_location("keras_2_3", FOLDER / "__main__.py")
-assert spec is not None and spec.loader is not None
-script = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(script)
+from tests.peers import suites
+from tests.peers.keras_2_3 import __main__ as script
 
-REASONS = script.read_differences("# a note\n[numbers]\na.py::one\na.py::two*\n\n[luck]\n? b.py::three\n")
+FOLDER = Path(__file__).parent / "keras_2_3"
+REASONS = suites.read_differences("# a note\n[numbers]\na.py::one\na.py::two*\n\n[luck]\n? b.py::three\n")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +26,7 @@ REASONS = script.read_differences("# a note\n[numbers]\na.py::one\na.py::two*\n\
     ],
 )
 def test_failures_are_compared_with_the_reasons_for_them(outcomes, unexpected, idle):
-    found = script.compare(outcomes, REASONS)
+    found = suites.compare(outcomes, REASONS)
     assert (found[0], found[1]) == (unexpected, idle)
 
 
@@ -40,22 +37,22 @@ def test_failures_are_counted_by_reason():
         "b.py::three": "failed",
         "c.py::ok": "passed",
     }
-    assert script.compare(outcomes, REASONS)[2] == {"numbers": 2, "luck": 1}
+    assert suites.compare(outcomes, REASONS)[2] == {"numbers": 2, "luck": 1}
 
 
 def test_each_reason_is_explained():
-    reasons = set(script.read_differences((FOLDER / "differences.txt").read_text()).values())
+    reasons = set(suites.read_differences((FOLDER / "differences.txt").read_text()).values())
     page = (FOLDER.parents[2] / "docs" / "compatibility.md").read_text()
     assert reasons and all(f"| {reason} |" in page for reason in reasons)
 
 
 def test_outcomes_are_read_as_they_were_written(tmp_path):
     (tmp_path / "x.outcomes").write_text("passed a.py::one\nfailed a.py::two[a b]\n")
-    assert script.read_outcomes(tmp_path / "x.outcomes") == {
+    assert suites.read_outcomes(tmp_path / "x.outcomes") == {
         "a.py::one": "passed",
         "a.py::two[a b]": "failed",
     }
-    assert script.read_outcomes(tmp_path / "none") == {}
+    assert suites.read_outcomes(tmp_path / "none") == {}
 
 
 def test_keras_files_are_kept_out_of_the_repository(monkeypatch):

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from .archives import model_config, model_from_config
 from .compile_configs import training_config, try_to_compile
 from .limits import making
 from .onnx_models import model_from_graph
-from .verification import verify_export
+from .verification import first_difference, verify_export
 
 TRAINING = "kcompile.training"
 """Metadata entry: JSON of compile()'s arguments, as a .h5 file has them."""
@@ -89,7 +90,9 @@ def export_model(
     # what is verified is the file itself: no second copy of the weights is needed in memory
     with onnx_io.saved_on_success(filepath) as trial:
         onnx_io.export(graph, trial, external_data=external_data, **arguments)
-        return verify_export(model, graph, trial, tolerance)
+        return verify_export(
+            model.name, model.output_names, graph, trial, tolerance, partial(first_difference, model)
+        )
 
 
 def _unread_weights(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,24 @@ from ...onnx_io.draws import Draws, DrawsError
 from ..core.network import Network
 
 
-def verify_export(model: Network, graph: Graph, exported: str, tolerance: float) -> bool:
+def verify_export(
+    name: str,
+    output_names: Sequence[str],
+    graph: Graph,
+    exported: str,
+    tolerance: float,
+    first_difference: Callable[[list[np.ndarray], float], str] | None = None,
+) -> bool:
     """Compares onnxruntime on the exported file with the torch bridge on the graph.
 
     Random numbers that the model draws at inference are drawn once and given to both.
+
+    Args:
+        name, output_names: what messages call the model and its outputs.
+        graph: what the file was made of.
+        exported: path of the file.
+        tolerance: largest difference allowed, relative to the largest value of an output.
+        first_difference: says of inputs in which layer the difference arises.
 
     Returns:
         whether anything was compared; where not, a warning has said why.
@@ -54,7 +68,7 @@ def verify_export(model: Network, graph: Graph, exported: str, tolerance: float)
     result = compare([graph], reference, candidate, same_draws=True)
     if result.failed is not None:
         raise ExportError(
-            f"The exported model does not run where {model.name} does: {result.failed} Nothing was written."
+            f"The exported model does not run where {name} does: {result.failed} Nothing was written."
         )
     if result.reason:
         _warn(result.reason)
@@ -62,13 +76,15 @@ def verify_export(model: Network, graph: Graph, exported: str, tolerance: float)
     bad = [i for i, value in enumerate(result.worst) if value is not None and not value <= tolerance]
     if bad:
         worst = bad[0]
-        culprit = "" if draws else first_difference(model, result.inputs[worst], tolerance) + " "
+        culprit = ""
+        if first_difference is not None and not draws:
+            culprit = first_difference(result.inputs[worst], tolerance) + " "
         raise ExportError(
-            f"The exported model differs from {model.name}: output {model.output_names[worst]!r} by "
+            f"The exported model differs from {name}: output {output_names[worst]!r} by "
             f"{result.worst[worst]:.2g} relative to its largest value (allowed {tolerance:.2g}). {culprit}"
             "Nothing was written."
         )
-    blind = [name for name, value in zip(model.output_names, result.worst, strict=True) if value is None]
+    blind = [name for name, value in zip(output_names, result.worst, strict=True) if value is None]
     if blind:
         _warn(f"on all inputs tried there is no number, only NaN, in the output {', '.join(blind)}")
     return len(blind) < len(result.worst)

@@ -4,8 +4,6 @@ Tensors are PyTorch's when they are computed at once, and values of the IR while
 function is written once, over ONNX's operators.
 """
 
-from keras.src.backend.common.name_scope import name_scope as name_scope
-
 from . import core as core
 from . import image as image
 from . import linalg as linalg
@@ -33,6 +31,7 @@ from .core import (
     to_torch_dtype,
     vectorized_map,
 )
+from .naming import name_scope
 from .rnn import bidirectional_gru, bidirectional_lstm, cudnn_ok, gru, lstm, rnn
 
 __all__ = [

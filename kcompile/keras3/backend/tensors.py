@@ -74,6 +74,11 @@ def is_tracing() -> bool:
     return isinstance(interpreter(), Trace)
 
 
+def is_symbolic(x: Any) -> bool:
+    """Whether ``x`` is a value without numbers."""
+    return isinstance(x, Value) and not isinstance(x, Constant)
+
+
 # --- conversion ---------------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,369 @@
-"""Training, evaluation and prediction of models on this backend."""
+"""Training, evaluation and prediction of models on this backend.
+
+Steps are traced into one graph each: the torch bridge runs those of training and evaluation, onnxruntime
+those of prediction.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from keras.src import callbacks as callbacks_module
+from keras.src import optimizers as optimizers_module
+from keras.src import tree
+from keras.src.backend import config
 from keras.src.trainers import trainer as base_trainer
+from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
+from keras.src.trainers.epoch_iterator import EpochIterator
+from keras.src.utils import traceback_utils
+from keras.src.utils.python_utils import pythonify_logs
+
+from .core import convert_to_numpy, shape
+from .stepping import ModelStep, gradients_of
 
 
 class KCompileTrainer(base_trainer.Trainer):
-    """Mixed into ``keras.Model``."""
+    """Mixed into ``keras.Model``.
+
+    Attributes:
+        train_function, test_function, predict_function: of a list of batches, the last step's result; None
+            before they are made.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.train_function: Callable[[Any], Any] | None = None
+        self.test_function: Callable[[Any], Any] | None = None
+        self.predict_function: Callable[[Any], Any] | None = None
+
+    # --- steps --------------------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One update of the weights by a batch ``(x, y, sample_weight)``; returns the metrics by name."""
+        x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=True)
+        loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+        self._loss_tracker.update_state(loss, sample_weight=_samples(x))
+        if self.optimizer is not None:
+            loss = self.optimizer.scale_loss(loss)
+        if self.trainable_weights:
+            weights = self.trainable_weights
+            self.optimizer.apply(gradients_of(loss, weights), weights)
+        else:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)  # type: ignore[no-any-return]
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of a batch in test mode."""
+        x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=False)
+        loss = self._compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+        self._loss_tracker.update_state(loss, sample_weight=_samples(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)  # type: ignore[no-any-return]
+
+    def predict_step(self, data: Any) -> Any:
+        """Outputs for a batch in test mode."""
+        return self._forward(data_adapter_utils.unpack_x_y_sample_weight(data)[0], training=False)
+
+    def _forward(self, x: Any, training: bool) -> Any:
+        return self(x, training=training) if self._call_has_training_arg else self(x)
+
+    def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """Makes ``train_function``, unless it is there."""
+        if self.train_function is None or force:
+            self.train_function = self._function("train_step", training=True)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """Makes ``test_function``, unless it is there."""
+        if self.test_function is None or force:
+            self.test_function = self._function("test_step")
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """Makes ``predict_function``, unless it is there."""
+        if self.predict_function is None or force:
+            step = self._step("predict_step", predicting=True)
+            self.predict_function = lambda batches: _concatenated([step(data) for data in batches])
+        return self.predict_function
+
+    def _step(self, name: str, **kinds: bool) -> ModelStep:
+        eagerly = bool(self.run_eagerly) and name != "predict_step"
+        where = f"{type(self).__name__}.{name}"
+        return ModelStep(lambda data: getattr(self, name)(data), where, run_eagerly=eagerly, **kinds)
+
+    def _function(self, name: str, **kinds: bool) -> Callable[[Any], Any]:
+        step = self._step(name, **kinds)
+
+        def on_batches(batches: Any) -> Any:
+            logs = None
+            for data in batches:
+                logs = step(data)
+            return logs
+
+        return on_batches
+
+    # --- loops --------------------------------------------------------------------------------------------
+
+    @traceback_utils.filter_traceback  # type: ignore[untyped-decorator]
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """As ``keras.Model.fit``."""
+        self._assert_compile_called("fit")
+        epochs = _limited(epochs)
+        self._eval_epoch_iterator = None
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = array_slicing.train_validation_split(
+                (x, y, sample_weight), validation_split=validation_split
+            )
+        batches = EpochIterator(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            steps_per_epoch=steps_per_epoch,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            steps_per_execution=self.steps_per_execution,
+        )
+        self._symbolic_build(iterator=batches)
+        batches.reset()
+        callbacks = self._callback_list(callbacks, verbose, batches, epochs, add_history=True)
+        validate = None
+        if validation_data is not None:
+            validate = self._validation(
+                validation_data, validation_batch_size or batch_size, validation_steps, callbacks
+            )
+        self.stop_training = False
+        self.make_train_function()
+        callbacks.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(self._initial_epoch or initial_epoch, epochs):
+            logs = self._epoch(epoch, batches, callbacks, validate, validation_freq)
+            if self.stop_training:
+                break
+        if isinstance(self.optimizer, optimizers_module.Optimizer) and epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+        self._eval_epoch_iterator = None
+        callbacks.on_train_end(logs=logs)
+        return self.history
+
+    def _epoch(
+        self, epoch: int, batches: EpochIterator, callbacks: Any, validate: Any, validation_freq: Any
+    ) -> dict[str, Any]:
+        """One pass over the data; returns its logs."""
+        self.reset_metrics()
+        callbacks.on_epoch_begin(epoch)
+        logs: Any = {}
+        with batches.catch_stop_iteration():
+            for begin, end, data in batches:
+                callbacks.on_train_batch_begin(begin)
+                logs = self.train_function(data)  # type: ignore[misc]
+                callbacks.on_train_batch_end(end, logs)
+                if self.stop_training:
+                    break
+        of_epoch = dict(self._get_metrics_result_or_logs(logs))
+        if validate is not None and self._should_eval(epoch, validation_freq):
+            of_epoch.update({f"val_{name}": value for name, value in validate().items()})
+        callbacks.on_epoch_end(epoch, of_epoch)
+        return of_epoch
+
+    def _validation(self, data: Any, batch_size: Any, steps: Any, callbacks: Any) -> Callable[[], Any]:
+        x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)
+
+        def validate() -> Any:
+            if self._eval_epoch_iterator is None:
+                self._eval_epoch_iterator = EpochIterator(
+                    x=x,
+                    y=y,
+                    sample_weight=sample_weight,
+                    batch_size=batch_size,
+                    steps_per_execution=self.steps_per_execution,
+                    steps_per_epoch=steps,
+                    shuffle=False,
+                )
+            return self.evaluate(
+                x=x,
+                y=y,
+                sample_weight=sample_weight,
+                batch_size=batch_size,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=True,
+                _use_cached_eval_dataset=True,
+            )
+
+        return validate
+
+    @traceback_utils.filter_traceback  # type: ignore[untyped-decorator]
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """As ``keras.Model.evaluate``."""
+        self._assert_compile_called("evaluate")
+        cached = kwargs.pop("_use_cached_eval_dataset", False)
+        if kwargs:
+            raise ValueError(f"Arguments not recognized: {kwargs}")
+        batches = self._eval_epoch_iterator if cached else None
+        if batches is None:
+            batches = EpochIterator(
+                x=x,
+                y=y,
+                sample_weight=sample_weight,
+                batch_size=batch_size,
+                steps_per_epoch=steps,
+                shuffle=False,
+                steps_per_execution=self.steps_per_execution,
+            )
+        self._symbolic_build(iterator=batches)
+        batches.reset()
+        callbacks = self._callback_list(callbacks, verbose, batches)
+        self.make_test_function()
+        self.stop_evaluating = False
+        callbacks.on_test_begin()
+        logs: Any = {}
+        self.reset_metrics()
+        for begin, end, data in batches:
+            callbacks.on_test_batch_begin(begin)
+            logs = self.test_function(data)  # type: ignore[misc]
+            callbacks.on_test_batch_end(end, logs)
+            if self.stop_evaluating:
+                break
+        logs = pythonify_logs(self._get_metrics_result_or_logs(logs))
+        callbacks.on_test_end(logs)
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    @traceback_utils.filter_traceback  # type: ignore[untyped-decorator]
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """As ``keras.Model.predict``."""
+        batches = EpochIterator(
+            x=x,
+            batch_size=batch_size,
+            steps_per_epoch=steps,
+            shuffle=False,
+            steps_per_execution=self.steps_per_execution,
+        )
+        callbacks = self._callback_list(callbacks, verbose, batches)
+        self.make_predict_function()
+        self.stop_predicting = False
+        callbacks.on_predict_begin()
+        parts: list[Any] = []
+        for begin, end, data in batches:
+            callbacks.on_predict_batch_begin(begin)
+            parts.append(self.predict_function(data))  # type: ignore[misc]
+            callbacks.on_predict_batch_end(end, {"outputs": parts[-1]})
+            if self.stop_predicting:
+                break
+        callbacks.on_predict_end()
+        return _concatenated([tree.map_structure(convert_to_numpy, part) for part in parts])
+
+    def _callback_list(
+        self, callbacks: Any, verbose: Any, batches: EpochIterator, epochs: int = 1, add_history: bool = False
+    ) -> Any:
+        if isinstance(callbacks, callbacks_module.CallbackList):
+            return callbacks
+        return callbacks_module.CallbackList(
+            callbacks,
+            add_history=add_history,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=batches.num_batches,
+            model=self,
+        )
+
+    # --- single batches -----------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """As ``keras.Model.train_on_batch``."""
+        self._assert_compile_called("train_on_batch")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError(
+                    "Arguments `sample_weight` and `class_weight` cannot be specified at the same time. "
+                    f"Received: sample_weight={sample_weight}, class_weight={class_weight}"
+                )
+            sample_weight = data_adapter_utils.class_weight_to_sample_weights(y, class_weight)
+        data = (x, y, sample_weight)
+        self._symbolic_build(data_batch=data)
+        return self._on_batch(self.make_train_function(), data, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """As ``keras.Model.test_on_batch``."""
+        self._assert_compile_called("test_on_batch")
+        data = (x, y, sample_weight)
+        self._symbolic_build(data_batch=data)
+        return self._on_batch(self.make_test_function(), data, return_dict)
+
+    def _on_batch(self, function: Callable[[Any], Any], data: Any, return_dict: bool) -> Any:
+        self.reset_metrics()
+        logs = pythonify_logs(function([data]))
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """As ``keras.Model.predict_on_batch``."""
+        return tree.map_structure(convert_to_numpy, self.make_predict_function()([(x,)]))
+
+
+def _samples(x: Any) -> Any:
+    """The size of the batch: a number, or a scalar value where a graph leaves it open."""
+    return shape(next(leaf for leaf in tree.flatten(x) if leaf is not None))[0]
+
+
+def _limited(epochs: int) -> int:
+    most = config.max_epochs()
+    if most and most < epochs:
+        warnings.warn(f"Limiting epochs to {most}", stacklevel=3)
+        return int(most)
+    return epochs
+
+
+def _concatenated(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    return tree.map_structure(lambda *arrays: np.concatenate([convert_to_numpy(a) for a in arrays]), *parts)

@@ -1,0 +1,142 @@
+"""Steps of a model as one graph each: traced once for data of a form, run many times."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from kcompile.ir import Trace, Value, interpreter, tracing
+from kcompile.keras.backend.execution import compile_graph
+from kcompile.keras.training.nests import Structure, flatten
+from kcompile.keras.training.traced_calls import TracedCall, Types, types_of, why_eager
+from kcompile.torch_bridge.arrays import as_tensor, numpy_dtype
+from kcompile.torch_bridge.own_step import interpreter as computing_steps
+
+from .tensors import as_torch, numpy_of
+
+Step = Callable[[Any], Any]
+
+
+def gradients_of(loss: Any, variables: Sequence[Any]) -> list[Any]:
+    """The gradient of a scalar by each variable; None where it does not depend on one."""
+    here = interpreter()
+    if isinstance(here, Trace):
+        return list(here.gradients([loss], [variable.parameter for variable in variables]))
+    leaves = [variable._value for variable in variables]
+    return list(torch.autograd.grad(loss, leaves, allow_unused=True))
+
+
+class ModelStep:
+    """A step of a model (``train_step``, ``test_step``, ``predict_step``) as a function of a batch.
+
+    Args:
+        step: of the data, as Keras calls it.
+        name: what it is called in warnings.
+        training: whether gradients are asked for.
+        run_eagerly: whether it runs operator by operator.
+        predicting: whether onnxruntime is to run it, and arrays are to come out.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        name: str,
+        training: bool = False,
+        run_eagerly: bool = False,
+        predicting: bool = False,
+    ) -> None:
+        self._step, self._name = step, name
+        self._training, self._run_eagerly, self._predicting = training, run_eagerly, predicting
+        self._made: dict[Any, TracedCall] = {}
+        self._told = False
+
+    def __call__(self, data: Any) -> Any:
+        """What the step returns for a batch: tensors of PyTorch, arrays when predicting."""
+        leaves, structure = flatten(data, _is_leaf)
+        batch = [_tensor(leaf) for leaf in leaves]
+        types = types_of(batch)
+        key = structure, tuple([(dtype, len(shape)) for dtype, shape in types])
+        call = self._made.get(key)
+        if call is None:
+            call = self._made[key] = self._call(structure)
+        return call(batch, types)
+
+    def _call(self, structure: Structure) -> TracedCall:
+        def function(tensors: Sequence[Any]) -> Any:
+            return self._step(structure.pack(tensors))
+
+        kind = _TracedPrediction if self._predicting else _TracedStep
+        phase: Any = "train" if self._training else "inference"
+        return kind(function, phase, self._tell, self._run_eagerly)
+
+    def _tell(self, error: Exception) -> None:
+        """Warns once that the step runs operator by operator."""
+        if not self._told:
+            self._told = True
+            warnings.warn(why_eager(self._name, error), stacklevel=4)
+
+
+def _is_leaf(x: Any) -> bool:
+    """Lists of numbers are data, lists of arrays a structure."""
+    return (
+        isinstance(x, list)
+        and bool(x)
+        and not isinstance(x[0], list | tuple | dict | np.ndarray | torch.Tensor)
+    )
+
+
+def _tensor(leaf: Any) -> torch.Tensor:
+    if isinstance(leaf, torch.Tensor):
+        return leaf
+    if type(leaf) is np.ndarray and leaf.dtype.kind in "fiub":
+        return as_tensor(leaf)
+    return as_torch(leaf)
+
+
+class _TracedStep(TracedCall):
+    """As its base; what cannot be traced runs on tensors of PyTorch."""
+
+    def _run_eagerly(self, batch: Sequence[Any]) -> Any:
+        given = [as_torch(x) for x in batch]
+        if self.phase == "train":
+            return _detached(self.function(given))
+        with torch.no_grad():
+            return self.function(given)
+
+
+class _TracedPrediction(_TracedStep):
+    """A step whose graph onnxruntime runs; its batch axis is open from the first call on."""
+
+    def _make(self, types: Types) -> Callable[[Sequence[Any]], Any]:
+        if self._open is None and not self._by_sizes:
+            dims = [["batch", *shape[1:]] if shape else [] for _, shape in types]
+            try:
+                self._open, self._open_dims = self._traced(types, dims), dims
+            except Exception:  # noqa: S110 - the next attempt says why
+                pass
+        return super()._make(types)
+
+    def _traced(self, types: Types, dims: list[list[Any]]) -> Callable[[Sequence[Any]], Any]:
+        placeholders = [
+            Value(numpy_dtype(dtype), shape, f"data_{i}")
+            for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
+        ]
+        with tracing(Trace(placeholders, computes=computing_steps())) as trace:
+            leaves, structure = flatten(self.function(placeholders))
+        values = [leaf for leaf in leaves if isinstance(leaf, Value)]
+        compiled = compile_graph(trace.graph(values, self.phase))
+
+        def run(batch: Sequence[Any]) -> Any:
+            found = iter(compiled([numpy_of(x) for x in batch]))
+            return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
+
+        return run
+
+
+def _detached(found: Any) -> Any:
+    leaves, structure = flatten(found)
+    return structure.pack([x.detach() if isinstance(x, torch.Tensor) else x for x in leaves])
