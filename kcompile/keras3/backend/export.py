@@ -73,7 +73,8 @@ def export_onnx_file(
 
 def traced_model(model: Any, input_signature: Sequence[Any]) -> tuple[Graph, list[str], list[str]]:
     """A model's outputs in test mode as a graph, and the names of its inputs and outputs."""
-    names, inputs = Names(), []
+    names = Names()
+    inputs: list[Value] = []
 
     def placeholder(spec: Any) -> Value:
         name = names.unique(getattr(spec, "name", None) or f"input_{len(inputs)}")
