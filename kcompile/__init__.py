@@ -13,10 +13,32 @@ if TYPE_CHECKING:
     from . import keras as keras
     from .devices import DeviceNotFoundError as DeviceNotFoundError
     from .devices import device_scope as device_scope
+    from .live_models.live import export as export
+    from .live_models.live import from_keras as from_keras
+    from .live_models.live import predict as predict
+    from .live_models.live import push_weights as push_weights
 
 __version__ = "0.1.0"
 
-__all__ = ["DeviceNotFoundError", "__version__", "device_scope", "keras"]
+#: Names that are loaded when asked for, and their modules.
+_LAZY = {
+    "DeviceNotFoundError": ".devices",
+    "device_scope": ".devices",
+    "export": ".live_models.live",
+    "from_keras": ".live_models.live",
+    "predict": ".live_models.live",
+    "push_weights": ".live_models.live",
+}
+__all__ = [
+    "DeviceNotFoundError",
+    "__version__",
+    "device_scope",
+    "export",
+    "from_keras",
+    "keras",
+    "predict",
+    "push_weights",
+]
 
 
 if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
@@ -24,8 +46,8 @@ if not TYPE_CHECKING:  # checkers read the imports above, and find names that ar
     def __getattr__(name: str) -> Any:
         if name == "keras":
             return importlib.import_module(".keras", __name__)
-        if name in ("DeviceNotFoundError", "device_scope"):
-            return getattr(importlib.import_module(".devices", __name__), name)
+        if name in _LAZY:
+            return getattr(importlib.import_module(_LAZY[name], __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

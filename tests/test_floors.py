@@ -19,6 +19,7 @@ FLOORS = {
     "kcompile.convert": 3,
     "kcompile.keras3": 3,
     "kcompile.keras3.backend": 3,
+    "kcompile.live_models": 3,
     "kcompile.tf_keras": 3,
     "kcompile.keras": 2.9,
     "kcompile.keras.applications": 2.8,

@@ -83,6 +83,38 @@ class Storage:
                         self._fetch = None
         return self._array
 
+    def share(self, array: np.ndarray, version: Callable[[], Any] | None = None) -> bool:
+        """Takes memory of somebody else's for the buffer, with what is in it; False where its form forbids.
+
+        Args:
+            array: of the same shape and type, which may be written, and in the order of the buffer.
+            version: what changes when the other one writes, if he tells.
+        """
+        own = self._array
+        fits = array.dtype == own.dtype and array.shape == own.shape and array.flags.writeable
+        if not fits or self.order is not None or not array.flags.c_contiguous:
+            return False
+        with changing():
+            self._fetch = None
+            self._array = array
+            self._count()
+            if version is not None:
+                self.watch = self._watching(version)
+            self._version += 1
+        return True
+
+    def _watching(self, version: Callable[[], Any]) -> Callable[[], None]:
+        seen = version()
+
+        def watch() -> None:
+            nonlocal seen
+            now = version()
+            if now != seen:
+                seen = now
+                self._version += 1
+
+        return watch
+
     def assign(self, value: np.ndarray) -> None:
         """Overwrites the contents in place; views (numpy, torch) see it, sessions notice by ``version``."""
         with changing():

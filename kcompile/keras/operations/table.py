@@ -18,7 +18,7 @@ import numpy as np
 from ...ir import Value, claim_steps, op
 from .. import activations
 from .. import backend as K
-from ..backend.tensors import static_sizes
+from ..backend.tensors import shape_vector, static_sizes
 from .slices import sliced
 
 _REQUIRED = object()
@@ -295,7 +295,8 @@ def _round(x: Value, decimals: int = 0) -> Value:
 
 
 def _matmul(x1: Any, x2: Any) -> Value:
-    return op.MatMul(*_alike(x1, x2))
+    x1, x2 = _alike(x1, x2)
+    return op.MatMulInteger(x1, x2) if x1.dtype.name in ("int8", "uint8") else op.MatMul(x1, x2)
 
 
 def _dot(x1: Any, x2: Any) -> Value:
@@ -321,7 +322,7 @@ def _full_like(x: Value, fill_value: Any, dtype: Any = None) -> Value:
 
 
 def _broadcast_to(x: Value, shape: Sequence[Any]) -> Value:
-    return op.Expand(x, [1 if size in (None, -1) else int(size) for size in shape])
+    return op.Expand(x, shape_vector([1 if size in (None, -1) else size for size in shape]))
 
 
 def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Value:

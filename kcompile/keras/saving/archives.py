@@ -143,7 +143,8 @@ def assign_objects(
 ) -> None:
     """Weights from a file of Keras 3, by the tree of objects; nothing is changed unless all of it fits."""
 
-    assign(TreeMatch(model, objects, source, by_name, skip_mismatch).plan)
+    match = TreeMatch(objects, source)
+    assign((match.by_name(model, skip_mismatch) if by_name else match.model(model)).plan)
 
 
 def _build_from(model: Any, archive: Archive) -> None:

@@ -84,23 +84,15 @@ def is_made_of_layers(layer: Any) -> TypeGuard[Network]:
 class TreeMatch:
     """Matches the objects of a file to the layers of a model.
 
-    With by_name only layers of the model's own that have the name of an object of the file are matched, and
-    with skip_mismatch those that do not fit are left out with a warning.
+    ``plan`` has the pairs of weight and array; nothing is changed before it is carried out. All that match
+    raise ValueError if an object is missing, or number or shape of its variables differs.
 
-    ``plan`` has the pairs of weight and array; nothing is changed before it is carried out.
-
-    Raises:
-        ValueError: if an object is missing, or number or shape of its variables differs.
+    Args:
+        objects: the file's, by path.
+        source: its name, for errors.
     """
 
-    def __init__(
-        self,
-        model: Network,
-        objects: Mapping[str, LayerWeights],
-        source: str,
-        by_name: bool = False,
-        skip_mismatch: bool = False,
-    ) -> None:
+    def __init__(self, objects: Mapping[str, LayerWeights], source: str) -> None:
         self.objects = objects
         self.source = source
         self.plan: Plan = []
@@ -110,11 +102,27 @@ class TreeMatch:
             for path in objects
             for end in [*(m.start() for m in re.finditer("/", path)), len(path)]
         }
-        if by_name:
-            self._by_name(model, skip_mismatch)
-        else:
-            self._model(model, "")
-            self._check_all(model)
+
+    def model(self, model: Network) -> TreeMatch:
+        """A model's weights, all of them."""
+        self._model(model, "")
+        self._check_all(model)
+        return self
+
+    def layer(self, layer: Layer) -> TreeMatch:
+        """The weights of one layer, whose objects the file has by themselves."""
+        if layer.weights:
+            self._object(layer, "")
+        self._check_all(layer)
+        return self
+
+    def by_name(self, model: Network, skip_mismatch: bool = False) -> TreeMatch:
+        """The weights of layers of the model's own that have the name of an object of the file.
+
+        With skip_mismatch those that do not fit are left out with a warning.
+        """
+        self._by_name(model, skip_mismatch)
+        return self
 
     def _model(self, model: Network, path: str) -> None:
         self._own(model, path)
@@ -201,10 +209,12 @@ class TreeMatch:
     def _leaf(self, layer: Layer, path: str) -> None:
         stored = self._variables(path)
         below = sorted(
-            p for p in self.objects if p.startswith(path + "/") and "seed_generator" not in p.split("/")[-1]
+            p
+            for p in self.objects
+            if p and p.startswith(f"{path}/" if path else "") and "seed_generator" not in p.split("/")[-1]
         )
         for place in below:  # what is one layer here may be several objects there
-            relative = place[len(path) + 1 :]
+            relative = place[len(path) :].lstrip("/")
             stored = stored + [(f"{relative}/{key}", array) for key, array in self.objects[place].weights]
         if not stored and path not in self._groups:
             raise ValueError(
@@ -232,7 +242,7 @@ class TreeMatch:
                 )
             self.plan.append((parameter, array))
 
-    def _check_all(self, model: Network) -> None:
+    def _check_all(self, model: Layer) -> None:
         matched = {id(parameter) for parameter, _ in self.plan}
         missing = [parameter.name for parameter in model.weights if id(parameter) not in matched]
         if missing:

@@ -1,0 +1,122 @@
+"""``from_keras``: a live model of stock Keras as a model of kcompile; ``push_weights``: its weights back."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..keras.training.model import Model
+from .weights import Links
+
+#: Versions of Keras whose models are read: from this one on, to before that one.
+VERSIONS = ((3, 15), (3, 17))
+
+_links: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
+_MADE = "_kcompile_model"  # attribute of a live model: what was made of it, and of which variables
+
+
+def from_keras(model: Any, inputs: Any = None) -> Model:
+    """A model of kcompile that computes what a live model of stock Keras 3 does.
+
+    Weights are shared where memory allows: tensors of PyTorch on the CPU that lie in the order of their axes
+    (all but kernels of convolutions) and NumPy's arrays. All others are copied; ``push_weights`` writes them
+    back.
+
+    Args:
+        model: a built model of Keras 3, of any backend.
+        inputs: for a model whose structure is code, what it is called on: an array or ``keras.InputSpec``, or
+            a list or dict of them (default: of the shapes that it was called on first).
+
+    Raises:
+        TypeError: for what is no model of Keras.
+        ValueError: for a version of Keras that is not known, a model that is not built, or code that does
+            what cannot be recorded; the message names the layer and the line.
+    """
+    made, links = _translated(model, inputs)
+    _links[made] = links
+    return made
+
+
+def push_weights(model: Model) -> None:
+    """Writes the weights of a model that ``from_keras`` made into the live model it was made of.
+
+    Raises:
+        ValueError: for a model that was made otherwise.
+    """
+    if model not in _links:
+        raise ValueError(
+            f"The model {model.name!r} was not made by from_keras: there is no live model to write to."
+        )
+    _links[model].push()
+
+
+def export(model: Any, filepath: Any, **options: Any) -> Any:
+    """Writes a model as an ONNX file that numpy and onnxruntime run.
+
+    Args:
+        model: a live model of stock Keras, or a model of kcompile.
+        filepath: where to write.
+        options: those of ``Model.export`` (opset, verify, tolerance, external_data).
+
+    Raises:
+        TypeError, ValueError: as ``from_keras``.
+        kcompile.onnx_io.ExportError: as ``Model.export``.
+    """
+    return _own(model).export(filepath, **options)
+
+
+def predict(model: Any, x: Any, **options: Any) -> Any:
+    """Outputs for samples, computed by onnxruntime.
+
+    Args:
+        model: a live model of stock Keras, or a model of kcompile. What is made of a live model is kept with
+            it, and made again when it has other variables.
+        x: what ``Model.predict`` takes.
+        options: those of ``Model.predict`` (batch_size, verbose, steps).
+
+    Raises:
+        TypeError, ValueError: as ``from_keras``.
+    """
+    return _own(model).predict(x, **options)
+
+
+def _own(model: Any) -> Model:
+    """The model itself, or what stands for a live one with its weights as they are now."""
+    if isinstance(model, Model):
+        return model
+    variables = [id(variable) for variable in getattr(model, "weights", ())]
+    kept = getattr(model, _MADE, None)
+    if kept is not None and kept[1] == variables:
+        _links[kept[0]].pull()
+        return kept[0]
+    made = from_keras(model)
+    vars(model)[_MADE] = (made, variables)
+    return made
+
+
+def _translated(model: Any, inputs: Any) -> tuple[Model, Links]:
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(model, getattr(keras, "Model", ())):
+        kind = type(model)
+        raise TypeError(
+            f"A live model of stock Keras 3 was expected, found {kind.__module__}.{kind.__qualname__}."
+        )
+    _check_version(str(keras.__version__))
+    from .translation import translated
+
+    return translated(model, inputs)
+
+
+def _check_version(version: str) -> None:
+    first, last = VERSIONS
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if not first <= numbers < last:
+        raise ValueError(
+            f"Keras {version} is not known here: kcompile[keras3] reads models of {_said(first)} to before "
+            f"{_said(last)}. Install one of these, or save the model with it to a .keras file and load that."
+        )
+
+
+def _said(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

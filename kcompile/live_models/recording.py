@@ -1,0 +1,373 @@
+"""What a user's code does with symbolic tensors of Keras, written down call by call.
+
+Keras records the operations that are called on a ``KerasTensor``. While ``Recorder`` is in force it records
+three things more, so that any code that runs eagerly can be recorded: sizes of axes are numbers that know
+where they come from (``Size``); variables of layers are symbolic tensors; and functions that make tensors of
+sizes, or at random, are calls like the others. Nothing of it stays behind on layers of the user's.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from keras import KerasTensor, Layer, Operation, Variable, tree
+from keras.src import backend
+from keras.src.ops.node import Node
+
+from .sizes import Size
+
+
+class Training:
+    """A ``training`` argument that tells whether somebody asked for it."""
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+        self.was_asked = False
+
+    def __bool__(self) -> bool:
+        self.was_asked = True
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self) == other
+
+    __hash__ = object.__hash__
+
+
+class VariableTensor(KerasTensor):
+    """A variable of a layer, while it is recorded."""
+
+    def __init__(self, variable: Any) -> None:
+        super().__init__(tuple(variable.shape), str(variable.dtype), name=variable.name)
+        self.variable = variable
+        self.trainable = variable.trainable
+        self.path = variable.path
+
+    @property
+    def value(self) -> VariableTensor:
+        """The variable: what is done with its value is done with it."""
+        return self
+
+    def assign(self, value: Any) -> Any:
+        """Records an update of the variable."""
+        recorder = Recorder.current()
+        if recorder is not None:
+            recorder.updates.append((self.variable, value))
+        return value
+
+    def assign_add(self, value: Any) -> Any:
+        """Records an update of the variable by what is added to it."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> Any:
+        """Records an update of the variable by what is taken from it."""
+        return self.assign(self - value)
+
+
+class BackendCall(Operation):
+    """A function of the backend that makes a tensor of sizes, or at random.
+
+    Args:
+        function: its module and name (``"numpy.arange"``).
+        compute: the function itself, for the shape of what it gives.
+    """
+
+    def __init__(self, function: str, compute: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+        self.compute = compute
+
+    def record(self, args: Any, kwargs: Any) -> Any:
+        """Records a call; the result as a symbolic tensor."""
+        with Recorder.silent():
+            given, named = _plain(args), _plain(kwargs)
+            if "seed" in named:
+                named["seed"] = 1  # the model's own generator stays where it is
+            if any(isinstance(x, KerasTensor) for x in tree.flatten((given, named))):
+                spec = backend.compute_output_spec(self.compute, *given, **named)
+            else:
+                made = self.compute(*given, **named)
+                spec = KerasTensor(tuple(made.shape), backend.standardize_dtype(made.dtype))
+        Node(operation=self, call_args=args, call_kwargs=kwargs, outputs=spec)
+        return spec
+
+
+@dataclass
+class Call:
+    """One recorded call.
+
+    Attributes:
+        operation: the Operation or Layer.
+        args, kwargs: with symbolic tensors and sizes in their places.
+        outputs: its symbolic tensors, flat.
+        line: of the user's code, ``"file.py:12"``.
+    """
+
+    operation: Any
+    args: Any
+    kwargs: Any
+    outputs: list[Any]
+    line: str
+
+
+@dataclass
+class Recorder:
+    """The calls that are recorded while it is in force, in their order; and updates of variables."""
+
+    calls: list[Call] = field(default_factory=list)
+    updates: list[tuple[Any, Any]] = field(default_factory=list)
+    variables: dict[int, VariableTensor] = field(default_factory=dict)
+    replaced: list[tuple[dict[str, Any], str, Any, Any]] = field(default_factory=list)
+
+    @staticmethod
+    def current() -> Recorder | None:
+        """The one that is in force in this thread."""
+        return getattr(_in_force, "recorder", None)
+
+    @staticmethod
+    @contextmanager
+    def silent() -> Iterator[None]:
+        """Within, nothing is recorded."""
+        recorder, _in_force.recorder = Recorder.current(), None
+        try:
+            yield
+        finally:
+            _in_force.recorder = recorder
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within, nothing is recorded, and variables are variables."""
+        with self.silent():
+            self._put(symbolic=False)
+            try:
+                yield
+            finally:
+                self._put(symbolic=True)
+
+    @contextmanager
+    def recording(self, layers: list[Any]) -> Iterator[None]:
+        """Within, calls on symbolic tensors are recorded, and variables of these layers are symbolic."""
+        with _patching, _patched():
+            outer, _in_force.recorder = Recorder.current(), self
+            self._take_variables(layers)
+            self._put(symbolic=True)
+            try:
+                yield
+            finally:
+                self._put(symbolic=False)
+                _in_force.recorder = outer
+
+    def _take_variables(self, layers: list[Any]) -> None:
+        """The attributes of layers that hold variables, with what to put in their places."""
+        for layer in layers:
+            for name, value in list(vars(layer).items()):
+                if name not in _TRACKED and _holds_variables(value):
+                    self.replaced.append((vars(layer), name, value, self._symbolic(value)))
+
+    def _symbolic(self, value: Any) -> Any:
+        if isinstance(value, Variable):
+            return self.variables.setdefault(id(value), VariableTensor(value))
+        if isinstance(value, dict):
+            return {key: self._symbolic(entry) for key, entry in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._symbolic(entry) for entry in value]
+        return value
+
+    def _put(self, symbolic: bool) -> None:
+        """Puts symbolic tensors, or again the variables, in the attributes that hold variables."""
+        for attributes, name, variable, tensor in self.replaced:
+            attributes[name] = tensor if symbolic else variable
+
+    def take(self, node: Any, args: Any, kwargs: Any, outputs: Any) -> None:
+        """Notes a call, and gives its outputs sizes that know their tensor."""
+        for tensor in outputs:
+            tensor._shape = sizes_of(tensor)
+        self.calls.append(Call(node, args, kwargs, outputs, _users_line()))
+
+
+_TRACKED = ("_trainable_variables", "_non_trainable_variables", "_tracker", "_layers", "_metrics")
+
+
+def _holds_variables(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_variables(entry) for entry in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds_variables(entry) for entry in value)
+    return isinstance(value, Variable)
+
+
+def sizes_of(tensor: Any) -> tuple[Any, ...]:
+    """The shape of a symbolic tensor, of sizes that know where they come from."""
+    return tuple(None if n is None else Size.of(int(n), tensor, axis) for axis, n in enumerate(tensor.shape))
+
+
+def _users_line() -> str:
+    """Where in the user's code we are: the innermost frame that is neither Keras's nor ours."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if _is_users(frame):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def line_of(error: BaseException) -> str:
+    """The innermost line of the user's code that an error went through."""
+    found, traceback = "", error.__traceback__
+    while traceback is not None:
+        if _is_users(traceback.tb_frame):
+            found = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return found
+
+
+def _is_users(frame: FrameType) -> bool:
+    package = frame.f_globals.get("__name__", "").split(".")[0]
+    return package not in ("keras", "kcompile", "optree", "contextlib", "torch", "tensorflow", "jax", "numpy")
+
+
+# --- what Keras is told to do otherwise meanwhile -----------------------------------------------------------
+
+_in_force = threading.local()
+_patching = threading.RLock()
+
+#: Functions of the backend that are calls where a size is among their arguments.
+_OF_SIZES = {
+    "numpy": (
+        *("arange", "zeros", "ones", "full", "eye", "identity", "tri", "linspace"),
+        *("broadcast_to", "tile", "repeat", "reshape", "array"),
+    ),
+    "core": ("cast", "convert_to_tensor"),
+}
+#: Functions that are calls in any case.
+_RANDOM = (
+    "normal",
+    "uniform",
+    "truncated_normal",
+    "randint",
+    "categorical",
+    "dropout",
+    "shuffle",
+    "binomial",
+)
+
+
+@contextmanager
+def _patched() -> Iterator[None]:
+    """Keras with its nodes and the functions above handed to the recorder that is in force."""
+    if Recorder.current() is not None:
+        yield
+        return
+    places: list[tuple[Any, str, Any]] = [
+        (Node, "__init__", _node_init(Node.__init__)),
+        (Operation, "symbolic_call", _operation_call(Operation.symbolic_call)),
+        (Layer, "symbolic_call", _symbolic_call(Layer.symbolic_call)),
+        (backend.core, "custom_gradient", _custom_gradient(backend.core.custom_gradient)),
+    ]
+    for module, names in _OF_SIZES.items():
+        for name in names:
+            owner = getattr(backend, module)
+            if hasattr(owner, name):
+                places.append((owner, name, _recorded(f"{module}.{name}", getattr(owner, name), False)))
+    places += [
+        (backend.random, name, _recorded(f"random.{name}", getattr(backend.random, name), True))
+        for name in _RANDOM
+        if hasattr(backend.random, name)
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    for owner, name, function in places:
+        setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        for owner, name, function in before:
+            setattr(owner, name, function)
+
+
+def _node_init(original: Callable[..., None]) -> Callable[..., None]:
+    def init(
+        self: Any, operation: Any, call_args: Any = None, call_kwargs: Any = None, outputs: Any = None
+    ) -> None:
+        recorder = Recorder.current()
+        if recorder is None:
+            original(self, operation, call_args, call_kwargs, outputs)
+            return
+        tensors = tree.flatten(outputs)
+        recorder.take(operation, call_args or (), call_kwargs or {}, tensors)
+
+    return init
+
+
+def _symbolic_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    def symbolic_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = Recorder.current()
+        if recorder is None:
+            return original(self, *args, **kwargs)
+        if isinstance(kwargs.get("training"), Training):
+            kwargs["training"] = False
+        with recorder.paused():
+            return original(self, *_plain(args), **_plain(kwargs))
+
+    return symbolic_call
+
+
+def _operation_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    def symbolic_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = Recorder.current()
+        if recorder is None:
+            return original(self, *args, **kwargs)
+        with recorder.silent():
+            outputs = self.compute_output_spec(*args, **kwargs)
+        recorder.take(self, args, kwargs, tree.flatten(outputs))
+        return outputs
+
+    return symbolic_call
+
+
+def _plain(value: Any) -> Any:
+    """Arguments whose sizes are plain numbers: what one that is not recorded does with them is its own."""
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, KerasTensor):
+            return KerasTensor(tuple(int(n) for n in x.shape), x.dtype, name=x.name)
+        return int(x) if isinstance(x, Size) else x
+
+    return tree.map_structure(plain, value)
+
+
+def _custom_gradient(original: Callable[..., Any]) -> Callable[..., Any]:
+    def custom_gradient(function: Callable[..., Any]) -> Any:
+        computed = original(function)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return computed(*args, **kwargs) if Recorder.current() is None else function(*args, **kwargs)[0]
+
+        return call
+
+    return custom_gradient
+
+
+def _recorded(name: str, original: Callable[..., Any], always: bool) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        recorder = Recorder.current()
+        if recorder is not None and (always or _needs_recording(args, kwargs)):
+            return BackendCall(name, original).record(args, kwargs)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _needs_recording(args: Any, kwargs: Any) -> bool:
+    return any(isinstance(x, Size | KerasTensor) for x in tree.flatten((args, kwargs)))
+
+
+def array_of(value: Any) -> np.ndarray:
+    """The numbers of a tensor or variable of the backend."""
+    return np.asarray(backend.convert_to_numpy(value))
