@@ -119,6 +119,14 @@ def names(kind: str) -> Mapping[str, Any]:
     return MappingProxyType(_NAMES[kind])
 
 
+def kind_of(name: str, module: Any = None) -> str | None:
+    """The kind that a name is of, None for one that nobody knows; that of the module first, where a
+    configuration says one: ``MeanSquaredError`` is a loss in ``keras.losses`` and a metric in
+    ``keras.metrics``."""
+    said = [kind for kind in _MODULES if module in (f"keras.{_MODULES[kind][0]}", f"keras.{kind}s")]
+    return next((kind for kind in (*said, *_MODULES) if name in names(kind)), None)
+
+
 def serialize(kind: str, obj: Any) -> Any:
     """What configurations say of an object of a kind, as the module that names them does."""
     return _module_of(kind).serialize(obj)

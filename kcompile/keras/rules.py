@@ -52,6 +52,7 @@ class Rules:
         later_optimizers: whether optimizers compute as from tf.keras 2.11 on.
         clips_each: whether ``clipnorm`` limits each gradient by itself, not all together.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
+        makes_folders: whether saving makes the folder of a file that is not there.
         validation_last: whether logs say how validation went after how training did.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
     """
@@ -83,6 +84,7 @@ class Rules:
     later_optimizers: bool = False
     clips_each: bool = False
     saves_folders: bool = False
+    makes_folders: bool = False
     validation_last: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -123,6 +125,7 @@ TF_KERAS = Rules(
     later_optimizers=True,
     clips_each=True,
     saves_folders=True,
+    makes_folders=True,
     validation_last=True,
     defaults=_TF_KERAS_DEFAULTS,
 )

@@ -85,7 +85,7 @@ def _make_source_node(layer: InputLayer, tensor: Value) -> None:
 
 def Input(
     shape: Sequence[int | None] | None = None,
-    batch_shape: Sequence[int | None] | None = None,
+    batch_shape: Sequence[int | None] | int | None = None,
     name: str | None = None,
     dtype: str | None = None,
     sparse: bool = False,
@@ -99,7 +99,8 @@ def Input(
 
     Args:
         shape: sizes of one sample, without the batch axis; None for an axis of any size.
-        batch_shape: sizes with the batch axis, ``(32, 10)`` or ``(None, 10)``.
+        batch_shape: sizes with the batch axis, ``(32, 10)`` or ``(None, 10)``; a number, which tf.keras has
+            in this place, is batch_size.
         name: name of the input, also in an exported file.
         dtype: element type (default ``K.floatx()``).
         sparse: must be False.
@@ -116,6 +117,8 @@ def Input(
             "An input cannot be ragged or optional here: pad sequences to one length, with a mask (Masking, "
             "Embedding(mask_zero=True)) where it matters."
         )
+    if isinstance(batch_shape, int):
+        batch_shape, batch_size = None, batch_shape
     if type_spec is not None:
         batch_shape, dtype = tuple(type_spec.shape), dtype or type_spec.dtype
     if shape is None and batch_shape is None and tensor is None:

@@ -9,6 +9,7 @@ from ... import ir
 from ...ir import Parameter, TextStage, Value, op
 from .. import backend as K
 from .. import registry, rules
+from ..backend.tensors import static_sizes
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
 from ..utils.summary_html import model_html
@@ -27,6 +28,7 @@ from .node import (
     same_tensors,
     static_shape,
 )
+from .weight_paths import weight_paths
 from .weighted_layer import unique
 
 
@@ -335,6 +337,33 @@ class Network(NetworkFiles):
         own = self._trainable_weights + self._non_trainable_weights
         return unique(own, *(layer.weights for layer in self.layers))
 
+    def get_weight_paths(self) -> dict[str, Parameter]:
+        """The weights by what leads to each, as in tf.keras: ``dense.kernel`` in a model made of layers,
+        ``d1.kernel`` in one whose attribute ``d1`` is a layer, ``blocks.0.kernel`` in lists.
+
+        Empty while a subclassed model is not built.
+        """
+        return weight_paths(self)
+
+    def save_spec(self, dynamic_batch: bool = True) -> tuple[Any, dict[str, Any]] | None:
+        """The inputs that the model is called on, as ``(args, kwargs)``; None while they are not known.
+
+        Args:
+            dynamic_batch: whether the size of the batch is left open.
+
+        Returns:
+            a symbolic tensor, with ``shape`` and ``dtype``, for each input, in a list; and no kwargs.
+        """
+        if not self.inputs:
+            return None
+        sizes = [static_sizes(x) for x in self.inputs]
+        open_sizes = [(None, *shape[1:]) if dynamic_batch else shape for shape in sizes]
+        specs = [
+            K.placeholder(shape, dtype=x.dtype.name, name=name)
+            for x, shape, name in zip(self.inputs, open_sizes, self.input_names, strict=True)
+        ]
+        return specs, {}
+
     def count_params(self) -> int:
         """Number of scalars in all weights."""
         if not self.built:
@@ -464,19 +493,31 @@ class Network(NetworkFiles):
     def get_config(self) -> dict[str, Any]:
         """The DAG as plain data: layers, who is called on what, inputs and outputs.
 
+        Of a subclassed model that overrides this method nothing is known here: an empty dict.
+
         Raises:
-            NotImplementedError: for a subclassed model, whose call() is code.
+            NotImplementedError: for one that does not, whose call() is code.
         """
         if not self._is_graph_network:
+            if self._says_its_config:
+                return {}
             raise NotImplementedError(
                 f"{type(self).__name__} is a subclassed model: its structure is Python code and cannot be "
-                "written to a file. Save its weights with save_weights, or export it to ONNX."
+                "written to a file. Save its weights with save_weights, or export it to ONNX; with "
+                "get_config() of its own, which returns its constructor's arguments, a .keras file holds it."
             )
         return network_config(self)
 
+    @property
+    def _says_its_config(self) -> bool:
+        """Whether a user's class overrides ``get_config``."""
+        defined = next(cls for cls in type(self).__mro__ if "get_config" in vars(cls))
+        return not registry.is_built_in(defined)
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        """A new network without trained weights from what ``get_config`` returned.
+        """A new network without trained weights from what ``get_config`` returned; of a subclass whose
+        configuration has no layers, made with it as keyword arguments.
 
         Raises:
             ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
@@ -485,6 +526,8 @@ class Network(NetworkFiles):
             entry = cls._upgraded(config, custom_objects)
             with rules.following(rules.said_in(entry)):
                 return cls.from_config(entry["config"], custom_objects)
+        if "layers" not in config and not registry.is_built_in(cls):
+            return cls(**config)
         inputs, outputs, name, ends = network_from_config(config, custom_objects)
         network = cls(inputs=inputs, outputs=outputs, name=name)
         if ends:

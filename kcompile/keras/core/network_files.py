@@ -112,6 +112,28 @@ class NetworkFiles(Layer):
 
         return model_to_yaml(self, **kwargs)
 
+    def get_compile_config(self: Any) -> dict[str, Any] | None:
+        """compile()'s arguments as plain data, as ``.keras`` files have them; None for what is not compiled.
+
+        A subclass whose compile() takes other arguments overrides this method and ``compile_from_config``:
+        files then hold what it returns, with objects that have a configuration turned into plain data.
+        """
+        from ..saving.compile_configs import compile_config
+
+        return compile_config(self) if self._is_compiled else None
+
+    def compile_from_config(self: Any, config: Mapping[str, Any]) -> None:
+        """Compiles the model with what ``get_compile_config`` returned, also of tf.keras or Keras 3.
+
+        A subclass with other arguments of compile() overrides this, too.
+
+        Raises:
+            ValueError: if the optimizer is none, or a name is not known.
+        """
+        from ..saving.compile_configs import compile_from_config
+
+        compile_from_config(self, config)
+
     def export(self: Any, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> bool:
         """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``."""
         from ..saving.exporting import export_model

@@ -19,24 +19,31 @@ from ..training.model import Model
 from ..utils.generic_utils import SafeModeScope, get_custom_objects
 from ..utils.living import class_name
 from ..utils.messages import harmless_messages, raw_name
-from .compile_configs import compile_from_file, training_config
+from .compile_configs import compile_config_in_file, compile_from_file, training_config
 from .limits import MemoryBudget, making
 from .versions.keras1 import WeightUpgrade
 from .versions.keras1_merge import by_names_of
 from .versions.keras2 import hdf5_config, whole_names
-from .versions.keras3_weights import TreeMatch, objects_of
-from .versions.keras3_writing import model_to_keras_3, training_to_keras_3
+from .versions.keras3_weights import TreeMatch, is_made_of_layers, objects_of
+from .versions.keras3_writing import model_to_keras_3
 from .versions.upgrade import upgrade
 from .versions.writer import Writer, writer_of
 from .weight_assignment import assign, assign_in_order
 
 
 def archive_of(model: Network, include_optimizer: bool = True) -> Archive:
-    """Everything that a model file holds of a model."""
-    if not model.built:
-        raise ValueError(
-            f"The model {model.name} is not built yet and has no weights to save: give its first layer an "
-            "input_shape, call build(batch_input_shape), or fit it first."
+    """Everything that a model file holds of a model.
+
+    Raises:
+        ValueError: if it is not built.
+        NotImplementedError: for a subclassed model, whose structure is code.
+    """
+    _require_weights(model)
+    if not is_made_of_layers(model):
+        Network.get_config(model)  # raises where the class says no more
+        raise NotImplementedError(
+            f"The model {model.name} ({type(model).__name__}) is a subclassed model: an HDF5 file holds "
+            "those that are made of layers. Save it to a .keras file, or its weights with save_weights."
         )
     archive = Archive(config=hdf5_config(model), layer_weights=layer_weights(model.layers))
     optimizer = getattr(model, "optimizer", None)
@@ -48,16 +55,26 @@ def archive_of(model: Network, include_optimizer: bool = True) -> Archive:
     return archive
 
 
-def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archive:
-    """Everything that a ``.keras`` file holds of a model."""
-    archive = archive_of(model, include_optimizer=False)
-    archive.config = model_to_keras_3(model)
-    archive.objects, archive.layer_weights = objects_of(model), []
-    if archive.training_config is not None:
-        optimizer = model.optimizer
-        archive.training_config = training_to_keras_3(
-            archive.training_config, layouts.keras_3_config(optimizer)
+def _require_weights(model: Network) -> None:
+    if not model.built:
+        raise ValueError(
+            f"The model {model.name} is not built yet and has no weights to save: give its first layer an "
+            "input_shape, call build(batch_input_shape), or fit it first."
         )
+
+
+def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archive:
+    """Everything that a ``.keras`` file holds of a model.
+
+    Raises:
+        ValueError: if it is not built.
+        NotImplementedError: for a subclassed model without ``get_config``.
+    """
+    _require_weights(model)
+    archive = Archive(config=model_to_keras_3(model), objects=objects_of(model))
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and archive.objects is not None:
+        archive.training_config = compile_config_in_file(model)
         if include_optimizer and optimizer.weights:
             state = layouts.keras_3_state(optimizer, model._trained_weights)
             archive.objects["optimizer"] = LayerWeights(type(optimizer).__name__.lower(), state)
@@ -65,8 +82,10 @@ def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archiv
 
 
 def model_config(model: Network) -> dict[str, Any]:
-    """``{"class_name": ..., "config": ...}``, the class being Keras's own for plain models."""
-    return {"class_name": class_name(model), "config": model.get_config(), **rules.said_of_model(model)}
+    """``{"class_name": ..., "config": ...}``, the class being Keras's own for plain models; of a subclassed
+    one also what ``build`` was called with."""
+    config = {"class_name": class_name(model), "config": model.get_config(), **rules.said_of_model(model)}
+    return config if is_made_of_layers(model) else {**config, "build_config": model.get_build_config()}
 
 
 def architecture(model: Network) -> Archive:
@@ -158,7 +177,15 @@ def _build_from(model: Any, archive: Archive) -> None:
             f"The model {model.name} has weights in the file but no input shape; build it in code, call "
             "model.build(batch_input_shape), and use load_weights."
         )
-    model.build(shape)
+    model.build(_shapes(shape))
+
+
+def _shapes(said: Any) -> Any:
+    """Shapes of a file, which has lists for tuples."""
+    if isinstance(said, Mapping):
+        return {key: _shapes(shape) for key, shape in said.items()}
+    nested = any(isinstance(entry, list | tuple | Mapping) for entry in said)
+    return [_shapes(shape) for shape in said] if nested else tuple(said)
 
 
 def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

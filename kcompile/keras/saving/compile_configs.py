@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,20 +13,24 @@ from kcompile_runtime.text import harmless
 
 from ...ir import Value
 from .. import backend as K
-from .. import losses, metrics, optimizers, rules
+from .. import losses, metrics, optimizers, registry, rules
 from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
 from ..utils.nested import each
 from .limits import limited_work
+from .objects import serialize_keras_object
 from .versions.keras1 import WeightUpgrade
+from .versions.keras3_writing import training_to_keras_3
 from .versions.upgrade import upgrade_training
+from .versions.writer import Writer
 
 if TYPE_CHECKING:
     from ...formats import Archive
     from ..core.network import Network
     from ..training.model import Model
-    from .versions.writer import Writer
+
+_DEFAULT_OPTIMIZER = {"class_name": "RMSprop", "config": {}}
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -43,6 +48,17 @@ def training_config(model: Network) -> dict[str, Any]:
         "loss_weights": _serialized(model._compile_arguments.get("loss_weights")),
         **({} if its is rules.KERAS_2 else {"rules": its.name}),
     }
+
+
+def compile_config(model: Any) -> dict[str, Any]:
+    """compile()'s arguments in the words of a ``.keras`` file."""
+    return training_to_keras_3(training_config(model), layouts.keras_3_config(model.optimizer))
+
+
+def compile_config_in_file(model: Any) -> Any:
+    """What a ``.keras`` file says of compile(): what the model's own ``get_compile_config`` does, if it has
+    one."""
+    return serialize_keras_object(model.get_compile_config())
 
 
 def _serialized(value: Any) -> Any:
@@ -66,17 +82,34 @@ def _serialized(value: Any) -> Any:
 def compile_from_file(model: Model, archive: Archive, source: str, writer: Writer) -> None:
     """Compiles a model as its file says and restores the optimizer's state; if that cannot be done, warns and
     leaves it uncompiled."""
-    if try_to_compile(model, source, lambda: _upgraded(archive, source, writer), archive.config):
+    own = archive.objects is not None and _compiles_itself(model)
+    done = (
+        try_to_compile(model, source, lambda: _as_it_is(archive), archive.config, model.compile_from_config)
+        if own
+        else try_to_compile(model, source, lambda: _upgraded(archive, source, writer), archive.config)
+    )
+    if done and model._is_compiled:
         _restore_optimizer(model, archive, source, writer)
 
 
+def _compiles_itself(model: Model) -> bool:
+    """Whether a user's class says how to compile from what it wrote."""
+    defined = next(cls for cls in type(model).__mro__ if "compile_from_config" in vars(cls))
+    return not registry.is_built_in(defined)
+
+
 def try_to_compile(
-    model: Model, source: str, read: Callable[[], Mapping[str, Any]], model_config: Any
+    model: Model,
+    source: str,
+    read: Callable[[], Mapping[str, Any]],
+    model_config: Any,
+    compile: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> bool:
     """Compiles a model with what ``read`` gives; if that cannot be done, warns and leaves it uncompiled.
 
     Args:
         model_config: the model's configuration; it and what is read bound the work that this may be.
+        compile: what compiles it, by default ``compile_from``.
 
     Returns:
         whether it is.
@@ -84,7 +117,7 @@ def try_to_compile(
     try:
         config = read()
         with limited_work(source, [model_config, config]):
-            compile_from(model, config)
+            (compile or partial(compile_from, model))(config)
     except Exception as error:  # whatever a configuration, or a user's class made from it, may raise
         model.uncompile()
         warnings.warn(
@@ -104,13 +137,18 @@ def _told(error: Exception) -> str:
     return text if text.endswith((".", "!")) else text + "."
 
 
+def _as_it_is(archive: Archive) -> Mapping[str, Any]:
+    """What a ``.keras`` file says of compile()."""
+    state = (archive.objects or {}).get("optimizer")
+    archive.optimizer_weights = None if state is None else state.weights
+    return archive.training_config or {}
+
+
 def _upgraded(archive: Archive, source: str, writer: Writer) -> Mapping[str, Any]:
     """What the file says of compile(), in the words of ``training_config``."""
     of_keras_3 = archive.objects is not None
-    config = upgrade_training(archive.training_config or {}, writer, of_keras_3, source)
-    if archive.objects is not None:
-        state = archive.objects.get("optimizer")
-        archive.optimizer_weights = None if state is None else state.weights
+    said = _as_it_is(archive) if of_keras_3 else archive.training_config or {}
+    config = upgrade_training(said, writer, of_keras_3, source)
     if of_keras_3 and config["optimizer_config"] is None:
         archive.optimizer_weights = None
         warnings.warn(
@@ -118,8 +156,21 @@ def _upgraded(archive: Archive, source: str, writer: Writer) -> Mapping[str, Any
             "Compile it in code to choose another.",
             stacklevel=5,
         )
-        return {**config, "optimizer_config": {"class_name": "RMSprop", "config": {}}}
+        return {**config, "optimizer_config": _DEFAULT_OPTIMIZER}
     return config
+
+
+def compile_from_config(model: Model, config: Mapping[str, Any]) -> None:
+    """Compiles a model with what ``compile_config`` wrote, or the same of tf.keras or Keras 3.
+
+    The state of the optimizer is made, as in tf.keras.
+
+    Raises: as ``compile_from``.
+    """
+    own = upgrade_training(config, Writer(rules.of_dialect(model).name), True, f"The model {model.name}")
+    compile_from(model, {**own, "optimizer_config": own["optimizer_config"] or _DEFAULT_OPTIMIZER})
+    if model.built and not model.optimizer.has_own_updates():
+        model.optimizer.build(model._trained_weights)
 
 
 def compile_from(model: Model, config: Mapping[str, Any]) -> None:

@@ -17,11 +17,6 @@ from ..utils.generic_utils import (
 )
 from ..utils.generic_utils import deserialize_keras_object as _of_kind
 
-_KINDS = (
-    *("layer", "loss", "metric", "optimizer", "schedule"),
-    *("activation", "initializer", "regularizer", "constraint"),
-)
-
 
 def get_registered_name(obj: Any) -> str:
     """The name under which a class or function was registered, else its own."""
@@ -96,9 +91,9 @@ def deserialize_keras_object(
     named = {"class_name": name, "config": config.get("config", {})}
     safe = in_safe_mode() if safe_mode is None else safe_mode
     with custom_object_scope(custom_objects), SafeModeScope(safe):
-        for kind in _KINDS:
-            if get_registered_object(name) is None and name in registry.names(kind):
-                return registry.deserialize(kind, {**named, "class_name": name})
+        kind = registry.kind_of(name, config.get("module"))
+        if get_registered_object(name) is None and kind is not None:
+            return registry.deserialize(kind, named)
         return _of_kind(named, {}, None, "object")
 
 

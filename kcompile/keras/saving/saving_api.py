@@ -52,9 +52,11 @@ def save_model(
     Raises:
         ValueError: if the model is not built; for "tf", and in the dialect of tf.keras for a path without an
             ending, as a SavedModel is not written.
-        NotImplementedError: for a subclassed model, whose structure is code.
+        NotImplementedError: for a subclassed model, whose structure is code; a ``.keras`` file can hold one
+            that overrides ``get_config``.
     """
     path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else None
+    _make_folder(model, path)
     if path is not None and path.endswith(".onnx"):
         model.export(path)
         return
@@ -67,6 +69,13 @@ def save_model(
     archive = (keras_3_archive_of if keras_3 else archive_of)(model, include_optimizer)
     if path is None or _may_write(path, overwrite):
         formats.write(archive, filepath, **({} if save_format is None else {"format": _FORMATS[save_format]}))
+
+
+def _make_folder(model: Network, path: str | None) -> None:
+    """The folder of a file, which tf.keras makes where it is missing."""
+    folder = os.path.dirname(path or "")
+    if folder and rules.of_dialect(model).makes_folders:
+        os.makedirs(folder, exist_ok=True)
 
 
 #: What ``save_format`` may say, and the format of ``formats`` that it is.
@@ -126,6 +135,7 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
     ``.pth`` as a state_dict of PyTorch's, all others HDF5 as Keras 2."""
     model._assert_weights_exist()
     path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else ""
+    _make_folder(model, path)
     if path.lower().endswith((".pt", ".pth")):
         if _may_write(path, overwrite):
             write_tensors(state_dict(model), path)

@@ -122,8 +122,10 @@ def deserialize_keras_object(
 
     Args:
         identifier: ``None``; a dict ``{'class_name': ..., 'config': {...}}`` (Keras 3's extra keys ``module``
-            and ``registered_name`` are accepted, no module is ever imported by name); or a function's name.
-        module_objects: name -> class or function, the built-in objects of the calling module.
+            and ``registered_name`` are accepted, no module is ever imported by name); a function's name; or
+            without module_objects a list of these.
+        module_objects: name -> class or function, the built-in objects of the calling module; of all of them
+            by default.
         custom_objects: name -> class or function, looked at first.
         printable_module_name: what is being loaded ("layer", "loss function"...), for error messages.
 
@@ -136,6 +138,11 @@ def deserialize_keras_object(
         return identifier
     if isinstance(identifier, str):
         return _find_object(identifier, module_objects, custom_objects, printable_module_name)
+    if module_objects is None and isinstance(identifier, list | tuple):
+        return [
+            deserialize_keras_object(entry, None, custom_objects, printable_module_name)
+            for entry in identifier
+        ]
     if not isinstance(identifier, Mapping):
         raise ValueError(
             f"Could not interpret serialized {printable_module_name}: expected a name or a dict with "
@@ -157,6 +164,9 @@ def deserialize_keras_object(
     name = identifier.get("registered_name") or class_name
     if not _is_known(name, custom_objects):
         name = class_name
+    if module_objects is None:
+        kind = registry.kind_of(name.rsplit(">", 1)[-1], identifier.get("module"))
+        module_objects = None if kind is None else registry.names(kind)
     cls = _find_object(name, module_objects, custom_objects, printable_module_name)
     return _from_config(cls, config, dict(custom_objects or {}))
 

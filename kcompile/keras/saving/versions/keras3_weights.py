@@ -126,6 +126,9 @@ class TreeMatch:
 
     def _model(self, model: Network, path: str) -> None:
         self._own(model, path)
+        if not is_made_of_layers(model):
+            self._subclassed(model, path)
+            return
         container = next((name for name in _CONTAINERS if self._below(path, name) in self._groups), None)
         if container is None:
             if any(layer.weights for layer in model.layers):
@@ -138,6 +141,14 @@ class TreeMatch:
         for key, layer in self._keyed(inside, model.layers):
             self._object(layer, f"{inside}/{key}")
         self._attributes(model, path)
+
+    def _subclassed(self, model: Network, path: str) -> None:
+        """By attributes; those that are layers themselves lie in a container in files of tf.keras."""
+        self._attributes(model, path)
+        container = self._below(path, _CONTAINERS[0])
+        for key, layer in numbered([layer for layer in model.layers if id(layer) not in self._seen]):
+            if f"{container}/{key}" in self._groups:
+                self._object(layer, f"{container}/{key}")
 
     def _by_name(self, model: Network, skip_mismatch: bool) -> None:
         names = {

@@ -17,6 +17,7 @@ from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import registered_name, unpack_singleton
 from ...utils.nested import each
+from ..objects import serialize_keras_object
 from .keras2 import drop_defaults
 from .keras3_weights import is_made_of_layers
 
@@ -34,8 +35,10 @@ def model_to_keras_3(model: Network) -> dict[str, Any]:
 
     Raises:
         ValueError: for what Keras 3 computes differently under the same name (hard_sigmoid).
-        NotImplementedError: for a subclassed model, whose structure is code.
+        NotImplementedError: for a subclassed model without ``get_config``, whose structure is code.
     """
+    if not is_made_of_layers(model):
+        return _subclassed(model)
     own = registry.is_built_in(type(model))
     if isinstance(model, Sequential):
         return _object("keras", type(model).__name__, _sequential(model), None if own else _custom(model))
@@ -43,6 +46,15 @@ def model_to_keras_3(model: Network) -> dict[str, Any]:
     if own:
         return _object("keras.src.models.functional", "Functional", config, "Functional")
     return _object("keras", type(model).__name__, config, _custom(model))
+
+
+def _subclassed(model: Any) -> dict[str, Any]:
+    """What its class says, and the shape that it was built for."""
+    config = serialize_keras_object(model.get_config())
+    entry = _object(type(model).__module__, type(model).__name__, config, _custom(model))
+    build = model.get_build_config()
+    said = {} if build is None else {"build_config": serialize_keras_object(build)}
+    return {**entry, **said, **rules.said_of_model(model)}
 
 
 def _object(module: str, class_name: str, config: Any, registered_name: str | None = None) -> dict[str, Any]:
