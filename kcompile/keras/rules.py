@@ -39,6 +39,9 @@ class Rules:
         masks_in_means_alone: whether of the metrics only means of functions look at it.
         counts_ignored: whether metrics without weights count what a loss leaves out.
         means_of_samples: whether the mean of a loss is over samples, not batches.
+        weights_broadcast: whether sample weights may have any shape that fits the losses, and targets axes of
+            size 1 where predictions have more.
+        says_weighted: whether a weighted metric that another has the name of is called ``weighted_...``.
         accuracy_by_shape: whether "accuracy" is chosen by the output's shape alone, not by the loss too.
         metrics_name_outputs: whether names of metrics in files begin with that of the output.
         huber_means: whether Huber takes the mean over the last axis.
@@ -71,6 +74,8 @@ class Rules:
     masks_in_means_alone: bool = False
     counts_ignored: bool = False
     means_of_samples: bool = False
+    weights_broadcast: bool = False
+    says_weighted: bool = False
     accuracy_by_shape: bool = False
     metrics_name_outputs: bool = False
     huber_means: bool = False
@@ -113,6 +118,8 @@ TF_KERAS = Rules(
     masked_ranks=range(2, 4),  # its fused kernel, for more axes, does not
     masks_in_losses=True,
     means_of_samples=True,
+    weights_broadcast=True,
+    says_weighted=True,
     accuracy_by_shape=True,
     metrics_name_outputs=True,
     huber_means=True,

@@ -16,6 +16,7 @@ from ..utils.generic_utils import serialize_keras_object
 from ..utils.losses_utils import (
     Reduction,
     compute_weighted_loss,
+    squeeze_or_expand_dimensions,
     valid_entries,
 )
 
@@ -101,18 +102,23 @@ class LossFunctionWrapper(Loss):
     ) -> None:
         super().__init__(reduction=reduction, name=name, dtype=dtype)
         self.fn = fn
-        self._given = kwargs
+        self._arguments = kwargs
+        self._drops_axis_of_one = rules.in_force().weights_broadcast
 
     @property
     def _fn_kwargs(self) -> dict[str, Any]:
         """What else the function is given: the arguments that a subclass declares."""
-        return {**configuration(self), **self._given}
+        return {**configuration(self), **self._arguments}
 
     def call(self, y_true: Any, y_pred: Any) -> Value:
         if registry.is_built_in(self.fn) and not np.issubdtype(K.dtype(y_pred), np.floating):
             y_true, y_pred = (
                 K.cast(y, K.floatx()) for y in (y_true, y_pred)
             )  # labels, as an argmax has them
+        if self._drops_axis_of_one and all(
+            isinstance(y, Value) and y.rank is not None for y in (y_true, y_pred)
+        ):
+            y_pred, y_true = squeeze_or_expand_dimensions(y_pred, y_true)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:

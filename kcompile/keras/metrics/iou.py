@@ -78,7 +78,7 @@ class IoU(Metric):
         if sample_weight is not None:
             given = K.cast(as_tensor(sample_weight, self.dtype), K.floatx())
             if len(static_sizes(given)) > len(static_sizes(weights)):
-                given = K.flatten(given)
+                given, weights = K.flatten(given), K.flatten(weights)
             weights = weights * broadcast_weights(weights, given)
         truth, guess = (
             K.one_hot(K.flatten(K.switch(counts, y, K.zeros_like(y))), self.num_classes)

@@ -26,12 +26,14 @@ class ArraySpec:
         shape: expected shape with the batch axis, None entries for unknown sizes; None for no check.
         dtype: type to cast to, None for any; arrays that are read lazily (HDF5) are cast by the batch.
         advice: from a shape that does not fit, what to do; "" for nothing to say.
+        broadcasts: whether an axis may have the size 1 where another is expected.
     """
 
     name: str
     shape: Shape = None
     dtype: np.dtype | None = None
     advice: Callable[[tuple[int, ...]], str] | None = None
+    broadcasts: bool = False
 
     def fits(self, array: np.ndarray) -> bool:
         """Whether an array of numpy is already what is wanted, the number of its samples apart."""
@@ -51,6 +53,13 @@ class ArraySpec:
             if shape[axis] != size:
                 return False
         return True
+
+    def _broadcasts_to(self, found: tuple[int, ...]) -> bool:
+        wanted = self.shape or ()
+        sizes = zip(found[1:], wanted[1:], strict=False)
+        return (
+            self.broadcasts and len(found) == len(wanted) and all(n in (1, d) or d is None for n, d in sizes)
+        )
 
     def standardize(self, given: Any, what: str) -> Any:
         """The array that was given as the model takes it.
@@ -79,6 +88,9 @@ class ArraySpec:
         found = tuple(array.shape)
         if self.shape is not None and not self._has_sizes(found):
             hint = "" if self.advice is None else self.advice(found)
+            if self._broadcasts_to(found):
+                data_errors.warn_of_broadcast(self.name, what, found, self.shape, hint)
+                return array if self.dtype is None else _cast(array, self.dtype, self.name, what)
             raise data_errors.shape_error(self.name, what, found, self.shape, came_with, hint)
         return array if self.dtype is None else _cast(array, self.dtype, self.name, what)
 

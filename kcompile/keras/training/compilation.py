@@ -19,7 +19,7 @@ from ..utils import losses_utils
 from ..utils.generic_utils import to_list
 from .arrays import ArraySpec
 from .compile_arguments import loss_factors, loss_functions, make_metric, metrics_by_output, per_output
-from .outputs import Output, make_output
+from .outputs import Output, Weighting, make_output
 
 
 class Compiled:
@@ -78,7 +78,8 @@ class Compiled:
             for output in self.outputs:
                 output.loss_metric = metrics_module.Mean(name=f"{output.name}_loss")
         self._result_keys: dict[int, list[str] | None] = {}
-        self._variants: dict[bool, _Variant] = {}
+        self._variants: dict[Weighting, _Variant] = {}
+        self._weights: dict[Weighting, list[Value]] = {}
         self.total_loss = self._variant(False).total_loss
 
     @property
@@ -121,35 +122,37 @@ class Compiled:
         for output in self.outputs:
             for identifier in by_name[output.name]:
                 metric = make_metric(identifier, output, self.rules)
-                metric.name = self._unique_name(
-                    metric.name, output.name, many=len(self.model.output_names) > 1
-                )
+                metric.name = self._unique_name(metric.name, output.name, what)
                 getattr(output, what).append(metric)
         # reported output by output: metrics, then weighted metrics, as Keras does
         self.compile_metrics = [
             metric for output in self.outputs for metric in [*output.metrics, *output.weighted_metrics]
         ]
 
-    def _unique_name(self, name: str, output_name: str, many: bool) -> str:
+    def _unique_name(self, name: str, output_name: str, what: str) -> str:
+        many = len(self.model.output_names) > 1
         if many and not (self.rules.metrics_name_outputs and name.startswith(f"{output_name}_")):
             name = f"{output_name}_{name}"  # which tf.keras writes into its files
         taken = {"loss", *(m.name for m in self.compile_metrics)}
+        if self.rules.says_weighted and what == "weighted_metrics":
+            name = weighted_name(name, taken, f"{output_name}_" if many else "")
         return Names(taken).unique(name)
 
     # --- values and graphs ----------------------------------------------------------------------------------
 
-    def _variant(self, weighted: bool) -> _Variant:
+    def _variant(self, weighted: Weighting) -> _Variant:
         if weighted not in self._variants:
             self._variants[weighted] = self._emit(weighted)
         return self._variants[weighted]
 
-    def _emit(self, weighted: bool) -> _Variant:
+    def _emit(self, weighted: Weighting) -> _Variant:
         """Loss and metric updates, with or without placeholders for sample weights."""
         total: Value | None = None
         updates: list[tuple[Parameter, Value]] = []
+        weights = dict(zip([output.name for output in self.outputs], self.weights(weighted), strict=False))
         with K.name_scope("loss"), call_frame():
             for output in self.outputs:
-                weight = output.sample_weight if weighted else None
+                weight = weights.get(output.name)
                 with K.name_scope(f"{output.name}_loss"):
                     if not getattr(output.loss, "_sees_masks", False):  # which look at the mask themselves
                         weight = _with_mask(weight, output)
@@ -178,8 +181,7 @@ class Compiled:
                     weight = self._metric_weight(metric, None, output)
                     updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
                 for metric in output.weighted_metrics:
-                    given = output.sample_weight if weighted else None
-                    weight = self._metric_weight(metric, given, output)
+                    weight = self._metric_weight(metric, weights.get(output.name), output)
                     updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
             for metric, added in self._added_metric_values():
                 updates += added if isinstance(added, list) else metric_updates(metric, added)
@@ -222,18 +224,29 @@ class Compiled:
         """What the arrays for the targets must be."""
         return [output.target_spec for output in self.fed]
 
-    def step_inputs(self, weighted: bool) -> list[Value]:
-        """What a step takes: the model's inputs, the targets, and the sample weights if weighted."""
-        weights = [output.sample_weight for output in self.outputs if weighted]
-        return [*self.model._graph_inputs, *(output.target for output in self.fed), *weights]
+    def weights(self, weighted: Weighting) -> list[Value]:
+        """The placeholders of the sample weights of each output; none where there are no weights."""
+        if weighted not in self._weights:
+            forms = weighted if isinstance(weighted, tuple) else [None] * len(self.outputs) * weighted
+            self._weights[weighted] = [
+                output.weights(form) for output, form in zip(self.outputs, forms, strict=False)
+            ]
+        return self._weights[weighted]
 
-    def train_graph(self, weighted: bool, extra_updates: Iterable[tuple[Parameter, Value]] = ()) -> Graph:
+    def step_inputs(self, weighted: Weighting) -> list[Value]:
+        """What a step takes: the model's inputs, the targets, and the sample weights if weighted."""
+        targets = [output.target for output in self.fed]
+        return [*self.model._graph_inputs, *targets, *self.weights(weighted)]
+
+    def train_graph(
+        self, weighted: Weighting, extra_updates: Iterable[tuple[Parameter, Value]] = ()
+    ) -> Graph:
         """Total loss, with the updates of layers and metrics, sliced for training."""
         variant = self._variant(weighted)
         updates = [*self.model.updates, *variant.updates, *extra_updates]
         return Graph([variant.total_loss], self.step_inputs(weighted), updates, "train", self.frozen)
 
-    def test_graph(self, weighted: bool) -> Graph:
+    def test_graph(self, weighted: Weighting) -> Graph:
         """Total loss, with the updates of metrics and states, sliced for inference."""
         variant = self._variant(weighted)
         return Graph(
@@ -279,6 +292,11 @@ def metric_updates(metric: Any, *args: Any, **kwargs: Any) -> list[tuple[Paramet
     if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], Parameter):
         pairs = [returned]
     return list({(id(p), id(v)): (p, v) for p, v in [*frame.updates, *pairs]}.values())
+
+
+def weighted_name(name: str, taken: Iterable[str], prefix: str = "") -> str:
+    """The name of a weighted metric beside others: ``weighted_...`` where one has its name."""
+    return f"{prefix}weighted_{name.removeprefix(prefix)}" if name in taken else name
 
 
 def _with_mask(weight: Value | None, output: Output) -> Value | None:

@@ -8,9 +8,10 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import metrics as metrics_module
-from ..rules import Rules
+from .. import rules
+from ..rules import KERAS_2, Rules
 from ..utils.generic_utils import to_list
-from .compilation import with_mask
+from .compilation import weighted_name, with_mask
 from .compile_arguments import loss_factors, loss_functions, make_metric, metrics_by_output
 from .outputs import Output, make_output
 
@@ -51,14 +52,21 @@ class CompiledLoss(_ByOutput):
     Args:
         loss, loss_weights: as ``Model.compile`` takes them.
         names: names of the model's outputs, if it has some.
+        its: the rules of the Keras that is followed.
 
     Attributes:
         metrics: the mean of the total loss and, for several outputs, of each output's, once it was called.
     """
 
-    def __init__(self, loss: Any, loss_weights: Any = None, names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        loss: Any,
+        loss_weights: Any = None,
+        names: Sequence[str] | None = None,
+        its: Rules = KERAS_2,
+    ) -> None:
         super().__init__(names)
-        self._loss, self._loss_weights = loss, loss_weights
+        self._loss, self._loss_weights, self._its = loss, loss_weights, its
         self._total = metrics_module.Mean(name="loss")
         self._functions: list[Any] = []
         self._factors: list[Any] = []
@@ -75,7 +83,8 @@ class CompiledLoss(_ByOutput):
             return
         self._name(y_pred)
         names = self._names or []
-        self._functions = loss_functions(self._loss, names)
+        with rules.following(self._its):
+            self._functions = loss_functions(self._loss, names)
         self._factors = loss_factors(self._loss_weights, names)
         several = len(names) > 1
         self._means = [
@@ -111,7 +120,9 @@ class CompiledLoss(_ByOutput):
                 continue
             true = _like(true, pred)
             samples = K.cast(K.shape(pred)[0], K.floatx()) if samples is None else samples
-            value = function(true, pred, sample_weight=masked(weight, pred))
+            if not getattr(function, "_sees_masks", False):  # which look at the mask themselves
+                weight = masked(weight, pred)
+            value = function(true, pred, sample_weight=weight)
             if mean is not None:
                 mean.update_state(value, sample_weight=samples)
             if isinstance(self._factors[i], Value) or self._factors[i] != 1.0:
@@ -172,20 +183,26 @@ class CompiledMetrics(_ByOutput):
             chosen = [metrics_by_output(given, names, "metrics") for given in self._given]
             for i, (name, pred) in enumerate(zip(names, self._flat(y_pred), strict=True)):
                 output = self._output(name, pred, i)
-                plain, weighted = (
-                    [self._named(make_metric(x, output, self._its), name) for x in each[i]] for each in chosen
-                )
+                with rules.following(self._its):
+                    plain, weighted = (
+                        [make_metric(x, output, self._its) for x in each[i]] for each in chosen
+                    )
                 self._made.append((plain, weighted))
+                self._name_apart(name, plain, weighted)
         self._is_built = True
 
     def _output(self, name: str, pred: Value, i: int) -> Output:
         loss = self._loss.loss_of(i)
         return make_output(name, pred, None, loss if loss is not None else _no_loss, 1.0, None, None)
 
-    def _named(self, metric: Any, output: str) -> Any:
-        if len(self._names or ()) > 1 and not metric.name.startswith(f"{output}_"):
-            metric.name = f"{output}_{metric.name}"
-        return metric
+    def _name_apart(self, output: str, plain: Sequence[Any], weighted: Sequence[Any]) -> None:
+        """Names the metrics of an output after it where there are several, and weighted ones apart."""
+        prefix = f"{output}_" if len(self._names or ()) > 1 else ""
+        for metric in [*plain, *weighted]:
+            metric.name = f"{prefix}{metric.name.removeprefix(prefix)}"
+        taken = {metric.name for metric in plain}
+        for metric in weighted:
+            metric.name = weighted_name(metric.name, taken, prefix)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch into account; sample weights count for weighted_metrics alone."""

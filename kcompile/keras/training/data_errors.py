@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -86,6 +87,15 @@ def count_error(arrays: Sequence[Any], names: Sequence[str], what: str, shapes: 
         advice = ""
     return ValueError(
         f"Error when checking model {what}: {expected}, but got {len(arrays)}: shapes [{shown}].{advice}"
+    )
+
+
+def warn_of_broadcast(name: str, what: str, found: Any, wanted: Any, hint: str) -> None:
+    """Says that numbers of an array count several times, which is seldom what was meant."""
+    warnings.warn(
+        f"The {what} {name!r} has the shape {found}, and the model the shape {wanted}: its numbers are "
+        f"repeated along the axes of size 1. {hint}".rstrip(),
+        stacklevel=3,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from .. import optimizers
 from ..callbacks import CallbackList
 from .compiled_network import CompiledNetwork
 from .data_adapters import DataAdapter, StepInputs
+from .outputs import Weighting
 
 Arrays = dict[str, np.ndarray]
 Writer = Callable[[Arrays], None]
@@ -38,7 +40,7 @@ class FitState:
         self.callbacks = callbacks
         self.epoch = initial_epoch
         self.batch = 0
-        self._weighted = False
+        self._weighted: Any = False
         self._means: Any = None  # of this epoch
         self._order: Arrays = {}  # the random numbers from which the order of this epoch was drawn
         self._writers: list[Writer] = []
@@ -92,9 +94,10 @@ class FitState:
                 writer(arrays)
 
     def _arrays(self) -> Arrays:
-        position = [self.epoch, self.batch, self.model.stop_training, self._weighted is True]
-        arrays = {
+        position = [self.epoch, self.batch, self.model.stop_training]
+        arrays: Arrays = {
             "position": np.array(position, np.int64),
+            "weighted": np.frombuffer(_text_of(self._weighted).encode(), np.uint8),
             **_under("weights", {str(i): w.numpy() for i, w in enumerate(self._weights())}),
             **_under("random", _random_numbers()),
             **_under("generators", self._generators()),
@@ -119,8 +122,9 @@ class FitState:
         Raises:
             ValueError: for the state of another model.
         """
-        self.epoch, self.batch, stopped, weighted = map(int, arrays["position"])
-        self._weighted, self.model.stop_training = bool(weighted), bool(stopped)
+        self.epoch, self.batch, stopped = map(int, arrays["position"])
+        self._weighted = _weighting(arrays["weighted"].tobytes().decode())
+        self.model.stop_training = bool(stopped)
         self._resumed = arrays
         self._restore(arrays)
 
@@ -168,16 +172,16 @@ class FitState:
         """The states of the generators of operators with a seed, by the step that has them."""
         steps = {} if self.model._steps is None else self.model._steps.made()
         return {
-            f"{mode}/{int(weighted)}/{i}": state
+            f"{mode}/{_text_of(weighted)}/{i}": state
             for (mode, weighted), step in steps.items()
             for i, state in enumerate(_of_torch().generator_states(step.module))
         }
 
     def _set_generators(self, states: Arrays) -> None:
-        of_step: dict[tuple[str, bool], list[np.ndarray]] = {}
+        of_step: dict[tuple[str, Weighting], list[np.ndarray]] = {}
         for name, state in states.items():
-            mode, number, _ = name.split("/")
-            of_step.setdefault((mode, number == "1"), []).append(state)
+            mode, text, _ = name.split("/")
+            of_step.setdefault((mode, _weighting(text)), []).append(state)
         for (mode, weighted), own in of_step.items():
             (self.model._steps.train if mode == "train" else self.model._steps.test)(weighted)
             _of_torch().set_generator_states(self.model._steps.made()[mode, weighted].module, own)
@@ -212,6 +216,17 @@ class FitState:
             if getattr(callback, "_kept", ()):
                 names.append(type(callback).__name__)
                 yield f"{names[-1]}_{names.count(names[-1])}", callback
+
+
+def _text_of(weighted: Any) -> str:
+    """Whether a step takes weights, and of which forms, as text; how own steps nest data, only they know."""
+    return json.dumps(weighted if isinstance(weighted, bool | tuple) else False)
+
+
+def _weighting(text: str) -> Weighting:
+    """What ``_text_of`` wrote."""
+    found = json.loads(text)
+    return found if isinstance(found, bool) else tuple(x if x is None else tuple(x) for x in found)
 
 
 def _under(head: str, arrays: Mapping[str, np.ndarray]) -> Arrays:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 from ...ir import Value
 from .. import backend as K
-from .. import losses
+from .. import losses, rules
 from ..core.node import static_shape
 from . import data_errors
 from .arrays import ArraySpec
@@ -20,6 +20,16 @@ _OF_CLASS_NUMBERS = (
     losses.categorical_generalized_cross_entropy,
     losses.circle,
 )
+
+
+#: Losses that compare rows of numbers by class, which have to be as long.
+_OF_ONE_HOT_ROWS = (losses.categorical_crossentropy, losses.categorical_focal_crossentropy)
+
+#: Sizes of weights behind the batch axis: 1, or None for any.
+WeightForm = tuple[int | None, ...]
+#: Whether a step takes sample weights: none, those of each output's mode, or of forms by output; None is that
+#: of the mode.
+Weighting = bool | tuple[WeightForm | None, ...]
 
 
 @dataclass
@@ -38,6 +48,7 @@ class Output:
         mode: None, or "temporal" for one weight per timestep.
         metrics, weighted_metrics: Metric objects without and with sample weights.
         loss_metric: mean of the loss, reported where the model has several outputs.
+        targets_broadcast: whether axes of labels may have the size 1 where the prediction has more.
     """
 
     name: str
@@ -52,6 +63,7 @@ class Output:
     metrics: list[Any] = field(default_factory=list)
     weighted_metrics: list[Any] = field(default_factory=list)
     loss_metric: Any = None
+    targets_broadcast: bool = False
 
     @property
     def shape(self) -> tuple[int | None, ...] | None:
@@ -71,14 +83,35 @@ class Output:
             return (*shape[:-1], 1)
         if function is losses.ctc:
             return (shape[0], None)
-        is_keras_loss = getattr(losses, self.loss_name, None) is function
-        return shape if is_keras_loss else None
+        return shape if self._has_keras_loss else None
+
+    @property
+    def weights_shape(self) -> tuple[int | None, ...] | None:
+        """Shape that weights fit: that of the losses, which Keras's own take over the last axis."""
+        shape = self.shape
+        return (*shape[:-1], 1) if shape and len(shape) > 1 and self._has_keras_loss else shape
+
+    @property
+    def _has_keras_loss(self) -> bool:
+        return getattr(losses, self.loss_name, None) is getattr(self.loss, "fn", self.loss)
 
     @cached_property
     def target_spec(self) -> ArraySpec:
         """What the array of labels must be."""
         advice = partial(data_errors.target_advice, self)
-        return ArraySpec(self.name, self.target_shape, self.target.dtype, advice)
+        return ArraySpec(self.name, self.target_shape, self.target.dtype, advice, self.targets_broadcast)
+
+    def weights(self, form: WeightForm | None) -> Value:
+        """The placeholder of sample weights of a form; None: that of the mode."""
+        if form is None:
+            return self.sample_weight
+        return K.placeholder(shape=(None, *form), name=self.sample_weight.name)
+
+    def form_of(self, weights: Any) -> WeightForm | None:
+        """The form of an array of weights, None for that of the mode."""
+        form = tuple(1 if size == 1 else None for size in weights.shape[1:])
+        usual = (None, None)[: K.ndim(self.sample_weight) - 1]
+        return None if form == usual else form
 
     @property
     def loss_name(self) -> str:
@@ -114,7 +147,14 @@ def make_output(
         target = K.placeholder(ndim=rank, name=f"{name}_target", dtype=K.dtype(value))
     sample_weight = K.placeholder(ndim=2 if mode == "temporal" else 1, name=f"{name}_sample_weights")
     weight = weight if isinstance(weight, Value) else float(weight)
-    return Output(name, value, mask, loss, weight, target, is_fed, sample_weight, mode)
+    broadcast = rules.in_force().weights_broadcast and not is_loss_of(loss, _OF_ONE_HOT_ROWS)
+    return Output(
+        name, value, mask, loss, weight, target, is_fed, sample_weight, mode, targets_broadcast=broadcast
+    )
+
+
+def is_loss_of(loss: Any, functions: Sequence[Any]) -> bool:
+    return any(getattr(loss, "fn", loss) is function for function in functions)
 
 
 def is_loss(loss: Any, name: str) -> bool:

@@ -15,7 +15,7 @@ from .outputs import Output
 
 
 def weights_by_output(
-    outputs: Sequence[Output], targets: Sequence[Any], by_sample: Any, by_class: Any
+    outputs: Sequence[Output], targets: Sequence[Any], by_sample: Any, by_class: Any, broadcast: bool = False
 ) -> list[Any]:
     """For each output that has a loss: weights by sample and by class in one array, or None.
 
@@ -23,6 +23,7 @@ def weights_by_output(
         outputs: those that have a loss.
         targets: the arrays of those whose targets are fed.
         by_sample, by_class: ``sample_weight`` and ``class_weight`` of ``Model.fit``.
+        broadcast: whether weights may have any shape that fits the losses.
     """
     if by_sample is None and by_class is None:
         return [None] * len(outputs)
@@ -31,7 +32,14 @@ def weights_by_output(
     class_weights = standardize_weights_by_output(by_class, names, "class_weight")
     fed_targets = iter(targets)
     return [
-        combine_weights(next(fed_targets) if output.is_fed else None, sw, cw, output.mode, output.name)
+        combine_weights(
+            next(fed_targets) if output.is_fed else None,
+            sw,
+            cw,
+            output.mode,
+            output.name,
+            output.weights_shape if broadcast else None,
+        )
         for sw, cw, output in zip(sample_weights, class_weights, outputs, strict=True)
     ]
 
@@ -78,7 +86,14 @@ def standardize_weights_by_output(weights: Any, names: Sequence[str], what: str)
     )
 
 
-def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: str | None, name: str) -> Any:
+def combine_weights(
+    target: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    mode: str | None,
+    name: str,
+    fitting: tuple[int | None, ...] | None = None,
+) -> Any:
     """Weights of the samples (or, in temporal mode, of the timesteps) of one output; None for all ones.
 
     Args:
@@ -88,6 +103,7 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
             itself.
         mode: None or "temporal".
         name: of the output, for messages.
+        fitting: the shape that weights must fit, where they may have axes less and of size 1.
 
     Raises:
         ValueError: for a wrong rank or size, or a class without a weight.
@@ -101,13 +117,15 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
         if class_weight is not None:
             raise ValueError(f"class_weight needs target data; the target of {name!r} is a tensor.")
         return weights
-    if mode == "temporal" and len(target.shape) < 3:
+    if mode == "temporal" and fitting is None and len(target.shape) < 3:
         raise ValueError(
             f"Found a sample_weight array for the target {name!r} with shape {tuple(target.shape)}. "
             "Timestep-wise sample "
             'weighting (sample_weight_mode="temporal") is restricted to outputs that are at least 3D.'
         )
-    if weights is not None:
+    if weights is not None and fitting is not None:
+        _check_broadcast(weights, len(target), fitting, name)
+    elif weights is not None:
         _check_weight_shape(weights, target, mode, name)
     if class_weight is None:
         return weights
@@ -118,7 +136,9 @@ def combine_weights(target: Any, sample_weight: Any, class_weight: Any, mode: st
         )
         return weights
     of_class = _class_weights(np.asarray(target), class_weight, name)
-    return of_class if weights is None else weights * of_class
+    if weights is None:
+        return of_class
+    return weights * of_class.reshape(-1, *[1] * (weights.ndim - 1))
 
 
 def _weight_array(weights: Any, name: str) -> np.ndarray:
@@ -149,6 +169,19 @@ def _check_weight_shape(weights: np.ndarray, target: Any, mode: str | None, name
         raise ValueError(
             f"Found a sample_weight array with shape {weights.shape} for the target {name!r} with shape "
             f"{tuple(target.shape)}. Please provide one weight per sample (in temporal mode per timestep)."
+        )
+
+
+def _check_broadcast(weights: np.ndarray, samples: int, fitting: tuple[int | None, ...], name: str) -> None:
+    """Whether weights fit losses of the leading axes of a shape, with axes of size 1 as they like."""
+    sizes = (samples, *fitting[1:])
+    fits = 1 <= weights.ndim <= len(sizes) and all(
+        weight in (1, size) or size is None for weight, size in zip(weights.shape, sizes, strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            f"Found a sample_weight array of shape {weights.shape} for {name!r}, which must fit {sizes}: "
+            "give one weight per sample, or one for each of the leading axes; an axis may have the size 1."
         )
 
 

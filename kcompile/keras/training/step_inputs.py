@@ -13,7 +13,7 @@ from ..core.network import Network
 from . import arrays as data
 from . import index_checks
 from .compilation import Compiled
-from .outputs import Output
+from .outputs import Output, Weighting
 from .sample_weights import weights_by_output
 
 
@@ -24,7 +24,8 @@ class StepInputs:
     Attributes:
         arrays: inputs, targets, and sample weights if weighted; all of one length.
         samples: that length; 1 where the model takes no data.
-        weighted: whether sample weights are among them; for a step of the model's own, how they are nested.
+        weighted: whether sample weights are among them, and of which forms; for a step of the model's own,
+            how they are nested.
         check: raises for a batch with numbers out of range, where arrays stay on disk and only batches can
             be looked at.
     """
@@ -113,7 +114,8 @@ def checked_step_inputs(
     inputs = checked_inputs(model, x)
     compiled = model._require_compiled()
     targets = _targets(model, compiled, y)
-    weights = weights_by_output(compiled.outputs, targets, sample_weight, class_weight)
+    broadcast = compiled.rules.weights_broadcast
+    weights = weights_by_output(compiled.outputs, targets, sample_weight, class_weight, broadcast)
     if not inputs and not targets:  # a model of tensors alone
         return StepInputs([], 1)
     samples = data.count_samples(inputs, targets, weights)
@@ -121,13 +123,16 @@ def checked_step_inputs(
         raise ValueError("There is no data: the arrays have 0 samples.")
     _check_losses(compiled.fed, targets)
     index_checks.check_labels(compiled.fed, targets)
-    weighted = always_weighted or any(weight is not None for weight in weights)
+    weighted: Weighting = always_weighted or any(weight is not None for weight in weights)
     if weighted:
         given = iter(targets)
         weights = [
             _ones(output, next(given) if output.is_fed else None, samples) if weight is None else weight
             for weight, output in zip(weights, compiled.outputs, strict=True)
         ]
+        if broadcast:
+            forms = [output.form_of(weight) for weight, output in zip(weights, compiled.outputs, strict=True)]
+            weighted = tuple(forms) if any(form is not None for form in forms) else True
     arrays = [*inputs, *targets, *(weights if weighted else ())]
     check = _batch_check(model, compiled, len(inputs)) if any(map(data.is_lazy, arrays)) else None
     return StepInputs(arrays, samples, weighted, check)

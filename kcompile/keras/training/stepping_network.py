@@ -156,7 +156,8 @@ class SteppingNetwork(DeferredNetwork):
     @cached_property
     def compiled_loss(self) -> CompiledLoss:
         """What compile(loss=...) says, as a function (y_true, y_pred, sample_weight)."""
-        return CompiledLoss(self.loss, self.loss_weights, self.output_names if self.outputs else None)
+        names = self.output_names if self.outputs else None
+        return CompiledLoss(self.loss, self.loss_weights, names, self._compile_rules)
 
     @cached_property
     def compiled_metrics(self) -> CompiledMetrics:

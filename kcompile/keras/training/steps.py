@@ -15,6 +15,7 @@ from ..optimizers.loss_scale import keep_small_gradients
 from ..utils.launch import launched
 from .compilation import Compiled
 from .index_checks import IndexRangeError
+from .outputs import Weighting
 
 StepFunction = Callable[[Sequence[Any]], Any]
 
@@ -73,11 +74,11 @@ class Steps(Alone):
         self._own: dict[str, _OwnFunction] = {}
         self._last: _OwnFunction | None = None
 
-    def train(self, weighted: bool) -> StepFunction:
+    def train(self, weighted: Weighting) -> StepFunction:
         """One update: arrays in, the loss before the update out, still on the device."""
         return self._step_of("train", weighted, self._make_train)
 
-    def test(self, weighted: bool) -> StepFunction:
+    def test(self, weighted: Weighting) -> StepFunction:
         """One batch in test mode: arrays in, the loss out, still on the device; metrics go on."""
         return self._step_of("test", weighted, self._make_test)
 
@@ -102,7 +103,7 @@ class Steps(Alone):
         getattr(self, mode)(False)
         self.functions.setdefault(mode, lambda arrays: self._run(mode, list(arrays)))
 
-    def made(self) -> dict[tuple[str, bool], Any]:
+    def made(self) -> dict[tuple[str, Weighting], Any]:
         """The lowered steps there are, by what they do and whether with sample weights."""
         return {
             key: function.args[0]
@@ -114,13 +115,13 @@ class Steps(Alone):
         """Puts a function of the user's in place of a step; None: makes it anew when it is needed next."""
         self.functions.pop(mode, None)
         self._own.pop(mode, None)
-        for weighted in (False, True):
-            self._made.pop((mode, weighted), None)
+        for key in [key for key in self._made if isinstance(key, tuple) and key[0] == mode]:
+            del self._made[key]
         if function is not None:
             self.functions[mode] = function
             self._own[mode] = _OwnFunction(self.compiled, function)
 
-    def _step_of(self, mode: str, weighted: bool, make: Callable[..., Any]) -> StepFunction:
+    def _step_of(self, mode: str, weighted: Weighting, make: Callable[..., Any]) -> StepFunction:
         self._last = self._own.get(mode)
         return self._last.step(weighted) if self._last else self._get((mode, weighted), make)
 
@@ -138,7 +139,7 @@ class Steps(Alone):
             self._made[key] = make(key[1]) if isinstance(key, tuple) else make()
         return self._made[key]
 
-    def _make_train(self, weighted: bool) -> StepFunction:
+    def _make_train(self, weighted: Weighting) -> StepFunction:
         from ...torch_bridge.optimizers import KERNELS
 
         compiled = self.compiled
@@ -156,7 +157,7 @@ class Steps(Alone):
             return self._step(graph, (), None, constraints, updates)
         return self._step(compiled.train_graph(weighted, updates), compiled.trainable, None, constraints)
 
-    def _make_test(self, weighted: bool) -> StepFunction:
+    def _make_test(self, weighted: Weighting) -> StepFunction:
         return self._step(self.compiled.test_graph(weighted))
 
     def _step(self, graph: Graph, *training: Any) -> StepFunction:
@@ -216,11 +217,11 @@ class _OwnFunction:
         self.function = function
         self.results: list[Any] = [0.0] * len(compiled.metrics)
 
-    def step(self, weighted: bool) -> StepFunction:
+    def step(self, weighted: Weighting) -> StepFunction:
         """Arrays in, the loss out."""
         return lambda arrays: self._run([np.asarray(array) for array in arrays], weighted)
 
-    def _run(self, arrays: list[Any], weighted: bool) -> Any:
+    def _run(self, arrays: list[Any], weighted: Weighting) -> Any:
         if not weighted:
             given = dict(zip(self.compiled.step_inputs(weighted=False), arrays, strict=True))
             samples = arrays[0].shape if arrays else (1,)
