@@ -13,8 +13,9 @@
 
 from .arithmetic import install as _install_arithmetic
 from .changes import changing, steadily, unchanging
+from .computed_sizes import known_numbers
 from .dtypes import as_dtype, from_onnx, to_onnx
-from .eager import EagerTensor, Interpreter, eagerly, interpreter
+from .eager import EagerTensor, Interpreter, eagerly, interpreter, record_with, recorder
 from .emission import (
     KCOMPILE_DOMAIN,
     as_value,
@@ -105,11 +106,14 @@ __all__ = [
     "format_type",
     "from_onnx",
     "interpreter",
+    "known_numbers",
     "name_scope",
     "op",
     "precision_scope",
     "read_by",
     "reading_as",
+    "record_with",
+    "recorder",
     "schema_of",
     "steadily",
     "to_onnx",

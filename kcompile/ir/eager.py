@@ -142,6 +142,19 @@ def interpreter() -> Interpreter | None:
     return _interpreter.get()
 
 
+_recorder: ContextVar[Interpreter | None] = ContextVar("kcompile_recorder", default=None)
+
+
+def recorder() -> Interpreter | None:
+    """What computes calls of layers on arrays at once, where a tape keeps track of them; else None."""
+    return _recorder.get()
+
+
+def record_with(interpreter: Interpreter | None) -> None:
+    """From now on calls of layers on arrays are computed by ``interpreter`` in this context; None ends it."""
+    _recorder.set(interpreter)
+
+
 @contextmanager
 def eagerly(interpreter: Interpreter | None) -> Iterator[None]:
     """Within, operators whose inputs all have numbers are computed at once by ``interpreter``; None emits

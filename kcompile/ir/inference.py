@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper, shape_inference
 from onnx.defs import OpSchema
 
 from .bounds import problem_with
+from .computed_sizes import known_numbers, refined
 from .dtypes import from_onnx, to_onnx
 from .errors import OperatorError
 from .values import Constant, Shape, Value, format_type
@@ -119,6 +120,7 @@ def infer_known(
             for n, v in zip(names, inputs, strict=True)
             if isinstance(v, Constant) and v.array.size <= _MAX_DATA_ELEMENTS and v.dtype != object
         }
+        data |= {n: numpy_helper.from_array(a) for n, a in _computed_sizes(names, inputs)}
         found = shape_inference.infer_node_outputs(
             schema, node, types, data, opset_imports=[helper.make_opsetid("", opset)], ir_version=10
         )
@@ -136,8 +138,18 @@ def infer_known(
             # ONNX's own code ends the process where a later node has such an input
             problem = f"output {name[1:]} would have the shape {known[1]}"
             raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
-        results.append(known)
+        results.append(known and (known[0], refined(schema.name, inputs, known[1])))
     return results
+
+
+def _computed_sizes(names: Sequence[str], inputs: Sequence[Value | None]) -> Iterator[tuple[str, np.ndarray]]:
+    """Inputs of whole numbers, all of which are known although a graph computes them."""
+    for name, value in zip(names, inputs, strict=True):
+        if value is None or isinstance(value, Constant) or value.node is None or value.dtype.kind != "i":
+            continue
+        numbers = known_numbers(value)
+        if numbers and None not in numbers:
+            yield name, np.array(numbers, value.dtype).reshape([len(numbers)] * len(value.dims or ()))
 
 
 def describe(

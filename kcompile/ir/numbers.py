@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .computed_sizes import known_numbers
 from .graph import LEARNING_PHASE, Body
 from .values import Constant, Node, Parameter, Value
 
@@ -121,11 +122,21 @@ def numpy(self: Value) -> np.ndarray:
     if isinstance(self, Constant):
         return np.array(self.array)
     if self is LEARNING_PHASE or depends(self) is Depends.ON_INPUTS:
+        if (known := _known(self)) is not None:
+            return known
         raise TypeError(
             f"{self!r} is symbolic and has no numbers: it depends on an input of the graph. Feed it one: "
             "model.predict(x), model(x) or K.function(inputs, outputs)(arrays)."
         )
     return _evaluate(self)
+
+
+def _known(value: Value) -> np.ndarray | None:
+    """Sizes of axes that are fixed, and what is computed of them alone."""
+    numbers = known_numbers(value)
+    if numbers is None or None in numbers or value is LEARNING_PHASE:
+        return None
+    return np.array(numbers, value.dtype).reshape([len(numbers)] * len(value.dims or ()))
 
 
 def _array(self: Value, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -177,7 +188,7 @@ def _bool(self: Value) -> bool:
     single = self.dims is not None and all(dim == 1 for dim in self.dims)
     if "_truth" in self.annotations and (symbolic or not single):
         return self.annotations["_truth"]  # of ``==``, see ir.arithmetic
-    if symbolic:
+    if symbolic and _known(self) is None:
         raise TypeError(
             f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
             "a, b) instead of `if`, and `is None` to test for a missing value."

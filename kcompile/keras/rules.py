@@ -56,6 +56,11 @@ class Rules:
         clips_each: whether ``clipnorm`` limits each gradient by itself, not all together.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
         makes_folders: whether saving makes the folder of a file that is not there.
+        strides_by_place: whether whole numbers behind the filters of a convolution are its window and its
+            strides, never the sizes of a window as in Keras 1.
+        compiles_without_loss: whether only fit wants a loss, not compile.
+        later_resnet50: whether ResNet50 has layers of the names that ResNet101 has, and weights of its own.
+        batches_as_they_come: whether fit ignores a ``batch_size`` beside data that comes in batches.
         validation_last: whether logs say how validation went after how training did.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
     """
@@ -90,6 +95,10 @@ class Rules:
     clips_each: bool = False
     saves_folders: bool = False
     makes_folders: bool = False
+    strides_by_place: bool = False
+    compiles_without_loss: bool = False
+    later_resnet50: bool = False
+    batches_as_they_come: bool = False
     validation_last: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -133,6 +142,10 @@ TF_KERAS = Rules(
     clips_each=True,
     saves_folders=True,
     makes_folders=True,
+    strides_by_place=True,
+    compiles_without_loss=True,
+    later_resnet50=True,
+    batches_as_they_come=True,
     validation_last=True,
     defaults=_TF_KERAS_DEFAULTS,
 )

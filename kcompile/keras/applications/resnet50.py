@@ -10,9 +10,11 @@ from typing import Any
 
 from ...ir import Value
 from .. import layers as L
+from .. import rules
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ._building import Application, architecture, batch_norm
+from ._resnet_common import block_v1, published, resnet
 from ._weights import standard_files
 from .imagenet_utils import decode_predictions, preprocess_input
 
@@ -75,6 +77,8 @@ def _residual(x: Value, kernel_size: Any, filters: Sequence[int], label: str, st
 @architecture(Application, "resnet50")
 def ResNet50(app: Application) -> Model:
     """ResNet50 for images of 224x224 (at least 32x32 without the top); preprocess_input's mode is "caffe"."""
+    if rules.in_force().later_resnet50:
+        return resnet(app, block_v1, (3, 4, 6, 3), published("resnet50"))
     x = app.start(224, 32)
     x = L.ZeroPadding2D(3, name="conv1_pad")(x)
     x = L.Conv2D(64, 7, strides=2, kernel_initializer="he_normal", name="conv1")(x)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Node, Value, as_dtype, as_value, declared_type, op, to_onnx
+from ...ir import Constant, Node, Value, as_dtype, as_value, declared_type, known_numbers, op, to_onnx
 from . import config
 
 
@@ -187,8 +187,7 @@ def static_dims(dims: Any) -> list[int | None] | None:
     if isinstance(dims, Constant):
         return [int(d) for d in dims.array.reshape(-1)]
     if isinstance(dims, Value):
-        count = known_shape(dims)[0] if dims.rank == 1 else None
-        return [None] * count if isinstance(count, int) else None
+        return known_numbers(dims) if dims.rank == 1 else None
     if isinstance(dims, int | np.integer):
         return [int(dims)]
     found: list[int | None] = []
@@ -196,7 +195,7 @@ def static_dims(dims: Any) -> list[int | None] | None:
         if isinstance(d, Constant):
             found += [int(n) for n in d.array.reshape(-1)]
         elif isinstance(d, Value):
-            found.append(None)
+            found += known_numbers(d) or [None]
         else:
             found.append(None if d is None else int(d))
     return found

@@ -19,6 +19,8 @@ def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpr
     found = around or next(
         (x.interpreter for x in tensors if isinstance(x, EagerTensor | StringTensor)), None
     )
+    if found is None and all(isinstance(x, ir.Constant) for x in tensors):
+        found = ir.recorder()
     if found is None or not all(found.takes(x) for x in tensors if isinstance(x, Value)):
         return None
     asked = around.training if around is not None and training is None else bool(training)

@@ -181,6 +181,22 @@ def _flattened(tensors: Any) -> Iterator[Any]:
         yield tensors
 
 
+def nesting_of(tensors: Any) -> Any:
+    """How tensors lie in lists within a list: None stands for each of them; None alone where they do not."""
+    if not isinstance(tensors, list | tuple) or not any(isinstance(entry, list | tuple) for entry in tensors):
+        return None
+    return [[None] * len(x) if _is_flat(x) else nesting_of(x) for x in tensors]
+
+
+def _is_flat(tensors: Any) -> bool:
+    return isinstance(tensors, list | tuple) and not any(isinstance(x, list | tuple) for x in tensors)
+
+
+def nested(nesting: Any, entries: Iterator[Any]) -> Any:
+    """Entries in such lists."""
+    return next(entries) if nesting is None else [nested(inner, entries) for inner in nesting]
+
+
 def check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:
     if len(set(inputs)) != len(inputs):
         raise ValueError(

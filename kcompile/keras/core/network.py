@@ -17,7 +17,7 @@ from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
 from .keras_history import create_keras_history
 from .layer import Layer
-from .layer_graph import LayerMap, check_ends, keys_of, map_layers, tensor_list
+from .layer_graph import LayerMap, check_ends, keys_of, map_layers, nested, nesting_of, tensor_list
 from .network_calls import emit_again
 from .network_config import called_as_in_keras_3, network_config, network_from_config
 from .network_files import NetworkFiles
@@ -62,6 +62,7 @@ class Network(NetworkFiles):
         self._is_graph_network = inputs is not None or outputs is not None
         self._input_keys: list[str] | None = None
         self._output_keys: list[str] | None = None
+        self._output_nesting: Any = None
         if self._is_graph_network:
             self._init_graph_network(inputs, outputs)
 
@@ -69,6 +70,7 @@ class Network(NetworkFiles):
         tracking, self._tracking = self._tracking, False
         self._is_graph_network = True
         self._input_keys, self._output_keys = keys_of(inputs, "inputs"), keys_of(outputs, "outputs")
+        self._output_nesting = nesting_of(outputs)
         self.inputs, self._outputs = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
         check_ends(self.name, self.inputs, self.outputs)
@@ -122,7 +124,7 @@ class Network(NetworkFiles):
             self._outputs = tensors
             self._take_layer_map(layer_map)
             if len(tensors) != len(self.output_names):
-                self._output_keys = None
+                self._output_keys = self._output_nesting = None
                 self.output_names = [layer.name for layer in self._output_layers]
         finally:
             self._tracking = tracking
@@ -167,7 +169,10 @@ class Network(NetworkFiles):
         return self._as_given(list(self.outputs)) if self.outputs else super().output
 
     def _as_given(self, outputs: list[Any]) -> Any:
-        """One entry per output in the form in which the model was given its outputs: single, list or dict."""
+        """One entry per output in the form in which the model was given its outputs: single, (nested) list or
+        dict."""
+        if self._output_nesting is not None:
+            return nested(self._output_nesting, iter(outputs))
         if self._output_keys is None:
             return unpack_singleton(outputs)
         by_name = dict(zip(self.output_names, outputs, strict=True))
@@ -390,7 +395,7 @@ class Network(NetworkFiles):
         if isinstance(inputs, dict) and self._is_graph_network:
             inputs = unpack_singleton(self._inputs_by_name(inputs))
         outputs = super().__call__(inputs, *args, **kwargs)
-        if self._output_keys is None or isinstance(outputs, dict):
+        if self._output_keys is None and self._output_nesting is None or isinstance(outputs, dict):
             return outputs
         return self._as_given(to_list(outputs))
 

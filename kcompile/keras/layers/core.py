@@ -101,7 +101,7 @@ class Dense(Layer):
         output = K.dot(inputs, self.kernel)
         if self.use_bias:
             output = K.bias_add(output, self.bias, data_format="channels_last")
-        return self.activation(output)
+        return output if self.activation is None else self.activation(output)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)

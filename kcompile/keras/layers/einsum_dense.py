@@ -115,7 +115,7 @@ class EinsumDense(Layer):
         output = op.Einsum(inputs, self.kernel, equation=self.equation)
         if self.bias is not None:
             output = op.Add(output, self.bias)
-        return self.activation(output)
+        return output if self.activation is None else self.activation(output)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """None: a mask ends here, as in Keras, since the equation may do away with its axes."""

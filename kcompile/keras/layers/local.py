@@ -102,7 +102,7 @@ class _LocallyConnected(Layer):
     def _finished(self, output: Any) -> Any:
         if self.use_bias:
             output = K.bias_add(output, self.bias, data_format=self.data_format)
-        return self.activation(output)
+        return output if self.activation is None else self.activation(output)
 
 
 class LocallyConnected1D(_LocallyConnected):

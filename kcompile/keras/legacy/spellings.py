@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import rules
 from ..utils.generic_utils import close_names, did_you_mean
 
 # classes under the names that Keras 1 gave them
@@ -118,6 +119,8 @@ def _kernel_size(*dimensions: str) -> Callable[[Call], None]:
     rank = len(dimensions)
 
     def prepare(call: Call) -> None:
+        if rules.in_force().strides_by_place:
+            return
         sizes = call.args[1:]
         by_keyword = [name for name in dimensions[len(sizes) :] if name in call.kwargs]
         if len(sizes) > rank or not all(_is_int(size) for size in sizes):

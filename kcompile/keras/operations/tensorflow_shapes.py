@@ -174,13 +174,30 @@ def repeat(input: Any, repeats: Any, axis: Any = None) -> Value:
     x = _tensor(input)
     if isinstance(repeats, list) and len(repeats) == 1:
         repeats = repeats[0]
-    if isinstance(repeats, list):
+    if axis is None:
+        x, axis = op.Reshape(x, [-1]), 0
+    if isinstance(repeats, list) and not any(isinstance(n, Value) for n in repeats):
         claim_steps(sum(max(int(n), 0) for n in repeats), f"repeats={repeats}"[:80])
-        x, axis = (op.Reshape(x, [-1]), 0) if axis is None else (x, axis)
         return op.Gather(x, np.repeat(_up_to(len(repeats)), repeats), axis=axis)
-    if not isinstance(repeats, int):
-        raise ValueError(f"A `repeat` in the file has the counts {repeats!r}; one number is read.")
-    return K.repeat_elements(op.Reshape(x, [-1]) if axis is None else x, repeats, 0 if axis is None else axis)
+    if isinstance(repeats, int):
+        return K.repeat_elements(x, repeats, axis)
+    at = axis_index(x, axis, "repeat")
+    counts = op.Expand(shape_vector(repeats), op.Shape(x, start=at, end=at + 1))
+    return op.Gather(x, _repeated_places(counts), axis=at)
+
+
+def _repeated_places(counts: Value) -> Value:
+    """0 as often as the first count says, 1 as often as the second, and so on."""
+    ends = op.CumSum(counts, np.int64(0))
+    total = op.ReduceSum(counts, [0])
+    begins = op.ScatterElements(
+        op.Expand(np.int64(0), op.Add(total, np.int64(1))),
+        op.Sub(ends, counts),
+        op.Expand(np.int64(1), op.Shape(counts)),
+        axis=0,
+        reduction="add",
+    )
+    return op.Sub(op.Slice(op.CumSum(begins, np.int64(0)), [0], [-1], [0]), np.int64(1))
 
 
 @of_tensorflow("roll")

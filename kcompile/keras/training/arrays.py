@@ -36,8 +36,11 @@ class ArraySpec:
     broadcasts: bool = False
 
     def fits(self, array: np.ndarray) -> bool:
-        """Whether an array of numpy is already what is wanted, the number of its samples apart."""
-        if self.dtype is None or self.shape is None or array.dtype != self.dtype:
+        """Whether an array of numpy is already what is wanted, the number of its samples apart.
+
+        Of objects that cannot be told: text may be ``str`` and has to be ``bytes``.
+        """
+        if self.dtype is None or self.shape is None or array.dtype != self.dtype or self.dtype == object:
             return False
         return self._has_sizes(array.shape)
 

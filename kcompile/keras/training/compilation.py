@@ -165,6 +165,8 @@ class Compiled:
         extra = [
             loss() if callable(loss) and not isinstance(loss, Value) else loss for loss in self.model.losses
         ]
+        if total is None and not extra and self.rules.compiles_without_loss:
+            total = K.constant(0.0)
         if total is None and not extra:
             raise ValueError(
                 f"The model {self.model.name} cannot be compiled because it has no loss to optimize: give "

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from .. import rules
 from ..core.network import Network
 from ..utils import launch
 from ..utils.data_utils import (
@@ -526,7 +527,8 @@ def gives_batches(given: DataArguments) -> bool:
             "`y` and `sample_weight` come from the generator or loader; do not pass them to "
             f"{given.method} as well."
         )
-    if given.batch_size is not None and given.method == "fit" and not kind.takes_samples:
+    is_too_much = given.batch_size is not None and not rules.in_force().batches_as_they_come
+    if is_too_much and given.method == "fit" and not kind.takes_samples:
         raise ValueError(
             "The `batch_size` argument must not be specified when using a generator, Sequence or "
             "loader: it makes the batches."

@@ -69,6 +69,7 @@ class Predictor:
             len(self.specs) != 1
             or self.text is not None
             or self._model._output_keys
+            or self._model._output_nesting
             or not self.samples_first
             or self.graph.updates
         ):

@@ -251,8 +251,15 @@ def constant(
     pylist: Any, dtype: Any = None, ragged_rank: Any = None, inner_shape: Any = None, name: Any = None,
     row_splits_dtype: Any = "int64",
 ) -> RaggedTensor:  # fmt: skip
-    """``tf.ragged.constant``: nested lists."""
-    return of_rows(pylist, dtype)
+    """``tf.ragged.constant``: nested lists, or an array of lists or arrays, as a column of a table is."""
+    return of_rows(_as_lists(pylist), dtype)
+
+
+def _as_lists(rows: Any) -> Any:
+    """Arrays at any depth as lists."""
+    if isinstance(rows, np.ndarray):
+        rows = rows.tolist()
+    return [_as_lists(row) for row in rows] if isinstance(rows, list | tuple) else rows
 
 
 def stack(values: Any, axis: int = 0, name: Any = None) -> RaggedTensor:

@@ -94,7 +94,8 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
     def called(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("name", None)
         bound = {**defaults, **signature.bind(*args, **kwargs).arguments}
-        given = {key: _operand(key, value) for key, value in bound.items()}
+        like = _leading_type(bound) if name in _OF_ONE_TYPE or name in _AS_THE_FIRST else None
+        given = {key: _operand(key, value, like) for key, value in bound.items()}
         if name in PART_BY_PART and (pair := parts_of(given.get(lead))):
             real, imag = (called(**{**given, lead: part}) for part in pair)
             several = isinstance(real, list | tuple)
@@ -117,6 +118,20 @@ _OF_ONE_TYPE = frozenset(
     for name in "add subtract multiply truediv divide divide_no_nan floordiv floormod pow maximum minimum "
     "equal not_equal greater greater_equal less less_equal squared_difference atan2 xlogy xdivy".split()
 ) | {"linalg.matmul", "linalg.matvec", "tensordot"}
+
+
+#: Others in which arrays of numpy, of 64 bits where nobody said otherwise, take the type of the tensors.
+_AS_THE_FIRST = frozenset("concat stack where einsum clip_by_value tensor_scatter_nd_update".split())
+
+
+def _leading_type(given: dict[str, Any]) -> np.dtype | None:
+    """The element type of the first tensor of numbers among the arguments."""
+    for key, value in given.items():
+        for entry in value if isinstance(value, list | tuple) else [value]:
+            numbers = isinstance(entry, Value) and entry.dtype.kind in "iuf"
+            if numbers and key not in ("condition", "indices"):
+                return np.dtype(entry.dtype)
+    return None
 
 
 def _check_types(name: str, pair: list[Any]) -> None:
@@ -201,10 +216,24 @@ def _as_text(value: Any) -> Any:
     return text_of(value) if isinstance(value, str | bytes) else value
 
 
-def _operand(key: str, value: Any) -> Any:
-    """An argument as the functions take them: arrays as tensors, or as lists where they are settings."""
+def _operand(key: str, value: Any, like: np.dtype | None = None) -> Any:
+    """An argument as the functions take them: arrays as tensors, or as lists where they are settings.
+
+    Args:
+        like: the element type that arrays of numbers take, where it can hold them.
+    """
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "detach"):
-        return np.asarray(value).tolist() if key in _SETTINGS else convert_to_tensor(value)
+        if key in _SETTINGS:
+            return np.asarray(value).tolist()
+        kind = getattr(value, "dtype", np.dtype(object))
+        taken = (
+            like is not None
+            and isinstance(kind, np.dtype)
+            and kind.kind in ("iuf" if like.kind == "f" else "iu")
+        )
+        return (
+            convert_to_tensor(value, str(like)) if taken and key != "condition" else convert_to_tensor(value)
+        )
     if isinstance(value, list | tuple):
-        return [_operand(key, entry) for entry in value]
+        return [_operand(key, entry, like) for entry in value]
     return value

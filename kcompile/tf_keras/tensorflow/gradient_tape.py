@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Depends, EagerTensor, Value, depends, interpreter, op
+from ...ir import Depends, EagerTensor, Value, depends, interpreter, op, record_with
 from ...keras import backend as K
 from .tensors import eager_interpreter, values_in
 
@@ -41,10 +41,14 @@ class GradientTape:
 
     def __enter__(self) -> GradientTape:
         _tapes.depth += 1
+        if _tapes.depth == 1:
+            record_with(eager_interpreter())
         return self
 
     def __exit__(self, *exception: object) -> None:
         _tapes.depth -= 1
+        if _tapes.depth == 0:
+            record_with(None)
 
     def watch(self, tensor: Any) -> None:
         """Lets gradients be asked for with respect to tensors, or lists of them."""

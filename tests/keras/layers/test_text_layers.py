@@ -152,3 +152,10 @@ def test_a_sequential_model_that_begins_with_such_a_layer_takes_text():
     text = Input((), dtype="string")
     assert Model(text, called(text)).predict(np.array(["b"])).shape == (1, 2)
     assert model().predict(np.array(["b", "a"])).shape[0] == 2
+
+
+@pytest.mark.parametrize("dtype", [object, "U", bytes])
+def test_predict_finds_the_words_however_an_array_holds_them(dtype):
+    layer = layers.StringLookup(vocabulary=["x", "y"], mask_token=None, num_oov_indices=0)
+    text = np.array([["y"], ["x"]]).astype(dtype)
+    assert _model(layer).predict(text).tolist() == [[1], [0]]

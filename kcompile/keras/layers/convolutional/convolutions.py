@@ -132,11 +132,11 @@ class Conv(Layer):
     def call(self, inputs: Any) -> Any:
         self.compute_output_shape(K.int_shape(inputs))  # says so if the window does not fit
         if type(self).convolution_op is Conv.convolution_op:
-            return self.activation(self._convolved(inputs, self.kernel, self.bias))
-        output = self.convolution_op(inputs, self.kernel)
-        return self.activation(
-            output if self.bias is None else K.bias_add(output, self.bias, self.data_format)
-        )
+            output = self._convolved(inputs, self.kernel, self.bias)
+        else:
+            output = self.convolution_op(inputs, self.kernel)
+            output = output if self.bias is None else K.bias_add(output, self.bias, self.data_format)
+        return output if self.activation is None else self.activation(output)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The convolution alone, with any kernel of the layer's shape; ``call`` adds bias and activation.

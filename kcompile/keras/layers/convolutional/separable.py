@@ -98,7 +98,7 @@ class SeparableConv(Conv):
             self.dilation_rate,
             self.bias,
         )
-        return self.activation(output)
+        return output if self.activation is None else self.activation(output)
 
 
 class SeparableConv2D(SeparableConv):
@@ -211,7 +211,7 @@ class DepthwiseConv2D(Conv):
             self.dilation_rate,
             self.bias,
         )
-        return self.activation(output)
+        return output if self.activation is None else self.activation(output)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         channels = input_shape[1 if self.data_format == "channels_first" else -1]

@@ -67,7 +67,7 @@ class _Transposed:
             self.output_padding,
             self.bias,
         )
-        return self.activation(output)
+        return output if self.activation is None else self.activation(output)
 
     def compute_output_shape(self: Any, input_shape: Any) -> Any:
         sizes = spatial_sizes(input_shape, self.data_format)

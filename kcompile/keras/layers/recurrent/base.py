@@ -243,7 +243,8 @@ class RNN(Layer):
         **kwargs: Any,
     ) -> None:
         self._set_cell(_one_cell(cell))
-        self.input_spec = [InputSpec(ndim=3)]
+        one_axis = registry.is_built_in(type(cell))  # a cell of a user's may take images, or sets of vectors
+        self.input_spec = [InputSpec(ndim=3) if one_axis else InputSpec(min_ndim=3)]
         self.state_spec: list[InputSpec] | None = None
         self.constants_spec: list[InputSpec] | None = None
         self._states: list[Parameter] | None = None
