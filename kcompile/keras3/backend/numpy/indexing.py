@@ -204,8 +204,10 @@ def _flat(x: Value, axis: Any) -> tuple[Value, list[int]]:
     axes = list(range(rank_of(x))) if axis is None else axes_of(x, axis) or []
     rest = [a for a in range(rank_of(x)) if a not in axes]
     moved = op.Transpose(x, perm=[*rest, *axes]) if rank_of(x) else op.Reshape(x, [1])
-    sizes = [op.Shape(moved, end=len(rest)), np.array([-1])] if rest else [np.array([-1])]
-    return op.Reshape(moved, op.Concat(*sizes, axis=0) if rest else sizes[0]), axes
+    if not rest:
+        return op.Reshape(moved, [-1]), axes
+    sizes = op.Concat(op.Shape(moved, end=len(rest)), np.array([-1]), axis=0)
+    return op.Reshape(moved, sizes), axes
 
 
 def _between(line: Value, at: Value, method: str) -> Value:

@@ -152,7 +152,7 @@ def _filled(x: Value, axis: Axis, keepdims: bool, value: Value) -> Value:
     """What a reduction of no elements gives: its initial value."""
     axes = axes_of(x, axis)
     taken = range(x.rank or 0) if axes is None else axes
-    sizes = [1 if i in taken else n for i, n in enumerate(x.shape or ())]
+    sizes: list[Any] = [1 if i in taken else n for i, n in enumerate(x.shape or ())]
     return op.Expand(value, sizes if keepdims else [n for i, n in enumerate(sizes) if i not in taken])
 
 
