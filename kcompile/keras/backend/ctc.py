@@ -36,7 +36,7 @@ def _positions(count: Value) -> Value:
     return op.Range(np.int64(0), op.Squeeze(count, [0]), np.int64(1))
 
 
-def _times(x: Value) -> Value:
+def times_of(x: Value) -> Value:
     """The positions along the second axis of ``x``."""
     return _positions(op.Shape(x, start=1, end=2))
 
@@ -50,7 +50,7 @@ def _log_sum(*xs: Value) -> Value:
 def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Value:
     """Labels (batch, labels) with -1 from ``label_lengths`` (batch,) on: there are no sparse values here."""
     labels, lengths = tensor(labels), op.Reshape(_whole(label_lengths), [-1, 1])
-    return op.Where(op.Less(_times(labels), lengths), labels, tensor(-1, labels.dtype))
+    return op.Where(op.Less(times_of(labels), lengths), labels, tensor(-1, labels.dtype))
 
 
 def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Value:
@@ -74,7 +74,7 @@ def ctc_cost_of_logits(y_true: Any, logits: Any, input_length: Any, label_length
     blank = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
     states = _with_blanks(op.Max(op.Min(labels, blank), np.int64(0)), blank)
     emissions = op.GatherElements(logs, _expanded(op.Unsqueeze(states, [1]), logs, states), axis=2)
-    active = op.Less(op.Unsqueeze(_times(logs), [0]), times)
+    active = op.Less(op.Unsqueeze(times_of(logs), [0]), times)
     final = _forward(emissions, active, _may_skip(states, blank), logs.dtype)
     ends = op.Mul(lengths, np.int64(2))
     before = op.Sub(ends, np.int64(1))
@@ -111,7 +111,9 @@ def _forward(emissions: Value, active: Value, skip: Value, dtype: np.dtype) -> V
     """The forward variables (batch, states) after the last active time."""
     impossible = Constant(np.array(_IMPOSSIBLE, dtype))
     zeros = op.Mul(cast_value(skip, dtype), Constant(np.array(0, dtype)))
-    start = op.Where(op.Equal(_times(skip), np.int64(0)), zeros, impossible)  # before the first time: state 0
+    start = op.Where(
+        op.Equal(times_of(skip), np.int64(0)), zeros, impossible
+    )  # before the first time: state 0
     shape = known_shape(emissions)[0], known_shape(emissions)[2]
     alpha = Value(dtype, shape, "alpha")
     emission = Value(dtype, shape, "emission")
@@ -157,7 +159,7 @@ def ctc_decode(
         ValueError: if more paths are asked for than the beam has, or there are no classes beside the blank.
     """
     logs = _logs(y_pred)
-    active = op.Less(op.Unsqueeze(_times(logs), [0]), op.Reshape(_whole(input_length), [-1, 1]))
+    active = op.Less(op.Unsqueeze(times_of(logs), [0]), op.Reshape(_whole(input_length), [-1, 1]))
     if greedy:
         return _greedy(logs, active)
     if not 1 <= top_paths <= beam_width:
@@ -167,42 +169,46 @@ def ctc_decode(
     classes = known_shape(logs)[2]
     if isinstance(classes, int) and classes < 2:
         raise ValueError(f"ctc_decode: needs a class beside the blank; found {y_pred!r}.")
-    prefixes, scores = _Beam(op.LogSoftmax(logs, axis=2), active, int(beam_width)).search()
+    prefixes, scores = Beam(op.LogSoftmax(logs, axis=2), active, int(beam_width)).search()
     decoded = []
     for path in range(top_paths):
         labels = op.Gather(prefixes, Constant(np.array(path, _INT64)), axis=1)
         keep = op.GreaterOrEqual(labels, np.int64(0))
         if merge_repeated:
-            keep = op.And(keep, op.Not(op.Equal(labels, _shifted(labels))))
-        decoded.append(_packed(labels, keep))
+            keep = op.And(keep, op.Not(op.Equal(labels, shifted(labels))))
+        decoded.append(_cut(labels, keep))
     return decoded, op.Slice(scores, [0], [top_paths], [1])
 
 
 def _greedy(logs: Value, active: Value) -> tuple[list[Value], Value]:
     classes = op.ArgMax(logs, axis=2, keepdims=0)
     blank = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
-    keep = op.And(op.Not(op.Equal(classes, blank)), op.Not(op.Equal(classes, _shifted(classes))))
+    keep = op.And(op.Not(op.Equal(classes, blank)), op.Not(op.Equal(classes, shifted(classes))))
     largest = op.Where(active, op.ReduceMax(logs, [2], keepdims=0), Constant(np.array(0, logs.dtype)))
-    return [_packed(classes, op.And(keep, active))], op.Neg(op.ReduceSum(largest, [1], keepdims=1))
+    return [_cut(classes, op.And(keep, active))], op.Neg(op.ReduceSum(largest, [1], keepdims=1))
 
 
-def _shifted(labels: Value) -> Value:
+def shifted(labels: Value) -> Value:
     """(batch, time): the label one time before, -1 at first."""
     return op.Slice(op.Pad(labels, [0, 1, 0, 0], _NONE), [0], [-1], [1])
 
 
-def _packed(labels: Value, keep: Value) -> Value:
-    """The labels to keep, moved to the front of each row; -1 behind them, cut to the longest row."""
-    kept = cast_value(keep, _INT64)
+def packed(labels: Value, keep: Value) -> Value:
+    """The labels to keep, moved to the front of each row; -1 behind them, as many as there were."""
     last = op.Shape(labels, start=1, end=2)
-    places = op.Where(keep, op.Sub(op.CumSum(kept, np.int64(1)), np.int64(1)), last)
+    places = op.Where(keep, op.Sub(op.CumSum(cast_value(keep, _INT64), np.int64(1)), np.int64(1)), last)
     empty = op.Expand(_NONE, op.Shape(op.Pad(labels, [0, 0, 0, 1])))  # one column more, for what is dropped
-    packed = op.ScatterElements(empty, places, labels, axis=1)
-    longest = op.Reshape(op.ReduceMax(op.ReduceSum(kept, [1], keepdims=0), keepdims=0), [1])
-    return refine(op.Slice(packed, [0], longest, [1]), (known_shape(labels)[0], None))
+    return op.Slice(op.ScatterElements(empty, places, labels, axis=1), [0], [-1], [1])
 
 
-class _Beam:
+def _cut(labels: Value, keep: Value) -> Value:
+    """``packed``, cut to the longest row."""
+    kept = op.ReduceSum(cast_value(keep, _INT64), [1], keepdims=0)
+    longest = op.Reshape(op.ReduceMax(kept, keepdims=0), [1])
+    return refine(op.Slice(packed(labels, keep), [0], longest, [1]), (known_shape(labels)[0], None))
+
+
+class Beam:
     """Beam search over label sequences, one Scan over time.
 
     Per sequence it carries the labels (batch, beam, time), their number, and the log-probabilities of all
@@ -217,7 +223,7 @@ class _Beam:
         self.count = op.Sub(op.Shape(logs, start=2, end=3), np.int64(1))
         self.labels = _positions(self.count)
         self.impossible = Constant(np.array(_IMPOSSIBLE, logs.dtype))
-        self.positions = _times(logs)
+        self.positions = times_of(logs)
 
     def search(self) -> tuple[Value, Value]:
         """The sequences (batch, beam, time) and their log-probabilities (batch, beam), best first."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ...ir import Constant, Value, claim_steps, op
+from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import dims_of, refine, shape_vector, static_sizes
+from ..backend.adaptive_pooling import adaptive_average, adaptive_max
+from ..backend.tensors import refine, static_sizes
 from ..core.layer import InputSpec, Layer
 from ..declaration import configured
 from .arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
@@ -34,16 +34,14 @@ def _output_size(layer: Any, name: str, value: Any) -> tuple[int, ...]:
 
 
 class _AdaptivePooling(Layer):
-    """Window i of ``output_size`` ones reaches from floor(i n / size) to ceil((i + 1) n / size)."""
+    """Windows that cover the input, as many as ``output_size`` says."""
 
     rank: int
+    pooled: Callable[[Value, int, int], Value]
 
     @configured(output_size=_output_size, data_format=data_format)
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
         self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    def _pooled(self, x: Value, axis: int, old: int, new: int) -> Value:
-        raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
         sizes = spatial_sizes(static_sizes(inputs), self.data_format)
@@ -54,8 +52,8 @@ class _AdaptivePooling(Layer):
             )
         first = 2 if self.data_format == "channels_first" else 1
         x = inputs
-        for axis, (old, new) in enumerate(zip(sizes, self.output_size, strict=True), first):
-            x = self._pooled(x, axis, old, new)
+        for axis, size in enumerate(self.output_size, first):
+            x = self.pooled(x, axis, size)
         return refine(x, self.compute_output_shape(K.int_shape(inputs)))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -63,34 +61,12 @@ class _AdaptivePooling(Layer):
         return with_spatial_sizes(input_shape, self.output_size, channels, self.data_format)
 
 
-def _windows(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
-    """First place and length of each window."""
-    claim_steps(8 * (new + old), f"output_size={new}")
-    places = np.arange(new)
-    start, end = places * old // new, -(-(places + 1) * old // new)
-    return start, end - start
-
-
 class _AdaptiveAverage(_AdaptivePooling):
-    def _pooled(self, x: Value, axis: int, old: int, new: int) -> Value:
-        claim_steps(8 * old * new, f"output_size={new}")
-        start, length = _windows(old, new)
-        behind = np.arange(old) - start[:, None]
-        weights = np.where((behind >= 0) & (behind < length[:, None]), 1 / length[:, None], 0.0)
-        back = [i for i in range(len(static_sizes(x))) if i != axis] + [axis]
-        means = op.MatMul(op.Transpose(x, perm=back), Constant(weights.T.astype(x.dtype)))
-        return op.Transpose(means, perm=[int(i) for i in np.argsort(back)])
+    pooled = staticmethod(adaptive_average)
 
 
 class _AdaptiveMax(_AdaptivePooling):
-    def _pooled(self, x: Value, axis: int, old: int, new: int) -> Value:
-        start, length = _windows(old, new)
-        longest = int(length.max())  # shorter windows see their last place again
-        places = start[:, None] + np.minimum(np.arange(longest), length[:, None] - 1)
-        dims = dims_of(x)
-        seen = op.Gather(x, Constant(places.reshape(-1)), axis=axis)
-        seen = op.Reshape(seen, shape_vector([*dims[:axis], new, longest, *dims[axis + 1 :]]))
-        return op.ReduceMax(seen, [axis + 1], keepdims=0)
+    pooled = staticmethod(adaptive_max)
 
 
 class AdaptiveAveragePooling1D(_AdaptiveAverage):

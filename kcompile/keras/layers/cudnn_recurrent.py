@@ -14,6 +14,7 @@ from .. import registry
 from ..backend.tensors import known_shape
 from ..declaration import Argument, configured, fixed
 from ..legacy.old_names import answer_old_names
+from ..operations.recurrent_operators import ordered
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
 from .recurrent.base import States
 from .recurrent.cells import GatedCell
@@ -36,15 +37,15 @@ class _CuDNNCell(GatedCell):
         # the elements of each gate, read row by row, are a matrix (units, inputs)
         per_gate = op.Reshape(per_gate, [self.gates, self.units, inputs])
         if self.onnx_gates is not None:
-            per_gate = self._ordered(per_gate)
+            per_gate = ordered(per_gate, self.onnx_gates)
         return op.Reshape(per_gate, [1, width, inputs])
 
     def _onnx_bias(self, bias: Value) -> Value:
         if self.onnx_gates is None:
             return op.Reshape(bias, [1, 2 * self.gates * self.units])
         per_gate = op.Reshape(bias, [2, self.gates, self.units])
-        ordered = op.Transpose(self._ordered(op.Transpose(per_gate, perm=[1, 0, 2])), perm=[1, 0, 2])
-        return op.Reshape(ordered, [1, 2 * self.gates * self.units])
+        moved = ordered(op.Transpose(per_gate, perm=[1, 0, 2]), self.onnx_gates)
+        return op.Reshape(op.Transpose(moved, perm=[1, 0, 2]), [1, 2 * self.gates * self.units])
 
 
 class _CuDNNLSTMCell(_CuDNNCell, LSTMCell):

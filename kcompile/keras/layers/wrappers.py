@@ -15,10 +15,10 @@ from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..core.layer import InputSpec, Layer
 from ..core.layer_configs import deserialize, serialize
 from ..legacy.old_names import answer_old_names
+from ..operations.recurrent_operators import IN_TIME
 from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
 from ..utils.living import living
 from .recurrent.base import standardize_arguments, with_states
-from .recurrent.fused import IN_TIME
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 

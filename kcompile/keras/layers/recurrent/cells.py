@@ -14,6 +14,7 @@ from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import Layer
 from ...declaration import ANY, declared, only
+from ...operations.recurrent_operators import operator_bias, operator_kernel
 from ..arguments import unit_interval, weight_arguments
 from .base import RNN, States, without_keras3_arguments
 
@@ -335,11 +336,7 @@ class GatedCell(DroppingCell, Layer):
 
     def onnx_weights(self) -> tuple[Value, Value, Value | None]:
         """W (1, gates * units, features), R (1, gates * units, units) and B (1, 2 * gates * units) of the
-        ONNX operator.
-
-        Each weight goes through one chain of operators that only move elements, so that export applies it to
-        the stored weight.
-        """
+        ONNX operator."""
         bias = None if self.bias is None else self._onnx_bias(self.bias)
         return self._onnx_kernel(self.kernel), self._onnx_kernel(self.recurrent_kernel), bias
 
@@ -347,22 +344,10 @@ class GatedCell(DroppingCell, Layer):
     """For each gate of the ONNX operator its place among Keras's; None where the order is the same."""
 
     def _onnx_kernel(self, kernel: Value) -> Value:
-        rows = op.Transpose(kernel, perm=[1, 0])
-        if self.onnx_gates is None:
-            return op.Unsqueeze(rows, [0])
-        inputs = known_shape(kernel)[0]
-        per_gate = op.Reshape(rows, [self.gates, self.units, inputs])
-        return op.Reshape(self._ordered(per_gate), [1, self.gates * self.units, inputs])
+        return operator_kernel(kernel, self.gates, self.onnx_gates)
 
     def _onnx_bias(self, bias: Value) -> Value:
-        """The bias of the inputs; that of the previous output is zero."""
-        width = self.gates * self.units
-        if self.onnx_gates is not None:
-            bias = self._ordered(op.Reshape(bias, [self.gates, self.units]))
-        return op.Pad(op.Reshape(bias, [1, width]), [0, 0, 0, width])
-
-    def _ordered(self, per_gate: Value) -> Value:
-        return op.Gather(per_gate, np.array(self.onnx_gates, np.int64), axis=0)
+        return operator_bias(bias, self.gates, self.onnx_gates)
 
 
 registry.register(globals())

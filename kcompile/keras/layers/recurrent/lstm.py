@@ -10,6 +10,7 @@ import numpy as np
 from ....ir import Value, op
 from ... import initializers, registry
 from ...declaration import Argument, configured
+from ...operations.recurrent_operators import LSTM_GATES
 from .base import States
 from .cells import CELL_ARGUMENTS, GatedCell
 from .cudnn_layouts import lstm_weights
@@ -44,7 +45,7 @@ class LSTMCell(GatedCell):
     """
 
     gates = 4  # input (i), forget (f), candidate (c), output (o)
-    onnx_gates = (0, 3, 1, 2)  # i, o, f, c
+    onnx_gates = LSTM_GATES
 
     @configured(unit_forget_bias=Argument(after="use_bias"), **CELL_ARGUMENTS)
     def __init__(
