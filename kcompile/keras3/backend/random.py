@@ -17,6 +17,7 @@ from keras.src.backend.common import standardize_dtype
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.backend.config import floatx
 from keras.src.random.seed_generator import SeedGenerator, draw_seed
+from keras.src.random.seed_generator import make_default_seed as make_default_seed
 
 from kcompile.ir import Constant, Depends, Value, depends, op
 from kcompile.keras import backend as K

@@ -118,7 +118,8 @@ def fused_both_ways(
     units, dtype = both[0].units, both[0].dtype
     x = as_value(inputs, dtype)
     W, R = (op.Concat(*(getattr(of, name) for of in both), axis=0) for name in ("W", "R"))
-    B = None if any(of.B is None for of in both) else op.Concat(*(of.B for of in both), axis=0)
+    biases = [of.B for of in both if of.B is not None]
+    B = op.Concat(*biases, axis=0) if len(biases) == 2 else None
     twice = {key: None if value is None else [*value, *value] for key, value in attributes.items()
              if key != "linear_before_reset"}  # fmt: skip
     if "linear_before_reset" in attributes:

@@ -194,8 +194,8 @@ class _Loop:
             scan_output_axes=[self.time] * len(outputs),
             outputs=len(carried) + len(outputs),
         )
-        found = list(found) if isinstance(found, tuple) else [found]
-        finals, collected = found[: len(carried)], found[len(carried) :]
+        results = list(found) if isinstance(found, tuple) else [found]
+        finals, collected = results[: len(carried)], results[len(carried) :]
         times = known_shape(scanned[0])[self.time]
         for y, each in zip(outputs, collected, strict=True):
             if y.dims is not None:

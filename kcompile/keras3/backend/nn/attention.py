@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from kcompile.ir import Value, op
-from kcompile.keras import backend as K
 from kcompile.keras.backend.tensors import dims_of, shape_vector
 
 from ..tensors import as_value, dtype_of, operation
@@ -40,7 +39,7 @@ def dot_product_attention(
         attn_logits_soft_cap: scores are limited to this by a tanh.
 
     Raises:
-        ValueError: for tensors of other than four axes, or both a mask and a bias.
+        ValueError: for tensors of other than four axes.
     """
     query, key, value = of_one_type(query, key, value)
     if any(len(x.shape or ()) != 4 for x in (query, key, value)):
@@ -48,8 +47,6 @@ def dot_product_attention(
             "`dot_product_attention` only supports 4D inputs. Received: "
             f"query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape}."
         )
-    if bias is not None and mask is not None:
-        raise ValueError("Only one of `bias` and `mask` can be provided. Received both.")
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     heads = query.shape[2]
     key, value = (_shared(x, heads) for x in (key, value))
@@ -84,10 +81,12 @@ def _lowest(scores: Value) -> Value:
 
 def _earlier(scores: Value) -> Value:
     """(targets, sources): whether a source comes no later than a target."""
-    targets, sources = (
-        K.arange(0, op.Squeeze(op.Shape(scores, start=i, end=i + 1), [0]), dtype="int64")
-        if (scores.shape or ())[i] is None
-        else as_value(np.arange((scores.shape or ())[i]))
-        for i in (2, 3)
-    )
+    targets, sources = (_positions(size) for size in dims_of(scores)[2:])
     return op.GreaterOrEqual(op.Unsqueeze(targets, [1]), sources)
+
+
+def _positions(size: Any) -> Value:
+    """0 to size - 1."""
+    if isinstance(size, int):
+        return as_value(np.arange(size, dtype=np.int64))
+    return op.Range(np.int64(0), op.Squeeze(size, [0]), np.int64(1))

@@ -9,7 +9,7 @@ from keras.src.utils.argument_validation import standardize_tuple
 
 from kcompile.ir import op
 from kcompile.keras.backend.convolution import from_channels_first, to_channels_first
-from kcompile.keras.backend.tensors import dims_of, shape_vector
+from kcompile.keras.backend.tensors import dims_of, known_shape, shape_vector
 
 from ..tensors import NotTraceable, as_value, operation
 
@@ -32,11 +32,11 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
             raise NotTraceable(f"`unfold` of images of open size {x.shape}.")
         starts = np.arange(0, size - (w - 1) * d, s, dtype=np.int64)
         x = op.Gather(x, np.arange(w, dtype=np.int64)[:, None] * d + starts, axis=axis)
-    blocks = x.shape or ()
+    blocks = known_shape(x)[3] * known_shape(x)[5]
     x = op.Transpose(x, perm=[0, 1, 2, 4, 3, 5])
     batch, channels = dims_of(x)[:2]
     wide = channels * window[0] * window[1] if isinstance(channels, int) else -1
-    return op.Reshape(x, shape_vector([batch, wide, blocks[3] * blocks[5]]))
+    return op.Reshape(x, shape_vector([batch, wide, blocks]))
 
 
 @operation

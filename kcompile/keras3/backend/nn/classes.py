@@ -43,7 +43,8 @@ def multi_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, spars
     """1 at each of the class numbers along the last axis, 0 elsewhere."""
     _check_dense(sparse)
     x = as_value(x, "int64")
-    return K.max(_encoded(x, num_classes, axis, dtype), axis=1 if len(x.shape or ()) > 1 else 0)
+    found = K.max(_encoded(x, num_classes, axis, "int32"), axis=1 if len(x.shape or ()) > 1 else 0)
+    return K.cast(found, dtype or floatx())
 
 
 @operation

@@ -13,7 +13,7 @@ from keras.src.backend.common.dtypes import result_type
 from kcompile.ir import Value, op
 from kcompile.keras import backend as K
 from kcompile.keras.backend import ctc
-from kcompile.keras.backend.tensors import refine
+from kcompile.keras.backend.tensors import known_shape, refine
 
 from ..tensors import as_value, dtype_of, operation
 
@@ -40,12 +40,12 @@ def _scores(output: Any) -> Value:
 
 
 def _blank(logits: Value, mask_index: int | None) -> int:
-    classes = int((logits.shape or ())[2])
+    classes = int(known_shape(logits)[2])
     return classes - 1 if mask_index is None else mask_index % classes
 
 
 def _blank_last(logits: Value, blank: int) -> Value:
-    classes = int((logits.shape or ())[2])
+    classes = int(known_shape(logits)[2])
     if blank == classes - 1:
         return logits
     return op.Gather(logits, np.array([*(i for i in range(classes) if i != blank), blank]), axis=2)
@@ -96,7 +96,7 @@ def _greedy(logits: Value, active: Value, blank: int, merge_repeated: bool) -> t
     keep = op.And(active, op.Not(op.Equal(classes, np.int64(blank))))
     if merge_repeated:
         keep = op.And(keep, op.Not(op.Equal(classes, ctc.shifted(classes))))
-    packed = refine(ctc.packed(classes, keep), logits.shape[:2])
+    packed = refine(ctc.packed(classes, keep), known_shape(logits)[:2])
     largest = op.Where(active, op.ReduceMax(logits, [2], keepdims=0), as_value(0, dtype_of(logits)))
     scores = op.Neg(op.ReduceSum(largest, [1], keepdims=1))
     return K.cast(op.Unsqueeze(packed, [0]), "int32"), scores
