@@ -20,7 +20,7 @@ from keras.src.backend.common.stateless_scope import (
 from keras.src.backend.common.symbolic_scope import SymbolicScope, in_symbolic_scope
 from keras.src.backend.common.variables import standardize_dtype
 
-from kcompile.ir import EagerTensor, Parameter, Trace, Value, as_dtype, interpreter, op, tracing
+from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype, interpreter, op, tracing
 from kcompile.keras import backend as K
 from kcompile.torch_bridge import weights
 
@@ -61,14 +61,22 @@ class Variable(KerasVariable):
 
     Attributes:
         parameter: what graphs read and write; None until the variable has a value.
+        order: the axes from outermost to innermost in memory; None for C order.
     """
 
     parameter: Parameter | None = None
+    order: Sequence[int] | None = None
 
     def _initialize(self, value: Any) -> None:
         tensor = as_torch(value, self._dtype).detach()
-        numbers = numpy_of(tensor)
-        self.parameter = Parameter(numbers, self._path, self._trainable)
+        storage = Storage(numpy_of(tensor), self.order)
+        self.parameter = Parameter(storage, self._path, self._trainable)
+
+    def lay_out(self, order: Sequence[int]) -> None:
+        """Keeps the numbers with their axes in this order in memory; for who has just made the variable."""
+        self.order = order
+        if self.parameter is not None:
+            self._initialize(self.parameter.storage.array)
 
     @property
     def _value(self) -> Any:
