@@ -13,7 +13,7 @@ from kcompile.ir import Trace, Value, interpreter, tracing
 from kcompile.keras.backend.execution import compile_graph
 from kcompile.keras.training.nests import Structure, flatten
 from kcompile.keras.training.traced_calls import TracedCall, Types, types_of, why_eager
-from kcompile.torch_bridge.arrays import as_tensor, numpy_dtype
+from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.own_step import interpreter as computing_steps
 
 from .tensors import as_torch, numpy_of
@@ -51,13 +51,14 @@ class ModelStep:
     ) -> None:
         self._step, self._name = step, name
         self._training, self._run_eagerly, self._predicting = training, run_eagerly, predicting
+        self._taken = _array if predicting else _tensor
         self._made: dict[Any, TracedCall] = {}
         self._told = False
 
     def __call__(self, data: Any) -> Any:
         """What the step returns for a batch: tensors of PyTorch, arrays when predicting."""
         leaves, structure = flatten(data, _is_leaf)
-        batch = [_tensor(leaf) for leaf in leaves]
+        batch = [self._taken(leaf) for leaf in leaves]
         types = types_of(batch)
         key = structure, tuple([(dtype, len(shape)) for dtype, shape in types])
         call = self._made.get(key)
@@ -97,6 +98,12 @@ def _tensor(leaf: Any) -> torch.Tensor:
     return as_torch(leaf)
 
 
+def _array(leaf: Any) -> np.ndarray:
+    if type(leaf) is np.ndarray and leaf.dtype.kind in "fiub":
+        return leaf
+    return numpy_of(as_torch(leaf))
+
+
 class _TracedStep(TracedCall):
     """As its base; what cannot be traced runs on tensors of PyTorch."""
 
@@ -122,7 +129,7 @@ class _TracedPrediction(_TracedStep):
 
     def _traced(self, types: Types, dims: list[list[Any]]) -> Callable[[Sequence[Any]], Any]:
         placeholders = [
-            Value(numpy_dtype(dtype), shape, f"data_{i}")
+            Value(dtype, shape, f"data_{i}")
             for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
         ]
         with tracing(Trace(placeholders, computes=computing_steps())) as trace:
@@ -131,7 +138,7 @@ class _TracedPrediction(_TracedStep):
         compiled = compile_graph(trace.graph(values, self.phase))
 
         def run(batch: Sequence[Any]) -> Any:
-            found = iter(compiled([numpy_of(x) for x in batch]))
+            found = iter(compiled(batch))
             return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
 
         return run

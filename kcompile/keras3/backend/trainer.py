@@ -272,6 +272,8 @@ class KCompileTrainer(base_trainer.Trainer):
         callbacks: Any = None,
     ) -> Any:
         """As ``keras.Model.predict``."""
+        if callbacks is None and steps is None and not verbose and _is_plain(x):
+            return self._predict_silently(x, 32 if batch_size is None else batch_size)
         batches = EpochIterator(
             x=x,
             batch_size=batch_size,
@@ -291,7 +293,15 @@ class KCompileTrainer(base_trainer.Trainer):
             if self.stop_predicting:
                 break
         callbacks.on_predict_end()
-        return _concatenated([tree.map_structure(convert_to_numpy, part) for part in parts])
+        return _concatenated([_as_arrays(part) for part in parts])
+
+    def _predict_silently(self, x: np.ndarray, batch_size: int) -> Any:
+        """``predict`` where nobody watches: what is left of it for a few samples."""
+        function = self.predict_function or self.make_predict_function()
+        if len(x) <= batch_size:
+            return _as_arrays(function([(x,)]))
+        parts = [function([(x[i : i + batch_size],)]) for i in range(0, len(x), batch_size)]
+        return _concatenated([_as_arrays(part) for part in parts])
 
     def _callback_list(
         self, callbacks: Any, verbose: Any, batches: EpochIterator, epochs: int = 1, add_history: bool = False
@@ -347,7 +357,18 @@ class KCompileTrainer(base_trainer.Trainer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """As ``keras.Model.predict_on_batch``."""
-        return tree.map_structure(convert_to_numpy, self.make_predict_function()([(x,)]))
+        return _as_arrays(self.make_predict_function()([(x,)]))
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether ``x`` is one array that data adapters would give as it is, in batches."""
+    if type(x) is not np.ndarray or x.ndim == 0 or not len(x):
+        return False
+    return x.dtype.kind in "iub" or x.dtype.name == config.floatx()
+
+
+def _as_arrays(found: Any) -> Any:
+    return found if type(found) is np.ndarray else tree.map_structure(convert_to_numpy, found)
 
 
 def _samples(x: Any) -> Any:
