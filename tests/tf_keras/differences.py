@@ -58,7 +58,7 @@ def _pairs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     for path, names in calls().items():
         for name, parameters in names.items():
             ours = getattr(home(path), name, None)
-            if ours is not None and parameters is not None:
+            if callable(ours) and parameters is not None:
                 yield f"{path.removesuffix('()')}.{name}".lstrip("."), ours, parameters
 
 

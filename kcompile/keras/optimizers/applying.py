@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ class AppliesGradients:
     they read as changed from there on.
     """
 
-    _built_for: Sequence[Parameter] = ()
+    _built_refs: Sequence[weakref.ref[Parameter]] = ()
 
     if TYPE_CHECKING:
         iterations: Parameter
@@ -40,12 +41,18 @@ class AppliesGradients:
         def _build(self, params: Sequence[Parameter]) -> Any: ...
         def update_rule(self, params: Sequence[Parameter]) -> UpdateRule | None: ...
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Parameter]], **kwargs: Any) -> Any:
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[tuple[Any, Parameter]],
+        name: str | None = None,
+        skip_gradients_aggregation: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """One update of weights by their gradients.
 
         Args:
             grads_and_vars: pairs (gradient, weight). A weight whose gradient is None stays as it is.
-            **kwargs: what tf.keras takes besides (``name``), which changes nothing.
+            name, skip_gradients_aggregation, **kwargs: of tf.keras, which change nothing.
 
         Returns:
             ``iterations``, the number of updates.
@@ -81,23 +88,27 @@ class AppliesGradients:
             zip(grads, self._built_for if trainable_variables is None else trainable_variables, strict=True)
         )
 
-    def build(self, variables: Sequence[Parameter]) -> None:
+    def build(self, var_list: Sequence[Parameter]) -> None:
         """Makes the state for weights."""
-        self._built_for = list(variables)
-        self._build(self._built_for)
+        self._build(list(var_list))
 
-    def minimize(
-        self, loss: Value | Callable[[], Value], var_list: Any, tape: Any = None, **kwargs: Any
-    ) -> Any:
-        """Computes the gradients of a loss and applies them.
+    @property
+    def _built_for(self) -> list[Parameter]:
+        """The weights that there is state for."""
+        return [weight for weight in (ref() for ref in self._built_refs) if weight is not None]
+
+    def compute_gradients(
+        self, loss: Value | Callable[[], Value], var_list: Any, tape: Any = None
+    ) -> list[tuple[Any, Parameter]]:
+        """Pairs (gradient, weight), as ``apply_gradients`` takes them.
 
         Args:
             loss: a tensor, or a function without arguments that computes it.
             var_list: weights, or a function that returns them.
             tape: the tape on which the loss was computed; none is needed.
-            **kwargs: what tf.keras takes besides (``grad_loss``, ``name``), which changes nothing.
 
-        Raises: as ``apply_gradients``.
+        Raises:
+            TypeError: for a loss without numbers, outside of a step that is traced.
         """
         value = loss() if callable(loss) and not isinstance(loss, Value) else loss
         params = list(var_list() if callable(var_list) else var_list)
@@ -108,7 +119,25 @@ class AppliesGradients:
             )
         with eagerly(at_once):
             grads = tape.gradient(value, params) if tape is not None else at_once.gradients([value], params)
-            return self.apply_gradients(zip(grads, params, strict=True))
+            return list(zip(grads, params, strict=True))
+
+    def minimize(
+        self,
+        loss: Value | Callable[[], Value],
+        var_list: Any,
+        grad_loss: Any = None,
+        name: str | None = None,
+        tape: Any = None,
+    ) -> Any:
+        """Computes the gradients of a loss and applies them.
+
+        Args:
+            loss, var_list, tape: as of ``compute_gradients``.
+            grad_loss, name: of tf.keras, which change nothing.
+
+        Raises: as ``apply_gradients``.
+        """
+        return self.apply_gradients(self.compute_gradients(loss, var_list, tape))
 
     def _updated_by_kernel(
         self, at_once: Interpreter, grads: Sequence[Value], params: Sequence[Parameter]

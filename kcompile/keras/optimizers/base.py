@@ -12,11 +12,11 @@ from ...ir import LossScale, Parameter, Storage, UpdateRule, Value, assign_all
 from .. import backend as K
 from .. import registry, rules
 from ..backend.assignments import Variable
-from ..utils.generic_utils import did_you_mean
+from ..utils.generic_utils import CustomObjectScope, did_you_mean
 from . import schedules
-from .applying import AppliesGradients
 from .schedules import LearningRateSchedule
 from .slots import ACCUMULATOR, AVERAGE, Slot
+from .stepping import Stepping
 
 Slots = dict[str, list[Parameter]]
 
@@ -42,10 +42,11 @@ _KERAS_3_ARGUMENTS: dict[str, Any] = {
 _IGNORED = frozenset({"name", "jit_compile", "is_legacy_optimizer"})
 
 
-class Optimizer(AppliesGradients):
+class Optimizer(Stepping):
     """Base of the optimizers.
 
-    A user's optimizer overrides ``get_updates`` and returns pairs (variable, new value) as ``K.update`` does.
+    A user's optimizer overrides ``get_updates`` and returns pairs (variable, new value) as ``K.update`` does,
+    or is written as tf.keras has them (``stepping``).
 
     Args:
         clipnorm: gradients are scaled down together if the norm of all of them exceeds this, as in Keras 2.3.
@@ -59,7 +60,7 @@ class Optimizer(AppliesGradients):
         ema_overwrite_frequency: after every so many steps the weights are replaced by their average, too.
         gradient_accumulation_steps: the weights change every so many batches, by the mean of the gradients.
         loss_scale_factor: kept for files; all is computed in float32 or float64, where it has no effect.
-        name: accepted, not used.
+        name: in its configuration, and ``optimizer.name``.
 
     Attributes:
         weights: the state as variables: iterations, then what the rule keeps; empty before training begins.
@@ -78,7 +79,7 @@ class Optimizer(AppliesGradients):
     #: Whether Keras 2.3 has no such optimizer: where versions compute otherwise, it computes as Keras 3.
     _only_in_keras_3: ClassVar[bool] = False
     # whether by the arithmetic of tf.keras 2.11 and Keras 3; for subclasses that do not call __init__
-    _computes_as_keras_3 = _clip_each = use_ema = False
+    _computes_as_keras_3 = _clip_each = _as_in_tf_keras = use_ema = False
     gradient_accumulation_steps: int | None = None
     # set by ``loss_scale.scale_loss``
     _scaling: LossScale | None = None
@@ -88,26 +89,29 @@ class Optimizer(AppliesGradients):
     dynamic: bool | None = None
     dynamic_growth_steps: int | None = None
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         _check_arguments(type(self).__name__, kwargs)
-        for name in _CLIPPING:
-            if kwargs.get(name) is not None:
-                setattr(self, name, kwargs[name])
+        for limit in _CLIPPING:
+            if kwargs.get(limit) is not None:
+                setattr(self, limit, kwargs[limit])
         its = rules.in_force()
         # an argument of later versions says whose arithmetic is wanted where they differ
         said = bool({*_KERAS_3_ARGUMENTS, "jit_compile"} & kwargs.keys())
         self._computes_as_keras_3 = self._only_in_keras_3 or said or its.later_optimizers
         self._clip_each = self._computes_as_keras_3 or its.clips_each
-        for name, default in _KERAS_3_ARGUMENTS.items():
-            setattr(self, name, kwargs.get(name, default))
+        self._as_in_tf_keras = its.later_optimizers
+        for argument, default in _KERAS_3_ARGUMENTS.items():
+            setattr(self, argument, kwargs.get(argument, default))
         if self.gradient_accumulation_steps == 1:
             self.gradient_accumulation_steps = None
-        self._name = kwargs.get("name")
+        self._name = name
         self._not_decayed: list[Any] = []
         self.updates: list[Any] = []
         self.weights: list[Parameter] = []
         self._kinds: list[str] = []  # what each of the weights is
         self._made: dict[tuple[weakref.ref[Parameter], ...], Slots] = {}
+        if self._computes_as_keras_3 or self._writes_steps():
+            self.iterations = self._variable(0, "iterations", "int64")
 
     # --- hyperparameters ----------------------------------------------------------------------------------
 
@@ -151,6 +155,15 @@ class Optimizer(AppliesGradients):
             raise ValueError(f"{type(self).__name__}: {name} must be a number, found {value!r}.")
         array = np.asarray(value, dtype=dtype or K.floatx())
         return Variable(array, f"{type(self).__name__}/{name}", trainable=False)
+
+    @property
+    def name(self) -> str:
+        """As given, else that of the class."""
+        return self._name or type(self).__name__
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
 
     @property
     def inner_optimizer(self) -> Optimizer:
@@ -214,7 +227,12 @@ class Optimizer(AppliesGradients):
         Raises:
             NotImplementedError: in the base class.
         """
-        raise NotImplementedError(f"{type(self).__name__} must override get_updates(loss, params).")
+        if self._writes_steps():
+            return self._updates_by_steps(self.get_gradients(loss, params), params)
+        raise NotImplementedError(
+            f"{type(self).__name__} must override get_updates(loss, params) or "
+            "update_step(gradient, variable)."
+        )
 
     def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]:
         """The updates for gradients that are known: what ``get_updates`` makes of them."""
@@ -282,9 +300,12 @@ class Optimizer(AppliesGradients):
     def _build(self, params: Sequence[Parameter]) -> Slots:
         """The state for these weights; from now on ``weights`` shows it."""
         slots = self._state_of(params)
+        self._built_refs = [weakref.ref(p) for p in params]
         scalars = [getattr(self, name) for name in self._scalars]
-        self.weights = [self.iterations, *scalars, *(slot for each in slots.values() for slot in each)]
+        own = self.__dict__.get("_own_variables", [])
+        self.weights = [self.iterations, *scalars, *(slot for each in slots.values() for slot in each), *own]
         self._kinds = ["iterations", *self._scalars, *(name for name in slots for _ in params)]
+        self._kinds += ["added" for _ in own]
         return slots
 
     def _make_slot(self, name: str, params: Sequence[Parameter]) -> list[Parameter]:
@@ -312,8 +333,13 @@ class Optimizer(AppliesGradients):
         return True
 
     def get_weights(self) -> list[np.ndarray]:
-        """The state as arrays, in the order in which Keras 2.3 writes it; empty before training begins."""
-        return [w.numpy() for w in self.weights]
+        """The state as arrays, in the order in which Keras 2.3 writes it, in tf.keras's dialect in that of
+        ``variables``; empty before training begins."""
+        return [w.numpy() for w in self._ordered()]
+
+    def _ordered(self) -> list[Parameter]:
+        """``weights`` in the order of ``get_weights``."""
+        return self._in_order() if self._as_in_tf_keras else self.weights
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets the state.
@@ -324,7 +350,16 @@ class Optimizer(AppliesGradients):
         Raises:
             ValueError: if number or shapes do not fit; nothing is changed then.
         """
-        arrays = self._completed([np.asarray(w) for w in weights])
+        arrays = [np.asarray(w) for w in weights]
+        order = self._ordered()
+        if self._as_in_tf_keras and len(arrays) == len(order):
+            by_weight = {id(w): array for w, array in zip(order, arrays, strict=True)}
+            arrays = [by_weight[id(w)] if id(w) in by_weight else w.numpy() for w in self.weights]
+        self._set_state(arrays)
+
+    def _set_state(self, given: list[np.ndarray]) -> None:
+        """Sets the state from arrays in the order of ``weights``, of older versions too."""
+        arrays = self._completed(given)
         if len(arrays) != len(self.weights):
             hint = "" if self.weights else " Its state is made when a model is first trained with it."
             raise ValueError(
@@ -362,7 +397,7 @@ class Optimizer(AppliesGradients):
         Raises:
             ValueError: if the state does not fit; nothing is changed then.
         """
-        self.set_weights(arrays)
+        self._set_state([np.asarray(array) for array in arrays])
 
     # --- configuration ------------------------------------------------------------------------------------
 
@@ -391,13 +426,18 @@ class Optimizer(AppliesGradients):
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Optimizer:
         """The optimizer that a configuration of any Keras version describes.
 
         tf.keras writes a ``name`` and clips each gradient by itself; its files are taken at their word. What
         a configuration leaves out is as in Keras 2.3, where it says anything.
         """
-        with rules.following(rules.KERAS_2 if config else rules.in_force()):
+        with (
+            rules.following(rules.KERAS_2 if config else rules.in_force()),
+            CustomObjectScope(custom_objects),
+        ):
             return cls._from_config(dict(config))
 
     @classmethod
@@ -409,7 +449,7 @@ class Optimizer(AppliesGradients):
         return optimizer
 
 
-_ALIASES = {"lr": "learning_rate"}
+_ALIASES = {"lr": "learning_rate", "_learning_rate": "learning_rate"}
 
 
 def _takes(cls: type, argument: str) -> bool:

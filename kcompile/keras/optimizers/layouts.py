@@ -227,6 +227,21 @@ def _entries(optimizer: Optimizer, params: Sequence[Parameter], version: int) ->
     return result
 
 
+def variables_in_order(optimizer: Any, params: Sequence[Parameter]) -> list[Parameter]:
+    """The state in the order of tf.keras since 2.11, without what stands for slots that are not used."""
+    found = [p for _, p in _entries(optimizer, params, _TF_KERAS) if p is not None]
+    return found + [getattr(optimizer, name) for name in optimizer._scalars]
+
+
+def names_of_slots(optimizer: Any, params: Sequence[Parameter]) -> list[str]:
+    """What is kept of weights, as tf.keras before 2.11 calls it."""
+    return [
+        slot.legacy
+        for slot in optimizer._all_slots()
+        if _needs(optimizer, slot) and any(optimizer._keeps(slot.name, p) for p in params)
+    ]
+
+
 def _is_written(optimizer: Any, slot: Slot, version: int) -> bool:
     """Keras 3's SGD has no velocity where momentum is 0; that of tf.keras has."""
     return version == _TF_KERAS or slot.name != "moment" or _needs(optimizer, slot)

@@ -148,11 +148,13 @@ class Nadam(_TwoMoments):
             arguments["schedule_decay"] = decay
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Optimizer:
         # tf.keras since 2.11 and Keras 3 write neither name of the decay: theirs is 0.96^t
         if "name" in config and not {"schedule_decay", "decay"} & set(config):
             config = {**config, "schedule_decay": 1.0}
-        return super().from_config(config)
+        return super().from_config(config, custom_objects)
 
     def _momentum(self, t: Value) -> Value:
         return self.beta_1 * (1.0 - 0.5 * K.pow(K.constant(0.96), t * self.schedule_decay))

@@ -11,11 +11,12 @@ from .. import registry
 from ..legacy.interfaces import legacy_get_updates_support
 from . import schedules
 from .base import Optimizer
-from .layouts import read_state
+from .layouts import names_of_slots, read_state, variables_in_order
 from .schedules import LearningRateSchedule, ScheduledRate
 from .slots import ACCUMULATOR, AVERAGE
+from .stepping import is_multiple
 
-_OVERRIDES = {"get_updates", "get_gradients", "_change"}
+_OVERRIDES = {"get_updates", "get_gradients", "_change", "update_step"}
 #: What the updates of the graph are written with. Wrappers of other people's packages put functions of their
 #: own in place of these; then only the graph says how to train.
 _ASKED = {name: getattr(K, name) for name in ("update", "update_add", "update_sub", "gradients")}
@@ -80,6 +81,8 @@ class BuiltIn(Optimizer):
         return self._updates_of(self.get_gradients(loss, params), params)
 
     def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]:
+        if self._writes_steps():
+            return self._updates_by_steps(grads, params)
         grads = list(grads)
         slots = self._build(params)
         made = _Accumulated(self, grads, slots) if self.gradient_accumulation_steps else _Every(self, grads)
@@ -92,15 +95,10 @@ class BuiltIn(Optimizer):
         for i, (p, g) in enumerate(zip(params, made.grads, strict=True)):
             if g is None:
                 continue
-            own = [slots[slot.name][i] for slot in self._slots]
             part = self._decay_of(p)
             start = p * (1.0 - part * self._current()) if part else p
-            new, *changed = self._change_of(p)(factors, start, g, *own)
-            self.updates += [
-                K.update(slot, made.chosen(value, slot))
-                for slot, value in zip(own, changed, strict=True)
-                if value is not slot
-            ]
+            new, changed = self._changed(i, p, start, g, slots, factors)
+            self.updates += [K.update(slot, made.chosen(value, slot)) for slot, value in changed]
             new = made.chosen(new, p)
             if self.use_ema:
                 held = slots[AVERAGE.name][i]
@@ -110,13 +108,44 @@ class BuiltIn(Optimizer):
             self.updates.append(K.update(p, new if constraint is None else constraint(new)))
         return self.updates
 
-    def _averaged(self, new: Value, average: Value, count: Value) -> tuple[Value, Value]:
-        """The weight, and its moving average, which begins with the weight after the first update."""
-        kept = K.cast(op.Not(op.Equal(count, K.constant(0, "int64"))), K.floatx()) * self.ema_momentum
-        average = kept * average + (1.0 - kept) * new
-        if self.ema_overwrite_frequency:
-            new = op.Where(_is_multiple(count + 1, self.ema_overwrite_frequency), average, new)
-        return new, average
+    def _changed(
+        self, i: int, p: Parameter, start: Value, g: Value, slots: Mapping[str, list[Parameter]], factors: Any
+    ) -> tuple[Value, list[tuple[Parameter, Value]]]:
+        """What the i-th weight becomes, and what is kept of it, by the rule."""
+        own = [slots[slot.name][i] for slot in self._slots]
+        new, *changed = self._change_of(p)(factors, start, g, *own)
+        return new, [(slot, value) for slot, value in zip(own, changed, strict=True) if value is not slot]
+
+    def update_step(self, gradient: Any, variable: Parameter) -> None:
+        """Changes one of the weights that ``build`` was told, by the rule alone."""
+        slots = self._state_of(self._built_for)
+        i = self._index_dict[self._var_key(variable)]
+        factors = self._factors(K.cast(self.iterations, K.floatx()) + 1.0)
+        new, changed = self._changed(i, variable, variable, gradient, slots, factors)
+        for target, value in [*changed, (variable, new)]:
+            target.assign(value)
+
+    def _do_for_all(self) -> None:
+        t = K.cast(self.iterations, K.floatx()) + 1.0
+        for scalar, new in self._scalar_updates(t):
+            scalar.assign(new)
+
+    def _in_order(self) -> list[Parameter]:
+        if not self._built_for or not self.weights:
+            return list(self.weights)
+        return [*variables_in_order(self, self._built_for), *self.__dict__.get("_own_variables", [])]
+
+    def get_slot_names(self) -> list[str]:
+        """Names that ``get_slot`` knows: none before training begins."""
+        own = super().get_slot_names()
+        return [*(names_of_slots(self, self._built_for) if self._built_for else []), *own]
+
+    def _built_slot(self, var: Parameter, name: str) -> Parameter | None:
+        i = self._index_dict.get(self._var_key(var))
+        slots = {slot.legacy: slot for slot in self._all_slots()}
+        if i is None or name not in slots:
+            return None
+        return self._state_of(self._built_for)[slots[name].name][i]
 
     def _rate(self) -> Value:
         """The learning rate after time decay."""
@@ -176,7 +205,7 @@ class BuiltIn(Optimizer):
             super().restore(names, arrays, params)
             return
         self._build(params)
-        self.set_weights(read_state(self, names, arrays, params))
+        self._set_state(read_state(self, names, arrays, params))
 
     def has_own_updates(self) -> bool:
         """Whether a user's ``get_updates`` or ``get_gradients`` says how to train."""
@@ -214,7 +243,7 @@ class _Accumulated:
         sums = [
             held if g is None else g + held for g, held in zip(grads, slots[ACCUMULATOR.name], strict=True)
         ]
-        self.is_due = _is_multiple(optimizer.iterations + 1, steps)
+        self.is_due = is_multiple(optimizer.iterations + 1, steps)
         self.grads = optimizer._clipped([total / float(steps) for total in sums])
         self.count = op.Div(optimizer.iterations, K.constant(steps, "int64"))
         self.updates = [
@@ -224,10 +253,6 @@ class _Accumulated:
 
     def chosen(self, new: Value, old: Value) -> Value:
         return op.Where(self.is_due, new, old)
-
-
-def _is_multiple(count: Value, of: int) -> Value:
-    return op.Equal(op.Mod(count, K.constant(of, "int64")), K.constant(0, "int64"))
 
 
 registry.register(globals())
