@@ -65,3 +65,14 @@ def compute_reproducibly() -> None:
     """From here on operators give the same numbers in every run; those that cannot refuse."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+
+
+def use_threads(count: int) -> None:
+    """One operator is computed by so many threads; 0 changes nothing."""
+    if count:
+        torch.set_num_threads(count)
+
+
+def threads() -> int:
+    """How many threads compute one operator."""
+    return torch.get_num_threads()

@@ -17,6 +17,7 @@ def as_script(notebook: str) -> str:
 
 
 def _cell_as_script(source: str) -> str:
+    source = _without_leading_indent(source)
     if source.startswith("%%"):
         first, _, body = source.partition("\n")
         magic, _, arguments = first[2:].partition(" ")
@@ -31,6 +32,12 @@ def _cell_as_script(source: str) -> str:
         joined = ""
         lines.append(_line_as_script(command))
     return "\n".join(lines)
+
+
+def _without_leading_indent(source: str) -> str:
+    """IPython takes from each line of a cell the indent of its first one."""
+    indent = re.match(r"[ \t]*", source.lstrip("\n"))[0]
+    return re.sub(rf"^{indent}", "", source, flags=re.MULTILINE) if indent else source
 
 
 def _line_as_script(line: str) -> str:

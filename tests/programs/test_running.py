@@ -102,6 +102,7 @@ def test_a_notebook_becomes_the_script_of_its_code_cells():
         {"cell_type": "markdown", "source": ["no code"]},
         {"cell_type": "code", "source": ["!pip install \\\n", "  x\n", "%matplotlib inline\n", "a = 7 % 4"]},
         {"cell_type": "code", "source": ["%%time\n", "b = 2"]},
+        {"cell_type": "code", "source": ["\n", " if a:\n", "   a = 1\n"]},
         {"cell_type": "code", "source": ["files = !ls\n", "if a:\n", "  !echo"]},
     ]
     script = as_script(json.dumps({"cells": cells}))
@@ -111,6 +112,8 @@ def test_a_notebook_becomes_the_script_of_its_code_cells():
         "get_ipython().run_line_magic('matplotlib', 'inline')",
         "a = 7 % 4",
         "get_ipython().run_cell_magic('time', '', 'b = 2')",
+        "if a:",
+        "  a = 1",
         "files = get_ipython().getoutput('ls')",
         "if a:",
         "  get_ipython().system('echo')",

@@ -55,14 +55,35 @@ def test_variables_are_read_and_assigned_in_the_order_of_the_program():
     assert float(v) == 17.0
 
 
-def test_results_are_eager_tensors_and_others_as_they_are():
+def test_results_are_tensors_numbers_and_text_too():
     @tf.function
     def several(x):
         return [x + 1.0, (x, "text", 3, None)]
 
     first, (second, text, number, nothing) = several(tf.constant([1.0]))
     assert tf.is_tensor(first) and first.numpy()[0] == 2.0 and second.numpy()[0] == 1.0
-    assert (text, number, nothing) == ("text", 3, None)
+    assert (text.numpy(), number.numpy(), number.dtype, nothing) == (b"text", 3, tf.int32, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "returned"), [(1, 1), (-1, 0)], ids=["one branch returns a tensor", "the other a number"]
+)
+def test_a_number_that_a_branch_returns_is_a_tensor(value, returned):
+    @tf.function
+    def relu(x):
+        return x if tf.greater(x, 0) else 0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert relu(tf.constant(value)).numpy() == returned
+
+
+def test_functions_of_text_run_as_they_are():
+    @tf.function
+    def double(a):
+        return a + a
+
+    assert double(tf.constant("ab")).numpy() == b"abab"
 
 
 def test_a_method_has_graphs_for_each_object():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 class PhysicalDevice(NamedTuple):
@@ -152,11 +152,66 @@ def experimental_connect_to_cluster(cluster_spec_or_resolver: Any, **options: An
     )
 
 
+class optimizer:
+    """``tf.config.optimizer``: what TensorFlow's graph optimizer is told; nothing here reads it."""
+
+    _options: ClassVar[dict[str, bool]] = {}
+    _jit: ClassVar[Any] = ""
+
+    @classmethod
+    def set_experimental_options(cls, options: Any) -> None:
+        """Accepted: the options are kept."""
+        cls._options |= options
+
+    @classmethod
+    def get_experimental_options(cls) -> dict[str, bool]:
+        """The options that were set."""
+        return dict(cls._options)
+
+    @classmethod
+    def set_jit(cls, enabled: Any) -> None:
+        """Accepted: graphs are compiled in one way here."""
+        cls._jit = "autoclustering" if enabled else ""
+
+    @classmethod
+    def get_jit(cls) -> Any:
+        """What was set: "autoclustering", or nothing."""
+        return cls._jit
+
+
+class threading:
+    """``tf.config.threading``: how many threads PyTorch computes with."""
+
+    @staticmethod
+    def set_intra_op_parallelism_threads(num_threads: int) -> None:
+        """So many threads for one operator; 0 leaves it to PyTorch."""
+        from ...torch_bridge import devices
+
+        devices.use_threads(int(num_threads))
+
+    @staticmethod
+    def get_intra_op_parallelism_threads() -> int:
+        """How many threads compute one operator."""
+        from ...torch_bridge import devices
+
+        return devices.threads()
+
+    @staticmethod
+    def set_inter_op_parallelism_threads(num_threads: int) -> None:
+        """Accepted: operators are computed one after the other."""
+
+    @staticmethod
+    def get_inter_op_parallelism_threads() -> int:
+        """1: operators are computed one after the other."""
+        return 1
+
+
 __all__ = [
     "LogicalDevice", "LogicalDeviceConfiguration", "PhysicalDevice", "experimental_connect_to_cluster",
     "functions_run_eagerly", "get_logical_device_configuration", "get_soft_device_placement",
-    "get_visible_devices", "list_logical_devices", "list_physical_devices", "run_functions_eagerly",
-    "set_logical_device_configuration", "set_soft_device_placement", "set_visible_devices",
+    "get_visible_devices", "list_logical_devices", "list_physical_devices", "optimizer",
+    "run_functions_eagerly", "set_logical_device_configuration", "set_soft_device_placement",
+    "set_visible_devices", "threading",
 ]  # fmt: skip
 EXPERIMENTAL = [
     "VirtualDeviceConfiguration", "enable_op_determinism", "get_device_details", "get_memory_growth",

@@ -313,7 +313,7 @@ def _given(inp: Any) -> list[Any]:
 def _called(func: Callable[..., Any], given: list[Any], types: Any) -> Any:
     found = func(*given)
     if isinstance(types, list | tuple):
-        found = list(found) if isinstance(found, list | tuple) else [found]
+        found = list(found) if isinstance(found, list | tuple) else [] if found is None else [found]
         return [_typed(x, t) for x, t in zip(found, types, strict=True)]
     return None if found is None else _typed(found, types)
 

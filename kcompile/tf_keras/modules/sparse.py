@@ -137,10 +137,25 @@ def concat(
 
 
 def add(a: Any, b: Any, threshold: Any = 0) -> Any:
-    """The sum: sparse of two sparse tensors, else a tensor."""
-    if isinstance(a, SparseTensor) and isinstance(b, SparseTensor):
-        return from_dense(to_dense(a) + to_dense(b))
-    return to_dense(a) + to_dense(b)
+    """The sum: sparse of two sparse tensors, else a tensor.
+
+    Args:
+        threshold: elements of a sparse sum that are smaller are dropped; none at 0.
+
+    Raises:
+        ValueError: for two sparse tensors of other shapes.
+    """
+    if not isinstance(a, SparseTensor) or not isinstance(b, SparseTensor):
+        return to_dense(a) + to_dense(b)
+    if a.shape != b.shape:
+        raise ValueError(f"tf.sparse.add takes tensors of one shape; found {a.shape} and {b.shape}.")
+    places = np.concatenate([np.asarray(a.indices), np.asarray(b.indices)])
+    own, at = np.unique(places, axis=0, return_inverse=True)
+    values = np.concatenate([np.asarray(a.values), np.asarray(b.values)])
+    total = np.zeros(len(own), values.dtype)
+    np.add.at(total, at.reshape(-1), values)
+    kept = np.abs(total) >= threshold
+    return SparseTensor(own[kept], total[kept], a.dense_shape)
 
 
 def sparse_dense_matmul(

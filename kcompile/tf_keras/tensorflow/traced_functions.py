@@ -15,14 +15,16 @@ from ...keras.training.nests import Structure, flatten
 from ...keras.training.traced_calls import TracedCall, types_of, why_eager
 from .gradient_tape import is_recording
 from .interpreter import eager_interpreter
+from .tensors import convert_to_tensor
+from .text import is_text
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
     """``tf.function``: the function, traced into one graph for each form of its arguments.
 
     Tensors and arrays are arguments of the graph; everything else is a constant, and another value makes
-    another trace. What cannot be traced runs operator by operator, as it does within a tape or within
-    another traced function.
+    another trace. What cannot be traced runs operator by operator, as it does within a tape, within
+    another traced function, and with text.
 
     Args:
         func: the function; None makes a decorator.
@@ -56,12 +58,17 @@ class Function:
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns, with eager tensors where it returns tensors."""
+        """What the function returns; numbers and text in it as tensors."""
+        found, nest = flatten(self._found(args, kwargs))
+        return nest.pack([convert_to_tensor(x) if isinstance(x, _PLAIN) else x for x in found])
+
+    def _found(self, args: Any, kwargs: Any) -> Any:
         leaves, structure = flatten((args, kwargs))
         tensors = [leaf for leaf in leaves if _is_tensor(leaf)]
         if interpreter() is not None or current_frame() is not None or is_recording():
             return self.python_function(*args, **kwargs)
-        if any(depends(x) is Depends.ON_INPUTS for x in tensors if isinstance(x, Value)):
+        values = [x for x in tensors if isinstance(x, Value)]
+        if any(depends(x) is Depends.ON_INPUTS or is_text(x) for x in values):
             return self.python_function(*args, **kwargs)
         computer = eager_interpreter()
         batch = [_tensor(computer, leaf) for leaf in tensors]
@@ -98,6 +105,8 @@ class Function:
 
 
 _TENSOR = object()
+#: What a TensorFlow graph returns as tensors.
+_PLAIN = (bool, int, float, str, bytes, np.ndarray, np.generic)
 
 
 def _is_tensor(leaf: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from kcompile import keras
 from kcompile.ir import Value
@@ -119,6 +120,21 @@ def test_python_functions_get_tensors_and_arrays():
         lambda x: (x.sum(), x.size), [tf.constant([1.0, 2.0])], [tf.float32, tf.int64]
     )
     assert float(total) == 3 and count.dtype == tf.int64
+    assert tf.py_function(lambda: None, [], ()) == []
+
+
+def test_settings_of_the_machine_are_kept():
+    tf.config.optimizer.set_experimental_options({"layout_optimizer": False})
+    tf.config.optimizer.set_jit(True)
+    assert tf.config.optimizer.get_experimental_options() == {"layout_optimizer": False}
+    assert tf.config.optimizer.get_jit() == "autoclustering"
+    count = tf.config.threading.get_intra_op_parallelism_threads()
+    tf.config.threading.set_intra_op_parallelism_threads(count + 1)
+    try:
+        assert torch.get_num_threads() == count + 1
+    finally:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+    assert torch.get_num_threads() == count
 
 
 def test_checks_of_numbers_say_what_is_wrong():

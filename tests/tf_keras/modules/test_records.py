@@ -100,3 +100,15 @@ def test_sparse_tensors_are_what_their_elements_are():
     assert np.array_equal(back(sparse.map_values(tf.square, x)), dense**2)
     text = tf.SparseTensor([[0, 1]], ["a"], [1, 2])
     assert tf.sparse.to_dense(text, default_value="-").numpy().tolist() == [[b"-", b"a"]]
+
+
+def test_sparse_sums_take_places_in_any_order():
+    a = tf.SparseTensor([[1, 2], [0, 0], [1, 2]], [1.0, 2.0, 4.0], [2, 3])
+    b = tf.SparseTensor([[0, 0], [0, 1]], [-2.0, 0.5], [2, 3])
+    total = tf.sparse.add(a, b)
+    assert np.asarray(total.indices).tolist() == [[0, 0], [0, 1], [1, 2]]
+    assert np.asarray(total.values).tolist() == [0, 0.5, 5]
+    assert np.asarray(tf.sparse.add(a, b, threshold=1.0).indices).tolist() == [[1, 2]]
+    assert np.asarray(tf.sparse.add(tf.sparse.from_dense([[1.0, 0.0]]), [[1.0, 1.0]])).tolist() == [[2, 1]]
+    with pytest.raises(ValueError, match="one shape"):
+        tf.sparse.add(a, tf.sparse.from_dense([[1.0, 0.0]]))
