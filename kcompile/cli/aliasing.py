@@ -29,7 +29,7 @@ PACKAGES = {
     "tf_keras.src": _TF_KERAS,
     "tensorflow": _TENSORFLOW,
     "tensorflow.keras": _TF_KERAS,
-    "tensorflow.python": _TENSORFLOW,
+    "tensorflow.python": "kcompile.tf_keras.python_modules",
     "tensorflow.python.keras": _TF_KERAS,
 }
 #: Programs that take one of several Kerases ask the package for its name.

@@ -26,7 +26,7 @@ from .emission import (
     reading_as,
     schema_of,
 )
-from .errors import DeviceNotFoundError, GraphError, OperatorError
+from .errors import DeviceNotFoundError, GraphError, NoTruthError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
@@ -67,6 +67,7 @@ __all__ = [
     "ForeignNode",
     "Graph",
     "GraphError",
+    "NoTruthError",
     "Interpreter",
     "LossScale",
     "Names",

@@ -19,5 +19,17 @@ class GraphError(ValueError):
         return shown(super().__str__(), lines=True)
 
 
+class NoTruthError(TypeError):
+    """Python asked whether a symbolic value is true.
+
+    Attributes:
+        value: which.
+    """
+
+    def __init__(self, message: str, value: object) -> None:
+        super().__init__(message)
+        self.value = value
+
+
 class DeviceNotFoundError(ValueError):
     """A device was named that this machine does not have, or that this process may not see."""

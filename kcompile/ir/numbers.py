@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .computed_sizes import known_numbers
+from .errors import NoTruthError
 from .graph import LEARNING_PHASE, Body
 from .values import Constant, Node, Parameter, Value
 
@@ -189,9 +190,10 @@ def _bool(self: Value) -> bool:
     if "_truth" in self.annotations and (symbolic or not single):
         return self.annotations["_truth"]  # of ``==``, see ir.arithmetic
     if symbolic and _known(self) is None:
-        raise TypeError(
+        raise NoTruthError(
             f"{self!r} is symbolic and has no truth value while the graph is built; use K.switch(condition, "
-            "a, b) instead of `if`, and `is None` to test for a missing value."
+            "a, b) instead of `if`, and `is None` to test for a missing value.",
+            self,
         )
     _refuse_while_emitting(self)
     found = self.numpy()

@@ -54,6 +54,9 @@ class Rules:
         numbers_from_zero: whether the first layer of a kind is called ``dense``, not ``dense_1``.
         later_optimizers: whether optimizers compute as from tf.keras 2.11 on.
         clips_each: whether ``clipnorm`` limits each gradient by itself, not all together.
+        drops_by_gate: whether recurrent cells that drop their state draw a mask for each gate.
+        tells_phase: whether users' layers are told in ``call`` whether it trains, and what they assign to
+            there is assigned in prediction, too.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
         makes_folders: whether saving makes the folder of a file that is not there.
         strides_by_place: whether whole numbers behind the filters of a convolution are its window and its
@@ -93,6 +96,8 @@ class Rules:
     numbers_from_zero: bool = False
     later_optimizers: bool = False
     clips_each: bool = False
+    drops_by_gate: bool = False
+    tells_phase: bool = False
     saves_folders: bool = False
     makes_folders: bool = False
     strides_by_place: bool = False
@@ -140,6 +145,8 @@ TF_KERAS = Rules(
     numbers_from_zero=True,
     later_optimizers=True,
     clips_each=True,
+    drops_by_gate=True,
+    tells_phase=True,
     saves_folders=True,
     makes_folders=True,
     strides_by_place=True,
@@ -298,6 +305,14 @@ def in_call(layer: Any) -> Iterator[None]:
             yield
     finally:
         _CALLS.reset(token)
+
+
+def in_call_told_of_phase() -> bool:
+    """Whether the innermost call is that of a user's layer that is told its phase."""
+    call = _CALLS.get()
+    if call is None or registry.is_built_in(type(call.layer)):
+        return False
+    return of_layer(call.layer).tells_phase
 
 
 def holds(layer: Any, rule: Callable[[Rules], Any]) -> bool:

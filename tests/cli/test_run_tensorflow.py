@@ -68,6 +68,50 @@ assert K is backend is tf.keras.backend
     )
 
 
+#: What older packages import of TensorFlow's private modules -> what that is in ``tf``.
+PRIVATE = {
+    "from tensorflow.python.ops import array_ops; found = array_ops.where_v2": "tf.where",
+    "from tensorflow.python.ops import math_ops; found = math_ops.reduce_mean": "tf.math.reduce_mean",
+    "from tensorflow.python.ops import nn_ops as nn; found = nn.softmax": "tf.nn.softmax",
+    "from tensorflow.python.ops.random_ops import random_shuffle as found": "tf.random.shuffle",
+    "from tensorflow.python.ops.init_ops import Zeros as found": "tf.keras.initializers.Zeros",
+    "from tensorflow.python.ops.init_ops_v2 import he_normal as found": "tf.keras.initializers.he_normal",
+    "from tensorflow.python.ops.lookup_ops import StaticHashTable as found": "tf.lookup.StaticHashTable",
+    "from tensorflow.python.ops.linalg.sparse import sparse; found = sparse.SparseTensor": "tf.SparseTensor",
+    "import tensorflow.python.ops.state_ops as s; found = s.assign": "tf.compat.v1.assign",
+    "from tensorflow.python.ops import tensor_array_ops as t; found = t.TensorArray": "tf.TensorArray",
+    "from tensorflow.python.ops import control_flow_ops; found = control_flow_ops.cond": "tf.cond",
+    "from tensorflow.python.framework import ops; found = ops.convert_to_tensor": "tf.convert_to_tensor",
+    "from tensorflow.python.framework.ops import Tensor as found": "tf.Tensor",
+    "from tensorflow.python.framework import dtypes; found = dtypes.float32": "tf.float32",
+    "from tensorflow.python.framework.tensor_shape import TensorShape as found": "tf.TensorShape",
+    "from tensorflow.python.framework.tensor_util import is_tensor as found": "tf.is_tensor",
+    "from tensorflow.python.util import nest; found = nest.flatten": "tf.nest.flatten",
+    "from tensorflow.python.platform import tf_logging; found = tf_logging.info": "tf.compat.v1.logging.info",
+    "from tensorflow.python.eager import context; found = context.executing_eagerly": "tf.executing_eagerly",
+    "from tensorflow.python.client import device_lib; found = device_lib.list_local_devices":
+        "tf.config.list_logical_devices",
+}  # fmt: skip
+
+
+def test_private_modules_give_what_is_public(tmp_path):
+    lines = [f"{statement}\nassert found is {name}, {statement!r}" for statement, name in PRIVATE.items()]
+    text = """
+from tensorflow.python.framework.smart_cond import smart_cond
+from tensorflow.python.training.moving_averages import assign_moving_average
+from tensorflow.python.util.tf_export import keras_export
+assert smart_cond(True, lambda: 1, lambda: 2) == 1 and smart_cond(tf.constant(0), None, lambda: 2) == 2
+v = tf.Variable(1.0)
+assign_moving_average(v, 3.0, 0.75)
+assert float(v) == 1.5 and keras_export("keras.x")(3) == 3
+try:
+    from tensorflow.python.ops.math_ops import no_name
+except ImportError as error:
+    print("no_name" in str(error))
+"""
+    assert run(tmp_path, "import tensorflow as tf\n" + "\n".join(lines) + text) == "True\n"
+
+
 def test_programs_can_look_for_modules_and_versions(tmp_path):
     printed = run(
         tmp_path,

@@ -29,7 +29,7 @@ import sys
 
 import pytest
 
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", {path!r}]))
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=", {path!r}]))
 """
 #: Commands that programs reach for, which the stand-ins answer.
 COMMANDS = ("wget", "curl", "gdown", "kaggle", "pip", "unzip", "apt-get", "sudo", "dot")

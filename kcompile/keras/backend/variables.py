@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Constant, Parameter, Value, as_dtype, changing, claim_steps, op, unchanging
+from .. import rules
 from . import config
 from .assignments import Variable
 from .execution import numbers
@@ -302,26 +303,30 @@ def eye(size: Any, dtype: Any = None, name: str | None = None) -> Parameter:
 
 
 def update(x: Parameter, new_x: Any) -> tuple[Parameter, Value]:
-    """The update that sets ``x`` to ``new_x``, as the pair that add_update and K.function take."""
-    return x, tensor(new_x, x.dtype)
+    """The update that sets ``x`` to ``new_x``, as the pair that add_update and K.function take.
+
+    In a call of a user's layer by the rules of tf.keras it is done with each call, as ``x.assign`` is.
+    """
+    new_x = tensor(new_x, x.dtype)
+    return x.assign(new_x) if isinstance(x, Variable) and rules.in_call_told_of_phase() else (x, new_x)
 
 
 def update_add(x: Parameter, increment: Any) -> tuple[Parameter, Value]:
-    """The update that adds ``increment`` to ``x``."""
-    return x, x + increment
+    """The update that adds ``increment`` to ``x``; see ``update``."""
+    return update(x, x + increment)
 
 
 def update_sub(x: Parameter, decrement: Any) -> tuple[Parameter, Value]:
-    """The update that subtracts ``decrement`` from ``x``."""
-    return x, x - decrement
+    """The update that subtracts ``decrement`` from ``x``; see ``update``."""
+    return update(x, x - decrement)
 
 
 def moving_average_update(x: Parameter, value: Any, momentum: Any) -> tuple[Parameter, Value]:
-    """The update that moves ``x`` towards ``value``: ``x - (x - value) * (1 - momentum)``."""
+    """The update that moves ``x`` towards ``value``: ``x - (x - value) * (1 - momentum)``; see ``update``."""
     value = tensor(value)
     if value.dtype != x.dtype:
         value = cast(value, x.dtype)
-    return x, x - (x - value) * (1.0 - momentum)
+    return update(x, x - (x - value) * (1.0 - momentum))
 
 
 def as_numbers(array: np.ndarray) -> Any:

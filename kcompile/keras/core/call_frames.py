@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...ir import Body, Parameter, Value
+from .. import rules
 from ..backend.assignments import recording
 
 Update = tuple[Parameter, Value]
@@ -16,12 +17,15 @@ Update = tuple[Parameter, Value]
 class CallFrame:
     """Collects what is said during one layer call, with what inner layers say.
 
+    ``updates`` are those of training; ``inference_updates`` are done where a model does not train, too.
+
     A model may be made during the call, or build itself, on Inputs of its own. What its layers say then is
     its own affair: ``is_inside`` tells such tensors from those of the call.
     """
 
     def __init__(self) -> None:
         self.updates: list[Update] = []
+        self.inference_updates: list[Update] = []
         self.losses: list[Value] = []
         self.metrics: list[tuple[Any, Value | list[Update]]] = []
         self._inside: dict[Value, bool] = {}
@@ -31,8 +35,9 @@ class CallFrame:
     def assign(self, parameter: Parameter, new: Value) -> None:
         """A variable was assigned to: of several times in one call the last counts."""
         earlier = self._assigned.get(parameter)
-        self.updates = [pair for pair in self.updates if pair[0] is not parameter or pair[1] is not earlier]
-        self.updates.append((parameter, new))
+        self.updates = _with(self.updates, parameter, new, earlier)
+        if rules.in_call_told_of_phase():
+            self.inference_updates = _with(self.inference_updates, parameter, new, earlier)
         self._assigned[parameter] = new
 
     def add_input(self, tensor: Value) -> None:
@@ -57,6 +62,11 @@ class CallFrame:
                 stack.extend(_read_for(value))
         self._inside.update(dict.fromkeys(seen, False))
         return False
+
+
+def _with(updates: list[Update], parameter: Parameter, new: Value, earlier: Value | None) -> list[Update]:
+    kept = [pair for pair in updates if pair[0] is not parameter or pair[1] is not earlier]
+    return [*kept, (parameter, new)]
 
 
 def _read_for(value: Value) -> list[Value]:
@@ -108,6 +118,7 @@ def call_frame(inputs: Iterable[Any] = (), kept: bool = True, numbers: bool = Fa
     outer = current_frame()
     if outer is not None and kept and not outer.is_inside(inputs):
         outer.updates.extend(frame.updates)
+        outer.inference_updates.extend(frame.inference_updates)
         outer.losses.extend(frame.losses)
         outer.metrics.extend(frame.metrics)
 

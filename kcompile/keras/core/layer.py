@@ -30,6 +30,7 @@ from .node import (
     static_shape,
     tensors_in,
 )
+from .phases import in_its_phase, is_told
 
 __all__ = ["InputSpec", "KerasHistory", "Layer", "Node"]
 
@@ -210,6 +211,8 @@ class Layer(AddingLayer):
         inputs = args[0]
         if args[1:]:
             kwargs = self._arguments_by_name(args[1:], kwargs)
+        if kwargs.get("training") is ir.LEARNING_PHASE:  # which a call follows that is told nothing
+            del kwargs["training"]
         inputs = as_values(inputs, self)
         at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
         if (at_once or ir.interpreter()) is not None and not self._call_takes("training"):
@@ -238,7 +241,7 @@ class Layer(AddingLayer):
                 kwargs.setdefault("mask", None)
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
                 with ir.precision_scope(self.dtype_policy.precision):
-                    outputs = self.call(self._as_taken(inputs), **kwargs)
+                    outputs = self._called(self._as_taken(inputs), kwargs)
                 returned, outputs = outputs, flat_outputs(outputs, self)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
                 for regularization in self._activity_losses(outputs):
@@ -250,6 +253,12 @@ class Layer(AddingLayer):
         masks = flat_masks(output_mask, len(copied))
         self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)
         return nested_outputs(returned, copied)
+
+    def _called(self, inputs: Any, arguments: dict[str, Any]) -> Any:
+        """What ``call`` returns, told the phase where the layer's rules have it so."""
+        if not is_told(self, arguments):
+            return self.call(inputs, **arguments)
+        return in_its_phase(self, lambda training: self.call(inputs, **{**arguments, "training": training}))
 
     def _named_inputs(self, kwargs: dict[str, Any]) -> Any:
         """Takes the inputs out of the arguments, by the name that ``call`` has for them."""

@@ -295,10 +295,12 @@ class Network(NetworkFiles):
 
     @property
     def state_updates(self) -> list[Any]:
-        """The updates that prediction does too: those of stateful layers."""
+        """The updates that prediction does too: those of stateful layers, and what layers of users assign to
+        by the rules of tf.keras."""
         states = self._states()
         updates = unique(*(node.updates for node in self._own_calls()))
-        return self._last_states([update for update in updates if update[0] in states])
+        assigned = unique(*(node.inference_updates for node in self._own_calls()))
+        return [*self._last_states([u for u in updates if u[0] in states]), *assigned]
 
     def _states(self) -> set[Parameter]:
         return {p for layer in self._flat_layers if layer.stateful for p in _state_parameters(layer)}

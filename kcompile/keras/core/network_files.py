@@ -134,9 +134,21 @@ class NetworkFiles(Layer):
 
         compile_from_config(self, config)
 
-    def export(self: Any, filepath: Any, opset: int = 21, verify: bool = True, **kwargs: Any) -> bool:
-        """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``."""
+    def export(
+        self: Any, filepath: Any, opset: int = 21, verify: bool = True, format: str = "onnx", **kwargs: Any
+    ) -> bool:
+        """Writes an ONNX file; see ``kcompile.keras.saving.exporting.export_model``.
+
+        Args:
+            format: as Keras 3 has it; "onnx" is what there is.
+
+        Raises:
+            ValueError: for another format.
+        """
         from ..saving.exporting import export_model
+
+        if format != "onnx":
+            raise ValueError(f"A model is exported as ONNX, format='onnx'; format={format!r} is not here.")
 
         return export_model(self, filepath, opset=opset, verify=verify, **kwargs)
 

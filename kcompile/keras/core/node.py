@@ -50,6 +50,7 @@ class Node:
         input_shapes, output_shapes: static shapes with None for unknown sizes.
         arguments: keyword arguments of the call.
         updates, losses, metrics: what was added during the call.
+        inference_updates: what the call assigned to in prediction, too.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Node:
         self.output_masks = output_masks
         self.arguments = arguments or {}
         self.updates, self.losses, self.metrics = frame.updates, frame.losses, frame.metrics
+        self.inference_updates = frame.inference_updates
         histories = [keras_history(tensor) for tensor in input_tensors]
         self.inbound_layers = [h.layer for h in histories]
         self.node_indices = [h.node_index for h in histories]
@@ -93,7 +95,7 @@ class Node:
         node.input_masks = [getattr(tensor, "_keras_mask", None) for tensor in inputs]
         node.output_masks = [getattr(tensor, "_keras_mask", None) for tensor in outputs]
         node.arguments = {}
-        node.updates, node.losses, node.metrics = [], [], []
+        node.updates, node.losses, node.metrics, node.inference_updates = [], [], [], []
         return node
 
     @property

@@ -98,6 +98,8 @@ class Dense(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        if inputs.dtype.kind in "iub":  # as tf.keras does
+            inputs = K.cast(inputs, K.dtype(self.kernel))
         output = K.dot(inputs, self.kernel)
         if self.use_bias:
             output = K.bias_add(output, self.bias, data_format="channels_last")

@@ -16,6 +16,7 @@ from ..core.layer import Layer
 from ..core.layer_configs import deserialize, serialize
 from ..core.network_config import trainable_config
 from ..core.node import keras_history
+from ..utils.generic_utils import to_list
 from .model import Model
 
 
@@ -218,6 +219,8 @@ class Sequential(Model):
         self._init_graph_network([x], [output])
 
     def _maybe_build(self, inputs: Any) -> None:
+        if len(to_list(inputs)) > 1 and not self._is_graph_network:
+            return  # layers of such a model are called one after the other, and build themselves
         if isinstance(inputs, Constant):  # numbers do not fix how many samples a batch has
             try:
                 self._build_for([inputs])
@@ -250,7 +253,11 @@ class Sequential(Model):
             raise ValueError(
                 "A model whose inputs are not named yet takes a list of arrays, not a dictionary."
             )
-        if not self._is_graph_network:
+        if self._is_graph_network:
+            return
+        if len(arrays) > 1:  # for a first layer that takes a list
+            super()._build_for(arrays, names)
+        else:
             self.build((None, *arrays[0].shape[1:]))
 
     def predict_proba(self, x: Any, batch_size: int = 32, verbose: int = 0) -> np.ndarray:
@@ -307,7 +314,10 @@ class Sequential(Model):
 
 
 def _input_type(layer: Layer) -> str:
-    """The element type of what a layer reads; its own unless it reads text."""
+    """The element type of what a layer reads; its own unless it reads text, or begins with another that
+    does."""
+    if isinstance(layer, Sequential) and layer.layers:
+        return _input_type(layer.layers[0])
     return getattr(layer, "input_type", None) or layer.dtype
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ...keras.data.files import TFRecordWriter
 from . import (
     audio,
+    candidate_sampling,
     config,
     control_flow,
     debugging,
@@ -75,7 +76,7 @@ MODULES: dict[str, dict[str, Any]] = {
     "lookup": _of(lookup),
     "nest": _of(nest),
     "ragged": _of(ragged),
-    "random": _of(random_numbers),
+    "random": {**_of(random_numbers), **_of(candidate_sampling)},
     "saved_model": _of(saved_models, saved_models.SAVED_MODEL),
     "sparse": _of(sparse),
     "strings": _of(strings),

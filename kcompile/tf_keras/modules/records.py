@@ -6,6 +6,7 @@ The encoding is that of protocol buffers: https://protobuf.dev/programming-guide
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -75,7 +76,69 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
 # --- messages -----------------------------------------------------------------------------------------------
 
 
-class BytesList:
+class Message:
+    """What is written as bytes, and read from them, by the methods of protocol buffers."""
+
+    def encoded(self) -> bytes:
+        """As bytes."""
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, data: bytes) -> Any:
+        """Out of bytes."""
+        raise NotImplementedError
+
+    def lines(self) -> Iterator[str]:
+        """As text, line by line."""
+        raise NotImplementedError
+
+    def SerializeToString(self) -> bytes:
+        """As bytes."""
+        return self.encoded()
+
+    @classmethod
+    def FromString(cls, serialized: bytes) -> Any:
+        """Out of bytes.
+
+        Raises:
+            InvalidArgumentError: where they are something else.
+        """
+        return cls.of(bytes(serialized))
+
+    def ParseFromString(self, serialized: bytes) -> int:
+        """Takes over what bytes say; returns their number."""
+        vars(self).update(vars(self.FromString(serialized)))
+        return len(serialized)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.encoded() == self.encoded()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "".join(f"{line}\n" for line in self.lines())
+
+
+def _block(name: str, message: Message) -> Iterator[str]:
+    yield f"{name} {{"
+    yield from (f"  {line}" for line in message.lines())
+    yield "}"
+
+
+class _List(Message):
+    """Values of one type."""
+
+    value: list[Any]
+
+    def lines(self) -> Iterator[str]:
+        return (f"value: {self._shown(x)}" for x in self.value)
+
+    @staticmethod
+    def _shown(entry: Any) -> str:
+        return str(entry)
+
+
+class BytesList(_List):
     """Texts.
 
     Args:
@@ -87,7 +150,11 @@ class BytesList:
 
     def encoded(self) -> bytes:
         """As bytes."""
-        return b"".join(_field(1, x) for x in self.value)
+        return b"".join(_field(1, text_of(x).array.item()) for x in self.value)
+
+    @staticmethod
+    def _shown(entry: Any) -> str:
+        return '"' + repr(text_of(entry).array.item())[2:-1].replace('"', '\\"') + '"'
 
     @classmethod
     def of(cls, data: bytes) -> BytesList:
@@ -95,7 +162,7 @@ class BytesList:
         return cls([value for tag, value in _fields(data) if tag == 1])
 
 
-class FloatList:
+class FloatList(_List):
     """Fractions, of single precision.
 
     Args:
@@ -117,7 +184,7 @@ class FloatList:
         return cls(np.frombuffer(whole[: len(whole) // 4 * 4], "<f4"))
 
 
-class Int64List:
+class Int64List(_List):
     """Whole numbers.
 
     Args:
@@ -156,7 +223,7 @@ _LISTS: tuple[tuple[str, Any], ...] = (
 )
 
 
-class Feature:
+class Feature(Message):
     """One of three lists.
 
     Args:
@@ -165,10 +232,19 @@ class Feature:
 
     def __init__(self, bytes_list: Any = None, float_list: Any = None, int64_list: Any = None) -> None:
         given = (bytes_list, float_list, int64_list)
-        self.kind = next((name for (name, _), x in zip(_LISTS, given, strict=True) if x is not None), None)
+        self._said = next((name for (name, _), x in zip(_LISTS, given, strict=True) if x is not None), None)
         self.bytes_list, self.float_list, self.int64_list = (
             x if x is not None else make() for x, (_, make) in zip(given, _LISTS, strict=True)
         )
+
+    @property
+    def kind(self) -> str | None:
+        """The name of the list that is there: that which was given, or has something in it."""
+        filled = (name for name, _ in _LISTS if getattr(self, name).value)
+        return self._said or next(filled, None)
+
+    def lines(self) -> Iterator[str]:
+        return _block(self.kind, getattr(self, self.kind)) if self.kind else iter(())
 
     def WhichOneof(self, group: str) -> str | None:
         """The name of the list that is there."""
@@ -197,15 +273,20 @@ class Feature:
         return cls()
 
 
-class Features:
+class Features(Message):
     """Lists by name.
 
     Args:
-        feature: name -> Feature.
+        feature: name -> Feature; a name that is asked for and not there is made, with nothing in it.
     """
 
     def __init__(self, feature: Mapping[str, Feature] | None = None) -> None:
-        self.feature = dict(feature or {})
+        self.feature = defaultdict(Feature, feature or {})
+
+    def lines(self) -> Iterator[str]:
+        for name, feature in sorted(self.feature.items()):
+            inner = (f'key: "{name}"', *_block("value", feature))
+            yield from ("feature {", *(f"  {line}" for line in inner), "}")
 
     def encoded(self) -> bytes:
         """As bytes; names in their order."""
@@ -223,7 +304,7 @@ class Features:
         return cls(found)
 
 
-class Example:
+class Example(Message):
     """A record.
 
     Args:
@@ -233,23 +314,17 @@ class Example:
     def __init__(self, features: Features | None = None) -> None:
         self.features = features or Features()
 
-    def SerializeToString(self) -> bytes:
+    def lines(self) -> Iterator[str]:
+        return _block("features", self.features)
+
+    def encoded(self) -> bytes:
         """As bytes."""
         return _field(1, self.features.encoded())
 
-    def ParseFromString(self, serialized: bytes) -> int:
-        """Takes over what bytes say; returns their number."""
-        self.features = Example.FromString(serialized).features
-        return len(serialized)
-
     @classmethod
-    def FromString(cls, serialized: bytes) -> Example:
-        """Out of bytes.
-
-        Raises:
-            InvalidArgumentError: where they are something else.
-        """
-        parts = [value for tag, value in _fields(bytes(serialized)) if tag == 1 and isinstance(value, bytes)]
+    def of(cls, data: bytes) -> Example:
+        """Out of bytes."""
+        parts = [value for tag, value in _fields(data) if tag == 1 and isinstance(value, bytes)]
         return cls(Features.of(b"".join(parts)))
 
 

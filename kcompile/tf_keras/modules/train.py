@@ -15,6 +15,8 @@ from ... import atomic, formats
 from ...formats.archive import Archive, LayerWeights
 from ...ir import Parameter, assign_all
 from ...keras import registry
+from ...keras.utils.generic_utils import did_you_mean
+from ..tensorflow.dtypes import as_dtype
 from .errors import NotFoundError
 
 _SUFFIX = ".safetensors"
@@ -262,12 +264,53 @@ def latest_checkpoint(checkpoint_dir: Any, latest_filename: Any = None) -> str |
     return max(files, key=lambda entry: entry.stat().st_mtime).path if files else None
 
 
+class CheckpointReader:
+    """The arrays of a checkpoint that was written here, by their names."""
+
+    def __init__(self, ckpt_dir_or_file: Any) -> None:
+        path = os.fspath(ckpt_dir_or_file)
+        path = latest_checkpoint(path) or path if os.path.isdir(path) else path
+        self._stored = dict(formats.read(path.removesuffix(_SUFFIX) + _SUFFIX).layer_weights[0].weights)
+
+    def get_variable_to_shape_map(self) -> dict[str, list[int]]:
+        """Name -> sizes."""
+        return {name: list(array.shape) for name, array in self._stored.items()}
+
+    def get_variable_to_dtype_map(self) -> dict[str, Any]:
+        """Name -> element type."""
+        return {name: as_dtype(array.dtype.name) for name, array in self._stored.items()}
+
+    def has_tensor(self, name: str) -> bool:
+        """Whether there is an array of that name."""
+        return name in self._stored
+
+    def get_tensor(self, name: str) -> np.ndarray:
+        """An array by its name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if name not in self._stored:
+            raise NotFoundError(message=f"The checkpoint has no {name!r}.{did_you_mean(name, self._stored)}")
+        return np.array(self._stored[name])
+
+
+def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
+    """A reader of a checkpoint that was written here, or of the latest one in a folder."""
+    return CheckpointReader(ckpt_dir_or_file)
+
+
+def load_variable(ckpt_dir_or_file: Any, name: str) -> np.ndarray:
+    """One array of a checkpoint; see ``CheckpointReader.get_tensor``."""
+    return load_checkpoint(ckpt_dir_or_file).get_tensor(name)
+
+
 def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
     """Name and shape of each array of a checkpoint."""
-    path = os.fspath(ckpt_dir_or_file)
-    path = latest_checkpoint(path) or path if os.path.isdir(path) else path
-    stored = formats.read(path.removesuffix(_SUFFIX) + _SUFFIX).layer_weights[0].weights
-    return [(name, list(array.shape)) for name, array in stored]
+    return list(load_checkpoint(ckpt_dir_or_file).get_variable_to_shape_map().items())
 
 
-__all__ = ["Checkpoint", "CheckpointManager", "latest_checkpoint", "list_variables"]
+__all__ = [
+    "Checkpoint", "CheckpointManager", "latest_checkpoint", "list_variables", "load_checkpoint",
+    "load_variable",
+]  # fmt: skip

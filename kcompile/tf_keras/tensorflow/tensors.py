@@ -39,7 +39,7 @@ def values_in(nest: Any) -> list[Value]:
 
 
 def _is_symbolic(value: Value) -> bool:
-    return depends(value) is Depends.ON_INPUTS
+    return depends(value) > Depends.ON_WEIGHTS
 
 
 def constant(

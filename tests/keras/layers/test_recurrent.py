@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kcompile import keras, torch_bridge
 from kcompile.ir import Graph, Value, op
 from kcompile.keras import backend as K
+from kcompile.keras import rules
 from kcompile.keras.layers import (
     GRU,
     LSTM,
@@ -332,6 +333,16 @@ def test_lstm_draws_one_mask_per_gate_or_one_for_all(implementation, masks):
     assert len(cell.input_masks) == len(cell.state_masks) == masks
     cell.forget_masks()
     assert cell.input_masks is cell.state_masks is None
+
+
+@pytest.mark.parametrize("kind", [LSTMCell, GRUCell])
+@pytest.mark.parametrize(
+    ("following", "found"), [(rules.KERAS_2, 2), (rules.TF_KERAS, 1), (rules.KERAS_3, 1)]
+)
+def test_later_cells_that_drop_their_state_have_a_mask_for_each_gate(kind, following, found):
+    with rules.following(following):
+        assert kind(UNITS, recurrent_dropout=0.5).get_config()["implementation"] == found
+        assert kind(UNITS, dropout=0.5).get_config()["implementation"] == 2
 
 
 @pytest.mark.parametrize("implementation", [1, 2])

@@ -390,6 +390,13 @@ def test_damaged_metadata(name, tmp_path):
         load_model(str(path))
 
 
+def test_export_takes_the_format_as_keras_3_says_it(tmp_path):
+    model = Sequential([Dense(1, input_shape=(2,))])
+    assert model.export(tmp_path / "a.onnx", format="onnx")
+    with pytest.raises(ValueError, match="format='tf_saved_model' is not here"):
+        model.export(tmp_path / "b", format="tf_saved_model")
+
+
 def test_export_does_not_disturb_the_model(tmp_path):
     model = cnn()
     model.compile("sgd", "mse")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kcompile.keras as keras
+from kcompile.keras import backend as K
 from kcompile.keras import rules
 from kcompile.keras.layers import Dense, Dropout, Embedding, InputLayer
 from kcompile.keras.models import Model, Sequential
@@ -245,3 +246,28 @@ def test_a_first_layer_that_was_adapted_says_the_input_by_the_rules_of_tf_keras(
     assert model().inputs is None
     with rules.following(rules.TF_KERAS):
         assert model().input_shape == (None, 3)
+
+
+class Weighed(keras.layers.Layer):
+    def call(self, inputs):
+        x, weights = inputs
+        return x * K.mean(weights, axis=-1, keepdims=True)
+
+
+def test_a_first_layer_that_takes_a_list_is_fitted_to_lists():
+    model = keras.Sequential([Weighed(), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x = [np.ones((4, 3)), np.ones((4, 5))]
+    model.fit(x, np.ones((4, 2)), validation_data=(x, np.ones((4, 2))), verbose=0)
+    assert [tuple(t.shape) for t in model.inputs] == [(None, 3), (None, 5)]
+    assert np.allclose(model.predict(x), np.asarray(model(x)), atol=1e-6)
+
+
+def test_a_model_within_that_begins_with_text_reads_text():
+    words = keras.layers.TextVectorization(output_sequence_length=2)
+    words.adapt(["a b", "c"])
+    inner = keras.Sequential([words, keras.layers.Embedding(9, 3)])
+    model = keras.Sequential([inner, keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.array(["a", "b", "c b", "a"], object), np.ones((4, 1)), verbose=0)
+    assert model.predict(np.array(["a", "a"], object)).shape == (2, 1)

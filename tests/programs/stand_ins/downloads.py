@@ -18,7 +18,8 @@ import zlib
 
 import numpy as np
 
-#: What the manifest says of a program: ``all_digits`` for as many as MNIST has, where it counts on them.
+#: What the manifest says of a program: ``all_digits`` for as many as MNIST has, where it counts on them, and
+#: the number of ``reviews`` of IMDB that are there to train on.
 LIMITS = json.loads(os.environ.get("PROGRAM_LIMITS", "{}"))
 _MAKERS = []
 #: What Google Drive calls the files that programs fetch by their numbers.
@@ -198,7 +199,8 @@ def _lists(rng, count, classes, words=2000):
 
 @stands_in_for(r"imdb\.npz")
 def _imdb(rng):
-    (x_train, y_train), (x_test, y_test) = _lists(rng, 512, 2, 19_000), _lists(rng, 256, 2, 19_000)
+    reviews = LIMITS.get("reviews", 512)
+    (x_train, y_train), (x_test, y_test) = _lists(rng, reviews, 2, 19_000), _lists(rng, 256, 2, 19_000)
     return npz(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
 
@@ -344,6 +346,15 @@ def _heart(rng):
         "target": target,
     }
     return table(columns, rows).encode()
+
+
+@stands_in_for(r"wdbc\.data")
+def _cells(rng):
+    malignant = rng.random(400) < 0.4
+    features = rng.gamma(4.0, 1.0, (400, 30)) + malignant[:, None]
+    columns = {"id": range(400), "diagnosis": np.where(malignant, "M", "B")}
+    columns |= {f"feature {number}": np.round(features[:, number], 4) for number in range(30)}
+    return table(columns, 400, header=False).encode()
 
 
 _ADULT = {
@@ -826,7 +837,7 @@ def _flickr(rng, part):
 def _speech(rng):
     files = {}
     for label, name in enumerate(("down", "go", "left", "no", "right", "stop", "up", "yes")):
-        for number in range(16):
+        for number in range(82):  # a fifth, halved, is still a batch of 64
             buffer = io.BytesIO()
             with wave.open(buffer, "wb") as sound:
                 sound.setnchannels(1)

@@ -1,4 +1,8 @@
-"""A stand-in for gym (the API before 0.26): a pole to balance, a pendulum to swing."""
+"""A stand-in for gym: a pole to balance, a pendulum to swing.
+
+Programs that ask for CartPole-v1 are of gym 0.26, where reset gives two values and step five; the others
+are of what was before.
+"""
 
 import numpy as np
 
@@ -51,8 +55,24 @@ class _Environment:
         """Nothing is open."""
 
 
+class _Later(_Environment):
+    """As since gym 0.26."""
+
+    def reset(self, seed=None, **_):
+        """The first observation, and what else is to be said."""
+        self.seed(seed)
+        return super().reset(), {}
+
+    def step(self, action):
+        """The next observation, the reward, whether this was the last, whether time is over, what else."""
+        observation, reward, done, said = super().step(action)
+        return observation, reward, done, False, said
+
+
 def make(name, **_):
     """An environment by its name."""
+    if name == "CartPole-v1":
+        return _Later(4, _Space(n=2), 40, 100.0)
     if name.startswith("CartPole"):
         return _Environment(4, _Space(n=2), 40, 100.0)
     if name.startswith("Pendulum"):

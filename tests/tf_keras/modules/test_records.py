@@ -112,3 +112,33 @@ def test_sparse_sums_take_places_in_any_order():
     assert np.asarray(tf.sparse.add(tf.sparse.from_dense([[1.0, 0.0]]), [[1.0, 1.0]])).tolist() == [[2, 1]]
     with pytest.raises(ValueError, match="one shape"):
         tf.sparse.add(a, tf.sparse.from_dense([[1.0, 0.0]]))
+
+
+@pytest.mark.parametrize("part", [
+    lambda r: r, lambda r: r.features, lambda r: r.features.feature["image"],
+    lambda r: r.features.feature["score"].float_list, lambda r: r.features.feature["label"].int64_list,
+], ids=["Example", "Features", "Feature", "FloatList", "Int64List"])  # fmt: skip
+def test_every_part_of_a_record_is_written_and_read(part):
+    message = part(record())
+    data = message.SerializeToString()
+    assert type(message).FromString(data) == message
+    other = type(message)()
+    assert other != message
+    assert other.ParseFromString(data) == len(data) and other == message
+
+
+def test_a_record_is_filled_by_its_names_and_shown_as_text():
+    example = tf.train.Example()
+    example.features.feature["n"].int64_list.value.extend([1, 2])
+    example.features.feature["t"].bytes_list.value.append(b'a"\n')
+    assert example.features.feature["t"].WhichOneof("kind") == "bytes_list"
+    again = tf.train.Example.FromString(example.SerializeToString())
+    assert again == example and again.features.feature["n"].int64_list.value == [1, 2]
+    assert repr(tf.train.Feature(float_list=tf.train.FloatList(value=[0.5]))) == (
+        "float_list {\n  value: 0.5\n}\n"
+    )
+    assert repr(again).splitlines() == [
+        "features {", "  feature {", '    key: "n"', "    value {", "      int64_list {", "        value: 1",
+        "        value: 2", "      }", "    }", "  }", "  feature {", '    key: "t"', "    value {",
+        "      bytes_list {", '        value: "a\\"\\n"', "      }", "    }", "  }", "}",
+    ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....ir import Parameter, Value, op
 from ... import backend as K
-from ... import initializers, registry
+from ... import initializers, registry, rules
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import Layer
@@ -261,6 +261,11 @@ class GatedCell(DroppingCell, Layer):
     kernel_initializer: Any
     recurrent_initializer: Any
     bias_initializer: Any
+
+    def _choose_masks(self) -> None:
+        """In tf.keras and Keras 3 cells that drop their state have a mask for each gate, whatever is said."""
+        if self.drops_states and rules.in_force().drops_by_gate:
+            self.implementation = 1
 
     # --- weights ----------------------------------------------------------------------------------------
     def build(self, input_shape: Any) -> None:

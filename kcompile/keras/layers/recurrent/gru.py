@@ -50,6 +50,7 @@ class GRUCell(GatedCell):
         reset_after: bool = False,
         **kwargs: Any,
     ) -> None:
+        self._choose_masks()
         self.state_size = self.units
         self.output_size = self.units
 

@@ -69,6 +69,7 @@ class LSTMCell(GatedCell):
         implementation: int = 2,
         **kwargs: Any,
     ) -> None:
+        self._choose_masks()
         self.state_size = (self.units, self.units)
         self.output_size = self.units
 
