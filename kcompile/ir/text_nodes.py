@@ -16,6 +16,7 @@ from .dtypes import DTypeLike, as_dtype
 from .foreign import ForeignNode
 from .numbers import read_by
 from .scope import current_device, current_scope
+from .strings import as_bytes
 from .values import Node, Value
 
 KCOMPILE_TEXT = "kcompile.text"
@@ -78,7 +79,7 @@ class TextStage:
                     f"{node.scope or node.name} reads text that a layer gives ({text!r}); it reads inputs of "
                     "the model alone. Do what comes before it outside of the model."
                 )
-            known[node.outputs[0]] = node.function(np.asarray(known[text]))
+            known[node.outputs[0]] = node.function(as_bytes(known[text]))
         return [known[value] for value in self.values]
 
     def written(self) -> Mapping[Value, Value]:
