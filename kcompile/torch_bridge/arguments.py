@@ -33,7 +33,7 @@ def computed_in(op_type: str, device: torch.device) -> Wider:
 
 def is_scalar(value: Value) -> bool:
     """Whether a value is a constant number."""
-    return isinstance(value, Constant) and value.array.ndim == 0 and value.dtype.kind in "fiub"
+    return isinstance(value, Constant) and value.rank == 0 and value.dtype.kind in "fiub"
 
 
 def fits(kind: str, value: Constant, tensors: int) -> bool:
