@@ -1,4 +1,4 @@
-"""``keras.ops`` beyond numpy: segments, what is largest, special functions; ``spectra`` has the transforms."""
+"""``keras.ops.math``: segments, what is largest, special functions; ``spectra`` has the transforms."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from kcompile.ir import Value, op
 from kcompile.keras import backend as K
+from kcompile.keras.backend.tensors import known_shape
 from kcompile.keras.operations import keras_ops
 from kcompile.keras.operations import tensorflow as arithmetic
 from kcompile.keras.operations.tensorflow_segments import _scattered
@@ -123,9 +124,9 @@ def cdist(x: Any, y: Any) -> Value:
         ValueError: for fewer than two axes, or another number of features.
     """
     x, y = promoted(x, y, also=(float,))
-    if len(x.shape) < 2 or len(y.shape) < 2:
+    if x.rank < 2 or y.rank < 2:
         raise ValueError("`cdist` inputs must have rank >= 2")
-    if x.shape[-1] != y.shape[-1]:
+    if known_shape(x)[-1] != known_shape(y)[-1]:
         raise ValueError("Last dimension of inputs to `cdist` must match")
     found: Value = keras_ops.cdist(x, y)
     return found

@@ -31,11 +31,11 @@ def _parts(x: Any) -> list[Value]:
     if not isinstance(x, tuple | list) or len(x) != 2:
         raise ValueError(f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}")
     real, imaginary = (as_value(part) for part in x)
-    if tuple(real.shape) != tuple(imaginary.shape):
+    if known_shape(real) != known_shape(imaginary):
         raise ValueError(
             "Input `x` should be a tuple of two tensors - real and imaginary. Both the real and imaginary "
-            f"parts should have the same shape. Received: x[0].shape = {tuple(real.shape)}, "
-            f"x[1].shape = {tuple(imaginary.shape)}"
+            f"parts should have the same shape. Received: x[0].shape = {known_shape(real)}, "
+            f"x[1].shape = {known_shape(imaginary)}"
         )
     if not all(dtype_of(part).startswith(("float", "bfloat")) for part in (real, imaginary)):
         raise ValueError(f"At least one tensor in input `x` is not of type float. Received: x={x}.")
@@ -210,11 +210,8 @@ def istft(
         before = (fft_length - sequence_length) // 2
         weights = np.pad(weights, (before, fft_length - sequence_length - before))
         signal = _overlapped(frames * _inverse_window(weights, sequence_stride, frames), sequence_stride)
-    start = fft_length // 2 if center else 0
-    if length is not None:
-        end = start + length
-    else:
-        end = -(fft_length // 2) if center else np.iinfo(np.int64).max
+    start, end = (fft_length // 2, -(fft_length // 2)) if center else (0, np.iinfo(np.int64).max)
+    end = end if length is None else start + length
     return op.Slice(signal, [start], [end], [-1])
 
 

@@ -6,28 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Value, claim_steps, op
+from ....ir import Value, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
+from ...backend.tensors import dims_of, tensor
 from ...declaration import configured
 from ...operations.colors import clipped
+from ...operations.filters import filtered, gaussian
 from .random_base import FactorLayer, RandomLayer, bounds, range_of
 
 __all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness"]
-
-
-def filtered(x: Value, kernel: Value) -> Value:
-    """Each channel of (batch, channels, rows, cols) convolved with one kernel of odd size, with zeros around.
-
-    Args:
-        kernel: (1, 1, rows, cols), of known size.
-    """
-    rows, columns = (size // 2 for size in static_sizes(kernel)[2:] if size is not None)
-    dims = dims_of(x)
-    alone = op.Reshape(x, shape_vector([-1, 1, *dims[2:]]))  # channels as images of one channel
-    y = op.Conv(alone, kernel, pads=[rows, columns, rows, columns])
-    return refine(op.Reshape(y, shape_vector(dims)), K.int_shape(x))
 
 
 class RandomSharpness(FactorLayer):
@@ -99,22 +87,6 @@ class RandomGaussianBlur(RandomLayer):
         window = op.Reshape(window, [1, 1, *self.kernel_size])  # Keras numbers rows and columns the other way
         blurred = self._back(filtered(self._channels_first(x), window))
         return op.Where(self._chosen(x, self._chance), blurred, x)
-
-
-def gaussian(size: int, sigma: Value, reach: Value | None = None) -> Value:
-    """A Gaussian window (size,) whose sum is 1.
-
-    Args:
-        sigma: standard deviation, (1,).
-        reach: how far from the middle the window is not 0; None for all of it.
-    """
-    claim_steps(size, f"a window of {size} pixels")
-    offsets = tensor((np.arange(size) - (size - 1) / 2).astype(sigma.dtype))
-    scaled = op.Div(offsets, sigma)
-    weights = op.Exp(op.Mul(scaled, scaled) * -0.5)
-    if reach is not None:
-        weights = op.Where(op.LessOrEqual(op.Abs(offsets), reach), weights, tensor(0.0, sigma.dtype))
-    return op.Div(weights, op.ReduceSum(weights, [0], keepdims=1))
 
 
 def boxes(layer: RandomLayer, x: Value, height: Value, width: Value) -> Value:

@@ -12,11 +12,11 @@ from ... import registry
 from ...backend.tensors import dims_of, refine, shape_vector, static_sizes, tensor
 from ...declaration import configured
 from ...operations.colors import clipped
+from ...operations.filters import filtered, gaussian
 from ...operations.resizing import MODES
 from ..arguments import with_spatial_sizes
 from .common import as_float
 from .random_base import RandomLayer, bounds, range_of
-from .random_filters import filtered, gaussian
 from .random_geometry import check_sampling, known_sizes, sampled
 from .resizing import Resizing
 
