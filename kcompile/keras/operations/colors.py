@@ -8,14 +8,14 @@ import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
-from ..backend.tensors import tensor
+from ..backend.tensors import static_sizes, tensor
 
 _LUMA = (0.2989, 0.5870, 0.1140)  # of ITU-R BT.601, as rounded by TensorFlow
 
 
 def gray_of(x: Value, axis: int) -> Value:
     """The luminance of RGB images, with one channel."""
-    shape = [1] * x.rank
+    shape = [1] * len(static_sizes(x))
     shape[axis] = 3
     weights = tensor(np.reshape(np.array(_LUMA, x.dtype), shape))
     return op.ReduceSum(op.Mul(x, weights), [axis], keepdims=1)

@@ -10,6 +10,7 @@ from keras.src.backend.config import standardize_data_format
 
 from kcompile.ir import Value, op
 from kcompile.keras import backend as K
+from kcompile.keras.backend.tensors import known_shape
 
 from ..promotion import in_type
 from ..tensors import as_value, dtype_of
@@ -64,7 +65,7 @@ class Batch:
     def back(self, y: Value) -> Value:
         """What was made of the batch, (batch, ...), in the form of the images; an axis may follow."""
         if self._way_back is not None:
-            y = op.Transpose(y, perm=[*self._way_back, *range(4, y.rank)])
+            y = op.Transpose(y, perm=[*self._way_back, *range(4, len(known_shape(y)))])
         y = op.Squeeze(y, [0]) if self._is_single else y
         return rounded(y, self._dtype)
 

@@ -138,11 +138,12 @@ def scale_and_translate(
     factors, offsets = (K.cast(given, "float32") if given.dtype.itemsize < 4 else given
                         for given in (factors, offsets))  # fmt: skip
     y = in_type(x, "float64" if name == "float64" else "float32")
-    rank = x.rank
+    sizes = static_sizes(x)
+    rank = len(sizes)
     for i, given in enumerate(spatial_dims):
         axis = given % rank
         factor, offset = (op.Gather(each, np.int64(i), axis=0) for each in (factors, offsets))
-        old, new = static_sizes(x)[axis], int(output_shape[axis])
+        old, new = sizes[axis], int(output_shape[axis])
         if old is None:
             raise NotTraceable(f"`scale_and_translate` along axis {axis}, whose size is open.")
         matrix = _weights(old, new, factor, offset, _KERNELS[method], antialias)

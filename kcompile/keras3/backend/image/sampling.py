@@ -96,7 +96,7 @@ def _seen(
         for (index, _, _), size in zip(corner[1:], sizes[1:], strict=True):
             place = place * _int64(size) + index
         found = lookup(place)
-        inner = list(range(place.rank, found.rank))
+        inner = list(range(len(known_shape(place)), len(known_shape(found))))
         valid = [is_inside for _, is_inside, _ in corner if is_inside is not None]
         if valid:
             both = valid[0] if len(valid) == 1 else _all(valid)
@@ -140,7 +140,7 @@ def map_coordinates(
             (edges once) or ``"reflect"`` (edges twice).
     """
     x = as_value(inputs)
-    rank, name = x.rank, dtype_of(x)
+    rank, name = len(known_shape(x)), dtype_of(x)
     if not isinstance(coordinates, list | tuple):
         whole = as_value(coordinates)
         count = known_shape(whole)[0] if whole.rank else 0
@@ -151,7 +151,7 @@ def map_coordinates(
             "First dim of `coordinates` must be the same as the rank of `inputs`. "
             f"Received inputs with shape: {known_shape(x)} and coordinate leading dim of {len(points)}"
         )
-    if points[0].rank < 1:
+    if points[0].rank == 0:
         raise ValueError(
             f"Invalid coordinates rank: expected at least rank 2. Received input with shape: {(rank,)}"
         )
@@ -173,7 +173,7 @@ _EXACT_IN_64 = ("float64", "int32", "int64", "uint32", "uint64")
 
 def _size(x: Value, axis: int) -> Size:
     size = known_shape(x)[axis]
-    return size if size is not None else op.Squeeze(op.Shape(x, start=axis, end=axis + 1), [0])
+    return size if isinstance(size, int) else op.Squeeze(op.Shape(x, start=axis, end=axis + 1), [0])
 
 
 # --- images -------------------------------------------------------------------------------------------------
