@@ -74,6 +74,10 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             "        export_onnx_file(model, filepath, input_signature, opset_version, **kwargs)\n\n",
         ),
     ),
+    # Generators may give what layers computed: tensors of PyTorch that know their gradient.
+    "keras.src.trainers.data_adapters.data_adapter_utils": (
+        Patch("                    x = x.cpu()\n", "                    x = x.detach().cpu()\n"),
+    ),
     "keras.src.utils.rng_utils": (
         Patch('    if backend.backend() == "torch":', '    if backend.backend() in ("torch", "kcompile"):'),
     ),
