@@ -14,6 +14,8 @@ DTypeLike = Any
 
 def as_dtype(dtype: DTypeLike) -> np.dtype:
     """The numpy dtype for a name (``"float32"``, ``"bfloat16"``, ``"string"``), a dtype or a scalar type."""
+    if isinstance(dtype, np.dtype):
+        return dtype
     if isinstance(dtype, str):
         return _from_name(dtype)
     return np.dtype(dtype)

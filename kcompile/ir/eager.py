@@ -7,8 +7,7 @@ eager ones it computes. Who computes is handed in (``torch_bridge.eager``), sinc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -155,15 +154,20 @@ def record_with(interpreter: Interpreter | None) -> None:
     _recorder.set(interpreter)
 
 
-@contextmanager
-def eagerly(interpreter: Interpreter | None) -> Iterator[None]:
+class eagerly:
     """Within, operators whose inputs all have numbers are computed at once by ``interpreter``; None emits
     them again."""
-    token = _interpreter.set(interpreter)
-    try:
-        yield
-    finally:
-        _interpreter.reset(token)
+
+    __slots__ = ("_interpreter", "_token")
+
+    def __init__(self, interpreter: Interpreter | None) -> None:
+        self._interpreter = interpreter
+
+    def __enter__(self) -> None:
+        self._token = _interpreter.set(self._interpreter)
+
+    def __exit__(self, *failure: object) -> None:
+        _interpreter.reset(self._token)
 
 
 def interpreter_for(inputs: Sequence[Value | None]) -> Interpreter | None:

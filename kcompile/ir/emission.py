@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -250,25 +250,31 @@ def check_node(
     Raises:
         OperatorError: if the schema does not allow them.
     """
-    problem = ""
+    problem = _problem(schema, tuple([x is not None for x in inputs]), tuple(attributes))
+    if problem:
+        raise OperatorError(describe(schema.name, inputs, attributes, scope, problem))
+
+
+@lru_cache(4096)
+def _problem(schema: defs.OpSchema, given: tuple[bool, ...], attributes: tuple[str, ...]) -> str:
+    """What a schema has against inputs of which these are given, and against these attributes."""
     unknown = [name for name in attributes if name not in schema.attributes]
     missing = [name for name, a in schema.attributes.items() if a.required and name not in attributes]
     omitted = [
         parameter.name
         for i, parameter in enumerate(schema.inputs)
         if parameter.option == defs.OpSchema.FormalParameterOption.Single
-        and (i >= len(inputs) or inputs[i] is None)
+        and (i >= len(given) or not given[i])
     ]
     if unknown:
-        problem = f"unknown attribute {unknown[0]!r}; it has {', '.join(sorted(schema.attributes)) or 'none'}"
-    elif missing:
-        problem = f"the attribute {missing[0]!r} is required"
-    elif omitted:
-        problem = f"the input {omitted[0]!r} is required"
-    elif len(inputs) > schema.max_input:
-        problem = f"{len(inputs)} inputs given, at most {schema.max_input} allowed"
-    if problem:
-        raise OperatorError(describe(schema.name, inputs, attributes, scope, problem))
+        return f"unknown attribute {unknown[0]!r}; it has {', '.join(sorted(schema.attributes)) or 'none'}"
+    if missing:
+        return f"the attribute {missing[0]!r} is required"
+    if omitted:
+        return f"the input {omitted[0]!r} is required"
+    if len(given) > schema.max_input:
+        return f"{len(given)} inputs given, at most {schema.max_input} allowed"
+    return ""
 
 
 def _emit_own(

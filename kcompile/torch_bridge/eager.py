@@ -67,7 +67,8 @@ class TorchInterpreter:
     def tensor(self, value: Value) -> Tensor:
         """A value that has numbers as a tensor on the device, on which gradients arrive."""
         if isinstance(value, EagerTensor):
-            return value.tensor.to(self.device)
+            found: Tensor = value.tensor
+            return found if found.device == self.device else found.to(self.device)
         if isinstance(value, Parameter):
             if value.trainable and value.dtype.kind == "f":
                 return reading(value, self.device)

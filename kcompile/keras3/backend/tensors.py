@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from keras.src.backend.common import global_state, standardize_dtype
+from keras.src.backend.common import KerasVariable, global_state, standardize_dtype
 from keras.src.backend.config import floatx
 
 from kcompile.devices import DeviceNotFoundError
@@ -182,9 +182,7 @@ def _of_array(array: np.ndarray, wanted: torch.dtype | None) -> torch.Tensor:
 
 def _inner(x: Any) -> Any:
     """The tensor in a variable; all else as it is."""
-    from .core import Variable
-
-    return x.value if isinstance(x, Variable) else x
+    return x.value if isinstance(x, KerasVariable) else x
 
 
 def numpy_of(x: Any) -> np.ndarray:
@@ -220,12 +218,13 @@ def operation(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         if _depth.inside:
             return function(*args, **kwargs)
-        given = [_lifted(x) for x in args]
-        named = {key: _lifted(x) for key, x in kwargs.items()}
+        at_once = computing()
+        given = [_lifted(x, at_once) for x in args]
+        named = {key: _lifted(x, at_once) for key, x in kwargs.items()}
         _depth.inside = True
         try:
             if interpreter() is None:
-                with eagerly(computing()):
+                with eagerly(at_once):
                     return _lowered(function(*given, **named))
             return function(*given, **named)
         finally:
@@ -244,25 +243,30 @@ def calling_back(function: Callable[..., Any]) -> Callable[..., Any]:
                 symbolic = is_tracing()
                 given = args if symbolic else [_lowered(x) for x in args]
                 found = function(*given, **kwargs)
-            return _lifted(found)
+            return _lifted(found, computing())
         finally:
             _depth.inside = True
 
     return call
 
 
-def _lifted(x: Any) -> Any:
+_PLAIN = frozenset((int, float, bool, str, type(None)))
+
+
+def _lifted(x: Any, at_once: TorchInterpreter) -> Any:
     """Tensors and variables as values, in lists, tuples and dicts too."""
     if isinstance(x, torch.Tensor):
-        return computing().eager(x.to(get_device()))
+        return at_once.eager(x if x.device == at_once.device else x.to(at_once.device))
+    if type(x) in _PLAIN:
+        return x
     if isinstance(x, list):
-        return [_lifted(entry) for entry in x]
+        return [_lifted(entry, at_once) for entry in x]
     if type(x) is tuple:
-        return tuple(_lifted(entry) for entry in x)
+        return tuple([_lifted(entry, at_once) for entry in x])
     if isinstance(x, dict):
-        return {key: _lifted(entry) for key, entry in x.items()}
+        return {key: _lifted(entry, at_once) for key, entry in x.items()}
     inner = _inner(x)
-    return x if inner is x else _lifted(inner)
+    return x if inner is x else _lifted(inner, at_once)
 
 
 def _lowered(x: Any) -> Any:
