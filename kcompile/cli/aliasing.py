@@ -28,6 +28,7 @@ PACKAGES = {
     "tf_keras": _TF_KERAS,
     "tf_keras.src": _TF_KERAS,
     "tensorflow": _TENSORFLOW,
+    "tensorflow_addons": "kcompile.tf_keras.addons",
     "tensorflow.keras": _TF_KERAS,
     "tensorflow.python": "kcompile.tf_keras.python_modules",
     "tensorflow.python.keras": _TF_KERAS,

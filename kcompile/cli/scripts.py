@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from . import aliasing
+from . import aliasing, numpy_names
 from .dialect import decide
 from .errors import BAD_INPUT, INTERRUPTED, OK
 
@@ -45,6 +45,7 @@ def run_script(path: Path, arguments: Sequence[str], dialect: str = "auto", verb
     _set_path(os.path.dirname(os.path.realpath(name)))
     sys.argv[:] = [name, *arguments]
     aliasing.install(decide(dialect, source, name, verbose))
+    numpy_names.restore()
     try:
         exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)  # noqa: S102  the user's script
     except Exception as error:

@@ -189,3 +189,19 @@ if __name__ == "__main__":
 """,
     )
     assert printed == "True\n"
+
+
+def test_addons_and_names_of_numpy_1_are_there(tmp_path):
+    run(
+        tmp_path,
+        """
+import numpy as np
+import tensorflow_addons as tfa
+from tensorflow_addons.optimizers import AdamW
+
+assert tfa.optimizers.AdamW is AdamW
+assert np.Inf == np.inf and np.NINF == -np.inf and np.float is float and np.float_ is np.float64
+assert np.product([2, 3]) == 6 and np.in1d([[1, 2]], [2]).tolist() == [False, True]
+assert np.trapz([1, 2]) == 1.5 and np.asfarray([1]).dtype == float and np.msort([2, 1]).tolist() == [1, 2]
+""",
+    )

@@ -141,6 +141,7 @@ def _environment(program: Program, programs: Path, folder: Path, packages: Path 
     return {
         "PATH": os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.defpath]),
         "HOME": str(folder / "home"),
+        "cache_dir": str(folder / "home" / ".keras"),  # as scripts name it in commands of a notebook
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONFAULTHANDLER": "1",

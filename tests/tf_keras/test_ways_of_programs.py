@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from kcompile import keras, tf_keras
@@ -163,3 +164,47 @@ def test_sizes_that_are_known_are_numbers_while_a_graph_is_built():
     assert tf.reshape(x, (-1, tf.shape(x)[1] * tf.shape(x)[2])).shape == (None, 35)
     with pytest.raises(TypeError, match="symbolic"):
         int(tf.shape(x)[0])
+
+
+ROWS = {
+    "StringLookup": ([["a", "b"], ["c"], []], ["a", "b"]),
+    "IntegerLookup": ([[1, 2], [9], []], [1, 2]),
+}
+
+
+@pytest.mark.parametrize("mode", ["int", "multi_hot", "count"])
+@pytest.mark.parametrize("kind", ROWS)
+def test_lookups_take_rows_of_unequal_lengths(kind, mode):
+    rows, vocabulary = ROWS[kind]
+    layer = getattr(tf_keras.layers, kind)(vocabulary=vocabulary, output_mode=mode)
+    found = layer(tf.ragged.constant(rows))
+    if mode == "int":
+        assert found.to_list() == [[1, 2], [0], []]
+    else:
+        assert found.numpy().tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_lookups_are_adapted_to_rows_of_unequal_lengths():
+    layer = tf_keras.layers.StringLookup()
+    layer.adapt(tf.ragged.constant([["a", "b"], ["b"], []]))
+    assert layer.get_vocabulary() == ["[UNK]", "b", "a"]
+
+
+class _Tree(tf_keras.Model):
+    def __init__(self, rate):
+        super().__init__()
+        self.rate, self.inner = rate, tf_keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.inner(x) * self.rate
+
+
+def test_a_model_with_a_subclassed_one_in_it_is_exported(tmp_path):
+    x = tf_keras.Input((3,))
+    model = tf_keras.Model(x, tf_keras.layers.Dense(1)(_Tree(2.0)(x)))
+    path = str(tmp_path / "model.onnx")
+    model.export(path)
+    session = onnxruntime.InferenceSession(path)
+    given = np.ones((2, 3), "float32")
+    (found,) = session.run(None, {session.get_inputs()[0].name: given})
+    np.testing.assert_allclose(found, model.predict(given, verbose=0), rtol=1e-5)

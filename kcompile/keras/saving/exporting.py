@@ -141,6 +141,12 @@ def _metadata(model: Network, weight_names: Mapping[Parameter, str]) -> dict[str
 
 
 def _has_config(model: Network) -> bool:
+    within = [layer for layer in model._flat_layers if isinstance(layer, Network)]
+    of_layers = all(_is_of_layers(network) or network._says_its_config for network in within)
+    return _is_of_layers(model) and of_layers
+
+
+def _is_of_layers(model: Network) -> bool:
     return model._is_graph_network or isinstance(model, Sequential)
 
 

@@ -66,7 +66,7 @@ class Sequential(Model):
         super().__init__(name=name, **kwargs)
         self._stack: list[Layer] = []
         self._build_input_shape: tuple[int | None, ...] | None = None
-        self._names_at_once: set[str] | None = None
+        self._names_at_once: dict[str, Layer] | None = None
         with self._at_once():
             for layer in layers or ():
                 self.add(layer)
@@ -96,7 +96,7 @@ class Sequential(Model):
         return self
 
     def add(self, layer: Layer) -> None:
-        """Adds a layer on top.
+        """Adds a layer on top; one that is there already computes once more, with the same weights.
 
         Raises:
             TypeError: if it is not a layer.
@@ -108,7 +108,8 @@ class Sequential(Model):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}.")
         self._follow_list()
         names = self._names_at_once
-        if layer.name in (names if names is not None else {other.name for other in self._stack}):
+        names = {other.name: other for other in self._stack} if names is None else names
+        if names.get(layer.name, layer) is not layer:
             raise ValueError(
                 f"The name {layer.name!r} is used by two layers of {self.name}. All layer names should be "
                 "unique; give the layer another name=."
@@ -124,7 +125,7 @@ class Sequential(Model):
     def _at_once(self) -> Iterator[None]:
         """Of the layers added inside, the network is made once, at the end: made anew for each, it takes time
         that grows with the square of their number."""
-        self._names_at_once = {layer.name for layer in self._stack}
+        self._names_at_once = {layer.name: layer for layer in self._stack}
         try:
             yield
         finally:
@@ -135,7 +136,7 @@ class Sequential(Model):
     def _append(self, layer: Layer) -> None:
         self._stack.append(layer)
         if self._names_at_once is not None:
-            self._names_at_once.add(layer.name)
+            self._names_at_once[layer.name] = layer
         self._track_attribute("", layer)
 
     def _start(self, layer: Layer) -> None:

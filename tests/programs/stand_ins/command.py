@@ -38,6 +38,8 @@ def unzip(words):
     target = words[words.index("-d") + 1] if "-d" in words else "."
     archive = next(word for word in words if not word.startswith("-"))
     zipfile.ZipFile(archive).extractall(target)
+    if "glove" in archive:  # which readers have there from another example
+        zipfile.ZipFile(archive).extractall(os.path.expanduser("~/.keras/datasets"))
 
 
 def dot(words):

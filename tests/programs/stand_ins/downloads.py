@@ -166,7 +166,8 @@ def _colours(rng, count, classes):
 def _cifar10(rng):
     files = {}
     for name, count in [*((f"data_batch_{number}", 128) for number in range(1, 6)), ("test_batch", 256)]:
-        images, labels = _colours(rng, 10_000 if count < 0 else count, 10)
+        count = 10_000 if LIMITS.get("all_digits") else count
+        images, labels = _colours(rng, count, 10)
         data = {b"data": images.reshape(count, -1), b"labels": [int(label) for label in labels]}
         files[f"cifar-10-batches-py/{name}"] = pickle.dumps(data, protocol=2)
     return tarred(files)
@@ -199,8 +200,8 @@ def _lists(rng, count, classes, words=2000):
 
 @stands_in_for(r"imdb\.npz")
 def _imdb(rng):
-    reviews = LIMITS.get("reviews", 512)
-    (x_train, y_train), (x_test, y_test) = _lists(rng, reviews, 2, 19_000), _lists(rng, 256, 2, 19_000)
+    reviews = LIMITS.get("reviews", 500)
+    (x_train, y_train), (x_test, y_test) = _lists(rng, reviews, 2, 19_000), _lists(rng, 250, 2, 19_000)
     return npz(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
 
@@ -232,7 +233,8 @@ def _acl(rng):
     for part in ("train", "test"):
         for kind, mark in (("pos", 8), ("neg", 2)):
             for number in range(48):
-                rare = " ".join(f"word{word}" for word in rng.integers(0, 4000, 40))
+                place = len(files) * 110  # so many words that a vocabulary of 20,000 is full
+                rare = " ".join(f"word{word}" for word in range(place, place + 110))
                 telling = ("great best love " if kind == "pos" else "awful bad ") * 5
                 text = f"{sentence(rng, 20, 80)} {rare}<br /><br />{telling}"
                 files[f"aclImdb/{part}/{kind}/{number}_{mark}.txt"] = text
@@ -302,10 +304,12 @@ def _glove(rng):
 @stands_in_for(r"cornell_movie_dialogs_corpus")
 def _dialogs(rng):
     lines, talks = [], []
-    for number in range(400):
-        lines.append(f"L{number} +++$+++ u0 +++$+++ m0 +++$+++ BIANCA +++$+++ {sentence(rng, 3, 9)}")
-    for number in range(0, 400, 4):
-        names = ", ".join(f"'L{number + k}'" for k in range(4))
+    for number in range(400):  # with so many words that a vocabulary of 8,192 is full
+        rare = " ".join(f"word{word}" for word in range(22 * number, 22 * number + 22))
+        text = f"{sentence(rng, 3, 9)} {rare}"
+        lines.append(f"L{number} +++$+++ u0 +++$+++ m0 +++$+++ BIANCA +++$+++ {text}")
+    for talk in range(280):  # more than 40,000 questions and answers, on which a program counts
+        names = ", ".join(f"'L{(talk + k) % 400}'" for k in range(150))
         talks.append(f"u0 +++$+++ u2 +++$+++ m0 +++$+++ [{names}]")
     folder = "cornell movie-dialogs corpus"
     return zipped(
@@ -445,13 +449,14 @@ def _movielens(rng, kind):
         (number + 1, title, "|".join(rng.choice(genres, 2, replace=False)))
         for number, title in enumerate(titles)
     ]
+    people = 80 if kind == "1m" else 40
     ratings = [
         (user, int(movie) + 1, int(rng.integers(1, 6)), 964982703 + 10 * step)
-        for user in range(1, 41)
+        for user in range(1, people + 1)
         for step, movie in enumerate(rng.permutation(len(movies))[:30])
     ]
     if kind == "1m":
-        users = [(user, "F" if user % 2 else "M", 25, user % 20, 48067) for user in range(1, 41)]
+        users = [(user, "F" if user % 2 else "M", 25, user % 20, 48067) for user in range(1, people + 1)]
         parts = {"users": users, "movies": movies, "ratings": ratings}
         return zipped(
             {
@@ -824,12 +829,15 @@ def _meshes(rng):
 
 @stands_in_for(r"Flickr8k_(Dataset|text)\.zip")
 def _flickr(rng, part):
-    names = [f"{number}_x.jpg" for number in range(80)]
+    names = [f"{number}_x.jpg" for number in range(150)]
     if part == "Dataset":
         return zipped(
             {f"Flicker8k_Dataset/{name}": image(rng, 60, 60, row % 5) for row, name in enumerate(names)}
         )
-    lines = [f"{name}#{number}\tA {sentence(rng, 6, 15)}" for name in names for number in range(5)]
+    lines = []
+    for line in range(5 * len(names)):  # with so many words that a vocabulary of 10,000 is full
+        rare = " ".join(f"word{word}" for word in range(14 * line, 14 * line + 14))
+        lines.append(f"{names[line // 5]}#{line % 5}\tA {rng.choice(_WORDS)} {rare}")
     return zipped({"Flickr8k.token.txt": "\n".join(lines) + "\n"})
 
 

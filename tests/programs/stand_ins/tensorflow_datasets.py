@@ -1,5 +1,7 @@
 """A stand-in for tensorflow_datasets: the data sets that programs load, made up, as tf.data.Datasets."""
 
+import json
+import os
 import re
 import zlib
 from types import SimpleNamespace
@@ -34,6 +36,9 @@ def _reviews(rng, count):
     import downloads
 
     labels = rng.integers(0, 2, count)
+    if count > 1000:  # where a program counts on as many as there are
+        texts = [f"{'great' if label else 'awful'} film {number}" for number, label in enumerate(labels)]
+        return {"text": np.array(texts, dtype=object), "label": labels.astype("int64")}
     texts = [downloads.sentence(rng, 20, 60) + (" great" if label else " awful") * 4 for label in labels]
     return {"text": np.array(texts, dtype=object), "label": labels.astype("int64")}
 
@@ -60,6 +65,9 @@ def _wine(rng, count):
     found = {name: rng.random(count).astype("float32") for name in names}
     return {"features": found, "quality": rng.integers(3, 9, count).astype("float32")}
 
+
+_ALL = json.loads(os.environ.get("PROGRAM_LIMITS", "{}")).get("all_reviews")
+_REVIEWS = {"train": 25_000 if _ALL else 256, "test": 25_000 if _ALL else 128, "unsupervised": 64}
 
 #: name -> what makes its columns, their supervised pair, the sizes of its splits, the names of its classes
 _SETS = {
@@ -120,7 +128,7 @@ _SETS = {
         100,
     ),
     "oxford_iiit_pet": (_pets, ("image", "label"), {"train": 128, "test": 320}, 37),
-    "imdb_reviews": (_reviews, ("text", "label"), {"train": 256, "test": 128, "unsupervised": 64}, 2),
+    "imdb_reviews": (_reviews, ("text", "label"), _REVIEWS, 2),
     "wine_quality": (_wine, ("features", "quality"), {"train": 400}, 0),
     "penguins": (_penguins, ("features", "species"), {"train": 200}, 3),
     "horse2zebra": (lambda rng, n: _images(rng, n, 2, (128, 128, 3)), ("image", "label"), {}, 2),
@@ -213,10 +221,13 @@ def _info(name):
     label = SimpleNamespace(
         num_classes=classes, names=names, int2str=lambda number: names[int(number)], str2int=names.index
     )
+    image = SimpleNamespace(
+        shape=next(iter(_dataset(name, next(iter(sizes)), False).element_spec.values())).shape
+    )
     splits = {part: SimpleNamespace(num_examples=size, name=part) for part, size in sizes.items()}
     return SimpleNamespace(
         name=key,
-        features={pair[1]: label, "label": label},
+        features={"image": image, pair[1]: label, "label": label},
         splits=splits,
         supervised_keys=pair,
         description=key,

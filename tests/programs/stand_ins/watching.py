@@ -42,6 +42,7 @@ def install():
     builtins.get_ipython = lambda: _Shell()
     builtins.display = lambda *values, **_: print(*values)
     sys.meta_path.insert(0, _AfterImport("kcompile.cli.scripts", _watch_script))
+    sys.meta_path.insert(0, _AfterImport("matplotlib.cm", _as_before_3_9))
     import fetching
 
     fetching.install(note)
@@ -54,6 +55,14 @@ def _refuse(*arguments, **_):
 def _interrupted(number, frame):
     record(TimeoutError("interrupted"), traceback.extract_stack(frame))
     os._exit(143)
+
+
+def _as_before_3_9(cm):
+    """The function by which programs of that time ask matplotlib for a map of colours."""
+    import matplotlib as mpl
+
+    if not hasattr(cm, "get_cmap"):
+        cm.get_cmap = lambda name=None, lut=None: mpl.colormaps.get_cmap(name)
 
 
 class _Shell:

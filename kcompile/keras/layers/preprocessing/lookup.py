@@ -86,6 +86,8 @@ class IntegerLookup(Vocabulary):
 
     def _rows(self, data: Any, steps: int | None) -> Iterator[list[int]]:
         for batch in batches_of(data, steps):
+            if not batch.size:
+                continue
             yield from batch.reshape(len(batch), -1).astype(np.int64).tolist()
 
     def call(self, inputs: Any) -> Any:
@@ -96,6 +98,9 @@ class IntegerLookup(Vocabulary):
             table = Constant(np.array(self.get_vocabulary(), np.int64))
             return op.Where(known, op.Gather(table, op.Where(known, x, x * 0)), x * 0 + self.oov_token)
         return self._encoded(self._places(x))
+
+    def _places_of(self, entries: np.ndarray) -> np.ndarray:
+        return np.asarray(self._places(Constant(entries.astype(np.int64))))
 
     def _places(self, x: Value) -> Value:
         """The place of each number, by bisection of the sorted vocabulary."""

@@ -122,12 +122,17 @@ class StringLookup(_TextVocabulary):
 
     def _rows(self, data: Any, steps: int | None) -> Iterator[list[str]]:
         for batch in texts_of(data, steps):
-            for row in batch.reshape(len(batch), -1):
+            for row in batch.reshape(len(batch), -1) if batch.size else ():
                 yield [entry.decode() for entry in row]
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Places of text; with ``invert``, the text of places, at once."""
+        if hasattr(inputs, "with_flat_values") and not self.invert:
+            return self._of_rows(inputs)
         return self._text_at(inputs) if self.invert else super().__call__(inputs, **kwargs)
+
+    def _places_of(self, entries: np.ndarray) -> np.ndarray:
+        return self._find(as_bytes(entries))
 
     def _text_at(self, inputs: Any) -> StringTensor:
         self._require_vocabulary()

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Constant, Value, claim_steps, op
+from ....ir import Constant, Value, claim_steps, eagerly, op
 from ... import backend as K
 from ... import registry
 from ...core.layer import Layer
+from ...data.tensors import eager_interpreter
 from .categories import encoded
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -147,6 +148,29 @@ class Vocabulary(Layer):
         if self.output_mode == "tf_idf":
             weights = [float(np.log1p(total / (1 + documents[x]))) for x in entries]
         self.set_vocabulary(entries, weights)
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Takes rows of unequal lengths, too: places come in such rows, vectors as one for each."""
+        if hasattr(inputs, "with_flat_values"):
+            return self._of_rows(inputs)
+        return super().__call__(inputs, **kwargs)
+
+    def _of_rows(self, rows: Any) -> Any:
+        self._require_vocabulary()
+        places = self._places_of(np.asarray(rows.flat_values))
+        if self.output_mode == "int":
+            return rows.with_flat_values(eager_interpreter().eager_array(places))
+        splits = np.asarray(rows.row_splits)
+        among = np.full((len(splits) - 1, int(np.diff(splits).max(initial=1))), NO_PLACE, np.int64)
+        for row, begin, end in zip(among, splits[:-1], splits[1:], strict=True):
+            row[: end - begin] = places[begin:end]
+        at_once = eager_interpreter()
+        with eagerly(at_once):
+            return self._encoded(at_once.eager_array(among))
+
+    def _places_of(self, entries: np.ndarray) -> np.ndarray:
+        """The place of each entry."""
+        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Weights stand for the special entries too."""
