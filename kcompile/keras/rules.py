@@ -55,6 +55,7 @@ class Rules:
         later_optimizers: whether optimizers compute as from tf.keras 2.11 on.
         clips_each: whether ``clipnorm`` limits each gradient by itself, not all together.
         drops_by_gate: whether recurrent cells that drop their state draw a mask for each gate.
+        reads_to_the_end: whether a generator is read to its end where no number of steps is given.
         tells_phase: whether users' layers are told in ``call`` whether it trains, and what they assign to
             there is assigned in prediction, too.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
@@ -97,6 +98,7 @@ class Rules:
     later_optimizers: bool = False
     clips_each: bool = False
     drops_by_gate: bool = False
+    reads_to_the_end: bool = False
     tells_phase: bool = False
     saves_folders: bool = False
     makes_folders: bool = False
@@ -146,6 +148,7 @@ TF_KERAS = Rules(
     later_optimizers=True,
     clips_each=True,
     drops_by_gate=True,
+    reads_to_the_end=True,
     tells_phase=True,
     saves_folders=True,
     makes_folders=True,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kcompile.ir import Constant, EagerTensor, Graph, Value
+from kcompile.keras import backend as K
 from kcompile.tf_keras import tensorflow as tf
 from kcompile.torch_bridge import lower, run
 from kcompile.torch_bridge.devices import torch_device
@@ -126,3 +127,22 @@ def test_devices_are_named_as_tensorflow_names_them(device):
     x = tf.constant([1.0])
     there = types.SimpleNamespace(device=torch_device(device))
     assert EagerTensor(there, "float32", [1], x.interpreter).device.endswith(f"device:{device.upper()}")
+
+
+#: Shapes with an open size -> what is known of the result.
+OPEN_SHAPES = {
+    "broadcast_to": (lambda n, c: tf.broadcast_to(c, [n, 1, 8]), [None, 1, 8]),
+    "tile": (lambda n, c: tf.tile(c, [n, 1, 2]), [None, 1, 16]),
+    "zeros": (lambda n, c: tf.zeros([n, 1, 8]), [None, 1, 8]),
+    "ones": (lambda n, c: tf.ones((n, 1)), [None, 1]),
+    "fill": (lambda n, c: tf.fill([n, 1], 2.0), [None, 1]),
+}
+
+
+@pytest.mark.parametrize("name", OPEN_SHAPES)
+def test_sizes_that_are_said_are_known_beside_one_that_is_open(name):
+    make, known = OPEN_SHAPES[name]
+    x = K.placeholder((None, 4))
+    made = make(tf.shape(x)[0], tf.ones([1, 1, 8]))
+    assert made.shape.as_list() == known
+    assert K.function([x], [made])([np.ones((3, 4))])[0].shape == (3, *known[1:])

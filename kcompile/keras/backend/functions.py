@@ -20,8 +20,9 @@ __all__ = ["Function", "control_dependencies", "eval", "function", "gradients", 
 class Function:
     """Inputs to outputs, made by K.function.
 
-    ``f(arrays)`` takes one array per input, in a list, and returns the outputs as they were asked for: a list
-    for a list, one array for one value. Updates are applied after the outputs are computed.
+    ``f(arrays)`` takes one array per input, in a list, and returns the outputs as they were asked for: one
+    array for one value, lists for lists, also within lists. Updates are applied after the outputs are
+    computed.
     """
 
     def __init__(
@@ -30,8 +31,8 @@ class Function:
         self._single_input = isinstance(inputs, Value)
         self.inputs = [inputs] if self._single_input else _values(inputs, "inputs")
         outputs = list(outputs) if isinstance(outputs, ValuesView) else outputs
-        self._single_output = not isinstance(outputs, list | tuple)
-        self.outputs = [tensor(o) for o in ([outputs] if self._single_output else outputs) if o is not None]
+        self._nest = outputs
+        self.outputs = [tensor(x) for x in _leaves(outputs)]
         self.updates = list(_update_pairs(updates or []))
         self.name = name
         self._graph_inputs = [v for v in self.inputs if v is not LEARNING_PHASE]
@@ -55,7 +56,7 @@ class Function:
             else:
                 arrays.append(array)
         results = [as_numbers(array) for array in self._for_phase(phase)(arrays)]
-        return results[0] if self._single_output else results
+        return _packed(self._nest, iter(results))
 
     def _spliced(self, given: Sequence[Any]) -> Sequence[Any]:
         """Lists of arrays within the list, such as (inputs, targets, weights), as one, where they fit."""
@@ -73,6 +74,20 @@ class Function:
             graph = Graph(self.outputs, self._graph_inputs, self.updates, phase)
             self._compiled[phase] = compile_graph(graph)
         return self._compiled[phase]
+
+
+def _leaves(outputs: Any) -> list[Any]:
+    """The values in lists of any depth; None is left out."""
+    if isinstance(outputs, list | tuple):
+        return [x for entry in outputs for x in _leaves(entry)]
+    return [] if outputs is None else [outputs]
+
+
+def _packed(like: Any, arrays: Iterator[Any]) -> Any:
+    """Arrays in lists as the values were; None is left out."""
+    if isinstance(like, list | tuple):
+        return [_packed(entry, arrays) for entry in like if entry is not None]
+    return next(arrays)
 
 
 def _values(given: Any, what: str) -> list[Value]:
@@ -132,7 +147,7 @@ def eval(x: Any) -> Any:
 
 def gradients(loss: Any, variables: Any) -> list[Value]:
     """The gradients of ``sum(loss)`` with respect to each variable or value; zeros for the independent."""
-    xs = variables if isinstance(variables, list | tuple) else [variables]
+    xs = list(variables) if isinstance(variables, list | tuple | ValuesView) else [variables]
     if not isinstance(loss, Value):
         raise TypeError(f"K.gradients differentiates values of the graph; found {loss!r}.")
     return list(op.Gradient(loss, *xs))

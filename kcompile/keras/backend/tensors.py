@@ -216,6 +216,11 @@ def refine(x: Value, shape: Sequence[Any] | None) -> Value:
     return x
 
 
+def expanded(x: Value, shape: Any) -> Value:
+    """``x`` broadcast to exactly a shape: a vector, or ints and integer values."""
+    return refine(op.Expand(x, shape_vector(shape)), static_dims(shape))
+
+
 def producer(x: Value | None) -> Node | None:
     """The node that computed ``x``, looking past Identity; None for inputs, weights and what is left out."""
     node = None if x is None else x.node

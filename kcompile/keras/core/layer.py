@@ -9,7 +9,7 @@ from typing import Any
 from ... import ir
 from ...ir import Value
 from .. import backend as K
-from .. import dtype_policies, registry, rules
+from .. import dtype_policies, registry, regularizers, rules
 from ..declaration import configuration
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -49,6 +49,8 @@ _BASE_ARGUMENTS = {
     "weights",
     "dynamic",
 }
+#: What tf.keras's layers take besides; those of ours that have such an argument declare it.
+_OF_TF_KERAS = {"activity_regularizer", "autocast", "experimental_autocast", "implementation"}
 
 
 class Layer(AddingLayer):
@@ -68,6 +70,8 @@ class Layer(AddingLayer):
         batch_size: fixed batch size to go with input_shape.
         input_dim, input_length: older spellings of ``input_shape=(input_length, input_dim)``.
         weights: initial values, as ``set_weights`` takes them.
+        activity_regularizer: of a user's layer, a penalty on its outputs, as in tf.keras; ``autocast`` and
+            ``implementation`` are accepted there, too.
 
     Raises:
         TypeError: for any other keyword argument.
@@ -88,8 +92,11 @@ class Layer(AddingLayer):
             legacy.support(cls)
 
     def __init__(self, **kwargs: Any) -> None:
-        legacy.refuse_unknown(type(self), set(kwargs) - _BASE_ARGUMENTS, _BASE_ARGUMENTS)
+        known = _BASE_ARGUMENTS if registry.is_built_in(type(self)) else _BASE_ARGUMENTS | _OF_TF_KERAS
+        legacy.refuse_unknown(type(self), set(kwargs) - known, _BASE_ARGUMENTS)
         super().__init__()
+        if "activity_regularizer" in kwargs:
+            self.activity_regularizer = regularizers.get(kwargs["activity_regularizer"])
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []
         self._unrecorded_calls: list[UnrecordedCall] = []

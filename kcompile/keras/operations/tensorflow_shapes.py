@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ir import Constant, Value, claim_steps, op
 from .. import backend as K
-from ..backend.tensors import as_int64, axis_index, known_shape, refine, shape_vector
+from ..backend.tensors import as_int64, axis_index, expanded, known_shape, refine, shape_vector
 from .slices import sliced
 from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _rank, _size, _tensor, _up_to
 from .tensorflow import as_list, of_tensorflow, type_name
@@ -124,22 +124,22 @@ def strided_slice(
 @of_tensorflow("fill")
 def fill(dims: Any, value: Any, layout: Any = None) -> Value:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return op.Expand(_tensor(np.int32(value) if whole else value), shape_vector(dims))
+    return expanded(_tensor(np.int32(value) if whole else value), dims)
 
 
 @of_tensorflow("zeros")
 def zeros(shape: Any, dtype: Any = "float32", layout: Any = None) -> Value:
-    return op.Expand(K.constant(0, dtype=type_name(dtype)), shape_vector(shape))
+    return expanded(K.constant(0, dtype=type_name(dtype)), shape)
 
 
 @of_tensorflow("ones")
 def ones(shape: Any, dtype: Any = "float32", layout: Any = None) -> Value:
-    return op.Expand(K.constant(1, dtype=type_name(dtype)), shape_vector(shape))
+    return expanded(K.constant(1, dtype=type_name(dtype)), shape)
 
 
 @of_tensorflow("broadcast_to")
 def broadcast_to(input: Any, shape: Any) -> Value:
-    return op.Expand(_tensor(input), shape_vector(shape))
+    return expanded(_tensor(input), shape)
 
 
 @of_tensorflow("range")
@@ -214,7 +214,7 @@ def roll(input: Any, shift: Any, axis: Any) -> Value:
 
 @of_tensorflow("tile")
 def tile(input: Any, multiples: Any) -> Value:
-    return op.Tile(_tensor(input), shape_vector(multiples))
+    return K.tile(_tensor(input), multiples)
 
 
 @of_tensorflow("pad")

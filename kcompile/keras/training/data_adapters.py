@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -300,14 +301,16 @@ class BatchAdapter(DataAdapter):
 class GeneratorAdapter(BatchAdapter):
     """A generator or another iterator, read ahead by workers.
 
+    By the rules of tf.keras it is read to its end where the number of batches is not given.
+
     Raises:
-        ValueError: if the number of batches is not given.
+        ValueError: if the number of batches is not given, by those of Keras 2.3.
     """
 
     def __init__(self, model: Network, given: DataArguments) -> None:
         super().__init__(model, given)
         self._enqueuer: Any = None
-        if self.steps is None:
+        if self.steps is None and not rules.of_dialect(model).reads_to_the_end:
             raise ValueError(
                 "The number of steps must be given (steps_per_epoch, validation_steps or steps) for a "
                 "generator: it does not say when an epoch ends. A keras.utils.Sequence does, by its length."
@@ -320,12 +323,16 @@ class GeneratorAdapter(BatchAdapter):
     def epoch(self) -> Iterator[StepInputs]:
         if self._items is None:
             self._items = self._open()
-        for step in range(self.steps or 0):
+        for step in itertools.count() if self.steps is None else range(self.steps):
             try:
                 item = next(self._items)
             except StopIteration:
+                if self.steps is None and step:
+                    self.steps = step
+                    return
+                wanted = "batches" if self.steps is None else f"{self.steps} batches"
                 raise ValueError(
-                    f"The generator gave only {step} of the {self.steps} batches of this epoch. It must go "
+                    f"The generator gave only {step} of the {wanted} of this epoch. It must go "
                     "on without end (`while True`), or the number of steps must be smaller."
                 ) from None
             yield self._standardized(item)

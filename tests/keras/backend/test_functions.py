@@ -295,3 +295,14 @@ def test_lists_of_arrays_within_the_list_are_taken_as_one():
     assert both(([a], [b], []))[0] == both([a, b])[0] == 9
     one = K.function([x], [K.sum(x)])
     assert one(([a], [], []))[0] == one([[[1, 2], [3, -4]]])[0] + 4 == 6
+
+
+def test_functions_give_arrays_in_lists_as_the_values_were_asked_for():
+    x = K.placeholder((None, 2))
+    asked = [[x + 1.0, [x * 2.0, None]], x]
+    (one, (two,)), three = K.function([x], asked)([np.ones((1, 2))])
+    assert one.tolist() == [[2, 2]] and two.tolist() == [[2, 2]] and three.tolist() == [[1, 1]]
+    by_name = {"a": x + 1.0, "b": x}
+    assert len(K.function([x], by_name.values())([np.ones((1, 2))])) == 2
+    gradients = K.gradients(K.sum(x * x), {"x": x}.values())
+    assert K.function([x], gradients)([np.ones((1, 2))])[0].tolist() == [[2, 2]]

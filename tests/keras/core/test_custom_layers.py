@@ -459,3 +459,20 @@ def test_masks_in_lists_within_lists_count_one_after_the_other():
     layer(embedded)
     mask, *others = layer.output_mask
     assert mask is embedded._keras_mask and others == [None, None]
+
+
+class Penalised(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(activity_regularizer=keras.regularizers.l2(0.5), autocast=False, **kwargs)
+
+    def call(self, inputs):
+        return inputs
+
+
+def test_users_layers_hand_tf_keras_arguments_to_their_base():
+    model = keras.Sequential([Penalised(input_shape=(2,))])
+    model.compile("sgd", "mse")
+    x = np.ones((3, 2))
+    assert model.evaluate(x, x, verbose=0) == pytest.approx(3.0)
+    with pytest.raises(TypeError, match="not understood"):
+        Penalised(activity="relu")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import kcompile.keras as keras
+from kcompile.keras import rules
 from kcompile.keras.callbacks import Callback
 from kcompile.keras.layers import Dense, Input
 from kcompile.keras.models import Model, Sequential
@@ -243,3 +244,20 @@ def test_mistake_is_one_clear_error(name, workers):
     call, message = ERRORS[name]
     with pytest.raises(ValueError, match=message):
         call(linear())
+
+
+def test_by_the_rules_of_tf_keras_generators_are_read_to_their_end():
+    def batches(count):
+        return ((np.full((2, 3), i, "float32"), np.ones((2, 1))) for i in range(count))
+
+    with rules.following(rules.TF_KERAS):
+        model = keras.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+        model.compile("sgd", "mse")
+        model.fit(batches(5), validation_data=batches(3), verbose=0)
+        assert int(keras.backend.get_value(model.optimizer.iterations)) == 5
+        model.evaluate(batches(4), verbose=0)
+        assert model.predict((x for x, _ in batches(4)), verbose=0).shape == (8, 1)
+        with pytest.raises(ValueError, match="gave only 0 of the batches"):
+            model.fit(batches(0), verbose=0)
+    with pytest.raises(ValueError, match="number of steps must be given"), rules.following(rules.KERAS_2):
+        model.fit(batches(5), verbose=0)
