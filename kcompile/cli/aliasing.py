@@ -72,6 +72,7 @@ class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if module is not None:
             spec.loader_state = module.__spec__
             self.loaded[spec.name] = module
+            _give_later_modules(spec.name, module)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -120,9 +121,29 @@ def _found(name: str) -> ModuleType | None:
     if isinstance(found, ModuleType):
         return found
     home = package.__spec__.name if package.__spec__ is not None else ""
-    if not home.startswith("kcompile.") or importlib.util.find_spec(f"{home}.{last}") is None:
-        return None
-    return importlib.import_module(f"{home}.{last}")
+    if home.startswith("kcompile.") and importlib.util.find_spec(f"{home}.{last}") is not None:
+        return importlib.import_module(f"{home}.{last}")
+    path = _below_keras(name)
+    return importlib.import_module(f"{_TF_KERAS}.later_paths").module_of(path) if path else None
+
+
+def _below_keras(name: str) -> str | None:
+    """A module's path below ``keras``, by whichever name of the package: "" for itself, None for others."""
+    for package in sorted(PACKAGES, key=len, reverse=True):
+        if "keras" in package and f"{name}.".startswith(f"{package}."):
+            return name[len(package) + 1 :]
+    return None
+
+
+def _give_later_modules(name: str, module: ModuleType) -> None:
+    """``from keras.utils import tf_utils`` asks the module, not for a module."""
+    path = _below_keras(name)
+    if path is None:
+        return
+    later = importlib.import_module(f"{_TF_KERAS}.later_paths")
+    for last in later.below(path):
+        if last not in vars(module):
+            setattr(module, last, later.module_of(f"{path}.{last}".lstrip(".")))
 
 
 def _has_modules(module: ModuleType) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 from .. import keras
 from ..keras import rules
 from .keras_modules import MODULES, Module, member
+from .later_paths import below
+from .later_paths import module_of as later_module
 
 __version__ = "2.15.0"
 
@@ -25,6 +27,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     if rules.of_process() is None and name in MODULES:
         return sys.modules[f"kcompile.tf_keras.{name}"]
+    if name in below(""):
+        return later_module(name)
     return member(keras, name)
 
 

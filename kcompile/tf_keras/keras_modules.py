@@ -11,7 +11,7 @@ from ..keras import dialects, rules
 
 #: Those that import statements may name, below ``kcompile.tf_keras``.
 MODULES = (
-    "activations", "applications", "backend", "callbacks", "constraints", "datasets", "experimental",
+    "activations", "applications", "backend", "callbacks", "constraints", "datasets",
     "initializers", "layers", "layers.experimental", "layers.experimental.preprocessing", "losses", "metrics",
     "mixed_precision", "models", "optimizers", "optimizers.experimental", "optimizers.legacy",
     "optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence",

@@ -112,6 +112,35 @@ except ImportError as error:
     assert run(tmp_path, "import tensorflow as tf\n" + "\n".join(lines) + text) == "True\n"
 
 
+#: What packages import of private modules of later Kerases -> what that is in ``tf.keras``.
+LATER = {
+    "from tensorflow.python.keras.engine.input_spec import InputSpec as found": "layers.InputSpec",
+    "from keras.engine.functional import Functional as found": "Model",
+    "from keras.layers.rnn import LSTM as found": "layers.LSTM",
+    "from tensorflow.python.keras.layers.recurrent_v2 import GRU as found": "layers.GRU",
+    "from tensorflow.python.keras.layers import normalization_v2 as n; found = n.BatchNormalization":
+        "layers.BatchNormalization",
+    "from keras.optimizer_v2.optimizer_v2 import OptimizerV2 as found": "optimizers.Optimizer",
+    "from keras.optimizers.optimizer_v2.adam import Adam as found": "optimizers.Adam",
+    "from keras.optimizers.optimizer_v2.learning_rate_schedule import ExponentialDecay as found":
+        "optimizers.schedules.ExponentialDecay",
+    "from tensorflow.keras.experimental import CosineDecay as found": "optimizers.schedules.CosineDecay",
+    "found = tf.keras.experimental.CosineDecay": "optimizers.schedules.CosineDecay",
+    "from keras.saving.object_registration import register_keras_serializable as found":
+        "saving.register_keras_serializable",
+    "from tensorflow.python.keras import backend_config; found = backend_config.epsilon": "backend.epsilon",
+    "from tensorflow.keras.mixed_precision import policy; found = policy.Policy": "mixed_precision.Policy",
+    "from keras.src.utils import tf_utils; found = tf_utils.is_tensor_or_variable": "backend.is_tensor",
+}  # fmt: skip
+
+
+def test_private_modules_of_later_kerases_give_what_is_public(tmp_path):
+    lines = [
+        f"{statement}\nassert found is tf.keras.{name}, {statement!r}" for statement, name in LATER.items()
+    ]
+    assert run(tmp_path, "import tensorflow as tf\n" + "\n".join([*lines, "print(3)"])) == "3\n"
+
+
 def test_programs_can_look_for_modules_and_versions(tmp_path):
     printed = run(
         tmp_path,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from ..einsum_dense import EinsumDense
+from ..normalization import BatchNormalization
 from . import preprocessing
 
-__all__ = ["EinsumDense", "preprocessing"]
+#: Every batch is normalized by itself here, in parts where it is divided over devices.
+SyncBatchNormalization = BatchNormalization
+
+__all__ = ["EinsumDense", "SyncBatchNormalization", "preprocessing"]
