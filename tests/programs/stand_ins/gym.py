@@ -69,6 +69,9 @@ class _Later(_Environment):
         return observation, reward, done, False, said
 
 
+Env = _Environment
+
+
 def make(name, **_):
     """An environment by its name."""
     if name == "CartPole-v1":
