@@ -243,7 +243,7 @@ def test_layers_in_cpu_scopes_train_and_predict_as_ever():
     losses = model.fit(x, x[:, :1], epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     model.predict(x)
-    assert model._prediction().mode == "frozen", "one device: onnxruntime"
+    assert model._predicting_run().mode == "frozen", "one device: onnxruntime"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_prediction_on_several_devices_runs_on_the_bridge_with_transfers(counted
     model = Model(inputs, outputs)
     x = np.random.default_rng(1).normal(size=(5, 3)).astype("float32")
     found = model.predict(x)
-    assert model._prediction().mode == "torch"
+    assert model._predicting_run().mode == "torch"
     assert counted_transfers == ["cpu:1", "cpu:2", "cpu"]
     (expected,) = run_module(lower(Graph(model.outputs, model.inputs), placement=None), x)
     np.testing.assert_allclose(found, expected, rtol=1e-6)

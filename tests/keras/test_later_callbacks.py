@@ -77,7 +77,7 @@ def test_swapped_averages_outlive_a_training_that_stops_early():
     model.fit(
         np.ones((4, 1)), np.zeros((4, 1)), verbose=0, epochs=9, callbacks=[cbks.SwapEMAWeights(True), stop]
     )
-    averages = model.optimizer.averages_of(model._compiled.trainable)
+    averages = model.optimizer.averages_of(model._compiled_network.trainable)
     assert [a.numpy().tolist() for a in averages] == [w.tolist() for w in model.get_weights()]
 
 

@@ -127,7 +127,7 @@ def test_layers_take_the_global_policy_or_their_own():
 
 def products(model, weighted=False):
     """The types in which the lowered step of training multiplies matrices."""
-    code = model._steps.made()["train", weighted].module.code
+    code = model._compiled_steps.made()["train", weighted].module.code
     return {name for name in ("torch.float16", "torch.bfloat16") if name in code}
 
 

@@ -189,7 +189,7 @@ def two_headed() -> Model:
 
 
 def pool_step(model: Model, workers: int = 2) -> PoolStep:
-    compiled = model._compiled
+    compiled = model._compiled_network
     rule = model.optimizer.update_rule(compiled.trainable)
     return PoolStep(compiled.train_graph(False), ["cpu"] * workers, compiled.trainable, rule)
 

@@ -46,7 +46,7 @@ class Network(NetworkFiles):
             the message names the tensor and the layer.
     """
 
-    _noun = "model"
+    _kind_of_object = "model"
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
@@ -67,11 +67,11 @@ class Network(NetworkFiles):
             self._init_graph_network(inputs, outputs)
 
     def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
-        tracking, self._tracking = self._tracking, False
+        tracking, self._tracks_attributes = self._tracks_attributes, False
         self._is_graph_network = True
         self._input_keys, self._output_keys = keys_of(inputs, "inputs"), keys_of(outputs, "outputs")
         self._output_nesting = nesting_of(outputs)
-        self.inputs, self._outputs = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
+        self.inputs, self._output_values = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
         check_ends(self.name, self.inputs, self.outputs)
         self._layers = []
@@ -79,7 +79,7 @@ class Network(NetworkFiles):
         self._take_layer_map(map_layers(self.inputs, self.outputs, self.name))
         self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
         self.built = True
-        self._tracking = tracking
+        self._tracks_attributes = tracking
 
     def _take_layer_map(self, layer_map: LayerMap) -> None:
         """Becomes what lies between inputs and outputs; what somebody took off ``layers``, or put there,
@@ -108,26 +108,26 @@ class Network(NetworkFiles):
         A model between tensors may be given others, as Keras 2 allows: from then on it is what lies between
         its inputs and these. It trains with them once it is compiled again.
         """
-        return self._outputs
+        return self._output_values
 
     @outputs.setter
     def outputs(self, tensors: Any) -> None:
         if not (self._network_nodes and self._is_graph_network and tensors):
-            self._outputs = tensors
+            self._output_values = tensors
             return
-        tracking, self._tracking = self._tracking, False
+        tracking, self._tracks_attributes = self._tracks_attributes, False
         try:
             tensors = tensor_list(tensors, "outputs")
             create_keras_history(tensors)
             check_ends(self.name, self.inputs, tensors)
             layer_map = map_layers(self.inputs, tensors, self.name)
-            self._outputs = tensors
+            self._output_values = tensors
             self._take_layer_map(layer_map)
             if len(tensors) != len(self.output_names):
                 self._output_keys = self._output_nesting = None
                 self.output_names = [layer.name for layer in self._output_layers]
         finally:
-            self._tracking = tracking
+            self._tracks_attributes = tracking
 
     @property
     def _feed_inputs(self) -> list[Value]:
@@ -237,15 +237,15 @@ class Network(NetworkFiles):
                 stack.extend(reversed(layer._layers))
         return list(found.values())
 
-    def _include(self, tensors: list[Value]) -> None:
+    def _include_layers(self, tensors: list[Value]) -> None:
         """Makes the layers part of the model, behind its own, that lead to tensors beside the outputs."""
         layer_map = map_layers(self.inputs, [*self.outputs, *tensors], self.name)
-        tracking, self._tracking = self._tracking, False
+        tracking, self._tracks_attributes = self._tracks_attributes, False
         self._layers = list(dict.fromkeys([*self._layers, *layer_map.layers]))
         self._network_nodes = layer_map.nodes
         self._nodes_by_depth = layer_map.nodes_by_depth
         self._layers_by_depth = layer_map.layers_by_depth
-        self._tracking = tracking
+        self._tracks_attributes = tracking
 
     # --- losses, updates, states ----------------------------------------------------------------------------
 
@@ -282,7 +282,7 @@ class Network(NetworkFiles):
         unconditional = [update for layer in [self, *self._flat_layers] for update in layer._own_updates()]
         updates = unique(unconditional, *(node.updates for node in self._own_calls()))
         frozen = {p for layer in self._flat_layers if not layer.trainable for p in layer.weights}
-        return self._last_states([new for new in updates if new[0] not in frozen - self._states()])
+        return self._last_states([new for new in updates if new[0] not in frozen - self._state_weights()])
 
     @property
     def stateful(self) -> bool:
@@ -297,17 +297,17 @@ class Network(NetworkFiles):
     def state_updates(self) -> list[Any]:
         """The updates that prediction does too: those of stateful layers, and what layers of users assign to
         by the rules of tf.keras."""
-        states = self._states()
+        states = self._state_weights()
         updates = unique(*(node.updates for node in self._own_calls()))
         assigned = unique(*(node.inference_updates for node in self._own_calls()))
         return [*self._last_states([u for u in updates if u[0] in states]), *assigned]
 
-    def _states(self) -> set[Parameter]:
+    def _state_weights(self) -> set[Parameter]:
         return {p for layer in self._flat_layers if layer.stateful for p in _state_parameters(layer)}
 
     def _last_states(self, updates: list[Any]) -> list[Any]:
         """Of several updates of a state, the last call's: states are replaced, everything else adds up."""
-        states = self._states()
+        states = self._state_weights()
         last = {parameter: new for parameter, new in updates if parameter in states}
         return [(p, new) for p, new in updates if p not in states] + list(last.items())
 
@@ -530,7 +530,7 @@ class Network(NetworkFiles):
             ValueError: if the configuration names an unknown class or refers to a layer that is not in it.
         """
         if called_as_in_keras_3(config):
-            entry = cls._upgraded(config, custom_objects)
+            entry = cls._upgraded_to(config, custom_objects)
             with rules.following(rules.said_in(entry)):
                 return cls.from_config(entry["config"], custom_objects)
         if "layers" not in config and not registry.is_built_in(cls):
@@ -538,7 +538,7 @@ class Network(NetworkFiles):
         inputs, outputs, name, ends = network_from_config(config, custom_objects)
         network = cls(inputs=inputs, outputs=outputs, name=name)
         if ends:
-            network._include(ends)
+            network._include_layers(ends)
         network._trainable = config.get("trainable", True)  # the layers in it say so themselves
         return network
 

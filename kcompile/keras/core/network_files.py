@@ -88,7 +88,7 @@ class NetworkFiles(Layer):
         load_weights(self, filepath, by_name, skip_mismatch, reshape, mapping)
 
     @classmethod
-    def _upgraded(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None) -> Mapping[str, Any]:
+    def _upgraded_to(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None) -> Mapping[str, Any]:
         """The entry that Keras 3's configuration of a network becomes here."""
         from ..saving.archives import entry_of_keras_3
 

@@ -49,7 +49,7 @@ def _members_of_layer(layer: Any) -> Iterator[tuple[str, Any]]:
         made_here = "/" in weight.name
         yield (weight.name.rpartition("/")[2] if made_here else named.get(weight, weight.name)), weight
     if "_network_nodes" in vars(layer):
-        for inner in layer.layers if layer._is_graph_network or hasattr(layer, "_stack") else ():
+        for inner in layer.layers if layer._is_graph_network or hasattr(layer, "_stacked_layers") else ():
             yield inner.name, inner
     for name, value in vars(layer).items():
         if name not in _OWN_LISTS and not name.startswith("_self_"):

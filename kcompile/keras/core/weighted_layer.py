@@ -23,12 +23,12 @@ def disable_tracking(func: Callable) -> Callable:
 
     @functools.wraps(func)
     def wrapped(self: WeightedLayer, *args: Any, **kwargs: Any) -> Any:
-        tracked = self.__dict__.get("_tracking", True)
-        object.__setattr__(self, "_tracking", False)
+        tracked = self.__dict__.get("_tracks_attributes", True)
+        object.__setattr__(self, "_tracks_attributes", False)
         try:
             return func(self, *args, **kwargs)
         finally:
-            object.__setattr__(self, "_tracking", tracked)
+            object.__setattr__(self, "_tracks_attributes", tracked)
 
     return wrapped
 
@@ -37,14 +37,14 @@ class WeightedLayer(CalledLayer):
     """A layer by its weights: those that ``add_weight`` makes, those that are set as attributes, and those of
     layers set as attributes, which belong to it as well."""
 
-    _noun = "layer"  # in messages
+    _kind_of_object = "layer"  # in messages
     name: str
     dtype: str
     trainable: bool
     built: bool
 
     def __init__(self) -> None:
-        self._tracking = self.__dict__.get("_tracking", True)
+        self._tracks_attributes = self.__dict__.get("_tracks_attributes", True)
         self._layers: list[Any] = []
         self._trainable_weights: list[Parameter] = []
         self._non_trainable_weights: list[Parameter] = []
@@ -182,18 +182,18 @@ class WeightedLayer(CalledLayer):
         """
         self._assert_weights_exist()
         parameters = self._weights_in_order()
-        what = f"{self._noun} {self.name!r}"
+        what = f"{self._kind_of_object} {self.name!r}"
         if len(parameters) != len(weights):
             listed = ": " + ", ".join(f"{p.name} {p.shape}" for p in parameters[:8]) if parameters else ""
             raise ValueError(
                 f"You called set_weights(weights) on {what} with a list of {len(weights)} arrays, but the "
-                f"{self._noun} has {len(parameters)} weights{listed}."
+                f"{self._kind_of_object} has {len(parameters)} weights{listed}."
             )
         arrays = [np.asarray(array) for array in weights]
         for parameter, array in zip(parameters, arrays, strict=True):
             if parameter.shape != array.shape:
                 raise ValueError(
-                    f"{self._noun.capitalize()} {self.name!r}: weight {parameter.name} has shape "
+                    f"{self._kind_of_object.capitalize()} {self.name!r}: weight {parameter.name} has shape "
                     f"{parameter.shape}, the given array has shape {array.shape}."
                 )
         assign_all(zip(parameters, arrays, strict=True))
@@ -227,7 +227,7 @@ class WeightedLayer(CalledLayer):
     # --- tracking of attributes -----------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self.__dict__.get("_tracking", False) and not name.startswith("__"):
+        if self.__dict__.get("_tracks_attributes", False) and not name.startswith("__"):
             self._track_attribute(name, value)
         super().__setattr__(name, value)
 

@@ -88,7 +88,7 @@ class _ConvRNN(RNN):
         known = [self._state_shape(K.int_shape(inputs), size) for size in self.state_sizes]
         if all(None not in shape[1:] for shape in known):
             batch = dims_of(inputs)[0]
-            return [self._zeros(inputs, [batch, *shape[1:]]) for shape in known]
+            return [self._zero_states(inputs, [batch, *shape[1:]]) for shape in known]
         cell = self.cell
         # sizes that only the input at run time tells: those of a convolution of zeros
         zeros = K.zeros_like(inputs[:, 0])

@@ -77,18 +77,18 @@ _UNWRITTEN = {
 class _CuDNNRNN(FusedRNN):
     """What the two layers have in common."""
 
-    def _run(
+    def _run_cell(
         self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
     ) -> tuple[Value, Value, States]:
         if type(self)._process_batch is _CuDNNRNN._process_batch:
-            return super()._run(inputs, mask, training, initial_state, constants)
+            return super()._run_cell(inputs, mask, training, initial_state, constants)
         state = self.get_initial_state(inputs) if initial_state is None else initial_state
         output, states = self._process_batch(inputs, state)
         return output, output, states
 
     def _process_batch(self, inputs: Value, initial_state: States) -> tuple[Value, States]:
         """The output (of all steps with ``return_sequences``, else of the last) and the last states."""
-        last, outputs, states = super()._run(inputs, None, None, initial_state, None)
+        last, outputs, states = super()._run_cell(inputs, None, None, initial_state, None)
         return outputs if self.return_sequences else last, states
 
     @classmethod

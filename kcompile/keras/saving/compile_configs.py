@@ -201,13 +201,13 @@ def _made(config: Any, deserialize: Any) -> Any:
 
 
 def _restore_optimizer(model: Model, archive: Archive, source: str, writer: Writer) -> None:
-    if not archive.optimizer_weights or model._steps is None:
+    if not archive.optimizer_weights or model._compiled_steps is None:
         return
     names = [name for name, _ in archive.optimizer_weights]
     arrays = [np.asarray(array) for _, array in archive.optimizer_weights]
     arrays = WeightUpgrade(writer).convert_state(model, arrays)
     if model.optimizer.has_own_updates():
-        model._steps.train(weighted=False)  # its get_updates makes its state
+        model._compiled_steps.train(weighted=False)  # its get_updates makes its state
     try:
         model.optimizer.restore(names, arrays, model._trained_weights)
     except ValueError as error:

@@ -58,7 +58,7 @@ def _state(model: Model) -> tuple[dict[str, Any], Living]:
         config = _as_read(model_config(model))
         training = _as_read(training_config(model)) if model._is_compiled else None
     optimizer_weights = None
-    if model._steps is not None and model.optimizer.weights:
+    if model._compiled_steps is not None and model.optimizer.weights:
         optimizer_weights = layouts.h5_state(model.optimizer, model._trained_weights)
     stored = layer_weights(model.layers) if model.built else []
     return {

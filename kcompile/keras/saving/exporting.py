@@ -77,7 +77,7 @@ def export_model(
         "input_names": model._feed_input_names,
         "output_names": _output_names(model),
         "weight_names": weight_names,
-        "initial": {p: np.zeros(p.shape, p.dtype) for p in model._states()},
+        "initial": {p: np.zeros(p.shape, p.dtype) for p in model._state_weights()},
         "metadata": _metadata(model, weight_names),
         "opset": opset,
         "name": model.name,
@@ -101,7 +101,7 @@ def _unread_weights(
     """Weights that only training reads; they go into a file that can become a Keras model again."""
     if not _has_config(model):
         return {}
-    read = {*graph.parameters, *model._states()}
+    read = {*graph.parameters, *model._state_weights()}
     return {weight_names[p]: p.storage.array for p in model._weights_in_order() if p not in read}
 
 
@@ -124,7 +124,7 @@ def _output_names(model: Network) -> list[str]:
 def _weight_names(model: Network) -> dict[Parameter, str]:
     """Names in the file: weights of nested models may be called alike, and are told apart by a number."""
     names = Names(model.input_names)
-    parameters = dict.fromkeys([*model._weights_in_order(), *model._states()])
+    parameters = dict.fromkeys([*model._weights_in_order(), *model._state_weights()])
     return {parameter: names.unique(parameter.name) for parameter in parameters}
 
 
@@ -132,7 +132,7 @@ def _metadata(model: Network, weight_names: Mapping[Parameter, str]) -> dict[str
     """Configuration and training configuration, for models that have one (subclassed ones do not)."""
     if not _has_config(model):
         return {}
-    states = model._states()
+    states = model._state_weights()
     order = [weight_names[p] for p in model._weights_in_order() if p not in states]
     entries = {"kcompile.config": _json(model_config(model)), ORDER: _json(order)}
     if model.optimizer is not None:
@@ -235,7 +235,7 @@ def _parse(text: str, entry: str, kind: type) -> Any:
 def _restore_weights(
     model: Network, weights: Mapping[str, np.ndarray], order: Sequence[str], source: str
 ) -> None:
-    states = model._states()
+    states = model._state_weights()
     parameters = [p for p in model._weights_in_order() if p not in states]
     if len(order) != len(parameters):
         raise ValueError(

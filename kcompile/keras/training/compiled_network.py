@@ -31,7 +31,7 @@ def _of_each(attribute: str, doc: str) -> Any:
     """A property: what the model's outputs have as an attribute, None for those without a loss."""
 
     def read(self: CompiledNetwork) -> list[Any]:
-        by_name = {output.name: output for output in self._view().outputs}
+        by_name = {output.name: output for output in self._compiled_view().outputs}
         return [getattr(by_name.get(name), attribute, None) for name in self.output_names]
 
     return property(read, doc=doc)
@@ -39,7 +39,9 @@ def _of_each(attribute: str, doc: str) -> Any:
 
 def _of_fed(attribute: str, doc: str) -> Any:
     """A property: an attribute of the outputs whose targets are fed."""
-    return property(lambda self: [getattr(output, attribute) for output in self._view().fed], doc=doc)
+    return property(
+        lambda self: [getattr(output, attribute) for output in self._compiled_view().fed], doc=doc
+    )
 
 
 class CompiledNetwork(Network):
@@ -57,7 +59,7 @@ class CompiledNetwork(Network):
             first two is what batches are trained and evaluated with; None has them made anew.
     """
 
-    _devices: Sequence[str] = ()
+    _step_devices: Sequence[str] = ()
     run_eagerly = False
     steps_per_execution = 1
     jit_compile: bool | str | None = None
@@ -67,16 +69,16 @@ class CompiledNetwork(Network):
         self.optimizer: Any = None
         self.stop_training = False
         self.history: Any = None
-        self._compiled: Compiled | None = None
+        self._compiled_network: Compiled | None = None
         self._compile_arguments: dict[str, Any] = {}
         self._compile_rules = rules.KERAS_2
-        self._steps: Any = None  # until it is compiled
+        self._compiled_steps: Any = None  # until it is compiled
         self._kept_predictor: Predictor | None = None
         self._fit_state: Any = None
         self.predict_function: Any = None
 
     def _track_attribute(self, name: str, value: Any) -> None:
-        if name not in _KEPT and not name.startswith(("_compile", "_steps", "_kept_predictor", "_fit_state")):
+        if name not in _KEPT and not name.startswith(("_compile", "_kept_predictor", "_fit_state")):
             super()._track_attribute(name, value)
 
     # --- compile --------------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ class CompiledNetwork(Network):
         _check_compile_kwargs(kwargs)
         self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile
         self.steps_per_execution = _steps_together(steps_per_execution)
-        self._devices = devices_to_spread_over() or self._devices
+        self._step_devices = devices_to_spread_over() or self._step_devices
         self._compile_rules = rules.of_dialect(self)
         with rules.following(self._compile_rules):
             self.optimizer = optimizers.get(optimizer)
@@ -133,8 +135,8 @@ class CompiledNetwork(Network):
             "weighted_metrics": weighted_metrics,
             "target_tensors": target_tensors,
         }
-        self._compiled = self.predict_function = None
-        self._steps = None
+        self._compiled_network = self.predict_function = None
+        self._compiled_steps = None
         if self.built and self.outputs:
             self._finish_compile()
 
@@ -143,8 +145,8 @@ class CompiledNetwork(Network):
         if self._inference_only():
             return
         with rules.following(self._compile_rules):
-            self._compiled = Compiled(self, self.loss, **self._compile_arguments)
-        self._steps = Steps(self._compiled, self.optimizer, self._devices)
+            self._compiled_network = Compiled(self, self.loss, **self._compile_arguments)
+        self._compiled_steps = Steps(self._compiled_network, self.optimizer, self._step_devices)
 
     def uncompile(self) -> None:
         """Takes back what compile() did."""
@@ -152,8 +154,8 @@ class CompiledNetwork(Network):
         for name in ("loss", "loss_weights", "sample_weight_mode"):
             self.__dict__.pop(name, None)
         self._compile_arguments, self._compile_rules = {}, rules.KERAS_2
-        self._compiled = self.predict_function = None
-        self._steps = None
+        self._compiled_network = self.predict_function = None
+        self._compiled_steps = None
 
     @property
     def _is_compiled(self) -> bool:
@@ -164,16 +166,16 @@ class CompiledNetwork(Network):
             raise RuntimeError(
                 "You must compile your model before training/testing. Use `model.compile(optimizer, loss)`."
             )
-        if self._compiled is None and (layers := self._inference_only()):
+        if self._compiled_network is None and (layers := self._inference_only()):
             name, operators = next(iter(layers.items()))
             raise OperatorError(
                 f"The model {self.name} cannot be trained or evaluated: in its layer {name!r} only "
                 f"onnxruntime computes {', '.join(operators)}. predict and export work; to train, take the "
                 "model as it was before it was quantized, optimized or converted for onnxruntime."
             )
-        if self._compiled is None:
+        if self._compiled_network is None:
             raise RuntimeError(f"The model {self.name} is not built yet: its input shape is not known.")
-        return self._compiled
+        return self._compiled_network
 
     def _inference_only(self) -> dict[str, list[str]]:
         """By layer the operators that only onnxruntime computes (see ``ONNXGraph.inference_only``)."""
@@ -181,7 +183,7 @@ class CompiledNetwork(Network):
         return {name: operators for name, operators in found.items() if operators}
 
     def _check_trainable_weights_consistency(self) -> None:
-        compiled = self._compiled
+        compiled = self._compiled_network
         if compiled is not None and len(self.trainable_weights) != len(compiled.trainable):
             warnings.warn(
                 "Discrepancy between trainable weights and collected trainable weights: did you set "
@@ -194,19 +196,19 @@ class CompiledNetwork(Network):
     @property
     def total_loss(self) -> Value:
         """The scalar that training minimises; it reads inputs, targets and sample weights."""
-        return self._view().weighted_loss
+        return self._compiled_view().weighted_loss
 
     @property
     def metrics(self) -> list[Any]:
         """Metric objects of compile() and add_metric()."""
-        if self._compiled is None:
+        if self._compiled_network is None:
             return super().metrics
-        return self._compiled.compile_metrics + self._compiled.added_metrics
+        return self._compiled_network.compile_metrics + self._compiled_network.added_metrics
 
     @property
     def metrics_names(self) -> list[str]:
         """Labels of what evaluate and train_on_batch return."""
-        return ["loss"] if self._compiled is None else self._compiled.metrics_names
+        return ["loss"] if self._compiled_network is None else self._compiled_network.metrics_names
 
     def reset_metrics(self) -> None:
         """Sets all metrics to their start."""
@@ -215,19 +217,19 @@ class CompiledNetwork(Network):
 
     def _get_training_eval_metrics(self) -> list[Any]:
         """All metric objects whose values training and evaluation report, beside the total loss."""
-        return [] if self._compiled is None else self._compiled.metrics
+        return [] if self._compiled_network is None else self._compiled_network.metrics
 
     @property
     def _compile_metrics(self) -> list[Any]:
         """The metrics as compile() was given them."""
-        return self._given("metrics") or []
+        return self._compile_argument("metrics") or []
 
     @property
     def _compile_weighted_metrics(self) -> Any:
         """The weighted metrics as compile() was given them."""
-        return self._given("weighted_metrics")
+        return self._compile_argument("weighted_metrics")
 
-    def _given(self, argument: str) -> Any:
+    def _compile_argument(self, argument: str) -> Any:
         if not self._is_compiled:
             raise AttributeError(f"The model {self.name} is not compiled.")
         return self._compile_arguments[argument]
@@ -235,16 +237,16 @@ class CompiledNetwork(Network):
     @property
     def _trained_weights(self) -> list[Any]:
         """The weights that are trained: those that compile() found, or by a step of the model's own all."""
-        return self.trainable_weights if self._compiled is None else self._compiled.trainable
+        return self.trainable_weights if self._compiled_network is None else self._compiled_network.trainable
 
     @property
     def _collected_trainable_weights(self) -> list[Any]:
         """The weights that compile() found trainable."""
-        return list(self._view().trainable)
+        return list(self._compiled_view().trainable)
 
     # --- outputs, as Keras names what it keeps of them ------------------------------------------------------
 
-    def _view(self) -> Compiled:
+    def _compiled_view(self) -> Compiled:
         """What compile() made, for attributes that a model has only then."""
         try:
             return self._require_compiled()
@@ -264,7 +266,9 @@ class CompiledNetwork(Network):
     @property
     def loss_weights_list(self) -> list[Any]:
         """The factor of each output's loss."""
-        by_name: dict[str, Any] = {output.name: output.loss_weight for output in self._view().outputs}
+        by_name: dict[str, Any] = {
+            output.name: output.loss_weight for output in self._compiled_view().outputs
+        }
         return [by_name.get(name, 1.0) for name in self.output_names]
 
     @property
@@ -275,12 +279,12 @@ class CompiledNetwork(Network):
     @property
     def _feed_sample_weights(self) -> list[Value]:
         """The placeholders that sample weights are fed to."""
-        return [output.sample_weight for output in self._view().outputs]
+        return [output.sample_weight for output in self._compiled_view().outputs]
 
     @property
     def _feed_sample_weight_modes(self) -> list[str | None]:
         """Their modes."""
-        return [output.mode for output in self._view().outputs]
+        return [output.mode for output in self._compiled_view().outputs]
 
     @property
     def _feed_input_shapes(self) -> list[Any]:
@@ -311,7 +315,7 @@ class CompiledNetwork(Network):
             ValueError: if shapes, names or counts do not fit the model.
         """
         x, y, sample_weight = computed(x, y, sample_weight)
-        if y is None and not (self._is_compiled and self._compiled and not self._feed_targets):
+        if y is None and not (self._is_compiled and self._compiled_network and not self._feed_targets):
             return checked_inputs(self, x), [], []
         found = checked_step_inputs(self, x, y, sample_weight, class_weight, always_weighted=True)
         if batch_size:
@@ -320,7 +324,7 @@ class CompiledNetwork(Network):
         arrays = [np.asarray(array) for array in found.arrays]
         return arrays[:inputs], arrays[inputs : inputs + targets], arrays[inputs + targets :]
 
-    def _overrides(self, method: str) -> bool:
+    def _overrides_method(self, method: str) -> bool:
         """Whether a subclass has a method of its own in place of one of this class."""
         return getattr(type(self), method) is not getattr(CompiledNetwork, method)
 
@@ -337,22 +341,22 @@ class CompiledNetwork(Network):
     # --- prediction -----------------------------------------------------------------------------------------
 
     @property
-    def _predictor(self) -> Predictor:
+    def _network_predictor(self) -> Predictor:
         """What predicts the outputs that the model has now."""
         kept = self._kept_predictor
         if kept is None or kept.outputs != self.outputs:
             kept = self._kept_predictor = Predictor(self)
         return kept
 
-    def _prediction(self) -> CompiledGraph:
+    def _predicting_run(self) -> CompiledGraph:
         """The compiled inference graph, with the states of stateful layers as updates."""
-        return self._predictor.compiled
+        return self._network_predictor.compiled
 
     # --- functions ------------------------------------------------------------------------------------------
 
     @property
     def train_function(self) -> Any:
-        return self._steps.functions.get("train") if self._steps is not None else None
+        return self._compiled_steps.functions.get("train") if self._compiled_steps is not None else None
 
     @train_function.setter
     def train_function(self, function: Any) -> None:
@@ -360,36 +364,36 @@ class CompiledNetwork(Network):
 
     @property
     def test_function(self) -> Any:
-        return self._steps.functions.get("test") if self._steps is not None else None
+        return self._compiled_steps.functions.get("test") if self._compiled_steps is not None else None
 
     @test_function.setter
     def test_function(self, function: Any) -> None:
         self._replace_function("test", function)
 
     def _replace_function(self, mode: str, function: Any) -> None:
-        if function is not None or self._steps is not None:
-            if self._steps is None:
+        if function is not None or self._compiled_steps is not None:
+            if self._compiled_steps is None:
                 self._require_compiled()
-            self._steps.replace(mode, function)
+            self._compiled_steps.replace(mode, function)
 
     def _make_own_function(self, mode: str) -> None:
         """Lets a subclass that overrides ``_make_train_function`` or ``_make_test_function`` make its own."""
-        if self._overrides(f"_make_{mode}_function") and self._steps is not None:
+        if self._overrides_method(f"_make_{mode}_function") and self._compiled_steps is not None:
             getattr(self, f"_make_{mode}_function")()
 
     def _make_train_function(self) -> None:
         """Makes the training step and the optimizer's weights now instead of at the first batch."""
         self._require_compiled()
-        self._steps.make("train")
+        self._compiled_steps.make("train")
 
     def _make_test_function(self) -> None:
         """Makes the test step now."""
         self._require_compiled()
-        self._steps.make("test")
+        self._compiled_steps.make("test")
 
     def _make_predict_function(self) -> None:
         """Makes what predicts now, as servers with several threads asked of Keras; not needed here."""
-        count, predictor = len(self._graph_inputs), self._prediction()
+        count, predictor = len(self._graph_inputs), self._predicting_run()
         self.predict_function = lambda arrays: list(predictor(list(arrays)[:count]))
 
 

@@ -194,7 +194,7 @@ class ArrayAdapter(DataAdapter):
         size = model._validate_or_infer_batch_size(size)
         if not given.validation_split:
             check_divisible(model, inputs.samples, size)
-        device = "cpu" if model._devices else None
+        device = "cpu" if model._step_devices else None
         return cls(inputs, size, given.shuffle, given.steps, device=device)
 
     def split(
@@ -289,7 +289,7 @@ class BatchAdapter(DataAdapter):
         if self.given.as_it_is:
             return nested_batch(item, self.given.class_weight)
         model = self.model
-        count = len(model._predictor.specs) if model.inputs else None
+        count = len(model._network_predictor.specs) if model.inputs else None
         x, y, sample_weight = unpack_batch(item, count, not self.inputs_only and wants_targets(model))
         x, y, sample_weight = symbolic_data.computed(x, y, sample_weight)
         if self.inputs_only:

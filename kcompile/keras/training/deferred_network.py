@@ -97,14 +97,14 @@ class DeferredNetwork(CompiledNetwork):
 
     def _define_ends(self, inputs: list[Value], outputs: Any) -> None:
         """A subclassed model's first call on Inputs defines its inputs and outputs."""
-        tracking, self._tracking = self._tracking, False
+        tracking, self._tracks_attributes = self._tracks_attributes, False
         self._output_keys = list(outputs) if isinstance(outputs, dict) else None
         self.inputs, self.outputs = list(inputs), to_list(flat_outputs(outputs, self))
         self.input_names = self._input_keys or [keras_history(x).layer.name for x in self.inputs]
         numbered = [f"output_{i + 1}" for i in range(len(self.outputs))]
         self.output_names = sorted(self._output_keys or ()) or numbered
         self.built = True
-        self._tracking = tracking
+        self._tracks_attributes = tracking
 
     def _build_for(self, arrays: list[Any], names: list[str] | None = None) -> None:
         """Subclassed models learn the shapes of their inputs, and their names if they have some, from the
@@ -128,7 +128,7 @@ class DeferredNetwork(CompiledNetwork):
                 self._build_for(arrays, names)
             except ValueError as error:
                 raise data_errors.build_error(error, arrays) from error
-        if self._is_compiled and self._compiled is None:
+        if self._is_compiled and self._compiled_network is None:
             self._finish_compile()
 
 

@@ -110,8 +110,8 @@ class FitState:
 
     def snapshot(self) -> Arrays:
         """The state as it is now, for ``restore``."""
-        if self.model._steps is not None:
-            self.model._steps.train(self._weighted)  # makes the optimizer's state
+        if self.model._compiled_steps is not None:
+            self.model._compiled_steps.train(self._weighted)  # makes the optimizer's state
         return self._arrays()
 
     # --- reading --------------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ class FitState:
         self._restore(arrays)
 
     def _restore(self, arrays: Arrays) -> None:
-        if self.model._steps is not None:
-            self.model._steps.train(self._weighted)  # makes the optimizer's state and the generators
+        if self.model._compiled_steps is not None:
+            self.model._compiled_steps.train(self._weighted)  # makes the optimizer's state and the generators
         weights, found = self._weights(), _part(arrays, "weights")
         shapes = [found[str(i)].shape if str(i) in found else None for i in range(len(weights))]
         if len(found) != len(weights) or any(
@@ -163,14 +163,14 @@ class FitState:
         for value in vars(model).values():
             if isinstance(value, optimizers.Optimizer):
                 found += [*value.weights, *(v for v in vars(value).values() if isinstance(v, Parameter))]
-        if model._steps is not None:
-            for step in model._steps.made().values():
+        if model._compiled_steps is not None:
+            for step in model._compiled_steps.made().values():
                 found += step.module.meta["signature"].parameters.values()
         return list(dict.fromkeys(found))
 
     def _generators(self) -> Arrays:
         """The states of the generators of operators with a seed, by the step that has them."""
-        steps = {} if self.model._steps is None else self.model._steps.made()
+        steps = {} if self.model._compiled_steps is None else self.model._compiled_steps.made()
         return {
             f"{mode}/{_text_of(weighted)}/{i}": state
             for (mode, weighted), step in steps.items()
@@ -183,8 +183,10 @@ class FitState:
             mode, text, _ = name.split("/")
             of_step.setdefault((mode, _weighting(text)), []).append(state)
         for (mode, weighted), own in of_step.items():
-            (self.model._steps.train if mode == "train" else self.model._steps.test)(weighted)
-            _of_torch().set_generator_states(self.model._steps.made()[mode, weighted].module, own)
+            (self.model._compiled_steps.train if mode == "train" else self.model._compiled_steps.test)(
+                weighted
+            )
+            _of_torch().set_generator_states(self.model._compiled_steps.made()[mode, weighted].module, own)
 
     def _kept(self) -> Arrays:
         """What callbacks go by: attributes that are a number or a list of arrays, by class and name."""

@@ -52,21 +52,23 @@ class EpochMeans:
         return self._named(float(self.total) / max(1, self.seen) if self.total is not None else 0.0)
 
     def _named(self, loss: float) -> dict[str, float]:
-        return dict(zip(self.model.metrics_names, [loss, *self.model._steps.results()], strict=True))
+        return dict(zip(self.model.metrics_names, [loss, *self.model._compiled_steps.results()], strict=True))
 
 
 def _logs_of(model: CompiledNetwork, by_samples: bool) -> EpochMeans | LastLogs:
     """What the batches of an epoch are added to."""
-    own = isinstance(model._steps, OwnSteps)
+    own = isinstance(model._compiled_steps, OwnSteps)
     return LastLogs() if own else EpochMeans(model, by_samples)
 
 
 def _reported(model: CompiledNetwork, validated: bool) -> list[str]:
     """The names that callbacks are told; a list that grows where only the steps tell."""
-    if isinstance(model._steps, OwnSteps):
-        model._steps.reported.extend(n for n in model.metrics_names if n not in model._steps.reported)
-        return model._steps.reported
-    names = model.metrics_names if model._compiled is not None else ["loss"]
+    if isinstance(model._compiled_steps, OwnSteps):
+        model._compiled_steps.reported.extend(
+            n for n in model.metrics_names if n not in model._compiled_steps.reported
+        )
+        return model._compiled_steps.reported
+    names = model.metrics_names if model._compiled_network is not None else ["loss"]
     return names + [f"val_{name}" for name in names if validated]
 
 
@@ -76,7 +78,7 @@ def _alone(fitting: bool = False) -> Callable[[Callable[..., Any]], Callable[...
     def decorate(loop: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(loop)
         def wrapped(model: CompiledNetwork, *args: Any) -> Any:
-            with nullcontext() if model._steps is None else model._steps.alone(fitting):
+            with nullcontext() if model._compiled_steps is None else model._compiled_steps.alone(fitting):
                 return loop(model, *args)
 
         return wrapped
@@ -142,7 +144,7 @@ def fit(
 
 def _validation_arrays(model: CompiledNetwork, validation: DataAdapter | None) -> list[Any] | None:
     """What callbacks find: inputs, targets, a weight per sample, and 0 for the phase where it matters."""
-    if not isinstance(validation, ArrayAdapter) or isinstance(model._steps, OwnSteps):
+    if not isinstance(validation, ArrayAdapter) or isinstance(model._compiled_steps, OwnSteps):
         return None
     inputs = validation.inputs
     arrays = list(inputs.arrays)
@@ -168,7 +170,7 @@ def _train_epoch(
     for index, batch in state.batches(source, means):
         if heard:
             _batch_hook(callbacks, "train", "begin", index, batch.samples)
-        means.add(model._steps.train(batch.weighted)(batch.arrays), batch.samples)
+        means.add(model._compiled_steps.train(batch.weighted)(batch.arrays), batch.samples)
         heard = (index + 1) % together == 0
         if heard:
             _batch_hook(callbacks, "train", "end", index, batch.samples, means)
@@ -222,7 +224,7 @@ def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callback
     inside_fit = isinstance(callbacks, cbks.CallbackList)
     callbacks = _callback_list(model, callbacks, source, verbose)
     bar = Progbar(target=source.samples or source.steps) if verbose == 1 else None
-    if model._compiled is not None or isinstance(model._steps, OwnSteps):
+    if model._compiled_network is not None or isinstance(model._compiled_steps, OwnSteps):
         model.reset_metrics()
     means = _logs_of(model, source.by_samples)
     model._make_own_function("test")
@@ -231,7 +233,7 @@ def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callback
     try:
         for index, batch in enumerate(source.epoch()):
             _batch_hook(callbacks, "test", "begin", index, batch.samples)
-            means.add(model._steps.test(batch.weighted)(batch.arrays), batch.samples)
+            means.add(model._compiled_steps.test(batch.weighted)(batch.arrays), batch.samples)
             _batch_hook(callbacks, "test", "end", index, batch.samples, means)
             seen += batch.samples
             if bar is not None:
@@ -264,7 +266,7 @@ def predict(
     try:
         for index, batch in enumerate(source.epoch()):
             _batch_hook(callbacks, "predict", "begin", index, batch.samples)
-            parts.append(model._prediction().predict(batch.arrays) if run is None else run(batch))
+            parts.append(model._predicting_run().predict(batch.arrays) if run is None else run(batch))
             _batch_hook(callbacks, "predict", "end", index, batch.samples)
             seen += batch.samples
             if bar is not None:

@@ -62,11 +62,11 @@ class Model(SteppingNetwork):
         super()._record_call(inputs, outputs, *said)
         input_masks, _, arguments, _ = said
         settled = set(arguments) <= {"training"} and not arguments.get("training")
-        if settled and current_frame() is None and self._predicts(inputs, input_masks):
-            compiled = self._prediction()
+        if settled and current_frame() is None and self._only_predicts(inputs, input_masks):
+            compiled = self._predicting_run()
             computed_by(outputs, lambda: compiled([x.numpy() for x in inputs]))
 
-    def _predicts(self, inputs: list[Value], masks: list[Any]) -> bool:
+    def _only_predicts(self, inputs: list[Value], masks: list[Any]) -> bool:
         """Whether ``predict`` computes what a call on these inputs does: numbers of its own types and shapes,
         without masks or states."""
         if not self._is_graph_network or not are_numbers(inputs) or any(mask is not None for mask in masks):
@@ -150,7 +150,7 @@ class Model(SteppingNetwork):
         validation = (validation_data, validation_steps, validation_freq)
         shown = _verbosity(verbose)
         if not gives_batches(given) or validation_batch_size is not None:
-            return self._fit(
+            return self._fit_on_data(
                 given, *validation, epochs, initial_epoch, shown, callbacks, validation_batch_size
             )
         return self.fit_generator(
@@ -168,7 +168,7 @@ class Model(SteppingNetwork):
             initial_epoch,
         )
 
-    def _fit(
+    def _fit_on_data(
         self,
         given: DataArguments,
         validation_data: Any,
@@ -227,9 +227,11 @@ class Model(SteppingNetwork):
         shown = _verbosity(verbose)
         if gives_batches(given) and not return_dict:
             return self.evaluate_generator(x, steps, callbacks, *reading, shown)
-        return self._evaluate(given, shown, callbacks, return_dict)
+        return self._evaluate_on_data(given, shown, callbacks, return_dict)
 
-    def _evaluate(self, given: DataArguments, verbose: int, callbacks: Any, return_dict: bool = False) -> Any:
+    def _evaluate_on_data(
+        self, given: DataArguments, verbose: int, callbacks: Any, return_dict: bool = False
+    ) -> Any:
         check_count("steps", given.steps)
         if not self._is_compiled:
             self._require_compiled()
@@ -264,16 +266,16 @@ class Model(SteppingNetwork):
             of a dict of outputs.
         """
         verbose = _verbosity(verbose)
-        predictor = None if self._writes_prediction else self._predictor
+        predictor = None if self._writes_prediction else self._network_predictor
         if predictor is not None and predictor.takes(x, batch_size) and not (verbose or callbacks or steps):
             return predictor.predict(x, batch_size)
         reading = (max_queue_size, workers, use_multiprocessing)
         given = DataArguments(x, batch_size=batch_size, steps=steps, reading=reading, method="predict")
         if gives_batches(given):
             return self.predict_generator(x, steps, callbacks, *reading, verbose)
-        return self._predict(given, verbose, callbacks)
+        return self._predict_on_data(given, verbose, callbacks)
 
-    def _predict(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
+    def _predict_on_data(self, given: DataArguments, verbose: int, callbacks: Any) -> Any:
         check_count("steps", given.steps)
         if self._writes_prediction:
             return self._predict_by_steps(given, verbose, callbacks)
@@ -300,7 +302,7 @@ class Model(SteppingNetwork):
         arrays = standard_inputs(self, given.x)
         if not arrays:
             return self._predict_unfed(given.steps)
-        predictor = self._predictor
+        predictor = self._network_predictor
         on_disk = any(map(is_lazy, arrays))
         with_samples = [array for array in arrays if array.shape]
         if not with_samples or not predictor.samples_first and not on_disk:
@@ -324,7 +326,7 @@ class Model(SteppingNetwork):
             raise ValueError(
                 f"The model {self.name} has no inputs to feed: say how many batches to compute by `steps`."
             )
-        parts = [self._prediction()([]) for _ in range(steps)]
+        parts = [self._predicting_run()([]) for _ in range(steps)]
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
     # --- single batches -------------------------------------------------------------------------------------
@@ -345,7 +347,7 @@ class Model(SteppingNetwork):
             them by name.
         """
         self._check_trainable_weights_consistency()
-        return self._on_batch("train", x, y, sample_weight, class_weight, reset_metrics, return_dict)
+        return self._step_on_batch("train", x, y, sample_weight, class_weight, reset_metrics, return_dict)
 
     def test_on_batch(
         self,
@@ -356,9 +358,9 @@ class Model(SteppingNetwork):
         return_dict: bool = False,
     ) -> Any:
         """Loss, or list of the loss and the metrics, of one batch in test mode; see ``train_on_batch``."""
-        return self._on_batch("test", x, y, sample_weight, None, reset_metrics, return_dict)
+        return self._step_on_batch("test", x, y, sample_weight, None, reset_metrics, return_dict)
 
-    def _on_batch(
+    def _step_on_batch(
         self,
         mode: str,
         x: Any,
@@ -374,12 +376,12 @@ class Model(SteppingNetwork):
         x, y, sample_weight = computed(x, y, sample_weight)
         batch = step_inputs(self, x, y, sample_weight, class_weight)
         self._make_own_function(mode)
-        with self._steps.alone():
-            step = getattr(self._steps, mode)(batch.weighted)
+        with self._compiled_steps.alone():
+            step = getattr(self._compiled_steps, mode)(batch.weighted)
             if reset_metrics:
                 self.reset_metrics()
             loss = step([np.asarray(array[:]) if is_lazy(array) else array for array in batch.arrays])
-            results = [np.asarray(x, K.floatx())[()] for x in (float(loss), *self._steps.results())]
+            results = [np.asarray(x, K.floatx())[()] for x in (float(loss), *self._compiled_steps.results())]
             if reset_metrics:
                 self.reset_metrics()
         if return_dict:
@@ -390,13 +392,13 @@ class Model(SteppingNetwork):
         """Outputs for one batch."""
         if self._writes_prediction:
             return self._predict_by_steps(DataArguments(x, batch_size=len(x)), 0, None)
-        if self._predictor.takes(x):
-            return self._predictor.predict(x)
+        if self._network_predictor.takes(x):
+            return self._network_predictor.predict(x)
         arrays = standard_inputs(self, *computed(x))
         if not arrays:
             return self._as_given(self._predict_unfed(1))
-        run = self._prediction()
-        return self._as_given(run.predict(arrays) if self._predictor.samples_first else run(arrays))
+        run = self._predicting_run()
+        return self._as_given(run.predict(arrays) if self._network_predictor.samples_first else run(arrays))
 
     # --- generators -----------------------------------------------------------------------------------------
 
@@ -429,7 +431,7 @@ class Model(SteppingNetwork):
             steps=steps_per_epoch,
             reading=(max_queue_size, workers, use_multiprocessing),
         )
-        return self._fit(
+        return self._fit_on_data(
             given,
             validation_data,
             validation_steps,
@@ -454,7 +456,7 @@ class Model(SteppingNetwork):
         reading = (max_queue_size, workers, use_multiprocessing)
         source = batch_source(generator)
         given = DataArguments(source, steps=steps, reading=reading, method="evaluate")
-        return self._evaluate(given, verbose, callbacks)
+        return self._evaluate_on_data(given, verbose, callbacks)
 
     def predict_generator(
         self,
@@ -470,7 +472,7 @@ class Model(SteppingNetwork):
         reading = (max_queue_size, workers, use_multiprocessing)
         source = batch_source(generator)
         given = DataArguments(source, steps=steps, reading=reading, method="predict")
-        return self._predict(given, verbose, callbacks)
+        return self._predict_on_data(given, verbose, callbacks)
 
     # --- pickling -------------------------------------------------------------------------------------------
 

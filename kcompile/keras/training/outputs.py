@@ -89,7 +89,7 @@ class Output:
     def weights_shape(self) -> tuple[int | None, ...] | None:
         """Shape that weights fit: that of the losses, which Keras's own take over the last axis."""
         shape = self.shape
-        return (*shape[:-1], 1) if shape and len(shape) > 1 and self._has_keras_loss else shape
+        return (*shape[:-1], 1) if shape is not None and len(shape) > 1 and self._has_keras_loss else shape
 
     @property
     def _has_keras_loss(self) -> bool:
@@ -110,7 +110,7 @@ class Output:
     def form_of(self, weights: Any) -> WeightForm | None:
         """The form of an array of weights, None for that of the mode."""
         form = tuple(1 if size == 1 else None for size in weights.shape[1:])
-        usual = (None, None)[: K.ndim(self.sample_weight) - 1]
+        usual = (None,) if self.mode == "temporal" else ()
         return None if form == usual else form
 
     @property

@@ -64,10 +64,10 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        self._stack: list[Layer] = []
+        self._stacked_layers: list[Layer] = []
         self._build_input_shape: tuple[int | None, ...] | None = None
         self._names_at_once: dict[str, Layer] | None = None
-        with self._at_once():
+        with self._called_at_once():
             for layer in layers or ():
                 self.add(layer)
 
@@ -79,16 +79,16 @@ class Sequential(Model):
         ``pop()`` and ``add()`` change the model.
         """
         self._follow_list()
-        if self._stack and isinstance(self._stack[0], InputLayer):
-            return _Copy(self.name, self._stack[1:])
-        return self._stack
+        if self._stacked_layers and isinstance(self._stacked_layers[0], InputLayer):
+            return _Copy(self.name, self._stacked_layers[1:])
+        return self._stacked_layers
 
     def _follow_list(self) -> None:
         """Takes off the stack what is no part of the model any more: somebody has set ``outputs``, or changed
         ``_layers``."""
-        if self._is_graph_network and self._names_at_once is None and self._stack != self._layers:
+        if self._is_graph_network and self._names_at_once is None and self._stacked_layers != self._layers:
             listed = set(self._layers)
-            self._stack = [layer for layer in self._stack if layer in listed]
+            self._stacked_layers = [layer for layer in self._stacked_layers if layer in listed]
 
     @property
     def model(self) -> Sequential:
@@ -108,67 +108,67 @@ class Sequential(Model):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}.")
         self._follow_list()
         names = self._names_at_once
-        names = {other.name: other for other in self._stack} if names is None else names
+        names = {other.name: other for other in self._stacked_layers} if names is None else names
         if names.get(layer.name, layer) is not layer:
             raise ValueError(
                 f"The name {layer.name!r} is used by two layers of {self.name}. All layer names should be "
                 "unique; give the layer another name=."
             )
-        if not self._stack and not self.outputs:
-            self._start(layer)
+        if not self._stacked_layers and not self.outputs:
+            self._start_of_stack(layer)
         elif self.outputs:
-            self._extend(layer)
+            self._extend_ends(layer)
         else:
-            self._append(layer)
+            self._append_layer(layer)
 
     @contextmanager
-    def _at_once(self) -> Iterator[None]:
+    def _called_at_once(self) -> Iterator[None]:
         """Of the layers added inside, the network is made once, at the end: made anew for each, it takes time
         that grows with the square of their number."""
-        self._names_at_once = {layer.name: layer for layer in self._stack}
+        self._names_at_once = {layer.name: layer for layer in self._stacked_layers}
         try:
             yield
         finally:
             self._names_at_once = None
         if self.outputs:
-            self._restack(self.inputs, None if len(self._stack) == 1 else self.outputs)
+            self._restack_layers(self.inputs, None if len(self._stacked_layers) == 1 else self.outputs)
 
-    def _append(self, layer: Layer) -> None:
-        self._stack.append(layer)
+    def _append_layer(self, layer: Layer) -> None:
+        self._stacked_layers.append(layer)
         if self._names_at_once is not None:
             self._names_at_once[layer.name] = layer
         self._track_attribute("", layer)
 
-    def _start(self, layer: Layer) -> None:
+    def _start_of_stack(self, layer: Layer) -> None:
         """The first layer decides whether the input shape is known."""
         if isinstance(layer, InputLayer):
-            self._append(layer)
-            self._restack([layer._inbound_nodes[-1].output_tensors[0]])
+            self._append_layer(layer)
+            self._restack_layers([layer._inbound_nodes[-1].output_tensors[0]])
             return
         shape, dtype = _first_input(layer)
         if shape is None:
-            self._append(layer)
+            self._append_layer(layer)
             return
         x = Input(batch_shape=shape, dtype=dtype, name=f"{layer.name}_input")
-        self._append(keras_history(x).layer)
-        output = self._single(layer, layer(x))
-        self._append(layer)
-        self._restack([x], [output])
+        self._append_layer(keras_history(x).layer)
+        output = self._only_tensor(layer, layer(x))
+        self._append_layer(layer)
+        self._restack_layers([x], [output])
 
-    def _extend(self, layer: Layer) -> None:
-        output = self._single(layer, layer(self.outputs[0]))
-        self._append(layer)
-        self._restack(self.inputs, [output])
+    def _extend_ends(self, layer: Layer) -> None:
+        output = self._only_tensor(layer, layer(self.outputs[0]))
+        self._append_layer(layer)
+        self._restack_layers(self.inputs, [output])
 
-    def _restack(self, inputs: list[Any], outputs: list[Any] | None = None) -> None:
+    def _restack_layers(self, inputs: list[Any], outputs: list[Any] | None = None) -> None:
         """Makes the graph network of what is on the stack now."""
-        if self._names_at_once is not None or len(self._stack) == 1 and outputs is None:
-            self.inputs, self._outputs = inputs, inputs if outputs is None else outputs
+        if self._names_at_once is not None or len(self._stacked_layers) == 1 and outputs is None:
+            self.inputs, self._output_values = inputs, inputs if outputs is None else outputs
             return
         self._init_graph_network(inputs, outputs)
 
     @staticmethod
-    def _single(layer: Layer, output: Any) -> Any:
+    def _only_tensor(layer: Layer, output: Any) -> Any:
         if isinstance(output, list | tuple):
             raise ValueError(
                 f"All layers in a Sequential model should have a single output; {layer.name} has "
@@ -184,11 +184,11 @@ class Sequential(Model):
         """
         if not self.layers:
             raise TypeError("There are no layers in the model.")
-        layer = self._stack.pop()
+        layer = self._stacked_layers.pop()
         self._layers = [other for other in self._layers if other is not layer]
         if not self.layers:
             self.inputs = self.outputs = None  # type: ignore[assignment]
-            self._stack, self._layers = [], []
+            self._stacked_layers, self._layers = [], []
             self._is_graph_network = self.built = False
         elif self.outputs:
             node = layer._inbound_nodes.pop()
@@ -215,8 +215,8 @@ class Sequential(Model):
         )
         output = x
         for layer in self.layers:
-            output = self._single(layer, layer(output))
-        self._stack.insert(0, keras_history(x).layer)
+            output = self._only_tensor(layer, layer(output))
+        self._stacked_layers.insert(0, keras_history(x).layer)
         self._init_graph_network([x], [output])
 
     def _maybe_build(self, inputs: Any) -> None:
@@ -280,7 +280,11 @@ class Sequential(Model):
         return (probabilities > 0.5).astype("int32")
 
     def _assert_weights_exist(self) -> None:
-        if self._stack and not self._is_graph_network and not all(layer.built for layer in self.layers):
+        if (
+            self._stacked_layers
+            and not self._is_graph_network
+            and not all(layer.built for layer in self.layers)
+        ):
             raise ValueError(
                 f"Weights of {self.name} have not been created yet: its input shape is not known. Give the "
                 "first layer an input_shape, call build(batch_input_shape), or fit it first."
@@ -291,10 +295,10 @@ class Sequential(Model):
         config: dict[str, Any] = {"name": self.name, **trainable_config(self), "layers": layers}
         if self._build_input_shape is not None:
             config["build_input_shape"] = list(self._build_input_shape)
-        elif self._stack and isinstance(self._stack[0], InputLayer):
+        elif self._stacked_layers and isinstance(self._stacked_layers[0], InputLayer):
             # an input layer is not written, so its shape would be lost
             if not self.layers or _first_input(self.layers[0])[0] is None:
-                config["build_input_shape"] = list(self._stack[0].batch_input_shape)
+                config["build_input_shape"] = list(self._stacked_layers[0].batch_input_shape)
         return config
 
     @classmethod
@@ -306,7 +310,7 @@ class Sequential(Model):
         model = cls(name=name)
         if isinstance(config, dict):
             model._trainable = config.get("trainable", True)
-        with model._at_once():
+        with model._called_at_once():
             for layer in layers:
                 model.add(deserialize(layer, custom_objects))
         if shape is not None and not model._is_graph_network and model.layers:

@@ -53,7 +53,7 @@ def standard_inputs(model: Network, x: Any) -> list[Any]:
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
     """
-    if model._overrides("_standardize_user_data"):
+    if model._overrides_method("_standardize_user_data"):
         return list(model._standardize_user_data(x)[0])
     return checked_inputs(model, x)
 
@@ -61,7 +61,7 @@ def standard_inputs(model: Network, x: Any) -> list[Any]:
 def checked_inputs(model: Network, x: Any) -> list[Any]:
     """``standard_inputs`` as Keras has them."""
     model._ensure_built(x)
-    predictor = model._predictor
+    predictor = model._network_predictor
     if not predictor.specs and (x is None or len(x) == 0):
         return []
     if isinstance(x, dict) and not model._is_graph_network and {s.name for s in predictor.specs} - set(x):
@@ -90,7 +90,7 @@ def step_inputs(
     Raises:
         ValueError: if shapes, names or counts do not fit the model.
     """
-    if not model._overrides("_standardize_user_data"):
+    if not model._overrides_method("_standardize_user_data"):
         return checked_step_inputs(model, x, y, sample_weight, class_weight)
     inputs, targets, weights = model._standardize_user_data(
         x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size
@@ -160,7 +160,7 @@ def _batch_check(model: Network, compiled: Compiled, inputs: int) -> Callable[[S
     """Looks at the numbers of a batch of inputs and targets, in this order."""
 
     def check(arrays: Sequence[Any]) -> None:
-        model._predictor.check_indices(arrays[:inputs])
+        model._network_predictor.check_indices(arrays[:inputs])
         index_checks.check_labels(compiled.fed, arrays[inputs : inputs + len(compiled.fed)])
 
     return check
@@ -180,7 +180,7 @@ def _check_losses(outputs: Sequence[Output], targets: Sequence[Any]) -> None:
 
 def wants_targets(model: Network) -> bool:
     """Whether a compiled model is fed targets; one whose shapes are not known yet will be."""
-    return model._compiled is None or bool(model._compiled.fed)
+    return model._compiled_network is None or bool(model._compiled_network.fed)
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:

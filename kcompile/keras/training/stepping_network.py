@@ -44,7 +44,7 @@ class SteppingNetwork(DeferredNetwork):
         for made in ("compiled_loss", "compiled_metrics", "_made_steps"):
             self.__dict__.pop(made, None)
         if self._writes_steps:
-            self._steps = self._own_steps
+            self._compiled_steps = self._own_steps
 
     compile.__signature__ = inspect.signature(DeferredNetwork.compile)  # type: ignore[attr-defined]
 
@@ -77,7 +77,7 @@ class SteppingNetwork(DeferredNetwork):
         """The steps since the last compile()."""
         made = self.__dict__.get("_made_steps")
         if made is None:
-            made = OwnSteps(self, self.run_eagerly, self._devices)
+            made = OwnSteps(self, self.run_eagerly, self._step_devices)
             object.__setattr__(self, "_made_steps", made)
         return made
 
@@ -163,7 +163,7 @@ class SteppingNetwork(DeferredNetwork):
     def compiled_metrics(self) -> CompiledMetrics:
         """What compile(metrics=...) says."""
         names = self.output_names if self.outputs else None
-        given = self._given("metrics"), self._given("weighted_metrics")
+        given = self._compile_argument("metrics"), self._compile_argument("weighted_metrics")
         return CompiledMetrics(*given, self.compiled_loss, names, self._compile_rules)
 
     @property

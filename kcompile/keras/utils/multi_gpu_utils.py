@@ -77,7 +77,7 @@ def multi_gpu_model(
     ):  # what add_loss and add_metric gave the model
         if name in vars(model):
             vars(parallel)[name] = vars(model)[name]
-    parallel._devices = names
+    parallel._step_devices = names
     return parallel
 
 

@@ -264,9 +264,9 @@ def test_models_called_on_numbers_run_what_predict_runs():
     hidden = L.BatchNormalization()(L.Dense(4, activation="tanh")(i))
     model = Model(i, [hidden, L.Dropout(0.5)(L.Dense(2)(hidden))])
     expected = model.predict(X)
-    ready = model._prediction()
+    ready = model._predicting_run()
     calls = []
-    model._predictor.compiled = lambda arrays: calls.append(1) or ready(arrays)
+    model._network_predictor.compiled = lambda arrays: calls.append(1) or ready(arrays)
     one, two = model(X)
     np.testing.assert_allclose(one, expected[0], rtol=1e-6)
     assert len(calls) == 1

@@ -138,8 +138,8 @@ class Pair:
         shapes = [weight.shape for weight in self.layer.weights]
         self.layer.set_weights([0.25 * draw(*shape, seed=i) for i, shape in enumerate(shapes)])
         self.inputs = [x, mask, *(states or [])]
-        fused = self.layer._run(x, mask, None, states, None)
-        loop = self.layer._loop(x, mask, None, states)
+        fused = self.layer._run_cell(x, mask, None, states, None)
+        loop = self.layer._loop_over_steps(x, mask, None, states)
         self.fused, self.loop = ([last, outputs, *final] for last, outputs, final in (fused, loop))
         assert fused[0].node.op_type != "Scan"
 

@@ -378,7 +378,7 @@ def test_metrics_start_anew_with_each_epoch():
 
 def test_several_devices_are_refused_clearly():
     model = own()
-    model._devices = ("cpu", "cpu")
+    model._step_devices = ("cpu", "cpu")
     model.compile("sgd", "mse")
     with pytest.raises(
         NotImplementedError, match="Own has a train_step of its own, which one device computes"

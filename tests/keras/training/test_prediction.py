@@ -51,7 +51,7 @@ AS_IT_IS = {  # model, array, batch_size, whether the runtime takes it
 @pytest.mark.parametrize("case", AS_IT_IS)
 def test_what_the_runtime_takes_as_it_is(case):
     make, x, batch_size, taken = AS_IT_IS[case]
-    assert make()._predictor.takes(x, batch_size) is taken
+    assert make()._network_predictor.takes(x, batch_size) is taken
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 4, 6, 100])
@@ -73,16 +73,16 @@ def test_the_graph_is_sliced_once(monkeypatch):
         sliced.clear()
         for given in (x, x.tolist(), x[:1]):
             model.predict(given)
-        assert sliced == [model._predictor.graph]
+        assert sliced == [model._network_predictor.graph]
 
 
 def test_other_outputs_have_another_predictor():
     model = Sequential([Dense(4, input_shape=(3,)), Dense(2)])
     assert model.predict(X).shape == (6, 2)
-    first = model._predictor
-    assert model._predictor is first
+    first = model._network_predictor
+    assert model._network_predictor is first
     model.pop()
-    assert model.predict(X).shape == (6, 4) and model._predictor is not first
+    assert model.predict(X).shape == (6, 4) and model._network_predictor is not first
 
 
 def test_a_wrong_shape_is_named_as_keras_names_it_at_every_call():

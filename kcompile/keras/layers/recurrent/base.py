@@ -346,10 +346,10 @@ class RNN(Layer):
     def get_initial_state(self, inputs: Value) -> States:
         """Zeros, (batch, state size) for each state."""
         batch = dims_of(inputs)[0]
-        return [self._zeros(inputs, [batch, size]) for size in self.state_sizes]
+        return [self._zero_states(inputs, [batch, size]) for size in self.state_sizes]
 
     @staticmethod
-    def _zeros(inputs: Value, shape: list[Any]) -> Value:
+    def _zero_states(inputs: Value, shape: list[Any]) -> Value:
         zeros = filled(0, shape, inputs.dtype)
         zeros.refine([known_shape(inputs)[0], *shape[1:]])
         return zeros
@@ -380,7 +380,7 @@ class RNN(Layer):
                 f"shape {K.int_shape(inputs)}. Give it with input_shape, batch_input_shape or (for an "
                 "Embedding before) input_length, with Input(shape=...), or use unroll=False."
             )
-        last, outputs, states = self._run(inputs, mask, training, initial_state, constants)
+        last, outputs, states = self._run_cell(inputs, mask, training, initial_state, constants)
         if self.stateful:
             self.add_update(list(zip(self.states, states, strict=True)))
         if self.zero_output_for_mask and mask is not None:
@@ -408,13 +408,13 @@ class RNN(Layer):
             return inputs, _list_or_none(initial_state), _list_or_none(constants)
         return standardize_arguments(inputs, initial_state, constants, self._num_constants)
 
-    def _run(
+    def _run_cell(
         self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
     ) -> tuple[Value, Value, States]:
         """Last output (batch, ...), outputs (batch, time, ...) and last states."""
-        return self._loop(inputs, mask, training, initial_state, constants)
+        return self._loop_over_steps(inputs, mask, training, initial_state, constants)
 
-    def _loop(
+    def _loop_over_steps(
         self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any = None
     ) -> tuple[Value, Value, States]:
         """The cell applied step by step: an ONNX Scan, or all steps written out."""

@@ -25,12 +25,12 @@ class FusedRNN(MakesCell):
     cell: GatedCell
     op_type = "RNN"
 
-    def _run(
+    def _run_cell(
         self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
     ) -> tuple[Value, Value, States]:
         attributes = activation_attributes(self.op_type, self.cell.onnx_activations())
         if attributes is None or type(self.cell).call is not GatedCell.call:
-            return self._loop(inputs, mask, training, initial_state, constants)
+            return self._loop_over_steps(inputs, mask, training, initial_state, constants)
         if type(self).get_initial_state is not RNN.get_initial_state and initial_state is None:
             initial_state = self.get_initial_state(inputs)
         cell = self.cell
@@ -70,9 +70,9 @@ class FusedRNN(MakesCell):
     ) -> tuple[Value, Value, States]:
         if isinstance(training, bool | int | np.bool_ | np.integer):
             if training:
-                return self._loop(inputs, mask, training, initial_state)
+                return self._loop_over_steps(inputs, mask, training, initial_state)
             return self._fused(attributes, inputs, mask, initial_state)
-        looped = self._loop(inputs, mask, training, initial_state)
+        looped = self._loop_over_steps(inputs, mask, training, initial_state)
         fused = self._fused(attributes, inputs, mask, initial_state)
         both = zip([*looped[:2], *looped[2]], [*fused[:2], *fused[2]], strict=True)
         last, outputs, *states = [K.in_train_phase(a, b, training=training) for a, b in both]

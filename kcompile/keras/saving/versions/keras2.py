@@ -48,7 +48,7 @@ def _adapted(entry: Mapping[str, Any], layer: Any) -> dict[str, Any]:
 
 def _input_entry(model: Any) -> dict[str, Any]:
     """The input of a Sequential, as tf.keras writes it: else Keras 3 takes the batch for one axis more."""
-    tensor, own = model.inputs[0], model._stack[0]
+    tensor, own = model.inputs[0], model._stacked_layers[0]
     name = own.name if type(own).__name__ == "InputLayer" else f"{own.name}_input"
     shape = list(tensor._keras_shape)
     config = {"batch_input_shape": shape, "dtype": tensor.dtype.name, "sparse": False, "name": name}

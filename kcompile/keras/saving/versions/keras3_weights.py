@@ -50,7 +50,7 @@ def owned_layers(layer: Layer) -> Iterator[tuple[str, Any]]:
         name: getattr(layer, name, None) for name in _ACTIVATIONS
     }  # of recurrent layers their cell's
     for name, value in sorted({**functions, **vars(layer)}.items()):
-        if name in ("_layers", "_stack"):
+        if name in ("_layers", "_stacked_layers"):
             continue
         if isinstance(value, Layer):
             yield name, value
