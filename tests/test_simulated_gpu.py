@@ -31,6 +31,7 @@ RUN_AGAIN = [
     "tests/keras/backend",
     "tests/keras/training/test_golden.py",
     "tests/keras/training/test_model.py",
+    "tests/keras/training/test_own_steps.py",
     "tests/keras/training/test_steps.py",
     "tests/keras/training/test_loops.py",
     "tests/keras/training/test_arrays.py",

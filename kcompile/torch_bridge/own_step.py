@@ -13,7 +13,18 @@ from ..ir import Graph, Parameter, Value, changing
 from .arrays import as_tensor, numpy_dtype
 from .devices import default_device
 from .eager import TorchInterpreter
+from .random_state import set_generator_states
 from .training import _Step, place
+
+__all__ = [
+    "OwnStep",
+    "as_batch",
+    "eager_batch",
+    "interpreter",
+    "numpy_type",
+    "set_generator_states",
+    "tensors_of",
+]
 
 
 class OwnStep(_Step):

@@ -16,7 +16,7 @@ from .. import optimizers
 from ..callbacks import CallbackList
 from .compiled_network import CompiledNetwork
 from .data_adapters import DataAdapter, StepInputs
-from .outputs import Weighting
+from .own_steps import LastLogs, OwnSteps
 
 Arrays = dict[str, np.ndarray]
 Writer = Callable[[Arrays], None]
@@ -45,6 +45,7 @@ class FitState:
         self._order: Arrays = {}  # the random numbers from which the order of this epoch was drawn
         self._writers: list[Writer] = []
         self._resumed: Arrays | None = None
+        self._to_complete: Arrays | None = None  # what waits for variables that a step of one's own makes
 
     # --- going on -------------------------------------------------------------------------------------------
 
@@ -63,11 +64,13 @@ class FitState:
         """The batches of an epoch by number, without those that were done before it was interrupted."""
         self._means = means
         resumed, self._resumed = self._resumed if self.batch else None, None
-        done = self.batch
+        done, is_own = self.batch, self._to_complete is not None
         if resumed is not None:
             _set_random_numbers(_part(resumed, "order"))
         self._order = _random_numbers()
         for index, batch in enumerate(source.epoch()):
+            if is_own and not index:
+                self._complete(batch)
             if index < done:
                 continue
             if resumed is not None:
@@ -103,9 +106,14 @@ class FitState:
             **_under("generators", self._generators()),
             **_under("callbacks", self._kept()),
         }
+        if isinstance(self.model._compiled_steps, OwnSteps) and self.model._compiled_steps.seed is not None:
+            arrays["seed"] = np.array(self.model._compiled_steps.seed)
         if self.batch and self._means is not None:
             arrays |= _under("order", self._order)
             arrays["means"] = np.array([float(self._means.total), self._means.seen])
+            if isinstance(self._means, LastLogs):
+                logs = self._means.latest()
+                arrays |= _under("logs", {name: np.asarray(value) for name, value in logs.items()})
         return arrays
 
     def snapshot(self) -> Arrays:
@@ -126,13 +134,29 @@ class FitState:
         self._weighted = _weighting(arrays["weighted"].tobytes().decode())
         self.model.stop_training = bool(stopped)
         self._resumed = arrays
+        if isinstance(self.model._compiled_steps, OwnSteps):
+            self._to_complete = arrays
+            if "seed" in arrays:
+                self.model._compiled_steps.seed = int(arrays["seed"])
         self._restore(arrays)
 
     def restore(self, arrays: Arrays) -> None:
         """Puts back what ``snapshot`` gave."""
         self._restore(arrays)
 
+    def _complete(self, batch: StepInputs) -> None:
+        """Runs a step of one's own, which makes the variables of its optimizers, and takes it back."""
+        arrays, self._to_complete = self._to_complete, None
+        assert arrays is not None
+        random_numbers = _random_numbers()
+        self.model._compiled_steps.train(batch.weighted)(batch.arrays)
+        self._restore(arrays)
+        _set_random_numbers(random_numbers)
+
     def _restore(self, arrays: Arrays) -> None:
+        if self._to_complete is not None:
+            _set_random_numbers(_part(arrays, "random"))
+            return
         if self.model._compiled_steps is not None:
             self.model._compiled_steps.train(self._weighted)  # makes the optimizer's state and the generators
         weights, found = self._weights(), _part(arrays, "weights")
@@ -150,6 +174,9 @@ class FitState:
         if self._means is not None and "means" in arrays:
             total, seen = arrays["means"].tolist()
             self._means.total, self._means.seen = total, int(seen)
+            if isinstance(self._means, LastLogs):
+                logs = _part(arrays, "logs")
+                self._means.last = {name: x.item() if x.ndim == 0 else x for name, x in logs.items()}
         _set_random_numbers(_part(arrays, "random"))
 
     # --- what there is --------------------------------------------------------------------------------------
@@ -160,9 +187,8 @@ class FitState:
         found = [*model.weights]
         for metric in model.metrics:
             found += metric.weights
-        for value in vars(model).values():
-            if isinstance(value, optimizers.Optimizer):
-                found += [*value.weights, *(v for v in vars(value).values() if isinstance(v, Parameter))]
+        for each in _optimizers_in(list(vars(model).values())):
+            found += [*each.weights, *(v for v in vars(each).values() if isinstance(v, Parameter))]
         if model._compiled_steps is not None:
             for step in model._compiled_steps.made().values():
                 found += step.module.meta["signature"].parameters.values()
@@ -178,15 +204,17 @@ class FitState:
         }
 
     def _set_generators(self, states: Arrays) -> None:
-        of_step: dict[tuple[str, Weighting], list[np.ndarray]] = {}
+        of_step: dict[tuple[str, Any], list[np.ndarray]] = {}
         for name, state in states.items():
             mode, text, _ = name.split("/")
             of_step.setdefault((mode, _weighting(text)), []).append(state)
+        steps = self.model._compiled_steps
         for (mode, weighted), own in of_step.items():
-            (self.model._compiled_steps.train if mode == "train" else self.model._compiled_steps.test)(
-                weighted
-            )
-            _of_torch().set_generator_states(self.model._compiled_steps.made()[mode, weighted].module, own)
+            if isinstance(steps, OwnSteps):
+                steps.restore_generators((mode, weighted), own)
+                continue
+            (steps.train if mode == "train" else steps.test)(weighted)
+            _of_torch().set_generator_states(steps.made()[mode, weighted].module, own)
 
     def _kept(self) -> Arrays:
         """What callbacks go by: attributes that are a number or a list of arrays, by class and name."""
@@ -220,15 +248,24 @@ class FitState:
                 yield f"{names[-1]}_{names.count(names[-1])}", callback
 
 
+def _optimizers_in(values: list[Any]) -> Iterator[optimizers.Optimizer]:
+    """The optimizers among values, and in lists and dicts of them."""
+    for value in values:
+        if isinstance(value, optimizers.Optimizer):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            yield from _optimizers_in(list(value.values() if isinstance(value, dict) else value))
+
+
 def _text_of(weighted: Any) -> str:
-    """Whether a step takes weights, and of which forms, as text; how own steps nest data, only they know."""
-    return json.dumps(weighted if isinstance(weighted, bool | tuple) else False)
+    """Whether a step takes weights, and of which forms, as text; of one's own its number."""
+    return json.dumps(weighted if isinstance(weighted, bool | int | tuple) else False)
 
 
-def _weighting(text: str) -> Weighting:
+def _weighting(text: str) -> Any:
     """What ``_text_of`` wrote."""
     found = json.loads(text)
-    return found if isinstance(found, bool) else tuple(x if x is None else tuple(x) for x in found)
+    return found if isinstance(found, bool | int) else tuple(x if x is None else tuple(x) for x in found)
 
 
 def _under(head: str, arrays: Mapping[str, np.ndarray]) -> Arrays:

@@ -30,6 +30,7 @@ class OwnSteps(Alone):
 
     Attributes:
         reported: names of what the steps returned so far, for callbacks.
+        seed: of the random numbers of traces, drawn when the first is made.
     """
 
     def __init__(self, model: Any, run_eagerly: bool = False, devices: Sequence[str] = ()) -> None:
@@ -41,6 +42,10 @@ class OwnSteps(Alone):
         self._devices = devices
         self._made: dict[Any, TracedCall] = {}
         self._told: set[str] = set()
+        self._traces: dict[str, int] = {}
+        self._lowered: dict[tuple[str, int], Any] = {}
+        self._generators_of: dict[tuple[str, int], Sequence[np.ndarray]] = {}
+        self.seed: int | None = None
 
     def train(self, weighted: Any) -> Run:
         """One training step: arrays in, the logs out, still on the device.
@@ -78,9 +83,17 @@ class OwnSteps(Alone):
         """What a program puts in the place of ``model.train_function``; None: it is made anew."""
         self.functions[mode] = function
 
-    def made(self) -> dict[Any, Any]:
-        """The steps that are there before the first batch: none."""
-        return {}
+    def made(self) -> dict[tuple[str, int], Any]:
+        """The lowered steps there are, by what they do and their number."""
+        return self._lowered
+
+    def restore_generators(self, key: tuple[str, int], states: Sequence[np.ndarray]) -> None:
+        """Puts back the states of a step's generators of random numbers, now or when it is made."""
+        step = self._lowered.get(key)
+        if step is None:
+            self._generators_of[key] = states
+        else:
+            bridge().set_generator_states(step.module, states)
 
     def make(self, mode: str) -> None:
         """Nothing: a step is made when it is first run."""
@@ -109,7 +122,28 @@ class OwnSteps(Alone):
             return returned
 
         phase: Any = "train" if mode == "train" else "inference"
-        return TracedCall(function, phase, partial(self._tell, mode), self.run_eagerly)
+        return TracedCall(
+            function,
+            phase,
+            partial(self._tell, mode),
+            self.run_eagerly,
+            partial(self._seed, mode),
+            partial(self._keep, mode),
+        )
+
+    def _keep(self, mode: str, step: Any) -> None:
+        key = mode, sum(made == mode for made, _ in self._lowered)
+        self._lowered[key] = step
+        if key in self._generators_of:
+            self.restore_generators(key, self._generators_of.pop(key))
+
+    def _seed(self, mode: str) -> int:
+        """What the next trace draws from, whenever it is made: a training that goes on traces again."""
+        if self.seed is None:
+            self.seed = int(np.random.randint(2**31))
+        number = self._traces[mode] = self._traces.get(mode, -1) + 1
+        drawn = np.random.SeedSequence([self.seed, *mode.encode(), number])
+        return int(drawn.generate_state(1)[0])
 
     def _tell(self, mode: str, error: Exception) -> None:
         """Warns once that a step runs operator by operator."""

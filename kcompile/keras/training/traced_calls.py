@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ...ir import Phase as GraphPhase
 from ...ir import Trace, Value, eagerly, tracing
@@ -41,6 +44,8 @@ class TracedCall:
         phase: which branch is taken of what was emitted before and has two.
         when_eager: is told why, after the first call that ran operator by operator because it had to.
         eager: whether all calls do.
+        when_made: is told each lowered graph.
+        seed: gives what the seeds of a trace are drawn from; None: NumPy's numbers go on by them.
     """
 
     _MOST = 8
@@ -51,8 +56,11 @@ class TracedCall:
         phase: GraphPhase,
         when_eager: Callable[[Exception], None],
         eager: bool = False,
+        seed: Callable[[], int] | None = None,
+        when_made: Callable[[Any], None] | None = None,
     ) -> None:
         self.function, self.phase = function, phase
+        self._seed, self._when_made = seed, when_made
         self._when_eager = when_eager
         self._by_sizes: dict[Types, Run] = {}
         self._open: Run | None = None
@@ -96,16 +104,30 @@ class TracedCall:
             Value(bridge().numpy_type(dtype), shape, f"data_{i}")
             for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
         ]
-        with tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
+        with self._seeded(), tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
             leaves, structure = flatten(self.function(placeholders))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Value)]
         step = bridge().OwnStep(trace.graph(tensors, self.phase))
+        if self._when_made is not None:
+            self._when_made(step)
 
         def run(batch: Sequence[Any]) -> Any:
             found = iter(step(*batch))
             return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
 
         return run
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        if self._seed is None:
+            yield
+            return
+        state = np.random.get_state()
+        np.random.seed(self._seed())
+        try:
+            yield
+        finally:
+            np.random.set_state(state)
 
     def _first_eagerly(self, error: Exception, batch: Sequence[Any]) -> Any:
         """A call that could not be traced: an error that is the program's own comes again here."""

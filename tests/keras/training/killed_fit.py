@@ -13,7 +13,9 @@ import sys
 import numpy as np
 
 from kcompile import keras
+from kcompile.keras import backend as K
 from kcompile.keras import layers as L
+from kcompile.tf_keras import tensorflow as tf
 
 SAMPLES, BATCH, EPOCHS = 44, 8, 3  # of 44, 4 validate: five batches an epoch
 
@@ -46,26 +48,70 @@ def make_model():
     return model
 
 
-def fit(folder, save_freq, kill, weighted):
-    """A whole program: what it ends with, as numbers."""
+class Adversarial(keras.Model):
+    """Two networks with an optimizer each, random numbers and a counter, by a step of its own."""
+
+    def __init__(self, eagerly):
+        super().__init__()
+        self.generator = keras.Sequential([L.Input((3,)), L.Dense(5, activation="relu"), L.Dense(6)])
+        self.critic = keras.Sequential(
+            [L.Input((6,)), L.Dense(5, activation="relu"), L.Dropout(0.3), L.BatchNormalization(), L.Dense(1)]
+        )
+        self.optimizers = {"critic": keras.optimizers.Adam(0.01, amsgrad=True)}
+        self.g_optimizer, self.seen = keras.optimizers.RMSprop(0.01), keras.metrics.Mean(name="seen")
+        self.mean = self.add_weight(name="mean", shape=(), initializer="zeros", trainable=False)
+        self.compile(loss="mse", run_eagerly=eagerly)
+
+    def train_step(self, data):
+        x, y = data[:2]
+        real, n = K.mean(x), K.shape(x)[0]
+        with tf.GradientTape() as tape:
+            fake = self.generator(K.random_normal((n, 3)), training=True)
+            loss = K.mean(K.square(self.critic(x, training=True) - y)) + K.mean(
+                self.critic(fake, training=True)
+            )
+        weights = self.critic.trainable_weights
+        self.optimizers["critic"].apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        with tf.GradientTape() as tape:
+            fake = self.generator(tf.random.normal((n, 3)), training=True)
+            other = -K.mean(self.critic(fake, training=True))
+        weights = self.generator.trainable_weights
+        self.g_optimizer.apply_gradients(zip(tape.gradient(other, weights), weights, strict=True))
+        self.mean.assign(0.9 * self.mean + 0.1 * real)
+        self.seen.update_state(loss)
+        return {"loss": self.seen.result(), "other": other}
+
+    def test_step(self, data):
+        return {"error": K.mean(self.critic(data[0], training=False))}
+
+
+def fit(folder, save_freq, kill, weighted, own=None):
+    """A whole program: what it ends with, as numbers.
+
+    Args: own: whether a model trains by a step of its own, "traced" or "eager".
+    """
     keras.utils.set_random_seed(5)
     numbers = np.random.RandomState(0)
     x, y = numbers.rand(SAMPLES, 6).astype("f"), numbers.rand(SAMPLES, 1).astype("f")
-    model = make_model()
+    model = Adversarial(own == "eager") if own else make_model()
     preempted = kill is not None and kill.by == signal.SIGTERM
     callbacks = [
         keras.callbacks.BackupAndRestore(folder, save_freq, save_before_preemption=preempted),
         *([] if kill is None else [kill]),
-        keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=0, min_delta=0.03),
-        keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
     ]
+    if not own:
+        callbacks += [
+            keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=0, min_delta=0.03),
+            keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
+        ]
     weights = np.linspace(0.5, 1.5, SAMPLES) if weighted else None
     history = model.fit(
         x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0, callbacks=callbacks, validation_split=0.1,
         sample_weight=weights, shuffle="batch" if weighted else True,
     )  # fmt: skip
     last = {name: float(values[-1]) for name, values in history.history.items()}
-    state = [*model.get_weights(), *model.optimizer.get_weights()]
+    optimizers = [model.optimizers["critic"], model.g_optimizer] if own else [model.optimizer]
+    state = [*model.get_weights(), *(array for each in optimizers for array in each.get_weights())]
     return {"last": last, "bytes": b"".join(array.tobytes() for array in state).hex()}
 
 
@@ -93,17 +139,21 @@ SERIES = {
     "an epoch's batches": (5, False, [KillAt(epochs=2)]),
     "weighted": (2, True, [KillAt(batches=8)]),
     "preempted": ("epoch", False, [KillAt(batches=3, by=signal.SIGTERM)]),
+    "own step": (2, False, [KillAt(batches=3), KillAt(batches=5)], "traced"),
+    "own step by epochs": ("epoch", False, [KillAt(batches=7)], "traced"),
+    "own step run eagerly": (1, False, [KillAt(batches=4)], "eager"),
 }
 
 
 def main(folder):
     make_model()._make_train_function()  # what is loaded for it is there for all children
-    whole = {weighted: in_child(f"{folder}/whole", "epoch", None, weighted) for weighted in (False, True)}
-    for name, (save_freq, weighted, kills) in SERIES.items():
-        own = f"{folder}/{name.replace(' ', '_')}"
-        ends = [in_child(own, save_freq, kill, weighted) for kill in kills]
-        resumed = in_child(own, save_freq, None, weighted)
-        found = {"ends": ends, "equal": resumed == whole[weighted], "left": os.path.exists(own)}
+    kinds = [(False,), (True,), (False, "traced"), (False, "eager")]
+    whole = {kind: in_child(f"{folder}/whole", "epoch", None, *kind) for kind in kinds}
+    for name, (save_freq, weighted, kills, *own) in SERIES.items():
+        kind, place = (weighted, *own), f"{folder}/{name.replace(' ', '_')}"
+        ends = [in_child(place, save_freq, kill, *kind) for kill in kills]
+        resumed = in_child(place, save_freq, None, *kind)
+        found = {"ends": ends, "equal": resumed == whole[kind], "left": os.path.exists(place)}
         print(json.dumps({"name": name, **found}), flush=True)
 
 
