@@ -113,7 +113,7 @@ UPWARD = {
     ("kcompile.keras.core.network_files", "NetworkFiles.load_weights"): [
         "saving.saving_api",
     ],
-    ("kcompile.keras.core.network_files", "NetworkFiles._upgraded"): ["saving.archives"],
+    ("kcompile.keras.core.network_files", "NetworkFiles._upgraded_to"): ["saving.archives"],
     ("kcompile.keras.core.network_files", "NetworkFiles._updated_config"): ["saving.archives"],
     ("kcompile.keras.core.network_files", "NetworkFiles.to_json"): ["saving.archives"],
     ("kcompile.keras.core.network_files", "NetworkFiles.to_yaml"): ["saving.archives"],
