@@ -74,6 +74,13 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             "        export_onnx_file(model, filepath, input_signature, opset_version, **kwargs)\n\n",
         ),
     ),
+    "keras.src.ops.nn": (
+        _before(
+            '    elif backend.config.backend() == "torch" and is_continuous_axis(axis):',
+            '    elif backend.config.backend() == "kcompile":\n'
+            "        outputs = backend.nn.layer_normalization(x, gamma, beta, axis, epsilon)\n",
+        ),
+    ),
     # Generators may give what layers computed: tensors of PyTorch that know their gradient.
     "keras.src.trainers.data_adapters.data_adapter_utils": (
         Patch("                    x = x.cpu()\n", "                    x = x.detach().cpu()\n"),

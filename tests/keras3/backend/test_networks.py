@@ -68,6 +68,9 @@ CASES = {
     "binary_crossentropy of logits": ([P, X], {"from_logits": True}),
     "moments": ([X], {"axes": [0, 1]}),
     "batch_normalization": ([X, X.mean((0, 1)), X.var((0, 1)), X[0, 0], X[0, 1]], {"axis": -1}),
+    "layer_normalization": ([X, X[0, 0], X[0, 1]], {"axis": [-1], "epsilon": 1e-3}),
+    "layer_normalization of several axes": ([X, None, X[0]], {"axis": [1, 2], "epsilon": 1e-3}),
+    "layer_normalization of inner axes": ([IMAGES, IMAGES[0, :, 0, 0], None], {"axis": [1], "epsilon": 0.1}),
     "ctc_loss": ([LABELS, X, np.array([2, 2, 1], np.int32), LENGTHS], {"mask_index": 5}),
     "ctc_decode": ([X, LENGTHS], {}),
     "ctc_decode by a beam": ([X, LENGTHS], {"strategy": "beam_search", "beam_width": 8, "top_paths": 2}),
@@ -84,6 +87,17 @@ CASES = {
 }
 CASES["depth_to_space first"] = ([IMAGES.transpose(0, 3, 1, 2)], CASES["depth_to_space first"][1])
 CASES["space_to_depth first"] = ([IMAGES[:, :, :6].transpose(0, 3, 1, 2)], CASES["space_to_depth first"][1])
+
+
+#: function -> the arguments that have no axis of samples, which are behind the first.
+WEIGHTS = {
+    nn.conv: ("kernel",),
+    nn.conv_transpose: ("kernel",),
+    nn.depthwise_conv: ("kernel",),
+    nn.separable_conv: ("depthwise_kernel", "pointwise_kernel"),
+    nn.batch_normalization: ("mean", "variance", "offset", "scale"),
+    nn.layer_normalization: ("gamma", "beta"),
+}
 
 
 def listed(x):
@@ -104,24 +118,14 @@ def in_a_graph(function, arrays, keywords):
 def test_a_graph_computes_what_tensors_do(case):
     arrays, keywords = CASES[case]
     function = getattr(nn, case.split()[0])
-    if function is nn.conv_transpose or function in (nn.conv, nn.depthwise_conv, nn.separable_conv):
-        kernels = [torch.tensor(a) for a in arrays[1:]]
-        arrays, keywords = arrays[:1], {**keywords, **dict(zip(_kernels(function), kernels, strict=True))}
-    if function is nn.batch_normalization:
-        names = ("mean", "variance", "offset", "scale")
-        arrays, keywords = (
-            arrays[:1],
-            {**keywords, **dict(zip(names, map(torch.tensor, arrays[1:]), strict=True))},
-        )
+    if function in WEIGHTS:
+        weights = [None if a is None else torch.tensor(a) for a in arrays[1:]]
+        arrays, keywords = arrays[:1], {**keywords, **dict(zip(WEIGHTS[function], weights, strict=True))}
     at_once = listed(function(*arrays, **keywords))
     assert all(isinstance(y, torch.Tensor) for y in at_once)
     for a, b in zip(in_a_graph(function, arrays, keywords), at_once, strict=True):
         assert a.shape == tuple(b.shape) and a.dtype == b.numpy().dtype
         np.testing.assert_allclose(a, b.numpy(), rtol=1e-4, atol=1e-4)
-
-
-def _kernels(function):
-    return ("depthwise_kernel", "pointwise_kernel") if function is nn.separable_conv else ("kernel",)
 
 
 def public_functions(path: Path) -> set[str]:

@@ -49,7 +49,7 @@ from .convolution import (
     separable_conv,
 )
 from .ctc import ctc_decode, ctc_loss
-from .normalization import batch_normalization, moments, psnr
+from .normalization import batch_normalization, layer_normalization, moments, psnr
 
 __all__ = [
     "adaptive_average_pool",
@@ -74,6 +74,7 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",

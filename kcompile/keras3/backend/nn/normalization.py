@@ -10,6 +10,8 @@ import numpy as np
 
 from kcompile.ir import Depends, EagerTensor, Parameter, Value, depends, op
 from kcompile.keras import backend as K
+from kcompile.keras.backend.tensors import dims_of, known_shape, shape_vector
+from kcompile.keras.backend.variables import filled
 
 from ..tensors import as_value, dtype_of, operation
 from .types import floating, of_one_type
@@ -105,6 +107,26 @@ def _reads_trained(value: Value) -> bool:
     return any(
         x is not None and (x.trainable if isinstance(x, Parameter) else _reads_trained(x)) for x in inputs
     )
+
+
+@operation
+def layer_normalization(x: Any, gamma: Any, beta: Any, axis: Sequence[int], epsilon: float) -> Any:
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, the moments over ``axis`` of each sample.
+
+    Args:
+        gamma, beta: of the sizes of these axes, in their order; None for 1 and 0.
+    """
+    x = floating(x)
+    count = len(known_shape(x))
+    axes = sorted(a % count for a in axis)
+    order = [*(i for i in range(count) if i not in axes), *axes]
+    moved = x if order == list(range(count)) else op.Transpose(x, perm=order)
+    first = count - len(axes)
+    sizes = shape_vector(dims_of(moved)[first:])
+    given = [None if v is None else op.Reshape(as_value(v, dtype_of(x)), sizes) for v in (gamma, beta)]
+    scale = filled(1.0, sizes, x.dtype) if given[0] is None else given[0]
+    y = op.LayerNormalization(moved, scale, given[1], axis=first, epsilon=float(epsilon))
+    return y if moved is x else op.Transpose(y, perm=[int(i) for i in np.argsort(order)])
 
 
 @operation
