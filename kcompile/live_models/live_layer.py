@@ -66,9 +66,13 @@ class LiveLayer(Layer):
     Args:
         live: the layer of Keras.
         translator: who emits what is recorded.
-        variables: the variables of its own.
         dtype: of the model.
+
+    Attributes:
+        returned: the outputs of the last call.
     """
+
+    returned: Form
 
     def __init__(self, live: Any, translator: Translator, dtype: str) -> None:
         super().__init__(name=live.name, trainable=bool(live.trainable), dtype=dtype)
@@ -93,7 +97,15 @@ class LiveLayer(Layer):
             given, kwargs = form.filled(to_list(inputs))
         if mask is not None:
             kwargs = {**kwargs, "mask": mask}
-        return self.translator.called_live(self, given, kwargs)
+        outputs = self.translator.called_live(self, given, kwargs)
+        if form is None:
+            return outputs
+        self.__dict__["returned"] = Form([outputs], {})
+        return self.returned.tensors
+
+    def as_returned(self, outputs: Any) -> Any:
+        """The outputs of the last call in the form in which the live layer returned them."""
+        return self.returned.filled(to_list(outputs))[0][0]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return self.translator.mask_of_live(self, inputs, mask)

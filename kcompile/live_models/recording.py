@@ -13,14 +13,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
+import keras
 import numpy as np
 from keras import KerasTensor, Layer, Operation, Variable, tree
 from keras.src import backend
 from keras.src.ops.node import Node
 
+from .counterparts import is_built_in
 from .sizes import Size
 
 
@@ -187,7 +189,13 @@ class Recorder:
 
     def take(self, node: Any, args: Any, kwargs: Any, outputs: Any) -> None:
         """Notes a call, and gives its outputs sizes that know their tensor."""
-        for tensor in outputs:
+        tensors = [x for x in outputs if isinstance(x, KerasTensor)]
+        if any(None in tensor.shape for tensor in tensors):
+            with self.paused():
+                specs = backend.compute_output_spec(node.call, *_plain(args), **_plain(kwargs))
+            for tensor, spec in zip(outputs, tree.flatten(specs), strict=True):
+                tensor._shape = tuple(spec.shape)
+        for tensor in tensors:
             tensor._shape = sizes_of(tensor)
         self.calls.append(Call(node, args, kwargs, outputs, _users_line()))
 
@@ -247,16 +255,9 @@ _OF_SIZES = {
     "core": ("cast", "convert_to_tensor"),
 }
 #: Functions that are calls in any case.
-_RANDOM = (
-    "normal",
-    "uniform",
-    "truncated_normal",
-    "randint",
-    "categorical",
-    "dropout",
-    "shuffle",
-    "binomial",
-)
+_RANDOM = ("normal", "uniform", "truncated_normal", "randint", "categorical", "dropout", "shuffle", "binomial")
+#: Modules of the backend whose functions stand for those of keras.ops where they are given symbolic tensors.
+_MODULES = ("numpy", "nn", "math", "linalg", "image")
 
 
 @contextmanager
@@ -265,22 +266,7 @@ def _patched() -> Iterator[None]:
     if Recorder.current() is not None:
         yield
         return
-    places: list[tuple[Any, str, Any]] = [
-        (Node, "__init__", _node_init(Node.__init__)),
-        (Operation, "symbolic_call", _operation_call(Operation.symbolic_call)),
-        (Layer, "symbolic_call", _symbolic_call(Layer.symbolic_call)),
-        (backend.core, "custom_gradient", _custom_gradient(backend.core.custom_gradient)),
-    ]
-    for module, names in _OF_SIZES.items():
-        for name in names:
-            owner = getattr(backend, module)
-            if hasattr(owner, name):
-                places.append((owner, name, _recorded(f"{module}.{name}", getattr(owner, name), False)))
-    places += [
-        (backend.random, name, _recorded(f"random.{name}", getattr(backend.random, name), True))
-        for name in _RANDOM
-        if hasattr(backend.random, name)
-    ]
+    places = _places()
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for owner, name, function in places:
         setattr(owner, name, function)
@@ -289,6 +275,33 @@ def _patched() -> Iterator[None]:
     finally:
         for owner, name, function in before:
             setattr(owner, name, function)
+
+
+def _places() -> list[tuple[Any, str, Any]]:
+    """What is replaced: owner, name, and what by."""
+    places: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+    for module in _MODULES:
+        owner = getattr(backend, module)
+        for name, function in vars(owner).items():
+            if isinstance(function, FunctionType) and hasattr(keras.ops, name):
+                places[id(owner), name] = owner, name, _as_operation(name, function)
+    for module, names in _OF_SIZES.items():
+        for name in names:
+            for owner in (getattr(backend, module), backend):
+                if hasattr(owner, name):
+                    function = _of_sizes(f"{module}.{name}", getattr(owner, name))
+                    places[id(owner), name] = owner, name, function
+    for name in _RANDOM:
+        if hasattr(backend.random, name):
+            function = _random(f"random.{name}", getattr(backend.random, name))
+            places[id(backend.random), name] = backend.random, name, function
+    return [
+        (Node, "__init__", _node_init(Node.__init__)),
+        (Operation, "symbolic_call", _operation_call(Operation.symbolic_call)),
+        (Layer, "symbolic_call", _symbolic_call(Layer.symbolic_call)),
+        (backend.core, "custom_gradient", _custom_gradient(backend.core.custom_gradient)),
+        *places.values(),
+    ]
 
 
 def _node_init(original: Callable[..., None]) -> Callable[..., None]:
@@ -313,9 +326,18 @@ def _symbolic_call(original: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(kwargs.get("training"), Training):
             kwargs["training"] = False
         with recorder.paused():
-            return original(self, *_plain(args), **_plain(kwargs))
+            args, kwargs = _plain(args), _plain(kwargs)
+            if is_built_in(type(self)):
+                return original(self, *args, **kwargs)
+            # a user's class may inherit a compute_output_spec that knows nothing of its call
+            return backend.compute_output_spec(_call_of(self), *args, **kwargs)
 
     return symbolic_call
+
+
+def _call_of(layer: Any) -> Callable[..., Any]:
+    quantized = getattr(layer, "quantization_mode", None) is not None
+    return layer.quantized_call if quantized else layer.call
 
 
 def _operation_call(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -354,18 +376,35 @@ def _custom_gradient(original: Callable[..., Any]) -> Callable[..., Any]:
     return custom_gradient
 
 
-def _recorded(name: str, original: Callable[..., Any], always: bool) -> Callable[..., Any]:
+def _as_operation(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
-        recorder = Recorder.current()
-        if recorder is not None and (always or _needs_recording(args, kwargs)):
+        if Recorder.current() is not None and _has(KerasTensor, args, kwargs):
+            return getattr(keras.ops, name)(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _of_sizes(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if Recorder.current() is not None and _has((Size, KerasTensor), args, kwargs):
             return BackendCall(name, original).record(args, kwargs)
         return original(*args, **kwargs)
 
     return function
 
 
-def _needs_recording(args: Any, kwargs: Any) -> bool:
-    return any(isinstance(x, Size | KerasTensor) for x in tree.flatten((args, kwargs)))
+def _random(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if Recorder.current() is not None:
+            return BackendCall(name, original).record(args, kwargs)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _has(kind: Any, args: Any, kwargs: Any) -> bool:
+    return any(isinstance(x, kind) for x in tree.flatten((args, kwargs)))
 
 
 def array_of(value: Any) -> np.ndarray:

@@ -127,11 +127,18 @@ class Translation:
         with rules.following(WRITER.rules):
             if isinstance(layer, LiveLayer):
                 form = Form(args, {k: None if isinstance(v, Training) else v for k, v in kwargs.items()})
-                return layer(_single(form.tensors), form=form)
+                return layer.as_returned(layer(_single(form.tensors), form=form))
             inputs, arguments = _for_ours(live, layer, args, kwargs)
+            if not all(layer._call_takes(name) for name in arguments):
+                return self._in_line(live, args, kwargs)
             outputs = layer(inputs, **arguments)
             self._link(live, layer)
         return outputs
+
+    def _in_line(self, live: Any, args: Any, kwargs: Any) -> Any:
+        """What a layer of Keras's gives, by its ``call``: for arguments that the one here does not take."""
+        given = {k: v for k, v in kwargs.items() if not isinstance(v, Training)}
+        return self._traced(live.call, args, given, list(live._flatten_layers()), _where(live))
 
     def called_live(self, layer: LiveLayer, args: Any, kwargs: Any) -> Any:
         """What a live layer's own ``call`` gives for values, in the form in which it returns them."""
@@ -142,7 +149,7 @@ class Translation:
             del kwargs["mask"]
         function = live.quantized_call if getattr(live, "quantization_mode", None) else live.call
         layers = list(live._flatten_layers())
-        where = f"{live.name!r} ({type(live).__name__})"
+        where = _where(live)
         if not _takes(live, "training") or "training" in kwargs:
             outputs = self._traced(function, args, kwargs, layers, where)
         else:
@@ -174,8 +181,8 @@ class Translation:
             given = to_list(inputs)
             if not all(isinstance(x, Value) for x in given):
                 return None
-        where = f"{live.name!r} ({type(live).__name__})"
-        return self._traced(live.compute_mask, (inputs, mask), {}, list(live._flatten_layers()), where)
+        layers = list(live._flatten_layers())
+        return self._traced(live.compute_mask, (inputs, mask), {}, layers, _where(live))
 
     def computed(self, operation: Any, args: Any, kwargs: Any) -> Any:
         """What an operation that the table has not gives for values, by what its ``call`` is made of.
@@ -284,6 +291,10 @@ def is_network(live: Any) -> bool:
     if isinstance(live, keras.Sequential):
         return kind.call is keras.Sequential.call and getattr(live, "_functional", None) is not None
     return isinstance(live, Functional) and kind.call is Functional.call
+
+
+def _where(live: Any) -> str:
+    return f"{live.name!r} ({type(live).__name__})"
 
 
 def _kept(value: Any) -> Any:
