@@ -75,6 +75,7 @@ class Configurations:
         mixed = policy.startswith("mixed_") and self._wide == "float32"
         config = {**entry["config"], "dtype": policy if mixed else self._wide}
         config.pop("batch_shape", None)
+        config.update(_learnt(live, config))
         known = dict(self._own)
         return deserialize(upgrade({**entry, "config": config}, WRITER, known), custom_objects=known)
 
@@ -117,6 +118,17 @@ class Configurations:
         self._own[name] = type(name, (), {"from_config": classmethod(lambda cls, config: make())})
         config = {"name": obj.name} if isinstance(obj, Layer) else {}
         return {"module": None, "class_name": name, "config": config, "registered_name": name}
+
+
+def _learnt(live: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """The vocabulary that a layer has learnt, which its configuration leaves out."""
+    if config.get("vocabulary") is not None or not hasattr(live, "get_vocabulary"):
+        return {}
+    found: dict[str, Any] = {"vocabulary": live.get_vocabulary(include_special_tokens=False)}
+    weights = getattr(getattr(live, "_lookup_layer", live), "idf_weights", None)
+    if config.get("output_mode") == "tf_idf" and weights is not None:
+        found["idf_weights"] = [float(x) for x in weights.numpy()][-len(found["vocabulary"]) :]
+    return found
 
 
 _ZEROS: dict[str, Any] = {

@@ -72,6 +72,7 @@ class LiveLayer(Layer):
         returned: the outputs of the last call.
     """
 
+    has_config = False
     returned: Form
 
     def __init__(self, live: Any, translator: Translator, dtype: str) -> None:
@@ -90,13 +91,18 @@ class LiveLayer(Layer):
         (self._trainable_weights if trainable else self._non_trainable_weights).append(parameter)
         return parameter
 
+    def has_within(self, layer: Layer) -> None:
+        """Counts a layer that the call uses, with its weights, as belonging to this one."""
+        if layer is not self and not any(layer is known for known in self._layers):
+            self._layers.append(layer)
+
     def call(self, inputs: Any, *args: Any, form: Form | None = None, mask: Any = None, **kwargs: Any) -> Any:
         if form is None:
             given: Any = (inputs, *args)
         else:
             given, kwargs = form.filled(to_list(inputs))
         if mask is not None:
-            kwargs = {**kwargs, "mask": mask}
+            kwargs = {"mask": mask, **kwargs}
         outputs = self.translator.called_live(self, given, kwargs)
         if form is None:
             return outputs

@@ -12,7 +12,7 @@ from keras.src import backend
 from ..ir import Value
 from ..keras import backend as K
 from ..keras import random
-from ..keras.core.operation_layers import VARIADIC, near_names
+from ..keras.core.operation_layers import VARIADIC
 from ..keras.operations.table import OPERATIONS
 from .errors import UnknownOperationError
 from .recording import array_of
@@ -25,16 +25,14 @@ def arguments_of(operation: Any, args: Any, kwargs: Mapping[str, Any], convert: 
     """The arguments of a call by the names of the table, each as ``convert`` gives it.
 
     Args:
-        operation: an Operation of Keras.
+        operation: an Operation of Keras that the table has.
         args, kwargs: what it was called with.
 
     Raises:
-        UnknownOperationError: if the table has no such operation, or it no such argument.
+        UnknownOperationError: for more tensors than the table's has.
     """
     name = type(operation).__name__
-    row = OPERATIONS.get(name)
-    if row is None:
-        raise UnknownOperationError(f"keras.ops's {name!r}, {near_names(name, OPERATIONS)}")
+    row = OPERATIONS[name]
     given = [args] if name in VARIADIC else list(args)
     if len(given) > len(row.operands):
         raise UnknownOperationError(

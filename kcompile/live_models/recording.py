@@ -255,7 +255,16 @@ _OF_SIZES = {
     "core": ("cast", "convert_to_tensor"),
 }
 #: Functions that are calls in any case.
-_RANDOM = ("normal", "uniform", "truncated_normal", "randint", "categorical", "dropout", "shuffle", "binomial")
+_RANDOM = (
+    "normal",
+    "uniform",
+    "truncated_normal",
+    "randint",
+    "categorical",
+    "dropout",
+    "shuffle",
+    "binomial",
+)
 #: Modules of the backend whose functions stand for those of keras.ops where they are given symbolic tensors.
 _MODULES = ("numpy", "nn", "math", "linalg", "image")
 

@@ -16,13 +16,13 @@ from ..ir import Value
 from ..keras import backend as K
 from ..keras import rules
 from ..keras.core.input_layer import Input
-from ..keras.core.operation_layers import OperationLayer
+from ..keras.core.operation_layers import OperationLayer, near_names
 from ..keras.operations.table import OPERATIONS
 from ..keras.training.model import Model
 from ..keras.utils.generic_utils import to_list
 from .counterparts import WRITER, Configurations, has_counterpart, objects_of, widest_type
 from .emission import Emission, recorded
-from .errors import UnknownOperationError
+from .errors import LiveModelError, UnknownOperationError
 from .live_layer import Form, LiveLayer
 from .operations import arguments_of, constant, flat
 from .recording import Training, array_of
@@ -49,6 +49,8 @@ class Translation:
         self._linked: set[int] = set()
         self._configurations = Configurations(self.layer, self.function, self.wide)
         self._masks: dict[int, Any] = {}
+        self._computing: set[type] = set()
+        self._within: list[LiveLayer] = []
         self._owners = {
             id(variable): layer
             for layer in live._flatten_layers()
@@ -60,7 +62,9 @@ class Translation:
     def layer(self, live: Any) -> Any:
         """The layer that stands for a live one; a model for a network."""
         if id(live) not in self._layers:
+            outside, self._within = self._within, []
             self._layers[id(live)] = self._made(live)
+            self._within = outside
         return self._layers[id(live)]
 
     def _made(self, live: Any) -> Any:
@@ -124,11 +128,15 @@ class Translation:
     def called(self, live: Any, args: Any, kwargs: Any) -> Any:
         """What a live layer gives for values."""
         layer = self.layer(live)
+        if self._within:
+            self._within[-1].has_within(layer)
         with rules.following(WRITER.rules):
             if isinstance(layer, LiveLayer):
                 form = Form(args, {k: None if isinstance(v, Training) else v for k, v in kwargs.items()})
                 return layer.as_returned(layer(_single(form.tensors), form=form))
             inputs, arguments = _for_ours(live, layer, args, kwargs)
+            if isinstance(layer, Model):
+                inputs = _single(flat(inputs))
             if not all(layer._call_takes(name) for name in arguments):
                 return self._in_line(live, args, kwargs)
             outputs = layer(inputs, **arguments)
@@ -144,23 +152,28 @@ class Translation:
         """What a live layer's own ``call`` gives for values, in the form in which it returns them."""
         live = layer.live
         kwargs = {key: value for key, value in kwargs.items() if key != "training" or value is not None}
-        args = tuple(args)
-        if not _takes(live, "mask") and "mask" in kwargs:
-            del kwargs["mask"]
-        function = live.quantized_call if getattr(live, "quantization_mode", None) else live.call
-        layers = list(live._flatten_layers())
-        where = _where(live)
-        if not _takes(live, "training") or "training" in kwargs:
-            outputs = self._traced(function, args, kwargs, layers, where)
-        else:
-            inference = Training(False)
-            outputs = self._traced(function, args, {**kwargs, "training": inference}, layers, where)
-            if inference.was_asked:
-                training = {**kwargs, "training": Training(True)}
-                trained = self._traced(function, args, training, layers, where)
-                outputs = tree.map_structure(K.in_train_phase, trained, outputs)
+        if not _takes(live, "mask"):
+            kwargs.pop("mask", None)
+        self._within.append(layer)
+        try:
+            outputs = self._in_both_phases(live, tuple(args), kwargs)
+        finally:
+            self._within.pop()
         self._masks[id(layer)] = [getattr(x, "_keras_mask", None) for x in flat(outputs)]
         return outputs
+
+    def _in_both_phases(self, live: Any, args: Any, kwargs: Any) -> Any:
+        """What a call gives: in training another thing than else, where it asks for that."""
+        function = live.quantized_call if getattr(live, "quantization_mode", None) else live.call
+        layers, where = list(live._flatten_layers()), _where(live)
+        if not _takes(live, "training") or "training" in kwargs:
+            return self._traced(function, args, kwargs, layers, where)
+        inference = Training(False)
+        outputs = self._traced(function, args, {**kwargs, "training": inference}, layers, where)
+        if not inference.was_asked:
+            return outputs
+        trained = self._traced(function, args, {**kwargs, "training": Training(True)}, layers, where)
+        return tree.map_structure(K.in_train_phase, trained, outputs)
 
     def _traced(
         self, function: Callable[..., Any], args: Any, kwargs: Any, layers: list[Any], where: str
@@ -190,13 +203,16 @@ class Translation:
         Raises:
             UnknownOperationError: if that is no operations of Keras.
         """
-        try:
-            return self._traced(operation.call, args, kwargs, [], operation.name)
-        except UnknownOperationError:
-            raise
-        except Exception as error:
-            arguments_of(operation, args, kwargs, lambda x: x)  # tells what is unknown
-            raise UnknownOperationError(f"keras.ops's {type(operation).__name__!r}: {error}") from error
+        kind = type(operation)
+        if kind not in self._computing:
+            self._computing.add(kind)
+            try:
+                return self._traced(operation.call, args, kwargs, [], operation.name)
+            except LiveModelError as error:
+                raise _unknown(operation) from error
+            finally:
+                self._computing.discard(kind)
+        raise _unknown(operation)
 
     def function(self, own: Callable[..., Any]) -> Callable[..., Any]:
         """A function of values for one of the user's of tensors."""
@@ -293,6 +309,11 @@ def is_network(live: Any) -> bool:
     return isinstance(live, Functional) and kind.call is Functional.call
 
 
+def _unknown(operation: Any) -> UnknownOperationError:
+    name = type(operation).__name__
+    return UnknownOperationError(f"keras.ops's {name!r}, {near_names(name, OPERATIONS)}")
+
+
 def _where(live: Any) -> str:
     return f"{live.name!r} ({type(live).__name__})"
 
@@ -309,12 +330,18 @@ def _for_ours(live: Any, layer: Any, args: Any, kwargs: Any) -> tuple[Any, dict[
     """The arguments of a call as a layer here takes them: its inputs, and others by name."""
     names = [name for name in inspect.signature(live.call).parameters if name != "self"]
     by_name = {**dict(zip(names, args, strict=False)), **kwargs}
-    by_name = {k: v for k, v in by_name.items() if v is not None and not isinstance(v, Training)}
+    by_name = {k: v for k, v in by_name.items() if not _says_nothing(v)}
+    if isinstance(by_name.get("mask"), dict):
+        by_name["mask"] = flat(by_name["mask"])
     if "training" in by_name and not layer._call_takes("training"):
         del by_name["training"]
     inputs = by_name.pop(names[0])
     others = [by_name.pop(name) for name in names[1:3] if name in _INPUTS and name in by_name]
     return ([inputs, *others] if others else inputs), by_name
+
+
+def _says_nothing(argument: Any) -> bool:
+    return isinstance(argument, Training) or all(x is None for x in flat(argument))
 
 
 #: Arguments behind the first that are inputs to layers here.

@@ -85,6 +85,7 @@ class Layer(AddingLayer):
     built = False
     input_spec: InputSpec | list[InputSpec] | None = None
     supports_masking = False
+    has_config = True  # False where no configuration can hold what it computes
 
     @classmethod
     def _on_registered(cls) -> None:

@@ -143,7 +143,7 @@ def _metadata(model: Network, weight_names: Mapping[Parameter, str]) -> dict[str
 def _has_config(model: Network) -> bool:
     within = [layer for layer in model._flat_layers if isinstance(layer, Network)]
     of_layers = all(_is_of_layers(network) or network._says_its_config for network in within)
-    return _is_of_layers(model) and of_layers
+    return _is_of_layers(model) and of_layers and all(layer.has_config for layer in model._flat_layers)
 
 
 def _is_of_layers(model: Network) -> bool:

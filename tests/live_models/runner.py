@@ -1,0 +1,82 @@
+"""Takes live models over, one after the other, and prints what differed as JSON: a line for each.
+
+Run by itself, as each process has one backend: ``KERAS_BACKEND=torch python -m tests.live_models.runner``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import kcompile
+from tests.live_models.models import MODELS
+
+
+def flat(outputs):
+    return [np.asarray(x, "float64") for x in keras.tree.flatten(outputs)]
+
+
+def difference(ours, theirs):
+    pairs = zip(flat(ours), flat(theirs), strict=True)
+    return max(float(np.abs(a - b).max()) / max(1.0, float(np.abs(b).max())) for a, b in pairs)
+
+
+def live_outputs(live, x):
+    outputs = live.predict(x, verbose=0)
+    return [keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")) for y in keras.tree.flatten(outputs)]
+
+
+def elements(live):
+    """How many numbers the weights of a live model have."""
+    return sum(int(np.prod(v.shape)) for v in live.weights)
+
+
+def judged(name, exports):
+    """What ``from_keras`` gives next to the live model: outputs, after weights were changed, in the file."""
+    keras.utils.set_random_seed(1)
+    live, x = MODELS[name]()
+    seeds = [np.asarray(keras.ops.convert_to_numpy(v)) for v in live.variables if "seed" in v.path]
+    calls = [len(layer._inbound_nodes) for layer in live._flatten_layers()]
+    model = kcompile.from_keras(live)
+    found = {"outputs": difference(model.predict(x, verbose=0), live_outputs(live, x))}
+    found["unknown_weights"] = elements(live) - sum(w.size for w in model.get_weights())
+    if exports:
+        found["file"] = _of_file(model, x)
+    model.set_weights([w + 0.01 if w.dtype.kind == "f" else w for w in model.get_weights()])
+    kcompile.push_weights(model)
+    found["pushed"] = difference(model.predict(x, verbose=0), live_outputs(live, x))
+    after = [np.asarray(keras.ops.convert_to_numpy(v)) for v in live.variables if "seed" in v.path]
+    found["seeds_moved"] = any((a != b).any() for a, b in zip(seeds, after, strict=True))
+    found["calls_left"] = calls != [len(layer._inbound_nodes) for layer in live._flatten_layers()]
+    return found
+
+
+def _of_file(model, x):
+    from kcompile_runtime import Executor
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.onnx"
+        kcompile.export(model, path)
+        executor = Executor(path)
+        arrays = list(x.values()) if isinstance(x, dict) else x if isinstance(x, list) else [x]
+        if isinstance(x, dict):
+            arrays = [x[info.name] for info in executor.inputs]
+        typed = [a.astype("int32") if a.dtype.kind == "i" else a for a in arrays]
+        return difference(executor.run(typed), model.predict(x, verbose=0))
+
+
+def main(names, exports):
+    for name in names or MODELS:
+        try:
+            print(json.dumps({"model": name, **judged(name, exports)}), flush=True)
+        except Exception as error:
+            print(json.dumps({"model": name, "error": f"{type(error).__name__}: {error}"}), flush=True)
+
+
+if __name__ == "__main__":
+    main([a for a in sys.argv[1:] if a != "--export"], "--export" in sys.argv)
