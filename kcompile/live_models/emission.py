@@ -14,7 +14,16 @@ from ..keras import backend as K
 from ..keras.operations.table import OPERATIONS
 from .errors import LiveModelError, OpenShapeError, UnrecordableError
 from .operations import constant, emitted, emitted_call, flat
-from .recording import BackendCall, Call, Recorder, Training, VariableTensor, line_of, sizes_of
+from .recording import (
+    BackendCall,
+    Call,
+    ConstantTensor,
+    Recorder,
+    Training,
+    VariableTensor,
+    line_of,
+    sizes_of,
+)
 from .sizes import Size
 
 #: Numbers for open axes, of the batch and of others; a function is recorded with two rows of a pair.
@@ -204,6 +213,8 @@ class Emission:
     def _value(self, x: Any) -> Any:
         if isinstance(x, VariableTensor):
             return self._emitter.parameter(x.variable)
+        if isinstance(x, ConstantTensor):
+            return constant(x.constant)
         if isinstance(x, KerasTensor):
             return self._values[id(x)]
         if isinstance(x, Variable):

@@ -73,6 +73,14 @@ class VariableTensor(KerasTensor):
         return self.assign(self - value)
 
 
+class ConstantTensor(KerasTensor):
+    """Numbers that a layer is called on: what its weights make of them is no constant."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(tuple(value.shape), backend.standardize_dtype(value.dtype))
+        self.constant = value
+
+
 class BackendCall(Operation):
     """A function of the backend that makes a tensor of sizes, or at random.
 
@@ -307,6 +315,7 @@ def _places() -> list[tuple[Any, str, Any]]:
     return [
         (Node, "__init__", _node_init(Node.__init__)),
         (Operation, "symbolic_call", _operation_call(Operation.symbolic_call)),
+        (Layer, "__call__", _layer_call(Layer.__call__)),
         (Layer, "symbolic_call", _symbolic_call(Layer.symbolic_call)),
         (backend.core, "custom_gradient", _custom_gradient(backend.core.custom_gradient)),
         *places.values(),
@@ -347,6 +356,19 @@ def _symbolic_call(original: Callable[..., Any]) -> Callable[..., Any]:
 def _call_of(layer: Any) -> Callable[..., Any]:
     quantized = getattr(layer, "quantization_mode", None) is not None
     return layer.quantized_call if quantized else layer.call
+
+
+def _layer_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if Recorder.current() is not None and self.weights and not _has(KerasTensor, args, kwargs):
+            args = tree.map_structure(_constant, args)
+        return original(self, *args, **kwargs)
+
+    return call
+
+
+def _constant(x: Any) -> Any:
+    return ConstantTensor(x) if isinstance(x, np.ndarray) or backend.is_tensor(x) else x
 
 
 def _operation_call(original: Callable[..., Any]) -> Callable[..., Any]:
