@@ -1,0 +1,62 @@
+"""Export to ONNX: files that onnxruntime runs as the model computes."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from keras import layers
+
+RANDOM = np.random.RandomState(0)
+
+
+def run(path, **inputs):
+    session = onnxruntime.InferenceSession(path)
+    names = [i.name for i in session.get_inputs()]
+    return session.run(None, dict(zip(names, inputs.values(), strict=True)))
+
+
+def test_the_ending_of_the_path_asks_for_onnx(tmp_path):
+    model = keras.Sequential([keras.Input((5,), name="features"), layers.Dense(2)])
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    x = RANDOM.rand(7, 5).astype("float32")
+    np.testing.assert_allclose(run(path, x=x)[0], model.predict(x, verbose=0), rtol=1e-5)
+    signature = onnx.load(path).graph.input[0]
+    assert signature.name == "features" and signature.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_a_recurrent_layer_is_one_operator(tmp_path):
+    model = keras.Sequential([keras.Input((None, 4)), layers.LSTM(6), layers.Dense(2)])
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("LSTM") == 1 and "Scan" not in kinds and len(kinds) < 16
+    for steps in (3, 9):
+        x = RANDOM.rand(2, steps, 4).astype("float32")
+        np.testing.assert_allclose(run(path, x=x)[0], model.predict(x, verbose=0), rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_and_losses_are_no_part_of_the_file(tmp_path):
+    model = keras.Sequential([keras.Input((5,)), layers.Dropout(0.5), layers.Dense(2, kernel_regularizer="l2")])
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    assert {node.op_type for node in onnx.load(path).graph.node} == {"MatMul", "Add"}
+
+
+def test_a_model_that_was_never_called_is_refused_and_nothing_is_written(tmp_path):
+    class Model(keras.Model):
+        def call(self, x):
+            return x * 2
+
+    with pytest.raises(ValueError):
+        Model().export(str(tmp_path / "model.onnx"), verbose=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saved_model_is_said_to_be_tensorflows(tmp_path):
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
+    with pytest.raises(NotImplementedError, match=r"model.export\('model.onnx'\)"):
+        model.export(str(tmp_path / "saved"), verbose=False)

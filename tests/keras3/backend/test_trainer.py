@@ -1,0 +1,144 @@
+"""fit, evaluate and predict of stock Keras models: traced steps, and what runs operator by operator."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+RANDOM = np.random.RandomState(0)
+X = RANDOM.rand(70, 8).astype("float32")
+Y = X.sum(1, keepdims=True)
+
+
+def network(**compiled):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(8, activation="relu"), layers.BatchNormalization(), layers.Dense(1)]
+    )
+    model.compile("adam", "mse", metrics=["mae"], **compiled)
+    return model
+
+
+def test_a_traced_fit_is_the_eager_one_to_the_bit_of_rounding():
+    traced, eager = network(), network(run_eagerly=True)
+    for model in (traced, eager):
+        model.fit(X, Y, epochs=3, batch_size=32, verbose=0, shuffle=False)
+    assert list(traced.history.history) == ["loss", "mae"]
+    for name, values in eager.history.history.items():
+        np.testing.assert_allclose(traced.history.history[name], values, rtol=1e-5)
+    for a, b in zip(traced.get_weights(), eager.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_nothing_warns_where_steps_are_traced():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = network()
+        model.fit(X, Y, epochs=1, batch_size=32, verbose=0)
+        model.evaluate(X, Y, verbose=0)
+        model.predict(X, verbose=0)
+
+
+def test_evaluate_and_predict_agree_with_the_model_called():
+    model = network()
+    model.fit(X, Y, epochs=1, batch_size=16, verbose=0)
+    called = ops.convert_to_numpy(model(X, training=False))
+    for batch_size in (1, 32, 70, 100):
+        np.testing.assert_allclose(
+            model.predict(X, batch_size=batch_size, verbose=0), called, rtol=1e-5, atol=1e-6
+        )
+    loss, mae = model.evaluate(X, Y, verbose=0)
+    np.testing.assert_allclose(loss, ((called - Y) ** 2).mean(), rtol=1e-5)
+    np.testing.assert_allclose(mae, np.abs(called - Y).mean(), rtol=1e-5)
+
+
+def test_prediction_sees_weights_that_changed():
+    model = network()
+    before = model.predict(X[:3], verbose=0)
+    model.set_weights([w + 0.1 for w in model.get_weights()])
+    assert not np.allclose(before, model.predict(X[:3], verbose=0))
+
+
+def test_a_step_in_the_style_of_pytorch_runs_eagerly_and_says_so():
+    import torch
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data
+            self.zero_grad()
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            loss.backward()
+            weights = self.trainable_weights
+            gradients = [v.value.grad for v in weights]
+            with torch.no_grad():
+                self.optimizer.apply(gradients, weights)
+            return {"loss": loss}
+
+    model = Model()
+    model.compile("adam", "mse")
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        model.fit(X, Y, epochs=1, verbose=0)
+    first = model.history.history["loss"][0]
+    model.fit(X, Y, epochs=20, verbose=0)
+    assert model.history.history["loss"][-1] < first
+
+
+def test_layers_that_draw_and_count_train_and_predict():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), layers.Dropout(0.5), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))
+    again = keras.models.clone_model(model)
+    again.compile("sgd", "mse")
+
+
+def test_fit_is_reproducible_by_the_seed():
+    def weights():
+        keras.utils.set_random_seed(7)
+        model = keras.Sequential([keras.Input((8,)), layers.Dropout(0.5), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(X, Y, epochs=2, verbose=0)
+        return model.get_weights()
+
+    for a, b in zip(weights(), weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_nested_inputs_and_outputs_by_name():
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    model = keras.Model(
+        {"a": a, "b": b}, {"sum": layers.Dense(1, name="sum")(a + b), "a": layers.Dense(2, name="two")(a)}
+    )
+    model.compile("adam", {"sum": "mse", "a": "mae"})
+    x = {"a": X[:, :4], "b": X[:, 4:]}
+    y = {"sum": Y, "a": X[:, :2]}
+    history = model.fit(x, y, epochs=1, verbose=0, validation_data=(x, y))
+    assert {"loss", "sum_loss", "a_loss", "val_loss"} <= set(history.history)
+    found = model.predict(x, verbose=0)
+    assert {key: value.shape for key, value in found.items()} == {"sum": (70, 1), "a": (70, 2)}
+
+
+def test_steps_per_execution_and_class_weights():
+    model = network(steps_per_execution=3)
+    model.fit(X, (Y > 4).astype("float32"), batch_size=16, epochs=1, verbose=0, class_weight={0: 1.0, 1: 3.0})
+    assert int(model.optimizer.iterations.numpy()) == 5
+
+
+def test_train_on_batch_and_its_like():
+    model = network()
+    logs = model.train_on_batch(X, Y, return_dict=True)
+    assert set(logs) == {"loss", "mae"} and isinstance(logs["loss"], float)
+    assert len(model.test_on_batch(X, Y)) == 2
+    assert model.predict_on_batch(X).shape == (70, 1)
