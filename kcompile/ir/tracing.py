@@ -8,7 +8,7 @@ with respect to it are those of all its readings that the target depends on, as 
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,6 +80,24 @@ class Trace:
     def graph(self, outputs: Sequence[Value], phase: Phase) -> Graph:
         """What was traced, as far as these outputs and the updates need it."""
         return Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
+
+    def branch(self, function: Callable[[], Any]) -> tuple[Any, dict[Parameter, Value]]:
+        """What a function gives, and what it assigned last to each variable, which is taken back: whether
+        it is what happens is known only when the step runs."""
+        record = self._record
+        readings = {parameter: list(values) for parameter, values in record.readings.items()}
+        now, counted = dict(record.now), set(record.counted)
+        found = function()
+        changed = {
+            parameter: record.now[parameter]
+            for parameter in record.readings
+            if record.now.get(parameter) is not now.get(parameter)
+        }
+        for held, before in ((record.now, now), (record.readings, readings)):
+            held.clear()
+            held.update(before)  # type: ignore[arg-type]
+        record.counted = counted
+        return found, changed
 
     # --- as an interpreter --------------------------------------------------------------------------------
 

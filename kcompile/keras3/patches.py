@@ -67,6 +67,10 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
         ),
     ),
     "keras.src.export.onnx": (
+        Patch(  # whose inputs are known need not have been called
+            "if not input_signature or not model._called:",
+            'if not input_signature or not (model._called or backend.backend() == "kcompile"):',
+        ),
         _before(
             '    elif backend.backend() == "jax":\n        _export_onnx_jax(',
             '    elif backend.backend() == "kcompile":\n'

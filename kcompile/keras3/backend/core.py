@@ -33,6 +33,7 @@ from .tensors import (
     dtype_of,
     eager_only,
     get_device,
+    is_symbolic,
     is_tracing,
     numpy_of,
     operation,
@@ -293,15 +294,28 @@ def _number(x: Any, what: str) -> Any:
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """What one of two functions gives, by a truth value; in a graph both are computed."""
-    if not isinstance(pred, Value):
+    """What one of two functions gives, by a truth value; in a graph both are computed, and what they assign
+    is chosen as their results are."""
+    here = interpreter()
+    if not is_symbolic(pred):
         return true_fn() if pred else false_fn()
+    if not isinstance(here, Trace):
+        raise NotTraceable("A `cond` depends on numbers that a graph has only when it runs.")
     chosen = K.cast(pred, "bool")
+    (found, changed), (other, changed_else) = here.branch(true_fn), here.branch(false_fn)
+    for parameter in dict.fromkeys([*changed, *changed_else]):
+        new = op.Where(chosen, changed.get(parameter, parameter), changed_else.get(parameter, parameter))
+        here.assign([(parameter, new)])
 
     def choose(x: Any, y: Any) -> Any:
-        return op.Where(chosen, as_value(x), as_value(y, dtype_of(as_value(x))))
+        if not is_tensor(x) and not isinstance(x, Variable):
+            return x
+        x = as_value(x)
+        return op.Where(chosen, x, as_value(y, dtype_of(x)))
 
-    return tree.map_structure(lambda x, y: x if x is None else choose(x, y), true_fn(), false_fn())
+    if other is None:
+        return found if not is_tensor(found) else None
+    return tree.map_structure(choose, found, other)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:

@@ -29,6 +29,10 @@ class KCompileExportArchive:
             "model.export('model.onnx') writes a file for deployment."
         )
 
+    def track_and_add_endpoint(self, name: str, resource: Any, input_signature: Any, **kwargs: Any) -> None:
+        """As ``track``."""
+        self.track(resource)
+
     def add_endpoint(self, name: str, fn: Any, input_signature: Any = None, **kwargs: Any) -> None:
         """As ``track``."""
         self.track(fn)

@@ -103,31 +103,33 @@ class KCompileOptimizer(BaseOptimizer):
 
     def _rate_by_step(self) -> Any:
         """The learning rate as rules have it: a variable that is read at each step, or a function of it."""
-        rate = self._learning_rate
-        return rate.parameter if hasattr(rate, "parameter") else lambda step: float(rate(step))
+        if hasattr(self._learning_rate, "parameter"):
+            return self._learning_rate.parameter
+        return lambda step: float(self._get_current_learning_rate())  # gradients that wait count as well
 
     def _counter(self) -> Parameter:
         """The number of updates before this one: Keras counts itself, after all weights have changed."""
         if "_seen_by_kernels" not in self.__dict__:
             counted = self._iterations.parameter
-            seen = Parameter(_Seen(counted), f"{self._iterations.path}_seen", trainable=False)
+            every = self.gradient_accumulation_steps or 1
+            seen = Parameter(_Seen(counted, every), f"{self._iterations.path}_seen", trainable=False)
             object.__setattr__(self, "_seen_by_kernels", seen)
         return self._seen_by_kernels  # type: ignore[no-any-return]
 
 
 class _Seen(Storage):
-    """The number in a counter, for those who may not change it: what is written to it is lost."""
+    """The updates by a counter of steps, for those who may not change it: what is written to it is lost."""
 
-    __slots__ = ("_counter",)
+    __slots__ = ("_counter", "_every")
 
-    def __init__(self, counter: Parameter) -> None:
-        self._counter = counter
+    def __init__(self, counter: Parameter, every: int) -> None:
+        self._counter, self._every = counter, every
         super().__init__(np.asarray(counter.storage.array, np.int64))
 
     @property
     def array(self) -> np.ndarray:
-        """A copy of the number."""
-        return np.array(self._counter.storage.array, np.int64)
+        """The number."""
+        return np.array(self._counter.storage.array // self._every, np.int64)
 
 
 def _is_of_keras(cls: type) -> bool:

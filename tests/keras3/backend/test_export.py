@@ -40,7 +40,9 @@ def test_a_recurrent_layer_is_one_operator(tmp_path):
 
 
 def test_dropout_and_losses_are_no_part_of_the_file(tmp_path):
-    model = keras.Sequential([keras.Input((5,)), layers.Dropout(0.5), layers.Dense(2, kernel_regularizer="l2")])
+    model = keras.Sequential(
+        [keras.Input((5,)), layers.Dropout(0.5), layers.Dense(2, kernel_regularizer="l2")]
+    )
     path = str(tmp_path / "model.onnx")
     model.export(path, verbose=False)
     assert {node.op_type for node in onnx.load(path).graph.node} == {"MatMul", "Add"}
