@@ -12,6 +12,7 @@
 """
 
 from .arithmetic import install as _install_arithmetic
+from .arithmetic import operators_by
 from .changes import changing, steadily, unchanging
 from .computed_sizes import known_numbers
 from .dtypes import as_dtype, from_onnx, to_onnx
@@ -110,6 +111,7 @@ __all__ = [
     "known_numbers",
     "name_scope",
     "op",
+    "operators_by",
     "precision_scope",
     "read_by",
     "reading_as",

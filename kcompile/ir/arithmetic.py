@@ -4,7 +4,9 @@ Value."""
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -20,14 +22,32 @@ _END = np.iinfo(np.int64).max
 _BEGIN = np.iinfo(np.int64).min
 
 
-def _binary(function: Callable[[Value, Value], Value]) -> tuple[Callable, Callable]:
+_rules: ContextVar[Callable[[str, Any, Any], Any] | None] = ContextVar("kcompile_operators", default=None)
+
+
+@contextmanager
+def operators_by(rules: Callable[[str, Any, Any], Any]) -> Iterator[None]:
+    """Within, Python's operators of two operands mean what somebody else says: ``rules("add", a, b)``, where
+    it does not give None. Front ends have rules of their own for operands of different types."""
+    token = _rules.set(rules)
+    try:
+        yield
+    finally:
+        _rules.reset(token)
+
+
+def _binary(name: str, function: Callable[[Value, Any], Value]) -> tuple[Callable, Callable]:
     """The method and its reflected twin; the other operand takes the dtype of self."""
 
     def method(self: Value, other: Any) -> Value:
-        return function(self, as_value(other, like=self))
+        rules = _rules.get()
+        found = None if rules is None else rules(name, self, other)
+        return function(self, as_value(other, like=self)) if found is None else found
 
     def reflected(self: Value, other: Any) -> Value:
-        return function(as_value(other, like=self), self)
+        rules = _rules.get()
+        found = None if rules is None else rules(name, other, self)
+        return function(as_value(other, like=self), self) if found is None else found
 
     return method, reflected
 
@@ -208,6 +228,10 @@ def _rank_of_index(k: Any) -> int | None:
 
 
 def _pow_method(self: Value, other: Any) -> Value:
+    rules = _rules.get()
+    found = None if rules is None else rules("pow", self, other)
+    if found is not None:
+        return found  # type: ignore[no-any-return]
     # the exponent of Pow has a type of its own, and squares are common enough to be worth Mul
     if isinstance(other, int | float) and other == 2:
         return op.Mul(self, self)
@@ -239,11 +263,11 @@ def _equality(negated: bool) -> Callable[[Value, Any], Any]:
 def install() -> None:
     """Puts the methods on Value; done once, when kcompile.ir is imported."""
     for name, function in _ARITHMETIC.items():
-        method, reflected = _binary(function)
+        method, reflected = _binary(name, function)
         setattr(Value, f"__{name}__", method)
         setattr(Value, f"__r{name}__", reflected)
     for name, function in _COMPARISONS.items():
-        setattr(Value, f"__{name}__", _binary(function)[0])
+        setattr(Value, f"__{name}__", _binary(name, function)[0])
     others: dict[str, Callable] = {
         "__pow__": _pow_method,
         "__neg__": lambda self: op.Neg(self),

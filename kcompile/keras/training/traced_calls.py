@@ -49,6 +49,7 @@ class TracedCall:
     """
 
     _MOST = 8
+    _tracing = staticmethod(tracing)  # who has rules of its own for operands puts its own way here
 
     def __init__(
         self,
@@ -104,7 +105,7 @@ class TracedCall:
             Value(bridge().numpy_type(dtype), shape, f"data_{i}")
             for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
         ]
-        with self._seeded(), tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
+        with self._seeded(), self._tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
             leaves, structure = flatten(self.function(placeholders))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Value)]
         step = bridge().OwnStep(trace.graph(tensors, self.phase))

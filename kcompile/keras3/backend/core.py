@@ -20,7 +20,7 @@ from keras.src.backend.common.stateless_scope import (
 from keras.src.backend.common.symbolic_scope import SymbolicScope, in_symbolic_scope
 from keras.src.backend.common.variables import standardize_dtype
 
-from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype, interpreter, op, tracing
+from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype, interpreter, op
 from kcompile.keras import backend as K
 from kcompile.torch_bridge import weights
 
@@ -39,6 +39,7 @@ from .tensors import (
     operation,
     to_torch_dtype,
 )
+from .tracing import traced
 
 __all__ = [
     "IS_THREAD_SAFE",
@@ -246,7 +247,7 @@ def _traced_spec(fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return placeholders[-1]
 
     given, named = tree.map_structure(placeholder, (args, kwargs))
-    with tracing(Trace(placeholders)):
+    with traced(Trace(placeholders)):
         found = fn(*given, **named)
     return tree.map_structure(_spec, found)
 

@@ -8,10 +8,11 @@ from typing import Any
 from keras.src import tree
 
 from kcompile import onnx_io
-from kcompile.ir import Graph, Names, Parameter, Trace, Value, as_dtype, tracing
+from kcompile.ir import Graph, Names, Parameter, Trace, Value, as_dtype
 from kcompile.keras.saving.verification import verify_export
 
 from .tensors import is_symbolic
+from .tracing import traced
 
 TOLERANCE = 1e-3
 
@@ -88,7 +89,7 @@ def traced_model(model: Any, input_signature: Sequence[Any]) -> tuple[Graph, lis
 
     given = tree.map_structure(placeholder, list(input_signature))
     options = {"training": False} if model._call_has_training_arg else {}
-    with tracing(Trace(inputs)) as trace:
+    with traced(Trace(inputs)) as trace:
         found = model(*given, **options)
     outputs = [x for x in tree.flatten(found) if is_symbolic(x)]
     return (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kcompile.ir import Trace, Value, interpreter, tracing
+from kcompile.ir import Trace, Value, interpreter
 from kcompile.keras.backend.execution import compile_graph
 from kcompile.keras.training.nests import Structure, flatten
 from kcompile.keras.training.traced_calls import TracedCall, Types, types_of, why_eager
@@ -17,6 +17,7 @@ from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.own_step import interpreter as computing_steps
 
 from .tensors import as_torch, numpy_of
+from .tracing import traced
 
 Step = Callable[[Any], Any]
 
@@ -107,6 +108,8 @@ def _array(leaf: Any) -> np.ndarray:
 class _TracedStep(TracedCall):
     """As its base; what cannot be traced runs on tensors of PyTorch."""
 
+    _tracing = staticmethod(traced)
+
     def _run_eagerly(self, batch: Sequence[Any]) -> Any:
         given = [as_torch(x) for x in batch]
         if self.phase == "train":
@@ -132,7 +135,7 @@ class _TracedPrediction(_TracedStep):
             Value(dtype, shape, f"data_{i}")
             for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
         ]
-        with tracing(Trace(placeholders, computes=computing_steps())) as trace:
+        with traced(Trace(placeholders, computes=computing_steps())) as trace:
             leaves, structure = flatten(self.function(placeholders))
         values = [leaf for leaf in leaves if isinstance(leaf, Value)]
         compiled = compile_graph(trace.graph(values, self.phase))

@@ -211,6 +211,11 @@ class _Depth(threading.local):
 _depth = _Depth()
 
 
+def is_within() -> bool:
+    """Whether a function of the backend is at work: only values are about."""
+    return _depth.inside
+
+
 def operation(function: F) -> F:
     """A function over values as one of the backend: tensors in, tensors out; values in, values out."""
 
