@@ -148,7 +148,8 @@ def _computed_sizes(names: Sequence[str], inputs: Sequence[Value | None]) -> Ite
         if value is None or isinstance(value, Constant) or value.node is None or value.dtype.kind != "i":
             continue
         numbers = known_numbers(value)
-        if numbers and None not in numbers:
+        limits = np.iinfo(value.dtype)  # sizes lie within them; the bits of hashes are arithmetic modulo them
+        if numbers and all(number is not None and limits.min <= number <= limits.max for number in numbers):
             yield name, np.array(numbers, value.dtype).reshape([len(numbers)] * len(value.dims or ()))
 
 

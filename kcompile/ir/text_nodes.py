@@ -14,10 +14,11 @@ from onnx import helper
 
 from .dtypes import DTypeLike, as_dtype
 from .foreign import ForeignNode
+from .graph import Body
 from .numbers import read_by
 from .scope import current_device, current_scope
 from .strings import as_bytes
-from .values import Node, Value
+from .values import Constant, Node, Value
 
 KCOMPILE_TEXT = "kcompile.text"
 """The domain of text nodes; they reach no file."""
@@ -74,13 +75,27 @@ class TextStage:
         known: dict[Value, Any] = dict(zip(self.inputs, arrays, strict=True))
         for node in self.nodes:
             (text,) = node.inputs
-            if text not in known:
-                raise ValueError(
-                    f"{node.scope or node.name} reads text that a layer gives ({text!r}); it reads inputs of "
-                    "the model alone. Do what comes before it outside of the model."
-                )
-            known[node.outputs[0]] = node.function(as_bytes(known[text]))
+            assert text is not None
+            known[node.outputs[0]] = node.function(as_bytes(self._moved(text, known, node)))
         return [known[value] for value in self.values]
+
+    def _moved(self, value: Value, known: dict[Value, Any], reader: TextNode) -> Any:
+        """What a node reads, where operators between the inputs and it move and join text."""
+        if value in known:
+            return known[value]
+        if isinstance(value, Constant):
+            return value.array
+        node = value.node
+        if node is None or node.domain or any(isinstance(x, Body) for x in node.attributes.values()):
+            raise ValueError(
+                f"{reader.scope or reader.name} reads text that a layer gives ({value!r}); it reads inputs "
+                "of the model, and what operators that move or join text make of them. Do what else comes "
+                "before it outside of the model."
+            )
+        given = [None if operand is None else self._moved(operand, known, reader) for operand in node.inputs]
+        for output, array in zip(node.outputs, _computed(node, given), strict=True):
+            known[output] = as_bytes(array) if output.dtype == object else array
+        return known[value]
 
     def written(self) -> Mapping[Value, Value]:
         """What a file has in the place of the nodes, in ONNX's operators."""
@@ -100,8 +115,26 @@ def text_labels(text: Value, keys: Sequence[bytes], labels: Sequence[int], other
     return node.outputs[0]
 
 
+def _computed(node: Node, arrays: Sequence[Any]) -> list[np.ndarray]:
+    """What one operator gives, by ONNX's own reference, whose arrays may hold text."""
+    from onnx.reference import ReferenceEvaluator
+
+    names = ["" if array is None else f"in_{i}" for i, array in enumerate(arrays)]
+    outputs = [f"out_{i}" for i in range(len(node.outputs))]
+    proto = helper.make_node(node.op_type, names, outputs, **node.attributes)
+    feeds = {name: np.asarray(array) for name, array in zip(names, arrays, strict=True) if name}
+    try:
+        found: list[np.ndarray] = ReferenceEvaluator(proto).run(None, feeds)  # type: ignore[assignment]
+    except Exception as error:  # whatever the reference raises for what it cannot do with text
+        raise ValueError(
+            f"{node.op_type} in {node.scope or 'the model'} cannot take text: {error}"
+        ) from error
+    return found
+
+
 def _text_nodes(outputs: Iterable[Value]) -> tuple[list[TextNode], set[Value]]:
-    """Those that the outputs depend on, in the order in which they are found, and what others read."""
+    """Those that the outputs depend on, in the order in which they are found, and what others read: not what
+    only comes before a text node."""
     outputs = list(outputs)
     found: dict[TextNode, None] = {}
     read = set(outputs)
@@ -112,10 +145,10 @@ def _text_nodes(outputs: Iterable[Value]) -> tuple[list[TextNode], set[Value]]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        operands = list(read_by(node))
         if isinstance(node, TextNode):
             found[node] = None
-        else:
-            read.update(operands)
+            continue
+        operands = list(read_by(node))
+        read.update(operands)
         stack.extend(value.node for value in operands)
     return list(reversed(found)), read

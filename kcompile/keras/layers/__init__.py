@@ -36,6 +36,7 @@ from .normalization import *
 from .onnx_graph import *
 from .pooling import *
 from .preprocessing import *
+from .random_fourier_features import *
 from .recurrent import *
 from .recurrent.cells import AbstractRNNCell as AbstractRNNCell
 from .reversible_embedding import *

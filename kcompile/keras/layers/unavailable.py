@@ -10,8 +10,6 @@ from ..core.layer import Layer
 __all__ = [
     "DenseFeatures",
     "FlaxLayer",
-    "HashedCrossing",
-    "Hashing",
     "JaxLayer",
     "MaxNumBoundingBoxes",
     "TFSMLayer",
@@ -41,19 +39,6 @@ class _Unavailable(Layer):
         called = f" (layer {own!r})" if isinstance(own, str) else ""
         what_to_do = self.instead.format(name=name)
         raise ValueError(f"{name}{called} is not available: it {self.why}. {what_to_do}.")
-
-
-_HASHES = "maps values by TensorFlow's hash of their decimal text, which operators of ONNX cannot compute"
-
-
-class Hashing(_Unavailable):
-    why = _HASHES
-    instead = f"{_BEFORE}: numbers of bins; {_OWN}"
-
-
-class HashedCrossing(_Unavailable):
-    why = _HASHES
-    instead = f"{_BEFORE}: numbers of bins; {_OWN}"
 
 
 class DenseFeatures(_Unavailable):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from ...ir import Value
+from ...keras.utils.fingerprints import fingerprints
 from ..tensorflow.dtypes import as_dtype
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_array, text_of
@@ -172,13 +172,27 @@ def to_number(input: Text, out_type: Any = "float32", name: Any = None) -> Any:
 
 
 def to_hash_bucket_fast(input: Text, num_buckets: int, name: Any = None) -> Any:
-    """A number below ``num_buckets`` for each text, the same in every run, but not TensorFlow's."""
-    return _each(
-        lambda x: int.from_bytes(blake2b(x, digest_size=8).digest(), "big") % num_buckets, input, np.int64
-    )
+    """A number below ``num_buckets`` for each text, by FarmHash's fingerprint."""
+    return _buckets(input, num_buckets, None)
 
 
-to_hash_bucket = to_hash_bucket_fast
+def to_hash_bucket_strong(input: Text, num_buckets: int, key: Any, name: Any = None) -> Any:
+    """A number below ``num_buckets`` for each text, by SipHash with a key of two numbers."""
+    return _buckets(input, num_buckets, [int(part) for part in key])
+
+
+def _buckets(input: Text, num_buckets: int, key: Any) -> Any:
+    if isinstance(input, RaggedTensor):
+        return input.with_flat_values(_buckets(input.flat_values, num_buckets, key))
+    text = text_of(input).array
+    found = fingerprints(text.ravel(), key) % int(num_buckets)
+    return convert_to_tensor(found.astype(np.int64).reshape(text.shape))
+
+
+def to_hash_bucket(input: Text, num_buckets: int, name: Any = None) -> Any:
+    """A number below ``num_buckets`` for each text, the same in every run, but not TensorFlow's, which has
+    another hash here than in ``to_hash_bucket_fast``."""
+    return to_hash_bucket_fast(input, num_buckets)
 
 
 def split(
@@ -278,5 +292,6 @@ def _row(entries: list[Any], dtype: Any) -> Any:
 __all__ = [
     "as_string", "bytes_split", "format", "join", "length", "lower", "ngrams", "reduce_join",
     "regex_full_match", "regex_replace", "split", "strip", "substr", "to_hash_bucket", "to_hash_bucket_fast",
+    "to_hash_bucket_strong",
     "to_number", "unicode_decode", "unicode_encode", "unicode_split", "unicode_transcode", "upper",
 ]  # fmt: skip

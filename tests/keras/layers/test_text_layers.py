@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from kcompile.ir import StringTensor
+from kcompile.ir import StringTensor, TextNode, TextStage
 from kcompile.keras import Input, backend, layers
 from kcompile.keras.models import Model, Sequential, load_model
 
@@ -133,15 +133,50 @@ def test_numbers_are_no_text_and_text_is_no_number():
         layers.StringLookup(vocabulary="words.txt")
     with pytest.raises(ValueError, match="adapt"):
         layers.TextVectorization()(["a"])
-    with pytest.raises(ValueError, match="num_oov_indices must be 0 or 1"):
-        layers.StringLookup(num_oov_indices=2)
 
 
-def test_text_that_a_layer_gives_is_no_input_of_such_a_layer():
+_PAIRS = np.array([["a", "b"], ["zz", "a"], ["b", "b"]], dtype=object)
+#: What comes before the layer, and the places of _PAIRS then.
+MOVED = {
+    "a new axis": (lambda x: x[:, :1][:, None], [[[1]], [[0]], [[2]]]),
+    "one row": (lambda x: x[:, 1], [2, 1, 2]),
+    "expand_dims": (lambda x: backend.expand_dims(x, -1), [[[1], [2]], [[0], [1]], [[2], [2]]]),
+    "reshape": (lambda x: backend.reshape(x, (-1, 1)), [[1], [2], [0], [1], [2], [2]]),
+    "Reshape": (lambda x: layers.Reshape((2, 1))(x), [[[1], [2]], [[0], [1]], [[2], [2]]]),
+    "Permute": (lambda x: layers.Permute((2, 1))(layers.Reshape((2, 1))(x)), [[[1, 2]], [[0, 1]], [[2, 2]]]),
+    "Flatten": (lambda x: layers.Flatten()(x), [[1, 2], [0, 1], [2, 2]]),
+    "Concatenate": (lambda x: layers.Concatenate()([x, x]), [[1, 2, 1, 2], [0, 1, 0, 1], [2, 2, 2, 2]]),
+}
+
+
+@pytest.mark.parametrize("case", sorted(MOVED))
+def test_text_goes_through_operators_that_move_it(case, tmp_path):
+    move, expected = MOVED[case]
     text = Input((2,), dtype="string")
-    model = Model(text, layers.StringLookup(vocabulary=["a"])(backend.reshape(text, (-1, 1))))
-    with pytest.raises(ValueError, match="reads inputs of the model alone"):
-        model.predict(np.array([["a", "b"]]))
+    model = Model(text, layers.StringLookup(vocabulary=["a", "b"])(move(text)))
+    np.testing.assert_array_equal(model.predict(_PAIRS), expected)
+    again = Model.from_config(model.get_config())
+    np.testing.assert_array_equal(again.predict(_PAIRS), expected)
+    model.export(str(tmp_path / "m.onnx"))
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    (found,) = session.run(None, {session.get_inputs()[0].name: _PAIRS})
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_model_trains_on_text_that_operators_moved():
+    text = Input((), dtype="string")
+    hot = layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(backend.expand_dims(text, -1))
+    model = Model([text, Input((1,))], layers.Dense(1)(hot))
+    model.compile("sgd", "mse")
+    model.fit([_PAIRS[:, 0], np.ones((3, 1))], np.ones((3, 1)), verbose=0)
+
+
+def test_text_that_no_operator_gives_is_refused():
+    text = Input((2,), dtype="string")
+    upper = TextNode("Upper", text, np.char.upper, lambda x: x, object, text.dims).outputs[0]
+    places = TextNode("Places", upper, lambda x: x == "A", lambda x: x, bool, text.dims).outputs[0]
+    with pytest.raises(ValueError, match="Places reads text that a layer gives .* reads inputs of the model"):
+        TextStage([places], [text])([_PAIRS])
 
 
 def test_a_sequential_model_that_begins_with_such_a_layer_takes_text():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..preprocessing.categories import CategoryEncoding, Discretization
+from ..preprocessing.hashing import HashedCrossing, Hashing
 from ..preprocessing.lookup import IntegerLookup
 from ..preprocessing.random_colors import RandomContrast
 from ..preprocessing.random_geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
@@ -10,7 +11,6 @@ from ..preprocessing.random_warps import RandomCrop, RandomHeight, RandomWidth
 from ..preprocessing.resizing import CenterCrop, Resizing
 from ..preprocessing.scaling import Normalization, Rescaling
 from ..preprocessing.text import StringLookup, TextVectorization
-from ..unavailable import HashedCrossing, Hashing
 
 __all__ = [
     "CategoryEncoding",

@@ -3,6 +3,7 @@
 from ... import registry
 from .audio import *
 from .categories import *
+from .hashing import *
 from .histograms import *
 from .lookup import *
 from .pipeline import *

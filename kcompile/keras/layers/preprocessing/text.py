@@ -14,6 +14,7 @@ from ... import registry
 from ...backend.tensors import static_sizes
 from ...data.tensors import eager_interpreter
 from ...declaration import ANY, configured, only
+from ...utils.fingerprints import fingerprints
 from .text_inputs import TextLayer, text_of, texts_of
 from .vocabulary import NO_PLACE, Vocabulary, output_mode
 
@@ -39,8 +40,12 @@ class _TextVocabulary(TextLayer, Vocabulary):
 
     def _find(self, text: np.ndarray) -> np.ndarray:
         table, unknown = self._table(), self._unknown
-        found = [table.get(entry, unknown) for entry in text.ravel()]
-        return np.array(found, np.int64).reshape(text.shape)
+        found = np.array([table.get(entry, unknown) for entry in text.ravel()], np.int64)
+        if self.num_oov_indices > 1:
+            away = np.array([entry not in table for entry in text.ravel()], bool)
+            hashes = fingerprints(text.ravel()[away]) % self.num_oov_indices
+            found[away] = unknown + hashes.astype(np.int64)
+        return found.reshape(text.shape)
 
     def _table(self) -> dict[bytes, int]:
         """The place of each entry."""
@@ -58,6 +63,12 @@ class _TextVocabulary(TextLayer, Vocabulary):
 
     def _write_places(self, entries: Value) -> Value:
         """ONNX's table of text: LabelEncoder of ai.onnx.ml."""
+        if self.num_oov_indices > 1:
+            raise ValueError(
+                f"Layer {self.name}: several num_oov_indices part unknown text by its hash, for which ONNX "
+                "has no operators. Export the model that follows it, Model(layer.output, model.output), and "
+                "call the layer in front of it."
+            )
         table = self._table()
         return text_labels(entries, list(table), list(table.values()), self._unknown)
 
@@ -70,8 +81,8 @@ class StringLookup(_TextVocabulary):
 
     Args:
         max_tokens: size of the vocabulary with its special entries at most; None for no limit.
-        num_oov_indices: places for text that the vocabulary lacks, 0 or 1. Without one, such text gets -1
-            (Keras raises an error).
+        num_oov_indices: places for text that the vocabulary lacks. Without one, such text gets -1 (Keras
+            raises an error); of several, each gets that of its hash in TensorFlow, which a file cannot say.
         mask_token: text that gets place 0; None for none. It only counts for "int".
         oov_token: what ``invert`` gives for places of unknown text.
         vocabulary: the text, in order; None to take it from data by ``adapt``.
@@ -113,11 +124,6 @@ class StringLookup(_TextVocabulary):
         **kwargs: Any,
     ) -> None:
         _check_encoding(self, encoding)
-        if num_oov_indices > 1:
-            raise ValueError(
-                f"StringLookup: num_oov_indices must be 0 or 1; found {num_oov_indices}. Several of them "
-                "part unknown text by TensorFlow's hash of it, which is not here."
-            )
         self._start(vocabulary, idf_weights)
 
     def _rows(self, data: Any, steps: int | None) -> Iterator[list[str]]:

@@ -57,7 +57,7 @@ class TextLayer(Layer):
     exported files), ``_found_type`` (what ``_find`` gives), and ``_finish``.
     """
 
-    input_type = "string"
+    input_type: str | None = "string"
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Takes text of any form, beside tensors."""

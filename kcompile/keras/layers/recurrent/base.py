@@ -35,6 +35,19 @@ def output_size_of(cell: Any) -> Any:
     return sizes_of(cell.state_size)[0] if size is None else size
 
 
+def zero_states(cell: Any, inputs: Value | None, batch_size: Any, dtype: Any) -> Any:
+    """Zeros for each state of a cell, in a list where ``state_size`` is a sequence.
+
+    Args:
+        inputs: says batch size and element type, in the place of the others.
+    """
+    if inputs is not None:
+        batch_size, dtype = dims_of(inputs)[0], inputs.dtype
+    dtype = np.dtype(getattr(dtype, "name", dtype) or K.floatx())
+    states = [filled(0, [batch_size, *_as_tuple(size)], dtype) for size in sizes_of(cell.state_size)]
+    return states if hasattr(cell.state_size, "__len__") else states[0]
+
+
 def leaf_cells(cell: Any) -> list[Any]:
     """The cell itself, or the cells of a stack, at any depth."""
     if isinstance(cell, StackedRNNCells):
@@ -116,6 +129,13 @@ class StackedRNNCells(Layer):
             inputs, new = cell.call(inputs, own, **arguments)
             new_states.append(list(new))
         return inputs, [state for new in self._in_state_order(new_states) for state in new]
+
+    def get_initial_state(
+        self, inputs: Value | None = None, batch_size: Any = None, dtype: Any = None
+    ) -> tuple[Any, ...]:
+        """What the states of each cell begin with."""
+        starts = [_start_of(cell, inputs, batch_size, dtype) for cell in self.cells]
+        return tuple(self._in_state_order(starts))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
@@ -344,8 +364,12 @@ class RNN(Layer):
         super().assert_input_compatibility(to_list(inputs)[0])
 
     def get_initial_state(self, inputs: Value) -> States:
-        """Zeros, (batch, state size) for each state."""
+        """What the cell says if it is a user's and says something, else zeros: (batch, state size) for each
+        state."""
         batch = dims_of(inputs)[0]
+        if _says_start(self.cell):
+            found = self.cell.get_initial_state(inputs=None, batch_size=batch, dtype=inputs.dtype)
+            return [_as_tensor(state) for state in to_list(found, allow_tuple=True)]
         return [self._zero_states(inputs, [batch, size]) for size in self.state_sizes]
 
     @staticmethod
@@ -523,6 +547,18 @@ def without_keras3_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(config)
     drop_keras3_arguments(kept)
     return kept
+
+
+def _says_start(cell: Any) -> bool:
+    """Whether a user's class says what the states begin with."""
+    defined = next((cls for cls in type(cell).__mro__ if "get_initial_state" in vars(cls)), None)
+    return defined is not None and not registry.is_built_in(defined)
+
+
+def _start_of(cell: Any, inputs: Any, batch_size: Any, dtype: Any) -> Any:
+    if hasattr(cell, "get_initial_state"):
+        return cell.get_initial_state(inputs=inputs, batch_size=batch_size, dtype=dtype)
+    return zero_states(cell, inputs, batch_size, dtype)
 
 
 def _as_tensor(x: Any) -> Value:

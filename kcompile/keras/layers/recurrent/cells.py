@@ -16,7 +16,7 @@ from ...core.layer import Layer
 from ...declaration import ANY, declared, only
 from ...operations.recurrent_operators import operator_bias, operator_kernel
 from ..arguments import unit_interval, weight_arguments
-from .base import RNN, States, without_keras3_arguments
+from .base import RNN, States, without_keras3_arguments, zero_states
 
 
 def _generate_dropout_mask(ones: Value, rate: float, training: Any = None, count: int = 1) -> Any:
@@ -237,11 +237,7 @@ class AbstractRNNCell(Layer):
         self, inputs: Value | None = None, batch_size: Any = None, dtype: Any = None
     ) -> Any:
         """Zeros, (batch, features) for each state."""
-        if inputs is not None:
-            batch_size, dtype = dims_of(inputs)[0], inputs.dtype
-        sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
-        states = [filled(0, [batch_size, size], np.dtype(dtype or K.floatx())) for size in sizes]
-        return states if isinstance(self.state_size, list | tuple) else states[0]
+        return zero_states(self, inputs, batch_size, dtype)
 
 
 class GatedCell(DroppingCell, Layer):
@@ -300,6 +296,12 @@ class GatedCell(DroppingCell, Layer):
 
     def _bias_initializer(self) -> Any:
         return self.bias_initializer
+
+    def get_initial_state(
+        self, inputs: Value | None = None, batch_size: Any = None, dtype: Any = None
+    ) -> Any:
+        """Zeros, (batch, units): one tensor, or a list of them for a cell with several states."""
+        return zero_states(self, inputs, batch_size, dtype)
 
     # --- a step -----------------------------------------------------------------------------------------
     def ahead_of_time(self, inputs: Value, training: Any) -> tuple[Value, Callable[..., Any]]:
