@@ -138,7 +138,7 @@ def our_step(name: str, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
     optimizer = keras.optimizers.Adam(learning_rate=1e-3, epsilon=1e-7)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     model.train_on_batch(x[:TRAIN_BATCH], y[:TRAIN_BATCH])
-    step = model._steps.train(False)
+    step = model._compiled_steps.train(False)
     batches = cycle([x[i : i + TRAIN_BATCH], y[i : i + TRAIN_BATCH]] for i in range(0, len(x), TRAIN_BATCH))
     return lambda: step(next(batches))
 

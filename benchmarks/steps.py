@@ -39,7 +39,7 @@ def rows(rounds: int = 15) -> Iterator[Row]:
 def _our_step(images: np.ndarray) -> Callable[[], None]:
     model = dcgan(keras, tf, keras.backend.random_normal, keras.backend.random_uniform)
     model.train_on_batch(images[:BATCH])
-    step = model._steps.train(LEAF)
+    step = model._compiled_steps.train(LEAF)
     batches = cycle([images[i : i + BATCH]] for i in range(0, len(images), BATCH))
     return lambda: step(next(batches))
 

@@ -53,7 +53,7 @@ def _row(what: str, pair) -> Row:
 def _our_step(model, x, y) -> Callable[[], None]:
     """The step that fit runs, on batches in turn."""
     model.train_on_batch(x[:BATCH], y[:BATCH])
-    step = model._steps.train(False)
+    step = model._compiled_steps.train(False)
     batches = cycle([x[i : i + BATCH], y[i : i + BATCH]] for i in range(0, len(x), BATCH))
     return lambda: step(next(batches))
 

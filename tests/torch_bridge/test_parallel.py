@@ -214,11 +214,13 @@ def no_worker_stays():
 
 def test_steps_equal_those_of_one_process_whatever_the_size_of_the_batch(workers):
     alone, divided = two_headed(), two_headed()
-    step, reference = pool_step(divided), alone._steps.train(False)
+    step, reference = pool_step(divided), alone._compiled_steps.train(False)
     for samples in (9, 7, 1, 2, 40):
         feed = [X[:samples], Y[0][:samples], Y[1][:samples]]
         np.testing.assert_allclose(step(*feed)[0], reference(feed), rtol=1e-5)
-        np.testing.assert_allclose(divided._steps.results(), alone._steps.results(), rtol=1e-5)
+        np.testing.assert_allclose(
+            divided._compiled_steps.results(), alone._compiled_steps.results(), rtol=1e-5
+        )
         for expected, found in zip(alone.get_weights(), divided.get_weights(), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     assert divided.optimizer.get_weights()[0] == 5
@@ -226,7 +228,7 @@ def test_steps_equal_those_of_one_process_whatever_the_size_of_the_batch(workers
 
 def test_the_workers_replicas_follow_what_is_written_between_steps(workers):
     alone, divided = two_headed(), two_headed()
-    step, reference = pool_step(divided), alone._steps.train(False)
+    step, reference = pool_step(divided), alone._compiled_steps.train(False)
     feed = [X[:8], Y[0][:8], Y[1][:8]]
     for model, train in ((alone, reference), (divided, step)):
         for _ in range(2):

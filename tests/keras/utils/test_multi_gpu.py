@@ -88,7 +88,7 @@ def test_bad_device_names_are_refused(names, error, message, monkeypatch):
 )
 def test_gpus_are_chosen_as_keras_does(gpus, expected, monkeypatch):
     monkeypatch.setattr(devices, "available", lambda: ["gpu:0", "gpu:1", "gpu:2", "cpu:0"])
-    assert multi_gpu_model(classifier(), gpus)._devices == [f"cuda:{i}" for i in expected]
+    assert multi_gpu_model(classifier(), gpus)._step_devices == [f"cuda:{i}" for i in expected]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_models_compiled_in_a_mirrored_strategy_train_on_its_devices():
     with strategy.scope():
         assert tf.distribute.has_strategy() and tf.distribute.get_strategy() is strategy
         together = trained()
-    assert list(together._devices) == ["cpu:0", "cpu:1"] and not list(alone._devices)
+    assert list(together._step_devices) == ["cpu:0", "cpu:1"] and not list(alone._step_devices)
     for a, b in zip(alone.get_weights(), together.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
