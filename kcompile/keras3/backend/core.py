@@ -155,7 +155,10 @@ class Variable(KerasVariable):
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
-    """``x`` as a tensor, a symbolic value as it is, in an element type if one is named."""
+    """``x`` as a tensor, a symbolic value as it is, in an element type if one is named.
+
+    Arrays are copied, so that a tensor that is written to leaves them alone.
+    """
     if sparse or ragged:
         kind = "sparse" if sparse else "ragged"
         raise ValueError(f"`{kind}=True` is not supported with the kcompile backend")
@@ -163,7 +166,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
     if isinstance(x, Value) or _holds_value(x):
         x = x if isinstance(x, Value) else _packed(x)
         return x if dtype is None else cast(x, dtype)
-    return as_torch(x, dtype)
+    return as_torch(x.copy() if isinstance(x, np.ndarray) else x, dtype)
 
 
 def _holds_value(x: Any) -> bool:

@@ -277,9 +277,7 @@ def _lifted(x: Any, at_once: TorchInterpreter) -> Any:
 def _lowered(x: Any) -> Any:
     """Values that were computed as tensors, in lists, tuples and dicts too."""
     if isinstance(x, EagerTensor):
-        return x.tensor
-    if isinstance(x, Constant):
-        return computing().tensor(x)
+        return _writable(x.tensor)
     if isinstance(x, Value):
         return computing().tensor(x)
     if isinstance(x, list):
@@ -291,6 +289,11 @@ def _lowered(x: Any) -> Any:
     if isinstance(x, dict):
         return {key: _lowered(entry) for key, entry in x.items()}
     return x
+
+
+def _writable(x: torch.Tensor) -> torch.Tensor:
+    """With memory for each element: those of what was expanded share theirs."""
+    return x.contiguous() if 0 in x.stride() else x
 
 
 def eager_only(function: F) -> F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from keras.src.backend.common import standardize_dtype
 from keras.src.backend.config import epsilon, floatx
 
 from kcompile.ir import Value, op
@@ -35,7 +36,7 @@ def _encoded(x: Value, num_classes: int, axis: int, dtype: Any) -> Value:
     count = len(x.shape or ())
     axis = axis if axis >= 0 else axis + count + 1
     classes = np.arange(num_classes, dtype=np.int64).reshape([-1] + [1] * (count - axis))
-    return K.cast(op.Equal(op.Unsqueeze(x, [axis]), classes), dtype or floatx())
+    return K.cast(op.Equal(op.Unsqueeze(x, [axis]), classes), standardize_dtype(dtype or floatx()))
 
 
 @operation
