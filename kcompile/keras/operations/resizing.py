@@ -98,7 +98,9 @@ class ImageSize:
         rows, columns = self._sizes(x)
         above = (_larger(rows, columns * self.height // self.width) - rows) // 2
         left = (_larger(columns, rows * self.width // self.height) - columns) // 2
-        return op.Pad(x, shape_vector([above, left, above, left]), tensor(fill_value, x.dtype), self.axes)
+        margin = [0, 0, above, left] if self.data_format == "channels_first" else [0, above, left, 0]
+        # of all axes: onnxruntime (1.31) moves a Transpose past a Pad of some of them, and misreads it
+        return op.Pad(x, shape_vector(margin + margin), tensor(fill_value, x.dtype))
 
     def _sizes(self, x: Value) -> tuple[Any, Any]:
         """Rows and columns of images: ints, or values where they are open."""

@@ -102,12 +102,11 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Value, Value]:
 
 @operation
 def in_top_k(targets: Any, predictions: Any, k: int) -> Value:
-    """Whether no more than k predictions (rows, classes) are as large as that of the target, ties aside."""
+    """Whether fewer than k predictions (rows, classes) are above that of the target; NaN is above all."""
     targets, predictions = as_value(targets, "int64"), as_value(predictions)
-    largest = op.TopK(predictions, [int(k)], axis=-1)[0]
-    least = op.Slice(largest, [-1], [np.iinfo(np.int64).max], [-1])
     given = op.GatherElements(predictions, op.Unsqueeze(targets, [-1]), axis=-1)
-    return op.Squeeze(op.GreaterOrEqual(given, least), [-1])
+    above = op.Not(op.LessOrEqual(predictions, given))
+    return op.Less(op.ReduceSum(K.cast(above, "int32"), [-1], keepdims=0), np.int32(k))
 
 
 @operation

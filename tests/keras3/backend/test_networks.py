@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from keras.src import backend as keras_backend
 
 from kcompile.ir import Graph, Trace, Value, as_dtype, tracing
-from kcompile.keras import backend as K
 from kcompile.keras3.backend import nn, rnn
 from kcompile.torch_bridge import lower, run
+from tests.keras3.backend.graphs import in_a_graph, listed
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(3, 4, 6)).astype("float32") * 2
@@ -98,20 +98,6 @@ WEIGHTS = {
     nn.batch_normalization: ("mean", "variance", "offset", "scale"),
     nn.layer_normalization: ("gamma", "beta"),
 }
-
-
-def listed(x):
-    return list(x) if isinstance(x, tuple | list) else [x]
-
-
-def in_a_graph(function, arrays, keywords):
-    """Results of the function on values with an open batch, computed by onnxruntime."""
-    inputs = [None if a is None else Value(as_dtype(a.dtype), (None, *a.shape[1:])) for a in arrays]
-    given = [x for x in inputs if x is not None]
-    with tracing(Trace(given)):
-        found = listed(function(*inputs, **keywords))
-    assert all(isinstance(y, Value) for y in found)
-    return K.function(given, found)([a for a in arrays if a is not None])
 
 
 @pytest.mark.parametrize("case", CASES)
