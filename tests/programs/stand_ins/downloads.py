@@ -263,7 +263,8 @@ def _iliad(rng, name):
 
 @stands_in_for(r"nietzsche\.txt|shakespeare\.txt")
 def _book(rng):
-    return "\n".join(f"ROMEO:\n{sentence(rng)}\n" for _ in range(120)).encode()
+    words = [f"{sentence(rng)} {' '.join(f'word{n}' for n in rng.integers(0, 900, 6))}" for _ in range(240)]
+    return "\n".join(f"ROMEO:\n{line}\n" for line in words).encode()
 
 
 @stands_in_for(r"(fra|spa)-eng\.zip")
