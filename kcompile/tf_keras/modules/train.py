@@ -20,6 +20,8 @@ from ..tensorflow.dtypes import as_dtype
 from .errors import NotFoundError
 
 _SUFFIX = ".safetensors"
+#: What a file of HDF5 begins with.
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def _parts(thing: Any, path: str) -> Iterator[tuple[str, list[Parameter]]]:
@@ -248,17 +250,26 @@ def _noted(folder: str) -> list[str]:
     return [path for path in paths if os.path.exists(path + _SUFFIX)]
 
 
+def _holds_weights(entry: os.DirEntry[str]) -> bool:
+    """Whether a file has the name or, as ``cp-0001.ckpt``, the content of one with weights."""
+    if entry.name.endswith((".keras", ".h5", ".hdf5", _SUFFIX, ".pt")):
+        return True
+    if not entry.is_file():
+        return False
+    with open(entry.path, "rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
+
+
 def latest_checkpoint(checkpoint_dir: Any, latest_filename: Any = None) -> str | None:
-    """The latest checkpoint of a folder, which may also be one of the callback ModelCheckpoint, with its
-    extension; None where there is none.
+    """The latest checkpoint of a folder, which may also be one of the callback ModelCheckpoint or of
+    ``save_weights``, with its extension if it has one; None where there is none.
     """
     folder = os.fspath(checkpoint_dir)
     noted = _noted(folder)
     if noted:
         return noted[-1]
-    endings = (".keras", ".h5", ".hdf5", _SUFFIX, ".pt")
     try:
-        files = [entry for entry in os.scandir(folder) if entry.name.endswith(endings)]
+        files = [entry for entry in os.scandir(folder) if _holds_weights(entry)]
     except OSError:
         return None
     return max(files, key=lambda entry: entry.stat().st_mtime).path if files else None

@@ -258,6 +258,29 @@ def test_checkpoints_bring_back_weights_optimizers_and_variables(tmp_path):
         checkpoint.restore(str(tmp_path / "none"))
 
 
+def test_weights_without_an_ending_are_a_checkpoint_of_their_folder(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,))])
+    assert tf.train.latest_checkpoint(tmp_path) is None
+    model.save_weights(str(tmp_path / "cp-0001.ckpt"))
+    (tmp_path / "notes.ckpt").write_text("none")
+    kept = model.get_weights()
+    model.set_weights([w + 1 for w in kept])
+    latest = tf.train.latest_checkpoint(str(tmp_path))
+    assert latest == str(tmp_path / "cp-0001.ckpt")
+    model.load_weights(latest)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, model.get_weights(), strict=True))
+
+
+def test_a_checkpoint_is_read_array_by_array(tmp_path):
+    path = tf.train.Checkpoint(v=tf.Variable([1.0, 2.0])).save(str(tmp_path / "c"))
+    ((name, shape),) = [entry for entry in tf.train.list_variables(path) if entry[1] == [2]]
+    reader = tf.train.load_checkpoint(path)
+    assert reader.has_tensor(name) and reader.get_variable_to_dtype_map()[name] == tf.float32
+    assert tf.train.load_variable(path, name).tolist() == [1, 2] and shape == [2]
+    with pytest.raises(tf.errors.NotFoundError, match="has no 'w'"):
+        reader.get_tensor("w")
+
+
 def test_a_folder_says_only_checkpoints_that_lie_in_it(tmp_path):
     (tmp_path / "checkpoint").write_text('{"all": ["../elsewhere", 3, "gone"]}')
     assert tf.train.latest_checkpoint(tmp_path) is None
