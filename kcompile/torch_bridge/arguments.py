@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,15 +36,28 @@ def is_scalar(value: Value) -> bool:
     return isinstance(value, Constant) and value.rank == 0 and value.dtype.kind in "fiub"
 
 
-def fits(kind: str, value: Constant, tensors: int) -> bool:
-    """Whether a constant stands in the code as a Python value: the input allows it and the type has one."""
+def fits(kind: str, value: Constant, tensors: int, typed: bool) -> bool:
+    """Whether a constant stands in the code as a Python value: the input allows it and the type has one.
+
+    Args:
+        tensors: how many inputs are none.
+        typed: whether one of them gives a number its type: an operand, as the condition of Where is not.
+    """
     if kind == "Indices" and value.array.ndim == 1:
         return is_order(value.array)
-    if kind in ("Operand", "Indices"):
+    if kind == "Operand":
+        return is_scalar(value) and tensors > 0 and (typed or value.dtype == np.float32)
+    if kind == "Indices":
         return is_scalar(value) and tensors > 0
     if kind == "Number":
         return value.array.size == 1
     return kind in ("Ints", "Floats")
+
+
+def has_tensor_operand(kinds: Sequence[str], inputs: Sequence[Value | None]) -> bool:
+    """Whether an operand, which may be a number, is a tensor, whose type numbers beside it take."""
+    places = zip(kinds, inputs, strict=False)
+    return any(kind == "Operand" and x is not None and not is_scalar(x) for kind, x in places)
 
 
 def is_order(indices: np.ndarray) -> bool:

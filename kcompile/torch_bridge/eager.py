@@ -33,7 +33,7 @@ from kcompile.ir import (
 from kcompile.ir.inference import infer
 
 from . import devices, linear_algebra, weights
-from .arguments import as_number, computed_in, fits, is_scalar, keyword_attributes
+from .arguments import as_number, computed_in, fits, has_tensor_operand, is_scalar, keyword_attributes
 from .arrays import as_array, as_tensor, numpy_dtype, torch_dtype
 from .debugging import print_tensor
 from .gradients import gradients, stop_gradient
@@ -240,13 +240,14 @@ class TorchInterpreter:
         return [x.to(dtype) for x, dtype in zip(results, types, strict=True)] if types else results
 
     def _arguments(self, operator: Operator, inputs: Sequence[Value | None], wider: Any) -> list[Any]:
-        tensors = sum(x is not None and not is_scalar(x) for x in inputs)
+        tensors = sum([x is not None and not is_scalar(x) for x in inputs])
+        typed = tensors == len(inputs) or has_tensor_operand(operator.static, inputs)
         args: list[Any] = []
         for i, value in enumerate(inputs):
             kind = operator.static_kind(i)
             if value is None:
                 args.append(None)
-            elif type(value) is Constant and fits(kind, value, tensors):
+            elif type(value) is Constant and fits(kind, value, tensors, typed):
                 args.append(as_number(kind, value))
             elif value.dtype in wider:
                 args.append(self.tensor(value).to(wider[value.dtype]))

@@ -37,7 +37,15 @@ from kcompile.ir import (
 )
 
 from . import devices, weights
-from .arguments import Wider, as_number, computed_in, fits, is_scalar, keyword_attributes
+from .arguments import (
+    Wider,
+    as_number,
+    computed_in,
+    fits,
+    has_tensor_operand,
+    is_scalar,
+    keyword_attributes,
+)
 from .arrays import as_array, as_tensor, torch_dtype
 from .debugging import print_tensor
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
@@ -462,12 +470,13 @@ class _Lowering:
     ) -> list[Any]:
         tensors = sum(value is not None and not is_scalar(value) for value in operands)
         alone = tensors == sum(value in self.sizes for value in operands)
+        typed = has_tensor_operand(operator.static, operands)
         args: list[Any] = []
         for i, value in enumerate(operands):
             kind = operator.static_kind(i)
             if value is None:
                 args.append(None)
-            elif isinstance(value, Constant) and value not in self.env and fits(kind, value, tensors):
+            elif isinstance(value, Constant) and value not in self.env and fits(kind, value, tensors, typed):
                 args.append(as_number(kind, value))
             elif value in self.sizes and kind in _sizes_fit(value, alone):
                 args.append(self.sizes[value])

@@ -176,3 +176,16 @@ def test_what_was_computed_of_a_weight_stays_when_the_weight_changes(view):
     (gradient,) = op.Gradient(before, weight)
     weight.assign(np.zeros((2, 3)))
     assert (before.numpy() == 1).all() and gradient.numpy().any()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int8", "int32"])
+def test_a_choice_of_two_numbers_has_their_type(dtype):
+    condition = np.array([True, False])
+    one, zero = (Constant(np.array(n, dtype)) for n in (1, 0))
+    given = Value(np.bool_, (2,))
+    (lowered,) = run(lower(Graph([op.Where(given, one, zero)], [given])), condition)
+    with eagerly(TorchInterpreter()):
+        at_once = op.Where(Constant(condition), one, zero).numpy()
+    assert lowered.dtype == at_once.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(at_once, [1, 0])
+    np.testing.assert_array_equal(lowered, [1, 0])

@@ -6,6 +6,7 @@ them. It narrows 64 bits to 32; where an operand has 64, the result keeps them h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,9 +17,20 @@ from keras.src.backend.config import floatx
 from kcompile.ir import Constant, Value, as_dtype
 from kcompile.keras import backend as K
 
-from .tensors import as_value
+from .tensors import as_value, is_tracing
 
-__all__ = ["as_type", "counting", "floating", "in_type", "numeric", "promoted", "result_type", "type_of"]
+__all__ = [
+    "as_type",
+    "counting",
+    "floating",
+    "in_type",
+    "is_wide_in_graphs",
+    "numeric",
+    "past_bfloat16",
+    "promoted",
+    "result_type",
+    "type_of",
+]
 
 _WIDE = {"int32": "int64", "uint32": "uint64", "float32": "float64", "complex64": "complex128"}
 
@@ -81,6 +93,23 @@ def floating(x: Any) -> Value:
     """A tensor in the floating type that functions such as ``exp`` have of it."""
     x = as_value(x)
     return x if x.dtype.kind in "fcV" else in_type(x, result_type(x.dtype, float))
+
+
+def is_wide_in_graphs(x: Value) -> bool:
+    """Whether a value is computed in float32 while a step is traced: bfloat16, which half of ONNX's
+    operators do not take."""
+    return x.dtype == _dtype("bfloat16") and is_tracing()
+
+
+def past_bfloat16(emit: Callable[..., Value]) -> Callable[..., Value]:
+    """An operator that ONNX has not of bfloat16, in float32 while a step is traced."""
+
+    def wide(*xs: Value) -> Value:
+        if not is_wide_in_graphs(xs[0]):
+            return emit(*xs)
+        return in_type(emit(*(in_type(x, "float32") for x in xs)), "bfloat16")
+
+    return wide
 
 
 def counting(x: Any) -> Value:

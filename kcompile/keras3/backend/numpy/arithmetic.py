@@ -10,9 +10,8 @@ import numpy as np
 import torch
 
 from kcompile.ir import Value, op
-from kcompile.keras.operations import tensorflow as of_tensorflow
 
-from ..promotion import in_type, numeric, promoted, result_type
+from ..promotion import in_type, numeric, past_bfloat16, promoted, result_type
 from ..tensors import as_torch, as_value, dtype_of, eager_only, operation
 from .elementwise import log1p, named, number
 
@@ -193,10 +192,19 @@ def _heaviside(a: Value, b: Value) -> Value:
     return op.Where(op.IsNaN(a), a, op.Where(op.Equal(a, zero), b, step))
 
 
-arctan2 = _pairs("arctan2", of_tensorflow.atan2, "The angle of the point (x2, x1), in radians.", _FLOAT)
+def _arctan2(y: Value, x: Value) -> Value:
+    zero, pi = number(0, x), number(math.pi, x)
+    upright = op.Equal(x, zero)
+    angle = op.Atan(op.Div(y, op.Where(upright, number(1, x), x)))
+    turned = op.Where(op.Less(y, zero), op.Sub(angle, pi), op.Add(angle, pi))
+    half = op.Mul(op.Sign(y), number(math.pi / 2, x))
+    return op.Where(upright, half, op.Where(op.Less(x, zero), turned, angle))
+
+
+arctan2 = _pairs("arctan2", past_bfloat16(_arctan2), "The angle of the point (x2, x1), in radians.", _FLOAT)
 hypot = _pairs("hypot", _hypot, "The length of (x1, x2).", _FLOAT)
-logaddexp = _pairs("logaddexp", _logaddexp, "log(exp(x1) + exp(x2)) without overflow.", _FLOAT)
-logaddexp2 = _pairs("logaddexp2", _logaddexp2, "log2(2**x1 + 2**x2) without overflow.", _FLOAT)
+logaddexp = _pairs("logaddexp", past_bfloat16(_logaddexp), "log(exp(x1) + exp(x2)) without overflow.", _FLOAT)
+logaddexp2 = _pairs("logaddexp2", past_bfloat16(_logaddexp2), "log2(2**x1 + 2**x2) without overflow.", _FLOAT)
 heaviside = _pairs("heaviside", _heaviside, "0 below 0, 1 above 0, x2 at 0.", _FLOAT)
 
 

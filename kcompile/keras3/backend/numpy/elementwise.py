@@ -10,7 +10,7 @@ import torch
 
 from kcompile.ir import Value, op
 
-from ..promotion import floating, in_type, numeric
+from ..promotion import floating, in_type, is_wide_in_graphs, numeric, past_bfloat16
 from ..tensors import as_value, eager_only, operation
 
 __all__ = [
@@ -78,8 +78,9 @@ def _floating(name: str, emit: Callable[[Value], Value], doc: str = "") -> Funct
     """A function of floating-point numbers; integers and truth values are cast first."""
 
     def function(x: Any) -> Value:
-        return emit(floating(x))
+        return compute(floating(x))
 
+    compute = past_bfloat16(emit)
     return named(name, doc or f"{name} of each element, in a floating type.")(function)
 
 
@@ -189,12 +190,14 @@ def round(x: Any, decimals: int = 0) -> Value:
     x = as_value(x)
     if x.dtype.kind in "biu":
         if decimals >= 0:
-            return numeric(x)
+            return x
         return in_type(_rounded(floating(x), decimals), x.dtype.name)
     return _rounded(x, decimals)
 
 
 def _rounded(x: Value, decimals: int) -> Value:
+    if is_wide_in_graphs(x):
+        return in_type(_rounded(in_type(x, "float32"), decimals), "bfloat16")
     if not decimals:
         return op.Round(x)
     if decimals > 0:
@@ -288,7 +291,7 @@ def real(x: Any) -> Value:
 def imag(x: Any) -> Value:
     """The imaginary part: 0 for real numbers."""
     x = as_value(x)
-    return of_complex(torch.imag, x) if is_complex(x) else op.Mul(x, number(0, x))
+    return of_complex(torch.imag, x) if is_complex(x) else op.Expand(number(0, x), op.Shape(x))
 
 
 @operation
@@ -298,7 +301,7 @@ def angle(x: Any) -> Value:
     if is_complex(x):
         return of_complex(torch.angle, x)
     x = floating(x)
-    turned = op.Where(op.Less(x, number(0, x)), number(math.pi, x), number(0, x))
+    turned = op.Where(signbit(x), number(math.pi, x), number(0, x))
     return op.Where(op.IsNaN(x), x, turned)
 
 

@@ -14,7 +14,7 @@ from keras.src.backend.common.backend_utils import vectorize_impl
 from kcompile.ir import Value, op
 from kcompile.keras.backend.tensors import axis_index
 
-from ..promotion import floating, in_type, numeric, promoted, result_type
+from ..promotion import floating, in_type, is_wide_in_graphs, numeric, promoted, result_type
 from ..tensors import NotTraceable, as_torch, as_value, eager_only, is_tracing, operation
 from .elementwise import number
 from .reductions import axes_of, reduced
@@ -107,7 +107,9 @@ def unravel_index(indices: Any, shape: Any) -> Any:
 def ordered(x: Value, axis: int) -> tuple[Value, Value]:
     """The elements from the smallest on, and where they were."""
     at = axis_index(x, axis, "sort")
-    return op.TopK(x, op.Shape(x, start=at, end=at + 1), axis=at, largest=0, outputs=2)  # type: ignore[return-value]
+    wide = in_type(x, "float32") if is_wide_in_graphs(x) else x
+    values, order = op.TopK(wide, op.Shape(x, start=at, end=at + 1), axis=at, largest=0, outputs=2)
+    return in_type(values, x.dtype.name), order
 
 
 @operation

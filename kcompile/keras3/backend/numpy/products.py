@@ -14,7 +14,7 @@ from kcompile.keras import backend as K
 from kcompile.keras.operations import keras_ops
 from kcompile.keras.operations import tensorflow as of_tensorflow
 
-from ..promotion import counting, floating, in_type, promoted
+from ..promotion import counting, floating, in_type, past_bfloat16, promoted
 from ..tensors import as_torch, as_value, eager_only, operation
 from .elementwise import number
 from .reductions import reduced
@@ -72,7 +72,8 @@ def matmul(x1: Any, x2: Any) -> Value:
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Value:
     """Sums of products by Einstein's notation; of int8, in int32."""
     equation = subscripts.replace(" ", "")
-    return _computed(lambda *xs: op.Einsum(*xs, equation=equation), *_widened(operands))
+    emit = past_bfloat16(lambda *xs: op.Einsum(*xs, equation=equation))
+    return _computed(emit, *_widened(operands))
 
 
 @operation
@@ -88,7 +89,8 @@ def dot(x1: Any, x2: Any) -> Value:
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Value:
     """Sums of products over several axes."""
     over = axes if isinstance(axes, int) else [[int(a) for a in as_list(given)] for given in axes]
-    return _computed(lambda a, b: of_tensorflow.tensordot(a, b, over), *promoted(x1, x2))
+    emit = past_bfloat16(lambda a, b: of_tensorflow.tensordot(a, b, over))
+    return _computed(emit, *promoted(x1, x2))
 
 
 @operation
@@ -240,7 +242,10 @@ def corrcoef(x: Any) -> Value:
     x = floating(x)
     if rank_of(x) < 2:
         return number(1, x)
-    return keras_ops.corrcoef(x)
+    centred = op.Sub(x, op.ReduceMean(x, [-1], keepdims=1))
+    products = op.MatMul(centred, op.Transpose(centred, perm=[1, 0]))
+    lengths = op.Sqrt(op.ReduceSum(op.Mul(centred, centred), [-1], keepdims=0))
+    return op.Div(products, op.Mul(op.Unsqueeze(lengths, [0]), op.Unsqueeze(lengths, [1])))
 
 
 @operation

@@ -72,7 +72,10 @@ def reduced(operator: str, x: Value, axis: Axis, keepdims: bool) -> Value:
     axes = axes_of(x, axis)
     if axes == [] or x.rank == 0:
         return x
-    return getattr(op, operator)(x, axes, keepdims=int(keepdims))  # type: ignore[no-any-return]
+    emit = getattr(op, operator)
+    if x.dtype.kind in "iu" and x.dtype.itemsize < 4:  # ONNX reduces only some of the narrow types
+        return in_type(emit(in_type(x, "int32"), axes, keepdims=int(keepdims)), x.dtype.name)
+    return emit(x, axes, keepdims=int(keepdims))  # type: ignore[no-any-return]
 
 
 @operation
@@ -202,20 +205,16 @@ argmin = _place("argmin", "ArgMin")
 def _running(name: str, emit: Callable[[Value, int], Value]) -> Callable[..., Any]:
     def function(x: Any, axis: int | None = None, dtype: Any = None) -> Value:
         x = numeric(x) if dtype is None else numeric(as_type(x, dtype))
+        narrow = x.dtype.kind in "iu" and x.dtype.itemsize < 4
+        wide = in_type(x, "int32") if narrow else x
         if axis is None:
-            return emit(op.Reshape(x, [-1]), 0)
-        return emit(x, (axes_of(x, axis) or [0])[0])
+            return in_type(emit(op.Reshape(wide, [-1]), 0), x.dtype.name)
+        return in_type(emit(wide, (axes_of(x, axis) or [0])[0]), x.dtype.name)
 
     return named(name, "Running sums or products along an axis, or over all elements.")(function)
 
 
-def _running_sum(x: Value, axis: int) -> Value:
-    if x.dtype.kind in "iu" and x.dtype.itemsize < 4:
-        return in_type(K.cumsum(in_type(x, "int32"), axis), x.dtype.name)
-    return K.cumsum(x, axis)
-
-
-cumsum = _running("cumsum", _running_sum)
+cumsum = _running("cumsum", K.cumsum)
 cumprod = _running("cumprod", K.cumprod)
 
 
