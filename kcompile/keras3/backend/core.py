@@ -24,6 +24,7 @@ from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype,
 from kcompile.keras import backend as K
 from kcompile.torch_bridge import weights
 
+from .promotion import promoted
 from .tensors import (
     NotTraceable,
     as_torch,
@@ -177,9 +178,8 @@ def _holds_value(x: Any) -> bool:
 
 def _packed(x: Any) -> Value:
     """Nested lists with values in them as one value."""
-    parts = [_packed(y) if isinstance(y, list | tuple) else as_value(y) for y in x]
-    kind = next(dtype_of(y) for y in parts if not isinstance(y, EagerTensor))
-    return op.Concat(*(op.Unsqueeze(K.cast(y, kind), [0]) for y in parts), axis=0)
+    parts = promoted(*(_packed(y) if isinstance(y, list | tuple) else y for y in x))
+    return op.Concat(*(op.Unsqueeze(y, [0]) for y in parts), axis=0)
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
