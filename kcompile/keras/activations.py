@@ -234,7 +234,9 @@ _ALL = {
 
 
 def serialize(activation: Callable[..., Any]) -> Any:
-    """The name of an activation function; class and configuration of a layer that stands for one."""
+    """The name of an activation function, "linear" for None; of a layer in its place the configuration."""
+    if activation is None:
+        return "linear"
     if registry.is_a(activation, "layer", "Layer"):
         return registry.serialize("layer", activation)
     if goes_itself(activation):

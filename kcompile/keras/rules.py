@@ -60,6 +60,7 @@ class Rules:
             there is assigned in prediction, too.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
         makes_folders: whether saving makes the folder of a file that is not there.
+        counts_layers_once: whether a Sequential model that knows no input yet leaves out a layer that it has.
         strides_by_place: whether whole numbers behind the filters of a convolution are its window and its
             strides, never the sizes of a window as in Keras 1.
         compiles_without_loss: whether only fit wants a loss, not compile.
@@ -102,6 +103,7 @@ class Rules:
     tells_phase: bool = False
     saves_folders: bool = False
     makes_folders: bool = False
+    counts_layers_once: bool = False
     strides_by_place: bool = False
     compiles_without_loss: bool = False
     later_resnet50: bool = False
@@ -152,6 +154,7 @@ TF_KERAS = Rules(
     tells_phase=True,
     saves_folders=True,
     makes_folders=True,
+    counts_layers_once=True,
     strides_by_place=True,
     compiles_without_loss=True,
     later_resnet50=True,

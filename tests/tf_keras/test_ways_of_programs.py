@@ -89,6 +89,7 @@ def test_an_activation_that_is_taken_away_is_not_computed(layer):
     made(x)
     made.activation = None
     assert np.min(made(x)) < 0
+    assert made.get_config()["activation"] == "linear"
 
 
 class _Images(tf_keras.layers.Layer):
@@ -208,3 +209,58 @@ def test_a_model_with_a_subclassed_one_in_it_is_exported(tmp_path):
     given = np.ones((2, 3), "float32")
     (found,) = session.run(None, {session.get_inputs()[0].name: given})
     np.testing.assert_allclose(found, model.predict(given, verbose=0), rtol=1e-5)
+
+
+class _Distance(tf_keras.layers.Layer):
+    def call(self, a, b, more=None):
+        return tf.reduce_sum(tf.square(a - b), -1) + (0.0 if more is None else more["also"])
+
+
+@pytest.mark.parametrize("place", ["all", "first", "second", "in a dict"])
+def test_arguments_that_operators_computed_belong_to_the_model(place):
+    embed = tf_keras.Sequential([tf_keras.layers.Dense(2, input_shape=(3,))])
+    a, b = tf_keras.Input((3,)), tf_keras.Input((3,))
+    first = embed(a * 2.0 if place in ("all", "first") else a)
+    second = embed(b * 2.0) if place == "all" else b[:, :2] if place == "second" else embed(b)
+    more = {"also": tf.reduce_sum(b * 3.0, -1)} if place == "in a dict" else None
+    model = tf_keras.Model([a, b], _Distance()(first, second, more))
+    x, y = np.random.RandomState(0).normal(size=(2, 4, 3)).astype("float32")
+    found = model([tf.constant(x), tf.constant(y)])
+    assert hasattr(found, "interpreter")
+    np.testing.assert_allclose(found.numpy(), model.predict([x, y], verbose=0), rtol=1e-4, atol=1e-4)
+
+
+def test_a_layer_that_is_added_twice_counts_once_where_no_input_is_known(tf_keras_rules):
+    normal = tf_keras.layers.BatchNormalization()
+    layers = [normal, tf_keras.layers.Dense(4), normal, tf_keras.layers.Dense(2)]
+    model = tf_keras.Sequential(layers)
+    assert model(ONES).shape == (2, 2) and len(model.layers) == 3
+    known = tf_keras.Sequential(
+        [tf_keras.layers.Dense(2, input_shape=(2,)), dense := tf_keras.layers.Dense(2), dense]
+    )
+    x = np.array([[1.0, 2.0]], "float32")
+    first, (kernel, bias) = known.layers[0].get_weights(), dense.get_weights()
+    expected = ((x @ first[0] + first[1]) @ kernel + bias) @ kernel + bias
+    np.testing.assert_allclose(known.predict(x, verbose=0), expected, rtol=1e-5)
+
+
+class _Block(tf_keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        keys = tf.lookup.KeyValueTensorInitializer(["a", "b"], [3, 1])
+        self.table = tf.lookup.StaticHashTable(keys, default_value=0)
+
+    def call(self, text):
+        return self.table.lookup(text)
+
+
+def test_a_table_of_text_is_part_of_a_model_and_of_its_file(tmp_path):
+    text = tf_keras.Input((), dtype="string", name="text")
+    model = tf_keras.Model(text, tf_keras.layers.Embedding(4, 2)(_Block()(text)))
+    words = np.array(["b", "a", "?"], object)
+    found = model.predict(words, verbose=0)
+    np.testing.assert_array_equal(found, model.layers[-1].get_weights()[0][[1, 3, 0]])
+    path = str(tmp_path / "model.onnx")
+    with pytest.warns(UserWarning, match="not compared"):
+        model.export(path)
+    np.testing.assert_array_equal(onnxruntime.InferenceSession(path).run(None, {"text": words})[0], found)

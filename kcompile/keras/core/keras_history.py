@@ -64,7 +64,7 @@ def _origins(value: Value) -> list[Value]:
     """The tensors that a value is computed from; none if it cannot be the output of a layer."""
     call, node = _unrecorded_call(value), value.node
     if call is not None:
-        return call.inputs
+        return call.origins
     if node is None or node.domain or any(isinstance(a, Body) for a in node.attributes.values()):
         return []
     given = [x for x in node.inputs if x is not None and not isinstance(x, Constant)]

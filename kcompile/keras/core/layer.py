@@ -29,6 +29,7 @@ from .node import (
     nested_outputs,
     static_shape,
     tensors_in,
+    unlayered_in,
 )
 from .phases import in_its_phase, is_told
 
@@ -387,7 +388,7 @@ class Layer(AddingLayer):
         frame: Any,
     ) -> None:
         """Makes the Node of this call, if the inputs belong to a layer DAG."""
-        if all(hasattr(x, "_keras_history") for x in inputs):
+        if all(hasattr(x, "_keras_history") for x in inputs) and not unlayered_in(arguments):
             Node(self, inputs, outputs, input_masks, output_masks, arguments, frame)
             return
         annotate(outputs, output_masks, inputs)

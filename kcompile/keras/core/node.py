@@ -144,6 +144,12 @@ class UnrecordedCall:
     arguments: dict[str, Any]
     frame: CallFrame
 
+    @property
+    def origins(self) -> list[Value]:
+        """The tensors that it was called on, those among its other arguments included."""
+        among = tensors_in(self.arguments) + unlayered_in(self.arguments)
+        return list(dict.fromkeys([*self.inputs, *among]))
+
     def record(self) -> None:
         """Makes the Node."""
         self.layer._unrecorded_calls = [call for call in self.layer._unrecorded_calls if call is not self]
@@ -301,6 +307,30 @@ def tensors_in(value: Any) -> list[Value]:
     found: list[Value] = []
     replace_tensors(value, found.append)
     return found
+
+
+def unlayered_in(value: Any) -> list[Value]:
+    """The tensors in arguments that no layer made, but come from what layers made."""
+    if isinstance(value, Value):
+        return [value] if not hasattr(value, "_keras_history") and _comes_from_layers(value) else []
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [x for entry in value for x in unlayered_in(entry)] if type(value) in (list, tuple) else []
+
+
+def _comes_from_layers(value: Value) -> bool:
+    seen, stack = {value}, [value]
+    while stack:
+        value = stack.pop()
+        if hasattr(value, "_keras_history"):
+            return True
+        call = value.annotations.get("_unrecorded_call")
+        read = call.inputs if call is not None else value.node.inputs if value.node is not None else ()
+        for x in read:
+            if x is not None and x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return False
 
 
 def flat_masks(mask: Any, outputs: int) -> list[Any]:

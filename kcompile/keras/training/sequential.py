@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Constant
-from .. import registry
+from .. import registry, rules
 from ..core.input_layer import Input, InputLayer
 from ..core.layer import Layer
 from ..core.layer_configs import deserialize, serialize
@@ -118,8 +118,12 @@ class Sequential(Model):
             self._start_of_stack(layer)
         elif self.outputs:
             self._extend_ends(layer)
-        else:
+        elif not self._counts_already(layer):
             self._append_layer(layer)
+
+    def _counts_already(self, layer: Layer) -> bool:
+        added = any(layer is other for other in self._stacked_layers)
+        return added and rules.in_force().counts_layers_once
 
     @contextmanager
     def _called_at_once(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""``tf.lookup``: tables of keys and values in memory; they look up at once."""
+"""``tf.lookup``: tables of keys and values in memory. They look up at once, and text in models, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Value
+from ...ir import StringTensor, TextNode, Value, text_labels
+from ...keras import backend as K
 from ..tensorflow.dtypes import DType, as_dtype
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_array
@@ -89,10 +90,23 @@ class StaticHashTable:
         return as_dtype("string" if self._text else self._values.dtype)
 
     def lookup(self, keys: Any, name: Any = None) -> Value:
-        """The value of each key."""
+        """The value of each key. Of text that a model is given it has to be a whole number."""
+        symbolic = isinstance(keys, Value) and keys.dtype == object and not isinstance(keys, StringTensor)
+        if symbolic and self._values.dtype.kind in "iu":
+            node = TextNode("StaticHashTable", keys, self._find, self._write, np.int64, keys.dims)
+            return K.cast(node.outputs[0], self._values.dtype.name)
         given = _entries(keys)
         found = [self._table.get(key, self._default) for key in given.reshape(-1).tolist()]
         return self._made(found, given.shape)
+
+    def _find(self, text: np.ndarray) -> np.ndarray:
+        found = [self._table.get(key, self._default) for key in text.ravel()]
+        return np.array(found, np.int64).reshape(text.shape)
+
+    def _write(self, text: Value) -> Value:
+        return text_labels(
+            text, list(self._table), [int(n) for n in self._table.values()], int(self._default)
+        )
 
     def _made(self, found: list[Any], shape: tuple[int, ...]) -> Value:
         if self._text:

@@ -92,7 +92,7 @@ _SETS = {
     "tf_flowers": (_flowers, ("image", "label"), {"train": 160}, 5),
     "cats_vs_dogs": (lambda rng, n: _images(rng, n, 2, (72, 96, 3)), ("image", "label"), {"train": 160}, 2),
     "horses_or_humans": (
-        lambda rng, n: _images(rng, n, 2, (64, 64, 3)),
+        lambda rng, n: _images(rng, n, 2, (300, 300, 3)),
         ("image", "label"),
         {"train": 96, "test": 64},
         2,
