@@ -16,7 +16,16 @@ from .arithmetic import operators_by
 from .changes import changing, steadily, unchanging
 from .computed_sizes import known_numbers
 from .dtypes import as_dtype, from_onnx, to_onnx
-from .eager import EagerTensor, Interpreter, eagerly, interpreter, record_with, recorder
+from .eager import (
+    EagerTensor,
+    Interpreter,
+    eagerly,
+    interpreter,
+    note_variable,
+    noting_variables,
+    record_with,
+    recorder,
+)
 from .emission import (
     KCOMPILE_DOMAIN,
     as_value,
@@ -115,6 +124,8 @@ __all__ = [
     "precision_scope",
     "read_by",
     "reading_as",
+    "note_variable",
+    "noting_variables",
     "record_with",
     "recorder",
     "schema_of",

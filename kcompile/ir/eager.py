@@ -7,7 +7,9 @@ eager ones it computes. Who computes is handed in (``torch_bridge.eager``), sinc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -76,6 +78,10 @@ class Interpreter(Protocol):
         """One update of weights by the kernel of a built-in optimizer; whether there is one."""
         ...
 
+    def unrecorded(self) -> AbstractContextManager[Any]:
+        """A block in which what is computed passes no gradient on."""
+        ...
+
     def array(self, tensor: Any) -> np.ndarray:
         """The numbers of a tensor that it computed; an array over the same memory where that can be."""
         ...
@@ -83,6 +89,33 @@ class Interpreter(Protocol):
     def device_name(self, tensor: Any) -> str:
         """Where a tensor that it computed lies: "cpu:0", "gpu:1"."""
         ...
+
+
+class _Noting(threading.local):
+    """The lists of those who want to know, in this thread, which trainable variables are read."""
+
+    lists: tuple[dict[Parameter, None], ...] = ()
+
+
+_noting = _Noting()
+
+
+@contextmanager
+def noting_variables(found: dict[Parameter, None] | None) -> Iterator[None]:
+    """Within, trainable variables that operators read are keys of ``found``, in the order of reading; of
+    None nobody is told."""
+    before = _noting.lists
+    _noting.lists = () if found is None else (*before, found)
+    try:
+        yield
+    finally:
+        _noting.lists = before
+
+
+def note_variable(parameter: Parameter) -> None:
+    """Tells those who want to know that a trainable variable is read."""
+    for found in _noting.lists:
+        found[parameter] = None
 
 
 class EagerTensor(Constant):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .eager import Interpreter, eagerly
+from .eager import Interpreter, eagerly, note_variable
 from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_of
 from .graph import Graph, Phase
 from .inference import infer
@@ -32,6 +32,7 @@ class _Record:
         readings: by variable the value that it has at first, and those assigned to it, in order.
         now: by variable that was assigned the value that it reads as.
         counted: the counters that kernels of optimizers count up themselves.
+        paused: how many blocks there are around in which no gradient is recorded.
     """
 
     def __init__(self, inputs: Sequence[Value]) -> None:
@@ -41,6 +42,7 @@ class _Record:
         self.readings: dict[Parameter, list[Value]] = {}
         self.now: dict[Value, Value] = {}
         self.counted: set[Parameter] = set()
+        self.paused = 0
 
 
 class Trace:
@@ -133,9 +135,24 @@ class Trace:
                 op.ConstantOfShape(op.Shape(x), value=np.zeros(1, x.dtype)) if g is None else g
                 for x, g in zip(sources, found, strict=True)
             )
-        return self._emit(
-            op_type, domain, [None if x is None else self._current(x) for x in inputs], attributes, outputs
-        )
+        for x in inputs:
+            if isinstance(x, Parameter) and x.trainable:
+                note_variable(x)
+        given = [None if x is None else self._current(x) for x in inputs]
+        made = self._emit(op_type, domain, given, attributes, outputs)
+        return tuple(map(self._unrecorded, made)) if self._record.paused and not domain else made
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """See ``ir.eager.Interpreter``."""
+        self._record.paused += 1
+        try:
+            yield
+        finally:
+            self._record.paused -= 1
+
+    def _unrecorded(self, value: Value) -> Value:
+        return self._emit("StopGradient", KCOMPILE_DOMAIN, [value], {}, 1)[0]
 
     def gradients(
         self,

@@ -7,6 +7,7 @@ Parameters are their nn.Parameters, so torch's autograd records what is computed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from kcompile.ir import (
     format_type,
     schema_of,
 )
+from kcompile.ir.eager import note_variable
 from kcompile.ir.inference import infer
 
 from . import devices, linear_algebra, weights
@@ -71,6 +73,7 @@ class TorchInterpreter:
             return found if found.device == self.device else found.to(self.device)
         if isinstance(value, Parameter):
             if value.trainable and value.dtype.kind == "f":
+                note_variable(value)
                 return reading(value, self.device)
             # a state may be overwritten before it is looked at
             return weights.tensor_of(value, self.device).detach().clone()
@@ -152,6 +155,10 @@ class TorchInterpreter:
             return False
         single_updates.update(rule, params, [self.tensor(grad) for grad in grads], self.device)
         return True
+
+    def unrecorded(self) -> AbstractContextManager[Any]:
+        """See ``ir.eager.Interpreter``."""
+        return torch.no_grad()
 
     def has_kernel(self, rule: UpdateRule) -> bool:
         """Whether there is a kernel of a built-in optimizer."""

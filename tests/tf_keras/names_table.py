@@ -59,7 +59,7 @@ LEFT_OUT = {
     ),
     "experimental types": ("extension types and dispatch", "classes of Python"),
     "linalg.LinearOperator": ("lazy matrices", "the matrices themselves"),
-    "profiler summary.trace_on autograph.to_code": ("TensorFlow's own tools", "`torch.profiler`"),
+    "profiler autograph.to_code": ("TensorFlow's own tools", "`torch.profiler`"),
     "queue contrib python_io raw_ops": ("TensorFlow 1", "`tf.data`"),
 }
 

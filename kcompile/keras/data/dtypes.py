@@ -53,6 +53,35 @@ class DType(str):
         return self == "bool"
 
     @property
+    def is_unsigned(self) -> bool:
+        """Whether it has whole numbers from 0 on alone."""
+        return self.startswith("uint")
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether numbers stand for others; none of these types is so."""
+        return False
+
+    @property
+    def is_numpy_compatible(self) -> bool:
+        """Whether NumPy has the type."""
+        return True
+
+    @property
+    def real_dtype(self) -> DType:
+        """The type of the parts of complex numbers; of others itself."""
+        return DTYPES[{"complex64": "float32", "complex128": "float64"}.get(str(self), str(self))]
+
+    @property
+    def limits(self) -> tuple[Any, Any]:
+        """The least and the largest number."""
+        return self.min, self.max
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether another type is this one."""
+        return self == as_dtype(other)
+
+    @property
     def size(self) -> int:
         """Bytes of an element."""
         return _numpy_dtype(str(self)).itemsize

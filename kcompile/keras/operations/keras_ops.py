@@ -239,7 +239,7 @@ def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
 
 def _one_number(q: Any) -> float:
     if not isinstance(q, int | float):
-        raise ValueError(f"A quantile in the file is asked at {q!r}; one number is read.")
+        raise ValueError(f"A quantile is asked at {q!r}; one number is taken.")
     return float(q)
 
 
@@ -319,7 +319,7 @@ def diff(a: Value, n: int = 1, axis: int = -1) -> Value:
 @of_keras("Trapezoid")
 def trapezoid(y: Value, x: Any = None, dx: float = 1.0, axis: int = -1) -> Value:
     if x is not None:
-        raise ValueError("A `trapezoid` in the file has points x, which is not read; a distance dx is.")
+        raise ValueError("A `trapezoid` has points x, which is not here; a distance dx is.")
     before: list[Any] = [slice(None)] * _axis(y, axis)
     means = (sliced(y, [*before, slice(1, None)]) + sliced(y, [*before, slice(0, -1)])) / 2.0
     return K.sum(means, axis=axis) * dx

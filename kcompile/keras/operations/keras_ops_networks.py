@@ -92,7 +92,7 @@ def take_along_axis(x: Value, indices: Any, axis: Any = None) -> Value:
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Value:
     edges, values = _alike(sorted_sequence, values)
     if _rank(edges) != 1:
-        raise ValueError("A `searchsorted` in the file is in several sequences; one is read.")
+        raise ValueError("A `searchsorted` is in several sequences; one is taken.")
     compare = op.Less if side == "left" else op.LessOrEqual
     below = compare(edges, op.Unsqueeze(values, [-1]))
     return K.sum(K.cast(below, "int32"), axis=-1)
@@ -126,7 +126,7 @@ def linspace(
     axis: int = 0,
 ) -> Value:  # fmt: skip
     if retstep:
-        raise ValueError("A `linspace` in the file returns its step, which is not read.")
+        raise ValueError("A `linspace` returns its step, which is not here.")
     found = _between(start, stop, num, endpoint, axis)
     return K.cast(found, dtype) if dtype else found
 
@@ -170,7 +170,7 @@ def slice_update(inputs: Value, start_indices: Any, updates: Value) -> Value:
     )
     moved = _move_axis(inputs, 0, -1)
     if starts[0] != 0:
-        raise ValueError("A `slice_update` in the file begins behind the first sample, which is not read.")
+        raise ValueError("A `slice_update` begins behind the first sample, which is not here.")
     return _move_axis(op.ScatterND(moved, places.astype(np.int64), _move_axis(updates, 0, -1)), -1, 0)
 
 
@@ -385,7 +385,7 @@ _enter(
 
 def _only_last(data_format: Any) -> None:
     if _layout(data_format) != "channels_last":
-        raise ValueError("A function of images in the file has its channels first, which is not read.")
+        raise ValueError("A function of images has its channels first, which is not here.")
 
 
 @of_keras("Resize", module="image")

@@ -67,7 +67,7 @@ def _bounds(entry: Any) -> tuple[Any, Any, Any]:
             op.Where(forward, *(np.int64(end) for end in ends)) for ends in ((0, _END), (_END, -_END))
         )
     elif not isinstance(step, int) or step == 0:
-        raise ValueError(f"The step {step!r} of a slice in the file is not read; whole numbers but 0 are.")
+        raise ValueError(f"The step {step!r} of a slice is not read; whole numbers but 0 are.")
     else:
         first, last = (0, _END) if step > 0 else (_END, -_END)
     return (first if entry.start is None else entry.start, last if entry.stop is None else entry.stop, step)

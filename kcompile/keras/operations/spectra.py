@@ -58,7 +58,7 @@ def irfft(x: Sequence[Any], fft_length: int | None = None) -> Value:
     given = _size(real, -1)
     length = 2 * (given - 1) if fft_length is None else int(fft_length)
     if length < 1:
-        raise ValueError(f"A transform back in the file is to {length} samples; at least 1 are needed.")
+        raise ValueError(f"A transform back is to {length} samples; at least 1 are needed.")
     claim_steps(10 * length, f"fft_length={length}")
     kept = length // 2 + 1
     if kept != given:
@@ -86,7 +86,7 @@ def stft(
     """(..., samples) to a pair of (..., frames, fft_length // 2 + 1)."""
     if not 1 <= sequence_length <= fft_length or sequence_stride < 1:
         raise ValueError(
-            f"An stft in the file has frames of {sequence_length}, steps of {sequence_stride} and "
+            f"An stft has frames of {sequence_length}, steps of {sequence_stride} and "
             f"fft_length={fft_length}; the last must be at least the first, and all at least 1."
         )
     claim_steps(4 * fft_length, f"fft_length={fft_length}")
@@ -118,7 +118,7 @@ def _window(window: Any, size: int, length: int, like: Value) -> Value:
     if not isinstance(window, str):
         return op.Pad(_tensor(window, like), list(pads))
     if window not in ("hann", "hamming"):
-        raise ValueError(f"An stft in the file has the window {window!r}; 'hann' and 'hamming' are read.")
+        raise ValueError(f"An stft has the window {window!r}; 'hann' and 'hamming' are taken.")
     top = {"hann": 0.5, "hamming": 0.54}[window]
     turns = 2 * np.pi * np.arange(size) / max(size if size % 2 == 0 else size - 1, 1)
     weights = top - (1 - top) * np.cos(turns) if size > 1 else np.ones(1)

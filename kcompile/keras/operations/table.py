@@ -134,7 +134,7 @@ def _reduction(
 
     def emit(x: Any, axis: Any = None, keepdims: Any = False, initial: Any = None, dtype: Any = None) -> Any:
         if join is None and (initial is not None or dtype is not None):
-            raise ValueError("A reduction in the file has an initial value or a type, which is not read.")
+            raise ValueError("A reduction has an initial value or a type, which is not here.")
         x = kind(x if dtype is None else K.cast(_tensor(x), dtype))
         found = function(x, axis=axis, keepdims=bool(keepdims))
         return found if join is None or initial is None else join(found, _tensor(initial, found))
@@ -149,7 +149,7 @@ def _rank(x: Value) -> int:
 def _axis(x: Value, axis: int) -> int:
     rank = _rank(x)
     if not isinstance(axis, int) or not -rank <= axis < rank:
-        raise ValueError(f"The axis {axis!r} in the file is none of a tensor of {rank} axes.")
+        raise ValueError(f"The axis {axis!r} is none of a tensor of {rank} axes.")
     return axis % rank
 
 
@@ -177,7 +177,7 @@ def _index(entry: Any) -> Any:
             return slice(*limits)
     if entry is None or isinstance(entry, int | Value):
         return entry
-    raise ValueError(f"The index {entry!r} of a slice in the file is not read; whole numbers and slices are.")
+    raise ValueError(f"The index {entry!r} of a slice is not read; whole numbers and slices are.")
 
 
 def _cast(x: Any, dtype: Any) -> Value:
@@ -186,7 +186,7 @@ def _cast(x: Any, dtype: Any) -> Value:
 
 def _where(condition: Any, x1: Any = None, x2: Any = None) -> Value:
     if x1 is None or x2 is None:
-        raise ValueError("A `where` in the file has no values to choose from (x1, x2), which is not read.")
+        raise ValueError("A `where` has no values to choose from (x1, x2), which is not here.")
     return op.Where(_bool(condition), *_alike(x1, x2))
 
 
@@ -239,12 +239,12 @@ def _split(x: Value, indices_or_sections: Any, axis: int = 0) -> list[Value]:
     if isinstance(indices_or_sections, int):
         count = indices_or_sections
         if count < 1 or size % count:
-            raise ValueError(f"A split in the file makes {count} parts of {size}.")
+            raise ValueError(f"A split makes {count} parts of {size}.")
         bounds = list(range(0, size + 1, size // count))
     else:
         bounds = [0, *indices_or_sections, size]
         if sorted(bounds) != bounds:
-            raise ValueError(f"A split in the file has the bounds {indices_or_sections} of {size}.")
+            raise ValueError(f"A split has the bounds {indices_or_sections} of {size}.")
     outputs = op.Split(x, np.diff(bounds), axis=axis, outputs=len(bounds) - 1)
     return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 

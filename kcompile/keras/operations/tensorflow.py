@@ -296,7 +296,7 @@ def _norm_of(x: Value, ord: Any, axis: Any, keepdims: bool) -> Value:
     order = float(ord)
     if len(axes) == 2 and axis is not None:
         if order not in (1.0, math.inf):
-            raise ValueError(f"A norm in the file is the matrix norm {ord!r}, which is not read.")
+            raise ValueError(f"A norm is the matrix norm {ord!r}, which is not here.")
         along, over = axes if order == 1.0 else axes[::-1]
         found = K.max(K.sum(K.abs(x), axis=along, keepdims=True), axis=over, keepdims=True)
         return found if keepdims else op.Squeeze(found, axes)
@@ -403,7 +403,7 @@ def trace(x: Value) -> Value:
 @of_tensorflow("linalg.diag_part", "linalg.tensor_diag_part")
 def diag_part(input: Any, k: int = 0, padding_value: Any = 0, align: str = "RIGHT_LEFT") -> Value:
     if k:
-        raise ValueError("A diagonal in the file is not the main one, which is not read.")
+        raise ValueError("A diagonal is not the main one, which is not here.")
     x = _tensor(input)
     size = min(_size(x, -2), _size(x, -1))
     eye = _tensor(_unit(_size(x, -2), _size(x, -1)), x)
@@ -417,7 +417,7 @@ def diag(
 ) -> Value:  # fmt: skip
     x = _tensor(diagonal)
     if k or num_rows != -1 or num_cols != -1 or padding_value:
-        raise ValueError("A matrix of a diagonal in the file is not the plain one, which is not read.")
+        raise ValueError("A matrix of a diagonal is not the plain one, which is not here.")
     places = op.Range(np.int64(0), op.Squeeze(op.Shape(x, start=-1), [0]), np.int64(1))
     eye = op.Equal(op.Unsqueeze(places, [0]), op.Unsqueeze(places, [1]))
     return op.Unsqueeze(x, [-1]) * K.cast(eye, x.dtype.name)
@@ -426,7 +426,7 @@ def diag(
 @of_tensorflow("linalg.set_diag")
 def set_diag(input: Any, diagonal: Any, k: int = 0, align: str = "RIGHT_LEFT") -> Value:
     if k:
-        raise ValueError("A diagonal in the file is not the main one, which is not read.")
+        raise ValueError("A diagonal is not the main one, which is not here.")
     x = _tensor(input)
     eye = K.constant(_unit(_size(x, -2), _size(x, -1)) > 0, dtype="bool")
     return op.Where(eye, op.Unsqueeze(_tensor(diagonal, x), [-1]), x)

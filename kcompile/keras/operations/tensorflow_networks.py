@@ -40,7 +40,7 @@ def _spatial(value: Any, rank: int, data_format: Any, default: int = 1) -> list[
 
 def _padding(padding: Any) -> str:
     if not isinstance(padding, str) or padding.upper() not in ("SAME", "VALID"):
-        raise ValueError(f"A function in the file pads {padding!r}, which is not read; SAME and VALID are.")
+        raise ValueError(f"A function pads {padding!r}, which is not here; SAME and VALID are.")
     return padding.lower()
 
 
@@ -91,7 +91,7 @@ def embedding_lookup(
     params: Any, ids: Any, partition_strategy: Any = None, validate_indices: Any = None, max_norm: Any = None
 ) -> Value:
     if max_norm is not None:
-        raise ValueError("An `embedding_lookup` in the file has a max_norm, which is not read.")
+        raise ValueError("An `embedding_lookup` has a max_norm, which is not here.")
     return op.Gather(_tensor(params), K.cast(_tensor(ids), "int64"), axis=0)
 
 
@@ -180,7 +180,7 @@ def pool_(
     strides: Any = None, data_format: Any = None, dilations: Any = None,
 ) -> Value:  # fmt: skip
     if any(d != 1 for d in as_list(dilation_rate or dilations or 1)):
-        raise ValueError("A pooling in the file is dilated, which is not read.")
+        raise ValueError("A pooling is dilated, which is not here.")
     return _pooled(input, window_shape, strides, padding, data_format, pooling_type.lower())
 
 
@@ -299,7 +299,7 @@ def resize(
         y = _scaled(_float(x), size, "linear", "half_pixel")
     else:
         if isinstance(size, Value) or any(isinstance(n, Value) for n in size):
-            raise ValueError(f"A resizing in the file by {method!r} is to a size that is not a number.")
+            raise ValueError(f"A resizing by {method!r} is to a size that is not a number.")
         wanted = ImageSize(int(size[0]), int(size[1]), "channels_last", "image.resize")
         y = wanted.resized(_float(x), interpolation_mode(method), antialias)
     return op.Squeeze(y, [0]) if single else y
@@ -312,7 +312,7 @@ def resize_v1(
 ) -> Value:  # fmt: skip
     mode = {"bilinear": "linear", "nearest": "nearest"}.get(_method(method))
     if mode is None:
-        raise ValueError(f"A resizing in the file is TensorFlow 1's {method!r}, which is not read.")
+        raise ValueError(f"A resizing is TensorFlow 1's {method!r}, which is not here.")
     x = _tensor(images) if mode == "nearest" else _float(images)
     where = "align_corners" if align_corners else "half_pixel" if half_pixel_centers else "asymmetric"
     return _scaled(x, size, mode, where, "floor" if where == "asymmetric" else "round_prefer_ceil")
@@ -323,7 +323,7 @@ def resize_images(
     images: Any, size: Any, method: Any = 0, align_corners: bool = False, preserve_aspect_ratio: bool = False
 ) -> Value:
     if preserve_aspect_ratio:
-        raise ValueError("A `resize_images` in the file keeps the aspect ratio, which is not read.")
+        raise ValueError("A `resize_images` keeps the aspect ratio, which is not here.")
     return resize_v1(images, size, align_corners, method=method)
 
 

@@ -177,7 +177,7 @@ _OTHERS: dict[str, Callable[[list[Any], Mapping[str, Any]], tuple[str, dict[str,
     "FusedBatchNormV3": _normalized,
 }
 
-#: The operators that are read.
+#: The operators that are here.
 NAMES = frozenset({*OPERATORS, *_OTHERS})
 
 

@@ -163,7 +163,7 @@ def linspace(start: Any, stop: Any, num: int, axis: int = 0) -> Value:
 @of_tensorflow("eye", "linalg.eye")
 def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = "float32") -> Value:
     if batch_shape is not None:
-        raise ValueError("An `eye` in the file has a batch_shape, which is not read.")
+        raise ValueError("An `eye` has a batch_shape, which is not here.")
     kind = type_name(dtype)
     rows_, columns = (range_(0, n) for n in (num_rows, num_rows if num_columns is None else num_columns))
     return K.cast(op.Equal(op.Unsqueeze(rows_, [1]), op.Unsqueeze(columns, [0])), kind)
@@ -205,7 +205,7 @@ def roll(input: Any, shift: Any, axis: Any) -> Value:
     x = _tensor(input)
     for by, at in zip(as_list(shift), as_list(axis), strict=True):
         if at is None or not isinstance(by, int):
-            raise ValueError("A `roll` in the file needs one shift and one axis.")
+            raise ValueError("A `roll` needs one shift and one axis.")
         place = -by % _size(x, at)
         if place:
             x = K.concatenate(OPERATIONS["Split"].emit(x, indices_or_sections=[place], axis=at)[::-1], at)
@@ -237,9 +237,7 @@ def _padded(x: Value, pad_width: Any, mode: str, constant_values: Any) -> Value:
     pairs = [entry if isinstance(entry, list) else [entry, entry] for entry in widths]
     pairs = pairs * _rank(x) if len(pairs) == 1 else pairs
     if mode not in ("constant", "reflect", "edge") or len(pairs) != _rank(x):
-        raise ValueError(
-            f"A `pad` in the file has mode {mode!r} and widths {pad_width!r}, which is not read."
-        )
+        raise ValueError(f"A `pad` has mode {mode!r} and widths {pad_width!r}, which is not here.")
     pads = [int(before) for before, _ in pairs] + [int(after) for _, after in pairs]
     value = None if not constant_values else _tensor(constant_values, x)
     return op.Pad(x, pads, value, mode=mode)
@@ -253,7 +251,7 @@ def reverse_sequence(
     x, time = _tensor(input), seq_axis if seq_axis is not None else seq_dim or 0
     batch = batch_axis if batch_axis is not None else batch_dim or 0
     if {time, batch} != {0, 1}:
-        raise ValueError("A `reverse_sequence` in the file is not along the first two axes.")
+        raise ValueError("A `reverse_sequence` is not along the first two axes.")
     lengths = K.cast(_tensor(seq_lengths), "int64")
     return op.ReverseSequence(x, lengths, batch_axis=batch, time_axis=time)
 
@@ -285,9 +283,7 @@ def gather(
     if not batch:
         return op.Gather(x, at, axis=axis)
     if batch != 1 or axis < batch:
-        raise ValueError(
-            f"A `gather` in the file has batch_dims={batch_dims}, which is not read; 0 and 1 are."
-        )
+        raise ValueError(f"A `gather` has batch_dims={batch_dims}, which is not here; 0 and 1 are.")
     x = _move_axis(x, axis, 1)
     inner = _rank(at) - 1
     flat = op.Reshape(at, [0, -1])  # (batch, places)

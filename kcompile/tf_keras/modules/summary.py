@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -154,18 +155,23 @@ class experimental:
 
 
 def trace_on(graph: bool = True, profiler: bool = False, profiler_outdir: Any = None) -> None:
-    """Not here: NotImplementedError says what is."""
-    raise NotImplementedError(
-        "Nothing is traced for TensorBoard; the callback TensorBoard writes the model's graph."
+    """Warns that nothing is traced; programs go on."""
+    warnings.warn(
+        "tf.summary.trace_on: nothing is traced for TensorBoard; the callback TensorBoard writes the model's "
+        "graph, and model.summary() and `kcompile inspect --ir` show it.",
+        stacklevel=2,
     )
 
 
 def trace_export(name: str, step: Any = None, profiler_outdir: Any = None) -> None:
-    """Not here: NotImplementedError says what is."""
-    trace_on()
+    """Writes nothing, since nothing was traced."""
+
+
+def trace_off() -> None:
+    """Ends what ``trace_on`` began: nothing."""
 
 
 __all__ = [
     "SummaryWriter", "audio", "create_file_writer", "experimental", "flush", "histogram", "image", "scalar",
-    "should_record_summaries", "text", "trace_export", "trace_on",
+    "should_record_summaries", "text", "trace_export", "trace_off", "trace_on",
 ]  # fmt: skip

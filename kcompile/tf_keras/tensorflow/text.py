@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -57,6 +58,10 @@ class TextInterpreter:
     def array(self, tensor: Any) -> np.ndarray:
         """See ``ir.eager.Interpreter``."""
         return eager_interpreter().array(tensor)
+
+    def unrecorded(self) -> AbstractContextManager[Any]:
+        """See ``ir.eager.Interpreter``; text has no gradients."""
+        return nullcontext()
 
     def device_name(self, tensor: Any) -> str:
         """See ``ir.eager.Interpreter``."""
