@@ -75,7 +75,7 @@ def ctc_cost_of_logits(y_true: Any, logits: Any, input_length: Any, label_length
     states = _with_blanks(op.Max(op.Min(labels, blank), np.int64(0)), blank)
     emissions = op.GatherElements(logs, _expanded(op.Unsqueeze(states, [1]), logs, states), axis=2)
     active = op.Less(op.Unsqueeze(times_of(logs), [0]), times)
-    final = _forward(emissions, active, _may_skip(states, blank), logs.dtype)
+    final = _forward(emissions, active, _may_skip(states), logs.dtype)
     ends = op.Mul(lengths, np.int64(2))
     before = op.Sub(ends, np.int64(1))
     last = op.GatherElements(final, ends, axis=1)
@@ -101,10 +101,10 @@ def _expanded(x: Value, logs: Value, states: Value) -> Value:
     return op.Expand(x, sizes)
 
 
-def _may_skip(states: Value, blank: Value) -> Value:
+def _may_skip(states: Value) -> Value:
     """(batch, states): where the blank before may be left out, as the labels around it differ."""
     two_before = op.Slice(op.Pad(states, [0, 2, 0, 0], _NONE), [0], [-2], [1])
-    return op.And(op.Not(op.Equal(states, two_before)), op.Not(op.Equal(states, blank)))
+    return op.Not(op.Equal(states, two_before))
 
 
 def _forward(emissions: Value, active: Value, skip: Value, dtype: np.dtype) -> Value:

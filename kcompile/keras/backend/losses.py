@@ -28,7 +28,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 
 def _log_probabilities(output: Value, from_logits: bool, axis: int) -> Value:
-    logits = output if from_logits else _logits(output, "Softmax", axis)
+    logits = output if from_logits else logits_of(output, "Softmax", axis)
     if logits is not None:
         return op.LogSoftmax(logits, axis=axis)
     fuzz = config.epsilon()
@@ -36,7 +36,7 @@ def _log_probabilities(output: Value, from_logits: bool, axis: int) -> Value:
     return op.Log(op.Clip(normalised, fuzz, 1.0 - fuzz))
 
 
-def _logits(output: Value, activation: str, axis: int | None = None) -> Value | None:
+def logits_of(output: Value, activation: str, axis: int | None = None) -> Value | None:
     """What went into the activation that made ``output``, None if that was another operator."""
     node = producer(output)
     if node is None or node.op_type != activation or node.domain:
@@ -58,7 +58,7 @@ def sparse_categorical_crossentropy(
     """
     output, target = tensor(output), tensor(target)
     axis = axis_index(output, axis, "K.sparse_categorical_crossentropy")
-    logits = output if from_logits else _logits(output, "Softmax", axis)
+    logits = output if from_logits else logits_of(output, "Softmax", axis)
     if logits is None:
         fuzz = config.epsilon()
         logits = op.Log(op.Clip(output, fuzz, 1.0 - fuzz))
@@ -85,7 +85,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     """
     output = tensor(output)
     target = tensor(target, output.dtype)
-    logits = output if from_logits else _logits(output, "Sigmoid")
+    logits = output if from_logits else logits_of(output, "Sigmoid")
     if logits is not None:
         # softplus(z) - z t: exact at z = 0 in value and gradient, and never overflows
         return op.Sub(op.Softplus(logits), op.Mul(logits, target))

@@ -16,6 +16,7 @@ from kcompile.keras.operations.recurrent_operators import (
     recurrent_operator,
 )
 
+from .nn.types import graph_dtype
 from .tensors import as_value, dtype_of, operation
 
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -58,7 +59,8 @@ class Weights:
 
     def __init__(self, op_type: str, kernel: Any, recurrent_kernel: Any, bias: Any) -> None:
         kernel = as_value(kernel)
-        self.type, self.dtype = op_type, dtype_of(kernel)
+        self.type, self.dtype = op_type, graph_dtype(dtype_of(kernel))
+        kernel = as_value(kernel, self.dtype)
         recurrent = as_value(recurrent_kernel, self.dtype)
         gates, order = _GATES[op_type], LSTM_GATES if op_type == "LSTM" else None
         self.units = int(known_shape(recurrent)[0])

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from keras.src import backend as keras_backend
 
-from kcompile.ir import Graph, Trace, Value, as_dtype, tracing
+from kcompile.ir import Graph, Trace, Value, tracing
+from kcompile.keras import backend as K
 from kcompile.keras3.backend import nn, rnn
 from kcompile.torch_bridge import lower, run
 from tests.keras3.backend.graphs import in_a_graph, listed
@@ -72,6 +73,7 @@ CASES = {
     "layer_normalization of several axes": ([X, None, X[0]], {"axis": [1, 2], "epsilon": 1e-3}),
     "layer_normalization of inner axes": ([IMAGES, IMAGES[0, :, 0, 0], None], {"axis": [1], "epsilon": 0.1}),
     "ctc_loss": ([LABELS, X, np.array([2, 2, 1], np.int32), LENGTHS], {"mask_index": 5}),
+    "ctc_loss with the blank as a label": ([LABELS, X, np.array([2, 2, 2], np.int32), LENGTHS], {}),
     "ctc_decode": ([X, LENGTHS], {}),
     "ctc_decode by a beam": ([X, LENGTHS], {"strategy": "beam_search", "beam_width": 8, "top_paths": 2}),
     "psnr": ([P, P[::-1].copy()], {"max_val": 1.0}),
@@ -100,13 +102,18 @@ WEIGHTS = {
 }
 
 
+def with_weights(function, arrays, keywords, dtype):
+    """Arrays with an axis of samples, and keywords with the tensors that have none."""
+    if function not in WEIGHTS:
+        return arrays, keywords
+    weights = [None if a is None else torch.tensor(a, dtype=dtype) for a in arrays[1:]]
+    return arrays[:1], {**keywords, **dict(zip(WEIGHTS[function], weights, strict=True))}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_graph_computes_what_tensors_do(case):
-    arrays, keywords = CASES[case]
     function = getattr(nn, case.split()[0])
-    if function in WEIGHTS:
-        weights = [None if a is None else torch.tensor(a) for a in arrays[1:]]
-        arrays, keywords = arrays[:1], {**keywords, **dict(zip(WEIGHTS[function], weights, strict=True))}
+    arrays, keywords = with_weights(function, *CASES[case], torch.float32)
     at_once = listed(function(*arrays, **keywords))
     assert all(isinstance(y, torch.Tensor) for y in at_once)
     for a, b in zip(in_a_graph(function, arrays, keywords), at_once, strict=True):
@@ -164,11 +171,24 @@ def test_activations_keep_the_type_of_numbers_with_a_fraction(name, dtype):
     assert keras_backend.standardize_dtype(found.dtype) == (whole if dtype == "int32" else dtype)
 
 
-def test_bfloat16_can_be_traced():
-    x = Value(as_dtype("bfloat16"), (None, 6))
-    with tracing(Trace([x])):
-        found = [getattr(nn, name.split()[0])(x, **CASES[name][1]) for name in TORCH]
-    assert {str(y.dtype) for y in found} == {"bfloat16"}
+HALF = [*TORCH, *(c for c in CASES if any(word in c for word in ("conv", "pool", "normalization", "dot_")))]
+
+
+@pytest.mark.parametrize("case", HALF)
+def test_bfloat16_is_computed_in_graphs_as_at_once(case):
+    function = getattr(nn, case.split()[0])
+    arrays, keywords = with_weights(function, *CASES[case], torch.bfloat16)
+    given = [None if a is None else Value(a.dtype, (None, *a.shape[1:])) for a in arrays]
+    inputs = [x for x in given if x is not None]
+    with tracing(Trace(inputs)):
+        half = [x if x is None or x.dtype == bool else K.cast(x, "bfloat16") for x in given]
+        found = function(*half, **keywords)
+        assert str(found.dtype) == "bfloat16"
+        graph = Graph([K.cast(found, "float32")], inputs)
+    (a,) = run(lower(graph), *(a for a in arrays if a is not None))
+    tensors = (None if a is None else torch.tensor(a) for a in arrays)
+    halves = (x if x is None or x.dtype == torch.bool else x.bfloat16() for x in tensors)
+    np.testing.assert_allclose(a, function(*halves, **keywords).float().numpy(), rtol=0.1, atol=0.3)
 
 
 def test_a_batch_normalized_by_its_own_moments_is_one_operator_with_their_gradient():
@@ -185,6 +205,15 @@ def test_a_batch_normalized_by_its_own_moments_is_one_operator_with_their_gradie
     assert [node.op_type for node in graph.nodes].count("BatchNormalization") == 1
     found = run(lower(Graph([gradient], [value, upstream], phase="train")), X, X[::-1].copy())[0]
     np.testing.assert_allclose(found, x.grad.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_label_that_is_the_blank_counts_as_torch_has_it():
+    labels, lengths = torch.tensor([[1, 2, 0], [0, 0, 1], [3, 0, 0]]), torch.tensor([3, 2, 2])
+    times = torch.tensor([4, 4, 3])
+    expected = F.ctc_loss(
+        F.log_softmax(torch.tensor(X), -1).transpose(0, 1), labels, times, lengths, reduction="none"
+    )
+    torch.testing.assert_close(nn.ctc_loss(labels, X, lengths, times), expected, rtol=1e-4, atol=1e-4)
 
 
 ERRORS = {

@@ -95,8 +95,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     output = floating(output)
     target = as_value(target, dtype_of(output))
     _check_same_shape(target.shape, output.shape, target, output, "must have the same shape")
-    if from_logits:
-        return losses.binary_crossentropy(target, output, from_logits=True)
+    logits = output if from_logits else losses.logits_of(output, "Sigmoid")
+    if logits is not None:
+        return losses.binary_crossentropy(target, logits, from_logits=True)
     output = K.clip(output, epsilon(), 1.0 - epsilon())
     return op.Neg(op.Add(target * op.Log(output), (1.0 - target) * op.Log(1.0 - output)))
 

@@ -18,7 +18,7 @@ from kcompile.keras.backend.adaptive_pooling import adaptive_average, adaptive_m
 from kcompile.keras.backend.convolution import from_channels_first, to_channels_first
 
 from ..tensors import as_value, operation
-from .types import floating, of_one_type
+from .types import floating, of_graph_dtype, of_one_type
 
 # --- convolutions -------------------------------------------------------------------------------------------
 
@@ -43,7 +43,7 @@ def conv(
     channels, taken = inputs.shape[_channel_axis(data_format)], kernel.shape[-2]
     if channels % taken:
         raise ValueError(f"Input channels ({channels}) must be divisible by kernel input channels ({taken})")
-    return convolution.conv(
+    return of_graph_dtype(convolution.conv)(
         inputs, kernel, strides, padding, data_format, dilation_rate, groups=channels // taken
     )
 
@@ -75,7 +75,9 @@ def depthwise_conv(
     inputs, kernel = of_one_type(inputs, kernel)
     data_format = standardize_data_format(data_format)
     check_conv_input_channels(inputs, kernel, data_format)
-    return convolution.depthwise_conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+    return of_graph_dtype(convolution.depthwise_conv)(
+        inputs, kernel, strides, padding, data_format, dilation_rate
+    )
 
 
 @operation
@@ -92,7 +94,7 @@ def separable_conv(
     inputs, depthwise_kernel, pointwise_kernel = of_one_type(inputs, depthwise_kernel, pointwise_kernel)
     data_format = standardize_data_format(data_format)
     check_conv_input_channels(inputs, depthwise_kernel, data_format)
-    return convolution.separable_conv(
+    return of_graph_dtype(convolution.separable_conv)(
         inputs, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate
     )
 
@@ -122,7 +124,7 @@ def conv_transpose(
         inputs.shape, kernel.shape, strides, padding, output_padding, dilation_rate
     )
     before, after = ([pair[side] for pair in crops] for side in (0, 1))
-    y = op.ConvTranspose(
+    y = of_graph_dtype(op.ConvTranspose)(
         to_channels_first(inputs, data_format),
         op.Transpose(kernel, perm=[count + 1, count, *range(count)]),
         strides=list(strides),
@@ -167,7 +169,7 @@ def _pooled(
 ) -> Value:
     _check_spatial(inputs, "pooling op")
     data_format = standardize_data_format(data_format)
-    return convolution.pool(inputs, pool_size, strides, padding, data_format, mode)
+    return of_graph_dtype(convolution.pool)(inputs, pool_size, strides, padding, data_format, mode)
 
 
 @operation

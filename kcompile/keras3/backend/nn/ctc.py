@@ -28,7 +28,9 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     """
     logits, target = _scores(output), as_value(target, "int64")
     blank = _blank(logits, mask_index)
+    last = np.int64(known_shape(logits)[2] - 1)
     labels = op.Where(op.Greater(target, np.int64(blank)), target - 1, target)
+    labels = op.Where(op.Equal(target, np.int64(blank)), last, labels)
     times, lengths = (op.Reshape(as_value(n, "int64"), [-1, 1]) for n in (output_length, target_length))
     loss = ctc.ctc_cost_of_logits(labels, _blank_last(logits, blank), times, lengths)
     return op.Squeeze(loss, [1])

@@ -33,17 +33,31 @@ def of_one_type(*xs: Any) -> list[Value]:
     return [x if dtype_of(x) == wanted else K.cast(x, wanted) for x in values]
 
 
-def activation(function: Callable[..., Value]) -> Callable[..., Any]:
-    """A function of floating numbers, element by element or along an axis, as one of the backend.
+def graph_dtype(dtype: str) -> str:
+    """What is computed in this type, is in this one: in graphs float32 for bfloat16, which many of ONNX's
+    operators do not take."""
+    return "float32" if dtype == "bfloat16" and is_tracing() else dtype
 
-    While a step is traced, bfloat16 is computed in float32: half of ONNX's operators do not take it.
-    """
+
+def activation(function: Callable[..., Value]) -> Callable[..., Any]:
+    """A function of floating numbers, element by element or along an axis, as one of the backend."""
 
     @wraps(function)
     def call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        x = floating(x)
-        if is_tracing() and dtype_of(x) == "bfloat16":
-            return K.cast(function(K.cast(x, "float32"), *args, **kwargs), "bfloat16")
-        return function(x, *args, **kwargs)
+        return of_graph_dtype(function)(floating(x), *args, **kwargs)
 
     return operation(call)
+
+
+def of_graph_dtype(function: Callable[..., Value]) -> Callable[..., Value]:
+    """A function of values in ``graph_dtype``, with a result in the type of the first of them."""
+
+    @wraps(function)
+    def call(x: Value, *args: Any, **kwargs: Any) -> Value:
+        dtype = dtype_of(x)
+        if graph_dtype(dtype) == dtype:
+            return function(x, *args, **kwargs)
+        wide = [as_value(v, "float32") if isinstance(v, Value) else v for v in (x, *args)]
+        return K.cast(function(*wide, **kwargs), dtype)
+
+    return call
