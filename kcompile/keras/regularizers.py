@@ -76,6 +76,41 @@ class L2(L1L2):
         return {"l2": float(self.l2)}
 
 
+class OrthogonalRegularizer(Regularizer):
+    """How far the rows or columns of a matrix are from being orthogonal: the mean of the sizes of the cosines
+    between each two of them.
+
+    Args:
+        factor: of the mean, 0.01.
+        mode: "rows" or "columns".
+
+    Raises:
+        ValueError: for another mode, or a weight that is no matrix.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer: mode must be 'rows' or 'columns'; found {mode!r}.")
+        self.factor = K.cast_to_floatx(factor)
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        shape = K.int_shape(x)
+        if shape is None or len(shape) != 2:
+            raise ValueError(f"OrthogonalRegularizer takes matrices; found a weight of the shape {shape}.")
+        vectors = x if self.mode == "rows" else K.transpose(x)
+        count = int(shape[0 if self.mode == "rows" else 1] or 0)
+        unit = K.l2_normalize(vectors, axis=1)
+        cosines = K.dot(unit, K.transpose(unit)) * (1.0 - K.eye(count))
+        return float(self.factor) * 0.5 * K.sum(K.abs(cosines)) / (count * (count - 1) / 2.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": float(self.factor), "mode": self.mode}
+
+
+orthogonal_regularizer = OrthogonalRegularizer
+
+
 def _no_more(kwargs: Mapping[str, Any], name: str) -> None:
     if kwargs:
         raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(kwargs))!r}")
@@ -96,7 +131,8 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     return L1L2(l1=l1, l2=l2)
 
 
-_ALL = {f.__name__: f for f in (Regularizer, L1L2, L1, L2, l1, l2, l1_l2)}
+_ALL = {f.__name__: f for f in (Regularizer, L1L2, L1, L2, OrthogonalRegularizer, l1, l2, l1_l2)}
+_ALL["orthogonal_regularizer"] = OrthogonalRegularizer
 
 
 def serialize(regularizer: Any) -> Any:

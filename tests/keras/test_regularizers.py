@@ -41,6 +41,19 @@ def test_penalties_under_old_and_new_names(made, penalty) -> None:
     np.testing.assert_allclose(K.eval(again(X)), penalty, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("mode", "penalty"), [("rows", 0.36766037), ("columns", 0.44977951)])
+def test_orthogonality_is_measured_as_in_tf_keras(mode, penalty) -> None:
+    made = regularizers.OrthogonalRegularizer(0.5, mode)
+    matrix = np.arange(12, dtype="float32").reshape(3, 4) - 4
+    np.testing.assert_allclose(K.eval(made(K.constant(matrix))), penalty, rtol=1e-5)
+    again = regularizers.get(regularizers.serialize(made))
+    assert again.get_config() == {"factor": 0.5, "mode": mode}
+    with pytest.raises(ValueError, match="takes matrices"):
+        made(K.constant(matrix[0]))
+    with pytest.raises(ValueError, match="mode must be"):
+        regularizers.OrthogonalRegularizer(mode="both")
+
+
 def test_get_takes_none_names_functions_and_classes() -> None:
     def mine(w):
         return K.sum(w)

@@ -491,9 +491,12 @@ class Network(NetworkFiles):
             return given
         if not rules.holds(self, lambda its: its.fits_axes_of_one):
             return given
-        if len(found) == len(shape) - 1 and shape[-1] == 1:
-            return op.Unsqueeze(given, [-1])
-        return op.Squeeze(given, [-1]) if len(found) == len(shape) + 1 and found[-1] == 1 else given
+        gains = len(found) == len(shape) - 1 and shape[-1] == 1
+        if not gains and not (len(found) == len(shape) + 1 and found[-1] == 1):
+            return given
+        if isinstance(given, ir.StringTensor):
+            return given[..., None] if gains else given[..., 0]
+        return op.Unsqueeze(given, [-1]) if gains else op.Squeeze(given, [-1])
 
     # --- configuration --------------------------------------------------------------------------------------
 

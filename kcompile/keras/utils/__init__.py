@@ -98,6 +98,7 @@ _ELSEWHERE = {
     "preprocessing.sequence": ("pad_sequences",),
     "preprocessing.splitting": ("split_dataset",),
     "preprocessing.timeseries": ("timeseries_dataset_from_array",),
+    "saving.objects": ("get_registered_name", "get_registered_object"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _HOMES |= {name: f".{module}" for module, names in _ELSEWHERE.items() for name in names}

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Value
+from ...ir import StringTensor, Value
+from ...keras.operations.text_operators import lowered, raised, replaced
 from ...keras.utils.fingerprints import fingerprints
 from ..tensorflow.dtypes import as_dtype
 from ..tensorflow.tensors import convert_to_tensor
@@ -29,17 +30,60 @@ def _each(function: Callable[[bytes], Any], input: Text, dtype: Any = None) -> A
     return text_array(made, given.shape)
 
 
+def _is_symbolic(text: Any) -> bool:
+    """Whether it is text in a graph, as an exported file has it."""
+    return isinstance(text, Value) and not isinstance(text, StringTensor) and text.dtype == object
+
+
+def _replaced_in_graph(text: Value, pattern: Any, rewrite: Any) -> Value:
+    """``regex_replace`` in a graph: of literal text, or of each of a set of characters.
+
+    Raises:
+        ValueError: for any other pattern, which ONNX has no operators for.
+    """
+    source, new = (x.decode() if isinstance(x, bytes) else str(x) for x in (pattern, rewrite))
+    is_set = source.startswith("[") and source.endswith("]") and not source.startswith("[^")
+    literal = _without_escapes(source[1:-1] if is_set else source, "[]^-" if is_set else _META)
+    olds = list(dict.fromkeys(literal or "")) if is_set else [literal or ""]
+    if not literal or "\\" in new or is_set and any(old in new for old in olds):
+        raise ValueError(f"the pattern {source!r} is neither literal text nor a set of characters")
+    for old in olds:
+        text = replaced(text, old, new)
+    return text
+
+
+_META = ".^$*+?{}[]()|"
+
+
+def _without_escapes(source: str, special: str) -> str | None:
+    """The characters that a pattern stands for; None if some stand for more than themselves."""
+    found, rest = "", iter(source)
+    for character in rest:
+        if character == "\\":
+            character = next(rest, "")
+            if not character or character.isalnum():
+                return None
+        elif character in special:
+            return None
+        found += character
+    return found
+
+
 def _array(value: Any) -> Any:
     return value.numpy() if isinstance(value, Value) else value
 
 
 def lower(input: Text, encoding: str = "", name: Any = None) -> Any:
     """In small letters; of ASCII alone unless ``encoding`` is "utf-8"."""
+    if _is_symbolic(input) and not encoding:
+        return lowered(input)
     return _each(lambda x: x.decode().lower().encode() if encoding else x.lower(), input)
 
 
 def upper(input: Text, encoding: str = "", name: Any = None) -> Any:
     """In capital letters; of ASCII alone unless ``encoding`` is "utf-8"."""
+    if _is_symbolic(input) and not encoding:
+        return raised(input)
     return _each(lambda x: x.decode().upper().encode() if encoding else x.upper(), input)
 
 
@@ -75,6 +119,8 @@ def regex_replace(
     input: Text, pattern: Any, rewrite: Any, replace_global: bool = True, name: Any = None
 ) -> Any:
     r"""With what fits a pattern replaced; ``\1`` in ``rewrite`` is its first group, ``\0`` all of it."""
+    if _is_symbolic(input) and replace_global:
+        return _replaced_in_graph(input, pattern, rewrite)
     compiled = _pattern(pattern)
     text: Any = rewrite.numpy() if isinstance(rewrite, Value) else rewrite
     text = (text.encode() if isinstance(text, str) else text).replace(rb"\0", rb"\g<0>")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import string
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 
+import kcompile.tf_keras.tensorflow as tf
+from kcompile import tf_keras
 from kcompile.ir import StringTensor, TextNode, TextStage
 from kcompile.keras import Input, backend, layers
 from kcompile.keras.models import Model, Sequential, load_model
@@ -161,6 +165,58 @@ def test_text_goes_through_operators_that_move_it(case, tmp_path):
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
     (found,) = session.run(None, {session.get_inputs()[0].name: _PAIRS})
     np.testing.assert_array_equal(found, expected)
+
+
+def _cleaned(text):
+    """As the tutorials of tf.keras standardize reviews."""
+    text = tf.strings.regex_replace(tf.strings.lower(text), "<br />", " ")
+    return tf.strings.regex_replace(text, f"[{re.escape(string.punctuation)}]", "")
+
+
+#: Functions of ``tf.strings`` that a file can say.
+STANDARDS = {
+    "a tutorial's": _cleaned,
+    "capitals": lambda text: tf.strings.upper(text),
+    "a longer text": lambda text: tf.strings.regex_replace(text, "a", "aa b"),
+    "escapes": lambda text: tf.strings.regex_replace(text, r"\.\-", "x"),
+    "a set": lambda text: tf.strings.regex_replace(text, "[ab]", " "),
+}
+_REVIEWS = ["Hello, World<br />a b", "<br /><br />x<br />", "", "a-b c!", "aaa.-b<br", "nothing"]
+
+
+@pytest.mark.parametrize("case", sorted(STANDARDS))
+def test_a_function_that_standardizes_is_written_to_files(case, tmp_path):
+    layer = layers.TextVectorization(standardize=STANDARDS[case], output_sequence_length=6)
+    layer.adapt(_REVIEWS)
+    text = Input((1,), dtype="string")
+    model = Model(text, layer(text))
+    reviews = np.array(_REVIEWS, object)[:, None]
+    expected = model.predict(reviews)
+    assert len(np.unique(expected)) > 4
+    model.export(str(tmp_path / "m.onnx"))
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    (found,) = session.run(None, {session.get_inputs()[0].name: reviews})
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a+", "a|b", "[^a]", "[a-c]", r"\d", "(a)"],
+    ids=["many", "or", "not", "range", "class", "group"],
+)
+def test_a_pattern_that_a_file_cannot_say_is_named(pattern, tmp_path):
+    layer = layers.TextVectorization(standardize=lambda text: tf.strings.regex_replace(text, pattern, " "))
+    layer.adapt(_REVIEWS)
+    text = Input((1,), dtype="string")
+    with pytest.raises(ValueError, match=r"no operators for standardize=.*neither literal text nor a set"):
+        Model(text, layer(text)).export(str(tmp_path / "m.onnx"))
+
+
+def test_a_model_called_on_text_gains_the_axis_that_its_input_has():
+    inputs = tf_keras.Input((1,), dtype="string")
+    model = tf_keras.Model(inputs, tf_keras.layers.StringLookup(vocabulary=["a", "b"])(inputs))
+    for text in (["b", "a"], [["b"], ["a"]]):
+        np.testing.assert_array_equal(model(tf.constant(text)), [[2], [1]])
 
 
 def test_a_model_trains_on_text_that_operators_moved():

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ....ir import Constant, StringTensor, Value, as_bytes, op, text_labels
-from ... import backend as K
 from ... import registry
 from ...backend.tensors import static_sizes
 from ...data.tensors import eager_interpreter
 from ...declaration import ANY, configured, only
+from ...operations.text_operators import lowered, replaced
 from ...utils.fingerprints import fingerprints
 from .text_inputs import TextLayer, text_of, texts_of
 from .vocabulary import NO_PLACE, Vocabulary, output_mode
@@ -172,8 +172,9 @@ class TextVectorization(_TextVocabulary):
     Input: text (batch,) or (batch, 1), or a single text; output: int64 (batch, length), or vectors
     (batch, entries). Place 0 stands for nothing, 1 for words that the vocabulary lacks (0 in vectors).
 
-    An exported file computes the same with ONNX's own operators, unless standardize or split are functions,
-    split is "character", or ngrams is given.
+    An exported file computes the same with ONNX's own operators, unless split is a function or "character",
+    ngrams is given, or standardize is a function of more than ``tf.strings.lower``, ``upper`` and
+    ``regex_replace`` of literal text or of a set of characters.
     """
 
     mask_token = ""
@@ -266,7 +267,7 @@ class TextVectorization(_TextVocabulary):
 
     def _write(self, text: Value) -> Value:
         for name, value, known in (
-            ("standardize", self.standardize, _STANDARDS),
+            ("standardize", None if callable(self.standardize) else self.standardize, _STANDARDS),
             ("split", self.split, ("whitespace",)),
             ("ngrams", self.ngrams, (None,)),
         ):
@@ -278,11 +279,13 @@ class TextVectorization(_TextVocabulary):
                 )
         if len(static_sizes(text)) > 1:
             text = op.Squeeze(text, [-1])
+        if callable(self.standardize):
+            text = self._written_by_function(text)
         if self.standardize in ("lower", "lower_and_strip_punctuation"):
-            text = op.StringNormalizer(text, case_change_action="LOWER", locale="C")
+            text = lowered(text)
         if self.standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
             for character in _PUNCTUATION:
-                text = _without(text, character)
+                text = replaced(text, character, "")
         words = op.StringSplit(text, outputs=2)[0]
         places = self._write_places(words)
         if self.output_sequence_length is not None:
@@ -291,19 +294,17 @@ class TextVectorization(_TextVocabulary):
             places = op.Slice(places, [0], [self.output_sequence_length], [1])
         return places
 
-
-def _without(text: Value, character: str) -> Value:
-    """Text without a character: what lies between its occurrences, joined."""
-    parts, _ = op.StringSplit(text, delimiter=character, outputs=2)
-    nothing = op.Expand(Constant(np.array([""], object)), op.Shape(text))
-    parts = op.Concat(op.Unsqueeze(nothing, [0]), op.Transpose(parts, perm=[1, 0]), axis=0)  # at least one
-    return K.foldl(_joined, parts, nothing)
-
-
-def _joined(text: Value, more: Value) -> Value:
-    """One behind the other. onnxruntime's StringConcat appends to what lies where its result goes, and a Scan
-    has its results where those of the round before the last were: here they are copied there."""
-    return op.Squeeze(op.Unsqueeze(op.StringConcat(text, more), [0]), [0])
+    def _written_by_function(self, text: Value) -> Value:
+        """What a user's function makes of text, in operators, where ``tf.strings`` can say it so."""
+        try:
+            found = self.standardize(text)
+        except Exception as error:  # whatever a function raises that was made for text, not for a graph
+            raise ValueError(
+                f"Layer {self.name}: ONNX has no operators for standardize={self.standardize!r} of "
+                f"TextVectorization ({error}). Export the model that follows it, Model(layer.output, "
+                "model.output), and do this step in front of it."
+            ) from error
+        return found  # type: ignore[no-any-return]
 
 
 def _stripped(text: bytes) -> bytes:
