@@ -156,3 +156,24 @@ def test_a_graph_refuses_counts_that_it_cannot_draw_one_by_one():
     x = Value(as_dtype("float32"), (3,))
     with tracing(Trace([x])), pytest.raises(NotTraceable, match="binomial"):
         random.binomial((3,), x, 0.5, seed=SeedGenerator(1))
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_training_with_noise_gives_the_same_weights_again_and_its_file_has_none(seed, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    x = np.random.RandomState(0).rand(32, 8).astype("float32")
+
+    def trained():
+        keras.utils.set_random_seed(4)
+        noise = [keras.layers.Dropout(0.5, seed=seed), keras.layers.GaussianNoise(0.3)]
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), *noise, keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(x, x.sum(1, keepdims=True), epochs=2, batch_size=8, verbose=0)
+        return model
+
+    first, second = trained(), trained()
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    first.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]
+    assert kinds == ["MatMul", "Add", "MatMul", "Add"] or kinds == ["Gemm", "Gemm"]
