@@ -15,8 +15,10 @@ from keras.src.models.functional import Functional
 from ..ir import Value
 from ..keras import backend as K
 from ..keras import rules
+from ..keras.core.call_frames import call_frame, keep
 from ..keras.core.input_layer import Input
 from ..keras.core.operation_layers import OperationLayer, near_names
+from ..keras.core.phases import take_over
 from ..keras.operations.table import OPERATIONS
 from ..keras.training.model import Model
 from ..keras.utils.generic_utils import to_list
@@ -168,12 +170,23 @@ class Translation:
         layers, where = list(live._flatten_layers()), _where(live)
         if not _takes(live, "training") or "training" in kwargs:
             return self._traced(function, args, kwargs, layers, where)
+
+        def traced(phase: Training) -> Any:
+            return self._traced(function, args, {**kwargs, "training": phase}, layers, where)
+
         inference = Training(False)
-        outputs = self._traced(function, args, {**kwargs, "training": inference}, layers, where)
+        with call_frame(kept=False) as frame:
+            outputs = traced(inference)
         if not inference.was_asked:
+            keep(frame)
             return outputs
-        trained = self._traced(function, args, {**kwargs, "training": Training(True)}, layers, where)
-        return tree.map_structure(K.in_train_phase, trained, outputs)
+        found, frames = [], []
+        for value in (True, False):
+            with K.learning_phase_scope(value), call_frame(kept=False) as frame:
+                found.append(traced(Training(value)))
+            frames.append(frame)
+        take_over(*frames)
+        return tree.map_structure(K.in_train_phase, *found)
 
     def _traced(
         self, function: Callable[..., Any], args: Any, kwargs: Any, layers: list[Any], where: str

@@ -117,6 +117,13 @@ def call_frame(inputs: Iterable[Any] = (), kept: bool = True, numbers: bool = Fa
         yield frame
     outer = current_frame()
     if outer is not None and kept and not outer.is_inside(inputs):
+        keep(frame)
+
+
+def keep(frame: CallFrame) -> None:
+    """Hands on to the call around what was said in a call."""
+    outer = current_frame()
+    if outer is not None:
         outer.updates.extend(frame.updates)
         outer.inference_updates.extend(frame.inference_updates)
         outer.losses.extend(frame.losses)

@@ -64,7 +64,7 @@ def _in_both(layer: Any, call: Callable[[Any], Any]) -> Any:
         with K.learning_phase_scope(training), call_frame(kept=False) as frame:
             found.append(call(training))
         frames.append(frame)
-    _take_over(*frames)
+    take_over(*frames)
     flat = [to_list(flat_outputs(outputs, layer)) for outputs in found]
     if len(flat[0]) != len(flat[1]):
         raise ValueError(
@@ -74,7 +74,7 @@ def _in_both(layer: Any, call: Callable[[Any], Any]) -> Any:
     return nested_outputs(found[0], [K.in_train_phase(a, b) for a, b in zip(*flat, strict=True)])
 
 
-def _take_over(training: CallFrame, inference: CallFrame) -> None:
+def take_over(training: CallFrame, inference: CallFrame) -> None:
     """Hands on to the call around what was said in each phase."""
     around = current_frame()
     if around is None:

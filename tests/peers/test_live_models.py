@@ -1,0 +1,54 @@
+"""Live models of stock Keras 3 on its backends of PyTorch and TensorFlow, taken over in real Keras's
+environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.peers
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = os.environ.get("KCOMPILE_PEERS_PYTHON", "")
+
+#: Layers whose backends compute otherwise themselves: the golden numbers are TensorFlow's.
+OF_PYTORCH = {"resizing_bicubic_8_9", "resizing_bicubic_3_4", "resizing_bicubic_2_11", "resizing_first"}
+OF_PYTORCH |= {"mel_options"}
+
+
+def lines(module, backend):
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": f"{ROOT}:{ROOT / 'runtime'}"}
+    done = subprocess.run(
+        [PYTHON, "-W", "ignore", "-m", f"tests.live_models.{module}"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert found, done.stderr[-3000:]
+    return found
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_models_with_layers_of_ones_own_compute_the_same(backend):
+    wrong = [
+        entry
+        for entry in lines("runner", backend)
+        if "error" in entry or max(entry["outputs"], entry["pushed"]) > 2e-2 or entry["unknown_weights"]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_every_layer_computes_the_same(backend):
+    found = lines("every_layer", backend)
+    wrong = [e for e in found if "error" in e or e["difference"] is not None and e["difference"] > 1e-3]
+    if backend == "torch":
+        wrong = [e for e in wrong if e["layer"] not in OF_PYTORCH]
+    assert wrong == []
+    assert sum(e["difference"] is not None for e in found) > 120
