@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.peers
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("KCOMPILE_PEERS_PYTHON", "")
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.skipif(not PYTHON, reason="needs KCOMPILE_PEERS_PYTHON: run `make peers-test`"),
+]
 
 #: Layers whose backends compute otherwise themselves: the golden numbers are TensorFlow's.
 OF_PYTORCH = {"resizing_bicubic_8_9", "resizing_bicubic_3_4", "resizing_bicubic_2_11", "resizing_first"}
