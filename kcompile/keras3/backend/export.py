@@ -26,8 +26,8 @@ class KCompileExportArchive:
             NotImplementedError: always.
         """
         raise NotImplementedError(
-            "SavedModel is TensorFlow's format, which the kcompile backend does not write: "
-            "model.export('model.onnx') writes a file for deployment."
+            "`export_saved_model` only currently supports the tensorflow, jax and torch backends. "
+            "With kcompile, model.export('model.onnx') writes a file for deployment."
         )
 
     def track_and_add_endpoint(self, name: str, resource: Any, input_signature: Any, **kwargs: Any) -> None:
