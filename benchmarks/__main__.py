@@ -25,6 +25,7 @@ TOPICS = {
     "steps": "steps",
     "precision": "precision",
     "peers": "peers",
+    "keras3": "keras3",
     "parallel": "parallel",
     "export": "export",
     "applications": "applications",

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from . import keras3_networks
 from .keras_networks import NETWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,8 +30,8 @@ class Peer:
 
     Args:
         interpreter: has that Keras.
-        keras: ``"tf_keras"``, or ``"keras"`` with a backend: ``"keras tensorflow"``.
-        network: a name of ``NETWORKS``.
+        keras: ``"tf_keras"``, or ``"keras"`` with a backend: ``"keras tensorflow"``, ``"keras kcompile"``.
+        network: a name of ``NETWORKS``; of those for Keras 3 with ``"keras3:"`` before it.
     """
 
     def __init__(self, interpreter: str | Path, keras: str, network: str) -> None:
@@ -40,8 +41,9 @@ class Peer:
             del environment["KERAS_BACKEND"]
         for name in ("PYTHONPATH", "PYTHONHOME"):
             environment.pop(name, None)
+        own = ["-m", "kcompile.keras3"] if backend == ["kcompile"] else []
         self._process = subprocess.Popen(
-            [interpreter, "-m", "benchmarks.peer", module, network],
+            [interpreter, *own, "-m", "benchmarks.peer", module, network],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -81,7 +83,9 @@ def main() -> None:
     keras, network = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a Keras prints is no answer
-    model, x, y = NETWORKS[network](importlib.import_module(keras))
+    for_keras3, _, name = network.rpartition(":")
+    networks = keras3_networks.NETWORKS if for_keras3 else NETWORKS
+    model, x, y = networks[name](importlib.import_module(keras))
     for line in sys.stdin:
         for _ in range(int(line)):
             model.train_on_batch(x, y)
