@@ -117,7 +117,7 @@ def array(x: Any, dtype: Any = None) -> Value:
 @eager_only
 def view(x: Any, dtype: Any = None) -> torch.Tensor:
     """The same bytes read as another type."""
-    return as_torch(x).view(to_torch_dtype(dtype))
+    return as_torch(x).contiguous().view(to_torch_dtype(dtype))
 
 
 # --- rows of numbers ----------------------------------------------------------------------------------------
