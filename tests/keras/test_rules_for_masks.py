@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -74,12 +75,21 @@ def test_rules_of_the_writer_survive_files_written_here(module, ending, name, tm
     check(load_model(tmp_path / f"m.{ending}"), module, name)
 
 
+@pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize("name", ["Add_one", "Rescaling", "Concatenate_both", "Multiply_three"])
-def test_masks_that_keras_3_takes_otherwise_are_told_of(name, tmp_path):
+def test_masks_that_keras_3_takes_otherwise_stay_in_files_of_the_writers_own(module, name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of_file(module, name).save(tmp_path / "m.keras")
+    check(load_model(tmp_path / "m.keras"), module, name)
+
+
+@pytest.mark.parametrize("merge", [layers.Concatenate, layers.Multiply])
+def test_masks_of_keras_2_that_keras_3_takes_otherwise_are_told_of(merge, tmp_path):
+    inputs = [layers.Input((3, 2)), layers.Input((3, 2))]
+    outputs = layers.LSTM(2)(merge()([layers.Masking()(x) for x in inputs]))
     with pytest.warns(UserWarning, match="a mask with which Keras 3 does something else"):
-        of_file("tf_keras", name).save(tmp_path / "m.keras")
-    of_file("keras", name).save(tmp_path / "m.keras")
-    check(load_model(tmp_path / "m.keras"), "keras", name)
+        Model(inputs, outputs).save(tmp_path / "m.keras")
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -438,7 +438,9 @@ class Optimizer(Stepping):
             rules.following(rules.KERAS_2 if config else rules.in_force()),
             CustomObjectScope(custom_objects),
         ):
-            return cls._from_config(dict(config))
+            optimizer = cls._from_config(dict(config))
+        optimizer._as_in_tf_keras = rules.in_force().later_optimizers  # the order of its state, in code
+        return optimizer
 
     @classmethod
     def _from_config(cls, config: dict[str, Any]) -> Optimizer:

@@ -295,6 +295,25 @@ def keras_3_config(optimizer: Any) -> dict[str, Any]:
     return {**result, "config": config, **({} if optimizer._computes_as_keras_3 else {"keras_2_config": own})}
 
 
+def tf_keras_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any]]:
+    """The state as a ``.keras`` file of tf.keras has it, which writes none of optimizers before 2.11."""
+    if not _is_of_tf_keras(optimizer):
+        return keras_3_state(optimizer, params)
+    entries = _entries(optimizer, params, _TF_KERAS)
+    return [(str(i), array) for i, (_, array) in enumerate(_arrays(entries))]
+
+
+def tf_keras_config(optimizer: Any) -> dict[str, Any]:
+    """The optimizer's part of ``compile_config`` as tf.keras writes it; that of Keras 3 for what only Keras 3
+    has."""
+    if _is_of_tf_keras(optimizer):
+        return {**keras_3_config(optimizer), "config": _in_tf_keras(optimizer, optimizer.get_config())}
+    if optimizer.has_own_updates() or optimizer._computes_as_keras_3:
+        return keras_3_config(optimizer)
+    result = {**keras_3_config(optimizer), "config": optimizer.get_config()}
+    return {**result, "module": "keras.optimizers.legacy"} if result["registered_name"] is None else result
+
+
 def own_config(written: Mapping[str, Any]) -> dict[str, Any]:
     """``{"class_name", "config"}`` from what ``keras_3_config`` or Keras 3 wrote."""
     config = written.get("keras_2_config", written.get("config"))
@@ -312,14 +331,26 @@ def h5_state(optimizer: Any, params: Sequence[Parameter]) -> list[tuple[str, Any
 def h5_config(optimizer: Any) -> dict[str, Any]:
     """The optimizer's part of ``training_config``, in the words that go with ``h5_state``."""
     config, class_name = optimizer.get_config(), class_name_of(optimizer)
-    if optimizer._computes_as_keras_3 and not optimizer.has_own_updates():
+    if _is_of_tf_keras(optimizer):
+        config = _in_tf_keras(optimizer, config)
+        if registry.is_built_in(type(optimizer)):
+            class_name = f"Custom>{class_name}"  # without it tf.keras does not know all of them
+    elif optimizer._computes_as_keras_3 and not optimizer.has_own_updates():
         config = _today(optimizer, config)
-        if not _is_only_of_keras_3(optimizer):
-            config = {k: v for k, v in config.items() if k not in _ONLY_KERAS_3_ARGUMENTS}
-            config |= {"jit_compile": False, "is_legacy_optimizer": False}
-            if registry.is_built_in(type(optimizer)):
-                class_name = f"Custom>{class_name}"  # without it tf.keras does not know all of them
     return {"class_name": class_name, "config": config}
+
+
+def _in_tf_keras(optimizer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration in the words of tf.keras since 2.11."""
+    config = _today(optimizer, config)
+    config = {key: value for key, value in config.items() if key not in _ONLY_KERAS_3_ARGUMENTS}
+    return {**config, "jit_compile": False, "is_legacy_optimizer": False}
+
+
+def _is_of_tf_keras(optimizer: Any) -> bool:
+    """Whether it computes as in tf.keras since 2.11, and tf.keras has all of it."""
+    today = optimizer._computes_as_keras_3 and not optimizer.has_own_updates()
+    return today and not _is_only_of_keras_3(optimizer)
 
 
 def _is_only_of_keras_3(optimizer: Optimizer) -> bool:

@@ -26,6 +26,12 @@ from .versions.keras1_merge import by_names_of
 from .versions.keras2 import hdf5_config, whole_names
 from .versions.keras3_weights import TreeMatch, is_made_of_layers, objects_of
 from .versions.keras3_writing import model_to_keras_3
+from .versions.tf_keras_writing import (
+    KERAS_VERSION,
+    is_of_tf_keras,
+    model_to_tf_keras,
+    objects_in_tf_keras,
+)
 from .versions.upgrade import upgrade
 from .versions.writer import Writer, writer_of
 from .weight_assignment import assign, assign_in_order
@@ -63,22 +69,33 @@ def _require_weights(model: Network) -> None:
         )
 
 
-def keras_3_archive_of(model: Network, include_optimizer: bool = True) -> Archive:
-    """Everything that a ``.keras`` file holds of a model.
+def keras_archive_of(model: Network, include_optimizer: bool = True) -> Archive:
+    """Everything that a ``.keras`` file holds of a model: as Keras 3 has it, or tf.keras where the model was
+    made by its rules.
 
     Raises:
         ValueError: if it is not built.
         NotImplementedError: for a subclassed model without ``get_config``.
     """
     _require_weights(model)
-    archive = Archive(config=model_to_keras_3(model), objects=objects_of(model))
+    of_tf_keras = is_of_tf_keras(model)
+    archive = Archive(objects=weight_objects(model))
+    archive.config = model_to_tf_keras(model) if of_tf_keras else model_to_keras_3(model)
+    if of_tf_keras:
+        archive.metadata["keras_version"] = KERAS_VERSION
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and archive.objects is not None:
         archive.training_config = compile_config_in_file(model)
         if include_optimizer and optimizer.weights:
-            state = layouts.keras_3_state(optimizer, model._trained_weights)
+            state_of = layouts.tf_keras_state if of_tf_keras else layouts.keras_3_state
+            state = state_of(optimizer, model._trained_weights)
             archive.objects["optimizer"] = LayerWeights(type(optimizer).__name__.lower(), state)
     return archive
+
+
+def weight_objects(model: Network) -> dict[str, LayerWeights]:
+    """The weights by the tree of objects, as ``.keras`` and ``.weights.h5`` files have them."""
+    return objects_in_tf_keras(model) if is_of_tf_keras(model) else objects_of(model)
 
 
 def model_config(model: Network) -> dict[str, Any]:

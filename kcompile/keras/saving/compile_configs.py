@@ -21,7 +21,8 @@ from ..utils.nested import each
 from .limits import limited_work
 from .objects import serialize_keras_object
 from .versions.keras1 import WeightUpgrade
-from .versions.keras3_writing import training_to_keras_3
+from .versions.keras3_writing import training_to_objects
+from .versions.tf_keras_writing import is_of_tf_keras, training_to_tf_keras
 from .versions.upgrade import upgrade_training
 from .versions.writer import Writer
 
@@ -51,8 +52,11 @@ def training_config(model: Network) -> dict[str, Any]:
 
 
 def compile_config(model: Any) -> dict[str, Any]:
-    """compile()'s arguments in the words of a ``.keras`` file."""
-    return training_to_keras_3(training_config(model), layouts.keras_3_config(model.optimizer))
+    """compile()'s arguments in the words of a ``.keras`` file, tf.keras's for models made by its rules."""
+    config = training_config(model)
+    if is_of_tf_keras(model):
+        return training_to_tf_keras(config, layouts.tf_keras_config(model.optimizer))
+    return training_to_objects(config, layouts.keras_3_config(model.optimizer))
 
 
 def compile_config_in_file(model: Any) -> Any:

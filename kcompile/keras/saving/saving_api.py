@@ -21,11 +21,17 @@ from ..training.model import Model
 from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..utils.messages import harmless_messages, raw_name
-from .archives import archive_of, assign_objects, keras_3_archive_of, layer_weights, model_from_archive
+from .archives import (
+    archive_of,
+    assign_objects,
+    keras_archive_of,
+    layer_weights,
+    model_from_archive,
+    weight_objects,
+)
 from .exporting import import_model
 from .published_layouts import other_layout
 from .versions.keras1 import WeightUpgrade
-from .versions.keras3_weights import objects_of
 from .versions.writer import writer_of
 from .weight_assignment import assign_by_name, assign_by_weight_name, assign_in_order, unique_names
 
@@ -43,8 +49,9 @@ def save_model(
     Args:
         model: a built model.
         filepath: path, open h5py.File or h5py.Group, or binary file object. A path that ends in ``.keras``
-            gets the format of Keras 3, ``.onnx`` is exported, ``.json``, ``.yaml`` and ``.yml`` get the
-            architecture alone, ``.safetensors`` the weights alone; all others are HDF5.
+            gets the format of Keras 3, or of tf.keras where the model was made by its rules, ``.onnx`` is
+            exported, ``.json``, ``.yaml`` and ``.yml`` get the architecture alone,
+            ``.safetensors`` the weights alone; all others are HDF5.
         overwrite: False asks before replacing an existing file.
         include_optimizer: whether to write the optimizer's state.
         save_format: "h5" or "keras", whatever the path ends in.
@@ -66,7 +73,7 @@ def save_model(
     _refuse_saved_model(model, path, save_format)
     by_path = path is not None and path.lower().endswith(".keras")
     keras_3 = by_path if save_format is None else save_format == "keras"
-    archive = (keras_3_archive_of if keras_3 else archive_of)(model, include_optimizer)
+    archive = (keras_archive_of if keras_3 else archive_of)(model, include_optimizer)
     if path is None or _may_write(path, overwrite):
         formats.write(archive, filepath, **({} if save_format is None else {"format": _FORMATS[save_format]}))
 
@@ -142,7 +149,7 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
         return
     archive, format = formats.Archive(), "hdf5"
     if path.lower().endswith(".weights.h5"):
-        archive.objects = objects_of(model)
+        archive.objects = weight_objects(model)
     else:
         archive.layer_weights = layer_weights(model.layers)
     if path.lower().endswith(".safetensors"):

@@ -38,26 +38,31 @@ def model_to_keras_3(model: Network) -> dict[str, Any]:
         NotImplementedError: for a subclassed model without ``get_config``, whose structure is code.
     """
     if not is_made_of_layers(model):
-        return _subclassed(model)
+        return subclassed_entry(model)
     own = registry.is_built_in(type(model))
     if isinstance(model, Sequential):
-        return _object("keras", type(model).__name__, _sequential(model), None if own else _custom(model))
+        return object_entry(
+            "keras", type(model).__name__, _sequential(model), None if own else _custom(model)
+        )
     config = _functional(model)
     if own:
-        return _object("keras.src.models.functional", "Functional", config, "Functional")
-    return _object("keras", type(model).__name__, config, _custom(model))
+        return object_entry("keras.src.models.functional", "Functional", config, "Functional")
+    return object_entry("keras", type(model).__name__, config, _custom(model))
 
 
-def _subclassed(model: Any) -> dict[str, Any]:
+def subclassed_entry(model: Any) -> dict[str, Any]:
     """What its class says, and the shape that it was built for."""
     config = serialize_keras_object(model.get_config())
-    entry = _object(type(model).__module__, type(model).__name__, config, _custom(model))
+    entry = object_entry(type(model).__module__, type(model).__name__, config, _custom(model))
     build = model.get_build_config()
     said = {} if build is None else {"build_config": serialize_keras_object(build)}
     return {**entry, **said, **rules.said_of_model(model)}
 
 
-def _object(module: str, class_name: str, config: Any, registered_name: str | None = None) -> dict[str, Any]:
+def object_entry(
+    module: str | None, class_name: str, config: Any, registered_name: str | None = None
+) -> dict[str, Any]:
+    """An object as Keras 3 and tf.keras 2 have it in ``.keras`` files."""
     return {"module": module, "class_name": class_name, "config": config, "registered_name": registered_name}
 
 
@@ -82,7 +87,7 @@ def _sequential(model: Any) -> dict[str, Any]:
 
 def _input(tensor: Value, name: str) -> dict[str, Any]:
     config = {"batch_shape": list(_shape(tensor)), "dtype": tensor.dtype.name, "sparse": False, "name": name}
-    return _object("keras.layers", "InputLayer", config)
+    return object_entry("keras.layers", "InputLayer", config)
 
 
 def _shape(tensor: Value) -> tuple[int | None, ...]:
@@ -111,7 +116,7 @@ def _functional(model: Network) -> dict[str, Any]:
         if isinstance(layer, OperationLayer):
             module, config = layer.keras_3_config()
             operation = layer.in_keras_3()[0]
-            entry = _object(module, operation, config, operation)
+            entry = object_entry(module, operation, config, operation)
             inbound = [layer.keras_3_call([tensor_config(x) for x in node.input_tensors]) for node in calls]
         else:
             _warn_of_masks(layer, calls)
@@ -172,8 +177,8 @@ def layer_to_keras_3(layer: Layer) -> dict[str, Any]:
     if "layer" in config and isinstance(wrapped, Network):
         config["layer"] = model_to_keras_3(wrapped)  # type: ignore[arg-type]
     if registry.is_built_in(type(layer)):
-        return {**_object("keras.layers", type(layer).__name__, config), **_rules_of(layer)}
-    entry = _object(type(layer).__module__, type(layer).__name__, config, _custom(layer))
+        return {**object_entry("keras.layers", type(layer).__name__, config), **_rules_of(layer)}
+    entry = object_entry(type(layer).__module__, type(layer).__name__, config, _custom(layer))
     return {**entry, **_rules_of(layer)}
 
 
@@ -235,14 +240,14 @@ def _value(value: Any, key: str, where: str) -> Any:
     if isinstance(config, Mapping):
         config = _translated(config, class_name, where)
     registered_name = None if class_name in registry.names(kind) else class_name
-    return _object(f"keras.{kind}s", class_name, config, registered_name)
+    return object_entry(f"keras.{kind}s", class_name, config, registered_name)
 
 
 # --- training -----------------------------------------------------------------------------------------------
 
 
-def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """``compile_config`` from what ``training_config`` made of compile()'s arguments.
+def training_to_objects(config: Mapping[str, Any], optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """``compile_config``, also of tf.keras 2, from what ``training_config`` made of compile()'s arguments.
 
     Args:
         optimizer: its entry for the optimizer.
@@ -262,9 +267,10 @@ def training_to_keras_3(config: Mapping[str, Any], optimizer: Mapping[str, Any])
 
 def _named(value: Any, module: str) -> Any:
     if isinstance(value, Mapping) and set(value) == {"class_name", "config"}:
-        config = value["config"]
+        class_name, config = value["class_name"], value["config"]
+        registered = None if registry.kind_of(class_name, module) else class_name
         if isinstance(config.get("fn"), str):
-            function = _object("builtins", "function", config["fn"], config["fn"])
-            return _object(module, value["class_name"], {**config, "fn": function})
-        return _object(module, value["class_name"], config)
+            function = object_entry("builtins", "function", config["fn"], config["fn"])
+            return object_entry(module, class_name, {**config, "fn": function}, registered)
+        return object_entry(module, class_name, config, registered)
     return each(value, lambda entry: _named(entry, module))

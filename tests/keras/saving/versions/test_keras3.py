@@ -381,7 +381,7 @@ def test_weights_of_a_recurrent_layers_activation_lie_where_keras_3_has_them(rec
     model = Sequential(
         [getattr(layers, recurrent)(2, activation=layers.PReLU("ones"), input_shape=(None, 3))]
     )
-    archive = archives.keras_3_archive_of(model)
+    archive = archives.keras_archive_of(model)
     (path,) = [
         path for path in archive.objects if path.endswith("activation") and archive.objects[path].weights
     ]
