@@ -172,6 +172,7 @@ def _numbered(
     versions = [[p for _, p in _entries(optimizer, params, version)] for version in (_KERAS_3, _TF_KERAS)]
     scalars = [getattr(optimizer, name) for name in optimizer._scalars]
     versions.append([p for p in versions[0] if all(p is not scalar for scalar in scalars)])
+    versions.append([optimizer.iterations])  # of tf.keras, compiled and not trained yet
     for entries in versions:
         for given in (arrays, arrays[4:]):  # a LossScaleOptimizer has four numbers of its own before
             if _fit(entries, given):

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kcompile import keras
+from kcompile import formats, keras, tf_keras
+from kcompile.formats import LayerWeights
 from kcompile.keras import backend as K
+from kcompile.keras.saving.archives import keras_archive_of
 from tests.golden.keras3 import state_cases as cases
 
 FOLDER = Path(cases.__file__).parent
@@ -91,6 +93,21 @@ class Heavy(keras.optimizers.Optimizer):
 class Doubled(keras.optimizers.Adam):
     def get_gradients(self, loss, params):
         return [2.0 * g for g in super().get_gradients(loss, params)]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Nadam"])
+def test_tf_keras_writes_the_count_alone_of_what_is_compiled_and_not_trained(name, tmp_path):
+    model = tf_keras.Sequential([tf_keras.layers.Dense(1, input_shape=(2,))])
+    model.compile(name, "mse")
+    archive = keras_archive_of(model)
+    archive.objects["optimizer"] = LayerWeights(name.lower(), [("0", np.zeros((), "int64"))])
+    formats.write(archive, tmp_path / "model.keras", format="keras")
+    resumed = loaded(tmp_path / "model.keras")
+    x, y = np.ones((4, 2)), np.zeros((4, 1))
+    for each in (model, resumed):
+        each.fit(x, y, epochs=2, verbose=0)
+    for found, expected in zip(resumed.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("ending", ["h5", "keras"])
