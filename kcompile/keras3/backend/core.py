@@ -24,7 +24,6 @@ from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype,
 from kcompile.keras import backend as K
 from kcompile.torch_bridge import weights
 
-from .promotion import promoted
 from .tensors import (
     NotTraceable,
     as_torch,
@@ -34,10 +33,12 @@ from .tensors import (
     dtype_of,
     eager_only,
     get_device,
+    holds_value,
     is_symbolic,
     is_tracing,
     numpy_of,
     operation,
+    packed,
     to_torch_dtype,
 )
 from .tracing import traced
@@ -164,22 +165,10 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
         kind = "sparse" if sparse else "ragged"
         raise ValueError(f"`{kind}=True` is not supported with the kcompile backend")
     x = x.value if isinstance(x, Variable) else x
-    if isinstance(x, Value) or _holds_value(x):
-        x = x if isinstance(x, Value) else _packed(x)
+    if isinstance(x, Value) or holds_value(x):
+        x = x if isinstance(x, Value) else packed(x)
         return x if dtype is None else cast(x, dtype)
     return as_torch(x.copy() if isinstance(x, np.ndarray) else x, dtype)
-
-
-def _holds_value(x: Any) -> bool:
-    if isinstance(x, list | tuple):
-        return any(isinstance(y, Value) or _holds_value(y) for y in x)
-    return False
-
-
-def _packed(x: Any) -> Value:
-    """Nested lists with values in them as one value."""
-    parts = promoted(*(_packed(y) if isinstance(y, list | tuple) else y for y in x))
-    return op.Concat(*(op.Unsqueeze(y, [0]) for y in parts), axis=0)
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
@@ -472,7 +461,7 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
 
 
 def _positions(indices: Any) -> Value:
-    if isinstance(indices, list | tuple) and not _holds_value(indices):
+    if isinstance(indices, list | tuple) and not holds_value(indices):
         return as_value(np.asarray(indices, np.int64))
     return as_value(convert_to_tensor(indices), "int64")
 

@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from keras.src.backend.common import dtypes, standardize_dtype
+from keras.src.backend.common import standardize_dtype
 from keras.src.backend.config import floatx
 
 from kcompile.ir import Constant, Value, as_dtype
 from kcompile.keras import backend as K
 
-from .tensors import as_value, is_tracing
+from .tensors import as_value, is_tracing, joined_type
 
 __all__ = [
     "as_type",
@@ -32,8 +32,6 @@ __all__ = [
     "type_of",
 ]
 
-_WIDE = {"int32": "int64", "uint32": "uint64", "float32": "float64", "complex64": "complex128"}
-
 
 def type_of(x: Any) -> Any:
     """What an operand says of the type of a result: its own, or ``int`` and ``float`` of Python's numbers."""
@@ -46,16 +44,7 @@ def result_type(*types: Any) -> str:
     Args:
         types: names, element types, or ``int`` and ``float`` for numbers of Python.
     """
-    return _joined(types, floatx())
-
-
-@cache
-def _joined(types: tuple[Any, ...], default: str) -> str:
-    """``default`` is ``floatx``, by which the answer changes."""
-    names = [kind if kind in (int, float) else standardize_dtype(kind) for kind in types]
-    found: str = dtypes.result_type(*names)
-    wide = _WIDE.get(found)
-    return wide if wide is not None and wide in names else found
+    return joined_type(types, floatx())
 
 
 @cache
@@ -85,7 +74,7 @@ def promoted(*xs: Any, also: tuple[Any, ...] = ()) -> list[Value]:
         also: types that take part, such as ``float``.
     """
     given = [x if type(x) in (int, float) or isinstance(x, Value) else as_value(x) for x in xs]
-    name = _joined((*map(type_of, given), *also), floatx())
+    name = joined_type((*map(type_of, given), *also), floatx())
     return [in_type(x, name) for x in given]
 
 

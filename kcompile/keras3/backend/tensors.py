@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from keras.src.backend.common import KerasVariable, global_state, standardize_dtype
+from keras.src.backend.common import KerasVariable, dtypes, global_state, standardize_dtype
 from keras.src.backend.config import floatx
 
 from kcompile.devices import DeviceNotFoundError
-from kcompile.ir import Constant, EagerTensor, Trace, Value, eagerly, interpreter
+from kcompile.ir import Constant, EagerTensor, Trace, Value, eagerly, interpreter, op
 from kcompile.keras import backend as K
 from kcompile.torch_bridge.arrays import as_array, as_tensor, torch_dtype
 from kcompile.torch_bridge.devices import default_device
@@ -103,13 +103,43 @@ def dtype_of(x: Any) -> str:
     return name
 
 
+_WIDE = {"int32": "int64", "uint32": "uint64", "float32": "float64", "complex64": "complex128"}
+
+
+@cache
+def joined_type(types: tuple[Any, ...], default: str) -> str:
+    """The type of what has elements of these, ``int`` and ``float`` being weak; ``default`` is ``floatx``."""
+    names = [kind if kind in (int, float) else standardize_dtype(kind) for kind in types]
+    found: str = dtypes.result_type(*names)
+    wide = _WIDE.get(found)
+    return wide if wide is not None and wide in names else found
+
+
+def holds_value(x: Any) -> bool:
+    """Whether there is a value in nested lists."""
+    if isinstance(x, list | tuple):
+        return any(isinstance(_inner(y), Value) or holds_value(y) for y in x)
+    return False
+
+
+def packed(x: Any) -> Value:
+    """Nested lists with values in them as one value."""
+    entries = [packed(y) if isinstance(y, list | tuple) else _inner(y) for y in x]
+    name = joined_type(
+        tuple(type(y) if type(y) in (bool, int, float) else y.dtype for y in entries), floatx()
+    )
+    return op.Concat(*(op.Unsqueeze(as_value(y, name), [0]) for y in entries), axis=0)
+
+
 def as_value(x: Any, dtype: Any = None) -> Value:
     """Anything that Keras takes for a tensor as a value of the IR.
 
     Numbers of Python have the types that Keras gives them: int32 (int64 where they need it), ``floatx``.
     """
     x = _inner(x)
-    if not isinstance(x, Value):
+    if isinstance(x, list | tuple) and holds_value(x):
+        x = packed(x)
+    elif not isinstance(x, Value):
         x = computing().eager(as_torch(x, dtype))
     return (
         x if dtype is None or dtype_of(x) == standardize_dtype(dtype) else K.cast(x, standardize_dtype(dtype))
