@@ -56,7 +56,7 @@ from .scope import (
 )
 from .shapes import TensorShape
 from .storage import Storage
-from .strings import StringTensor, as_bytes
+from .strings import StringTensor, as_bytes, as_str
 from .text_nodes import TextNode, TextStage, text_labels
 from .tracing import Trace, tracing
 from .update_rule import LossScale, UpdateRule
@@ -96,6 +96,7 @@ __all__ = [
     "WorkLimit",
     "absolute_scope",
     "as_bytes",
+    "as_str",
     "as_dtype",
     "as_value",
     "assign_all",

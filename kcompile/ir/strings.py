@@ -93,6 +93,13 @@ def as_bytes(value: Any) -> np.ndarray:
     return found.reshape(array.shape)
 
 
+def as_str(array: np.ndarray) -> np.ndarray:
+    """The same text as ``str``, as onnxruntime takes it."""
+    found = np.empty(array.size, object)
+    found[:] = [x.decode("utf-8") if isinstance(x, bytes) else x for x in array.reshape(-1)]
+    return found.reshape(array.shape)
+
+
 def _encoded(entry: Any) -> bytes:
     if isinstance(entry, bytes):
         return bytes(entry)

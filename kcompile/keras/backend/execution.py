@@ -23,6 +23,7 @@ from ...ir import (
     Names,
     Parameter,
     Value,
+    as_str,
     assign_all,
     changing,
     evaluate_with,
@@ -143,7 +144,7 @@ class CompiledGraph:
         if len(arrays) != len(self.graph.inputs):
             expected = ", ".join(self._names[: len(self.graph.inputs)]) or "none"
             raise ValueError(f"{len(self.graph.inputs)} inputs expected ({expected}); {len(arrays)} given.")
-        return [a if type(a) is np.ndarray else _dense(a) for a in arrays]
+        return [a if type(a) is np.ndarray and a.dtype != object else _dense(a) for a in arrays]
 
     def _on_torch(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         from ...torch_bridge import lower, run
@@ -330,4 +331,5 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _dense(array: Any) -> np.ndarray:
-    return array.toarray() if hasattr(array, "toarray") else np.asarray(array)
+    array = array.toarray() if hasattr(array, "toarray") else np.asarray(array)
+    return as_str(array) if array.dtype == object else array

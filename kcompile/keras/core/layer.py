@@ -97,7 +97,8 @@ class Layer(AddingLayer):
         known = _BASE_ARGUMENTS if registry.is_built_in(type(self)) else _BASE_ARGUMENTS | _OF_TF_KERAS
         legacy.refuse_unknown(type(self), set(kwargs) - known, _BASE_ARGUMENTS)
         super().__init__()
-        if "activity_regularizer" in kwargs:
+        of_class = getattr(type(self), "activity_regularizer", None)
+        if "activity_regularizer" in kwargs and not isinstance(of_class, property):  # of what a layer wraps
             self.activity_regularizer = regularizers.get(kwargs["activity_regularizer"])
         self._inbound_nodes: list[Node] = []
         self._outbound_nodes: list[Node] = []

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..preprocessing.sequence import pad_sequences as pad_sequences
     from ..preprocessing.splitting import split_dataset as split_dataset
     from ..preprocessing.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
+    from ..saving.objects import get_registered_name as get_registered_name
+    from ..saving.objects import get_registered_object as get_registered_object
     from . import conv_utils as conv_utils
     from . import data_utils as data_utils
     from . import generic_utils as generic_utils

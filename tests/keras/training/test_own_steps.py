@@ -162,7 +162,7 @@ def test_gradients_are_of_a_variable_as_the_target_read_it():
             early = K.sum(data) * self.v**2
             self.v.assign(5.0)
             late = K.sum(data) * self.v**2
-            with tf.GradientTape() as tape:
+            with tf.GradientTape(persistent=True) as tape:
                 pass
             return {
                 "early": tape.gradient(early, self.v),
