@@ -90,9 +90,7 @@ class TensorBoard(Callback):
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
-            from ...torch_bridge.summary import summary_writer
-
-            self._writers[run] = summary_writer(os.path.join(self.log_dir, run))
+            self._writers[run] = _summaries().summary_writer(os.path.join(self.log_dir, run))
         return self._writers[run]
 
     def set_model(self, model: Any) -> None:
@@ -100,9 +98,7 @@ class TensorBoard(Callback):
         self._close()
         self._reset_counts()
         if self.write_graph:
-            from ...torch_bridge.summary import write_graph
-
-            write_graph(self._writer("train"), _graph_nodes(model))
+            _summaries().write_graph(self._writer("train"), _graph_nodes(model))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_began, self._batches_before = time.perf_counter(), self._batches_seen
@@ -153,8 +149,7 @@ class TensorBoard(Callback):
             self._writer(run).add_scalar(self._tagged_by + tag, float(value), index)
 
     def _write_weights(self, epoch: int) -> None:
-        from ...torch_bridge.summary import write_histogram
-
+        write_histogram = _summaries().write_histogram
         writer = self._writer("train")
         for layer in self.model.layers:
             for weight, value in zip(layer.weights, layer.get_weights(), strict=True):
@@ -188,9 +183,15 @@ def _as_images(weight: np.ndarray) -> np.ndarray | None:
     return (image - low) / (high - low if high > low else 1)
 
 
-def _graph_nodes(model: Any) -> list[GraphNode]:
-    from ...torch_bridge.summary import GraphNode
+def _summaries() -> Any:
+    """What writes TensorBoard's files, which needs torch."""
+    from ...torch_bridge import summary
 
+    return summary
+
+
+def _graph_nodes(model: Any) -> list[GraphNode]:
+    GraphNode = _summaries().GraphNode
     calls = {id(node) for node in model_nodes(model)}
     nodes = []
     for layer in model.layers:
