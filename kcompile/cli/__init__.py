@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile") -> int:
         print(f"kcompile: {message_of(error)}", file=sys.stderr)
         return exit_code_of(error)
     if isinstance(result, ScriptToRun):  # run here, outside of the command line's own frames
-        from .scripts import run_script
+        from .scripts import run_on_keras3, run_script
 
+        if result.keras3:
+            return run_on_keras3(result.path, result.arguments)
         return run_script(result.path, result.arguments, result.dialect, result.verbose)
     return result if isinstance(result, int) else OK

@@ -37,6 +37,7 @@ class ScriptToRun:
     arguments: list[str] = field(default_factory=list)
     dialect: str = "auto"
     verbose: bool = False
+    keras3: bool = False
 
 
 settings = Settings()
@@ -263,9 +264,12 @@ def run(
         ScriptDialect, typer.Option(help="Keras 2.3, tf.keras 2, or by what the script imports.")
     ] = ScriptDialect.auto,
     verbose: Annotated[bool, typer.Option("--verbose", help="Say which dialect it is, and why.")] = False,
+    keras3: Annotated[
+        bool, typer.Option("--keras3", help="The installed Keras 3, with kcompile as its backend.")
+    ] = False,
 ) -> Any:
     """Run a script in which "import keras" and "import tensorflow" mean what is here.
 
     Arguments after it are the script's.
     """
-    return ScriptToRun(script, list(context.args), dialect.value, verbose)
+    return ScriptToRun(script, list(context.args), dialect.value, verbose, keras3)

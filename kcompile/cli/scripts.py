@@ -55,6 +55,29 @@ def run_script(path: Path, arguments: Sequence[str], dialect: str = "auto", verb
     return OK
 
 
+def run_on_keras3(path: Path, arguments: Sequence[str]) -> int:
+    """Runs a script by the installed Keras 3, whose backend kcompile is.
+
+    Returns:
+        As ``run_script``; 2 as well where Keras cannot have this backend.
+    """
+    if not path.is_file():
+        print(f"kcompile: can't open file {os.fspath(path)!r}: No such file or directory", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        from kcompile.keras3.__main__ import main
+    except ImportError as error:
+        print(f"kcompile: {error}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        main([os.fspath(path), *arguments])
+    except Exception as error:
+        return _show(error, 1)
+    except KeyboardInterrupt as error:
+        return _show(error, INTERRUPTED)
+    return OK
+
+
 def _set_path(folder: str) -> None:
     """The script's folder comes first, in place of what python put there for kcompile itself."""
     own = os.path.dirname(os.path.abspath(sys.argv[0] or "."))

@@ -7,7 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
-USAGE = "usage: python -m kcompile.keras3 (script.py | -m module) [arguments]"
+USAGE = "usage: python -m kcompile.keras3 (script.py | -m module | -c program) [arguments]"
 
 
 def main(arguments: list[str]) -> None:
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> None:
     Processes that it starts (workers of pytest-xdist) have the backend, too: they find it by ``PYTHONPATH``,
     where ``startup`` holds a ``sitecustomize``.
     """
-    if not arguments or arguments == ["-m"]:
+    if not arguments or arguments in (["-m"], ["-c"]):
         sys.exit(USAGE)
     startup = str(Path(__file__).parent / "startup")
     paths = [startup, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -25,6 +25,10 @@ def main(arguments: list[str]) -> None:
         sys.argv = arguments[1:]
         sys.path.insert(0, os.getcwd())
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    elif arguments[0] == "-c":
+        sys.argv = ["-c", *arguments[2:]]
+        sys.path.insert(0, "")
+        exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102  as python does
     else:
         sys.argv = arguments
         sys.path.insert(0, str(Path(arguments[0]).resolve().parent))

@@ -122,3 +122,34 @@ def test_processes_that_are_started_have_the_backend_too(tmp_path: Path) -> None
         tmp_path,
     )
     assert done.stdout.split() == ["kcompile", "kcompile", "['parent.py',", "'a']"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "kcompile", "run", "--keras3", "script.py"],
+        ["-m", "kcompile.keras3", "script.py"],
+        ["-m", "kcompile.keras3", "-c", "import keras, sys; print(keras.config.backend(), sys.argv[1:])"],
+    ],
+    ids=["kcompile run", "script", "program"],
+)
+def test_the_ways_to_run_something(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import keras, sys; print(keras.config.backend(), sys.argv[1:])")
+    done = subprocess.run(
+        [sys.executable, *command, "--flag", "a"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT / 'runtime'}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout.strip() == "kcompile ['--flag', 'a']", done.stderr
+    assert done.returncode == 0
+
+
+def test_a_script_that_is_not_there_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from kcompile.cli import BAD_INPUT, main
+
+    assert main(["run", "--keras3", str(tmp_path / "none.py")]) == BAD_INPUT
+    assert "none.py" in capsys.readouterr().err
