@@ -1,5 +1,5 @@
-"""What a layer has of this backend: weights in the order in which kernels want them, and the few methods of
-``torch.nn.Module`` that programs for Keras on PyTorch call."""
+"""What a layer has of this backend: it is a ``torch.nn.Module`` as well, with its weights as parameters, and
+its kernels lie as PyTorch wants them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,47 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+from keras.src.ops.operation import Operation
+
+from kcompile.torch_bridge import weights
 
 
-class KCompileLayer:
+class KCompileLayer(torch.nn.Module):
     """Mixed into ``keras.Layer``."""
+
+    variables: list[Any]
+    weights: list[Any]
+
+    def _post_build(self) -> None:
+        if not in_stateless_scope():  # where variables have values
+            self._register_weights()
 
     def _post_track_variable(self, variable: Any) -> None:
         if variable.name == "kernel" and getattr(self, "kernel_size", None) and len(variable.shape) > 2:
             rank = len(variable.shape)
             variable.lay_out((rank - 1, rank - 2, *range(rank - 2)))
 
-    # --- as torch.nn.Module -------------------------------------------------------------------------------
+    def _register_weights(self) -> None:
+        """Lets a module of PyTorch that holds this one find all weights, by their paths."""
+        for variable in self.variables:
+            value = variable._value
+            if isinstance(value, torch.nn.Parameter):
+                weights.watch(variable.parameter, value.device)  # optimizers of PyTorch do not say
+                self._parameters[variable.path.replace(".", "_")] = value
 
-    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, torch.Tensor]]:
-        """The weights by their paths, as tensors that share their memory."""
-        return ((v.path, v.value) for v in self.weights)  # type: ignore[attr-defined]
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """All weights by their paths, as tensors that share their memory."""
+        before = f"{prefix}." if prefix else ""
+        found = ((before + v.path, v._value) for v in self.weights)
+        return ((name, value) for name, value in found if isinstance(value, torch.nn.Parameter))
 
-    def parameters(self, recurse: bool = True) -> Iterator[torch.Tensor]:
-        """The weights, as tensors that share their memory."""
-        return (tensor for _, tensor in self.named_parameters())
+    def parameters(self, recurse: bool = True) -> Iterator[torch.nn.Parameter]:
+        """All weights, as tensors that share their memory."""
+        return (value for _, value in self.named_parameters())
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drops the gradients that ``backward`` left in weights."""
-        for tensor in self.parameters():
-            if isinstance(tensor, torch.Tensor):
-                tensor.grad = None
-
-    def train(self, mode: bool = True) -> Any:
-        """Nothing: calls say by ``training`` what they are."""
-        return self
-
-    def eval(self) -> Any:
-        """Nothing: as ``train``."""
-        return self
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The layer called, as modules of PyTorch call it."""
+        return Operation.__call__(self, *args, **kwargs)

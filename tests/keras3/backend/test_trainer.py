@@ -142,3 +142,41 @@ def test_train_on_batch_and_its_like():
     assert set(logs) == {"loss", "mae"} and isinstance(logs["loss"], float)
     assert len(model.test_on_batch(X, Y)) == 2
     assert model.predict_on_batch(X).shape == (70, 1)
+
+
+def test_a_module_of_pytorch_holds_a_model_and_trains_it():
+    import torch
+
+    class Module(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = keras.Sequential(
+                [keras.Input((8,)), layers.Dense(4, activation="relu"), layers.Dense(1)]
+            )
+            self.last = torch.nn.Linear(1, 1)
+
+        def forward(self, x):
+            return self.last(self.model(x))
+
+    torch.manual_seed(0)
+    module = Module()
+    assert len(list(module.parameters())) == 6
+    before = module.model.predict(X[:2], verbose=0)
+    optimizer = torch.optim.Adam(module.parameters(), 0.01)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = ((module(torch.from_numpy(X)) - torch.from_numpy(Y)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    after = module.model.predict(X[:2], verbose=0)
+    assert not np.allclose(before, after), "prediction has to see what PyTorch wrote"
+    np.testing.assert_allclose(after, module.model(X[:2]).detach().numpy(), rtol=1e-5)
+
+
+def test_weights_that_a_step_trains_are_parameters_of_the_model():
+    model = network()
+    assert len(list(model.parameters())) == len(model.weights)
+    assert {name for name, _ in model.named_parameters()} == {v.path for v in model.weights}
