@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kcompile.keras import rules
 from kcompile.keras.models import load_model, model_from_json
 
 FOLDER = Path(__file__).parents[2] / "golden" / "functions"
@@ -109,6 +110,12 @@ def test_other_functions_are_refused_by_name(program, name):
         model_from_json(json.dumps(configs(program)[name]))
 
 
+def by_rules_of_keras_2(model):
+    """The same model with the ``.keras`` files of Keras 3: by tf.keras's rules they are tf.keras's."""
+    model._followed_rules = rules.KERAS_2
+    return model
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -128,10 +135,17 @@ def test_other_functions_are_refused_by_name(program, name):
     ],
 )
 def test_functions_of_tensorflow_are_written_as_those_of_keras_3(name, tmp_path):
-    model = model_from_json(json.dumps(configs("tf")[name]))
+    model = by_rules_of_keras_2(model_from_json(json.dumps(configs("tf")[name])))
     model.save(tmp_path / "m.keras")
     for ours, theirs in zip(answers(load_model(tmp_path / "m.keras"), "tf"), stored("tf")[name], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
+
+
+def test_function_that_keras_3_has_not_is_refused_in_its_files(tmp_path):
+    model = by_rules_of_keras_2(model_from_json(json.dumps(configs("tf")["math.xlogy"])))
+    with pytest.raises(ValueError, match="TensorFlow's function tf.math.xlogy, which keras.ops has not"):
+        model.save(tmp_path / "m.keras")
+    assert not (tmp_path / "m.keras").exists()
 
 
 def test_function_that_keras_3_has_not_is_kept_in_files_of_tf_keras(tmp_path):
