@@ -77,6 +77,8 @@ class KerasOptimizer(torch.optim.Optimizer):
         count = self.iterations.storage.array.item()
         self.t, self.lr = count // self._every + 1, self._rate(count)
         grads = self._as_in_memory([p.grad for p in self._params])
+        if self.fused:  # which reads memory as it lies: a transposed or an expanded gradient would be misread
+            grads = [grad if grad is None else grad.contiguous() for grad in grads]
         self._given = [i for i, grad in enumerate(grads) if grad is not None]
         if self._given:
             self._train(self._of_given(grads), is_due=(count + 1) % self._every == 0)

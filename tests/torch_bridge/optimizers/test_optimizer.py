@@ -139,6 +139,27 @@ def test_memory_order_of_a_weight_changes_nothing(name):
     assert not differences(dict(enumerate(plain.values() + plain.state())), found, 1e-6, 1e-7)
 
 
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 0.5}, {"gradient_accumulation_steps": 2}], ids=str)
+@pytest.mark.parametrize("name", KERNELS)
+def test_memory_order_of_a_gradient_changes_nothing(name, options):
+    """autograd.grad gives transposed gradients, and expanded ones, for which one number is in memory."""
+    transposed = torch.arange(12.0).reshape(4, 3).T - 5.0
+    expanded = torch.full((), 0.25).expand(3, 4)
+    found = []
+    for arrange in (lambda x: x, torch.Tensor.contiguous):
+        weights = [torch.linspace(-1.0, 1.0, 12).reshape(3, 4).requires_grad_() for _ in range(2)]
+        optimizer = torch_optimizer(getattr(optimizers, name)(**options), weights)
+        for _ in range(4):
+            for weight, grad in zip(weights, (transposed, expanded), strict=True):
+                weight.grad = arrange(grad)
+                if options:  # by which the optimizer changes gradients
+                    weight.grad = weight.grad.clone()
+            optimizer.step()
+        found.append([w.detach().clone() for w in weights])
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_parameter_without_a_gradient_is_left_alone(name):
     case = CASES[name].case
