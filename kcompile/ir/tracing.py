@@ -19,7 +19,7 @@ from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_
 from .graph import Graph, Phase
 from .inference import infer
 from .numbers import Depends, depends, emitting, read_by
-from .scope import current_device, current_scope
+from .scope import current_device, current_precision, current_scope
 from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value
 
@@ -227,7 +227,8 @@ class Trace:
         attributes: Mapping[str, Any],
         types: Sequence[Any],
     ) -> Node:
-        node = Node(op_type, inputs, attributes, types, domain, current_scope(), current_device())
+        where = current_scope(), current_device(), current_precision()
+        node = Node(op_type, inputs, attributes, types, domain, *where)
         self._record.nodes.add(node)
         return node
 

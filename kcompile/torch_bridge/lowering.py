@@ -117,13 +117,13 @@ def lower(
     refuse_foreign(graph)
     device = weights.canonical_device(device)
     its_trainable = None if trainable is None else set(trainable)
-    return _Lowering(graph, device, its_trainable, placement=placement, in_half=in_half).module()
+    return Lowering(graph, device, its_trainable, placement=placement, in_half=in_half).module()
 
 
 def lower_body(body: Graph, device: torch.device, trainable: set[Parameter] | None = None) -> fx.GraphModule:
     """The body of a Scan, Loop or If as the module that its function takes: of its inputs, then of what it
     captures."""
-    module = _Lowering(body, device, trainable, body.captures).module()
+    module = Lowering(body, device, trainable, body.captures).module()
     module.meta["outputs"] = [(torch_dtype(value.dtype), value.dims) for value in body.outputs]
     return module
 
@@ -214,7 +214,7 @@ def transfer(x: Tensor, device: str) -> Tensor:
     return x.to(device)
 
 
-class _Lowering:
+class Lowering:
     """Writes the fx graph of one graph, or of one body."""
 
     def __init__(
@@ -261,6 +261,7 @@ class _Lowering:
             if node not in self.last:
                 self._lower_node(node)
         self.here = self.device
+        self._end_nodes()
         outputs = [self._tensor(self.graph.resolve(value)) for value in self.graph.outputs]
         pairs = [(p, self.graph.resolve(new)) for p, new in self.graph.updates]
         pairs = [(p, new) for p, new in pairs if new.node not in self.last]
@@ -281,6 +282,9 @@ class _Lowering:
             {p: self.devices[p] for p in self.parameters.values() if self.devices[p] != self.device},
         )
         return module
+
+    def _end_nodes(self) -> None:
+        """What a subclass has to do before results are read."""
 
     def _device_of(self, node: Node) -> torch.device:
         if node.device is None or self.placement is None:
@@ -497,11 +501,14 @@ class _Lowering:
         if "device" in operator.extras and self.here.type != "cpu":
             kwargs["device"] = str(self.here)
         if "generator" in operator.extras and "seed" in kwargs:
-            generator = new_generator(kwargs.pop("seed"), self.here)
+            generator = self._generator(node, kwargs.pop("seed"))
             kwargs["generator"] = self.fx.get_attr(self._attribute(f"{node.name}_generator", generator))
         if "outputs" in kwargs and kwargs["outputs"] == 1:
             del kwargs["outputs"]
         return kwargs
+
+    def _generator(self, node: Node, seed: float) -> torch.Generator:
+        return new_generator(seed, self.here)
 
     def _body(self, name: str, body: Graph) -> dict[str, Any]:
         """A body as a module, and what it captures."""

@@ -57,6 +57,10 @@ class Precisions:
         """The half precision that a value was computed in; None for what it is declared in."""
         return self._of.get(value)
 
+    def forget(self, value: Value) -> None:
+        """The value is there in the type that it is declared in from here on."""
+        self._of.pop(value, None)
+
     def taken(
         self, node: Node, operands: Sequence[Value | None], device: torch.device
     ) -> list[torch.dtype | None]:

@@ -26,7 +26,7 @@ class OwnSteps(Alone):
     Args:
         model: whose steps they are.
         run_eagerly: whether they run operator by operator.
-        devices: must be empty: the gradients are the step's own affair, nobody could add them up.
+        devices: torch's names of those that share each batch in training and evaluation; empty for one.
 
     Attributes:
         reported: names of what the steps returned so far, for callbacks.
@@ -60,11 +60,6 @@ class OwnSteps(Alone):
 
     def run(self, mode: str, structure: Structure, arrays: Sequence[Any]) -> Any:
         """What a step returns for a batch, with tensors of PyTorch in it."""
-        if self._devices or launched():
-            raise NotImplementedError(
-                f"{type(self.model).__name__} has a {mode}_step of its own, which one device computes: what "
-                "it does with gradients is its own affair, so nobody can add them up over several devices."
-            )
         batch = bridge().as_batch(arrays)
         types = types_of(batch)
         key = mode, structure, tuple([(dtype, len(shape)) for dtype, shape in types])
@@ -129,6 +124,7 @@ class OwnSteps(Alone):
             self.run_eagerly,
             partial(self._seed, mode),
             partial(self._keep, mode),
+            None if mode == "predict" else divided(self._devices),
         )
 
     def _keep(self, mode: str, step: Any) -> None:
@@ -150,6 +146,16 @@ class OwnSteps(Alone):
         if mode not in self._told:
             self._told.add(mode)
             warnings.warn(why_eager(f"{type(self.model).__name__}.{mode}_step", error), stacklevel=4)
+
+
+def divided(devices: Sequence[str]) -> Callable[[Any], Any] | None:
+    """What makes steps that share each batch: devices, or processes of torchrun; None where there is one."""
+    launch = launched()
+    if not devices and launch is None:
+        return None
+    from ...torch_bridge import parallel
+
+    return parallel.divided_step(devices, launch)
 
 
 class LastLogs:

@@ -15,7 +15,7 @@ from ...ir import Phase as GraphPhase
 from ...ir import Trace, Value, eagerly, tracing
 from .nests import flatten
 
-Types = tuple[tuple[Any, tuple[int, ...]], ...]
+Types = tuple[tuple[Any, tuple[Any, ...]], ...]
 Run = Callable[[Sequence[Any]], Any]
 _PACKAGE = str(Path(__file__).parents[2])
 
@@ -45,6 +45,8 @@ class TracedCall:
         when_eager: is told why, after the first call that ran operator by operator because it had to.
         eager: whether all calls do.
         when_made: is told each lowered graph.
+        divided: makes a step of a graph whose inputs are divided over several devices by their first axis;
+            None for one device. What cannot be traced runs on one.
         seed: gives what the seeds of a trace are drawn from; None: NumPy's numbers go on by them.
     """
 
@@ -59,9 +61,10 @@ class TracedCall:
         eager: bool = False,
         seed: Callable[[], int] | None = None,
         when_made: Callable[[Any], None] | None = None,
+        divided: Callable[[Any], Any] | None = None,
     ) -> None:
         self.function, self.phase = function, phase
-        self._seed, self._when_made = seed, when_made
+        self._seed, self._when_made, self._divided = seed, when_made, divided
         self._when_eager = when_eager
         self._by_sizes: dict[Types, Run] = {}
         self._open: Run | None = None
@@ -71,6 +74,8 @@ class TracedCall:
     def __call__(self, batch: Sequence[Any], types: Types | None = None) -> Any:
         """What the function returns for tensors of PyTorch, with such tensors in it."""
         types = types_of(batch) if types is None else types
+        if self._divided is not None:
+            types = tuple([(dtype, ("batch", *shape[1:])) for dtype, shape in types])
         run = self._eager or self._by_sizes.get(types) or self._make(types)
         return run(batch)
 
@@ -108,7 +113,7 @@ class TracedCall:
         with self._seeded(), self._tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
             leaves, structure = flatten(self.function(placeholders))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Value)]
-        step = bridge().OwnStep(trace.graph(tensors, self.phase))
+        step = (self._divided or bridge().OwnStep)(trace.graph(tensors, self.phase))
         if self._when_made is not None:
             self._when_made(step)
 

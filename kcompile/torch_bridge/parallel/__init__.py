@@ -2,13 +2,15 @@
 
 - ``PoolStep``: a process trains on several devices by workers that it starts (``multi_gpu_model``).
 - ``launched``: processes that torchrun started train together.
+- ``divided_step``: steps that users write, whose graphs ``partition`` divides.
 - ``shard_step``: what each of the processes does; ``combining``: how their results become the whole batch's.
 """
 
 from __future__ import annotations
 
+from .divided_step import divided_step
 from .errors import ParallelError
 from .launched import LaunchedStep
 from .pool_step import PoolStep
 
-__all__ = ["LaunchedStep", "ParallelError", "PoolStep"]
+__all__ = ["LaunchedStep", "ParallelError", "PoolStep", "divided_step"]

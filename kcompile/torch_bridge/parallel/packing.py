@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Body, Constant, Graph, Node, Parameter, Storage, Value
+from ...ir import Body, Constant, Graph, Node, Parameter, Storage, UpdateRule, Value
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,27 @@ class PackedParameter:
         """A parameter of zeros, in the same memory order."""
         storage = Storage(np.zeros(self.shape, self.dtype), self.order)
         return Parameter(storage, self.name, self.trainable)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Stands for a parameter of a number in what is no value of a graph."""
+
+    number: int
+
+
+def rule_with(rule: UpdateRule, replaced: Callable[[Any], Any], kind: type) -> UpdateRule:
+    """An optimizer's rule with each part of a kind, Parameter or Reference, replaced."""
+
+    def settle(value: Any) -> Any:
+        return replaced(value) if isinstance(value, kind) else value
+
+    return UpdateRule(
+        rule.name,
+        {name: settle(value) for name, value in rule.settings.items()},
+        settle(rule.iterations),
+        {name: [settle(slot) for slot in slots] for name, slots in rule.slots.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -106,11 +127,19 @@ class _Packer:
         operands = [self.reference(value) for value in graph.operands(node)]
         bodies = graph.bodies(node)
         attributes = {
-            name: self.body(bodies[name], graph) if name in bodies else attribute
+            name: self.body(bodies[name], graph) if name in bodies else self.attribute(attribute)
             for name, attribute in node.attributes.items()
         }
         outputs = [self.given(value) for value in node.outputs]
-        return node.op_type, node.domain, node.scope, operands, attributes, outputs
+        return node.op_type, node.domain, node.scope, node.precision, operands, attributes, outputs
+
+    def attribute(self, content: Any) -> Any:
+        """What an attribute says, with numbers in place of the parameters that an Update names."""
+        if isinstance(content, UpdateRule):
+            return rule_with(content, self.attribute, Parameter)
+        if isinstance(content, Parameter):
+            return Reference(self.number_of(content))
+        return tuple(map(self.attribute, content)) if isinstance(content, tuple) else content
 
     def body(self, body: Graph, outer: Graph) -> _PackedBody:
         for (
@@ -145,15 +174,32 @@ class _Unpacker:
         return [self.node(*described) for described in packed]
 
     def node(
-        self, op_type: str, domain: str, scope: str, operands: list[Any], attributes: Any, outputs: list[Any]
+        self,
+        op_type: str,
+        domain: str,
+        scope: str,
+        precision: str | None,
+        operands: list[Any],
+        attributes: Any,
+        outputs: list[Any],
     ) -> Node:
-        attributes = {k: self.body(a) if isinstance(a, _PackedBody) else a for k, a in attributes.items()}
+        attributes = {name: self.attribute(content) for name, content in attributes.items()}
         types = [(dtype, shape) for _, dtype, shape, _ in outputs]
-        node = Node(op_type, [self.value(x) for x in operands], attributes, types, domain, scope)
+        given = [self.value(x) for x in operands]
+        node = Node(op_type, given, attributes, types, domain, scope, precision=precision)
         self.values.update(
             {described[0]: value for described, value in zip(outputs, node.outputs, strict=True)}
         )
         return node
+
+    def attribute(self, content: Any) -> Any:
+        if isinstance(content, _PackedBody):
+            return self.body(content)
+        if isinstance(content, UpdateRule):
+            return rule_with(content, self.attribute, Reference)
+        if isinstance(content, Reference):
+            return self.parameter(content.number)
+        return tuple(map(self.attribute, content)) if isinstance(content, tuple) else content
 
     def body(self, packed: _PackedBody) -> Body:
         inputs = [self.given(described) for described in packed.inputs]

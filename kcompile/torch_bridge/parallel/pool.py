@@ -132,7 +132,7 @@ class Pool:
             for connection in self._connections:
                 connection.send(message)
 
-    def send_shards(self, key: int, shards: Sequence[tuple[float, Sequence[Tensor]]]) -> None:
+    def send_shards(self, key: int, shards: Sequence[tuple[Any, Sequence[Tensor]]]) -> None:
         """Each worker's part of a step."""
         with self.watched():
             for connection, sender, (share, tensors) in zip(

@@ -9,13 +9,8 @@ from typing import Any
 from ...ir import Parameter, UpdateRule
 from .combining import Piece, Plan
 from .own_updates import OwnUpdates
-from .packing import PackedGraph, pack, unpack
-from .shard_step import Program
-
-
-@dataclass(frozen=True)
-class _Reference:
-    number: int
+from .packing import PackedGraph, Reference, pack, rule_with, unpack
+from .shard_step import Program, ShardStep
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,10 @@ class PackedProgram:
     rule: UpdateRule | None  # with references in place of parameters
     constraints: PackedGraph | None
     own: tuple[PackedGraph, tuple[int, ...]] | None
+
+    def made(self, parameters: Mapping[int, Parameter], device: str, rank: int) -> ShardStep:
+        """The step over the parameters of this process."""
+        return ShardStep(unpacked(self, parameters), device, rank)
 
 
 def packed(program: Program, number_of: Callable[[Parameter], int]) -> PackedProgram:
@@ -46,7 +45,7 @@ def packed(program: Program, number_of: Callable[[Parameter], int]) -> PackedPro
         pieces,
         plan.outputs,
         [number_of(p) for p in program.trainable],
-        None if rule is None else _rule_with(rule, lambda p: _Reference(number_of(p)), Parameter),
+        None if rule is None else rule_with(rule, lambda p: Reference(number_of(p)), Parameter),
         None if program.constraints is None else pack(program.constraints, number_of),
         None if own is None else (pack(own.graph, number_of), own.terms),
     )
@@ -62,19 +61,7 @@ def unpacked(data: PackedProgram, parameters: Mapping[int, Parameter]) -> Progra
     return Program(
         Plan(unpack(data.graph, find), data.has_sum, pieces, data.outputs),
         tuple(find(number) for number in data.trainable),
-        None if data.rule is None else _rule_with(data.rule, lambda r: find(r.number), _Reference),
+        None if data.rule is None else rule_with(data.rule, lambda r: find(r.number), Reference),
         None if data.constraints is None else unpack(data.constraints, find),
         None if data.own is None else OwnUpdates(unpack(data.own[0], find), data.own[1]),
-    )
-
-
-def _rule_with(rule: UpdateRule, replaced: Callable[[Any], Any], kind: type) -> UpdateRule:
-    def settle(value: Any) -> Any:
-        return replaced(value) if isinstance(value, kind) else value
-
-    return UpdateRule(
-        rule.name,
-        {name: settle(value) for name, value in rule.settings.items()},
-        settle(rule.iterations),
-        {name: [settle(slot) for slot in slots] for name, slots in rule.slots.items()},
     )

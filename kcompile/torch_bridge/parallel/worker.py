@@ -16,8 +16,6 @@ import torch
 
 from ...ir import Parameter
 from . import memory, pool
-from .program import unpacked
-from .shard_step import ShardStep
 
 
 class _Worker:
@@ -28,7 +26,7 @@ class _Worker:
         self.connection = connection
         self.receiver = memory.Receiver()
         self.parameters: dict[int, Parameter] = {}
-        self.steps: dict[int, ShardStep] = {}
+        self.steps: dict[int, Any] = {}
         self.device = "cpu"
 
     def serve(self) -> None:
@@ -52,13 +50,13 @@ class _Worker:
         self.parameters[number] = packed.made()
 
     def program(self, key: int, packed: Any) -> None:
-        self.steps[key] = ShardStep(unpacked(packed, self.parameters), self.device, self.rank)
+        self.steps[key] = packed.made(self.parameters, self.device, self.rank)
 
     def values(self, values: dict[int, Any]) -> None:
         for number, array in values.items():
             self.parameters[number].assign(array)
 
-    def step(self, key: int, share: float, described: list[Any]) -> None:
+    def step(self, key: int, share: Any, described: list[Any]) -> None:
         before = self.receiver.path
         step = self.steps[key]
         inputs = self.receiver.get(described)

@@ -376,16 +376,6 @@ def test_metrics_start_anew_with_each_epoch():
     assert model.fit(X, batch_size=6, epochs=3, verbose=0).history["seen"] == [20.0, 20.0, 20.0]
 
 
-def test_several_devices_are_refused_clearly():
-    model = own()
-    model._step_devices = ("cpu", "cpu")
-    model.compile("sgd", "mse")
-    with pytest.raises(
-        NotImplementedError, match="Own has a train_step of its own, which one device computes"
-    ):
-        model.fit(X, Y, verbose=0)
-
-
 def test_a_model_that_is_not_compiled_says_so():
     inputs = L.Input((3,))
     with pytest.raises(RuntimeError, match="must compile"):
