@@ -47,6 +47,7 @@ class TracedCall:
         when_made: is told each lowered graph.
         divided: makes a step of a graph whose inputs are divided over several devices by their first axis;
             None for one device. What cannot be traced runs on one.
+        among: for each tensor whether it is divided; all that have an axis where nothing is said.
         seed: gives what the seeds of a trace are drawn from; None: NumPy's numbers go on by them.
     """
 
@@ -62,9 +63,10 @@ class TracedCall:
         seed: Callable[[], int] | None = None,
         when_made: Callable[[Any], None] | None = None,
         divided: Callable[[Any], Any] | None = None,
+        among: Sequence[bool] | None = None,
     ) -> None:
         self.function, self.phase = function, phase
-        self._seed, self._when_made, self._divided = seed, when_made, divided
+        self._seed, self._when_made, self._divided, self._among = seed, when_made, divided, among
         self._when_eager = when_eager
         self._by_sizes: dict[Types, Run] = {}
         self._open: Run | None = None
@@ -75,9 +77,19 @@ class TracedCall:
         """What the function returns for tensors of PyTorch, with such tensors in it."""
         types = types_of(batch) if types is None else types
         if self._divided is not None:
-            types = tuple([(dtype, ("batch", *shape[1:])) for dtype, shape in types])
+            types = self._shared(types)
         run = self._eager or self._by_sizes.get(types) or self._make(types)
         return run(batch)
+
+    def _shared(self, types: Types) -> Types:
+        """Types of tensors, those that are divided of any number of samples."""
+        among = self._among or [True] * len(types)
+        return tuple(
+            [
+                (dtype, ("batch", *shape[1:]) if divided and shape else shape)
+                for divided, (dtype, shape) in zip(among, types, strict=True)
+            ]
+        )
 
     def _make(self, types: Types) -> Run:
         if self._open is not None and self._fits(types):

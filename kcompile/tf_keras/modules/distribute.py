@@ -16,6 +16,8 @@ from typing import Any
 from ...ir import device_name
 from ...keras import backend as K
 from ...keras.utils.launch import launched, spread_over
+from ..tensorflow.per_replica import DistributedDataset, PerReplica, shared
+from ..tensorflow.tensors import convert_to_tensor
 
 
 class ReduceOp(Enum):
@@ -40,6 +42,15 @@ class Strategy:
         """How many parts a batch is divided into."""
         return max(len(self.devices), 1)
 
+    @property
+    def _shares(self) -> bool:
+        return self.num_replicas_in_sync > 1
+
+    @property
+    def _sharing(self) -> tuple[str, ...]:
+        """torch's names of the devices that share batches; none for processes of torchrun."""
+        return () if launched() else tuple(self.devices)
+
     @contextlib.contextmanager
     def scope(self) -> Iterator[Strategy]:
         """What is compiled within is trained by this strategy."""
@@ -51,16 +62,12 @@ class Strategy:
             _current.reset(token)
 
     def run(self, fn: Callable[..., Any], args: Any = (), kwargs: Any = None, options: Any = None) -> Any:
-        """Calls a function.
+        """What a function gives of whole batches; in a ``tf.function`` each device computes its part of them.
 
-        Raises:
-            NotImplementedError: where there are several devices: what divides a batch is ``fit``.
+        Batches are shared that ``experimental_distribute_dataset`` gave. What the function returns is of the
+        whole batch: a loss that is divided by the global number of samples, or a mean, needs no ``reduce``
+        any more, which leaves it as it is.
         """
-        if len(self.devices) > 1:
-            raise NotImplementedError(
-                "strategy.run computes on one device here; model.fit divides batches over several, "
-                "also with a train_step of the model's own."
-            )
         return fn(*args, **(kwargs or {}))
 
     def reduce(self, reduce_op: Any, value: Any, axis: Any = None) -> Any:
@@ -75,21 +82,44 @@ class Strategy:
         return value
 
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
-        """The value of each replica of this process."""
-        return (value,)
+        """The value of each replica of this process: the parts of what is shared, else the value."""
+        return value.values if isinstance(value, PerReplica) else (value,)
 
     def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
-        """The dataset: ``fit`` divides its batches."""
-        return dataset
+        """The dataset, whose batches the devices share: in ``fit``, and in loops of the user's own by
+        ``tf.function`` and ``run``."""
+        return DistributedDataset(dataset, self._sharing) if self._shares else dataset
 
     def distribute_datasets_from_function(self, dataset_fn: Callable[[Any], Any], options: Any = None) -> Any:
-        """The dataset that a function makes for this process."""
-        return dataset_fn(InputContext())
+        """The dataset that a function makes for this process, whose batches the devices share."""
+        return self.experimental_distribute_dataset(dataset_fn(InputContext()))
+
+    def experimental_distribute_values_from_function(self, value_fn: Callable[[Any], Any]) -> Any:
+        """What a function gives for each replica, one after the other as a batch that they share."""
+        made = [
+            value_fn(ValueContext(i, self.num_replicas_in_sync)) for i in range(self.num_replicas_in_sync)
+        ]
+        rows = [convert_to_tensor(x) for x in made]
+        rows = [x if x.shape else K.expand_dims(x, 0) for x in rows]
+        return shared(K.concatenate(rows, axis=0), self._sharing)
 
     @property
     def extended(self) -> Strategy:
         """The strategy."""
         return self
+
+
+class ValueContext:
+    """Which replica a value is for.
+
+    Attributes:
+        replica_id_in_sync_group: its number.
+        num_replicas_in_sync: how many there are.
+    """
+
+    def __init__(self, replica_id_in_sync_group: int, num_replicas_in_sync: int) -> None:
+        self.replica_id_in_sync_group = replica_id_in_sync_group
+        self.num_replicas_in_sync = num_replicas_in_sync
 
 
 class InputContext:
@@ -275,6 +305,7 @@ class experimental:
     """``tf.distribute.experimental``."""
 
     MultiWorkerMirroredStrategy = MultiWorkerMirroredStrategy
+    ValueContext = ValueContext
     CentralStorageStrategy = MirroredStrategy
     TPUStrategy = TPUStrategy
     ParameterServerStrategy = ParameterServerStrategy

@@ -15,6 +15,7 @@ from ...keras.training.nests import Structure, flatten
 from ...keras.training.traced_calls import TracedCall, types_of, why_eager
 from .gradient_tape import is_recording
 from .interpreter import eager_interpreter
+from .per_replica import PerReplica, sharing
 from .tensors import convert_to_tensor
 from .text import is_text
 
@@ -73,7 +74,7 @@ class Function:
         computer = eager_interpreter()
         batch = [_tensor(computer, leaf) for leaf in tensors]
         types = types_of(batch)
-        constants = tuple([_TENSOR if _is_tensor(leaf) else _key(leaf) for leaf in leaves])
+        constants = tuple([_kind(leaf) if _is_tensor(leaf) else _key(leaf) for leaf in leaves])
         key = structure, constants, tuple([(dtype, len(shape)) for dtype, shape in types])
         call = self._calls.get(key)
         if call is None:
@@ -96,12 +97,18 @@ class Function:
             )
             return self.python_function(*args, **kwargs)
 
-        return TracedCall(of_tensors, "train", self._tell)
+        among = [isinstance(leaf, PerReplica) for leaf in leaves if _is_tensor(leaf)]
+        return TracedCall(of_tensors, "train", self._tell, divided=sharing(leaves), among=among)
 
     def _tell(self, error: Exception) -> None:
         if not self._told:
             self._told = True
             warnings.warn(why_eager(f"The tf.function {self.__name__}", error), stacklevel=4)  # type: ignore[attr-defined]
+
+
+def _kind(tensor: Any) -> Hashable:
+    """What there is to know of an argument of a graph, beside its type: who shares it."""
+    return (_TENSOR, tensor.devices) if isinstance(tensor, PerReplica) else _TENSOR
 
 
 _TENSOR = object()

@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
-from .divided_step import divided_step
+from .divided_step import PoolOwnStep, divided_step
 from .errors import ParallelError
 from .launched import LaunchedStep
 from .pool_step import PoolStep
 
-__all__ = ["LaunchedStep", "ParallelError", "PoolStep", "divided_step"]
+__all__ = ["LaunchedStep", "ParallelError", "PoolOwnStep", "PoolStep", "divided_step"]

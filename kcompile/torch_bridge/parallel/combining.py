@@ -53,7 +53,7 @@ class Combination:
         if all(kind == "same" for kind in kinds):
             return "same"
         if node.op_type in ("Shape", "Size"):
-            return {"Shape": "shape", "Size": "count"}[node.op_type] if kinds[0] == "rows" else "same"  # type: ignore[return-value]
+            return _of_sizes(node) if kinds[0] == "rows" else "same"
         if "shape" in kinds:
             return self._of_shape(node, kinds)
         if node.op_type.startswith("Reduce"):
@@ -109,6 +109,14 @@ class Combination:
         if x.shape is None or axes is None or not isinstance(axes, Constant) or not axes.array.size:
             return not (axes is not None and node.attributes.get("noop_with_empty_axes"))
         return any(not isinstance(x.shape[axis], int) for axis in axes.array.reshape(-1).tolist())
+
+
+def _of_sizes(node: Node) -> Kind:
+    """What Shape or Size says of rows: of the first axis alone, it counts them."""
+    if node.op_type == "Size":
+        return "count"
+    start, end = node.attributes.get("start", 0), node.attributes.get("end")
+    return "same" if start else "count" if end == 1 else "shape"
 
 
 def _has_batch(value: Value) -> bool:

@@ -22,6 +22,7 @@ from .collectives import gathered
 from .divided_lowering import lower_divided
 from .launched import broadcast, join
 from .packing import PackedGraph, pack, unpack
+from .partition import divides
 from .splitting import ranges
 
 
@@ -40,23 +41,31 @@ class Part:
     samples: int
 
 
-def parts(tensors: Sequence[Tensor], world: int) -> list[tuple[Part, list[Tensor]]]:
-    """Each process's part of tensors that are all divided by their first axis.
+def parts(
+    tensors: Sequence[Tensor], world: int, among: Sequence[bool] | None = None
+) -> list[tuple[Part, list[Tensor]]]:
+    """Each process's part of a batch.
+
+    Args:
+        among: for each tensor whether it is divided by its first axis; all if nothing is said.
 
     Raises:
-        ValueError: where they have no axis, no samples, or different numbers of them.
+        ValueError: where those have no axis, no samples, or different numbers of them.
     """
-    sizes = {x.shape[0] if x.ndim else None for x in tensors}
+    among = [True] * len(tensors) if among is None else among
+    divided = [x for x, is_divided in zip(tensors, among, strict=True) if is_divided]
+    sizes = {x.shape[0] if x.ndim else None for x in divided}
     samples = sizes.pop() if len(sizes) == 1 else None
     if not samples:
-        shapes = ", ".join(str(tuple(x.shape)) for x in tensors)
+        shapes = ", ".join(str(tuple(x.shape)) for x in divided)
         raise ValueError(
             f"A batch is divided over {world} devices by the first axis, which all its tensors must have of "
             f"one size, at least 1; their shapes are {shapes}."
         )
     found = []
     for start, stop in ranges(samples, world):
-        own = [x[start:stop] if stop > start else x[:1] for x in tensors]
+        rows = slice(start, stop) if stop > start else slice(0, 1)
+        own = [x[rows] if is_divided else x for x, is_divided in zip(tensors, among, strict=True)]
         found.append((Part(start, stop - start, samples), own))
     return found
 
@@ -113,6 +122,7 @@ class PoolOwnStep:
         self.devices = tuple(devices)
         self._graph = graph
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
+        self._among = [divides(value) for value in graph.inputs]
         self._parameters = _parameters(graph)
         self._pool: pools.Pool | None = None
         self._key = 0
@@ -134,7 +144,7 @@ class PoolOwnStep:
         """
         host = torch.device("cpu")
         tensors = [place(x, host, dtype) for x, dtype in zip(inputs, self._dtypes, strict=True)]
-        (part, own), *others = parts(tensors, len(self.devices))
+        (part, own), *others = parts(tensors, len(self.devices), self._among)
         pool = self._ready()
         pool.send_changed(self._parameters)
         pool.send_shards(self._key, others)
@@ -172,6 +182,7 @@ class LaunchedOwnStep:
     def __init__(self, graph: Graph, rank: int, world: int) -> None:
         self.rank, self.world = rank, world
         self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
+        self._among = [divides(value) for value in graph.inputs]
         device = join(rank, world)
         broadcast(_parameters(graph), rank, device)
         self._step = DividedStep(graph, device, rank)
@@ -179,7 +190,7 @@ class LaunchedOwnStep:
 
     def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
         """The outputs for the whole batch; the same in all processes."""
-        part, own = parts([torch.as_tensor(x) for x in inputs], self.world)[self.rank]
+        part, own = parts([torch.as_tensor(x) for x in inputs], self.world, self._among)[self.rank]
         device = self._step.device
         return self._step(part, [place(x, device, t) for x, t in zip(own, self._dtypes, strict=True)])
 

@@ -22,6 +22,11 @@ _MAKING_ROWS = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
 _NUMBERS = frozenset({"Cast", "Mul", "Neg", "Squeeze", "Unsqueeze", "Gather"})
 
 
+def divides(value: Value) -> bool:
+    """Whether an input of a graph is divided over processes."""
+    return bool(value.dims) and value.dims is not None and value.dims[0] == "batch"
+
+
 @dataclass
 class Joint:
     """What is put together at one place.
@@ -39,8 +44,8 @@ class Partition(Combination):
     """How processes share the work of a graph.
 
     Args:
-        graph: of a whole step; an input is divided by its first axis unless it is among ``shared``.
-        shared: inputs that every process has as a whole.
+        graph: of a whole step; inputs whose first axis is "batch" are divided by it, every process has the
+            others as a whole.
 
     Attributes:
         before: what is put together before a node, and is read in that form from there on.
@@ -49,13 +54,12 @@ class Partition(Combination):
             own mean, and multiplies them by its share.
     """
 
-    def __init__(self, graph: Graph, shared: Sequence[Value] = ()) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.before: dict[Node, Joint] = {}
         self.last = Joint()
         self.weighted: set[Value] = set()
-        self._kinds: dict[Value, Kind] = dict.fromkeys(graph.inputs, "rows")
-        self._kinds.update(dict.fromkeys(shared, "same"))
+        self._kinds: dict[Value, Kind] = {x: "rows" if divides(x) else "same" for x in graph.inputs}
         for node in graph.nodes:
             for output, kind in zip(node.outputs, self._placed(node), strict=True):
                 self._kinds[output] = kind
