@@ -19,7 +19,7 @@ from torch import nn
 
 from kcompile.ir import Parameter
 
-from .arrays import as_tensor
+from .arrays import as_array, as_tensor
 
 
 @dataclass
@@ -76,6 +76,24 @@ def parameter_of(
     if trainable not in copy.shown:
         copy.shown[trainable] = nn.Parameter(copy.tensor, requires_grad=trainable)
     return copy.shown[trainable]
+
+
+def share(parameter: Parameter, tensor: nn.Parameter) -> bool:
+    """Makes a tensor of somebody else's the one that a parameter shows, so that both are one weight.
+
+    Args:
+        parameter: of the same shape and element type, whose value is not needed any more.
+        tensor: on the CPU, in C order.
+
+    Returns:
+        False where the tensor is not so; nothing has changed then.
+    """
+    device = canonical_device(tensor.device)
+    own = tensor.detach()
+    if not _is_host(device) or not parameter.storage.share(as_array(own), lambda: own._version):
+        return False
+    _copies[parameter] = {device: _Copy(own, parameter.storage.version, {tensor.requires_grad: tensor})}
+    return True
 
 
 def refresh(parameters: Iterable[Parameter], device: torch.device | str) -> None:

@@ -75,6 +75,8 @@ class Variable(KerasVariable):
         tensor = as_torch(value, self._dtype).detach()
         storage = Storage(numpy_of(tensor), self.order)
         self.parameter = Parameter(storage, self._path, self._trainable)
+        if isinstance(value, torch.nn.Parameter):  # of a module of PyTorch, whose weight it stays
+            weights.share(self.parameter, value)
 
     def lay_out(self, order: Sequence[int]) -> None:
         """Keeps the numbers with their axes in this order in memory; for who has just made the variable."""

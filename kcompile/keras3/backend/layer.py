@@ -10,6 +10,7 @@ import torch
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.ops.operation import Operation
 
+from kcompile.ir import Names
 from kcompile.torch_bridge import weights
 
 
@@ -28,6 +29,16 @@ class KCompileLayer(torch.nn.Module):
             rank = len(variable.shape)
             variable.lay_out((rank - 1, rank - 2, *range(rank - 2)))
 
+    def _setattr_hook(self, name: str, value: Any) -> tuple[str, Any]:
+        """A module of PyTorch that a layer is given becomes a layer."""
+        from keras.src.layers import Layer  # above this
+        from keras.src.utils.torch_utils import TorchModuleWrapper
+
+        is_foreign = isinstance(value, torch.nn.Module) and not isinstance(value, Layer)
+        if is_foreign and not isinstance(self, TorchModuleWrapper):
+            value = TorchModuleWrapper(value)
+        return name, value
+
     def _register_weights(self) -> None:
         """Lets a module of PyTorch that holds this one find all weights, by their paths."""
         for variable in self.variables:
@@ -40,9 +51,11 @@ class KCompileLayer(torch.nn.Module):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, torch.nn.Parameter]]:
         """All weights by their paths, as tensors that share their memory."""
-        before = f"{prefix}." if prefix else ""
-        found = ((before + v.path, v._value) for v in self.weights)
-        return ((name, value) for name, value in found if isinstance(value, torch.nn.Parameter))
+        before, names = (f"{prefix}." if prefix else ""), Names()
+        for weight in self.weights:
+            value = weight._value
+            if isinstance(value, torch.nn.Parameter):
+                yield names.unique(before + weight.path), value  # weights of modules of PyTorch have no path
 
     def parameters(self, recurse: bool = True) -> Iterator[torch.nn.Parameter]:
         """All weights, as tensors that share their memory."""

@@ -180,3 +180,46 @@ def test_weights_that_a_step_trains_are_parameters_of_the_model():
     model = network()
     assert len(list(model.parameters())) == len(model.weights)
     assert {name for name, _ in model.named_parameters()} == {v.path for v in model.weights}
+
+
+@pytest.mark.parametrize("kind", ["an attribute", "a wrapper", "two wrappers in a Sequential"])
+@pytest.mark.filterwarnings("ignore:.*runs eagerly")
+def test_a_model_holds_modules_of_pytorch_and_trains_them(kind):
+    import torch
+
+    keras.utils.set_random_seed(2)
+    first, second = torch.nn.Linear(8, 4), torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    alone = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    for param, source in zip(alone.parameters(), [*first.parameters(), *second.parameters()], strict=True):
+        param.data.copy_(source.data)
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = layers.TorchModuleWrapper(first) if kind == "a wrapper" else first
+            self.second = second
+
+        def call(self, x):
+            return self.second(self.first(x))
+
+    model = Model()
+    if kind == "two wrappers in a Sequential":
+        model = keras.Sequential([layers.TorchModuleWrapper(first), layers.TorchModuleWrapper(second)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(X, Y, epochs=2, batch_size=16, shuffle=False, verbose=0)
+    optimizer = torch.optim.SGD(alone.parameters(), 0.1)
+    for _ in range(2):
+        for x, y in zip(torch.from_numpy(X).split(16), torch.from_numpy(Y).split(16), strict=True):
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(alone(x), y).backward()
+            optimizer.step()
+    assert len(dict(model.named_parameters())) == len(model.trainable_weights) == 4
+    assert model.weights[0].value is first.weight
+    np.testing.assert_allclose(
+        model.predict(X, verbose=0), alone(torch.from_numpy(X)).detach().numpy(), rtol=1e-4
+    )
+    with torch.no_grad():
+        first.weight.zero_()
+    assert not model.get_weights()[0].any(), "one weight in both places"
+    model.set_weights([np.ones_like(w) for w in model.get_weights()])
+    assert (first.weight == 1).all()
