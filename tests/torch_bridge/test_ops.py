@@ -15,7 +15,7 @@ from onnx import helper
 from kcompile.ir import Graph, OperatorError, Value, op, to_onnx
 from kcompile.torch_bridge import lower, run
 from kcompile.torch_bridge.devices import default_device
-from kcompile.torch_bridge.ops import OPERATORS, lstm_steps, nn, pooling, random, tensor, vision
+from kcompile.torch_bridge.ops import OPERATORS, gru_steps, lstm_steps, nn, pooling, random, tensor, vision
 from kcompile.torch_bridge.ops import math as elementwise
 
 RNG = np.random.default_rng(7)
@@ -220,6 +220,31 @@ def test_the_written_out_lstm_steps_have_first_and_second_gradients() -> None:
     leaves = [leaf.requires_grad_() for leaf in leaves]
     assert torch.autograd.gradcheck(lstm_steps.LstmSteps.apply, leaves, fast_mode=True)
     assert torch.autograd.gradgradcheck(lstm_steps.LstmSteps.apply, leaves, fast_mode=True)
+
+
+def test_the_written_out_gru_steps_have_first_and_second_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(5, 3, 12), (3, 4), (12, 4), (12,)]
+    leaves = [torch.randn(s, dtype=torch.float64, generator=generator).requires_grad_() for s in shapes]
+    assert torch.autograd.gradcheck(gru_steps.GruSteps.apply, leaves, fast_mode=True)
+    assert torch.autograd.gradgradcheck(gru_steps.GruSteps.apply, leaves, fast_mode=True)
+
+
+@pytest.mark.parametrize("lengths", list(LENGTHS.values()), ids=list(LENGTHS))
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_gradients_of_the_written_out_gru_steps_are_those_of_torchs_kernel(
+    direction: str, lengths: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, attributes = recurrent_case("GRU", direction, "default", lengths)
+    attributes |= {"linear_before_reset": 1, "outputs": 2}
+    found = []
+    for applies in (lambda *tensors: False, gru_steps.applies):
+        monkeypatch.setattr(gru_steps, "applies", applies)
+        leaves = [None if x is None else torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+        results = OPERATORS["GRU"].function(*leaves, **attributes)
+        sum(result.square().sum() for result in results).backward()
+        found.append([*results, *(x.grad for x in leaves if x is not None and x.requires_grad)])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])

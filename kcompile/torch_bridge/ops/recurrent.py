@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..gradients import differentiated_twice
-from . import lstm_steps
+from . import gru_steps, lstm_steps
 from ._common import several
 from .tensor import reverse_steps
 
@@ -366,6 +366,21 @@ def _of_clipped(function: Activation, clip: float, x: Tensor) -> Tensor:
     return function(torch.clamp(x, -clip, clip))
 
 
+def _gru_steps(given: _Inputs, d: int) -> tuple[Tensor, Tensor | None, Runner]:
+    """What ``_loop`` needs of a direction of a GRU whose steps are written out."""
+    bias = (None, given.R.new_zeros(given.R.shape[1])) if given.B is None else given.B[d].chunk(2)
+    return given.W[d], bias[0], partial(_run_gru, given.R[d], bias[1])
+
+
+def _run_gru(
+    recurrent: Tensor, bias: Tensor, x: Tensor, states: list[Tensor], lengths: Tensor | None
+) -> tuple[Tensor, list[Tensor]]:
+    y = gru_steps.GruSteps.apply(x, *states, recurrent, bias)
+    if lengths is None:
+        return y, [y[-1]]
+    return torch.where(_running(x, lengths), y, 0.0), [_at_end(y, lengths, states[0])]
+
+
 # --- the operators ---
 
 _PER_DIRECTION = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
@@ -463,7 +478,10 @@ def GRU(
 ) -> Any:
     given = _Inputs.of(X, W, R, B, sequence_lens, (initial_h,), direction, layout)
     if _is_default("GRU", activations, clip) and linear_before_reset:
-        y, states = _fused(torch._VF.gru, given, (1, 0, 2))  # zrh -> rzh
+        if gru_steps.applies(given.X, given.W, given.R):
+            y, states = _loop(given, partial(_gru_steps, given))
+        else:
+            y, states = _fused(torch._VF.gru, given, (1, 0, 2))  # zrh -> rzh
         return _result(y, states, layout, outputs)
     functions = _activations("GRU", R, activations, activation_alpha, activation_beta)
     hidden = R.shape[2]
