@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .biases import with_biases
 from .eager import Interpreter, eagerly, note_variable
 from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_of
 from .graph import Graph, Phase
@@ -81,7 +82,9 @@ class Trace:
 
     def graph(self, outputs: Sequence[Value], phase: Phase) -> Graph:
         """What was traced, as far as these outputs and the updates need it."""
-        return Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
+        return with_biases(
+            Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
+        )
 
     def branch(self, function: Callable[[], Any]) -> tuple[Any, dict[Parameter, Value]]:
         """What a function gives, and what it assigned last to each variable, which is taken back: whether

@@ -62,3 +62,17 @@ def test_saved_model_is_said_to_be_tensorflows(tmp_path):
     model = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
     with pytest.raises(NotImplementedError, match=r"model.export\('model.onnx'\)"):
         model.export(str(tmp_path / "saved"), verbose=False)
+
+
+@pytest.mark.parametrize("layer", [layers.Conv1D, layers.Conv2D, layers.Conv3DTranspose])
+def test_a_bias_is_an_input_of_its_convolution(layer, tmp_path):
+    rank = int(layer.__name__[4])
+    model = keras.Sequential(
+        [keras.Input((6,) * rank + (2,)), layer(4, 3, activation="relu", bias_initializer="normal")]
+    )
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert not {"Add", "Reshape"} & set(kinds)
+    x = RANDOM.rand(2, *model.input_shape[1:]).astype("float32")
+    np.testing.assert_allclose(run(path, x=x)[0], model(x).detach().numpy(), rtol=1e-4, atol=1e-5)
