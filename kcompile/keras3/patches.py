@@ -85,9 +85,10 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             "        outputs = backend.nn.layer_normalization(x, gamma, beta, axis, epsilon)\n",
         ),
     ),
-    # Generators may give what layers computed: tensors of PyTorch that know their gradient.
+    # Generators may give what layers computed: tensors of PyTorch that know their gradient, and of bfloat16,
+    # which NumPy does not know.
     "keras.src.trainers.data_adapters.data_adapter_utils": (
-        Patch("                    x = x.cpu()\n", "                    x = x.detach().cpu()\n"),
+        Patch("                    x = x.cpu()\n", "                    x = backend.convert_to_numpy(x)\n"),
     ),
     "keras.src.utils.rng_utils": (
         Patch('    if backend.backend() == "torch":', '    if backend.backend() in ("torch", "kcompile"):'),

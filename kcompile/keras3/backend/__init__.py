@@ -4,6 +4,9 @@ Tensors are PyTorch's when they are computed at once, and values of the IR while
 function is written once, over ONNX's operators.
 """
 
+from inspect import unwrap
+from types import FunctionType, ModuleType
+
 from . import core as core
 from . import image as image
 from . import linalg as linalg
@@ -68,3 +71,16 @@ __all__ = [
     "to_torch_dtype",
     "vectorized_map",
 ]
+
+
+def _without_types(module: ModuleType) -> None:
+    """Keras holds the signatures of a backend's functions to those of its own, which say no types."""
+    for function in vars(module).values():
+        if isinstance(function, FunctionType):
+            innermost = unwrap(function)
+            if innermost.__module__.startswith(__name__):
+                innermost.__annotations__ = {}
+
+
+for _module in (core, image, linalg, math, nn, numpy):
+    _without_types(_module)

@@ -61,6 +61,10 @@ class KCompileLayer(torch.nn.Module):
         """All weights, as tensors that share their memory."""
         return (value for _, value in self.named_parameters())
 
+    def __dir__(self) -> list[str]:
+        """Names of attributes; weights have paths, by which they are no attributes."""
+        return [name for name in super().__dir__() if name.isidentifier()]
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The layer called, as modules of PyTorch call it."""
         return Operation.__call__(self, *args, **kwargs)

@@ -263,9 +263,21 @@ def bitwise_invert(x: Any) -> Value:
 
 
 bitwise_not = bitwise_invert
-bitwise_and = _pairs("bitwise_and", op.BitwiseAnd, "The bits that both have.", logical=op.And)
-bitwise_or = _pairs("bitwise_or", op.BitwiseOr, "The bits that one has.", logical=op.Or)
-bitwise_xor = _pairs("bitwise_xor", op.BitwiseXor, "The bits that one alone has.", logical=op.Xor)
+
+
+def _of_bits(name: str, emit: Pair, doc: str, logical: Pair) -> Function:
+    """As ``_pairs``; Keras names the operands of these otherwise."""
+
+    def function(x: Any, y: Any) -> Value:
+        a, b = promoted(x, y)
+        return emit(a, b) if a.dtype.kind != "b" else logical(a, b)
+
+    return named(name, doc)(function)
+
+
+bitwise_and = _of_bits("bitwise_and", op.BitwiseAnd, "The bits that both have.", logical=op.And)
+bitwise_or = _of_bits("bitwise_or", op.BitwiseOr, "The bits that one has.", logical=op.Or)
+bitwise_xor = _of_bits("bitwise_xor", op.BitwiseXor, "The bits that one alone has.", logical=op.Xor)
 
 
 def _shifted(name: str, left: bool) -> Function:
@@ -276,7 +288,7 @@ def _shifted(name: str, left: bool) -> Function:
         wide = in_type(a, "int64")
         return in_type(op.Mul(wide, factor) if left else wide // factor, a.dtype.name)
 
-    return _pairs(
+    return _of_bits(
         name,
         emit,
         f"The bits moved to the {'left' if left else 'right'} by y places.",
