@@ -319,7 +319,10 @@ def all_nodes(graph: Graph) -> Iterator[Any]:
 def _needs_torch(node: Any) -> bool:
     if node.domain == KCOMPILE_DOMAIN:
         return True
-    if node.op_type in FLOAT32_ONLY and any(v is not None and v.dtype == np.float64 for v in node.inputs):
+    given = {v.dtype.name for v in node.inputs if v is not None}
+    if "bfloat16" in given and node.op_type != "Cast":  # most kernels of onnxruntime for CPUs lack it
+        return True
+    if "float64" in given and node.op_type in FLOAT32_ONLY:
         return True
     return node.op_type == "BatchNormalization" and bool(node.attributes.get("training_mode"))
 

@@ -14,6 +14,23 @@ from kcompile.ir import Names
 from kcompile.torch_bridge import weights
 
 
+class _Registered(dict[str, Any]):
+    """Weights where a module of PyTorch looks for its parameters: each as it is trained or frozen now."""
+
+    def __init__(self, own: dict[str, Any], weights: dict[str, Any]) -> None:
+        super().__init__(own)
+        self._weights = weights
+
+    def items(self) -> Any:
+        """Names and parameters."""
+        self.update({name: variable._value for name, variable in self._weights.items()})
+        return super().items()
+
+    def values(self) -> Any:
+        """The parameters."""
+        return dict(self.items()).values()
+
+
 class KCompileLayer(torch.nn.Module):
     """Mixed into ``keras.Layer``."""
 
@@ -41,11 +58,13 @@ class KCompileLayer(torch.nn.Module):
 
     def _register_weights(self) -> None:
         """Lets a module of PyTorch that holds this one find all weights, by their paths."""
+        found = {}
         for variable in self.variables:
             value = variable._value
             if isinstance(value, torch.nn.Parameter):
                 weights.watch(variable.parameter, value.device)  # optimizers of PyTorch do not say
-                self._parameters[variable.path.replace(".", "_")] = value
+                found[variable.path.replace(".", "_")] = variable
+        self.__dict__["_parameters"] = _Registered(self._parameters, found)
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True

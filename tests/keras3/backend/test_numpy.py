@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 from pathlib import Path
 
@@ -368,3 +369,25 @@ def test_64_bits_are_kept():
     x = torch.ones(2, dtype=torch.float64)
     assert knp.add(x, 1).dtype == knp.exp(x).dtype == torch.float64
     assert knp.add(torch.ones(2, dtype=torch.int64), torch.ones(2, dtype=torch.int32)).dtype == torch.int64
+
+
+@pytest.mark.parametrize("family", ["core", "image", "linalg", "math", "nn", "numpy"])
+def test_functions_have_the_signatures_of_the_operations_that_call_them(family):
+    operations, here = getattr(keras.src.ops, family), getattr(keras_backend, family)
+    classes = {x.__name__.lower() for x in vars(operations).values() if isinstance(x, type)}
+    names = [
+        name
+        for name, function in vars(operations).items()
+        if inspect.isfunction(function)
+        and name.replace("_", "") in classes
+        and not hasattr(operations, f"_{name}")
+        and name != "multi_hot"  # whose arguments Keras brings into a form first
+        and hasattr(here, name)
+    ]
+    assert len(names) > 3
+    wrong = {
+        name: str(inspect.signature(getattr(here, name)))
+        for name in names
+        if inspect.signature(getattr(here, name)) != inspect.signature(getattr(operations, name))
+    }
+    assert not wrong

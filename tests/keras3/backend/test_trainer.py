@@ -223,3 +223,37 @@ def test_a_model_holds_modules_of_pytorch_and_trains_them(kind):
     assert not model.get_weights()[0].any(), "one weight in both places"
     model.set_weights([np.ones_like(w) for w in model.get_weights()])
     assert (first.weight == 1).all()
+
+
+def test_a_module_of_pytorch_sees_which_weights_are_frozen_now():
+    import torch
+
+    module = torch.nn.Module()
+    module.model = keras.Sequential([keras.Input((8,)), layers.Dense(4, trainable=False), layers.Dense(1)])
+    assert [p.requires_grad for p in module.parameters()] == [False, False, True, True]
+    module.model.trainable = True
+    assert [p.requires_grad for p in module.parameters()] == [True] * 4
+    first = module.model.layers[0]
+    before = first.kernel.numpy()
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    module.model(X).sum().backward()
+    optimizer.step()
+    assert not np.allclose(before, first.kernel.numpy())
+
+
+def test_names_of_attributes_do_not_count_weights():
+    assert not [name for name in dir(network()) if "/" in name]
+
+
+def test_a_model_of_bfloat16_predicts_as_it_computes():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4, dtype="bfloat16"), layers.Softmax()])
+    called = model(X)
+    found = model.predict(X, verbose=0)
+    np.testing.assert_array_equal(found.astype("float32"), ops.convert_to_numpy(called).astype("float32"))
+
+
+def test_a_generator_may_give_tensors_that_numpy_has_no_type_for():
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(1, dtype="bfloat16")])
+    model.compile("sgd", "mse")
+    batches = ((ops.cast(X[:8], "bfloat16"), ops.cast(Y[:8], "bfloat16")) for _ in range(2))
+    assert model.fit(batches, steps_per_epoch=2, verbose=0).history["loss"][0] > 0
