@@ -103,9 +103,10 @@ def _translated(model: Any, inputs: Any) -> tuple[Model, Links]:
             f"A live model of stock Keras 3 was expected, found {kind.__module__}.{kind.__qualname__}."
         )
     _check_version(str(keras.__version__))
-    from .translation import translated
+    from .keras_3.translation import Keras3Translation
 
-    return translated(model, inputs)
+    translation = Keras3Translation(model)
+    return translation.translated(model, inputs), translation.links
 
 
 def _check_version(version: str) -> None:

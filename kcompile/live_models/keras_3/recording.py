@@ -22,25 +22,9 @@ from keras import KerasTensor, Layer, Operation, Variable, tree
 from keras.src import backend
 from keras.src.ops.node import Node
 
+from ..training import Training
 from .counterparts import is_built_in
 from .sizes import Size
-
-
-class Training:
-    """A ``training`` argument that tells whether somebody asked for it."""
-
-    def __init__(self, value: bool) -> None:
-        self.value = value
-        self.was_asked = False
-
-    def __bool__(self) -> bool:
-        self.was_asked = True
-        return self.value
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self) == other
-
-    __hash__ = object.__hash__
 
 
 class VariableTensor(KerasTensor):

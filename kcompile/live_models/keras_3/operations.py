@@ -9,12 +9,12 @@ import numpy as np
 from keras import KerasTensor, Variable, tree
 from keras.src import backend
 
-from ..ir import Value
-from ..keras import backend as K
-from ..keras import random
-from ..keras.core.operation_layers import VARIADIC
-from ..keras.operations.table import OPERATIONS
-from .errors import UnknownOperationError
+from ...ir import Value
+from ...keras import backend as K
+from ...keras import random
+from ...keras.core.operation_layers import VARIADIC
+from ...keras.operations.table import OPERATIONS
+from ..errors import UnknownOperationError
 from .recording import array_of
 from .sizes import Size
 

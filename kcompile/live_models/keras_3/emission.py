@@ -9,17 +9,17 @@ import numpy as np
 from keras import KerasTensor, Layer, Variable, tree
 from keras.src import backend
 
-from ..ir import Value, op
-from ..keras import backend as K
-from ..keras.operations.table import OPERATIONS
-from .errors import LiveModelError, OpenShapeError, UnrecordableError
+from ...ir import Value, op
+from ...keras import backend as K
+from ...keras.operations.table import OPERATIONS
+from ..errors import LiveModelError, OpenShapeError, UnrecordableError
+from ..training import Training
 from .operations import constant, emitted, emitted_call, flat
 from .recording import (
     BackendCall,
     Call,
     ConstantTensor,
     Recorder,
-    Training,
     VariableTensor,
     line_of,
     sizes_of,

@@ -14,27 +14,19 @@ import keras
 from keras import Layer
 from keras.src.saving import saving_lib, serialization_lib
 
-from ..keras.core.layer_configs import deserialize
-from ..keras.saving.versions.upgrade import upgrade
-from ..keras.saving.versions.writer import Writer
-from .weights import Objects
+from ...keras.core.layer_configs import deserialize
+from ...keras.saving.versions.upgrade import upgrade
+from ...keras.saving.versions.writer import Writer
+from ..weights import Objects
 
 WRITER = Writer("keras_3")
 _KINDS = ("activations", "constraints", "initializers", "layers", "losses", "metrics", "regularizers")
-_WIDTHS = {"float16": 2, "bfloat16": 4, "float32": 4, "float64": 8}
-_TYPES = {2: "float16", 4: "float32", 8: "float64"}
 
 
 def is_built_in(obj: Any) -> bool:
     """Whether a class or function is Keras's own."""
     name = getattr(obj, "__name__", "")
     return any(getattr(getattr(keras, kind), name, None) is obj for kind in _KINDS)
-
-
-def widest_type(layers: list[Any]) -> str:
-    """The one floating type that a model is made in here: the widest of its variables."""
-    found = {str(v.dtype) for layer in layers for v in layer.weights}
-    return _TYPES[max((_WIDTHS[name] for name in found if name in _WIDTHS), default=4)]
 
 
 def has_counterpart(live: Any) -> bool:
