@@ -7,10 +7,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..keras.training.model import Model
+from .translation import Translation
 from .weights import Links
 
-#: Versions of Keras whose models are read: from this one on, to before that one.
-VERSIONS = ((3, 15), (3, 17))
+#: Programs whose models are read: module, name, and versions from this one on, to before that one.
+PROGRAMS = (("keras", "Keras", (3, 15), (3, 17)), ("tf_keras", "tf_keras", (2, 16), (2, 22)))
 
 _links: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
 _MADE = "_kcompile_model"  # attribute of a live model: what was made of it, and of which variables
@@ -96,26 +97,36 @@ def _own(model: Any) -> Model:
 
 
 def _translated(model: Any, inputs: Any) -> tuple[Model, Links]:
-    keras = sys.modules.get("keras")
-    if keras is None or not isinstance(model, getattr(keras, "Model", ())):
-        kind = type(model)
-        raise TypeError(
-            f"A live model of stock Keras 3 was expected, found {kind.__module__}.{kind.__qualname__}."
-        )
-    _check_version(str(keras.__version__))
-    from .keras_3.translation import Keras3Translation
+    for name, program, first, last in PROGRAMS:
+        module = sys.modules.get(name)
+        if module is None or not isinstance(model, getattr(module, "Model", ())):
+            continue
+        _check_version(program, str(module.__version__), first, last)
+        translation = _translation(name, model)
+        return translation.translated(model, inputs), translation.links
+    kind = type(model)
+    raise TypeError(
+        "A live model of stock Keras 3 or tf_keras was expected, found "
+        f"{kind.__module__}.{kind.__qualname__}."
+    )
 
-    translation = Keras3Translation(model)
-    return translation.translated(model, inputs), translation.links
+
+def _translation(name: str, model: Any) -> Translation:
+    if name == "keras":
+        from .keras_3.translation import Keras3Translation
+
+        return Keras3Translation(model)
+    from .tf_keras.translation import TfKerasTranslation
+
+    return TfKerasTranslation(model)
 
 
-def _check_version(version: str) -> None:
-    first, last = VERSIONS
+def _check_version(program: str, version: str, first: tuple[int, int], last: tuple[int, int]) -> None:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     if not first <= numbers < last:
         raise ValueError(
-            f"Keras {version} is not known here: kcompile[keras3] reads models of {_said(first)} to before "
-            f"{_said(last)}. Install one of these, or save the model with it to a .keras file and load that."
+            f"{program} {version} is not known here: models of {_said(first)} to before {_said(last)} are "
+            "read. Install one of these, or save the model with it to a .keras file and load that."
         )
 
 

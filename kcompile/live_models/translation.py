@@ -132,8 +132,10 @@ class Translation(ABC):
         """The layer that stands for a live one; a model for a network."""
         if id(live) not in self._layers:
             outside, self._within = self._within, []
-            self._layers[id(live)] = self._made(live)
-            self._within = outside
+            try:
+                self._layers[id(live)] = self._made(live)
+            finally:
+                self._within = outside
         return self._layers[id(live)]
 
     def _made(self, live: Any) -> Any:
@@ -172,6 +174,8 @@ class Translation(ABC):
     def _build(self, live: Any) -> None:
         """Makes the weights of a layer that has not been called yet."""
         layer, shape = self.layer(live), self.built_shape(live)
+        if self._within:
+            self._within[-1].has_within(layer)
         if not layer.built and shape is not None:
             layer.build(shape)
             layer.built = True
@@ -248,10 +252,14 @@ class Translation(ABC):
         if not inference.was_asked:
             keep(frame)
             return outputs
+        return self.by_phase(lambda phase: traced(Training(phase)))
+
+    def by_phase(self, traced: Callable[[bool], Any]) -> Any:
+        """What a call gives that does one thing in training and another else."""
         found, frames = [], []
         for value in (True, False):
             with K.learning_phase_scope(value), call_frame(kept=False) as frame:
-                found.append(traced(Training(value)))
+                found.append(traced(value))
             frames.append(frame)
         take_over(*frames)
         return self.nest.map_structure(_in_train_phase, *found)

@@ -17,13 +17,14 @@ from keras import layers, ops
 import kcompile
 from kcompile.live_models import live as doors
 from tests.live_models import models
+from tests.live_models.inputs import floats
 
 
 def it_shares_the_memory_of_tensors_and_sees_what_the_live_model_learns():
     inputs = keras.Input((3,))
     live = keras.Model(inputs, layers.Dense(2, use_bias=False)(inputs))
     model = kcompile.from_keras(live)
-    x = models.floats(4, 3)
+    x = floats(4, 3)
     model.predict(x, verbose=0)
     live.layers[1].kernel.assign(np.ones((3, 2), "float32"))
     np.testing.assert_allclose(model.predict(x, verbose=0), x @ np.ones((3, 2)), rtol=1e-5)
@@ -69,7 +70,7 @@ def it_predicts_a_live_model_anew_after_layers_were_adapted():
     live, x = models.low_rank_adaptation()
     kcompile.predict(live, x, verbose=0)
     live.layers[1].enable_lora(1)
-    live.layers[1].lora_kernel_b.assign(models.floats(1, 3))
+    live.layers[1].lora_kernel_b.assign(floats(1, 3))
     np.testing.assert_allclose(kcompile.predict(live, x, verbose=0), live.predict(x, verbose=0), atol=1e-5)
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from tests.live_models.inputs import floats, tokens
+
 MODELS = {}
 
 
@@ -16,14 +18,6 @@ def model(make):
     """Enters a function into the table, by its name."""
     MODELS[make.__name__] = make
     return make
-
-
-def floats(*shape):
-    return np.random.default_rng(7).normal(size=shape).astype("float32")
-
-
-def tokens(*shape, below=20):
-    return np.random.default_rng(3).integers(1, below, shape)
 
 
 class Linear(layers.Layer):

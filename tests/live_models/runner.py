@@ -7,23 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 
 import keras
 import numpy as np
 
 import kcompile
+from tests.live_models.comparing import difference, of_file
 from tests.live_models.models import MODELS
-
-
-def flat(outputs):
-    return [np.asarray(x, "float64") for x in keras.tree.flatten(outputs)]
-
-
-def difference(ours, theirs):
-    pairs = zip(flat(ours), flat(theirs), strict=True)
-    return max(float(np.abs(a - b).max()) / max(1.0, float(np.abs(b).max())) for a, b in pairs)
 
 
 def live_outputs(live, x):
@@ -46,7 +36,7 @@ def judged(name, exports):
     found = {"outputs": difference(model.predict(x, verbose=0), live_outputs(live, x))}
     found["unknown_weights"] = elements(live) - sum(w.size for w in model.get_weights())
     if exports:
-        found["file"] = _of_file(model, x)
+        found["file"] = of_file(model, x)
     model.set_weights([w + 0.01 if w.dtype.kind == "f" else w for w in model.get_weights()])
     kcompile.push_weights(model)
     found["pushed"] = difference(model.predict(x, verbose=0), live_outputs(live, x))
@@ -54,20 +44,6 @@ def judged(name, exports):
     found["seeds_moved"] = any((a != b).any() for a, b in zip(seeds, after, strict=True))
     found["calls_left"] = calls != [len(layer._inbound_nodes) for layer in live._flatten_layers()]
     return found
-
-
-def _of_file(model, x):
-    from kcompile_runtime import Executor
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "m.onnx"
-        kcompile.export(model, path)
-        executor = Executor(path)
-        arrays = list(x.values()) if isinstance(x, dict) else x if isinstance(x, list) else [x]
-        if isinstance(x, dict):
-            arrays = [x[info.name] for info in executor.inputs]
-        typed = [a.astype("int32") if a.dtype.kind == "i" else a for a in arrays]
-        return difference(executor.run(typed), model.predict(x, verbose=0))
 
 
 def main(names, exports):

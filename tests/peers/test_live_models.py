@@ -1,5 +1,4 @@
-"""Live models of stock Keras 3 on its backends of PyTorch and TensorFlow, taken over in real Keras's
-environment."""
+"""Live models of stock Keras 3 on its backends and of tf_keras, taken over in real Keras's environment."""
 
 from __future__ import annotations
 
@@ -55,3 +54,28 @@ def test_every_layer_computes_the_same(backend):
         wrong = [e for e in wrong if e["layer"] not in OF_PYTORCH]
     assert wrong == []
     assert sum(e["difference"] is not None for e in found) > 120
+
+
+def test_models_of_tf_keras_with_layers_of_ones_own_compute_the_same():
+    wrong = [
+        entry
+        for entry in lines("tf_runner", "tensorflow")
+        if "error" in entry
+        or max(entry["outputs"], entry["pushed"]) > 1e-4
+        or entry["unknown_weights"]
+        or entry["calls_left"]
+    ]
+    assert wrong == []
+
+
+def test_every_layer_of_tf_keras_computes_the_same():
+    found = lines("tf_every_layer", "tensorflow")
+    wrong = [e for e in found if "error" in e or e["difference"] is not None and e["difference"] > 1e-4]
+    # the golden case sets the weights of words, which are no weights here, to other numbers
+    assert [e["layer"] for e in wrong] in ([], ["keras_3/lookup_tf_idf"])
+    assert sum(e.get("difference") is not None for e in found) > 490
+
+
+def test_single_live_models_of_tf_keras():
+    (found,) = lines("tf_checks", "tensorflow")
+    assert {name: raised for name, raised in found.items() if raised} == {}

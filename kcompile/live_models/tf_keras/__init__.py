@@ -1,0 +1,1 @@
+"""Live models of tf_keras: their layers' calls as graphs of TensorFlow's operators."""
