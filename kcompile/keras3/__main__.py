@@ -10,17 +10,21 @@ from pathlib import Path
 USAGE = "usage: python -m kcompile.keras3 (script.py | -m module | -c program) [arguments]"
 
 
-def main(arguments: list[str]) -> None:
-    """Runs a script or a module as Python does, with stock Keras on kcompile.
+def hand_to_children() -> None:
+    """Processes that this one starts (workers of pytest-xdist) have the backend, too.
 
-    Processes that it starts (workers of pytest-xdist) have the backend, too: they find it by ``PYTHONPATH``,
-    where ``startup`` holds a ``sitecustomize``.
+    They find it by ``PYTHONPATH``, where ``startup`` holds a ``sitecustomize``.
     """
-    if not arguments or arguments in (["-m"], ["-c"]):
-        sys.exit(USAGE)
     startup = str(Path(__file__).parent / "startup")
     paths = [startup, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+
+
+def main(arguments: list[str]) -> None:
+    """Runs a script or a module as Python does, with stock Keras on kcompile."""
+    if not arguments or arguments in (["-m"], ["-c"]):
+        sys.exit(USAGE)
+    hand_to_children()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path.insert(0, os.getcwd())

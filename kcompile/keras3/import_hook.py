@@ -19,15 +19,19 @@ class BackendFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     Args:
         patched: name of a module of Keras -> its source, patched.
+
+    Attributes:
+        aliases: where Keras looks for a backend, each of which is the one here.
     """
 
     def __init__(self, patched: Mapping[str, str]) -> None:
         self._patched = patched
+        self.aliases = [ALIAS]
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
         """A spec for the modules above, None for all others."""
-        if fullname == ALIAS or fullname.startswith(f"{ALIAS}."):
-            return ModuleSpec(fullname, self, is_package=fullname == ALIAS)
+        if self._alias_of(fullname) is not None:
+            return ModuleSpec(fullname, self, is_package=fullname in self.aliases)
         if fullname not in self._patched:
             return None
         spec = PathFinder.find_spec(fullname, path)
@@ -35,9 +39,12 @@ class BackendFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             spec.loader = _PatchedLoader(fullname, spec.origin, self._patched[fullname])
         return spec
 
+    def _alias_of(self, fullname: str) -> str | None:
+        return next((alias for alias in self.aliases if f"{fullname}.".startswith(f"{alias}.")), None)
+
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module itself, imported under its own name."""
-        module = importlib.import_module(PACKAGE + spec.name[len(ALIAS) :])
+        module = importlib.import_module(PACKAGE + spec.name[len(self._alias_of(spec.name) or "") :])
         spec.loader_state = module.__spec__
         return module
 

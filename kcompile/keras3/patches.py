@@ -32,6 +32,10 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             "    distribution_lib = None\n",
         ),
     ),
+    # Scripts set the variable themselves, often to TensorFlow or JAX; who runs them here has chosen.
+    "keras.src.backend.config": (
+        Patch('    _backend = os.environ["KERAS_BACKEND"]\n', '    _backend = "kcompile"\n'),
+    ),
     "keras.src.layers.layer": (
         _before(
             f"{_ELSE}RuntimeError(\n        f\"Backend '{{backend.backend()}}' must implement a layer",
@@ -83,6 +87,14 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
             '    elif backend.config.backend() == "torch" and is_continuous_axis(axis):',
             '    elif backend.config.backend() == "kcompile":\n'
             "        outputs = backend.nn.layer_normalization(x, gamma, beta, axis, epsilon)\n",
+        ),
+    ),
+    # Datasets of the small tensorflow, which stands in for TensorFlow where that is not installed.
+    "keras.src.trainers.data_adapters": (
+        _before(
+            '            if parent.__name__ in (\n                "DatasetV2",',
+            '            if parent.__module__ == "kcompile.keras.data.dataset":\n'
+            "                return True\n",
         ),
     ),
     # Generators may give what layers computed: tensors of PyTorch that know their gradient, and of bfloat16,

@@ -36,6 +36,14 @@ def test_the_variable_of_the_environment_gives_way(tmp_path: Path) -> None:
     assert run(source, tmp_path, KERAS_BACKEND="numpy").stdout.strip() == "kcompile"
 
 
+def test_a_script_that_sets_the_variable_itself_has_this_backend(tmp_path: Path) -> None:
+    source = (
+        "import kcompile.keras3, os; os.environ['KERAS_BACKEND'] = 'jax'\n"
+        "import keras; print(keras.config.backend())"
+    )
+    assert run(source, tmp_path).stdout.strip() == "kcompile"
+
+
 def test_the_backend_is_there_once_by_both_of_its_names(tmp_path: Path) -> None:
     source = (
         "import kcompile.keras3, keras, keras.src.backend.kcompile.core as a\n"

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).resolve().parent
+DOCS = HERE.parents[1] / "docs"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Program:
         limits: in place of the defaults: ``epochs`` and ``steps`` of a fit, ``seconds`` of the program,
             ``digits`` of MNIST, or ``all_digits`` for as many as there are; ``reviews`` of IMDB.
         note: what a reader has to know beyond what the run records.
+        keras3: whether the installed Keras 3 runs it, on this backend.
     """
 
     repository: Repository
@@ -45,6 +47,7 @@ class Program:
     sha256: str
     limits: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    keras3: bool = False
 
     @property
     def name(self) -> str:
@@ -75,15 +78,33 @@ def content_hash(path: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def programs(path: Path = HERE / "manifest.yaml") -> list[Program]:
-    """The programs of the manifest, in its order."""
+@dataclass(frozen=True)
+class Collection:
+    """Programs that are run and shown together.
+
+    Attributes:
+        keras3: whether the installed Keras 3 runs them.
+    """
+
+    keras3: bool
+    manifest: Path
+    results: Path
+    page: Path
+
+
+TF_KERAS = Collection(False, HERE / "manifest.yaml", HERE / "results.json", DOCS / "programs.md")
+KERAS3 = Collection(True, HERE / "keras3.yaml", HERE / "keras3.json", DOCS / "keras3-programs.md")
+
+
+def programs(collection: Collection = TF_KERAS) -> list[Program]:
+    """The programs of a collection, in the order of its manifest."""
     found = []
-    for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+    for name, entry in yaml.safe_load(collection.manifest.read_text(encoding="utf-8")).items():
         listed = entry.pop("programs")
         repository = Repository(name, **entry)
         for file, rest in listed.items():
             rest = {"sha256": rest} if isinstance(rest, str) else rest
-            found.append(Program(repository, file, **rest))
+            found.append(Program(repository, file, **rest, keras3=collection.keras3))
     return found
 
 

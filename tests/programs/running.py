@@ -1,4 +1,4 @@
-"""Runs one program under ``kcompile run`` in a folder of its own, with stand-ins for what it downloads."""
+"""Runs one program by ``kcompile run`` in a folder of its own, with stand-ins for what it downloads."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ def run(
         for command in shell_commands(script.read_text(encoding="utf-8")):
             subprocess.run(command, shell=True, cwd=script.parent, env=environment, check=False)
         start = time.monotonic()
-        ended = _execute(script, environment, program.limits.get("seconds", seconds), log)
+        options = ["--keras3"] if program.keras3 else []
+        ended = _execute(
+            [*options, str(script)], script.parent, environment, program.limits.get("seconds", seconds), log
+        )
         result = _result(folder / "report.json", ended, time.monotonic() - start, log)
     result.error, result.place = portable(result.error, folder), shortened(result.place)
     result.trained = [portable(line, folder) for line in result.trained]
@@ -153,13 +156,15 @@ def _environment(program: Program, programs: Path, folder: Path, packages: Path 
     }
 
 
-def _execute(script: Path, environment: dict[str, str], seconds: float, log: Path) -> int | None:
-    """The exit code; None where the program took too long."""
+def _execute(
+    arguments: list[str], folder: Path, environment: dict[str, str], seconds: float, log: Path
+) -> int | None:
+    """The exit code of ``kcompile run``; None where the program took too long."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kcompile", "run", str(script)],
-            cwd=script.parent,
+            [sys.executable, "-m", "kcompile", "run", *arguments],
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -9,9 +9,9 @@ import json
 import pytest
 
 from .__main__ import results
-from .manifest import Program, Repository, content_hash, programs
+from .manifest import KERAS3, TF_KERAS, Program, Repository, content_hash, programs
 from .notebooks import as_script
-from .page import PAGE, page
+from .page import page
 from .running import ROOT, portable, run, shell_commands
 
 TRAINS = """
@@ -125,11 +125,14 @@ def test_the_commands_that_a_script_asks_its_reader_to_run_are_found():
     assert shell_commands(text) == ["curl -O x\ntar -xf x\n", "wget y"]
 
 
-def test_the_page_shows_the_recorded_results():
-    assert PAGE.read_text(encoding="utf-8") == page(programs(), results())
+@pytest.mark.parametrize("collection", [TF_KERAS, KERAS3], ids=["tf.keras", "Keras 3"])
+def test_the_page_shows_the_recorded_results(collection):
+    shown = page(programs(collection), results(collection), collection.keras3)
+    assert collection.page.read_text(encoding="utf-8") == shown
 
 
-def test_the_manifest_names_each_program_once_by_its_hash():
-    listed = programs()
+@pytest.mark.parametrize("collection", [TF_KERAS, KERAS3], ids=["tf.keras", "Keras 3"])
+def test_the_manifest_names_each_program_once_by_its_hash(collection):
+    listed = programs(collection)
     assert len({program.name for program in listed}) == len(listed)
     assert all(len(program.sha256) == 64 and len(program.repository.commit) == 40 for program in listed)

@@ -9,7 +9,7 @@ from .options import Options
 from .reading import AUTOTUNE
 from .stages import INFINITE as INFINITE_CARDINALITY
 from .stages import UNKNOWN as UNKNOWN_CARDINALITY
-from .structures import DatasetSpec, TensorSpec
+from .structures import DatasetSpec, TensorSpec, TypeSpec
 
 Iterator = DatasetIterator
 ThreadingOptions = Options
@@ -27,5 +27,6 @@ __all__ = [
     "TensorSpec",
     "TextLineDataset",
     "ThreadingOptions",
+    "TypeSpec",
     "experimental",
 ]

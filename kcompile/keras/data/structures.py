@@ -17,7 +17,13 @@ from .dtypes import DType
 from .dtypes import as_dtype as named_dtype
 
 
-class TensorSpec:
+class TypeSpec:
+    """What is known of something before it is there: the base of what follows."""
+
+    __slots__ = ()
+
+
+class TensorSpec(TypeSpec):
     """What is known of a tensor before it is there.
 
     Args:
@@ -251,7 +257,7 @@ def spec_of(leaf: Any) -> Any:
     return TensorSpec(leaf.shape, leaf.dtype)
 
 
-class DatasetSpec:
+class DatasetSpec(TypeSpec):
     """A dataset at a leaf, as windows have them.
 
     Args:

@@ -20,7 +20,7 @@ from keras.src.backend.common.stateless_scope import (
 from keras.src.backend.common.symbolic_scope import SymbolicScope, in_symbolic_scope
 from keras.src.backend.common.variables import standardize_dtype
 
-from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype, interpreter, op
+from kcompile.ir import EagerTensor, Parameter, Storage, StringTensor, Trace, Value, as_dtype, interpreter, op
 from kcompile.keras import backend as K
 from kcompile.torch_bridge import weights
 
@@ -36,6 +36,7 @@ from .tensors import (
     holds_value,
     is_symbolic,
     is_tracing,
+    is_within,
     numpy_of,
     operation,
     packed,
@@ -167,7 +168,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
         kind = "sparse" if sparse else "ragged"
         raise ValueError(f"`{kind}=True` is not supported with the kcompile backend")
     x = x.value if isinstance(x, Variable) else x
-    if isinstance(x, Value) or holds_value(x):
+    is_computed = isinstance(x, EagerTensor) and not (is_tracing() or is_within())  # by the small tensorflow
+    if not is_computed and (isinstance(x, Value) or holds_value(x)):
         x = x if isinstance(x, Value) else packed(x)
         return x if dtype is None else cast(x, dtype)
     return as_torch(x.copy() if isinstance(x, np.ndarray) else x, dtype)
@@ -179,8 +181,8 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether ``x`` is a tensor, computed or symbolic."""
-    return isinstance(x, torch.Tensor | Value)
+    """Whether ``x`` is a tensor of numbers, computed or symbolic."""
+    return isinstance(x, torch.Tensor | Value) and not isinstance(x, StringTensor)
 
 
 def shape(x: Any) -> tuple[Any, ...]:

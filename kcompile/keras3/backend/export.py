@@ -93,10 +93,21 @@ def traced_model(model: Any, input_signature: Sequence[Any]) -> tuple[Graph, lis
         found = model(*given, **options)
     outputs = [x for x in tree.flatten(found) if is_symbolic(x)]
     return (
-        trace.graph(outputs, "inference"),
+        _without_seeds(trace.graph(outputs, "inference"), model),
         [x.name for x in inputs],
         _output_names(model, found, len(outputs), names),
     )
+
+
+def _without_seeds(graph: Graph, model: Any) -> Graph:
+    """The graph without the counting of seeds: operators that draw have generators of their own."""
+    seeds = {
+        generator.state.parameter
+        for layer in model._flatten_layers()
+        for generator in getattr(layer, "_seed_generators", ())
+    }
+    updates = [(parameter, new) for parameter, new in graph.updates if parameter not in seeds]
+    return Graph(graph.outputs, graph.inputs, updates, "inference")
 
 
 def _output_names(model: Any, found: Any, count: int, names: Names) -> list[str]:

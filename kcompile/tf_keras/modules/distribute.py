@@ -15,6 +15,7 @@ from typing import Any
 
 from ...ir import device_name
 from ...keras import backend as K
+from ...keras.data import Dataset
 from ...keras.utils.launch import launched, spread_over
 from ..tensorflow.per_replica import DistributedDataset, PerReplica, shared
 from ..tensorflow.tensors import convert_to_tensor
@@ -312,8 +313,11 @@ class experimental:
     CommunicationImplementation = CollectiveCommunication = CommunicationOptions = CollectiveHints = _Accepted
 
 
+#: What a strategy hands out is a dataset like any other.
+DistributedDataset = Dataset
+
 __all__ = [
-    "HierarchicalCopyAllReduce", "InputContext", "InputOptions", "MirroredStrategy",
+    "DistributedDataset", "HierarchicalCopyAllReduce", "InputContext", "InputOptions", "MirroredStrategy",
     "MultiWorkerMirroredStrategy", "NcclAllReduce", "OneDeviceStrategy", "ParameterServerStrategy",
     "ReduceOp", "ReductionToOneDevice", "ReplicaContext", "RunOptions", "Strategy", "TPUStrategy",
     "cluster_resolver", "experimental", "get_replica_context", "get_strategy", "has_strategy",

@@ -33,6 +33,13 @@ class KeyValueTensorInitializer:
             )
 
 
+def _nothing(key_dtype: Any, value_dtype: Any) -> KeyValueTensorInitializer:
+    def empty(dtype: Any) -> np.ndarray:
+        return np.array([], object if as_dtype(dtype) == "string" else as_dtype(dtype).as_numpy_dtype)
+
+    return KeyValueTensorInitializer(empty(key_dtype), empty(value_dtype))
+
+
 class TextFileIndex:
     """What of a line of a text file is a key or a value."""
 
@@ -72,6 +79,8 @@ class StaticHashTable:
     """
 
     def __init__(self, initializer: Any, default_value: Any, name: Any = None, **options: Any) -> None:
+        if not hasattr(initializer, "keys"):  # a class of the user's, which knows its types alone
+            initializer = _nothing(initializer.key_dtype, initializer.value_dtype)
         self._values = initializer.values
         self._table = dict(zip(initializer.keys.tolist(), initializer.values.tolist(), strict=True))
         self._text = self._values.dtype.kind == "O"
@@ -167,10 +176,7 @@ class MutableHashTable(StaticHashTable):
     def __init__(
         self, key_dtype: Any, value_dtype: Any, default_value: Any, name: Any = None, **options: Any
     ):
-        def empty(dtype: Any) -> np.ndarray:
-            return np.array([], object if as_dtype(dtype) == "string" else as_dtype(dtype).as_numpy_dtype)
-
-        super().__init__(KeyValueTensorInitializer(empty(key_dtype), empty(value_dtype)), default_value)
+        super().__init__(_nothing(key_dtype, value_dtype), default_value)
 
     def insert(self, keys: Any, values: Any, name: Any = None) -> None:
         """Puts keys in, with their values."""

@@ -192,7 +192,8 @@ _OWN: dict[str, Callable[..., Any]] = {
 #: Arguments that say how, not what: lists of numbers stay lists.
 _SETTINGS = frozenset(
     "axis axes perm shape size num_or_size_splits multiples paddings strides dilations ksize window_shape "
-    "dtype out_type mode output_shape num k begin repeats shift sizes rates depth target_height "
+    "dtype out_type out_idx output_type mode side direction method padding data_format output_shape num k "
+    "begin repeats shift sizes rates depth target_height "
     "target_width".split()
 )
 

@@ -6,44 +6,31 @@ import tempfile
 import numpy as np
 
 
-def models(trained, names):
+def models(front_end, trained, names):
     """(name, model, data of fit or None) of each model that was trained, or that the program still has."""
-    from kcompile.keras.models import Model
-
     found = {}
     for key, (model, data) in trained.items():
-        for part in _parts(model):
+        for part in front_end.parts(model):
             found[id(part)] = (part, data if id(part) == key else None)
     for value in list(names.values()):
-        if isinstance(value, Model):
-            for part in _parts(value):
+        if isinstance(value, front_end.Model):
+            for part in front_end.parts(value):
                 found.setdefault(id(part), (part, None))
     for model, data in list(found.values())[-12:]:
-        if model.built and model.weights:
+        if front_end.can_export(model):
             yield model.name, model, data
 
 
-def _parts(model):
-    """The model; where it is a subclass that gives no call, the models that it has."""
-    from kcompile.keras.models import Model
-
-    if model._is_graph_network or type(model).call is not Model.call:
-        return [model]
-    return [part for value in vars(model).values() if isinstance(value, Model) for part in _parts(value)]
-
-
-def export(model, data):
+def export(front_end, model, data):
     """What came of it, in a few words."""
-    from kcompile.keras.saving.exporting import export_model
-
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.onnx")
         try:
-            export_model(model, path)
+            front_end.export(model, path)
         except Exception as error:
             return f"does not export: {_said(error)}"
         try:
-            return compare(model, path, data)
+            return compare(front_end, model, path, data)
         except Exception as error:
             return f"does not export: its file was written, but: {_said(error)}"
 
@@ -52,18 +39,15 @@ def _said(error):
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def compare(model, path, data):
+def compare(front_end, model, path, data):
     """Whether onnxruntime computes from the file what predict computes."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path)
     feed = _feed(session.get_inputs(), data)
     found = session.run(None, feed)
-    values = list(feed.values())
-    by_name = model._is_graph_network and set(feed) == set(model.input_names)
-    x = (feed if by_name else values) if len(values) > 1 else values[0]
-    expected = _flat(model.predict(x, verbose=0))
-    again = _flat(model.predict(x, verbose=0))
+    expected = _flat(front_end.predict(model, feed))
+    again = _flat(front_end.predict(model, feed))
     if any(
         not np.array_equal(a, b, equal_nan=True)
         for a, b in zip(expected, again, strict=True)

@@ -4,15 +4,13 @@ import functools
 import inspect
 
 
-def install(limits, trained, note):
-    """Wraps fit and its like of kcompile's models; remembers each model that was trained."""
-    from kcompile.keras.models import Model
-
+def install(front_end, limits, trained, note):
+    """Wraps fit and its like of a Keras's models; remembers each model that was trained."""
     for name in ("fit", "fit_generator"):
-        _wrap(Model, name, limits, trained, note)
-    for name in ("train_on_batch",):
-        _remember(Model, name, trained)
-    _published_weights(note)
+        if hasattr(front_end.Model, name):
+            _wrap(front_end.Model, name, limits, trained, note)
+    _remember(front_end.Model, "train_on_batch", trained)
+    front_end.without_published_weights(note)
 
 
 def _wrap(cls, name, limits, trained, note):
@@ -97,18 +95,3 @@ def _cut(x, most):
     if isinstance(x, list) and x and hasattr(x[0], "shape") and getattr(x[0], "shape", ()):
         return [_cut(value, most) for value in x]
     return x[:most]
-
-
-def _published_weights(note):
-    """Networks of keras.applications keep their random weights, in their published shapes."""
-    from kcompile.keras.applications import _weights
-
-    real = _weights.load_weights
-
-    def load_weights(model, weights, include_top, files):
-        if weights == "imagenet":
-            note(f"{model.name}: random weights in place of the published ones")
-            return
-        real(model, weights, include_top, files)
-
-    _weights.load_weights = load_weights  # before the modules of networks import it

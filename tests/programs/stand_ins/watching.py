@@ -19,6 +19,8 @@ LIMITS = {"epochs": 1, "steps": 4, **json.loads(os.environ.get("PROGRAM_LIMITS",
 REPORT = {"cut": [], "trained": [], "error": "", "place": "", "ended": False}
 #: Each model that was trained -> a batch of its data, if fit had one.
 TRAINED = {}
+#: The Keras that the program runs on, once it is there.
+FRONT_ENDS = []
 
 
 def note(text):
@@ -105,7 +107,10 @@ class _AfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if fullname != self.name or self.asked:
             return None
         self.asked = True
-        spec = importlib.util.find_spec(fullname)  # by the finders that come next
+        try:
+            spec = importlib.util.find_spec(fullname)  # by the finders that come next
+        finally:
+            self.asked = False  # who asks need not import
         if spec is not None:
             self.loader, spec.loader = spec.loader, self
         return spec
@@ -121,12 +126,27 @@ class _AfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _watch_script(scripts):
-    run_script = scripts.run_script
+    import front_ends
 
+    scripts.run_script = _watched(scripts.run_script, lambda: prepare(front_ends.TfKeras()))
+    scripts.run_on_keras3 = _watched(
+        scripts.run_on_keras3,
+        lambda: sys.meta_path.insert(0, _AfterImport("keras", lambda _: prepare(front_ends.Keras3()))),
+    )
+    shown = sys.excepthook
+
+    def hook(kind, error, trace):
+        record(error, traceback.extract_tb(trace))
+        shown(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def _watched(run, begin):
     def watched(*arguments, **keywords):
-        prepare()
+        begin()
         try:
-            code = run_script(*arguments, **keywords)
+            code = run(*arguments, **keywords)
         except SystemExit as end:
             code = end.code or 0
         if code == 0 and not REPORT["error"]:
@@ -135,14 +155,7 @@ def _watch_script(scripts):
             write_report()
         return code
 
-    scripts.run_script = watched
-    shown = sys.excepthook
-
-    def hook(kind, error, trace):
-        record(error, traceback.extract_tb(trace))
-        shown(kind, error, trace)
-
-    sys.excepthook = hook
+    return watched
 
 
 def record(error, frames):
@@ -158,17 +171,19 @@ def record(error, frames):
     write_report()
 
 
-def prepare():
-    """Wraps the training of kcompile."""
+def prepare(front_end):
+    """Wraps the training of a Keras."""
     import limiting
 
-    limiting.install(LIMITS, TRAINED, note)
+    FRONT_ENDS.append(front_end)
+    limiting.install(front_end, LIMITS, TRAINED, note)
 
 
 def export_all():
     """Exports what was trained, and compares what onnxruntime computes."""
     import exporting
 
-    for name, model, batch in exporting.models(TRAINED, sys.modules["__main__"].__dict__):
-        REPORT["trained"].append(f"{name}: {exporting.export(model, batch)}")
-        write_report()
+    for front_end in FRONT_ENDS:
+        for name, model, batch in exporting.models(front_end, TRAINED, sys.modules["__main__"].__dict__):
+            REPORT["trained"].append(f"{name}: {exporting.export(front_end, model, batch)}")
+            write_report()
