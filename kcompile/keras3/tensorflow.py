@@ -1,7 +1,7 @@
 """The small tensorflow for programs of stock Keras 3, where TensorFlow is not installed.
 
 Programs for any backend load their data by ``tf.data`` and read text by Keras's layers, which ask for
-TensorFlow too. What they find is ``kcompile.tf_keras.tensorflow``, whose ``tf.keras`` is stock Keras here. Each
+TensorFlow, too. They find ``kcompile.tf_keras.tensorflow``, whose ``tf.keras`` is stock Keras here. Each
 takes the tensors of the other.
 """
 
