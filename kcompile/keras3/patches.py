@@ -102,6 +102,14 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
     "keras.src.trainers.data_adapters.data_adapter_utils": (
         Patch("                    x = x.cpu()\n", "                    x = backend.convert_to_numpy(x)\n"),
     ),
+    # Rows of text have different numbers of words; -1 is of no class.
+    "keras.src.utils.numerical_utils": (
+        _before(
+            "    rank_of_inputs = len(backend_module.shape(inputs))\n",
+            '    if type(inputs).__name__ == "RaggedTensor":\n'
+            "        inputs = inputs.to_tensor(default_value=-1)\n",
+        ),
+    ),
     "keras.src.utils.rng_utils": (
         Patch('    if backend.backend() == "torch":', '    if backend.backend() in ("torch", "kcompile"):'),
     ),

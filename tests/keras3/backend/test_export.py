@@ -48,6 +48,26 @@ def test_dropout_and_losses_are_no_part_of_the_file(tmp_path):
     assert {node.op_type for node in onnx.load(path).graph.node} == {"MatMul", "Add"}
 
 
+def test_seeds_that_count_up_are_no_inputs_of_the_file(tmp_path):
+    seeds = keras.random.SeedGenerator(7)
+
+    class Noisy(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seeds = seeds
+
+        def call(self, x):
+            return keras.random.dropout(x, 0.5, seed=self.seeds)
+
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(40), Noisy()])
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    assert len(session.get_inputs()) == len(session.get_outputs()) == 1
+    (found,) = session.run(None, {session.get_inputs()[0].name: np.ones((2, 5), "float32")})
+    assert (found == 0).any() and (found != 0).any()
+
+
 def test_a_model_that_was_never_called_is_refused_and_nothing_is_written(tmp_path):
     class Model(keras.Model):
         def call(self, x):

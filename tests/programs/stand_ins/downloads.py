@@ -169,7 +169,7 @@ def _cifar10(rng):
         count = 10_000 if LIMITS.get("all_digits") else count
         images, labels = _colours(rng, count, 10)
         data = {b"data": images.reshape(count, -1), b"labels": [int(label) for label in labels]}
-        files[f"cifar-10-batches-py/{name}"] = pickle.dumps(data, protocol=2)
+        files[f"cifar-10-batches-py/{name}"] = pickle.dumps(data, protocol=4)
     return tarred(files)
 
 
@@ -184,7 +184,7 @@ def _cifar100(rng):
             b"fine_labels": fine,
             b"coarse_labels": [k // 5 for k in fine],
         }
-        files[f"cifar-100-python/{name}"] = pickle.dumps(data, protocol=2)
+        files[f"cifar-100-python/{name}"] = pickle.dumps(data, protocol=4)
     return tarred(files)
 
 
