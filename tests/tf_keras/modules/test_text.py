@@ -110,6 +110,12 @@ def test_rows_of_unequal_lengths_are_cut_filled_and_merged():
         tf.RaggedTensor.from_row_splits([1, 2], [0, 3])
 
 
+def test_distinct_words_are_counted_in_the_type_that_is_asked_for():
+    words, places, counts = tf.unique_with_counts(tf.constant(["a", "b", "a"]), out_idx="int64")
+    assert words.numpy().tolist() == b("a", "b") and places.dtype == counts.dtype == tf.int64
+    assert np.asarray(places).tolist() == [0, 1, 0] and np.asarray(counts).tolist() == [2, 1]
+
+
 def test_tables_find_values_and_give_others_a_default(tmp_path):
     pairs = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64))
     table = tf.lookup.StaticHashTable(pairs, default_value=-1)
@@ -127,6 +133,14 @@ def test_tables_find_values_and_give_others_a_default(tmp_path):
         str(tmp_path / "vocabulary.txt"), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
     )
     assert np.asarray(tf.lookup.StaticHashTable(lines, -1).lookup(["two", "three"])).tolist() == [1, -1]
+
+    class Nothing(tf.lookup.KeyValueTensorInitializer):
+        key_dtype, value_dtype = tf.string, tf.int64
+
+        def __init__(self):
+            pass
+
+    assert int(tf.lookup.StaticHashTable(Nothing(), -1).size()) == 0
     changing = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
     changing.insert(["k"], [5])
     assert int(changing.lookup("k")) == 5
