@@ -15,7 +15,6 @@ from typing import Any
 
 from ...ir import device_name
 from ...keras import backend as K
-from ...keras.data import Dataset
 from ...keras.utils.launch import launched, spread_over
 from ..tensorflow.per_replica import DistributedDataset, PerReplica, shared
 from ..tensorflow.tensors import convert_to_tensor
@@ -312,9 +311,6 @@ class experimental:
     ParameterServerStrategy = ParameterServerStrategy
     CommunicationImplementation = CollectiveCommunication = CommunicationOptions = CollectiveHints = _Accepted
 
-
-#: What a strategy hands out is a dataset like any other.
-DistributedDataset = Dataset
 
 __all__ = [
     "DistributedDataset", "HierarchicalCopyAllReduce", "InputContext", "InputOptions", "MirroredStrategy",

@@ -26,7 +26,6 @@ def test_shapes_answer_as_tensorflows_do():
     assert tf.TensorShape([None, -1, 2]).as_list() == [None, None, 2]
     assert tf.TensorSpec([None], tf.float32).is_compatible_with(tf.constant([1.0]))
     assert isinstance(tf.TensorSpec([None]), tf.TypeSpec)
-    assert isinstance(tf.data.Dataset.range(2), tf.distribute.DistributedDataset)
     paddings, crops = tf.required_space_to_batch_paddings([5, 4, 1], [4, 4, 3], [[0, 1], [1, 0], [0, 0]])
     assert np.asarray(paddings).tolist() == [[0, 3], [1, 3], [0, 2]]  # TensorFlow's
     assert np.asarray(crops).tolist() == [[0, 2], [0, 3], [0, 2]]
