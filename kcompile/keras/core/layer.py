@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ... import ir
 from ...ir import Value
@@ -52,6 +54,8 @@ _BASE_ARGUMENTS = {
 }
 #: What tf.keras's layers take besides; those of ours that have such an argument declare it.
 _OF_TF_KERAS = {"activity_regularizer", "autocast", "experimental_autocast", "implementation"}
+#: The parameters of a method ``call`` behind self; reading a signature costs as much as a small layer.
+_parameters: WeakKeyDictionary[Callable[..., Any], list[inspect.Parameter]] = WeakKeyDictionary()
 
 
 class Layer(AddingLayer):
@@ -308,7 +312,13 @@ class Layer(AddingLayer):
         return any(p.name == argument and p.default is p.empty for p in self._call_parameters()[1:])
 
     def _call_parameters(self) -> list[inspect.Parameter]:
-        return list(inspect.signature(self.call).parameters.values())
+        written = getattr(self.call, "__func__", None)  # not where a layer was given a call of its own
+        found = _parameters.get(written) if written is not None else None
+        if found is None:
+            found = list(inspect.signature(self.call).parameters.values())
+            if written is not None:
+                _parameters[written] = found
+        return found
 
     def _maybe_build(self, inputs: Any) -> None:
         if self.built:
