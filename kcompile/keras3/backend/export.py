@@ -77,13 +77,28 @@ def export_onnx_file(
 
 
 def traced_model(model: Any, input_signature: Sequence[Any]) -> tuple[Graph, list[str], list[str]]:
-    """A model's outputs in test mode as a graph, and the names of its inputs and outputs."""
+    """A model's outputs in test mode as a graph, and the names of its inputs and outputs.
+
+    The batch axis is open, unless the model computes with the size that its inputs were declared with.
+    """
+    try:
+        return _traced(model, input_signature, "batch")
+    except Exception:
+        sizes = {x.shape[0] for x in getattr(model, "inputs", None) or ()}
+        if len(sizes) != 1 or sizes == {None}:
+            raise
+        return _traced(model, input_signature, sizes.pop())
+
+
+def _traced(
+    model: Any, input_signature: Sequence[Any], batch: int | str
+) -> tuple[Graph, list[str], list[str]]:
     names = Names()
     inputs: list[Value] = []
 
     def placeholder(spec: Any) -> Value:
         name = names.unique(getattr(spec, "name", None) or f"input_{len(inputs)}")
-        sizes = [n if n is not None else "batch" if i == 0 else None for i, n in enumerate(spec.shape)]
+        sizes = [n if n is not None else batch if i == 0 else None for i, n in enumerate(spec.shape)]
         inputs.append(Value(as_dtype(spec.dtype or "float32"), sizes, name))
         return inputs[-1]
 
@@ -93,21 +108,22 @@ def traced_model(model: Any, input_signature: Sequence[Any]) -> tuple[Graph, lis
         found = model(*given, **options)
     outputs = [x for x in tree.flatten(found) if is_symbolic(x)]
     return (
-        _without_seeds(trace.graph(outputs, "inference"), model),
+        _without_counting(trace.graph(outputs, "inference")),
         [x.name for x in inputs],
         _output_names(model, found, len(outputs), names),
     )
 
 
-def _without_seeds(graph: Graph, model: Any) -> Graph:
-    """The graph without the counting of seeds: operators that draw have generators of their own."""
-    seeds = {
-        generator.state.parameter
-        for layer in model._flatten_layers()
-        for generator in getattr(layer, "_seed_generators", ())
-    }
-    updates = [(parameter, new) for parameter, new in graph.updates if parameter not in seeds]
-    return Graph(graph.outputs, graph.inputs, updates, "inference")
+def _without_counting(graph: Graph) -> Graph:
+    """The graph without updates of what no output reads, such as the states of seeds, which count up."""
+    kept: list[tuple[Parameter, Value]] = []
+    while True:
+        wanted = [*graph.outputs, *(new for _, new in kept)]
+        read = set(graph.with_inputs(graph.inputs, wanted).parameters)
+        found = [(parameter, new) for parameter, new in graph.updates if parameter in read]
+        if len(found) == len(kept):
+            return Graph(graph.outputs, graph.inputs, kept, graph.phase, replaced=graph.replaced)
+        kept = found
 
 
 def _output_names(model: Any, found: Any, count: int, names: Names) -> list[str]:

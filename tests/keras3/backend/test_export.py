@@ -48,13 +48,12 @@ def test_dropout_and_losses_are_no_part_of_the_file(tmp_path):
     assert {node.op_type for node in onnx.load(path).graph.node} == {"MatMul", "Add"}
 
 
-def test_seeds_that_count_up_are_no_inputs_of_the_file(tmp_path):
-    seeds = keras.random.SeedGenerator(7)
-
+@pytest.mark.parametrize("seed", ["of the layer", "of all"])
+def test_seeds_that_count_up_are_no_inputs_of_the_file(tmp_path, seed):
     class Noisy(layers.Layer):
         def __init__(self):
             super().__init__()
-            self.seeds = seeds
+            self.seeds = keras.random.SeedGenerator(7) if seed == "of the layer" else None
 
         def call(self, x):
             return keras.random.dropout(x, 0.5, seed=self.seeds)
@@ -66,6 +65,21 @@ def test_seeds_that_count_up_are_no_inputs_of_the_file(tmp_path):
     assert len(session.get_inputs()) == len(session.get_outputs()) == 1
     (found,) = session.run(None, {session.get_inputs()[0].name: np.ones((2, 5), "float32")})
     assert (found == 0).any() and (found != 0).any()
+
+
+def test_the_batch_has_the_declared_size_where_a_layer_computes_with_it(tmp_path):
+    class Rows(layers.Layer):
+        def call(self, x):
+            return x + keras.ops.zeros((x.shape[0], 3))
+
+    for batch, expected in ((4, 4), (None, "batch")):
+        inputs = keras.Input(batch_shape=(batch, 3))
+        model = keras.Model(inputs, (Rows() if batch else layers.Dense(3))(inputs))
+        path = str(tmp_path / f"model_{batch}.onnx")
+        model.export(path, verbose=False)
+        assert onnxruntime.InferenceSession(path).get_inputs()[0].shape == [expected, 3]
+    with pytest.raises(ValueError, match="open"):
+        keras.Sequential([keras.Input((3,)), Rows()]).export(path, verbose=False)
 
 
 def test_a_model_that_was_never_called_is_refused_and_nothing_is_written(tmp_path):
