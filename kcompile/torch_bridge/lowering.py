@@ -47,6 +47,8 @@ from .arguments import (
     keyword_attributes,
 )
 from .arrays import as_array, as_tensor, torch_dtype
+from .attention import Attention, attention, find_attentions
+from .constants import fold_constants
 from .debugging import print_tensor
 from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
 from .ops import OPERATORS, Operator, host
@@ -241,6 +243,7 @@ class Lowering:
         self.moved: dict[tuple[Value, torch.device, torch.dtype | None], fx.Node] = {}
         self.sizes: dict[Value, fx.Node] = {}
         self.parameters: dict[str, Parameter] = {}
+        self.constants: set[str] = set()
         self.attributes = 0
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
         self.nested = _differentiated_again(graph) if own else set()
@@ -248,8 +251,10 @@ class Lowering:
         rules = [node.attributes["rule"] for node in graph.nodes if node.op_type == "Update" and node.domain]
         self.counters = {rule.iterations for rule in rules}
         self.last = _last_updates(graph)
+        self.uses = self._count_uses()
         self.sums = self._find_sums()
-        self.products = set(self.sums.values())
+        self.attentions = self._find_attentions()
+        self.computed_with_others = {*self.sums.values()}.union(*(a.inside for a in self.attentions.values()))
 
     # --- the module ---
 
@@ -269,6 +274,8 @@ class Lowering:
         for node in self.last:  # nobody reads the weights after this
             self._lower_last_update(node)
         self.fx.output((*outputs, *updates))
+        if self.in_half:  # a step, which runs again and again
+            fold_constants(self.fx, self.root, self.constants)
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
         _forget_source_with(module)
@@ -351,6 +358,7 @@ class Lowering:
                 return self.env[value]
         elif isinstance(value, Constant):
             name = self._attribute(value._name or "constant", as_tensor(value.array.copy()).to(self.here))
+            self.constants.add(name)
         else:
             raise OperatorError(f"{value!r} is read, but nothing in the graph computes it")
         self._define(value, self.fx.get_attr(name))
@@ -373,8 +381,10 @@ class Lowering:
     def _lower_node(self, node: Node) -> None:
         if node in self.sums:
             self._lower_dense(node)
-        elif node in self.products:
-            return  # the product of a dense layer: computed with its sum
+        elif node in self.attentions:
+            self._lower_attention(node)
+        elif node in self.computed_with_others:
+            return  # the product of a dense layer, or the scores of an attention
         elif self._is_size(node):
             self._lower_size(node)
         elif node.domain == KCOMPILE_DOMAIN and node.op_type == "Update":
@@ -555,13 +565,38 @@ class Lowering:
         assert isinstance(value, Constant)
         return as_number("Ints", value) if value.rank else value.array.item()
 
-    # --- dense layers ---
+    # --- dense layers and attention ---
 
-    def _find_sums(self) -> dict[Node, Node]:
-        """Add nodes that only add a bias to a matrix product nobody else reads: sum -> product."""
+    def _count_uses(self) -> Counter[Value]:
         uses = Counter(value for node in self.graph.nodes for value in self.graph.dependencies(node))
         uses.update(self.graph.resolve(value) for value in self.graph.outputs)
         uses.update(self.graph.resolve(new) for _, new in self.graph.updates)
+        return uses
+
+    def _find_attentions(self) -> dict[Node, Attention]:
+        """What steps compute by one kernel; elsewhere the code reads as the graph does."""
+        found = find_attentions(self.graph, self.uses) if self.in_half else {}
+        return {
+            node: whole
+            for node, whole in found.items()
+            if not self.differentiated.intersection(x.outputs[0] for x in whole.inside)
+            and len({self._device_of(x) for x in (node, *whole.inside)}) == 1
+        }
+
+    def _lower_attention(self, node: Node) -> None:
+        found = self.attentions[node]
+        mask: Any = None
+        for value, lowest in found.added:
+            tensor = self._tensor(value)
+            if lowest is not None:
+                mask = self._call(node, torch.where, (tensor, 0.0 if mask is None else mask, lowest))
+            else:
+                mask = tensor if mask is None else self._call(node, torch.add, (mask, tensor))
+        operands = [self._tensor(x) for x in (found.query, found.key_transposed, found.value)]
+        self._define(node.outputs[0], self._call(node, attention, (*operands, *filter(None, [mask]))))
+
+    def _find_sums(self) -> dict[Node, Node]:
+        """Add nodes that only add a bias to a matrix product nobody else reads: sum -> product."""
         computed = set(self.graph.nodes).difference(value.node for value in self.graph.inputs)
         found: dict[Node, Node] = {}
         for node in self.graph.nodes:
@@ -574,7 +609,7 @@ class Lowering:
                     product is not None
                     and product in computed
                     and _is_product(product, bias)
-                    and uses[value] == 1
+                    and self.uses[value] == 1
                     and value not in self.differentiated
                     and self._device_of(product) == self._device_of(node)
                 ):

@@ -338,7 +338,8 @@ class KCompileTrainer(base_trainer.Trainer):
                 )
             sample_weight = data_adapter_utils.class_weight_to_sample_weights(y, class_weight)
         data = (x, y, sample_weight)
-        self._symbolic_build(data_batch=data)
+        if self.train_function is None:
+            self._symbolic_build(data_batch=data)
         return self._on_batch(self.make_train_function(), data, return_dict)
 
     def test_on_batch(
@@ -347,7 +348,8 @@ class KCompileTrainer(base_trainer.Trainer):
         """As ``keras.Model.test_on_batch``."""
         self._assert_compile_called("test_on_batch")
         data = (x, y, sample_weight)
-        self._symbolic_build(data_batch=data)
+        if self.test_function is None:
+            self._symbolic_build(data_batch=data)
         return self._on_batch(self.make_test_function(), data, return_dict)
 
     def _on_batch(self, function: Callable[[Any], Any], data: Any, return_dict: bool) -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from ...ir import Graph, Node
+from ..attention import Attention
 from ..lowering import Lowering
 from .collectives import Share, joined, times_share
 from .partition import Joint, Partition
@@ -64,6 +65,12 @@ class _DividedLowering(Lowering):
         """As before, without products that are put together before they are added to."""
         apart = {value for joint in self._joints for value in joint.values}
         return {s: p for s, p in super()._find_sums().items() if p.outputs[0] not in apart}
+
+    def _find_attentions(self) -> dict[Node, Attention]:
+        """As before, without those of which a part is put together or weighted."""
+        apart = {value for joint in self._joints for value in joint.values} | set(self.partition.weighted)
+        found = super()._find_attentions()
+        return {n: a for n, a in found.items() if apart.isdisjoint(x.outputs[0] for x in a.inside)}
 
     def _generator(self, node: Node, seed: float) -> torch.Generator:
         """What is drawn for rows differs from process to process; what all have is alike."""

@@ -257,3 +257,24 @@ def test_a_generator_may_give_tensors_that_numpy_has_no_type_for():
     model.compile("sgd", "mse")
     batches = ((ops.cast(X[:8], "bfloat16"), ops.cast(Y[:8], "bfloat16")) for _ in range(2))
     assert model.fit(batches, steps_per_epoch=2, verbose=0).history["loss"][0] > 0
+
+
+@pytest.mark.parametrize("layer", ["MultiHeadAttention", "GroupQueryAttention"])
+@pytest.mark.parametrize("causal", [False, True], ids=["all", "causal"])
+def test_a_step_of_attention_is_that_of_its_operators(layer, causal):
+    """By torch's kernel, and one by one; masked, of padding."""
+    found = []
+    for eagerly in (False, True):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((5,), dtype="int32")
+        x = keras.layers.Embedding(9, 8, mask_zero=True)(inputs)
+        made = getattr(keras.layers, layer)
+        attention = made(4, 3) if layer == "MultiHeadAttention" else made(3, 4, 2)
+        x = attention(x, x, use_causal_mask=causal)
+        model = keras.Model(inputs, keras.layers.Dense(1)(x))
+        model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=eagerly)
+        words = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 8]], "int32")
+        losses = [model.train_on_batch(words, np.ones((2, 5, 1), "float32")) for _ in range(3)]
+        found.append([*losses, *model.get_weights()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

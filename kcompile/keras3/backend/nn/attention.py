@@ -35,7 +35,9 @@ def dot_product_attention(
         mask: where false, no attention is paid; of such a shape, too.
         scale: default 1 / sqrt(size).
         is_causal: whether targets see no sources that come later.
-        flash_attention: of no effect: which kernel computes it is not said here.
+        flash_attention: of no effect. A step that is traced computes all of this by PyTorch's
+            ``scaled_dot_product_attention``, which chooses the kernel; a file has the operators, which
+            onnxruntime runs as fast as one of ONNX's Attention.
         attn_logits_soft_cap: scores are limited to this by a tanh.
 
     Raises:

@@ -1,0 +1,129 @@
+"""Attention that a graph writes out as products and a softmax, computed by torch's kernel for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..ir import Constant, Graph, Node, Value
+from .gradients import differentiated_twice
+
+ABSORBS = -1e30
+"""A score as low as this, or lower, swallows what it is added to: that is as good as taking its place."""
+
+
+class Added(NamedTuple):
+    """What is done to the scores: ``value`` is added, or where ``value`` is false there is ``lowest``."""
+
+    value: Value
+    lowest: float | None
+
+
+class Attention(NamedTuple):
+    """``softmax(query key_transposed + ...) value``.
+
+    Attributes:
+        query: (batch, heads, targets, size). key_transposed: (batch, heads, size, sources). value: (batch,
+            heads, sources, size).
+        added: to the scores, in order.
+        inside: the nodes that compute what nobody else reads.
+    """
+
+    query: Value
+    key_transposed: Value
+    value: Value
+    added: tuple[Added, ...]
+    inside: tuple[Node, ...]
+
+
+def find_attentions(graph: Graph, uses: Mapping[Value, int]) -> dict[Node, Attention]:
+    """The last product of each attention in a graph -> the whole.
+
+    Args:
+        uses: how often each value is read.
+    """
+    computed = set(graph.nodes).difference(value.node for value in graph.inputs)
+
+    def made_by(value: Value | None, op_type: str) -> Node | None:
+        node = value.node if value is not None else None
+        if node is None or node.domain or node.op_type != op_type or node.precision or node not in computed:
+            return None
+        return node if uses.get(node.outputs[0]) == 1 else None
+
+    found = {}
+    for node in graph.nodes:
+        if node.op_type == "MatMul" and not node.domain and not node.precision:
+            attention = _ending_with(graph, node, made_by)
+            if attention is not None:
+                found[node] = attention
+    return found
+
+
+def _ending_with(
+    graph: Graph, last: Node, made_by: Callable[[Value | None, str], Node | None]
+) -> Attention | None:
+    weights, value = graph.operands(last)
+    softmax = made_by(weights, "Softmax")
+    if softmax is None or value is None or softmax.attributes.get("axis", -1) not in (-1, 3):
+        return None
+    (scores,) = graph.operands(softmax)
+    assert scores is not None
+    dims, inside, added = scores.dims, [softmax], list[Added]()
+    while (product := made_by(scores, "MatMul")) is None:
+        step = _step(graph, scores, made_by)
+        if step is None:
+            return None
+        node, scores, what = step
+        inside.append(node)
+        added.append(what)
+    query, key = graph.operands(product)
+    if query is None or key is None or not dims or product.outputs[0].dims != dims:
+        return None
+    if any(x.rank != 4 or x.dtype != last.outputs[0].dtype for x in (query, key, value)):
+        return None
+    return Attention(query, key, value, tuple(reversed(added)), (*inside, product))
+
+
+def _step(
+    graph: Graph, scores: Value | None, made_by: Callable[[Value | None, str], Node | None]
+) -> tuple[Node, Value | None, Added] | None:
+    """The node that gives scores by adding to others, or by leaving some of them out; and these others."""
+    where = made_by(scores, "Where")
+    if where is not None:
+        kept, before, lowest = graph.operands(where)
+        assert kept is not None
+        if not isinstance(lowest, Constant) or lowest.array.size != 1 or lowest.array.item() > ABSORBS:
+            return None
+        return where, before, Added(kept, lowest.array.item())
+    node = made_by(scores, "Add")
+    if node is None:
+        return None
+    a, b = graph.operands(node)
+    assert a is not None and b is not None
+    first, other = (a, b) if _leads_to_product(a, made_by) else (b, a)
+    return node, first, Added(other, None)
+
+
+def _leads_to_product(value: Value, made_by: Callable[[Value | None, str], Node | None]) -> bool:
+    return any(made_by(value, op_type) is not None for op_type in ("MatMul", "Where", "Add"))
+
+
+def attention(query: Tensor, key_transposed: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """``softmax(query key_transposed + mask) value``.
+
+    Where a target may look at no source it looks at all alike; what gradients come from there go on.
+
+    Args:
+        mask: None, or of a shape that broadcasts to (batch, heads, targets, sources).
+    """
+    if differentiated_twice():  # which torch's kernels cannot be
+        scores = query @ key_transposed
+        return F.softmax(scores if mask is None else scores + mask, -1) @ value
+    if mask is not None and mask.dtype != query.dtype:
+        mask = mask.to(query.dtype)
+    return F.scaled_dot_product_attention(
+        query, key_transposed.transpose(-1, -2), value, attn_mask=mask, scale=1.0
+    )
