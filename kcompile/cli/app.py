@@ -56,11 +56,14 @@ def command() -> Any:
 
 
 ModelPath = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A model: .keras, .h5, .onnx, .json/.yaml, or app:NAME.")
+    Path,
+    typer.Argument(
+        metavar="MODEL", help="A model: .keras, .h5, .onnx, .json/.yaml, app:NAME or MODULE:ATTRIBUTE."
+    ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="W.h5", help="The weights of a .json, .yaml or app: model."),
+    typer.Option("--weights", metavar="W.h5", help="The weights of a .json, .yaml, app: or MODULE: model."),
 ]
 Unsafe = Annotated[
     bool,

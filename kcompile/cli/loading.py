@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import CommandError
+from .importing import is_in_module, model_in_module
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -21,7 +22,8 @@ class ModelFile(NamedTuple):
     """A model as the command line names it.
 
     Attributes:
-        path: the model file, or app:NAME for an application with the weights of ImageNet.
+        path: the model file, app:NAME for an application with the weights of ImageNet, or MODULE:ATTRIBUTE
+            for a model that code of the user's makes.
         weights: an HDF5 file for a model whose file holds none.
         safe_mode: False runs the functions that the file holds, and allows any amount of work.
     """
@@ -32,7 +34,8 @@ class ModelFile(NamedTuple):
 
 
 def kind_of(path: Path) -> str:
-    """The format that a file's content shows: "hdf5", "onnx", "json", "yaml" ...; "application" for app:NAME.
+    """The format that a file's content shows: "hdf5", "onnx", "json", "yaml" ...; "application" for app:NAME,
+    "module" for MODULE:ATTRIBUTE.
 
     Raises:
         CommandError: nothing that is known here.
@@ -40,6 +43,8 @@ def kind_of(path: Path) -> str:
     """
     if str(path).startswith(APPLICATION):
         return "application"
+    if is_in_module(path):
+        return "module"
     from .. import formats
 
     kind = formats.detect(path)
@@ -64,6 +69,8 @@ def load(file: ModelFile, new_weights: bool = False) -> Model | Graph:
     kind = kind_of(path)
     if kind == "application":
         return _application(str(path)[len(APPLICATION) :], weights, new_weights)
+    if kind == "module":
+        return model_in_module(str(path), weights)
     if weights is not None and kind not in ARCHITECTURE_ONLY:
         raise CommandError(f"{path} holds its own weights; --weights goes with .json and .yaml files.")
     if kind in ARCHITECTURE_ONLY and weights is None and not new_weights:

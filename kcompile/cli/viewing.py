@@ -29,7 +29,7 @@ def view_model(file: ModelFile, port: int, browse: bool) -> None:
 
     model = load(file, new_weights=True)
     with tempfile.TemporaryDirectory() as folder:
-        drawn = Path(folder) / f"{file.path.stem.removeprefix('app:') or 'model'}.onnx"
+        drawn = Path(folder) / f"{Path(file.path.name.rpartition(':')[2]).stem or 'model'}.onnx"
         _write(model, drawn)
         address = netron.start(str(drawn), address=("127.0.0.1", port), browse=browse)
         try:

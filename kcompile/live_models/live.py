@@ -1,4 +1,4 @@
-"""``from_keras``: a live model of stock Keras as a model of kcompile; ``push_weights``: its weights back."""
+"""``from_keras``: a live model of Keras as a model of kcompile; ``push_weights``: its weights back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..keras.training.model import Model
 from .translation import Translation
 from .weights import Links
 
-#: Programs whose models are read: module, name, and versions from this one on, to before that one.
-PROGRAMS = (("keras", "Keras", (3, 15), (3, 17)), ("tf_keras", "tf_keras", (2, 16), (2, 22)))
+#: Programs whose models are read, by module: name, and versions from this one on, to before that one.
+PROGRAMS = {"keras": ("Keras", (3, 15), (3, 17)), "tf_keras": ("tf_keras", (2, 16), (2, 22))}
 
 _links: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
 _MADE = "_kcompile_model"  # attribute of a live model: what was made of it, and of which variables
@@ -96,19 +96,28 @@ def _own(model: Any) -> Model:
     return made
 
 
+def is_model(found: Any) -> bool:
+    """Whether something is a model of kcompile, or a live one that ``from_keras`` takes."""
+    return isinstance(found, Model) or _module_of(found) is not None
+
+
+def _module_of(model: Any) -> str | None:
+    """The module of PROGRAMS whose model it is."""
+    loaded = {name: sys.modules.get(name) for name in PROGRAMS}
+    return next((n for n, module in loaded.items() if isinstance(model, getattr(module, "Model", ()))), None)
+
+
 def _translated(model: Any, inputs: Any) -> tuple[Model, Links]:
-    for name, program, first, last in PROGRAMS:
-        module = sys.modules.get(name)
-        if module is None or not isinstance(model, getattr(module, "Model", ())):
-            continue
-        _check_version(program, str(module.__version__), first, last)
-        translation = _translation(name, model)
-        return translation.translated(model, inputs), translation.links
-    kind = type(model)
-    raise TypeError(
-        "A live model of stock Keras 3 or tf_keras was expected, found "
-        f"{kind.__module__}.{kind.__qualname__}."
-    )
+    name = _module_of(model)
+    if name is None:
+        kind = type(model)
+        raise TypeError(
+            "A live model of stock Keras 3 or tf_keras was expected, found "
+            f"{kind.__module__}.{kind.__qualname__}."
+        )
+    _check_version(str(sys.modules[name].__version__), *PROGRAMS[name])  # type: ignore[attr-defined]
+    translation = _translation(name, model)
+    return translation.translated(model, inputs), translation.links
 
 
 def _translation(name: str, model: Any) -> Translation:
@@ -121,7 +130,7 @@ def _translation(name: str, model: Any) -> Translation:
     return TfKerasTranslation(model)
 
 
-def _check_version(program: str, version: str, first: tuple[int, int], last: tuple[int, int]) -> None:
+def _check_version(version: str, program: str, first: tuple[int, int], last: tuple[int, int]) -> None:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     if not first <= numbers < last:
         raise ValueError(
