@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ir import Graph, Parameter, Value, changing
+from ..ir import Graph, Parameter, StringTensor, Value, changing
 from .arrays import as_tensor, numpy_dtype
 from .devices import default_device
 from .eager import TorchInterpreter
@@ -62,14 +62,18 @@ def _is_kept(value: Value) -> bool:
     return isinstance(value, Parameter)
 
 
-def as_batch(arrays: Sequence[Any]) -> list[Tensor]:
-    """Arrays as tensors, in the memory that they have."""
-    return [x if isinstance(x, Tensor) else as_tensor(np.asarray(x)) for x in arrays]
+def as_batch(arrays: Sequence[Any]) -> list[Any]:
+    """Arrays as tensors, in the memory that they have; text as arrays of objects."""
+    return [x if isinstance(x, Tensor) else _as_tensor(np.asarray(x)) for x in arrays]
 
 
-def numpy_type(dtype: torch.dtype) -> np.dtype:
-    """The element type of a tensor, as values have it."""
-    return numpy_dtype(dtype)
+def _as_tensor(array: np.ndarray) -> Any:
+    return array.astype(object) if array.dtype.kind in "OSU" else as_tensor(array)
+
+
+def numpy_type(dtype: Any) -> np.dtype:
+    """The element type of a part of a batch, as values have it."""
+    return dtype if isinstance(dtype, np.dtype) else numpy_dtype(dtype)
 
 
 def interpreter() -> TorchInterpreter:
@@ -77,10 +81,12 @@ def interpreter() -> TorchInterpreter:
     return TorchInterpreter(default_device())
 
 
-def eager_batch(batch: Sequence[Tensor]) -> tuple[TorchInterpreter, list[Value]]:
+def eager_batch(batch: Sequence[Any]) -> tuple[TorchInterpreter, list[Value]]:
     """Who computes a step operator by operator, and the data as it takes them."""
     here = interpreter()
-    return here, [here.eager(place(x, here.device)) for x in batch]
+    return here, [
+        here.eager(place(x, here.device)) if isinstance(x, Tensor) else StringTensor(x, here) for x in batch
+    ]
 
 
 def tensors_of(interpreter: TorchInterpreter, leaves: Sequence[Any]) -> list[Any]:

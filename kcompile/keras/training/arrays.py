@@ -138,6 +138,11 @@ def is_lazy(array: Any) -> bool:
     return array is not None and not isinstance(array, np.ndarray)
 
 
+def is_text(array: Any) -> bool:
+    """Whether an array holds text, of which PyTorch has no tensors."""
+    return isinstance(array, np.ndarray) and array.dtype.kind in "OSU"
+
+
 def as_array(x: Any, name: str, what: str) -> Any:
     """Data as an array of numpy, or as it is where it stays on disk.
 

@@ -173,7 +173,8 @@ class ArrayAdapter(DataAdapter):
         self._tensors: Any = None
         self._together = 1
         self._device = device
-        self._as_numpy = as_numpy or any(map(array_data.is_lazy, inputs.arrays))
+        stays = (array_data.is_lazy(x) or array_data.is_text(x) for x in inputs.arrays)
+        self._as_numpy = as_numpy or any(stays)
         if not inputs.arrays and steps is None:
             raise ValueError(
                 "The model is fed nothing, so nothing says how many batches there are: give the number of "

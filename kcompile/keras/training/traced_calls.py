@@ -118,6 +118,8 @@ class TracedCall:
         )
 
     def _traced(self, types: Types, dims: list[list[Any]]) -> Run:
+        if any(np.dtype(object) == dtype for dtype, _ in types):
+            raise TypeError("its data hold text, which a graph that trains cannot")
         placeholders = [
             Value(bridge().numpy_type(dtype), shape, f"data_{i}")
             for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))

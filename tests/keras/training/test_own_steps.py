@@ -512,3 +512,29 @@ def test_gradients_are_accumulated_over_batches():
         found.append(model.get_weights())
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("own_step", [False, True], ids=["built in", "own step"])
+def test_text_reaches_steps_that_run_operator_by_operator(own_step):
+    samples = np.array([["this is the first"], ["and here the second"]])
+    with rules.following(rules.TF_KERAS):
+        keras.utils.set_random_seed(0)
+        vectorizer = L.TextVectorization()
+        vectorizer.adapt(samples)
+        inputs = L.Input((1,), dtype="string")
+        outputs = L.Dense(2)(L.GlobalAveragePooling1D()(L.Embedding(10, 4)(vectorizer(inputs))))
+        model = (Own if own_step else keras.Model)(inputs, outputs)
+        model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=True)
+        history = model.fit(samples, Y[:2], epochs=5, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_a_step_whose_data_hold_text_says_why_it_is_not_traced():
+    class Words(keras.Model):
+        def train_step(self, data):
+            return {"words": K.constant(float(data.shape[0]))}
+
+    model = Words()
+    model.compile("sgd")
+    with pytest.warns(UserWarning, match="hold text"):
+        assert model.train_on_batch(np.array(["a", "b", "c"])) == 3.0
