@@ -60,7 +60,7 @@ from .strings import StringTensor, as_bytes, as_str
 from .text_nodes import TextNode, TextStage, text_labels
 from .tracing import Trace, tracing
 from .update_rule import LossScale, UpdateRule
-from .values import Constant, Node, Parameter, Value, assign_all, format_type
+from .values import Constant, Node, Parameter, Value, assign_all, format_type, noting_nodes
 
 _install_arithmetic()
 _install_numbers()
@@ -126,6 +126,7 @@ __all__ = [
     "read_by",
     "reading_as",
     "note_variable",
+    "noting_nodes",
     "noting_variables",
     "record_with",
     "recorder",

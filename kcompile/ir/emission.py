@@ -2,13 +2,14 @@
 
 Inputs and attributes are checked against the operator's schema, and the types and shapes of the outputs
 come from ONNX's own inference. Python numbers, lists and arrays given as inputs become constants of the type
-that the operator asks for. The four operators that ONNX lacks live in the domain ``kcompile``; slicing a
+that the operator asks for. The five operators that ONNX lacks live in the domain ``kcompile``; slicing a
 graph for a phase removes ``Phase``, and none of them ever reaches an exported file:
 
 - ``Phase(train, inference)``: one of the two, chosen when the graph is sliced.
 - ``StopGradient(x)``: x, through which no gradient flows.
 - ``Print(x, message)``: x, printed whenever it is computed.
 - ``Gradient(y, x1, ..., xn)``: the gradients of sum(y) with respect to x1 ... xn.
+- ``OwnGradient(xs, ys, backward)``: ys, through which gradients flow to xs as a body says.
 """
 
 from __future__ import annotations
@@ -113,6 +114,12 @@ class Emitter(Operators):
         """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend
         on."""
         return _emit_own("Gradient", (y, *xs), [(x.dtype, x.dims) for x in xs])
+
+    def OwnGradient(self, xs: Sequence[Value], ys: Sequence[Value], backward: Any) -> tuple[Value, ...]:
+        """``ys``, whose gradients arrive at ``xs`` alone: ``backward``, a Body, computes those of each of
+        ``xs`` from the gradients of ``ys``."""
+        attributes = {"backward": backward, "sources": len(xs)}
+        return _emit_own("OwnGradient", (*xs, *ys), [(y.dtype, y.dims) for y in ys], attributes)
 
 
 op = Emitter()

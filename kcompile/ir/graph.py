@@ -156,6 +156,8 @@ class Graph:
             return node.inputs[0]
         if node.op_type == "StopGradient" and not self._stops:
             return node.inputs[0]
+        if node.op_type == "OwnGradient" and not self._stops:
+            return node.inputs[node.attributes["sources"] + value.index]
         return None
 
     def _sort(self, wanted: Sequence[Value]) -> tuple[Node, ...]:

@@ -30,6 +30,7 @@ class _Record:
 
     Attributes:
         inputs: what the step is given.
+        given: the inputs, and what stands for tensors of loops.
         readings: by variable the value that it has at first, and those assigned to it, in order.
         now: by variable that was assigned the value that it reads as.
         counted: the counters that kernels of optimizers count up themselves.
@@ -38,7 +39,7 @@ class _Record:
 
     def __init__(self, inputs: Sequence[Value]) -> None:
         self.inputs = tuple(inputs)
-        self.given = frozenset(inputs)
+        self.given = set(inputs)
         self.nodes: set[Node] = set()
         self.readings: dict[Parameter, list[Value]] = {}
         self.now: dict[Value, Value] = {}
@@ -86,12 +87,19 @@ class Trace:
             Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
         )
 
-    def branch(self, function: Callable[[], Any]) -> tuple[Any, dict[Parameter, Value]]:
+    def branch(
+        self, function: Callable[[], Any], reading: Mapping[Parameter, Value] | None = None
+    ) -> tuple[Any, dict[Parameter, Value]]:
         """What a function gives, and what it assigned last to each variable, which is taken back: whether
-        it is what happens is known only when the step runs."""
+        it is what happens, or how often, is known only when the step runs.
+
+        Args:
+            reading: what variables read as in the function, until it assigns to them.
+        """
         record = self._record
         readings = {parameter: list(values) for parameter, values in record.readings.items()}
         now, counted = dict(record.now), set(record.counted)
+        self._read_as(list((reading or {}).items()))
         found = function()
         changed = {
             parameter: record.now[parameter]
@@ -103,6 +111,10 @@ class Trace:
             held.update(before)  # type: ignore[arg-type]
         record.counted = counted
         return found, changed
+
+    def stand_for(self, values: Iterable[Value]) -> None:
+        """Says that fresh values belong to the step: they stand for tensors of any turn of a loop."""
+        self._record.given.update(values)
 
     # --- as an interpreter --------------------------------------------------------------------------------
 
@@ -217,7 +229,7 @@ class Trace:
         outputs: int,
     ) -> tuple[Value, ...]:
         if domain == KCOMPILE_DOMAIN:
-            types: Any = [(x.dtype, x.dims) for x in inputs[:outputs] if x is not None]
+            types: Any = [(x.dtype, x.dims) for x in inputs[-outputs:] if x is not None]
         else:
             types = infer(schema_of(op_type), inputs, attributes, outputs, current_scope())
         return self._node(op_type, domain, inputs, attributes, types).outputs

@@ -6,7 +6,9 @@ what nobody refers to is freed.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -236,6 +238,27 @@ def assign_all(pairs: Iterable[tuple[Parameter, Any]]) -> None:
             parameter.storage.assign(value)
 
 
+class _Noting(threading.local):
+    """The lists of those who want to know, in this thread, which nodes are made."""
+
+    lists: tuple[list[Node], ...] = ()
+
+
+_noting = _Noting()
+
+
+@contextmanager
+def noting_nodes() -> Iterator[list[Node]]:
+    """Within, nodes that are made are added to the list that is given."""
+    before = _noting.lists
+    found: list[Node] = []
+    _noting.lists = (*before, found)
+    try:
+        yield found
+    finally:
+        _noting.lists = before
+
+
 class Node:
     """One operator applied.
 
@@ -288,6 +311,8 @@ class Node:
         self.outputs = tuple(
             Value(dtype, shape, None, self, i) for i, (dtype, shape) in enumerate(output_types)
         )
+        for found in _noting.lists:
+            found.append(self)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ir import Value, claim_steps, op
 from . import backend as K
+from .backend import loops
 from .core.operation_layers import ROWS
 from .operations.table import _tensor
 from .utils.generic_utils import did_you_mean
@@ -233,11 +234,75 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Value:
     return found
 
 
+# --- control flow -------------------------------------------------------------------------------------------
+
+
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """What one of two functions gives, by a truth value. Both are computed where it is symbolic."""
-    if not isinstance(pred, Value):
+    """What one of two functions gives, by a truth value; of a symbolic one, ONNX's If."""
+    if not loops.is_symbolic(pred):
         return true_fn() if pred else false_fn()
-    return K.switch(K.cast(pred, "bool"), true_fn, false_fn)
+    return loops.cond(pred, true_fn, false_fn, _tensor)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """What the function of that number gives for the operands; the nearest one of numbers beyond."""
+    last = len(branches) - 1
+    if not loops.is_symbolic(index):
+        return branches[min(max(int(index), 0), last)](*operands)
+    found: Any = lambda: branches[last](*operands)  # noqa: E731
+    for i in range(last - 1, -1, -1):
+        found = partial(cond, op.LessOrEqual(index, i), partial(branches[i], *operands), found)
+    return found()
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: Any = None
+) -> Any:
+    """``body`` on the variables as long as ``cond`` holds for them; of symbolic ones, ONNX's Loop."""
+    several = isinstance(loop_vars, list | tuple)
+    variables = tuple(loop_vars) if several else (loop_vars,)
+    variables = loops.nest_like(variables, [_tensor(x) for x in loops.leaves_of(variables)])
+
+    def next_ones(values: Any) -> Any:
+        made = body(*values)
+        return tuple(made) if isinstance(made, list | tuple) else (made,)
+
+    found = loops.repeated(lambda values: cond(*values), next_ones, variables, _tensor, maximum_iterations)
+    return found if several else found[0]
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+    """``value = body_fun(i, value)`` for i from ``lower`` to below ``upper``."""
+    limit = K.cast(_tensor(upper), "int32")
+
+    def body(i: Any, value: Any) -> Any:
+        return i + 1, body_fun(i, value)
+
+    return while_loop(lambda i, value: i < limit, body, (K.cast(_tensor(lower), "int32"), init_val))[1]
+
+
+def scan(
+    f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: Any = None, reverse: bool = False,
+    unroll: Any = 1,
+) -> Any:  # fmt: skip
+    """``carry, y = f(carry, x)`` along the first axis: the last carry, and the ys along a new first axis."""
+    carried = loops.nest_like(init, [_tensor(x) for x in loops.leaves_of(init)])
+    return loops.scanned(f, carried, xs, _tensor, length, reverse)
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """``f`` on each entry along the first axis, the results along a new first axis."""
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """``function`` of each entry along the first axis, the results along a new first axis."""
+    return map(function, elements)
+
+
+def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """All partial results of an associative function of parts of size 1 along an axis."""
+    return loops.accumulated(f, elems, _tensor, reverse, axis)
 
 
 # --- names --------------------------------------------------------------------------------------------------

@@ -502,6 +502,7 @@ def _describe_state(state: State) -> dict[str, Any]:
 
 _ADVICE = {
     "StopGradient": "it means something only while training: slice the graph for inference",
+    "OwnGradient": "it means something only while training: slice the graph for inference",
     "Print": "slice the graph with silent=True",
     "Phase": "slice the graph for one phase",
     "Gradient": "ONNX has no operator for gradients: use K.function for them, and export the model without",

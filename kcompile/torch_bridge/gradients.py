@@ -1,4 +1,4 @@
-"""The two operators on gradients that ONNX lacks: StopGradient and Gradient."""
+"""The operators on gradients that ONNX lacks: StopGradient, Gradient and OwnGradient."""
 
 from __future__ import annotations
 
@@ -31,6 +31,45 @@ def gradients(y: Tensor, *xs: Tensor, again: bool = True) -> tuple[Tensor, ...]:
         y, xs, torch.ones_like(y), retain_graph=True, create_graph=again or _trains.get(), allow_unused=True
     )
     return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True))
+
+
+def own_gradient(
+    *tensors: Tensor,
+    sources: int,
+    types: tuple[torch.dtype, ...],
+    backward: fx.GraphModule,
+    backward_captures: tuple[Tensor, ...],
+) -> tuple[Tensor, ...]:
+    """Tensors whose gradients a module computes.
+
+    Args:
+        tensors: those that gradients arrive at, then those that are given back.
+        sources: how many the first are.
+        types: of the gradients that the module takes.
+        backward: of the gradients, then of what it captures.
+    """
+    given = (backward, sources, types, len(tensors), *tensors, *backward_captures)
+    found: tuple[Tensor, ...] = _OwnGradient.apply(*given)
+    return found
+
+
+class _OwnGradient(torch.autograd.Function):
+    """Results that are there already, and a module for their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, module: Any, sources: int, types: Any, count: int, *tensors: Tensor) -> Any:
+        ctx.module, ctx.types = module, types
+        ctx.source_types = [x.dtype for x in tensors[:sources]]
+        ctx.others = len(tensors) - sources
+        ctx.save_for_backward(*tensors[count:])
+        return tuple(x.detach().clone() for x in tensors[sources:count])
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> Any:
+        taken = [g.to(dtype) for g, dtype in zip(given, ctx.types, strict=True)]
+        found = ctx.module(*taken, *ctx.saved_tensors)
+        found = [g.to(dtype) for g, dtype in zip(found, ctx.source_types, strict=True)]
+        return (None, None, None, None, *found, *([None] * ctx.others))
 
 
 _twice: ContextVar[bool] = ContextVar("twice", default=False)

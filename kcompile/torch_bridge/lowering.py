@@ -50,7 +50,7 @@ from .arrays import as_array, as_tensor, torch_dtype
 from .attention import Attention, attention, find_attentions
 from .constants import fold_constants
 from .debugging import print_tensor
-from .gradients import DifferentiatingModule, differentiable, gradients, stop_gradient
+from .gradients import DifferentiatingModule, differentiable, gradients, own_gradient, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
 from .optimizers.single_updates import Update, UpdateInPlace, update_in_place, updated
@@ -413,6 +413,13 @@ class Lowering:
         if node.op_type == "Print":
             message = node.attributes["message"]
             self._define(node.outputs[0], self._call(node, print_tensor, args, {"message": message}))
+            return
+        if node.op_type == "OwnGradient":
+            types = tuple(torch_dtype(value.dtype) for value in node.outputs)
+            kwargs = {"sources": node.attributes["sources"], "types": types}
+            for name, body in self.graph.bodies(node).items():
+                kwargs.update(self._body(name, body))
+            self._unpack(node, self._call(node, own_gradient, args, kwargs), always=True)
             return
         self._unpack(node, self._call(node, gradients, args, {"again": node in self.nested}), always=True)
 

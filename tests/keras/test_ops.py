@@ -18,12 +18,12 @@ GOLDEN = Path(__file__).parents[1] / "golden/keras_ops"
 FOUND = json.loads((GOLDEN / "keras_ops.json").read_text())
 #: What is not in the table.
 MISSING = set(
-    """adaptive_average_pool adaptive_max_pool allclose argpartition associative_scan bartlett bincount
-    blackman cholesky cholesky_inverse conv_transpose correlate ctc_decode ctc_loss custom_gradient
-    eig eigh fold fori_loop gcd hamming hanning histogram i0 inv istft jvp kaiser lcm lstsq lu_factor
-    map matrix_rank nanmedian nanpercentile nanquantile nextafter nonzero pinv polar qr rearrange scan
-    segment_max segment_min segment_prod slogdet solve solve_triangular svd switch unfold unique
-    unravel_index vectorize vectorized_map view view_as_complex view_as_real while_loop""".split()
+    """adaptive_average_pool adaptive_max_pool allclose argpartition bartlett bincount blackman
+    cholesky cholesky_inverse conv_transpose correlate ctc_decode ctc_loss custom_gradient eig eigh
+    fold gcd hamming hanning histogram i0 inv istft jvp kaiser lcm lstsq lu_factor matrix_rank
+    nanmedian nanpercentile nanquantile nextafter nonzero pinv polar qr rearrange segment_max
+    segment_min segment_prod slogdet solve solve_triangular svd unfold unique unravel_index
+    vectorize view view_as_complex view_as_real""".split()
 )
 HERE = [name for name in FOUND["ops"] if name not in MISSING]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from keras.src.backend.common.variables import standardize_dtype
 
 from kcompile.ir import EagerTensor, Parameter, Storage, StringTensor, Trace, Value, as_dtype, interpreter, op
 from kcompile.keras import backend as K
+from kcompile.keras.backend import loops
 from kcompile.torch_bridge import weights
 
 from .tensors import (
@@ -283,75 +285,69 @@ def _on_ones(fn: Callable[..., Any], args: Any, kwargs: Any, size: int) -> Any:
 # --- control flow -------------------------------------------------------------------------------------------
 
 
-def _number(x: Any, what: str) -> Any:
-    """A tensor that decides which way Python goes."""
-    if isinstance(x, Value) and not isinstance(x, EagerTensor):
-        raise NotTraceable(f"{what} depends on numbers that a graph has only when it runs.")
-    return x
-
-
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """What one of two functions gives, by a truth value; in a graph both are computed, and what they assign
-    is chosen as their results are."""
-    here = interpreter()
+    """What one of two functions gives, by a truth value; in a graph ONNX's If chooses."""
     if not is_symbolic(pred):
         return true_fn() if pred else false_fn()
-    if not isinstance(here, Trace):
+    if not is_tracing():
         raise NotTraceable("A `cond` depends on numbers that a graph has only when it runs.")
-    chosen = K.cast(pred, "bool")
-    (found, changed), (other, changed_else) = here.branch(true_fn), here.branch(false_fn)
-    for parameter in dict.fromkeys([*changed, *changed_else]):
-        new = op.Where(chosen, changed.get(parameter, parameter), changed_else.get(parameter, parameter))
-        here.assign([(parameter, new)])
-
-    def choose(x: Any, y: Any) -> Any:
-        if not is_tensor(x) and not isinstance(x, Variable):
-            return x
-        x = as_value(x)
-        return op.Where(chosen, x, as_value(y, dtype_of(x)))
-
-    if other is None:
-        return found if not is_tensor(found) else None
-    return tree.map_structure(choose, found, other)
+    return loops.cond(pred, true_fn, false_fn, as_value)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """What the function of that number gives for the operands."""
-    index = _number(convert_to_tensor(index, "int32"), "The branch of a `switch`")
-    return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
+    index = convert_to_tensor(index, "int32")
+    last = len(branches) - 1
+    if not is_symbolic(index):
+        return branches[builtins.min(builtins.max(int(index), 0), last)](*operands)
+    found = partial(branches[last], *operands)
+    for i in range(last - 1, -1, -1):
+        found = partial(
+            cond, op.LessOrEqual(index, as_value(i, "int32")), partial(branches[i], *operands), found
+        )
+    return found()
 
 
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
-    """``body`` on the variables as long as ``cond`` holds for them."""
+    """``body`` on the variables as long as ``cond`` holds for them; in a graph, ONNX's Loop."""
     is_tuple = isinstance(loop_vars, tuple | list)
     state = tuple(loop_vars) if is_tuple else (loop_vars,)
     state = tree.map_structure(convert_to_tensor, state)
-    count = 0
-    while (maximum_iterations is None or count < maximum_iterations) and _number(
-        cond(*state), "The end of a `while_loop`"
-    ):
+
+    def next_one(state: Any) -> Any:
         found = body(*state)
-        state = tuple(found) if isinstance(found, list | tuple) else (found,)
+        return tuple(found) if isinstance(found, list | tuple) else (found,)
+
+    if is_tracing():
+        state = loops.repeated(lambda given: cond(*given), next_one, state, as_value, maximum_iterations)
+        return state if is_tuple else state[0]
+    count = 0
+    while (maximum_iterations is None or count < maximum_iterations) and cond(*state):
+        state = next_one(state)
         count += 1
     return state if is_tuple else state[0]
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """``val = body_fun(i, val)`` for i from ``lower`` to below ``upper``."""
+    if is_tracing():
+        first = convert_to_tensor(lower, "int32"), tree.map_structure(convert_to_tensor, init_val)
+        limit = convert_to_tensor(upper, "int32")
+        return while_loop(lambda i, _: i < limit, lambda i, value: (i + 1, body_fun(i, value)), first)[1]
     value = init_val
-    for i in range(int(_number(lower, "A `fori_loop`")), int(_number(upper, "A `fori_loop`"))):
+    for i in range(int(lower), int(upper)):
         value = body_fun(i, value)
     return value
 
 
 def vectorized_map(function: Callable[..., Any], elements: Any) -> Any:
     """``function`` on each entry along the first axis, stacked."""
+    if is_tracing():
+        return map(function, elements)
     flat = tree.flatten(elements)
     count = flat[0].shape[0]
-    if count is None:
-        raise NotTraceable("`vectorized_map` over an axis of open size.")
     rows = [function(tree.map_structure(lambda x, i=i: x[i], elements)) for i in range(count)]
     return tree.map_structure(lambda *each: _stacked(each), *rows)
 
@@ -383,9 +379,9 @@ def scan(
         raise ValueError("Got no `xs` to scan over and `length` not provided.")
     xs = tree.map_structure(convert_to_tensor, xs) if xs is not None else None
     carry = tree.map_structure(convert_to_tensor, init)
+    if is_tracing():
+        return loops.scanned(_with_result(f), carry, xs, as_value, length, reverse)
     count = int(length) if length is not None else tree.flatten(xs)[0].shape[0]
-    if count is None:
-        raise NotTraceable("`scan` over an axis of open size.")
     nothing = tree.map_structure(lambda x: x * 0, carry)
     ys = []
     steps = range(count)
@@ -396,6 +392,16 @@ def scan(
     if reverse:
         ys.reverse()
     return carry, tree.map_structure(lambda *each: _stacked(each), *ys)
+
+
+def _with_result(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A function of `scan`, with zeros where it has no result for a step."""
+
+    def step(carry: Any, entry: Any) -> Any:
+        carry, y = f(carry, entry)
+        return carry, tree.map_structure(lambda x: x * 0, carry) if y is None else y
+
+    return step
 
 
 def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
@@ -410,6 +416,8 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
             f"{[tuple(x.shape) for x in flat]})"
         )
     (count,) = counts
+    if is_tracing():
+        return loops.accumulated(f, elems, as_value, reverse, axis)
     parts = [
         tree.pack_sequence_as(elems, [slice_along_axis(x, i, i + 1, axis=axis) for x in flat])
         for i in range(count)
@@ -517,10 +525,22 @@ class custom_gradient:
         self.fun = fun
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if in_symbolic_scope():
-            found = self.fun(*args, **kwargs)
-            return found[0] if isinstance(found, tuple) else found
+        if is_tracing():
+            return _traced_with_own_gradient(self.fun, *args, **kwargs)
         return _with_own_gradient(self.fun, *args, **kwargs)
+
+
+def _traced_with_own_gradient(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The results with a gradient that a graph computes where it trains."""
+    values = [as_value(x) for x in args]
+
+    def function(*given: Any) -> Any:
+        found = fun(*given, **kwargs)
+        if not (isinstance(found, tuple) and len(found) == 2 and callable(found[1])):
+            return found, lambda *_: [None] * len(given)
+        return found[0], lambda *upstream: found[1](*given, upstream=upstream[0])
+
+    return loops.with_gradient(function, values, as_value)
 
 
 @eager_only

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Depends, Value, depends
+from ...ir import Value
 from ...keras import backend as K
+from ...keras.backend import loops
 from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor, values_in
 from . import nest
 
 
 def _is_symbolic(value: Any) -> bool:
-    return any(depends(x) is Depends.ON_INPUTS for x in values_in(value))
+    return any(loops.is_symbolic(x) for x in values_in(value))
 
 
 def _stacked(rows: Sequence[Any]) -> Any:
@@ -37,21 +38,16 @@ def cond(
     false_fn: Callable[[], Any] | None = None,
     name: Any = None,
 ) -> Any:
-    """What one of two functions without arguments gives: of a symbolic condition both are traced.
+    """What one of two functions without arguments gives: of a symbolic condition both are traced (ONNX If).
 
     Raises:
-        ValueError: where a symbolic condition has branches of other structures.
+        ValueError: where a symbolic condition has branches of different numbers of tensors.
     """
     if true_fn is None or false_fn is None:
         raise TypeError("tf.cond needs true_fn and false_fn.")
     if not _is_symbolic(pred):
         return true_fn() if bool(pred) else false_fn()
-    branches = true_fn(), false_fn()
-    if branches[0] is None and branches[1] is None:
-        return None
-    nest.assert_same_structure(*branches, check_types=False)
-    pairs = zip(*(nest.flatten(branch) for branch in branches), strict=True)
-    return nest.pack_sequence_as(branches[0], [K.switch(pred, a, b) for a, b in pairs])
+    return loops.cond(pred, true_fn, false_fn, convert_to_tensor)
 
 
 def case(
@@ -95,26 +91,20 @@ def while_loop(
 ) -> Any:  # fmt: skip
     """Repeats a function of the variables while a condition of them holds.
 
-    The variables may be symbolic where the condition depends on numbers alone, such as a counter: the steps
-    are then emitted one by one.
-
-    Raises:
-        NotImplementedError: for a condition that is symbolic.
+    In a graph it is ONNX's Loop where the condition depends on what the graph computes, or holds often; a few
+    steps that a number counts are emitted one by one.
     """
-    values, count = list(loop_vars), 0
-    while maximum_iterations is None or count < int(maximum_iterations):
-        holds = cond(*values)
-        if _is_symbolic(holds):
-            raise NotImplementedError(
-                "tf.while_loop: the condition depends on an input of the graph. tf.scan and K.rnn loop over "
-                "an axis of a symbolic tensor; run_eagerly=True computes the loop at once."
-            )
-        if not bool(holds):
-            break
+    many = isinstance(loop_vars, list | tuple)
+    variables = list(loop_vars) if many else [loop_vars]
+
+    def next_ones(values: Any) -> Any:
         made = body(*values)
-        values = list(made) if isinstance(made, list | tuple) else [made]
-        count += 1
-    return type(loop_vars)(values) if isinstance(loop_vars, tuple) and type(loop_vars) is tuple else values
+        return list(made) if isinstance(made, list | tuple) and (many or len(made) == 1) else [made]
+
+    found = loops.repeated(
+        lambda values: cond(*values), next_ones, variables, convert_to_tensor, maximum_iterations
+    )
+    return type(loop_vars)(found) if type(loop_vars) is tuple else found
 
 
 def map_fn(
@@ -155,28 +145,28 @@ def scan(
     back_prop: bool = True, swap_memory: bool = False, infer_shape: bool = True, reverse: bool = False,
     name: Any = None,
 ) -> Any:  # fmt: skip
-    """All values of ``fn(value so far, entry)`` along the first axis.
-
-    Of symbolic tensors the number of entries must be known; the steps are emitted one by one.
-
-    Raises:
-        ValueError: where it is not.
-    """
+    """All values of ``fn(value so far, entry)`` along the first axis; in a graph ONNX's Scan."""
     flat = [convert_to_tensor(x) for x in nest.flatten(elems)]
-    size = flat[0].shape[0] if flat[0].shape else None
-    if size is None:
-        raise ValueError("tf.scan: the size of the first axis must be known; K.rnn takes any.")
-    rows = [nest.pack_sequence_as(elems, [x[i] for x in flat]) for i in range(size)]
-    rows = rows[::-1] if reverse else rows
-    made = []
-    total = initializer
-    if total is None:
-        total, rows = rows[0], rows[1:]
-        made.append(total)
-    for row in rows:
-        total = fn(total, row)
-        made.append(total)
-    return _stacked(made[::-1] if reverse else made)
+    first, entries = initializer, nest.pack_sequence_as(elems, flat)
+    if initializer is None:
+        first = nest.map_structure(lambda x: x[-1] if reverse else x[0], entries)
+        entries = nest.map_structure(lambda x: x[:-1] if reverse else x[1:], entries)
+    first = nest.map_structure(convert_to_tensor, first)
+
+    def step(total: Any, entry: Any) -> Any:
+        made = fn(total, entry)
+        return made, made
+
+    _, rows = loops.scanned(step, first, entries, convert_to_tensor, reverse=reverse)
+    if initializer is not None:
+        return rows
+    places = (1, 0) if reverse else (0, 1)
+
+    def joined(start: Any, others: Any) -> Any:
+        parts = K.expand_dims(start, 0), others
+        return K.concatenate([parts[i] for i in places], axis=0)
+
+    return nest.map_structure(joined, first, rows)
 
 
 def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, **options: Any) -> Any:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...devices import DeviceNotFoundError, device_scope
-from ...ir import Depends, Parameter, Value, depends, name_scope
+from ...ir import Depends, Parameter, Trace, Value, depends, interpreter, name_scope
 from ...keras import backend as K
+from ...keras.backend.loops import is_symbolic, with_gradient
 from ..tensorflow.interpreter import eager_interpreter
 from ..tensorflow.tensors import convert_to_tensor
 from .config import get_soft_device_placement
@@ -84,20 +85,13 @@ def is_symbolic_tensor(tensor: Any) -> bool:
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function with a gradient of its own: ``f(*tensors)`` returns one result or several, and a function
-    of their gradients that gives those of the tensors.
-
-    Raises:
-        NotImplementedError: where it is called on symbolic tensors.
+    of their gradients that gives those of the tensors. A graph has it while it trains.
     """
 
     def called(*args: Any, **kwargs: Any) -> Any:
         given = [x if isinstance(x, Value) else convert_to_tensor(x) for x in args]
-        if any(depends(x) is Depends.ON_INPUTS for x in given):
-            raise NotImplementedError(
-                "tf.custom_gradient computes at once: a graph has the gradients of its operators. Train with "
-                "run_eagerly=True, or say it by tf.stop_gradient: f(x) + tf.stop_gradient(g(x) - f(x)) has "
-                "the value of g and the gradient of f."
-            )
+        if isinstance(interpreter(), Trace) or any(map(is_symbolic, given)):
+            return with_gradient(lambda *inputs: f(*inputs, **kwargs), given, convert_to_tensor)
         return eager_interpreter().with_gradient(lambda *inputs: f(*inputs, **kwargs), given)
 
     return called
