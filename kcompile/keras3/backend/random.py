@@ -9,6 +9,7 @@ always means the same numbers; where the shape is known they are a constant of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from keras.src.random.seed_generator import make_default_seed as make_default_se
 
 from kcompile.ir import Constant, Depends, Value, depends, op
 from kcompile.keras import backend as K
+from kcompile.keras.backend.random import random_log_gamma
 from kcompile.keras.backend.tensors import refine, shape_vector, static_dims
 
 from .tensors import (
@@ -244,7 +246,8 @@ def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Any = None)
     """From the gamma distribution of shape ``alpha`` and rate 1."""
     name = standardize_dtype(dtype or floatx())
     if _is_emitted(seed, shape, alpha):
-        return K.cast(_emitted_gamma(shape, as_value(alpha, "float32"), _start(seed)), name)
+        draws = count(_start(seed)).__next__
+        return K.cast(op.Exp(random_log_gamma(shape, as_value(alpha, "float32"), draws)), name)
     return _drawn(_gamma(_sizes(shape), alpha, _generator(seed)).to(to_torch_dtype(name)))
 
 
@@ -254,42 +257,13 @@ def _gamma(shape: Sequence[int], alpha: Any, generator: torch.Generator) -> torc
     return found.clamp_(min=torch.finfo(found.dtype).tiny)
 
 
-#: Candidates of which the first is taken that fits: each does with at least 0.95, so all miss in 1e-16.
-_CANDIDATES = 12
-
-
-def _emitted_gamma(shape: Any, alpha: Value, start: int) -> Value:
-    """Marsaglia and Tsang (2000), "A simple method for generating gamma variables", with the candidates of
-    an element along a first axis. Below 1 the shape is raised by 1, and the result scaled by a power."""
-    sizes = shape_vector(shape)
-    is_small = op.Less(alpha, np.float32(1))
-    raised = op.Where(is_small, alpha + 1.0, alpha)
-    d = raised - np.float32(1 / 3)
-    c = op.Reciprocal(op.Sqrt(d * 9.0))
-    several = op.Concat(np.array([_CANDIDATES], np.int64), sizes, axis=0)
-    x = K.random_normal(several, 0.0, 1.0, "float32", start)
-    u = K.random_uniform(several, 1e-30, 1.0, "float32", start + 1)
-    cube = c * x + 1.0
-    v = cube * cube * cube
-    safe = op.Max(v, np.float32(1e-30))
-    fits = op.And(
-        op.Greater(v, np.float32(0)),
-        op.Less(op.Log(u), x * x * 0.5 + d * (op.Log(safe) - v + 1.0)),
-    )
-    first = op.ArgMax(K.cast(fits, "int32"), axis=0, keepdims=1)
-    chosen = op.Squeeze(op.GatherElements(safe, first, axis=0), [0]) * d
-    power = op.Pow(K.random_uniform(sizes, 1e-30, 1.0, "float32", start + 2), op.Reciprocal(alpha))
-    return refine(op.Where(is_small, chosen * power, chosen), static_dims(shape))
-
-
 def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
     """From the beta distribution of two concentrations."""
     name = standardize_dtype(dtype or floatx())
     if _is_emitted(seed, shape, alpha, beta):
-        start = _start(seed)
-        first = _emitted_gamma(shape, as_value(alpha, "float32"), start)
-        second = _emitted_gamma(shape, as_value(beta, "float32"), start + 3)
-        return K.cast(first / (first + second), name)
+        draws = count(_start(seed)).__next__
+        first, second = (random_log_gamma(shape, as_value(x, "float32"), draws) for x in (alpha, beta))
+        return K.cast(op.Sigmoid(first - second), name)
     generator = _generator(seed)
     sizes = _sizes(shape)
     concentrations = [torch.broadcast_to(as_torch(x, "float32"), sizes) for x in (alpha, beta)]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ....ir import Value, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, shape_vector, tensor
+from ...backend.random import random_log_gamma
+from ...backend.tensors import dims_of, shape_vector
 from ...declaration import configured
 from .random_base import RandomLayer, bounds
 from .random_filters import boxes
 
 __all__ = ["CutMix", "MixUp"]
-
-_CANDIDATES = 8  # each is accepted with a chance above 0.95
 
 
 def log_gamma_draw(layer: RandomLayer, shape: list[Any], alpha: Any) -> Value:
@@ -24,24 +21,8 @@ def log_gamma_draw(layer: RandomLayer, shape: list[Any], alpha: Any) -> Value:
 
     Args:
         alpha: the distribution's parameter, a number above 0 or a value that broadcasts.
-
-    Rejection sampling with several candidates at once (Marsaglia, Tsang 2000).
     """
-
-    def uniform(sizes: list[Any]) -> Value:
-        return layer._numbers(sizes, 1e-7, 1.0)
-
-    alpha = alpha if isinstance(alpha, Value) else tensor(np.float32(alpha))
-    d = alpha + (1.0 - 1.0 / 3.0)  # of alpha + 1: the power of a uniform number leads back
-    normal = K.random_normal([_CANDIDATES, *shape], dtype="float32", seed=layer._next_seed())
-    root = op.Div(normal, op.Sqrt(d * 9.0)) + 1.0
-    positive = op.Greater(root, tensor(np.float32(1e-3)))
-    v = op.Pow(op.Where(positive, root, tensor(np.float32(1e-3))), tensor(np.float32(3.0)))
-    bound = normal * normal * 0.5 + d - d * v + d * op.Log(v)
-    accepted = op.And(positive, op.Less(op.Log(uniform([_CANDIDATES, *shape])), bound))
-    first = op.ArgMax(K.cast(accepted, "float32"), axis=0, keepdims=1)
-    found = op.Squeeze(op.GatherElements(d * v, first, axis=0), [0])
-    return op.Log(found) + op.Div(op.Log(uniform(shape)), alpha)
+    return random_log_gamma(shape, alpha, layer._next_seed)
 
 
 def beta_draw(layer: RandomLayer, shape: list[Any], alpha: Any) -> Value:
