@@ -118,6 +118,18 @@ def test_matrices_are_what_numpy_finds(name):
     np.testing.assert_allclose(getattr(linalg, name)(*arrays), judge(*arrays), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["det", *(name for name in DECOMPOSED if name != "jvp")])
+def test_matrices_of_half_floats_are_computed_in_float32(name, dtype):
+    arrays = DECOMPOSED[name][0] if name in DECOMPOSED else MATH[name][1]
+    halves = [torch.tensor(a).to(dtype) for a in arrays]
+    found = listed(getattr(linalg, name)(*halves))
+    expected = listed(getattr(linalg, name)(*(half.float() for half in halves)))
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == (dtype if b.dtype == torch.float32 else b.dtype)
+        torch.testing.assert_close(a, b.to(a.dtype), equal_nan=True)
+
+
 def test_factors_multiply_to_the_matrix():
     u, s, v = linalg.svd(X, full_matrices=False)
     np.testing.assert_allclose((u * s[..., None, :]) @ v, X, atol=1e-4)
