@@ -56,7 +56,13 @@ def device_scope(device_name: str) -> Any:
 def get_device() -> torch.device:
     """Where tensors are made."""
     found = global_state.get_global_attribute("torch_device", None)
-    return default_device() if found is None else found
+    if found is not None:
+        return found  # type: ignore[no-any-return]
+    return default_device() if _has_gpu() else _CPU
+
+
+_CPU = torch.device("cpu")
+_has_gpu = cache(torch.cuda.is_available)  # which takes longer than a small operator
 
 
 @cache
@@ -246,13 +252,21 @@ def is_within() -> bool:
     return _depth.inside
 
 
-def operation(function: F) -> F:
-    """A function over values as one of the backend: tensors in, tensors out; values in, values out."""
+def operation(function: F, directly: Callable[..., Any] | None = None) -> F:
+    """A function over values as one of the backend: tensors in, tensors out; values in, values out.
+
+    Args:
+        directly: computes the same of plain operands, sooner; returns NotImplemented for others.
+    """
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if _depth.inside:
             return function(*args, **kwargs)
+        if directly is not None and not kwargs and interpreter() is None:
+            found = directly(*args)
+            if found is not NotImplemented:
+                return found
         at_once = computing()
         given = [_lifted(x, at_once) for x in args]
         named = {key: _lifted(x, at_once) for key, x in kwargs.items()}
@@ -266,6 +280,37 @@ def operation(function: F) -> F:
             _depth.inside = False
 
     return call  # type: ignore[return-value]
+
+
+_WHOLE = (torch.float32, torch.float64)
+
+
+def of_plain(compute: Callable[..., torch.Tensor], numbers: bool = False) -> Callable[..., Any]:
+    """PyTorch's own function, of tensors of one type, float32 or float64; its numbers are the operator's.
+
+    Args:
+        numbers: whether it takes numbers of Python beside a tensor.
+    """
+
+    def call(*given: Any) -> Any:
+        tensors = [_inner(x) for x in given]
+        kind, device = None, computing().device
+        for x in tensors:
+            if not isinstance(x, torch.Tensor):
+                if not numbers or type(x) not in (int, float):
+                    return NotImplemented
+            elif x.device != device or x.dtype not in _WHOLE or x.dtype is not (kind or x.dtype):
+                return NotImplemented
+            else:
+                kind = x.dtype
+        if kind is None:
+            return NotImplemented
+        try:
+            return compute(*tensors)
+        except RuntimeError:
+            return NotImplemented  # the operator says what is wrong
+
+    return call
 
 
 def calling_back(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,9 +14,10 @@ import torch
 from keras.src import backend as keras_backend
 from keras.src.backend.common import dtypes
 
-from kcompile.ir import Trace, Value, as_dtype, tracing
+from kcompile.ir import OperatorError, Trace, Value, as_dtype, tracing
 from kcompile.keras import backend as K
 from kcompile.keras3.backend import numpy as knp
+from kcompile.keras3.backend import tensors
 from kcompile.keras3.backend.tensors import NotTraceable
 
 RANDOM = np.random.RandomState(0)
@@ -363,6 +364,38 @@ def test_a_function_of_two_tensors_has_the_types_of_keras(name):
         if not ruled == at_once == traced:
             wrong[kinds] = (ruled, at_once, traced)
     assert wrong == {}
+
+
+PLAIN = {
+    **dict.fromkeys("add subtract multiply divide".split(), "pair"),
+    **dict.fromkeys("maximum minimum matmul equal not_equal greater greater_equal".split(), "tensors"),
+    **dict.fromkeys("less less_equal".split(), "tensors"),
+    **dict.fromkeys("cos exp log sin sqrt tanh".split(), "one"),
+}
+SPECIAL = np.array([[0.0, -0.0, 1.5, np.nan], [np.inf, -np.inf, -2.0, 3.0], [1e-40, 1e38, 7.0, -1.0]])
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_operands_give_what_the_operators_give(name, kind):
+    function = getattr(knp, name)
+    a = torch.tensor(SPECIAL, dtype=getattr(torch, kind), requires_grad=True)
+    b = a.detach().flip(1) if name != "matmul" else a.detach().T.contiguous()
+    operands = {
+        "one": [(a,)],
+        "tensors": [(a, b)],
+        "pair": [(a, b), (a, 2), (0.1, a), (a, b[0]), (a, -1e300)],
+    }
+    for given in operands[PLAIN[name]]:
+        found = function(*given)
+        expected = tensors.operation(function.__wrapped__)(*given)  # operator by operator
+        assert found.dtype == expected.dtype and found.requires_grad == expected.requires_grad
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_operands_that_do_not_fit_are_refused_by_the_operator():
+    with pytest.raises(OperatorError, match="Add"):
+        knp.add(torch.ones(2), torch.ones(3))
 
 
 def test_64_bits_are_kept():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from kcompile.ir import Value, op
 
 from ..promotion import in_type, numeric, past_bfloat16, promoted, result_type
-from ..tensors import as_torch, as_value, dtype_of, eager_only, operation
+from ..tensors import as_torch, as_value, dtype_of, eager_only, of_plain, operation
 from .elementwise import log1p, named, number
 
 __all__ = [
@@ -69,7 +70,18 @@ def _pairs(
         a, b = promoted(x1, x2, also=also)
         return emit(a, b) if logical is None or a.dtype.kind != "b" else logical(a, b)
 
-    return named(name, doc)(function)
+    return named(name, doc, _DIRECTLY.get(name))(function)
+
+
+#: What PyTorch computes of two tensors as the operator does.
+_DIRECTLY = {
+    "add": of_plain(operator.add, numbers=True),
+    "subtract": of_plain(operator.sub, numbers=True),
+    "multiply": of_plain(operator.mul, numbers=True),
+    "divide": of_plain(operator.truediv, numbers=True),
+    "maximum": of_plain(torch.maximum),
+    "minimum": of_plain(torch.minimum),
+}
 
 
 def _as_integers(emit: Pair) -> Pair:

@@ -11,7 +11,7 @@ import torch
 from kcompile.ir import Value, op
 
 from ..promotion import floating, in_type, is_wide_in_graphs, numeric, past_bfloat16
-from ..tensors import as_value, eager_only, operation
+from ..tensors import as_value, eager_only, of_plain, operation
 
 __all__ = [
     "abs",
@@ -63,15 +63,25 @@ __all__ = [
 Function = Callable[[Any], Any]
 
 
-def named(name: str, doc: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a function its name and what it says of itself, before it becomes one of the backend."""
+def named(
+    name: str, doc: str, directly: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a function its name and what it says of itself, before it becomes one of the backend.
+
+    Args:
+        directly: as ``operation`` has it.
+    """
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         function.__name__ = function.__qualname__ = name
         function.__doc__ = doc
-        return operation(function)
+        return operation(function, directly)
 
     return enter
+
+
+#: What is one function of PyTorch as it is one operator.
+_DIRECTLY = {name: getattr(torch, name) for name in ("cos", "exp", "log", "sin", "sqrt", "tanh")}
 
 
 def _floating(name: str, emit: Callable[[Value], Value], doc: str = "") -> Function:
@@ -81,7 +91,8 @@ def _floating(name: str, emit: Callable[[Value], Value], doc: str = "") -> Funct
         return compute(floating(x))
 
     compute = past_bfloat16(emit)
-    return named(name, doc or f"{name} of each element, in a floating type.")(function)
+    directly = of_plain(_DIRECTLY[name]) if name in _DIRECTLY else None
+    return named(name, doc or f"{name} of each element, in a floating type.", directly)(function)
 
 
 def number(x: float, like: Value) -> Value:

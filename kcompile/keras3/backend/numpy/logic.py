@@ -11,7 +11,7 @@ from kcompile.ir import Value, op
 from kcompile.keras import backend as K
 
 from ..promotion import in_type, promoted, result_type, type_of
-from ..tensors import as_value, operation
+from ..tensors import as_value, of_plain, operation
 from .elementwise import Function, is_complex, named, number, of_complex
 
 __all__ = [
@@ -50,8 +50,10 @@ def _compared(name: str, emit: Pair, doc: str, ordered: bool = True) -> Callable
             a, b = in_type(a, "int32"), in_type(b, "int32")
         return emit(a, b)
 
-    return named(name, doc)(function)
+    return named(name, doc, of_plain(_DIRECTLY.get(name) or getattr(torch, name)))(function)
 
+
+_DIRECTLY = {"equal": torch.eq}  # torch.equal is one answer for all
 
 equal = _compared("equal", op.Equal, "Whether x1 == x2.", ordered=False)
 not_equal = _compared("not_equal", lambda a, b: op.Not(op.Equal(a, b)), "Whether x1 != x2.", ordered=False)

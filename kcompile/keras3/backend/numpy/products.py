@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from kcompile.keras.operations import keras_ops
 from kcompile.keras.operations import tensorflow as of_tensorflow
 
 from ..promotion import counting, floating, in_type, past_bfloat16, promoted
-from ..tensors import as_torch, as_value, eager_only, operation
+from ..tensors import as_torch, as_value, eager_only, of_plain, operation
 from .elementwise import number
 from .reductions import reduced
 from .shapes import as_list, axis_of, known_size, moveaxis, rank_of
@@ -62,7 +63,7 @@ def _widened(xs: tuple[Any, ...]) -> list[Value]:
     return promoted(*given)
 
 
-@operation
+@partial(operation, directly=of_plain(torch.matmul))
 def matmul(x1: Any, x2: Any) -> Value:
     """The product of matrices, or of stacks of them; of int8, in int32."""
     return _computed(op.MatMul, *_widened((x1, x2)))
