@@ -1,4 +1,6 @@
-"""A training step of one's own next to the same written by hand in PyTorch: the DCGAN of Keras's guide."""
+"""A training step of one's own next to the same written by hand in PyTorch: the DCGAN of Keras's guide; and
+steps that are executed together next to steps one by one.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,25 @@ from kcompile.tf_keras import tensorflow as tf
 
 from .dcgan import LATENT, dcgan
 from .measuring import Row, compare
+from .networks import TITLES, data, keras_model
 
 BATCH = 64
 TARGET = 1.15
+TOGETHER, EPOCH = 16, 160
 
 
 def rows(rounds: int = 15) -> Iterator[Row]:
-    """One step of a GAN: the discriminator's update and the generator's, by two optimizers."""
+    """One step of a GAN, which is the discriminator's update and the generator's, and epochs of the MLP."""
+    pair = compare(_epoch(TOGETHER), _epoch(1), 2 * rounds, round_seconds=0.2)
+    yield Row(
+        "steps that are executed together, next to steps one by one",
+        f"{TITLES['mlp']}: fit, a step of {BATCH}, steps_per_execution={TOGETHER}",
+        1e3 * pair.ours / EPOCH,
+        "ms",
+        1e3 * pair.other / EPOCH,
+        pair.ratio,
+        1 / 1.1,
+    )
     images = np.random.RandomState(0).uniform(size=(4 * BATCH, 28, 28, 1)).astype("float32")
     pair = compare(_our_step(images), _torch_step(images), rounds, round_seconds=0.3)
     yield Row(
@@ -34,6 +48,13 @@ def rows(rounds: int = 15) -> Iterator[Row]:
         pair.ratio,
         TARGET,
     )
+
+
+def _epoch(together: int) -> Callable[[], None]:
+    x, y = data("mlp", BATCH * EPOCH)
+    model = keras_model("mlp")
+    model.compile(model.optimizer, model.loss, steps_per_execution=together)
+    return lambda: model.fit(x, y, batch_size=BATCH, verbose=0) and None
 
 
 def _our_step(images: np.ndarray) -> Callable[[], None]:

@@ -21,6 +21,7 @@ from .host_memory import keep_freed_memory
 from .loss_scaling import LossScaler
 from .lowering import apply_updates, lower, refresh, signature, written
 from .optimizers import make_optimizer
+from .written_out import WrittenOut
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 
@@ -74,6 +75,7 @@ class TrainStep(_Step):
         constraints: its updates are applied after the optimizer's step.
         device: where to compute; the GPU if there is one.
         loss_scale: of gradients in float16; a step whose gradients are not finite changes no weights.
+        again: whether it will run so often that it pays to write its passes out (``WrittenOut``).
 
     Attributes:
         module: the lowered graph, an ordinary ``torch.fx.GraphModule``.
@@ -93,6 +95,7 @@ class TrainStep(_Step):
         device: torch.device | str | None = None,
         *,
         loss_scale: LossScale | None = None,
+        again: bool = False,
     ) -> None:
         _check_loss(graph)
         self.trainable = tuple(trainable) if optimizer is not None else ()
@@ -105,6 +108,10 @@ class TrainStep(_Step):
             self.optimizer = make(tensors)
         self._scaler = LossScaler(loss_scale, tensors) if loss_scale and self.optimizer else None
         self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
+        self._advance = getattr(self.optimizer, "advance", None) or getattr(self.optimizer, "step", None)
+        self._written_out = None
+        if again and self.optimizer is not None and self._scaler is None:
+            self._written_out = WrittenOut(self.module, tensors, self._differentiated)
 
     def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
         """One step. Numpy arrays or tensors in, the graph's outputs as detached tensors out, loss first.
@@ -120,22 +127,20 @@ class TrainStep(_Step):
             with torch.no_grad():
                 results = self.module(*tensors)
         else:
-            results = self._differentiated(self.optimizer, tensors)
+            self.optimizer.zero_grad(set_to_none=True)
+            results = (self._written_out or self._differentiated)(tensors)
         with changing():
             outputs = self._finish(results)
-            if self.optimizer is not None and (self._scaler is None or self._scaler.unscale()):
-                self.optimizer.step()
+            if self._advance is not None and (self._scaler is None or self._scaler.unscale()):
+                self._advance()
                 written(self.module, self.trainable)
             if self._constraints is not None:
                 with torch.no_grad():
                     apply_updates(self._constraints, self._constraints())
         return outputs
 
-    def _differentiated(
-        self, optimizer: torch.optim.Optimizer, tensors: Sequence[Tensor]
-    ) -> Sequence[Tensor]:
+    def _differentiated(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         """The graph's results, after backward."""
-        optimizer.zero_grad(set_to_none=True)
         with torch.enable_grad():
             results = self.module(*tensors)
             if results[0].requires_grad:

@@ -110,7 +110,8 @@ class CompiledNetwork(Network):
             target_tensors: tensors to use as targets instead of fed data.
             run_eagerly: whether steps run operator by operator; see ``SteppingNetwork``.
             steps_per_execution: batches that fit trains on between two calls of callbacks, and takes out of
-                arrays together (default 1; "auto" is 16).
+                arrays together (default 1; "auto" is 16). More than one: the kernels of a step are written
+                down when it first runs, which takes some tenths of a second, and run without autograd.
             jit_compile: kept as an attribute; a step is compiled to one graph in any case, and needs no XLA.
             **kwargs: ``auto_scale_loss``, ``pss_evaluation_shards`` of later Keras, ``options`` and
                 ``run_metadata`` of Keras 2 are accepted and change nothing.
@@ -146,7 +147,9 @@ class CompiledNetwork(Network):
             return
         with rules.following(self._compile_rules):
             self._compiled_network = Compiled(self, self.loss, **self._compile_arguments)
-        self._compiled_steps = Steps(self._compiled_network, self.optimizer, self._step_devices)
+        self._compiled_steps = Steps(
+            self._compiled_network, self.optimizer, self._step_devices, self.steps_per_execution
+        )
 
     def uncompile(self) -> None:
         """Takes back what compile() did."""

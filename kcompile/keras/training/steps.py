@@ -62,10 +62,14 @@ class Steps(Alone):
         compiled: loss, metrics and their graphs.
         optimizer: a Keras optimizer.
         devices: torch's names of the devices that share each batch; empty for the one that there is.
+        together: how many training steps are executed together.
     """
 
-    def __init__(self, compiled: Compiled, optimizer: Any, devices: Sequence[str] = ()) -> None:
+    def __init__(
+        self, compiled: Compiled, optimizer: Any, devices: Sequence[str] = (), together: int = 1
+    ) -> None:
         super().__init__()
+        self.together = together
         self.compiled = compiled
         self.optimizer = optimizer
         self.devices = tuple(devices)
@@ -175,8 +179,11 @@ class Steps(Alone):
                 step = parallel.LaunchedStep(graph, launch.rank, launch.world, *training)
         else:
             made = _torch()
-            scale = self.optimizer._scaling
-            step = made.TrainStep(graph, *training, loss_scale=scale) if training else made.EvalStep(graph)
+            if training:
+                scale, again = self.optimizer._scaling, self.together > 1
+                step = made.TrainStep(graph, *training, loss_scale=scale, again=again)
+            else:
+                step = made.EvalStep(graph)
         return partial(_run_step, step)
 
     def _make_results(self) -> Callable[[], Any] | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -119,11 +119,14 @@ def _adam(
     over the raw v in both.
     """
     beta_2 = o.value("beta_2")
-    adam(
-        params, grads, m, v, vhat or [], o.counters(), fused=o.fused, foreach=not o.fused,
-        amsgrad=bool(vhat), beta1=o.value("beta_1"), beta2=beta_2, lr=o.lr, weight_decay=0.0,
-        eps=o.settings["epsilon"] / math.sqrt(1.0 - beta_2**o.t), maximize=False,
-    )  # fmt: skip
+    numbers: dict[str, Any] = {
+        "amsgrad": bool(vhat), "beta1": o.value("beta_1"), "beta2": beta_2, "lr": o.lr, "weight_decay": 0.0,
+        "eps": o.settings["epsilon"] / math.sqrt(1.0 - beta_2**o.t), "maximize": False,
+    }  # fmt: skip
+    if o.at_once:  # what adam() would come to
+        torch._fused_adam_(params, grads, m, v, vhat or [], o.number(), **numbers)
+    else:
+        adam(params, grads, m, v, vhat or [], o.counters(), fused=o.fused, foreach=not o.fused, **numbers)
 
 
 def _adamax(o: KerasOptimizer, params: Tensors, grads: Tensors, m: Tensors, u: Tensors) -> None:

@@ -33,6 +33,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         lr: the learning rate of the present step, after time decay.
         t: the number of the present update, from 1.
         fused: whether torch's kernel for the whole step is used.
+        at_once: whether one call of it does, as all parameters are of one type and on one device.
 
     Raises:
         TypeError: for a tensor that is not floating point.
@@ -61,6 +62,8 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._elsewhere = any(p.device.type != "cpu" for p in self._params)
         super().__init__([{"params": self._params}], {"lr": 0.0})
         self.fused = bool(self._params) and all(p.device.type in self._kernel.fused_on for p in self._params)
+        self.at_once = self.fused and len({(p.device, p.dtype) for p in self._params}) == 1
+        self._number = torch.zeros((), device=self._params[0].device if self.at_once else "cpu")
         self._counters = [torch.zeros((), device=p.device if self.fused else "cpu") for p in self._params]
         self._counted = -1
         self._given: list[int] = []  # the parameters that have a gradient in the present step
@@ -70,9 +73,13 @@ class KerasOptimizer(torch.optim.Optimizer):
         for param in self._params:
             param.grad = None
 
-    @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
         """One step of training from the gradients in ``.grad``; parameters without one are left alone."""
+        self.advance()
+
+    @torch.no_grad()
+    def advance(self) -> None:
+        """``step`` without what torch puts around it for profilers and hooks: a tenth of a small step."""
         self._refresh()
         count = self.iterations.storage.array.item()
         self.t, self.lr = count // self._every + 1, self._rate(count)
@@ -119,6 +126,11 @@ class KerasOptimizer(torch.optim.Optimizer):
         """Sets a variable."""
         scalar.storage.array[...] = value
         scalar.storage.written()
+
+    def number(self) -> list[Tensor]:
+        """The number of the update, for kernels that read it, for each parameter that has a gradient."""
+        self._number.fill_(self.t)
+        return [self._number] * len(self._given)
 
     def counters(self) -> list[Tensor]:
         """Torch's step counters, which its functions count up, for the parameters that have a gradient."""

@@ -102,7 +102,7 @@ def _step(optimizer: KerasOptimizer, grads: Sequence[Tensor]) -> None:
     kept = any(optimizer._limits) or optimizer._every > 1  # kernels write to the gradients then
     for weight, grad in zip(optimizer._params, grads, strict=True):
         weight.grad = grad.detach().clone() if kept else grad.detach()
-    optimizer.step()
+    optimizer.advance()
     optimizer.zero_grad()
 
 
