@@ -6,7 +6,8 @@ synchronisation with the device, no copy on the CPU, gradients dropped rather th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class TrainStep(_Step):
         constraints: its updates are applied after the optimizer's step.
         device: where to compute; the GPU if there is one.
         loss_scale: of gradients in float16; a step whose gradients are not finite changes no weights.
-        again: whether it will run so often that it pays to write its passes out (``WrittenOut``).
+        again: whether it will run so often that it pays to write its passes out (``WrittenOut``), on a CPU.
 
     Attributes:
         module: the lowered graph, an ordinary ``torch.fx.GraphModule``.
@@ -109,8 +110,10 @@ class TrainStep(_Step):
         self._scaler = LossScaler(loss_scale, tensors) if loss_scale and self.optimizer else None
         self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
         self._advance = getattr(self.optimizer, "advance", None) or getattr(self.optimizer, "step", None)
+        self._is_together = False
         self._written_out = None
-        if again and self.optimizer is not None and self._scaler is None:
+        on_cpu = self.device.type == "cpu" and not self._parameter_devices
+        if again and on_cpu and self.optimizer is not None and self._scaler is None:
             self._written_out = WrittenOut(self.module, tensors, self._differentiated)
 
     def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
@@ -129,14 +132,32 @@ class TrainStep(_Step):
         else:
             self.optimizer.zero_grad(set_to_none=True)
             results = (self._written_out or self._differentiated)(tensors)
+        if self._is_together:
+            return self._update(results)
         with changing():
-            outputs = self._finish(results)
-            if self._advance is not None and (self._scaler is None or self._scaler.unscale()):
-                self._advance()
+            outputs = self._update(results)
+            written(self.module, self.trainable)
+        return outputs
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Steps in the block are one change of the weights to everybody else."""
+        with changing():
+            self._is_together = True
+            try:
+                yield
+            finally:
+                self._is_together = False
                 written(self.module, self.trainable)
-            if self._constraints is not None:
-                with torch.no_grad():
-                    apply_updates(self._constraints, self._constraints())
+
+    def _update(self, results: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Changes the states and the weights; returns the outputs."""
+        outputs = self._finish(results)
+        if self._advance is not None and (self._scaler is None or self._scaler.unscale()):
+            self._advance()
+        if self._constraints is not None:
+            with torch.no_grad():
+                apply_updates(self._constraints, self._constraints())
         return outputs
 
     def _differentiated(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:

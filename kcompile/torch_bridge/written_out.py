@@ -82,7 +82,7 @@ class WrittenOut:
                 found = flat(*self._tensors, *inputs)
             if _same([*results, *grads], found) and _same_state(self._random_state(), after):
                 self._passes[form] = flat
-        except (IndexError, RuntimeError, TypeError):
+        except Exception:  # noqa: S110 - whatever it is, autograd does without
             pass
         self._set_random_state(after)
         return results

@@ -95,6 +95,39 @@ def test_generators_are_executed_together_too(data):
     assert model.steps_per_execution == 16 and heard.ended == [15, 19]
 
 
+def test_what_came_before_data_failed_is_trained_on(data):
+    """Of steps that are executed together, too."""
+
+    def batches():
+        for _ in range(6):
+            yield data[0][:16], data[1][:16]
+        raise OSError("the disk is gone")
+
+    counts = []
+    for together in (1, 4):
+        heard, model = Heard(), compiled(steps_per_execution=together)
+        with pytest.raises(OSError, match="the disk is gone"):
+            model.fit(batches(), steps_per_epoch=8, verbose=0, callbacks=[heard], workers=0)
+        counts.append(keras.backend.get_value(model.optimizer.iterations))
+        assert heard.ended == ([0, 1, 2, 3, 4, 5] if together == 1 else [3])
+    assert counts == [6, 6]
+
+
+def test_few_batches_wait_in_memory_for_steps_that_are_executed_together(data, monkeypatch):
+    monkeypatch.setattr("kcompile.keras.training.loops._WAITING", 400)  # two batches
+    read = []
+
+    def batches():
+        while True:
+            read.append(keras.backend.get_value(model.optimizer.iterations))
+            yield data[0][:16], data[1][:16]
+
+    heard, model = Heard(), compiled(steps_per_execution=5)
+    model.fit(batches(), steps_per_epoch=7, verbose=0, callbacks=[heard], workers=0)
+    assert (heard.begun, heard.ended) == ([0, 5], [4, 6])
+    assert read == [0, 0, 2, 2, 4, 5, 5]
+
+
 @pytest.mark.parametrize("steps", [0, -1, 1.5, "many"])
 def test_a_number_of_steps_that_is_none_is_refused(steps):
     with pytest.raises(ValueError, match=f"steps_per_execution must be .* found {steps!r}"):

@@ -7,8 +7,10 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras import backend as K
+from kcompile.torch_bridge.devices import default_device
 
 L = keras.layers
+pytestmark = pytest.mark.skipif(default_device().type != "cpu", reason="on other devices autograd goes on")
 
 
 def dense():

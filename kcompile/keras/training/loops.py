@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -166,18 +166,18 @@ def _train_epoch(
     callbacks.on_epoch_begin(epoch)
     model._make_own_function("train")
     means = _logs_of(model, source.by_samples)
-    together, heard, index = model.steps_per_execution, True, 0
-    for index, batch in state.batches(source, means):
-        if heard:
-            _batch_hook(callbacks, "train", "begin", index, batch.samples)
-        means.add(model._compiled_steps.train(batch.weighted)(batch.arrays), batch.samples)
-        heard = (index + 1) % together == 0
-        if heard:
-            _batch_hook(callbacks, "train", "end", index, batch.samples, means)
+    for part, begins, ends in _together(state.batches(source, means), model.steps_per_execution):
+        if begins:
+            _batch_hook(callbacks, "train", "begin", part[0][0], part[0][1].samples)
+        if part:
+            told = model._compiled_steps.train_together([batch for _, batch in part])
+            for one, (_, batch) in zip(told, part, strict=True):
+                means.add(one, batch.samples)
+            last, samples = part[-1][0], batch.samples
+        if ends:
+            _batch_hook(callbacks, "train", "end", last, samples, means)
             if model.stop_training:
                 break
-    if not heard:  # fewer were left than are executed together
-        _batch_hook(callbacks, "train", "end", index, batch.samples, means)
     results = means.means()
     logs: dict[str, float] = cbks.Logs()
     if model._compile_rules.validation_last:
@@ -189,6 +189,36 @@ def _train_epoch(
             logs.update((f"val_{name}", value) for name, value in found.items())
     logs.update(results)
     callbacks.on_epoch_end(epoch, logs)
+
+
+_WAITING = 2**26
+"""Bytes of batches that are read before the steps on them begin."""
+
+
+def _together(
+    batches: Iterator[tuple[int, StepInputs]], steps: int
+) -> Iterator[tuple[list[tuple[int, StepInputs]], bool, bool]]:
+    """The batches, with their numbers, of which steps are executed together, in parts that memory holds.
+
+    Gives with each part whether callbacks hear before it, and after it.
+    """
+    part: list[tuple[int, StepInputs]] = []
+    begins, size = True, 0
+    try:
+        for index, batch in batches:
+            part.append((index, batch))
+            ends = (index + 1) % steps == 0
+            if not ends:
+                size += sum(getattr(x, "nbytes", 0) for x in batch.arrays)
+            if ends or size > _WAITING:
+                yield part, begins, ends
+                part, begins, size = [], ends, 0
+    except Exception:  # of the data: what came before is trained on
+        if part:
+            yield part, begins, False
+        raise
+    if part or not begins:  # fewer were left than are executed together
+        yield part, begins, True
 
 
 def validates_after(validation_freq: Any, epoch: int) -> bool:

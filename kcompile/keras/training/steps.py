@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,12 +17,13 @@ from ..utils.launch import launched
 from .compilation import Compiled
 from .index_checks import IndexRangeError
 from .outputs import Weighting
+from .step_inputs import StepInputs
 
 StepFunction = Callable[[Sequence[Any]], Any]
 
 
-class Alone:
-    """What one thread at a time may use."""
+class Alone(ABC):
+    """Steps of a model, which one thread at a time may use."""
 
     def __init__(self) -> None:
         self._using = threading.RLock()
@@ -54,6 +56,14 @@ class Alone:
             self._fitting = before
             self._using.release()
 
+    @abstractmethod
+    def train(self, weighted: Any) -> StepFunction:
+        """One training step: arrays in, what it tells out, still on the device."""
+
+    def train_together(self, batches: Sequence[StepInputs]) -> list[Any]:
+        """Training steps on one batch after the other; what each tells."""
+        return [self.train(batch.weighted)(batch.arrays) for batch in batches]
+
 
 class Steps(Alone):
     """Train, test and result functions of one compile().
@@ -85,6 +95,16 @@ class Steps(Alone):
     def test(self, weighted: Weighting) -> StepFunction:
         """One batch in test mode: arrays in, the loss out, still on the device; metrics go on."""
         return self._step_of("test", weighted, self._make_test)
+
+    def train_together(self, batches: Sequence[StepInputs]) -> list[Any]:
+        """The losses before the updates by one batch after the other, which are one change of the weights."""
+        if len(batches) > 1 and len({batch.weighted for batch in batches}) == 1:
+            run: Any = self.train(batches[0].weighted)
+            together = getattr(run.args[0], "together", None) if isinstance(run, partial) else None
+            if together is not None:
+                with together():
+                    return [run(batch.arrays) for batch in batches]
+        return super().train_together(batches)
 
     def results(self) -> list[Any]:
         """The present values of the metrics, in the order of ``metrics_names[1:]``. Waits for the device."""
