@@ -37,6 +37,13 @@ class KCompileLayer(torch.nn.Module):
     variables: list[Any]
     weights: list[Any]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As Python has it where PyTorch would refuse a layer, before ``__init__``, or pass a property by."""
+        if "_modules" in self.__dict__ and not isinstance(getattr(type(self), name, None), property):
+            super().__setattr__(name, value)
+        else:
+            object.__setattr__(self, name, value)
+
     def _post_build(self) -> None:
         if not in_stateless_scope():  # where variables have values
             self._register_weights()

@@ -278,3 +278,38 @@ def test_a_step_of_attention_is_that_of_its_operators(layer, causal):
         found.append([*losses, *model.get_weights()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_functional_subclass_sets_layers_before_it_is_a_model_and_by_properties():
+    class Backbone(keras.Model):
+        """As KerasHub's backbones are written."""
+
+        def __init__(self, units):
+            self.first = layers.Dense(units, activation="relu")
+            self.last = layers.Dense(1)
+            inputs = keras.Input((8,))
+            super().__init__(inputs, self.last(self.first(inputs)))
+            self.other = self.first
+
+        @property
+        def last(self):
+            return self._last
+
+        @last.setter
+        def last(self, layer):
+            self._last = layer
+
+        @property
+        def other(self):
+            return self._other
+
+        @other.setter
+        def other(self, layer):
+            self._other = layer
+
+    model = Backbone(4)
+    assert model.last.units == 1 and model.other is model.first
+    assert len(list(model.parameters())) == len(model.weights) == 4
+    model.compile("sgd", "mse")
+    losses = model.fit(X, Y, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
