@@ -205,8 +205,7 @@ def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tu
         )
     refresh(module)
     with torch.no_grad():
-        tensors = [as_tensor(np.asarray(array)).to(described.device) for array in arrays]
-        results = module.forward(*tensors)  # a call prints what fx has to say about an error
+        results = module(*(as_tensor(np.asarray(array)).to(described.device) for array in arrays))
         if update:
             apply_updates(module, results[described.outputs :])
     return tuple(as_array(result) for result in results[: described.outputs])
