@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import json
 
 import pytest
@@ -26,6 +27,33 @@ history = model.fit(x / 255.0, y, epochs=20)
 assert len(history.history["loss"]) == 1
 """
 
+ON_KERAS3 = """
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"
+import keras
+import tensorflow as tf
+from keras import layers
+
+assert keras.config.backend() == "kcompile"
+(x, y), _ = keras.datasets.mnist.load_data()
+data = tf.data.Dataset.from_tensor_slices((x / 255.0, y)).batch(16)
+
+class Classifier(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.classify = layers.Dense(10, activation="softmax")
+
+    def call(self, images):
+        return self.classify(layers.Flatten()(images))
+
+model = Classifier()
+model.compile("sgd", "sparse_categorical_crossentropy")
+history = model.fit(data, epochs=20)
+assert len(history.history["loss"]) == 1
+network = keras.applications.MobileNetV2((32, 32, 3), include_top=False)
+"""
+
 TESTS = """
 import package
 
@@ -37,13 +65,13 @@ def test_fails():
 """
 
 
-def _run(text, folder, **limits):
+def _run(text, folder, keras3=False, **limits):
     path = "examples/program.py"
     file = folder / "ours" / path
     file.parent.mkdir(parents=True)
     file.write_text(text)
     repository = Repository("ours", "https://example.com", "0", "Ours.")
-    program = Program(repository, path, hashlib.sha256(text.encode()).hexdigest(), limits)
+    program = Program(repository, path, hashlib.sha256(text.encode()).hexdigest(), limits, keras3=keras3)
     return run(program, folder, None, folder / "log.txt")
 
 
@@ -53,6 +81,15 @@ def test_a_program_trains_on_stand_ins_and_its_model_is_exported(tmp_path):
     assert result.trained == ["sequential_1: exports"]
     assert "fit: 20 epochs cut to 1" in result.cut
     assert any(note.startswith("https://") and "mnist.npz" in note for note in result.cut)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras 3 is not installed")
+def test_a_program_for_keras_3_trains_on_stand_ins_and_its_model_is_exported(tmp_path):
+    result = _run(ON_KERAS3, tmp_path, keras3=True)
+    assert result.ok, (result.error, (tmp_path / "log.txt").read_text())
+    assert result.trained == ["classifier: exports", "mobilenetv2_1.00_32: exports"]
+    assert {"fit: 20 epochs cut to 1", "fit: at most 4 batches of a dataset"} <= set(result.cut)
+    assert "mobilenetv2_1.00_32: random weights in place of the published ones" in result.cut
 
 
 def test_an_error_is_told_with_its_place(tmp_path):
