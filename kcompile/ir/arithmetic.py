@@ -36,17 +36,30 @@ def operators_by(rules: Callable[[str, Any, Any], Any]) -> Iterator[None]:
         _rules.reset(token)
 
 
+def _is_of_pytorch(x: Value, other: Any) -> bool:
+    """Whether the other operand is to compute it: a tensor of PyTorch, through which a gradient may flow."""
+    return (
+        isinstance(x, EagerTensor)
+        and not isinstance(other, Value)
+        and hasattr(type(other), "__torch_function__")
+    )
+
+
 def _binary(name: str, function: Callable[[Value, Any], Value]) -> tuple[Callable, Callable]:
     """The method and its reflected twin; the other operand takes the dtype of self."""
 
     def method(self: Value, other: Any) -> Value:
         rules = _rules.get()
         found = None if rules is None else rules(name, self, other)
+        if found is None and _is_of_pytorch(self, other):
+            return NotImplemented
         return function(self, as_value(other, like=self)) if found is None else found
 
     def reflected(self: Value, other: Any) -> Value:
         rules = _rules.get()
         found = None if rules is None else rules(name, other, self)
+        if found is None and _is_of_pytorch(self, other):
+            return NotImplemented
         return function(as_value(other, like=self), self) if found is None else found
 
     return method, reflected

@@ -151,6 +151,11 @@ class EagerTensor(Constant):
         """The numbers: an array of the caller's own, or a number of numpy for a single one."""
         return np.array(self.array)[()]
 
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Functions and operators of PyTorch take the tensor itself."""
+        return func(*_tensors_in(args), **{key: _tensors_in(x) for key, x in (kwargs or {}).items()})
+
     @property
     def _type(self) -> str:
         return "string" if self.dtype.kind == "O" else self.dtype.name
@@ -164,6 +169,13 @@ class EagerTensor(Constant):
 
     def __format__(self, spec: str) -> str:
         return format(self.numpy(), spec)
+
+
+def _tensors_in(nest: Any) -> Any:
+    """Lists and tuples with what interpreters computed in place of eager tensors."""
+    if isinstance(nest, EagerTensor):
+        return nest.tensor
+    return type(nest)(map(_tensors_in, nest)) if type(nest) in (list, tuple) else nest
 
 
 _interpreter: ContextVar[Interpreter | None] = ContextVar("kcompile_interpreter", default=None)

@@ -50,7 +50,7 @@ def _smart_cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], An
 
 
 class _TensorFlow(ModuleType):
-    """``tensorflow``: the names of the small one, but for ``keras``.
+    """``tensorflow``: the names of the small one, but for ``keras``, and a tape that knows its variables.
 
     Attributes:
         __internal__: what Keras itself takes from there, to weight classes of a dataset.
@@ -61,6 +61,8 @@ class _TensorFlow(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "keras":
             return importlib.import_module("keras")
+        if name == "GradientTape":
+            return importlib.import_module(f"{__package__}.gradient_tape").GradientTape
         return getattr(importlib.import_module(PACKAGE), name)
 
     def __dir__(self) -> list[str]:

@@ -20,7 +20,7 @@ from .spectra import (
     _get_complex_tensor_from_tuple as _get_complex_tensor_from_tuple,
 )
 from .spectra import extract_sequences, fft, fft2, ifft2, irfft, istft, rfft, stft
-from .tensors import as_torch, as_value, is_tracing, operation
+from .tensors import as_torch, as_value, differ, is_tracing, operation
 
 __all__ = [
     "cdist",
@@ -125,7 +125,7 @@ def cdist(x: Any, y: Any) -> Value:
     x, y = promoted(x, y, also=(float,))
     if x.rank < 2 or y.rank < 2:
         raise ValueError("`cdist` inputs must have rank >= 2")
-    if known_shape(x)[-1] != known_shape(y)[-1]:
+    if differ(known_shape(x)[-1:], known_shape(y)[-1:]):
         raise ValueError("Last dimension of inputs to `cdist` must match")
     found: Value = keras_ops.cdist(x, y)
     return found

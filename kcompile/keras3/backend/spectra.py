@@ -14,7 +14,7 @@ from kcompile.keras.backend.tensors import known_shape, refine
 from kcompile.keras.operations import spectra
 
 from .promotion import floating, promoted
-from .tensors import as_torch, as_value, dtype_of, eager_only, numpy_of, operation
+from .tensors import as_torch, as_value, differ, dtype_of, eager_only, numpy_of, operation
 
 __all__ = ["extract_sequences", "fft", "fft2", "ifft2", "irfft", "istft", "rfft", "stft"]
 
@@ -31,7 +31,7 @@ def _parts(x: Any) -> list[Value]:
     if not isinstance(x, tuple | list) or len(x) != 2:
         raise ValueError(f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}")
     real, imaginary = (as_value(part) for part in x)
-    if known_shape(real) != known_shape(imaginary):
+    if differ(known_shape(real), known_shape(imaginary)):
         raise ValueError(
             "Input `x` should be a tuple of two tensors - real and imaginary. Both the real and imaginary "
             f"parts should have the same shape. Received: x[0].shape = {known_shape(real)}, "

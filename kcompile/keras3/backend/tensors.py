@@ -109,6 +109,13 @@ def dtype_of(x: Any) -> str:
     return name
 
 
+def differ(shape: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two shapes are certainly not the same; sizes that are open may be any."""
+    return len(shape) != len(other) or any(
+        isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(shape, other, strict=True)
+    )
+
+
 _WIDE = {"int32": "int64", "uint32": "uint64", "float32": "float64", "complex64": "complex128"}
 
 

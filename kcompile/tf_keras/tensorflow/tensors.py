@@ -89,6 +89,8 @@ def convert_to_tensor(
         with computing(rows):
             return K.stack(rows, axis=0)
     if hasattr(value, "detach"):  # PyTorch's
+        if value.requires_grad:
+            return convert_to_tensor(eager_interpreter().eager(value), dtype)
         value = value.detach().cpu().numpy()
     try:
         array = np.asarray(value)

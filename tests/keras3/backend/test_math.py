@@ -7,8 +7,10 @@ import pytest
 import torch
 from keras.src import backend as keras_backend
 
+from kcompile.ir import Trace, Value, op, tracing
+from kcompile.keras import backend as K
 from kcompile.keras3.backend import linalg, math
-from kcompile.keras3.backend.tensors import NotTraceable
+from kcompile.keras3.backend.tensors import NotTraceable, differ
 from tests.keras3.backend.graphs import in_a_graph, listed
 
 RANDOM = np.random.RandomState(0)
@@ -184,3 +186,26 @@ def test_half_precision_keeps_its_type():
         for name in ("erf", "erfc", "erfinv", "rsqrt", "logsumexp"):
             found = getattr(math, name)(torch.full((3,), 0.5, dtype=getattr(torch, dtype)))
             assert keras_backend.standardize_dtype(found.dtype) == dtype
+
+
+SHAPES = [
+    (("batch", 3), (None, 3), False),
+    ((2, 3), ("batch", 3), False),
+    ((2, 3), (2, 3), False),
+    ((2, 3), (2, 4), True),
+    (("batch", 3), (3,), True),
+]
+
+
+@pytest.mark.parametrize("shape, other, expected", SHAPES, ids=str)
+def test_sizes_that_are_open_may_be_the_same(shape, other, expected):
+    assert differ(shape, other) is expected
+
+
+def test_the_parts_of_a_complex_number_may_have_their_batch_open_by_different_names():
+    x = Value("float32", ("batch", 4, 6))
+    with tracing(Trace([x])):
+        real, _ = math.fft2((x, op.Mul(op.Reshape(x, [-1, 4, 6]), np.float32(0))))
+    given = np.random.RandomState(0).rand(3, 4, 6).astype("float32")
+    (found,) = K.function([x], [real])([given])
+    np.testing.assert_allclose(found, np.fft.fft2(given).real, atol=1e-4)

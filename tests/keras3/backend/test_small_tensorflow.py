@@ -126,3 +126,90 @@ def test_a_normalization_adapts_to_a_dataset():
     layer = layers.Normalization()
     layer.adapt(tf.data.Dataset.from_tensor_slices(rows).batch(8))
     np.testing.assert_allclose(np.asarray(layer(rows)).mean(axis=0), np.zeros(4), atol=1e-5)
+
+
+# --- gradients --------------------------------------------------------------------------------------------
+
+
+class WithTape(keras.Sequential):
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(y - self(x, training=True)))
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
+        )
+        return {"mse": loss}
+
+
+ROWS = X.reshape(48, -1)[:, :4]
+SUMS = ROWS.sum(axis=1, keepdims=True)
+
+
+def _line(kind=keras.Sequential):
+    model = kind([keras.Input((4,)), layers.Dense(1, kernel_initializer="ones", bias_initializer="ones")])
+    model.compile("sgd", "mse")
+    return model
+
+
+def _after_fit():
+    model = _line()
+    model.fit(ROWS, SUMS, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("eagerly", [False, True], ids=["traced", "eager"])
+def test_a_step_with_a_tape_trains_as_keras_does(eagerly):
+    model = _line(WithTape)
+    model.compile("sgd", "mse", run_eagerly=eagerly)
+    model.fit(ROWS, SUMS, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    for found, expected in zip(model.get_weights(), _after_fit(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("decorate", [lambda f: f, tf.function], ids=["plain", "tf.function"])
+def test_a_loop_of_a_programs_own_trains_as_keras_does(decorate):
+    model, optimizer = _line(), keras.optimizers.SGD()
+
+    @decorate
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
+        optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
+        return loss
+
+    for _ in range(2):
+        for x, y in tf.data.Dataset.from_tensor_slices((ROWS, SUMS)).batch(16):
+            step(x, y)
+    for found, expected in zip(model.get_weights(), _after_fit(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_gradients_by_inputs_and_of_what_does_not_depend():
+    model = _line()
+    x = ops.convert_to_tensor(ROWS[:2])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = model(x)
+    assert torch.equal(tape.gradient(y, x), torch.ones(2, 4))
+    assert tape.gradient(y, [layers.Dense(1)(x)]) == [None]
+
+
+MIXED = {
+    "tensorflow - torch": (lambda a, b: a - b, 3.0),
+    "torch - tensorflow": (lambda a, b: b - a, -3.0),
+    "torch.add": (lambda a, b: torch.add(a, b), 7.0),
+    "torch.stack": (lambda a, b: torch.stack([a, b]).sum(dim=0), 7.0),
+    "tf.add": (lambda a, b: tf.add(a, b), 7.0),
+    "keras.ops": (lambda a, b: ops.add(a, b), 7.0),
+}
+
+
+@pytest.mark.parametrize("function, expected", MIXED.values(), ids=list(MIXED))
+def test_gradients_flow_where_tensors_of_both_meet(function, expected):
+    a, b = tf.constant([5.0]), torch.tensor([2.0], requires_grad=True)
+    found = function(a, b)
+    found = found if isinstance(found, torch.Tensor) else found.tensor
+    assert found.item() == expected
+    (gradient,) = torch.autograd.grad(found.sum(), [b])
+    assert abs(gradient.item()) == 1.0

@@ -14,7 +14,7 @@ from kcompile.keras.backend.tensors import dims_of, known_shape
 
 from .. import random
 from ..promotion import floating, in_type
-from ..tensors import NotTraceable, as_torch, as_value, dtype_of, is_tracing, operation
+from ..tensors import NotTraceable, as_torch, as_value, differ, dtype_of, is_tracing, operation
 from .filters import gaussian_blur
 from .layout import Batch, check_known, check_rank, rounded
 
@@ -261,7 +261,7 @@ def perspective_transform(
                 f"Invalid {name} shape: expected (4,2) for a single image or (N,4,2) for a batch. "
                 f"Received shape: {known_shape(points)}"
             )
-    if known_shape(start) != known_shape(end):
+    if differ(known_shape(start), known_shape(end)):
         raise ValueError(
             "start_points and end_points must have the same shape. Received start_points.shape="
             f"{known_shape(start)}, end_points.shape={known_shape(end)}"

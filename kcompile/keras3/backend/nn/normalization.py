@@ -13,7 +13,7 @@ from kcompile.keras import backend as K
 from kcompile.keras.backend.tensors import dims_of, known_shape, shape_vector
 from kcompile.keras.backend.variables import filled
 
-from ..tensors import as_value, dtype_of, operation
+from ..tensors import as_value, differ, dtype_of, operation
 from .types import floating, of_one_type
 
 _MOMENTS = "_moments_of"
@@ -137,7 +137,7 @@ def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
         ValueError: if the shapes differ.
     """
     x1, x2 = of_one_type(x1, x2)
-    if x1.shape != x2.shape:
+    if differ(x1.shape, x2.shape):
         raise ValueError(f"Input shapes {x1.shape} and {x2.shape} must match for PSNR calculation. ")
     x1, x2 = floating(x1), floating(x2)
     error = K.mean(K.square(x1 - x2))
