@@ -36,11 +36,11 @@ class GradientTape(gradient_tape.GradientTape):
         Args:
             target, sources, output_gradients, unconnected_gradients: as its base has them.
         """
-        given = [
+        target, wanted, given = (
             None if x is None else tree.map_structure(_as_value, x)
             for x in (target, sources, output_gradients)
-        ]
-        found = super().gradient(*given, unconnected_gradients)
+        )
+        found = super().gradient(target, wanted, given, unconnected_gradients)
         asked = iter(tree.flatten(sources))
         return tree.map_structure(lambda g: _as_given(g, next(asked)), found, none_is_leaf=True)
 
