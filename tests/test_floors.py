@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 FLOORS = {
     "kcompile.cli": 4,
+    "kcompile.keras3.tensorflow": 3.5,
     "kcompile.convert": 3,
     "kcompile.keras3": 3,
     "kcompile.keras3.backend": 3,

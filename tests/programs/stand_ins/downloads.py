@@ -373,6 +373,11 @@ _ADULT = {
 }
 
 
+#: Some programs count on more countries than there are of anything else.
+_COUNTRIES = """United-States Mexico Canada Cuba Jamaica India England China Germany Italy Poland Japan Taiwan
+Vietnam Columbia Haiti Portugal Iran Greece France Ecuador Peru Ireland Cambodia Laos Hungary""".split()
+
+
 @stands_in_for(r"adult\.(data|test)")
 def _adult(rng, part):
     rows = 400
@@ -394,7 +399,7 @@ def _adult(rng, part):
             rng.integers(0, 5000),
             rng.integers(0, 500),
             rng.integers(10, 60),
-            rng.choice(["United-States", "Mexico"]),
+            rng.choice(_COUNTRIES),
             ends[rng.random() > 0.7],
         ]
         lines.append(", ".join(map(str, fields)))

@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from .import_hook import BackendFinder
+from ..import_hook import BackendFinder
 
 NAME, PACKAGE = "tensorflow", "kcompile.tf_keras.tensorflow"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from keras.src import tree
 from keras.src.backend.common import KerasVariable
 
-from kcompile.ir import EagerTensor
+from kcompile.ir import EagerTensor, Value
+from kcompile.tf_keras.tensorflow import gradient_tape
 
-from ..tf_keras.tensorflow import gradient_tape
-from .backend.tensors import computing, is_tracing
+from ..backend.core import is_tensor
+from ..backend.tensors import computing, is_tracing
 
 
 class GradientTape(gradient_tape.GradientTape):
@@ -20,7 +20,7 @@ class GradientTape(gradient_tape.GradientTape):
     def watch(self, tensor: Any) -> None:
         """Lets gradients be asked for with respect to tensors, or lists of them."""
         for leaf in tree.flatten(tensor):
-            if isinstance(leaf, torch.Tensor) and leaf.is_leaf:
+            if _is_of_pytorch(leaf) and leaf.is_leaf:
                 leaf.requires_grad_()
         super().watch(tree.map_structure(_as_value, tensor))
 
@@ -45,14 +45,18 @@ class GradientTape(gradient_tape.GradientTape):
         return tree.map_structure(lambda g: _as_given(g, next(asked)), found, none_is_leaf=True)
 
 
+def _is_of_pytorch(x: Any) -> bool:
+    return is_tensor(x) and not isinstance(x, Value)
+
+
 def _as_value(x: Any) -> Any:
     """What the base knows, over the same memory, so that gradients pass."""
     if isinstance(x, KerasVariable):
         x = x.parameter if is_tracing() else x._value
-    return computing().eager(x) if isinstance(x, torch.Tensor) else x
+    return computing().eager(x) if _is_of_pytorch(x) else x
 
 
 def _as_given(gradient: Any, source: Any) -> Any:
     """A gradient as a tensor of PyTorch, unless its source is one of the small tensorflow."""
-    is_keras = isinstance(source, KerasVariable | torch.Tensor)
+    is_keras = isinstance(source, KerasVariable) or _is_of_pytorch(source)
     return gradient.tensor if is_keras and isinstance(gradient, EagerTensor) else gradient
