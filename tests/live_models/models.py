@@ -484,8 +484,10 @@ def squeeze_and_excite_at_two_scales():
 
     inputs = keras.Input((8, 8, 3))
     x = SqueezeExcite(4)(layers.Conv2D(4, 3, padding="same")(inputs))
-    small = ops.image.resize(x, (4, 4))
-    return keras.Model(inputs, [layers.Conv2D(2, 1)(x), ops.nn.max_pool(small, 2)]), floats(2, 8, 8, 3)
+    small = ops.nn.max_pool(ops.image.resize(x, (4, 4)), 2, strides=2)
+    return keras.Model(inputs, [layers.Conv2D(2, 1)(x), small]), floats(
+        2, 8, 8, 3
+    )
 
 
 @model
