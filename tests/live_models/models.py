@@ -485,9 +485,7 @@ def squeeze_and_excite_at_two_scales():
     inputs = keras.Input((8, 8, 3))
     x = SqueezeExcite(4)(layers.Conv2D(4, 3, padding="same")(inputs))
     small = ops.nn.max_pool(ops.image.resize(x, (4, 4)), 2, strides=2)
-    return keras.Model(inputs, [layers.Conv2D(2, 1)(x), small]), floats(
-        2, 8, 8, 3
-    )
+    return keras.Model(inputs, [layers.Conv2D(2, 1)(x), small]), floats(2, 8, 8, 3)
 
 
 @model
@@ -542,3 +540,56 @@ def shared_and_nested():
     shared, inner = layers.Dense(4), keras.Sequential([keras.Input((4,)), layers.Dense(4), Linear(4)])
     inputs = keras.Input((4,))
     return keras.Model(inputs, shared(inner(shared(inputs))) + inner(inputs)), floats(3, 4)
+
+
+@model
+def branches_of_keras_ops():
+    class Branched(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(input_shape[-1], 3), initializer="random_normal")
+            self.dense = layers.Dense(3)
+            self.dense.build(input_shape)
+
+        def call(self, x):
+            return ops.cond(ops.sum(x) > 0, lambda: ops.matmul(x, self.w), lambda: self.dense(x) - 1.0)
+
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, [Branched()(inputs), Branched()(-inputs)]), floats(3, 4)
+
+
+@model
+def loops_of_keras_ops():
+    class Looped(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(input_shape[-1],) * 2, initializer="random_normal")
+
+        def call(self, x):
+            _, x = ops.while_loop(
+                lambda i, y: i < 4,
+                lambda i, y: (i + 1, ops.matmul(y, self.w) + ops.cast(i, "float32")),
+                (0, x),
+            )
+            x = ops.while_loop(lambda y: ops.sum(ops.square(y)) > 0.1, lambda y: y * 0.5, x)
+            return ops.fori_loop(0, 3, lambda i, y: ops.matmul(y, self.w) + ops.cast(i, "float32"), x)
+
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, Looped()(inputs)), floats(3, 4)
+
+
+@model
+def scans_of_keras_ops_over_any_length():
+    class Leaky(layers.Layer):
+        def build(self, input_shape):
+            self.rate = self.add_weight(shape=(input_shape[-1],), initializer="random_uniform")
+
+        def call(self, x):
+            def step(state, entry):
+                state = state * self.rate + entry
+                return state, ops.tanh(state)
+
+            last, found = ops.scan(step, ops.zeros_like(x[:, 0]), ops.transpose(x, (1, 0, 2)))
+            sums = ops.map(lambda row: row[None, 0] * ops.sum(row), x)
+            return ops.transpose(found, (1, 0, 2)) + last[:, None] + sums
+
+    inputs = keras.Input((None, 4))
+    return keras.Model(inputs, Leaky()(inputs)), floats(3, 5, 4)

@@ -14,6 +14,7 @@ from ...keras import backend as K
 from ...keras.operations.table import OPERATIONS
 from ..errors import LiveModelError, OpenShapeError, UnrecordableError
 from ..training import Training
+from .control_flow import ControlFlow, Function
 from .operations import constant, emitted, emitted_call, flat
 from .recording import (
     BackendCall,
@@ -182,12 +183,29 @@ class Emission:
         if isinstance(operation, Layer):
             args, kwargs = (tree.map_structure(self._argument, x) for x in (call.args, call.kwargs))
             return self._emitter.called(operation, args, kwargs)
+        if isinstance(operation, ControlFlow):
+            args = [tree.map_structure(self._value, x) for x in call.args]
+            return operation.emit(self._function, args)
         if isinstance(operation, BackendCall):
             return emitted_call(operation.function, call.args, call.kwargs, self._value)
         if type(operation).__name__ in OPERATIONS:
             return emitted(operation, call.args, call.kwargs, self._value, self._emitter.wide)
         args, kwargs = (tree.map_structure(self._argument, x) for x in (call.args, call.kwargs))
         return self._emitter.computed(operation, args, kwargs)
+
+    def _function(self, function: Function) -> Callable[..., Any]:
+        """A recorded function of a branch or loop as one of values."""
+
+        def called(*values: Any) -> Any:
+            sizes, self._sizes = self._sizes, dict(self._sizes)
+            self._values.update(zip(map(id, function.inputs), values, strict=True))
+            for call in function.calls:
+                for tensor, value in zip(call.outputs, flat(self._outputs(call)), strict=False):
+                    self._values[id(tensor)] = value
+            self._sizes = sizes
+            return tree.map_structure(self._value, function.outputs)
+
+        return called
 
     def _told(self, call: Call, what: str) -> str:
         line = f" ({call.line})" if call.line else ""

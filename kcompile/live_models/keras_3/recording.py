@@ -22,7 +22,9 @@ from keras import KerasTensor, Layer, Operation, Variable, tree
 from keras.src import backend
 from keras.src.ops.node import Node
 
+from ..errors import LiveModelError
 from ..training import Training
+from .control_flow import NAMES, RECORDED, ControlFlow, Function
 from .counterparts import is_built_in
 from .sizes import Size
 
@@ -179,6 +181,34 @@ class Recorder:
         for attributes, name, variable, tensor in self.replaced:
             attributes[name] = tensor if symbolic else variable
 
+    def function(self, function: Callable[..., Any], inputs: list[Any]) -> Function:
+        """What a function does with symbolic tensors, apart from the calls around it.
+
+        Raises:
+            LiveModelError: if it changes a variable.
+        """
+        around, self.calls = self.calls, []
+        changed = len(self.updates)
+        tensors = [x for x in tree.flatten(inputs) if isinstance(x, KerasTensor)]
+        for tensor in tensors:
+            tensor._shape = sizes_of(tensor)
+        try:
+            outputs = function(*inputs)
+            calls = self.calls
+        finally:
+            self.calls = around
+        if len(self.updates) > changed:
+            raise LiveModelError("an assignment to a variable in a branch or loop, which is not read here")
+        return Function(tensors, calls, outputs)
+
+    def record(self, operation: ControlFlow, args: list[Any], outputs: Any) -> Any:
+        """Notes a branch or loop, and gives its outputs sizes that know their tensor."""
+        tensors = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+        for tensor in tensors:
+            tensor._shape = sizes_of(tensor)
+        self.calls.append(Call(operation, args, {}, tensors, _users_line()))
+        return outputs
+
     def take(self, node: Any, args: Any, kwargs: Any, outputs: Any) -> None:
         """Notes a call, and gives its outputs sizes that know their tensor."""
         tensors = [x for x in outputs if isinstance(x, KerasTensor)]
@@ -292,6 +322,9 @@ def _places() -> list[tuple[Any, str, Any]]:
                 if hasattr(owner, name):
                     function = _of_sizes(f"{module}.{name}", getattr(owner, name))
                     places[id(owner), name] = owner, name, function
+    for name, record in RECORDED.items():
+        function = _recorded(record, getattr(backend.core, name))
+        places[id(backend.core), name] = backend.core, name, function
     for name in _RANDOM:
         if hasattr(backend.random, name):
             function = _random(f"random.{name}", getattr(backend.random, name))
@@ -360,6 +393,10 @@ def _operation_call(original: Callable[..., Any]) -> Callable[..., Any]:
         recorder = Recorder.current()
         if recorder is None:
             return original(self, *args, **kwargs)
+        if type(self).__name__ in NAMES:
+            return self.call(*args, **kwargs)
+        if type(self).__name__ == "GetItem" and args[1] is None:
+            args = args[0], (None,)  # Keras takes x[None] of tensors alone
         with recorder.silent():
             outputs = self.compute_output_spec(*args, **kwargs)
         recorder.take(self, args, kwargs, tree.flatten(outputs))
@@ -389,6 +426,14 @@ def _custom_gradient(original: Callable[..., Any]) -> Callable[..., Any]:
         return call
 
     return custom_gradient
+
+
+def _recorded(record: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        recorder = Recorder.current()
+        return original(*args, **kwargs) if recorder is None else record(recorder, *args, **kwargs)
+
+    return function
 
 
 def _as_operation(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
