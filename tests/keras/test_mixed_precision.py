@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kcompile import keras
+from kcompile import keras, tf_keras
 from kcompile.keras import backend as K
 from kcompile.keras import layers as L
 from kcompile.keras.mixed_precision import LossScaleOptimizer, Policy, global_policy, set_global_policy
+from kcompile.tf_keras import tensorflow
 from tests.golden import load
-from tests.golden.precision import rule
+from tests.golden.precision import own_steps, rule
 
 GOLDEN = Path(__file__).parents[1] / "golden/precision"
 FOUND = json.loads((GOLDEN / "precision.json").read_text())
@@ -229,3 +231,49 @@ def test_losses_and_gradients_are_scaled_for_loops_of_ones_own():
     assert (float(grad), none) == (2.0, None)
     plain = keras.optimizers.SGD()
     assert plain.get_scaled_loss(3.0) == 3.0 and plain.get_unscaled_gradients([1.0]) == [1.0]
+
+
+# --- steps of one's own
+
+OWN = json.loads((GOLDEN / "own_steps.json").read_text())
+
+
+@pytest.mark.parametrize("policy, step", own_steps.CASES)
+def test_own_steps_train_as_those_of_tf_keras(policy, step):
+    expected = OWN[f"{policy}, {step}"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = own_steps.trained(tf_keras, tensorflow, policy, step)
+    error = 8 * ERROR[half(policy)]
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=error)
+    np.testing.assert_allclose(found["weights"], expected["weights"], rtol=error)
+    assert found["scale"] == expected["scale"]
+
+
+def test_layers_of_a_model_called_in_another_compute_by_their_own_policies():
+    inner = keras.Sequential([L.Dense(3, input_shape=(4,), dtype="float32"), L.Dense(3)])
+    set_global_policy("mixed_bfloat16")
+    half_one = keras.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(4, dtype="float32")])
+    x = L.Input((4,))
+    y = keras.models.Model(x, inner(half_one(x))).output
+    nodes = keras.models.Model(x, y)
+    products = {}
+    stack = [y]
+    while stack:
+        node = stack.pop().node
+        if node is not None:
+            if node.op_type == "MatMul":
+                products[node.scope.rpartition("/")[2]] = node.precision
+            stack += [value for value in node.inputs if value is not None]
+    assert list(products.values()).count("bfloat16") == 1 and len(products) == 4
+    assert nodes.count_params() == inner.count_params() + half_one.count_params()
+
+
+def test_gradients_that_are_not_finite_update_nothing_at_once_either():
+    optimizer = LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=8, dynamic_growth_steps=2)
+    weight = tensorflow.Variable([1.0, 2.0])
+    scales = []
+    for gradient in ([np.inf, 1], [1, np.nan], [1, 1], [1, 1], [0, 1]):
+        optimizer.apply_gradients([(tensorflow.constant(gradient, "float32"), weight)])
+        scales.append(float(optimizer.loss_scale))
+    assert scales == [4, 2, 2, 4, 4] and weight.numpy().tolist() == [-1, -1]

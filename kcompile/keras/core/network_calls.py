@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...ir import Value
+from ...ir import Value, precision_scope
 from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -43,7 +43,9 @@ def _call_again(
         layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:
             arguments["mask"] = mask
-        outputs = to_list(flat_outputs(layer.call(layer._as_taken(operand), **arguments), layer))
+        with precision_scope(layer.dtype_policy.precision):
+            returned = layer.call(layer._as_taken(operand), **arguments)
+        outputs = to_list(flat_outputs(returned, layer))
         output_mask = layer.compute_mask(operand, mask)
         for loss in layer._activity_losses(outputs):
             layer.add_loss(loss, inputs=inputs)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...ir import (
     Constant,
     Interpreter,
+    LossScale,
     Parameter,
     UpdateRule,
     Value,
@@ -21,6 +22,7 @@ from ...ir import (
     reading_as,
 )
 from ..core.eager_calls import interpreter_for_all
+from .scaled_updates import update_if_finite
 
 
 class AppliesGradients:
@@ -35,7 +37,10 @@ class AppliesGradients:
     if TYPE_CHECKING:
         iterations: Parameter
         gradient_accumulation_steps: int | None
+        _scaling: LossScale | None
 
+        def get_scaled_loss(self, loss: Any) -> Any: ...
+        def get_unscaled_gradients(self, grads: Sequence[Any]) -> list[Any]: ...
         def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]: ...
         def _clipped(self, grads: list[Value]) -> list[Value]: ...
         def _build(self, params: Sequence[Parameter]) -> Any: ...
@@ -77,10 +82,16 @@ class AppliesGradients:
                 "get_updates(loss, params) gives the updates of a graph."
             )
         with eagerly(at_once):
-            if missing or not self._updated_by_kernel(at_once, grads, params):
-                with _without_gradients(params):
-                    do_at_once_together(self._updates_of(self._limited(grads), params))
+            if self._scaling is None:
+                self._update(at_once, grads, params)
+            else:
+                update_if_finite(self._scaling, grads, lambda: self._update(at_once, grads, params))
         return self.iterations
+
+    def _update(self, at_once: Interpreter, grads: list[Any], params: list[Parameter]) -> None:
+        if any(grad is None for grad in grads) or not self._updated_by_kernel(at_once, grads, params):
+            with _without_gradients(params):
+                do_at_once_together(self._updates_of(self._limited(grads), params))
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Parameter] | None = None) -> None:
         """``apply_gradients`` as Keras 3 has it: gradients, and the weights unless ``build`` was told."""
@@ -118,8 +129,9 @@ class AppliesGradients:
                 f"minimize needs a loss that has numbers, or a training step that is traced; found {value!r}."
             )
         with eagerly(at_once):
+            value = self.get_scaled_loss(value)
             grads = tape.gradient(value, params) if tape is not None else at_once.gradients([value], params)
-            return list(zip(grads, params, strict=True))
+            return list(zip(self.get_unscaled_gradients(grads), params, strict=True))
 
     def minimize(
         self,

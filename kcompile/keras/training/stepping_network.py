@@ -11,6 +11,8 @@ from typing import Any
 from ...ir import Value
 from .. import registry
 from ..core.layer import Layer
+from ..dtype_policies import global_policy
+from ..optimizers.loss_scale import keep_small_gradients
 from ..utils.data_utils import unpack_x_y_sample_weight
 from ..utils.generic_utils import unpack_singleton
 from .compiled_losses import CompiledLoss, CompiledMetrics
@@ -45,6 +47,9 @@ class SteppingNetwork(DeferredNetwork):
             self.__dict__.pop(made, None)
         if self._writes_steps:
             self._compiled_steps = self._own_steps
+            policies = [global_policy(), *(layer.dtype_policy for layer in self._flat_layers)]
+            if any(policy.precision == "float16" for policy in policies):
+                keep_small_gradients(self.optimizer)
 
     compile.__signature__ = inspect.signature(DeferredNetwork.compile)  # type: ignore[attr-defined]
 
