@@ -102,6 +102,29 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
     "keras.src.trainers.data_adapters.data_adapter_utils": (
         Patch("                    x = x.cpu()\n", "                    x = backend.convert_to_numpy(x)\n"),
     ),
+    # Tensors of text have numpy's type for objects.
+    "keras.src.backend.common.variables": (
+        Patch(
+            '    if hasattr(dtype, "name"):\n        dtype = dtype.name\n',
+            '    if hasattr(dtype, "name"):\n'
+            '        dtype = "string" if dtype.name == "object" else dtype.name\n',
+        ),
+    ),
+    # Text is TensorFlow's: its own functions give it another shape.
+    "keras.src.layers.preprocessing.hashing": (
+        Patch("tf_backend.numpy.squeeze(inputs, axis=-1)", "tf.squeeze(inputs, axis=-1)"),
+        Patch("if values.dtype.is_floating:", "if tf.as_dtype(values.dtype).is_floating:"),
+    ),
+    "keras.src.layers.preprocessing.hashed_crossing": (
+        Patch(
+            "if rank < 2:\n                inputs = [tf_backend.numpy.expand_dims",
+            "if rank < 2:\n                inputs = [tf.expand_dims",
+        ),
+        Patch(
+            "if rank < 1:\n                inputs = [tf_backend.numpy.expand_dims",
+            "if rank < 1:\n                inputs = [tf.expand_dims",
+        ),
+    ),
     # Rows of text have different numbers of words; -1 is of no class.
     "keras.src.utils.numerical_utils": (
         _before(

@@ -21,7 +21,7 @@ from keras.src.backend.common.stateless_scope import (
 from keras.src.backend.common.symbolic_scope import SymbolicScope, in_symbolic_scope
 from keras.src.backend.common.variables import standardize_dtype
 
-from kcompile.ir import EagerTensor, Parameter, Storage, StringTensor, Trace, Value, as_dtype, interpreter, op
+from kcompile.ir import EagerTensor, Parameter, Storage, Trace, Value, as_dtype, interpreter, op
 from kcompile.keras import backend as K
 from kcompile.keras.backend import loops
 from kcompile.torch_bridge import weights
@@ -183,8 +183,8 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether ``x`` is a tensor of numbers, computed or symbolic."""
-    return isinstance(x, torch.Tensor | Value) and not isinstance(x, StringTensor)
+    """Whether ``x`` is a tensor, computed or symbolic."""
+    return isinstance(x, torch.Tensor | Value)
 
 
 def shape(x: Any) -> tuple[Any, ...]:

@@ -106,6 +106,13 @@ class KCompileTrainer(base_trainer.Trainer):
 
         return on_batches
 
+    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """As ``keras.Model``; a model whose steps call its parts alone has no outputs to build it by."""
+        has_steps = type(self).train_step is not KCompileTrainer.train_step
+        if has_steps and getattr(type(self).call, "__module__", "") == "keras.src.models.model":
+            return
+        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+
     # --- loops --------------------------------------------------------------------------------------------
 
     @traceback_utils.filter_traceback  # type: ignore[untyped-decorator]

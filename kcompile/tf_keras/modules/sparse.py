@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import TensorShape, Value
 from ...keras.data.dtypes import DType, as_dtype
+from ...keras.utils.fingerprints import crossed, fingerprints
 from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_array, text_of
@@ -219,7 +220,48 @@ def eye(
     return SparseTensor(np.stack([np.arange(count)] * 2, 1), ones, [num_rows, columns])
 
 
+#: Where hashes of crossed features start in TensorFlow.
+_CROSS_KEY = 0xDECAFCAFFE
+
+
+def cross_hashed(
+    inputs: Sequence[Any], num_buckets: int = 0, hash_key: int | None = None, name: Any = None
+) -> SparseTensor:
+    """A number for each combination of a row's features, one of each of ``inputs``.
+
+    Args:
+        inputs: matrices of text or whole numbers, (batch, features).
+        num_buckets: the numbers are below it; 0 for those of 63 bits.
+        hash_key: where hashes start.
+
+    Returns:
+        (batch, combinations) int64; the last input's features vary fastest.
+    """
+    start = np.uint64(_CROSS_KEY if hash_key is None else hash_key)
+    columns = [_hashes(convert_to_tensor(x)) for x in inputs]
+    hashes = np.full((len(columns[0]), 1), start)
+    for column in columns:
+        with np.errstate(over="ignore"):
+            hashes = crossed(hashes[:, :, None], column[:, None, :]).reshape(len(column), -1)
+    found = hashes % np.uint64(num_buckets or np.iinfo(np.int64).max)
+    return _places_of(found.astype(np.int64))
+
+
+def _hashes(features: Any) -> np.ndarray:
+    array = np.asarray(features)
+    if array.ndim != 2:
+        raise ValueError(f"Features that are crossed must be matrices; found the shape {array.shape}.")
+    if array.dtype.kind == "O":
+        return fingerprints(array.ravel()).reshape(array.shape)
+    return array.astype(np.int64).view(np.uint64)
+
+
+def _places_of(array: np.ndarray) -> SparseTensor:
+    """All elements of an array, zeros too."""
+    return SparseTensor(np.argwhere(np.ones_like(array, bool)), array.ravel(), array.shape)
+
+
 __all__ = [
-    "SparseTensor", "add", "concat", "expand_dims", "eye", "from_dense", "map_values", "mask", "reduce_max",
-    "reduce_sum", "reorder", "slice_", "sparse_dense_matmul", "to_dense", "transpose",
+    "SparseTensor", "add", "concat", "cross_hashed", "expand_dims", "eye", "from_dense", "map_values", "mask",
+    "reduce_max", "reduce_sum", "reorder", "slice_", "sparse_dense_matmul", "to_dense", "transpose",
 ]  # fmt: skip

@@ -121,6 +121,27 @@ def test_words_are_looked_up(layer, given, expected):
     assert np.asarray(layer()(tf.constant(given))).tolist() == expected
 
 
+WORDS_AND_NUMBERS = (np.array(["A", "B", "A"]), np.array([101, 102, 103]))
+#: Layer -> what TensorFlow's backend gives.
+HASHED = {
+    "crossed": (lambda: layers.HashedCrossing(num_bins=5), WORDS_AND_NUMBERS, [1, 1, 4]),
+    "crossed, tensors": (
+        lambda: layers.HashedCrossing(num_bins=5, output_mode="one_hot"),
+        tuple(tf.constant(x[:2, None]) for x in WORDS_AND_NUMBERS),
+        [[0, 1, 0, 0, 0], [0, 1, 0, 0, 0]],
+    ),
+    "words": (lambda: layers.Hashing(num_bins=5), np.array([["A"], ["B"], ["C"]]), [[4], [3], [2]]),
+    "words, one hot": (
+        lambda: layers.Hashing(num_bins=3, output_mode="one_hot"), [["A"], ["B"]], [[0, 1, 0], [1, 0, 0]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layer, given, expected", HASHED.values(), ids=list(HASHED))
+def test_words_are_hashed(layer, given, expected):
+    assert np.asarray(layer()(given)).tolist() == expected
+
+
 def test_a_normalization_adapts_to_a_dataset():
     rows = X.reshape(48, -1)[:, :4]
     layer = layers.Normalization()

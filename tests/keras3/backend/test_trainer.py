@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from kcompile.keras3.backend.stepping import gradients_of
+
 RANDOM = np.random.RandomState(0)
 X = RANDOM.rand(70, 8).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -92,6 +94,36 @@ def test_a_step_in_the_style_of_pytorch_runs_eagerly_and_says_so():
     first = model.history.history["mine"][0]
     model.fit(X, Y, epochs=20, verbose=0)
     assert model.history.history["mine"][-1] < first
+
+
+def test_a_model_whose_step_calls_its_parts_needs_no_outputs_of_its_own():
+    class Parts(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.network = network()
+            self.loss_tracker = keras.metrics.Mean(name="loss")
+
+        @property
+        def metrics(self):
+            return [self.loss_tracker]
+
+        def train_step(self, data):
+            x, y = data
+            loss = ops.mean(ops.square(y - self.network(x, training=True)))
+            self.optimizer.apply(gradients_of(loss, self.trainable_weights), self.trainable_weights)
+            self.loss_tracker.update_state(loss)
+            return {"loss": self.loss_tracker.result()}
+
+    model = Parts()
+    model.compile("adam")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses = model.fit(X, Y, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    with pytest.raises(RuntimeError, match="automatically build"):  # which has nothing else to train by
+        keras_model = type("Empty", (keras.Model,), {})()
+        keras_model.compile("adam", "mse")
+        keras_model.fit(X, Y, verbose=0)
 
 
 def test_layers_that_draw_and_count_train_and_predict():

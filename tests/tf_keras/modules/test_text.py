@@ -116,6 +116,20 @@ def test_distinct_words_are_counted_in_the_type_that_is_asked_for():
     assert np.asarray(places).tolist() == [0, 1, 0] and np.asarray(counts).tolist() == [2, 1]
 
 
+#: (buckets, key) -> what TensorFlow 2.21 gives.
+CROSSED = {
+    (10, None): [[6, 7, 4, 6], [0, 2, 8, 5]],
+    (1000, 77): [[687, 557, 832, 340], [588, 233, 717, 964]],
+}
+
+
+@pytest.mark.parametrize("buckets, key", CROSSED, ids=str)
+def test_features_are_crossed(buckets, key):
+    words, numbers = tf.constant([["a", "bc"], ["d", ""]]), tf.constant([[3, -4], [5, 6]], tf.int64)
+    found = tf.sparse.to_dense(tf.sparse.cross_hashed([words, numbers], buckets, key))
+    assert np.asarray(found).tolist() == CROSSED[buckets, key]
+
+
 def test_tables_find_values_and_give_others_a_default(tmp_path):
     pairs = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64))
     table = tf.lookup.StaticHashTable(pairs, default_value=-1)
