@@ -26,6 +26,7 @@ TOPICS = {
     "precision": "precision",
     "peers": "peers",
     "keras3": "keras3",
+    "keras3_export": "keras3_export",
     "parallel": "parallel",
     "export": "export",
     "applications": "applications",

@@ -1,37 +1,109 @@
-"""Stock Keras 3 on kcompile next to Keras on PyTorch and TensorFlow, each in a process of its own."""
+"""Stock Keras 3 on kcompile next to Keras on PyTorch and TensorFlow, and next to PyTorch by hand.
+
+Each is a process of its own, in turn with ours.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import statistics
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from . import peer
 from .keras3_networks import NETWORKS
-from .measuring import Row, compare
+from .measuring import Pair, Row, compare
 
-_OTHERS = {"keras torch": "Keras 3 on PyTorch", "keras tensorflow": "Keras 3 on TensorFlow"}
-TARGET = 1.0
+#: As ``Peer`` has it -> what the table calls it, and the largest ratio that is wanted.
+OTHERS = {
+    "keras torch": ("Keras 3 on PyTorch", 1.0),
+    "keras tensorflow": ("Keras 3 on TensorFlow", 1.0),
+    "torch": ("PyTorch by hand", 1.25),
+}
+PREDICT_TARGET = 3.0
+IMPORT_TARGET = 0.5
 
 
 def rows(rounds: int = 9) -> Iterator[Row]:
     """Nothing where ``make peers`` has not been run, or Keras 3 is not installed here."""
+    interpreter = available()
+    if interpreter is None:
+        return
+    for name in NETWORKS:
+        with peer.Peer(sys.executable, "keras kcompile", f"keras3:{name}") as ours:
+            for other, (called, target) in OTHERS.items():
+                where = sys.executable if other == "torch" else interpreter
+                with peer.Peer(where, other, f"keras3:{name}") as there:
+                    pair = compare(ours.step, there.step, rounds, round_seconds=0.3, most_seconds=12.0)
+                yield _row("training stock Keras 3", f"{title(name)}; {called}", pair, target)
+    for name in NETWORKS:
+        found = Pair(**json.loads(python("benchmarks.keras3_process", "predict", name)))
+        what = f"{title(name)}: one sample; bare onnxruntime"
+        yield _row("predict of stock Keras 3", what, found, PREDICT_TARGET)
+    yield _import()
+
+
+def available() -> Path | None:
+    """The interpreter of the other Kerases; None, and a line that says so, if something is missing."""
     interpreter = peer.python()
     if interpreter is None or importlib.util.find_spec("keras") is None:
         print("  keras3: needs `make peers` and the extra [keras3]; left out", file=sys.stderr)
-        return
-    for name, make in NETWORKS.items():
-        title = (make.__doc__ or name).split(".\n")[0].strip().rstrip(".")
-        with peer.Peer(sys.executable, "keras kcompile", f"keras3:{name}") as ours:
-            for other, called in _OTHERS.items():
-                with peer.Peer(interpreter, other, f"keras3:{name}") as there:
-                    pair = compare(ours.step, there.step, rounds, round_seconds=0.3, most_seconds=12.0)
-                yield Row(
-                    "training stock Keras 3",
-                    f"{name}: {title}; {called}",
-                    1e3 * pair.ours,
-                    "ms",
-                    1e3 * pair.other,
-                    pair.ratio,
-                    TARGET,
-                )
+        return None
+    return interpreter
+
+
+def title(name: str) -> str:
+    """What tables call a network."""
+    return f"{name}: " + (NETWORKS[name].__doc__ or name).split(".\n")[0].strip().rstrip(".")
+
+
+def python(*arguments: str, interpreter: str | Path = sys.executable, backend: str = "kcompile") -> str:
+    """What a module prints in a process in which Keras has a backend.
+
+    Raises:
+        subprocess.CalledProcessError: if it fails.
+    """
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        environment.pop(name, None)
+    ours = ["-m", "kcompile.keras3"] if backend == "kcompile" else []
+    command = [str(interpreter), *ours, "-m", *arguments]
+    found = subprocess.run(
+        command, cwd=peer.ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    return found.stdout.splitlines()[-1]
+
+
+def _row(topic: str, what: str, pair: Pair, target: float) -> Row:
+    return Row(topic, what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, target)
+
+
+def _import(repeats: int = 7) -> Row:
+    """What our backend takes longer to import than Keras's own for PyTorch, which imports torch as well."""
+    statements = {"kcompile": "import kcompile.keras3, keras", "torch": "import keras"}
+    times: dict[str, list[float]] = {backend: [] for backend in statements}
+    for _ in range(repeats + 1):
+        for backend, statement in statements.items():
+            times[backend].append(_seconds(statement, backend))
+    ours, theirs = (statistics.median(found[1:]) for found in times.values())  # the first filled the cache
+    what = f"import kcompile.keras3, keras, over import keras on PyTorch ({theirs:.2f} s)"
+    return Row("import, in a fresh process", what, ours - theirs, "s", target=IMPORT_TARGET)
+
+
+def _seconds(statement: str, backend: str) -> float:
+    code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+    environment: dict[str, Any] = {**os.environ, "KERAS_BACKEND": backend}
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=peer.ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(found.stdout.splitlines()[-1])

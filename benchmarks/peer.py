@@ -9,6 +9,7 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +31,8 @@ class Peer:
 
     Args:
         interpreter: has that Keras.
-        keras: ``"tf_keras"``, or ``"keras"`` with a backend: ``"keras tensorflow"``, ``"keras kcompile"``.
+        keras: ``"tf_keras"``, or ``"keras"`` with a backend: ``"keras tensorflow"``, ``"keras kcompile"``;
+            ``"torch"`` for a network written by hand.
         network: a name of ``NETWORKS``; of those for Keras 3 with ``"keras3:"`` before it.
     """
 
@@ -83,13 +85,22 @@ def main() -> None:
     keras, network = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a Keras prints is no answer
-    for_keras3, _, name = network.rpartition(":")
-    networks = keras3_networks.NETWORKS if for_keras3 else NETWORKS
-    model, x, y = networks[name](importlib.import_module(keras))
+    step = _step(keras, network)
     for line in sys.stdin:
         for _ in range(int(line)):
-            model.train_on_batch(x, y)
+            step()
         print("done", file=answers, flush=True)
+
+
+def _step(keras: str, network: str) -> Callable[[], object]:
+    for_keras3, _, name = network.rpartition(":")
+    if keras == "torch":
+        from .torch_networks import training_step
+
+        return training_step(name)
+    networks = keras3_networks.NETWORKS if for_keras3 else NETWORKS
+    model, x, y = networks[name](importlib.import_module(keras))
+    return lambda: model.train_on_batch(x, y)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ def test_the_networks_for_any_keras_train(name):
     assert sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)) >= len(after) // 2
 
 
+def test_a_network_by_hand_is_a_peer_that_answers():
+    with peer.Peer(sys.executable, "torch", "keras3:mlp") as there:
+        there.step()
+
+
 def test_a_peer_that_ends_is_an_error():
     with (
         peer.Peer(sys.executable, "no_such_keras", "text") as there,

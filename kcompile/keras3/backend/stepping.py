@@ -14,6 +14,7 @@ from kcompile.keras.backend.execution import compile_graph
 from kcompile.keras.training.nests import Structure, flatten
 from kcompile.keras.training.traced_calls import TracedCall, Types, types_of, why_eager
 from kcompile.torch_bridge.arrays import as_tensor
+from kcompile.torch_bridge.compiling import compile_step
 from kcompile.torch_bridge.own_step import interpreter as computing_steps
 
 from .tensors import as_torch, numpy_of
@@ -40,6 +41,7 @@ class ModelStep:
         training: whether gradients are asked for.
         run_eagerly: whether it runs operator by operator.
         predicting: whether onnxruntime is to run it, and arrays are to come out.
+        compiled: whether ``torch.compile`` compiles what is traced.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class ModelStep:
         training: bool = False,
         run_eagerly: bool = False,
         predicting: bool = False,
+        compiled: bool = False,
     ) -> None:
         self._step, self._name = step, name
         self._training, self._run_eagerly, self._predicting = training, run_eagerly, predicting
+        self._when_made = compile_step if compiled else None
         self._taken = _array if predicting else _tensor
         self._made: dict[Any, TracedCall] = {}
         self._told = False
@@ -73,7 +77,7 @@ class ModelStep:
 
         kind = _TracedPrediction if self._predicting else _TracedStep
         phase: Any = "train" if self._training else "inference"
-        return kind(function, phase, self._tell, self._run_eagerly)
+        return kind(function, phase, self._tell, self._run_eagerly, when_made=self._when_made)
 
     def _tell(self, error: Exception) -> None:
         """Warns once that the step runs operator by operator."""

@@ -39,6 +39,10 @@ class KCompileTrainer(base_trainer.Trainer):
         self.test_function: Callable[[Any], Any] | None = None
         self.predict_function: Callable[[Any], Any] | None = None
 
+    def _resolve_auto_jit_compile(self) -> bool:
+        """Whether ``jit_compile="auto"`` has a step compiled: it costs more than most training gives back."""
+        return False
+
     # --- steps --------------------------------------------------------------------------------------------
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -74,7 +78,9 @@ class KCompileTrainer(base_trainer.Trainer):
     def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
         """Makes ``train_function``, unless it is there."""
         if self.train_function is None or force:
-            self.train_function = self._function("train_step", training=True)
+            self.train_function = self._function(
+                "train_step", training=True, compiled=self.jit_compile is True
+            )
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Callable[[Any], Any]:

@@ -345,3 +345,49 @@ def test_a_functional_subclass_sets_layers_before_it_is_a_model_and_by_propertie
     model.compile("sgd", "mse")
     losses = model.fit(X, Y, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def compiled_run(jit_compile):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"], jit_compile=jit_compile)
+    x = np.random.RandomState(0).rand(6, 4).astype("float32")
+    losses = [model.train_on_batch(x[:n], x[:n, :1])[0] for n in (6, 6, 4, 5)]
+    return model, [*losses, *model.get_weights()]
+
+
+def test_a_step_that_is_compiled_trains_as_one_that_is_not(monkeypatch):
+    from kcompile.torch_bridge import compiling
+
+    calls = []
+
+    def backend(module, inputs):
+        calls.append(module)
+        return module.forward
+
+    monkeypatch.setattr(compiling, "BACKEND", backend)
+    expected = compiled_run(False)[1]
+    assert not calls
+    found = compiled_run(True)[1]
+    assert calls
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_by_default_no_step_is_compiled():
+    assert compiled_run("auto")[0].jit_compile is False
+
+
+def test_a_step_runs_where_no_compiler_does(monkeypatch):
+    from kcompile.torch_bridge import compiling
+
+    def backend(module, inputs):
+        raise OSError("no g++ here")
+
+    monkeypatch.setattr(compiling, "BACKEND", backend)
+    expected = compiled_run(False)[1]
+    with pytest.warns(UserWarning, match=r"jit_compile=True has no effect.*g\+\+") as told:
+        found = compiled_run(True)[1]
+    assert 1 <= sum("jit_compile" in str(w.message) for w in told) <= 2
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

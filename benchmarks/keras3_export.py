@@ -1,0 +1,72 @@
+"""Files that stock Keras 3 exports on kcompile, next to those of its exports on PyTorch and by tf2onnx."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import inliner
+
+from .keras3 import available, python, title
+from .keras3_networks import NETWORKS
+from .measuring import Row, compare
+
+_OTHERS = {"torch": "Keras 3's export on PyTorch", "tensorflow": "tf2onnx"}
+TARGET = 1.0
+
+
+def rows(rounds: int = 30) -> Iterator[Row]:
+    """By network the seconds to export, nodes, Transposes, and the latency of one sample in onnxruntime."""
+    interpreter = available()
+    if interpreter is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NETWORKS:
+            ours = Path(folder) / "ours.onnx"
+            seconds = json.loads(python("benchmarks.keras3_process", "export", name, str(ours)))
+            for backend, called in _OTHERS.items():
+                theirs = Path(folder) / f"{backend}.onnx"
+                arguments = "benchmarks.keras3_process", "export", name, str(theirs)
+                try:
+                    other = json.loads(python(*arguments, interpreter=interpreter, backend=backend))
+                except subprocess.CalledProcessError as error:
+                    last = (error.stderr.strip().splitlines() or ["?"])[-1]
+                    print(f"  {name}: {called} fails: {last}", file=sys.stderr)
+                    continue
+                yield from _rows(f"{title(name)}; {called}", (ours, seconds), (theirs, other), rounds)
+
+
+def _rows(what: str, ours: tuple[Path, float], other: tuple[Path, float], rounds: int) -> Iterator[Row]:
+    topic = "export of stock Keras 3"
+    yield Row(topic, f"{what}: export", ours[1], "s", other[1], ours[1] / other[1], TARGET)
+    counts = [_operators(path) for path, _ in (ours, other)]
+    for label, (a, b) in (
+        ("nodes", [len(found) for found in counts]),
+        ("Transposes", [found.count("Transpose") for found in counts]),
+    ):
+        yield Row(topic, f"{what}: {label}", a, "", b, a / b if b else None)
+    pair = compare(*(_run(path) for path, _ in (ours, other)), rounds, most_seconds=4.0)
+    yield Row(topic, f"{what}: one sample", 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, TARGET)
+
+
+def _operators(path: Path) -> list[str]:
+    """Of all nodes, those of functions where they are called, without constants."""
+    model = inliner.inline_local_functions(onnx.load(path))
+    return [node.op_type for node in model.graph.node if node.op_type != "Constant"]
+
+
+def _run(path: Path) -> partial[object]:
+    """A session's run on one sample."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    sizes = [size if isinstance(size, int) else 1 for size in given.shape]
+    dtype = {"tensor(float)": np.float32, "tensor(int32)": np.int32, "tensor(int64)": np.int64}[given.type]
+    return partial(session.run, None, {given.name: np.ones(sizes, dtype)})
