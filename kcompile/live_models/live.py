@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..keras.training.model import Model
+from .compiling import compile_as
 from .translation import Translation
 from .weights import Links
 
@@ -17,25 +18,38 @@ _links: WeakKeyDictionary[Model, Links] = WeakKeyDictionary()
 _MADE = "_kcompile_model"  # attribute of a live model: what was made of it, and of which variables
 
 
-def from_keras(model: Any, inputs: Any = None) -> Model:
-    """A model of kcompile that computes what a live model of stock Keras 3 does.
+def from_keras(model: Any, inputs: Any = None, compile: bool = True) -> Model:
+    """A model of kcompile that computes what a live model of stock Keras 3 or tf_keras does.
 
     Weights are shared where memory allows: tensors of PyTorch on the CPU that lie in the order of their axes
     (all but kernels of convolutions) and NumPy's arrays. All others are copied; ``push_weights`` writes them
     back.
 
     Args:
-        model: a built model of Keras 3, of any backend.
+        model: a built model of Keras 3, of any backend, or of tf_keras.
         inputs: for a model whose structure is code, what it is called on: an array or ``keras.InputSpec``, or
             a list or dict of them (default: of the shapes that it was called on first).
+        compile: whether to compile it as the live model is, with the state of its optimizer. What is of the
+            user's own there (a loss, a metric) leaves it uncompiled, with a warning.
 
     Raises:
         TypeError: for what is no model of Keras.
         ValueError: for a version of Keras that is not known, a model that is not built, or code that does
             what cannot be recorded; the message names the layer and the line.
     """
-    made, links = _translated(model, inputs)
-    _links[made] = links
+    name = _module_of(model)
+    if name is None:
+        kind = type(model)
+        raise TypeError(
+            "A live model of stock Keras 3 or tf_keras was expected, found "
+            f"{kind.__module__}.{kind.__qualname__}."
+        )
+    _check_version(str(sys.modules[name].__version__), *PROGRAMS[name])  # type: ignore[attr-defined]
+    translation = _translation(name, model)
+    made = translation.translated(model, inputs)
+    _links[made] = translation.links
+    if compile:
+        compile_as(model, made, translation)
     return made
 
 
@@ -91,7 +105,7 @@ def _own(model: Any) -> Model:
     if kept is not None and kept[1] == variables:
         _links[kept[0]].pull()
         return kept[0]
-    made = from_keras(model)
+    made = from_keras(model, compile=False)
     vars(model)[_MADE] = (made, variables)
     return made
 
@@ -105,19 +119,6 @@ def _module_of(model: Any) -> str | None:
     """The module of PROGRAMS whose model it is."""
     loaded = {name: sys.modules.get(name) for name in PROGRAMS}
     return next((n for n, module in loaded.items() if isinstance(model, getattr(module, "Model", ()))), None)
-
-
-def _translated(model: Any, inputs: Any) -> tuple[Model, Links]:
-    name = _module_of(model)
-    if name is None:
-        kind = type(model)
-        raise TypeError(
-            "A live model of stock Keras 3 or tf_keras was expected, found "
-            f"{kind.__module__}.{kind.__qualname__}."
-        )
-    _check_version(str(sys.modules[name].__version__), *PROGRAMS[name])  # type: ignore[attr-defined]
-    translation = _translation(name, model)
-    return translation.translated(model, inputs), translation.links
 
 
 def _translation(name: str, model: Any) -> Translation:

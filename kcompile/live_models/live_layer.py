@@ -119,5 +119,6 @@ class LiveLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(
             f"The layer {self.name!r} is code of the user's own ({type(self.live).__name__}), which no "
-            "configuration can hold. Export the model to .onnx, or save its weights."
+            "configuration can hold. Export the model to .onnx, save its weights (.weights.h5), or push them "
+            "back by kcompile.push_weights and let Keras save the live model."
         )

@@ -15,6 +15,7 @@ from ..keras.core.phases import take_over
 from ..keras.saving.versions.writer import Writer
 from ..keras.training.model import Model
 from .live_layer import Form, LiveLayer
+from .optimizer_state import OptimizerState
 from .training import Training
 from .weights import Links, Objects
 
@@ -116,6 +117,16 @@ class Translation(ABC):
     @abstractmethod
     def mask_of_live(self, layer: LiveLayer, inputs: Any, mask: Any) -> Any:
         """The mask of what a live layer gave."""
+
+    @staticmethod
+    @abstractmethod
+    def is_compiled(live: Any) -> bool:
+        """Whether the live model is compiled."""
+
+    @staticmethod
+    @abstractmethod
+    def optimizer_state(live: Any) -> OptimizerState | None:
+        """The state of a compiled model's optimizer, None for one that has made no step."""
 
     @staticmethod
     @abstractmethod

@@ -99,6 +99,25 @@ class Links:
                 return
         self._copy(link)
 
+    def arranged(self, parameter: Parameter, numbers: Mapping[int, np.ndarray]) -> np.ndarray:
+        """Numbers of the variables behind a parameter, as its elements lie.
+
+        Args:
+            numbers: an array of its shape for each variable, by id.
+
+        Raises:
+            KeyError: if a variable has none.
+            ValueError: for another shape.
+        """
+        link = self._links[parameter]
+        arrays = [np.asarray(numbers[id(v)]) for v in link.variables]
+        for array, variable in zip(arrays, link.variables, strict=True):
+            if array.shape != tuple(variable.shape):
+                raise ValueError(f"its state of {variable.name!r} has the shape {array.shape}.")
+        if link.places is None:
+            return arrays[0]
+        return np.concatenate([array.reshape(-1) for array in arrays])[link.places]
+
     def pull(self) -> None:
         """Takes the weights of the live model as they are now."""
         for parameter, link in self._links.items():

@@ -58,6 +58,36 @@ def it_trains_by_the_training_branch_of_a_call():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(mean), 0.9 * before + 0.1 * x.mean(0), atol=1e-6)
 
 
+def it_trains_on_from_where_the_optimizer_of_the_live_model_stopped():
+    inputs = keras.Input((5, 3))
+    x = layers.GRU(4, return_sequences=True)(models.Linear(3)(inputs))
+    live = keras.Model(inputs, layers.Dense(2, use_bias=False)(layers.LSTM(3)(x)))
+    x, y = floats(8, 5, 3), floats(8, 2)
+    how = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
+    live.compile(keras.optimizers.Adam(0.05), keras.losses.Huber(), metrics=["mae"])
+    live.fit(x, y, **how)
+    before = live.get_weights()
+    model = kcompile.from_keras(live)
+    ours = model.fit(x, y, **how).history
+    assert int(model.optimizer.iterations.numpy()) == 12
+    live.set_weights(before)
+    theirs = live.fit(x, y, **how).history
+    for name in ("loss", "mae"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4)
+
+
+def it_says_that_a_loss_of_ones_own_leaves_the_model_uncompiled():
+    def own(a, b):
+        return ops.abs(a - b)
+
+    live, x = models.dense_layer_of_ones_own()
+    live.compile("adam", own)
+    with pytest.warns(UserWarning, match="is not compiled as the live model is: .*'own'"):
+        model = kcompile.from_keras(live)
+    with pytest.raises(RuntimeError, match="compile"):
+        model.fit(x, x, verbose=0)
+
+
 def it_predicts_a_live_model_anew_after_it_has_learnt():
     live, x = models.residual_network_of_subclasses()
     for _ in range(2):

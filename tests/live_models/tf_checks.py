@@ -95,6 +95,21 @@ def it_adds_to_the_loss_what_a_call_adds():
     assert live.layers[1].losses == [] or all(tf.is_tensor(loss) for loss in live.losses)
 
 
+def it_trains_on_from_where_the_optimizer_of_the_live_model_stopped():
+    inputs = keras.Input((5, 3))
+    x = layers.GRU(4, return_sequences=True)(models.Linear(3)(inputs))
+    live = keras.Model(inputs, layers.Dense(2, use_bias=False)(layers.LSTM(3)(x)))
+    x, y = floats(8, 5, 3), floats(8, 2)
+    how = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
+    live.compile(keras.optimizers.Adam(0.05), keras.losses.Huber(), metrics=["mae"])
+    live.fit(x, y, **how)
+    model = kcompile.from_keras(live)
+    ours, theirs = model.fit(x, y, **how).history, live.fit(x, y, **how).history
+    assert int(model.optimizer.iterations.numpy()) == 12
+    for name in ("loss", "mae"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4)
+
+
 def it_predicts_a_live_model_anew_after_it_has_learnt():
     live, x = models.residual_network_of_subclasses()
     for _ in range(2):

@@ -20,6 +20,7 @@ from ...keras.training.model import Model
 from ...keras.utils.generic_utils import to_list
 from ..errors import LiveModelError, UnknownOperationError
 from ..live_layer import Form, LiveLayer
+from ..optimizer_state import OptimizerState, slots_of
 from ..translation import Translation, single, takes, where
 from ..weights import Links, Objects
 from .counterparts import WRITER, Configurations, has_counterpart, objects_of
@@ -65,6 +66,24 @@ class Keras3Translation(Translation):
     @staticmethod
     def objects_of(live: Any) -> Objects:
         return objects_of(live)
+
+    @staticmethod
+    def is_compiled(live: Any) -> bool:
+        return bool(live.compiled)
+
+    @staticmethod
+    def optimizer_state(live: Any) -> OptimizerState | None:
+        optimizer = getattr(live.optimizer, "inner_optimizer", live.optimizer)
+        if not optimizer.built:
+            return None
+        slots = slots_of(
+            [(v.path.split("/", 1)[-1], array_of(v)) for v in optimizer.variables],
+            [(v.path.replace("/", "_"), v) for v in optimizer._trainable_variables],
+            lambda name, own: name[len(own) + 1 :] if name.startswith(f"{own}_") else None,
+        )
+        return OptimizerState(
+            ("optimizer/iteration", "optimizer/w{i}_{slot}"), array_of(optimizer.iterations), slots
+        )
 
     @staticmethod
     def built_shape(live: Any) -> Any:

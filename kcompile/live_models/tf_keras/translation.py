@@ -21,6 +21,7 @@ from ...keras.core.input_layer import Input
 from ...keras.core.operation_layers import OperationLayer, entry_of_function
 from ...keras.training.model import Model
 from ..live_layer import Form, LiveLayer
+from ..optimizer_state import OptimizerState, slots_of
 from ..translation import Translation, single, takes, where
 from ..weights import Links, Objects
 from .counterparts import WRITER, Configurations, has_counterpart, objects_of
@@ -64,6 +65,28 @@ class TfKerasTranslation(Translation):
     @staticmethod
     def objects_of(live: Any) -> Objects:
         return objects_of(live)
+
+    @staticmethod
+    def is_compiled(live: Any) -> bool:
+        return bool(live._is_compiled)
+
+    @staticmethod
+    def optimizer_state(live: Any) -> OptimizerState | None:
+        optimizer = getattr(live.optimizer, "inner_optimizer", live.optimizer)
+        if isinstance(optimizer, tf_keras.optimizers.legacy.Optimizer):
+            raise ValueError("the state of one of tf_keras.optimizers.legacy is not read.")
+        if not getattr(optimizer, "_built", False):
+            return None
+
+        def slot_of(name: str, own: str) -> str | None:
+            return name[: -len(own) - 1].split("/")[-1] if name.endswith(f"/{own}") else None
+
+        slots = slots_of(
+            [(v.name.removesuffix(":0"), v.numpy()) for v in optimizer.variables],
+            [(v._shared_name, v) for v in live.trainable_variables],
+            slot_of,
+        )
+        return OptimizerState(("iteration:0", "Optimizer/{slot}/w{i}:0"), optimizer.iterations.numpy(), slots)
 
     @staticmethod
     def built_shape(live: Any) -> Any:
