@@ -18,6 +18,7 @@ import numpy as np
 
 from ...ir import Parameter, Value, current_readings, interpreter, reading_as
 from .execution import numbers
+from .scattering import Scatters
 from .tensors import tensor
 
 Record = Callable[[Parameter, Value], None]
@@ -50,7 +51,7 @@ def recording(record: Record | None, numbers: bool = False) -> Iterator[None]:
         _recorders.stack.pop()
 
 
-class Variable(Parameter):
+class Variable(Scatters, Parameter):
     """A weight or state of the front end."""
 
     __slots__ = ()

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Depends, StringTensor, Value, depends
+from ...ir import Constant, Depends, StringTensor, Value, as_dtype, depends
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..utils.generic_utils import to_list
 from .node import CalledLayer
 
@@ -80,6 +80,22 @@ def in_type_of(layer: CalledLayer, inputs: Any) -> Any:
     if not weights or weights[0].dtype.kind != "f":
         return inputs
     return cast_numbers(inputs, [weights[0].dtype.name] * len(to_list(inputs)))
+
+
+def in_precision_of(layer: Any, inputs: Any) -> Any:
+    """Numbers of any precision in the one of a layer, by the rules of tf.keras; of any nesting."""
+    if not (layer._casts_inputs and layer.dtype in _PRECISIONS and rules.of_layer(layer).casts_inputs):
+        return inputs
+    if isinstance(inputs, list | tuple):
+        found = [in_precision_of(layer, x) for x in inputs]
+        return type(inputs)(*found) if hasattr(inputs, "_fields") else type(inputs)(found)
+    if isinstance(inputs, dict):
+        return {key: in_precision_of(layer, x) for key, x in inputs.items()}
+    other = isinstance(inputs, Value) and inputs.dtype.kind == "f" and inputs.dtype != as_dtype(layer.dtype)
+    return K.cast(inputs, layer.dtype) if other else inputs
+
+
+_PRECISIONS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
 def cast_numbers(inputs: Any, dtypes: Sequence[Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import ir
 from ...ir import EagerTensor, Interpreter, Parameter, StringTensor, Value
+from .. import registry, rules
 
 
 def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpreter | None:
@@ -20,7 +21,7 @@ def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpr
         (x.interpreter for x in tensors if isinstance(x, EagerTensor | StringTensor)), None
     )
     if found is None and all(isinstance(x, ir.Constant) for x in tensors):
-        found = ir.recorder()
+        found = ir.recorder() or _for_state(layer, training)
     if found is None or not all(found.takes(x) for x in tensors if isinstance(x, Value)):
         return None
     asked = around.training if around is not None and training is None else bool(training)
@@ -28,6 +29,25 @@ def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpr
     if around is not None and (around.training, around.frozen) == (asked, frozen):
         return None
     return found.behaving(asked, frozen)
+
+
+def _for_state(layer: Any, training: Any) -> Interpreter | None:
+    """What computes a call on arrays, by the rules of tf.keras, that may change states: one in training, or
+    of a layer that users write; None where numbers are computed when they are asked for."""
+    if not rules.of_layer(layer).tells_phase or not (training is True or _is_of_user(layer)):
+        return None
+    try:
+        from ...torch_bridge.own_step import interpreter
+    except ImportError:
+        return None
+    return interpreter()
+
+
+def _is_of_user(layer: Any) -> bool:
+    """Whether a user wrote the layer, or one in a model of states that predictions change."""
+    if registry.is_built_in(type(layer)):
+        return any(node.inference_updates for node in getattr(layer, "_network_nodes", ()))
+    return not hasattr(layer, "_network_nodes")
 
 
 def interpreter_for_all(arguments: Sequence[Any]) -> Interpreter | None:

@@ -18,7 +18,7 @@ from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
 from .adding_layer import AddingLayer
 from .call_frames import call_frame, current_frame, no_frame
-from .called_on_numbers import are_numbers, as_values, in_type_of
+from .called_on_numbers import are_numbers, as_values, in_precision_of, in_type_of
 from .eager_calls import interpreter_of
 from .input_spec import InputSpec
 from .node import (
@@ -90,6 +90,7 @@ class Layer(AddingLayer):
     built = False
     input_spec: InputSpec | list[InputSpec] | None = None
     supports_masking = False
+    _casts_inputs = True  # to its own precision, by the rules of tf.keras
     has_config = True  # False where no configuration can hold what it computes
 
     @classmethod
@@ -117,6 +118,8 @@ class Layer(AddingLayer):
         if batch_input_shape is not None:
             self.batch_input_shape = batch_input_shape
         self._initial_weights = kwargs.get("weights")
+        if not kwargs.get("autocast", kwargs.get("experimental_autocast", True)):
+            self._casts_inputs = False
 
     @property
     def trainable(self) -> bool:
@@ -255,7 +258,7 @@ class Layer(AddingLayer):
                 kwargs.setdefault("mask", None)
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
                 with ir.precision_scope(self.dtype_policy.precision):
-                    outputs = self._called(self._as_taken(inputs), kwargs)
+                    outputs = self._called(in_precision_of(self, self._as_taken(inputs)), kwargs)
                 returned, outputs = outputs, flat_outputs(outputs, self)
                 output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
                 for regularization in self._activity_losses(outputs):

@@ -46,6 +46,8 @@ class Network(NetworkFiles):
             the message names the tensor and the layer.
     """
 
+    _casts_inputs = False
+
     _kind_of_object = "model"
 
     def __init__(

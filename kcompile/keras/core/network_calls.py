@@ -9,6 +9,7 @@ from ...ir import Value, precision_scope
 from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
+from .called_on_numbers import in_precision_of
 from .node import CalledLayer, Node, flat_masks, flat_outputs, replace_tensors
 
 
@@ -44,7 +45,7 @@ def _call_again(
         if layer._call_accepts("mask") and "mask" not in arguments:
             arguments["mask"] = mask
         with precision_scope(layer.dtype_policy.precision):
-            returned = layer.call(layer._as_taken(operand), **arguments)
+            returned = layer.call(in_precision_of(layer, layer._as_taken(operand)), **arguments)
         outputs = to_list(flat_outputs(returned, layer))
         output_mask = layer.compute_mask(operand, mask)
         for loss in layer._activity_losses(outputs):

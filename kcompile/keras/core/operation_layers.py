@@ -57,6 +57,8 @@ class OperationLayer(Layer):
         ValueError: for an operation that is not in the table, or arguments that it does not have.
     """
 
+    _casts_inputs = False
+
     @configured(arguments=converted(dict))
     def __init__(self, operation: str, arguments: Mapping[str, Any], **kwargs: Any) -> None:
         if not isinstance(operation, str) or operation not in ROWS:

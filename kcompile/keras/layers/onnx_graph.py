@@ -50,6 +50,8 @@ class ONNXGraph(Layer):
         kcompile.ir.OperatorError: for operators that are not in the ONNX standard set.
     """
 
+    _casts_inputs = False
+
     def __init__(self, graph: Any, external_data: bool | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._template = _template(graph, external_data)

@@ -56,6 +56,11 @@ class BuiltIn(Optimizer):
         if "decay" in self._hyperparameters:
             self.decay = self._variable(self.initial_decay, "decay")
 
+    @property
+    def _initial_decay(self) -> float:
+        """``decay`` as it was given, by its name in tf.keras."""
+        return float(getattr(self, "initial_decay", 0.0))
+
     # --- what a subclass says -----------------------------------------------------------------------------
 
     def _change(self, *args: Any, **kwargs: Any) -> tuple[Value, ...]:

@@ -107,6 +107,19 @@ def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
     return f
 
 
+class IndexedSlices:
+    """Rows of a tensor, by number.
+
+    Attributes:
+        values: the rows.
+        indices: their numbers.
+        dense_shape: of the tensor, if it is known.
+    """
+
+    def __init__(self, values: Any, indices: Any, dense_shape: Any = None) -> None:
+        self.values, self.indices, self.dense_shape = values, indices, dense_shape
+
+
 class UnconnectedGradients:
     """What a tape gives for a source that the target does not depend on."""
 
@@ -292,7 +305,8 @@ class compat:
 
 COMPAT = {name: getattr(compat, name) for name in ("as_bytes", "as_str", "as_str_any", "as_text")}
 ROOT = [
-    "Module", "UnconnectedGradients", "autograph", "control_dependencies", "custom_gradient", "device",
-    "get_logger", "get_static_value", "grad_pass_through", "group", "init_scope", "is_symbolic_tensor",
+    "IndexedSlices", "Module", "UnconnectedGradients", "autograph", "control_dependencies", "custom_gradient",
+    "device", "get_logger",
+    "get_static_value", "grad_pass_through", "group", "init_scope", "is_symbolic_tensor",
     "no_op", "profiler", "recompute_grad", "sysconfig", "timestamp", "tuple_", "version",
 ]  # fmt: skip

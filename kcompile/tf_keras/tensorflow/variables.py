@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import EagerTensor, Parameter, Value
+from ...ir import Parameter, Value
 from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
 from ...keras.backend.assignments import Variable as KerasVariable
+from ...keras.backend.scattering import with_part
 from .dtypes import as_dtype
 from .tensors import convert_to_tensor, eager_interpreter
 
@@ -71,19 +72,13 @@ class Variable(KerasVariable, metaclass=_IsVariable):
     def __getitem__(self, key: Any) -> Any:
         """A part of the numbers, with ``assign``, ``assign_add`` and ``assign_sub`` for that part."""
         part = super().__getitem__(key)
-        if isinstance(part, EagerTensor):
+        if isinstance(part, Value) and self.shape:
             for name in ("assign", "assign_add", "assign_sub"):
                 part.annotations[name] = partial(self._assign_part, name, key)
         return part
 
     def _assign_part(self, how: str, key: Any, value: Any, *options: Any, **others: Any) -> Any:
-        array = np.array(self.read_value().numpy())
-        given = convert_to_tensor(value, self.dtype).numpy()
-        if how == "assign":
-            array[key] = given
-        else:
-            array[key] += given if how == "assign_add" else -given
-        return self.assign(array)
+        return self.assign(with_part(self, key, value, how))
 
     @property
     def device(self) -> str:
