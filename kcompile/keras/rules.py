@@ -59,6 +59,7 @@ class Rules:
         tells_phase: whether users' layers are told in ``call`` whether it trains, and what they assign to
             there is assigned in prediction, too.
         casts_inputs: whether layers take numbers of any precision in the one that they compute with.
+        keeps_nests: whether predictions are tuples and nests where outputs are.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
         makes_folders: whether saving makes the folder of a file that is not there.
         counts_layers_once: whether a Sequential model that knows no input yet leaves out a layer that it has.
@@ -103,6 +104,7 @@ class Rules:
     reads_to_the_end: bool = False
     tells_phase: bool = False
     casts_inputs: bool = False
+    keeps_nests: bool = False
     saves_folders: bool = False
     makes_folders: bool = False
     counts_layers_once: bool = False
@@ -155,6 +157,7 @@ TF_KERAS = Rules(
     reads_to_the_end=True,
     tells_phase=True,
     casts_inputs=True,
+    keeps_nests=True,
     saves_folders=True,
     makes_folders=True,
     counts_layers_once=True,

@@ -160,9 +160,13 @@ def keys_of(tensors: Any, what: str) -> list[str] | None:
     return list(tensors)
 
 
+def output_keys(outputs: Any) -> list[str] | None:
+    """The names that a dict of tensors gives outputs; None where it is none, or has nests in it."""
+    keys = keys_of(outputs, "outputs")
+    return None if keys is None or any(isinstance(x, _NESTS) for x in outputs.values()) else keys
+
+
 def tensor_list(tensors: Any, what: str) -> list[Value]:
-    if isinstance(tensors, dict):  # in the order in which tf.keras and Keras 3 count them
-        tensors = [tensors[key] for key in sorted(tensors)]
     tensors = list(_flattened(tensors))
     for tensor in tensors:
         if not isinstance(tensor, Value):
@@ -173,28 +177,51 @@ def tensor_list(tensors: Any, what: str) -> list[Value]:
 
 
 def _flattened(tensors: Any) -> Iterator[Any]:
-    """The tensors of lists in lists, as tf.keras takes them: ``Model([model.inputs], ...)``."""
-    if isinstance(tensors, list | tuple):
-        for entry in tensors:
+    """The tensors of lists in lists, as tf.keras takes them: ``Model([model.inputs], ...)``; those of dicts
+    in the order in which tf.keras and Keras 3 count them."""
+    if isinstance(tensors, _NESTS):
+        for entry in tensors if not isinstance(tensors, dict) else map(tensors.get, sorted(tensors)):
             yield from _flattened(entry)
     else:
         yield tensors
 
 
-def nesting_of(tensors: Any) -> Any:
-    """How tensors lie in lists within a list: None stands for each of them; None alone where they do not."""
-    if not isinstance(tensors, list | tuple) or not any(isinstance(entry, list | tuple) for entry in tensors):
+def nesting_of(tensors: Any, keeps_tuples: bool) -> Any:
+    """How tensors lie in lists, tuples and dicts: None stands for each of them; None alone for one tensor,
+    and for a plain list or a dict of tensors.
+
+    Args:
+        keeps_tuples: whether a plain tuple is a nest, too, as tf.keras has it; else it is a list.
+    """
+    if not isinstance(tensors, _NESTS):
         return None
-    return [[None] * len(x) if _is_flat(x) else nesting_of(x) for x in tensors]
+    entries = tensors.values() if isinstance(tensors, dict) else tensors
+    if any(isinstance(entry, _NESTS) for entry in entries):
+        return _form(tensors, keeps_tuples)
+    return _form(tensors, True) if keeps_tuples and isinstance(tensors, tuple) else None
 
 
-def _is_flat(tensors: Any) -> bool:
-    return isinstance(tensors, list | tuple) and not any(isinstance(x, list | tuple) for x in tensors)
+def _form(tensors: Any, keeps_tuples: bool) -> Any:
+    if isinstance(tensors, dict):
+        return {key: _form(entry, keeps_tuples) for key, entry in tensors.items()}
+    if not isinstance(tensors, list | tuple):
+        return None
+    found = [_form(entry, keeps_tuples) for entry in tensors]
+    return tuple(found) if keeps_tuples and isinstance(tensors, tuple) else found
 
 
 def nested(nesting: Any, entries: Iterator[Any]) -> Any:
-    """Entries in such lists."""
-    return next(entries) if nesting is None else [nested(inner, entries) for inner in nesting]
+    """Entries in such nests."""
+    if isinstance(nesting, dict):
+        found = {key: nested(nesting[key], entries) for key in sorted(nesting)}
+        return {key: found[key] for key in nesting}
+    if nesting is None:
+        return next(entries)
+    parts = [nested(inner, entries) for inner in nesting]
+    return tuple(parts) if isinstance(nesting, tuple) else parts
+
+
+_NESTS = list | tuple | dict
 
 
 def check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:

@@ -17,7 +17,16 @@ from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
 from .keras_history import create_keras_history
 from .layer import Layer
-from .layer_graph import LayerMap, check_ends, keys_of, map_layers, nested, nesting_of, tensor_list
+from .layer_graph import (
+    LayerMap,
+    check_ends,
+    keys_of,
+    map_layers,
+    nested,
+    nesting_of,
+    output_keys,
+    tensor_list,
+)
 from .network_calls import emit_again
 from .network_config import called_as_in_keras_3, network_config, network_from_config
 from .network_files import NetworkFiles
@@ -71,8 +80,8 @@ class Network(NetworkFiles):
     def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
         tracking, self._tracks_attributes = self._tracks_attributes, False
         self._is_graph_network = True
-        self._input_keys, self._output_keys = keys_of(inputs, "inputs"), keys_of(outputs, "outputs")
-        self._output_nesting = nesting_of(outputs)
+        self._input_keys, self._output_keys = keys_of(inputs, "inputs"), output_keys(outputs)
+        self._output_nesting = nesting_of(outputs, rules.of_layer(self).keeps_nests)
         self.inputs, self._output_values = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
         check_ends(self.name, self.inputs, self.outputs)
@@ -399,7 +408,8 @@ class Network(NetworkFiles):
         if isinstance(inputs, dict) and self._is_graph_network:
             inputs = unpack_singleton(self._inputs_by_name(inputs))
         outputs = super().__call__(inputs, *args, **kwargs)
-        if self._output_keys is None and self._output_nesting is None or isinstance(outputs, dict):
+        flat = self._output_keys is None and self._output_nesting is None
+        if flat or not self._is_graph_network or isinstance(outputs, dict):
             return outputs
         return self._as_given(to_list(outputs))
 

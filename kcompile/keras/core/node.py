@@ -275,12 +275,13 @@ def flat_outputs(outputs: Any, layer: Any) -> Any:
     if not isinstance(outputs, dict):
         return outputs
     for key, value in outputs.items():
-        if not isinstance(key, str) or not isinstance(value, Value):
+        is_nest = isinstance(value, list | tuple | dict) and bool(value)
+        if not isinstance(key, str) or not (is_nest or isinstance(value, Value)):
             raise ValueError(
                 f"{type(layer).__name__}.call of {layer.name!r} returned a dict whose entry {key!r} is "
                 f"{type(value).__name__}; tensors by name were expected."
             )
-    return [outputs[key] for key in sorted(outputs)]
+    return [x for key in sorted(outputs) for x in to_list(flat_outputs(outputs[key], layer))]
 
 
 def nested_outputs(like: Any, tensors: Sequence[Value]) -> Any:
@@ -294,7 +295,7 @@ def nested_outputs(like: Any, tensors: Sequence[Value]) -> Any:
 
 def _nested(like: Any, tensors: Iterator[Value]) -> Any:
     if isinstance(like, dict):
-        by_name = {key: next(tensors) for key in sorted(like)}
+        by_name = {key: _nested(like[key], tensors) for key in sorted(like)}
         return {key: by_name[key] for key in like}
     if isinstance(like, list | tuple):
         found = [_nested(entry, tensors) for entry in like]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kcompile import keras as keras_2
+from kcompile import tf_keras
 from kcompile.keras import Input, layers
 from kcompile.keras.models import Model
 from kcompile.torch_bridge.arrays import as_tensor
@@ -67,11 +69,6 @@ def test_the_one_state_of_a_cell_goes_and_comes_as_it_is_given(name):
         np.testing.assert_allclose(found.numpy(), output.numpy())
 
 
-class Nests(layers.Layer):
-    def call(self, inputs):
-        return {"b": [inputs, (inputs + 1, [inputs + 2])], "a": inputs * 2}
-
-
 class Passes(layers.Layer):
     def call(self, inputs, states):
         return inputs + 1, states
@@ -99,6 +96,50 @@ def test_a_state_that_is_passed_on_has_a_history_of_its_own():
     np.testing.assert_allclose(found[1], X[:, 1, :2])
 
 
-def test_a_dict_holds_tensors_alone():
-    with pytest.raises(ValueError, match="entry 'b' is list; tensors by name were expected"):
-        Nests()(Input((3,)))
+def shapes_and_numbers(found):
+    """A nest of arrays with what is added to the input in place of each, or its factor."""
+    if isinstance(found, dict):
+        return {key: shapes_and_numbers(entry) for key, entry in found.items()}
+    if isinstance(found, list | tuple):
+        return type(found)(shapes_and_numbers(entry) for entry in found)
+    number = float(np.asarray(found)[0, 0])
+    return round(number, 3)
+
+
+class Whole(tf_keras.Model):
+    """A subclassed model that returns a nest."""
+
+    def __init__(self, nest):
+        super().__init__()
+        self.nest = nest
+
+    def call(self, x):
+        return self.nest(x)
+
+
+NESTS = {
+    "dict of a list and a tuple": lambda x: {"b": [x, (x + 1, [x + 2])], "a": x * 4},
+    "tuple in a tuple": lambda x: (x, (x + 1, x + 2)),
+    "list of dicts": lambda x: [{"z": x + 1, "y": x + 2}, {"z": x}],
+    "dict of dicts": lambda x: {"z": {"d": x + 1, "c": x + 2}, "y": x},
+}
+
+
+@pytest.mark.parametrize("name", NESTS)
+@pytest.mark.parametrize("kind", ["functional", "subclassed"])
+def test_predictions_come_nested_as_the_outputs_are(name, kind):
+    make, ones = NESTS[name], np.ones((4, 3), "float32")
+    x = tf_keras.Input((3,))
+    model = tf_keras.Model(x, make(x)) if kind == "functional" else Whole(make)
+    expected = shapes_and_numbers(make(ones))
+    assert shapes_and_numbers(model.predict(ones, verbose=0)) == expected
+    assert shapes_and_numbers(model.predict(ones, batch_size=2, verbose=2)) == expected
+    assert shapes_and_numbers(model.predict_on_batch(ones)) == expected
+    assert shapes_and_numbers(model(ones)) == expected
+    assert shapes_and_numbers(tf_keras.Model(x, model(x)).predict(ones, verbose=0)) == expected
+
+
+def test_a_plain_tuple_of_outputs_stays_one_by_the_rules_of_tf_keras():
+    for keras, kind in ((tf_keras, tuple), (keras_2, list)):
+        x = keras.layers.Input((3,))
+        assert type(keras.models.Model(x, (x + 1, x + 2)).predict(X[:, 0])) is kind
