@@ -131,9 +131,10 @@ def _place(program: Program, programs: Path, work: Path) -> Path:
 
 def shell_commands(text: str) -> list[str]:
     """What a script of keras.io has its reader run first: its blocks for the shell, and lines with "!"."""
-    blocks: list[str] = re.findall(r'^(?:"""|```)shell\n(.*?)(?:"""|```)', text, re.DOTALL | re.MULTILINE)
-    single: list[str] = re.findall(r"^!([^\[].*)$", text, re.MULTILINE)
-    return [*(block for block in blocks if "$ " not in block and "!" not in block), *single]
+    block = re.compile(r'^(?:"""|```)shell\n(.*?)(?:"""|```)', re.DOTALL | re.MULTILINE)
+    blocks = [re.sub(r"^!+", "", found, flags=re.MULTILINE) for found in block.findall(text)]
+    single: list[str] = re.findall(r"^!+([^\[!\n].*)$", block.sub("", text), re.MULTILINE)
+    return [*(found for found in blocks if "$ " not in found), *single]
 
 
 def _environment(program: Program, programs: Path, folder: Path, packages: Path | None) -> dict[str, str]:

@@ -158,8 +158,9 @@ def test_a_notebook_becomes_the_script_of_its_code_cells():
 
 
 def test_the_commands_that_a_script_asks_its_reader_to_run_are_found():
-    text = '"""shell\ncurl -O x\ntar -xf x\n"""\nimport os\n"""\n```\n!wget y\n```\n![a picture](b)\n"""\n'
-    assert shell_commands(text) == ["curl -O x\ntar -xf x\n", "wget y"]
+    text = '"""shell\n!curl -O x\ntar -xf x\n"""\nimport os\n'
+    text += '"""\n```\n!wget y\n!!wget z\n!\n```\n![a picture](b)\n"""\n'
+    assert shell_commands(text) == ["curl -O x\ntar -xf x\n", "wget y", "wget z"]
 
 
 @pytest.mark.parametrize("collection", [TF_KERAS, KERAS3], ids=["tf.keras", "Keras 3"])

@@ -424,3 +424,12 @@ def test_functions_have_the_signatures_of_the_operations_that_call_them(family):
         if inspect.signature(getattr(here, name)) != inspect.signature(getattr(operations, name))
     }
     assert not wrong
+
+
+def test_counts_of_copies_may_be_a_vector_that_a_graph_computes():
+    def tiled(x):
+        count = keras.ops.reshape(keras.ops.shape(x)[0], (1,))
+        return knp.tile(knp.ones((1, 2)), knp.concatenate([count, np.array([3])]))
+
+    (found,) = in_a_graph("tile", tiled, [X], {})
+    assert found.shape == (3, 6)

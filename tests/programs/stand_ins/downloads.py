@@ -156,7 +156,8 @@ def _fashion(rng, part, what):
     return gzip.compress(np.array([2049, count], ">i4").tobytes() + labels.tobytes())
 
 
-def _colours(rng, count, classes):
+def colours(rng, count, classes):
+    """Images of one colour and some noise as (count, 3, 1024), and their labels."""
     labels = rng.integers(0, classes, count)
     levels = np.random.default_rng(3).integers(0, 200, (classes, 3))
     return (levels[labels][:, :, None] + rng.integers(0, 56, (count, 3, 1024))).astype("uint8"), labels
@@ -167,7 +168,7 @@ def _cifar10(rng):
     files = {}
     for name, count in [*((f"data_batch_{number}", 128) for number in range(1, 6)), ("test_batch", 256)]:
         count = 10_000 if LIMITS.get("all_digits") else count
-        images, labels = _colours(rng, count, 10)
+        images, labels = colours(rng, count, 10)
         data = {b"data": images.reshape(count, -1), b"labels": [int(label) for label in labels]}
         files[f"cifar-10-batches-py/{name}"] = pickle.dumps(data, protocol=4)
     return tarred(files)
@@ -177,7 +178,7 @@ def _cifar10(rng):
 def _cifar100(rng):
     files = {}
     for name, count in (("train", 640), ("test", 256)):
-        images, labels = _colours(rng, count, 100)
+        images, labels = colours(rng, count, 100)
         fine = [int(label) for label in labels]
         data = {
             b"data": images.reshape(count, -1),

@@ -11,7 +11,7 @@ import numpy as np
 
 from kcompile.ir import Constant, EagerTensor, Value, op
 from kcompile.keras import backend as K
-from kcompile.keras.backend.tensors import shape_vector
+from kcompile.keras.backend.tensors import known_shape, shape_vector
 from kcompile.keras.operations.slices import sliced
 
 from ..promotion import in_type, promoted
@@ -81,9 +81,12 @@ def as_list(x: Any) -> list[Any]:
 
 
 def numbers(x: Any) -> Any:
-    """Numbers that a graph must know, given as tensors or as they are."""
+    """Numbers, given as tensors or as they are; a vector that a graph computes as its scalars."""
     if isinstance(x, Constant | EagerTensor):
         return numpy_of(x).tolist()
+    if isinstance(x, Value) and x.rank == 1:
+        (count,) = known_shape(x)
+        return [op.Gather(x, np.int64(i)) for i in range(count)] if isinstance(count, int) else x
     if isinstance(x, np.ndarray | np.generic):
         return x.tolist()
     return [numbers(y) for y in x] if isinstance(x, list | tuple) else x
