@@ -513,6 +513,29 @@ def quantized_to_int8():
 
 
 @model
+def attention_and_embedding_quantized_to_int8():
+    inputs = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(20, 8)(inputs)
+    net = keras.Model(inputs, layers.Dense(3)(layers.MultiHeadAttention(2, 4)(x, x)))
+    net.quantize("int8")
+    return net, tokens(2, 5)
+
+
+@model
+def quantized_to_int4():
+    net = keras.Sequential([keras.Input((8,)), layers.Dense(6, activation="relu"), layers.Dense(3)])
+    net.quantize("int4")
+    return net, floats(4, 8)
+
+
+@model
+def quantized_to_float8():
+    net = keras.Sequential([keras.Input((8,)), layers.Dense(6, activation="relu"), layers.Dense(3)])
+    net.quantize("float8")
+    return net, floats(4, 8)
+
+
+@model
 def low_rank_adaptation():
     net = keras.Sequential([keras.Input((8,)), layers.Dense(6, activation="relu"), layers.Dense(3)])
     net.layers[0].enable_lora(2)

@@ -308,7 +308,12 @@ def _dot(x1: Any, x2: Any) -> Value:
 
 def _einsum(subscripts: str, operands: Sequence[Any]) -> Value:
     given = next(x for x in operands if isinstance(x, Value))
-    return op.Einsum(*(_tensor(x, given) for x in operands), equation=subscripts.replace(" ", ""))
+    tensors, equation = [_tensor(x, given) for x in operands], subscripts.replace(" ", "")
+    kind = given.dtype
+    if kind.kind not in "iu" or kind.itemsize >= 4:
+        return op.Einsum(*tensors, equation=equation)
+    found = op.Einsum(*(K.cast(x, "int32") for x in tensors), equation=equation)  # nobody sums smaller ones
+    return found if kind.name == "int8" else K.cast(found, kind.name)
 
 
 def _power(x1: Any, x2: Any) -> Value:

@@ -214,7 +214,7 @@ class Recorder:
         tensors = [x for x in outputs if isinstance(x, KerasTensor)]
         if any(None in tensor.shape for tensor in tensors):
             with self.paused():
-                specs = backend.compute_output_spec(node.call, *_plain(args), **_plain(kwargs))
+                specs = backend.compute_output_spec(_call_of(node), *_plain(args), **_plain(kwargs))
             for tensor, spec in zip(outputs, tree.flatten(specs), strict=True):
                 tensor._shape = tuple(spec.shape)
         for tensor in tensors:
