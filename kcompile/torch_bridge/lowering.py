@@ -50,6 +50,7 @@ from .arrays import as_array, as_tensor, torch_dtype
 from .attention import Attention, attention, find_attentions
 from .constants import fold_constants
 from .debugging import print_tensor
+from .gate_orders import gate_orders
 from .gradients import DifferentiatingModule, differentiable, gradients, own_gradient, stop_gradient
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
@@ -255,6 +256,8 @@ class Lowering:
         self.sums = self._find_sums()
         self.attentions = self._find_attentions()
         self.computed_with_others = {*self.sums.values()}.union(*(a.inside for a in self.attentions.values()))
+        self.reordering = gate_orders(graph)
+        self.reordered = {gather for gathers in self.reordering.values() for gather in gathers}
 
     # --- the module ---
 
@@ -385,6 +388,8 @@ class Lowering:
             self._lower_attention(node)
         elif node in self.computed_with_others:
             return  # the product of a dense layer, or the scores of an attention
+        elif node in self.reordered:
+            self._leave_out(node)
         elif self._is_size(node):
             self._lower_size(node)
         elif node.domain == KCOMPILE_DOMAIN and node.op_type == "Update":
@@ -401,6 +406,13 @@ class Lowering:
         called = self.fx.create_node("call_function", function, tuple(args), kwargs or {}, name=name)
         called.meta["node"] = node.name
         return called
+
+    def _leave_out(self, node: Node) -> None:
+        """Takes what a node reads for what it makes."""
+        data = self.graph.operands(node)[0]
+        assert data is not None
+        self._define(node.outputs[0], self._tensor(data, self.precisions.of(data)))
+        self.precisions.same(node.outputs, [data])
 
     def _lower_own(self, node: Node) -> None:
         operands = [value for value in self.graph.operands(node) if value is not None]
@@ -515,6 +527,8 @@ class Lowering:
             kwargs["outputs"] = len(node.outputs)
         if "output_dtype" in operator.extras:
             kwargs["output_dtype"] = torch_dtype(node.outputs[0].dtype)
+        if node in self.reordering:
+            kwargs["in_torchs_order"] = True
         if "device" in operator.extras and self.here.type != "cpu":
             kwargs["device"] = str(self.here)
         if "generator" in operator.extras and "seed" in kwargs:

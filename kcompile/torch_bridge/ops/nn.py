@@ -69,9 +69,9 @@ def _conv_by_product(X: Tensor, W: Tensor, B: Tensor | None, padding: tuple[int,
     taps = W.flip(2, 3).permute(1, 0, 2, 3).reshape(channels, -1)
     added = torch.mm(X.permute(0, 2, 3, 1).reshape(-1, channels), taps)
     places = added.view(samples, -1, taps.shape[1]).transpose(1, 2)
-    result = [size + 2 * pad - k + 1 for size, pad, k in zip(image, padding, sizes, strict=True)]
-    outer = [k - 1 - pad for pad, k in zip(padding, sizes, strict=True)]
-    y = F.fold(places, result, sizes, padding=outer)
+    result = tuple(size + 2 * pad - k + 1 for size, pad, k in zip(image, padding, sizes, strict=True))
+    outer = tuple(k - 1 - pad for pad, k in zip(padding, sizes, strict=True))
+    y = F.fold(places, result, tuple(sizes), padding=outer)
     return y if B is None else y + B.reshape(-1, 1, 1)
 
 

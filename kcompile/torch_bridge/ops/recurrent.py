@@ -410,11 +410,13 @@ def LSTM(
     hidden_size: int | None = None,
     input_forget: int = 0,
     layout: int = 0,
+    in_torchs_order: bool = False,
     outputs: int = 1,
 ) -> Any:
     given = _Inputs.of(X, W, R, B, sequence_lens, (initial_h, initial_c), direction, layout)
     if _is_default("LSTM", activations, clip) and P is None and not input_forget:
-        y, states = _fused(torch._VF.lstm, given, (0, 2, 3, 1))  # iofc -> ifco
+        order = (0, 1, 2, 3) if in_torchs_order else (0, 2, 3, 1)  # ifco of iofc
+        y, states = _fused(torch._VF.lstm, given, order)
         return _result(y, states, layout, outputs)
     functions = _activations("LSTM", R, activations, activation_alpha, activation_beta)
     hidden = R.shape[2]
