@@ -221,10 +221,13 @@ class _Declaration:
 
     def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What a call of the constructor does."""
-        given = dict(zip(self.positional, args, strict=False))
-        if not self._is_called_right(args, given, kwargs):
+        given = rules.named_arguments(self._place, self.positional, args)
+        if given is None or not self._is_called_right(given, kwargs):
             self.function(instance, *args, **kwargs)  # raises the TypeError of any such call
-        given = {**self.defaults, **self._other_defaults(), **given, **kwargs}
+            named = ", ".join((given or {}).keys() & kwargs.keys())
+            raise TypeError(f"{self.owner.__name__} got multiple values for {named or 'an argument'}.")
+        kwargs = {**given, **kwargs}
+        given = {**self.defaults, **self._other_defaults(), **kwargs}
         arguments = dict(given)
         for name in self.only.keys() & kwargs.keys():
             self.only[name].check(instance, name, arguments.pop(name))
@@ -246,13 +249,17 @@ class _Declaration:
         its = rules.in_force().defaults.get(self.owner.__name__, {})
         return {name: default for name, default in its.items() if self.takes_more or name in self.names}
 
-    def _is_called_right(self, args: tuple[Any, ...], given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
+    def _is_called_right(self, given: dict[str, Any], kwargs: dict[str, Any]) -> bool:
+        names = given.keys() | kwargs.keys()
         return (
-            len(args) <= len(self.positional)
-            and given.keys().isdisjoint(kwargs)
-            and self.required <= given.keys() | kwargs.keys()
-            and (self.takes_more or all(name in self.names for name in kwargs))
+            given.keys().isdisjoint(kwargs)
+            and self.required <= names
+            and (self.takes_more or all(name in self.names for name in names))
         )
+
+    @functools.cached_property
+    def _place(self) -> str:
+        return rules.place_of(self.owner)
 
     @functools.cached_property
     def _keeping(self) -> dict[str, tuple[str, Convert | None]]:

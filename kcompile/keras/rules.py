@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar, cast
 
-from . import registry
+from . import argument_orders, registry
+from .argument_orders import Orders
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Rules:
         batches_as_they_come: whether fit ignores a ``batch_size`` beside data that comes in batches.
         validation_last: whether logs say how validation went after how training did.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
+        orders: class or function -> its positional arguments, where they are not those of Keras 2.3.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Rules:
     batches_as_they_come: bool = False
     validation_last: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
+    orders: Orders = field(default_factory=dict, repr=False, compare=False)
 
 
 _TF_KERAS_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -167,12 +170,14 @@ TF_KERAS = Rules(
     batches_as_they_come=True,
     validation_last=True,
     defaults=_TF_KERAS_DEFAULTS,
+    orders=argument_orders.TF_KERAS,
 )
 #: ``tf.keras.optimizers.legacy``: the optimizers of tf.keras before 2.11.
 TF_KERAS_LEGACY = replace(
     TF_KERAS,
     later_optimizers=False,
     defaults={name: row for name, row in _TF_KERAS_DEFAULTS.items() if name != "RMSprop"},
+    orders=argument_orders.TF_KERAS_LEGACY,
 )
 KERAS_3 = replace(
     TF_KERAS,
@@ -189,6 +194,7 @@ KERAS_3 = replace(
     iou_type="int",
     saves_folders=False,
     defaults={},
+    orders={},
 )
 _BY_NAME = {rules.name: rules for rules in (TF_KERAS, KERAS_3, KERAS_2)}
 
@@ -241,22 +247,55 @@ def following(rules: Rules) -> Iterator[None]:
         _IN_FORCE.reset(token)
 
 
-# --- defaults -----------------------------------------------------------------------------------------------
+# --- arguments ----------------------------------------------------------------------------------------------
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def with_defaults(function: _Function) -> _Function:
-    """A function, or a constructor in its class, whose arguments have the defaults of the rules in force."""
+def place_of(function: Any) -> str:
+    """What ``Rules.orders`` calls a class or function: ``layers.GRU`` of ``kcompile.keras.layers...``."""
     name = function.__qualname__.removesuffix(".__init__")
-    names = list(inspect.signature(function).parameters)
+    return f"{function.__module__.split('.')[2]}.{name}"
+
+
+def named_arguments(place: str, names: Sequence[str], args: tuple[Any, ...]) -> dict[str, Any] | None:
+    """Positional arguments by name, in the order of the rules in force; None where Keras 2.3's are too many.
+
+    Args:
+        place: see ``place_of``.
+        names: their order in Keras 2.3.
+
+    Raises:
+        TypeError: where they are too many for other rules.
+    """
+    other = in_force().orders.get(place) if args else None
+    if other is not None and len(args) > len(other):
+        name = place.rpartition(".")[2]
+        raise TypeError(f"{name} takes at most {len(other)} positional arguments; {len(args)} were given.")
+    order = names if other is None else other
+    return dict(zip(order, args, strict=False)) if len(args) <= len(order) else None
+
+
+def with_arguments(function: _Function) -> _Function:
+    """A function, or a constructor in its class, whose positional arguments have the order, and whose others
+    the defaults, of the rules in force."""
+    name, place = function.__qualname__.removesuffix(".__init__"), place_of(function)
+    names = [
+        p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    first = 1 if names[:1] == ["self"] else 0
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        its = in_force().defaults.get(name)
-        if its:
-            given = {*names[: len(args)], *kwargs}
-            kwargs |= {argument: default for argument, default in its.items() if argument not in given}
+        its = in_force()
+        if place in its.orders:
+            given = named_arguments(place, names, args[first:])
+            if given and given.keys().isdisjoint(kwargs):
+                args, kwargs = args[:first], {**given, **kwargs}
+        others = its.defaults.get(name)
+        if others:
+            known = {*names[: len(args)], *kwargs}
+            kwargs |= {argument: default for argument, default in others.items() if argument not in known}
         return function(*args, **kwargs)
 
     return cast(_Function, called)

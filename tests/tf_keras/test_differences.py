@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
 
 import pytest
 
+from kcompile.keras import optimizers, rules
 from kcompile.keras.rules import TF_KERAS
 
 from . import differences, differences_page
+
+#: Arguments in the middle of a signature that came after tf.keras 2.15.
+OF_2_21 = {"adaptive_epsilon", "optional"}
 
 
 def test_the_page_shows_every_difference():
@@ -41,3 +47,46 @@ def test_the_facts_are_those_of_the_live_program():
     command = [os.environ["KCOMPILE_PEERS_PYTHON"], "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == differences.facts()
+
+
+def test_an_argument_by_its_place_there_and_by_name_is_given_twice():
+    with rules.following(rules.TF_KERAS), pytest.raises(TypeError, match="multiple values for epsilon"):
+        optimizers.Adam(1e-3, 0.9, 0.98, 1e-9, epsilon=1e-7)
+    with rules.following(rules.TF_KERAS):
+        assert optimizers.Adam(1e-3, 0.9, 0.98, 1e-9).get_config()["epsilon"] == 1e-9
+    assert optimizers.Adam(1e-3, 0.9, 0.98, True, epsilon=1e-9).get_config()["amsgrad"] is True
+
+
+def _place(name, ours):
+    """The key of orders, and what positional arguments are called here."""
+    function = ours.__init__ if inspect.isclass(ours) else ours
+    parameters = list(inspect.signature(inspect.unwrap(function)).parameters.values())
+    own = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+    return rules.place_of(inspect.unwrap(ours) if not inspect.isclass(ours) else ours), own
+
+
+def test_positional_arguments_come_in_the_order_of_tf_keras():
+    found = {}
+    for name, ours, parameters in differences._pairs():
+        known = name.startswith(("layers.", "losses.", "metrics.", "optimizers."))
+        if not known or "legacy" in name or not (inspect.isclass(ours) or name == "layers.Input"):
+            continue
+        place, own = _place(name, ours)
+        order = rules.TF_KERAS.orders.get(place, own)
+        there = [p for p in parameters if not p.startswith("*") and p not in OF_2_21]
+        if list(order[: len(there)]) != there[: len(order)]:
+            found[name] = (there, list(order))
+    assert not found
+
+
+@pytest.mark.parametrize("place", rules.TF_KERAS.orders)
+def test_calls_know_that_order(place):
+    part, name = place.split(".")
+    home = {"core": "layers"}.get(part, part)
+    ours = getattr(importlib.import_module(f"kcompile.keras.{home}"), name)
+    given = [object() for _ in rules.TF_KERAS.orders[place]]
+    with rules.following(rules.TF_KERAS):
+        seen = rules.named_arguments(place, (), tuple(given))
+        assert list(seen) == list(rules.TF_KERAS.orders[place])
+        with pytest.raises(TypeError, match="positional"):
+            ours(*given, object())

@@ -87,6 +87,7 @@ class ModelCheckpoint(Callback):
     _writes = True
     _kept = ("best", "epochs_since_last_save", "_batches_since_last_save")
 
+    @rules.with_arguments
     def __init__(
         self,
         filepath: Any,

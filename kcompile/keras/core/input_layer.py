@@ -7,7 +7,7 @@ from typing import Any
 
 from ...ir import Value
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..backend.tensors import static_sizes
 from .call_frames import current_frame
 from .layer import Layer
@@ -27,6 +27,7 @@ class InputLayer(Layer):
         name: name of the layer and of the model's input.
     """
 
+    @rules.with_arguments
     def __init__(
         self,
         input_shape: Sequence[int | None] | None = None,
@@ -83,6 +84,7 @@ def _make_source_node(layer: InputLayer, tensor: Value) -> None:
     layer._inbound_nodes.append(Node.own(layer, [tensor], [tensor]))
 
 
+@rules.with_arguments
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_shape: Sequence[int | None] | int | None = None,

@@ -228,6 +228,7 @@ class SensitivityAtSpecificity(SensitivitySpecificityBase):
 
     argument = "specificity"
 
+    @rules.with_arguments
     def __init__(
         self,
         specificity: float,
@@ -248,6 +249,7 @@ class SpecificityAtSensitivity(SensitivitySpecificityBase):
 
     argument = "sensitivity"
 
+    @rules.with_arguments
     def __init__(
         self,
         sensitivity: float,
@@ -268,6 +270,7 @@ class PrecisionAtRecall(SensitivitySpecificityBase):
 
     argument = "recall"
 
+    @rules.with_arguments
     def __init__(
         self,
         recall: float,
@@ -288,6 +291,7 @@ class RecallAtPrecision(SensitivitySpecificityBase):
 
     argument = "precision"
 
+    @rules.with_arguments
     def __init__(
         self,
         precision: float,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...atomic import replacing
 from ...optional import optional
-from .. import registry
+from .. import registry, rules
 from ..legacy.old_names import answer_old_names
 from .layer_utils import _output_shape, model_nodes
 from .messages import harmless
@@ -42,6 +42,7 @@ def add_edge(dot: Any, src: str, dst: str) -> None:
         dot.add_edge(_pydot().Edge(src, dst))
 
 
+@rules.with_arguments
 def model_to_dot(
     model: Any,
     show_shapes: bool = False,
@@ -73,6 +74,25 @@ def model_to_dot(
     Raises:
         ImportError: pydot is not installed. ValueError: for a ``layer_range`` that names no layers.
     """
+    return _drawn(
+        model, show_shapes, show_layer_names, rankdir, expand_nested, dpi, subgraph, show_dtype, layer_range,
+        show_layer_activations, show_trainable,
+    )  # fmt: skip
+
+
+def _drawn(
+    model: Any,
+    show_shapes: bool,
+    show_layer_names: bool,
+    rankdir: str,
+    expand_nested: bool,
+    dpi: int,
+    subgraph: bool,
+    show_dtype: bool,
+    layer_range: Any,
+    show_layer_activations: bool,
+    show_trainable: bool,
+) -> Any:
     said = (show_dtype, show_layer_activations, show_trainable)
     pydot = _pydot()
     if subgraph:
@@ -96,7 +116,7 @@ def model_to_dot(
     for layer in drawn:
         nested = _nested_model(layer) if expand_nested else None
         if nested is not None:
-            cluster = model_to_dot(
+            cluster = _drawn(
                 nested, show_shapes, show_layer_names, rankdir, True, dpi, True, said[0], None, *said[1:]
             )
             dot.add_subgraph(cluster)
@@ -223,6 +243,7 @@ def _quoted(label: str) -> str:
     return f'"{label}"' if re.search(r'[\\<>"]', label) else label
 
 
+@rules.with_arguments
 def plot_model(
     model: Any,
     to_file: Any = "model.png",
@@ -247,7 +268,7 @@ def plot_model(
         ImportError: pydot is not installed. OSError: Graphviz's ``dot`` is not installed.
     """
     said = (show_dtype, layer_range, show_layer_activations, show_trainable)
-    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi, False, *said)
+    dot = _drawn(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi, False, *said)
     path = os.fspath(to_file)
     kind = os.path.splitext(path)[1][1:] or "png"
     if kind in ("dot", "gv"):

@@ -17,7 +17,7 @@ from ....optional import optional
 from ... import rules
 
 
-@rules.with_defaults
+@rules.with_arguments
 def apply_affine_transform(
     x: np.ndarray,
     theta: float = 0,
