@@ -63,6 +63,7 @@ FLOORS = {
     "kcompile.keras.declaration": 2.03,
     "kcompile.keras.dialects": 2.03,
     "kcompile.keras.rules": 2.02,
+    "kcompile.keras.argument_orders": 2.01,
     "kcompile.keras.legacy": 2,
     "kcompile.keras.legacy.old_names": 2,
     "kcompile.keras.registry": 2,
