@@ -37,9 +37,13 @@ def rows(rounds: int = 30) -> Iterator[Row]:
                 arguments = "benchmarks.keras3_process", "export", name, str(theirs)
                 try:
                     other = json.loads(python(*arguments, interpreter=interpreter, backend=backend))
+                    _run(theirs)
                 except subprocess.CalledProcessError as error:
                     last = (error.stderr.strip().splitlines() or ["?"])[-1]
                     print(f"  {name}: {called} fails: {last}", file=sys.stderr)
+                    continue
+                except Exception as error:  # of onnxruntime
+                    print(f"  {name}: {called} gives no file that runs: {error}", file=sys.stderr)
                     continue
                 yield from _rows(f"{title(name)}; {called}", (ours, seconds), (theirs, other), rounds)
 
