@@ -4,7 +4,8 @@ VENV := .venv
 PEERS := .venv-peers
 # Keras 3 with what its own tests import.
 KERAS3 := .venv-keras3
-KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest
+KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest \
+	tensorboard==2.21.0 orbax-checkpoint==0.12.8
 PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0 \
 	onnx==1.23.2 onnx-ir==1.1.0 onnxscript==0.7.2 onnxruntime==1.31.1 safetensors==0.8.0 pooch==1.9.0 \
 	jax==0.10.2 keras-hub==0.32.0
@@ -25,7 +26,7 @@ help:
 	@echo "make peers       an environment with real Keras in it"
 	@echo "make peers-test  the tests that compare with it directly"
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
-	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; an hour"
+	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
 	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
 	@echo "make clean       remove the environments and caches"
 

@@ -1,11 +1,12 @@
 """Runs the test suite of Keras 3.15.1 with kcompile as its backend, next to the same run on PyTorch.
 
-    python -m tests.peers.keras_3 [--folder FOLDER] [--only WORD ...] [--jobs N] [--backend NAME] [--record]
+    python -m tests.peers.keras_3 [--folder FOLDER] [--only WORD ...] [--jobs N] [--torch] [--resume]
+                                  [--record]
 
 Keras's distributions are fetched by pip into a folder outside of the repository; nothing of them is copied,
-and no test is changed (to one file that imports its backend by name, ours is added). A test that passes on
-Keras's own PyTorch backend and fails on this one must be listed in ``differences.txt`` with its reason, else
-it is an error; so is one that is listed and passes. At least 98 % of what passes there must pass here.
+and no test is changed (to one file that imports its backend by name, ours is added). A test that fails on
+this backend must be listed in ``differences.txt`` with its reason, else it is an error; so is one that is
+listed and passes. At least 98 % of what passes on Keras's own PyTorch backend must pass here.
 ``--record`` writes docs/keras3-tests.md.
 """
 
@@ -22,8 +23,9 @@ import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from ..suites import compare, read_differences, read_outcomes
+from ..suites import compare, matches, read_differences, read_outcomes
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -46,6 +48,7 @@ OURS = """elif backend.backend() == "kcompile":
 """
 MINUTES = 40
 FLOOR = 0.98
+DIFFERENCES = HERE / "differences.txt"
 RECORDED = HERE / "recorded.json"
 PAGE = ROOT / "docs" / "keras3-tests.md"
 
@@ -90,9 +93,8 @@ def test_files(tree: Path, words: list[str]) -> list[str]:
 
 def run(tree: Path, folder: Path, backend: str, name: str) -> dict[str, str]:
     """The outcome of each test of a file: passed, failed or skipped."""
-    log = folder / backend / name.replace("/", "_")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    outcomes = log.with_suffix(".outcomes")
+    outcomes = _outcomes(folder, backend, name)
+    outcomes.parent.mkdir(parents=True, exist_ok=True)
     outcomes.unlink(missing_ok=True)
     paths = [tree, HERE, *([ROOT, ROOT / "runtime"] if backend == "kcompile" else [])]
     environment = {
@@ -107,9 +109,9 @@ def run(tree: Path, folder: Path, backend: str, name: str) -> dict[str, str]:
     own = ["-m", "kcompile.keras3"] if backend == "kcompile" else []
     command = [sys.executable, *own, "-m", "pytest", "-c", os.devnull, f"--rootdir={tree}", "-p", "outcomes"]
     command += ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"keras/src/{name}"]
-    with log.with_suffix(".txt").open("w") as output:
-        try:
-            subprocess.run(
+    try:
+        with outcomes.with_suffix(".txt").open("w") as output:
+            done = subprocess.run(
                 command,
                 cwd=tree,
                 env=environment,
@@ -118,9 +120,19 @@ def run(tree: Path, folder: Path, backend: str, name: str) -> dict[str, str]:
                 timeout=60 * MINUTES,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            return {**_tests(outcomes), f"{name}::(all)": "failed"}
-    return _tests(outcomes) or {f"{name}::(all)": "failed"}
+        is_whole = done.returncode in (0, 1, 5)  # all passed, some failed, there were none
+    except subprocess.TimeoutExpired:
+        is_whole = False
+    found = _tests(outcomes)
+    if is_whole and found:
+        return found
+    outcomes.unlink(missing_ok=True)
+    return {**found, f"{name}::(all)": "failed"}
+
+
+def _outcomes(folder: Path, backend: str, name: str) -> Path:
+    """Where the outcomes of a file are written."""
+    return (folder / backend / name.replace("/", "_")).with_suffix(".outcomes")
 
 
 def _tests(path: Path) -> dict[str, str]:
@@ -161,6 +173,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="words in the names of the files to run")
     parser.add_argument("--jobs", type=int, default=1, help="files to run at the same time")
     parser.add_argument("--torch", action="store_true", help="run PyTorch's backend again, for comparison")
+    parser.add_argument(
+        "--resume", action="store_true", help="run only files without outcomes of an earlier run"
+    )
     parser.add_argument("--record", action="store_true", help="write the table of docs/keras3-tests.md")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
@@ -168,11 +183,9 @@ def main() -> int:
         raise SystemExit("Keras's files are not to lie in the repository; choose another --folder.")
     tree = fetch(folder)
     names = test_files(tree, arguments.only)
-    here = run_all(tree, folder, "kcompile", names, arguments.jobs)
-    there = _of_torch(tree, folder, names, arguments.jobs, again=arguments.torch)
-    missed = {test: outcome for test, outcome in here.items() if there.get(test) == "passed"}
-    missed |= {test: "failed" for test, outcome in there.items() if outcome == "passed" and test not in here}
-    unexpected, idle, counts = compare(missed, read_differences((HERE / "differences.txt").read_text()))
+    here = outcomes_of("kcompile", tree, folder, names, arguments.jobs, again=not arguments.resume)
+    there = outcomes_of("torch", tree, folder, names, arguments.jobs, again=arguments.torch)
+    unexpected, idle, counts = compare(here, read_differences(DIFFERENCES.read_text()))
     part = share(here, there)
     print(f"\nkcompile: {dict(Counter(here.values()))}; torch: {dict(Counter(there.values()))}")
     print(f"{part:.2%} of what passes on PyTorch's backend passes here. Differences with a reason:")
@@ -186,39 +199,43 @@ def main() -> int:
     return 1 if unexpected or idle or part < FLOOR else 0
 
 
-def _of_torch(tree: Path, folder: Path, names: list[str], jobs: int, again: bool) -> dict[str, str]:
-    """The outcomes on Keras's own PyTorch backend, of the last run of each file if there was one."""
-    outcomes: dict[str, str] = {}
-    wanting = []
-    for name in names:
-        path = (folder / "torch" / name.replace("/", "_")).with_suffix(".outcomes")
-        found = {} if again else _tests(path)
-        outcomes.update(found)
-        if not found:
-            wanting.append(name)
-    return outcomes | run_all(tree, folder, "torch", wanting, jobs)
+def outcomes_of(
+    backend: str, tree: Path, folder: Path, names: list[str], jobs: int, again: bool
+) -> dict[str, str]:
+    """The outcomes on a backend, of each file's last run if there was one and it is not to run again."""
+    known = {name: {} if again else _tests(_outcomes(folder, backend, name)) for name in names}
+    found = {test: outcome for tests in known.values() for test, outcome in tests.items()}
+    return found | run_all(tree, folder, backend, [name for name in names if not known[name]], jobs)
 
 
 def record(here: dict[str, str], there: dict[str, str]) -> None:
     """Writes the counts of a whole run, and the page that shows them."""
-    found = {
+    found = summary(here, there)
+    RECORDED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    PAGE.write_text(page(found, read_differences(DIFFERENCES.read_text())))
+
+
+def summary(here: dict[str, str], there: dict[str, str]) -> dict[str, Any]:
+    """What is recorded of a whole run: counts, by name what failed, and what did not run but passes there."""
+    passing = {test for test, outcome in there.items() if outcome == "passed"}
+    return {
         "version": VERSION,
         "share": round(share(here, there), 4),
         "kcompile": by_folder(here),
         "torch": by_folder(there),
+        "failed": sorted(test for test, outcome in here.items() if outcome == "failed"),
+        "not_run": sorted(test for test in passing if here.get(test, "skipped") == "skipped"),
     }
-    RECORDED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
-    PAGE.write_text(page(found, read_differences((HERE / "differences.txt").read_text())))
 
 
-def page(found: dict, reasons: dict[str, str]) -> str:
+def page(found: dict[str, Any], reasons: dict[str, str]) -> str:
     """docs/keras3-tests.md."""
     lines = [
         "# Keras 3's own tests",
         "",
-        f"The tests of Keras {found['version']}, unchanged, with kcompile as the backend,",
-        "and next to it the same tests on Keras's own PyTorch backend. This page is written by",
-        "`make keras3-tests ARGS=--record`; nothing on it is edited by hand.",
+        f"The tests of Keras {found['version']}, with [kcompile as the backend](keras3-backend.md), and",
+        "next to it the same tests on Keras's own PyTorch backend. `make keras3-tests ARGS=--record` writes",
+        "this page; nothing on it is edited by hand.",
         "",
         f"**{found['share']:.1%} of what passes on PyTorch's backend passes here.**",
         "",
@@ -234,12 +251,19 @@ def page(found: dict, reasons: dict[str, str]) -> str:
         for b in ("kcompile", "torch")
         for kind in kinds
     ]
-    lines += ["| **all** | " + " | ".join(f"**{n:,}**" for n in totals) + " |", "", "## What differs", ""]
-    if not reasons:
-        lines.append("Nothing.")
-    for reason in dict.fromkeys(reasons.values()):
-        lines += [f"**{reason}**", ""]
-        lines += [f"- `{test}`" for test, why in reasons.items() if why == reason] + [""]
+    lines += ["| **all** | " + " | ".join(f"**{n:,}**" for n in totals) + " |", "", "## What fails", ""]
+    by_reason: dict[str, list[str]] = {}
+    for test in found["failed"]:
+        reason = next(
+            (why for pattern, why in reasons.items() if matches(test, pattern)), "No reason is known"
+        )
+        by_reason.setdefault(reason, []).append(test)
+    for reason, tests in by_reason.items() or [("Nothing", [])]:
+        lines += [f"**{reason}.**", "", *(f"- `{test}`" for test in tests), ""]
+    if found["not_run"]:
+        lines += ["## What passes on PyTorch's backend and does not run here", ""]
+        lines += ["Keras skips these, or does not make them, where the backend's name is another.", ""]
+        lines += [f"- `{test}`" for test in found["not_run"]]
     return "\n".join(lines).rstrip() + "\n"
 
 
