@@ -43,7 +43,7 @@ class LstmSteps(torch.autograd.Function):
         dy = torch.zeros_like(y) if dy is None else dy
         if torch.is_grad_enabled():  # gradients of gradients: autograd over the plain loop knows them
             dcells = torch.zeros_like(y) if dcells is None else dcells
-            return _differentiable_backward((x, h, c, recurrent), (dy, dcells))
+            return _lstm_backward_again((x, h, c, recurrent), (dy, dcells))
         steps, batch, width = x.shape
         hidden = width // 4
         i, o, f, candidate = gates.chunk(4, 2)
@@ -71,7 +71,7 @@ class LstmSteps(torch.autograd.Function):
         return dgates, dh, dc, torch.mm(outputs_before.t(), dgates.reshape(-1, width))
 
 
-def _plain(x: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
+def _plain_lstm(x: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
     rows, cells = [], []
     hidden = h.shape[1]
     for xt in x.unbind(0):
@@ -84,15 +84,12 @@ def _plain(x: Tensor, h: Tensor, c: Tensor, recurrent: Tensor) -> tuple[Tensor, 
     return torch.stack(rows), torch.stack(cells)
 
 
-def _differentiable_backward(inputs: tuple[Tensor, ...], grads: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _lstm_backward_again(inputs: tuple[Tensor, ...], grads: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     with torch.enable_grad():
         leaves = [x if x.requires_grad else x.detach().requires_grad_() for x in inputs]
-        return torch.autograd.grad(_plain(*leaves), leaves, grads, create_graph=True)
+        return torch.autograd.grad(_plain_lstm(*leaves), leaves, grads, create_graph=True)
 
 
-def applies(x: Tensor, steps: int) -> bool:
+def lstm_applies(x: Tensor, steps: int) -> bool:
     """Whether the written-out steps can stand for the loop here."""
     return steps > 0 and not torch.compiler.is_compiling() and not torch.is_autocast_enabled(x.device.type)
-
-
-__all__ = ["LstmSteps", "applies"]

@@ -331,7 +331,7 @@ def _run_hard_lstm(
     cell: Cell, recurrent: Tensor, x: Tensor, states: list[Tensor], lengths: Tensor | None
 ) -> tuple[Tensor, list[Tensor]]:
     """The same for the cell that LstmSteps has written out, where that can be used."""
-    if not lstm_steps.applies(x, x.shape[0]):
+    if not lstm_steps.lstm_applies(x, x.shape[0]):
         return _run(cell, x, states, lengths)
     if lengths is None:
         y, c = lstm_steps.LstmSteps.apply(x, *states, recurrent)
