@@ -79,7 +79,8 @@ class DeferredNetwork(CompiledNetwork):
             if all(hasattr(x, "_keras_history") for x in tensors):
                 self._define_ends(tensors, outputs)
             elif all(isinstance(x, Value | np.ndarray) and x.shape for x in tensors):
-                self._called_on = [((None, *x.shape[1:]), x.dtype.name) for x in tensors]
+                called_on = [((None, *x.shape[1:]), x.dtype.name) for x in tensors]
+                self._called_on = _opened(self._called_on, called_on)
         self.built = True
         return outputs
 
@@ -131,6 +132,17 @@ class DeferredNetwork(CompiledNetwork):
                 raise data_errors.build_error(error, arrays) from error
         if self._is_compiled and self._compiled_network is None:
             self._finish_compile()
+
+
+def _opened(before: Any, now: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """What a model was called on, with the sizes open in which its calls differ."""
+    ranks = [[len(shape) for shape, _ in inputs] for inputs in (before or (), now)]
+    if ranks[0] != ranks[1]:
+        return now
+    return [
+        (tuple([a if a == b else None for a, b in zip(shape, other, strict=True)]), dtype)
+        for (shape, dtype), (other, _) in zip(now, before, strict=True)
+    ]
 
 
 def _named(given: Any) -> tuple[list[str] | None, list[Any]]:

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from kcompile.keras import backend as K
-from kcompile.keras.layers import Dense, Input, concatenate
+from kcompile.keras.layers import Conv2D, Dense, Input, concatenate
 from kcompile.keras.models import Model, Sequential
 from kcompile.keras.utils import Sequence
 from kcompile.tf_keras import tensorflow
@@ -160,3 +160,23 @@ def test_a_model_that_own_steps_have_called_alone_exports(tmp_path):
     model.export(path)
     (found,) = onnxruntime.InferenceSession(path).run(None, {"input_1": x})
     np.testing.assert_allclose(found, model.predict(x, verbose=0), rtol=1e-5)
+
+
+def test_a_subclassed_model_called_on_images_of_several_sizes_is_exported_for_any(tmp_path):
+    class Enhance(Model):
+        def __init__(self):
+            super().__init__()
+            self.convolution = Conv2D(3, 3, padding="same")
+
+        def call(self, x):
+            return x + self.convolution(x)
+
+    model = Enhance()
+    for size in ((8, 6), (5, 6), (7, 6)):
+        model(np.ones((1, *size, 3), "float32"))
+    model.export(tmp_path / "model.onnx")
+    x = np.random.RandomState(0).rand(2, 9, 6, 3).astype("float32")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert session.get_inputs()[0].shape[2:] == [6, 3]
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(found, np.asarray(model(x)), rtol=1e-5, atol=1e-6)
