@@ -6,11 +6,14 @@ Prints JSON: for each function that begins with ``it_`` the traceback of what it
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import traceback
 from types import SimpleNamespace
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from keras import layers, ops
 
@@ -109,6 +112,18 @@ def it_exports_adapted_weights_apart_from_the_kernel_for_training_on():
     names = [weight.name for weight in kcompile.from_keras(live).trainable_weights]
     assert sum("lora" in name for name in names) == 2
     assert not any(name == "dense/kernel" for name in names), names
+
+
+def it_writes_adapted_weights_into_the_kernel_of_a_file():
+    live, _ = models.low_rank_adaptation()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.onnx")
+        kcompile.export(live, path)
+        file = onnx.load(path)
+        names = [weight.name for weight in file.graph.initializer]
+        assert not any("lora" in name for name in names), names
+        kernels = [tuple(w.dims) for w in file.graph.initializer if len(w.dims) == 2]
+        assert sorted(kernels) == sorted(tuple(layer.kernel.shape) for layer in live.layers)
 
 
 def it_takes_inputs_for_code_that_was_never_called():

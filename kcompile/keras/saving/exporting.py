@@ -26,6 +26,7 @@ from ..utils.generic_utils import CustomObjectScope, SafeModeScope
 from .archives import model_config, model_from_config
 from .compile_configs import training_config, try_to_compile
 from .limits import making
+from .merged_weights import with_merged_weights
 from .onnx_models import model_from_graph
 from .verification import first_difference, verify_export
 
@@ -83,6 +84,8 @@ def export_model(
         "name": model.name,
     }
     graph = inference_graph(model)
+    if not _has_config(model):  # which nobody makes the model from again
+        graph = with_merged_weights(graph)
     arguments["unread"] = _unread_weights(model, graph, weight_names)
     if not verify:
         onnx_io.export(graph, filepath, external_data=external_data, **arguments)
