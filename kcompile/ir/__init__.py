@@ -44,6 +44,7 @@ from .limits import WorkLimit, claim_steps
 from .naming import Names
 from .numbers import Depends, depends, emitting, evaluate_with, read_by
 from .numbers import install as _install_numbers
+from .rectified import with_relu_last
 from .scope import (
     absolute_scope,
     current_device,
@@ -135,6 +136,7 @@ __all__ = [
     "to_onnx",
     "text_labels",
     "tracing",
+    "with_relu_last",
     "unchanging",
     "value_info",
 ]

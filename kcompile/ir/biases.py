@@ -20,18 +20,7 @@ def with_biases(graph: Graph) -> Graph:
     Args:
         graph: with all of its updates.
     """
-    replaced = _sums(graph)
-    if not replaced:
-        return graph
-    return Graph(
-        graph.outputs,
-        graph.inputs,
-        graph.updates,
-        graph.phase,
-        graph.frozen,
-        graph.silent,
-        {**graph.replaced, **replaced},
-    )
+    return graph.replacing(_sums(graph))
 
 
 def _sums(graph: Graph) -> Mapping[Value, Value]:
@@ -48,7 +37,7 @@ def _sums(graph: Graph) -> Mapping[Value, Value]:
             bias = _bias(graph, added, chain) if chain else None
             if not chain or bias is None:
                 continue
-            uses = uses or _uses(graph)
+            uses = uses or graph.uses()
             if all(uses[step.outputs[0]] == 1 for step in chain):
                 found[node.outputs[0]] = _rebuilt(chain, bias)
                 break
@@ -96,26 +85,10 @@ def _bias(graph: Graph, value: Value | None, chain: tuple[Node, ...]) -> Value |
     return source if source is not None and source.dims == (channels,) else None
 
 
-def _uses(graph: Graph) -> Counter[Value]:
-    """How often each value is read."""
-    uses = Counter(value for node in graph.nodes for value in graph.dependencies(node))
-    uses.update(graph.resolve(value) for value in graph.outputs)
-    uses.update(graph.resolve(new) for _, new in graph.updates)
-    return uses
-
-
 def _rebuilt(chain: tuple[Node, ...], bias: Value) -> Value:
     """The last result of the nodes, the first of which takes the bias as well."""
     convolution, *others = chain
-    value = _copied(convolution, (*convolution.inputs[:2], bias))
+    value = convolution.copied((*convolution.inputs[:2], bias)).outputs[0]
     for node in others:
-        value = _copied(node, (value,))
+        value = node.copied((value,)).outputs[0]
     return value
-
-
-def _copied(node: Node, inputs: tuple[Value | None, ...]) -> Value:
-    types = [(x.dtype, x.dims) for x in node.outputs]
-    made = Node(
-        node.op_type, inputs, node.attributes, types, node.domain, node.scope, node.device, node.precision
-    )
-    return made.outputs[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -96,6 +97,20 @@ class Graph:
             replaced={**self.replaced, **(replaced or {})},
         )
 
+    def replacing(self, replaced: Mapping[Value, Value]) -> Graph:
+        """The same slice with its updates, in which some values are read in the place of others."""
+        if not replaced:
+            return self
+        return Graph(
+            self.outputs,
+            self.inputs,
+            self.updates,
+            self.phase,
+            self.frozen,
+            self.silent,
+            {**self.replaced, **replaced},
+        )
+
     def _combine(self, updates: Iterable[tuple[Parameter, Value]]) -> list[tuple[Parameter, Value]]:
         """One update for each parameter that changes in this phase."""
         changes: dict[Parameter, dict[Value, None]] = {}
@@ -143,6 +158,13 @@ class Graph:
         for body in self.bodies(node).values():
             values.extend(self.resolve(value) for value in body.captures)
         return values
+
+    def uses(self) -> Counter[Value]:
+        """How often each value is read: by nodes, as an output, as a parameter's new value."""
+        found = Counter(value for node in self.nodes for value in self.dependencies(node))
+        found.update(self.resolve(value) for value in self.outputs)
+        found.update(self.resolve(new) for _, new in self.updates)
+        return found
 
     def _step(self, value: Value) -> Value | None:
         """One step past a node that computes nothing in this phase; None if the value is computed."""

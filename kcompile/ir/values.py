@@ -319,6 +319,15 @@ class Node:
         """``scope/Operator``; not unique."""
         return f"{self.scope}/{self.op_type}" if self.scope else self.op_type
 
+    def copied(
+        self, inputs: Sequence[Value | None], output_types: Sequence[tuple[np.dtype, Shape]] | None = None
+    ) -> Node:
+        """The same operator on other inputs; its outputs are of the same types unless others are given."""
+        types = [(x.dtype, x.dims) for x in self.outputs] if output_types is None else output_types
+        return Node(
+            self.op_type, inputs, self.attributes, types, self.domain, self.scope, self.device, self.precision
+        )
+
     def __repr__(self) -> str:
         return f"<Node {shown(self.name)}>"
 

@@ -34,6 +34,7 @@ from kcompile.ir import (
     Parameter,
     Value,
     foreign_nodes,
+    with_relu_last,
 )
 
 from . import devices, weights
@@ -120,6 +121,8 @@ def lower(
     refuse_foreign(graph)
     device = weights.canonical_device(device)
     its_trainable = None if trainable is None else set(trainable)
+    if in_half:  # a step, which runs again and again; other modules read as the graph does
+        graph = with_relu_last(graph)
     return Lowering(graph, device, its_trainable, placement=placement, in_half=in_half).module()
 
 
@@ -252,7 +255,7 @@ class Lowering:
         rules = [node.attributes["rule"] for node in graph.nodes if node.op_type == "Update" and node.domain]
         self.counters = {rule.iterations for rule in rules}
         self.last = _last_updates(graph)
-        self.uses = self._count_uses()
+        self.uses = graph.uses()
         self.sums = self._find_sums()
         self.attentions = self._find_attentions()
         self.computed_with_others = {*self.sums.values()}.union(*(a.inside for a in self.attentions.values()))
@@ -587,12 +590,6 @@ class Lowering:
         return as_number("Ints", value) if value.rank else value.array.item()
 
     # --- dense layers and attention ---
-
-    def _count_uses(self) -> Counter[Value]:
-        uses = Counter(value for node in self.graph.nodes for value in self.graph.dependencies(node))
-        uses.update(self.graph.resolve(value) for value in self.graph.outputs)
-        uses.update(self.graph.resolve(new) for _, new in self.graph.updates)
-        return uses
 
     def _find_attentions(self) -> dict[Node, Attention]:
         """What steps compute by one kernel; elsewhere the code reads as the graph does."""
