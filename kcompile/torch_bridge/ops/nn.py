@@ -69,9 +69,9 @@ def _conv_by_product(X: Tensor, W: Tensor, B: Tensor | None, padding: tuple[int,
     taps = W.flip(2, 3).permute(1, 0, 2, 3).reshape(channels, -1)
     added = torch.mm(X.permute(0, 2, 3, 1).reshape(-1, channels), taps)
     places = added.view(samples, -1, taps.shape[1]).transpose(1, 2)
-    result = tuple(size + 2 * pad - k + 1 for size, pad, k in zip(image, padding, sizes, strict=True))
-    outer = tuple(k - 1 - pad for pad, k in zip(padding, sizes, strict=True))
-    y = F.fold(places, result, tuple(sizes), padding=outer)
+    (rows, columns), (height, width), (above, left) = image, sizes, padding
+    result = rows + 2 * above - height + 1, columns + 2 * left - width + 1
+    y = F.fold(places, result, (height, width), padding=(height - 1 - above, width - 1 - left))
     return y if B is None else y + B.reshape(-1, 1, 1)
 
 
