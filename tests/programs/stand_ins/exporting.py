@@ -73,9 +73,15 @@ def _feed(inputs, data):
         if batch is not None:
             array = _text(batch[number]) if dtype is object else np.asarray(batch[number]).astype(dtype)
             feed[entry.name] = array[..., None] if array.ndim < len(entry.shape) else array  # as fit has it
-        else:
+        if batch is None or not _fits(feed[entry.name].shape, entry.shape):  # a step may train a part alone
             feed[entry.name] = _made_up(dtype, entry.shape, np.random.default_rng(number))
     return feed
+
+
+def _fits(shape, declared):
+    return len(shape) == len(declared) and all(
+        not isinstance(wanted, int) or size == wanted for size, wanted in zip(shape, declared, strict=True)
+    )
 
 
 def _text(array):
