@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,8 @@ MOST_ELEMENTS = 4096
 def fold_constants(graph: fx.Graph, root: nn.Module, constants: Collection[str]) -> None:
     """Puts buffers of ``root`` in the place of nodes that depend on no input and no weight.
 
+    Of a Where whose condition is known to be one truth throughout, what it chooses is left.
+
     Args:
         graph: changed in place.
         root: has the attributes that the graph reads.
@@ -31,6 +33,11 @@ def fold_constants(graph: fx.Graph, root: nn.Module, constants: Collection[str])
             found = _computed(node, known)
             if found is not None:
                 known[node] = found
+    for node in list(graph.nodes):
+        chosen = _chosen(node, known)
+        if chosen is not None:
+            node.replace_all_uses_with(chosen)
+            graph.erase_node(node)
     for node, tensor in known.items():
         if node.op == "call_function" and not all(user in known for user in node.users):
             name = f"{node.name}_computed"
@@ -48,6 +55,20 @@ def fold_constants(graph: fx.Graph, root: nn.Module, constants: Collection[str])
 def _repeatable() -> frozenset[Any]:
     """The functions that give the same again."""
     return frozenset(operator.function for operator in OPERATORS.values() if operator.kind != "random")
+
+
+def _chosen(node: fx.Node, known: Mapping[fx.Node, Tensor]) -> fx.Node | None:
+    """What a Where always gives, as it is; None for all other nodes."""
+    if node.op != "call_function" or node.target is not OPERATORS["Where"].function or node in known:
+        return None
+    condition = known.get(node.args[0])  # type: ignore[arg-type]
+    if condition is None or not condition.numel() or condition.any() != condition.all():
+        return None
+    chosen = node.args[1] if condition.all() else node.args[2]
+    is_whole = (
+        isinstance(chosen, fx.Node) and "type" in node.meta and chosen.meta.get("type") == node.meta["type"]
+    )
+    return chosen if is_whole else None  # type: ignore[return-value]
 
 
 def _computed(node: fx.Node, known: dict[fx.Node, Tensor]) -> Tensor | None:

@@ -19,16 +19,18 @@ def differentiable(x: Tensor) -> Tensor:
     return x if x.requires_grad else x.detach().requires_grad_()
 
 
-def gradients(y: Tensor, *xs: Tensor, again: bool = True) -> tuple[Tensor, ...]:
+def gradients(y: Tensor, *xs: Tensor, again: bool = True, only: bool = False) -> tuple[Tensor, ...]:
     """The gradients of ``sum(y)``; zeros for what y does not depend on.
 
     Args:
         again: whether they will be differentiated in turn.
+        only: whether no others are asked for: what was kept for them is given back on the way.
     """
     if not y.requires_grad:
         return tuple(torch.zeros_like(x) for x in xs)
+    again = again or _trains.get()
     found = torch.autograd.grad(
-        y, xs, torch.ones_like(y), retain_graph=True, create_graph=again or _trains.get(), allow_unused=True
+        y, xs, torch.ones_like(y), retain_graph=again or not only, create_graph=again, allow_unused=True
     )
     return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True))
 

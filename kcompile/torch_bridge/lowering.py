@@ -252,6 +252,8 @@ class Lowering:
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
         self.nested = _differentiated_again(graph) if own else set()
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
+        bodies = any(graph.bodies(node) for node in graph.nodes)
+        self.only_gradient = in_half and len(own) == 1 and not bodies
         rules = [node.attributes["rule"] for node in graph.nodes if node.op_type == "Update" and node.domain]
         self.counters = {rule.iterations for rule in rules}
         self.last = _last_updates(graph)
@@ -436,7 +438,10 @@ class Lowering:
                 kwargs.update(self._body(name, body))
             self._unpack(node, self._call(node, own_gradient, args, kwargs), always=True)
             return
-        self._unpack(node, self._call(node, gradients, args, {"again": node in self.nested}), always=True)
+        kwargs = {"again": node in self.nested}
+        if self.only_gradient:
+            kwargs["only"] = True
+        self._unpack(node, self._call(node, gradients, args, kwargs), always=True)
 
     def _lower_update(self, node: Node) -> None:
         step = Update(node.attributes["rule"], node.attributes["params"], self.here)

@@ -100,7 +100,10 @@ def refresh(parameters: Iterable[Parameter], device: torch.device | str) -> None
     """Brings the device copies up to what was written on the host since."""
     device = canonical_device(device)
     for parameter in parameters:
-        _copy_of(parameter, device)
+        if _is_host(device):
+            parameter.storage.array  # noqa: B018 - reading fetches what another device leads with
+        else:
+            _copy_of(parameter, device)
 
 
 def written(parameters: Iterable[Parameter], device: torch.device | str = "cpu") -> None:

@@ -31,8 +31,18 @@ def read_twice(x: Value) -> Value:
     return op.Add(op.Mul(x, many), op.Neg(many))
 
 
+def where(x: Value, condition: list[bool], other: object = 0.0) -> Value:
+    return op.Where(np.array(condition), op.Exp(x), np.asarray(other, np.float32))
+
+
 CASES: dict[str, tuple[Callable[[Value], Value], list[str]]] = {
     "numbers": (folded, ["Div"]),
+    "a known choice": (lambda x: where(x, [True]), ["exp"]),
+    "a known choice of the other": (lambda x: op.Where(np.array(False), np.float32(0), op.Exp(x)), ["exp"]),
+    "a known choice of each": (lambda x: where(x, [True, True, True, True]), ["exp"]),
+    "a choice by element": (lambda x: where(x, [True, False, True, True]), ["exp", "Where"]),
+    "a choice that is made wider": (lambda x: where(x, [True], np.zeros((2, 1))), ["exp", "Where"]),
+    "a choice of a number": (lambda x: op.Add(where(x, [False]), x), ["exp", "Where", "Add"]),
     "read twice": (read_twice, ["Mul", "Add"]),
     "a weight": (lambda x: op.Add(x, op.Exp(Parameter(X, "weight"))), ["exp", "Add"]),
     "a large one": (

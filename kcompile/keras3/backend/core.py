@@ -112,6 +112,18 @@ class Variable(KerasVariable):
             weights.tensor_of(self.parameter, get_device()).copy_(as_torch(value))
         weights.written([self.parameter], get_device())
 
+    def assign(self, value: Any) -> Any:
+        """As ``keras.Variable``; a number that is written to a scalar, as metrics do before each batch, is
+        no tensor before."""
+        is_plain = type(value) in (int, float) and self._shape == () and self.parameter is not None
+        if not is_plain or in_stateless_scope() or interpreter() is not None:
+            return super().assign(value)
+        device = get_device()
+        with torch.no_grad():
+            found = weights.tensor_of(self.parameter, device).fill_(value)  # type: ignore[arg-type]
+            weights.written([self.parameter], device)  # type: ignore[list-item]
+            return found.clone()
+
     def _convert_to_tensor(self, value: Any, dtype: Any = None) -> Any:
         return convert_to_tensor(value, dtype=dtype)
 

@@ -78,17 +78,21 @@ class KerasOptimizer(torch.optim.Optimizer):
         self.advance()
 
     @torch.no_grad()
-    def advance(self) -> None:
-        """``step`` without what torch puts around it for profilers and hooks: a tenth of a small step."""
+    def advance(self, grads: Sequence[Tensor | None] | None = None) -> None:
+        """``step`` without what torch puts around it for profilers and hooks: a tenth of a small step.
+
+        Args:
+            grads: one for each parameter, and None for those to leave alone; None: those in ``.grad``.
+        """
         self._refresh()
         count = self.iterations.storage.array.item()
         self.t, self.lr = count // self._every + 1, self._rate(count)
-        grads = self._as_in_memory([p.grad for p in self._params])
+        found = self._as_in_memory([p.grad for p in self._params] if grads is None else grads)
         if self.fused:  # which reads memory as it lies: a transposed or an expanded gradient would be misread
-            grads = [grad if grad is None else grad.contiguous() for grad in grads]
-        self._given = [i for i, grad in enumerate(grads) if grad is not None]
+            found = [grad if grad is None else grad.contiguous() for grad in found]
+        self._given = [i for i, grad in enumerate(found) if grad is not None]
         if self._given:
-            self._train(self._of_given(grads), is_due=(count + 1) % self._every == 0)
+            self._train(self._of_given(found), is_due=(count + 1) % self._every == 0)
         if self._averages:
             self._average()
         self.assign(self.iterations, count + 1)

@@ -100,10 +100,7 @@ def updated(step: Update, tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def _step(optimizer: KerasOptimizer, grads: Sequence[Tensor]) -> None:
     kept = any(optimizer._limits) or optimizer._every > 1  # kernels write to the gradients then
-    for weight, grad in zip(optimizer._params, grads, strict=True):
-        weight.grad = grad.detach().clone() if kept else grad.detach()
-    optimizer.advance()
-    optimizer.zero_grad()
+    optimizer.advance([grad.detach().clone() if kept else grad.detach() for grad in grads])
 
 
 def _like(state: Parameter) -> Parameter:
