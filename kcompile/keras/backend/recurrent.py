@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ...ir import Body, Constant, Value, op
+from ..utils.nested import leaves, mapped, packed
 from .tensors import cast_value, dims_of, known_shape, rank, refine, shape_vector, tensor
 from .variables import cast, filled
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
 
-Step = Callable[[Any, list[Value]], tuple[Value, Sequence[Value]]]
+Step = Callable[[Any, list[Any]], tuple[Any, Any]]
 
 
 def rnn(
@@ -25,14 +26,15 @@ def rnn(
     constants: Sequence[Any] | None = None,
     unroll: bool = False,
     input_length: int | None = None,
-) -> tuple[Value, Value, list[Value]]:
+) -> tuple[Any, Any, list[Any]]:
     """Applies a step along the time axis.
 
     Args:
         step_function: takes (input of one time (batch, ...), states + constants) and returns (output (batch,
             ...), new states).
-        inputs: (batch, time, ...), or a list of such tensors, of which a step gets a list.
-        initial_states: the states before the first step.
+        inputs: (batch, time, ...), or a nest of such tensors (lists, tuples, dicts), of which a step gets an
+            equal nest.
+        initial_states: the states before the first step; each a tensor or a nest of tensors.
         go_backwards: take the last time first; outputs are in the order in which they were computed.
         mask: (batch, time) or (batch, time, 1); where it is false, the output of the time before is repeated
             (zeros at first) and states stay as they are.
@@ -41,30 +43,38 @@ def rnn(
         input_length: number of times, for inputs that do not tell (used by ``unroll`` only).
 
     Returns:
-        (last output (batch, ...), outputs (batch, time, ...), states after the last step).
+        (last output (batch, ...), outputs (batch, time, ...), states after the last step). Where a step
+        returns a nest of outputs, the first two are such nests.
 
     Raises:
         ValueError: if the inputs have less than two axes, or if ``unroll`` is asked for times without a known
             number.
     """
-    several = isinstance(inputs, list | tuple)
-    sequences = [tensor(x) for x in (inputs if several else [inputs])]
+    sequences = [tensor(x) for x in leaves(inputs)]
     if any(rank(x, "K.rnn") < 2 for x in sequences):
         raise ValueError(f"K.rnn: inputs need the axes (batch, time, ...); found {sequences}.")
-    states = [tensor(s) for s in initial_states]
+    nest_of_states = list(initial_states)
+    states = [tensor(s) for s in leaves(nest_of_states)]
     extra = list(constants or [])
     gate = None if mask is None else _as_mask(mask)
+    nest_of_outputs: Any = None
 
-    def step(items: Sequence[Value], current: Sequence[Value]) -> tuple[Value, list[Value]]:
-        output, new = step_function(list(items) if several else items[0], [*current, *extra])
-        new = [tensor(s) for s in new]
+    def step(items: Sequence[Value], current: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+        nonlocal nest_of_outputs
+        own = packed(nest_of_states, iter(current))
+        output, new = step_function(packed(inputs, iter(items)), [*own, *extra])
+        new = [tensor(s) for s in leaves(new)]
         if len(new) < len(states):
             raise ValueError(f"K.rnn: the step returned {len(new)} states; expected {len(states)}.")
-        return tensor(output), new[: len(states)]
+        nest_of_outputs = mapped(output, lambda _: None)
+        return [tensor(o) for o in leaves(output)], new[: len(states)]
 
     if unroll:
-        return _unrolled(step, sequences, states, go_backwards, gate, input_length)
-    return _scanned(step, sequences, states, go_backwards, gate)
+        last, outputs, finals = _unrolled(step, sequences, states, go_backwards, gate, input_length)
+    else:
+        last, outputs, finals = _scanned(step, sequences, states, go_backwards, gate)
+    nested = [packed(nest_of_outputs, iter(flat)) for flat in (last, outputs)]
+    return nested[0], nested[1], packed(nest_of_states, iter(finals))
 
 
 def _as_mask(mask: Any) -> Value:
@@ -86,41 +96,45 @@ def _without_time(x: Value) -> list[Any]:
 
 def _scanned(
     step: Any, sequences: list[Value], states: list[Value], go_backwards: bool, gate: Value | None
-) -> tuple[Value, Value, list[Value]]:
+) -> tuple[list[Value], list[Value], list[Value]]:
     items = [Value(x.dtype, _without_time(x), f"step_input_{i}") for i, x in enumerate(sequences)]
     formal = [Value(s.dtype, s.dims, f"state_{i}") for i, s in enumerate(states)]
-    output, new = step(items, formal)
+    produced, new = step(items, formal)
     scanned = [*sequences]
     carried, results = list(states), list(new)
     if gate is not None:
         keep = Value(bool, (known_shape(gate)[0],), "keep")
-        previous = Value(output.dtype, output.dims, "previous_output")
-        carried.append(_zero_output(step, sequences, states, output))
-        output = _select(keep, output, previous)
-        results = [*(_select(keep, n, o) for n, o in zip(new, formal, strict=True)), output]
-        formal, items, scanned = [*formal, previous], [*items, keep], [*scanned, gate]
+        previous = [Value(o.dtype, o.dims, f"previous_output_{i}") for i, o in enumerate(produced)]
+        carried.extend(_zero_output(step, sequences, states, o, i) for i, o in enumerate(produced))
+        produced = [_select(keep, o, p) for o, p in zip(produced, previous, strict=True)]
+        results = [*(_select(keep, n, o) for n, o in zip(new, formal, strict=True)), *produced]
+        formal, items, scanned = [*formal, *previous], [*items, keep], [*scanned, gate]
     count = len(scanned)
     found = op.Scan(
         *carried,
         *scanned,
-        body=Body([*results, output], [*formal, *items]),
+        body=Body([*results, *produced], [*formal, *items]),
         num_scan_inputs=count,
         scan_input_axes=[1] * count,
         scan_input_directions=[int(go_backwards)] * count,
-        scan_output_axes=[1],
-        outputs=len(carried) + 1,
+        scan_output_axes=[1] * len(produced),
+        outputs=len(carried) + len(produced),
     )
     found = found if isinstance(found, tuple) else (found,)
-    outputs = found[-1]
-    if output.dims is not None:
-        refine(outputs, [known_shape(output)[0], known_shape(sequences[0])[1], *known_shape(output)[1:]])
-    finals = [refine(f, s.dims) for f, s in zip(found[: len(states)], states, strict=True)]
-    same = next((f for f, r in zip(found[:-1], results, strict=True) if r is output), None)
-    last = same if same is not None else op.Gather(outputs, Constant(np.array(-1, np.int64)), axis=1)
-    return refine(last, output.dims), outputs, finals
+    ends, outputs = found[: len(carried)], list(found[len(carried) :])
+    for every, one in zip(outputs, produced, strict=True):
+        if one.dims is not None:
+            refine(every, [known_shape(one)[0], known_shape(sequences[0])[1], *known_shape(one)[1:]])
+    finals = [refine(f, s.dims) for f, s in zip(ends[: len(states)], states, strict=True)]
+    carried_as = dict(zip(map(id, reversed(results)), reversed(ends), strict=True))
+    last = [
+        refine(carried_as[id(one)] if id(one) in carried_as else _at(every, -1), one.dims)
+        for every, one in zip(outputs, produced, strict=True)
+    ]
+    return last, outputs, finals
 
 
-def _zero_output(step: Any, sequences: list[Value], states: list[Value], output: Value) -> Value:
+def _zero_output(step: Any, sequences: list[Value], states: list[Value], output: Value, number: int) -> Value:
     """What a masked first step gives."""
     x = sequences[0]
     if output.dims is not None and all(isinstance(d, int) for d in output.dims[1:]):
@@ -132,7 +146,7 @@ def _zero_output(step: Any, sequences: list[Value], states: list[Value], output:
     for state in states:
         if state.dims is not None and state.dims == output.dims and state.dtype == output.dtype:
             return filled(0, op.Shape(state), state.dtype)
-    first, _ = step([_at(s, 0) for s in sequences], states)
+    first = step([_at(s, 0) for s in sequences], states)[0][number]
     return filled(0, op.Shape(first), first.dtype)
 
 
@@ -147,7 +161,7 @@ def _unrolled(
     go_backwards: bool,
     gate: Value | None,
     input_length: int | None,
-) -> tuple[Value, Value, list[Value]]:
+) -> tuple[list[Value], list[Value], list[Value]]:
     times = known_shape(sequences[0])[1]
     times = times if isinstance(times, int) else input_length
     if not isinstance(times, int) or times < 1:
@@ -155,18 +169,24 @@ def _unrolled(
             f"Unrolling requires a fixed number of timesteps; found {sequences[0]!r}. Give the input a fixed "
             "length, or use unroll=False."
         )
-    outputs: list[Value] = []
+    rows: list[list[Value]] = []  # the outputs of each time
     for time in reversed(range(times)) if go_backwards else range(times):
-        output, new = step([_at(x, time) for x in sequences], states)
+        produced, new = step([_at(x, time) for x in sequences], states)
         if gate is not None:
             keep = _at(gate, time)
-            before = outputs[-1] if outputs else _zero_output(step, sequences, states, output)
-            output = _select(keep, output, before)
+            before = (
+                rows[-1]
+                if rows
+                else [_zero_output(step, sequences, states, o, i) for i, o in enumerate(produced)]
+            )
+            produced = [_select(keep, o, b) for o, b in zip(produced, before, strict=True)]
             new = [_select(keep, n, o) for n, o in zip(new, states, strict=True)]
         states = new
-        outputs.append(output)
-    stacked = op.Concat(*(op.Unsqueeze(o, [1]) for o in outputs), axis=1)
-    return outputs[-1], stacked, list(states)
+        rows.append(produced)
+    stacked = [
+        op.Concat(*(op.Unsqueeze(o, [1]) for o in column), axis=1) for column in zip(*rows, strict=True)
+    ]
+    return rows[-1], stacked, list(states)
 
 
 def foldl(

@@ -11,6 +11,7 @@ from ...ir import Constant, Depends, StringTensor, Value, as_dtype, depends
 from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list
+from ..utils.nested import NESTS, leaves, mapped
 from .node import CalledLayer
 
 
@@ -38,6 +39,26 @@ def as_values(inputs: Any, layer: CalledLayer) -> Any:
     if hasattr(inputs, "__array__") or isinstance(inputs, int | float) and _is_network(layer):
         return _constant(np.asarray(inputs))
     return inputs
+
+
+def taken_apart(inputs: Any, tuples_nest: bool = False) -> tuple[Any, Any]:
+    """What a layer is called on as a flat list, and how it is nested: in a dict, a named tuple, or lists
+    within lists. Anything else is as it was, with None.
+
+    Args:
+        tuples_nest: whether a plain tuple is one argument of ``call``, too.
+    """
+    is_nest = (
+        isinstance(inputs, dict)
+        and not all(isinstance(x, int | float) for x in inputs.values())
+        or isinstance(inputs, tuple)
+        and (tuples_nest or hasattr(inputs, "_fields"))
+        or isinstance(inputs, list | tuple)
+        and any(isinstance(x, NESTS) and not _holds_numbers_alone(x) for x in inputs)
+    )
+    if not is_nest:
+        return inputs, None
+    return leaves(inputs, _holds_numbers_alone), mapped(inputs, lambda _: None, _holds_numbers_alone)
 
 
 def _is_network(layer: CalledLayer) -> bool:

@@ -16,9 +16,10 @@ from ..declaration import configuration
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.messages import layer_name, raw_name
+from ..utils.nested import leaves
 from .adding_layer import AddingLayer
 from .call_frames import call_frame, current_frame, no_frame
-from .called_on_numbers import are_numbers, as_values, in_precision_of, in_type_of
+from .called_on_numbers import are_numbers, as_values, in_precision_of, in_type_of, taken_apart
 from .eager_calls import interpreter_of
 from .input_spec import InputSpec
 from .node import (
@@ -26,6 +27,7 @@ from .node import (
     Node,
     UnrecordedCall,
     annotate,
+    as_nested,
     flat_masks,
     flat_outputs,
     nested_outputs,
@@ -230,19 +232,20 @@ class Layer(AddingLayer):
             kwargs = self._arguments_by_name(args[1:], kwargs)
         if kwargs.get("training") is ir.LEARNING_PHASE:  # which a call follows that is told nothing
             del kwargs["training"]
+        inputs, nesting = self._taken_apart(inputs)
         inputs = as_values(inputs, self)
         at_once = interpreter_of(self, to_list(inputs), kwargs.get("training"))
         if (at_once or ir.interpreter()) is not None and not self._call_takes("training"):
             kwargs.pop("training", None)  # for the layers inside, which follow the phase of this call
         if at_once is None:
-            return self._call_on_values(inputs, kwargs)
+            return self._call_on_values(inputs, nesting, kwargs)
         with ir.eagerly(at_once):
-            return self._call_on_values(inputs, kwargs)
+            return self._call_on_values(inputs, nesting, kwargs)
 
-    def _call_on_values(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+    def _call_on_values(self, inputs: Any, nesting: Any, kwargs: dict[str, Any]) -> Any:
         tensors = to_list(inputs)
         with ir.name_scope(self.name), rules.in_call(self):
-            self._maybe_build(inputs)
+            self._maybe_build(inputs, nesting)
             self.assert_input_compatibility(inputs)
             if any(isinstance(x, ir.Constant) for x in tensors):
                 inputs = self._in_own_type(inputs)
@@ -253,22 +256,23 @@ class Layer(AddingLayer):
             user_kwargs = dict(kwargs)
             masked = any(m is not None for m in to_list(previous_mask))
             if masked and "mask" not in kwargs and self._call_accepts("mask"):
-                kwargs["mask"] = previous_mask
+                kwargs["mask"] = as_nested(previous_mask, nesting)
             elif self._call_wants("mask"):
                 kwargs.setdefault("mask", None)
             with call_frame(tensors) as frame, ir.emitting(symbolic=not are_numbers(tensors)):
                 with ir.precision_scope(self.dtype_policy.precision):
-                    outputs = self._called(in_precision_of(self, self._as_taken(inputs)), kwargs)
+                    outputs = self._called(in_precision_of(self, self._as_taken(inputs, nesting)), kwargs)
                 returned, outputs = outputs, flat_outputs(outputs, self)
-                output_mask = self.compute_mask(inputs, kwargs.get("mask", previous_mask))
+                mask = kwargs.get("mask", previous_mask)
+                output_mask = self.compute_mask(inputs, mask if nesting is None else leaves(mask))
                 for regularization in self._activity_losses(outputs):
                     self.add_loss(regularization, inputs=tensors)
             # a tensor passed through unchanged gets a history of its own
             given = [*tensors, *tensors_in(kwargs)]
             copied = [K.identity(x) if any(x is y for y in given) else x for x in to_list(outputs)]
-            self._refine_shapes(tensors, copied)
+            self._refine_shapes(tensors, copied, nesting)
         masks = flat_masks(output_mask, len(copied))
-        self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame)
+        self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame, nesting)
         return nested_outputs(returned, copied)
 
     def _called(self, inputs: Any, arguments: dict[str, Any]) -> Any:
@@ -295,9 +299,13 @@ class Layer(AddingLayer):
             )
         return {**dict(zip(names, args, strict=False)), **kwargs}
 
-    def _as_taken(self, inputs: Any) -> Any:
+    def _taken_apart(self, inputs: Any) -> tuple[Any, Any]:
+        """Inputs as a flat list with their nesting, None for each, where ``call`` takes a nest of them."""
+        return taken_apart(inputs)
+
+    def _as_taken(self, inputs: Any, nesting: Any) -> Any:
         """Inputs in the form in which ``call`` takes them."""
-        return inputs
+        return as_nested(inputs, nesting)
 
     def _in_own_type(self, inputs: Any) -> Any:
         """Inputs whose constants have the element type that the layer computes with."""
@@ -323,13 +331,14 @@ class Layer(AddingLayer):
                 _parameters[written] = found
         return found
 
-    def _maybe_build(self, inputs: Any) -> None:
+    def _maybe_build(self, inputs: Any, nesting: Any = None) -> None:
         if self.built:
             return
         self.assert_input_compatibility(inputs)
         shapes = [static_shape(x) for x in to_list(inputs)]
         with no_frame():
-            self.build(shapes if isinstance(inputs, list) and len(shapes) > 1 else shapes[0])
+            several = isinstance(inputs, list) and len(shapes) > 1 or nesting is not None
+            self.build(as_nested(shapes, nesting) if several else shapes[0])
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
@@ -376,7 +385,7 @@ class Layer(AddingLayer):
         """How many samples an output has for the mean of its activity regularization."""
         return K.shape(output)[0]
 
-    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
+    def _refine_shapes(self, inputs: list[Value], outputs: list[Value], nesting: Any = None) -> None:
         """Adds to inferred shapes what an overridden ``compute_output_shape`` knows; a user's is asked in any
         case."""
         compute = type(self).compute_output_shape
@@ -386,7 +395,8 @@ class Layer(AddingLayer):
         if known and registry.defines(type(self), "compute_output_shape"):
             return
         shapes = [static_shape(x) for x in inputs]
-        computed = self.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+        several = len(shapes) > 1 or nesting is not None
+        computed = self.compute_output_shape(as_nested(shapes, nesting) if several else shapes[0])
         computed = computed if isinstance(computed, list) else [computed]
         for value, shape in zip(outputs, computed, strict=False):
             if shape is not None:
@@ -400,10 +410,11 @@ class Layer(AddingLayer):
         output_masks: list[Any],
         arguments: dict[str, Any],
         frame: Any,
+        nesting: Any,
     ) -> None:
         """Makes the Node of this call, if the inputs belong to a layer DAG."""
         if all(hasattr(x, "_keras_history") for x in inputs) and not unlayered_in(arguments):
-            Node(self, inputs, outputs, input_masks, output_masks, arguments, frame)
+            Node(self, inputs, outputs, input_masks, output_masks, arguments, frame, nesting)
             return
         annotate(outputs, output_masks, inputs)
         if current_frame() is None:
@@ -411,7 +422,8 @@ class Layer(AddingLayer):
                 self._forget_losses_at_once()
                 self._losses_at_once = frame.losses
                 return
-            call = UnrecordedCall(self, inputs, outputs, input_masks, output_masks, arguments, frame)
+            masks = input_masks, output_masks
+            call = UnrecordedCall(self, inputs, outputs, *masks, arguments, frame, nesting)
             for output in outputs:
                 output.annotations["_unrecorded_call"] = call
             if frame.losses or frame.updates:

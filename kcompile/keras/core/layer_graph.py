@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ...ir import Value
 from ..utils.messages import harmless
+from ..utils.nested import NESTS, leaves, mapped
 from .layer import Layer
 from .node import Node, keras_history
 
@@ -163,27 +164,17 @@ def keys_of(tensors: Any, what: str) -> list[str] | None:
 def output_keys(outputs: Any) -> list[str] | None:
     """The names that a dict of tensors gives outputs; None where it is none, or has nests in it."""
     keys = keys_of(outputs, "outputs")
-    return None if keys is None or any(isinstance(x, _NESTS) for x in outputs.values()) else keys
+    return None if keys is None or any(isinstance(x, NESTS) for x in outputs.values()) else keys
 
 
 def tensor_list(tensors: Any, what: str) -> list[Value]:
-    tensors = list(_flattened(tensors))
+    tensors = leaves(tensors)
     for tensor in tensors:
         if not isinstance(tensor, Value):
             raise ValueError(
                 f"The {what} of a Model must be tensors; found {tensor!r} ({type(tensor).__name__})."
             )
     return tensors
-
-
-def _flattened(tensors: Any) -> Iterator[Any]:
-    """The tensors of lists in lists, as tf.keras takes them: ``Model([model.inputs], ...)``; those of dicts
-    in the order in which tf.keras and Keras 3 count them."""
-    if isinstance(tensors, _NESTS):
-        for entry in tensors if not isinstance(tensors, dict) else map(tensors.get, sorted(tensors)):
-            yield from _flattened(entry)
-    else:
-        yield tensors
 
 
 def nesting_of(tensors: Any, keeps_tuples: bool) -> Any:
@@ -193,35 +184,20 @@ def nesting_of(tensors: Any, keeps_tuples: bool) -> Any:
     Args:
         keeps_tuples: whether a plain tuple is a nest, too, as tf.keras has it; else it is a list.
     """
-    if not isinstance(tensors, _NESTS):
+    if not isinstance(tensors, NESTS):
         return None
     entries = tensors.values() if isinstance(tensors, dict) else tensors
-    if any(isinstance(entry, _NESTS) for entry in entries):
-        return _form(tensors, keeps_tuples)
-    return _form(tensors, True) if keeps_tuples and isinstance(tensors, tuple) else None
-
-
-def _form(tensors: Any, keeps_tuples: bool) -> Any:
-    if isinstance(tensors, dict):
-        return {key: _form(entry, keeps_tuples) for key, entry in tensors.items()}
-    if not isinstance(tensors, list | tuple):
+    if not any(isinstance(entry, NESTS) for entry in entries) and not isinstance(tensors, tuple):
         return None
-    found = [_form(entry, keeps_tuples) for entry in tensors]
-    return tuple(found) if keeps_tuples and isinstance(tensors, tuple) else found
+    if keeps_tuples:
+        return mapped(tensors, lambda _: None)
+    return _with_lists(tensors) if any(isinstance(entry, NESTS) for entry in entries) else None
 
 
-def nested(nesting: Any, entries: Iterator[Any]) -> Any:
-    """Entries in such nests."""
-    if isinstance(nesting, dict):
-        found = {key: nested(nesting[key], entries) for key in sorted(nesting)}
-        return {key: found[key] for key in nesting}
-    if nesting is None:
-        return next(entries)
-    parts = [nested(inner, entries) for inner in nesting]
-    return tuple(parts) if isinstance(nesting, tuple) else parts
-
-
-_NESTS = list | tuple | dict
+def _with_lists(tensors: Any) -> Any:
+    if isinstance(tensors, dict):
+        return {key: _with_lists(entry) for key, entry in tensors.items()}
+    return [_with_lists(entry) for entry in tensors] if isinstance(tensors, list | tuple) else None
 
 
 def check_ends(name: str, inputs: list[Value], outputs: list[Value]) -> None:

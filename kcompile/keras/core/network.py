@@ -12,6 +12,7 @@ from .. import registry, rules
 from ..backend.tensors import static_sizes
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.layer_utils import print_summary
+from ..utils.nested import packed
 from ..utils.summary_html import model_html
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
@@ -22,7 +23,6 @@ from .layer_graph import (
     check_ends,
     keys_of,
     map_layers,
-    nested,
     nesting_of,
     output_keys,
     tensor_list,
@@ -183,7 +183,7 @@ class Network(NetworkFiles):
         """One entry per output in the form in which the model was given its outputs: single, (nested) list or
         dict."""
         if self._output_nesting is not None:
-            return nested(self._output_nesting, iter(outputs))
+            return packed(self._output_nesting, iter(outputs))
         if self._output_keys is None:
             return unpack_singleton(outputs)
         by_name = dict(zip(self.output_names, outputs, strict=True))
@@ -412,6 +412,11 @@ class Network(NetworkFiles):
         if flat or not self._is_graph_network or isinstance(outputs, dict):
             return outputs
         return self._as_given(to_list(outputs))
+
+    def _taken_apart(self, inputs: Any) -> tuple[Any, Any]:
+        """A graph takes its inputs one after the other, however they are nested."""
+        flat, nesting = super()._taken_apart(inputs)
+        return flat, None if self._is_graph_network else nesting
 
     def _inputs_by_name(self, given: dict[str, Any]) -> list[Any]:
         missing = [name for name in self.input_names if name not in given]

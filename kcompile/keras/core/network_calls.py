@@ -10,7 +10,7 @@ from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
 from .called_on_numbers import in_precision_of
-from .node import CalledLayer, Node, flat_masks, flat_outputs, replace_tensors
+from .node import Node, as_nested, flat_masks, flat_outputs, replace_tensors
 
 
 def emit_again(nodes: Sequence[Node], values: dict[Value, tuple[Value, Any]], training: bool | None) -> None:
@@ -31,21 +31,23 @@ def emit_again(nodes: Sequence[Node], values: dict[Value, tuple[Value, Any]], tr
         if is_open and layer._call_accepts("training"):
             arguments["training"] = training
         inputs, masks = ([values[tensor][i] for tensor in node.input_tensors] for i in (0, 1))
-        outputs, output_masks = _call_again(layer, arguments, inputs, masks)
+        outputs, output_masks = _call_again(node, arguments, inputs, masks)
         values.update(zip(node.output_tensors, zip(outputs, output_masks, strict=True), strict=True))
 
 
 def _call_again(
-    layer: CalledLayer, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
+    node: Node, arguments: dict[str, Any], inputs: list[Value], masks: list[Any]
 ) -> tuple[list[Value], list[Any]]:
     """Emits a layer on other inputs."""
+    layer = node.outbound_layer
     with K.name_scope(layer.name), rules.in_call(layer):
         operand, mask = unpack_singleton(list(inputs)), unpack_singleton(list(masks))
         layer.assert_input_compatibility(operand)
         if layer._call_accepts("mask") and "mask" not in arguments:
-            arguments["mask"] = mask
+            arguments["mask"] = as_nested(mask, node.nesting)
         with precision_scope(layer.dtype_policy.precision):
-            returned = layer.call(in_precision_of(layer, layer._as_taken(operand)), **arguments)
+            taken = layer._as_taken(operand, node.nesting)
+            returned = layer.call(in_precision_of(layer, taken), **arguments)
         outputs = to_list(flat_outputs(returned, layer))
         output_mask = layer.compute_mask(operand, mask)
         for loss in layer._activity_losses(outputs):

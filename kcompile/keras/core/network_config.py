@@ -15,10 +15,10 @@ from ...ir import Value
 from .. import rules
 from ..utils.generic_utils import get_custom_objects, unpack_singleton
 from ..utils.living import class_name
-from ..utils.nested import each
+from ..utils.nested import mapped
 from .layer import Layer
 from .layer_configs import deserialize
-from .node import Node, keras_history, replace_tensors
+from .node import Node, as_nested, keras_history, replace_tensors
 from .operation_layers import CLASSES, OperationLayer, from_file
 
 
@@ -129,10 +129,13 @@ def trainable_config(network: Layer) -> dict[str, bool]:
     return {} if network.trainable else {"trainable": False}
 
 
-def _node_config(node: Node, places: Places) -> list[list[Any]]:
+def _node_config(node: Node, places: Places) -> Any:
     arguments = serializable_arguments(node, places.of)
-    inbound = zip(node.inbound_layers, node.node_indices, node.tensor_indices, strict=True)
-    return [[*places.at(*source), arguments] for source in inbound]
+    sources = zip(node.inbound_layers, node.node_indices, node.tensor_indices, strict=True)
+    inbound = [places.at(*source) for source in sources]
+    if node.nesting is not None:
+        return {"inputs": as_nested(inbound, node.nesting), "arguments": arguments}
+    return [[*place, arguments] for place in inbound]
 
 
 def serializable_arguments(node: Node, place: Callable[[Value], Any]) -> dict[str, Any]:
@@ -243,15 +246,20 @@ class Call:
 
 def _with_places(value: Any) -> Any:
     """The value with a Place for each ``[layer, node, tensor]`` in it."""
-    is_place = isinstance(value, list) and [type(entry) for entry in value] == [str, int, int]
-    return Place(*value) if is_place else each(value, _with_places)
+    return mapped(value, lambda entry: Place(*entry) if _names_place(entry) else entry, _names_place)
+
+
+def _names_place(value: Any) -> bool:
+    return isinstance(value, list) and [type(entry) for entry in value] == [str, int, int]
 
 
 def _replace_places(value: Any, function: Callable[[Place], Any]) -> Any:
     """The value with ``function(place)`` for each Place in it."""
-    if isinstance(value, Place):
-        return function(value)
-    return each(value, lambda entry: _replace_places(entry, function))
+    return mapped(value, lambda entry: function(entry) if _is_place(entry) else entry, _is_place)
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, Place)
 
 
 class _Replay:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 from ...ir import Value
 from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.nested import leaves, packed
 from .call_frames import CallFrame
 
 
@@ -49,6 +50,7 @@ class Node:
         input_tensors, output_tensors: values; input_masks, output_masks: values or None.
         input_shapes, output_shapes: static shapes with None for unknown sizes.
         arguments: keyword arguments of the call.
+        nesting: how ``call`` takes the inputs, None for each, where they are a nest; else None.
         updates, losses, metrics: what was added during the call.
         inference_updates: what the call assigned to in prediction, too.
     """
@@ -62,6 +64,7 @@ class Node:
         output_masks: list[Value | None],
         arguments: dict[str, Any] | None = None,
         frame: CallFrame | None = None,
+        nesting: Any = None,
     ) -> None:
         frame = frame or CallFrame()
         self.outbound_layer = outbound_layer
@@ -70,6 +73,7 @@ class Node:
         self.input_masks = input_masks
         self.output_masks = output_masks
         self.arguments = arguments or {}
+        self.nesting = nesting
         self.updates, self.losses, self.metrics = frame.updates, frame.losses, frame.metrics
         self.inference_updates = frame.inference_updates
         histories = [keras_history(tensor) for tensor in input_tensors]
@@ -94,7 +98,7 @@ class Node:
         node.input_tensors, node.output_tensors = list(inputs), list(outputs)
         node.input_masks = [getattr(tensor, "_keras_mask", None) for tensor in inputs]
         node.output_masks = [getattr(tensor, "_keras_mask", None) for tensor in outputs]
-        node.arguments = {}
+        node.arguments, node.nesting = {}, None
         node.updates, node.losses, node.metrics, node.inference_updates = [], [], [], []
         return node
 
@@ -143,6 +147,7 @@ class UnrecordedCall:
     output_masks: list[Value | None]
     arguments: dict[str, Any]
     frame: CallFrame
+    nesting: Any = None
 
     @property
     def origins(self) -> list[Value]:
@@ -154,7 +159,7 @@ class UnrecordedCall:
         """Makes the Node."""
         self.layer._unrecorded_calls = [call for call in self.layer._unrecorded_calls if call is not self]
         masks = self.input_masks, self.output_masks
-        Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame)
+        Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame, self.nesting)
 
 
 class CalledLayer:
@@ -284,23 +289,18 @@ def flat_outputs(outputs: Any, layer: Any) -> Any:
     return [x for key in sorted(outputs) for x in to_list(flat_outputs(outputs[key], layer))]
 
 
+def as_nested(entries: Any, nesting: Any) -> Any:
+    """One entry for each input of a call, nested as ``call`` takes them; a list where it takes no nest."""
+    return entries if nesting is None else packed(nesting, iter(to_list(entries)))
+
+
 def nested_outputs(like: Any, tensors: Sequence[Value]) -> Any:
     """Tensors, flat, as the caller of a layer gets them: nested as what ``call`` returned, ``like``.
 
     A plain list or tuple becomes a list, and the tensor itself where it holds one.
     """
     is_plain = isinstance(like, list | tuple) and not any(isinstance(x, list | tuple | dict) for x in like)
-    return unpack_singleton(list(tensors)) if is_plain else _nested(like, iter(tensors))
-
-
-def _nested(like: Any, tensors: Iterator[Value]) -> Any:
-    if isinstance(like, dict):
-        by_name = {key: _nested(like[key], tensors) for key in sorted(like)}
-        return {key: by_name[key] for key in like}
-    if isinstance(like, list | tuple):
-        found = [_nested(entry, tensors) for entry in like]
-        return found if isinstance(like, list) else tuple(found)
-    return next(tensors)
+    return unpack_singleton(list(tensors)) if is_plain else packed(like, iter(tensors))
 
 
 def tensors_in(value: Any) -> list[Value]:
@@ -343,12 +343,8 @@ def flat_masks(mask: Any, outputs: int) -> list[Any]:
     """
     if not isinstance(mask, list | tuple):
         return [mask] * outputs
-    found = _leaves(mask)
+    found = leaves(mask)
     return [*found, *[None] * (outputs - len(found))][:outputs]
-
-
-def _leaves(nest: Any) -> list[Any]:
-    return [x for entry in nest for x in _leaves(entry)] if isinstance(nest, list | tuple) else [nest]
 
 
 def replace_tensors(value: Any, function: Callable[[Value], Any]) -> Any:

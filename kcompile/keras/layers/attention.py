@@ -32,8 +32,8 @@ class AttentionLayer(Layer):
         """That of the query."""
         return mask_at(mask, 0)
 
-    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
-        super()._refine_shapes(inputs, outputs[:1])
+    def _refine_shapes(self, inputs: list[Value], outputs: list[Value], nesting: Any = None) -> None:
+        super()._refine_shapes(inputs, outputs[:1], nesting)
 
 
 def _score_mode(layer: Layer, name: str, value: str) -> str:

@@ -274,7 +274,7 @@ class Recurrent(Layer):
         finally:
             self.input_spec = spec
 
-    def _maybe_build(self, inputs: Any) -> None:
+    def _maybe_build(self, inputs: Any, nesting: Any = None) -> None:
         super()._maybe_build(inputs[0] if isinstance(inputs, list) else inputs)
 
     def call(self, inputs: Any, mask: Any = None, training: Any = None, initial_state: Any = None) -> Any:

@@ -73,9 +73,9 @@ class ReversibleEmbedding(Embedding):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return None if self._reversed else super().compute_mask(inputs, mask)
 
-    def _refine_shapes(self, inputs: list[Value], outputs: list[Value]) -> None:
+    def _refine_shapes(self, inputs: list[Value], outputs: list[Value], nesting: Any = None) -> None:
         if not self._reversed:
-            super()._refine_shapes(inputs, outputs)
+            super()._refine_shapes(inputs, outputs, nesting)
 
 
 registry.register(globals())

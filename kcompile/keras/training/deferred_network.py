@@ -62,9 +62,9 @@ class DeferredNetwork(CompiledNetwork):
         ]
         self(unpack_singleton(placeholders) if names is None else dict(zip(names, placeholders, strict=True)))
 
-    def _maybe_build(self, inputs: Any) -> None:
+    def _maybe_build(self, inputs: Any, nesting: Any = None) -> None:
         if type(self).build is not DeferredNetwork.build:  # which would call the model, as is being done
-            super()._maybe_build(inputs)
+            super()._maybe_build(inputs, nesting)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(inputs, dict) and not self._is_graph_network:
@@ -90,8 +90,9 @@ class DeferredNetwork(CompiledNetwork):
             shapes, dtypes = zip(*self._called_on, strict=True)
             self._set_inputs(shapes, dtypes, self._input_keys)
 
-    def _as_taken(self, inputs: Any) -> Any:
+    def _as_taken(self, inputs: Any, nesting: Any) -> Any:
         """A dict where the model was called on one, or built for one."""
+        inputs = super()._as_taken(inputs, nesting)
         if self._input_keys is None or self._is_graph_network:
             return inputs
         return dict(zip(self._input_keys, to_list(inputs), strict=True))

@@ -60,7 +60,7 @@ class Model(SteppingNetwork):
 
     def _record_call(self, inputs: list[Value], outputs: list[Value], *said: Any) -> None:
         super()._record_call(inputs, outputs, *said)
-        input_masks, _, arguments, _ = said
+        input_masks, _, arguments, *_ = said
         settled = set(arguments) <= {"training"} and not arguments.get("training")
         if settled and current_frame() is None and self._only_predicts(inputs, input_masks):
             compiled = self._predicting_run()

@@ -223,7 +223,7 @@ class Sequential(Model):
         self._stacked_layers.insert(0, keras_history(x).layer)
         self._init_graph_network([x], [output])
 
-    def _maybe_build(self, inputs: Any) -> None:
+    def _maybe_build(self, inputs: Any, nesting: Any = None) -> None:
         if len(to_list(inputs)) > 1 and not self._is_graph_network:
             return  # layers of such a model are called one after the other, and build themselves
         if isinstance(inputs, Constant):  # numbers do not fix how many samples a batch has
@@ -231,7 +231,7 @@ class Sequential(Model):
                 self._build_for([inputs])
             except ValueError:  # a single image, perhaps, which its layers take
                 return
-        super()._maybe_build(inputs)
+        super()._maybe_build(inputs, nesting)
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """The layers one after the other."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Names, Parameter, Value, claim_steps, op
+from ....ir import Names, Parameter, TensorShape, Value, claim_steps, op
 from ... import backend as K
 from ... import registry
 from ...backend.tensors import dims_of, known_shape
@@ -16,27 +16,31 @@ from ...backend.variables import filled
 from ...core.layer import InputSpec, Layer
 from ...core.layer_configs import deserialize, serialize
 from ...declaration import Argument, configured, converted
-from ...utils.generic_utils import has_arg, to_list
-from .states import batch_of_states, require_stateful, reset
+from ...utils.generic_utils import has_arg, to_list, unpack_singleton
+from ...utils.nested import NESTS, leaves, mapped, packed
+from .states import (
+    batch_of_states,
+    is_size,
+    leaf_sizes,
+    nested_states,
+    require_stateful,
+    reset,
+    state_axes,
+)
 
 __all__ = ["RNN", "StackedRNNCells"]
 
 States = list[Value]
 
 
-def sizes_of(state_size: Any) -> list[int]:
-    """A cell's ``state_size``, a number or a sequence of numbers, as a list."""
-    return list(state_size) if hasattr(state_size, "__len__") else [state_size]
-
-
 def output_size_of(cell: Any) -> Any:
     """``output_size`` of a cell, or the size of its first state."""
     size = getattr(cell, "output_size", None)
-    return sizes_of(cell.state_size)[0] if size is None else size
+    return leaf_sizes(cell.state_size)[0] if size is None else size
 
 
 def zero_states(cell: Any, inputs: Value | None, batch_size: Any, dtype: Any) -> Any:
-    """Zeros for each state of a cell, in a list where ``state_size`` is a sequence.
+    """Zeros for each state of a cell, nested as its ``state_size``.
 
     Args:
         inputs: says batch size and element type, in the place of the others.
@@ -44,8 +48,10 @@ def zero_states(cell: Any, inputs: Value | None, batch_size: Any, dtype: Any) ->
     if inputs is not None:
         batch_size, dtype = dims_of(inputs)[0], inputs.dtype
     dtype = np.dtype(getattr(dtype, "name", dtype) or K.floatx())
-    states = [filled(0, [batch_size, *_as_tuple(size)], dtype) for size in sizes_of(cell.state_size)]
-    return states if hasattr(cell.state_size, "__len__") else states[0]
+    zeros = [filled(0, [batch_size, *state_axes(size)], dtype) for size in leaf_sizes(cell.state_size)]
+    states = nested_states(cell.state_size, zeros)
+    several = isinstance(cell.state_size, list | tuple) and not isinstance(cell.state_size, TensorShape)
+    return states if several else states[0]
 
 
 def leaf_cells(cell: Any) -> list[Any]:
@@ -87,9 +93,11 @@ class StackedRNNCells(Layer):
         return list(reversed(per_cell)) if self.reverse_state_order else list(per_cell)
 
     @property
-    def state_size(self) -> tuple[int, ...]:
+    def state_size(self) -> tuple[Any, ...]:
         """The state sizes of all cells, flat: (h1, c1, h2, c2) for two LSTM cells."""
-        return tuple(size for cell in self._in_state_order(self.cells) for size in sizes_of(cell.state_size))
+        return tuple(
+            size for cell in self._in_state_order(self.cells) for size in leaf_sizes(cell.state_size)
+        )
 
     @property
     def output_size(self) -> Any:
@@ -107,7 +115,7 @@ class StackedRNNCells(Layer):
                 cell.build([input_shape, *constants_shape] if wants_constants else input_shape)
                 for weight in cell.weights:  # kernel, kernel_1, ...
                     weight._name = names.unique(weight.name)
-            input_shape = (input_shape[0], *_as_tuple(output_size_of(cell)))
+            input_shape = _shapes_of(output_size_of(cell), input_shape)
         self.built = True
 
     def call(
@@ -116,7 +124,7 @@ class StackedRNNCells(Layer):
         per_cell: list[States] = []
         rest = list(states)
         for cell in self._in_state_order(self.cells):
-            count = len(sizes_of(cell.state_size))
+            count = len(leaf_sizes(cell.state_size))
             per_cell.append(rest[:count])
             rest = rest[count:]
         new_states: list[States] = []
@@ -126,8 +134,8 @@ class StackedRNNCells(Layer):
                 arguments["constants"] = constants
             if has_arg(cell.call, "training"):
                 arguments["training"] = training
-            inputs, new = cell.call(inputs, own, **arguments)
-            new_states.append(list(new))
+            inputs, new = cell.call(inputs, nested_states(cell.state_size, own), **arguments)
+            new_states.append(leaves(new))
         return inputs, [state for new in self._in_state_order(new_states) for state in new]
 
     def get_initial_state(
@@ -149,8 +157,14 @@ class StackedRNNCells(Layer):
         return cls(cells, **config)
 
 
-def _as_tuple(size: Any) -> tuple[int, ...]:
-    return tuple(size) if hasattr(size, "__len__") else (size,)
+def _is_one_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape)
+
+
+def _shapes_of(sizes: Any, input_shape: Any, behind: int = 1) -> Any:
+    """Shapes nested as sizes, with the first axes of an input, (batch) or (batch, time)."""
+    first = leaves(input_shape, _is_one_shape)[0][:behind]
+    return mapped(sizes, lambda size: (*first, *state_axes(size)), is_size)
 
 
 def standardize_arguments(
@@ -180,22 +194,36 @@ def _list_or_none(values: Any) -> list[Any] | None:
 
 
 def with_states(
-    layer: Layer, inputs: Any, initial_state: Any, constants: Any, check: Callable[[States | None], Any]
+    layer: Layer,
+    inputs: Any,
+    initial_state: Any,
+    constants: Any,
+    check: Callable[[States | None], Any],
+    is_nest: bool = False,
 ) -> tuple[Any, dict[str, Any]]:
     """What a recurrent layer is called on, and its further arguments: initial states and constants that are
     Keras tensors are inputs.
 
     Args:
         check: function of the initial states.
+        is_nest: whether the inputs are a nest of sequences, and no list with states behind the sequence.
     """
-    inputs, states, constants = standardize_arguments(inputs, initial_state, constants, layer._num_constants)
+    if is_nest:
+        states, constants = _list_or_none(initial_state), _list_or_none(constants)
+    else:
+        inputs, states, constants = standardize_arguments(
+            inputs, initial_state, constants, layer._num_constants
+        )
+    if isinstance(inputs, list):  # a nest that a file could only write as a list
+        inputs = tuple(inputs)
     if constants is not None:
         layer._num_constants = len(constants)
-    states = None if states is None else [_as_tensor(state) for state in states]
+    states = None if states is None else [_as_tensor(state) for state in leaves(states)]
     check(states)
     further = [*(states or []), *(constants or [])]
     if (states is not None or constants is not None) and all_keras_tensors(layer, further):
         return [inputs, *further], {}
+    inputs = [inputs] if isinstance(inputs, NESTS) else inputs
     given = {"initial_state": states, "constants": constants}
     return inputs, {name: value for name, value in given.items() if value is not None}
 
@@ -226,10 +254,10 @@ class RNN(Layer):
     """A recurrent layer over a cell.
 
     Args:
-        cell: has ``call(inputs, states) -> (output, new states)``, ``state_size`` (an integer or one per
-            state) and perhaps ``output_size``; or a list of such cells, which are stacked. A cell that is a
-            Layer is built, saved and trained with this layer. ``call`` may also take ``training`` and
-            ``constants``.
+        cell: has ``call(inputs, states) -> (output, new states)``, ``state_size`` (an integer, or a
+            ``tf.TensorShape`` of a state with several axes, or a nest of them) and perhaps ``output_size``,
+            likewise; or a list of such cells, which are stacked. A cell that is a Layer is built, saved and
+            trained with this layer. ``call`` may also take ``training`` and ``constants``.
         return_sequences: return the outputs of all steps instead of the last one.
         return_state: return the last states behind the output.
         go_backwards: take the last step first; outputs come in the order in which they were computed.
@@ -238,7 +266,8 @@ class RNN(Layer):
         zero_output_for_mask: (keyword, of later Keras versions) output zeros where the mask is false.
 
     Input: (batch, time, features), and behind it, in a list, initial states (batch, state size) and
-    constants.
+    constants. A cell of the user's may take a nest of sequences: a tuple, dict or named tuple of them; its
+    step gets the same nest, and so does ``build`` of the shapes. It may return a nest of outputs.
     Output: (batch, time, output size) or (batch, output size); with return_state a list with the states
     behind it.
     A step that the mask leaves out repeats the output of the step before (zeros at first) and keeps the
@@ -280,9 +309,9 @@ class RNN(Layer):
 
     # --- shapes, masks, weights -------------------------------------------------------------------------
     @property
-    def state_sizes(self) -> list[int]:
-        """The size of each state."""
-        return sizes_of(self.cell.state_size)
+    def state_sizes(self) -> list[Any]:
+        """The size of each state, a number or a ``tf.TensorShape``."""
+        return leaf_sizes(self.cell.state_size)
 
     @property
     def states(self) -> list[Any]:
@@ -300,13 +329,14 @@ class RNN(Layer):
                 constants_shape = input_shape[-self._num_constants :]
             input_shape = input_shape[0]
         self.input_spec = [
-            InputSpec(shape=(input_shape[0] if self.stateful else None, None, *input_shape[2:]))
+            InputSpec(shape=(shape[0] if self.stateful else None, None, *shape[2:]))
+            for shape in leaves(input_shape, _is_one_shape)
         ]
         if isinstance(self.cell, Layer) and not self.cell.built:
-            step_shape = (input_shape[0], *input_shape[2:])
+            step_shape = mapped(input_shape, lambda shape: (shape[0], *shape[2:]), _is_one_shape)
             self.cell.build([step_shape, *constants_shape] if constants_shape else step_shape)
             self.cell.built = True
-        self.state_spec = [InputSpec(shape=(None, size)) for size in self.state_sizes]
+        self.state_spec = [InputSpec(shape=(None, *state_axes(size))) for size in self.state_sizes]
         if self.stateful:
             self.reset_states()
         self.built = True
@@ -314,16 +344,19 @@ class RNN(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         if isinstance(input_shape, list):
             input_shape = input_shape[0]
-        step = _as_tuple(output_size_of(self.cell))
-        output = (*input_shape[:2], *step) if self.return_sequences else (input_shape[0], *step)
+        outputs = _shapes_of(output_size_of(self.cell), input_shape, 2 if self.return_sequences else 1)
+        outputs = unpack_singleton(leaves(outputs, _is_one_shape))
         if not self.return_state:
-            return output
-        return [output, *((input_shape[0], size) for size in self.state_sizes)]
+            return outputs
+        return [*to_list(outputs), *(_shapes_of(size, input_shape) for size in self.state_sizes)]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         if isinstance(mask, list):
             mask = mask[0]
         output_mask = mask if self.return_sequences else None
+        outputs = len(leaf_sizes(output_size_of(self.cell)))
+        if outputs > 1 and not self.return_state:  # as in tf.keras, where the first of a nest has the mask
+            return [output_mask] + [None] * (outputs - 1)
         return [output_mask] + [None] * len(self.state_sizes) if self.return_state else output_mask
 
     # --- calling ----------------------------------------------------------------------------------------
@@ -333,8 +366,14 @@ class RNN(Layer):
         Raises:
             ValueError: if the number or a shape of the initial states does not fit the cell.
         """
-        inputs, arguments = with_states(self, inputs, initial_state, constants, self.check_initial_state)
+        is_nest = isinstance(inputs, dict | tuple) and self._cell_may_take_nests()
+        check = self.check_initial_state
+        inputs, arguments = with_states(self, inputs, initial_state, constants, check, is_nest)
         return super().__call__(inputs, **arguments, **kwargs)
+
+    def _cell_may_take_nests(self) -> bool:
+        """Whether a tuple is one nest of sequences, as in tf.keras, and no sequence with states behind it."""
+        return not all(registry.is_built_in(type(cell)) for cell in leaf_cells(self.cell))
 
     def check_initial_state(self, states: Sequence[Value] | None) -> None:
         """Compares the number and the last axes of initial states with the cell.
@@ -357,20 +396,25 @@ class RNN(Layer):
                     f"is {self.cell.state_size}; found shape {shape}."
                 )
 
-    def _fits_state(self, shape: tuple[int | None, ...], size: int) -> bool:
-        return len(shape) == 2 and shape[1] in (None, size)
+    def _fits_state(self, shape: tuple[int | None, ...], size: Any) -> bool:
+        return TensorShape(shape[1:]).is_compatible_with(state_axes(size))
 
     def assert_input_compatibility(self, inputs: Any) -> None:
-        super().assert_input_compatibility(to_list(inputs)[0])
+        super().assert_input_compatibility(to_list(inputs)[: len(self.input_spec)])
 
-    def get_initial_state(self, inputs: Value) -> States:
+    def get_initial_state(self, inputs: Any) -> States:
         """What the cell says if it is a user's and says something, else zeros: (batch, state size) for each
-        state."""
+        state, in a flat list.
+
+        Args:
+            inputs: (batch, time, ...), or a nest of such.
+        """
+        inputs = leaves(inputs)[0]
         batch = dims_of(inputs)[0]
         if _says_start(self.cell):
             found = self.cell.get_initial_state(inputs=None, batch_size=batch, dtype=inputs.dtype)
-            return [_as_tensor(state) for state in to_list(found, allow_tuple=True)]
-        return [self._zero_states(inputs, [batch, size]) for size in self.state_sizes]
+            return [_as_tensor(state) for state in leaves(found)]
+        return [self._zero_states(inputs, [batch, *state_axes(size)]) for size in self.state_sizes]
 
     @staticmethod
     def _zero_states(inputs: Value, shape: list[Any]) -> Value:
@@ -387,12 +431,11 @@ class RNN(Layer):
         constants: Any = None,
     ) -> Any:
         inputs, initial_state, constants = self._take_apart(inputs, initial_state, constants)
-        if isinstance(mask, list):
-            mask = mask[0]
+        mask = leaves(mask)[0]
         if initial_state is None and self.stateful:
             initial_state = list(self.states)
         if initial_state is not None:
-            initial_state = [_as_tensor(state) for state in initial_state]
+            initial_state = [_as_tensor(state) for state in leaves(initial_state)]
         self.check_initial_state(initial_state)
         if constants and not has_arg(self.cell.call, "constants"):
             raise ValueError(
@@ -401,14 +444,16 @@ class RNN(Layer):
         if self.unroll and _steps(inputs) is None:
             raise ValueError(
                 f"Layer {self.name}: unrolling needs a fixed number of timesteps, but the input has the "
-                f"shape {K.int_shape(inputs)}. Give it with input_shape, batch_input_shape or (for an "
-                "Embedding before) input_length, with Input(shape=...), or use unroll=False."
+                f"shape {K.int_shape(leaves(inputs)[0])}. Give it with input_shape, batch_input_shape or "
+                "(for an Embedding before) input_length, with Input(shape=...), or use unroll=False."
             )
         last, outputs, states = self._run_cell(inputs, mask, training, initial_state, constants)
         if self.stateful:
             self.add_update(list(zip(self.states, states, strict=True)))
         if self.zero_output_for_mask and mask is not None:
-            last, outputs = self._zeroed(last, outputs, mask)
+            pairs = zip(leaves(last), leaves(outputs), strict=True)
+            zeroed = [self._zeroed(*pair, mask) for pair in pairs]
+            last, outputs = (packed(outputs, iter(flat)) for flat in zip(*zeroed, strict=True))
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
 
@@ -424,23 +469,22 @@ class RNN(Layer):
         newest = op.Gather(keep, np.array(-1, np.int64), axis=1)
         return op.Where(op.Unsqueeze(newest, [axis - 1 for axis in rest]), last, zero), zeroed
 
-    def _take_apart(self, inputs: Any, initial_state: Any, constants: Any) -> tuple[Value, Any, Any]:
+    def _take_apart(self, inputs: Any, initial_state: Any, constants: Any) -> tuple[Any, Any, Any]:
         """Inputs, initial states and constants of a call that may have them in one list."""
-        if isinstance(inputs, list | tuple) and len(inputs) == 1:
-            inputs = inputs[0]
-        if not isinstance(inputs, list | tuple):
+        if not isinstance(inputs, list | tuple) or len(inputs) == 1:
+            inputs = inputs[0] if isinstance(inputs, list | tuple) else inputs
             return inputs, _list_or_none(initial_state), _list_or_none(constants)
         return standardize_arguments(inputs, initial_state, constants, self._num_constants)
 
     def _run_cell(
-        self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any
-    ) -> tuple[Value, Value, States]:
+        self, inputs: Any, mask: Any, training: Any, initial_state: States | None, constants: Any
+    ) -> tuple[Any, Any, States]:
         """Last output (batch, ...), outputs (batch, time, ...) and last states."""
         return self._loop_over_steps(inputs, mask, training, initial_state, constants)
 
     def _loop_over_steps(
-        self, inputs: Value, mask: Any, training: Any, initial_state: States | None, constants: Any = None
-    ) -> tuple[Value, Value, States]:
+        self, inputs: Any, mask: Any, training: Any, initial_state: States | None, constants: Any = None
+    ) -> tuple[Any, Any, States]:
         """The cell applied step by step: an ONNX Scan, or all steps written out."""
         if initial_state is None:
             initial_state = self.get_initial_state(inputs)
@@ -449,23 +493,22 @@ class RNN(Layer):
             cell.draw_masks(inputs, initial_state)
         try:
             inputs, step = self._step_function(inputs, training, constants)
-            return K.rnn(
+            last, outputs, states = K.rnn(
                 step,
                 inputs,
-                initial_state,
+                nested_states(self.cell.state_size, initial_state),
                 go_backwards=self.go_backwards,
                 mask=mask,
                 constants=constants,
                 unroll=self.unroll,
                 input_length=_steps(inputs),
             )
+            return last, outputs, leaves(states)
         finally:
             for cell in drawing:
                 cell.forget_masks()
 
-    def _step_function(
-        self, inputs: Value, training: Any, constants: Any
-    ) -> tuple[Value, Callable[..., Any]]:
+    def _step_function(self, inputs: Any, training: Any, constants: Any) -> tuple[Any, Callable[..., Any]]:
         """The sequence that K.rnn is to walk along, and the step."""
         if hasattr(self.cell, "ahead_of_time") and not constants:
             return self.cell.ahead_of_time(inputs, training)
@@ -498,7 +541,7 @@ class RNN(Layer):
 
     def _state_shapes(self) -> list[tuple[int, ...]]:
         batch = batch_of_states(self, self.input_spec[0])
-        return [(batch, size) for size in self.state_sizes]
+        return [(batch, *state_axes(size)) for size in self.state_sizes]
 
     # --- configuration ----------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
@@ -565,9 +608,9 @@ def _as_tensor(x: Any) -> Value:
     return x if isinstance(x, Value) else K.constant(x)
 
 
-def _steps(inputs: Value) -> int | None:
+def _steps(inputs: Any) -> int | None:
     """The number of steps, where it is known."""
-    steps = known_shape(inputs)[1]
+    steps = known_shape(leaves(inputs)[0])[1]
     return steps if isinstance(steps, int) else None
 
 

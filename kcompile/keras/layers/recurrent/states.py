@@ -7,11 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Parameter, current_scope
+from ....ir import Parameter, TensorShape, current_scope
 from ... import backend as K
 from ...backend.assignments import Variable
 from ...core.layer import InputSpec, Layer
 from ...utils.generic_utils import to_list
+from ...utils.nested import leaves, packed
+
+
+def leaf_sizes(sizes: Any) -> list[Any]:
+    """A ``state_size`` or ``output_size``, a nest of numbers and ``tf.TensorShape``s, as a flat list."""
+    return leaves(sizes, is_size)
+
+
+def nested_states(state_size: Any, states: Sequence[Any]) -> list[Any]:
+    """States, flat, as a cell takes them: a list with an entry, a state or a nest of them, for each entry of
+    its ``state_size``."""
+    sizes = [state_size] if is_size(state_size) else to_list(state_size, allow_tuple=True)
+    return packed(list(sizes), iter(states), is_size)  # type: ignore[no-any-return]
+
+
+def state_axes(size: Any) -> tuple[Any, ...]:
+    """The axes of a state behind the batch axis, by its size."""
+    return tuple(size) if isinstance(size, TensorShape) else (size,)
+
+
+def is_size(size: Any) -> bool:
+    """Whether it is the size of one state, of one or more axes."""
+    return not isinstance(size, list | tuple | dict) or isinstance(size, TensorShape)
 
 
 def require_stateful(layer: Layer) -> None:
