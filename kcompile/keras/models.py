@@ -9,7 +9,7 @@ from ..ir import Value
 from . import rules
 from .core.input_layer import Input, InputLayer
 from .core.layer import Layer
-from .core.node import keras_history, replace_tensors
+from .core.node import as_nested, keras_history, replace_tensors
 from .legacy.old_names import answer_old_names
 from .saving.archives import model_from_config, model_from_json, model_from_yaml
 from .saving.saving_api import load_model, save_model
@@ -17,6 +17,7 @@ from .training.model import Model
 from .training.sequential import Sequential
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
 from .utils.living import living
+from .utils.nested import leaves
 
 __all__ = [
     "Input",
@@ -95,10 +96,11 @@ def _clone_functional(model: Model, input_tensors: Any, clone_function: Callable
         if layer not in copies:
             copies[layer] = clone_function(layer)
         arguments = replace_tensors(node.arguments, lambda tensor: values.get(tensor, tensor))
-        called = copies[layer](unpack_singleton([values[x] for x in node.input_tensors]), **arguments)
-        made = [called[name] for name in sorted(called)] if isinstance(called, dict) else to_list(called)
-        values.update(zip(node.output_tensors, made, strict=True))
+        operands = unpack_singleton([values[x] for x in node.input_tensors])
+        called = copies[layer](as_nested(operands, node.nesting), **arguments)
+        values.update(zip(node.output_tensors, leaves(called), strict=True))
     given = dict(zip(model.input_names, inputs, strict=True)) if model._input_keys else inputs
+    given = as_nested(given, model._input_nesting)
     return Model(given, model._as_given([values[x] for x in model.outputs]), name=model.name)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from kcompile import tf_keras
+from kcompile import keras, tf_keras
 from kcompile.tf_keras import tensorflow as tf
 from tests.golden import nested_recurrence_programs as programs
 
@@ -67,6 +67,17 @@ def test_files_keep_how_the_inputs_of_a_layer_are_nested(case, ending, tmp_path)
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("case", ["tuple", "dict", "initial"])
+def test_files_of_keras_3_keep_it_too(case, tmp_path):
+    make, options = programs.CASES[case]
+    model, arrays = make(keras, tf, **options)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras", custom_objects=programs.cells(keras, tf))
+    pair = [m.predict(arrays, batch_size=programs.BATCH) for m in (model, again)]
+    for expected, found in zip(*pair, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_model_with_a_nested_cell_is_called_on_other_inputs():
     model, arrays = programs.model(tf_keras, tf, nest="named")
     inputs = [tf_keras.Input(batch_shape=x.shape) for x in arrays]
@@ -108,3 +119,11 @@ def test_a_users_layer_is_called_on_a_nest(nest, tmp_path):
     model.save(tmp_path / "m.h5")
     again = tf_keras.models.load_model(tmp_path / "m.h5", custom_objects={"_Sum": _Sum})
     np.testing.assert_array_equal(again.predict(arrays), model.predict(arrays))
+
+
+def test_a_clone_calls_its_layers_on_the_same_nests():
+    model, arrays = programs.model(tf_keras, tf, nest="dict", return_state=True)
+    clone = tf_keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    for found, expected in zip(clone.predict(arrays), model.predict(arrays), strict=True):
+        np.testing.assert_array_equal(found, expected)

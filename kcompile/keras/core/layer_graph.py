@@ -161,10 +161,48 @@ def keys_of(tensors: Any, what: str) -> list[str] | None:
     return list(tensors)
 
 
-def output_keys(outputs: Any) -> list[str] | None:
-    """The names that a dict of tensors gives outputs; None where it is none, or has nests in it."""
-    keys = keys_of(outputs, "outputs")
-    return None if keys is None or any(isinstance(x, NESTS) for x in outputs.values()) else keys
+def plain_keys(tensors: Any, what: str) -> list[str] | None:
+    """The names that a dict of tensors gives them; None where it is none, or has nests in it."""
+    keys = keys_of(tensors, what)
+    return None if keys is None or any(isinstance(x, NESTS) for x in tensors.values()) else keys
+
+
+def flat_like(nesting: Any, given: Any) -> list[Any]:
+    """What was given for the inputs of a model made of nested ones, flat, in their order.
+
+    Args:
+        nesting: None for each input.
+        given: such a nest (lists and tuples are one), or a flat list of all.
+
+    Raises:
+        ValueError: for other keys or lengths, naming what was expected.
+    """
+    count = len(leaves(nesting))
+    if count == 1 and not isinstance(given, NESTS):
+        return [given]
+    if isinstance(given, list | tuple) and len(given) == count and not any(map(_holds_arrays, given)):
+        return list(given)
+    return _flat_like(nesting, given)
+
+
+def _holds_arrays(nest: Any) -> bool:
+    return isinstance(nest, NESTS) and any(hasattr(x, "shape") for x in leaves(nest))
+
+
+def _flat_like(nesting: Any, given: Any) -> list[Any]:
+    if nesting is None:
+        return [given]
+    if isinstance(nesting, dict):
+        if not isinstance(given, dict) or nesting.keys() - given.keys():
+            keys = ", ".join(map(repr, nesting))
+            found = ", ".join(map(repr, given)) if isinstance(given, dict) else type(given).__name__
+            raise ValueError(f"The inputs of the model are a dict with the keys {keys}; found {found}.")
+        return [x for key in sorted(nesting) for x in _flat_like(nesting[key], given[key])]
+    if not isinstance(given, list | tuple) or len(given) != len(nesting):
+        found = f"{len(given)}" if isinstance(given, list | tuple) else type(given).__name__
+        raise ValueError(f"The inputs of the model have a list of {len(nesting)} in them; found {found}.")
+    pairs = zip(nesting, given, strict=True)
+    return [x for inner, entry in pairs for x in _flat_like(inner, entry)]
 
 
 def tensor_list(tensors: Any, what: str) -> list[Value]:

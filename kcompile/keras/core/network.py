@@ -21,10 +21,10 @@ from .layer import Layer
 from .layer_graph import (
     LayerMap,
     check_ends,
-    keys_of,
+    flat_like,
     map_layers,
     nesting_of,
-    output_keys,
+    plain_keys,
     tensor_list,
 )
 from .network_calls import emit_again
@@ -32,6 +32,7 @@ from .network_config import called_as_in_keras_3, network_config, network_from_c
 from .network_files import NetworkFiles
 from .node import (
     Node,
+    as_nested,
     keras_history,
     reaches_phase,
     same_tensors,
@@ -73,6 +74,7 @@ class Network(NetworkFiles):
         self._is_graph_network = inputs is not None or outputs is not None
         self._input_keys: list[str] | None = None
         self._output_keys: list[str] | None = None
+        self._input_nesting: Any = None
         self._output_nesting: Any = None
         if self._is_graph_network:
             self._init_graph_network(inputs, outputs)
@@ -80,7 +82,8 @@ class Network(NetworkFiles):
     def _init_graph_network(self, inputs: Any, outputs: Any) -> None:
         tracking, self._tracks_attributes = self._tracks_attributes, False
         self._is_graph_network = True
-        self._input_keys, self._output_keys = keys_of(inputs, "inputs"), output_keys(outputs)
+        self._input_keys, self._output_keys = plain_keys(inputs, "inputs"), plain_keys(outputs, "outputs")
+        self._input_nesting = nesting_of(inputs, False) if self._input_keys is None else None
         self._output_nesting = nesting_of(outputs, rules.of_layer(self).keeps_nests)
         self.inputs, self._output_values = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
@@ -171,7 +174,7 @@ class Network(NetworkFiles):
     @property
     def input(self) -> Any:
         """The model's own input tensor(s), whatever else it was called on."""
-        return unpack_singleton(list(self.inputs)) if self.inputs else super().input
+        return self._as_nested_inputs(list(self.inputs)) if self.inputs else super().input
 
     @property
     def output(self) -> Any:
@@ -192,9 +195,20 @@ class Network(NetworkFiles):
     @property
     def input_shape(self) -> Any:
         """Shape(s) of the model's own inputs."""
-        return (
-            unpack_singleton([static_shape(x) for x in self.inputs]) if self.inputs else super().input_shape
-        )
+        shapes = [static_shape(x) for x in self.inputs or ()]
+        return self._as_nested_inputs(shapes) if shapes else super().input_shape
+
+    def _as_nested_inputs(self, entries: list[Any]) -> Any:
+        """One entry for each input: single, or nested as the model was given its inputs."""
+        nesting = self._input_nesting
+        return unpack_singleton(entries) if nesting is None else as_nested(entries, nesting)
+
+    def _flat_inputs(self, given: Any) -> Any:
+        """What the model is fed: a flat list where it was made of nested inputs, or a dict of their names."""
+        by_name = isinstance(given, dict) and set(self.input_names) <= given.keys()
+        if self._input_nesting is None or by_name:
+            return given
+        return flat_like(self._input_nesting, given)
 
     @property
     def output_shape(self) -> Any:
@@ -405,6 +419,8 @@ class Network(NetworkFiles):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the model as a layer; inputs come as a dict where it was made of one."""
+        if self._is_graph_network:
+            inputs = self._flat_inputs(inputs)
         if isinstance(inputs, dict) and self._is_graph_network:
             inputs = unpack_singleton(self._inputs_by_name(inputs))
         outputs = super().__call__(inputs, *args, **kwargs)

@@ -40,7 +40,9 @@ def network_config(network: Layer) -> dict[str, Any]:
         "name": network.name,
         **trainable_config(network),
         "layers": layers,
-        "input_layers": by_key(network._input_keys, network.input_names, list(inputs)),
+        "input_layers": as_nested(
+            by_key(network._input_keys, network.input_names, list(inputs)), network._input_nesting
+        ),
         "output_layers": by_key(network._output_keys, network.output_names, list(outputs)),
     }
 

@@ -11,7 +11,7 @@ from ...ir import Value
 from .. import backend as K
 from .. import registry, rules
 from ..core.input_layer import Input
-from ..core.layer_graph import keys_of, nesting_of, output_keys
+from ..core.layer_graph import keys_of, nesting_of, plain_keys
 from ..core.node import flat_outputs, keras_history
 from ..utils.generic_utils import to_list, unpack_singleton
 from . import data_errors
@@ -100,7 +100,7 @@ class DeferredNetwork(CompiledNetwork):
     def _define_ends(self, inputs: list[Value], outputs: Any) -> None:
         """A subclassed model's first call on Inputs defines its inputs and outputs."""
         tracking, self._tracks_attributes = self._tracks_attributes, False
-        self._output_keys = output_keys(outputs)
+        self._output_keys = plain_keys(outputs, "outputs")
         self._output_nesting = nesting_of(outputs, True) if rules.of_layer(self).keeps_nests else None
         self.inputs, self.outputs = list(inputs), to_list(flat_outputs(outputs, self))
         self.input_names = self._input_keys or [keras_history(x).layer.name for x in self.inputs]

@@ -61,6 +61,7 @@ def standard_inputs(model: Network, x: Any) -> list[Any]:
 def checked_inputs(model: Network, x: Any) -> list[Any]:
     """``standard_inputs`` as Keras has them."""
     model._ensure_built(x)
+    x = model._flat_inputs(x)
     predictor = model._network_predictor
     if not predictor.specs and (x is None or len(x) == 0):
         return []

@@ -12,7 +12,7 @@ from ...backend.tensors import static_sizes
 from ...core.layer import Layer
 from ...core.network import Network
 from ...core.network_config import Places, by_key, serializable_arguments
-from ...core.node import Node
+from ...core.node import Node, as_nested
 from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import registered_name, unpack_singleton
@@ -127,7 +127,9 @@ def _functional(model: Network) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": ends(model._input_keys, model.input_names, model.inputs),
+        "input_layers": as_nested(
+            ends(model._input_keys, model.input_names, model.inputs), model._input_nesting
+        ),
         "output_layers": ends(model._output_keys, model.output_names, model.outputs),
     }
 
@@ -157,6 +159,8 @@ def _call(node: Node, tensor_config: Any) -> dict[str, Any]:
     tensors = [tensor_config(tensor) for tensor in node.input_tensors]
     kwargs = serializable_arguments(node, tensor_config)
     layer: Any = node.outbound_layer
+    if node.nesting is not None:
+        return {"args": [as_nested(tensors, node.nesting)], "kwargs": kwargs}
     if len(tensors) > 1 and registry.is_a(layer, "layer", "RNN", "Bidirectional"):
         # Keras 2 appends the states to the inputs of the layer.
         return {"args": tensors[:1], "kwargs": {**kwargs, "initial_state": tensors[1:]}}
