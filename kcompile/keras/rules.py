@@ -60,7 +60,8 @@ class Rules:
         tells_phase: whether users' layers are told in ``call`` whether it trains, and what they assign to
             there is assigned in prediction, too.
         casts_inputs: whether layers take numbers of any precision in the one that they compute with.
-        keeps_nests: whether predictions are tuples and nests where outputs are.
+        keeps_nests: whether predictions, and what users' layers return, are tuples and nests where outputs
+            are.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
         makes_folders: whether saving makes the folder of a file that is not there.
         counts_layers_once: whether a Sequential model that knows no input yet leaves out a layer that it has.

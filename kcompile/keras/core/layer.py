@@ -273,7 +273,7 @@ class Layer(AddingLayer):
             self._refine_shapes(tensors, copied, nesting)
         masks = flat_masks(output_mask, len(copied))
         self._record_call(tensors, copied, to_list(previous_mask), masks, user_kwargs, frame, nesting)
-        return nested_outputs(returned, copied)
+        return nested_outputs(returned, copied, self)
 
     def _called(self, inputs: Any, arguments: dict[str, Any]) -> Any:
         """What ``call`` returns, told the phase where the layer's rules have it so."""

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from ...ir import Value
-from .. import registry
+from .. import registry, rules
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.nested import leaves, packed
 from .call_frames import CallFrame
@@ -294,11 +294,14 @@ def as_nested(entries: Any, nesting: Any) -> Any:
     return entries if nesting is None else packed(nesting, iter(to_list(entries)))
 
 
-def nested_outputs(like: Any, tensors: Sequence[Value]) -> Any:
+def nested_outputs(like: Any, tensors: Sequence[Value], layer: Any) -> Any:
     """Tensors, flat, as the caller of a layer gets them: nested as what ``call`` returned, ``like``.
 
-    A plain list or tuple becomes a list, and the tensor itself where it holds one.
+    A plain list or tuple becomes a list, and the tensor itself where it holds one; not so of layers that
+    users write, by tf.keras's rules.
     """
+    if rules.of_layer(layer).keeps_nests and not registry.is_built_in(type(layer)):
+        return packed(like, iter(tensors))
     is_plain = isinstance(like, list | tuple) and not any(isinstance(x, list | tuple | dict) for x in like)
     return unpack_singleton(list(tensors)) if is_plain else packed(like, iter(tensors))
 

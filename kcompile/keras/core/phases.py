@@ -17,8 +17,9 @@ from ...ir import LEARNING_PHASE, Parameter, Value
 from .. import backend as K
 from .. import registry, rules
 from ..utils.generic_utils import to_list
+from ..utils.nested import packed
 from .call_frames import CallFrame, call_frame, current_frame
-from .node import flat_outputs, nested_outputs
+from .node import flat_outputs
 
 
 def is_told(layer: Any, arguments: dict[str, Any]) -> bool:
@@ -71,7 +72,7 @@ def _in_both(layer: Any, call: Callable[[Any], Any]) -> Any:
             f"{type(layer).__name__}.call of {layer.name!r} returned {len(flat[0])} tensors in training and "
             f"{len(flat[1])} otherwise; a layer has as many outputs in both."
         )
-    return nested_outputs(found[0], [K.in_train_phase(a, b) for a, b in zip(*flat, strict=True)])
+    return packed(found[0], iter([K.in_train_phase(a, b) for a, b in zip(*flat, strict=True)]))
 
 
 def take_over(training: CallFrame, inference: CallFrame) -> None:

@@ -17,6 +17,7 @@ from ..core.layer_configs import deserialize, serialize
 from ..core.network_config import trainable_config
 from ..core.node import keras_history
 from ..utils.generic_utils import to_list
+from ..utils.nested import leaves
 from .model import Model
 
 
@@ -173,12 +174,13 @@ class Sequential(Model):
 
     @staticmethod
     def _only_tensor(layer: Layer, output: Any) -> Any:
-        if isinstance(output, list | tuple):
+        outputs = leaves(output)
+        if len(outputs) != 1:
             raise ValueError(
                 f"All layers in a Sequential model should have a single output; {layer.name} has "
-                f"{len(output)}. Use the functional API (Model(inputs, outputs)) instead."
+                f"{len(outputs)}. Use the functional API (Model(inputs, outputs)) instead."
             )
-        return output
+        return outputs[0]
 
     def pop(self) -> None:
         """Removes the last layer.
