@@ -62,6 +62,7 @@ class Rules:
         casts_inputs: whether layers take numbers of any precision in the one that they compute with.
         keeps_nests: whether predictions, and what users' layers return, are tuples and nests where outputs
             are.
+        numbers_outputs: whether several outputs of one layer have names of their own, ``lstm``, ``lstm_1``.
         saves_folders: whether a path without an ending asks for a SavedModel, which is not written here.
         makes_folders: whether saving makes the folder of a file that is not there.
         counts_layers_once: whether a Sequential model that knows no input yet leaves out a layer that it has.
@@ -108,6 +109,7 @@ class Rules:
     tells_phase: bool = False
     casts_inputs: bool = False
     keeps_nests: bool = False
+    numbers_outputs: bool = False
     saves_folders: bool = False
     makes_folders: bool = False
     counts_layers_once: bool = False
@@ -162,6 +164,7 @@ TF_KERAS = Rules(
     tells_phase=True,
     casts_inputs=True,
     keeps_nests=True,
+    numbers_outputs=True,
     saves_folders=True,
     makes_folders=True,
     counts_layers_once=True,
@@ -193,6 +196,7 @@ KERAS_3 = replace(
     counts_ignored=True,
     metrics_name_outputs=False,
     iou_type="int",
+    numbers_outputs=False,
     saves_folders=False,
     defaults={},
     orders={},

@@ -74,3 +74,24 @@ def test_the_rules_of_keras_2_give_lists_and_single_tensors():
 
     assert np.asarray(Returning()(X)).shape == (2, 3)
     assert isinstance(_returning(keras.layers.Layer, FORMS["tuple"])(keras.Input((3,))), list)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "names"),
+    [(tf_keras, ["a", "a_1", "a_2"]), (keras, ["a", "a", "a"])],
+    ids=["tf_keras", "keras"],
+)
+def test_several_outputs_of_one_layer_have_names_of_their_own(dialect, names):
+    x = dialect.Input((2, 3))
+    model = dialect.Model(x, dialect.layers.LSTM(2, return_state=True, name="a")(x))
+    assert model.output_names == names
+
+
+def test_the_history_has_the_loss_of_each_output_of_a_layer():
+    x = tf_keras.Input((2, 3))
+    model = tf_keras.Model(x, tf_keras.layers.LSTM(2, return_state=True, name="a")(x))
+    model.compile("sgd", {"a": "mse", "a_1": "mae", "a_2": "mse"})
+    history = model.fit(np.ones((2, 2, 3)), [np.zeros((2, 2))] * 3, verbose=0).history
+    assert list(history) == ["loss", "a_loss", "a_1_loss", "a_2_loss"]
+    parts = [history[name][0] for name in ("a_loss", "a_1_loss", "a_2_loss")]
+    np.testing.assert_allclose(history["loss"][0], sum(parts), rtol=1e-6)

@@ -91,7 +91,7 @@ class Network(NetworkFiles):
         self._layers = []
         self._mapped_layers: list[Layer] = []
         self._take_layer_map(map_layers(self.inputs, self.outputs, self.name))
-        self.output_names = sorted(self._output_keys or ()) or [layer.name for layer in self._output_layers]
+        self.output_names = sorted(self._output_keys or ()) or self._names_of_outputs()
         self.built = True
         self._tracks_attributes = tracking
 
@@ -139,9 +139,17 @@ class Network(NetworkFiles):
             self._take_layer_map(layer_map)
             if len(tensors) != len(self.output_names):
                 self._output_keys = self._output_nesting = None
-                self.output_names = [layer.name for layer in self._output_layers]
+                self.output_names = self._names_of_outputs()
         finally:
             self._tracks_attributes = tracking
+
+    def _names_of_outputs(self) -> list[str]:
+        """Those of their layers, numbered by tf.keras's rules where a layer has several."""
+        names = [layer.name for layer in self._output_layers]
+        if not rules.of_layer(self).numbers_outputs:
+            return names
+        unique = ir.Names()
+        return [unique.unique(name) for name in names]
 
     @property
     def _feed_inputs(self) -> list[Value]:
