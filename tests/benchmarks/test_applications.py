@@ -60,9 +60,11 @@ def test_building_exporting_and_memory_are_measured(monkeypatch):
     measured = {"times": applications.times, "memory": applications.memory}
     monkeypatch.setattr(applications, "in_a_process", lambda what, *args: measured[what](*args))
     rows = list(applications.building_rows("MobileNetV3Small", "MobileNetV3Small"))
-    rows += applications.memory_rows("MobileNetV3Small")
-    assert len(rows) == 6
+    memory = list(applications.memory_rows("MobileNetV3Small"))
+    assert len(rows + memory) == 6
     assert all(row.ours > 0 and row.target for row in rows)
+    # a process that other tests had before has memory to spare, of which the export may take all that it needs
+    assert all(row.ours >= 0 and row.target for row in memory)
 
 
 def test_a_table_is_put_into_the_page(tmp_path):
