@@ -63,7 +63,7 @@ def test_building_exporting_and_memory_are_measured(monkeypatch):
     memory = list(applications.memory_rows("MobileNetV3Small"))
     assert len(rows + memory) == 6
     assert all(row.ours > 0 and row.target for row in rows)
-    # a process that other tests had before has memory to spare, of which the export may take all that it needs
+    # a process that other tests had before has memory to spare, which may be all that the export needs
     assert all(row.ours >= 0 and row.target for row in memory)
 
 
