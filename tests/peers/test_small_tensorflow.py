@@ -116,6 +116,8 @@ def test_functions_have_the_parameters_of_tensorflows():
         function = ours(path)
         if parameters is None or not inspect.isfunction(function):
             continue
+        if path.startswith("experimental.numpy."):  # whose parameters are those of keras.ops
+            continue
         own = inspect.signature(function).parameters
         named = [p for p, declared in own.items() if declared.kind is not declared.VAR_POSITIONAL]
         missing = [p for p in parameters if p not in own and p not in NOT_TAKEN and "options" not in own]

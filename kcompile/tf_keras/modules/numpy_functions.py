@@ -30,6 +30,8 @@ split sqrt square squeeze stack std subtract sum swapaxes take take_along_axis t
 tile trace transpose tri tril triu true_divide vander var vdot vsplit vstack where zeros zeros_like
 """.split()
 _RENAMED = {"absolute": "abs", "around": "round", "fabs": "abs", "flatten": "ravel", "remainder": "mod"}
+#: What NumPy calls a first argument.
+_FIRST = ("a", "ary", "m", "z")
 _TYPES = """bool_ complex64 complex128 float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32
 uint64""".split()
 
@@ -51,10 +53,13 @@ def experimental_enable_numpy_behavior(
 
 
 def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that takes arrays and lists as tensors, and computes at once where all have numbers."""
+    """A function that takes arrays and lists as tensors, the first by NumPy's name for it too, and computes
+    at once where all have numbers."""
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
+        if not args:
+            args = tuple(kwargs.pop(name) for name in _FIRST if name in kwargs)
         given = [convert_to_tensor(x) if isinstance(x, np.ndarray) else x for x in args]
         with computing([given, kwargs]):
             return function(*given, **kwargs)

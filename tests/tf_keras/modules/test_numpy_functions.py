@@ -58,3 +58,10 @@ def test_random_numbers_have_shapes_and_bounds():
     assert set(whole.tolist()) == {2, 3, 4}
     some = tnp.random.uniform(1.0, 2.0, size=(100,)).numpy()
     assert 1 <= some.min() < some.max() < 2
+
+
+def test_a_first_argument_has_numpys_name():
+    a = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(np.asarray(tnp.sum(a=a, axis=0)), a.sum(0))
+    np.testing.assert_array_equal(np.asarray(tnp.flip(m=a, axis=1)), a[:, ::-1])
+    np.testing.assert_array_equal(np.asarray(tnp.ravel(a=a)), a.ravel())
