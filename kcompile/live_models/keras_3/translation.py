@@ -23,7 +23,7 @@ from ..live_layer import Form, LiveLayer
 from ..optimizer_state import OptimizerState, slots_of
 from ..translation import Translation, single, takes, where
 from ..weights import Links, Objects
-from .counterparts import WRITER, Configurations, has_counterpart, objects_of
+from .counterparts import WRITER, Keras3Configurations, has_counterpart, objects_of
 from .emission import Emission, recorded
 from .operations import arguments_of, constant, flat
 from .recording import array_of
@@ -43,7 +43,7 @@ class Keras3Translation(Translation):
 
     def __init__(self, live: Any) -> None:
         super().__init__(live, Links(array_of, _shareable, lambda variable, array: variable.assign(array)))
-        self._configurations = Configurations(self.layer, self.function, self.wide)
+        self._configurations = Keras3Configurations(self.layer, self.function, self.wide)
         self._masks: dict[int, Any] = {}
         self._computing: set[type] = set()
 

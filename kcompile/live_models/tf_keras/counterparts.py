@@ -1,14 +1,8 @@
-"""Layers that tf_keras brings along, made again here from their configurations.
-
-What of the user's own stands in a configuration (a layer in a wrapper, an activation, a regularizer) is made
-by the one who translates it; the configuration names it.
-"""
+"""Layers that tf_keras brings along, made again here from their configurations, and their variables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 import tf_keras
@@ -16,9 +10,8 @@ from tf_keras.src.engine import base_layer
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 from tf_keras.src.saving import saving_lib, serialization_lib
 
-from ...keras.core.layer_configs import deserialize
-from ...keras.saving.versions.upgrade import upgrade
 from ...keras.saving.versions.writer import Writer
+from ..configurations import Configurations
 from ..weights import Objects
 
 WRITER = Writer("tf_keras")
@@ -34,95 +27,42 @@ def has_counterpart(live: Any) -> bool:
     return is_built_in(type(live)) and not isinstance(live, tf_keras.layers.Lambda | TFOpLambda)
 
 
-class Configurations:
-    """Configurations of live layers, in which the user's own things have names.
+class TfKerasConfigurations(Configurations):
+    """Configurations of tf_keras."""
 
-    Args:
-        layer: a layer of ours for one of the user's.
-        function: a function of values for one of the user's.
-        wide: the floating type of the model.
-    """
+    program = tf_keras
+    serialization = serialization_lib
+    writer = WRITER
+    shape = "batch_input_shape"
+    zeros: ClassVar[dict[str, Any]] = {"class_name": "Zeros", "config": {}}
 
-    def __init__(
-        self, layer: Callable[[Any], Any], function: Callable[[Callable[..., Any]], Any], wide: str
-    ) -> None:
-        self._layer, self._function, self._wide = layer, function, wide
-        self._own: dict[str, Any] = {}
-        self._kept: list[Any] = []
+    def _has_counterpart(self, live: Any) -> bool:
+        return has_counterpart(live)
 
-    def made(self, live: Any) -> Any:
-        """A layer of ours, without weights, for one of tf_keras's.
+    def _is_built_in(self, kind: type) -> bool:
+        return is_built_in(kind)
 
-        Raises:
-            ValueError: for a configuration that is not read.
-        """
-        with self._naming():
-            entry = serialization_lib.serialize_keras_object(live)
-        config = {**entry["config"], "dtype": self._type_of(live)}
-        config.pop("batch_input_shape", None)
-        config.update(_learnt(live, config))
-        known = dict(self._own)
-        return deserialize(upgrade({**entry, "config": config}, WRITER, known), custom_objects=known)
+    def _is_known(self, function: Any) -> bool:
+        is_named = getattr(tf_keras.activations, function.__name__, None) is function
+        return is_named or hasattr(function, "get_config")
 
-    def _type_of(self, live: Any) -> Any:
-        policy = live._dtype_policy.name
+    def _type_of(self, live: Any) -> str:
+        policy: str = live._dtype_policy.name
         if policy.startswith("mixed_"):
             return policy if self._wide == "float32" else self._wide
         return self._wide if policy in ("float16", "bfloat16", "float32", "float64") else policy
 
-    @contextmanager
-    def _naming(self) -> Iterator[None]:
-        original = serialization_lib.serialize_keras_object
-
-        def serialize(obj: Any) -> Any:
-            named = self._named(obj)
-            return original(obj) if named is None else named
-
-        serialization_lib.serialize_keras_object = serialize
-        try:
-            yield
-        finally:
-            serialization_lib.serialize_keras_object = original
-
-    def _named(self, obj: Any) -> Any:
-        """How the user's own object stands in a configuration; None for others."""
-        if isinstance(obj, tf_keras.layers.Layer):
-            return None if has_counterpart(obj) else self._entry(obj, lambda: self._layer(obj))
-        if isinstance(obj, tf_keras.initializers.Initializer):
-            return None if is_built_in(type(obj)) else {"class_name": "Zeros", "config": {}}
-        if isinstance(obj, tf_keras.regularizers.Regularizer | tf_keras.constraints.Constraint):
-            return None if is_built_in(type(obj)) else self._entry(obj, lambda: self._function(obj))
-        if callable(obj) and hasattr(obj, "__name__") and not isinstance(obj, type):
-            if getattr(tf_keras.activations, obj.__name__, None) is obj or hasattr(obj, "get_config"):
-                return None
-            name = self._name(obj, obj.__name__)
-            self._own[name] = self._function(obj)
-            return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
-        return None
-
-    def _name(self, obj: Any, name: str) -> str:
-        self._kept.append(obj)  # so that its id stays its own
-        return f"{name}_{id(obj)}"
-
-    def _entry(self, obj: Any, make: Callable[[], Any]) -> dict[str, Any]:
-        name = self._name(obj, type(obj).__name__)
-        self._own[name] = type(name, (), {"from_config": classmethod(lambda cls, config: make())})
-        config = {"name": obj.name} if isinstance(obj, tf_keras.layers.Layer) else {}
-        return {"module": None, "class_name": name, "config": config, "registered_name": name}
-
-
-def _learnt(live: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """The vocabulary that a layer has learnt, which its configuration leaves out."""
-    if not hasattr(live, "get_vocabulary"):
-        return {}
-    vocabulary = config.get("vocabulary")
-    if vocabulary is None:
-        vocabulary = live.get_vocabulary(include_special_tokens=False)
-    found: dict[str, Any] = {"vocabulary": list(vocabulary)}
-    weights = getattr(getattr(live, "_lookup_layer", live), "idf_weights", None)
-    if config.get("output_mode") == "tf_idf" and isinstance(weights, tf.Variable):
-        found["idf_weights"] = [float(x) for x in weights.numpy()][-len(vocabulary) :]
-    return found
+    def _learnt(self, live: Any, config: dict[str, Any]) -> dict[str, Any]:
+        if not hasattr(live, "get_vocabulary"):
+            return {}
+        vocabulary = config.get("vocabulary")
+        if vocabulary is None:
+            vocabulary = live.get_vocabulary(include_special_tokens=False)
+        found: dict[str, Any] = {"vocabulary": list(vocabulary)}
+        weights = getattr(getattr(live, "_lookup_layer", live), "idf_weights", None)
+        if config.get("output_mode") == "tf_idf" and isinstance(weights, tf.Variable):
+            found["idf_weights"] = [float(x) for x in weights.numpy()][-len(vocabulary) :]
+        return found
 
 
 # --- variables ----------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from ..live_layer import Form, LiveLayer
 from ..optimizer_state import OptimizerState, slots_of
 from ..translation import Translation, single, takes, where
 from ..weights import Links, Objects
-from .counterparts import WRITER, Configurations, has_counterpart, objects_of
+from .counterparts import WRITER, TfKerasConfigurations, has_counterpart, objects_of
 from .emission import Emission, Handle, Variables
 from .recording import Recording, follow_phase, operations_of, recorded
 
@@ -41,7 +41,7 @@ class TfKerasTranslation(Translation):
 
     def __init__(self, live: Any) -> None:
         super().__init__(live, Links(_array_of, lambda variable: None, _assign))
-        self._configurations = Configurations(self.layer, self.function, self.wide)
+        self._configurations = TfKerasConfigurations(self.layer, self.function, self.wide)
         self._masks: dict[int, Any] = {}
         self._handles = {id(v.handle): v for v in live.variables if hasattr(v, "handle")}
 
