@@ -4,7 +4,6 @@ puts together with the others what ``partition`` says.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,13 @@ from .. import weights
 from ..arrays import torch_dtype
 from ..lowering import apply_updates, refresh
 from ..training import place
-from . import pool as pools
 from .collectives import gathered
 from .divided_lowering import lower_divided
 from .launched import broadcast, join
 from .packing import PackedGraph, pack, unpack
 from .partition import divides
+from .pool import Pool
+from .pooled import PooledStep
 from .splitting import ranges
 
 
@@ -110,7 +110,7 @@ class PackedStep:
         return DividedStep(unpack(self.graph, parameters.__getitem__), device, rank)
 
 
-class PoolOwnStep:
+class PoolOwnStep(PooledStep):
     """A step that users write, its batch divided over devices of this machine; called as ``OwnStep`` is.
 
     Args:
@@ -119,56 +119,26 @@ class PoolOwnStep:
     """
 
     def __init__(self, graph: Graph, devices: Sequence[str]) -> None:
-        self.devices = tuple(devices)
         self._graph = graph
-        self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
         self._among = [divides(value) for value in graph.inputs]
-        self._parameters = _parameters(graph)
-        self._pool: pools.Pool | None = None
-        self._key = 0
-        self._own: DividedStep | None = None
+        super().__init__(devices, graph.inputs, _parameters(graph))
 
     @property
     def module(self) -> fx.GraphModule:
         """What this process computes."""
         self._ready()
-        assert self._own is not None
-        return self._own.module
+        module: fx.GraphModule = self._own.module
+        return module
 
-    def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
-        """The outputs for the whole batch, from arrays or tensors (samples, ...).
+    def _shards(self, tensors: list[Tensor]) -> list[tuple[Any, list[Tensor]]]:
+        return [*parts(tensors, len(self.devices), self._among)]
 
-        Raises:
-            ValueError: for inputs of different numbers of samples.
-            ParallelError: if a worker fails. The workers are ended then; the next call starts new ones.
-        """
-        host = torch.device("cpu")
-        tensors = [place(x, host, dtype) for x, dtype in zip(inputs, self._dtypes, strict=True)]
-        (part, own), *others = parts(tensors, len(self.devices), self._among)
-        pool = self._ready()
-        pool.send_changed(self._parameters)
-        pool.send_shards(self._key, others)
-        with pool.watched(), pools.threads(pools.threads_each(self.devices)):
-            assert self._own is not None
-            outputs = self._own(part, [place(x, self._own.device) for x in own])
-            pool.tidy()
-        pool.remember(self._parameters)
-        return outputs
-
-    def _ready(self) -> pools.Pool:
-        """The workers, with this step's graph."""
-        pool = pools.pool(self.devices)
-        pool.send_seed(anew=pool is not self._pool)
-        if pool is not self._pool:
-            self._key = pool.next_program()
-            numbered = {pool.number_of(parameter): parameter for parameter in self._parameters}
-            packed = PackedStep(pack(self._graph, pool.number_of))
-            pool.send("program", self._key, packed)
-            with pool.watched():  # of the same data, so that all put things together in the same order
-                self._own = packed.made(numbered, self.devices[0], 0)
-            self._pool = pool
-            weakref.finalize(self, pool.forget, self._key).atexit = False
-        return pool
+    def _sent(self, pool: Pool) -> DividedStep:
+        numbered = {pool.number_of(parameter): parameter for parameter in self._parameters}
+        step = PackedStep(pack(self._graph, pool.number_of))
+        pool.send("program", self._key, step)
+        with pool.watched():  # of the same data, so that all put things together in the same order
+            return step.made(numbered, self.devices[0], 0)
 
 
 class LaunchedOwnStep:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...ir import Graph, Parameter, UpdateRule, Value
-from ..arrays import torch_dtype
-from ..training import _check_loss, place
-from . import pool as pools
+from ..training import _check_loss
 from .combining import plan
 from .own_updates import divided
+from .pool import Pool
+from .pooled import PooledStep
 from .program import packed
 from .shard_step import Program, ShardStep
 from .splitting import shard
 
 
-class PoolStep:
+class PoolStep(PooledStep):
     """One step of training or evaluation, its batch divided over devices; called as ``training.TrainStep``
-    is.
+    is; gives the graph's outputs, loss first.
 
     Args:
         graph: ``outputs[0]`` is the loss.
@@ -44,55 +42,18 @@ class PoolStep:
         updates: Sequence[tuple[Parameter, Value]] = (),
     ) -> None:
         _check_loss(graph)
-        self.devices = tuple(devices)
-        self._dtypes = [torch_dtype(value.dtype) for value in graph.inputs]
+        inputs = graph.inputs
         graph, own = divided(graph, updates)
         self._program = Program(plan(graph), tuple(trainable), rule, constraints, own)
-        self._parameters = self._program.parameters()
-        self._pool: pools.Pool | None = None
-        self._key = 0
-        self._own: ShardStep | None = None
+        super().__init__(devices, inputs, self._program.parameters())
 
-    def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
-        """One step over the whole batch.
+    def _shards(self, tensors: list[Tensor]) -> list[tuple[Any, list[Tensor]]]:
+        samples, world = len(tensors[0]), len(self.devices)
+        return [shard(tensors, samples, world, rank) for rank in range(world)]
 
-        Args:
-            inputs: arrays or tensors (samples, ...).
-
-        Returns:
-            the graph's outputs, loss first, for the whole batch.
-
-        Raises:
-            ParallelError: if a worker fails. The workers are ended then; the next call starts new ones.
-        """
-        host = torch.device("cpu")
-        tensors = [place(x, host, dtype) for x, dtype in zip(inputs, self._dtypes, strict=True)]
-        samples = len(tensors[0])
-        world = len(self.devices)
-        share, own = shard(tensors, samples, world, 0)
-        others = [shard(tensors, samples, world, rank) for rank in range(1, world)]
-        pool = self._ready()
-        pool.send_changed(self._parameters)
-        pool.send_shards(self._key, others)
-        with pool.watched(), pools.threads(pools.threads_each(self.devices)):
-            assert self._own is not None
-            outputs = self._own(share, [place(x, self._own.device) for x in own])
-            pool.tidy()
-        pool.remember(self._parameters)
-        return outputs
-
-    def _ready(self) -> pools.Pool:
-        """The workers, with this step's program."""
-        pool = pools.pool(self.devices)
-        pool.send_seed(anew=pool is not self._pool)
-        if pool is not self._pool:
-            self._key = pool.next_program()
-            for parameter in self._parameters:
-                pool.number_of(parameter)
-            program = packed(self._program, pool.number_of)
-            pool.send("program", self._key, program)
-            with pool.watched():
-                self._own = ShardStep(self._program, self.devices[0], 0)
-            self._pool = pool
-            weakref.finalize(self, pool.forget, self._key).atexit = False
-        return pool
+    def _sent(self, pool: Pool) -> ShardStep:
+        for parameter in self._parameters:
+            pool.number_of(parameter)
+        pool.send("program", self._key, packed(self._program, pool.number_of))
+        with pool.watched():
+            return ShardStep(self._program, self.devices[0], 0)
