@@ -62,7 +62,7 @@ $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kcompile needs Python 3.10 or newer, this is " + sys.version.split()[0] + ": set PYTHON=")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt \
-		-e './runtime[$(ACCEL)]' -e '.[$(ACCEL),train,viz,test]'
+		-e './runtime[$(ACCEL)]' -e '.[$(ACCEL),train,viz,serve,test]'
 	@touch $@
 
 $(PEERS)/.installed: Makefile

@@ -210,6 +210,16 @@ def predict(
     return OK
 
 
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)
+def serve(context: typer.Context) -> int:
+    """Serve .onnx files by the Open Inference Protocol; what kcompile-serve takes (--help lists it)."""
+    from kcompile_runtime.serving.__main__ import main
+
+    return main(context.args, "kcompile serve")
+
+
 @app.command()
 def verify(
     a: Annotated[

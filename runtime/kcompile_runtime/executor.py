@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import operator
 import os
 import sys
@@ -238,6 +239,35 @@ class Executor:
         """Return every state to its initial value (zeros where the model names none)."""
         with self._lock:
             self._states.reset()
+
+    def new_session(self) -> Executor:
+        """The same model, loaded once, with states of its own that start from their initial values."""
+        other = copy.copy(self)
+        other._states = StateStore(self._states.states)
+        other._lock = threading.RLock() if self._stateful else contextlib.nullcontext()
+        return other
+
+    def get_states(self) -> dict[str, np.ndarray]:
+        """Arrays of the states by the names of their inputs; none before the first call or after a reset."""
+        with self._lock:
+            return self._states.values()
+
+    def set_states(self, values: Mapping[str, np.ndarray]) -> None:
+        """Go on from these states, as `get_states` gave them; from the initial ones where there are none.
+
+        Raises:
+            InputError: wrong names, dtypes or shapes.
+        """
+        with self._lock:
+            self._states.set(values)
+
+    def accept(self, inputs: Any) -> list[np.ndarray]:
+        """What `run` would make of its inputs: arrays of the model's dtypes and shapes, in order.
+
+        Raises:
+            InputError: wrong names, count, dtype or shape.
+        """
+        return self._collect(inputs, self._specs)
 
     # Checking arguments
 

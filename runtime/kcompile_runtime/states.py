@@ -50,6 +50,27 @@ class StateInfo:
                 f"{format_shape(self.initial.shape)}"
             ) from None
 
+    def sizes_found(self, array: np.ndarray) -> list[int]:
+        """Sizes of the axes of an array that count samples.
+
+        Raises:
+            InputError: it is no value of this state.
+        """
+        fixed = zip(self.shape, array.shape, strict=False)
+        fits = array.ndim == len(self.shape) and array.dtype == self.dtype
+        if not fits or any(isinstance(size, int) and size != found for size, found in fixed):
+            expected = f"{self.dtype}{format_shape(self.shape)}"
+            raise InputError(
+                f"state {self.input!r}: expected {expected}, found {array.dtype}{format_shape(array.shape)}"
+            )
+        return [array.shape[axis] for axis in self.sample_axes]
+
+    @property
+    def sample_axes(self) -> list[int]:
+        """The axes that count samples: unnamed ones, or where there are none, the first that is open."""
+        unnamed = [axis for axis, size in enumerate(self.shape) if size is None]
+        return unnamed or [axis for axis, size in enumerate(self.shape) if isinstance(size, str)][:1]
+
     def _size(self, size: int | str | None, samples: int | None, axes: Mapping[str, int]) -> int:
         if isinstance(size, int):
             return size
@@ -156,6 +177,29 @@ class StateStore:
         """Forget every value; the next call starts from the initial ones."""
         self._values = {}
         self._samples = None
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Arrays by the names of the inputs; none where the next call starts from the initial ones."""
+        return dict(self._values)
+
+    def set(self, values: Mapping[str, np.ndarray]) -> None:
+        """Take the place of every value.
+
+        Raises:
+            InputError: other names, dtypes or shapes than the states have, or numbers of samples that differ.
+        """
+        self.reset()
+        if not values:
+            return
+        names = [state.input for state in self.states]
+        if values.keys() != set(names):
+            raise InputError(f"expected the states {', '.join(names)}, found {', '.join(map(str, values))}")
+        arrays = {name: np.asarray(values[name]) for name in names}
+        sizes = {size for state in self.states for size in state.sizes_found(arrays[state.input])}
+        if len(sizes) > 1:
+            raise InputError(f"expected states of one number of samples, found {sorted(sizes)}")
+        self._values = arrays
+        self._samples = sizes.pop() if sizes else None
 
     def feed(self, samples: int | None, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
         """State inputs for a call with so many samples.

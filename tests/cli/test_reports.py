@@ -26,7 +26,7 @@ def test_every_command_that_reports_can_do_so_in_json(name):
 
 
 def test_the_other_commands_report_nothing():
-    assert set(command().commands) - set(REPORTING) == {"plot", "run", "view"}
+    assert set(command().commands) - set(REPORTING) == {"plot", "run", "serve", "view"}
 
 
 def test_json_of_each_command(files, call, samples, tmp_path):

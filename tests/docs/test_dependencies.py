@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-IMPORTED_AS = {"Pillow": "PIL", "PyYAML": "yaml", "onnxruntime or onnxruntime-gpu": "onnxruntime"}
+IMPORTED_AS = {
+    "Pillow": "PIL",
+    "PyYAML": "yaml",
+    "grpcio": "grpc",
+    "onnxruntime or onnxruntime-gpu": "onnxruntime",
+    "prometheus-client": "prometheus_client",
+    "protobuf": "google",
+}
 
 
 def _table() -> dict[str, set[str]]:

@@ -151,3 +151,36 @@ def test_an_initial_value_of_another_shape_is_refused() -> None:
     executor = Executor(models.accumulator(initial=[1.0, 2.0, 3.0]))
     with pytest.raises(ModelFileError, match=r"fits \[3, 2\], found \[3\]"):
         executor.predict(ONES)
+
+
+def test_sessions_of_one_model_have_states_of_their_own() -> None:
+    executor = Executor(models.accumulator())
+    one, other = executor.new_session(), executor.new_session()
+    assert [one.predict(ONES)[0, 0], one.predict(ONES)[0, 0], other.predict(ONES)[0, 0]] == [1, 2, 1]
+    assert executor.get_states() == {} and executor.predict(ONES)[0, 0] == 1
+
+
+def test_states_that_were_taken_are_gone_on_from_elsewhere() -> None:
+    model = models.lstm()[0]
+    x = np.random.default_rng(0).random((2, 6, 3), np.float32)
+    whole = Executor(model).predict(x)
+    first, second = Executor(model), Executor(model)
+    first.predict(x[:, :4])
+    second.set_states(first.get_states())
+    np.testing.assert_allclose(second.predict(x[:, 4:]), whole, rtol=1e-5)
+    second.set_states({})
+    assert second.get_states() == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"other": np.zeros((3, 2), np.float32)},
+        {"sum_in": np.zeros((3, 2))},
+        {"sum_in": np.zeros((3, 4), np.float32)},
+        {"sum_in": np.zeros(2, np.float32)},
+    ],
+)
+def test_states_that_are_none_of_the_model_are_refused(values: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match="expected"):
+        Executor(models.accumulator()).set_states(values)

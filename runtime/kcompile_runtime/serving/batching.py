@@ -1,0 +1,233 @@
+"""Joins requests into runs: what waits together and has one shape is run together."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ExecutionError
+from .errors import overloaded, too_late, unavailable
+from .limits import Settings
+from .model import Model
+from .sessions import SequenceStep, Sessions
+from .statistics import Statistics
+
+
+@dataclass(order=True)
+class _Waiting:
+    """A request in the queue, which orders by priority and arrival."""
+
+    priority: int
+    number: int
+    arrays: list[np.ndarray] = field(compare=False)
+    names: list[str] = field(compare=False)
+    sequence: SequenceStep | None = field(compare=False)
+    deadline: float | None = field(compare=False)
+    future: asyncio.Future[list[Any]] = field(compare=False)
+    arrived: float = field(compare=False)
+
+    @property
+    def samples(self) -> int:
+        return len(self.arrays[0]) if self.arrays and self.arrays[0].ndim else 1
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What requests of one run have in common."""
+        return tuple(array.shape[1:] for array in self.arrays)
+
+
+class Batcher:
+    """The queue of one model, and the threads that run it. All but the runs happens on the event loop."""
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self.model = model
+        self.statistics = Statistics()
+        self.sessions = Sessions(model.executor, settings.limits)
+        self._settings = settings
+        # Requests of one sequence follow each other, so a model with states has one run at a time.
+        self._instances = 1 if model.stateful else settings.instances
+        self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
+        self._queue: list[_Waiting] = []
+        self._numbers = itertools.count()
+        self._running = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return len(self._queue)
+
+    async def run(
+        self,
+        arrays: list[np.ndarray],
+        names: list[str],
+        sequence: SequenceStep | None = None,
+        priority: int = 0,
+        timeout_s: float | None = None,
+    ) -> list[Any]:
+        """The outputs of one request, in the order of ``names``.
+
+        Args:
+            arrays: as `Model.accept` gives them.
+            names: of outputs.
+            sequence: whose states the request goes on from, for a model that has states.
+            priority: 1 is served first; 0 means no matter when.
+            timeout_s: how long it may wait before it runs.
+
+        Raises:
+            ServingError: 429 where the queue is full, 503 where the model is unloaded, 504 where its time is
+                over.
+        """
+        if self._closed:
+            raise unavailable(f"model {self.model.name!r} is being unloaded")
+        if len(self._queue) >= self._settings.limits.queue:
+            raise overloaded(f"{len(self._queue)} requests wait for model {self.model.name!r} already")
+        now = time.monotonic()
+        deadline = None if timeout_s is None else now + timeout_s
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        rank = priority or 1 << 32
+        waiting = _Waiting(rank, next(self._numbers), arrays, names, sequence, deadline, future, now)
+        heapq.heappush(self._queue, waiting)
+        self._idle.clear()
+        self._start_runs()
+        if timeout_s is None:
+            return await future
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), timeout_s)
+        except asyncio.TimeoutError:
+            future.cancel()
+            raise too_late(f"the request waited for longer than its {timeout_s:g} s") from None
+
+    async def close(self) -> None:
+        """Takes no more requests, and returns when those that wait are answered."""
+        self._closed = True
+        self._start_runs()
+        await self._idle.wait()
+        self._threads.shutdown(wait=False)
+
+    # Choosing what runs
+
+    def _start_runs(self) -> None:
+        while self._running < self._instances and self._queue and not self._waits_for_more():
+            batch = self._take()
+            if batch:
+                self._running += 1
+                asyncio.get_running_loop().create_task(self._run(batch))
+        if not self._queue and not self._running:
+            self._idle.set()
+
+    def _waits_for_more(self) -> bool:
+        """Whether the run that is next has room, and the first of the queue time; sets a timer if so."""
+        delay = self._settings.delay_s
+        if not delay or self._closed or not self.model.batchable:
+            return False
+        if sum(waiting.samples for waiting in self._queue) >= self._settings.max_batch:
+            return False
+        left = min(waiting.arrived for waiting in self._queue) + delay - time.monotonic()
+        if left <= 0:
+            return False
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(left, self._time_is_up)
+        return True
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        self._start_runs()
+
+    def _take(self) -> list[_Waiting]:
+        """The first of the queue, and those that fit it; what is cancelled or too late is left out."""
+        now = time.monotonic()
+        batch: list[_Waiting] = []
+        others: list[_Waiting] = []
+        samples = 0
+        while self._queue:
+            waiting = heapq.heappop(self._queue)
+            if waiting.future.done() or (waiting.deadline is not None and waiting.deadline < now):
+                continue  # whoever waits for it has heard already
+            fits = not batch or (
+                self._joins(batch, waiting) and samples + waiting.samples <= self._settings.max_batch
+            )
+            if fits:
+                batch.append(waiting)
+                samples += waiting.samples
+                if samples >= self._settings.max_batch or not self._joinable(waiting):
+                    break
+            else:
+                others.append(waiting)
+        for waiting in others:
+            heapq.heappush(self._queue, waiting)
+        return batch
+
+    def _joinable(self, waiting: _Waiting) -> bool:
+        return self.model.batchable and waiting.samples > 0
+
+    def _joins(self, batch: list[_Waiting], waiting: _Waiting) -> bool:
+        return self._joinable(waiting) and waiting.kind == batch[0].kind
+
+    # Running
+
+    async def _run(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        start = time.monotonic()
+        try:
+            work = self._compute_one if len(batch) == 1 else self._compute_all
+            answers = await loop.run_in_executor(self._threads, work, batch)
+        except Exception as error:
+            answers = [error] * len(batch)
+        taken = time.monotonic() - start
+        self.statistics.ran(sum(waiting.samples for waiting in batch), taken)
+        for waiting, answer in zip(batch, answers, strict=True):
+            good = not isinstance(answer, Exception)
+            self.statistics.answered(waiting.samples, start - waiting.arrived, taken, good)
+            if waiting.future.done():
+                continue
+            if isinstance(answer, Exception):
+                waiting.future.set_exception(answer)
+            else:
+                waiting.future.set_result(answer)
+        self._running -= 1
+        self._start_runs()
+
+    def _compute_one(self, batch: list[_Waiting]) -> list[Any]:
+        (waiting,) = batch
+        try:
+            if self.model.stateful:
+                return [self.sessions.run(waiting.sequence, waiting.arrays, waiting.names)]
+            return [self.model.executor.run(waiting.arrays, waiting.names)]
+        except Exception as error:
+            return [error]
+
+    def _compute_all(self, batch: list[_Waiting]) -> list[Any]:
+        """One run for all; each alone where that fails, so that the fault of one is not that of others."""
+        try:
+            return self._joined(batch)
+        except ExecutionError:
+            return [self._compute_one([waiting])[0] for waiting in batch]
+
+    def _joined(self, batch: list[_Waiting]) -> list[Any]:
+        names = list(dict.fromkeys(name for waiting in batch for name in waiting.names))
+        columns = zip(*(waiting.arrays for waiting in batch), strict=True)
+        results = self.model.executor.run([np.concatenate(column) for column in columns], names)
+        total = sum(waiting.samples for waiting in batch)
+        if any(result.ndim == 0 or len(result) != total for result in results):
+            raise ExecutionError("the outputs have no row for each sample")
+        return list(_rows(batch, dict(zip(names, results, strict=True))))
+
+
+def _rows(batch: Sequence[_Waiting], results: dict[str, np.ndarray]) -> Any:
+    start = 0
+    for waiting in batch:
+        end = start + waiting.samples
+        yield [results[name][start:end] for name in waiting.names]
+        start = end

@@ -1,0 +1,47 @@
+"""What a server takes at most, and how it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that are looked at before anything is allocated.
+
+    Attributes:
+        body_bytes: of one request.
+        tensors: inputs or outputs that one request may name.
+        name_length: characters of a name.
+        elements: of one tensor.
+        queue: requests that wait for one model.
+        session_bytes: states of all sessions of one model.
+        session_seconds: a session that is idle for longer is forgotten.
+    """
+
+    body_bytes: int = 64 << 20
+    tensors: int = 256
+    name_length: int = 256
+    elements: int = 1 << 28
+    queue: int = 256
+    session_bytes: int = 256 << 20
+    session_seconds: float = 600.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are run.
+
+    Attributes:
+        max_batch: samples of one run.
+        delay_s: how long the first request of a run waits for others; with 0 a run takes what waits already.
+        instances: runs of one model at a time.
+        intra_op_threads: threads of one run; None for the cores divided by the instances.
+        limits: see there.
+    """
+
+    max_batch: int = 32
+    delay_s: float = 0.0
+    instances: int = 1
+    intra_op_threads: int | None = None
+    limits: Limits = Limits()

@@ -1,0 +1,119 @@
+"""A model that is loaded: what it takes and gives, and its runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFileError
+from ..executor import Executor
+from ..tensors import TensorInfo, format_shape, samples_first
+from .errors import bad_request
+from .limits import Settings
+from .protocol.datatypes import datatype_of
+
+PLATFORM = "onnx_onnxruntime"
+_WARM_UP_SIZE = 8
+_WARM_UP_ELEMENTS = 1 << 24
+
+
+class Model:
+    """One version of a model.
+
+    Args:
+        name: what clients call it.
+        version: a number as text.
+        path: of the .onnx file.
+        settings: how it is run.
+
+    Raises:
+        ModelFileError: it cannot be loaded, or has tensors that the protocol has no datatype for.
+        ExecutionError: it fails in its first run.
+    """
+
+    def __init__(self, name: str, version: str, path: str, settings: Settings) -> None:
+        self.name, self.version, self.path = name, version, path
+        threads = settings.intra_op_threads or max(1, (os.cpu_count() or 1) // settings.instances)
+        self.executor = Executor(path, intra_op_threads=threads)
+        self.inputs, self.outputs = self.executor.inputs, self.executor.outputs
+        for info in [*self.inputs, *self.outputs]:
+            if info.shape is None or datatype_of(info.dtype) is None:
+                raise ModelFileError(f"{path}: the protocol has no datatype for {info}")
+        self.output_names = [info.name for info in self.outputs]
+        self.stateful = bool(self.executor.states)
+        self.batchable = not self.stateful and self._has_samples()
+        self._warm_up()
+
+    def _has_samples(self) -> bool:
+        """Whether requests can be joined along axis 0, and the answers be cut there."""
+        shapes = [info.shape or (0,) for info in self.inputs]
+        open_axes = {shape[0] for shape in shapes} | {(info.shape or (0,))[0] for info in self.outputs}
+        whole = all(not isinstance(axis, int) for axis in open_axes)
+        return bool(shapes) and whole and len(open_axes) == 1 and samples_first(shapes)
+
+    def _warm_up(self) -> None:
+        """A run of one sample of zeros, where the sizes of all axes are known or may be chosen."""
+        feed = {info.name: _zeros(info) for info in self.inputs}
+        if any(array.size > _WARM_UP_ELEMENTS for array in feed.values()):
+            return
+        settled = all(isinstance(size, int) for info in self.inputs for size in (info.shape or ())[1:])
+        try:
+            self.executor.new_session().run(feed)
+        except Exception:
+            if settled:  # else the sizes chosen here may be none that the model takes
+                raise
+
+    def metadata(self, versions: Sequence[str]) -> dict[str, Any]:
+        """The protocol's description."""
+        return {
+            "name": self.name,
+            "versions": list(versions),
+            "platform": PLATFORM,
+            "inputs": [_described(info) for info in self.inputs],
+            "outputs": [_described(info) for info in self.outputs],
+        }
+
+    def accept(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The inputs of a request in order, checked: nothing else reaches onnxruntime.
+
+        Raises:
+            ServingError: 400 for a wrong datatype.
+            InputError: for wrong names or shapes.
+        """
+        for info in self.inputs:
+            array = inputs.get(info.name)
+            if array is not None and array.dtype != np.dtype(info.dtype):
+                raise bad_request(
+                    f"input {info.name!r}: expected {datatype_of(info.dtype)}"
+                    f"{format_shape(info.shape or ())}, found {datatype_of(array.dtype.name)}"
+                )
+        return self.executor.accept(inputs)
+
+    def wanted(self, names: Sequence[str]) -> list[str]:
+        """The outputs that a request names; all where it names none.
+
+        Raises:
+            ServingError: 400 for unknown ones.
+        """
+        unknown = [name for name in names if name not in self.output_names]
+        if unknown:
+            known = ", ".join(self.output_names)
+            raise bad_request(f"model {self.name!r} has no output {unknown[0]!r}; it has {known}")
+        return list(names) or self.output_names
+
+
+def _zeros(info: TensorInfo) -> np.ndarray:
+    shape = [size if isinstance(size, int) else _WARM_UP_SIZE for size in info.shape or ()]
+    if shape and not isinstance((info.shape or ())[0], int):
+        shape[0] = 1
+    if info.dtype == "object":
+        return np.full(shape, "", object)
+    return np.zeros(shape, info.dtype)
+
+
+def _described(info: TensorInfo) -> dict[str, Any]:
+    shape = [size if isinstance(size, int) else -1 for size in info.shape or ()]
+    return {"name": info.name, "datatype": datatype_of(info.dtype), "shape": shape}

@@ -1,0 +1,1 @@
+"""What travels: tensors and requests as the protocols write them."""

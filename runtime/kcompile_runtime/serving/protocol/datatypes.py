@@ -1,0 +1,175 @@
+"""Element types by their names in the Open Inference Protocol, and tensors as bytes."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import bad_request, too_large
+from ..limits import Limits
+
+_NUMPY = {
+    "BOOL": "bool",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "object",
+}
+DATATYPES: dict[str, np.dtype] = {name: np.dtype(kind).newbyteorder("<") for name, kind in _NUMPY.items()}
+_NAMES = {kind: name for name, kind in _NUMPY.items()}
+
+
+def datatype_of(dtype: str) -> str | None:
+    """The protocol's name of a numpy dtype; None where it has none."""
+    return _NAMES.get(dtype)
+
+
+def dtype_of(datatype: Any, name: str) -> np.dtype:
+    """The numpy dtype of a datatype that a request names.
+
+    Raises:
+        ServingError: 400 for one that there is not.
+    """
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
+        known = ", ".join(DATATYPES)
+        raise bad_request(f"input {name!r}: expected a datatype of {known}, found {str(datatype)[:64]!r}")
+    return DATATYPES[datatype]
+
+
+def checked_shape(shape: Any, name: str, limits: Limits) -> tuple[int, ...]:
+    """The shape of a tensor of a request.
+
+    Raises:
+        ServingError: 400 for what is no list of sizes; 413 for too many elements.
+    """
+    sizes = isinstance(shape, Sequence) and not isinstance(shape, str) and len(shape) <= 32
+    if not sizes or any(type(size) is not int or size < 0 for size in shape):
+        raise bad_request(f"input {name!r}: expected a shape of at most 32 sizes, found {str(shape)[:100]}")
+    if math.prod(shape) > limits.elements:
+        raise too_large(f"input {name!r}: expected at most {limits.elements} elements, found {list(shape)}")
+    return tuple(shape)
+
+
+def from_bytes(data: memoryview, datatype: str, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """A view of the bytes of a request as a tensor; BYTES are decoded.
+
+    Raises:
+        ServingError: 400 where the number of bytes is another than datatype and shape say.
+    """
+    dtype = dtype_of(datatype, name)
+    if datatype == "BYTES":
+        return _strings(data, shape, name)
+    expected = math.prod(shape) * dtype.itemsize
+    if len(data) != expected:
+        raise bad_request(
+            f"input {name!r}: expected {expected} bytes for {datatype}{list(shape)}, found {len(data)}"
+        )
+    if datatype == "BOOL":  # other bytes than 0 and 1 are no booleans, and kernels trust them to be
+        return np.frombuffer(data, np.uint8).reshape(shape) != 0
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _strings(data: memoryview, shape: tuple[int, ...], name: str) -> np.ndarray:
+    count, place = math.prod(shape), 0
+    if count * 4 > len(data):
+        raise bad_request(f"input {name!r}: {len(data)} bytes cannot hold {count} elements of BYTES")
+    values = np.empty(count, object)
+    for index in range(count):
+        if place + 4 > len(data):
+            raise bad_request(f"input {name!r}: element {index} of BYTES has no length")
+        (length,) = struct.unpack_from("<I", data, place)
+        place += 4
+        if place + length > len(data):
+            raise bad_request(f"input {name!r}: element {index} of BYTES says {length} bytes, fewer are left")
+        values[index] = decoded(bytes(data[place : place + length]), name)
+        place += length
+    if place != len(data):
+        raise bad_request(f"input {name!r}: {len(data) - place} bytes are left behind {count} elements")
+    return values.reshape(shape)
+
+
+def decoded(value: bytes, name: str) -> str:
+    """Text of a tensor; ONNX's strings are UTF-8.
+
+    Raises:
+        ServingError: 400 for other bytes.
+    """
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise bad_request(f"input {name!r}: expected UTF-8 in BYTES, found other bytes") from None
+
+
+def to_bytes(array: np.ndarray) -> Any:
+    """A tensor as the protocol's bytes; numbers are not copied where they lie in order."""
+    if array.dtype == object:
+        parts = []
+        for value in array.ravel():
+            text = str(value).encode("utf-8")
+            parts += [struct.pack("<I", len(text)), text]
+        return b"".join(parts)
+    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
+def from_json(data: Any, datatype: str, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """A tensor from numbers, flat or nested.
+
+    Raises:
+        ServingError: 400 for values of another kind, count or range.
+    """
+    dtype = dtype_of(datatype, name)
+    if not isinstance(data, list):
+        raise bad_request(f"input {name!r}: expected a list as data, found {type(data).__name__}")
+    try:
+        array = np.array(data, object if datatype == "BYTES" else None)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise bad_request(f"input {name!r}: its data are lists of differing lengths") from None
+    if array.size != math.prod(shape):
+        raise bad_request(
+            f"input {name!r}: expected {math.prod(shape)} values for the shape {list(shape)}, "
+            f"found {array.size}"
+        )
+    if array.size == 0:
+        return np.zeros(shape, dtype)
+    return converted(array, dtype, name).reshape(shape)
+
+
+def converted(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    """Values of JSON as elements of a model's type, none of them changed.
+
+    Raises:
+        ServingError: 400 for values of another kind or beyond the range.
+    """
+    allowed = {"O": "O", "b": "b", "f": "iuf"}.get(dtype.kind, "iu")
+    texts = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.ravel())
+    if array.dtype.kind not in allowed or (array.dtype.kind == "O" and not texts):
+        raise bad_request(f"input {name!r}: expected values of {datatype_of(dtype.name)}, found other ones")
+    if dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        if array.min() < bounds.min or array.max() > bounds.max:
+            raise bad_request(
+                f"input {name!r}: expected {bounds.min} to {bounds.max}, found values beyond these"
+            )
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
+
+
+def to_json(array: np.ndarray) -> list[Any]:
+    """The values, flat; NaN and infinities, which JSON has not, are null."""
+    flat = array.ravel()
+    if array.dtype.kind == "f" and not np.isfinite(flat).all():
+        return [value if math.isfinite(value) else None for value in flat.tolist()]
+    return flat.tolist()

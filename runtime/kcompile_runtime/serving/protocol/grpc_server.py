@@ -1,0 +1,232 @@
+"""The Open Inference Protocol over gRPC."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import numpy as np
+
+from ... import __version__
+from ..errors import ServingError, as_serving_error, bad_request
+from ..inference import InferRequest, InferResponse, checked_names, infer
+from ..limits import Limits
+from ..metrics import Metrics
+from ..repository import Repository
+from .datatypes import DATATYPES, checked_shape, datatype_of, decoded, dtype_of, from_bytes, to_bytes
+from .grpc_messages import PACKAGE, message
+from .rest import EXTENSIONS
+
+log = logging.getLogger("kcompile.serving")
+SERVICE = f"{PACKAGE}.GRPCInferenceService"
+_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+# Fields of InferTensorContents by datatype; FP16 travels as bytes only, as the protocol says.
+_CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+Method = Callable[[Any, Any], Awaitable[Any]]
+
+
+class GrpcService:
+    """Methods of one repository; the arguments are those of `RestServer`."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        metrics: Metrics,
+        limits: Limits,
+        keys: list[str] | None,
+        may_load: bool,
+    ) -> None:
+        self._repository = repository
+        self._metrics = metrics
+        self._limits = limits
+        self._keys = keys
+        self._may_load = may_load
+
+    def handler(self) -> Any:
+        """What a grpc.aio server is given."""
+        methods: dict[str, Method] = {
+            "ServerLive": self.server_live,
+            "ServerReady": self.server_ready,
+            "ModelReady": self.model_ready,
+            "ServerMetadata": self.server_metadata,
+            "ModelMetadata": self.model_metadata,
+            "ModelInfer": self.model_infer,
+            "ModelStatistics": self.model_statistics,
+            "RepositoryIndex": self.repository_index,
+            "RepositoryModelLoad": self.repository_load,
+            "RepositoryModelUnload": self.repository_unload,
+        }
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(
+                self._guarded(name, method),
+                request_deserializer=message(f"{name}Request").FromString,
+                response_serializer=message(f"{name}Response").SerializeToString,
+            )
+            for name, method in methods.items()
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+    def _guarded(self, name: str, method: Method) -> Method:
+        async def answer(request: Any, context: Any) -> Any:
+            try:
+                if name not in ("ServerLive", "ServerReady"):
+                    self._check_key(context)
+                return await method(request, context)
+            except Exception as error:
+                refusal = as_serving_error(error)
+            self._metrics.refusals[str(refusal.status)] += 1
+            if refusal.status == 500:
+                log.error("%s failed: %s", name, refusal)
+            if refusal.status in (429, 503):
+                context.set_trailing_metadata((("retry-after", "1"),))
+            await context.abort(_CODES[refusal.status], refusal.message)
+
+        return answer
+
+    def _check_key(self, context: Any) -> None:
+        if self._keys is None:
+            return
+        given = dict(context.invocation_metadata() or ()).get("authorization", "").removeprefix("Bearer ")
+        if not any([hmac.compare_digest(given.encode(), key.encode()) for key in self._keys]):
+            raise ServingError(
+                401, "expected the metadata 'authorization: Bearer KEY' with a key of this server"
+            )
+
+    async def server_live(self, request: Any, context: Any) -> Any:
+        return message("ServerLiveResponse")(live=True)
+
+    async def server_ready(self, request: Any, context: Any) -> Any:
+        return message("ServerReadyResponse")(ready=self._repository.ready)
+
+    async def model_ready(self, request: Any, context: Any) -> Any:
+        try:
+            self._repository.batcher(request.name, request.version)
+        except ServingError as error:
+            if error.status != 503:
+                raise
+            return message("ModelReadyResponse")(ready=False)
+        return message("ModelReadyResponse")(ready=True)
+
+    async def server_metadata(self, request: Any, context: Any) -> Any:
+        return message("ServerMetadataResponse")(name="kcompile", version=__version__, extensions=EXTENSIONS)
+
+    async def model_metadata(self, request: Any, context: Any) -> Any:
+        model = self._repository.batcher(request.name, request.version).model
+        return message("ModelMetadataResponse")(**model.metadata(self._repository.versions(request.name)))
+
+    async def model_infer(self, request: Any, context: Any) -> Any:
+        asked = _read(request, self._limits)
+        left = context.time_remaining()
+        if left is not None and left < 1e6 and "timeout" not in asked.parameters:
+            asked.parameters = {**asked.parameters, "timeout": max(1, int(left * 1e6))}
+        response = await infer(self._repository, request.model_name, request.model_version, asked)
+        return _written(request.id, response)
+
+    async def model_statistics(self, request: Any, context: Any) -> Any:
+        one = request.name and [self._repository.batcher(request.name, request.version)]
+        stats = [
+            batcher.statistics.described(batcher.model.name, batcher.model.version)
+            for batcher in one or self._repository.batchers()
+        ]
+        return message("ModelStatisticsResponse")(model_stats=stats)
+
+    async def repository_index(self, request: Any, context: Any) -> Any:
+        return message("RepositoryIndexResponse")(models=self._repository.index(request.ready))
+
+    async def repository_load(self, request: Any, context: Any) -> Any:
+        self._check_may_load()
+        await self._repository.load(request.model_name)
+        return message("RepositoryModelLoadResponse")()
+
+    async def repository_unload(self, request: Any, context: Any) -> Any:
+        self._check_may_load()
+        await self._repository.unload(request.model_name)
+        return message("RepositoryModelUnloadResponse")()
+
+    def _check_may_load(self) -> None:
+        if not self._may_load:
+            raise ServingError(403, "clients may not load models here: start the server with --allow-load")
+
+
+def _read(request: Any, limits: Limits) -> InferRequest:
+    names = checked_names([entry.name for entry in request.inputs], "inputs", limits)
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(names):
+        raise bad_request(
+            f"raw_input_contents: expected one for each of {len(names)} inputs, found {len(raw)}"
+        )
+    inputs = {}
+    for index, (name, entry) in enumerate(zip(names, request.inputs, strict=True)):
+        shape = checked_shape(list(entry.shape), name, limits)
+        dtype_of(entry.datatype, name)
+        if raw:
+            inputs[name] = from_bytes(memoryview(raw[index]), entry.datatype, shape, name)
+        else:
+            inputs[name] = _typed(entry, shape)
+    outputs = checked_names([entry.name for entry in request.outputs], "outputs", limits)
+    return InferRequest(inputs, outputs, {key: _value(value) for key, value in request.parameters.items()})
+
+
+def _typed(entry: Any, shape: tuple[int, ...]) -> np.ndarray:
+    name, datatype = entry.name, entry.datatype
+    field = _CONTENTS.get(datatype)
+    if field is None:
+        raise bad_request(f"input {name!r}: {datatype} travels in raw_input_contents only")
+    values: Any = getattr(entry.contents, field)
+    if len(values) != int(np.prod(shape, dtype=object)):
+        raise bad_request(
+            f"input {name!r}: expected the values of {list(shape)} in {field}, found {len(values)}"
+        )
+    if datatype == "BYTES":
+        values = [decoded(value, name) for value in values]
+    try:
+        return np.array(values, DATATYPES[datatype]).reshape(shape)
+    except OverflowError:
+        raise bad_request(
+            f"input {name!r}: expected values of {datatype}, found values beyond these"
+        ) from None
+
+
+def _value(parameter: Any) -> Any:
+    choice = parameter.WhichOneof("parameter_choice")
+    return getattr(parameter, choice) if choice else None
+
+
+def _written(key: str, response: InferResponse) -> Any:
+    outputs = [
+        {"name": name, "datatype": datatype_of(array.dtype.name), "shape": array.shape}
+        for name, array in response.outputs.items()
+    ]
+    return message("ModelInferResponse")(
+        model_name=response.model,
+        model_version=response.version,
+        id=key,
+        outputs=outputs,
+        raw_output_contents=[bytes(to_bytes(array)) for array in response.outputs.values()],
+    )

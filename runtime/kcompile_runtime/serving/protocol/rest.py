@@ -1,0 +1,235 @@
+"""The addresses of the server over HTTP."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ... import __version__
+from ..errors import RETRY_AFTER_S, ServingError, as_serving_error, bad_request, not_found, too_large
+from ..inference import infer
+from ..limits import Limits
+from ..metrics import Metrics
+from ..repository import Repository
+from ..status_page import status_page
+from . import tf_serving, v2_json
+
+log = logging.getLogger("kcompile.serving")
+EXTENSIONS = ["binary_tensor_data", "sequence", "statistics", "model_repository"]
+_OPEN = ("/v2/health/live", "/v2/health/ready")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class RestServer:
+    """Handlers of one repository.
+
+    Args:
+        repository: the models.
+        metrics: where refusals are counted.
+        limits: what one request may hold.
+        keys: of which a client must name one as ``Authorization: Bearer KEY``; None for anybody.
+        may_load: whether clients may load and unload models.
+    """
+
+    def __init__(
+        self, repository: Repository, metrics: Metrics, limits: Limits, keys: list[str] | None, may_load: bool
+    ) -> None:
+        self._repository = repository
+        self._metrics = metrics
+        self._limits = limits
+        self._keys = keys
+        self._may_load = may_load
+
+    def app(self, lifespan: Any = None) -> Starlette:
+        """The ASGI application; ``lifespan`` is Starlette's."""
+        get, post = ["GET"], ["POST"]
+        table: list[tuple[str, Handler, list[str]]] = [
+            ("/", self.page, get),
+            ("/metrics", self.metrics, get),
+            ("/v2", self.server_metadata, get),
+            ("/v2/health/live", self.live, get),
+            ("/v2/health/ready", self.ready, get),
+            ("/v2/models/stats", self.statistics, get),
+            ("/v2/repository/index", self.index, post),
+            ("/v2/repository/models/{name}/load", self.load, post),
+            ("/v2/repository/models/{name}/unload", self.unload, post),
+            ("/v1/models/{name}:predict", self.predict, post),
+            ("/v1/models/{name}/versions/{version}:predict", self.predict, post),
+        ]
+        for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+            table += [
+                (model, self.model_metadata, get),
+                (f"{model}/ready", self.model_ready, get),
+                (f"{model}/infer", self.infer, post),
+                (f"{model}/stats", self.statistics, get),
+            ]
+        for model in ("/v1/models/{name}", "/v1/models/{name}/versions/{version}"):
+            table += [(model, self.tf_status, get), (f"{model}/metadata", self.tf_metadata, get)]
+        routes = [Route(path, self._guarded(handler), methods=methods) for path, handler, methods in table]
+        return Starlette(
+            routes=routes, exception_handlers={HTTPException: _unknown_address}, lifespan=lifespan
+        )
+
+    # Around every handler
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def answer(request: Request) -> Response:
+            start = time.perf_counter()
+            key = request.headers.get("x-request-id", "")
+            key = key if 0 < len(key) <= 128 and key.isprintable() else uuid.uuid4().hex
+            try:
+                self._check_key(request)
+                response = await handler(request)
+            except ClientDisconnect:
+                raise
+            except Exception as error:
+                response = self._refused(error, key)
+            response.headers["x-request-id"] = key
+            if log.isEnabledFor(logging.DEBUG):
+                taken = 1e3 * (time.perf_counter() - start)
+                path = request.url.path
+                log.debug(
+                    "request %s %s %s %d %.2f ms", key, request.method, path, response.status_code, taken
+                )
+            return response
+
+        return answer
+
+    def _check_key(self, request: Request) -> None:
+        if self._keys is None or request.url.path in _OPEN:
+            return
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        if not any([hmac.compare_digest(given, key.encode()) for key in self._keys]):
+            raise ServingError(401, "expected 'Authorization: Bearer KEY' with a key of this server")
+
+    def _refused(self, error: Exception, key: str) -> Response:
+        refusal = as_serving_error(error)
+        self._metrics.refusals[str(refusal.status)] += 1
+        if refusal.status == 500:
+            log.error("request %s failed: %s", key, error)
+        headers = {"retry-after": str(RETRY_AFTER_S)} if refusal.status in (429, 503) else None
+        return JSONResponse({"error": refusal.message}, refusal.status, headers)
+
+    async def _body(self, request: Request) -> bytes:
+        """All of the body, or 413 as soon as it is known to be too large."""
+        most = self._limits.body_bytes
+        said = request.headers.get("content-length", "")
+        if said.isascii() and said.isdigit() and int(said[:20]) > most:
+            raise too_large(f"expected a body of at most {most} bytes, found {said[:20]}")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise ServingError(415, "expected a body that is not compressed")
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise too_large(f"expected a body of at most {most} bytes, found more")
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    # The server
+
+    async def page(self, request: Request) -> Response:
+        return Response(status_page(self._repository), media_type="text/html")
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def live(self, request: Request) -> Response:
+        return Response()
+
+    async def ready(self, request: Request) -> Response:
+        return Response(status_code=200 if self._repository.ready else 503)
+
+    async def server_metadata(self, request: Request) -> Response:
+        return JSONResponse({"name": "kcompile", "version": __version__, "extensions": EXTENSIONS})
+
+    # Models
+
+    async def model_metadata(self, request: Request) -> Response:
+        name, version = _which(request)
+        model = self._repository.batcher(name, version).model
+        return JSONResponse(model.metadata(self._repository.versions(name)))
+
+    async def model_ready(self, request: Request) -> Response:
+        self._repository.batcher(*_which(request))
+        return Response()
+
+    async def infer(self, request: Request) -> Response:
+        name, version = _which(request)
+        body = memoryview(await self._body(request))
+        said = request.headers.get(v2_json.HEADER_LENGTH)
+        if said is not None and not (said.isascii() and said.isdigit() and len(said) < 19):
+            raise bad_request(f"{v2_json.HEADER_LENGTH}: expected a number, found {said[:64]!r}")
+        asked, answer = v2_json.read_request(body, None if said is None else int(said), self._limits)
+        content, header = answer.write(await infer(self._repository, name, version, asked))
+        if header is None:
+            return Response(content, media_type="application/json")
+        headers = {v2_json.HEADER_LENGTH: str(header)}
+        return Response(content, headers=headers, media_type="application/octet-stream")
+
+    async def statistics(self, request: Request) -> Response:
+        name, version = _which(request)
+        batchers = [self._repository.batcher(name, version)] if name else self._repository.batchers()
+        stats = [b.statistics.described(b.model.name, b.model.version) for b in batchers]
+        return JSONResponse({"model_stats": stats})
+
+    # The repository
+
+    async def index(self, request: Request) -> Response:
+        body = await self._body(request)
+        only_ready = v2_json.parse(body).get("ready") is True if body else False
+        return JSONResponse(self._repository.index(only_ready))
+
+    async def load(self, request: Request) -> Response:
+        self._check_may_load()
+        await self._body(request)
+        await self._repository.load(_which(request)[0])
+        return Response()
+
+    async def unload(self, request: Request) -> Response:
+        self._check_may_load()
+        await self._body(request)
+        await self._repository.unload(_which(request)[0])
+        return Response()
+
+    def _check_may_load(self) -> None:
+        if not self._may_load:
+            raise ServingError(403, "clients may not load models here: start the server with --allow-load")
+
+    # TF Serving's form
+
+    async def predict(self, request: Request) -> Response:
+        name, version = _which(request)
+        model = self._repository.batcher(name, version).model
+        content = v2_json.parse(await self._body(request))
+        asked, rows = tf_serving.read_request(content, model, self._limits)
+        response = await infer(self._repository, name, model.version, asked)
+        return JSONResponse(tf_serving.written(response, rows))
+
+    async def tf_status(self, request: Request) -> Response:
+        name, version = _which(request)
+        self._repository.batcher(name, version)
+        return JSONResponse(tf_serving.status([version] if version else self._repository.versions(name)))
+
+    async def tf_metadata(self, request: Request) -> Response:
+        return JSONResponse(tf_serving.metadata(self._repository.batcher(*_which(request)).model))
+
+
+def _which(request: Request) -> tuple[str, str | None]:
+    return request.path_params.get("name", ""), request.path_params.get("version")
+
+
+async def _unknown_address(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = not_found(f"there is no address {request.url.path[:200]!r} for {request.method}")
+    return JSONResponse({"error": refusal.message}, status)

@@ -1,0 +1,158 @@
+"""Bodies of the Open Inference Protocol over HTTP: JSON, and tensors behind it as bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..errors import bad_request
+from ..inference import InferRequest, InferResponse, checked_names
+from ..limits import Limits
+from .datatypes import checked_shape, datatype_of, dtype_of, from_bytes, from_json, to_bytes, to_json
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+_MOST_DEPTH = 64
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def parse(text: bytes | memoryview) -> dict[str, Any]:
+    """An object of JSON.
+
+    Raises:
+        ServingError: 400 for anything else, NaN and deep nesting included.
+    """
+    content = bytes(text)
+    try:
+        if _depth(content) > _MOST_DEPTH:
+            raise ValueError(f"it is nested deeper than {_MOST_DEPTH}")
+        value = json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"the body is no JSON: {str(error)[:200]}") from None
+    if not isinstance(value, dict):
+        raise bad_request(f"expected an object as body, found {type(value).__name__}")
+    return value
+
+
+def _depth(content: bytes) -> int:
+    """At most so deep: brackets in texts count too, which nobody nests."""
+    if content.count(b"[") + content.count(b"{") <= _MOST_DEPTH:
+        return 0
+    depth = deepest = 0
+    for character in content.translate(None, _NOT_BRACKETS):
+        depth += 1 if character in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def read_request(body: memoryview, header_length: int | None, limits: Limits) -> tuple[InferRequest, Answer]:
+    """A request, and how it wants its answer.
+
+    Args:
+        body: all of it.
+        header_length: bytes of JSON in it; None where it is nothing else.
+
+    Raises:
+        ServingError: 400 or 413.
+    """
+    if header_length is not None and not 0 <= header_length <= len(body):
+        raise bad_request(f"{HEADER_LENGTH}: expected at most the {len(body)} bytes of the body")
+    end = len(body) if header_length is None else header_length
+    content = parse(body[:end])
+    parameters = _mapping(content, "parameters")
+    inputs = _read_inputs(content, body[end:], limits)
+    wanted = _list(content, "outputs")
+    names = checked_names([output.get("name") for output in wanted], "outputs", limits)
+    default = parameters.get("binary_data_output", False) is True
+    binary = {
+        name: _mapping(output, "parameters").get("binary_data", default) is True
+        for name, output in zip(names, wanted, strict=True)
+    }
+    key = content.get("id", "")
+    if not isinstance(key, str) or len(key) > limits.name_length:
+        raise bad_request(f"id: expected a text of at most {limits.name_length} characters")
+    return InferRequest(inputs, names, parameters), Answer(key, binary, default)
+
+
+def _read_inputs(content: dict[str, Any], tail: memoryview, limits: Limits) -> dict[str, np.ndarray]:
+    entries = _list(content, "inputs")
+    names = checked_names([entry.get("name") for entry in entries], "inputs", limits)
+    inputs: dict[str, np.ndarray] = {}
+    start = 0
+    for name, entry in zip(names, entries, strict=True):
+        datatype: Any = entry.get("datatype")
+        dtype_of(datatype, name)
+        shape = checked_shape(entry.get("shape"), name, limits)
+        size = _mapping(entry, "parameters").get("binary_data_size")
+        if size is None:
+            inputs[name] = from_json(entry.get("data"), datatype, shape, name)
+            continue
+        if type(size) is not int or not 0 <= size <= len(tail) - start:
+            raise bad_request(
+                f"input {name!r}: binary_data_size: expected at most the {len(tail) - start} bytes that are "
+                f"left, found {str(size)[:64]}"
+            )
+        if "data" in entry:
+            raise bad_request(f"input {name!r}: expected data or binary_data_size, found both")
+        inputs[name] = from_bytes(tail[start : start + size], datatype, shape, name)
+        start += size
+    if start != len(tail):
+        raise bad_request(f"{len(tail) - start} bytes are left behind the tensors")
+    return inputs
+
+
+def _list(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = content.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise bad_request(f"{key}: expected a list of objects")
+    return value
+
+
+def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key, {})
+    if not isinstance(value, dict):
+        raise bad_request(f"{key}: expected an object, found {type(value).__name__}")
+    return value
+
+
+class Answer:
+    """How a request wants its answer: its id, and which outputs as bytes."""
+
+    def __init__(self, key: str, binary: dict[str, bool], default: bool) -> None:
+        self._key = key
+        self._binary = binary
+        self._default = default
+
+    def write(self, response: InferResponse) -> tuple[bytes, int | None]:
+        """The body, and the bytes of JSON in it; None where it is nothing else."""
+        outputs, parts = [], []
+        for name, array in response.outputs.items():
+            entry: dict[str, Any] = {
+                "name": name,
+                "datatype": datatype_of(array.dtype.name),
+                "shape": list(array.shape),
+            }
+            if self._binary.get(name, self._default):
+                part = to_bytes(array)
+                entry["parameters"] = {"binary_data_size": len(part)}
+                parts.append(part)
+            else:
+                entry["data"] = to_json(array)
+            outputs.append(entry)
+        content: dict[str, Any] = {
+            "model_name": response.model,
+            "model_version": response.version,
+            "outputs": outputs,
+        }
+        if self._key:
+            content["id"] = self._key
+        header = json.dumps(content, separators=(",", ":")).encode()
+        return (b"".join([header, *parts]), len(header)) if parts else (header, None)

@@ -1,0 +1,164 @@
+"""Both servers over one repository, from start to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ExecutorError
+from .limits import Settings
+from .metrics import Metrics
+from .protocol.rest import RestServer
+from .repository import Repository
+
+log = logging.getLogger("kcompile.serving")
+DRAIN_S = 30
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a server listens.
+
+    Attributes:
+        models: an .onnx file, or a folder of models.
+        host: address; this machine alone by default.
+        http_port, grpc_port: 0 for any free one; ``grpc_port`` None for no gRPC.
+        keys: of which clients must name one; None for anybody.
+        certificate, private_key: files in PEM for TLS; None for none.
+        may_load: whether clients may load and unload models.
+        poll_s: seconds between looks at the folder; 0 for none after the first.
+        settings: how models are run.
+    """
+
+    models: str
+    host: str = "127.0.0.1"
+    http_port: int = 8000
+    grpc_port: int | None = 8001
+    keys: list[str] | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+    may_load: bool = False
+    poll_s: float = 2.0
+    settings: Settings = field(default_factory=Settings)
+
+
+class Server:
+    """A server that is to run; its ports are taken when it is made.
+
+    Raises:
+        FileNotFoundError: there are no such models.
+        OSError: a port is in use.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.repository = Repository(options.models, options.settings)
+        self.metrics = Metrics(self.repository)
+        self._shared = (
+            self.repository,
+            self.metrics,
+            options.settings.limits,
+            options.keys,
+            options.may_load,
+        )
+        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+        self._socket = socket.create_server((options.host, options.http_port), family=family)
+        self.http_port: int = self._socket.getsockname()[1]
+        self.grpc_port: int | None = None
+        self.failure: str | None = None
+
+    def run(self) -> None:
+        """Serves until SIGTERM or Ctrl-C; then answers what waits."""
+        import uvicorn
+
+        options = self.options
+        app = RestServer(*self._shared).app(self._lifespan)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+            ssl_certfile=options.certificate,
+            ssl_keyfile=options.private_key,
+        )
+        self._uvicorn = uvicorn.Server(config)
+        with contextlib.suppress(KeyboardInterrupt):
+            self._uvicorn.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """As SIGTERM does; from any thread."""
+        self._uvicorn.should_exit = True
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        grpc_server = await self._start_grpc()
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            if grpc_server is not None:
+                await grpc_server.stop(DRAIN_S)
+            await self.repository.close()
+
+    async def _watch(self) -> None:
+        """Loads the models, and from then on what changes."""
+        await self._refresh()
+        if os.path.isfile(self.options.models) and not self.repository.batchers():
+            self.failure = "; ".join(row["reason"] for row in self.repository.index())
+            self.stop()
+            return
+        names = ", ".join(f"{b.model.name} ({b.model.version})" for b in self.repository.batchers())
+        scheme = "https" if self.options.certificate else "http"
+        grpc_port = f", gRPC on port {self.grpc_port}" if self.grpc_port is not None else ""
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        print(f"{scheme}://{host}:{self.http_port}{grpc_port}: {names or 'no models'}", flush=True)
+        while self.options.poll_s:
+            await asyncio.sleep(self.options.poll_s)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        try:
+            await self.repository.refresh()
+        except (ExecutorError, OSError) as error:
+            log.warning("the models could not be looked at: %s", error)
+
+    async def _start_grpc(self) -> Any:
+        if self.options.grpc_port is None:
+            return None
+        import grpc
+
+        from .protocol.grpc_server import GrpcService
+
+        most = self.options.settings.limits.body_bytes
+        limits = [
+            ("grpc.max_receive_message_length", most),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),
+        ]
+        server = grpc.aio.server(options=limits)
+        server.add_generic_rpc_handlers((GrpcService(*self._shared).handler(),))
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        address = f"{host}:{self.options.grpc_port}"
+        if self.options.certificate is None:
+            self.grpc_port = server.add_insecure_port(address)
+        else:
+            self.grpc_port = server.add_secure_port(address, self._credentials())
+        await server.start()
+        return server
+
+    def _credentials(self) -> Any:
+        import grpc
+
+        assert self.options.certificate is not None and self.options.private_key is not None
+        with open(self.options.private_key, "rb") as key, open(self.options.certificate, "rb") as chain:
+            return grpc.ssl_server_credentials([(key.read(), chain.read())])

@@ -1,0 +1,188 @@
+"""HTTP as it is written: bodies by hand, TF Serving's form, keys, limits, pages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.runtime import models
+
+from .conftest import Running, serving, write
+
+ONE = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
+BINARY = {"name": "x", "datatype": "FP32", "shape": [1, 4], "parameters": {"binary_data_size": 16}}
+
+
+def infer(running: Running, body: Any, model: str = "dense", **headers: str) -> Any:
+    return running.ask("POST", f"/v2/models/{model}/infer", body, **headers)
+
+
+REFUSED = {
+    "no JSON": (b"{", "no JSON"),
+    "an array": (b"[]", "expected an object"),
+    "NaN": (b'{"inputs": [NaN]}', "NaN is no number"),
+    "deep nesting": (b'{"inputs": ' + b"[" * 100_000, "nested deeper"),
+    "inputs that are no list": ({"inputs": 3}, "expected a list of objects"),
+    "no inputs": ({}, "missing x"),
+    "a name twice": ({"inputs": [ONE, ONE]}, "comes twice"),
+    "no name": ({"inputs": [{**ONE, "name": None}]}, "expected names"),
+    "a long name": ({"inputs": [{**ONE, "name": "x" * 1000}]}, "1 to 256 characters"),
+    "an unknown datatype": ({"inputs": [{**ONE, "datatype": "FP8"}]}, "expected a datatype of"),
+    "a negative size": ({"inputs": [{**ONE, "shape": [-1, 4]}]}, "expected a shape"),
+    "a size that is no number": ({"inputs": [{**ONE, "shape": [True, 4]}]}, "expected a shape"),
+    "fewer values": ({"inputs": [{**ONE, "data": [1]}]}, "expected 4 values"),
+    "ragged values": ({"inputs": [{**ONE, "data": [[1, 2], [3]]}]}, "differing lengths"),
+    "texts": ({"inputs": [{**ONE, "data": ["1", "2", "3", "4"]}]}, "expected values of FP32"),
+    "another model's input": ({"inputs": [{**ONE, "name": "a"}]}, "unknown a"),
+    "bytes that are not there": ({"inputs": [BINARY]}, "binary_data_size"),
+    "a timeout that is no number": ({"inputs": [ONE], "parameters": {"timeout": "x"}}, "timeout"),
+    "an unknown output": ({"inputs": [ONE], "outputs": [{"name": "q"}]}, "no output 'q'"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(REFUSED))
+def test_a_wrong_body_is_refused_and_says_why(running: Running, case: str) -> None:
+    body, expected = REFUSED[case]
+    answer = infer(running, body)
+    assert (answer.status, expected in answer.json["error"]) == (400, True), answer.body
+
+
+@pytest.mark.parametrize(
+    "length, tail", [("9999", b""), ("-1", b""), ("x", b""), (None, b"0" * 15), (None, b"0" * 17)]
+)
+def test_lengths_of_binary_parts_are_checked(running: Running, length: str | None, tail: bytes) -> None:
+    header = json.dumps({"inputs": [BINARY]}).encode()
+    said = {"Inference_Header_Content_Length": str(len(header)) if length is None else length}
+    answer = infer(running, header + tail, **said)
+    assert answer.status == 400
+    assert "expected" in answer.json["error"] or "left" in answer.json["error"]
+
+
+def test_large_bodies_and_tensors_are_refused_before_anything_is_allocated(running: Running) -> None:
+    assert infer(running, b"x" * ((1 << 20) + 1)).status == 413
+    huge = {"inputs": [{**ONE, "shape": [1 << 40, 4], "data": []}]}
+    assert infer(running, huge).status == 413
+
+
+def test_integers_beyond_their_type_are_refused(running: Running) -> None:
+    answer = running.infer("identity_INT8", [[1, 300]], datatype="INT8")
+    assert answer.status == 400 and "-128 to 127" in answer.json["error"]
+
+
+def test_what_is_not_finite_is_null_in_json(running: Running) -> None:
+    entry = {"name": "x", "datatype": "FP32", "shape": [1, 2], "parameters": {"binary_data_size": 8}}
+    header = json.dumps({"inputs": [entry]}).encode()
+    body = header + np.array([np.nan, 1], np.float32).tobytes()
+    answer = infer(running, body, "identity_FP32", Inference_Header_Content_Length=str(len(header)))
+    assert answer.json["outputs"][0]["data"] == [None, 1.0]
+
+
+@pytest.mark.parametrize(
+    "method, path", [("GET", "/nothing"), ("GET", "/v2/models/dense/infer"), ("GET", "/v2/models/q")]
+)
+def test_unknown_addresses_are_json_as_well(running: Running, method: str, path: str) -> None:
+    answer = running.ask(method, path)
+    assert answer.status in (404, 405) and answer.json["error"]
+
+
+def test_rows_and_columns_of_tf_serving(running: Running) -> None:
+    x = np.arange(8.0).reshape(2, 4)
+    expected = models.dense_reference(x)
+    rows = running.ask("POST", "/v1/models/dense:predict", {"instances": x.tolist()})
+    np.testing.assert_allclose(rows.json["predictions"], expected, rtol=1e-5)
+    named = running.ask(
+        "POST", "/v1/models/dense/versions/1:predict", {"instances": [{"x": r} for r in x.tolist()]}
+    )
+    assert named.json == rows.json
+    columns = running.ask("POST", "/v1/models/dense:predict", {"inputs": {"x": x.tolist()}})
+    assert columns.json == {"outputs": rows.json["predictions"]}
+    both = {"a": [1, 2], "b": [3, 5]}
+    answer = running.ask("POST", "/v1/models/two_inputs:predict", {"instances": [both]})
+    assert answer.json == {"predictions": [{"total": [4, 7], "difference": [-2, -3]}]}
+    text = {"instances": [[{"b64": "aGk="}, "you"]]}
+    assert running.ask("POST", "/v1/models/identity_BYTES:predict", text).json == {
+        "predictions": [["hi", "you"]]
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"instances": []},
+        {"instances": [[1]]},
+        {"instances": [{"q": 1}]},
+        {"instances": 3},
+        {"inputs": {"x": "a"}},
+        {"instances": [[1, 2, 3, [4]]]},
+    ],
+    ids=str,
+)
+def test_wrong_bodies_of_tf_serving_are_refused(running: Running, body: Any) -> None:
+    assert running.ask("POST", "/v1/models/dense:predict", body).status == 400
+
+
+def test_tf_serving_tells_versions_and_the_signature(running: Running) -> None:
+    status = running.ask("GET", "/v1/models/dense").json["model_version_status"]
+    assert [(row["version"], row["state"]) for row in status] == [("1", "AVAILABLE")]
+    found = running.ask("GET", "/v1/models/dense/metadata").json["metadata"]["signature_def"]["signature_def"]
+    shape = found["serving_default"]["inputs"]["x"]["tensor_shape"]["dim"]
+    assert [dim["size"] for dim in shape] == ["-1", "4"]
+
+
+def test_the_page_and_the_metrics_show_the_models(running: Running) -> None:
+    running.infer("dense", np.zeros((1, 4)))
+    page = running.ask("GET", "/")
+    assert page.headers["content-type"].startswith("text/html") and b"x: float32[batch, 4]" in page.body
+    text = running.ask("GET", "/metrics").body.decode()
+    assert 'kcompile_requests_total{model="dense",version="1"}' in text
+    assert 'kcompile_compute_seconds_bucket{le="+Inf",model="dense",version="1"}' in text
+
+
+def test_a_request_keeps_its_id(running: Running) -> None:
+    assert running.ask("GET", "/v2", x_request_id="abc").headers["x-request-id"] == "abc"
+    assert len(running.ask("GET", "/v2").headers["x-request-id"]) == 32
+
+
+def test_a_key_is_asked_for_by_both_protocols(tmp_path: Path) -> None:
+    write(tmp_path, "dense", models.dense())
+    with serving(tmp_path, keys=["secret"]) as running:
+        assert running.ask("GET", "/v2/health/live").status == 200
+        assert running.ask("GET", "/v2/models/dense").status == 401
+        assert running.ask("GET", "/v2/models/dense", authorization="Bearer secre").status == 401
+        assert running.ask("GET", "/v2/models/dense", authorization="Bearer secret").status == 200
+        client = pytest.importorskip("tritonclient.grpc").InferenceServerClient(running.grpc)
+        with pytest.raises(Exception, match="Bearer KEY"):
+            client.get_model_metadata("dense")
+        assert client.get_model_metadata("dense", headers={"authorization": "Bearer secret"}).name == "dense"
+        client.close()
+
+
+def test_mutated_requests_are_answered_or_refused_and_never_a_fault(running: Running) -> None:
+    """Bytes of good bodies changed, cut and doubled, JSON and binary."""
+    rng = np.random.default_rng(0)
+    header = json.dumps(
+        {"inputs": [BINARY], "outputs": [{"name": "y"}], "parameters": {"priority": 1}}
+    ).encode()
+    good = [(header + b"\0" * 16, len(header)), (json.dumps({"inputs": [ONE]}).encode(), None)]
+    counts = {200: 0, 400: 0, 413: 0}
+    for number in range(1500):
+        body, length = good[number % 2]
+        content = bytearray(body)
+        for _ in range(rng.integers(1, 3)):
+            place = int(rng.integers(len(content)))
+            kind = rng.integers(3)
+            if kind == 0:
+                content[place] = int(rng.integers(256))
+            elif kind == 1:
+                del content[place : place + int(rng.integers(1, 9))]
+            else:
+                content[place:place] = content[place : place + int(rng.integers(1, 9))]
+            content = content or bytearray(b"{")
+        said = {} if length is None else {"Inference_Header_Content_Length": str(length)}
+        counts[infer(running, bytes(content), **said).status] += 1
+    assert counts[400] > 500 and counts[200] > 10

@@ -1,0 +1,214 @@
+"""Batches, queues, versions, sessions, and the way a server starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kcompile_runtime.serving.batching import Batcher
+from kcompile_runtime.serving.errors import ServingError
+from kcompile_runtime.serving.limits import Limits, Settings
+from kcompile_runtime.serving.model import Model
+from tests.runtime import models
+
+from .conftest import serving, write
+
+
+def batcher(tmp_path: Path, model: bytes = b"", **settings: Any) -> Batcher:
+    path = write(tmp_path, "m", model or models.dense())
+    chosen = Settings(**{"intra_op_threads": 1, **settings})
+    return Batcher(Model("m", "1", str(path), chosen), chosen)
+
+
+def rows(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, 4), np.float32)
+
+
+def test_requests_that_wait_together_are_one_run_and_each_gets_its_rows(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, delay_s=0.05, max_batch=64)
+        xs = [rows(1 + n % 3, n) for n in range(20)]
+        answers = await asyncio.gather(*(queue.run([x], ["y"]) for x in xs))
+        for x, (y,) in zip(xs, answers, strict=True):
+            np.testing.assert_allclose(y, models.dense_reference(x), rtol=1e-5)
+        assert queue.statistics.runs == 1 and queue.statistics.samples == sum(map(len, xs))
+        await queue.close()
+
+    asyncio.run(main())
+
+
+def test_a_run_has_at_most_so_many_samples(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, delay_s=0.05, max_batch=4)
+        await asyncio.gather(*(queue.run([rows(1, n)], ["y"]) for n in range(10)))
+        assert max(queue.statistics.batches) == 4 and queue.statistics.runs == 3
+        await queue.close()
+
+    asyncio.run(main())
+
+
+def test_a_model_whose_outputs_have_no_rows_is_not_batched(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, models.scalar_sum(), delay_s=0.05)
+        xs = [np.full((1, 2), n, np.float32) for n in range(5)]
+        answers = await asyncio.gather(*(queue.run([x], ["total"]) for x in xs))
+        assert [float(total) for (total,) in answers] == [0, 2, 4, 6, 8]
+        await queue.close()
+
+    asyncio.run(main())
+
+
+def test_a_full_queue_refuses_and_time_that_is_over_cancels(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, delay_s=0.2, max_batch=100, limits=Limits(queue=2))
+        first = [asyncio.create_task(queue.run([rows(1, n)], ["y"])) for n in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(ServingError, match="2 requests wait") as full:
+            await queue.run([rows(1, 2)], ["y"])
+        assert full.value.status == 429
+        await asyncio.gather(*first)
+        with pytest.raises(ServingError, match="longer than its 0.01 s") as late:
+            await queue.run([rows(1, 3)], ["y"], timeout_s=0.01)
+        assert late.value.status == 504
+        await queue.close()
+        assert queue.statistics.samples == 2
+        with pytest.raises(ServingError, match="unloaded"):
+            await queue.run([rows(1, 3)], ["y"])
+
+    asyncio.run(main())
+
+
+def test_a_higher_priority_runs_first(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, max_batch=1)
+        order: list[int] = []
+
+        async def ask(priority: int) -> None:
+            await queue.run([rows(1, 0)], ["y"], priority=priority)
+            order.append(priority)
+
+        await asyncio.gather(*map(ask, (0, 3, 2, 1)))
+        assert order == [0, 1, 2, 3]
+        await queue.close()
+
+    asyncio.run(main())
+
+
+def test_sessions_are_forgotten_beyond_their_bytes(tmp_path: Path) -> None:
+    path = write(tmp_path, "m", models.accumulator())
+    settings = Settings(limits=Limits(session_bytes=3 * 8), intra_op_threads=1)
+    queue = Batcher(Model("m", "1", str(path), settings), settings)
+    from kcompile_runtime.serving.sessions import SequenceStep
+
+    one = [np.ones((1, 2), np.float32)]
+    for key in (1, 2, 3, 4):
+        queue.sessions.run(SequenceStep(key, start=True), one, ["y"])
+    assert len(queue.sessions) == 3
+    with pytest.raises(ServingError, match="no sequence 1"):
+        queue.sessions.run(SequenceStep(1), one, ["y"])
+    assert queue.sessions.run(SequenceStep(4), one, ["y"])[0][0, 0] == 2
+    assert queue.sessions.run(None, one, ["y"])[0][0, 0] == 1
+
+
+def test_a_new_version_takes_over_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "m", models.identity(models.FLOAT))
+    with serving(tmp_path, poll_s=0.02) as running:
+        x = [[1.0, 2.0]]
+        assert running.infer("m", x).json["model_version"] == "1"
+        write(tmp_path, "m", b"no model", 2)
+        _until(lambda: len(running.server.repository.index()) == 2)
+        bad = [row for row in running.server.repository.index() if row["state"] == "UNAVAILABLE"]
+        assert bad[0]["version"] == "2" and "ONNX" in bad[0]["reason"]
+        assert running.infer("m", x).json["model_version"] == "1"
+        write(tmp_path, "m", models.identity(models.FLOAT), 3)
+        running.await_version("m", "3")
+        assert running.infer("m", x).json["model_version"] == "3"
+
+
+def test_no_request_is_lost_while_a_file_is_replaced(tmp_path: Path) -> None:
+    path = write(tmp_path, "m", models.dense())
+    with serving(tmp_path, poll_s=0.01) as running, ThreadPoolExecutor(2) as pool:
+        done = False
+
+        def ask() -> set[int]:
+            found = set()
+            while not done:
+                found.add(running.infer("m", np.zeros((1, 4))).status)
+            return found
+
+        asking = [pool.submit(ask) for _ in range(2)]
+        for _ in range(10):
+            old = running.server.repository.batcher("m")
+            temporary = path.with_name("new")
+            temporary.write_bytes(models.dense())
+            os.replace(temporary, path)
+            _until(lambda old=old: running.server.repository.batcher("m") is not old)
+        done = True
+        assert [one.result() for one in asking] == [{200}, {200}]
+
+
+def test_clients_load_and_unload_where_they_may(tmp_path: Path) -> None:
+    write(tmp_path, "m", models.dense())
+    with serving(tmp_path, may_load=True) as running:
+        assert running.ask("POST", "/v2/repository/models/m/unload").status == 200
+        assert running.infer("m", np.zeros((1, 4))).status == 503
+        assert running.ask("POST", "/v2/repository/models/m/load").status == 200
+        assert running.infer("m", np.zeros((1, 4))).status == 200
+        for name in ("q", "..%2Fm", "%2e%2e"):
+            assert running.ask("POST", f"/v2/repository/models/{name}/load").status in (400, 404)
+
+
+def _until(condition: Any) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "kcompile_runtime.serving", *arguments]
+
+
+@pytest.mark.parametrize("module", ["kcompile_runtime.serving", "kcompile serve"])
+def test_the_command_serves_a_file_and_ends_on_sigterm(tmp_path: Path, module: str) -> None:
+    path = tmp_path / "digits.onnx"
+    path.write_bytes(models.dense())
+    arguments = [sys.executable, "-m", *module.split(), str(path), "--port", "0", "--grpc-port", "0"]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("http://127.0.0.1:") and "digits (1)" in line
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("content, expected", [(None, "there is no model"), (b"no", "ONNX")])
+def test_a_file_that_cannot_be_served_ends_the_command(
+    tmp_path: Path, content: bytes | None, expected: str
+) -> None:
+    path = tmp_path / "m.onnx"
+    if content:
+        path.write_bytes(content)
+    arguments = command(str(path), "--port", "0", "--no-grpc")
+    ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and expected in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_serving_loads_nothing_of_the_compiler() -> None:
+    code = "import sys, kcompile_runtime.serving.server, kcompile_runtime.serving.protocol.grpc_server;"
+    code += "print(sorted({'kcompile', 'onnx', 'torch'} & {name.split('.')[0] for name in sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
