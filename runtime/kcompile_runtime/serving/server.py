@@ -98,7 +98,13 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        grpc_server = await self._start_grpc()
+        try:
+            grpc_server = await self._start_grpc()
+        except (OSError, RuntimeError) as error:
+            self.failure = f"gRPC on port {self.options.grpc_port}: {error}"
+            self.stop()
+            yield
+            return
         watching = asyncio.create_task(self._watch())
         try:
             yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -212,3 +213,14 @@ def test_serving_loads_nothing_of_the_compiler() -> None:
     code = "import sys, kcompile_runtime.serving.server, kcompile_runtime.serving.protocol.grpc_server;"
     code += "print(sorted({'kcompile', 'onnx', 'torch'} & {name.split('.')[0] for name in sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("option, expected", [("--port", "in use"), ("--grpc-port", "gRPC on port")])
+def test_a_port_in_use_ends_the_command(tmp_path: Path, option: str, expected: str) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(models.dense())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"--port": "0", "--grpc-port": "0", option: str(taken.getsockname()[1])}
+        arguments = command(str(path), *(word for pair in ports.items() for word in pair))
+        ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and expected in ended.stderr and "Traceback" not in ended.stderr
