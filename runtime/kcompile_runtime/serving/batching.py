@@ -119,7 +119,7 @@ class Batcher:
     # Choosing what runs
 
     def _start_runs(self) -> None:
-        while self._running < self._instances and self._queue and not self._waits_for_more():
+        while self._queue and self._has_room() and not self._waits_for_more():
             batch = self._take()
             if batch:
                 self._running += 1
@@ -127,12 +127,21 @@ class Batcher:
         if not self._queue and not self._running:
             self._idle.set()
 
+    def _has_room(self) -> bool:
+        """Whether a run may be handed to the threads: one is free, or a full run can lie ready."""
+        if self._running < self._instances:
+            return True
+        return self._running == self._instances and self._samples_waiting() >= self._settings.max_batch
+
+    def _samples_waiting(self) -> int:
+        return sum(waiting.samples for waiting in self._queue)
+
     def _waits_for_more(self) -> bool:
         """Whether the run that is next has room, and the first of the queue time; sets a timer if so."""
         delay = self._settings.delay_s
         if not delay or self._closed or not self.model.batchable:
             return False
-        if sum(waiting.samples for waiting in self._queue) >= self._settings.max_batch:
+        if self._samples_waiting() >= self._settings.max_batch:
             return False
         left = min(waiting.arrived for waiting in self._queue) + delay - time.monotonic()
         if left <= 0:

@@ -36,7 +36,8 @@ class Settings:
         max_batch: samples of one run.
         delay_s: how long the first request of a run waits for others; with 0 a run takes what waits already.
         instances: runs of one model at a time.
-        intra_op_threads: threads of one run; None for the cores divided by the instances.
+        intra_op_threads: threads of one run; None for the cores but one, divided by the
+            instances.
         limits: see there.
     """
 

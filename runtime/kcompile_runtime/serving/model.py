@@ -36,7 +36,8 @@ class Model:
 
     def __init__(self, name: str, version: str, path: str, settings: Settings) -> None:
         self.name, self.version, self.path = name, version, path
-        threads = settings.intra_op_threads or max(1, (os.cpu_count() or 1) // settings.instances)
+        cores = (os.cpu_count() or 1) - 1  # one is left to the protocols
+        threads = settings.intra_op_threads or max(1, cores // settings.instances)
         self.executor = Executor(path, intra_op_threads=threads)
         self.inputs, self.outputs = self.executor.inputs, self.executor.outputs
         for info in [*self.inputs, *self.outputs]:
@@ -45,6 +46,7 @@ class Model:
         self.output_names = [info.name for info in self.outputs]
         self.stateful = bool(self.executor.states)
         self.batchable = not self.stateful and self._has_samples()
+        self._dtypes = [(info, np.dtype(info.dtype)) for info in self.inputs]
         self._warm_up()
 
     def _has_samples(self) -> bool:
@@ -83,9 +85,9 @@ class Model:
             ServingError: 400 for a wrong datatype.
             InputError: for wrong names or shapes.
         """
-        for info in self.inputs:
+        for info, dtype in self._dtypes:
             array = inputs.get(info.name)
-            if array is not None and array.dtype != np.dtype(info.dtype):
+            if array is not None and array.dtype != dtype:
                 raise bad_request(
                     f"input {info.name!r}: expected {datatype_of(info.dtype)}"
                     f"{format_shape(info.shape or ())}, found {datatype_of(array.dtype.name)}"

@@ -36,6 +36,14 @@ def datatype_of(dtype: str) -> str | None:
     return _NAMES.get(dtype)
 
 
+_BY_DTYPE = {np.dtype(kind): name for name, kind in _NUMPY.items()}
+
+
+def datatype_of_array(array: np.ndarray) -> str:
+    """The protocol's name of the element type of an output."""
+    return _BY_DTYPE[array.dtype]
+
+
 def dtype_of(datatype: Any, name: str) -> np.dtype:
     """The numpy dtype of a datatype that a request names.
 

@@ -16,7 +16,7 @@ from ..inference import InferRequest, InferResponse, checked_names, infer
 from ..limits import Limits
 from ..metrics import Metrics
 from ..repository import Repository
-from .datatypes import DATATYPES, checked_shape, datatype_of, decoded, dtype_of, from_bytes, to_bytes
+from .datatypes import DATATYPES, checked_shape, datatype_of_array, decoded, dtype_of, from_bytes, to_bytes
 from .grpc_messages import PACKAGE, message
 from .rest import EXTENSIONS
 
@@ -220,7 +220,7 @@ def _value(parameter: Any) -> Any:
 
 def _written(key: str, response: InferResponse) -> Any:
     outputs = [
-        {"name": name, "datatype": datatype_of(array.dtype.name), "shape": array.shape}
+        {"name": name, "datatype": datatype_of_array(array), "shape": array.shape}
         for name, array in response.outputs.items()
     ]
     return message("ModelInferResponse")(

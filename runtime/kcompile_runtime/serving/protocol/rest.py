@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import logging
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,6 +28,8 @@ from . import tf_serving, v2_json
 log = logging.getLogger("kcompile.serving")
 EXTENSIONS = ["binary_tensor_data", "sequence", "statistics", "model_repository"]
 _OPEN = ("/v2/health/live", "/v2/health/ready")
+_STARTED, _NUMBERS = secrets.token_hex(8), itertools.count(1)
+"""What requests are called that bring no id of their own: which server, and the how manieth."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -53,7 +56,11 @@ class RestServer:
     def app(self, lifespan: Any = None) -> Starlette:
         """The ASGI application; ``lifespan`` is Starlette's."""
         get, post = ["GET"], ["POST"]
-        table: list[tuple[str, Handler, list[str]]] = [
+        models = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+        table: list[tuple[str, Handler, list[str]]] = [  # looked through in this order
+            *((f"{model}/infer", self.infer, post) for model in models),
+            ("/v1/models/{name}:predict", self.predict, post),
+            ("/v1/models/{name}/versions/{version}:predict", self.predict, post),
             ("/", self.page, get),
             ("/metrics", self.metrics, get),
             ("/v2", self.server_metadata, get),
@@ -63,14 +70,11 @@ class RestServer:
             ("/v2/repository/index", self.index, post),
             ("/v2/repository/models/{name}/load", self.load, post),
             ("/v2/repository/models/{name}/unload", self.unload, post),
-            ("/v1/models/{name}:predict", self.predict, post),
-            ("/v1/models/{name}/versions/{version}:predict", self.predict, post),
         ]
-        for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        for model in models:
             table += [
                 (model, self.model_metadata, get),
                 (f"{model}/ready", self.model_ready, get),
-                (f"{model}/infer", self.infer, post),
                 (f"{model}/stats", self.statistics, get),
             ]
         for model in ("/v1/models/{name}", "/v1/models/{name}/versions/{version}"):
@@ -86,7 +90,7 @@ class RestServer:
         async def answer(request: Request) -> Response:
             start = time.perf_counter()
             key = request.headers.get("x-request-id", "")
-            key = key if 0 < len(key) <= 128 and key.isprintable() else uuid.uuid4().hex
+            key = key if 0 < len(key) <= 128 and key.isprintable() else f"{_STARTED}{next(_NUMBERS):016x}"
             try:
                 self._check_key(request)
                 response = await handler(request)

@@ -11,14 +11,18 @@ import numpy as np
 from ..errors import bad_request
 from ..inference import InferRequest, InferResponse, checked_names
 from ..limits import Limits
-from .datatypes import checked_shape, datatype_of, dtype_of, from_bytes, from_json, to_bytes, to_json
+from .datatypes import checked_shape, datatype_of_array, dtype_of, from_bytes, from_json, to_bytes, to_json
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _MOST_DEPTH = 64
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def parse(text: bytes | memoryview) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def parse(text: bytes | memoryview) -> dict[str, Any]:
     try:
         if _depth(content) > _MOST_DEPTH:
             raise ValueError(f"it is nested deeper than {_MOST_DEPTH}")
-        value = json.loads(content, parse_constant=_no_number)
+        value = _DECODER.decode(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise bad_request(f"the body is no JSON: {str(error)[:200]}") from None
     if not isinstance(value, dict):
@@ -137,7 +141,7 @@ class Answer:
         for name, array in response.outputs.items():
             entry: dict[str, Any] = {
                 "name": name,
-                "datatype": datatype_of(array.dtype.name),
+                "datatype": datatype_of_array(array),
                 "shape": list(array.shape),
             }
             if self._binary.get(name, self._default):
@@ -154,5 +158,5 @@ class Answer:
         }
         if self._key:
             content["id"] = self._key
-        header = json.dumps(content, separators=(",", ":")).encode()
+        header = _ENCODER.encode(content).encode()
         return (b"".join([header, *parts]), len(header)) if parts else (header, None)
