@@ -67,9 +67,9 @@ class StateInfo:
 
     @property
     def sample_axes(self) -> list[int]:
-        """The axes that count samples: unnamed ones, or where there are none, the first that is open."""
+        """The axes that count samples: unnamed ones, or where there are none, axis 0 if it is open."""
         unnamed = [axis for axis, size in enumerate(self.shape) if size is None]
-        return unnamed or [axis for axis, size in enumerate(self.shape) if isinstance(size, str)][:1]
+        return unnamed or [0] * (bool(self.shape) and not isinstance(self.shape[0], int))
 
     def _size(self, size: int | str | None, samples: int | None, axes: Mapping[str, int]) -> int:
         if isinstance(size, int):

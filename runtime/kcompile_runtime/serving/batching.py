@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ExecutionError
-from .errors import overloaded, too_late, unavailable
+from ..errors import ExecutionError, InputError
+from .errors import ServingError, overloaded, too_late, unavailable
 from .limits import Settings
 from .model import Model
 from .sessions import SequenceStep, Sessions
@@ -50,12 +50,14 @@ class Batcher:
     def __init__(self, model: Model, settings: Settings) -> None:
         self.model = model
         self.statistics = Statistics()
-        self.sessions = Sessions(model.executor, settings.limits)
+        self.sessions = Sessions(model, settings.limits)
+        self._joins = self.sessions.joinable if model.stateful else model.has_samples
         self._settings = settings
         # Requests of one sequence follow each other, so a model with states has one run at a time.
         self._instances = 1 if model.stateful else settings.instances
         self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
         self._queue: list[_Waiting] = []
+        self._samples_waiting = 0
         self._numbers = itertools.count()
         self._running = 0
         self._closed = False
@@ -96,9 +98,9 @@ class Batcher:
         now = time.monotonic()
         deadline = None if timeout_s is None else now + timeout_s
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        rank = priority or 1 << 32
+        rank = 0 if sequence is not None else priority or 1 << 32  # steps of a sequence keep their order
         waiting = _Waiting(rank, next(self._numbers), arrays, names, sequence, deadline, future, now)
-        heapq.heappush(self._queue, waiting)
+        self._push(waiting)
         self._idle.clear()
         self._start_runs()
         if timeout_s is None:
@@ -131,17 +133,23 @@ class Batcher:
         """Whether a run may be handed to the threads: one is free, or a full run can lie ready."""
         if self._running < self._instances:
             return True
-        return self._running == self._instances and self._samples_waiting() >= self._settings.max_batch
+        return self._running == self._instances and self._samples_waiting >= self._settings.max_batch
 
-    def _samples_waiting(self) -> int:
-        return sum(waiting.samples for waiting in self._queue)
+    def _push(self, waiting: _Waiting) -> None:
+        heapq.heappush(self._queue, waiting)
+        self._samples_waiting += waiting.samples
+
+    def _pop(self) -> _Waiting:
+        waiting = heapq.heappop(self._queue)
+        self._samples_waiting -= waiting.samples
+        return waiting
 
     def _waits_for_more(self) -> bool:
         """Whether the run that is next has room, and the first of the queue time; sets a timer if so."""
         delay = self._settings.delay_s
-        if not delay or self._closed or not self.model.batchable:
+        if not delay or self._closed or not self._joins:
             return False
-        if self._samples_waiting() >= self._settings.max_batch:
+        if self._samples_waiting >= self._settings.max_batch:
             return False
         left = min(waiting.arrived for waiting in self._queue) + delay - time.monotonic()
         if left <= 0:
@@ -160,29 +168,32 @@ class Batcher:
         batch: list[_Waiting] = []
         others: list[_Waiting] = []
         samples = 0
+        passed: set[int | str] = set()  # sequences whose steps wait on, so that none overtakes another
         while self._queue:
-            waiting = heapq.heappop(self._queue)
+            waiting = self._pop()
             if waiting.future.done() or (waiting.deadline is not None and waiting.deadline < now):
                 continue  # whoever waits for it has heard already
-            fits = not batch or (
-                self._joins(batch, waiting) and samples + waiting.samples <= self._settings.max_batch
-            )
-            if fits:
+            key = waiting.sequence.id if waiting.sequence is not None else None
+            if not batch or (
+                key not in passed
+                and samples + waiting.samples <= self._settings.max_batch
+                and self._joinable(waiting)
+                and waiting.kind == batch[0].kind
+            ):
                 batch.append(waiting)
                 samples += waiting.samples
                 if samples >= self._settings.max_batch or not self._joinable(waiting):
                     break
             else:
                 others.append(waiting)
+            if key is not None:
+                passed.add(key)
         for waiting in others:
-            heapq.heappush(self._queue, waiting)
+            self._push(waiting)
         return batch
 
     def _joinable(self, waiting: _Waiting) -> bool:
-        return self.model.batchable and waiting.samples > 0
-
-    def _joins(self, batch: list[_Waiting], waiting: _Waiting) -> bool:
-        return self._joinable(waiting) and waiting.kind == batch[0].kind
+        return self._joins and waiting.samples > 0 and self.model.stateful == (waiting.sequence is not None)
 
     # Running
 
@@ -221,13 +232,18 @@ class Batcher:
         """One run for all; each alone where that fails, so that the fault of one is not that of others."""
         try:
             return self._joined(batch)
-        except ExecutionError:
+        except (ExecutionError, InputError, ServingError):
             return [self._compute_one([waiting])[0] for waiting in batch]
 
     def _joined(self, batch: list[_Waiting]) -> list[Any]:
         names = list(dict.fromkeys(name for waiting in batch for name in waiting.names))
-        columns = zip(*(waiting.arrays for waiting in batch), strict=True)
-        results = self.model.executor.run([np.concatenate(column) for column in columns], names)
+        parts = [waiting.arrays for waiting in batch]
+        sequences = [waiting.sequence for waiting in batch if waiting.sequence is not None]
+        if sequences:
+            results = self.sessions.run_joined(sequences, parts, names)
+        else:
+            columns = zip(*parts, strict=True)
+            results = self.model.executor.run([np.concatenate(column) for column in columns], names)
         total = sum(waiting.samples for waiting in batch)
         if any(result.ndim == 0 or len(result) != total for result in results):
             raise ExecutionError("the outputs have no row for each sample")

@@ -45,12 +45,15 @@ class Model:
                 raise ModelFileError(f"{path}: the protocol has no datatype for {info}")
         self.output_names = [info.name for info in self.outputs]
         self.stateful = bool(self.executor.states)
-        self.batchable = not self.stateful and self._has_samples()
+        #: Whether requests can be joined along axis 0, and the answers be cut there.
+        self.has_samples = self._has_samples()
+        axis = (self.inputs[0].shape or (None,))[0] if self.has_samples else None
+        #: The name of that axis, where it has one.
+        self.sample_axis = axis if isinstance(axis, str) else None
         self._dtypes = [(info, np.dtype(info.dtype)) for info in self.inputs]
         self._warm_up()
 
     def _has_samples(self) -> bool:
-        """Whether requests can be joined along axis 0, and the answers be cut there."""
         shapes = [info.shape or (0,) for info in self.inputs]
         open_axes = {shape[0] for shape in shapes} | {(info.shape or (0,))[0] for info in self.outputs}
         whole = all(not isinstance(axis, int) for axis in open_axes)

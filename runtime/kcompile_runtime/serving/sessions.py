@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..errors import ExecutionError, InputError
 from ..executor import Executor
+from ..states import StateInfo
 from .errors import bad_request
 from .limits import Limits
+from .model import Model
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,28 @@ class Sessions:
     """Sessions of one model, the least used of which are forgotten beyond the limits. Safe for threads.
 
     A request that names no sequence starts from the initial states and leaves nothing behind.
+
+    Args:
+        model: whose executor runs; its own states are never touched.
+        limits: bytes of all states together, and seconds that a session may idle.
     """
 
-    def __init__(self, executor: Executor, limits: Limits) -> None:
-        self._executor = executor
+    def __init__(self, model: Model, limits: Limits) -> None:
+        self._executor = model.executor
+        self._model = model
         self._limits = limits
         self._lock = threading.Lock()
         self._open: OrderedDict[int | str, _Session] = OrderedDict()
         self._bytes = 0
+        axes = {state.input: _sample_axes(state, model.sample_axis) for state in model.executor.states}
+        self._axes = {name: found[0] for name, found in axes.items() if len(found) == 1}
+        #: Whether steps of different sequences can be one run: every state has one axis of samples.
+        self.joinable = model.has_samples and len(self._axes) == len(axes)
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def run(
-        self, sequence: SequenceStep | None, arrays: Sequence[np.ndarray], names: Sequence[str]
-    ) -> list[Any]:
+    def run(self, sequence: SequenceStep | None, arrays: Sequence[np.ndarray], names: list[str]) -> list[Any]:
         """One run that goes on from the states of its sequence.
 
         Raises:
@@ -60,9 +70,74 @@ class Sessions:
         if sequence is None:
             return self._executor.new_session().run(list(arrays), names)
         session = self._find(sequence)
+        self._check_samples(session.executor.get_states(), arrays)
         results = session.executor.run(list(arrays), names)
         self._keep(sequence, session)
         return results
+
+    def run_joined(
+        self, sequences: Sequence[SequenceStep], parts: Sequence[list[np.ndarray]], names: list[str]
+    ) -> list[Any]:
+        """One run for steps of different sequences; where it fails, no sequence has gone on.
+
+        Args:
+            sequences: each another one.
+            parts: their inputs, equal in shape but for axis 0.
+            names: of outputs.
+
+        Returns:
+            The outputs of all, joined along axis 0.
+
+        Raises:
+            ServingError, InputError: as for `run`.
+            ExecutionError: outputs or states have no row for each sample.
+        """
+        sessions = [self._find(sequence) for sequence in sequences]
+        before = [self._states(session, arrays) for session, arrays in zip(sessions, parts, strict=True)]
+        joint = self._executor.new_session()
+        joint.set_states(
+            {
+                name: np.concatenate([states[name] for states in before], axis)
+                for name, axis in self._axes.items()
+            }
+        )
+        results = joint.run([np.concatenate(column) for column in zip(*parts, strict=True)], names)
+        after = joint.get_states()
+        counts = [len(arrays[0]) for arrays in parts]
+        sizes = [after[name].shape[axis] for name, axis in self._axes.items()]
+        if {*sizes, *(len(result) if result.ndim else 0 for result in results)} != {sum(counts)}:
+            raise ExecutionError("the outputs and states have no row for each sample")
+        places = np.cumsum(counts)[:-1]
+        cut = {name: np.split(after[name], places, axis) for name, axis in self._axes.items()}
+        for index, (sequence, session) in enumerate(zip(sequences, sessions, strict=True)):
+            session.executor.set_states({name: parts[index].copy() for name, parts in cut.items()})
+            self._keep(sequence, session)
+        return results
+
+    def _states(self, session: _Session, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The states that a step starts from."""
+        states = session.executor.get_states()
+        if states:
+            self._check_samples(states, arrays)
+            return states
+        axes = {
+            size: array.shape[axis]
+            for info, array in zip(self._model.inputs, arrays, strict=True)
+            for axis, size in enumerate(info.shape or ())
+            if isinstance(size, str)
+        }
+        return {state.input: state.allocate(len(arrays[0]), axes) for state in self._executor.states}
+
+    def _check_samples(self, states: Mapping[str, np.ndarray], arrays: Sequence[np.ndarray]) -> None:
+        if not self._model.has_samples:
+            return
+        for name, array in states.items():
+            axis = self._axes.get(name)
+            if axis is not None and array.shape[axis] != len(arrays[0]):
+                raise InputError(
+                    f"the sequence has states for {array.shape[axis]} samples, this request has "
+                    f"{len(arrays[0])}: send as many, or begin anew with sequence_start"
+                )
 
     def _find(self, sequence: SequenceStep) -> _Session:
         with self._lock:
@@ -101,3 +176,8 @@ class Sessions:
         session = self._open.pop(key, None)
         if session is not None:
             self._bytes -= session.bytes
+
+
+def _sample_axes(state: StateInfo, name: str | None) -> list[int]:
+    """The axes of a state that count samples: unnamed ones, and those of the name that inputs have for it."""
+    return [axis for axis, size in enumerate(state.shape) if size is None or size == name]

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kcompile_runtime import Executor, InputError
 from kcompile_runtime.serving.batching import Batcher
 from kcompile_runtime.serving.errors import ServingError
 from kcompile_runtime.serving.limits import Limits, Settings
 from kcompile_runtime.serving.model import Model
+from kcompile_runtime.serving.sessions import SequenceStep
 from tests.runtime import models
 
 from .conftest import serving, write
@@ -109,8 +111,6 @@ def test_sessions_are_forgotten_beyond_their_bytes(tmp_path: Path) -> None:
     path = write(tmp_path, "m", models.accumulator())
     settings = Settings(limits=Limits(session_bytes=3 * 8), intra_op_threads=1)
     queue = Batcher(Model("m", "1", str(path), settings), settings)
-    from kcompile_runtime.serving.sessions import SequenceStep
-
     one = [np.ones((1, 2), np.float32)]
     for key in (1, 2, 3, 4):
         queue.sessions.run(SequenceStep(key, start=True), one, ["y"])
@@ -119,6 +119,59 @@ def test_sessions_are_forgotten_beyond_their_bytes(tmp_path: Path) -> None:
         queue.sessions.run(SequenceStep(1), one, ["y"])
     assert queue.sessions.run(SequenceStep(4), one, ["y"])[0][0, 0] == 2
     assert queue.sessions.run(None, one, ["y"])[0][0, 0] == 1
+
+
+@pytest.mark.parametrize("kind", ["accumulator", "lstm"])
+def test_steps_of_different_sequences_are_one_run_and_mix_nothing(tmp_path: Path, kind: str) -> None:
+    model, shape = {"accumulator": (models.accumulator(), (2,)), "lstm": (models.lstm()[0], (3, 3))}[kind]
+    series = {
+        key: np.random.default_rng(key).random((4, 1 + key % 2, *shape), np.float32) for key in range(6)
+    }
+
+    async def main() -> None:
+        queue = batcher(tmp_path, model, delay_s=0.02, max_batch=64)
+        alone = {key: Executor(model) for key in series}
+        for step in range(4):
+            asked = (
+                queue.run([x[step]], ["y"], SequenceStep(key, start=step == 0)) for key, x in series.items()
+            )
+            for key, (y,) in zip(series, await asyncio.gather(*asked), strict=True):
+                np.testing.assert_allclose(y, alone[key].predict(series[key][step]), rtol=1e-5)
+        assert queue.statistics.runs == 4
+        await queue.close()
+
+    asyncio.run(main())
+
+
+def test_steps_of_one_sequence_keep_their_order_though_they_wait_together(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, models.accumulator(), delay_s=0.02, max_batch=64)
+        one = [np.ones((1, 2), np.float32)]
+        steps = [SequenceStep(n % 2 + 1, start=n < 2) for n in range(10)]
+        answers = await asyncio.gather(*(queue.run(one, ["y"], step, n % 3) for n, step in enumerate(steps)))
+        assert [y[0, 0] for (y,) in answers] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+        await queue.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("model", [models.accumulator(), models.lstm()[0]], ids=["accumulator", "lstm"])
+def test_a_step_of_other_samples_is_the_fault_of_its_client_alone(tmp_path: Path, model: bytes) -> None:
+    shape = (2,) if model == models.accumulator() else (3, 3)
+
+    async def main() -> None:
+        queue = batcher(tmp_path, model, delay_s=0.02, max_batch=64)
+
+        def step(key: int, samples: int, start: bool) -> Any:
+            return queue.run([np.ones((samples, *shape), np.float32)], ["y"], SequenceStep(key, start))
+
+        await asyncio.gather(step(1, 2, True), step(2, 2, True))
+        good, bad = await asyncio.gather(step(1, 2, False), step(2, 3, False), return_exceptions=True)
+        assert len(good[0]) == 2
+        assert isinstance(bad, InputError) and "2 samples" in str(bad)
+        await queue.close()
+
+    asyncio.run(main())
 
 
 def test_a_new_version_takes_over_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
