@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
 from ..errors import ExecutorError
 from ..text import harmless
+from .logs import FORMATS, start_logging
 
 _INSTALL = "serving needs {name}, which is not installed: pip install 'kcompile-runtime[serve]'"
 
@@ -20,8 +20,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile-serve") -> int
         0, or 2 where it cannot start: no such models, a model alone that does not load, a port in use.
     """
     arguments = _parser(prog).parse_args(argv)
-    level = getattr(logging, arguments.log_level.upper())
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging(arguments.log_level, arguments.log_format)
     try:
         return _serve(arguments)
     except ModuleNotFoundError as error:
@@ -117,6 +116,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--tls-cert", metavar="FILE", help="certificate chain in PEM")
     add("--tls-key", metavar="FILE", help="private key in PEM")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="warning")
+    add("--log-format", choices=FORMATS, default="text", help="json: an object a line, with request ids")
     return parser
 
 

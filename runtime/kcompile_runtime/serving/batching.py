@@ -39,6 +39,10 @@ class _Waiting:
         return len(self.arrays[0]) if self.arrays and self.arrays[0].ndim else 1
 
     @property
+    def bytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays)
+
+    @property
     def kind(self) -> tuple[Any, ...]:
         """What requests of one run have in common."""
         return tuple(array.shape[1:] for array in self.arrays)
@@ -57,7 +61,7 @@ class Batcher:
         self._instances = 1 if model.stateful else settings.instances
         self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
         self._queue: list[_Waiting] = []
-        self._samples_waiting = 0
+        self._samples_waiting = self._bytes_waiting = 0
         self._numbers = itertools.count()
         self._running = 0
         self._closed = False
@@ -93,7 +97,8 @@ class Batcher:
         """
         if self._closed:
             raise unavailable(f"model {self.model.name!r} is being unloaded")
-        if len(self._queue) >= self._settings.limits.queue:
+        limits = self._settings.limits
+        if len(self._queue) >= limits.queue or self._bytes_waiting > limits.queue_bytes:
             raise overloaded(f"{len(self._queue)} requests wait for model {self.model.name!r} already")
         now = time.monotonic()
         deadline = None if timeout_s is None else now + timeout_s
@@ -138,10 +143,12 @@ class Batcher:
     def _push(self, waiting: _Waiting) -> None:
         heapq.heappush(self._queue, waiting)
         self._samples_waiting += waiting.samples
+        self._bytes_waiting += waiting.bytes
 
     def _pop(self) -> _Waiting:
         waiting = heapq.heappop(self._queue)
         self._samples_waiting -= waiting.samples
+        self._bytes_waiting -= waiting.bytes
         return waiting
 
     def _waits_for_more(self) -> bool:

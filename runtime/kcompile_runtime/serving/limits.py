@@ -14,7 +14,9 @@ class Limits:
         tensors: inputs or outputs that one request may name.
         name_length: characters of a name.
         elements: of one tensor.
+        body_seconds: that its body may take to arrive.
         queue: requests that wait for one model.
+        queue_bytes: their tensors.
         session_bytes: states of all sessions of one model.
         session_seconds: a session that is idle for longer is forgotten.
     """
@@ -23,7 +25,9 @@ class Limits:
     tensors: int = 256
     name_length: int = 256
     elements: int = 1 << 28
+    body_seconds: float = 60.0
     queue: int = 256
+    queue_bytes: int = 512 << 20
     session_bytes: int = 256 << 20
     session_seconds: float = 600.0
 

@@ -38,6 +38,7 @@ form.onsubmit = async (event) => {{
   const response = await fetch(address, {{method: "POST", headers, body: form.body.value}});
   answer.textContent = JSON.stringify(await response.json(), null, 1);
 }};
+if (location.search === "?send") form.requestSubmit();
 </script></body></html>
 """
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
 import json
+import re
+import shutil
+import ssl
+import subprocess
+import zlib
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
 from tests.runtime import models
 
+from . import mutations
 from .conftest import Running, serving, write
 
 ONE = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
@@ -163,26 +172,76 @@ def test_a_key_is_asked_for_by_both_protocols(tmp_path: Path) -> None:
 
 
 def test_mutated_requests_are_answered_or_refused_and_never_a_fault(running: Running) -> None:
-    """Bytes of good bodies changed, cut and doubled, JSON and binary."""
-    rng = np.random.default_rng(0)
-    header = json.dumps(
-        {"inputs": [BINARY], "outputs": [{"name": "y"}], "parameters": {"priority": 1}}
-    ).encode()
-    good = [(header + b"\0" * 16, len(header)), (json.dumps({"inputs": [ONE]}).encode(), None)]
-    counts = {200: 0, 400: 0, 413: 0}
-    for number in range(1500):
-        body, length = good[number % 2]
-        content = bytearray(body)
-        for _ in range(rng.integers(1, 3)):
-            place = int(rng.integers(len(content)))
-            kind = rng.integers(3)
-            if kind == 0:
-                content[place] = int(rng.integers(256))
-            elif kind == 1:
-                del content[place : place + int(rng.integers(1, 9))]
-            else:
-                content[place:place] = content[place : place + int(rng.integers(1, 9))]
-            content = content or bytearray(b"{")
-        said = {} if length is None else {"Inference_Header_Content_Length": str(length)}
-        counts[infer(running, bytes(content), **said).status] += 1
-    assert counts[400] > 500 and counts[200] > 10
+    rest = mutations.by_rest(running, 1500, seed=0)
+    assert rest.keys() <= {200, 400, 404, 413, 504} and rest[400] > 500 < 1500 - rest[200] and rest[200] > 50
+    calls = mutations.by_grpc(running, 1000, seed=0)
+    assert calls.keys() <= {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"}, calls
+    assert calls["INVALID_ARGUMENT"] > 200 and calls["OK"] > 20
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_compressed_bodies_are_unpacked_to_the_limit(running: Running, coding: str) -> None:
+    def pack(content: bytes) -> bytes:
+        return gzip.compress(content) if coding == "gzip" else zlib.compress(content)
+
+    body = pack(json.dumps({"inputs": [ONE]}).encode())
+    plain = infer(running, {"inputs": [ONE]}).json
+    answer = infer(running, body, Content_Encoding=coding, Accept_Encoding=coding)
+    assert answer.headers["content-encoding"] == coding
+    assert json.loads(zlib.decompress(answer.body, 47)) == plain
+    assert infer(running, pack(b" " * (1 << 21)), Content_Encoding=coding).status == 413
+    assert infer(running, body[:-3], Content_Encoding=coding).status == 400
+    assert infer(running, b"{}", Content_Encoding=coding).status == 400
+    assert infer(running, body, Content_Encoding="br").status == 415
+
+
+@pytest.mark.parametrize(
+    "kind", ["INT8", "INT64", "UINT8", "UINT64", "FP16", "FP32", "FP64", "BOOL", "BYTES"]
+)
+def test_every_datatype_goes_through_json(running: Running, kind: str) -> None:
+    values = {
+        "INT8": [[-128, 127]],
+        "INT64": [[-(2**63), 2**63 - 1]],
+        "UINT8": [[0, 255]],
+        "UINT64": [[0, 2**64 - 1]],
+        "BOOL": [[True, False]],
+        "BYTES": [["", "\u4e16"]],
+    }.get(kind, [[0.5, -2.0]])
+    entry = {"name": "x", "datatype": kind, "shape": [1, 2], "data": values}
+    answer = infer(running, {"inputs": [entry]}, f"identity_{kind}")
+    assert answer.status == 200, answer.body
+    assert answer.json["outputs"][0] == {"name": "y", "datatype": kind, "shape": [1, 2], "data": values[0]}
+
+
+def test_tls_by_files_for_both_protocols(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    make += " -addext subjectAltName=DNS:localhost"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*make.split(), *files], check=True, capture_output=True)
+    write(tmp_path / "models", "dense", models.dense())
+    with serving(tmp_path / "models", certificate=str(certificate), private_key=str(key)) as running:
+        context = ssl.create_default_context(cafile=str(certificate))
+        port = running.server.http_port
+        connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=30)
+        connection.request("GET", "/v2/models/dense")
+        assert json.loads(connection.getresponse().read())["name"] == "dense"
+        connection.close()
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        with grpc.secure_channel(f"localhost:{running.server.grpc_port}", credentials) as channel:
+            call = channel.unary_unary("/inference.GRPCInferenceService/ServerReady")
+            assert call(b"", timeout=30) == b"\x08\x01"
+
+
+def test_the_page_shows_the_models_in_a_browser(running: Running, tmp_path: Path) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
+    command = [browser, *options, f"--user-data-dir={tmp_path}", f"http://{running.http}/?send"]
+    shown = subprocess.run(command, capture_output=True, timeout=120)
+    text = shown.stdout.decode()
+    assert '<option value="dense"' in text and "x: float32[batch, 4]" in text
+    assert re.search(r'<pre id="answer">[^<]*"model_name"', text), text[-500:]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -277,3 +279,23 @@ def test_a_port_in_use_ends_the_command(tmp_path: Path, option: str, expected: s
         arguments = command(str(path), *(word for pair in ports.items() for word in pair))
         ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2 and expected in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_logs_are_objects_a_line_with_the_ids_of_requests(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(models.dense())
+    options = ["--port", "0", "--no-grpc", "--log-level", "debug", "--log-format", "json"]
+    process = subprocess.Popen(
+        command(str(path), *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split(": ")[0]
+        with urllib.request.urlopen(urllib.request.Request(f"{address}/v2", headers={"x-request-id": "q"})):
+            process.terminate()
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    lines = [json.loads(line) for line in errors.splitlines()]
+    (line,) = [line for line in lines if line.get("request_id") == "q"]
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/v2", 200)

@@ -141,30 +141,31 @@ def from_json(data: Any, datatype: str, shape: tuple[int, ...], name: str) -> np
     dtype = dtype_of(datatype, name)
     if not isinstance(data, list):
         raise bad_request(f"input {name!r}: expected a list as data, found {type(data).__name__}")
-    try:
-        array = np.array(data, object if datatype == "BYTES" else None)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise bad_request(f"input {name!r}: its data are lists of differing lengths") from None
+    array = array_of(data, dtype, name)
     if array.size != math.prod(shape):
         raise bad_request(
             f"input {name!r}: expected {math.prod(shape)} values for the shape {list(shape)}, "
             f"found {array.size}"
         )
-    if array.size == 0:
-        return np.zeros(shape, dtype)
-    return converted(array, dtype, name).reshape(shape)
+    return array.reshape(shape)
 
 
-def converted(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
-    """Values of JSON as elements of a model's type, none of them changed.
+def array_of(data: Any, dtype: np.dtype, name: str) -> np.ndarray:
+    """Values of JSON as an array of a model's type, none of them changed but floats rounded.
 
     Raises:
-        ServingError: 400 for values of another kind or beyond the range.
+        ServingError: 400 for lists of differing lengths, values of another kind or beyond the range.
     """
-    allowed = {"O": "O", "b": "b", "f": "iuf"}.get(dtype.kind, "iu")
-    texts = array.dtype.kind == "O" and all(isinstance(value, str) for value in array.ravel())
-    if array.dtype.kind not in allowed or (array.dtype.kind == "O" and not texts):
-        raise bad_request(f"input {name!r}: expected values of {datatype_of(dtype.name)}, found other ones")
+    try:
+        array = np.array(data, object if dtype.kind == "O" else None)
+        if dtype.kind == "u" and array.dtype.kind == "f":  # numpy's way out for integers beyond int64
+            array = np.array(data, object)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise bad_request(f"input {name!r}: its values are lists of differing lengths") from None
+    if array.size == 0:
+        return np.zeros(array.shape, dtype)
+    if not _is_of_kind(array, dtype):
+        raise bad_request(f"input {name!r}: expected values of {_BY_DTYPE[dtype]}, found other ones")
     if dtype.kind in "iu":
         bounds = np.iinfo(dtype)
         if array.min() < bounds.min or array.max() > bounds.max:
@@ -173,6 +174,13 @@ def converted(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
             )
     with np.errstate(over="ignore"):
         return array.astype(dtype)
+
+
+def _is_of_kind(array: np.ndarray, dtype: np.dtype) -> bool:
+    if array.dtype.kind == "O":
+        wanted = {"O": str, "u": int}.get(dtype.kind)
+        return wanted is not None and all(type(value) is wanted for value in array.ravel())
+    return array.dtype.kind in {"O": "", "b": "b", "f": "iuf"}.get(dtype.kind, "iu")
 
 
 def to_json(array: np.ndarray) -> list[Any]:

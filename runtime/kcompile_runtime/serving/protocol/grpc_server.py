@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from ... import __version__
 from ..errors import ServingError, as_serving_error, bad_request
@@ -85,7 +86,6 @@ class GrpcService:
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
                 self._guarded(name, method),
-                request_deserializer=message(f"{name}Request").FromString,
                 response_serializer=message(f"{name}Response").SerializeToString,
             )
             for name, method in methods.items()
@@ -93,11 +93,13 @@ class GrpcService:
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def _guarded(self, name: str, method: Method) -> Method:
-        async def answer(request: Any, context: Any) -> Any:
+        kind = message(f"{name}Request")
+
+        async def answer(request: bytes, context: Any) -> Any:
             try:
                 if name not in ("ServerLive", "ServerReady"):
                     self._check_key(context)
-                return await method(request, context)
+                return await method(_parsed(kind, request), context)
             except Exception as error:
                 refusal = as_serving_error(error)
             self._metrics.refusals[str(refusal.status)] += 1
@@ -172,6 +174,13 @@ class GrpcService:
     def _check_may_load(self) -> None:
         if not self._may_load:
             raise ServingError(403, "clients may not load models here: start the server with --allow-load")
+
+
+def _parsed(kind: Any, content: bytes) -> Any:
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        raise bad_request(f"the bytes are no {kind.DESCRIPTOR.name}") from None
 
 
 def _read(request: Any, limits: Limits) -> InferRequest:

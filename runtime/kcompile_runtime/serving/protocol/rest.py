@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import itertools
 import logging
@@ -24,12 +25,15 @@ from ..metrics import Metrics
 from ..repository import Repository
 from ..status_page import status_page
 from . import tf_serving, v2_json
+from .compression import packed, unpacked
 
 log = logging.getLogger("kcompile.serving")
 EXTENSIONS = ["binary_tensor_data", "sequence", "statistics", "model_repository"]
 _OPEN = ("/v2/health/live", "/v2/health/ready")
 _STARTED, _NUMBERS = secrets.token_hex(8), itertools.count(1)
 """What requests are called that bring no id of their own: which server, and the how manieth."""
+_AT_ONCE = 1 << 16
+"""Bytes of bodies for which no clock is set: a client that is slow with them holds a connection alone."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -101,10 +105,7 @@ class RestServer:
             response.headers["x-request-id"] = key
             if log.isEnabledFor(logging.DEBUG):
                 taken = 1e3 * (time.perf_counter() - start)
-                path = request.url.path
-                log.debug(
-                    "request %s %s %s %d %.2f ms", key, request.method, path, response.status_code, taken
-                )
+                self._log(request, key, response.status_code, taken)
             return response
 
         return answer
@@ -124,14 +125,34 @@ class RestServer:
         headers = {"retry-after": str(RETRY_AFTER_S)} if refusal.status in (429, 503) else None
         return JSONResponse({"error": refusal.message}, refusal.status, headers)
 
+    def _log(self, request: Request, key: str, status: int, taken: float) -> None:
+        fields = {
+            "request_id": key,
+            "method": request.method,
+            "path": request.url.path,
+            "status": status,
+            "ms": round(taken, 3),
+        }
+        text = " ".join(map(str, fields.values()))
+        log.debug("request %s", text, extra={"fields": fields})
+
     async def _body(self, request: Request) -> bytes:
-        """All of the body, or 413 as soon as it is known to be too large."""
+        """All of the body, unpacked, or 413 as soon as it is known to be too large."""
         most = self._limits.body_bytes
         said = request.headers.get("content-length", "")
-        if said.isascii() and said.isdigit() and int(said[:20]) > most:
+        known = int(said[:20]) if said.isascii() and said.isdigit() else None
+        if known is not None and known > most:
             raise too_large(f"expected a body of at most {most} bytes, found {said[:20]}")
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise ServingError(415, "expected a body that is not compressed")
+        if known is not None and known <= _AT_ONCE:
+            body = await self._received(request, most)
+        else:
+            try:
+                body = await asyncio.wait_for(self._received(request, most), self._limits.body_seconds)
+            except asyncio.TimeoutError:
+                raise ServingError(408, "the body took too long to arrive") from None
+        return unpacked(body, request.headers.get("content-encoding", ""), most)
+
+    async def _received(self, request: Request, most: int) -> bytes:
         parts, size = [], 0
         async for part in request.stream():
             size += len(part)
@@ -176,10 +197,12 @@ class RestServer:
             raise bad_request(f"{v2_json.HEADER_LENGTH}: expected a number, found {said[:64]!r}")
         asked, answer = v2_json.read_request(body, None if said is None else int(said), self._limits)
         content, header = answer.write(await infer(self._repository, name, version, asked))
-        if header is None:
-            return Response(content, media_type="application/json")
-        headers = {v2_json.HEADER_LENGTH: str(header)}
-        return Response(content, headers=headers, media_type="application/octet-stream")
+        content, coding = packed(content, request.headers.get("accept-encoding", ""))
+        headers = {} if header is None else {v2_json.HEADER_LENGTH: str(header)}
+        if coding is not None:
+            headers["content-encoding"] = coding
+        kind = "application/json" if header is None else "application/octet-stream"
+        return Response(content, headers=headers, media_type=kind)
 
     async def statistics(self, request: Request) -> Response:
         name, version = _which(request)

@@ -13,7 +13,7 @@ from ..errors import bad_request
 from ..inference import InferRequest, InferResponse, checked_names
 from ..limits import Limits
 from ..model import Model
-from .datatypes import converted, decoded
+from .datatypes import array_of, decoded
 
 
 def read_request(content: dict[str, Any], model: Model, limits: Limits) -> tuple[InferRequest, bool]:
@@ -53,13 +53,7 @@ def _columns_of_rows(rows: Any) -> Any:
 
 def _array(value: Any, info: TensorInfo) -> np.ndarray:
     texts = info.dtype == "object"
-    try:
-        array = np.array(_texts(value, info.name) if texts else value, object if texts else None)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise bad_request(f"input {info.name!r}: its values are lists of differing lengths") from None
-    if array.size == 0:
-        return np.zeros(array.shape, info.dtype)
-    return converted(array, np.dtype(info.dtype), info.name)
+    return array_of(_texts(value, info.name) if texts else value, np.dtype(info.dtype), info.name)
 
 
 def _texts(value: Any, name: str) -> Any:
