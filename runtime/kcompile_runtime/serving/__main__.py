@@ -108,7 +108,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--delay-ms", type=_seconds, default=0.0, help="how long a run waits for more requests (default: 0)")
     add("--instances", type=_from(1), default=1, help="runs of one model at a time (default: 1)")
     add("--threads", type=_from(1), help="of one run (default: the cores but one, by the instances)")
-    add("--queue", type=_from(1), default=256, help="requests that wait for one model (default: 256)")
+    add("--queue", type=_from(1), default=1024, help="requests that wait for one model (default: 1024)")
     add("--max-body", type=_from(1), default=64 << 20, help="bytes of one request (default: 64 MiB)")
     add("--poll", type=_seconds, default=2.0, help="seconds between looks for new versions; 0 for none")
     add("--allow-load", action="store_true", help="let clients load and unload models of the folder")

@@ -62,6 +62,7 @@ class Batcher:
         self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
         self._queue: list[_Waiting] = []
         self._samples_waiting = self._bytes_waiting = 0
+        self._sample_s = 0.0
         self._numbers = itertools.count()
         self._running = 0
         self._closed = False
@@ -95,11 +96,7 @@ class Batcher:
             ServingError: 429 where the queue is full, 503 where the model is unloaded, 504 where its time is
                 over.
         """
-        if self._closed:
-            raise unavailable(f"model {self.model.name!r} is being unloaded")
-        limits = self._settings.limits
-        if len(self._queue) >= limits.queue or self._bytes_waiting > limits.queue_bytes:
-            raise overloaded(f"{len(self._queue)} requests wait for model {self.model.name!r} already")
+        self.check_room()
         now = time.monotonic()
         deadline = None if timeout_s is None else now + timeout_s
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
@@ -115,6 +112,20 @@ class Batcher:
         except asyncio.TimeoutError:
             future.cancel()
             raise too_late(f"the request waited for longer than its {timeout_s:g} s") from None
+
+    def check_room(self) -> None:
+        """Raises ServingError where a request would be refused: 503 if the model is unloaded, 429 if too
+        many wait.
+        """
+        if self._closed:
+            raise unavailable(f"model {self.model.name!r} is being unloaded")
+        limits = self._settings.limits
+        count, wait_s = len(self._queue), self._samples_waiting * self._sample_s
+        if count >= limits.queue or self._bytes_waiting > limits.queue_bytes or wait_s > limits.queue_seconds:
+            raise overloaded(
+                f"{count} requests wait for model {self.model.name!r} already, for about {wait_s:.1f} s",
+                wait_s,
+            )
 
     async def close(self) -> None:
         """Takes no more requests, and returns when those that wait are answered."""
@@ -213,7 +224,10 @@ class Batcher:
         except Exception as error:
             answers = [error] * len(batch)
         taken = time.monotonic() - start
-        self.statistics.ran(sum(waiting.samples for waiting in batch), taken)
+        samples = sum(waiting.samples for waiting in batch)
+        self.statistics.ran(samples, taken)
+        each = taken / max(1, samples) / self._instances
+        self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
         for waiting, answer in zip(batch, answers, strict=True):
             good = not isinstance(answer, Exception)
             self.statistics.answered(waiting.samples, start - waiting.arrived, taken, good)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from ..errors import InputError
 from ..text import harmless
-
-RETRY_AFTER_S = 1
-"""What clients are told to wait where the queue is full."""
 
 
 class ServingError(Exception):
@@ -15,11 +14,13 @@ class ServingError(Exception):
     Attributes:
         status: of HTTP.
         message: expected, found, what to do.
+        retry_after_s: when to come again; None where that changes nothing.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
         self.message = harmless(message, lines=True)
 
 
@@ -38,14 +39,14 @@ def too_large(message: str) -> ServingError:
     return ServingError(413, message)
 
 
-def overloaded(message: str) -> ServingError:
-    """The queue is full: 429, with a hint when to come again."""
-    return ServingError(429, message)
+def overloaded(message: str, wait_s: float) -> ServingError:
+    """The queue is full: 429, with the seconds after which what waits now will be done."""
+    return ServingError(429, message, max(1, math.ceil(wait_s)))
 
 
 def unavailable(message: str) -> ServingError:
     """The server stops, or the model is not ready: 503."""
-    return ServingError(503, message)
+    return ServingError(503, message, 1)
 
 
 def too_late(message: str) -> ServingError:

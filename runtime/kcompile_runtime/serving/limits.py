@@ -17,6 +17,7 @@ class Limits:
         body_seconds: that its body may take to arrive.
         queue: requests that wait for one model.
         queue_bytes: their tensors.
+        queue_seconds: a request is refused if it would wait for longer, by the time that runs took so far.
         session_bytes: states of all sessions of one model.
         session_seconds: a session that is idle for longer is forgotten.
     """
@@ -26,8 +27,9 @@ class Limits:
     name_length: int = 256
     elements: int = 1 << 28
     body_seconds: float = 60.0
-    queue: int = 256
+    queue: int = 1024
     queue_bytes: int = 512 << 20
+    queue_seconds: float = 10.0
     session_bytes: int = 256 << 20
     session_seconds: float = 600.0
 

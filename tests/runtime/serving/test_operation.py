@@ -93,6 +93,20 @@ def test_a_full_queue_refuses_and_time_that_is_over_cancels(tmp_path: Path) -> N
     asyncio.run(main())
 
 
+def test_a_wait_that_would_be_long_is_refused_with_its_length(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, delay_s=0.3, max_batch=100, limits=Limits(queue_seconds=0.5))
+        await queue.run([rows(1, 0)], ["y"])
+        queue._sample_s = 0.2  # as runs of a slower model would have it
+        waiting = [asyncio.create_task(queue.run([rows(1, n)], ["y"])) for n in range(6)]
+        done = await asyncio.gather(*waiting, return_exceptions=True)
+        refused = [one for one in done if isinstance(one, ServingError)]
+        assert [(one.status, one.retry_after_s) for one in refused] == [(429, 1)] * 3
+        await queue.close()
+
+    asyncio.run(main())
+
+
 def test_a_higher_priority_runs_first(tmp_path: Path) -> None:
     async def main() -> None:
         queue = batcher(tmp_path, max_batch=1)

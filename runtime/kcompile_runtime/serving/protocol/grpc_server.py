@@ -105,8 +105,8 @@ class GrpcService:
             self._metrics.refusals[str(refusal.status)] += 1
             if refusal.status == 500:
                 log.error("%s failed: %s", name, refusal)
-            if refusal.status in (429, 503):
-                context.set_trailing_metadata((("retry-after", "1"),))
+            if refusal.retry_after_s is not None:
+                context.set_trailing_metadata((("retry-after", str(refusal.retry_after_s)),))
             await context.abort(_CODES[refusal.status], refusal.message)
 
         return answer

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ... import __version__
-from ..errors import RETRY_AFTER_S, ServingError, as_serving_error, bad_request, not_found, too_large
+from ..errors import ServingError, as_serving_error, bad_request, not_found, too_large
 from ..inference import infer
 from ..limits import Limits
 from ..metrics import Metrics
@@ -122,7 +122,8 @@ class RestServer:
         self._metrics.refusals[str(refusal.status)] += 1
         if refusal.status == 500:
             log.error("request %s failed: %s", key, error)
-        headers = {"retry-after": str(RETRY_AFTER_S)} if refusal.status in (429, 503) else None
+        wait = refusal.retry_after_s
+        headers = None if wait is None else {"retry-after": str(wait)}
         return JSONResponse({"error": refusal.message}, refusal.status, headers)
 
     def _log(self, request: Request, key: str, status: int, taken: float) -> None:
@@ -191,6 +192,7 @@ class RestServer:
 
     async def infer(self, request: Request) -> Response:
         name, version = _which(request)
+        self._repository.batcher(name, version).check_room()  # before anything is read
         body = memoryview(await self._body(request))
         said = request.headers.get(v2_json.HEADER_LENGTH)
         if said is not None and not (said.isascii() and said.isdigit() and len(said) < 19):
