@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 import itertools
 import time
@@ -19,6 +20,10 @@ from .limits import Settings
 from .model import Model
 from .sessions import SequenceStep, Sessions
 from .statistics import Statistics
+
+_QUICK_S = 3e-4
+"""Runs that take less are done on the event loop: a thread costs a third of that, and takes turns with it."""
+_MOST_TAKEN = 1024
 
 
 @dataclass(order=True)
@@ -63,6 +68,9 @@ class Batcher:
         self._queue: list[_Waiting] = []
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
+        self._called = False
+        #: How long the last run of so many samples of a shape took.
+        self._taken: dict[tuple[int, tuple[Any, ...]], float] = {}
         self._numbers = itertools.count()
         self._running = 0
         self._closed = False
@@ -104,7 +112,9 @@ class Batcher:
         waiting = _Waiting(rank, next(self._numbers), arrays, names, sequence, deadline, future, now)
         self._push(waiting)
         self._idle.clear()
-        self._start_runs()
+        if not self._called:  # once for all that arrive in this round of the loop
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._start_called)
         if timeout_s is None:
             return await future
         try:
@@ -136,12 +146,23 @@ class Batcher:
 
     # Choosing what runs
 
+    def _start_called(self) -> None:
+        self._called = False
+        self._start_runs()
+
     def _start_runs(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._queue and self._has_room() and not self._waits_for_more():
             batch = self._take()
-            if batch:
-                self._running += 1
-                asyncio.get_running_loop().create_task(self._run(batch))
+            if not batch:
+                continue
+            self._running += 1
+            if self._running == 1 and self._is_quick(batch):
+                self._finish(batch, time.monotonic(), self._compute(batch))
+                loop.call_soon(self._start_runs)  # after what else the loop has to do
+                return
+            computed = loop.run_in_executor(self._threads, self._compute, batch)
+            computed.add_done_callback(functools.partial(self._ended, batch, time.monotonic()))
         if not self._queue and not self._running:
             self._idle.set()
 
@@ -215,16 +236,29 @@ class Batcher:
 
     # Running
 
-    async def _run(self, batch: list[_Waiting]) -> None:
-        loop = asyncio.get_running_loop()
-        start = time.monotonic()
+    def _is_quick(self, batch: list[_Waiting]) -> bool:
+        """Whether a run is known to take less than the way to a thread and back is worth."""
+        return self._taken.get((_samples(batch), batch[0].kind), _QUICK_S) < _QUICK_S
+
+    def _ended(self, batch: list[_Waiting], start: float, computed: asyncio.Future[Any]) -> None:
+        self._finish(batch, start, computed.result())
+        self._start_runs()
+
+    def _compute(self, batch: list[_Waiting]) -> tuple[list[Any], float]:
+        """The answers, errors among them, and the seconds that they took."""
+        start = time.perf_counter()
         try:
-            work = self._compute_one if len(batch) == 1 else self._compute_all
-            answers = await loop.run_in_executor(self._threads, work, batch)
+            answers = self._compute_one(batch) if len(batch) == 1 else self._compute_all(batch)
         except Exception as error:
             answers = [error] * len(batch)
-        taken = time.monotonic() - start
-        samples = sum(waiting.samples for waiting in batch)
+        return answers, time.perf_counter() - start
+
+    def _finish(self, batch: list[_Waiting], start: float, computed: tuple[list[Any], float]) -> None:
+        answers, taken = computed
+        samples = _samples(batch)
+        if len(self._taken) >= _MOST_TAKEN:
+            self._taken.clear()
+        self._taken[samples, batch[0].kind] = taken
         self.statistics.ran(samples, taken)
         each = taken / max(1, samples) / self._instances
         self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
@@ -238,7 +272,6 @@ class Batcher:
             else:
                 waiting.future.set_result(answer)
         self._running -= 1
-        self._start_runs()
 
     def _compute_one(self, batch: list[_Waiting]) -> list[Any]:
         (waiting,) = batch
@@ -265,10 +298,14 @@ class Batcher:
         else:
             columns = zip(*parts, strict=True)
             results = self.model.executor.run([np.concatenate(column) for column in columns], names)
-        total = sum(waiting.samples for waiting in batch)
+        total = _samples(batch)
         if any(result.ndim == 0 or len(result) != total for result in results):
             raise ExecutionError("the outputs have no row for each sample")
         return list(_rows(batch, dict(zip(names, results, strict=True))))
+
+
+def _samples(batch: Sequence[_Waiting]) -> int:
+    return sum(waiting.samples for waiting in batch)
 
 
 def _rows(batch: Sequence[_Waiting], results: dict[str, np.ndarray]) -> Any:
