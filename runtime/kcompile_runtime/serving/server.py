@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -60,6 +61,11 @@ class Server:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self._grpc_service: Any = None
+        if options.grpc_port is not None:  # imported here, so that what is missing is said before all else
+            from .protocol.grpc_server import GrpcService
+
+            self._grpc_service = GrpcService
         self.repository = Repository(options.models, options.settings)
         self.metrics = Metrics(self.repository)
         self._shared = (
@@ -129,6 +135,8 @@ class Server:
             self.failure = "; ".join(row["reason"] for row in self.repository.index())
             self.stop()
             return
+        if self.options.keys is None and not _is_loopback(self.options.host):
+            log.warning("anybody who reaches %s may ask: --api-keys FILE asks for a key", self.options.host)
         names = ", ".join(f"{b.model.name} ({b.model.version})" for b in self.repository.batchers())
         scheme = "https" if self.options.certificate else "http"
         grpc_port = f", gRPC on port {self.grpc_port}" if self.grpc_port is not None else ""
@@ -145,11 +153,9 @@ class Server:
             log.warning("the models could not be looked at: %s", error)
 
     async def _start_grpc(self) -> Any:
-        if self.options.grpc_port is None:
+        if self._grpc_service is None:
             return None
         import grpc
-
-        from .protocol.grpc_server import GrpcService
 
         most = self.options.settings.limits.body_bytes
         limits = [
@@ -158,7 +164,7 @@ class Server:
             ("grpc.so_reuseport", 0),
         ]
         server = grpc.aio.server(options=limits)
-        server.add_generic_rpc_handlers((GrpcService(*self._shared).handler(),))
+        server.add_generic_rpc_handlers((self._grpc_service(*self._shared).handler(),))
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         address = f"{host}:{self.options.grpc_port}"
         if self.options.certificate is None:
@@ -174,3 +180,10 @@ class Server:
         assert self.options.certificate is not None and self.options.private_key is not None
         with open(self.options.private_key, "rb") as key, open(self.options.certificate, "rb") as chain:
             return grpc.ssl_server_credentials([(key.read(), chain.read())])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"

@@ -17,6 +17,7 @@ import grpc
 import numpy as np
 import pytest
 
+from kcompile_runtime.serving.protocol.datatypes import DATATYPES, from_bytes
 from tests.runtime import models
 
 from . import mutations
@@ -245,3 +246,13 @@ def test_the_page_shows_the_models_in_a_browser(running: Running, tmp_path: Path
     text = shown.stdout.decode()
     assert '<option value="dense"' in text and "x: float32[batch, 4]" in text
     assert re.search(r'<pre id="answer">[^<]*"model_name"', text), text[-500:]
+
+
+@pytest.mark.parametrize("offset", range(9))
+@pytest.mark.parametrize("kind", ["INT16", "FP32", "FP64"])
+def test_tensors_are_aligned_wherever_they_lie_in_a_body(kind: str, offset: int) -> None:
+    values = np.arange(6).astype(DATATYPES[kind])
+    body = memoryview(b"x" * offset + values.tobytes())
+    array = from_bytes(body[offset:], kind, (2, 3), "x")
+    assert array.flags.aligned
+    np.testing.assert_array_equal(array.ravel(), values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import signal
@@ -313,3 +314,41 @@ def test_logs_are_objects_a_line_with_the_ids_of_requests(tmp_path: Path) -> Non
     lines = [json.loads(line) for line in errors.splitlines()]
     (line,) = [line for line in lines if line.get("request_id") == "q"]
     assert (line["method"], line["path"], line["status"]) == ("GET", "/v2", 200)
+
+
+def test_a_request_that_waits_is_answered_after_sigterm(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(models.dense())
+    arguments = command(str(path), "--port", "0", "--no-grpc", "--delay-ms", "800")
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().split(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [0, 0, 0, 0]}]}
+        connection.request("POST", "/v2/models/m/infer", json.dumps(body))
+        time.sleep(0.2)
+        process.terminate()
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "grpc", "prometheus_client", "google"])
+def test_a_package_that_is_missing_is_named_with_what_to_install(tmp_path: Path, package: str) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(models.dense())
+    code = f"""
+import importlib.machinery, sys
+real = importlib.machinery.PathFinder.find_spec
+importlib.machinery.PathFinder.find_spec = classmethod(
+    lambda cls, name, *rest: None if name.split(".")[0] == {package!r} else real(name, *rest)
+)
+from kcompile_runtime.serving.__main__ import main
+sys.exit(main([{str(path)!r}, "--port", "0", "--grpc-port", "0"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and "pip install 'kcompile-runtime[serve]'" in ended.stderr, ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -71,7 +71,7 @@ def checked_shape(shape: Any, name: str, limits: Limits) -> tuple[int, ...]:
 
 
 def from_bytes(data: memoryview, datatype: str, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """A view of the bytes of a request as a tensor; BYTES are decoded.
+    """The bytes of a request as a tensor: a view where they are aligned; BYTES are decoded.
 
     Raises:
         ServingError: 400 where the number of bytes is another than datatype and shape say.
@@ -86,7 +86,8 @@ def from_bytes(data: memoryview, datatype: str, shape: tuple[int, ...], name: st
         )
     if datatype == "BOOL":  # other bytes than 0 and 1 are no booleans, and kernels trust them to be
         return np.frombuffer(data, np.uint8).reshape(shape) != 0
-    return np.frombuffer(data, dtype).reshape(shape)
+    array = np.frombuffer(data, dtype).reshape(shape)
+    return array if array.flags.aligned else array.copy()  # kernels trust elements to lie at their multiples
 
 
 def _strings(data: memoryview, shape: tuple[int, ...], name: str) -> np.ndarray:
