@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import Signature, signature
 from typing import Any
 
 from keras.src.backend.common.dtypes import result_type
@@ -46,6 +47,9 @@ def activation(function: Callable[..., Value]) -> Callable[..., Any]:
     def call(x: Any, *args: Any, **kwargs: Any) -> Any:
         return of_graph_dtype(function)(floating(x), *args, **kwargs)
 
+    # Keras holds it to a signature of its own, which says no types
+    untyped = [p.replace(annotation=p.empty) for p in signature(function).parameters.values()]
+    call.__signature__ = Signature(untyped)  # type: ignore[attr-defined]
     return operation(call)
 
 
