@@ -14,6 +14,7 @@ IMPORTED_AS = {
     "PyYAML": "yaml",
     "grpcio": "grpc",
     "onnxruntime or onnxruntime-gpu": "onnxruntime",
+    "opentelemetry-sdk": "opentelemetry",
     "prometheus-client": "prometheus_client",
     "protobuf": "google",
 }

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .batching import Batcher
 from .errors import bad_request, too_large
 from .limits import Limits
 from .repository import Repository
 from .sessions import SequenceStep
+from .traces import span
 
 
 @dataclass
@@ -23,11 +25,13 @@ class InferRequest:
         outputs: names; none for all.
         parameters: of the request: ``sequence_id``, ``sequence_start``, ``sequence_end``, ``priority`` and
             ``timeout`` (microseconds) mean something, others nothing.
+        carrier: headers, by lower-case names, that say which trace the request belongs to.
     """
 
     inputs: dict[str, np.ndarray]
     outputs: list[str] = field(default_factory=list)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    carrier: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ async def infer(
         ExecutionError: the model failed.
     """
     batcher = repository.batcher(name, version)
+    with span(f"infer {name}", request.carrier, model=name, version=batcher.model.version):
+        return await _infer(batcher, request)
+
+
+async def _infer(batcher: Batcher, request: InferRequest) -> InferResponse:
     names = batcher.model.wanted(request.outputs)
     arrays = batcher.model.accept(request.inputs)
     sequence = sequence_of(request.parameters)
@@ -59,7 +68,7 @@ async def infer(
     results = await batcher.run(
         arrays, names, sequence, min(priority, 1 << 31), timeout / 1e6 if timeout else None
     )
-    return InferResponse(name, batcher.model.version, dict(zip(names, results, strict=True)))
+    return InferResponse(batcher.model.name, batcher.model.version, dict(zip(names, results, strict=True)))
 
 
 def sequence_of(parameters: Mapping[str, Any]) -> SequenceStep | None:

@@ -352,3 +352,27 @@ sys.exit(main([{str(path)!r}, "--port", "0", "--grpc-port", "0"]))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2 and "pip install 'kcompile-runtime[serve]'" in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_requests_are_spans_of_the_trace_that_their_client_names(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
+    write(tmp_path, "m", models.dense())
+    parent = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    x = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [0, 0, 0, 0]}
+    with serving(tmp_path) as running:
+        for shape, status in (([1, 4], 200), ([4, 1], 400)):
+            body = {"inputs": [{**x, "shape": shape}]}
+            assert running.ask("POST", "/v2/models/m/infer", body, traceparent=parent).status == status
+    good, bad = spans.get_finished_spans()
+    assert (good.name, good.attributes["kcompile.version"]) == ("infer m", "1")
+    assert good.context.trace_id == bad.context.trace_id == int("ab" * 16, 16)
+    assert (good.status.is_ok, bad.status.is_ok) == (True, False)

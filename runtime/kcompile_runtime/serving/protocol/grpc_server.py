@@ -147,6 +147,7 @@ class GrpcService:
         left = context.time_remaining()
         if left is not None and left < 1e6 and "timeout" not in asked.parameters:
             asked.parameters = {**asked.parameters, "timeout": max(1, int(left * 1e6))}
+        asked.carrier = dict(context.invocation_metadata() or ())
         response = await infer(self._repository, request.model_name, request.model_version, asked)
         return _written(request.id, response)
 

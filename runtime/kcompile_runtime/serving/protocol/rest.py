@@ -198,6 +198,7 @@ class RestServer:
         if said is not None and not (said.isascii() and said.isdigit() and len(said) < 19):
             raise bad_request(f"{v2_json.HEADER_LENGTH}: expected a number, found {said[:64]!r}")
         asked, answer = v2_json.read_request(body, None if said is None else int(said), self._limits)
+        asked.carrier = request.headers
         content, header = answer.write(await infer(self._repository, name, version, asked))
         content, coding = packed(content, request.headers.get("accept-encoding", ""))
         headers = {} if header is None else {v2_json.HEADER_LENGTH: str(header)}
@@ -242,6 +243,7 @@ class RestServer:
         model = self._repository.batcher(name, version).model
         content = v2_json.parse(await self._body(request))
         asked, rows = tf_serving.read_request(content, model, self._limits)
+        asked.carrier = request.headers
         response = await infer(self._repository, name, model.version, asked)
         return JSONResponse(tf_serving.written(response, rows))
 
