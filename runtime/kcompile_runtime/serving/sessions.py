@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ExecutionError, InputError
-from ..executor import Executor
 from ..states import StateInfo
 from .errors import bad_request
 from .limits import Limits
@@ -28,9 +27,15 @@ class SequenceStep:
     end: bool = False
 
 
+OVERHEAD = 1024
+"""Bytes of a session beside its states, at most."""
+
+
 class _Session:
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
+    __slots__ = ("bytes", "states", "used")
+
+    def __init__(self) -> None:
+        self.states: dict[str, np.ndarray] = {}
         self.bytes = 0
         self.used = time.monotonic()
 
@@ -70,9 +75,11 @@ class Sessions:
         if sequence is None:
             return self._executor.new_session().run(list(arrays), names)
         session = self._find(sequence)
-        self._check_samples(session.executor.get_states(), arrays)
-        results = session.executor.run(list(arrays), names)
-        self._keep(sequence, session)
+        self._check_samples(session.states, arrays)
+        executor = self._executor.new_session()
+        executor.set_states(session.states)
+        results = executor.run(list(arrays), names)
+        self._keep(sequence, session, executor.get_states())
         return results
 
     def run_joined(
@@ -110,16 +117,14 @@ class Sessions:
         places = np.cumsum(counts)[:-1]
         cut = {name: np.split(after[name], places, axis) for name, axis in self._axes.items()}
         for index, (sequence, session) in enumerate(zip(sequences, sessions, strict=True)):
-            session.executor.set_states({name: parts[index].copy() for name, parts in cut.items()})
-            self._keep(sequence, session)
+            self._keep(sequence, session, {name: parts[index].copy() for name, parts in cut.items()})
         return results
 
     def _states(self, session: _Session, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """The states that a step starts from."""
-        states = session.executor.get_states()
-        if states:
-            self._check_samples(states, arrays)
-            return states
+        if session.states:
+            self._check_samples(session.states, arrays)
+            return session.states
         axes = {
             size: array.shape[axis]
             for info, array in zip(self._model.inputs, arrays, strict=True)
@@ -144,7 +149,7 @@ class Sessions:
             self._forget_idle()
             if sequence.start:
                 self._drop(sequence.id)
-                self._open[sequence.id] = _Session(self._executor.new_session())
+                self._open[sequence.id] = _Session()
             session = self._open.get(sequence.id)
             if session is None:
                 raise bad_request(
@@ -155,9 +160,10 @@ class Sessions:
             self._open.move_to_end(sequence.id)
             return session
 
-    def _keep(self, sequence: SequenceStep, session: _Session) -> None:
-        size = sum(array.nbytes for array in session.executor.get_states().values())
+    def _keep(self, sequence: SequenceStep, session: _Session, states: dict[str, np.ndarray]) -> None:
+        size = OVERHEAD + sum(array.nbytes for array in states.values())
         with self._lock:
+            session.states = states
             if self._open.get(sequence.id) is not session:
                 return
             self._bytes += size - session.bytes

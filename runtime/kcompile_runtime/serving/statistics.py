@@ -7,6 +7,10 @@ from bisect import bisect_left
 from typing import Any
 
 
+_MOST_SIZES = 512
+"""Of runs that are counted apart: clients choose them."""
+
+
 class Statistics:
     """What was asked and how long it took. Used on the event loop alone."""
 
@@ -20,7 +24,8 @@ class Statistics:
     def ran(self, samples: int, seconds: float) -> None:
         """One run of the model ended."""
         self.runs += 1
-        self.batches.setdefault(samples, Duration()).add(seconds)
+        if samples in self.batches or len(self.batches) < _MOST_SIZES:
+            self.batches.setdefault(samples, Duration()).add(seconds)
 
     def answered(self, samples: int, queued: float, computed: float, good: bool) -> None:
         """One request was answered, in seconds of waiting and of its run."""

@@ -24,7 +24,7 @@ from kcompile_runtime.serving.batching import Batcher
 from kcompile_runtime.serving.errors import ServingError
 from kcompile_runtime.serving.limits import Limits, Settings
 from kcompile_runtime.serving.model import Model
-from kcompile_runtime.serving.sessions import SequenceStep
+from kcompile_runtime.serving.sessions import OVERHEAD, SequenceStep
 from tests.runtime import models
 
 from .conftest import serving, write
@@ -126,7 +126,7 @@ def test_a_higher_priority_runs_first(tmp_path: Path) -> None:
 
 def test_sessions_are_forgotten_beyond_their_bytes(tmp_path: Path) -> None:
     path = write(tmp_path, "m", models.accumulator())
-    settings = Settings(limits=Limits(session_bytes=3 * 8), intra_op_threads=1)
+    settings = Settings(limits=Limits(session_bytes=3 * (8 + OVERHEAD)), intra_op_threads=1)
     queue = Batcher(Model("m", "1", str(path), settings), settings)
     one = [np.ones((1, 2), np.float32)]
     for key in (1, 2, 3, 4):
