@@ -27,7 +27,7 @@ class SequenceStep:
     end: bool = False
 
 
-OVERHEAD = 1024
+OVERHEAD = 2048
 """Bytes of a session beside its states, at most."""
 
 

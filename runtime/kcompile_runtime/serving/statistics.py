@@ -6,7 +6,6 @@ import time
 from bisect import bisect_left
 from typing import Any
 
-
 _MOST_SIZES = 512
 """Of runs that are counted apart: clients choose them."""
 
