@@ -118,6 +118,61 @@ def working_folder(temporary: str | os.PathLike[str]) -> Iterator[str]:
         yield beside
 
 
+@contextmanager
+def new_folder(path: str | os.PathLike[str], replace: bool = False) -> Iterator[str]:
+    """Give a new empty folder beside ``path``, and put it in ``path``'s place at the end, as a whole.
+
+    Args:
+        path: the folder to make.
+        replace: whether it may take the place of a folder of that name, which may hold no files but such as
+            the new one has too: what somebody else put there is never removed.
+
+    Raises:
+        FileExistsError: there is something of that name already, or there are other files in it.
+        FileNotFoundError: the folder that it is to lie in does not exist.
+        NoSpaceError: the disk is full.
+    """
+    target = os.path.abspath(os.fspath(path))
+    if not os.path.isdir(os.path.dirname(target)):
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist", os.path.dirname(target))
+    if os.path.lexists(target) and not (replace and os.path.isdir(target) and not os.path.islink(target)):
+        raise FileExistsError(errno.EEXIST, "expected a new folder, found one of that name", target)
+    with _temporary(target, 0) as made:
+        os.mkdir(made)
+        with _full_disk_named(target, 0):
+            yield made
+            files = _files_below(made)
+            for file in files:
+                _sync(os.path.join(made, file))
+        if not os.path.lexists(target):
+            os.rename(made, target)
+        else:
+            _exchange(made, target, files)
+    _sync_folder(os.path.dirname(target))
+
+
+def _exchange(made: str, target: str, files: set[str]) -> None:
+    if others := sorted(_files_below(target) - files):
+        why = f"not replaced, since it holds {others[0]!r}, which would be lost"
+        raise FileExistsError(errno.EEXIST, why, target)
+    with _temporary(target, 0) as old:
+        os.rename(target, old)
+        try:
+            os.rename(made, target)
+        except BaseException:
+            os.rename(old, target)
+            raise
+
+
+def _files_below(folder: str) -> set[str]:
+    """Files and links in a folder and those in it, by their path from there."""
+    found = set()
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        found |= {os.path.relpath(os.path.join(place, name), folder) for name in (*names, *links)}
+    return found
+
+
 def check_place(path: str | os.PathLike[str]) -> str:
     """The file that a path leads to, links followed, if one may be put there.
 

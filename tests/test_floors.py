@@ -18,6 +18,7 @@ FLOORS = {
     "kcompile.cli": 4,
     "kcompile.keras3.tensorflow": 3.5,
     "kcompile.convert": 3,
+    "kcompile.deploy": 3,
     "kcompile.keras3": 3,
     "kcompile.keras3.backend": 3,
     "kcompile.live_models": 3,

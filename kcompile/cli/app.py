@@ -172,6 +172,35 @@ def inspect(
 
 
 @app.command()
+def package(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")],
+    weights: Weights = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the model and its service; by default the file's.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Reference of the image to build (default: NAME:1).")
+    ] = None,
+    triton: Annotated[
+        bool, typer.Option("--triton", help="Write a model repository of Triton's instead.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of what an earlier call wrote.")
+    ] = False,
+    unsafe: Unsafe = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write a folder to deploy: model, Dockerfile, manifests for Compose, Kubernetes and KServe."""
+    from .packaging import package_model
+
+    with progress_bar():
+        file = ModelFile(model, weights, not unsafe)
+        package_model(file, output, name, image, triton, replace, as_json)
+    return OK
+
+
+@app.command()
 def plot(
     history: Annotated[Path, typer.Argument(metavar="HISTORY.csv", help="The file of a CSVLogger.")],
     output: Annotated[
