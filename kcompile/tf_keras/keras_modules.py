@@ -18,8 +18,8 @@ MODULES = (
     "preprocessing.text", "regularizers", "saving", "utils",
     *(f"applications.{name}" for name in (
         "convnext", "densenet", "efficientnet", "efficientnet_v2", "imagenet_utils", "inception_resnet_v2",
-        "inception_v3", "mobilenet", "mobilenet_v2", "mobilenet_v3", "nasnet", "resnet", "resnet50",
-        "resnet_v2", "vgg16", "vgg19", "xception",
+        "inception_v3", "mobilenet", "mobilenet_v2", "mobilenet_v3", "nasnet", "regnet", "resnet",
+        "resnet50", "resnet_rs", "resnet_v2", "vgg16", "vgg19", "xception",
     )),
     *(f"datasets.{name}" for name in (
         "boston_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters",

@@ -39,8 +39,11 @@ QUICK = {
     "MobileNetV3Large",
     "MobileNetV3Small",
     "NASNetMobile",
+    "RegNetX002",
+    "RegNetY002",
     "ResNet50",
     "ResNet50V2",
+    "ResNetRS50",
     "ResNeXt50",
     "VGG16",
     "Xception",
@@ -49,7 +52,8 @@ QUICK = {
 # layers without names are numbered, from 1 in Keras 2.3 and from 0 in tf_keras
 NUMBERED = {"InceptionResNetV2", "InceptionV3", "Xception"}
 # keras-applications has these, and is written for tf_keras
-OF_THE_OLD_PACKAGE = {"ResNet50", "ResNeXt50", "ResNeXt101"}
+OF_THE_OLD_PACKAGE = ("ResNet50", "ResNeXt50", "ResNeXt101")
+OF_TF_KERAS = ("RegNet", "ResNetRS")
 
 
 class RealKeras:
@@ -113,7 +117,7 @@ def cases() -> list[Any]:
         pytest.param(name, module, marks=() if name in QUICK else (pytest.mark.slow,), id=f"{name}-{module}")
         for name in checking.ANSWERS
         for module in ("tf_keras", "keras")
-        if not (module == "keras" and name in OF_THE_OLD_PACKAGE)
+        if not (module == "keras" and (name in OF_THE_OLD_PACKAGE or name.startswith(OF_TF_KERAS)))
     ]
 
 
@@ -152,8 +156,10 @@ def test_weights_that_real_keras_saved_load_and_outputs_agree(name, module, real
 
 def has_our_names(module: str, name: str, case: str) -> bool:
     """Whether this Keras gives layers the names that they have here: those of Keras 2.3, for later networks
-    those of Keras 3. The others load by order.
+    those of Keras 3, or of tf_keras for those that it alone has. The others load by order.
     """
+    if name.startswith(OF_TF_KERAS):
+        return module == "tf_keras"
     if name.startswith(rule.RESCALING):
         return module == "keras"
     renamed_tops = ("DenseNet", "MobileNetV2", "ResNet1", "ResNet50V2", "resnet.")

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from . import mobilenet_v2 as mobilenet_v2
     from . import mobilenet_v3 as mobilenet_v3
     from . import nasnet as nasnet
+    from . import regnet as regnet
     from . import resnet as resnet
     from . import resnet50 as resnet50
+    from . import resnet_rs as resnet_rs
     from . import resnet_v2 as resnet_v2
     from . import resnext as resnext
     from . import vgg16 as vgg16
@@ -65,9 +67,40 @@ if TYPE_CHECKING:
     from .mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
     from .nasnet import NASNetLarge as NASNetLarge
     from .nasnet import NASNetMobile as NASNetMobile
+    from .regnet import RegNetX002 as RegNetX002
+    from .regnet import RegNetX004 as RegNetX004
+    from .regnet import RegNetX006 as RegNetX006
+    from .regnet import RegNetX008 as RegNetX008
+    from .regnet import RegNetX016 as RegNetX016
+    from .regnet import RegNetX032 as RegNetX032
+    from .regnet import RegNetX040 as RegNetX040
+    from .regnet import RegNetX064 as RegNetX064
+    from .regnet import RegNetX080 as RegNetX080
+    from .regnet import RegNetX120 as RegNetX120
+    from .regnet import RegNetX160 as RegNetX160
+    from .regnet import RegNetX320 as RegNetX320
+    from .regnet import RegNetY002 as RegNetY002
+    from .regnet import RegNetY004 as RegNetY004
+    from .regnet import RegNetY006 as RegNetY006
+    from .regnet import RegNetY008 as RegNetY008
+    from .regnet import RegNetY016 as RegNetY016
+    from .regnet import RegNetY032 as RegNetY032
+    from .regnet import RegNetY040 as RegNetY040
+    from .regnet import RegNetY064 as RegNetY064
+    from .regnet import RegNetY080 as RegNetY080
+    from .regnet import RegNetY120 as RegNetY120
+    from .regnet import RegNetY160 as RegNetY160
+    from .regnet import RegNetY320 as RegNetY320
     from .resnet import ResNet101 as ResNet101
     from .resnet import ResNet152 as ResNet152
     from .resnet50 import ResNet50 as ResNet50
+    from .resnet_rs import ResNetRS50 as ResNetRS50
+    from .resnet_rs import ResNetRS101 as ResNetRS101
+    from .resnet_rs import ResNetRS152 as ResNetRS152
+    from .resnet_rs import ResNetRS200 as ResNetRS200
+    from .resnet_rs import ResNetRS270 as ResNetRS270
+    from .resnet_rs import ResNetRS350 as ResNetRS350
+    from .resnet_rs import ResNetRS420 as ResNetRS420
     from .resnet_v2 import ResNet50V2 as ResNet50V2
     from .resnet_v2 import ResNet101V2 as ResNet101V2
     from .resnet_v2 import ResNet152V2 as ResNet152V2
@@ -77,6 +110,7 @@ if TYPE_CHECKING:
     from .vgg19 import VGG19 as VGG19
     from .xception import Xception as Xception
 
+_REGNETS = ("002", "004", "006", "008", "016", "032", "040", "064", "080", "120", "160", "320")
 _MODELS = {
     "vgg16": ("VGG16",),
     "vgg19": ("VGG19",),
@@ -95,6 +129,8 @@ _MODELS = {
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+    "regnet": tuple(f"RegNet{block}{flops}" for block in "XY" for flops in _REGNETS),
+    "resnet_rs": tuple(f"ResNetRS{depth}" for depth in (50, 101, 152, 200, 270, 350, 420)),
 }
 # the module of each network
 ARCHITECTURES = {model: module for module, models in _MODELS.items() for model in models}

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from ...ir import Value
 from .. import backend as K
@@ -40,6 +40,9 @@ class Application:
             for the top of ImageNet.
     """
 
+    #: values of ``weights`` that stand for published files
+    PUBLISHED: ClassVar[tuple[str, ...]] = ("imagenet",)
+
     input_tensor: Any
     name: str | None
 
@@ -60,13 +63,13 @@ class Application:
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if weights not in (None, "imagenet") and not os.path.exists(weights):
+        if weights not in (None, *self.PUBLISHED) and not os.path.exists(weights):
             raise ValueError(
                 "The `weights` argument should be either `None` (random initialization), `imagenet` "
                 f"(pre-training on ImageNet), or the path to the weights file to be loaded; "
                 f"found {weights!r}, and there is no such file."
             )
-        if weights == "imagenet" and include_top and classes != CLASSES:
+        if weights in self.PUBLISHED and include_top and classes != CLASSES:
             raise ValueError(
                 "If using `weights` as `'imagenet'` with `include_top` as true, `classes` should be 1000; "
                 f"found {classes}."
@@ -117,7 +120,8 @@ class Application:
     def model(self, x: Value, files: Files | None) -> Model:
         """The Model from the input to ``x``, with its weights."""
         model = Model(get_source_inputs(self.input_tensor), x, name=self.name)
-        load_weights(model, self.weights, self.include_top, files)
+        weights = "imagenet" if self.weights in self.PUBLISHED else self.weights
+        load_weights(model, weights, self.include_top, files)
         return model
 
 
@@ -132,14 +136,15 @@ def architecture(
     Args:
         arguments: ``Application``, or a subclass where the network has more of them. The function takes what
             it takes, and its docstring explains them.
-        name: of the model by default.
+        name: of the model by default; the argument for it is ``name``, or ``model_name`` where there is one.
 
     Raises:
         TypeError: when the function is called with an argument that it lacks.
     """
     signature = inspect.signature(arguments)
-    default = signature.parameters["name"].replace(default=name, annotation="str")
-    parameters = {**signature.parameters, "name": default}.values()
+    key = "model_name" if "model_name" in signature.parameters else "name"
+    default = signature.parameters[key].replace(default=name, annotation="str")
+    parameters = {**signature.parameters, key: default}.values()
     signature = signature.replace(parameters=list(parameters), return_annotation="Model")
     explained = inspect.getdoc(arguments) or ""
 

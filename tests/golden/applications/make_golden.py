@@ -2,10 +2,11 @@
 
     python3.7  tests/golden/applications/make_golden.py --keras keras2.3 [Architecture ...]
     python3.11 tests/golden/applications/make_golden.py --keras keras3 [Architecture ...]
+    python3.11 tests/golden/applications/make_golden.py --keras keras_tf [Architecture ...]
 
 An architecture that Keras 2.3 has is asked of Keras 2.3 (ResNeXt of keras-applications 1.0.8 over it), a
-later one of Keras 3, whose layers without weights are left out: some of them are arithmetic without a
-layer. Answers go to one JSON file each beside this one.
+later one of Keras 3, or of tf_keras where Keras 3 has it no more. Their layers without weights are left out:
+some of them are arithmetic without a layer. Answers go to one JSON file each beside this one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ KERAS_3 = (
     + ["EfficientNetV2" + size for size in ("B0", "B1", "B2", "B3", "S", "M", "L")]
     + ["ConvNeXt" + size for size in ("Tiny", "Small", "Base", "Large", "XLarge")]
 )
+
+REGNETS = ("002", "004", "006", "008", "016", "032", "040", "064", "080", "120", "160", "320")
+KERAS_TF = ["RegNet" + block + flops for block in "XY" for flops in REGNETS] + [
+    "ResNetRS%d" % depth for depth in (50, 101, 152, 200, 270, 350, 420)
+]
+OF_KERAS = {"keras2.3": KERAS_23, "keras3": KERAS_3, "keras_tf": KERAS_TF}
 
 
 def architecture(keras, name):
@@ -75,19 +82,19 @@ def ask(keras, name, outputs=True):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--keras", choices=["keras2.3", "keras3"], required=True)
+    parser.add_argument("--keras", choices=sorted(OF_KERAS), required=True)
     parser.add_argument("--structure-only", action="store_true", help="do not compute outputs")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    import keras
-
-    judge = "keras " + keras.__version__
+    module = "tf_keras" if options.keras == "keras_tf" else "keras"
+    keras = importlib.import_module(module)
+    judge = module + " " + keras.__version__
     path = os.path.join(HERE, options.keras + ".json")
     stored = {"judge": judge, "answers": {}}
     if os.path.exists(path):
         with open(path) as file:
             stored = json.load(file)
-    for name in options.names or (KERAS_23 if options.keras == "keras2.3" else KERAS_3):
+    for name in options.names or OF_KERAS[options.keras]:
         stored["answers"][name] = ask(keras, name, not options.structure_only)
         with open(path, "w") as file:
             json.dump(stored, file, indent=1, sort_keys=True)

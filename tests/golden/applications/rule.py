@@ -35,7 +35,7 @@ GAINS = {
     "ResNet152V2": 0.75,
     "Xception": 0.85,
 }
-RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt")
+RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt", "RegNet", "ResNetRS")
 IMAGES = 2
 SAMPLES = 32
 

@@ -19,7 +19,7 @@ NAMES = ["resnet.ResNet50", *ARCHITECTURES]
 FAMILIES = (
     "VGG16 ResNet50 resnet.ResNet50 ResNet50V2 ResNeXt50 MobileNet MobileNetV2 MobileNetV3Small"
     " DenseNet121 Xception InceptionV3 InceptionResNetV2 NASNetMobile EfficientNetB0 EfficientNetV2B0"
-    " ConvNeXtTiny"
+    " ConvNeXtTiny RegNetY002 ResNetRS50"
 ).split()
 _LEAST = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 
@@ -50,6 +50,6 @@ def build(name: str, **arguments: Any) -> keras.Model:
 def images(name: str, count: int = 2) -> np.ndarray:
     """Images as ``preprocess_input`` would make them, from 0 to 255 for networks that do so themselves."""
     drawn = np.random.default_rng(0).uniform(-1, 1, (count, *image_shape(name)))
-    if name.startswith(("MobileNetV3", "EfficientNet", "ConvNeXt")):
+    if name.startswith(("MobileNetV3", "EfficientNet", "ConvNeXt", "RegNet", "ResNetRS")):
         drawn = 127.5 * (1 + drawn)
     return drawn.astype("float32")

@@ -64,3 +64,14 @@ def test_modules_that_keras_applications_took_are_accepted():
         utils=keras.utils,
     )
     assert model.output_shape == (None, 3)
+
+
+def test_published_weights_of_another_size_than_there_are_name_those_that_there_are():
+    with pytest.raises(ValueError, match=r"resnet-rs-50 should be None, 'imagenet', 'imagenet-i160', or the"):
+        keras.applications.ResNetRS50(weights="imagenet-i224")
+
+
+def test_a_regnet_is_named_by_its_first_argument_and_gives_logits():
+    model = keras.applications.RegNetX002("mine", weights=None, input_shape=(32, 32, 3), classes=3)
+    assert model.name == "mine" and model.layers[1].name == "mine_prestem_rescaling"
+    assert model.layers[-1].get_config()["activation"] == "linear"
