@@ -163,3 +163,33 @@ def test_files_are_synced_by_descriptors_that_may_write_as_windows_wants(ending,
     monkeypatch.setattr(os, "fsync", fsync)
     save(model(), tmp_path / f"m.{ending}")
     assert synced
+
+
+def test_a_folder_that_cannot_take_anothers_place_leaves_it_as_it_was(tmp_path, monkeypatch):
+    target = tmp_path / "d"
+    target.mkdir()
+    (target / "a").write_text("old")
+    real = os.rename
+
+    def rename(source, destination):
+        if destination == str(target) and Path(source, "a").read_text() == "new":
+            raise OSError(errno.EBUSY, "busy")
+        real(source, destination)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(OSError, match="busy"), atomic.new_folder(target, replace=True) as made:
+        Path(made, "a").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["d"] and (target / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("kind", ["file", "link to a folder"])
+def test_a_folder_takes_the_place_of_folders_alone(kind, tmp_path):
+    (tmp_path / "other").mkdir()
+    target = tmp_path / "d"
+    if kind == "file":
+        target.write_text("mine")
+    else:
+        target.symlink_to(tmp_path / "other")
+    with pytest.raises(FileExistsError), atomic.new_folder(target, replace=True):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "other"]
