@@ -33,6 +33,9 @@ GAINS = {
     "ResNet152": 0.7,
     "ResNet101V2": 0.8,
     "ResNet152V2": 0.75,
+    "ResNetRS101": 0.9,
+    "ResNetRS152": 0.85,
+    "ResNetRS200": 0.8,
     "Xception": 0.85,
 }
 RESCALING = ("MobileNetV3", "EfficientNet", "ConvNeXt", "RegNet", "ResNetRS")
