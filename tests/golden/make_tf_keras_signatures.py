@@ -1,4 +1,4 @@
-"""Writes tests/golden/tf_keras/signatures.json: what tf_keras has by which name, and what its calls take.
+"""Writes files_of_tf_keras/signatures.json: what tf_keras has by which name, and what its calls take.
 
     python tests/golden/make_tf_keras_signatures.py        (in the environment of `make peers`)
 
@@ -109,6 +109,6 @@ def lines(facts):
 
 
 if __name__ == "__main__":
-    folder = pathlib.Path(__file__).parent / "tf_keras"
+    folder = pathlib.Path(__file__).parent / "files_of_tf_keras"
     folder.mkdir(exist_ok=True)
     (folder / "signatures.json").write_text(lines(facts_of_all()))

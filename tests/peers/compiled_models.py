@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.golden.tf_keras import keras_files
+from tests.golden.files_of_tf_keras import keras_files
 
 
 def classes_of(k: ModuleType) -> dict[str, Any]:

@@ -19,7 +19,7 @@ REQUIRED = "(required)"
 @cache
 def facts() -> dict[str, Any]:
     """What ``make_tf_keras_signatures.py`` found in the live program."""
-    found: dict[str, Any] = json.loads((ROOT / "tests/golden/tf_keras/signatures.json").read_text())
+    found: dict[str, Any] = json.loads((ROOT / "tests/golden/files_of_tf_keras/signatures.json").read_text())
     return found
 
 

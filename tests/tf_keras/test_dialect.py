@@ -17,7 +17,7 @@ from kcompile import keras, tf_keras
 from kcompile.keras import rules
 from kcompile.tf_keras import keras_modules
 
-FACTS = json.loads((Path(__file__).parents[1] / "golden/tf_keras/signatures.json").read_text())
+FACTS = json.loads((Path(__file__).parents[1] / "golden/files_of_tf_keras/signatures.json").read_text())
 OPTIMIZERS = sorted(set(FACTS["signatures"]["optimizers.experimental"]) - {"Optimizer"})
 
 

@@ -1,8 +1,8 @@
 """What tf_keras 2.21 writes into ``.keras`` files: configurations and the tree of weights, of models that any
 Keras can make.
 
-``TF_USE_LEGACY_KERAS=1 python -m tests.golden.tf_keras.keras_files`` in the environment of ``make peers``
-writes keras_files.json.
+``TF_USE_LEGACY_KERAS=1 python -m tests.golden.files_of_tf_keras.keras_files`` in the environment of
+``make peers`` writes keras_files.json.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Makes subclassed.keras and subclassed.npy with tf_keras 2.21: a subclassed model that says its arguments.
 
 Run it in the environment of ``make peers``: ``TF_USE_LEGACY_KERAS=1 python -m
-tests.golden.tf_keras.make_subclassed``.
+tests.golden.files_of_tf_keras.make_subclassed``.
 """
 
 from __future__ import annotations

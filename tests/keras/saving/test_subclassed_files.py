@@ -9,7 +9,7 @@ import pytest
 
 from kcompile import keras, tf_keras
 from kcompile.formats import FileFormatError
-from tests.golden.tf_keras import make_subclassed as golden
+from tests.golden.files_of_tf_keras import make_subclassed as golden
 
 FRONTS = {"keras": keras, "tf_keras": tf_keras}
 

@@ -12,7 +12,7 @@ import pytest
 
 from kcompile import keras, tf_keras
 from kcompile.keras.saving.archives import weight_objects
-from tests.golden.tf_keras import keras_files
+from tests.golden.files_of_tf_keras import keras_files
 
 GOLDEN = json.loads(keras_files.PATH.read_text())
 #: What is not written here: what tf_keras makes of calls by itself, and arguments of its own.
@@ -33,7 +33,7 @@ SAME: list[tuple[str, Any, Any]] = [
     # the module that all versions find
     ("module", "keras.src.layers.core.tf_op_layer", "tf_keras.src.layers.core.tf_op_layer"),
     # of a class in a function, which nobody finds by its module
-    ("module", "tests.golden.tf_keras.keras_files", None),
+    ("module", "tests.golden.files_of_tf_keras.keras_files", None),
 ]
 #: The same for the names of operators, wherever they stand.
 NAMES = {"operation_getitem_1": "tf.__operators__.getitem"}
