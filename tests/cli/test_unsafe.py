@@ -14,6 +14,7 @@ COMMANDS = {
     "convert --into": "convert {weights} --into {model} -o {folder}/out.h5",
     "convert --draft-mapping": "convert {weights} --into {model} --draft-mapping {folder}/map.json",
     "inspect": "inspect {model}",
+    "package": "package {model} -o {folder}/packed",
     "predict": "predict {model} {samples} -o {folder}/out.npy",
     "verify": "verify {model} {model}",
 }
