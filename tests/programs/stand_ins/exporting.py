@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import numpy as np
+from downloads import LIMITS
 
 
 def models(front_end, trained, names):
@@ -109,7 +110,7 @@ def _flat(value):
 
 
 def first_batch(data, names):
-    """Up to four samples of what fit was given, an array for each input; None where it cannot be told."""
+    """The first samples of what fit was given, an array for each input; None where it cannot be told."""
     try:
         if hasattr(data, "take") and hasattr(data, "prefetch"):
             data = next(iter(data))
@@ -120,7 +121,7 @@ def first_batch(data, names):
             return None
         if isinstance(data, dict) and set(names) <= set(data):
             data = [data[name] for name in names]
-        arrays = [array[:4] for array in _flat(data)]
+        arrays = [array[: LIMITS.get("compared", 4)] for array in _flat(data)]
     except Exception:
         return None
     return arrays if len(arrays) == len(names) else None

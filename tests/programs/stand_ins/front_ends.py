@@ -5,6 +5,7 @@ import inspect
 import sys
 
 import numpy as np
+from downloads import LIMITS, colours
 
 
 class TfKeras:
@@ -97,7 +98,8 @@ class Keras3:
         from keras.src.export.export_utils import get_input_signature
 
         values = tree.pack_sequence_as(get_input_signature(model), list(feed.values()))
-        return model.predict(values[0] if len(values) == 1 else values, verbose=0)
+        together = LIMITS.get("compared")  # a model of one batch size takes no other
+        return model.predict(values[0] if len(values) == 1 else values, batch_size=together, verbose=0)
 
     def without_published_weights(self, note):
         """As TfKeras.without_published_weights; what is downloaded has no published hash."""
@@ -119,12 +121,11 @@ class Keras3:
 
 def _cifar(name, classes, note, label_mode="fine"):
     """Keras 3 takes nothing but all 60,000 images from the file."""
-    import downloads
-
-    note(f"{name}: 896 samples made up")
+    counts = (50_000, 10_000) if LIMITS.get("all_digits") else (640, 256)
+    note(f"{name}: {sum(counts):,} samples made up")
     parts = []
-    for count in (640, 256):
-        data, labels = downloads.colours(np.random.default_rng(count), count, classes)
+    for count in counts:
+        data, labels = colours(np.random.default_rng(count), count, classes)
         parts.append((data.reshape(count, 3, 32, 32).transpose(0, 2, 3, 1), labels[:, None]))
     return tuple(parts)
 
