@@ -66,7 +66,7 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
         _before(
             f"{_ELSE}RuntimeError(\n        f\"Backend '{{backend.backend()}}' must implement ExportArchive",
             'elif backend.backend() == "kcompile":\n'
-            "    from keras.src.backend.kcompile.export import (\n"
+            "    from keras.src.backend.kcompile.export_archive import (\n"
             "        KCompileExportArchive as BackendSavedModelExportArchive,\n    )\n",
         ),
     ),
