@@ -68,6 +68,44 @@ class RaggedTensor:
         return cls.from_row_splits(values, np.insert(np.asarray(row_limits), 0, 0))
 
     @classmethod
+    def from_nested_row_splits(
+        cls, flat_values: Any, nested_row_splits: Any, name: Any = None, validate: bool = True
+    ) -> Any:
+        """Rows of rows: the places of the outermost come first; see ``from_row_splits``."""
+        values = convert_to_tensor(flat_values)
+        for splits in reversed(list(nested_row_splits)):
+            values = cls.from_row_splits(values, splits)
+        return values
+
+    @classmethod
+    def from_nested_row_lengths(
+        cls, flat_values: Any, nested_row_lengths: Any, name: Any = None, validate: bool = True
+    ) -> Any:
+        """Rows of rows: the lengths of the outermost come first; see ``from_row_splits``."""
+        values = convert_to_tensor(flat_values)
+        for lengths in reversed(list(nested_row_lengths)):
+            values = cls.from_row_lengths(values, lengths)
+        return values
+
+    @classmethod
+    def from_sparse(cls, st_input: Any, name: Any = None, row_splits_dtype: Any = "int64") -> Any:
+        """The rows of a sparse matrix, whose elements stand at the beginning of each.
+
+        Raises:
+            ValueError: for other ranks than 2, and rows with gaps.
+        """
+        indices = np.asarray(st_input.indices)
+        if indices.shape[1] != 2:
+            raise ValueError(f"from_sparse takes a matrix; found a tensor of {indices.shape[1]} axes.")
+        lengths = np.bincount(indices[:, 0], minlength=int(np.asarray(st_input.dense_shape)[0]))
+        places = np.concatenate([np.arange(n) for n in lengths]) if len(lengths) else indices[:, 1]
+        if not np.array_equal(indices[:, 1], places):
+            raise ValueError(
+                "from_sparse takes rows whose elements are in order and begin at 0 without gaps."
+            )
+        return cls.from_row_lengths(st_input.values, lengths)
+
+    @classmethod
     def from_tensor(cls, tensor: Any, lengths: Any = None, padding: Any = None, name: Any = None) -> Any:
         """The rows of a matrix: so much of each, or all before the padding at its end."""
         rows = list(convert_to_tensor(tensor).numpy())
@@ -87,6 +125,12 @@ class RaggedTensor:
     def row_splits(self) -> Value:
         """Where each row begins, and where the last one ends."""
         return convert_to_tensor(self._splits)
+
+    @property
+    def nested_row_splits(self) -> tuple[Value, ...]:
+        """``row_splits`` of the rows, of the rows in them, and so on."""
+        inner = self.values
+        return (self.row_splits, *(inner.nested_row_splits if isinstance(inner, RaggedTensor) else ()))
 
     @property
     def dtype(self) -> DType:

@@ -103,9 +103,17 @@ def test_rows_of_unequal_lengths_are_cut_filled_and_merged():
         tf.RaggedTensor.from_row_limits([1, 2, 3], [2, 3, 3]),
         tf.RaggedTensor.from_tensor([[1, 2], [3, 0], [0, 0]], padding=0),
         tf.RaggedTensor.from_tensor([[1, 2], [3, 0], [0, 0]], lengths=[2, 1, 0]),
+        tf.RaggedTensor.from_sparse(tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [1, 2, 3], [3, 2])),
+        tf.RaggedTensor.from_nested_row_splits([1, 2, 3], [[0, 2, 3, 3]]),
     ]
     assert all(x.to_list() == ragged.to_list() for x in same)
     assert tf.ragged.range([2, 0, 1]).to_list() == [[0, 1], [], [0]]
+    rows = tf.RaggedTensor.from_nested_row_splits([1, 2, 3], [[0, 2, 3], [0, 2, 2, 3]])
+    assert rows.to_list() == [[[1, 2], []], [[3]]]
+    assert [np.asarray(x).tolist() for x in rows.nested_row_splits] == [[0, 2, 3], [0, 2, 2, 3]]
+    assert tf.RaggedTensor.from_nested_row_lengths([1, 2, 3], [[2, 1], [2, 0, 1]]).to_list() == rows.to_list()
+    with pytest.raises(ValueError, match="without gaps"):
+        tf.RaggedTensor.from_sparse(tf.SparseTensor([[0, 1]], [1], [1, 2]))
     with pytest.raises(ValueError, match="row_splits must rise"):
         tf.RaggedTensor.from_row_splits([1, 2], [0, 3])
 
