@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .multi_gpu_utils import multi_gpu_model as multi_gpu_model
     from .np_utils import normalize as normalize
     from .np_utils import to_categorical as to_categorical
+    from .np_utils import to_ordinal as to_ordinal
     from .rng_utils import set_random_seed as set_random_seed
     from .vis_utils import model_to_dot as model_to_dot
     from .vis_utils import plot_model as plot_model
@@ -84,7 +85,7 @@ _NAMES = {
     "losses_utils": (),
     "metrics_utils": (),
     "multi_gpu_utils": ("multi_gpu_model",),
-    "np_utils": ("normalize", "to_categorical"),
+    "np_utils": ("normalize", "to_categorical", "to_ordinal"),
     "rng_utils": ("set_random_seed",),
     "training_utils": (),
     "vis_utils": ("model_to_dot", "plot_model"),

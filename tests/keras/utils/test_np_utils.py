@@ -1,4 +1,4 @@
-"""to_categorical and normalize."""
+"""to_categorical, to_ordinal and normalize."""
 
 from __future__ import annotations
 
@@ -46,3 +46,28 @@ def test_normalize_gives_unit_vectors_and_keeps_zeros():
     x = np.array([[3.0, 4.0], [0.0, 0.0]])
     assert np_utils.normalize(x).tolist() == [[0.6, 0.8], [0.0, 0.0]]
     assert np_utils.normalize(x, axis=0, order=1).tolist() == [[1.0, 1.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_classes", "expected"),
+    [
+        ([0, 1, 2, 3], 4, [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]),
+        ([[2], [0]], None, [[1, 1], [0, 0]]),
+        ([[2, 0], [1, 1]], 4, [[[1, 1, 0], [0, 0, 0]], [[1, 0, 0], [1, 0, 0]]]),
+        (1, 3, [1, 0]),
+        ([], 3, np.zeros((0, 2))),
+    ],
+    ids=["row", "column", "matrix", "number", "empty"],
+)
+def test_to_ordinal_has_as_many_ones_as_the_label_says(labels, num_classes, expected):
+    matrix = np_utils.to_ordinal(labels, num_classes)
+    assert matrix.dtype == np.float32 and matrix.shape == np.shape(expected)
+    assert np.array_equal(matrix, expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_classes", "message"), [([], None, "needs num_classes"), ([-1, 2], 3, "from -1 to 2")]
+)
+def test_to_ordinal_refuses_labels_that_are_none(labels, num_classes, message):
+    with pytest.raises(ValueError, match=f"to_ordinal .*{message}"):
+        np_utils.to_ordinal(labels, num_classes)
