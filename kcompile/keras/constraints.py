@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from . import backend as K
 from . import registry
 from .declaration import configuration, configured
@@ -106,10 +108,44 @@ class MinMaxNorm(Constraint):
         return w * (desired / (K.epsilon() + norms))
 
 
+class RadialConstraint(Constraint):
+    """Makes kernels of convolutions the same in all directions: square rings of equal weights.
+
+    For kernels (rows, cols, input_depth, output_depth) with as many rows as columns. The weight of a ring is
+    one on the diagonal, the same one that tf.keras takes.
+
+    Raises:
+        ValueError: for weights of another rank, or with other columns than rows.
+    """
+
+    def __call__(self, w: Any) -> Any:
+        shape = K.int_shape(w)
+        if shape is None or len(shape) != 4 or shape[0] != shape[1]:
+            raise ValueError(
+                "RadialConstraint takes kernels (rows, cols, input_depth, output_depth) with as many rows as "
+                f"columns; found a weight of shape {shape}."
+            )
+        size, *depths = shape[1:]
+        rows = K.reshape(w, (size * size, *depths))
+        return K.reshape(K.gather(rows, K.constant(_ring_sources(size), dtype="int32")), shape)
+
+
+def _ring_sources(size: int) -> np.ndarray:
+    """For each weight of a kernel (size * size,), the place of the one on the diagonal that it equals."""
+    middle, is_even = size // 2, size % 2 == 0
+    outwards = np.arange(size) - middle
+    steps = np.where(outwards < 0, -outwards - is_even, outwards)
+    ring = np.maximum(steps[:, None], steps[None, :])
+    # rings around the middle start at it; the middle itself takes the weight before it
+    source = np.where(ring == 0, middle - 1, middle - 1 + ring + is_even)
+    return (source * (size + 1)).ravel() if size > 1 else np.zeros(1, np.int64)
+
+
 max_norm = maxnorm = MaxNorm
 non_neg = nonneg = NonNeg
 unit_norm = unitnorm = UnitNorm
 min_max_norm = MinMaxNorm
+radial_constraint = RadialConstraint
 
 _OBJECTS = {
     name: cls
@@ -119,6 +155,7 @@ _OBJECTS = {
         NonNeg: ("NonNeg", "non_neg", "nonneg"),
         UnitNorm: ("UnitNorm", "unit_norm", "unitnorm"),
         MinMaxNorm: ("MinMaxNorm", "min_max_norm"),
+        RadialConstraint: ("RadialConstraint", "radial_constraint"),
     }.items()
     for name in names
 }

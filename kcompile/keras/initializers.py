@@ -340,6 +340,7 @@ constant = Constant
 uniform = random_uniform = RandomUniform
 normal = random_normal = RandomNormal
 truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
 identity = IdentityInitializer = Identity
 orthogonal = OrthogonalInitializer = Orthogonal
 

@@ -57,6 +57,29 @@ def test_non_neg_zeroes_negative_weights():
     assert np.array_equal(applied(constraints.NonNeg(), MATRIX), np.maximum(MATRIX, 0))
 
 
+RINGS = {
+    1: [[0]],
+    2: [[0, 0], [0, 0]],
+    3: [[4, 4, 4], [4, 0, 4], [4, 4, 4]],
+    4: [[15, 15, 15, 15], [15, 5, 5, 15], [15, 5, 5, 15], [15, 15, 15, 15]],
+    5: [[18] * 5, [18, 12, 12, 12, 18], [18, 12, 6, 12, 18], [18, 12, 12, 12, 18], [18] * 5],
+}
+"""For kernels of each size, which of their weights RadialConstraint of tf_keras 2.21 puts where."""
+
+
+@pytest.mark.parametrize("size", RINGS)
+def test_radial_constraint_makes_rings_of_weights_on_the_diagonal(size):
+    weight = np.random.default_rng(size).normal(size=(size, size, 2, 3)).astype("float32")
+    expected = weight.reshape(size * size, 2, 3)[np.array(RINGS[size])]
+    assert np.array_equal(applied(constraints.get("radial_constraint"), weight), expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 4, 1, 1), (3, 3, 3, 1, 1)], ids=str)
+def test_radial_constraint_refuses_what_are_no_square_kernels(shape):
+    with pytest.raises(ValueError, match="as many rows as"):
+        applied(constraints.RadialConstraint(), np.ones(shape, "float32"))
+
+
 def test_base_constraint_leaves_the_weight():
     assert np.array_equal(applied(constraints.Constraint(), MATRIX), MATRIX)
 
@@ -66,6 +89,7 @@ DEFAULTS = {
     "NonNeg": {},
     "UnitNorm": {"axis": 0},
     "MinMaxNorm": {"min_value": 0.0, "max_value": 1.0, "rate": 1.0, "axis": 0},
+    "RadialConstraint": {},
 }
 
 

@@ -60,18 +60,44 @@ def test_configuration_makes_an_equal_metric(name):
     assert again.name == "mine"
 
 
+def batch_for(name):
+    """Arguments of ``update_state`` of a metric."""
+    predictions = np.hstack([1 - P, P]) if "Sparse" in name or "Correlation" in name else P
+    predictions = np.round(P) if name in ("MeanIoU", "IoU") else predictions
+    labels = predictions[::-1] if "Correlation" in name else Y
+    return (P,) if name in ("Mean", "MeanTensor", "Sum") else (labels, predictions)
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_reset_starts_over(name):
     metric = getattr(metrics, name)(**ARGUMENTS.get(name, {}))
     assert all(not K.eval(weight).any() for weight in metric.weights)
-    predictions = np.hstack([1 - P, P]) if "Sparse" in name or "Correlation" in name else P
-    predictions = np.round(P) if name in ("MeanIoU", "IoU") else predictions
-    labels = predictions[::-1] if "Correlation" in name else Y
-    data = (P,) if name in ("Mean", "MeanTensor", "Sum") else (labels, predictions)
-    metric.update_state(*data)
+    metric.update_state(*batch_for(name))
     assert any(weight.numpy().any() for weight in metric.weights)
     metric.reset_states()
     assert not any(weight.numpy().any() for weight in metric.weights)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_merged_states_are_those_of_one_metric_that_saw_all(name):
+    one, other, whole = (getattr(metrics, name)(**ARGUMENTS.get(name, {})) for _ in range(3))
+    batch = batch_for(name)
+    later = tuple(x[::-1] if i == 0 else x for i, x in enumerate(batch))
+    one.update_state(*batch)
+    other.update_state(*later)
+    for seen in (batch, later):
+        whole.update_state(*seen)
+    assert [id(weight) for weight in one.merge_state([other])] == [id(weight) for weight in one.weights]
+    np.testing.assert_allclose(K.eval(one.result()), K.eval(whole.result()), rtol=1e-6)
+
+
+def test_states_of_another_kind_are_not_merged_in_part():
+    mean, same = metrics.Mean(), metrics.Mean()
+    for metric in (mean, same):
+        metric.update_state([1.0, 3.0])
+    with pytest.raises(ValueError, match="cannot take over those of 'auc'"):
+        mean.merge_state([same, metrics.AUC(name="auc")])
+    assert K.eval(mean.result()) == 2.0 and K.eval(mean.weights[1]) == 2.0
 
 
 def test_calling_on_arrays_accumulates():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,26 @@ class Metric(Layer):
             weight.assign(np.zeros(weight.shape))
 
     reset_state = reset_states
+
+    def merge_state(self, metrics: Iterable[Metric]) -> list[Parameter]:
+        """Adds the states of other metrics of the kind to this one's; returns the states.
+
+        Raises:
+            ValueError: if one has states of other shapes; nothing is changed then.
+        """
+        metrics = list(metrics)
+        shapes = [tuple(weight.shape) for weight in self.weights]
+        for metric in metrics:
+            found = [tuple(weight.shape) for weight in metric.weights]
+            if found != shapes:
+                raise ValueError(
+                    f"Metric {self.name!r} has states of the shapes {shapes} and cannot take over those of "
+                    f"{metric.name!r}, which are {found}."
+                )
+        for metric in metrics:
+            for weight, other in zip(self.weights, metric.weights, strict=True):
+                weight.assign(np.asarray(weight) + np.asarray(other))
+        return list(self.weights)
 
     def add_weight(  # type: ignore[override]
         self,
