@@ -119,7 +119,7 @@ class RadialConstraint(Constraint):
     """
 
     def __call__(self, w: Any) -> Any:
-        shape = K.int_shape(w)
+        shape: Any = K.int_shape(w)
         if shape is None or len(shape) != 4 or shape[0] != shape[1]:
             raise ValueError(
                 "RadialConstraint takes kernels (rows, cols, input_depth, output_depth) with as many rows as "
