@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,16 +10,14 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from ... import __version__
-from ..errors import ServingError, as_serving_error, bad_request
+from ..errors import ServingError, bad_request
 from ..inference import InferRequest, InferResponse, checked_names, infer
 from ..limits import Limits
-from ..metrics import Metrics
-from ..repository import Repository
 from .datatypes import DATATYPES, checked_shape, datatype_of_array, decoded, dtype_of, from_bytes, to_bytes
 from .grpc_messages import PACKAGE, message
 from .rest import EXTENSIONS
+from .service import Service
 
-log = logging.getLogger("kcompile.serving")
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -52,22 +48,8 @@ _CONTENTS = {
 Method = Callable[[Any, Any], Awaitable[Any]]
 
 
-class GrpcService:
-    """Methods of one repository; the arguments are those of `RestServer`."""
-
-    def __init__(
-        self,
-        repository: Repository,
-        metrics: Metrics,
-        limits: Limits,
-        keys: list[str] | None,
-        may_load: bool,
-    ) -> None:
-        self._repository = repository
-        self._metrics = metrics
-        self._limits = limits
-        self._keys = keys
-        self._may_load = may_load
+class GrpcService(Service):
+    """Methods of one repository."""
 
     def handler(self) -> Any:
         """What a grpc.aio server is given."""
@@ -98,27 +80,15 @@ class GrpcService:
         async def answer(request: bytes, context: Any) -> Any:
             try:
                 if name not in ("ServerLive", "ServerReady"):
-                    self._check_key(context)
+                    self._check_key(dict(context.invocation_metadata() or ()).get("authorization", ""))
                 return await method(_parsed(kind, request), context)
             except Exception as error:
-                refusal = as_serving_error(error)
-            self._metrics.refusals[str(refusal.status)] += 1
-            if refusal.status == 500:
-                log.error("%s failed: %s", name, refusal)
+                refusal = self._refusal(error, name)
             if refusal.retry_after_s is not None:
                 context.set_trailing_metadata((("retry-after", str(refusal.retry_after_s)),))
             await context.abort(_CODES[refusal.status], refusal.message)
 
         return answer
-
-    def _check_key(self, context: Any) -> None:
-        if self._keys is None:
-            return
-        given = dict(context.invocation_metadata() or ()).get("authorization", "").removeprefix("Bearer ")
-        if not any([hmac.compare_digest(given.encode(), key.encode()) for key in self._keys]):
-            raise ServingError(
-                401, "expected the metadata 'authorization: Bearer KEY' with a key of this server"
-            )
 
     async def server_live(self, request: Any, context: Any) -> Any:
         return message("ServerLiveResponse")(live=True)
@@ -171,10 +141,6 @@ class GrpcService:
         self._check_may_load()
         await self._repository.unload(request.model_name)
         return message("RepositoryModelUnloadResponse")()
-
-    def _check_may_load(self) -> None:
-        if not self._may_load:
-            raise ServingError(403, "clients may not load models here: start the server with --allow-load")
 
 
 def _parsed(kind: Any, content: bytes) -> Any:

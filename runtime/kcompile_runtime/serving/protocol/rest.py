@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import itertools
 import logging
 import secrets
@@ -18,14 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ... import __version__
-from ..errors import ServingError, as_serving_error, bad_request, not_found, too_large
+from ..errors import ServingError, bad_request, not_found, too_large
 from ..inference import infer
-from ..limits import Limits
-from ..metrics import Metrics
-from ..repository import Repository
 from ..status_page import status_page
 from . import tf_serving, v2_json
 from .compression import packed, unpacked
+from .service import Service
 
 log = logging.getLogger("kcompile.serving")
 EXTENSIONS = ["binary_tensor_data", "sequence", "statistics", "model_repository"]
@@ -37,25 +34,8 @@ _AT_ONCE = 1 << 16
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class RestServer:
-    """Handlers of one repository.
-
-    Args:
-        repository: the models.
-        metrics: where refusals are counted.
-        limits: what one request may hold.
-        keys: of which a client must name one as ``Authorization: Bearer KEY``; None for anybody.
-        may_load: whether clients may load and unload models.
-    """
-
-    def __init__(
-        self, repository: Repository, metrics: Metrics, limits: Limits, keys: list[str] | None, may_load: bool
-    ) -> None:
-        self._repository = repository
-        self._metrics = metrics
-        self._limits = limits
-        self._keys = keys
-        self._may_load = may_load
+class RestServer(Service):
+    """Handlers of one repository."""
 
     def app(self, lifespan: Any = None) -> Starlette:
         """The ASGI application; ``lifespan`` is Starlette's."""
@@ -96,7 +76,8 @@ class RestServer:
             key = request.headers.get("x-request-id", "")
             key = key if 0 < len(key) <= 128 and key.isprintable() else f"{_STARTED}{next(_NUMBERS):016x}"
             try:
-                self._check_key(request)
+                if request.url.path not in _OPEN:
+                    self._check_key(request.headers.get("authorization", ""))
                 response = await handler(request)
             except ClientDisconnect:
                 raise
@@ -110,18 +91,8 @@ class RestServer:
 
         return answer
 
-    def _check_key(self, request: Request) -> None:
-        if self._keys is None or request.url.path in _OPEN:
-            return
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-        if not any([hmac.compare_digest(given, key.encode()) for key in self._keys]):
-            raise ServingError(401, "expected 'Authorization: Bearer KEY' with a key of this server")
-
     def _refused(self, error: Exception, key: str) -> Response:
-        refusal = as_serving_error(error)
-        self._metrics.refusals[str(refusal.status)] += 1
-        if refusal.status == 500:
-            log.error("request %s failed: %s", key, error)
+        refusal = self._refusal(error, f"request {key}")
         wait = refusal.retry_after_s
         headers = None if wait is None else {"retry-after": str(wait)}
         return JSONResponse({"error": refusal.message}, refusal.status, headers)
@@ -231,10 +202,6 @@ class RestServer:
         await self._body(request)
         await self._repository.unload(_which(request)[0])
         return Response()
-
-    def _check_may_load(self) -> None:
-        if not self._may_load:
-            raise ServingError(403, "clients may not load models here: start the server with --allow-load")
 
     # TF Serving's form
 
