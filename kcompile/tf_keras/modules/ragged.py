@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -72,20 +73,16 @@ class RaggedTensor:
         cls, flat_values: Any, nested_row_splits: Any, name: Any = None, validate: bool = True
     ) -> Any:
         """Rows of rows: the places of the outermost come first; see ``from_row_splits``."""
-        values = convert_to_tensor(flat_values)
-        for splits in reversed(list(nested_row_splits)):
-            values = cls.from_row_splits(values, splits)
-        return values
+        return reduce(cls.from_row_splits, reversed(list(nested_row_splits)), convert_to_tensor(flat_values))
 
     @classmethod
     def from_nested_row_lengths(
         cls, flat_values: Any, nested_row_lengths: Any, name: Any = None, validate: bool = True
     ) -> Any:
         """Rows of rows: the lengths of the outermost come first; see ``from_row_splits``."""
-        values = convert_to_tensor(flat_values)
-        for lengths in reversed(list(nested_row_lengths)):
-            values = cls.from_row_lengths(values, lengths)
-        return values
+        return reduce(
+            cls.from_row_lengths, reversed(list(nested_row_lengths)), convert_to_tensor(flat_values)
+        )
 
     @classmethod
     def from_sparse(cls, st_input: Any, name: Any = None, row_splits_dtype: Any = "int64") -> Any:
