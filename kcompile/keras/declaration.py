@@ -16,11 +16,16 @@ an argument, ``configured`` is told by its name: a function ``(object, name, val
 ``Argument``, ``fixed`` and ``only``.
 
 Classes of a family that take the same, but for defaults, say it once; the constructor of the others is like
-that of the first:
+that of the first, perhaps without some of its arguments:
 
-    class Conv3D(Conv):
-        @configured(rank=fixed(3))
-        @like(Conv2D.__init__, strides=(1, 1, 1))
+    class MaxPooling3D(MaxPooling2D):
+        @configured
+        @like(MaxPooling2D.__init__, pool_size=(2, 2, 2))
+        def __init__(self) -> None: ...
+
+    class GRUCell(Layer):
+        @configured
+        @like(GRU.__init__, without=OF_SEQUENCES)
         def __init__(self) -> None: ...
 
 A class that has to change its arguments before the base class sees them has, beside its constructor, a class
@@ -34,7 +39,7 @@ import functools
 import importlib
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary
@@ -139,23 +144,32 @@ def configured(constructor: Any = None, /, **kept: Any) -> Any:
 
 
 def like(
-    function: Callable[Arguments, Result], /, **defaults: Any
+    function: Callable[Arguments, Result], /, *, without: Iterable[str] = (), **defaults: Any
 ) -> Callable[[Callable[..., Any]], Callable[Arguments, Result]]:
     """Makes of a function the same as another one, with other defaults; name and docstring are its own.
 
+    A constructor, which ``configured`` is to follow, takes the arguments of the other one and keeps a body of
+    its own, that is given none of them. It may leave arguments out, which type checkers cannot be told: they
+    know it as the other one.
+
     Args:
-        function: the other one, such as a constructor without a body.
+        function: the other one.
+        without: arguments that a constructor leaves out.
         defaults: argument -> its default here.
     """
     original: Any = inspect.unwrap(function)
+    signature = inspect.signature(original)
+    if unknown := {*without, *defaults} - signature.parameters.keys():
+        raise TypeError(f"{original.__qualname__} has no argument {', '.join(sorted(unknown))}.")
     parameters = [
-        p.replace(default=defaults.pop(p.name, p.default))
-        for p in inspect.signature(original).parameters.values()
+        p.replace(default=defaults.get(p.name, p.default))
+        for p in signature.parameters.values()
+        if p.name not in without
     ]
-    if defaults:
-        raise TypeError(f"{original.__qualname__} has no argument {', '.join(defaults)}.")
 
     def declare(named: Callable[..., Any]) -> Callable[Arguments, Result]:
+        if named.__name__ == "__init__":
+            return _taking(signature.replace(parameters=parameters), named)
         given = [p for p in parameters if p.default is not p.empty]
         made: Any = types.FunctionType(
             original.__code__,
@@ -171,6 +185,18 @@ def like(
         return made
 
     return declare
+
+
+def _taking(signature: inspect.Signature, body: Callable[[Any], None]) -> Any:
+    """A constructor of this signature, which its declaration calls with what fits it alone."""
+
+    def __init__(instance: Any, /, **arguments: Any) -> None:
+        body(instance)
+
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
+    __init__.__module__, __init__.__qualname__ = body.__module__, body.__qualname__
+    __init__.__doc__ = body.__doc__
+    return __init__
 
 
 class _Declaration:
@@ -223,7 +249,7 @@ class _Declaration:
         """What a call of the constructor does."""
         given = rules.named_arguments(self._place, self.positional, args)
         if given is None or not self._is_called_right(given, kwargs):
-            self.function(instance, *args, **kwargs)  # raises the TypeError of any such call
+            self._refuse(instance, args, kwargs)
             named = ", ".join((given or {}).keys() & kwargs.keys())
             raise TypeError(f"{self.owner.__name__} got multiple values for {named or 'an argument'}.")
         kwargs = {**given, **kwargs}
@@ -243,6 +269,18 @@ class _Declaration:
         for name in self.further:
             del given[name]
         self.function(instance, **given)
+
+    def _refuse(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raises the TypeError of any call that a function of this signature does not take."""
+        if not hasattr(self.function, "__signature__"):
+            self.function(instance, *args, **kwargs)
+            return
+        try:
+            inspect.signature(self.function).bind(instance, *args, **kwargs)
+        except TypeError as error:
+            most = len(self.positional)
+            counted = f" (at most {most}; {len(args)} were given)" if len(args) > most else ""
+            raise TypeError(f"{self.function.__qualname__}() {error}{counted}") from None
 
     def _other_defaults(self) -> dict[str, Any]:
         """Those of the rules in force, where they are not the signature's."""

@@ -22,6 +22,7 @@ from kcompile.keras.declaration import (
     only,
 )
 from kcompile.keras.layers.arguments import positive_int
+from kcompile.keras.layers.recurrent.cells import OF_SEQUENCES
 
 
 class Base:
@@ -158,6 +159,54 @@ def test_what_is_like_another_function_has_its_arguments_and_code_but_for_defaul
         K.pool3d(np.zeros((1, 2, 2, 2, 1)))
     with pytest.raises(TypeError, match="pool2d has no argument size"):
         like(K.pool2d, size=3)
+
+
+class Part(Base):
+    @configured
+    @like(Scale.__init__, without=("factor", "axes"), mode="mean")
+    def __init__(self):
+        """A part."""
+        self.seen = self.hidden + 1
+
+
+class Deep(Base):
+    @configured
+    @like(Scale.__init__, mode="deep")
+    def __init__(self): ...
+
+
+def test_a_constructor_like_another_may_leave_arguments_out_and_has_a_body_of_its_own():
+    assert list(inspect.signature(Part).parameters) == ["out_activation", "hidden", "mode", "kwargs"]
+    assert Part.__init__.__doc__ == "A part." and Part.__init__.__qualname__ == "Part.__init__"
+    part = Part("relu", 4, name="mine")
+    assert (part.out_activation, part.mode, part.seen, part.name) == (activations.relu, "mean", 5, "mine")
+    assert not hasattr(part, "limit")
+    with pytest.raises(TypeError, match=r"Scale.__init__ has no argument size, widths"):
+        like(Scale.__init__, without=("widths",), size=1)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: L.LSTMCell(), r"^LSTMCell: the argument 'units' is missing. The call was LSTMCell\(\).$"),
+        (lambda: Deep(mode=1), r"^Deep.__init__\(\) missing a required argument: 'factor'$"),
+        (
+            lambda: Part(1, 2, 3, 4),
+            r"^Part.__init__\(\) too many positional arguments \(at most 3; 4 were given\)$",
+        ),
+        (lambda: Part(1, out_activation=2), r"^Part.__init__\(\) multiple values for argument 'out_activ"),
+        (lambda: Part(factor=2), r"Base.__init__\(\) got an unexpected keyword argument 'factor'"),
+    ],
+    ids=["missing in a layer", "missing", "too many", "twice", "left out"],
+)
+def test_a_wrong_call_of_a_constructor_like_another_names_its_own_class(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_cell_takes_what_its_layer_takes_but_for_the_sequence():
+    for layer, cell in [(L.LSTM, L.LSTMCell), (L.GRU, L.GRUCell), (L.SimpleRNN, L.SimpleRNNCell)]:
+        assert arguments_of(cell) == [name for name in arguments_of(layer) if name not in OF_SEQUENCES]
 
 
 class OwnDense(L.Dense):

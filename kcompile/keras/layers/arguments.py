@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec
 
 from .. import backend as K
 from ..core.layer import Layer
-from ..declaration import Convert
+from ..declaration import Convert, like
 from ..utils import conv_utils
+
+Arguments = ParamSpec("Arguments")
+
+
+def of_rank(
+    constructor: Callable[Concatenate[Any, int, Arguments], None], /, *without: str, **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, Arguments], None]]:
+    """``like`` a constructor whose first argument is ``rank``, without that: the class has one of its own."""
+    return like(constructor, without=("rank", *without), **defaults)  # type: ignore[arg-type]
 
 
 def weight_arguments(layer: Layer, weight: str) -> dict[str, Any]:

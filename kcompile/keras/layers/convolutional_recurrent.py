@@ -12,7 +12,7 @@ from ..backend.convolution import conv
 from ..backend.tensors import dims_of, known_shape, shape_vector
 from ..backend.variables import filled
 from ..core.layer import InputSpec, Layer
-from ..declaration import ANY, Argument, configured, converted, only
+from ..declaration import ANY, Argument, configured, converted, like, only
 from ..legacy.old_names import answer_old_names
 from ..utils.conv_utils import conv_output_length, normalize_tuple
 from .arguments import data_format, padding, unit_interval, weight_arguments
@@ -129,6 +129,49 @@ def _steps(layer: Any, name: str, sizes: Any) -> tuple[int, ...]:
     return _per_axis(layer, name, 1 if sizes == (1, 1) else sizes)
 
 
+class _ConvLSTM(MakesCell, _ConvRNN):
+    """An LSTM over a convolutional cell."""
+
+    cell: _ConvLSTMCell
+
+    @configured(
+        unit_forget_bias=Argument(after="use_bias"), activity_regularizer=Argument(after="recurrent_dropout")
+    )
+    def __init__(
+        self: Any,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = (1, 1),
+        activation: Any = "tanh",
+        recurrent_activation: Any = "hard_sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None: ...
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        cls._make_cell(arguments)
+
+
 class _ConvLSTMCell(DroppingCell, Layer):
     """The cell of a convolutional LSTM over ``rank`` spatial axes."""
 
@@ -147,31 +190,10 @@ class _ConvLSTMCell(DroppingCell, Layer):
         recurrent_dropout=unit_interval,
         seed=only(ANY),
     )
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = "tanh",
-        recurrent_activation: Any = "hard_sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
+    @like(
+        _ConvLSTM.__init__, without=("activity_regularizer", "return_sequences", "go_backwards", "stateful")
+    )
+    def __init__(self) -> None:
         self.state_size = (self.filters, self.filters)
         self._channels = 1 if self.data_format == "channels_first" else self.rank + 1
 
@@ -283,85 +305,6 @@ class _ConvLSTMCell(DroppingCell, Layer):
         return [sizes[0], *sizes[-self.rank - 1 :]], dims_of(states[0])
 
 
-class ConvLSTM1DCell(_ConvLSTMCell):
-    """The cell of ConvLSTM1D.
-
-    Args: those of ConvLSTM1D that do not concern the sequence.
-
-    Call: inputs (batch, steps, channels), states [h, c], each (batch, new steps, filters);
-    returns output h and the new states.
-    """
-
-    rank = 1
-
-
-class ConvLSTM2DCell(_ConvLSTMCell):
-    """The cell of ConvLSTM2D.
-
-    Args: those of ConvLSTM2D that do not concern the sequence.
-
-    Call: inputs (batch, rows, cols, channels), states [h, c], each (batch, new rows, new cols, filters);
-    returns output h and the new states.
-    """
-
-    rank = 2
-
-
-class ConvLSTM3DCell(_ConvLSTMCell):
-    """The cell of ConvLSTM3D.
-
-    Args: those of ConvLSTM3D that do not concern the sequence.
-
-    Call: inputs (batch, dim1, dim2, dim3, channels), states [h, c], each (batch, new dim1, new dim2,
-    new dim3, filters); returns output h and the new states.
-    """
-
-    rank = 3
-
-
-class _ConvLSTM(MakesCell, _ConvRNN):
-    """An LSTM over a convolutional cell."""
-
-    cell: _ConvLSTMCell
-
-    @configured(
-        unit_forget_bias=Argument(after="use_bias"), activity_regularizer=Argument(after="recurrent_dropout")
-    )
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = "tanh",
-        recurrent_activation: Any = "hard_sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        return_sequences: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        **kwargs: Any,
-    ) -> None: ...
-
-    @classmethod
-    def _prepare(cls, arguments: dict[str, Any]) -> None:
-        cls._make_cell(arguments)
-
-
 class ConvLSTM2D(_ConvLSTM, ConvRNN2D):
     """LSTM over images: the products with kernel and recurrent kernel are convolutions.
 
@@ -389,7 +332,18 @@ class ConvLSTM2D(_ConvLSTM, ConvRNN2D):
     (4 filters,), gates in the order i, f, c, o. (Shi et al. 2015, without peepholes)
     """
 
-    cell_class = ConvLSTM2DCell
+
+@ConvLSTM2D.made_of
+class ConvLSTM2DCell(_ConvLSTMCell):
+    """The cell of ConvLSTM2D.
+
+    Args: those of ConvLSTM2D that do not concern the sequence.
+
+    Call: inputs (batch, rows, cols, channels), states [h, c], each (batch, new rows, new cols, filters);
+    returns output h and the new states.
+    """
+
+    rank = 2
 
 
 class ConvLSTM1D(_ConvLSTM):
@@ -403,7 +357,18 @@ class ConvLSTM1D(_ConvLSTM):
     (4 filters,), gates in the order i, f, c, o.
     """
 
-    cell_class = ConvLSTM1DCell
+
+@ConvLSTM1D.made_of
+class ConvLSTM1DCell(_ConvLSTMCell):
+    """The cell of ConvLSTM1D.
+
+    Args: those of ConvLSTM1D that do not concern the sequence.
+
+    Call: inputs (batch, steps, channels), states [h, c], each (batch, new steps, filters);
+    returns output h and the new states.
+    """
+
+    rank = 1
 
 
 class ConvLSTM3D(_ConvLSTM):
@@ -418,7 +383,18 @@ class ConvLSTM3D(_ConvLSTM):
     (4 filters,), gates in the order i, f, c, o.
     """
 
-    cell_class = ConvLSTM3DCell
+
+@ConvLSTM3D.made_of
+class ConvLSTM3DCell(_ConvLSTMCell):
+    """The cell of ConvLSTM3D.
+
+    Args: those of ConvLSTM3D that do not concern the sequence.
+
+    Call: inputs (batch, dim1, dim2, dim3, channels), states [h, c], each (batch, new dim1, new dim2,
+    new dim3, filters); returns output h and the new states.
+    """
+
+    rank = 3
 
 
 answer_old_names(__name__)

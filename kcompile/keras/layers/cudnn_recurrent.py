@@ -12,7 +12,7 @@ from typing import Any
 from ...ir import Value, op
 from .. import registry
 from ..backend.tensors import known_shape
-from ..declaration import Argument, configured, fixed
+from ..declaration import Argument, configured, fixed, like
 from ..legacy.old_names import answer_old_names
 from ..operations.recurrent_operators import ordered
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
@@ -48,30 +48,17 @@ class _CuDNNCell(GatedCell):
         return op.Reshape(op.Transpose(moved, perm=[1, 0, 2]), [1, 2 * self.gates * self.units])
 
 
-class _CuDNNLSTMCell(_CuDNNCell, LSTMCell):
-    def _bias_initializer(self) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-        return forget_gate_at_one(self.bias_initializer, self.units, before=5, after=2)
-
-
-class _CuDNNGRUCell(_CuDNNCell, GRUCell):
-    pass
-
-
 # what the library leaves no choice of
-_UNWRITTEN = {
-    name: Argument(written="never")
-    for name in (
-        "activation",
-        "recurrent_activation",
-        "use_bias",
-        "dropout",
-        "recurrent_dropout",
-        "implementation",
-        "unroll",
-    )
-}
+_CHOSEN = (
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "dropout",
+    "recurrent_dropout",
+    "implementation",
+    "unroll",
+)
+_UNWRITTEN = {name: Argument(written="never") for name in _CHOSEN}
 
 
 class _CuDNNRNN(FusedRNN):
@@ -114,32 +101,21 @@ class CuDNNLSTM(_CuDNNRNN, LSTM):
     Loads the weights of an LSTM as well.
     """
 
-    cell_class = _CuDNNLSTMCell
-
     @configured(**_UNWRITTEN)
-    def __init__(
-        self,
-        units: int,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        stateful: bool = False,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(LSTM.__init__, without=(*_CHOSEN, "go_backwards"))
+    def __init__(self) -> None: ...
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of an LSTM as well."""
         return lstm_weights([array for _, array in stored], self, cudnn=True)
+
+
+@CuDNNLSTM.made_of
+class _CuDNNLSTMCell(_CuDNNCell, LSTMCell):
+    def _bias_initializer(self) -> Any:
+        if not self.unit_forget_bias:
+            return self.bias_initializer
+        return forget_gate_at_one(self.bias_initializer, self.units, before=5, after=2)
 
 
 class CuDNNGRU(_CuDNNRNN, GRU):
@@ -159,31 +135,18 @@ class CuDNNGRU(_CuDNNRNN, GRU):
     Loads the weights of a GRU(reset_after=True) as well.
     """
 
-    cell_class = _CuDNNGRUCell
-
     @configured(reset_after=fixed(True), **_UNWRITTEN)
-    def __init__(
-        self,
-        units: int,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        stateful: bool = False,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(GRU.__init__, without=(*_CHOSEN, "go_backwards", "reset_after"))
+    def __init__(self) -> None: ...
 
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of a GRU(reset_after=True) as well."""
         return gru_weights([array for _, array in stored], self, cudnn=True)
+
+
+@CuDNNGRU.made_of
+class _CuDNNGRUCell(_CuDNNCell, GRUCell):
+    pass
 
 
 answer_old_names(__name__)

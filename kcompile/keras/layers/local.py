@@ -19,6 +19,7 @@ from .arguments import (
     window_sizes,
     with_spatial_sizes,
 )
+from .convolutional import Conv2D
 
 __all__ = ["LocallyConnected1D", "LocallyConnected2D"]
 
@@ -51,24 +52,8 @@ class _LocallyConnected(Layer):
         data_format=_data_format,
         implementation=only(1),  # of tf.keras; 2 and 3 lay the kernel out otherwise
     )
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(Conv2D.__init__, without=("dilation_rate",))
+    def __init__(self) -> None: ...
 
     def build(self, input_shape: Any) -> None:
         sizes = spatial_sizes(input_shape, self.data_format)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kcompile.keras.applications import resnet50
     from kcompile.keras.callbacks import EarlyStopping, History
     from kcompile.keras.initializers import VarianceScaling
-    from kcompile.keras.layers import Dense
+    from kcompile.keras.layers import Conv2D, Dense, LSTMCell
     from kcompile.keras.models import Model, Sequential
     from kcompile.keras.optimizers import Adam
     from kcompile.keras.preprocessing.image import ImageDataGenerator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     def results(x: np.ndarray, value: Value) -> None:
         assert_type(keras.layers.Dense(10), Dense)
+        assert_type(keras.layers.Conv2D(8, 3, (2, 2), name="first"), Conv2D)
+        assert_type(keras.layers.LSTMCell(8, "tanh", dropout=0.1), LSTMCell)
         assert_type(keras.models.load_model("m.h5"), Model)
         assert_type(keras.models.Sequential(), Sequential)
         assert_type(keras.Sequential([keras.layers.Dense(10, activation="relu")]), Sequential)
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         keras.utils.to_categorial(x)  # type: ignore[attr-defined]
         _ = kcompile.device_scop  # type: ignore[attr-defined]
         keras.layers.Dense()  # type: ignore[call-arg]
+        keras.layers.Conv2D(8)  # type: ignore[call-arg]
         keras.layers.Dense("10")  # type: ignore[arg-type]
         keras.layers.LSTM(4, return_sequences="yes")  # type: ignore[arg-type]
         keras.optimizers.Adam(learning_rate="fast")  # type: ignore[arg-type]

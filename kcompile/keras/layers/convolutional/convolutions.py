@@ -8,10 +8,11 @@ from ... import backend as K
 from ... import registry
 from ...backend.convolution import conv
 from ...core.layer import InputSpec, Layer
-from ...declaration import Argument, configured, fixed, like
+from ...declaration import Argument, configured, fixed
 from ..arguments import (
     channel_axis,
     data_format,
+    of_rank,
     optional,
     padding,
     per_axis,
@@ -63,9 +64,9 @@ class Conv(Layer):
         groups=Argument(positive_int, written="changed", after="dilation_rate"),
     )
     def __init__(
-        self,
+        self: Any,
         rank: int,
-        filters: int | None,
+        filters: int,
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
@@ -187,25 +188,8 @@ class Conv2D(Conv):
     """
 
     @configured(rank=fixed(2))
-    def __init__(
-        self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @of_rank(Conv.__init__, "groups", strides=(1, 1), dilation_rate=(1, 1))
+    def __init__(self) -> None: ...
 
 
 class Conv1D(Conv):
@@ -217,7 +201,7 @@ class Conv1D(Conv):
     """
 
     @configured(rank=fixed(1))
-    @like(Conv2D.__init__, strides=1, data_format="channels_last", dilation_rate=1)
+    @of_rank(Conv.__init__, "groups", data_format="channels_last")
     def __init__(self) -> None: ...
 
 
@@ -231,7 +215,7 @@ class Conv3D(Conv):
     """
 
     @configured(rank=fixed(3))
-    @like(Conv2D.__init__, strides=(1, 1, 1), dilation_rate=(1, 1, 1))
+    @of_rank(Conv.__init__, "groups", strides=(1, 1, 1), dilation_rate=(1, 1, 1))
     def __init__(self) -> None: ...
 
 

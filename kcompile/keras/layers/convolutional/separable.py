@@ -8,7 +8,7 @@ from ... import backend as K
 from ... import registry
 from ...backend.convolution import depthwise_conv, separable_conv
 from ...declaration import ANY, Argument, configured, fixed, like, only
-from ..arguments import positive_int, weight_arguments
+from ..arguments import of_rank, positive_int, weight_arguments
 from .convolutions import Conv, kernel_order
 
 __all__ = [
@@ -45,7 +45,7 @@ class SeparableConv(Conv):
 
     @configured(depth_multiplier=positive_int, groups=only(1), **_WITHOUT_KERNEL)
     def __init__(
-        self,
+        self: Any,
         rank: int,
         filters: int,
         kernel_size: Any,
@@ -111,29 +111,8 @@ class SeparableConv2D(SeparableConv):
     """
 
     @configured(rank=fixed(2))
-    def __init__(
-        self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        depth_multiplier: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @of_rank(SeparableConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
+    def __init__(self) -> None: ...
 
 
 class SeparableConv1D(SeparableConv):
@@ -145,7 +124,7 @@ class SeparableConv1D(SeparableConv):
     """
 
     @configured(rank=fixed(1))
-    @like(SeparableConv2D.__init__, strides=1, data_format="channels_last", dilation_rate=1)
+    @of_rank(SeparableConv.__init__, data_format="channels_last")
     def __init__(self) -> None: ...
 
 

@@ -123,25 +123,8 @@ class Conv3DTranspose(_Transposed, Conv3D):
     """
 
     @configured(output_padding=output_padding, dilation_rate=Argument(written="changed"))
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1, 1),
-        padding: str = "valid",
-        output_padding: Any = None,
-        data_format: str | None = None,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None: ...
+    @like(Conv2DTranspose.__init__, without=("dilation_rate",), strides=(1, 1, 1))
+    def __init__(self) -> None: ...
 
 
 class Conv1DTranspose(_Transposed, Conv1D):

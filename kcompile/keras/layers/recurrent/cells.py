@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,18 @@ from ...declaration import ANY, declared, only
 from ...operations.recurrent_operators import operator_bias, operator_kernel
 from ..arguments import unit_interval, weight_arguments
 from .base import RNN, States, without_keras3_arguments, zero_states
+
+Cell = TypeVar("Cell", bound=Layer)
+
+OF_SEQUENCES = (
+    "activity_regularizer",
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+)
+"""Arguments of a layer that its cell does without."""
 
 
 def _generate_dropout_mask(ones: Value, rate: float, training: Any = None, count: int = 1) -> Any:
@@ -44,10 +56,13 @@ class MakesCell(RNN):
 
     cell_class: type[Layer]
 
-    def __init_subclass__(cls) -> None:
-        if "cell_class" in vars(cls):
-            for name in declared(cls.cell_class):
-                setattr(cls, name, _CellAttribute(name))
+    @classmethod
+    def made_of(cls, cell_class: type[Cell]) -> type[Cell]:
+        """Decorates the class of this layer's cells, which is like it but for what concerns the sequence."""
+        cls.cell_class = cell_class
+        for name in declared(cell_class):
+            setattr(cls, name, _CellAttribute(name))
+        return cell_class
 
     @classmethod
     def _make_cell(cls, arguments: dict[str, Any]) -> None:

@@ -9,15 +9,89 @@ import numpy as np
 
 from ....ir import Value, op
 from ... import registry
-from ...declaration import Argument, configured
+from ...declaration import Argument, configured, like
 from .base import States
-from .cells import CELL_ARGUMENTS, GatedCell
+from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .cudnn_layouts import gru_weights
 from .fused import FusedRNN
 
 __all__ = ["GRU", "GRUCell"]
 
 
+class GRU(FusedRNN):
+    """Gated recurrent units.
+
+    With update gate z and reset gate r, both
+    ``recurrent_activation(x @ kernel + h @ recurrent_kernel + bias)``:
+    ``h = z * h + (1 - z) * activation(x @ kernel_h + (r * h) @ recurrent_kernel_h + bias_h)``, or with
+    ``r * (h @ recurrent_kernel_h + recurrent_bias_h)`` if reset_after.
+
+    Args:
+        units: size of the output.
+        activation: of the candidate (default tanh).
+        recurrent_activation: of the gates (default sigmoid).
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
+            None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
+        dropout: part of the inputs to drop while training; the same at all steps.
+        recurrent_dropout: part of the previous output to drop while training; the same at all steps.
+        implementation: 1 draws one dropout mask per gate, 2 one for all; the results are otherwise the same.
+        return_sequences, return_state, go_backwards, stateful, unroll: see RNN.
+        reset_after: apply the reset gate after the matrix product (as cuDNN does) instead of before it.
+
+    Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,), with reset_after
+    (2, 3 units): one for the inputs, one for the previous output. Gates in the order z, r, h.
+    Exports as the ONNX operator GRU. (Cho et al. 2014; reset_after: version 1 of that paper, 2014)
+    """
+
+    op_type = "GRU"
+    cell: GRUCell
+
+    @configured(activity_regularizer=Argument(after="reset_after"))
+    def __init__(
+        self: Any,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        implementation: int = 2,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = False,
+        **kwargs: Any,
+    ) -> None: ...
+
+    @classmethod
+    def _prepare(cls, arguments: dict[str, Any]) -> None:
+        cls._make_cell(arguments)
+
+    def _operator_attributes(self) -> dict[str, Any]:
+        return {"linear_before_reset": int(self.reset_after)}
+
+    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Takes the weights of a CuDNNGRU as well, where this layer has ``reset_after``."""
+        return gru_weights([array for _, array in stored], self, cudnn=False)
+
+
+@GRU.made_of
 class GRUCell(GatedCell):
     """The cell of GRU.
 
@@ -29,27 +103,8 @@ class GRUCell(GatedCell):
     gates = 3  # update (z), reset (r), candidate (h): ONNX has the same order
 
     @configured(**CELL_ARGUMENTS)
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        implementation: int = 2,
-        reset_after: bool = False,
-        **kwargs: Any,
-    ) -> None:
+    @like(GRU.__init__, without=OF_SEQUENCES)
+    def __init__(self) -> None:
         self._choose_masks()
         self.state_size = self.units
         self.output_size = self.units
@@ -95,80 +150,6 @@ class GRUCell(GatedCell):
         if self.reset_after:
             return op.Reshape(bias, [1, 6 * self.units])
         return super()._onnx_bias(bias)
-
-
-class GRU(FusedRNN):
-    """Gated recurrent units.
-
-    With update gate z and reset gate r, both
-    ``recurrent_activation(x @ kernel + h @ recurrent_kernel + bias)``:
-    ``h = z * h + (1 - z) * activation(x @ kernel_h + (r * h) @ recurrent_kernel_h + bias_h)``, or with
-    ``r * (h @ recurrent_kernel_h + recurrent_bias_h)`` if reset_after.
-
-    Args:
-        units: size of the output.
-        activation: of the candidate (default tanh).
-        recurrent_activation: of the gates (default sigmoid).
-        use_bias: whether there is a bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: name or Initializer.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: Regularizer or
-            None.
-        kernel_constraint, recurrent_constraint, bias_constraint: Constraint or None.
-        dropout: part of the inputs to drop while training; the same at all steps.
-        recurrent_dropout: part of the previous output to drop while training; the same at all steps.
-        implementation: 1 draws one dropout mask per gate, 2 one for all; the results are otherwise the same.
-        return_sequences, return_state, go_backwards, stateful, unroll: see RNN.
-        reset_after: apply the reset gate after the matrix product (as cuDNN does) instead of before it.
-
-    Input: (batch, time, features). Output: (batch, units), or as return_sequences and return_state say.
-    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (3 units,), with reset_after
-    (2, 3 units): one for the inputs, one for the previous output. Gates in the order z, r, h.
-    Exports as the ONNX operator GRU. (Cho et al. 2014; reset_after: version 1 of that paper, 2014)
-    """
-
-    op_type = "GRU"
-    cell_class = GRUCell
-    cell: GRUCell
-
-    @configured(activity_regularizer=Argument(after="reset_after"))
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        implementation: int = 2,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        reset_after: bool = False,
-        **kwargs: Any,
-    ) -> None: ...
-
-    @classmethod
-    def _prepare(cls, arguments: dict[str, Any]) -> None:
-        cls._make_cell(arguments)
-
-    def _operator_attributes(self) -> dict[str, Any]:
-        return {"linear_before_reset": int(self.reset_after)}
-
-    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
-        """Takes the weights of a CuDNNGRU as well, where this layer has ``reset_after``."""
-        return gru_weights([array for _, array in stored], self, cudnn=False)
 
 
 registry.register(globals())

@@ -9,10 +9,10 @@ import numpy as np
 
 from ....ir import Value, op
 from ... import initializers, registry
-from ...declaration import Argument, configured
+from ...declaration import Argument, configured, like
 from ...operations.recurrent_operators import LSTM_GATES
 from .base import States
-from .cells import CELL_ARGUMENTS, GatedCell
+from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .cudnn_layouts import lstm_weights
 from .fused import FusedRNN
 
@@ -34,63 +34,6 @@ def forget_gate_at_one(
         return np.concatenate(parts)
 
     return initialize
-
-
-class LSTMCell(GatedCell):
-    """The cell of LSTM.
-
-    Args: those of LSTM that do not concern the sequence.
-
-    Call: inputs (batch, features), states [h, c], each (batch, units); returns output h and the new states.
-    """
-
-    gates = 4  # input (i), forget (f), candidate (c), output (o)
-    onnx_gates = LSTM_GATES
-
-    @configured(unit_forget_bias=Argument(after="use_bias"), **CELL_ARGUMENTS)
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        implementation: int = 2,
-        **kwargs: Any,
-    ) -> None:
-        self._choose_masks()
-        self.state_size = (self.units, self.units)
-        self.output_size = self.units
-
-    def _bias_initializer(self) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-        return forget_gate_at_one(self.bias_initializer, self.units)
-
-    def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        h, c = states
-        gates = op.Add(projected, self._recurrent_product(h, training))
-        i, f, candidate, o = self._split(gates, 4)
-        c = op.Add(
-            op.Mul(self.recurrent_activation(f), c),
-            op.Mul(self.recurrent_activation(i), self.activation(candidate)),
-        )
-        h = op.Mul(self.recurrent_activation(o), self.activation(c))
-        return h, [h, c]
-
-    def onnx_activations(self) -> list[Callable[..., Any]]:
-        return [self.recurrent_activation, self.activation, self.activation]
 
 
 class LSTM(FusedRNN):
@@ -121,14 +64,13 @@ class LSTM(FusedRNN):
     """
 
     op_type = "LSTM"
-    cell_class = LSTMCell
     cell: LSTMCell
 
     @configured(
         unit_forget_bias=Argument(after="use_bias"), activity_regularizer=Argument(after="implementation")
     )
     def __init__(
-        self,
+        self: Any,
         units: int,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
@@ -162,6 +104,45 @@ class LSTM(FusedRNN):
     def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
         """Takes the weights of a CuDNNLSTM as well."""
         return lstm_weights([array for _, array in stored], self, cudnn=False)
+
+
+@LSTM.made_of
+class LSTMCell(GatedCell):
+    """The cell of LSTM.
+
+    Args: those of LSTM that do not concern the sequence.
+
+    Call: inputs (batch, features), states [h, c], each (batch, units); returns output h and the new states.
+    """
+
+    gates = 4  # input (i), forget (f), candidate (c), output (o)
+    onnx_gates = LSTM_GATES
+
+    @configured(unit_forget_bias=Argument(after="use_bias"), **CELL_ARGUMENTS)
+    @like(LSTM.__init__, without=OF_SEQUENCES)
+    def __init__(self) -> None:
+        self._choose_masks()
+        self.state_size = (self.units, self.units)
+        self.output_size = self.units
+
+    def _bias_initializer(self) -> Any:
+        if not self.unit_forget_bias:
+            return self.bias_initializer
+        return forget_gate_at_one(self.bias_initializer, self.units)
+
+    def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        h, c = states
+        gates = op.Add(projected, self._recurrent_product(h, training))
+        i, f, candidate, o = self._split(gates, 4)
+        c = op.Add(
+            op.Mul(self.recurrent_activation(f), c),
+            op.Mul(self.recurrent_activation(i), self.activation(candidate)),
+        )
+        h = op.Mul(self.recurrent_activation(o), self.activation(c))
+        return h, [h, c]
+
+    def onnx_activations(self) -> list[Callable[..., Any]]:
+        return [self.recurrent_activation, self.activation, self.activation]
 
 
 registry.register(globals())

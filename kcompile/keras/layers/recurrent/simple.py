@@ -6,47 +6,12 @@ from typing import Any
 
 from ....ir import Value, op
 from ... import registry
-from ...declaration import Argument, configured
+from ...declaration import Argument, configured, like
 from .base import States
-from .cells import CELL_ARGUMENTS, GatedCell
+from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .fused import FusedRNN
 
 __all__ = ["SimpleRNN", "SimpleRNNCell"]
-
-
-class SimpleRNNCell(GatedCell):
-    """The cell of SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.
-
-    Args: those of SimpleRNN that do not concern the sequence.
-
-    Call: inputs (batch, features), states [(batch, units)]; returns output (batch, units) and the new states.
-    """
-
-    @configured(**CELL_ARGUMENTS)
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        self.state_size = self.units
-        self.output_size = self.units
-
-    def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
-        output = self.activation(op.Add(projected, self._recurrent_product(states[0], training)))
-        return output, [output]
 
 
 class SimpleRNN(FusedRNN):
@@ -72,12 +37,11 @@ class SimpleRNN(FusedRNN):
     """
 
     op_type = "RNN"
-    cell_class = SimpleRNNCell
     cell: SimpleRNNCell
 
     @configured(activity_regularizer=Argument(after="recurrent_dropout"))
     def __init__(
-        self,
+        self: Any,
         units: int,
         activation: Any = "tanh",
         use_bias: bool = True,
@@ -104,6 +68,26 @@ class SimpleRNN(FusedRNN):
     @classmethod
     def _prepare(cls, arguments: dict[str, Any]) -> None:
         cls._make_cell(arguments)
+
+
+@SimpleRNN.made_of
+class SimpleRNNCell(GatedCell):
+    """The cell of SimpleRNN: ``h = activation(x @ kernel + h @ recurrent_kernel + bias)``.
+
+    Args: those of SimpleRNN that do not concern the sequence.
+
+    Call: inputs (batch, features), states [(batch, units)]; returns output (batch, units) and the new states.
+    """
+
+    @configured(**CELL_ARGUMENTS)
+    @like(SimpleRNN.__init__, without=OF_SEQUENCES)
+    def __init__(self) -> None:
+        self.state_size = self.units
+        self.output_size = self.units
+
+    def step(self, projected: Value, states: States, training: Any = None) -> tuple[Value, States]:
+        output = self.activation(op.Add(projected, self._recurrent_product(states[0], training)))
+        return output, [output]
 
 
 registry.register(globals())
