@@ -1,6 +1,6 @@
 """Stock Keras 3 on kcompile next to Keras on PyTorch and TensorFlow, and next to PyTorch by hand.
 
-Each is a process of its own, in turn with ours.
+Each is a process of its own for all networks; each has a turn in every round.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from . import peer
 from .keras3_networks import NETWORKS
-from .measuring import Pair, Row, compare
+from .measuring import Pair, Row, compare_each
 
 #: As ``Peer`` has it -> what the table calls it, and the largest ratio that is wanted.
 OTHERS = {
@@ -29,23 +30,38 @@ PREDICT_TARGET = 3.0
 IMPORT_TARGET = 0.5
 
 
-def rows(rounds: int = 9) -> Iterator[Row]:
+def rows(rounds: int = 7) -> Iterator[Row]:
     """Nothing where ``make peers`` has not been run, or Keras 3 is not installed here."""
     interpreter = available()
     if interpreter is None:
         return
-    for name in NETWORKS:
-        with peer.Peer(sys.executable, "keras kcompile", f"keras3:{name}") as ours:
-            for other, (called, target) in OTHERS.items():
-                where = sys.executable if other == "torch" else interpreter
-                with peer.Peer(where, other, f"keras3:{name}") as there:
-                    pair = compare(ours.step, there.step, rounds, round_seconds=0.3, most_seconds=12.0)
-                yield _row("training stock Keras 3", f"{title(name)}; {called}", pair, target)
-    for name in NETWORKS:
-        found = Pair(**json.loads(python("benchmarks.keras3_process", "predict", name)))
+    yield from _training(interpreter, rounds)
+    for line in python("benchmarks.keras3_process", "predict", *NETWORKS).stdout.splitlines():
+        name, found = json.loads(line)
         what = f"{title(name)}: one sample; bare onnxruntime"
-        yield _row("predict of stock Keras 3", what, found, PREDICT_TARGET)
+        yield _row("predict of stock Keras 3", what, Pair(**found), PREDICT_TARGET)
     yield _import()
+
+
+def _training(interpreter: Path, rounds: int) -> Iterator[Row]:
+    interpreters = {
+        "keras kcompile": sys.executable,
+        **dict.fromkeys(OTHERS, interpreter),
+        "torch": sys.executable,
+    }
+    first = next(iter(NETWORKS))
+    with ExitStack() as stack:
+        peers = [
+            stack.enter_context(peer.Peer(where, keras, f"keras3:{first}"))
+            for keras, where in interpreters.items()
+        ]
+        for name in NETWORKS:
+            for there in peers:
+                there.turn_to(f"keras3:{name}")
+            ours, *others = (there.step for there in peers)
+            pairs = compare_each(ours, others, rounds, round_seconds=0.3, most_seconds=12.0)
+            for (called, target), pair in zip(OTHERS.values(), pairs, strict=True):
+                yield _row("training stock Keras 3", f"{title(name)}; {called}", pair, target)
 
 
 def available() -> Path | None:
@@ -62,28 +78,29 @@ def title(name: str) -> str:
     return f"{name}: " + (NETWORKS[name].__doc__ or name).split(".\n")[0].strip().rstrip(".")
 
 
-def python(*arguments: str, interpreter: str | Path = sys.executable, backend: str = "kcompile") -> str:
-    """What a module prints in a process in which Keras has a backend.
+def python(
+    *arguments: str, interpreter: str | Path = sys.executable, backend: str = "kcompile", check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """A module run in a process in which Keras has a backend, with what it printed.
 
     Raises:
-        subprocess.CalledProcessError: if it fails.
+        subprocess.CalledProcessError: if it fails, unless ``check`` is false.
     """
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     for name in ("PYTHONPATH", "PYTHONHOME"):
         environment.pop(name, None)
     ours = ["-m", "kcompile.keras3"] if backend == "kcompile" else []
     command = [str(interpreter), *ours, "-m", *arguments]
-    found = subprocess.run(
-        command, cwd=peer.ROOT, env=environment, check=True, capture_output=True, text=True
+    return subprocess.run(
+        command, cwd=peer.ROOT, env=environment, check=check, capture_output=True, text=True
     )
-    return found.stdout.splitlines()[-1]
 
 
 def _row(topic: str, what: str, pair: Pair, target: float) -> Row:
     return Row(topic, what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, target)
 
 
-def _import(repeats: int = 7) -> Row:
+def _import(repeats: int = 4) -> Row:
     """What our backend takes longer to import than Keras's own for PyTorch, which imports torch as well."""
     statements = {"kcompile": "import kcompile.keras3, keras", "torch": "import keras"}
     times: dict[str, list[float]] = {backend: [] for backend in statements}

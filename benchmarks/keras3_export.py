@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,9 @@ from .keras3 import available, python, title
 from .keras3_networks import NETWORKS
 from .measuring import Row, compare
 
+_OURS = "kcompile"
 _OTHERS = {"torch": "Keras 3's export on PyTorch", "tensorflow": "tf2onnx"}
+TOPIC = "export of stock Keras 3"
 TARGET = 1.0
 
 
@@ -29,36 +30,51 @@ def rows(rounds: int = 30) -> Iterator[Row]:
     if interpreter is None:
         return
     with tempfile.TemporaryDirectory() as folder:
+        interpreters = {_OURS: sys.executable, **dict.fromkeys(_OTHERS, interpreter)}
+        found = {
+            backend: _exported(backend, where, Path(folder) / backend)
+            for backend, where in interpreters.items()
+        }
         for name in NETWORKS:
-            ours = Path(folder) / "ours.onnx"
-            seconds = json.loads(python("benchmarks.keras3_process", "export", name, str(ours)))
+            ours = Path(folder) / _OURS / f"{name}.onnx", float(found[_OURS][name])
             for backend, called in _OTHERS.items():
-                theirs = Path(folder) / f"{backend}.onnx"
-                arguments = "benchmarks.keras3_process", "export", name, str(theirs)
-                try:
-                    other = json.loads(python(*arguments, interpreter=interpreter, backend=backend))
-                    _run(theirs)
-                except subprocess.CalledProcessError as error:
-                    last = (error.stderr.strip().splitlines() or ["?"])[-1]
-                    print(f"  {name}: {called} fails: {last}", file=sys.stderr)
-                    continue
-                except Exception as error:  # of onnxruntime
-                    print(f"  {name}: {called} gives no file that runs: {error}", file=sys.stderr)
-                    continue
-                yield from _rows(f"{title(name)}; {called}", (ours, seconds), (theirs, other), rounds)
+                theirs, other = Path(folder) / backend / f"{name}.onnx", found[backend][name]
+                why = other if isinstance(other, str) else _fault(theirs)
+                if isinstance(other, str) or why is not None:
+                    print(f"  {name}: {called} fails: {why}", file=sys.stderr)
+                    yield Row(TOPIC, f"{title(name)}; {called} fails: export", ours[1], "s")
+                else:
+                    yield from _rows(f"{title(name)}; {called}", ours, (theirs, other), rounds)
+
+
+def _exported(backend: str, interpreter: str | Path, folder: Path) -> dict[str, float | str]:
+    """By network the seconds of its export, or why there is none; all by one process."""
+    folder.mkdir()
+    arguments = "benchmarks.keras3_process", "export", str(folder), *NETWORKS
+    ran = python(*arguments, interpreter=interpreter, backend=backend, check=False)
+    reason = (ran.stderr.strip().splitlines() or ["?"])[-1]
+    return dict.fromkeys(NETWORKS, reason) | dict(map(json.loads, ran.stdout.splitlines()))
+
+
+def _fault(path: Path) -> str | None:
+    """Why a file does not run; None if it does."""
+    try:
+        _run(path)()
+    except Exception as error:  # of onnxruntime
+        return str(error).splitlines()[0]
+    return None
 
 
 def _rows(what: str, ours: tuple[Path, float], other: tuple[Path, float], rounds: int) -> Iterator[Row]:
-    topic = "export of stock Keras 3"
-    yield Row(topic, f"{what}: export", ours[1], "s", other[1], ours[1] / other[1], TARGET)
+    yield Row(TOPIC, f"{what}: export", ours[1], "s", other[1], ours[1] / other[1], TARGET)
     counts = [_operators(path) for path, _ in (ours, other)]
     for label, (a, b) in (
         ("nodes", [len(found) for found in counts]),
         ("Transposes", [found.count("Transpose") for found in counts]),
     ):
-        yield Row(topic, f"{what}: {label}", a, "", b, a / b if b else None)
-    pair = compare(*(_run(path) for path, _ in (ours, other)), rounds, most_seconds=4.0)
-    yield Row(topic, f"{what}: one sample", 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, TARGET)
+        yield Row(TOPIC, f"{what}: {label}", a, "", b, a / b if b else None)
+    pair = compare(*(_run(path) for path, _ in (ours, other)), rounds, most_seconds=2.0)
+    yield Row(TOPIC, f"{what}: one sample", 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, TARGET)
 
 
 def _operators(path: Path) -> list[str]:

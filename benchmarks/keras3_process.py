@@ -1,23 +1,25 @@
-"""What is measured within a process of stock Keras 3; the last line that is printed is the answer, as JSON.
+"""What is measured within a process of stock Keras 3: a line of JSON by network, its name and the answer.
 
-python -m kcompile.keras3 -m benchmarks.keras3_process predict cnn
+python -m kcompile.keras3 -m benchmarks.keras3_process predict cnn mlp
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .keras3_networks import NETWORKS
 from .measuring import compare
 
 
-def predict(name: str) -> None:
+def predict(name: str) -> dict[str, float]:
     """``predict`` of one sample next to a bare session of the exported file."""
     import keras
     import onnxruntime
@@ -29,22 +31,38 @@ def predict(name: str) -> None:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     one = x[:1]
     bare = partial(session.run, None, {session.get_inputs()[0].name: one})
-    print(json.dumps(asdict(compare(lambda: model.predict(one, verbose=0), bare, most_seconds=4.0))))
+    return asdict(compare(lambda: model.predict(one, verbose=0), bare, most_seconds=2.0))
 
 
-def export(name: str, path: str) -> None:
-    """Writes the file; answers with the seconds that it took, after a smaller model: imports are no part."""
+def export(name: str, folder: str) -> float | str:
+    """Writes ``<folder>/<name>.onnx``; the seconds that it took, or in words why there is no file."""
     import keras
 
     options = {"verify": False} if keras.backend.backend() == "kcompile" else {}
-    for network in ("mlp", name):
-        model, x, _ = NETWORKS[network](keras)
-        model.predict(x[:1], verbose=0)  # other backends export what has been called
-        start = time.perf_counter()
-        model.export(path, format="onnx", verbose=False, **options)
-        seconds = time.perf_counter() - start
-    print(json.dumps(seconds))
+    model, x, _ = NETWORKS[name](keras)
+    model.predict(x[:1], verbose=0)  # other backends export what has been called
+    start = time.perf_counter()
+    try:
+        model.export(str(Path(folder) / f"{name}.onnx"), format="onnx", verbose=False, **options)
+    except Exception as error:  # whatever another backend's exporter raises
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """``predict NETWORK...`` or ``export FOLDER NETWORK...``."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a Keras prints is no answer
+    task, *given = sys.argv[1:]
+    measured: Any = predict
+    names = given
+    if task == "export":
+        folder, *names = given
+        measured = partial(export, folder=folder)
+        measured(names[0])  # imports are no part of the first
+    for name in names:
+        print(json.dumps([name, measured(name)]), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    {"predict": predict, "export": export}[sys.argv[1]](*sys.argv[2:])
+    main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Work = Callable[[], object]
@@ -64,8 +64,17 @@ def compare(
         round_seconds: about how long each works in a round.
         most_seconds: on a busy machine the rounds end after this time, but not before five.
     """
-    calls = [_calls(work, round_seconds) for work in (ours, other)]
-    times: list[tuple[float, float]] = []
+    return compare_each(ours, [other], rounds, round_seconds, most_seconds)[0]
+
+
+def compare_each(
+    ours: Work, others: Sequence[Work], rounds: int, round_seconds: float, most_seconds: float
+) -> list[Pair]:
+    """One piece of work next to each of several, which all have a turn in each round; as ``compare``."""
+    works = [ours, *others]
+    calls = [_calls(work, round_seconds) for work in works]
+    turns = list(range(len(works)))
+    times: list[list[float]] = []
     end = time.perf_counter() + most_seconds
     gc.collect()
     gc.disable()
@@ -73,19 +82,18 @@ def compare(
         for i in range(rounds):
             if i >= 5 and time.perf_counter() > end:
                 break
-            if i % 2:
-                second = _turn(other, calls[1])
-                times.append((_turn(ours, calls[0]), second))
-            else:
-                first = _turn(ours, calls[0])
-                times.append((first, _turn(other, calls[1])))
+            found = {k: _turn(works[k], calls[k]) for k in (reversed(turns) if i % 2 else turns)}
+            times.append([found[k] for k in turns])
     finally:
         gc.enable()
-    return Pair(
-        statistics.median(first for first, _ in times),
-        statistics.median(second for _, second in times),
-        statistics.median(first / second for first, second in times),
-    )
+    return [
+        Pair(
+            statistics.median(found[0] for found in times),
+            statistics.median(found[k] for found in times),
+            statistics.median(found[0] / found[k] for found in times),
+        )
+        for k in turns[1:]
+    ]
 
 
 def median_time(work: Work, repeats: int) -> float:

@@ -1,6 +1,7 @@
 """Another Keras at work in a process of its own: ``python -m benchmarks.peer tf_keras text``.
 
-Reads numbers from standard input, one a line, trains so many steps and answers with a line.
+Reads lines from standard input: the name of the network to train from there on, or a number of steps to
+train. Answers each with a line.
 """
 
 from __future__ import annotations
@@ -60,10 +61,21 @@ class Peer:
         Raises:
             RuntimeError: if the process has ended.
         """
+        self._ask("1")
+
+    def turn_to(self, network: str) -> None:
+        """Trains another network from here on.
+
+        Raises:
+            RuntimeError: if the process has ended.
+        """
+        self._ask(network)
+
+    def _ask(self, line: str) -> None:
         process = self._process
         assert process.stdin is not None and process.stdout is not None
         try:
-            process.stdin.write("1\n")
+            process.stdin.write(f"{line}\n")
             process.stdin.flush()
         except BrokenPipeError:
             pass
@@ -87,8 +99,12 @@ def main() -> None:
     os.dup2(2, 1)  # what a Keras prints is no answer
     step = _step(keras, network)
     for line in sys.stdin:
-        for _ in range(int(line)):
-            step()
+        asked = line.strip()
+        if asked.isdigit():
+            for _ in range(int(asked)):
+                step()
+        else:
+            step = _step(keras, asked)
         print("done", file=answers, flush=True)
 
 
