@@ -21,29 +21,35 @@ ROOT = Path(__file__).parent.parent
 
 # Between them they run every operator, optimizer, loss and metric, and the ways in which models train,
 # on two GPUs too.
-RUN_AGAIN = [
-    "tests/test_simulated_gpu.py",
-    "tests/torch_bridge/test_onnx_node_tests.py",
-    "tests/torch_bridge/test_ops.py",
-    "tests/torch_bridge/test_training.py",
-    "tests/torch_bridge/optimizers",
-    "tests/torch_bridge/test_parallel_launched.py",
-    "tests/keras/backend",
-    "tests/keras/training/test_golden.py",
-    "tests/keras/training/test_model.py",
-    "tests/keras/training/test_own_steps.py",
-    "tests/keras/training/test_steps.py",
-    "tests/keras/training/test_loops.py",
-    "tests/keras/training/test_arrays.py",
-    "tests/keras/training/test_sample_weights.py",
-    "tests/keras/training/test_compilation.py",
-    "tests/keras/training/test_data_adapters.py",
-    "tests/keras/training/test_generators.py",
-    "tests/keras/test_losses.py",
-    "tests/keras/test_metrics.py",
-    "tests/keras/optimizers/test_keras3_optimizers.py",
-    "tests/keras/utils/test_multi_gpu.py",
-]
+RUN_AGAIN = {
+    "these": ["tests/test_simulated_gpu.py", "tests/keras/utils/test_multi_gpu.py"],
+    "operators": ["tests/torch_bridge/test_onnx_node_tests.py"],
+    "bridge": [
+        "tests/torch_bridge/test_ops.py",
+        "tests/torch_bridge/test_training.py",
+        "tests/keras/backend",
+    ],
+    "optimizers": ["tests/torch_bridge/optimizers", "tests/keras/optimizers/test_keras3_optimizers.py"],
+    "processes": ["tests/torch_bridge/test_parallel_launched.py"],
+    "golden": ["tests/keras/training/test_golden.py"],
+    "losses and metrics": [
+        "tests/keras/test_losses.py",
+        "tests/keras/test_metrics.py",
+        "tests/keras/training/test_sample_weights.py",
+    ],
+    "steps": [
+        "tests/keras/training/test_model.py",
+        "tests/keras/training/test_own_steps.py",
+        "tests/keras/training/test_steps.py",
+        "tests/keras/training/test_compilation.py",
+    ],
+    "loops": [
+        "tests/keras/training/test_loops.py",
+        "tests/keras/training/test_arrays.py",
+        "tests/keras/training/test_data_adapters.py",
+        "tests/keras/training/test_generators.py",
+    ],
+}
 
 
 @pytest.fixture
@@ -53,11 +59,11 @@ def gpu(request: pytest.FixtureRequest) -> torch.device:
     return torch.device("cuda", 0)
 
 
-@pytest.mark.parametrize("path", RUN_AGAIN)
-def test_what_passes_on_the_cpu_passes_on_a_gpu(path: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("paths", RUN_AGAIN.values(), ids=RUN_AGAIN)
+def test_what_passes_on_the_cpu_passes_on_a_gpu(paths: list[str], request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--simulated-gpu"):
         pytest.skip("is this process")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--simulated-gpu", path]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--simulated-gpu", *paths]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-8000:]
 

@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TRANSLATIONS = [page for page in PAGES if page.name.endswith(".ko.md")]
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)")
 
@@ -34,8 +35,12 @@ def needed(kind: str) -> str:
     return kind.removeprefix("python needs ") if kind.startswith("python needs ") else ""
 
 
+def executed(kind: str) -> bool:
+    return kind in ("python", "sh run")
+
+
 def runnable(page: Path) -> bool:
-    return any(kind in ("python", "sh run") for kind, _, _ in snippets(page.read_text(encoding="utf-8")))
+    return any(executed(kind) for kind, _, _ in snippets(page.read_text(encoding="utf-8")))
 
 
 def run_shell(code: str, where: str) -> None:
@@ -48,7 +53,25 @@ def run_shell(code: str, where: str) -> None:
     assert done.returncode == 0, f"{where}: {done.stderr or done.stdout}"
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda page: page.name)
+def without_comments(code: str) -> str:
+    """The code without its comments, which a translation has in its own language."""
+    return re.sub(r"\s*#.*", "", code)
+
+
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=lambda page: page.name)
+def test_a_translation_shows_snippets_of_the_original(page):
+    """Those are run below."""
+    original = page.with_name(page.name.replace(".ko.", "."))
+    known = {
+        (kind, without_comments(code)) for kind, code, _ in snippets(original.read_text(encoding="utf-8"))
+    }
+    for kind, code, line in snippets(page.read_text(encoding="utf-8")):
+        assert not executed(kind) or (kind, without_comments(code)) in known, f"{page.name}:{line}"
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if runnable(p) and p not in TRANSLATIONS], ids=lambda page: page.name
+)
 def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}

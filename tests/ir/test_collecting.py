@@ -17,8 +17,9 @@ SIDE = 300
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    """As if a megabyte were much."""
+    """As if a megabyte were much, in a process that holds little else for the collector to walk."""
     gc.collect()
+    gc.freeze()
     for name, value in (("_LEAST", 1 << 20), ("_limit", 1 << 20), ("_new", 0), ("_alive", 0)):
         monkeypatch.setattr(collecting, name, value)
 
