@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,66 +34,43 @@ def with_part(variable: Value, key: Any, value: Any, how: str = "assign") -> Val
     return op.Reshape(whole, shape)
 
 
+def _at_indices(reduction: str, doc: str, negative: bool = False) -> Callable[..., Any]:
+    def scatter(self: Scatters, indices: Any, updates: Any, name: Any = None) -> Any:
+        return self._scattered(indices, updates, reduction, negative)
+
+    scatter.__doc__ = f"{doc} at indices, whose last axis says where."
+    return scatter
+
+
+def _of_rows(reduction: str, doc: str, negative: bool = False) -> Callable[..., Any]:
+    def scatter(self: Scatters, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
+        indices = op.Unsqueeze(tensor(sparse_delta.indices), [-1])
+        return self._scattered(indices, sparse_delta.values, reduction, negative)
+
+    scatter.__doc__ = f"{doc} the rows of ``tf.IndexedSlices``."
+    return scatter
+
+
 class Scatters:
     """The methods of a variable that assign to some of its entries."""
 
     __slots__ = ()
 
-    def scatter_nd_update(self, indices: Any, updates: Any, name: Any = None) -> Any:
-        """Puts updates at indices, whose last axis says where."""
-        return self._scattered(indices, updates, "none")
+    scatter_nd_update = _at_indices("none", "Puts updates")
+    scatter_nd_add = _at_indices("add", "Adds updates")
+    scatter_nd_sub = _at_indices("add", "Subtracts updates", negative=True)
+    scatter_nd_max = _at_indices("max", "The larger of what is there and updates")
+    scatter_nd_min = _at_indices("min", "The smaller of what is there and updates")
+    scatter_update = _of_rows("none", "Puts")
+    scatter_add = _of_rows("add", "Adds")
+    scatter_sub = _of_rows("add", "Subtracts", negative=True)
+    scatter_mul = _of_rows("mul", "Multiplies by")
+    scatter_max = _of_rows("max", "The larger of what is there and")
+    scatter_min = _of_rows("min", "The smaller of what is there and")
 
-    def scatter_nd_add(self, indices: Any, updates: Any, name: Any = None) -> Any:
-        """Adds updates at indices, whose last axis says where."""
-        return self._scattered(indices, updates, "add")
-
-    def scatter_nd_sub(self, indices: Any, updates: Any, name: Any = None) -> Any:
-        """Subtracts updates at indices, whose last axis says where."""
-        return self._scattered(indices, op.Neg(self._like(updates)), "add")
-
-    def scatter_nd_max(self, indices: Any, updates: Any, name: Any = None) -> Any:
-        """The larger of what is there and updates at indices, whose last axis says where."""
-        return self._scattered(indices, updates, "max")
-
-    def scatter_nd_min(self, indices: Any, updates: Any, name: Any = None) -> Any:
-        """The smaller of what is there and updates at indices, whose last axis says where."""
-        return self._scattered(indices, updates, "min")
-
-    def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
-        """Puts the rows of ``tf.IndexedSlices``."""
-        return self._rows(sparse_delta, "none")
-
-    def scatter_add(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
-        """Adds the rows of ``tf.IndexedSlices``."""
-        return self._rows(sparse_delta, "add")
-
-    def scatter_sub(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
-        """Subtracts the rows of ``tf.IndexedSlices``."""
-        return self._rows(sparse_delta, "add", negative=True)
-
-    def scatter_mul(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
-        """Multiplies by the rows of ``tf.IndexedSlices``."""
-        return self._rows(sparse_delta, "mul")
-
-    def scatter_max(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
-        """The larger of what is there and the rows of ``tf.IndexedSlices``."""
-        return self._rows(sparse_delta, "max")
-
-    def scatter_min(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
-        """The smaller of what is there and the rows of ``tf.IndexedSlices``."""
-        return self._rows(sparse_delta, "min")
-
-    def _rows(self, slices: Any, reduction: str, negative: bool = False) -> Any:
-        updates = self._like(slices.values)
-        indices = op.Unsqueeze(tensor(slices.indices), [-1])
-        return self._scattered(indices, op.Neg(updates) if negative else updates, reduction)
-
-    def _like(self, x: Any) -> Value:
+    def _scattered(self, indices: Any, updates: Any, reduction: str, negative: bool) -> Any:
         assert isinstance(self, Parameter)
-        return tensor(x, self.dtype)
-
-    def _scattered(self, indices: Any, updates: Any, reduction: str) -> Any:
-        assert isinstance(self, Parameter)
+        new = tensor(updates, self.dtype)
         places = cast_value(tensor(indices), np.dtype(np.int64))
-        self.assign(op.ScatterND(self, places, self._like(updates), reduction=reduction))
+        self.assign(op.ScatterND(self, places, op.Neg(new) if negative else new, reduction=reduction))
         return self

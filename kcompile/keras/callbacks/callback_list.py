@@ -36,6 +36,22 @@ def _hook_of(callback: Any, name: str) -> _Hook | None:
     return hook
 
 
+def _each_batch(mode: str, hook: str) -> Callable[..., None]:
+    def call(self: CallbackList, batch: int, logs: Any = None) -> None:
+        self._call_batch_hook(mode, hook, batch, logs)
+
+    return call
+
+
+def _once(name: str) -> Callable[..., None]:
+    def call(self: CallbackList, logs: Any = None) -> None:
+        if name.endswith("_begin"):  # methods may have been set on a callback since
+            self._hooks.clear()
+        self._call_all(name, {} if logs is None else logs)
+
+    return call
+
+
 class CallbackList:
     """Calls a list of callbacks in order.
 
@@ -164,50 +180,19 @@ class CallbackList:
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._call_all("on_epoch_end", epoch, {} if logs is None else logs)
 
-    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("train", "begin", batch, logs)
+    on_batch_begin = on_train_batch_begin = _each_batch("train", "begin")
+    on_batch_end = on_train_batch_end = _each_batch("train", "end")
+    on_test_batch_begin = _each_batch("test", "begin")
+    on_test_batch_end = _each_batch("test", "end")
+    on_predict_batch_begin = _each_batch("predict", "begin")
+    on_predict_batch_end = _each_batch("predict", "end")
 
-    def on_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("train", "end", batch, logs)
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("train", "begin", batch, logs)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("train", "end", batch, logs)
-
-    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("test", "begin", batch, logs)
-
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("test", "end", batch, logs)
-
-    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("predict", "begin", batch, logs)
-
-    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._call_batch_hook("predict", "end", batch, logs)
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self._hooks.clear()
-        self._call_all("on_train_begin", {} if logs is None else logs)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self._call_all("on_train_end", {} if logs is None else logs)
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._hooks.clear()
-        self._call_all("on_test_begin", {} if logs is None else logs)
-
-    def on_test_end(self, logs: Any = None) -> None:
-        self._call_all("on_test_end", {} if logs is None else logs)
-
-    def on_predict_begin(self, logs: Any = None) -> None:
-        self._hooks.clear()
-        self._call_all("on_predict_begin", {} if logs is None else logs)
-
-    def on_predict_end(self, logs: Any = None) -> None:
-        self._call_all("on_predict_end", {} if logs is None else logs)
+    on_train_begin = _once("on_train_begin")
+    on_train_end = _once("on_train_end")
+    on_test_begin = _once("on_test_begin")
+    on_test_end = _once("on_test_end")
+    on_predict_begin = _once("on_predict_begin")
+    on_predict_end = _once("on_predict_end")
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.callbacks)

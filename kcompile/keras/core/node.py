@@ -162,6 +162,25 @@ class UnrecordedCall:
         Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame, self.nesting)
 
 
+def _at_a_call(attribute: str, what: str, doc: str) -> Callable[[CalledLayer, int], Any]:
+    """A method: what the node of a call has, by the call's number."""
+
+    def read(self: CalledLayer, node_index: int) -> Any:
+        return self._get_node_attribute_at_index(node_index, attribute, what)
+
+    read.__name__ = f"get_{what.replace(' ', '_')}_at"
+    read.__qualname__ = f"Layer.{read.__name__}"
+    read.__doc__ = f"{doc} of the node_index-th call."
+    return read
+
+
+def _where_called_once(attribute: str, what: str, doc: str) -> Any:
+    """A property: what the node of the only call has."""
+    return property(
+        lambda self: self._of_the_only_call(attribute, what), doc=f"{doc}, where the layer was called once."
+    )
+
+
 class CalledLayer:
     """A layer as its nodes know it: inputs and outputs by the number of the call, or as attributes.
 
@@ -200,49 +219,16 @@ class CalledLayer:
             raise AttributeError(f"Layer {self.name} has no inbound nodes: it has never been called.")
         return self._get_node_attribute_at_index(0, attribute, what)
 
-    def get_input_at(self, node_index: int) -> Any:
-        """Input tensor(s) of the node_index-th call."""
-        return self._get_node_attribute_at_index(node_index, "input_tensors", "input")
-
-    def get_output_at(self, node_index: int) -> Any:
-        """Output tensor(s) of the node_index-th call."""
-        return self._get_node_attribute_at_index(node_index, "output_tensors", "output")
-
-    def get_input_mask_at(self, node_index: int) -> Any:
-        """Mask(s) of the inputs of the node_index-th call."""
-        return self._get_node_attribute_at_index(node_index, "input_masks", "input mask")
-
-    def get_output_mask_at(self, node_index: int) -> Any:
-        """Mask(s) of the outputs of the node_index-th call."""
-        return self._get_node_attribute_at_index(node_index, "output_masks", "output mask")
-
-    def get_input_shape_at(self, node_index: int) -> Any:
-        """Shape(s) of the inputs of the node_index-th call."""
-        return self._get_node_attribute_at_index(node_index, "input_shapes", "input shape")
-
-    def get_output_shape_at(self, node_index: int) -> Any:
-        """Shape(s) of the outputs of the node_index-th call."""
-        return self._get_node_attribute_at_index(node_index, "output_shapes", "output shape")
-
-    @property
-    def input(self) -> Any:
-        """Input tensor(s), where the layer was called once."""
-        return self._of_the_only_call("input_tensors", "input")
-
-    @property
-    def output(self) -> Any:
-        """Output tensor(s), where the layer was called once."""
-        return self._of_the_only_call("output_tensors", "output")
-
-    @property
-    def input_mask(self) -> Any:
-        """Mask(s) of the inputs, where the layer was called once."""
-        return self._of_the_only_call("input_masks", "input mask")
-
-    @property
-    def output_mask(self) -> Any:
-        """Mask(s) of the outputs, where the layer was called once."""
-        return self._of_the_only_call("output_masks", "output mask")
+    get_input_at = _at_a_call("input_tensors", "input", "Input tensor(s)")
+    get_output_at = _at_a_call("output_tensors", "output", "Output tensor(s)")
+    get_input_mask_at = _at_a_call("input_masks", "input mask", "Mask(s) of the inputs")
+    get_output_mask_at = _at_a_call("output_masks", "output mask", "Mask(s) of the outputs")
+    get_input_shape_at = _at_a_call("input_shapes", "input shape", "Shape(s) of the inputs")
+    get_output_shape_at = _at_a_call("output_shapes", "output shape", "Shape(s) of the outputs")
+    input = _where_called_once("input_tensors", "input", "Input tensor(s)")
+    output = _where_called_once("output_tensors", "output", "Output tensor(s)")
+    input_mask = _where_called_once("input_masks", "input mask", "Mask(s) of the inputs")
+    output_mask = _where_called_once("output_masks", "output mask", "Mask(s) of the outputs")
 
     @property
     def input_shape(self) -> Any:

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import registry, rules
 from ..declaration import Argument, configured, fixed, like
+from . import functions, keras3_functions
 from .base import SUM_OVER_BATCH_SIZE, LossFunctionWrapper
-from .functions import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_hinge,
-    cosine_proximity,
-    hinge,
-    huber_loss,
-    kullback_leibler_divergence,
-    logcosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
-from .keras3_functions import (
-    binary_focal_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy,
-    circle,
-    ctc,
-    dice,
-    huber,
-    tversky,
-)
 
 __all__ = [
     "BinaryCrossentropy",
@@ -68,7 +43,7 @@ _IF_CHANGED = Argument(written="changed")
 class MeanSquaredError(LossFunctionWrapper):
     """``mean_squared_error`` as a Loss."""
 
-    @configured(fn=fixed(mean_squared_error))
+    @configured(fn=fixed(functions.mean_squared_error))
     def __init__(
         self: Any,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
@@ -77,34 +52,35 @@ class MeanSquaredError(LossFunctionWrapper):
     ) -> None: ...
 
 
-class MeanAbsoluteError(LossFunctionWrapper):
+class _OfFunction(LossFunctionWrapper):
+    """A function without arguments of its own as a Loss; called as it is."""
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
+        if function is not None:  # else a user's class
+
+            def __init__(self: Any) -> None: ...
+
+            __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+            alike = like(MeanSquaredError.__init__, name=function.__name__)(__init__)
+            configured(fn=fixed(function))(alike).__set_name__(cls, "__init__")  # type: ignore[attr-defined]
+
+
+class MeanAbsoluteError(_OfFunction, function=functions.mean_absolute_error):
     """``mean_absolute_error`` as a Loss."""
 
-    @configured(fn=fixed(mean_absolute_error))
-    @like(MeanSquaredError.__init__, name="mean_absolute_error")
-    def __init__(self) -> None: ...
 
-
-class MeanAbsolutePercentageError(LossFunctionWrapper):
+class MeanAbsolutePercentageError(_OfFunction, function=functions.mean_absolute_percentage_error):
     """``mean_absolute_percentage_error`` as a Loss."""
 
-    @configured(fn=fixed(mean_absolute_percentage_error))
-    @like(MeanSquaredError.__init__, name="mean_absolute_percentage_error")
-    def __init__(self) -> None: ...
 
-
-class MeanSquaredLogarithmicError(LossFunctionWrapper):
+class MeanSquaredLogarithmicError(_OfFunction, function=functions.mean_squared_logarithmic_error):
     """``mean_squared_logarithmic_error`` as a Loss."""
-
-    @configured(fn=fixed(mean_squared_logarithmic_error))
-    @like(MeanSquaredError.__init__, name="mean_squared_logarithmic_error")
-    def __init__(self) -> None: ...
 
 
 class BinaryCrossentropy(LossFunctionWrapper):
     """``binary_crossentropy`` as a Loss."""
 
-    @configured(fn=fixed(binary_crossentropy), axis=_AXIS)
+    @configured(fn=fixed(functions.binary_crossentropy), axis=_AXIS)
     def __init__(
         self: Any,
         from_logits: bool = False,
@@ -119,7 +95,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
 class CategoricalCrossentropy(LossFunctionWrapper):
     """``categorical_crossentropy`` as a Loss."""
 
-    @configured(fn=fixed(categorical_crossentropy), axis=_AXIS)
+    @configured(fn=fixed(functions.categorical_crossentropy), axis=_AXIS)
     @like(BinaryCrossentropy.__init__, name="categorical_crossentropy")
     def __init__(self) -> None: ...
 
@@ -127,7 +103,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """``sparse_categorical_crossentropy`` as a Loss."""
 
-    @configured(fn=fixed(sparse_categorical_crossentropy), axis=_AXIS, ignore_class=_IF_CHANGED)
+    @configured(fn=fixed(functions.sparse_categorical_crossentropy), axis=_AXIS, ignore_class=_IF_CHANGED)
     def __init__(
         self,
         from_logits: bool = False,
@@ -139,59 +115,35 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     ) -> None: ...
 
 
-class Hinge(LossFunctionWrapper):
+class Hinge(_OfFunction, function=functions.hinge):
     """``hinge`` as a Loss."""
 
-    @configured(fn=fixed(hinge))
-    @like(MeanSquaredError.__init__, name="hinge")
-    def __init__(self) -> None: ...
 
-
-class SquaredHinge(LossFunctionWrapper):
+class SquaredHinge(_OfFunction, function=functions.squared_hinge):
     """``squared_hinge`` as a Loss."""
 
-    @configured(fn=fixed(squared_hinge))
-    @like(MeanSquaredError.__init__, name="squared_hinge")
-    def __init__(self) -> None: ...
 
-
-class CategoricalHinge(LossFunctionWrapper):
+class CategoricalHinge(_OfFunction, function=functions.categorical_hinge):
     """``categorical_hinge`` as a Loss."""
 
-    @configured(fn=fixed(categorical_hinge))
-    @like(MeanSquaredError.__init__, name="categorical_hinge")
-    def __init__(self) -> None: ...
 
-
-class Poisson(LossFunctionWrapper):
+class Poisson(_OfFunction, function=functions.poisson):
     """``poisson`` as a Loss."""
 
-    @configured(fn=fixed(poisson))
-    @like(MeanSquaredError.__init__, name="poisson")
-    def __init__(self) -> None: ...
 
-
-class LogCosh(LossFunctionWrapper):
+class LogCosh(_OfFunction, function=functions.logcosh):
     """``logcosh`` as a Loss."""
 
-    @configured(fn=fixed(logcosh))
-    @like(MeanSquaredError.__init__, name="logcosh")
-    def __init__(self) -> None: ...
 
-
-class KLDivergence(LossFunctionWrapper):
+class KLDivergence(_OfFunction, function=functions.kullback_leibler_divergence):
     """``kullback_leibler_divergence`` as a Loss."""
-
-    @configured(fn=fixed(kullback_leibler_divergence))
-    @like(MeanSquaredError.__init__, name="kullback_leibler_divergence")
-    def __init__(self) -> None: ...
 
 
 class Huber(LossFunctionWrapper):
     """``huber_loss``, element by element, as a Loss; read from a file of tf.keras 2 or Keras 3 ``huber``, the
     mean over the last axis."""
 
-    @configured(fn=fixed(huber_loss))
+    @configured(fn=fixed(functions.huber_loss))
     def __init__(
         self,
         delta: float = 1.0,
@@ -200,7 +152,7 @@ class Huber(LossFunctionWrapper):
         dtype: Any = None,
     ) -> None:
         if rules.in_force().huber_means:
-            self.fn = huber
+            self.fn = keras3_functions.huber
 
 
 # --- of later versions ------------------------------------------------------------------------------------
@@ -209,7 +161,7 @@ class Huber(LossFunctionWrapper):
 class CosineSimilarity(LossFunctionWrapper):
     """The negative cosine of the angle between labels and predictions, as a Loss."""
 
-    @configured(fn=fixed(cosine_proximity))
+    @configured(fn=fixed(functions.cosine_proximity))
     def __init__(
         self,
         axis: int = -1,
@@ -222,7 +174,7 @@ class CosineSimilarity(LossFunctionWrapper):
 class BinaryFocalCrossentropy(LossFunctionWrapper):
     """``binary_focal_crossentropy`` as a Loss."""
 
-    @configured(fn=fixed(binary_focal_crossentropy))
+    @configured(fn=fixed(keras3_functions.binary_focal_crossentropy))
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -240,7 +192,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
     """``categorical_focal_crossentropy`` as a Loss."""
 
-    @configured(fn=fixed(categorical_focal_crossentropy))
+    @configured(fn=fixed(keras3_functions.categorical_focal_crossentropy))
     def __init__(
         self,
         alpha: Any = 0.25,
@@ -261,7 +213,7 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
         q: in (0, 1).
     """
 
-    @configured(fn=fixed(categorical_generalized_cross_entropy))
+    @configured(fn=fixed(keras3_functions.categorical_generalized_cross_entropy))
     def __init__(
         self,
         q: float = 0.5,
@@ -271,18 +223,14 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     ) -> None: ...
 
 
-class CTC(LossFunctionWrapper):
+class CTC(_OfFunction, function=keras3_functions.ctc):
     """``ctc`` as a Loss."""
-
-    @configured(fn=fixed(ctc))
-    @like(MeanSquaredError.__init__, name="ctc")
-    def __init__(self) -> None: ...
 
 
 class Circle(LossFunctionWrapper):
     """``circle`` within the batch, as a Loss."""
 
-    @configured(fn=fixed(circle))
+    @configured(fn=fixed(keras3_functions.circle))
     def __init__(
         self,
         gamma: float = 80.0,
@@ -297,7 +245,7 @@ class Circle(LossFunctionWrapper):
 class Dice(LossFunctionWrapper):
     """``dice`` as a Loss."""
 
-    @configured(fn=fixed(dice), axis=_IF_CHANGED)
+    @configured(fn=fixed(keras3_functions.dice), axis=_IF_CHANGED)
     def __init__(
         self,
         reduction: str | None = SUM_OVER_BATCH_SIZE,
@@ -310,7 +258,7 @@ class Dice(LossFunctionWrapper):
 class Tversky(LossFunctionWrapper):
     """``tversky`` as a Loss."""
 
-    @configured(fn=fixed(tversky), axis=_IF_CHANGED)
+    @configured(fn=fixed(keras3_functions.tversky), axis=_IF_CHANGED)
     def __init__(
         self,
         alpha: float = 0.5,

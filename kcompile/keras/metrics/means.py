@@ -39,10 +39,10 @@ __all__ = [
 ]
 
 
-def _mean_of(function: Any, class_name: str, name: str) -> type[MeanMetricWrapper]:
+def _mean_of(function: Any, class_name: str) -> type[MeanMetricWrapper]:
     """A class whose instances average ``function``: ``cls(name=..., dtype=None)``."""
 
-    def __init__(self: Any, name: str = name, dtype: str | None = None) -> None:
+    def __init__(self: Any, name: str = function.__name__, dtype: str | None = None) -> None:
         MeanMetricWrapper.__init__(self, function, name, dtype)
 
     doc = f"Mean of ``{function.__name__}`` over samples."
@@ -51,25 +51,23 @@ def _mean_of(function: Any, class_name: str, name: str) -> type[MeanMetricWrappe
     )
 
 
-MeanSquaredError = _mean_of(functions.mean_squared_error, "MeanSquaredError", "mean_squared_error")
-MeanAbsoluteError = _mean_of(functions.mean_absolute_error, "MeanAbsoluteError", "mean_absolute_error")
+MeanSquaredError = _mean_of(functions.mean_squared_error, "MeanSquaredError")
+MeanAbsoluteError = _mean_of(functions.mean_absolute_error, "MeanAbsoluteError")
 MeanAbsolutePercentageError = _mean_of(
-    functions.mean_absolute_percentage_error, "MeanAbsolutePercentageError", "mean_absolute_percentage_error"
+    functions.mean_absolute_percentage_error, "MeanAbsolutePercentageError"
 )
 MeanSquaredLogarithmicError = _mean_of(
-    functions.mean_squared_logarithmic_error, "MeanSquaredLogarithmicError", "mean_squared_logarithmic_error"
+    functions.mean_squared_logarithmic_error, "MeanSquaredLogarithmicError"
 )
-Hinge = _mean_of(functions.hinge, "Hinge", "hinge")
-SquaredHinge = _mean_of(functions.squared_hinge, "SquaredHinge", "squared_hinge")
-CategoricalHinge = _mean_of(functions.categorical_hinge, "CategoricalHinge", "categorical_hinge")
-Accuracy = _mean_of(functions.accuracy, "Accuracy", "accuracy")
-CategoricalAccuracy = _mean_of(functions.categorical_accuracy, "CategoricalAccuracy", "categorical_accuracy")
-SparseCategoricalAccuracy = _mean_of(
-    functions.sparse_categorical_accuracy, "SparseCategoricalAccuracy", "sparse_categorical_accuracy"
-)
-LogCoshError = _mean_of(functions.logcosh, "LogCoshError", "logcosh")
-Poisson = _mean_of(functions.poisson, "Poisson", "poisson")
-KLDivergence = _mean_of(functions.kullback_leibler_divergence, "KLDivergence", "kullback_leibler_divergence")
+Hinge = _mean_of(functions.hinge, "Hinge")
+SquaredHinge = _mean_of(functions.squared_hinge, "SquaredHinge")
+CategoricalHinge = _mean_of(functions.categorical_hinge, "CategoricalHinge")
+Accuracy = _mean_of(functions.accuracy, "Accuracy")
+CategoricalAccuracy = _mean_of(functions.categorical_accuracy, "CategoricalAccuracy")
+SparseCategoricalAccuracy = _mean_of(functions.sparse_categorical_accuracy, "SparseCategoricalAccuracy")
+LogCoshError = _mean_of(functions.logcosh, "LogCoshError")
+Poisson = _mean_of(functions.poisson, "Poisson")
+KLDivergence = _mean_of(functions.kullback_leibler_divergence, "KLDivergence")
 
 
 class BinaryAccuracy(MeanMetricWrapper):
