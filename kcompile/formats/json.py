@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kcompile.formats.archive import BACKEND, KERAS_VERSION, Archive, FileFormatError
+from kcompile.ir import DType
 
 if TYPE_CHECKING:
     from kcompile.formats.registry import Source, Target
@@ -134,7 +135,7 @@ def plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.dtype):
+    if isinstance(value, np.dtype | DType):
         return value.name
     if isinstance(value, type):
         return value.__name__

@@ -26,6 +26,7 @@ from .eager import (
     record_with,
     recorder,
 )
+from .element_types import DType, element_type
 from .emission import (
     KCOMPILE_DOMAIN,
     as_value,
@@ -72,6 +73,7 @@ __all__ = [
     "OPSET",
     "Body",
     "Constant",
+    "DType",
     "Depends",
     "DeviceNotFoundError",
     "EagerTensor",
@@ -99,6 +101,7 @@ __all__ = [
     "as_bytes",
     "as_str",
     "as_dtype",
+    "element_type",
     "as_value",
     "assign_all",
     "changing",

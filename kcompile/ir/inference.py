@@ -118,7 +118,7 @@ def infer_known(
         data = {
             n: numpy_helper.from_array(v.array)
             for n, v in zip(names, inputs, strict=True)
-            if isinstance(v, Constant) and v.array.size <= _MAX_DATA_ELEMENTS and v.dtype != object
+            if isinstance(v, Constant) and v.array.size <= _MAX_DATA_ELEMENTS and v.dtype.kind != "O"
         }
         data |= {n: numpy_helper.from_array(a) for n, a in _computed_sizes(names, inputs)}
         found = shape_inference.infer_node_outputs(

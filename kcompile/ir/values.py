@@ -15,6 +15,7 @@ import numpy as np
 
 from .changes import changing
 from .dtypes import DTypeLike, as_dtype
+from .element_types import element_type
 from .limits import claim_node, claim_steps
 from .shapes import TensorShape
 from .storage import Storage
@@ -31,7 +32,7 @@ class Value:
     on no input has numbers (``ir.numbers``).
 
     Attributes:
-        dtype: numpy dtype of the elements.
+        dtype: type of the elements, a ``DType``: equal to numpy's, whose attributes it has, and TensorFlow's.
         dims: per axis an int, a symbol (str) where the size is dynamic but named, or None where nothing is
             known; None as a whole where even the rank is unknown.
         shape: what users see of it: ints, and None where the size is open.
@@ -49,7 +50,7 @@ class Value:
         node: Node | None = None,
         index: int = 0,
     ) -> None:
-        self.dtype: np.dtype = as_dtype(dtype)
+        self.dtype: np.dtype = element_type(dtype)  # type: ignore[assignment]  # what numpy's has, and more
         self.dims: Shape = None if shape is None else tuple(shape)
         self.node = node
         self.index = index

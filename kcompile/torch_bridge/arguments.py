@@ -12,12 +12,12 @@ from kcompile.ir import Body, Constant, Value
 
 from .arrays import torch_dtype
 
-Wider = dict[np.dtype, torch.dtype]  # element types that a kernel lacks -> what it computes in instead
+Wider = dict[str, torch.dtype]  # element types that a kernel lacks -> what it computes in instead
 
 # torch stores these, but adds, compares and indexes few of them
-_WIDENED: Wider = dict.fromkeys(map(np.dtype, (np.uint16, np.uint32, np.uint64)), torch.int64)
+_WIDENED: Wider = dict.fromkeys(("uint16", "uint32", "uint64"), torch.int64)
 # CUDA multiplies matrices of floats alone; sums up to 2**53 are exact
-_CUDA_PRODUCTS: Wider = {np.dtype(kind): torch.float64 for kind in (*"bhilBHIL", "q", "Q")}
+_CUDA_PRODUCTS: Wider = {np.dtype(kind).name: torch.float64 for kind in (*"bhilBHIL", "q", "Q")}
 _PRODUCTS = frozenset(("MatMul", "Gemm", "Einsum"))
 _BITS_ONLY = frozenset("Cast CastLike Reshape Transpose Squeeze Unsqueeze Flatten Expand Shape Size".split())
 

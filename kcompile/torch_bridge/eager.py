@@ -228,7 +228,7 @@ class TorchInterpreter:
     def _standard(
         self, op_type: str, inputs: Sequence[Value | None], attributes: Mapping[str, Any], outputs: int
     ) -> Sequence[Tensor]:
-        if op_type in _OF_ONE_TYPE and len({x.dtype for x in inputs if x is not None}) > 1:
+        if op_type in _OF_ONE_TYPE and len({x.dtype.name for x in inputs if x is not None}) > 1:
             raise OperatorError(_refused(op_type, inputs, "it takes one element type; cast one of them"))
         operator = OPERATORS.get(op_type)
         if operator is None:
@@ -237,7 +237,7 @@ class TorchInterpreter:
         args = self._arguments(operator, inputs, wider)
         kwargs = self._keywords(operator, inputs, attributes, outputs)
         types: Sequence[Any] = ()
-        if "output_dtype" in operator.extras or any(x is not None and x.dtype in wider for x in inputs):
+        if "output_dtype" in operator.extras or any(x is not None and x.dtype.name in wider for x in inputs):
             inferred = infer(schema_of(op_type), inputs, attributes, outputs, current_scope())
             types = [torch_dtype(dtype) for dtype, _ in inferred]
         if "output_dtype" in operator.extras:
@@ -256,8 +256,8 @@ class TorchInterpreter:
                 args.append(None)
             elif type(value) is Constant and fits(kind, value, tensors, typed):
                 args.append(as_number(kind, value))
-            elif value.dtype in wider:
-                args.append(self.tensor(value).to(wider[value.dtype]))
+            elif value.dtype.name in wider:
+                args.append(self.tensor(value).to(wider[value.dtype.name]))
             else:
                 args.append(self.tensor(value))
         return args

@@ -498,7 +498,7 @@ class Lowering:
             self._define(output, self._narrowed(output, item, wider))
 
     def _narrowed(self, output: Value, result: fx.Node, wider: Wider | None) -> fx.Node:
-        if wider and output.dtype in wider:
+        if wider and output.dtype.name in wider:
             return self.fx.call_method("to", (result, torch_dtype(output.dtype)))
         return result
 
@@ -521,8 +521,8 @@ class Lowering:
                 args.append(as_number(kind, value))
             elif value in self.sizes and kind in _sizes_fit(value, alone):
                 args.append(self.sizes[value])
-            elif value.dtype in wider:
-                args.append(self.fx.call_method("to", (self._tensor(value), wider[value.dtype])))
+            elif value.dtype.name in wider:
+                args.append(self.fx.call_method("to", (self._tensor(value), wider[value.dtype.name])))
             else:
                 args.append(self._tensor(value, taken[i]))
         return args

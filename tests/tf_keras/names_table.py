@@ -33,8 +33,8 @@ What differs from TensorFlow:
 - Text is a tensor of bytes that computes at once alone; so do tables, sparse and ragged tensors, files and
   `tf.linalg`'s decompositions. A symbolic tensor there is an error that says so.
 - Random numbers are not TensorFlow's. A seed gives the same ones in every run of kcompile.
-- `tensor.dtype` is numpy's type, equal to `tf.float32` and its like; `tensor.shape` is a tuple with
-  `as_list()`, `rank` and the rest of `tf.TensorShape`.
+- `tensor.dtype` is `tf.float32` and its like, with what numpy's types have too; `tensor.shape` is a tuple
+  with `as_list()`, `rank` and the rest of `tf.TensorShape`.
 - Complex numbers are pairs of tensors: `tf.signal.stft(x)` gives one, `tf.abs` and the parts go on.
 - A loop whose end depends on an input of a graph is refused there; `run_eagerly=True` computes it.
 - `tf.device`, `tf.config` and strategies act on PyTorch's devices; settings of memory are accepted.

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from ...keras.data.dtypes import DTYPES, DType, as_dtype
 from ...keras.data.files import TFRecordWriter
 from . import (
     audio,
@@ -68,6 +69,7 @@ MODULES: dict[str, dict[str, Any]] = {
     "config.experimental": _of(config, config.EXPERIMENTAL),
     "debugging": _of(debugging),
     "distribute": _of(distribute),
+    "dtypes": {**DTYPES, "DType": DType, "as_dtype": as_dtype},
     "errors": _of(errors),
     "experimental.numpy": numpy_functions.NUMPY,
     "image": {**_of(io, _IMAGE), **_of(images)},

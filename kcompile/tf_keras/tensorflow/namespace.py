@@ -79,8 +79,7 @@ def _namespace(path: str, own: dict[str, Any]) -> Namespace:
         {n.removeprefix(prefix).split(".")[0] for n in _modules() if n.startswith(prefix) and n != path}
     )
     spaces = {name: _namespace(f"{prefix}{name}", {}) for name in below if name.isidentifier()}
-    types = DTYPES if path == "dtypes" else {}
-    return Namespace(f"tensorflow.{path}".rstrip("."), {**types, **spaces, **MODULES.get(path, {}), **own})
+    return Namespace(f"tensorflow.{path}".rstrip("."), {**spaces, **MODULES.get(path, {}), **own})
 
 
 def _modules() -> set[str]:
