@@ -7,7 +7,7 @@ KERAS3 := .venv-keras3
 KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest \
 	tensorboard==2.21.0 orbax-checkpoint==0.12.8
 PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0 \
-	onnx==1.23.2 onnx-ir==1.1.0 onnxscript==0.7.2 onnxruntime==1.31.1 safetensors==0.8.0 pooch==1.9.0 \
+	onnx==1.23.2 onnx-ir==1.1.0 onnxscript==0.7.2 onnxruntime==1.31.1 safetensors==0.8.0 pooch==1.9.0 pillow==13.0.0 \
 	jax==0.10.2 keras-hub==0.32.0
 
 # onnxruntime-gpu where an NVIDIA driver answers, onnxruntime elsewhere.

@@ -49,6 +49,7 @@ FLOORS = {
     "kcompile.keras.preprocessing": 2.4,
     "kcompile.keras.core": 2.3,
     "kcompile.keras.operations": 2.25,
+    "kcompile.keras.utils.embeddings": 2.25,
     "kcompile.keras.utils.metrics_utils": 2.25,
     "kcompile.keras.activations": 2.2,
     "kcompile.keras.constraints": 2.2,

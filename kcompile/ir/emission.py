@@ -106,9 +106,14 @@ class Emitter(Operators):
         """``x``, through which no gradient flows."""
         return _emit_own("StopGradient", (x,), [(x.dtype, x.dims)])[0]
 
-    def Print(self, x: Value, message: str = "") -> Value:
-        """``x``, which is printed behind the message whenever it is computed; a file has nothing of it."""
-        return _emit_own("Print", (x,), [(x.dtype, x.dims)], {"message": message})[0]
+    def Print(self, x: Value, message: str = "", summarize: int = 3) -> Value:
+        """``x``, which is printed behind the message whenever it is computed; a file has nothing of it.
+
+        Args:
+            summarize: how many elements at each end of an axis are shown; -1 for all.
+        """
+        attributes = {"message": message, "summarize": summarize}
+        return _emit_own("Print", (x,), [(x.dtype, x.dims)], attributes)[0]
 
     def Gradient(self, y: Value, *xs: Value) -> tuple[Value, ...]:
         """The gradient of ``sum(y)`` with respect to each of ``xs``; zeros for those it does not depend

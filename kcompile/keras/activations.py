@@ -233,8 +233,12 @@ _ALL = {
 }  # fmt: skip
 
 
-def serialize(activation: Callable[..., Any]) -> Any:
-    """The name of an activation function, "linear" for None; of a layer in its place the configuration."""
+def serialize(activation: Callable[..., Any], use_legacy_format: bool = True) -> Any:
+    """The name of an activation function, "linear" for None; of a layer in its place the configuration.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
     if activation is None:
         return "linear"
     if registry.is_a(activation, "layer", "Layer"):
@@ -246,11 +250,14 @@ def serialize(activation: Callable[..., Any]) -> Any:
     return activation.__name__
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+def deserialize(
+    name: Any, custom_objects: Mapping[str, Any] | None = None, use_legacy_format: bool | None = None
+) -> Callable[..., Any]:
     """The activation function called ``name``; hard_sigmoid by the rules of Keras 3 is its own.
 
     Args:
         name: a function's name, or class and configuration of a layer that stands for a function.
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name; the message lists near ones.

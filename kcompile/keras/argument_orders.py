@@ -1,4 +1,5 @@
-"""Positional arguments of tf.keras 2.15, where they come in another order, or are more, than in Keras 2.3.
+"""Arguments of tf.keras 2.15 that are called otherwise than in Keras 2.3, and positional ones that come in
+another order, or are more.
 
 Data only: ``rules`` says when they hold. Keys are the part of the front end and the name, as in
 ``layers.GRU``. What Keras 2.3 has in this place stays there for all others.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 Orders = Mapping[str, tuple[str, ...]]
+Names = Mapping[str, Mapping[str, str]]
 
 _OF_EVERY_OPTIMIZER = (
     "clipnorm clipvalue global_clipnorm use_ema ema_momentum ema_overwrite_frequency jit_compile name"
@@ -34,6 +36,11 @@ _CONVOLUTIONAL_LSTM = (
     "kernel_initializer recurrent_initializer bias_initializer unit_forget_bias kernel_regularizer "
     "recurrent_regularizer bias_regularizer activity_regularizer kernel_constraint recurrent_constraint "
     "bias_constraint return_sequences return_state go_backwards stateful dropout recurrent_dropout"
+)
+_CONVNEXTS = ("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge")
+_CONVNEXT = (
+    "name include_top include_preprocessing weights input_tensor input_shape pooling classes "
+    "classifier_activation"
 )
 
 
@@ -84,6 +91,7 @@ _LAYERS = _orders(
     ),
 )
 _OTHERS = _orders(
+    **{f"applications__{name}": _CONVNEXT for name in _CONVNEXTS},
     callbacks__ModelCheckpoint=(
         "filepath monitor verbose save_best_only save_weights_only mode save_freq options "
         "initial_value_threshold"
@@ -91,6 +99,8 @@ _OTHERS = _orders(
     losses__BinaryCrossentropy="from_logits label_smoothing axis reduction name",
     losses__CategoricalCrossentropy="from_logits label_smoothing axis reduction name",
     losses__SparseCategoricalCrossentropy="from_logits ignore_class reduction name",
+    preprocessing__Tokenizer="num_words filters lower split char_level oov_token analyzer",
+    preprocessing__apply_brightness_shift="x brightness scale",
     metrics__PrecisionAtRecall="recall num_thresholds class_id name dtype",
     metrics__RecallAtPrecision="precision num_thresholds class_id name dtype",
     metrics__SensitivityAtSpecificity="specificity num_thresholds class_id name dtype",
@@ -143,3 +153,16 @@ TF_KERAS_LEGACY: Orders = {
     ),
 }
 """``tf.keras.optimizers.legacy``."""
+
+#: Class or function -> name there -> name here.
+TF_KERAS_NAMES: Names = {
+    **{f"applications.{name}": {"model_name": "name"} for name in _CONVNEXTS},
+    "backend.batch_get_value": {"tensors": "ops"},
+    "backend.set_epsilon": {"value": "e"},
+    "backend.set_floatx": {"value": "floatx"},
+    "preprocessing.one_hot": {"input_text": "text"},
+    "preprocessing.text_to_word_sequence": {"input_text": "text"},
+    "utils.GeneratorEnqueuer": {"generator": "sequence"},
+    "utils.deserialize_keras_object": {"config": "identifier"},
+    "utils.serialize_keras_object": {"obj": "instance"},
+}

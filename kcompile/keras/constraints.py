@@ -14,7 +14,9 @@ import numpy as np
 from . import backend as K
 from . import registry
 from .declaration import configuration, configured
-from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from .utils.generic_utils import deserialize_keras_object
+from .utils.generic_utils import serialize_keras_object as serialize_keras_object
+from .utils.objects import serialized
 
 
 class Constraint:
@@ -161,13 +163,23 @@ _OBJECTS = {
 }
 
 
-def serialize(constraint: Any) -> Any:
-    """``{'class_name', 'config'}``, or the name of a function."""
-    return serialize_keras_object(constraint)
+def serialize(constraint: Any, use_legacy_format: bool = True) -> Any:
+    """``{'class_name', 'config'}``, or the name of a function.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(constraint, use_legacy_format)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The constraint that ``serialize`` wrote."""
+def deserialize(
+    config: Any, custom_objects: dict[str, Any] | None = None, use_legacy_format: bool | None = None
+) -> Any:
+    """The constraint that ``serialize`` wrote.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
+    """
     return deserialize_keras_object(config, registry.names("constraint"), custom_objects, "constraint")
 
 

@@ -18,7 +18,9 @@ from ..ir import Value, as_dtype, claim_steps
 from . import backend as K
 from . import registry
 from .declaration import configuration, configured
-from .utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, interpreted
+from .utils.generic_utils import serialize_keras_object as serialize_keras_object
+from .utils.objects import serialized
 
 # Standard deviation of the normal distribution cut at two standard deviations
 _TRUNCATED_STDDEV = 0.87962566103423978
@@ -373,13 +375,22 @@ _FUNCTIONS = (lecun_uniform, glorot_normal, glorot_uniform, he_normal, lecun_nor
 _ALL.update({function.__name__: function for function in _FUNCTIONS})
 
 
-def serialize(initializer: Any) -> Any:
-    """``{"class_name", "config"}`` of an initializer, or a function's name."""
-    return serialize_keras_object(initializer)
+def serialize(initializer: Any, use_legacy_format: bool = True) -> Any:
+    """``{"class_name", "config"}`` of an initializer, or a function's name.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(initializer, use_legacy_format)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, use_legacy_format: bool | None = None
+) -> Any:
     """The initializer that a config or name describes.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name; the message lists near ones.

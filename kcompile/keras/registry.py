@@ -127,6 +127,17 @@ def kind_of(name: str, module: Any = None) -> str | None:
     return next((kind for kind in (*said, *_MODULES) if name in names(kind)), None)
 
 
+def kind_of_object(obj: Any) -> str | None:
+    """The kind of a built-in class or function that configurations may name; None for any other."""
+    named = ((kind, known) for kind, objects in _NAMES.items() for known in objects.values())
+    return next((kind for kind, known in named if known is obj), None)
+
+
+def public_module(kind: str) -> str:
+    """The module that names the objects of a kind, as configurations call it: ``keras.layers``."""
+    return f"keras.{_MODULES[kind][0]}"
+
+
 def serialize(kind: str, obj: Any) -> Any:
     """What configurations say of an object of a kind, as the module that names them does."""
     return _module_of(kind).serialize(obj)

@@ -12,7 +12,9 @@ from typing import Any
 
 from . import backend as K
 from . import registry
-from .utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, interpreted
+from .utils.generic_utils import serialize_keras_object as serialize_keras_object
+from .utils.objects import serialized
 
 
 class Regularizer:
@@ -135,13 +137,22 @@ _ALL = {f.__name__: f for f in (Regularizer, L1L2, L1, L2, OrthogonalRegularizer
 _ALL["orthogonal_regularizer"] = OrthogonalRegularizer
 
 
-def serialize(regularizer: Any) -> Any:
-    """``{"class_name", "config"}`` of a regularizer, or a function's name."""
-    return serialize_keras_object(regularizer)
+def serialize(regularizer: Any, use_legacy_format: bool = True) -> Any:
+    """``{"class_name", "config"}`` of a regularizer, or a function's name.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(regularizer, use_legacy_format)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, use_legacy_format: bool | None = None
+) -> Any:
     """The regularizer that a config or name describes.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name; the message lists near ones.

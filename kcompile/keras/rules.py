@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar, cast
 
 from . import argument_orders, registry
-from .argument_orders import Orders
+from .argument_orders import Names, Orders
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,11 @@ class Rules:
         later_resnet50: whether ResNet50 has layers of the names that ResNet101 has, and weights of its own.
         batches_as_they_come: whether fit ignores a ``batch_size`` beside data that comes in batches.
         validation_last: whether logs say how validation went after how training did.
+        brightens_as_is: whether ImageDataGenerator changes the brightness of numbers from 0 to 255 without
+            stretching them.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
         orders: class or function -> its positional arguments, where they are not those of Keras 2.3.
+        renamed: class or function -> name of an argument -> its name in Keras 2.3, which is understood, too.
     """
 
     name: str
@@ -118,8 +121,10 @@ class Rules:
     later_resnet50: bool = False
     batches_as_they_come: bool = False
     validation_last: bool = False
+    brightens_as_is: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     orders: Orders = field(default_factory=dict, repr=False, compare=False)
+    renamed: Names = field(default_factory=dict, repr=False, compare=False)
 
 
 _TF_KERAS_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -173,8 +178,10 @@ TF_KERAS = Rules(
     later_resnet50=True,
     batches_as_they_come=True,
     validation_last=True,
+    brightens_as_is=True,
     defaults=_TF_KERAS_DEFAULTS,
     orders=argument_orders.TF_KERAS,
+    renamed=argument_orders.TF_KERAS_NAMES,
 )
 #: ``tf.keras.optimizers.legacy``: the optimizers of tf.keras before 2.11.
 TF_KERAS_LEGACY = replace(
@@ -200,6 +207,7 @@ KERAS_3 = replace(
     saves_folders=False,
     defaults={},
     orders={},
+    renamed={},
 )
 _BY_NAME = {rules.name: rules for rules in (TF_KERAS, KERAS_3, KERAS_2)}
 
@@ -281,9 +289,24 @@ def named_arguments(place: str, names: Sequence[str], args: tuple[Any, ...]) -> 
     return dict(zip(order, args, strict=False)) if len(args) <= len(order) else None
 
 
+def _renamed(place: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by their names in Keras 2.3, where the rules in force call them otherwise.
+
+    Raises:
+        TypeError: for an argument under both its names.
+    """
+    found = dict(kwargs)
+    for there, here in in_force().renamed.get(place, {}).items():
+        if there in found:
+            if here in found:
+                raise TypeError(f"{place.rpartition('.')[2]} got {there!r} and {here!r}, which are one.")
+            found[here] = found.pop(there)
+    return found
+
+
 def with_arguments(function: _Function) -> _Function:
     """A function, or a constructor in its class, whose positional arguments have the order, and whose others
-    the defaults, of the rules in force."""
+    the names and the defaults, of the rules in force."""
     name, place = function.__qualname__.removesuffix(".__init__"), place_of(function)
     names = [
         p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
@@ -293,6 +316,8 @@ def with_arguments(function: _Function) -> _Function:
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         its = in_force()
+        if place in its.renamed:
+            kwargs = _renamed(place, kwargs)
         if place in its.orders:
             given = named_arguments(place, names, args[first:])
             if given and given.keys().isdisjoint(kwargs):
@@ -303,7 +328,14 @@ def with_arguments(function: _Function) -> _Function:
             kwargs |= {argument: default for argument, default in others.items() if argument not in known}
         return function(*args, **kwargs)
 
+    called._by_rules = True  # type: ignore[attr-defined]
     return cast(_Function, called)
+
+
+def takes_by_rules(function: Any) -> bool:
+    """Whether a class or function is called otherwise under other rules."""
+    constructor = function.__init__ if inspect.isclass(function) else function
+    return hasattr(constructor, "_by_rules")
 
 
 # --- names --------------------------------------------------------------------------------------------------

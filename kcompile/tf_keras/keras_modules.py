@@ -11,11 +11,12 @@ from ..keras import dialects, rules
 
 #: Those that import statements may name, below ``kcompile.tf_keras``.
 MODULES = (
-    "activations", "applications", "backend", "callbacks", "constraints", "datasets",
+    "activations", "applications", "backend", "backend.experimental", "callbacks", "callbacks.experimental",
+    "constraints", "datasets",
     "initializers", "layers", "layers.experimental", "layers.experimental.preprocessing", "losses", "metrics",
     "mixed_precision", "models", "optimizers", "optimizers.experimental", "optimizers.legacy",
     "optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence",
-    "preprocessing.text", "regularizers", "saving", "utils",
+    "preprocessing.text", "regularizers", "saving", "utils", "utils.legacy",
     *(f"applications.{name}" for name in (
         "convnext", "densenet", "efficientnet", "efficientnet_v2", "imagenet_utils", "inception_resnet_v2",
         "inception_v3", "mobilenet", "mobilenet_v2", "mobilenet_v3", "nasnet", "regnet", "resnet",
@@ -25,8 +26,9 @@ MODULES = (
         "boston_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters",
     )),
 )  # fmt: skip
-#: Whose functions compute alike in every dialect: they are the functions themselves.
-_ALIKE = ("activations", "backend", "datasets", "preprocessing", "utils")
+#: Whose functions compute alike in every dialect: they are the functions themselves, unless their arguments
+#: differ.
+_ALIKE = ("activations", "backend", "datasets", "utils")
 
 
 class Module(ModuleType):
@@ -49,7 +51,9 @@ class Module(ModuleType):
         if rules.of_process() is None and path in MODULES:
             return sys.modules[f"kcompile.tf_keras.{path}"]
         home = module_of(self.__dict__["_path"])
-        return getattr(home, name) if path.partition(".")[0] in _ALIKE else member(home, name)
+        if path.partition(".")[0] in _ALIKE and not rules.takes_by_rules(getattr(home, name)):
+            return getattr(home, name)
+        return member(home, name)
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *dir(module_of(self.__dict__["_path"]))})

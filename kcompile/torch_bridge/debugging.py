@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-_EDGE = 3
 
-
-def print_tensor(x: Tensor, message: str) -> Tensor:
-    """``x``, after printing it; of a long axis the first and last three elements."""
-    text = np.array2string(x.detach().cpu().numpy(), threshold=0, edgeitems=_EDGE)
+def print_tensor(x: Tensor, message: str, summarize: int) -> Tensor:
+    """``x``, after printing it; of a long axis ``summarize`` elements at each end, for -1 all."""
+    array = x.detach().cpu().numpy()
+    text = np.array2string(array, threshold=array.size if summarize < 0 else 0, edgeitems=summarize)
     print(message, text, flush=True)
     return x
 

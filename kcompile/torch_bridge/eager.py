@@ -222,7 +222,7 @@ class TorchInterpreter:
         if op_type == "StopGradient":
             return (stop_gradient(*tensors),)
         if op_type == "Print":
-            return (print_tensor(tensors[0], attributes["message"]),)
+            return (print_tensor(tensors[0], **attributes),)
         return gradients(*tensors)
 
     def _standard(

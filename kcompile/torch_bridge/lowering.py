@@ -428,8 +428,7 @@ class Lowering:
             self._define(node.outputs[0], self._call(node, stop_gradient, args))
             return
         if node.op_type == "Print":
-            message = node.attributes["message"]
-            self._define(node.outputs[0], self._call(node, print_tensor, args, {"message": message}))
+            self._define(node.outputs[0], self._call(node, print_tensor, args, dict(node.attributes)))
             return
         if node.op_type == "OwnGradient":
             types = tuple(torch_dtype(value.dtype) for value in node.outputs)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kcompile import tf_keras
+from kcompile.keras import rules
 
 ROOT = Path(__file__).parents[2]
 REQUIRED = "(required)"
@@ -82,11 +83,28 @@ def missing_arguments() -> dict[str, list[str]]:
     found = {}
     for name, ours, parameters in _pairs():
         own = _signature(ours)
-        lacking = [p for p in parameters if not p.startswith("*") and p not in own]
+        renamed = rules.TF_KERAS.renamed.get(place_of(ours), {}) if rules.takes_by_rules(ours) else {}
+        lacking = [p for p in parameters if not p.startswith("*") and renamed.get(p, p) not in own]
         lacking = [p for p in lacking if not _takes(ours, own, p, parameters[p])]
         if lacking:
             found[name] = lacking
     return found
+
+
+#: What is given first to classes that are not made of twos.
+_FIRST: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "CategoryEncoding": lambda: (2,),
+    "Discretization": lambda: ([1.0],),
+    "InputLayer": lambda: ((2,),),
+    "RNN": lambda: (tf_keras.layers.LSTMCell(2),),
+}
+
+
+def place_of(ours: Any) -> str:
+    """What rules call a class or function; "" for what is not of Keras."""
+    function = ours if inspect.isclass(ours) else inspect.unwrap(ours)
+    module = getattr(function, "__module__", None) or ""
+    return rules.place_of(function) if module.startswith("kcompile.keras.") else ""
 
 
 def _takes(ours: Any, own: dict[str, inspect.Parameter], argument: str, default: Any) -> bool:
@@ -94,8 +112,9 @@ def _takes(ours: Any, own: dict[str, inspect.Parameter], argument: str, default:
     if not inspect.isclass(ours) or not any(p.kind is p.VAR_KEYWORD for p in own.values()):
         return False
     required = [p for p in own.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    first = _FIRST[ours.__name__]() if ours.__name__ in _FIRST else [2 for _ in required]
     try:
-        ours(*[2 for _ in required], **{argument: None if default == REQUIRED else default})
+        ours(*first, **{argument: None if default == REQUIRED else default})
     except Exception:  # whatever a constructor raises for what it does not know
         return False
     return True

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
 from kcompile.keras.rules import KERAS_2, TF_KERAS, Rules
 
-from . import differences
+from . import differences, left_out
 from .differences import ROOT
 
 PAGE = ROOT / "docs/tf-keras.md"
 _BEGIN, _END = "<!-- made from data -->\n", "<!-- end -->\n"
-_NO_RULES = ("name", "defaults")
+_NO_RULES = ("name", "defaults", "renamed")
 
 
 def with_tables(page: str) -> str:
@@ -30,13 +30,17 @@ def tables() -> str:
         [
             "\n## Defaults that are other ones than in Keras 2.3\n",
             *_table(("of", "argument", "tf.keras"), _defaults()),
+            "\n## Arguments that have other names than in Keras 2.3\n",
+            "Both names are understood.\n",
+            *_table(("of", "tf.keras", "Keras 2.3"), _renamed()),
             "\n## Rules that are other ones than in Keras 2.3\n",
             *_table(("rule", "Keras 2.3", "tf.keras"), _rules()),
             "\n## Names of tf.keras that are not here\n",
-            f"Modules: {_codes(differences.missing_modules())}.\n",
-            *_table(("in", "names"), _of_lists(differences.missing_names())),
+            *_table(("modules", "why"), _by_reason(left_out.MODULES, differences.missing_modules())),
+            "",
+            *_table(("names", "why"), _by_reason(left_out.reasons_of_names(), _missing_names())),
             "\n## Arguments of tf.keras that are not here\n",
-            *_table(("of", "arguments"), _of_lists(differences.missing_arguments())),
+            *_table(("of", "arguments", "why"), _missing_arguments()),
             "\n## Defaults that are written otherwise than in tf.keras\n",
             "They mean the same, but for bars of `predict`, which are shown where they are asked for.\n",
             *_table(("of", "argument", "here", "tf.keras"), _written_otherwise()),
@@ -51,6 +55,14 @@ def _defaults() -> list[tuple[str, ...]]:
         for name, row in sorted(TF_KERAS.defaults.items())
         for argument, default in row.items()
     ]
+
+
+def _renamed() -> list[tuple[str, ...]]:
+    by_pair: dict[tuple[str, str], list[str]] = {}
+    for place, row in TF_KERAS.renamed.items():
+        for pair in row.items():
+            by_pair.setdefault(pair, []).append(place)
+    return [(_codes(places), *map(_code, pair)) for pair, places in by_pair.items()]
 
 
 def _rules() -> list[tuple[str, ...]]:
@@ -75,14 +87,27 @@ def _value(value: Any) -> str:
     return _codes(sorted(value)) or "none"
 
 
-def _of_lists(rows: dict[str, list[str]]) -> list[tuple[str, ...]]:
-    """Names with the same list share a row."""
-    by_list: dict[tuple[str, ...], list[str]] = {}
-    for name, listed in rows.items():
-        by_list.setdefault(tuple(listed), []).append(name)
-    return [
-        (", ".join(map(_code, names)), ", ".join(map(_code, listed))) for listed, names in by_list.items()
-    ]
+def _by_reason(reasons: Mapping[str, str], names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Names with the same reason share a row."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(reasons[name], []).append(name)
+    return [(_codes(listed), why) for why, listed in found.items()]
+
+
+def _missing_names() -> list[str]:
+    return [f"{home}.{name}" for home, names in differences.missing_names().items() for name in names]
+
+
+def _missing_arguments() -> list[tuple[str, ...]]:
+    """Calls that lack the same for the same reason share a row."""
+    reasons = left_out.reasons_of_arguments()
+    rows: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for name, arguments in differences.missing_arguments().items():
+        for why in dict.fromkeys(reasons[name, argument] for argument in arguments):
+            listed = tuple(argument for argument in arguments if reasons[name, argument] == why)
+            rows.setdefault((listed, why), []).append(name)
+    return [(_codes(names), _codes(listed), why) for (listed, why), names in rows.items()]
 
 
 def _written_otherwise() -> list[tuple[str, ...]]:

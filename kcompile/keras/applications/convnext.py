@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir import Value
-from .. import initializers, registry
+from .. import initializers, registry, rules
 from .. import layers as L
 from ..core.layer import Layer
 from ..declaration import Argument, configured, fixed
@@ -179,10 +179,20 @@ def _convnext(app: _ConvNeXt, model: str, size: int, depths: Sequence[int], widt
 
 
 _network = family(_ConvNeXt, _convnext)
-ConvNeXtTiny = _network("ConvNeXtTiny", "convnext_tiny", 224, (3, 3, 9, 3), (96, 192, 384, 768))
-ConvNeXtSmall = _network("ConvNeXtSmall", "convnext_small", 224, (3, 3, 27, 3), (96, 192, 384, 768))
-ConvNeXtBase = _network("ConvNeXtBase", "convnext_base", 224, (3, 3, 27, 3), (128, 256, 512, 1024))
-ConvNeXtLarge = _network("ConvNeXtLarge", "convnext_large", 224, (3, 3, 27, 3), (192, 384, 768, 1536))
-ConvNeXtXLarge = _network("ConvNeXtXLarge", "convnext_xlarge", 224, (3, 3, 27, 3), (256, 512, 1024, 2048))
+ConvNeXtTiny = rules.with_arguments(
+    _network("ConvNeXtTiny", "convnext_tiny", 224, (3, 3, 9, 3), (96, 192, 384, 768))
+)
+ConvNeXtSmall = rules.with_arguments(
+    _network("ConvNeXtSmall", "convnext_small", 224, (3, 3, 27, 3), (96, 192, 384, 768))
+)
+ConvNeXtBase = rules.with_arguments(
+    _network("ConvNeXtBase", "convnext_base", 224, (3, 3, 27, 3), (128, 256, 512, 1024))
+)
+ConvNeXtLarge = rules.with_arguments(
+    _network("ConvNeXtLarge", "convnext_large", 224, (3, 3, 27, 3), (192, 384, 768, 1536))
+)
+ConvNeXtXLarge = rules.with_arguments(
+    _network("ConvNeXtXLarge", "convnext_xlarge", 224, (3, 3, 27, 3), (256, 512, 1024, 2048))
+)
 
 registry.register(globals())

@@ -11,6 +11,7 @@ import builtins as _builtins
 from ...ir import name_scope as name_scope
 from .. import registry
 from ..legacy.old_names import answer_old_names
+from . import experimental as experimental
 from .config import *
 from .configuration import load_configuration as _load_configuration
 from .convolution import *

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import LEARNING_PHASE, Value, interpreter
+from .. import rules
 
 __all__ = [
     "backend",
@@ -60,6 +61,7 @@ def epsilon() -> float:
     return _epsilon
 
 
+@rules.with_arguments
 def set_epsilon(e: float) -> None:
     """Sets the fuzz factor."""
     global _epsilon
@@ -71,6 +73,7 @@ def floatx() -> str:
     return _floatx
 
 
+@rules.with_arguments
 def set_floatx(floatx: str) -> None:
     """Sets the default float type.
 

@@ -111,7 +111,9 @@ def _update_pairs(updates: Iterable[Any]) -> Iterator[tuple[Parameter, Value]]:
         yield update[0], tensor(update[1], update[0].dtype)
 
 
-def function(inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, **kwargs: Any) -> Function:
+def function(
+    inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, name: str | None = None, **kwargs: Any
+) -> Function:
     """A function of arrays.
 
     Args:
@@ -119,9 +121,9 @@ def function(inputs: Any, outputs: Any, updates: Iterable[Any] | None = None, **
             given as 0 or 1 (0 where it is not among them).
         outputs: list of values, or one.
         updates: pairs (variable, new value), as K.update and its like return them.
-        **kwargs: ``name``; what only TensorFlow sessions understand is ignored with a warning.
+        name: of the function.
+        **kwargs: what only TensorFlow sessions understand is ignored with a warning.
     """
-    name = kwargs.pop("name", None)
     if kwargs:
         warnings.warn(f"K.function ignores {', '.join(sorted(kwargs))}: there are no sessions.", stacklevel=2)
     return Function(inputs, outputs, updates, name)
@@ -153,14 +155,17 @@ def gradients(loss: Any, variables: Any) -> list[Value]:
     return list(op.Gradient(loss, *xs))
 
 
-def print_tensor(x: Any, message: str = "") -> Value:
+def print_tensor(x: Any, message: str = "", summarize: int | None = 3) -> Value:
     """``x`` itself, which is printed behind ``message`` each time that it is computed: in training, in
     ``predict``, in a K.function. Exported files do not print.
 
     Only what the result depends on is computed: go on with the value that is returned here. A graph that
     prints runs in PyTorch.
+
+    Args:
+        summarize: how many elements at each end of an axis are shown; -1 or None for all.
     """
-    return op.Print(tensor(x), message)
+    return op.Print(tensor(x), message, -1 if summarize is None else summarize)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import Body, Constant, Value, op
 from ..utils.nested import leaves, mapped, packed
+from .manipulation import reverse
 from .tensors import cast_value, dims_of, known_shape, rank, refine, shape_vector, tensor
 from .variables import cast, filled
 
@@ -26,6 +27,9 @@ def rnn(
     constants: Sequence[Any] | None = None,
     unroll: bool = False,
     input_length: int | None = None,
+    time_major: bool = False,
+    zero_output_for_mask: bool = False,
+    return_all_outputs: bool = True,
 ) -> tuple[Any, Any, list[Any]]:
     """Applies a step along the time axis.
 
@@ -41,6 +45,10 @@ def rnn(
         constants: handed to each step behind the states.
         unroll: emit each step instead of a Scan; the number of times must be known.
         input_length: number of times, for inputs that do not tell (used by ``unroll`` only).
+        time_major: whether inputs, mask and outputs are (time, batch, ...).
+        zero_output_for_mask: whether outputs are zero where the mask is false.
+        return_all_outputs: whether outputs are those of all times; else they are the last one alone, along a
+            time axis of size 1.
 
     Returns:
         (last output (batch, ...), outputs (batch, time, ...), states after the last step). Where a step
@@ -57,6 +65,9 @@ def rnn(
     states = [tensor(s) for s in leaves(nest_of_states)]
     extra = list(constants or [])
     gate = None if mask is None else _as_mask(mask)
+    if time_major:
+        sequences = [_time_and_batch_swapped(x) for x in sequences]
+        gate = None if gate is None else _time_and_batch_swapped(gate)
     nest_of_outputs: Any = None
 
     def step(items: Sequence[Value], current: Sequence[Value]) -> tuple[list[Value], list[Value]]:
@@ -73,6 +84,14 @@ def rnn(
         last, outputs, finals = _unrolled(step, sequences, states, go_backwards, gate, input_length)
     else:
         last, outputs, finals = _scanned(step, sequences, states, go_backwards, gate)
+    if zero_output_for_mask and gate is not None:
+        pairs = zip(last, outputs, strict=True)
+        zeroed = [zeroed_where_masked(*pair, gate, go_backwards) for pair in pairs]
+        last, outputs = [x for x, _ in zeroed], [x for _, x in zeroed]
+    if not return_all_outputs:
+        outputs = [op.Unsqueeze(x, [1]) for x in last]
+    if time_major:
+        outputs = [_time_and_batch_swapped(x) for x in outputs]
     nested = [packed(nest_of_outputs, iter(flat)) for flat in (last, outputs)]
     return nested[0], nested[1], packed(nest_of_states, iter(finals))
 
@@ -81,6 +100,27 @@ def _as_mask(mask: Any) -> Value:
     """(batch, time) bool."""
     mask = cast(mask, "bool")
     return op.Squeeze(mask, [2]) if mask.rank == 3 else mask
+
+
+def _time_and_batch_swapped(x: Value) -> Value:
+    return op.Transpose(x, perm=[1, 0, *range(2, rank(x, "K.rnn"))])
+
+
+def zeroed_where_masked(last: Value, outputs: Value, mask: Value, go_backwards: bool) -> tuple[Value, Value]:
+    """The last output (batch, ...) and all (batch, time, ...), zero at times that the mask leaves out.
+
+    Args:
+        mask: (batch, time) or (batch, time, 1), in the order of the inputs.
+        go_backwards: whether outputs come in the opposite order.
+    """
+    keep = _as_mask(mask)
+    keep = reverse(keep, 1) if go_backwards else keep
+    zero = np.array(0, outputs.dtype)
+    rest = list(range(2, rank(outputs, "K.rnn")))
+    zeroed = op.Where(op.Unsqueeze(keep, rest) if rest else keep, outputs, zero)
+    newest = _at(keep, -1)
+    newest = op.Unsqueeze(newest, [axis - 1 for axis in rest]) if rest else newest
+    return refine(op.Where(newest, last, zero), last.dims), refine(zeroed, outputs.dims)
 
 
 def _select(keep: Value, new: Value, old: Value) -> Value:

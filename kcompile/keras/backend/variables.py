@@ -114,6 +114,7 @@ def placeholder(
     dtype: Any = None,
     sparse: bool = False,
     name: str | None = None,
+    ragged: bool | None = False,
 ) -> Value:
     """A graph input.
 
@@ -124,8 +125,14 @@ def placeholder(
         dtype: element type, floatx by default.
         sparse: whether scipy sparse matrices will be fed; they are made dense at the border.
         name: optional name.
+        ragged: must be False.
+
+    Raises:
+        ValueError: for a ragged one, or a size below 0.
     """
     name = _unique(name, "Placeholder")
+    if ragged:
+        raise ValueError(f"Placeholder {name!r} cannot be ragged: pad sequences to one length, with a mask.")
     if shape is None and ndim is not None:
         shape = (None,) * ndim
     dims: list[Any] | None = None
@@ -346,6 +353,7 @@ def get_value(x: Any) -> Any:
     return as_numbers(np.asarray(x))
 
 
+@rules.with_arguments
 def batch_get_value(ops: Iterable[Any]) -> list[Any]:
     """The values of several variables."""
     with unchanging():

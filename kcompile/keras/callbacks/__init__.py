@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import backend as K
 from ..legacy.old_names import answer_old_names
+from . import experimental as experimental
 from .averages import SwapEMAWeights
 from .backup import BackupAndRestore
 from .base import Callback

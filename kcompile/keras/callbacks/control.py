@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import backend as K
 from .. import registry, rules
+from ..utils.interactive import print_msg
 from ..utils.messages import harmless
 from .base import Callback
 from .logs import Logs
@@ -36,7 +37,7 @@ class TerminateOnNaN(Callback):
         if loss is not None and not np.isfinite(loss):
             if self.raise_error:
                 raise RuntimeError(f"NaN or Inf loss encountered: the loss of batch {batch} is {loss}.")
-            print(f"Batch {batch}: Invalid loss, terminating training")
+            print_msg(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True
 
 
@@ -181,7 +182,7 @@ class ModelCheckpoint(Callback):
 
     def _say(self, text: str) -> None:
         if self.verbose > 0:
-            print(harmless(text, lines=True))
+            print_msg(harmless(text, lines=True))
 
     def _save(self, path: str) -> None:
         if self.save_weights_only:
@@ -279,12 +280,12 @@ class EarlyStopping(Callback):
         # No best weights: nothing ever improved on the baseline, so there is nothing to go back to.
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:
-                print(said)
+                print_msg(said)
             self.model.set_weights(self.best_weights)
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch > 0 and self.verbose > 0:
-            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
+            print_msg(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
         if self._rules.ends_with_best_weights:
             self._go_back(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
 
@@ -322,7 +323,7 @@ class LearningRateScheduler(Callback):
             )
         K.set_value(optimizer.lr, lr)
         if self.verbose > 0:
-            print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {lr}.")
+            print_msg(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {lr}.")
 
     def _scheduled(self, epoch: int, lr: float) -> Any:
         """schedule(epoch, lr), or schedule(epoch) where it does not take the rate."""
@@ -449,7 +450,7 @@ class ReduceLROnPlateau(Callback):
         new = max(old * self.factor, self.min_lr)
         K.set_value(self.model.optimizer.lr, new)
         if self.verbose > 0:
-            print(f"\nEpoch {epoch + 1:05d}: ReduceLROnPlateau reducing learning rate to {new}.")
+            print_msg(f"\nEpoch {epoch + 1:05d}: ReduceLROnPlateau reducing learning rate to {new}.")
         self.cooldown_counter = self.cooldown
         self.wait = 0
 

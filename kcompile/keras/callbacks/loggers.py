@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import registry
 from ..utils.generic_utils import Progbar
+from ..utils.interactive import print_msg
 from ..utils.plots import plot_history
 from .base import Callback
 from .logs import BatchLogs, Logs
@@ -126,7 +127,7 @@ class ProgbarLogger(Callback):
         self.log_values = []
         self.target = self.params.get("steps" if self.use_steps else "samples")
         if self.verbose:
-            print(f"Epoch {epoch + 1}/{self.epochs}")
+            print_msg(f"Epoch {epoch + 1}/{self.epochs}")
             self.progbar = Progbar(self.target, verbose=self.verbose, stateful_metrics=self.stateful_metrics)
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:

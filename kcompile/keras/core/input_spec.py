@@ -17,6 +17,9 @@ class InputSpec:
         ndim: exact number of axes.
         max_ndim, min_ndim: bounds on the number of axes.
         axes: size expected for single axes, ``{-1: 16}``.
+        allow_last_axis_squeeze: whether a last axis of size 1 may be there or not, whatever ``shape`` says;
+            sizes of the axes that both have are compared.
+        name: of the input, for the layer's own use; inputs are compared in their order.
     """
 
     def __init__(
@@ -27,6 +30,8 @@ class InputSpec:
         max_ndim: int | None = None,
         min_ndim: int | None = None,
         axes: Mapping[int, int | None] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
     ) -> None:
         self.dtype = dtype
         self.shape = None if shape is None else tuple(shape)
@@ -34,6 +39,8 @@ class InputSpec:
         self.max_ndim = max_ndim
         self.min_ndim = min_ndim
         self.axes = dict(axes or {})
+        self.allow_last_axis_squeeze = allow_last_axis_squeeze
+        self.name = name
 
     def __repr__(self) -> str:
         given = {k: v for k, v in vars(self).items() if v}
@@ -46,13 +53,16 @@ class InputSpec:
             ValueError: naming the input (``where``), what was expected and what was found.
         """
         rank = len(shape)
-        if self.ndim is not None and rank != self.ndim:
+        if self.ndim is not None and not self.allow_last_axis_squeeze and rank != self.ndim:
             self._fail(where, f"expected ndim={self.ndim}, found ndim={rank}", shape)
         if self.max_ndim is not None and rank > self.max_ndim:
             self._fail(where, f"expected max_ndim={self.max_ndim}, found ndim={rank}", shape)
         if self.min_ndim is not None and rank < self.min_ndim:
             self._fail(where, f"expected min_ndim={self.min_ndim}, found ndim={rank}", shape)
-        expected: dict[int, Any] = dict(enumerate(self.shape or ())) | self.axes
+        sizes = self.shape or ()
+        if self.allow_last_axis_squeeze:
+            sizes = _without_last_one(sizes)[: len(_without_last_one(shape))]
+        expected: dict[int, Any] = dict(enumerate(sizes)) | self.axes
         for axis, size in expected.items():
             if axis >= rank or axis < -rank:
                 self._fail(where, f"expected an axis {axis}, found ndim={rank}", shape)
@@ -75,6 +85,10 @@ class InputSpec:
             if -rank <= axis < rank:
                 sizes[axis] = size
         return tuple(sizes)
+
+
+def _without_last_one(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    return shape[:-1] if shape and shape[-1] == 1 else shape
 
 
 registry.register(globals())

@@ -237,9 +237,12 @@ def _input_of_later(call: Call) -> None:
         if shape is not None:
             call.kwargs[own] = shape
     call.kwargs.pop("optional", None)  # an input that may be left out may be given
-    for later in ("ragged", "type_spec"):
-        if call.kwargs.pop(later, None):
-            raise ValueError(f"Inputs with {later} are not supported; pass arrays of one shape.")
+    if call.kwargs.pop("ragged", None):
+        raise ValueError("Ragged inputs are not supported; pass arrays of one shape.")
+    spec = call.kwargs.pop("type_spec", None)
+    if spec is not None:
+        call.kwargs["batch_input_shape"] = tuple(spec.shape)
+        call.kwargs["dtype"] = call.kwargs.get("dtype") or spec.dtype
 
 
 _PADS = ("top_pad", "bottom_pad", "left_pad", "right_pad")

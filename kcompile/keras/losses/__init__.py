@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import registry
-from ..utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
+from ..utils.generic_utils import deserialize_keras_object, interpreted
+from ..utils.generic_utils import serialize_keras_object as serialize_keras_object
+from ..utils.objects import serialized
 from .base import *
 from .base import LossFunctionWrapper
 from .base import Reduction as Reduction
@@ -21,13 +23,22 @@ def is_categorical_crossentropy(loss: Any) -> bool:
     return getattr(loss, "fn", loss) is categorical_crossentropy or loss == "categorical_crossentropy"
 
 
-def serialize(loss: Any) -> Any:
-    """The name of a loss function, or the configuration of a Loss."""
-    return serialize_keras_object(loss)
+def serialize(loss: Any, use_legacy_format: bool = True) -> Any:
+    """The name of a loss function, or the configuration of a Loss.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(loss, use_legacy_format)
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    name: Any, custom_objects: Mapping[str, Any] | None = None, use_legacy_format: bool | None = None
+) -> Any:
     """A loss from its name or configuration.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name.

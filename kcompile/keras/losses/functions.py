@@ -136,10 +136,8 @@ def sparse_categorical_crossentropy(
         return K.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     if K.ndim(y_true) == K.ndim(y_pred):  # with an axis of size 1, which a placeholder does not say
         y_true = K.squeeze(y_true, axis)
-    valid = K.not_equal(y_true, K.cast(ignore_class, K.dtype(y_true)))
-    y_true = K.switch(valid, y_true, K.zeros_like(y_true))
-    loss = K.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    return mark_valid(K.switch(valid, loss, K.zeros_like(loss)), valid)
+    loss = K.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis, ignore_class)
+    return mark_valid(loss, K.not_equal(y_true, K.cast(ignore_class, K.dtype(y_true))))
 
 
 def binary_crossentropy(

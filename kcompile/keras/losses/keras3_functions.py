@@ -34,20 +34,15 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Value:
-    """Binary cross-entropy that counts for less where the answer is sure (Lin et al., 2018): times
-    ``(1 - p)^gamma``, p being the probability of the right answer.
+    """Mean over an axis of ``K.binary_focal_crossentropy``.
 
     Args:
-        apply_class_balancing: whether yes-labels weigh alpha, no-labels 1 - alpha.
+        apply_class_balancing, alpha, gamma: as there.
         from_logits, label_smoothing, axis: as in binary_crossentropy.
     """
     y_true, y_pred = tensors_of(y_true, y_pred)
     y_true = smoothed_answers(y_true, label_smoothing)
-    y_pred = K.sigmoid(y_pred) if from_logits else y_pred
-    right = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
-    loss = K.pow(1.0 - right, gamma) * K.binary_crossentropy(y_true, y_pred)
-    if apply_class_balancing:
-        loss = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * loss
+    loss = K.binary_focal_crossentropy(y_true, y_pred, apply_class_balancing, alpha, gamma, from_logits)
     return K.mean(loss, axis=axis)
 
 
@@ -60,19 +55,15 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Value:
-    """Cross-entropy whose terms count for less where the prediction is sure: times
-    ``alpha (1 - p)^gamma`` (Lin et al., 2018).
+    """``K.categorical_focal_crossentropy`` with smoothed labels.
 
     Args:
-        alpha: number, or one for each class.
+        alpha, gamma: as there.
         from_logits, label_smoothing, axis: as in categorical_crossentropy.
     """
     y_true, y_pred = tensors_of(y_true, y_pred)
     y_true = smoothed_classes(y_true, y_pred, label_smoothing, axis)
-    y_pred = K.softmax(y_pred, axis=axis) if from_logits else y_pred
-    p = K.clip(y_pred / K.sum(y_pred, axis=axis, keepdims=True), K.epsilon(), 1.0 - K.epsilon())
-    weights = K.pow(1.0 - p, gamma) * K.constant(alpha, K.dtype(p))
-    return K.sum(-weights * y_true * K.log(p), axis=axis)
+    return K.categorical_focal_crossentropy(y_true, y_pred, alpha, gamma, from_logits, axis)
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Value:

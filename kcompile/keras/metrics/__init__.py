@@ -8,7 +8,8 @@ from typing import Any
 
 from .. import registry
 from ..legacy.old_names import answer_old_names
-from ..utils.generic_utils import deserialize_keras_object, interpreted, serialize_keras_object
+from ..utils.generic_utils import deserialize_keras_object, interpreted
+from ..utils.objects import serialized
 from .base import *
 from .base import MeanMetricWrapper, Metric
 from .confusion import *
@@ -43,13 +44,22 @@ def clone_metrics(metrics: Any) -> Any:
     return None if metrics is None else [clone_metric(metric) for metric in metrics]
 
 
-def serialize(metric: Any) -> Any:
-    """The name of a metric function, or the configuration of a Metric."""
-    return serialize_keras_object(metric)
+def serialize(metric: Any, use_legacy_format: bool = True) -> Any:
+    """The name of a metric function, or the configuration of a Metric.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(metric, use_legacy_format)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, use_legacy_format: bool | None = None
+) -> Any:
     """A metric from its name or configuration.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name.

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import registry
-from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from ..utils.generic_utils import deserialize_keras_object
+from ..utils.generic_utils import serialize_keras_object as serialize_keras_object
+from ..utils.objects import serialized
 from . import experimental, legacy, schedules
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .base import Optimizer, UpdateRule, clip_norm
@@ -109,13 +111,24 @@ _CLASSES: dict[str, Any] = {
 _BY_LOWER_CASE = {name.lower(): name for name in _CLASSES}
 
 
-def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """``{"class_name": ..., "config": ...}`` of an optimizer."""
-    return serialize_keras_object(optimizer)
+def serialize(optimizer: Optimizer, use_legacy_format: bool = True) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}`` of an optimizer.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(optimizer, use_legacy_format)
 
 
-def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+def deserialize(
+    config: Mapping[str, Any],
+    custom_objects: Mapping[str, Any] | None = None,
+    use_legacy_format: bool | None = None,
+) -> Optimizer:
     """The optimizer that a configuration describes; names of built-in classes in any case.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name or a malformed configuration.

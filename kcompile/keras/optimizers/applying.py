@@ -51,13 +51,15 @@ class AppliesGradients:
         grads_and_vars: Iterable[tuple[Any, Parameter]],
         name: str | None = None,
         skip_gradients_aggregation: bool = False,
+        experimental_aggregate_gradients: bool = True,
         **kwargs: Any,
     ) -> Any:
         """One update of weights by their gradients.
 
         Args:
             grads_and_vars: pairs (gradient, weight). A weight whose gradient is None stays as it is.
-            name, skip_gradients_aggregation, **kwargs: of tf.keras, which change nothing.
+            name, skip_gradients_aggregation, experimental_aggregate_gradients, **kwargs: of tf.keras, which
+                change nothing.
 
         Returns:
             ``iterations``, the number of updates.

@@ -17,7 +17,8 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import registry
 from ..declaration import Argument, configuration, configured, like
-from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from ..utils.generic_utils import deserialize_keras_object
+from ..utils.objects import serialized
 
 
 class _OfValues:
@@ -289,13 +290,24 @@ _CLASSES: dict[str, Any] = {
 }
 
 
-def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """``{"class_name": ..., "config": ...}`` of a schedule."""
-    return serialize_keras_object(learning_rate_schedule)
+def serialize(learning_rate_schedule: LearningRateSchedule, use_legacy_format: bool = True) -> dict[str, Any]:
+    """``{"class_name": ..., "config": ...}`` of a schedule.
+
+    Args:
+        use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+    """
+    return serialized(learning_rate_schedule, use_legacy_format)
 
 
-def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any],
+    custom_objects: Mapping[str, Any] | None = None,
+    use_legacy_format: bool | None = None,
+) -> Any:
     """The schedule that a configuration describes.
+
+    Args:
+        use_legacy_format: of tf.keras; both forms are read.
 
     Raises:
         ValueError: for an unknown name or a malformed configuration.

@@ -202,9 +202,21 @@ class Stepping(AppliesGradients):
     # --- before tf.keras 2.11 -----------------------------------------------------------------------------
 
     def add_weight(
-        self, name: str, shape: Sequence[int], dtype: Any = None, initializer: Any = "zeros", **kwargs: Any
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: Any = None,
+        initializer: Any = "zeros",
+        trainable: bool | None = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        **kwargs: Any,
     ) -> Parameter:
-        """``add_variable`` with the name first."""
+        """``add_variable`` with the name first.
+
+        Args:
+            trainable, synchronization, aggregation, **kwargs: of tf.keras, which change nothing.
+        """
         return self.add_variable(shape, dtype, initializer, name)
 
     def add_slot(

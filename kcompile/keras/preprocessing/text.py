@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import registry
+from .. import registry, rules
 
 maketrans = str.maketrans  # of Keras 2.0, for both Pythons
 
@@ -29,10 +29,13 @@ __all__ = [
 #: Keras 2.3 also shows its implementing module under this name.
 text = sys.modules[__name__]
 
+Analyzer = Callable[[Any], Iterable[str]]
+
 _FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _MODES = ("binary", "count", "freq", "tfidf")
 
 
+@rules.with_arguments
 def text_to_word_sequence(
     text: str, filters: Any = _FILTERS, lower: bool = True, split: str = " "
 ) -> list[str]:
@@ -52,13 +55,21 @@ def text_to_word_sequence(
     return [word for word in separated.split(split) if word]
 
 
-def one_hot(text: str, n: int, filters: Any = _FILTERS, lower: bool = True, split: str = " ") -> list[int]:
+@rules.with_arguments
+def one_hot(
+    text: str,
+    n: int,
+    filters: Any = _FILTERS,
+    lower: bool = True,
+    split: str = " ",
+    analyzer: Analyzer | None = None,
+) -> list[int]:
     """Indices from 1 to n - 1 of a text's words by Python's ``hash``: two words may share one.
 
     ``hash`` of a string changes from run to run unless PYTHONHASHSEED is set; ``hashing_trick`` with "md5"
     does not.
     """
-    return hashing_trick(text, n, hash_function=hash, filters=filters, lower=lower, split=split)
+    return hashing_trick(text, n, hash, filters, lower, split, analyzer)
 
 
 def hashing_trick(
@@ -68,6 +79,7 @@ def hashing_trick(
     filters: Any = _FILTERS,
     lower: bool = True,
     split: str = " ",
+    analyzer: Analyzer | None = None,
 ) -> list[int]:
     """Indices from 1 to n - 1 of a text's words by a hash: two words may share one.
 
@@ -77,6 +89,7 @@ def hashing_trick(
         hash_function: None for Python's ``hash``, "md5" for one that is the same in every run, or a function
             from string to integer.
         filters, lower, split: as for ``text_to_word_sequence``.
+        analyzer: function from a text to its words, in the place of all that.
     """
     if hash_function == "md5":
         hash_function = _md5
@@ -84,7 +97,7 @@ def hashing_trick(
         hash_function = hash
     elif not callable(hash_function):
         raise ValueError(f"hash_function must be None, 'md5' or a function, found {hash_function!r}.")
-    words = text_to_word_sequence(text, filters=filters, lower=lower, split=split)
+    words = analyzer(text) if analyzer else text_to_word_sequence(text, filters, lower, split)
     return [hash_function(word) % (n - 1) + 1 for word in words]
 
 
@@ -106,6 +119,8 @@ class Tokenizer:
         char_level: tokens are characters, not words.
         oov_token: if given, gets index 1 and stands for words that are unknown or cut by ``num_words``.
         document_count: texts seen so far.
+        analyzer: function from a text to its words, in the place of filters, lower and split; it is no part
+            of the configuration.
 
     Attributes: ``word_counts`` (word to number of occurrences), ``word_docs`` (word to number of texts),
     ``word_index``, ``index_word``, ``index_docs`` (index to number of texts), ``document_count``.
@@ -113,6 +128,7 @@ class Tokenizer:
     A text that is a list is taken as a list of tokens.
     """
 
+    @rules.with_arguments
     def __init__(
         self,
         num_words: int | None = None,
@@ -122,6 +138,7 @@ class Tokenizer:
         char_level: bool = False,
         oov_token: str | None = None,
         document_count: int = 0,
+        analyzer: Analyzer | None = None,
         **kwargs: Any,
     ) -> None:
         if "nb_words" in kwargs:
@@ -140,6 +157,7 @@ class Tokenizer:
         self.document_count = document_count
         self.char_level = char_level
         self.oov_token = oov_token
+        self.analyzer = analyzer
         self.index_docs: defaultdict[int, int] = defaultdict(int)
         self.word_index: dict[str, int] = {}
         self.index_word: dict[int, str] = {}
@@ -149,6 +167,8 @@ class Tokenizer:
             return [token.lower() for token in text] if self.lower else text
         if self.char_level:
             return text.lower() if self.lower else text
+        if self.analyzer is not None:
+            return list(self.analyzer(text))
         return text_to_word_sequence(text, self.filters, self.lower, self.split)
 
     def fit_on_texts(self, texts: Iterable[Any]) -> None:

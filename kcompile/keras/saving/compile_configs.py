@@ -18,8 +18,8 @@ from ..optimizers import layouts
 from ..utils.generic_utils import get_custom_objects
 from ..utils.living import class_name, goes_itself
 from ..utils.nested import each
+from ..utils.objects import serialize_keras_object
 from .limits import limited_work
-from .objects import serialize_keras_object
 from .versions.keras1 import WeightUpgrade
 from .versions.keras3_writing import training_to_objects
 from .versions.tf_keras_writing import is_of_tf_keras, training_to_tf_keras

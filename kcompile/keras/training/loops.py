@@ -13,6 +13,7 @@ from .. import backend as K
 from .. import callbacks as cbks
 from ..utils import launch
 from ..utils.generic_utils import Progbar
+from ..utils.interactive import print_msg
 from .compiled_network import CompiledNetwork
 from .data_adapters import ArrayAdapter, DataAdapter
 from .fit_state import FitState
@@ -110,7 +111,7 @@ def fit(
     model.history = history
     model.stop_training = False
     if verbose and validation is not None and source.samples and validation.samples:
-        print(f"Train on {source.samples} samples, validate on {validation.samples} samples")
+        print_msg(f"Train on {source.samples} samples, validate on {validation.samples} samples")
     callback_list.set_model(model)
     params = {
         "batch_size": source.batch_size,

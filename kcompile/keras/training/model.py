@@ -17,6 +17,7 @@ from ..callbacks import History
 from ..core.call_frames import current_frame
 from ..core.called_on_numbers import are_numbers, fits_input
 from ..utils.generic_utils import unpack_singleton
+from ..utils.interactive import is_interactive_logging_enabled
 from . import dataset_adapters as dataset_adapters
 from . import loops as loops
 from .arrays import count_samples, cut_to_first, is_lazy
@@ -520,14 +521,16 @@ class Model(SteppingNetwork):
 
 
 def _verbosity(verbose: int | str) -> int:
-    """0, 1 or 2; "auto" of later versions of Keras shows a bar.
+    """0, 1 or 2; "auto" of later versions of Keras shows a bar, or a line per epoch where nobody looks.
 
     Raises:
         ValueError: for another text.
     """
     if isinstance(verbose, str) and verbose != "auto":
         raise ValueError(f'verbose must be 0, 1, 2 or "auto"; found {verbose!r}.')
-    return 1 if verbose == "auto" else int(verbose)
+    if verbose == "auto":
+        return 1 if is_interactive_logging_enabled() else 2
+    return int(verbose)
 
 
 registry.register(globals())

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from ..preprocessing.sequence import pad_sequences as pad_sequences
     from ..preprocessing.splitting import split_dataset as split_dataset
     from ..preprocessing.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
-    from ..saving.objects import get_registered_name as get_registered_name
-    from ..saving.objects import get_registered_object as get_registered_object
     from . import conv_utils as conv_utils
     from . import data_utils as data_utils
     from . import generic_utils as generic_utils
     from . import io_utils as io_utils
     from . import layer_utils as layer_utils
+    from . import legacy as legacy
     from . import losses_utils as losses_utils
     from . import metrics_utils as metrics_utils
     from . import multi_gpu_utils as multi_gpu_utils
@@ -37,9 +36,11 @@ if TYPE_CHECKING:
     from .data_utils import OrderedEnqueuer as OrderedEnqueuer
     from .data_utils import PyDataset as PyDataset
     from .data_utils import Sequence as Sequence
+    from .data_utils import SequenceEnqueuer as SequenceEnqueuer
     from .data_utils import get_file as get_file
     from .data_utils import pack_x_y_sample_weight as pack_x_y_sample_weight
     from .data_utils import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+    from .embeddings import warmstart_embedding_matrix as warmstart_embedding_matrix
     from .generic_utils import CustomObjectScope as CustomObjectScope
     from .generic_utils import Progbar as Progbar
     from .generic_utils import custom_object_scope as custom_object_scope
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from .generic_utils import get_custom_objects as get_custom_objects
     from .generic_utils import register_keras_serializable as register_keras_serializable
     from .generic_utils import serialize_keras_object as serialize_keras_object
+    from .interactive import disable_interactive_logging as disable_interactive_logging
+    from .interactive import enable_interactive_logging as enable_interactive_logging
+    from .interactive import is_interactive_logging_enabled as is_interactive_logging_enabled
     from .io_utils import H5Dict as H5Dict
     from .io_utils import HDF5Matrix as HDF5Matrix
     from .layer_utils import convert_all_kernels_in_model as convert_all_kernels_in_model
@@ -56,7 +60,10 @@ if TYPE_CHECKING:
     from .np_utils import normalize as normalize
     from .np_utils import to_categorical as to_categorical
     from .np_utils import to_ordinal as to_ordinal
+    from .objects import get_registered_name as get_registered_name
+    from .objects import get_registered_object as get_registered_object
     from .rng_utils import set_random_seed as set_random_seed
+    from .timed_threads import TimedThread as TimedThread
     from .vis_utils import model_to_dot as model_to_dot
     from .vis_utils import plot_model as plot_model
 
@@ -67,10 +74,12 @@ _NAMES = {
         "OrderedEnqueuer",
         "PyDataset",
         "Sequence",
+        "SequenceEnqueuer",
         "get_file",
         "pack_x_y_sample_weight",
         "unpack_x_y_sample_weight",
     ),
+    "embeddings": ("warmstart_embedding_matrix",),
     "generic_utils": (
         "CustomObjectScope",
         "Progbar",
@@ -80,13 +89,21 @@ _NAMES = {
         "register_keras_serializable",
         "serialize_keras_object",
     ),
+    "interactive": (
+        "disable_interactive_logging",
+        "enable_interactive_logging",
+        "is_interactive_logging_enabled",
+    ),
     "io_utils": ("H5Dict", "HDF5Matrix"),
     "layer_utils": ("convert_all_kernels_in_model", "get_source_inputs", "print_summary"),
+    "legacy": (),
     "losses_utils": (),
     "metrics_utils": (),
     "multi_gpu_utils": ("multi_gpu_model",),
     "np_utils": ("normalize", "to_categorical", "to_ordinal"),
+    "objects": ("get_registered_name", "get_registered_object"),
     "rng_utils": ("set_random_seed",),
+    "timed_threads": ("TimedThread",),
     "training_utils": (),
     "vis_utils": ("model_to_dot", "plot_model"),
 }
@@ -101,12 +118,22 @@ _ELSEWHERE = {
     "preprocessing.sequence": ("pad_sequences",),
     "preprocessing.splitting": ("split_dataset",),
     "preprocessing.timeseries": ("timeseries_dataset_from_array",),
-    "saving.objects": ("get_registered_name", "get_registered_object"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _HOMES |= {name: f".{module}" for module, names in _ELSEWHERE.items() for name in names}
-# what `from keras.utils import *` gives: also the modules, but for those that hold the names of others
-__all__ = sorted({*_HOMES, *_NAMES} - {"layer_utils", "rng_utils", "training_utils", "vis_utils"})
+# what `from keras.utils import *` gives: modules of Keras 2.3 too, but for those that hold names of others
+_NOT_ALL = {
+    "embeddings",
+    "interactive",
+    "layer_utils",
+    "legacy",
+    "objects",
+    "rng_utils",
+    "timed_threads",
+    "training_utils",
+    "vis_utils",
+}
+__all__ = sorted({*_HOMES, *_NAMES} - _NOT_ALL)
 
 
 if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import registry
+from .. import registry, rules
 from ..legacy.old_names import answer_old_names
 from .download import _extract_archive, _hash_file, get_file, validate_file
 from .launch import from_first
@@ -449,6 +449,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
     order. Other iterators are called from all threads and must be safe for that.
     """
 
+    @rules.with_arguments
     def __init__(
         self,
         sequence: Any,

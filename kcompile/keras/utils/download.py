@@ -23,6 +23,7 @@ from ...atomic import working_folder
 from .. import registry
 from .generic_utils import Progbar
 from .home import keras_home
+from .interactive import print_msg
 
 # How long a server may say nothing before the download counts as failed; a slow one may take any time.
 TIMEOUT_SECONDS = 30
@@ -103,7 +104,7 @@ def _needs_download(path: str, file_hash: str | None, algorithm: str) -> bool:
         raise ValueError(f"{path} is in the cache, but it is no file; remove it.")
     if file_hash is None or validate_file(path, file_hash, algorithm):
         return False
-    print(
+    print_msg(
         f"A local file was found, but it seems to be incomplete or outdated because the {algorithm} file "
         f"hash does not match the original value of {file_hash} so we will re-download the data."
     )
@@ -143,7 +144,7 @@ def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> 
         import pooch
     except ImportError as error:
         raise ImportError("get_file needs pooch to download files: pip install pooch") from error
-    print("Downloading data from", origin)
+    print_msg(f"Downloading data from {origin}")
     scheme = urllib.parse.urlsplit(origin).scheme
     if scheme == "file":
         downloader: Any = _copy_local

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import registry
+from .. import registry, rules
 from .living import class_name, goes_itself
 from .progbar import Progbar as Progbar
 
@@ -94,6 +94,7 @@ def _definition(obj: Any) -> tuple[Any, Any]:
     return getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
 
 
+@rules.with_arguments
 def serialize_keras_object(instance: Any) -> Any:
     """``None``, ``{'class_name', 'config'}`` for objects with ``get_config``, or a function's name; within
     ``living`` a function itself."""
@@ -112,11 +113,13 @@ def serialize_keras_object(instance: Any) -> Any:
     )
 
 
+@rules.with_arguments
 def deserialize_keras_object(
     identifier: Any,
     module_objects: Mapping[str, Any] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     printable_module_name: str = "object",
+    safe_mode: bool | None = None,
 ) -> Any:
     """Build the object that a config names, or look a function up by name.
 
@@ -128,10 +131,14 @@ def deserialize_keras_object(
             by default.
         custom_objects: name -> class or function, looked at first.
         printable_module_name: what is being loaded ("layer", "loss function"...), for error messages.
+        safe_mode: False lets it run code from the config; None asks the surrounding ``SafeModeScope``.
 
     Raises:
         ValueError: for an unknown name (the message lists near names) or a malformed config.
     """
+    if safe_mode is not None:
+        with SafeModeScope(safe_mode):
+            return deserialize_keras_object(identifier, module_objects, custom_objects, printable_module_name)
     if identifier is None:
         return None
     if callable(identifier) and not isinstance(identifier, type):  # never from a file: see ``living``

@@ -11,6 +11,16 @@ import numpy as np
 
 from ...formats import UnsafeFileError
 from .. import registry
+from .interactive import (
+    disable_interactive_logging as disable_interactive_logging,
+)
+from .interactive import (
+    enable_interactive_logging as enable_interactive_logging,
+)
+from .interactive import (
+    is_interactive_logging_enabled as is_interactive_logging_enabled,
+)
+from .interactive import print_msg as print_msg
 
 # HDF5 keeps attributes in an object header of 64 KiB; some of it is needed for the header itself.
 HDF5_OBJECT_HEADER_LIMIT = 64512
@@ -152,7 +162,7 @@ def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
         answer = input('Enter "y" (overwrite) or "n" (cancel).').strip().lower()
     if answer == "n":
         return False
-    print("[TIP] Next time specify overwrite=True!")
+    print_msg("[TIP] Next time specify overwrite=True!")
     return True
 
 

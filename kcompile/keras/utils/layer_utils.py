@@ -10,6 +10,7 @@ import numpy as np
 from .. import registry
 from .conv_utils import convert_kernel
 from .generic_utils import to_list
+from .interactive import print_msg
 from .summary_table import (
     SummaryTable,
     class_title,
@@ -95,7 +96,7 @@ def print_summary(
         line_length: width in characters, 65 for a chain of layers, else 98.
         positions: where each column ends, relative (last <= 1) or in characters; by default [.45, .85, 1.]
             for a chain, [.33, .55, .67, 1.] with the column "Connected to".
-        print_fn: called with each line, ``print`` by default.
+        print_fn: called with each line, to the standard output by default.
         expand_nested: show the layers of models that are layers, framed.
         show_trainable: add a column that says which layers train.
         layer_range: names, or patterns of names, of the first and the last layer to show.
@@ -103,7 +104,7 @@ def print_summary(
     Raises:
         ValueError: for a ``layer_range`` that names no layers.
     """
-    show = harmless_lines(print if print_fn is None else print_fn)
+    show = harmless_lines(print_msg if print_fn is None else print_fn)
     if expand_nested or show_trainable or layer_range is not None:
         _print_later_summary(model, line_length, positions, show, expand_nested, show_trainable, layer_range)
         return

@@ -13,6 +13,7 @@ import numpy as np
 from kcompile_runtime.text import harmless
 
 from .. import registry
+from .interactive import is_interactive_logging_enabled, print_msg
 from .terminal_bar import TerminalBar
 
 
@@ -25,6 +26,7 @@ class Progbar:
         verbose: 0 silent, 1 a live bar, 2 one line at the end.
         interval: least seconds between two drawings (verbose 1).
         stateful_metrics: names shown as given; the others are averaged, weighted by units.
+        unit_name: what a unit is called behind its time.
 
     In a terminal rich draws a line of its width. Elsewhere what is printed is Keras's text: in a notebook the
     line is redrawn in place, in a file each drawing is a new line.
@@ -37,15 +39,18 @@ class Progbar:
         verbose: int = 1,
         interval: float = 0.05,
         stateful_metrics: Iterable[str] | None = None,
+        unit_name: str = "step",
     ) -> None:
         self.target = target
         self.width = width
         self.verbose = verbose
         self.interval = interval
+        self.unit_name = unit_name
         self.stateful_metrics = set(stateful_metrics or ())
         in_notebook = "ipykernel" in sys.modules
         in_terminal = hasattr(sys.stdout, "isatty") and sys.stdout.isatty() and not in_notebook
-        self._terminal = TerminalBar(width) if in_terminal and verbose == 1 else None
+        looked_at = is_interactive_logging_enabled()
+        self._terminal = TerminalBar(width) if in_terminal and verbose == 1 and looked_at else None
         self._dynamic_display = in_terminal or in_notebook
         self._total_width = 0
         self._seen_so_far = 0
@@ -133,8 +138,8 @@ class Progbar:
         if self.target is None or current >= self.target:
             for scale, unit in ((1, "s"), (1e3, "ms")):
                 if per_unit * scale >= 1:
-                    return f" - {elapsed:.0f}s {per_unit * scale:.0f}{unit}/step"
-            return f" - {elapsed:.0f}s {per_unit * 1e6:.0f}us/step"
+                    return f" - {elapsed:.0f}s {per_unit * scale:.0f}{unit}/{self.unit_name}"
+            return f" - {elapsed:.0f}s {per_unit * 1e6:.0f}us/{self.unit_name}"
         eta = per_unit * (self.target - current)
         hours, minutes, seconds = int(eta // 3600), int((eta % 3600) // 60), int(eta % 60)
         if eta > 3600:
@@ -145,8 +150,7 @@ class Progbar:
 
     @staticmethod
     def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        print_msg(text, line_break=False)
 
 
 def _metric_text(name: str, value: float, fixed: bool) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Names, Parameter, TensorShape, Value, claim_steps, op
+from ....ir import Names, Parameter, TensorShape, Value, claim_steps
 from ... import backend as K
 from ... import registry
+from ...backend.recurrent import zeroed_where_masked
 from ...backend.tensors import dims_of, known_shape
 from ...backend.variables import filled
 from ...core.layer import InputSpec, Layer
@@ -452,22 +453,10 @@ class RNN(Layer):
             self.add_update(list(zip(self.states, states, strict=True)))
         if self.zero_output_for_mask and mask is not None:
             pairs = zip(leaves(last), leaves(outputs), strict=True)
-            zeroed = [self._zeroed(*pair, mask) for pair in pairs]
+            zeroed = [zeroed_where_masked(*pair, mask, self.go_backwards) for pair in pairs]
             last, outputs = (packed(outputs, iter(flat)) for flat in zip(*zeroed, strict=True))
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
-
-    def _zeroed(self, last: Value, outputs: Value, mask: Value) -> tuple[Value, Value]:
-        """Both outputs with zeros where their step is left out."""
-        keep = K.cast(mask, "bool")
-        keep = op.Squeeze(keep, [2]) if keep.rank == 3 else keep
-        keep = K.reverse(keep, 1) if self.go_backwards else keep
-        zero = np.array(0, outputs.dtype)
-        rest = list(range(2, len(known_shape(outputs))))
-        zeroed = op.Where(op.Unsqueeze(keep, rest), outputs, zero)
-        zeroed.refine(known_shape(outputs))
-        newest = op.Gather(keep, np.array(-1, np.int64), axis=1)
-        return op.Where(op.Unsqueeze(newest, [axis - 1 for axis in rest]), last, zero), zeroed
 
     def _take_apart(self, inputs: Any, initial_state: Any, constants: Any) -> tuple[Any, Any, Any]:
         """Inputs, initial states and constants of a call that may have them in one list."""

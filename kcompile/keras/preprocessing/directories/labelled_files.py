@@ -12,6 +12,7 @@ import numpy as np
 from ...data import AUTOTUNE, Dataset
 from ...data.stages import Columns, Rows, Stage
 from ...data.transformations import Batched
+from ...utils.interactive import print_msg
 from ...utils.np_utils import to_categorical
 
 _LABEL_MODES = ("int", "categorical", "binary", None)
@@ -137,7 +138,9 @@ class Folder:
                     f"len(labels) is {len(labels)} while we found {len(paths)} files in directory {folder}."
                 )
         if self.verbose:
-            print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if inferred else "."))
+            print_msg(
+                f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if inferred else ".")
+            )
         return *self._shuffled(np.array(paths, object), labels), names
 
     def _files(self, folder: str) -> Iterator[str]:
@@ -159,7 +162,7 @@ class Folder:
         held_out = int((self.validation_split or 0) * count)
         if self.verbose:
             used = held_out if subset == "validation" else count - held_out
-            print(f"Using {used} files for {subset}.")
+            print_msg(f"Using {used} files for {subset}.")
         return slice(count - held_out, None) if subset == "validation" else slice(0, count - held_out)
 
     def _encoded(self, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from ... import registry
 from ...backend.config import floatx
 from ...utils.generic_utils import did_you_mean
+from ...utils.interactive import print_msg
 from .files import checked_data_format, image_files_under, is_image_file
 from .iterator import BatchFromFilesMixin, Iterator, subset_range
 
@@ -30,6 +31,7 @@ class NumpyArrayIterator(Iterator):
         save_to_dir, save_prefix, save_format: write each image given to this folder.
         subset: "training" or "validation", by the generator's ``validation_split``.
         dtype: of the images given, by default ``K.floatx()``.
+        ignore_class_split: whether the two subsets may have other classes.
 
     Batch: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``; ``x`` is a list where more arrays were given.
 
@@ -52,6 +54,7 @@ class NumpyArrayIterator(Iterator):
         save_format: str = "png",
         subset: str | None = None,
         dtype: Any = None,
+        ignore_class_split: bool = False,
     ) -> None:
         self.dtype = floatx() if dtype is None else dtype
         self.data_format = checked_data_format(data_format)
@@ -72,7 +75,7 @@ class NumpyArrayIterator(Iterator):
         y = None if y is None else np.asarray(y)
         sample_weight = None if sample_weight is None else np.asarray(sample_weight)
         part = _subset_slice(subset, image_data_generator, len(x))
-        if y is not None and subset is not None:
+        if y is not None and subset is not None and not ignore_class_split:
             _check_same_classes(y, part)
         self.x = np.asarray(x[part], dtype=self.dtype)
         self.x_misc = [other[part] for other in more]
@@ -156,6 +159,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         subset: "training" or "validation", by the generator's ``validation_split``, within each class.
         interpolation: how images are resized, see ``load_img``.
         dtype: of the batches, by default ``K.floatx()``.
+        keep_aspect_ratio: whether the middle of an image is resized, in place of distorting it.
 
     Attributes: ``class_indices`` (name to index), ``classes`` (index of each file), ``filenames``,
     ``filepaths``, ``samples``, ``num_classes``.
@@ -182,6 +186,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         subset: str | None = None,
         interpolation: str = "nearest",
         dtype: Any = None,
+        keep_aspect_ratio: bool = False,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -193,6 +198,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
             save_format,
             subset,
             interpolation,
+            keep_aspect_ratio,
         )
         _check_class_mode(class_mode, self.allowed_class_modes)
         self.directory = directory
@@ -209,7 +215,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
             indices += [index] * len(found)
         self.classes = np.array(indices, dtype="int32")
         self.samples = len(self.filenames)
-        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
+        print_msg(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         self._filepaths = [os.path.join(directory, name) for name in self.filenames]
         super().__init__(self.samples, batch_size, shuffle, seed)
 
@@ -299,6 +305,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         interpolation: str = "nearest",
         dtype: Any = "float32",
         validate_filenames: bool = True,
+        keep_aspect_ratio: bool = False,
     ) -> None:
         self.set_processing_attrs(
             image_data_generator,
@@ -310,6 +317,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
             save_format,
             subset,
             interpolation,
+            keep_aspect_ratio,
         )
         _check_class_mode(class_mode, self.allowed_class_modes)
         self.directory = directory or ""
@@ -406,7 +414,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
         classes = ""
         if self.class_mode in self._class_modes_with_classes:
             classes = f" belonging to {len(self.class_indices)} classes"
-        print(f"Found {self.samples} {what} image filenames{classes}.")
+        print_msg(f"Found {self.samples} {what} image filenames{classes}.")
 
     @property
     def filepaths(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import registry
+from ... import registry, rules
 from ...backend.config import floatx
 from .affine import apply_affine_transform
 from .files import checked_data_format
@@ -112,6 +112,7 @@ class ImageDataGenerator:
                 f"`brightness_range` should be tuple or list of two floats. Received: {brightness_range}"
             )
         self.brightness_range = brightness_range
+        self._stretches_brightness = not rules.in_force().brightens_as_is
         self.mean: np.ndarray | None = None
         self.std: np.ndarray | None = None
         self.principal_components: np.ndarray | None = None
@@ -146,6 +147,7 @@ class ImageDataGenerator:
         save_prefix: str = "",
         save_format: str = "png",
         subset: str | None = None,
+        ignore_class_split: bool = False,
     ) -> NumpyArrayIterator:
         """Batches from arrays: see NumpyArrayIterator."""
         return NumpyArrayIterator(
@@ -161,6 +163,7 @@ class ImageDataGenerator:
             save_prefix=save_prefix,
             save_format=save_format,
             subset=subset,
+            ignore_class_split=ignore_class_split,
         )
 
     def flow_from_directory(
@@ -179,6 +182,7 @@ class ImageDataGenerator:
         follow_links: bool = False,
         subset: str | None = None,
         interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
     ) -> DirectoryIterator:
         """Batches from a folder with one subfolder per class: see DirectoryIterator."""
         return DirectoryIterator(
@@ -198,6 +202,7 @@ class ImageDataGenerator:
             follow_links=follow_links,
             subset=subset,
             interpolation=interpolation,
+            keep_aspect_ratio=keep_aspect_ratio,
         )
 
     def flow_from_dataframe(
@@ -365,7 +370,9 @@ class ImageDataGenerator:
         if get("flip_vertical", False):
             x = flip_axis(x, self.row_axis - 1)
         if brightness is not None:
-            x = apply_brightness_shift(x, brightness, self.data_format)
+            x = apply_brightness_shift(
+                x, brightness, data_format=self.data_format, scale=self._stretches_brightness
+            )
         return x
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:

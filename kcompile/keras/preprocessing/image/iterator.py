@@ -176,6 +176,7 @@ class BatchFromFilesMixin:
         save_format: str,
         subset: str | None,
         interpolation: str,
+        keep_aspect_ratio: bool = False,
     ) -> None:
         """Set how files become a batch; see DirectoryIterator for the arguments."""
         if color_mode not in COLOR_MODES:
@@ -191,6 +192,7 @@ class BatchFromFilesMixin:
         self.save_prefix = save_prefix
         self.save_format = save_format
         self.interpolation = interpolation
+        self.keep_aspect_ratio = keep_aspect_ratio
         self.split = subset_range(subset, getattr(image_data_generator, "_validation_split", 0.0))
         self.subset = subset
 
@@ -209,7 +211,11 @@ class BatchFromFilesMixin:
 
     def _image(self, path: str) -> np.ndarray:
         image = load_img(
-            path, color_mode=self.color_mode, target_size=self.target_size, interpolation=self.interpolation
+            path,
+            color_mode=self.color_mode,
+            target_size=self.target_size,
+            interpolation=self.interpolation,
+            keep_aspect_ratio=self.keep_aspect_ratio,
         )
         # float32 whatever the batch's dtype, and a copy: what follows changes it in place.
         x = np.array(img_to_array(image, data_format=self.data_format, dtype="float32"))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....optional import optional
+from ... import rules
 from .affine import apply_affine_transform
 from .files import array_to_img, img_to_array
 
@@ -29,22 +30,28 @@ def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.n
     return np.clip(x + intensity, np.min(x), np.max(x))
 
 
-def apply_brightness_shift(x: Any, brightness: float, data_format: str = "channels_last") -> np.ndarray:
+@rules.with_arguments
+def apply_brightness_shift(
+    x: Any, brightness: float, data_format: str = "channels_last", scale: bool = True
+) -> np.ndarray:
     """Brightness multiplied by a factor, as Pillow's ImageEnhance.Brightness does.
 
-    As in Keras 2.3 the image is first stretched to 0 .. 255 and cut to whole numbers, so the result lies
-    there too.
-
     Args:
-        x: image of 1, 3 or 4 channels.
+        x: image of 1, 3 or 4 channels. It is cut to whole numbers.
         brightness: 0 is black, 1 leaves it as it is.
         data_format: "channels_last" or "channels_first".
+        scale: whether the image is stretched to 0 .. 255 first, where the result lies then, as in Keras 2.3.
+            One that goes beyond is stretched in any case, and the result shrunk again if not ``scale``.
     """
-    image = array_to_img(x, data_format=data_format)
+    values = np.asarray(x)
+    low, high = values.min(), values.max()
+    beyond = bool(low < 0 or high > 255)
+    image = array_to_img(x, data_format=data_format, scale=scale or beyond)
     with optional("PIL", "Changing the brightness of images"):
         from PIL import ImageEnhance
 
-    return img_to_array(ImageEnhance.Brightness(image).enhance(brightness), data_format=data_format)
+    shifted = img_to_array(ImageEnhance.Brightness(image).enhance(brightness), data_format=data_format)
+    return shifted / 255 * (high - low) + low if beyond and not scale else shifted
 
 
 def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
@@ -52,13 +59,14 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
     return apply_channel_shift(x, np.random.uniform(-intensity_range, intensity_range), channel_axis)
 
 
-def random_brightness(x: Any, brightness_range: Any) -> np.ndarray:
+def random_brightness(x: Any, brightness_range: Any, scale: bool = True) -> np.ndarray:
     """``apply_brightness_shift`` by a random factor from ``brightness_range``, a pair of floats."""
     if len(brightness_range) != 2:
         raise ValueError(
             f"`brightness_range` should be tuple or list of two floats. Received: {brightness_range}"
         )
-    return apply_brightness_shift(x, np.random.uniform(brightness_range[0], brightness_range[1]))
+    factor = np.random.uniform(brightness_range[0], brightness_range[1])
+    return apply_brightness_shift(x, factor, data_format="channels_last", scale=scale)
 
 
 # Keras 2.3 takes the centre of these from axes 0 and 1, whatever row_axis and col_axis say. Seeded

@@ -17,7 +17,7 @@ from ...core.operation_layers import OperationLayer
 from ...training.sequential import Sequential
 from ...utils.generic_utils import registered_name, unpack_singleton
 from ...utils.nested import each
-from ..objects import serialize_keras_object
+from ...utils.objects import serialize_keras_object
 from .keras2 import drop_defaults
 from .keras3_weights import is_made_of_layers
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import registry
-from ..utils.generic_utils import (
+from .generic_utils import (
     SafeModeScope,
     custom_object_scope,
     get_custom_objects,
     in_safe_mode,
     registered_name,
 )
-from ..utils.generic_utils import deserialize_keras_object as _of_kind
+from .generic_utils import deserialize_keras_object as _of_kind
+from .generic_utils import serialize_keras_object as _by_name
 
 
 def get_registered_name(obj: Any) -> str:
@@ -38,8 +39,8 @@ def get_registered_object(
 def serialize_keras_object(obj: Any) -> Any:
     """An object with a configuration as ``{"module", "class_name", "config", "registered_name"}``.
 
-    Numbers, text, lists and dicts come out as they are, with what is in them turned; functions as their
-    registered or own names.
+    Numbers, text, lists and dicts come out as they are, with what is in them turned; functions that are
+    built in as ``{"module", "class_name": "function", ...}``, others as their registered or own names.
 
     Raises:
         ValueError: for an object without ``get_config``.
@@ -56,14 +57,35 @@ def serialize_keras_object(obj: Any) -> Any:
         kind = type(obj)
         own = not registry.is_built_in(kind)
         return {
-            "module": None if own else "keras",
+            "module": None if own else _module_of(kind),
             "class_name": kind.__name__,
             "config": serialize_keras_object(obj.get_config()),
             "registered_name": get_registered_name(kind) if own else None,
         }
     if callable(obj) and hasattr(obj, "__name__"):
+        if registry.is_named(obj):
+            return {
+                "module": "builtins",
+                "class_name": "function",
+                "config": obj.__name__,
+                "registered_name": "function",
+            }
         return get_registered_name(obj)
     raise ValueError(f"{obj!r} cannot be made plain data: {type(obj).__name__} has no get_config().")
+
+
+def _module_of(obj: Any) -> str:
+    """Where later versions of Keras show a built-in class or function."""
+    kind = registry.kind_of_object(obj)
+    if kind is None or obj.__name__ in ("Model", "Sequential"):
+        return "keras"
+    return registry.public_module(kind)
+
+
+def serialized(obj: Any, use_legacy_format: bool) -> Any:
+    """What a module's ``serialize`` gives: class and configuration alone, or those of
+    ``serialize_keras_object``."""
+    return _by_name(obj) if use_legacy_format else serialize_keras_object(obj)
 
 
 def deserialize_keras_object(
@@ -87,8 +109,11 @@ def deserialize_keras_object(
         return {
             key: deserialize_keras_object(entry, custom_objects, safe_mode) for key, entry in config.items()
         }
-    name = config.get("registered_name") or config["class_name"]
-    named = {"class_name": name, "config": config.get("config", {})}
+    is_function = config["class_name"] == "function"
+    name = config["config"] if is_function else config.get("registered_name") or config["class_name"]
+    if not isinstance(name, str):
+        raise ValueError(f"The name of a function must be text; found {name!r}.")
+    named = name if is_function else {"class_name": name, "config": config.get("config", {})}
     safe = in_safe_mode() if safe_mode is None else safe_mode
     with custom_object_scope(custom_objects), SafeModeScope(safe):
         kind = registry.kind_of(name, config.get("module"))
