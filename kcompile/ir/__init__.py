@@ -36,6 +36,7 @@ from .emission import (
     op,
     reading_as,
     schema_of,
+    tensor_for,
 )
 from .errors import DeviceNotFoundError, GraphError, NoTruthError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
@@ -59,7 +60,7 @@ from .scope import (
 from .shapes import TensorShape
 from .storage import Storage
 from .strings import StringTensor, as_bytes, as_str
-from .text_nodes import TextNode, TextStage, text_labels
+from .text_nodes import TextNode, TextStage, before_graph, text_labels
 from .tracing import Trace, tracing
 from .update_rule import LossScale, UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type, noting_nodes
@@ -104,6 +105,7 @@ __all__ = [
     "element_type",
     "as_value",
     "assign_all",
+    "before_graph",
     "changing",
     "claim_steps",
     "current_device",
@@ -135,6 +137,7 @@ __all__ = [
     "record_with",
     "recorder",
     "schema_of",
+    "tensor_for",
     "steadily",
     "to_onnx",
     "text_labels",

@@ -199,9 +199,17 @@ def as_value(x: Any, like: Value | None = None) -> Value:
         like: where given, a number, list or array takes its dtype. Otherwise floats become float32,
             ints int64, and arrays keep their dtype.
     """
+    x = tensor_for(x)
     if isinstance(x, Value):
         return x
     return Constant(_constant_array(x, None if like is None else like.dtype))
+
+
+def tensor_for(x: Any) -> Any:
+    """The value that an object stands for by TensorFlow's protocol (``__tf_tensor__``), as variables of stock
+    Keras do; anything else as it is."""
+    method = getattr(type(x), "__tf_tensor__", None)
+    return x if method is None else method(x)
 
 
 _DEFAULT_DTYPES: dict[str, np.dtype] = {"f": np.dtype(np.float32), "i": np.dtype(np.int64)}
@@ -231,6 +239,7 @@ def _as_values(schema: defs.OpSchema, inputs: Sequence[Any]) -> list[Value | Non
         inputs.pop()
     if all(x is None or isinstance(x, Value) for x in inputs):
         return inputs
+    inputs = [tensor_for(x) for x in inputs]
     formal = [_formal(schema, i) for i in range(len(inputs))]
     known = {
         f.type_str: x for f, x in zip(formal, inputs, strict=True) if f is not None and isinstance(x, Value)

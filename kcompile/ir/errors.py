@@ -26,7 +26,7 @@ class NoTruthError(TypeError):
         value: which.
     """
 
-    def __init__(self, message: str, value: object) -> None:
+    def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
 

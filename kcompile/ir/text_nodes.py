@@ -14,7 +14,7 @@ from onnx import helper
 
 from .dtypes import DTypeLike, as_dtype
 from .foreign import ForeignNode
-from .graph import Body
+from .graph import Body, Graph
 from .numbers import read_by
 from .scope import current_device, current_scope
 from .strings import as_bytes
@@ -100,6 +100,16 @@ class TextStage:
     def written(self) -> Mapping[Value, Value]:
         """What a file has in the place of the nodes, in ONNX's operators."""
         return {node.outputs[0]: node.written(text) for node in self.nodes for text in read_by(node)}
+
+
+def before_graph(graph: Graph) -> tuple[Graph, TextStage | None]:
+    """What is left of a graph to run once Python has looked at the text that it reads, and what Python does;
+    a graph that reads none as it is, and None."""
+    if all(value.dtype != object for value in graph.inputs):
+        return graph, None
+    stage = TextStage([*graph.outputs, *(new for _, new in graph.updates)], graph.inputs)
+    rest = graph.updates, graph.phase, graph.frozen, graph.silent, graph.replaced
+    return Graph(graph.outputs, stage.values, *rest), stage
 
 
 def text_labels(text: Value, keys: Sequence[bytes], labels: Sequence[int], other: int) -> Value:

@@ -17,10 +17,12 @@ import numpy as np
 from .biases import with_biases
 from .eager import Interpreter, eagerly, note_variable
 from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_of
+from .foreign import ForeignNode
 from .graph import Graph, Phase
 from .inference import infer
 from .numbers import Depends, depends, emitting, read_by
 from .scope import current_device, current_precision, current_scope
+from .text_nodes import TextNode
 from .update_rule import UpdateRule
 from .values import Constant, Node, Parameter, Value
 
@@ -122,7 +124,15 @@ class Trace:
         """See ``ir.eager.Interpreter``: the value belongs to the step, or depends on no input at all."""
         if value.node is None:
             return isinstance(value, Constant | Parameter) or value in self._record.given
-        return value.node in self._record.nodes or depends(value) is not Depends.ON_INPUTS
+        if value.node in self._record.nodes or depends(value) is not Depends.ON_INPUTS:
+            return True
+        # these make themselves, and ask no interpreter
+        is_of_step = isinstance(value.node, ForeignNode | TextNode) and all(
+            x is None or self.takes(x) for x in value.node.inputs
+        )
+        if is_of_step:
+            self._record.nodes.add(value.node)
+        return is_of_step
 
     def assign(self, pairs: Sequence[tuple[Parameter, Value]]) -> None:
         """See ``ir.eager.Interpreter``. No gradient flows through an assignment."""

@@ -21,6 +21,18 @@ def _before(anchor: str, added: str) -> Patch:
 
 
 _ELSE = "else:\n    raise "
+_IN_GRAPH = (
+    "        from keras.src.backend.kcompile import preprocessing as own\n\n"
+    "        if (found := own.in_graph(self, inputs)) is not None:\n"
+    "            return found\n"
+)
+
+
+def _called_in_graph(first_line: str) -> Patch:
+    """A layer whose ``call`` begins so is another one for symbolic tensors."""
+    head = "    def call(self, inputs):\n"
+    return Patch(head + first_line, head + _IN_GRAPH + first_line)
+
 
 PATCHES: dict[str, tuple[Patch, ...]] = {
     "keras.src.backend": (
@@ -102,20 +114,32 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
     "keras.src.trainers.data_adapters.data_adapter_utils": (
         Patch("                    x = x.cpu()\n", "                    x = backend.convert_to_numpy(x)\n"),
     ),
-    # Tensors of text have numpy's type for objects.
+    # Text has numpy's type for objects, or for characters.
     "keras.src.backend.common.variables": (
         Patch(
             '    if hasattr(dtype, "name"):\n        dtype = dtype.name\n',
             '    if hasattr(dtype, "name"):\n'
-            '        dtype = "string" if dtype.name == "object" else dtype.name\n',
+            '        is_text = dtype.name.startswith(("object", "str", "bytes"))\n'
+            '        dtype = "string" if is_text else dtype.name\n',
         ),
     ),
     # Text is TensorFlow's: its own functions give it another shape.
+    "keras.src.layers.preprocessing.text_vectorization": (
+        _called_in_graph("        inputs = self._preprocess(inputs)\n"),
+    ),
+    "keras.src.layers.preprocessing.string_lookup": (
+        _called_in_graph('        is_torch_backend = backend.backend() == "torch"\n'),
+    ),
+    "keras.src.layers.preprocessing.integer_lookup": (
+        _called_in_graph("        if not isinstance(\n            inputs, (tf.Tensor, tf.RaggedTensor,"),
+    ),
     "keras.src.layers.preprocessing.hashing": (
+        _called_in_graph("        from keras.src.backend import tensorflow as tf_backend\n"),
         Patch("tf_backend.numpy.squeeze(inputs, axis=-1)", "tf.squeeze(inputs, axis=-1)"),
         Patch("if values.dtype.is_floating:", "if tf.as_dtype(values.dtype).is_floating:"),
     ),
     "keras.src.layers.preprocessing.hashed_crossing": (
+        _called_in_graph("        from keras.src.backend import tensorflow as tf_backend\n"),
         Patch(
             "if rank < 2:\n                inputs = [tf_backend.numpy.expand_dims",
             "if rank < 2:\n                inputs = [tf.expand_dims",

@@ -33,6 +33,26 @@ def summary_writer(log_dir: str) -> SummaryWriter:
     return SummaryWriter(log_dir)
 
 
+def summary_metadata() -> Any:
+    """An empty ``SummaryMetadata``: which plugin of TensorBoard reads a record, and what it is told.
+
+    Raises:
+        ImportError: tensorboard is not installed.
+    """
+    with optional("tensorboard", "A record's metadata"):
+        from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
+    return SummaryMetadata()
+
+
+def write_tensor(writer: SummaryWriter, tag: str, array: np.ndarray, step: int, metadata: Any) -> None:
+    """A tensor for the plugin that its metadata name; text as an array of objects."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    value = Summary.Value(tag=tag, tensor=make_tensor_proto(array), metadata=metadata)
+    writer._get_file_writer().add_summary(Summary(value=[value]), step)
+
+
 def write_histogram(writer: SummaryWriter, tag: str, values: np.ndarray, step: int) -> None:
     """The distribution of the finite values; nothing if there are none (TensorBoard has no bin for NaN)."""
     finite = values[np.isfinite(values)]

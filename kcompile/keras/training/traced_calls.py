@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Phase as GraphPhase
-from ...ir import Trace, Value, eagerly, tracing
+from ...ir import Trace, Value, before_graph, eagerly, tracing
 from .nests import flatten
 
 Types = tuple[tuple[Any, tuple[Any, ...]], ...]
@@ -118,8 +118,6 @@ class TracedCall:
         )
 
     def _traced(self, types: Types, dims: list[list[Any]]) -> Run:
-        if any(np.dtype(object) == dtype for dtype, _ in types):
-            raise TypeError("its data hold text, which a graph that trains cannot")
         placeholders = [
             Value(bridge().numpy_type(dtype), shape, f"data_{i}")
             for i, ((dtype, _), shape) in enumerate(zip(types, dims, strict=True))
@@ -127,12 +125,15 @@ class TracedCall:
         with self._seeded(), self._tracing(Trace(placeholders, computes=bridge().interpreter())) as trace:
             leaves, structure = flatten(self.function(placeholders))
         tensors = [leaf for leaf in leaves if isinstance(leaf, Value)]
-        step = (self._divided or bridge().OwnStep)(trace.graph(tensors, self.phase))
+        graph, text = before_graph(trace.graph(tensors, self.phase))
+        if any(value.dtype == object for value in graph.inputs):
+            raise TypeError("its data hold text, which a graph that trains cannot")
+        step = (self._divided or bridge().OwnStep)(graph)
         if self._when_made is not None:
             self._when_made(step)
 
         def run(batch: Sequence[Any]) -> Any:
-            found = iter(step(*batch))
+            found = iter(step(*(batch if text is None else text(batch))))
             return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
 
         return run

@@ -42,6 +42,7 @@ from .tensors import (
     numpy_of,
     operation,
     packed,
+    text_of,
     to_torch_dtype,
 )
 from .tracing import traced
@@ -63,6 +64,9 @@ SUPPORTS_COMPLEX_DTYPES = True
 IS_THREAD_SAFE = True
 
 
+_KEPT = "keras3_variable"  # annotation of a variable of the small tensorflow
+
+
 class Variable(KerasVariable):
     """A weight or state of Keras over a parameter of the IR, whose memory graphs and tensors share.
 
@@ -73,6 +77,17 @@ class Variable(KerasVariable):
 
     parameter: Parameter | None = None
     order: Sequence[int] | None = None
+
+    @classmethod
+    def of(cls, parameter: Parameter) -> Variable:
+        """The variable of Keras, one for each, that stands for a variable of the small tensorflow."""
+        kept = parameter.annotations.get(_KEPT)
+        if kept is None:
+            name = parameter.name.replace("/", "_")
+            kept = cls(parameter.storage.array, trainable=parameter.trainable, name=name)
+            kept.parameter = parameter
+            parameter.annotations[_KEPT] = kept
+        return kept  # type: ignore[no-any-return]
 
     def _initialize(self, value: Any) -> None:
         tensor = as_torch(value, self._dtype).detach()
@@ -157,6 +172,10 @@ class Variable(KerasVariable):
         named = {key: x.value if isinstance(x, Variable) else x for key, x in (kwargs or {}).items()}
         return func(*given, **named)
 
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Value:
+        """What functions of the small tensorflow compute with: the weight itself, so that it is trained."""
+        return as_value(self.value, dtype)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         numbers = numpy_of(self.value)
         return numbers if dtype is None else numbers.astype(dtype)
@@ -186,6 +205,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
     if not is_computed and (isinstance(x, Value) or holds_value(x)):
         x = x if isinstance(x, Value) else packed(x)
         return x if dtype is None else cast(x, dtype)
+    if not isinstance(x, torch.Tensor) and (text := text_of(x)) is not None:
+        return text
     return as_torch(x.copy() if isinstance(x, np.ndarray) else x, dtype)
 
 
@@ -230,17 +251,19 @@ def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     """What ``fn`` gives for symbolic tensors, by writing its operators down.
 
     What cannot be traced is called on tensors, of two sizes for each open axis, to see which sizes follow.
+    If that fails, too, the error is the first one, unless that is about symbolic tensors (a TypeError: code
+    that asks for numbers, or gives them to another library).
     """
-    with StatelessScope(), SymbolicScope():
-        try:
+    try:
+        with StatelessScope(), SymbolicScope():
             return _traced_spec(fn, args, kwargs)
-        except Exception as error:
-            try:
+    except Exception as error:
+        try:
+            with StatelessScope():  # not symbolic: variables that are not there yet have numbers, too
                 return _spec_by_numbers(fn, args, kwargs)
-            except Exception as second:
-                raise (
-                    error if _is_open(args, kwargs) and isinstance(second, NotTraceable) else second
-                ) from None
+        except Exception as second:
+            is_of_numbers = isinstance(error, TypeError) and not isinstance(second, NotTraceable)
+            raise (second if is_of_numbers else error) from None
 
 
 def _is_open(args: Any, kwargs: Any) -> bool:
@@ -287,6 +310,8 @@ def _on_ones(fn: Callable[..., Any], args: Any, kwargs: Any, size: int) -> Any:
         if not isinstance(x, KerasTensor):
             return x
         sizes = [size if n is None else n for n in x.shape]
+        if x.dtype == "string":
+            return text_of(np.full(sizes, b"1", object))
         return torch.ones(sizes, dtype=to_torch_dtype(x.dtype), device=get_device())
 
     given, named = tree.map_structure(ones, (args, kwargs))

@@ -8,7 +8,7 @@ from typing import Any
 from keras.src import tree
 
 from kcompile import onnx_io
-from kcompile.ir import Graph, Names, Parameter, Trace, Value, as_dtype
+from kcompile.ir import Graph, Names, Parameter, Trace, Value, as_dtype, before_graph
 from kcompile.keras.saving.verification import verify_export
 
 from .tensors import is_symbolic
@@ -86,10 +86,16 @@ def _traced(
         found = model(*given, **options)
     outputs = [x for x in tree.flatten(found) if is_symbolic(x)]
     return (
-        _without_counting(trace.graph(outputs, "inference")),
+        _with_text(_without_counting(trace.graph(outputs, "inference"))),
         [x.name for x in inputs],
         _output_names(model, found, len(outputs), names),
     )
+
+
+def _with_text(graph: Graph) -> Graph:
+    """The graph with operators of ONNX in the place of what Python computes of text."""
+    _, text = before_graph(graph)
+    return graph if text is None else graph.replacing(text.written())
 
 
 def _without_counting(graph: Graph) -> Graph:

@@ -10,6 +10,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from kcompile.ir import Parameter, Storage, Trace, UpdateRule, eagerly, interpreter
 
+from .core import Variable
 from .tensors import as_value, computing
 
 
@@ -69,7 +70,17 @@ _KERNELS = {
 
 
 class KCompileOptimizer(BaseOptimizer):
-    """Mixed into ``keras.Optimizer``."""
+    """Mixed into ``keras.Optimizer``. Variables of the small tensorflow are updated as Keras's own are."""
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Makes the state for these variables."""
+        super().build([_of_keras(variable) for variable in variables])
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """One update by a gradient for each variable."""
+        if trainable_variables is not None:
+            trainable_variables = [_of_keras(variable) for variable in trainable_variables]
+        super().apply(grads, trainable_variables)
 
     def _backend_update_step(
         self, grads: Sequence[Any], trainable_variables: Any, learning_rate: Any
@@ -130,6 +141,10 @@ class _Seen(Storage):
     def array(self) -> np.ndarray:
         """The number."""
         return np.array(self._counter.storage.array // self._every, np.int64)
+
+
+def _of_keras(variable: Any) -> Any:
+    return Variable.of(variable) if isinstance(variable, Parameter) else variable
 
 
 def _is_of_keras(cls: type) -> bool:

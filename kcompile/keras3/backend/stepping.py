@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kcompile.ir import Trace, Value, interpreter
+from kcompile.ir import Trace, Value, before_graph, interpreter
 from kcompile.keras.backend.execution import compile_graph
 from kcompile.keras.training.nests import Structure, flatten
 from kcompile.keras.training.traced_calls import TracedCall, Types, types_of, why_eager
@@ -17,7 +17,8 @@ from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.compiling import compile_step
 from kcompile.torch_bridge.own_step import interpreter as computing_steps
 
-from .tensors import as_torch, numpy_of
+from .core import convert_to_tensor
+from .tensors import as_torch, numpy_of, text_of
 from .tracing import traced
 
 Step = Callable[[Any], Any]
@@ -95,18 +96,20 @@ def _is_leaf(x: Any) -> bool:
     )
 
 
-def _tensor(leaf: Any) -> torch.Tensor:
+def _tensor(leaf: Any) -> torch.Tensor | np.ndarray:
     if isinstance(leaf, torch.Tensor):
         return leaf
     if type(leaf) is np.ndarray and leaf.dtype.kind in "fiub":
         return as_tensor(leaf)
-    return as_torch(leaf)
+    text = text_of(leaf)
+    return as_torch(leaf) if text is None else text.array
 
 
 def _array(leaf: Any) -> np.ndarray:
     if type(leaf) is np.ndarray and leaf.dtype.kind in "fiub":
         return leaf
-    return numpy_of(as_torch(leaf))
+    text = text_of(leaf)
+    return numpy_of(as_torch(leaf)) if text is None else text.array
 
 
 class _TracedStep(TracedCall):
@@ -115,7 +118,7 @@ class _TracedStep(TracedCall):
     _tracing = staticmethod(traced)
 
     def _run_eagerly(self, batch: Sequence[Any]) -> Any:
-        given = [as_torch(x) for x in batch]
+        given = [convert_to_tensor(x) for x in batch]
         if self.phase == "train":
             return _detached(self.function(given))
         with torch.no_grad():
@@ -142,10 +145,11 @@ class _TracedPrediction(_TracedStep):
         with traced(Trace(placeholders, computes=computing_steps())) as trace:
             leaves, structure = flatten(self.function(placeholders))
         values = [leaf for leaf in leaves if isinstance(leaf, Value)]
-        compiled = compile_graph(trace.graph(values, self.phase))
+        graph, text = before_graph(trace.graph(values, self.phase))
+        compiled = compile_graph(graph)
 
         def run(batch: Sequence[Any]) -> Any:
-            found = iter(compiled(batch))
+            found = iter(compiled(batch if text is None else text(batch)))
             return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
 
         return run

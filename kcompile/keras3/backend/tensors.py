@@ -18,11 +18,11 @@ from keras.src.backend.common import KerasVariable, dtypes, global_state, standa
 from keras.src.backend.config import floatx
 
 from kcompile.devices import DeviceNotFoundError
-from kcompile.ir import Constant, EagerTensor, Trace, Value, eagerly, interpreter, op
+from kcompile.ir import Constant, EagerTensor, StringTensor, Trace, Value, eagerly, interpreter, op
 from kcompile.keras import backend as K
 from kcompile.torch_bridge.arrays import as_array, as_tensor, torch_dtype
 from kcompile.torch_bridge.devices import default_device
-from kcompile.torch_bridge.eager import TorchInterpreter
+from kcompile.torch_bridge.eager_text import TextInterpreter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,11 +66,11 @@ _has_gpu = cache(torch.cuda.is_available)  # which takes longer than a small ope
 
 
 @cache
-def _interpreter_on(device: torch.device) -> TorchInterpreter:
-    return TorchInterpreter(device)
+def _interpreter_on(device: torch.device) -> TextInterpreter:
+    return TextInterpreter(device)
 
 
-def computing() -> TorchInterpreter:
+def computing() -> TextInterpreter:
     """What computes at once, on the device of the scope."""
     return _interpreter_on(get_device())
 
@@ -153,10 +153,27 @@ def as_value(x: Any, dtype: Any = None) -> Value:
     if isinstance(x, list | tuple) and holds_value(x):
         x = packed(x)
     elif not isinstance(x, Value):
-        x = computing().eager(as_torch(x, dtype))
+        text = text_of(x)
+        x = computing().eager(as_torch(x, dtype)) if text is None else text
     return (
         x if dtype is None or dtype_of(x) == standardize_dtype(dtype) else K.cast(x, standardize_dtype(dtype))
     )
+
+
+def text_of(x: Any) -> StringTensor | None:
+    """Text of any form (``str``, ``bytes``, lists or arrays of them) as a tensor; None for anything else."""
+    if isinstance(x, StringTensor):
+        return x
+    first = x
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    is_array = isinstance(first, np.ndarray | np.generic) and first.dtype.kind in "OSU"
+    if not is_array and not isinstance(first, str | bytes | StringTensor):
+        return None
+    try:
+        return StringTensor(x, computing())
+    except TypeError:  # objects that are no text
+        return None
 
 
 def as_torch(x: Any, dtype: Any = None) -> torch.Tensor:
@@ -340,7 +357,7 @@ def calling_back(function: Callable[..., Any]) -> Callable[..., Any]:
 _PLAIN = frozenset((int, float, bool, str, type(None)))
 
 
-def _lifted(x: Any, at_once: TorchInterpreter) -> Any:
+def _lifted(x: Any, at_once: TextInterpreter) -> Any:
     """Tensors and variables as values, in lists, tuples and dicts too."""
     if isinstance(x, torch.Tensor):
         return at_once.eager(x if x.device == at_once.device else x.to(at_once.device))
@@ -360,6 +377,8 @@ def _lowered(x: Any) -> Any:
     """Values that were computed as tensors, in lists, tuples and dicts too."""
     if isinstance(x, EagerTensor):
         return _writable(x.tensor)
+    if isinstance(x, StringTensor):
+        return x
     if isinstance(x, Value):
         return computing().tensor(x)
     if isinstance(x, list):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,13 @@ class KCompileTrainer(base_trainer.Trainer):
         return on_batches
 
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """As ``keras.Model``; a model whose steps call its parts alone has no outputs to build it by."""
-        has_steps = type(self).train_step is not KCompileTrainer.train_step
-        if has_steps and getattr(type(self).call, "__module__", "") == "keras.src.models.model":
-            return
-        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        """As ``keras.Model``. A step of the user's own may call the model's parts alone, or take data of a
+        form of its own: then it is the step that builds the model, or says what is wrong."""
+        if type(self).train_step is KCompileTrainer.train_step:
+            super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        elif getattr(type(self).call, "__module__", "") != "keras.src.models.model":
+            with suppress(Exception):
+                super()._symbolic_build(iterator=iterator, data_batch=data_batch)
 
     # --- loops --------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class TensorFlowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """TensorFlow itself, or the module that it has by this name."""
-        found = _TensorFlow(NAME) if spec.name == NAME else _below(spec.name)
+        found = _made() if spec.name == NAME else _below(spec.name)
         assert found is not None
         spec.loader_state = found.__spec__
         return found
@@ -67,6 +67,12 @@ class _TensorFlow(ModuleType):
 
     def __dir__(self) -> list[str]:
         return dir(importlib.import_module(PACKAGE))
+
+
+def _made() -> ModuleType:
+    """TensorFlow, for a program that asks for it: tensors then give their numbers as those of TensorFlow."""
+    importlib.import_module("kcompile.keras3.backend.numbers_of_tensors").install()
+    return _TensorFlow(NAME)
 
 
 def _below(fullname: str) -> ModuleType | None:

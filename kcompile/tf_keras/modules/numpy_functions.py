@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Value, op
+from ...ir import Value, op, tensor_for
 from ...keras import backend as K
 from ...keras import ops
 from ..tensorflow.dtypes import DTYPES
@@ -60,11 +60,20 @@ def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
     def called(*args: Any, **kwargs: Any) -> Any:
         if not args:
             args = tuple(kwargs.pop(name) for name in _FIRST if name in kwargs)
-        given = [convert_to_tensor(x) if isinstance(x, np.ndarray) else x for x in args]
-        with computing([given, kwargs]):
-            return function(*given, **kwargs)
+        given = [_operand(x) for x in args]
+        named = {key: _operand(x) for key, x in kwargs.items()}
+        with computing([given, named]):
+            return function(*given, **named)
 
     return called
+
+
+def _operand(x: Any) -> Any:
+    """Arrays, tensors of PyTorch and variables of Keras as tensors, in lists too; all else as it is."""
+    if isinstance(x, list | tuple):
+        return type(x)(_operand(entry) for entry in x) if type(x) in (list, tuple) else x
+    is_array = isinstance(x, np.ndarray) or hasattr(x, "detach")
+    return convert_to_tensor(x) if is_array else tensor_for(x)
 
 
 @_of_tensors

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ...ir import name_scope
 from ..tensorflow.tensors import convert_to_tensor
 
 _writer: ContextVar[SummaryWriter | None] = ContextVar("summary_writer", default=None)
 _step: ContextVar[int | None] = ContextVar("summary_step", default=None)
+#: Whether to record: a truth value, or a function that gives it.
+_condition: ContextVar[Any] = ContextVar("summary_condition", default=True)
 
 
 class SummaryWriter:
@@ -62,13 +65,13 @@ def create_file_writer(
 
 
 def _place(step: Any) -> tuple[Any, int] | None:
-    """Where and under which number to record; None where there is no writer.
+    """Where and under which number to record; None where there is no writer, or nothing is recorded.
 
     Raises:
         ValueError: where nobody has said a step.
     """
-    writer = _writer.get()
-    if writer is None:
+    writer, condition = _writer.get(), _condition.get()
+    if writer is None or not (condition() if callable(condition) else condition):
         return None
     found = _step.get() if step is None else step
     if found is None:
@@ -128,6 +131,28 @@ def audio(
     return place is not None
 
 
+def write(tag: str, tensor: Any, step: Any = None, metadata: Any = None, name: Any = None) -> bool:
+    """Records a tensor for the plugin of TensorBoard that its metadata name (``SummaryMetadata``); False
+    where there is no writer."""
+    place = _place(step)
+    if place is not None:
+        from ...torch_bridge.summary import write_tensor
+
+        found: Any = convert_to_tensor(tensor() if callable(tensor) else tensor).numpy()
+        write_tensor(place[0], tag, np.asarray(found), place[1], metadata)
+    return place is not None
+
+
+@contextlib.contextmanager
+def record_if(condition: Any) -> Iterator[None]:
+    """Within, nothing is recorded unless the condition holds: a truth value, or a function that gives it."""
+    token = _condition.set(condition)
+    try:
+        yield
+    finally:
+        _condition.reset(token)
+
+
 def flush(writer: Any = None, name: Any = None) -> None:
     """Writes what has been recorded."""
     found = writer or _writer.get()
@@ -142,6 +167,13 @@ def should_record_summaries() -> bool:
 
 class experimental:
     """``tf.summary.experimental``."""
+
+    @staticmethod
+    @contextlib.contextmanager
+    def summary_scope(name: str, default_name: str = "summary", values: Any = None) -> Iterator[Any]:
+        """The tag of records of this name, and the scope of names that is in force within."""
+        with name_scope(name or default_name):
+            yield name or default_name, f"{name or default_name}/"
 
     @staticmethod
     def set_step(step: Any) -> None:
@@ -172,6 +204,7 @@ def trace_off() -> None:
 
 
 __all__ = [
-    "SummaryWriter", "audio", "create_file_writer", "experimental", "flush", "histogram", "image", "scalar",
-    "should_record_summaries", "text", "trace_export", "trace_off", "trace_on",
+    "SummaryWriter", "audio", "create_file_writer", "experimental", "flush", "histogram", "image",
+    "record_if", "scalar", "should_record_summaries", "text", "trace_export", "trace_off", "trace_on",
+    "write",
 ]  # fmt: skip

@@ -188,6 +188,17 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", **
     return K.gradients(total, xs if isinstance(xs, list | tuple) else [xs])
 
 
+def SummaryMetadata() -> Any:
+    """Which plugin of TensorBoard reads a record, and what it is told: TensorBoard's own message.
+
+    Raises:
+        ImportError: tensorboard is not installed.
+    """
+    from ...torch_bridge.summary import summary_metadata
+
+    return summary_metadata()
+
+
 #: Names of version 1 for what has another one today.
 OLD_NAMES = {
     "FixedLenFeature": "io.FixedLenFeature", "VarLenFeature": "io.VarLenFeature", "ceil": "math.ceil",
@@ -254,8 +265,9 @@ class app:
 
 
 __all__ = [
-    "ConfigProto", "GPUOptions", "Graph", "GraphKeys", "InteractiveSession", "Session", "app", "assign",
-    "assign_add", "assign_sub", "disable_control_flow_v2", "disable_eager_execution",
+    "ConfigProto", "GPUOptions", "Graph", "GraphKeys", "InteractiveSession", "Session",
+    "SummaryMetadata", "app", "assign", "assign_add", "assign_sub", "disable_control_flow_v2",
+    "disable_eager_execution",
     "disable_tensor_equality", "disable_v2_behavior", "disable_v2_tensorshape", "enable_control_flow_v2",
     "enable_eager_execution", "enable_resource_variables", "enable_tensor_equality", "enable_v2_behavior",
     "enable_v2_tensorshape", "executing_eagerly_outside_functions", "get_collection", "get_default_graph",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ir import OperatorError, Value, format_type, op
+from ...ir import OperatorError, Value, format_type, op, tensor_for
 from ...keras import backend as K
 from ...keras.core.operation_layers import ROWS
 from ...keras.operations.complex_numbers import (
@@ -223,6 +223,7 @@ def _operand(key: str, value: Any, like: np.dtype | None = None) -> Any:
     Args:
         like: the element type that arrays of numbers take, where it can hold them.
     """
+    value = tensor_for(value)
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "detach"):
         if key in _SETTINGS:
             return np.asarray(value).tolist()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, interpreter
+from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, interpreter, tensor_for
 from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
 from ...keras.operations.complex_numbers import ComplexTensor, as_complex
@@ -74,6 +74,7 @@ def convert_to_tensor(
         TypeError: for numbers that the element type does not hold, such as 1.5 in int32.
     """
     wanted = None if dtype is None else as_dtype(dtype)
+    value = tensor_for(value)
     if isinstance(value, ComplexTensor) or isinstance(value, np.ndarray) and value.dtype.kind == "c":
         return as_complex(value)  # type: ignore[return-value]
     if isinstance(value, Parameter):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -234,3 +237,89 @@ def test_gradients_flow_where_tensors_of_both_meet(function, expected):
     assert found.item() == expected
     (gradient,) = torch.autograd.grad(found.sum(), [b])
     assert abs(gradient.item()) == 1.0
+
+
+class _Projection(layers.Layer):
+    """Calls a function of TensorFlow on a variable of Keras."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 2), initializer="ones")
+
+    def call(self, x):
+        return self.function(x, self.w)
+
+
+FUNCTIONS = {
+    "tf.matmul": lambda x, w: tf.matmul(x, w),
+    "tf.einsum": lambda x, w: tf.einsum("bi,io->bo", x, w),
+    "an operator": lambda x, w: tf.nn.relu(x)[:, :2] * tf.reduce_sum(w) + w[0, 0],
+    "a variable on the right": lambda x, w: (tf.nn.relu(x) @ w) - w[0],
+    "tf.stack": lambda x, w: tf.tensordot(x, tf.stack([w, w])[1], 1),
+    "tnp": lambda x, w: tf.experimental.numpy.maximum(tf.experimental.numpy.matmul(x, w), 0.0),
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=list(FUNCTIONS))
+@pytest.mark.parametrize("how", ["traced", "eagerly", "functional"])
+def test_functions_of_tensorflow_train_variables_of_keras(function, how):
+    layer, x = _Projection(function), X[:, 0, 0]
+    if how == "functional":
+        inputs = keras.Input((3,))
+        model = keras.Model(inputs, layer(inputs))
+    else:
+        model = keras.Sequential([layer])
+    model.compile("sgd", "mse", run_eagerly=how == "eagerly")
+    model.fit(x, np.zeros((48, 2)), verbose=0)
+    assert np.all(np.asarray(layer.w) != 1)
+    np.testing.assert_allclose(model.predict(x, verbose=0), np.asarray(model(x)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Nadam"])
+def test_optimizers_of_keras_update_variables_of_tensorflow(name):
+    optimizer, other = (getattr(keras.optimizers, name)(0.1) for _ in range(2))
+    variable, expected = tf.Variable(X[0, 0]), keras.Variable(X[0, 0])
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(variable * variable)
+        optimizer.apply_gradients([(tape.gradient(loss, variable), variable)])
+        other.apply([2 * expected.value.detach()], [expected])
+    np.testing.assert_allclose(variable.numpy(), np.asarray(expected), rtol=1e-5)
+
+
+def test_a_tensor_gives_its_numbers_whatever_it_knows_of_gradients():
+    found = layers.Dense(2)(X[:2, 0, 0])
+    assert found.requires_grad
+    assert np.array_equal(found.numpy(), found.detach().numpy())
+    assert (np.ones((2, 2), "float32") + found[0].numpy()).shape == (2, 2)
+
+
+READ = """
+import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+events = EventAccumulator(sys.argv[1])
+events.Reload()
+print(sorted(events.Tags()["scalars"]), events.Tags()["tensors"], events.Tags()["histograms"])
+"""
+
+
+def test_keras_writes_for_tensorboard(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d")])
+    model.compile("sgd", "mse")
+    board = keras.callbacks.TensorBoard(str(tmp_path), histogram_freq=1, update_freq=1)
+    model.fit(X[:, 0, 0], X[:, 0, 0, :2], verbose=0, callbacks=[board])
+    command = [sys.executable, "-c", READ, str(tmp_path / "train")]  # TensorBoard would find this tensorflow
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "'epoch_loss'" in said and "'batch_loss'" in said
+    assert "['keras']" in said and "d/kernel/histogram" in said
+
+
+def test_records_can_be_left_out(tmp_path):
+    with tf.summary.create_file_writer(str(tmp_path)).as_default(step=1):
+        assert tf.summary.scalar("a", 1.0)
+        with tf.summary.record_if(lambda: False):
+            assert not tf.summary.scalar("b", 1.0) and not tf.summary.write("c", tf.ones(2))

@@ -391,3 +391,34 @@ def test_a_step_runs_where_no_compiler_does(monkeypatch):
     assert 1 <= sum("jit_compile" in str(w.message) for w in told) <= 2
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_of_its_own_takes_data_of_a_form_of_its_own():
+    class Triplets(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.network = keras.Sequential([layers.Dense(3)])
+
+        def call(self, inputs):
+            first, second, third = inputs  # which one array is not
+            return self.network(first) + self.network(second) - self.network(third)
+
+        def train_step(self, data):
+            loss = ops.mean(ops.square(self(data, training=True)))
+            weights = self.trainable_weights
+            self.optimizer.apply(gradients_of(loss, weights), weights)
+            return {"squares": loss}
+
+    class Data(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return tuple(np.random.RandomState(j).rand(8, 4).astype("float32") for j in range(3))
+
+    model = Triplets()
+    model.compile(keras.optimizers.SGD(0.1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of steps that run operator by operator
+        losses = model.fit(Data(workers=1), epochs=3, verbose=0).history["squares"]
+    assert losses[-1] < losses[0]

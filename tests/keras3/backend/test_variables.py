@@ -34,3 +34,31 @@ def test_a_number_in_a_stateless_scope_is_an_update_of_it() -> None:
 def test_a_number_is_no_vector() -> None:
     with pytest.raises(ValueError, match="shape"):
         keras.Variable([1.0, 2.0]).assign(3)
+
+
+class _Wrong(keras.layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(3, 2))
+
+    def call(self, x):
+        return keras.ops.matmul(x, self.w)
+
+
+class _WrongByNumbers(_Wrong):
+    def call(self, x):
+        return super().call(keras.ops.array([float(n) for n in x[0]]))
+
+
+@pytest.mark.parametrize("layer", [_Wrong, _WrongByNumbers])
+def test_the_error_of_a_layer_is_its_own(layer):
+    """Not that of the attempt by numbers where tracing fails, and not that its numbers are symbolic."""
+    with pytest.raises((ValueError, RuntimeError), match=r"[Mm]at[Mm]ul|mat1|size|shape"):
+        layer()(keras.Input((4,)))
+
+
+def test_a_layer_that_asks_for_numbers_has_a_shape():
+    class Asking(_Wrong):
+        def call(self, x):
+            return keras.ops.matmul(x, self.w) * float(keras.ops.convert_to_numpy(self.w).sum())
+
+    assert Asking()(keras.Input((3,))).shape == (None, 2)
