@@ -71,7 +71,7 @@ class _TensorFlow(ModuleType):
 
 def _made() -> ModuleType:
     """TensorFlow, for a program that asks for it: tensors then give their numbers as those of TensorFlow."""
-    importlib.import_module("kcompile.keras3.backend.numbers_of_tensors").install()
+    importlib.import_module("kcompile.torch_bridge.numbers_of_tensors").install()
     return _TensorFlow(NAME)
 
 

@@ -323,3 +323,10 @@ def test_records_can_be_left_out(tmp_path):
         assert tf.summary.scalar("a", 1.0)
         with tf.summary.record_if(lambda: False):
             assert not tf.summary.scalar("b", 1.0) and not tf.summary.write("c", tf.ones(2))
+
+
+def test_tensorflow_may_be_imported_before_keras():
+    program = "import tensorflow as tf, keras; print(keras.ops.ones(2).numpy() + tf.ones(2).numpy())"
+    command = [sys.executable, "-m", "kcompile", "run", "--keras3", "/dev/stdin"]
+    done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
+    assert "[2. 2.]" in done.stdout, done.stderr
