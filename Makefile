@@ -15,7 +15,7 @@ ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu;
 STAMP := $(VENV)/.installed-$(ACCEL)
 PIP_FLAGS := --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench peers peers-test keras-tests keras3-tests programs clean
+.PHONY: help demo test lint bench peers peers-test keras-tests keras3-tests browser-tests ray-tests programs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo "make peers-test  the tests that compare with it directly"
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
 	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
+	@echo "make browser-tests  pages in headless Chromium, which must be there"
+	@echo "make ray-tests   serving and predicting on a cluster of two nodes on this machine"
 	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
 	@echo "make clean       remove the environments and caches"
 
@@ -54,6 +56,16 @@ keras-tests: $(STAMP)
 
 keras3-tests: $(KERAS3)/.installed
 	$(KERAS3)/bin/python -m tests.peers.keras_3 $(ARGS)
+
+# What cannot be installed is named by the tests that are skipped for it.
+browser-tests: $(STAMP)
+	-$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt playwright
+	-$(VENV)/bin/python -c 'from kcompile.deploy.onnxruntime_web import archive; archive()'
+	$(VENV)/bin/python -m pytest tests/deploy/browser $(ARGS)
+
+ray-tests: $(STAMP)
+	-$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[ray]'
+	$(VENV)/bin/python -m pytest tests/deploy/cluster $(ARGS)
 
 programs: $(STAMP)
 	$(VENV)/bin/python -m tests.programs $(PROGRAMS) $(ARGS)

@@ -29,6 +29,16 @@ class ScriptDialect(str, Enum):
     tf_keras = "tf_keras"
 
 
+class Pixels(str, Enum):
+    """What ``--pixels`` takes: `kcompile.deploy.images.PIXELS`."""
+
+    bytes = "0-255"
+    unit = "0-1"
+    tf = "tf"
+    torch = "torch"
+    caffe = "caffe"
+
+
 @dataclass
 class ScriptToRun:
     """What ``kcompile run`` was asked for."""
@@ -185,6 +195,15 @@ def package(
     triton: Annotated[
         bool, typer.Option("--triton", help="Write a model repository of Triton's instead.")
     ] = False,
+    max_batch: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With --triton: samples of one run (default: 32).")
+    ] = None,
+    delay_ms: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MS", min=0, max=60_000, help="With --triton: how long a run waits for more requests."
+        ),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of what an earlier call wrote.")
     ] = False,
@@ -192,11 +211,12 @@ def package(
     as_json: AsJson = False,
 ) -> int:
     """Write a folder to deploy: model, Dockerfile, manifests for Compose, Kubernetes and KServe."""
-    from .packaging import package_model
+    from .packaging import Batching, package_model
 
     with progress_bar():
         file = ModelFile(model, weights, not unsafe)
-        package_model(file, output, name, image, triton, replace, as_json)
+        batching = Batching(max_batch, delay_ms)
+        package_model(file, output, name, image, triton, batching, replace, as_json)
     return OK
 
 
@@ -289,6 +309,39 @@ def view(
     from .viewing import view_model
 
     view_model(ModelFile(model, weights, not unsafe), port, browse)
+    return OK
+
+
+@app.command()
+def web(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")],
+    weights: Weights = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of the page; by default the file's name.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of the classes, one a line.")
+    ] = None,
+    pixels: Annotated[
+        Pixels | None, typer.Option(help="What images become; by default what the model is known for.")
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.tgz", help="npm's onnxruntime-web; by default downloaded, once."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of what an earlier call wrote.")
+    ] = False,
+    unsafe: Unsafe = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write a static page that runs the model in the browser, by WebAssembly or WebGPU."""
+    from .pages import write_web_page
+
+    with progress_bar():
+        file = ModelFile(model, weights, not unsafe)
+        write_web_page(file, output, title, labels, pixels and pixels.value, runtime, replace, as_json)
     return OK
 
 

@@ -6,10 +6,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import CommandError
 from .loading import ModelFile, kind_of, load
 from .tables import tell
+
+
+class Batching(NamedTuple):
+    """How Triton batches; None for what `write_triton_repository` has by default.
+
+    Attributes:
+        max_batch: samples of one run.
+        delay_ms: how long a run waits for more requests.
+    """
+
+    max_batch: int | None = None
+    delay_ms: float | None = None
 
 
 def package_model(
@@ -18,6 +31,7 @@ def package_model(
     name: str | None,
     image: str | None,
     triton: bool,
+    batching: Batching,
     replace: bool,
     as_json: bool,
 ) -> None:
@@ -29,6 +43,7 @@ def package_model(
         name: of the model; by default after its file.
         image: reference of the image; by default NAME:1.
         triton: write a repository for Triton.
+        batching: for Triton.
         replace: whether a folder of an earlier call may be replaced.
         as_json: print JSON.
 
@@ -38,11 +53,17 @@ def package_model(
     """
     if triton and image is not None:
         raise CommandError("--image goes with a container of its own; --triton makes none.")
+    chosen = {name: value for name, value in batching._asdict().items() if value is not None}
+    if chosen and not triton:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise CommandError(
+            f"{options}: of --triton; a server of ours is told when it starts (docs/serving.md)."
+        )
     with onnx_file(file) as model:
         if triton:
             from ..deploy.triton import write_triton_repository
 
-            name = write_triton_repository(model, output, name, replace=replace)
+            name = write_triton_repository(model, output, name, replace=replace, **chosen)
             text = f"{output}: model {name!r}; tritonserver --model-repository={output}"
         else:
             from ..deploy.package import write_package

@@ -11,10 +11,10 @@ from pathlib import Path
 from kcompile_runtime import Executor, StateInfo, TensorInfo
 from kcompile_runtime.header import inspect
 
+from ..onnx_io.loading import is_called_after
+
 #: What Kubernetes takes for the name of a Service (RFC 1035); it is a folder's and an image's name too.
 _LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
-#: How a file with the weights of ``m.onnx`` may be called, by its stem and name (docs/files.md).
-_COMPANIONS = ("{name}.data", "{name}_data", "{stem}.data", "{stem}.bin", "{stem}.weights")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,12 @@ class CheckedModel:
     weights: tuple[str, ...]
 
     def copy_to(self, folder: Path) -> None:
-        """Puts the model there as ``model.onnx``, and its weights beside it."""
+        """Makes the folder, with the model as ``model.onnx`` and its weights beside it."""
         folder.mkdir(parents=True)
+        self.copy_into(folder)
+
+    def copy_into(self, folder: Path) -> None:
+        """Puts the model there as ``model.onnx``, and its weights beside it."""
         shutil.copyfile(self.path, folder / "model.onnx")
         for name in self.weights:
             shutil.copyfile(self.path.parent / name, folder / name)
@@ -54,12 +58,11 @@ def check_model(path: str | os.PathLike[str]) -> CheckedModel:
     """
     file = Path(path)
     external, _ = inspect(file, repr(str(file)))
-    allowed = [name.format(name=file.name, stem=file.stem) for name in _COMPANIONS]
     for weight in external:
-        if weight.location not in allowed:
+        if not is_called_after(weight.location, file):
             raise ValueError(
-                f"{file}: expected its weights in {' or '.join(allowed)} beside it, "
-                f"found {weight.location!r}; write it anew with its weights in one of these"
+                f"{file}: expected its weights in {file.name}.data or another file called after it, "
+                f"beside it, found {weight.location!r}; write it anew with its weights there"
             )
     executor = Executor(file, providers=["CPUExecutionProvider"], intra_op_threads=1)
     names = tuple(dict.fromkeys(weight.location for weight in external))

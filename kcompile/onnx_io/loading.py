@@ -50,7 +50,7 @@ def _load_once(path: Path, external_data: bool | None) -> onnx.ModelProto:
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
             location = _location(tensor)
-            if not (_is_called_after(location, path) if external_data is None else external_data):
+            if not (is_called_after(location, path) if external_data is None else external_data):
                 raise FormatError(
                     f"{path} keeps the weight {tensor.name!r} in another file ({location!r}), which is not "
                     f"called after the model, as {path.name}.data would be, so it is not read unless you "
@@ -65,7 +65,7 @@ def _load_once(path: Path, external_data: bool | None) -> onnx.ModelProto:
 _ENDINGS = (".data", "_data", ".bin", ".weights")
 
 
-def _is_called_after(location: str, model: Path) -> bool:
+def is_called_after(location: str, model: Path) -> bool:
     """Whether a file beside the model bears its name, so that it can only have been put there with it."""
     if location != os.path.basename(location) or "\\" in location:
         return False

@@ -37,7 +37,7 @@ def with_function(tmp_path_factory):
 def test_every_command_that_loads_a_model_has_the_switch():
     switched = {name for name, entry in command().commands.items() if "--unsafe" in str(_options(entry))}
     assert switched == set(command().commands) - {"plot", "run", "serve"}
-    assert switched == {line.split()[0] for line in COMMANDS.values()} | {"view"}
+    assert switched == {line.split()[0] for line in COMMANDS.values()} | {"view", "web"}
 
 
 def _options(entry):

@@ -327,8 +327,9 @@ def with_weights_in(folder: Path, location: str) -> Path:
     return folder / "m.onnx"
 
 
-def test_weights_beside_the_model_come_along(tmp_path):
-    write_package(with_weights_in(tmp_path, "m.onnx.data"), tmp_path / "d")
+@pytest.mark.parametrize("location", ["m.onnx.data", "m.onnx.9392916c8eb36cdc.data", "m.onnx_data", "m.bin"])
+def test_weights_beside_the_model_come_along(location, tmp_path):
+    write_package(with_weights_in(tmp_path, location), tmp_path / "d")
     packed = Executor(tmp_path / "d/models/m/1/model.onnx")
     assert np.array_equal(packed.predict(np.ones((1, 4), np.float32)), np.full((1, 3), 4.0))
 

@@ -51,6 +51,19 @@ def test_the_repository_is_laid_out_as_triton_has_it(tmp_path, capsys):
     assert (tmp_path / "d/net/1/model.onnx").read_bytes() == file.read_bytes()
 
 
+def test_the_command_takes_batch_and_delay_for_triton_alone(tmp_path, capsys):
+    from kcompile.keras.layers import Dense
+    from kcompile.keras.models import Sequential
+
+    Sequential([Dense(3, input_shape=(4,))]).export(tmp_path / "m.onnx", verify=False)
+    command = ["package", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "d"), "--max-batch", "8"]
+    assert main([*command, "--triton", "--delay-ms", "2.5"]) == 0
+    config = parsed((tmp_path / "d/m/config.pbtxt").read_text())
+    assert config.max_batch_size == 8 and config.dynamic_batching.max_queue_delay_microseconds == 2500
+    assert main([*command[:3], str(tmp_path / "e"), *command[4:]]) == 2
+    assert "--max-batch: of --triton" in capsys.readouterr().err
+
+
 def test_a_model_of_any_number_of_samples_is_batched():
     model = described([tensor(), tensor("ids", "int64", ("batch", None))], [tensor("y", shape=(None, 2))])
     config = parsed(triton_config(model, "m", max_batch=16, delay_ms=1.5))
