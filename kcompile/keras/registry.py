@@ -44,13 +44,14 @@ _NAMES: dict[str, dict[str, Any]] = {kind: {} for kind in _MODULES}
 _NAMED: dict[int, Any] = {}
 
 
-def register(namespace: Mapping[str, Any]) -> None:
+def register(namespace: dict[str, Any], listed: bool = False) -> None:
     """Makes the classes and functions that a module defines built-in; those it imports stay what they are.
 
     A class with a class method ``_on_registered`` is told, bases before the classes that derive from them.
 
     Args:
         namespace: ``globals()`` of the module, at its end.
+        listed: whether the module gets an ``__all__``: its classes, by all their public names.
     """
     for obj in list(namespace.values()):
         if not inspect.isclass(obj) and not inspect.isfunction(obj):
@@ -60,6 +61,13 @@ def register(namespace: Mapping[str, Any]) -> None:
         _BUILT_IN[id(obj)] = obj
         if inspect.isclass(obj) and hasattr(obj, "_on_registered"):
             obj._on_registered()
+    if listed:
+        namespace["__all__"] = _public_classes(namespace)
+
+
+def _public_classes(namespace: Mapping[str, Any]) -> list[str]:
+    own = {key: obj for key, obj in namespace.items() if inspect.isclass(obj) and not key.startswith("_")}
+    return sorted(key for key, cls in own.items() if cls.__module__ == namespace["__name__"])
 
 
 def publish(package: dict[str, Any], *names: str) -> list[str]:

@@ -129,6 +129,27 @@ def test_a_module_registers_what_it_defines_and_not_what_it_imports():
 # --- what depends on it -------------------------------------------------------------------------------------
 
 
+def test_a_module_lists_its_own_public_classes_by_all_their_names():
+    own = type("Own", (), {"__module__": "here"})
+    names = {"Own": own, "Further": own, "_hidden": own, "Dense": Dense, "helper": lambda: 0, "x": 1}
+    before = dict(registry._BUILT_IN)
+    try:
+        namespace = {"__name__": "here", **names}
+        registry.register(namespace, listed=True)
+        assert namespace["__all__"] == ["Further", "Own"]
+    finally:
+        registry._BUILT_IN.clear()
+        registry._BUILT_IN.update(before)
+
+
+def test_what_files_name_as_layers_are_layers_or_functions_that_make_one():
+    named = registry.names("layer")
+    functions = {name for name, found in named.items() if not inspect.isclass(found)}
+    merging = set("add average concatenate dot maximum minimum multiply subtract".split())
+    assert functions == merging | {"AtrousConvolution1D", "AtrousConvolution2D", "Input"}
+    assert all(issubclass(named[name], layers.Layer) for name in named.keys() - functions)
+
+
 def test_nothing_asks_for_the_module_in_which_a_class_of_keras_lives():
     """Classes of torch may be told so, which saves importing it."""
     asking = [

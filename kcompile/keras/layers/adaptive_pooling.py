@@ -14,15 +14,6 @@ from ..core.layer import InputSpec, Layer
 from ..declaration import configured
 from .arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
 
-__all__ = [
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-]
-
 
 def _output_size(layer: Any, name: str, value: Any) -> tuple[int, ...]:
     sizes = value if isinstance(value, list | tuple) else (value,) * layer.rank
@@ -137,4 +128,4 @@ class AdaptiveMaxPooling3D(_AdaptiveMax):
     rank = 3
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -14,8 +14,6 @@ from ..legacy.old_names import answer_old_names
 from .arguments import weight_arguments
 from .same_shape import SameShape
 
-__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
-
 
 def _rounded(x: Any) -> float:
     """A number as the float type of the layers keeps it."""
@@ -176,4 +174,4 @@ class ReLU(SameShape):
 
 
 answer_old_names(__name__)
-registry.register(globals())
+registry.register(globals(), listed=True)

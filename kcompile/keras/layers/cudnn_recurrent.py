@@ -22,8 +22,6 @@ from .recurrent.cudnn_layouts import gru_weights, lstm_weights
 from .recurrent.fused import FusedRNN
 from .recurrent.lstm import forget_gate_at_one
 
-__all__ = ["CuDNNGRU", "CuDNNLSTM"]
-
 
 class _CuDNNCell(GatedCell):
     """The weights of a cell as the CuDNN layers have them; mixed into LSTMCell and GRUCell."""
@@ -150,4 +148,4 @@ class _CuDNNGRUCell(_CuDNNCell, GRUCell):
 
 
 answer_old_names(__name__)
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -13,8 +13,6 @@ from ..core.layer import Layer
 from ..declaration import Argument, configured, converted, only
 from .arguments import one_or_more, weight_arguments
 
-__all__ = ["EinsumDense"]
-
 
 class EinsumDense(Layer):
     """``activation(einsum(equation, inputs, kernel) + bias)``.
@@ -163,4 +161,4 @@ def _aligned(letters: str, sizes: Sequence[Any], ellipsis: str) -> dict[str, Any
     return dict(zip(letters, chosen, strict=True))
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

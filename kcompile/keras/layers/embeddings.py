@@ -12,8 +12,6 @@ from ..declaration import ANY, configured, only
 from ..legacy.old_names import answer_old_names
 from .arguments import positive_int, weight_arguments
 
-__all__ = ["Embedding"]
-
 
 class Embedding(Layer):
     """Turns whole numbers into vectors: row ``i`` of a matrix for the number i.
@@ -99,4 +97,4 @@ class Embedding(Layer):
 
 
 answer_old_names(__name__)
-registry.register(globals())
+registry.register(globals(), listed=True)

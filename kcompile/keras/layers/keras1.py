@@ -18,13 +18,6 @@ from ..utils.generic_utils import to_list
 from .recurrent.base import all_keras_tensors
 from .recurrent.states import batch_of_states, require_stateful, reset
 
-__all__ = [
-    "ConvRecurrent2D",
-    "Highway",
-    "MaxoutDense",
-    "Recurrent",
-]
-
 
 class _LegacyDense(Layer):
     """The constructor arguments that MaxoutDense and Highway have in common."""
@@ -387,4 +380,4 @@ class ConvRecurrent2D(Recurrent):
         return [output, state, state] if self.return_state else output
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

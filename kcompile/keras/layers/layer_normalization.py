@@ -17,8 +17,6 @@ from ..declaration import Argument, configured, converted
 from .arguments import positive_int, weight_arguments
 from .same_shape import SameShape
 
-__all__ = ["GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
-
 
 def _one_or_many(layer: Layer, name: str, axis: Any) -> Any:
     """``axis`` as an int, or as a list of ints where there are several."""
@@ -256,4 +254,4 @@ def _axes_last(x: Value, axes: list[int]) -> tuple[Value, list[int] | None]:
     return op.Transpose(x, perm=forth), [int(i) for i in np.argsort(forth)]
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

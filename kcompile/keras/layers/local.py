@@ -21,8 +21,6 @@ from .arguments import (
 )
 from .convolutional import Conv2D
 
-__all__ = ["LocallyConnected1D", "LocallyConnected2D"]
-
 
 def _valid(layer: Layer, name: str, value: Any) -> str:
     if padding(layer, name, value) != "valid":
@@ -145,4 +143,4 @@ class LocallyConnected2D(_LocallyConnected):
         return self._finished(output)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -13,8 +13,6 @@ from ..declaration import Argument, configured
 from ..legacy.old_names import answer_old_names
 from .same_shape import SameShape
 
-__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
-
 # the fixed point of the SELU activation, -scale * alpha (Klambauer et al. 2017)
 _SELU_SATURATION = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 
@@ -113,4 +111,4 @@ class AlphaDropout(_Noise):
 
 
 answer_old_names(__name__)
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -17,8 +17,6 @@ from ..legacy.old_names import answer_old_names
 from .arguments import weight_arguments
 from .same_shape import SameShape
 
-__all__ = ["BatchNormalization"]
-
 
 def _single_axis(layer: Any, name: str, axis: Any) -> int:
     """``axis`` as an int; later versions write a list of one."""
@@ -233,4 +231,4 @@ def _variance_factor(x: Any, epsilon: float | None, fused: bool) -> Value | floa
 
 
 answer_old_names(__name__)
-registry.register(globals())
+registry.register(globals(), listed=True)

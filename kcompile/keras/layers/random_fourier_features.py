@@ -12,8 +12,6 @@ from ..core.layer import InputSpec, Layer
 from ..declaration import Argument, configured
 from .arguments import positive_int
 
-__all__ = ["RandomFourierFeatures"]
-
 _KERNELS = ("gaussian", "laplacian")
 
 
@@ -106,4 +104,4 @@ class RandomFourierFeatures(Layer):
         return K.cos(K.bias_add(K.dot(x, self.unscaled_kernel / self.kernel_scale), self.bias))
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -10,8 +10,6 @@ from .. import registry
 from ..declaration import Argument, configured
 from .embeddings import Embedding
 
-__all__ = ["ReversibleEmbedding"]
-
 
 class ReversibleEmbedding(Embedding):
     """An Embedding that can be called the other way: from vectors to a score for each number.
@@ -78,4 +76,4 @@ class ReversibleEmbedding(Embedding):
             super()._refine_shapes(inputs, outputs, nesting)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

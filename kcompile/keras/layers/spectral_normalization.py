@@ -16,8 +16,6 @@ from ..utils.generic_utils import has_arg
 from .arguments import positive_int
 from .wrappers import Wrapper
 
-__all__ = ["SpectralNormalization"]
-
 
 class SpectralNormalization(Wrapper):
     """Divides the kernel of a layer by an estimate of its largest singular value, in every training step.
@@ -120,4 +118,4 @@ class SpectralNormalization(Wrapper):
         return {**super().get_config(), "power_iterations": self.power_iterations}
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

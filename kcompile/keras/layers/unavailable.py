@@ -7,15 +7,6 @@ from typing import Any
 from .. import registry
 from ..core.layer import Layer
 
-__all__ = [
-    "DenseFeatures",
-    "FlaxLayer",
-    "JaxLayer",
-    "MaxNumBoundingBoxes",
-    "TFSMLayer",
-    "TorchModuleWrapper",
-]
-
 _BEFORE = (
     "Do this step in front of the model, and build the model on what follows it (in the program that wrote "
     "the file: Model(layer.output, model.output), saved again)"
@@ -71,4 +62,4 @@ class TorchModuleWrapper(_Unavailable):
     instead = f"Export the module with torch.onnx.export and use ONNXGraph in its place, {_OWN}"
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -20,8 +20,6 @@ from ..utils.losses_utils import (
     valid_entries,
 )
 
-__all__ = ["Loss", "LossFunctionWrapper"]
-
 SUM_OVER_BATCH_SIZE = Reduction.SUM_OVER_BATCH_SIZE
 #: What configurations may hold whether or not the constructor takes it: a user's need not take the first
 #: three, and tf.keras names the function of a class, too.
@@ -128,4 +126,4 @@ class LossFunctionWrapper(Loss):
         return {**super().get_config(), **settings}
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -10,31 +10,6 @@ from ..declaration import Argument, configured, fixed, like
 from . import functions, keras3_functions
 from .base import SUM_OVER_BATCH_SIZE, LossFunctionWrapper
 
-__all__ = [
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CTC",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "CategoricalHinge",
-    "Circle",
-    "CosineSimilarity",
-    "Dice",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "Tversky",
-]
-
 # Arguments of later versions: written where they are not the default, or Keras 2.3 would not take them.
 _AXIS = Argument(written=lambda axis: axis not in (-1, None))
 _IF_CHANGED = Argument(written="changed")
@@ -270,4 +245,4 @@ class Tversky(LossFunctionWrapper):
     ) -> None: ...
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

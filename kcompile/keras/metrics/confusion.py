@@ -19,21 +19,6 @@ from ..utils.metrics_utils import (
 )
 from .base import Metric, Pairs, as_tensor, ratio
 
-__all__ = [
-    "AUC",
-    "FalseNegatives",
-    "FalsePositives",
-    "Precision",
-    "PrecisionAtRecall",
-    "Recall",
-    "RecallAtPrecision",
-    "SensitivityAtSpecificity",
-    "SensitivitySpecificityBase",
-    "SpecificityAtSensitivity",
-    "TrueNegatives",
-    "TruePositives",
-]
-
 #: What a threshold costs, of a list of Python's and of weights.
 _STEPS = 50
 
@@ -457,4 +442,4 @@ class AUC(_Counting):
         }
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -15,8 +15,6 @@ from ..declaration import Argument, configured, fixed
 from ..utils.losses_utils import broadcast_weights
 from .base import Metric, Pairs, as_tensor, ratio
 
-__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
-
 
 def _class_numbers(metric: Metric, name: str, value: Sequence[int]) -> list[int]:
     return [int(i) for i in value]
@@ -178,4 +176,4 @@ class OneHotMeanIoU(MeanIoU):
     ) -> None: ...
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -12,32 +12,6 @@ from ..utils.losses_utils import squeeze_or_expand_dimensions
 from . import functions
 from .base import Mean, MeanMetricWrapper, Pairs, as_tensor
 
-__all__ = [
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "ConcordanceCorrelation",
-    "CosineSimilarity",
-    "Hinge",
-    "KLDivergence",
-    "LogCoshError",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "PearsonCorrelation",
-    "Poisson",
-    "RootMeanSquaredError",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SquaredHinge",
-    "TopKCategoricalAccuracy",
-]
-
 
 def _mean_of(function: Any, class_name: str) -> type[MeanMetricWrapper]:
     """A class whose instances average ``function``: ``cls(name=..., dtype=None)``."""
@@ -185,4 +159,4 @@ class RootMeanSquaredError(Mean):
         return K.sqrt(super().result())
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

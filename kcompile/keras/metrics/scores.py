@@ -13,8 +13,6 @@ from ..declaration import configured, fixed
 from ..utils.losses_utils import broadcast_weights, squeeze_or_expand_dimensions
 from .base import Mean, Metric, Pairs, as_tensor, ratio
 
-__all__ = ["F1Score", "FBetaScore", "MeanRelativeError", "MeanTensor", "R2Score"]
-
 _TINY = 1e-9
 
 
@@ -239,4 +237,4 @@ class MeanRelativeError(Mean):
         return {**super().get_config(), "normalizer": self.normalizer}
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -12,18 +12,6 @@ from ...declaration import Argument, configured, fixed
 from ...utils import conv_utils
 from ..arguments import data_format, positive_int, spatial_sizes, with_spatial_sizes
 
-__all__ = [
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-]
-
 
 class _Spatial(Layer):
     """A layer over ``rank`` spatial axes that leaves batch and channels alone.
@@ -326,4 +314,4 @@ class Cropping3D(_Cropping):
     ) -> None: ...
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

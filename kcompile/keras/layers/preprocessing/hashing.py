@@ -20,8 +20,6 @@ from .categories import encoded
 from .decimal_text import Word, as_word, decimal_fingerprint, decimal_sip_hash
 from .text_inputs import TextLayer, text_of
 
-__all__ = ["HashedCrossing", "Hashing"]
-
 #: What TensorFlow begins a cross of features with.
 _CROSS_KEY = 0xDECAFCAFFE
 
@@ -191,4 +189,4 @@ def _signed_fingerprints(text: np.ndarray) -> np.ndarray:
     return fingerprints(known).view(np.int64)[places].reshape(text.shape)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

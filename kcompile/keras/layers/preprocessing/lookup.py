@@ -14,8 +14,6 @@ from ...declaration import ANY, configured, only
 from .common import batches_of
 from .vocabulary import NO_PLACE, Vocabulary, output_mode
 
-__all__ = ["IntegerLookup"]
-
 _ORDER = (
     "invert",
     "max_tokens",
@@ -128,4 +126,4 @@ class IntegerLookup(Vocabulary):
         return config
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -11,8 +11,6 @@ from ...core.layer_configs import deserialize, serialize
 from ...utils.generic_utils import has_arg
 from .common import without_default_training
 
-__all__ = ["Pipeline"]
-
 
 class Pipeline(Layer):
     """Applies layers one after another.
@@ -70,4 +68,4 @@ class Pipeline(Layer):
         return cls(layers, **config)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -13,19 +13,6 @@ from ...operations.colors import clipped, gray_of, hsv_of, in_range, rgb_of
 from .common import check_rgb
 from .random_base import FactorLayer, RandomLayer, bounds, range_of
 
-__all__ = [
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomInvert",
-    "RandomPosterization",
-    "RandomSaturation",
-    "Solarization",
-]
-
 _BYTES = (0.0, 255.0)
 
 
@@ -296,4 +283,4 @@ class Solarization(RandomLayer):
         return in_range(inverted, _BYTES, self.value_range)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -26,8 +26,6 @@ from .random_filters import RandomSharpness
 from .random_geometry import RandomRotation, RandomShear, RandomTranslation
 from .random_mixing import beta_draw, log_gamma_draw
 
-__all__ = ["AugMix", "RandAugment"]
-
 
 class _Policy(RandomLayer):
     """A layer that holds augmentations to choose from, all with the bounds of its factor."""
@@ -162,4 +160,4 @@ class AugMix(_Policy):
         return clipped(kept * x + (1.0 - kept) * mixed, self.value_range)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

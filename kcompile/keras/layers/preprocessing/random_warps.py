@@ -20,8 +20,6 @@ from .random_base import RandomLayer, bounds, range_of
 from .random_geometry import check_sampling, known_sizes, sampled
 from .resizing import Resizing
 
-__all__ = ["RandomCrop", "RandomElasticTransform", "RandomHeight", "RandomPerspective", "RandomWidth"]
-
 
 class RandomCrop(RandomLayer):
     """A part of size (height, width) of the images: a random one while training, else as much as its
@@ -264,4 +262,4 @@ class RandomElasticTransform(RandomLayer):
         return self._back(clipped(y, self.value_range))
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

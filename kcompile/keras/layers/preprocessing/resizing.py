@@ -10,8 +10,6 @@ from ...operations.resizing import ImageSize, check_aspect, interpolation_mode
 from ..arguments import data_format, positive_int, with_spatial_sizes
 from .common import ImagesLayer, as_float
 
-__all__ = ["CenterCrop", "Resizing"]
-
 
 class _ImageLayer(ImagesLayer):
     """A layer over images that gives them the size (height, width)."""
@@ -94,4 +92,4 @@ class CenterCrop(_ImageLayer):
         return self._size.cropped_to_size(as_float(self, inputs))
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -15,8 +15,6 @@ from ...declaration import Argument, configured, converted
 from ..same_shape import SameShape
 from .common import adapted_to, as_float, batches_of, plain
 
-__all__ = ["Normalization", "Rescaling"]
-
 
 class Rescaling(SameShape):
     """``x * scale + offset``, such as 1 / 255 for images.
@@ -148,4 +146,4 @@ class Normalization(SameShape):
         return cls(**{**config, "axis": None if axis == () or axis == [] else axis})
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

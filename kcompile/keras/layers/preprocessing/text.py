@@ -18,8 +18,6 @@ from ...utils.fingerprints import fingerprints
 from .text_inputs import TextLayer, text_of, texts_of
 from .vocabulary import NO_PLACE, Vocabulary, output_mode
 
-__all__ = ["StringLookup", "TextVectorization"]
-
 _PUNCTUATION = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
 _ENCODINGS = ("utf-8", "utf8", "UTF-8")
 
@@ -348,4 +346,4 @@ def _check_encoding(layer: Any, encoding: str) -> None:
         raise ValueError(f"{type(layer).__name__}: encoding must be 'utf-8'; found {encoding!r}.")
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

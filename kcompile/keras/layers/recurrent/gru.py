@@ -15,8 +15,6 @@ from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .cudnn_layouts import gru_weights
 from .fused import FusedRNN
 
-__all__ = ["GRU", "GRUCell"]
-
 
 class GRU(FusedRNN):
     """Gated recurrent units.
@@ -152,4 +150,4 @@ class GRUCell(GatedCell):
         return super()._onnx_bias(bias)
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)

@@ -11,8 +11,6 @@ from .base import States
 from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .fused import FusedRNN
 
-__all__ = ["SimpleRNN", "SimpleRNNCell"]
-
 
 class SimpleRNN(FusedRNN):
     """Fully connected recurrent layer whose output is fed back to its input.
@@ -90,4 +88,4 @@ class SimpleRNNCell(GatedCell):
         return output, [output]
 
 
-registry.register(globals())
+registry.register(globals(), listed=True)
