@@ -42,6 +42,7 @@ FLOORS = {
     "kcompile.keras.objectives": 2.45,
     "kcompile.keras.ops": 2.45,
     "kcompile.keras.random": 2.45,
+    "kcompile.keras.utils.feature_space": 2.45,
     "kcompile.keras.callbacks": 2.4,
     "kcompile.keras.layers": 2.4,
     "kcompile.keras.losses": 2.4,

@@ -29,13 +29,15 @@ _MODULES = {
     "regularizer": ("regularizers",),
     "constraint": ("constraints",),
 }
-#: What files name of the applications, with the module that defines it. A configuration of any kind finds it.
-_OF_APPLICATIONS = {
-    "CustomScaleLayer": "inception_resnet_v2",
-    "LayerScale": "convnext",
-    "StochasticDepth": "convnext",
-    "scaled_sum": "inception_resnet_v2",
-    "sum_over_group": "_grouped_convolution",
+#: What files name beside the objects of a kind, with the module that defines it. A configuration of any kind
+#: finds it.
+_ELSEWHERE = {
+    "CustomScaleLayer": "applications.inception_resnet_v2",
+    "FeatureSpace": "utils.feature_space",
+    "LayerScale": "applications.convnext",
+    "StochasticDepth": "applications.convnext",
+    "scaled_sum": "applications.inception_resnet_v2",
+    "sum_over_group": "applications._grouped_convolution",
 }
 
 # By id, with the objects themselves: a metaclass may say of its classes that they equal others.
@@ -174,11 +176,12 @@ def is_a(obj: Any, kind: str, *names: str) -> bool:
     return isinstance(obj, tuple(cls for cls in classes if inspect.isclass(cls)))
 
 
-def of_application(name: str) -> Any:
-    """The class or function of an application that a file names; None for any other name.
+def elsewhere(name: str) -> Any:
+    """The class or function of no kind that a file names, such as one of an application; None for any other
+    name.
 
     Only the module that defines it is imported.
     """
-    if name not in _OF_APPLICATIONS:
+    if name not in _ELSEWHERE:
         return None
-    return getattr(importlib.import_module(f".applications.{_OF_APPLICATIONS[name]}", __package__), name)
+    return getattr(importlib.import_module(f".{_ELSEWHERE[name]}", __package__), name)

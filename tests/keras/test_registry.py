@@ -332,16 +332,16 @@ def test_a_layer_with_attributes_like_those_of_built_in_ones_is_not_taken_for_on
     np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
 
 
-@pytest.mark.parametrize("name", registry._OF_APPLICATIONS)
-def test_objects_of_applications_are_where_the_table_says(name):
-    found = registry.of_application(name)
+@pytest.mark.parametrize("name", registry._ELSEWHERE)
+def test_objects_of_no_kind_are_where_the_table_says(name):
+    found = registry.elsewhere(name)
     assert registry.is_built_in(found) and found.__name__ == name
-    assert found.__module__.endswith(f".applications.{registry._OF_APPLICATIONS[name]}")
+    assert found.__module__.endswith(f".{registry._ELSEWHERE[name]}")
 
 
 @pytest.mark.parametrize("name", ["importlib", "_resnet_common", "imagenet_utils", "preprocess_input", ""])
-def test_no_other_object_of_applications_is_found(name):
-    assert registry.of_application(name) is None
+def test_no_other_object_of_no_kind_is_found(name):
+    assert registry.elsewhere(name) is None
 
 
 # --- imports ------------------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def test_the_registry_alone_imports_nothing_of_keras():
 def test_a_look_up_imports_what_gives_the_name():
     found = loaded_after("from kcompile.keras import registry\nregistry.names('regularizer')['L2']")
     assert "regularizers" in found and not found & {"engine", "layers", "losses", "optimizers"}
-    found = loaded_after("from kcompile.keras import registry\nregistry.of_application('LayerScale')")
+    found = loaded_after("from kcompile.keras import registry\nregistry.elsewhere('LayerScale')")
     assert "applications.convnext" in found and "applications.inception_resnet_v2" not in found
 
 

@@ -32,7 +32,6 @@ MODULES: Mapping[str, str] = {
 NAMES: Mapping[str, str] = {
     "callbacks.SidecarEvaluatorModelExport utils.SidecarEvaluator experimental.SidecarEvaluator": _SIDECAR,
     "experimental.LinearModel experimental.WideDeepModel": "a `Dense` layer, and one beside a model",
-    "utils.FeatureSpace": "preprocessing layers and `HashedCrossing` do it feature by feature",
     "experimental.SequenceFeatures": _FEATURE_COLUMNS,
     "utils.StepsPerExecutionTuner": (
         'it changes the number of steps while a model trains; `steps_per_execution="auto"` is 16 here'

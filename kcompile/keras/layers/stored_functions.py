@@ -29,9 +29,9 @@ def find_function(code: Any, closure: Any = None) -> Callable[..., Any] | None:
     except (binascii.Error, ValueError, TypeError):
         return None
     if _SCALED_SUM.match(compiled) and not closure:
-        return registry.of_application("scaled_sum")
+        return registry.elsewhere("scaled_sum")
     if _SUM_OVER_GROUP.match(compiled) and isinstance(closure, list | tuple) and len(closure) == 1:
-        return registry.of_application("sum_over_group")
+        return registry.elsewhere("sum_over_group")
     return None
 
 

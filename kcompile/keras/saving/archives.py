@@ -150,9 +150,12 @@ def _model_of(
     else:
         with making(source, config), WeightBudget(source, _elements_of(archive)):
             model = _new_model(config, writer)
-            if not model.built:
+            takes_objects = getattr(model, "take_objects", None)
+            if takes_objects is None and not model.built:
                 _build_from(model, archive)
-        if archive.objects is None:
+        if takes_objects is not None:
+            takes_objects(archive.objects, source)
+        elif archive.objects is None:
             stored = archive.layer_weights
             if writer.program == "keras_1":
                 stored = list(by_names_of(model.layers, stored))

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .data_utils import pack_x_y_sample_weight as pack_x_y_sample_weight
     from .data_utils import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from .embeddings import warmstart_embedding_matrix as warmstart_embedding_matrix
+    from .feature_space import FeatureSpace as FeatureSpace
     from .generic_utils import CustomObjectScope as CustomObjectScope
     from .generic_utils import Progbar as Progbar
     from .generic_utils import custom_object_scope as custom_object_scope
@@ -80,6 +81,7 @@ _NAMES = {
         "unpack_x_y_sample_weight",
     ),
     "embeddings": ("warmstart_embedding_matrix",),
+    "feature_space": ("FeatureSpace",),
     "generic_utils": (
         "CustomObjectScope",
         "Progbar",
@@ -124,6 +126,7 @@ _HOMES |= {name: f".{module}" for module, names in _ELSEWHERE.items() for name i
 # what `from keras.utils import *` gives: modules of Keras 2.3 too, but for those that hold names of others
 _NOT_ALL = {
     "embeddings",
+    "feature_space",
     "interactive",
     "layer_utils",
     "legacy",

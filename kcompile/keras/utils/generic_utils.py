@@ -231,7 +231,7 @@ def _find_object(
         if found is not None and not _may_be_named_by_a_config(bare, found):
             found = None
     if found is None:
-        found = registry.of_application(name.rsplit(">", 1)[-1])
+        found = registry.elsewhere(name.rsplit(">", 1)[-1])
     if found is None:
         raise ValueError(_unknown_message(name, module_objects or {}, custom_objects or {}, kind))
     return found

@@ -118,7 +118,7 @@ def test_a_clone_trains_like_the_model():
 
 
 def test_names_that_are_no_objects_of_applications_stay_unknown():
-    assert registry.of_application("importlib") is None
-    assert registry.of_application("of_application") is None
+    assert registry.elsewhere("importlib") is None
+    assert registry.elsewhere("elsewhere") is None
     with pytest.raises(ValueError, match="Unknown layer: 'LayerScales'.*custom_objects"):
         L.deserialize({"class_name": "LayerScales", "config": {}})
