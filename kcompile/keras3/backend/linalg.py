@@ -17,26 +17,7 @@ from kcompile.keras.operations import keras_ops
 from kcompile.torch_bridge import linear_algebra
 
 from .promotion import floating, in_type
-from .tensors import as_torch, as_value, dtype_of, eager_only, is_tracing, operation, to_torch_dtype
-
-__all__ = [
-    "cholesky",
-    "cholesky_inverse",
-    "det",
-    "eig",
-    "eigh",
-    "inv",
-    "jvp",
-    "lstsq",
-    "lu_factor",
-    "matrix_rank",
-    "norm",
-    "pinv",
-    "qr",
-    "solve",
-    "solve_triangular",
-    "svd",
-]
+from .tensors import as_torch, as_value, dtype_of, eager_only, is_tracing, operation, publish, to_torch_dtype
 
 
 @operation
@@ -210,3 +191,6 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fa
     """What ``fun`` gives at ``primals``, and how it changes along ``tangents``."""
     given, along = (tuple(as_torch(x) for x in each) for each in (primals, tangents))
     return torch.func.jvp(fun, given, along, has_aux=has_aux)
+
+
+publish(globals(), "norm")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import cache, wraps
+from types import FunctionType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -410,3 +411,37 @@ def eager_only(function: F) -> F:
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def publish(namespace: dict[str, Any], *others: str, imported: bool = False) -> None:
+    """Gives a module its ``__all__``: the functions of the backend that it makes, by all their public names.
+
+    Args:
+        namespace: ``globals()`` of the module, at its end.
+        others: further names.
+        imported: whether those count that it imports, or makes of functions of other modules.
+    """
+    public = {n: f for n, f in namespace.items() if isinstance(f, FunctionType) and not n.startswith("_")}
+    made = {n: f for n, f in public.items() if hasattr(f, "__wrapped__")}
+    own = {n for n, f in made.items() if imported or f.__module__ == namespace["__name__"]}
+    namespace["__all__"] = sorted({*own, *others})
+
+
+# --- complex numbers ----------------------------------------------------------------------------------------
+
+
+def is_complex(x: Value) -> bool:
+    """Whether a value has complex numbers, which the operators of ONNX do not take."""
+    return x.dtype.kind == "c"
+
+
+@eager_only
+def of_complex(function: Callable[..., torch.Tensor], x: Value) -> Value:
+    """What a function of PyTorch gives of complex numbers."""
+    return as_value(function(as_torch_tensor(x)))
+
+
+def as_torch_tensor(x: Value) -> torch.Tensor:
+    """The numbers of a value that has some."""
+    found: torch.Tensor = x.interpreter.tensor(x)  # type: ignore[attr-defined]
+    return found

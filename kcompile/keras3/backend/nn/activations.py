@@ -8,7 +8,7 @@ from kcompile.ir import Value, op
 from kcompile.keras import activations
 from kcompile.keras import backend as K
 
-from ..tensors import as_value, operation
+from ..tensors import as_value, operation, publish
 from .types import activation, is_floating
 
 
@@ -77,3 +77,6 @@ hard_tanh = activation(activations.hard_tanh)
 hard_shrink = activation(activations.hard_shrink)
 threshold = activation(activations.threshold)
 sparsemax = activation(activations.sparsemax)
+
+
+publish(globals(), imported=True)

@@ -10,7 +10,7 @@ import numpy as np
 from kcompile.ir import Value, op
 from kcompile.keras.backend.tensors import dims_of, shape_vector
 
-from ..tensors import as_value, dtype_of, operation
+from ..tensors import as_value, dtype_of, operation, publish
 from .types import of_one_type
 
 
@@ -92,3 +92,6 @@ def _positions(size: Any) -> Value:
     if isinstance(size, int):
         return as_value(np.arange(size, dtype=np.int64))
     return op.Range(np.int64(0), op.Squeeze(size, [0]), np.int64(1))
+
+
+publish(globals())

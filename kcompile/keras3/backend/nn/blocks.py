@@ -11,7 +11,7 @@ from kcompile.ir import op
 from kcompile.keras.backend.convolution import from_channels_first, to_channels_first
 from kcompile.keras.backend.tensors import dims_of, known_shape, shape_vector
 
-from ..tensors import NotTraceable, as_value, operation
+from ..tensors import NotTraceable, as_value, operation, publish
 
 
 def _two(value: Any, name: str) -> tuple[int, ...]:
@@ -80,3 +80,6 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
     parts = op.Reshape(x, shape_vector([batch, channels, rows, block_size, columns, block_size]))
     moved = op.Transpose(parts, perm=[0, 1, 3, 5, 2, 4])
     return op.Reshape(moved, shape_vector([batch, channels * block_size**2, rows, columns]))
+
+
+publish(globals())

@@ -12,7 +12,7 @@ from kcompile.ir import Value, op
 from kcompile.keras import backend as K
 from kcompile.keras.backend import losses
 
-from ..tensors import as_value, dtype_of, operation
+from ..tensors import as_value, dtype_of, operation, publish
 from .types import floating
 
 
@@ -115,3 +115,6 @@ def _refused(target: Value, output: Value, what: str) -> str:
         f"Arguments `target` and `output` {what}. Received: "
         f"target.shape={target.shape}, output.shape={output.shape}"
     )
+
+
+publish(globals())

@@ -17,7 +17,7 @@ from kcompile.keras.backend import convolution
 from kcompile.keras.backend.adaptive_pooling import adaptive_average, adaptive_max
 from kcompile.keras.backend.convolution import from_channels_first, to_channels_first
 
-from ..tensors import as_value, operation
+from ..tensors import as_value, operation, publish
 from .types import floating, of_graph_dtype, of_one_type
 
 # --- convolutions -------------------------------------------------------------------------------------------
@@ -192,3 +192,6 @@ def _pooled_to(x: Value, output_size: Any, data_format: str | None, function: An
             raise ValueError(f"Adaptive pooling needs inputs of known size; found the shape {x.shape}.")
         x = function(x, axis, size)
     return x
+
+
+publish(globals())

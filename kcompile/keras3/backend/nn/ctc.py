@@ -15,7 +15,7 @@ from kcompile.keras import backend as K
 from kcompile.keras.backend import ctc
 from kcompile.keras.backend.tensors import known_shape, refine
 
-from ..tensors import as_value, dtype_of, operation
+from ..tensors import as_value, dtype_of, operation, publish
 
 
 @operation
@@ -102,3 +102,6 @@ def _greedy(logits: Value, active: Value, blank: int, merge_repeated: bool) -> t
     largest = op.Where(active, op.ReduceMax(logits, [2], keepdims=0), as_value(0, dtype_of(logits)))
     scores = op.Neg(op.ReduceSum(largest, [1], keepdims=1))
     return K.cast(op.Unsqueeze(packed, [0]), "int32"), scores
+
+
+publish(globals())

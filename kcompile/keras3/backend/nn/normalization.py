@@ -13,7 +13,7 @@ from kcompile.keras import backend as K
 from kcompile.keras.backend.tensors import dims_of, known_shape, shape_vector
 from kcompile.keras.backend.variables import filled
 
-from ..tensors import as_value, differ, dtype_of, operation
+from ..tensors import as_value, differ, dtype_of, operation, publish
 from .types import floating, of_one_type
 
 _MOMENTS = "_moments_of"
@@ -143,3 +143,6 @@ def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
     error = K.mean(K.square(x1 - x2))
     peak = K.square(as_value(max_val, dtype_of(x1)))
     return op.Log(op.Div(peak, error)) * (10.0 / math.log(10.0))
+
+
+publish(globals())

@@ -13,44 +13,8 @@ import torch
 from kcompile.ir import Value, op
 
 from ..promotion import in_type, numeric, past_bfloat16, promoted, result_type
-from ..tensors import as_torch, as_value, dtype_of, eager_only, of_plain, operation
+from ..tensors import as_torch, as_value, dtype_of, eager_only, of_plain, operation, publish
 from .elementwise import log1p, named, number
-
-__all__ = [
-    "add",
-    "arctan2",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "clip",
-    "divide",
-    "divide_no_nan",
-    "floor_divide",
-    "fmax",
-    "fmin",
-    "fmod",
-    "gcd",
-    "heaviside",
-    "hypot",
-    "lcm",
-    "ldexp",
-    "left_shift",
-    "logaddexp",
-    "logaddexp2",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "nextafter",
-    "power",
-    "right_shift",
-    "subtract",
-    "true_divide",
-]
 
 Pair = Callable[[Value, Value], Value]
 Function = Callable[[Any, Any], Any]
@@ -310,3 +274,6 @@ def _shifted(name: str, left: bool) -> Function:
 
 bitwise_left_shift = left_shift = _shifted("bitwise_left_shift", True)
 bitwise_right_shift = right_shift = _shifted("bitwise_right_shift", False)
+
+
+publish(globals())

@@ -14,36 +14,9 @@ from kcompile.ir import Constant, EagerTensor, Value, op
 from kcompile.keras.backend.tensors import shape_vector
 
 from ..promotion import as_type, in_type, promoted, result_type, type_of
-from ..tensors import as_torch, as_value, eager_only, numpy_of, operation, to_torch_dtype
+from ..tensors import as_torch, as_value, eager_only, numpy_of, operation, publish, to_torch_dtype
 from .elementwise import number
 from .shapes import as_list, numbers
-
-__all__ = [
-    "arange",
-    "array",
-    "bartlett",
-    "blackman",
-    "empty",
-    "empty_like",
-    "eye",
-    "full",
-    "full_like",
-    "geomspace",
-    "hamming",
-    "hanning",
-    "identity",
-    "kaiser",
-    "linspace",
-    "logspace",
-    "meshgrid",
-    "ones",
-    "ones_like",
-    "tri",
-    "vander",
-    "view",
-    "zeros",
-    "zeros_like",
-]
 
 
 def _kind(dtype: Any) -> str:
@@ -298,3 +271,6 @@ def hanning(x: Any) -> Value:
 def kaiser(x: Any, beta: Any) -> Value:
     """Kaiser's window of that many points."""
     return _window(x, lambda length: np.kaiser(length, float(numpy_of(as_value(beta)))))
+
+
+publish(globals())

@@ -11,54 +11,7 @@ import torch
 from kcompile.ir import Value, op
 
 from ..promotion import floating, in_type, is_wide_in_graphs, numeric, past_bfloat16
-from ..tensors import as_value, eager_only, of_plain, operation
-
-__all__ = [
-    "abs",
-    "absolute",
-    "angle",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctanh",
-    "cbrt",
-    "ceil",
-    "conj",
-    "conjugate",
-    "copy",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "exp",
-    "exp2",
-    "expm1",
-    "fabs",
-    "floor",
-    "i0",
-    "imag",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "nan_to_num",
-    "negative",
-    "rad2deg",
-    "real",
-    "reciprocal",
-    "round",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "trunc",
-]
+from ..tensors import as_torch_tensor, as_value, is_complex, of_complex, of_plain, operation, publish
 
 Function = Callable[[Any], Any]
 
@@ -98,23 +51,6 @@ def _floating(name: str, emit: Callable[[Value], Value], doc: str = "") -> Funct
 def number(x: float, like: Value) -> Value:
     """A number in the type of a value."""
     return in_type(x, like.dtype.name)
-
-
-def is_complex(x: Value) -> bool:
-    """Whether a value has complex numbers, which the operators of ONNX do not take."""
-    return x.dtype.kind == "c"
-
-
-@eager_only
-def of_complex(function: Callable[..., torch.Tensor], x: Value) -> Value:
-    """What a function of PyTorch gives of complex numbers."""
-    return as_value(function(as_torch_tensor(x)))
-
-
-def as_torch_tensor(x: Value) -> torch.Tensor:
-    """The numbers of a value that has some."""
-    found: torch.Tensor = x.interpreter.tensor(x)  # type: ignore[attr-defined]
-    return found
 
 
 # --- exponents and logarithms -------------------------------------------------------------------------------
@@ -353,3 +289,6 @@ def _i0(x: Value) -> Value:
 
 
 i0 = _floating("i0", _i0, "The modified Bessel function of the first kind, of order 0.")
+
+
+publish(globals())

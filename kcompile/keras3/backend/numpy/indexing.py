@@ -15,32 +15,10 @@ from kcompile.ir import Value, op
 from kcompile.keras.backend.tensors import axis_index
 
 from ..promotion import floating, in_type, is_wide_in_graphs, numeric, promoted, result_type
-from ..tensors import NotTraceable, as_torch, as_value, eager_only, is_tracing, operation
+from ..tensors import NotTraceable, as_torch, as_value, eager_only, is_tracing, operation, publish
 from .elementwise import number
 from .reductions import axes_of, reduced
 from .shapes import as_list, axis_of, numbers, rank_of
-
-__all__ = [
-    "argpartition",
-    "argsort",
-    "bincount",
-    "digitize",
-    "histogram",
-    "median",
-    "nanmedian",
-    "nanpercentile",
-    "nanquantile",
-    "nonzero",
-    "percentile",
-    "quantile",
-    "searchsorted",
-    "sort",
-    "take",
-    "take_along_axis",
-    "unique",
-    "unravel_index",
-    "vectorize",
-]
 
 
 def places(x: Any) -> Value:
@@ -350,3 +328,6 @@ def _mapped(function: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -
     if is_tracing():
         raise NotTraceable("`vectorize` maps a function over tensors of PyTorch.")
     return torch.vmap(function, in_dims=in_dims, out_dims=out_dims)
+
+
+publish(globals(), "vectorize")

@@ -11,32 +11,8 @@ from kcompile.ir import Value, op
 from kcompile.keras import backend as K
 
 from ..promotion import in_type, promoted, result_type, type_of
-from ..tensors import as_value, of_plain, operation
-from .elementwise import Function, is_complex, named, number, of_complex
-
-__all__ = [
-    "allclose",
-    "equal",
-    "greater",
-    "greater_equal",
-    "isclose",
-    "isfinite",
-    "isin",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "isreal",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "not_equal",
-    "select",
-    "where",
-]
+from ..tensors import as_value, is_complex, of_complex, of_plain, operation, publish
+from .elementwise import Function, named, number
 
 Pair = Callable[[Value, Value], Value]
 
@@ -175,3 +151,6 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     for condition, choice in reversed(list(zip(condlist, choices, strict=True))):
         found = op.Where(truth(condition), choice, found)
     return found
+
+
+publish(globals())

@@ -16,33 +16,10 @@ from kcompile.keras.operations import keras_ops
 from kcompile.keras.operations import tensorflow as of_tensorflow
 
 from ..promotion import counting, floating, in_type, past_bfloat16, promoted
-from ..tensors import as_torch, as_value, eager_only, of_plain, operation
+from ..tensors import as_torch, as_value, eager_only, of_plain, operation, publish
 from .elementwise import number
 from .reductions import reduced
 from .shapes import as_list, axis_of, known_size, moveaxis, rank_of
-
-__all__ = [
-    "corrcoef",
-    "correlate",
-    "cross",
-    "diag",
-    "diagflat",
-    "diagonal",
-    "diff",
-    "dot",
-    "einsum",
-    "inner",
-    "kron",
-    "matmul",
-    "outer",
-    "slogdet",
-    "tensordot",
-    "trace",
-    "trapezoid",
-    "tril",
-    "triu",
-    "vdot",
-]
 
 
 def _computed(emit: Callable[..., Value], *xs: Value) -> Value:
@@ -272,3 +249,6 @@ def slogdet(x: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """The sign and the logarithm of the size of determinants."""
     sign, size = torch.linalg.slogdet(as_torch(x))
     return sign, size
+
+
+publish(globals())

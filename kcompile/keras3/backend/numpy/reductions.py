@@ -9,41 +9,9 @@ from kcompile.ir import Value, op
 from kcompile.keras import backend as K
 
 from ..promotion import as_type, counting, floating, in_type, numeric, promoted, result_type
-from ..tensors import as_value, operation
+from ..tensors import as_value, operation, publish
 from .elementwise import named, number
 from .logic import truth
-
-__all__ = [
-    "all",
-    "amax",
-    "amin",
-    "any",
-    "argmax",
-    "argmin",
-    "average",
-    "count_nonzero",
-    "cumprod",
-    "cumsum",
-    "max",
-    "mean",
-    "min",
-    "nanargmax",
-    "nanargmin",
-    "nancumprod",
-    "nancumsum",
-    "nanmax",
-    "nanmean",
-    "nanmin",
-    "nanprod",
-    "nanstd",
-    "nansum",
-    "nanvar",
-    "prod",
-    "ptp",
-    "std",
-    "sum",
-    "var",
-]
 
 Axis = Any
 
@@ -328,3 +296,6 @@ def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Value:
 def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Value:
     """Running products, past NaN."""
     return cumprod(without_nan(as_value(x), 1), axis, dtype)  # type: ignore[no-any-return]
+
+
+publish(globals())

@@ -15,40 +15,8 @@ from kcompile.keras.backend.tensors import known_shape, shape_vector
 from kcompile.keras.operations.slices import sliced
 
 from ..promotion import in_type, promoted
-from ..tensors import NotTraceable, as_value, numpy_of, operation
+from ..tensors import NotTraceable, as_value, numpy_of, operation, publish
 from .reductions import axes_of
-
-__all__ = [
-    "append",
-    "array_split",
-    "broadcast_to",
-    "concatenate",
-    "dsplit",
-    "dstack",
-    "expand_dims",
-    "flip",
-    "fliplr",
-    "flipud",
-    "hsplit",
-    "hstack",
-    "moveaxis",
-    "ndim",
-    "pad",
-    "ravel",
-    "repeat",
-    "reshape",
-    "roll",
-    "rot90",
-    "size",
-    "split",
-    "squeeze",
-    "stack",
-    "swapaxes",
-    "tile",
-    "transpose",
-    "vsplit",
-    "vstack",
-]
 
 
 def rank_of(x: Value) -> int:
@@ -444,3 +412,6 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
             op.Pad(in_type(x, "uint8"), pads, fill and in_type(fill, "uint8"), mode=_BY_ONNX[mode]), "bool"
         )
     return op.Pad(x, pads, fill, mode=_BY_ONNX[mode])
+
+
+publish(globals())
