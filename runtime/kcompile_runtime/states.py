@@ -170,13 +170,17 @@ class StateStore:
     def __init__(self, states: list[StateInfo]) -> None:
         self.states = states
         self._values: dict[str, np.ndarray] = {}
-        self._samples: int | None = None
-        self._follow_samples = any(s.shape and not isinstance(s.shape[0], int) for s in states)
+        #: Axes that each call must have in the size that the values have: state, axis, its name.
+        self._open = [
+            (state.input, axis, size)
+            for state in states
+            for axis, size in enumerate(state.shape)
+            if not isinstance(size, int)
+        ]
 
     def reset(self) -> None:
         """Forget every value; the next call starts from the initial ones."""
         self._values = {}
-        self._samples = None
 
     def values(self) -> dict[str, np.ndarray]:
         """Arrays by the names of the inputs; none where the next call starts from the initial ones."""
@@ -199,23 +203,31 @@ class StateStore:
         if len(sizes) > 1:
             raise InputError(f"expected states of one number of samples, found {sorted(sizes)}")
         self._values = arrays
-        self._samples = sizes.pop() if sizes else None
 
     def feed(self, samples: int | None, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
         """State inputs for a call with so many samples.
 
         Raises:
-            InputError: the states were made for another number of samples.
+            InputError: the states were made for another number of samples, or other sizes of named axes.
         """
         if not self._values:
             self._values = {state.input: state.allocate(samples, axes) for state in self.states}
-            self._samples = samples
-        elif samples != self._samples and self._follow_samples:
-            raise InputError(
-                f"the model carries state for {self._samples} samples, this call has {samples}: pass as "
-                "many, or call reset_states() first"
-            )
+        else:
+            self._check_sizes(samples, axes)
         return self._values
+
+    def _check_sizes(self, samples: int | None, axes: Mapping[str, int]) -> None:
+        for name, axis, size in self._open:
+            # an inner axis that no input names may have grown in the calls before
+            default = samples if size is None or axis == 0 else None
+            wanted = default if size is None else axes.get(size, default)
+            found = self._values[name].shape[axis : axis + 1]  # nothing where a run gave it fewer axes
+            if wanted is not None and found and wanted != found[0]:
+                what = "samples" if wanted == samples else f"{size!r}"
+                raise InputError(
+                    f"the model carries state for {found[0]} {what}, this call has {wanted}: pass as "
+                    "many, or call reset_states() first"
+                )
 
     def store(self, values: list[np.ndarray]) -> None:
         """Take the state outputs of a call, in the order of `states`."""

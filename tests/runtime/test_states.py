@@ -93,6 +93,18 @@ def test_another_number_of_samples_is_refused_and_changes_nothing(batch: object)
     assert executor.predict(ONES)[0, 0] == 1
 
 
+def test_another_number_of_samples_is_refused_where_states_count_them_on_an_inner_axis() -> None:
+    executor = Executor(models.lstm()[0])
+    x = np.random.default_rng(1).standard_normal((2, 6, 3)).astype(np.float32)
+    whole = executor.predict(x)
+    executor.reset_states()
+    executor.predict(x[:, :2])
+    for call in (executor.predict, executor.run):
+        with pytest.raises(InputError, match="state for 2 samples, this call has 3"):
+            call(np.ones((3, 2, 3), np.float32))
+    np.testing.assert_allclose(executor.predict(x[:, 2:]), whole, rtol=1e-5, atol=1e-6)
+
+
 def test_a_last_batch_that_is_smaller_is_refused_before_anything_runs() -> None:
     executor = Executor(models.accumulator())
     with pytest.raises(InputError, match="multiple of the 2 of one run, found 3"):
