@@ -6,10 +6,10 @@ import asyncio
 import functools
 import heapq
 import itertools
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,36 +21,62 @@ from .model import Model
 from .sessions import SequenceStep, Sessions
 from .statistics import Statistics
 
-_QUICK_S = 3e-4
-"""Runs that take less are done on the event loop: a thread costs a third of that, and takes turns with it."""
+_QUICK_S = 2e-3 if (os.cpu_count() or 1) <= 2 else 3e-4
+"""Runs that take less are done on the event loop: a thread takes turns with it, and where there is no core
+for both, it costs more than it saves."""
+_PATIENCE_S, _WORTH = 1e-3, 4
+"""How long quick runs wait for others, and for how many requests that is worth while."""
 _MOST_TAKEN = 1024
 
 
-@dataclass(order=True)
 class _Waiting:
-    """A request in the queue, which orders by priority and arrival."""
+    """A request in the queue.
 
-    priority: int
-    number: int
-    arrays: list[np.ndarray] = field(compare=False)
-    names: list[str] = field(compare=False)
-    sequence: SequenceStep | None = field(compare=False)
-    deadline: float | None = field(compare=False)
-    future: asyncio.Future[list[Any]] = field(compare=False)
-    arrived: float = field(compare=False)
+    Attributes:
+        samples: along axis 0 of the first input.
+        bytes: of its tensors.
+        kind: what requests of one run have in common.
+    """
 
-    @property
-    def samples(self) -> int:
-        return len(self.arrays[0]) if self.arrays and self.arrays[0].ndim else 1
+    __slots__ = ("arrays", "arrived", "bytes", "deadline", "future", "kind", "names", "samples", "sequence")
 
-    @property
-    def bytes(self) -> int:
-        return sum(array.nbytes for array in self.arrays)
+    def __init__(
+        self,
+        arrays: list[np.ndarray],
+        names: list[str],
+        sequence: SequenceStep | None,
+        deadline: float | None,
+        future: asyncio.Future[list[Any]],
+        arrived: float,
+    ) -> None:
+        self.arrays, self.names, self.sequence = arrays, names, sequence
+        self.deadline, self.future, self.arrived = deadline, future, arrived
+        self.samples = len(arrays[0]) if arrays and arrays[0].ndim else 1
+        self.bytes = sum([array.nbytes for array in arrays])
+        self.kind = tuple([array.shape[1:] for array in arrays])
 
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        """What requests of one run have in common."""
-        return tuple(array.shape[1:] for array in self.arrays)
+
+class _Patience:
+    """Whether quick runs wait a moment for more requests: learned from what waiting brought before.
+
+    gRPC hands over one request at a time, so that none would ever meet another. A client that is alone is
+    kept waiting once in some hundred requests, to find out whether it still is.
+    """
+
+    def __init__(self) -> None:
+        self._misses = self._skip = 0
+
+    def worth(self, waiting: int) -> bool:
+        """Whether a run of so few requests is to wait."""
+        if waiting >= _WORTH:
+            return False
+        self._skip -= 1
+        return self._skip < 0
+
+    def brought(self, waiting: int) -> None:
+        """So many requests were there at the end."""
+        self._misses = 0 if waiting >= _WORTH else min(self._misses + 1, 8)
+        self._skip = (1 << self._misses) - 1
 
 
 class Batcher:
@@ -65,7 +91,8 @@ class Batcher:
         # Requests of one sequence follow each other, so a model with states has one run at a time.
         self._instances = 1 if model.stateful else settings.instances
         self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
-        self._queue: list[_Waiting] = []
+        self._patience = _Patience()
+        self._queue: list[tuple[int, int, _Waiting]] = []  # by priority and arrival
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
         self._called = False
@@ -77,6 +104,7 @@ class Batcher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._timer: asyncio.TimerHandle | None = None
+        self._waited = False
 
     @property
     def queued(self) -> int:
@@ -109,8 +137,8 @@ class Batcher:
         deadline = None if timeout_s is None else now + timeout_s
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         rank = 0 if sequence is not None else priority or 1 << 32  # steps of a sequence keep their order
-        waiting = _Waiting(rank, next(self._numbers), arrays, names, sequence, deadline, future, now)
-        self._push(waiting)
+        waiting = _Waiting(arrays, names, sequence, deadline, future, now)
+        self._push((rank, next(self._numbers), waiting))
         self._idle.clear()
         if not self._called:  # once for all that arrive in this round of the loop
             self._called = True
@@ -157,7 +185,7 @@ class Batcher:
             if not batch:
                 continue
             self._running += 1
-            if self._running == 1 and self._is_quick(batch):
+            if self._running == 1 and self._is_quick(batch[0], _samples(batch)):
                 self._finish(batch, time.monotonic(), self._compute(batch))
                 loop.call_soon(self._start_runs)  # after what else the loop has to do
                 return
@@ -172,25 +200,25 @@ class Batcher:
             return True
         return self._running == self._instances and self._samples_waiting >= self._settings.max_batch
 
-    def _push(self, waiting: _Waiting) -> None:
-        heapq.heappush(self._queue, waiting)
-        self._samples_waiting += waiting.samples
-        self._bytes_waiting += waiting.bytes
+    def _push(self, entry: tuple[int, int, _Waiting]) -> None:
+        heapq.heappush(self._queue, entry)
+        self._samples_waiting += entry[2].samples
+        self._bytes_waiting += entry[2].bytes
 
-    def _pop(self) -> _Waiting:
-        waiting = heapq.heappop(self._queue)
-        self._samples_waiting -= waiting.samples
-        self._bytes_waiting -= waiting.bytes
-        return waiting
+    def _pop(self) -> tuple[int, int, _Waiting]:
+        entry = heapq.heappop(self._queue)
+        self._samples_waiting -= entry[2].samples
+        self._bytes_waiting -= entry[2].bytes
+        return entry
 
     def _waits_for_more(self) -> bool:
         """Whether the run that is next has room, and the first of the queue time; sets a timer if so."""
+        if self._closed or not self._joins or self._samples_waiting >= self._settings.max_batch:
+            return False
         delay = self._settings.delay_s
-        if not delay or self._closed or not self._joins:
-            return False
-        if self._samples_waiting >= self._settings.max_batch:
-            return False
-        left = min(waiting.arrived for waiting in self._queue) + delay - time.monotonic()
+        if not delay:
+            return self._waits_a_moment()
+        left = min(waiting.arrived for _, _, waiting in self._queue) + delay - time.monotonic()
         if left <= 0:
             return False
         if self._timer is None:
@@ -201,15 +229,36 @@ class Batcher:
         self._timer = None
         self._start_runs()
 
+    def _waits_a_moment(self) -> bool:
+        if self._timer is not None:
+            return True
+        if self._waited:
+            self._waited = False
+            self._patience.brought(len(self._queue))
+            return False
+        if not self._is_quick(self._queue[0][2]) or not self._patience.worth(len(self._queue)):
+            return False
+        self._timer = asyncio.get_running_loop().call_later(_PATIENCE_S, self._moment_is_over)
+        return True
+
+    def _moment_is_over(self) -> None:
+        self._timer = None
+        if self._queue:
+            self._waited = True
+            self._start_runs()
+        else:  # they were a whole run before it was over
+            self._patience.brought(_WORTH)
+
     def _take(self) -> list[_Waiting]:
         """The first of the queue, and those that fit it; what is cancelled or too late is left out."""
         now = time.monotonic()
         batch: list[_Waiting] = []
-        others: list[_Waiting] = []
+        others: list[tuple[int, int, _Waiting]] = []
         samples = 0
         passed: set[int | str] = set()  # sequences whose steps wait on, so that none overtakes another
         while self._queue:
-            waiting = self._pop()
+            entry = self._pop()
+            waiting = entry[2]
             if waiting.future.done() or (waiting.deadline is not None and waiting.deadline < now):
                 continue  # whoever waits for it has heard already
             key = waiting.sequence.id if waiting.sequence is not None else None
@@ -224,11 +273,11 @@ class Batcher:
                 if samples >= self._settings.max_batch or not self._joinable(waiting):
                     break
             else:
-                others.append(waiting)
+                others.append(entry)
             if key is not None:
                 passed.add(key)
-        for waiting in others:
-            self._push(waiting)
+        for entry in others:
+            self._push(entry)
         return batch
 
     def _joinable(self, waiting: _Waiting) -> bool:
@@ -236,9 +285,10 @@ class Batcher:
 
     # Running
 
-    def _is_quick(self, batch: list[_Waiting]) -> bool:
-        """Whether a run is known to take less than the way to a thread and back is worth."""
-        return self._taken.get((_samples(batch), batch[0].kind), _QUICK_S) < _QUICK_S
+    def _is_quick(self, first: _Waiting, samples: int | None = None) -> bool:
+        """Whether a run, of one request at least, is known to take less than a thread for it is worth."""
+        size = first.samples if samples is None else samples
+        return self._taken.get((size, first.kind), _QUICK_S) < _QUICK_S
 
     def _ended(self, batch: list[_Waiting], start: float, computed: asyncio.Future[Any]) -> None:
         self._finish(batch, start, computed.result())
@@ -265,12 +315,13 @@ class Batcher:
         for waiting, answer in zip(batch, answers, strict=True):
             good = not isinstance(answer, Exception)
             self.statistics.answered(waiting.samples, start - waiting.arrived, taken, good)
-            if waiting.future.done():
+            future = waiting.future
+            if future.done():
                 continue
-            if isinstance(answer, Exception):
-                waiting.future.set_exception(answer)
+            if good:
+                future.set_result(answer)
             else:
-                waiting.future.set_result(answer)
+                future.set_exception(answer)
         self._running -= 1
 
     def _compute_one(self, batch: list[_Waiting]) -> list[Any]:
@@ -305,7 +356,7 @@ class Batcher:
 
 
 def _samples(batch: Sequence[_Waiting]) -> int:
-    return sum(waiting.samples for waiting in batch)
+    return sum([waiting.samples for waiting in batch])
 
 
 def _rows(batch: Sequence[_Waiting], results: dict[str, np.ndarray]) -> Any:

@@ -13,7 +13,7 @@ from .errors import bad_request, too_large
 from .limits import Limits
 from .repository import Repository
 from .sessions import SequenceStep
-from .traces import span
+from .traces import span, tracing
 
 
 @dataclass
@@ -53,6 +53,8 @@ async def infer(
         ExecutionError: the model failed.
     """
     batcher = repository.batcher(name, version)
+    if not tracing():
+        return await _infer(batcher, request)
     with span(f"infer {name}", request.carrier, model=name, version=batcher.model.version):
         return await _infer(batcher, request)
 
@@ -60,6 +62,9 @@ async def infer(
 async def _infer(batcher: Batcher, request: InferRequest) -> InferResponse:
     names = batcher.model.wanted(request.outputs)
     arrays = batcher.model.accept(request.inputs)
+    if not request.parameters:
+        results = await batcher.run(arrays, names)
+        return _response(batcher, names, results)
     sequence = sequence_of(request.parameters)
     if sequence is not None and not batcher.model.stateful:
         sequence = None  # as Triton does for models without sequence batching
@@ -68,6 +73,10 @@ async def _infer(batcher: Batcher, request: InferRequest) -> InferResponse:
     results = await batcher.run(
         arrays, names, sequence, min(priority, 1 << 31), timeout / 1e6 if timeout else None
     )
+    return _response(batcher, names, results)
+
+
+def _response(batcher: Batcher, names: list[str], results: list[Any]) -> InferResponse:
     return InferResponse(batcher.model.name, batcher.model.version, dict(zip(names, results, strict=True)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from ..executor import Executor
-from ..tensors import TensorInfo, format_shape, samples_first
+from ..tensors import InputSpec, TensorInfo, format_shape, samples_first
 from .errors import bad_request
 from .limits import Settings
 from .protocol.datatypes import datatype_of
@@ -51,6 +51,7 @@ class Model:
         #: The name of that axis, where it has one.
         self.sample_axis = axis if isinstance(axis, str) else None
         self._dtypes = [(info, np.dtype(info.dtype)) for info in self.inputs]
+        self._only = InputSpec(self.inputs[0]) if len(self.inputs) == 1 else None
         self._warm_up()
 
     def _has_samples(self) -> bool:
@@ -88,6 +89,10 @@ class Model:
             ServingError: 400 for a wrong datatype.
             InputError: for wrong names or shapes.
         """
+        if self._only is not None and len(inputs) == 1:  # what follows in short
+            array = inputs.get(self._only.name)
+            if array is not None and self._only.fits(array):
+                return [array]
         for info, dtype in self._dtypes:
             array = inputs.get(info.name)
             if array is not None and array.dtype != dtype:
@@ -103,11 +108,13 @@ class Model:
         Raises:
             ServingError: 400 for unknown ones.
         """
+        if not names:
+            return self.output_names
         unknown = [name for name in names if name not in self.output_names]
         if unknown:
             known = ", ".join(self.output_names)
             raise bad_request(f"model {self.name!r} has no output {unknown[0]!r}; it has {known}")
-        return list(names) or self.output_names
+        return list(names)
 
 
 def _zeros(info: TensorInfo) -> np.ndarray:

@@ -31,6 +31,14 @@ class _Entry:
     failed: dict[str, str] = field(default_factory=dict)
     unloaded: bool = False
 
+    @property
+    def latest(self) -> Batcher:
+        """The highest version; there is one."""
+        if len(self.serving) == 1:
+            (only,) = self.serving.values()
+            return only
+        return self.serving[max(self.serving, key=int)]
+
 
 class Repository:
     """Models by name and version.
@@ -67,7 +75,7 @@ class Repository:
         if not entry.serving:
             raise unavailable(f"model {name!r} is not loaded")
         if not version:
-            return entry.serving[max(entry.serving, key=int)]
+            return entry.latest
         if version not in entry.serving:
             versions = ", ".join(sorted(entry.serving, key=int))
             raise not_found(f"model {name!r} has no version {version!r}; it serves {versions}")

@@ -22,13 +22,13 @@ class Statistics:
 
     def ran(self, samples: int, seconds: float) -> None:
         """One run of the model ended."""
+        self.last_ms = int(time.time() * 1000)
         self.runs += 1
         if samples in self.batches or len(self.batches) < _MOST_SIZES:
             self.batches.setdefault(samples, Duration()).add(seconds)
 
     def answered(self, samples: int, queued: float, computed: float, good: bool) -> None:
         """One request was answered, in seconds of waiting and of its run."""
-        self.last_ms = int(time.time() * 1000)
         if not good:
             self.fail.add(queued + computed)
             return

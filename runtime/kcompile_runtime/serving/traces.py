@@ -10,6 +10,11 @@ from contextlib import AbstractContextManager
 _NOTHING = contextlib.nullcontext()
 
 
+def tracing() -> bool:
+    """Whether anybody looks at spans."""
+    return "opentelemetry.sdk.trace" in sys.modules
+
+
 def span(name: str, carrier: Mapping[str, str], **attributes: str) -> AbstractContextManager[None]:
     """A span of the server around a block; an error that leaves the block is recorded in it.
 
@@ -18,7 +23,7 @@ def span(name: str, carrier: Mapping[str, str], **attributes: str) -> AbstractCo
         carrier: headers of the request, whose trace it belongs to.
         attributes: by names without ``kcompile.``.
     """
-    if "opentelemetry.sdk.trace" not in sys.modules:
+    if not tracing():
         return _NOTHING
     return _span(name, carrier, {f"kcompile.{key}": value for key, value in attributes.items()})
 

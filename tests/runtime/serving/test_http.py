@@ -72,6 +72,22 @@ def test_lengths_of_binary_parts_are_checked(running: Running, length: str | Non
     assert "expected" in answer.json["error"] or "left" in answer.json["error"]
 
 
+def test_a_header_that_comes_again_goes_with_the_bytes_behind_it(running: Running) -> None:
+    header = json.dumps({"inputs": [BINARY], "parameters": {"binary_data_output": True}}).encode()
+    said = {"Inference_Header_Content_Length": str(len(header))}
+    for seed in range(3):
+        x = np.random.default_rng(seed).random((1, 4), np.float32)
+        answer = infer(running, header + x.tobytes(), **said)
+        length = int(answer.headers["inference-header-content-length"])
+        assert json.loads(answer.body[:length])["outputs"][0]["shape"] == [1, 3]
+        y = np.frombuffer(answer.body[length:], np.float32)
+        np.testing.assert_allclose(y, models.dense_reference(x)[0], rtol=1e-5)
+        assert infer(running, header + x.tobytes()[:-1], **said).status == 400
+    for model in ("identity_FP32", "nothing", "dense"):
+        status = infer(running, header + bytes(16), model, **said).status
+        assert status == {"identity_FP32": 400, "nothing": 404, "dense": 200}[model]
+
+
 def test_large_bodies_and_tensors_are_refused_before_anything_is_allocated(running: Running) -> None:
     assert infer(running, b"x" * ((1 << 20) + 1)).status == 413
     huge = {"inputs": [{**ONE, "shape": [1 << 40, 4], "data": []}]}

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from kcompile_runtime import Executor, InputError
-from kcompile_runtime.serving.batching import Batcher
+from kcompile_runtime.serving.batching import Batcher, _Patience
 from kcompile_runtime.serving.errors import ServingError
 from kcompile_runtime.serving.limits import Limits, Settings
 from kcompile_runtime.serving.model import Model
@@ -48,6 +48,35 @@ def test_requests_that_wait_together_are_one_run_and_each_gets_its_rows(tmp_path
         for x, (y,) in zip(xs, answers, strict=True):
             np.testing.assert_allclose(y, models.dense_reference(x), rtol=1e-5)
         assert queue.statistics.runs == 1 and queue.statistics.samples == sum(map(len, xs))
+        await queue.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("others, least, most", [(0, 1, 12), (2, 1, 12), (7, 300, 300)])
+def test_quick_runs_wait_only_where_that_brings_others(others: int, least: int, most: int) -> None:
+    patience, waits = _Patience(), 0
+    for _ in range(300):
+        if patience.worth(1):
+            waits += 1
+            patience.brought(1 + others)
+    assert least <= waits <= most
+    assert not patience.worth(8)
+
+
+def test_requests_that_come_one_by_one_meet_in_a_run(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path)
+        await queue.run([rows(1, 0)], ["y"])
+
+        async def ask(number: int) -> None:
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+            x = rows(1, number)
+            np.testing.assert_allclose((await queue.run([x], ["y"]))[0], models.dense_reference(x), rtol=1e-5)
+
+        await asyncio.gather(*map(ask, range(20)))
+        assert queue.statistics.samples == 21 and queue.statistics.runs < 12
         await queue.close()
 
     asyncio.run(main())

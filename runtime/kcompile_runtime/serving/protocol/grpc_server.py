@@ -13,6 +13,7 @@ from ... import __version__
 from ..errors import ServingError, bad_request
 from ..inference import InferRequest, InferResponse, checked_names, infer
 from ..limits import Limits
+from ..traces import tracing
 from .datatypes import DATATYPES, checked_shape, datatype_of_array, decoded, dtype_of, from_bytes, to_bytes
 from .grpc_messages import PACKAGE, message
 from .rest import EXTENSIONS
@@ -45,11 +46,18 @@ _CONTENTS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
+_RESPONSE = message("ModelInferResponse")
+_MOST_STARTS = 256
 Method = Callable[[Any, Any], Awaitable[Any]]
 
 
 class GrpcService(Service):
     """Methods of one repository."""
+
+    def __init__(self, *shared: Any) -> None:
+        super().__init__(*shared)
+        #: The first bytes of answers, by the model, its version and the shapes.
+        self._starts: dict[Any, bytes] = {}
 
     def handler(self) -> Any:
         """What a grpc.aio server is given."""
@@ -66,22 +74,21 @@ class GrpcService(Service):
             "RepositoryModelUnload": self.repository_unload,
         }
         handlers = {
-            name: grpc.unary_unary_rpc_method_handler(
-                self._guarded(name, method),
-                response_serializer=message(f"{name}Response").SerializeToString,
-            )
+            name: grpc.unary_unary_rpc_method_handler(self._guarded(name, method))
             for name, method in methods.items()
         }
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def _guarded(self, name: str, method: Method) -> Method:
         kind = message(f"{name}Request")
+        asks_for_key = self._keys is not None and name not in ("ServerLive", "ServerReady")
 
         async def answer(request: bytes, context: Any) -> Any:
             try:
-                if name not in ("ServerLive", "ServerReady"):
-                    self._check_key(dict(context.invocation_metadata() or ()).get("authorization", ""))
-                return await method(_parsed(kind, request), context)
+                if asks_for_key:
+                    self._check_key(_metadata(context).get("authorization", ""))
+                response = await method(_parsed(kind, request), context)
+                return response if type(response) is bytes else response.SerializeToString()
             except Exception as error:
                 refusal = self._refusal(error, name)
             if refusal.retry_after_s is not None:
@@ -112,14 +119,31 @@ class GrpcService(Service):
         model = self._repository.batcher(request.name, request.version).model
         return message("ModelMetadataResponse")(**model.metadata(self._repository.versions(request.name)))
 
-    async def model_infer(self, request: Any, context: Any) -> Any:
+    async def model_infer(self, request: Any, context: Any) -> bytes:
         asked = _read(request, self._limits)
         left = context.time_remaining()
         if left is not None and left < 1e6 and "timeout" not in asked.parameters:
             asked.parameters = {**asked.parameters, "timeout": max(1, int(left * 1e6))}
-        asked.carrier = dict(context.invocation_metadata() or ())
+        if tracing():
+            asked.carrier = _metadata(context)
         response = await infer(self._repository, request.model_name, request.model_version, asked)
-        return _written(request.id, response)
+        return self._written(request.id, response)
+
+    def _written(self, key: str, response: InferResponse) -> bytes:
+        """The message: its start, which is the same for all answers of these shapes, and what is not."""
+        outputs = response.outputs
+        shapes = [(name, array.dtype, array.shape) for name, array in outputs.items()]
+        what = (response.model, response.version, *shapes)
+        start = self._starts.get(what)
+        if start is None:
+            start = _start(response)
+            if len(self._starts) >= _MOST_STARTS:
+                self._starts.clear()
+            self._starts[what] = start
+        parts = [
+            bytes(to_bytes(array)) if array.dtype == object else array.tobytes() for array in outputs.values()
+        ]
+        return start + _RESPONSE(id=key, raw_output_contents=parts).SerializeToString()
 
     async def model_statistics(self, request: Any, context: Any) -> Any:
         one = request.name and [self._repository.batcher(request.name, request.version)]
@@ -194,15 +218,15 @@ def _value(parameter: Any) -> Any:
     return getattr(parameter, choice) if choice else None
 
 
-def _written(key: str, response: InferResponse) -> Any:
+def _start(response: InferResponse) -> bytes:
     outputs = [
         {"name": name, "datatype": datatype_of_array(array), "shape": array.shape}
         for name, array in response.outputs.items()
     ]
-    return message("ModelInferResponse")(
-        model_name=response.model,
-        model_version=response.version,
-        id=key,
-        outputs=outputs,
-        raw_output_contents=[bytes(to_bytes(array)) for array in response.outputs.values()],
-    )
+    return _RESPONSE(
+        model_name=response.model, model_version=response.version, outputs=outputs
+    ).SerializeToString()
+
+
+def _metadata(context: Any) -> dict[str, str]:
+    return dict(context.invocation_metadata() or ())

@@ -67,50 +67,84 @@ def read_request(body: memoryview, header_length: int | None, limits: Limits) ->
     Raises:
         ServingError: 400 or 413.
     """
-    if header_length is not None and not 0 <= header_length <= len(body):
+    if header_length is None:
+        return _Form(parse(body), limits).filled(body[:0])
+    if not 0 <= header_length <= len(body):
         raise bad_request(f"{HEADER_LENGTH}: expected at most the {len(body)} bytes of the body")
-    end = len(body) if header_length is None else header_length
-    content = parse(body[:end])
-    parameters = _mapping(content, "parameters")
-    inputs = _read_inputs(content, body[end:], limits)
-    wanted = _list(content, "outputs")
-    names = checked_names([output.get("name") for output in wanted], "outputs", limits)
-    default = parameters.get("binary_data_output", False) is True
-    binary = {
-        name: _mapping(output, "parameters").get("binary_data", default) is True
-        for name, output in zip(names, wanted, strict=True)
-    }
-    key = content.get("id", "")
-    if not isinstance(key, str) or len(key) > limits.name_length:
-        raise bad_request(f"id: expected a text of at most {limits.name_length} characters")
-    return InferRequest(inputs, names, parameters), Answer(key, binary, default)
+    text = bytes(body[:header_length])
+    form = _FORMS.get((text, limits))
+    if form is None:
+        form = _Form(parse(text), limits)
+        if form.lasting and header_length <= _MOST_LENGTH:
+            if len(_FORMS) >= _MOST_FORMS:
+                _FORMS.clear()
+            _FORMS[text, limits] = form
+    return form.filled(body[header_length:])
 
 
-def _read_inputs(content: dict[str, Any], tail: memoryview, limits: Limits) -> dict[str, np.ndarray]:
-    entries = _list(content, "inputs")
-    names = checked_names([entry.get("name") for entry in entries], "inputs", limits)
-    inputs: dict[str, np.ndarray] = {}
-    start = 0
-    for name, entry in zip(names, entries, strict=True):
+class _Form:
+    """The JSON of a request, read and checked: all but the bytes behind it.
+
+    Clients send the same for each request of a shape, so forms are kept where nothing but shapes can vary.
+    """
+
+    def __init__(self, content: dict[str, Any], limits: Limits) -> None:
+        self._parameters = _mapping(content, "parameters")
+        entries = _list(content, "inputs")
+        names = checked_names([entry.get("name") for entry in entries], "inputs", limits)
+        self._given: dict[str, np.ndarray] = {}
+        self._sent: list[tuple[str, str, tuple[int, ...], int]] = []
+        for name, entry in zip(names, entries, strict=True):
+            self._add(name, entry, limits)
+        wanted = _list(content, "outputs")
+        self._names = checked_names([output.get("name") for output in wanted], "outputs", limits)
+        default = self._parameters.get("binary_data_output", False) is True
+        binary = {
+            name: _mapping(output, "parameters").get("binary_data", default) is True
+            for name, output in zip(self._names, wanted, strict=True)
+        }
+        key = content.get("id", "")
+        if not isinstance(key, str) or len(key) > limits.name_length:
+            raise bad_request(f"id: expected a text of at most {limits.name_length} characters")
+        self._answer = Answer(key, binary, default)
+        #: Whether the next request may have the same.
+        self.lasting = not (self._given or key or self._parameters.keys() - {"binary_data_output"})
+
+    def _add(self, name: str, entry: dict[str, Any], limits: Limits) -> None:
         datatype: Any = entry.get("datatype")
         dtype_of(datatype, name)
         shape = checked_shape(entry.get("shape"), name, limits)
         size = _mapping(entry, "parameters").get("binary_data_size")
         if size is None:
-            inputs[name] = from_json(entry.get("data"), datatype, shape, name)
-            continue
-        if type(size) is not int or not 0 <= size <= len(tail) - start:
+            self._given[name] = from_json(entry.get("data"), datatype, shape, name)
+            return
+        if type(size) is not int or size < 0:
             raise bad_request(
-                f"input {name!r}: binary_data_size: expected at most the {len(tail) - start} bytes that are "
-                f"left, found {str(size)[:64]}"
+                f"input {name!r}: binary_data_size: expected a number of bytes, found {str(size)[:64]}"
             )
         if "data" in entry:
             raise bad_request(f"input {name!r}: expected data or binary_data_size, found both")
-        inputs[name] = from_bytes(tail[start : start + size], datatype, shape, name)
-        start += size
-    if start != len(tail):
-        raise bad_request(f"{len(tail) - start} bytes are left behind the tensors")
-    return inputs
+        self._sent.append((name, datatype, shape, size))
+
+    def filled(self, tail: memoryview) -> tuple[InferRequest, Answer]:
+        """With the bytes of its tensors."""
+        inputs = dict(self._given)
+        start = 0
+        for name, datatype, shape, size in self._sent:
+            if size > len(tail) - start:
+                raise bad_request(
+                    f"input {name!r}: binary_data_size: expected at most the {len(tail) - start} bytes that "
+                    f"are left, found {size}"
+                )
+            inputs[name] = from_bytes(tail[start : start + size], datatype, shape, name)
+            start += size
+        if start != len(tail):
+            raise bad_request(f"{len(tail) - start} bytes are left behind the tensors")
+        return InferRequest(inputs, self._names, self._parameters), self._answer
+
+
+_MOST_FORMS, _MOST_LENGTH = 256, 2048
+_FORMS: dict[tuple[bytes, Limits], _Form] = {}
 
 
 def _list(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -134,20 +168,36 @@ class Answer:
         self._key = key
         self._binary = binary
         self._default = default
+        self._headers: dict[Any, bytes] = {}
 
     def write(self, response: InferResponse) -> tuple[bytes, int | None]:
         """The body, and the bytes of JSON in it; None where it is nothing else."""
-        outputs, parts = [], []
+        parts, shapes = [], []
+        for name, array in response.outputs.items():
+            if self._binary.get(name, self._default):
+                part = to_bytes(array)
+                shapes.append((name, array.dtype, array.shape, len(part)))
+                parts.append(part)
+        if not parts:
+            return self._header(response, {}), None
+        what = (response.model, response.version, len(response.outputs), *shapes)
+        header = self._headers.get(what)
+        if header is None:
+            header = self._header(response, {name: size for name, _, _, size in shapes})
+            if len(parts) == len(response.outputs) and len(self._headers) < _MOST_SHAPES:
+                self._headers[what] = header  # nothing in it but shapes
+        return b"".join([header, *parts]), len(header)
+
+    def _header(self, response: InferResponse, sizes: Mapping[str, int]) -> bytes:
+        outputs = []
         for name, array in response.outputs.items():
             entry: dict[str, Any] = {
                 "name": name,
                 "datatype": datatype_of_array(array),
                 "shape": list(array.shape),
             }
-            if self._binary.get(name, self._default):
-                part = to_bytes(array)
-                entry["parameters"] = {"binary_data_size": len(part)}
-                parts.append(part)
+            if name in sizes:
+                entry["parameters"] = {"binary_data_size": sizes[name]}
             else:
                 entry["data"] = to_json(array)
             outputs.append(entry)
@@ -158,5 +208,7 @@ class Answer:
         }
         if self._key:
             content["id"] = self._key
-        header = _ENCODER.encode(content).encode()
-        return (b"".join([header, *parts]), len(header)) if parts else (header, None)
+        return _ENCODER.encode(content).encode()
+
+
+_MOST_SHAPES = 16
