@@ -4,6 +4,8 @@ VENV := .venv
 PEERS := .venv-peers
 # Keras 3 with what its own tests import.
 KERAS3 := .venv-keras3
+# Another server, which `make bench ARGS=serve` measures ours beside.
+MLSERVER := .venv-mlserver
 KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest \
 	tensorboard==2.21.0 orbax-checkpoint==0.12.8
 PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0 \
@@ -15,7 +17,8 @@ ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu;
 STAMP := $(VENV)/.installed-$(ACCEL)
 PIP_FLAGS := --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench peers peers-test keras-tests keras3-tests browser-tests ray-tests programs clean
+.PHONY: help demo test lint bench peers peers-test keras-tests keras3-tests browser-tests ray-tests programs \
+	serve-peers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +27,7 @@ help:
 	@echo "make lint        ruff and mypy"
 	@echo "make bench       figures side by side with hand-written PyTorch and bare onnxruntime"
 	@echo "make peers       an environment with real Keras in it"
+	@echo "make serve-peers  an environment with MLServer in it, for the benchmark of serving"
 	@echo "make peers-test  the tests that compare with it directly"
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
 	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
@@ -50,6 +54,8 @@ peers: $(PEERS)/.installed
 
 peers-test: $(STAMP) $(PEERS)/.installed
 	KCOMPILE_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(VENV)/bin/python -m pytest -m peers $(ARGS)
+
+serve-peers: $(MLSERVER)/.installed
 
 keras-tests: $(STAMP)
 	$(VENV)/bin/python -m tests.peers.keras_2_3 $(ARGS)
@@ -88,6 +94,11 @@ $(KERAS3)/.installed: Makefile pyproject.toml constraints.txt
 		-e './runtime[cpu]' -e '.[train]'
 	@touch $@
 
+$(MLSERVER)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(MLSERVER)
+	$(MLSERVER)/bin/python -m pip install $(PIP_FLAGS) mlserver==1.7.1 onnxruntime==1.31.1
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(KERAS3) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
+	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,7 +33,11 @@ TOPICS = {
     "import": "imports",
     "memory": "memory",
     "files": "files",
+    "serve": "serve",
+    "soak": "soak",
 }
+#: measured only when named
+LONG = ("soak",)
 RESULTS = Path(__file__).resolve().parent / "results.json"
 PACKAGES = ("kcompile", "kcompile-runtime", "torch", "onnxruntime", "onnx", "numpy")
 
@@ -41,7 +45,12 @@ PACKAGES = ("kcompile", "kcompile-runtime", "torch", "onnxruntime", "onnx", "num
 def main(argv: list[str] | None = None) -> int:
     """Measures, prints, writes results.json. Returns 0 whether or not targets are reached."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(TOPICS)}; default all")
+    parser.add_argument(
+        "topics",
+        nargs="*",
+        metavar="TOPIC",
+        help=f"of {', '.join(TOPICS)}; default all but {', '.join(LONG)}",
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="where to write the results as JSON")
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="work on N of the CPUs; steadier on a busy machine"
@@ -50,6 +59,12 @@ def main(argv: list[str] | None = None) -> int:
         "--write",
         action="store_true",
         help="with the topic applications: measure every architecture, too, and write docs/applications.md",
+    )
+    parser.add_argument(
+        "--long", action="store_true", help="with the topic serve: the overload lasts 60 s in place of 8"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="with the topic soak: how long it goes on (default: 1)"
     )
     arguments = parser.parse_args(argv)
     if arguments.cpus is not None:
@@ -61,8 +76,13 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--write goes with the topic applications")
     start = time.perf_counter()
     rows: list[Row] = []
-    for topic in arguments.topics or TOPICS:
-        for row in importlib.import_module(f".{TOPICS[topic]}", __package__).rows():
+    options: dict[str, dict[str, Any]] = {
+        "serve": {"overload_s": 60.0 if arguments.long else 8.0},
+        "soak": {"minutes": arguments.minutes},
+    }
+    for topic in arguments.topics or [topic for topic in TOPICS if topic not in LONG]:
+        module = importlib.import_module(f".{TOPICS[topic]}", __package__)
+        for row in module.rows(**options.get(topic, {})):
             print(f"  {row.what}: {figure(row.ours, row.unit)}", file=sys.stderr)
             rows.append(row)
     about = environment()
@@ -136,7 +156,8 @@ def show(rows: list[Row], about: dict[str, Any], seconds: float) -> None:
 def _cells(row: Row) -> list[str]:
     target = ""
     if row.target is not None:
-        target = f"<= {row.target:.2f}" if row.ratio is not None else f"<= {figure(row.target, row.unit)}"
+        wanted = f"{row.target:.2f}" if row.ratio is not None else figure(row.target, row.unit)
+        target = f"{'>=' if row.at_least else '<='} {wanted}"
     return [
         row.what,
         figure(row.ours, row.unit),

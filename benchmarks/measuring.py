@@ -20,9 +20,10 @@ class Row:
         what: what was measured.
         ours: our figure, in ``unit``.
         other: the figure of what it is compared with, or None.
-        unit: "ms", "s", "MiB" or "KiB".
+        unit: "ms", "s", "MiB", "KiB" or "/s".
         ratio: ours to the other's, or None.
         target: the largest ratio (or figure, where there is no other) that is wanted, or None.
+        at_least: whether the target is the smallest instead, as for rates.
     """
 
     topic: str
@@ -32,13 +33,15 @@ class Row:
     other: float | None = None
     ratio: float | None = None
     target: float | None = None
+    at_least: bool = False
 
     @property
     def reached(self) -> bool | None:
         """Whether the target is reached; None without one."""
         if self.target is None:
             return None
-        return (self.ours if self.ratio is None else self.ratio) <= self.target
+        found = self.ours if self.ratio is None else self.ratio
+        return found >= self.target if self.at_least else found <= self.target
 
 
 @dataclass(frozen=True)

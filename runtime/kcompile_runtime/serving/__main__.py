@@ -45,7 +45,12 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     if (arguments.tls_cert is None) != (arguments.tls_key is None):
         raise ValueError("--tls-cert and --tls-key: expected both or none")
-    limits = Limits(body_bytes=arguments.max_body, queue=arguments.queue)
+    limits = Limits(
+        body_bytes=arguments.max_body,
+        queue=arguments.queue,
+        session_bytes=arguments.session_mb << 20,
+        session_seconds=arguments.session_seconds,
+    )
     settings = Settings(
         arguments.max_batch, arguments.delay_ms / 1e3, arguments.instances, arguments.threads, limits
     )
@@ -110,6 +115,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--threads", type=_from(1), help="of one run (default: the cores but one, by the instances)")
     add("--queue", type=_from(1), default=1024, help="requests that wait for one model (default: 1024)")
     add("--max-body", type=_from(1), default=64 << 20, help="bytes of one request (default: 64 MiB)")
+    add("--session-mb", type=_from(1), default=256, help="states of all sequences of a model, in MiB")
+    add("--session-seconds", type=_seconds, default=600.0, help="after which an idle sequence is forgotten")
     add("--poll", type=_seconds, default=2.0, help="seconds between looks for new versions; 0 for none")
     add("--allow-load", action="store_true", help="let clients load and unload models of the folder")
     add("--api-keys", metavar="FILE", help="keys, one a line, of which clients must name one")

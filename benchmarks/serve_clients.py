@@ -1,0 +1,224 @@
+"""Clients in a process of their own: ``python -m benchmarks.serve_clients`` reads a task a line as JSON.
+
+REST is spoken over sockets of asyncio, a connection for each client; gRPC by grpc.aio, a channel for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+Ask = Callable[[], Awaitable[str]]
+"""Sends the request and returns the code of the answer."""
+Connect = Callable[[], AbstractAsyncContextManager[Ask]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked, and how often.
+
+    Attributes:
+        door: "rest" or "grpc": tensors as bytes by the Open Inference Protocol; "bytes": the tensor alone.
+        port: of this machine.
+        model, input: names.
+        shape: of the input.
+        seconds: for how long requests are sent.
+        clients: that go on asking, each as soon as it is answered.
+        rate: in their place, requests a second at times that are drawn, whether or not others are answered.
+    """
+
+    door: str
+    port: int
+    model: str
+    input: str
+    shape: tuple[int, ...]
+    seconds: float
+    clients: int = 64
+    rate: float | None = None
+
+
+@dataclass
+class Found:
+    """What came back.
+
+    Attributes:
+        codes: how often each came.
+        seconds: until the last answer.
+        good: seconds that each good answer took, in order of size.
+        worst: seconds of the slowest answer of any code.
+    """
+
+    codes: dict[str, int]
+    seconds: float
+    good: list[float] = field(default_factory=list)
+    worst: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Good answers a second."""
+        return len(self.good) / self.seconds
+
+    def percentile(self, percent: float) -> float:
+        """Seconds within which so many of the good answers came."""
+        return self.good[min(len(self.good) - 1, int(len(self.good) * percent / 100))]
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self._codes: Counter[str] = Counter()
+        self._good: list[float] = []
+        self._worst = 0.0
+        self._start = self._last = time.perf_counter()
+
+    async def ask(self, ask: Ask, start: float) -> None:
+        code = await ask()
+        self._last = time.perf_counter()
+        taken = self._last - start
+        self._codes[code] += 1
+        self._worst = max(self._worst, taken)
+        if code in ("200", "OK"):
+            self._good.append(taken)
+
+    def found(self) -> Found:
+        return Found(dict(self._codes), self._last - self._start, sorted(self._good), self._worst)
+
+
+async def perform(task: Task) -> Found:
+    """Does the task."""
+    connect = _grpc(task) if task.door == "grpc" else _http(task)
+    return await (_closed(task, connect) if task.rate is None else _open(task, connect, task.rate))
+
+
+async def _closed(task: Task, connect: Connect) -> Found:
+    async with contextlib.AsyncExitStack() as stack:
+        asks = [await stack.enter_async_context(connect()) for _ in range(task.clients)]
+        recorder = _Recorder()
+        end = time.perf_counter() + task.seconds
+
+        async def one(ask: Ask) -> None:
+            while (start := time.perf_counter()) < end:
+                await recorder.ask(ask, start)
+
+        await asyncio.gather(*map(one, asks))
+        return recorder.found()
+
+
+async def _open(task: Task, connect: Connect, rate: float) -> Found:
+    """Times are drawn as those of people who know nothing of each other: gaps of an exponential kind."""
+    draw = random.Random(0)
+    async with contextlib.AsyncExitStack() as stack:
+        free = [await stack.enter_async_context(connect()) for _ in range(8)]
+        recorder = _Recorder()
+
+        async def one(start: float) -> None:
+            ask = free.pop() if free else await stack.enter_async_context(connect())
+            await recorder.ask(ask, start)
+            free.append(ask)
+
+        begun = time.perf_counter()
+        due, asked = begun, set()
+        while (due := due + draw.expovariate(rate)) < begun + task.seconds:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            sent = asyncio.create_task(one(due))
+            asked.add(sent)
+            sent.add_done_callback(asked.discard)
+        await asyncio.gather(*asked)
+        return recorder.found()
+
+
+def _tensor(task: Task) -> bytes:
+    return np.random.default_rng(0).random(task.shape, np.float32).tobytes()
+
+
+def _http(task: Task) -> Connect:
+    content = _tensor(task)
+    head = [f"POST {_path(task)} HTTP/1.1", "Host: benchmark"]
+    if task.door == "rest":
+        entry: dict[str, Any] = {"name": task.input, "datatype": "FP32", "shape": list(task.shape)}
+        entry["parameters"] = {"binary_data_size": len(content)}
+        text = json.dumps({"inputs": [entry], "parameters": {"binary_data_output": True}}).encode()
+        head.append(f"Inference-Header-Content-Length: {len(text)}")
+        content = text + content
+    payload = "\r\n".join([*head, f"Content-Length: {len(content)}", "", ""]).encode() + content
+
+    @contextlib.asynccontextmanager
+    async def connect() -> AsyncIterator[Ask]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", task.port)
+
+        async def ask() -> str:
+            writer.write(payload)
+            lines = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = lines.split(b"\r\ncontent-length: ")[1].split(b"\r", 1)[0]
+            await reader.readexactly(int(length))
+            return lines[9:12].decode()
+
+        try:
+            yield ask
+        finally:
+            writer.close()
+
+    return connect
+
+
+def _path(task: Task) -> str:
+    return "/predict" if task.door == "bytes" else f"/v2/models/{task.model}/infer"
+
+
+def _grpc(task: Task) -> Connect:
+    import grpc
+
+    from kcompile_runtime.serving.protocol.grpc_messages import message
+
+    entry = {"name": task.input, "datatype": "FP32", "shape": task.shape}
+    request = message("ModelInferRequest")(
+        model_name=task.model, inputs=[entry], raw_input_contents=[_tensor(task)]
+    )
+    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+
+    @contextlib.asynccontextmanager
+    async def connect() -> AsyncIterator[Ask]:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{task.port}", unlimited) as channel:
+            call = channel.unary_unary(
+                "/inference.GRPCInferenceService/ModelInfer",
+                request_serializer=message("ModelInferRequest").SerializeToString,
+                response_deserializer=message("ModelInferResponse").FromString,
+            )
+            await channel.channel_ready()
+
+            async def ask() -> str:
+                try:
+                    await call(request)
+                except grpc.aio.AioRpcError as error:
+                    return error.code().name
+                return "OK"
+
+            yield ask
+
+    return connect
+
+
+def main() -> None:
+    """The other end of ``serve_processes.Clients``."""
+    print("ready", flush=True)
+    run: Callable[[Any], Any] = asyncio.run
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        run = uvloop.run
+    for line in sys.stdin:
+        print(json.dumps(asdict(run(perform(Task(**json.loads(line)))))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

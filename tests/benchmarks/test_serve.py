@@ -1,0 +1,104 @@
+"""The topics `serve` and `soak` measure what they say, for moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+for _package in ("starlette", "uvicorn", "grpc", "prometheus_client"):
+    pytest.importorskip(_package)
+
+from benchmarks import serve, soak  # noqa: E402
+from benchmarks.measuring import Row  # noqa: E402
+from benchmarks.serve_clients import Found, Task  # noqa: E402
+from benchmarks.serve_models import Served, written  # noqa: E402
+from benchmarks.serve_processes import Clients, Process, kcompile_serve, other  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return written("digits_cnn", tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Clients]:
+    with Clients() as found:
+        yield found
+
+
+TOPICS: dict[str, tuple[Callable[[Clients, Served], Iterator[Row]], int]] = {
+    "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 2),
+    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 2),
+    "alone": (lambda c, m: serve.alone_rows(c, m, 0.1, 1), 2),
+    "tail": (lambda c, m: serve.tail_rows(c, m, 0.3), 2),
+    "by hand": (lambda c, m: serve.by_hand_rows(c, m, "CNN", 0.2, 1), 1),
+    "loop": (lambda c, m: serve.loop_rows(c, m, "CNN", 0.2, 1), 1),
+    "cold": (lambda c, m: serve.cold_rows(m, 1), 2),
+}
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
+def test_each_part_gives_its_rows(topic: str, clients: Clients, digits: Served) -> None:
+    measure, count = TOPICS[topic]
+    found = list(measure(clients, digits))
+    assert len(found) == count
+    assert all(row.ours > 0 and row.target != 0 for row in found)
+
+
+def test_reloads_fail_nobody_and_an_overload_is_answered_or_refused(clients: Clients, digits: Served) -> None:
+    (reloads,) = serve.reload_rows(clients, digits, 2)
+    lost, worst, _, back = serve.overload_rows(clients, digits, 0.3, 0.3)
+    assert (reloads.ours, lost.ours) == (0, 0)
+    assert worst.ours < 12 and back.ours > 0
+
+
+def test_other_servers_that_are_not_there_are_named(
+    clients: Clients, digits: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve, "mlserver_python", lambda: None)
+    assert list(serve.mlserver_rows(clients, digits, 0.1, 1)) == []
+    assert "make serve-peers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", ["rest", "grpc"])
+def test_codes_that_are_no_answer_are_counted_and_no_rate(
+    clients: Clients, digits: Served, door: str
+) -> None:
+    with kcompile_serve(digits.path) as server:
+        port = server.grpc_port if door == "grpc" else server.port
+        found = clients.perform(Task(door, port, "nothing", digits.input, (1, *digits.sizes), 0.1, 4))
+    assert found.codes.keys() == {"NOT_FOUND" if door == "grpc" else "404"}
+    assert found.rate == 0 and found.worst > 0
+
+
+def test_requests_at_drawn_times_do_not_wait_for_each_other(clients: Clients, digits: Served) -> None:
+    with other("constant") as server:
+        task = Task("rest", server.port, "m", "x", (1, *digits.sizes), 0.5, rate=200.0)
+        assert 60 < len(clients.perform(task).good) < 140
+
+
+def test_percentiles_are_of_the_good_answers() -> None:
+    found = Found({"200": 100}, 2.0, [n / 100 for n in range(100)])
+    assert (found.rate, found.percentile(50), found.percentile(99)) == (50.0, 0.5, 0.99)
+
+
+def test_a_process_that_ends_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="has ended"):
+        Process("-m", "benchmarks.serve_peers", "loop", str(tmp_path / "nothing.onnx"))
+
+
+@pytest.mark.parametrize("ours, reached", [(0.8, True), (0.6, False)])
+def test_a_target_of_rates_is_the_smallest(ours: float, reached: bool) -> None:
+    assert Row("t", "w", ours, "/s", 1.0, ours, 0.7, at_least=True).reached is reached
+
+
+def test_a_soak_finds_no_faults_and_tells_what_is_held() -> None:
+    found = list(soak.rows(minutes=0.05))
+    assert [row.what.split(",")[0] for row in found[1:]] == [
+        "memory",
+        "handles",
+        "threads",
+    ]
+    assert found[0].ours == 0 and "OK: " in found[0].what and "404: " in found[0].what
