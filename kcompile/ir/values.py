@@ -114,6 +114,19 @@ class Value:
         elif len(self.dims) == len(shape):
             self.dims = tuple(new if old is None else old for old, new in zip(self.dims, shape, strict=True))
 
+    def stand_for(self, other: Value) -> None:
+        """From now on the value is what ``other`` is, for all that read it; graphs that are sliced already
+        compute what it was.
+
+        Raises:
+            ValueError: for a value of another type or shape.
+        """
+        if (self.dtype, self.dims) != (other.dtype, other.dims) or self.node is None:
+            raise ValueError(f"{format_type(other)} cannot stand where {format_type(self)} does.")
+        passing_on = Node("Identity", [other], {}, [(self.dtype, self.dims)], scope=self.node.scope)
+        passing_on.outputs = (self,)
+        self.node, self.index = passing_on, 0
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown(self.name)} {format_type(self)}>"
 

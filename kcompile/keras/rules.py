@@ -71,6 +71,7 @@ class Rules:
         compiles_without_loss: whether only fit wants a loss, not compile.
         later_resnet50: whether ResNet50 has layers of the names that ResNet101 has, and weights of its own.
         batches_as_they_come: whether fit ignores a ``batch_size`` beside data that comes in batches.
+        calls_anew: whether models compute by attributes that layers are given after they were called.
         validation_last: whether logs say how validation went after how training did.
         brightens_as_is: whether ImageDataGenerator changes the brightness of numbers from 0 to 255 without
             stretching them.
@@ -120,6 +121,7 @@ class Rules:
     compiles_without_loss: bool = False
     later_resnet50: bool = False
     batches_as_they_come: bool = False
+    calls_anew: bool = False
     validation_last: bool = False
     brightens_as_is: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
@@ -177,6 +179,7 @@ TF_KERAS = Rules(
     compiles_without_loss=True,
     later_resnet50=True,
     batches_as_they_come=True,
+    calls_anew=True,
     validation_last=True,
     brightens_as_is=True,
     defaults=_TF_KERAS_DEFAULTS,

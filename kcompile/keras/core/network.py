@@ -16,6 +16,7 @@ from ..utils.nested import packed
 from ..utils.summary_html import model_html
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
+from .changed_attributes import lies_within
 from .keras_history import create_keras_history
 from .layer import Layer
 from .layer_graph import (
@@ -102,6 +103,8 @@ class Network(NetworkFiles):
         kept = [layer for layer in layer_map.layers if layer in listed or layer not in before]
         self._layers[:] = kept + [layer for layer in self._layers if layer not in before]
         self._mapped_layers = layer_map.layers
+        for layer in layer_map.layers:
+            lies_within(layer, self)
         self._network_nodes = layer_map.nodes
         self._nodes_by_depth = layer_map.nodes_by_depth
         self._layers_by_depth = layer_map.layers_by_depth

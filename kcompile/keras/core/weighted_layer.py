@@ -14,6 +14,7 @@ from ...ir import Parameter, Storage, Value, assign_all, unchanging
 from .. import backend as K
 from .. import initializers, registry
 from ..backend.assignments import Variable
+from .changed_attributes import changes, emit_anew, lies_within
 from .node import CalledLayer
 from .weight_budget import weight_budget
 
@@ -227,9 +228,16 @@ class WeightedLayer(CalledLayer):
     # --- tracking of attributes -----------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self.__dict__.get("_tracks_attributes", False) and not name.startswith("__"):
+        tracks = self.__dict__.get("_tracks_attributes", False) and not name.startswith("__")
+        if tracks:
             self._track_attribute(name, value)
+        is_changed = tracks and changes(self, name, value)
         super().__setattr__(name, value)
+        if is_changed:
+            emit_anew(self, name)
+
+    def _forget_calls(self) -> None:
+        """What was made of calls as they were is made anew when it is asked for."""
 
     def _track_attribute(self, name: str, value: Any) -> None:
         """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this
@@ -246,6 +254,7 @@ class WeightedLayer(CalledLayer):
         elif isinstance(value, WeightedLayer):
             if value not in self._layers:
                 self._layers.append(value)
+            lies_within(value, self)
         elif isinstance(value, Parameter):
             weights = self._trainable_weights if value.trainable else self._non_trainable_weights
             if not any(value is weight for weight in self._trainable_weights + self._non_trainable_weights):

@@ -351,6 +351,9 @@ class CompiledNetwork(Network):
             kept = self._kept_predictor = Predictor(self)
         return kept
 
+    def _forget_calls(self) -> None:
+        self._kept_predictor = None
+
     def _predicting_run(self) -> CompiledGraph:
         """The compiled inference graph, with the states of stateful layers as updates."""
         return self._network_predictor.compiled
