@@ -475,3 +475,46 @@ def weights_seen_by_spectral_normalization():
 
     inputs = keras.Input((4,))
     return keras.Model(inputs, Spectral()(inputs)), floats(3, 4)
+
+
+class Rows(layers.Layer):
+    """Each sample by itself, with what was made of those before it."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], input_shape[-1]), name="w")
+
+    def call(self, x):
+        mapped = tf.map_fn(lambda row: tf.nn.relu(tf.matmul(row, self.w)), x)
+        folded = tf.foldl(lambda total, step: total + tf.matmul(step, self.w), tf.transpose(x, [1, 0, 2]))
+        return mapped + folded[:, None]
+
+
+class Steps(layers.Layer):
+    """A recurrence over a ``TensorArray`` of open length, some steps of which are left as they are."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], input_shape[-1]), name="w")
+
+    def call(self, x):
+        steps, state = tf.shape(x)[1], tf.zeros_like(x[:, 0])
+        given = tf.TensorArray(tf.float32, size=steps, clear_after_read=False)
+        given = given.unstack(tf.transpose(x, [1, 0, 2]))
+        found = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+        for i in tf.range(steps):
+            state = tf.tanh(state + tf.matmul(given.read(i), self.w))
+            found = found.write(i, state) if i % 2 == 0 else found.write(i, given.read(i))
+        return tf.transpose(found.stack(), [1, 0, 2])
+
+
+class Scanned(layers.Layer):
+    def call(self, x):
+        return tf.transpose(
+            tf.scan(lambda before, step: 0.5 * before + step, tf.transpose(x, [1, 0, 2])), [1, 0, 2]
+        )
+
+
+@model
+def rows_and_steps_one_by_one():
+    inputs = keras.Input((None, 4))
+    outputs = Scanned()(Steps()(Rows()(inputs)))
+    return keras.Model(inputs, layers.Dense(2)(outputs)), floats(5, 3, 4)

@@ -20,6 +20,8 @@ from ...keras.operations.node_defs import read_node_def
 from ..errors import LiveModelError, UnknownOperationError
 from ..translation import HALF
 from .recording import UPDATES, LayerCall, Recording, operations_of
+from .tensor_lists import OPERATORS as LIST_OPERATORS
+from .tensor_lists import TensorList, wrapped
 
 #: Arguments of functions that say how, not what on: plain numbers, as files have them.
 _PLAIN = frozenset(
@@ -151,6 +153,8 @@ class Emission:
         if known and all(x is not None for x in known):
             return [np.asarray(x) for x in known]
         inputs = [self.found(x) for x in each.inputs]
+        if each.type == "Identity" and isinstance(inputs[0], TensorList):
+            return inputs
         if each.type in SPECIAL:
             return SPECIAL[each.type](self, each, inputs)
         if inputs and all(isinstance(x, np.ndarray) for x in inputs) and not each.op_def.is_stateful:
@@ -184,7 +188,7 @@ class Emission:
             return x.tolist() if plain else self.constant(x)
         if isinstance(x, list):
             return [self._given(name, entry) for entry in x]
-        return self.emitter.typed(x) if x in HALF else x
+        return self.emitter.typed(x) if isinstance(x, str) and x in HALF else x
 
     # --- tensors --------------------------------------------------------------------------------------------
 
@@ -381,40 +385,51 @@ def _branched(emission: Emission, each: Any, inputs: list[Any]) -> list[Any]:
     if isinstance(condition, np.ndarray):
         return _body(emission, graphs[0 if condition.any() else 1], rest)
     with emission.variables.unchanged():
-        branches = [
-            [emission.as_value(_stacked(emission, x)) for x in _body(emission, graph, rest)]
-            for graph in graphs
-        ]
+        given = [_body(emission, graph, rest) for graph in graphs]
+        branches = [[_carried(emission, x) for x in outputs] for outputs in given]
     condition = K.cast(K.reshape(condition, []), "bool")
     then, other = (Body(branch) for branch in branches)
     outputs = op.If(condition, then_branch=then, else_branch=other, outputs=len(each.outputs))
-    return list(outputs) if isinstance(outputs, tuple) else [outputs]
+    found = list(outputs) if isinstance(outputs, tuple) else [outputs]
+    return [wrapped(x, like) for x, like in zip(found, given[0], strict=True)]
 
 
 def _stacked(emission: Emission, x: Any) -> Any:
     return K.stack([emission.as_value(n) for n in x]) if isinstance(x, list) else x
 
 
+def _started(emission: Emission, body: Any, inputs: list[Any], changing: list[int]) -> list[Any]:
+    """Lists of tensors as tensors before a loop that writes them: of what shape they are, its first step
+    says."""
+    if not any(isinstance(inputs[i], TensorList) and inputs[i].items is None for i in changing):
+        return inputs
+    with emission.variables.unchanged():
+        after = _body(emission, body, inputs)
+    return [
+        x.for_items_like(op.Gather(after[i].stacked(), np.int64(0), axis=0))
+        if i in changing and isinstance(x, TensorList)
+        else x
+        for i, x in enumerate(inputs)
+    ]
+
+
 def _looped(emission: Emission, each: Any, inputs: list[Any]) -> list[Any]:
     condition, body = _graph_of(each, "cond"), _graph_of(each, "body")
     changing = [i for i, x in enumerate(body.outputs) if x.name != body.inputs[i].name]
-    start = [emission.as_value(_stacked(emission, x)) if i in changing else x for i, x in enumerate(inputs)]
-    shapes = [body.inputs[i].shape for i in changing]
+    inputs = _started(emission, body, inputs, changing)
+    start = [_carried(emission, x) if i in changing else x for i, x in enumerate(inputs)]
 
     def with_state(state: list[Any]) -> list[Any]:
         given = list(start)
         for i, value in zip(changing, state, strict=True):
-            given[i] = value
+            given[i] = wrapped(value, inputs[i])
         return given
 
-    formal = [
-        Value(start[i].dtype, None if shape.rank is None else tuple(shape.as_list()), f"state_{i}")
-        for i, shape in zip(changing, shapes, strict=True)
-    ]
+    formal = [Value(start[i].dtype, _carried_dims(body.inputs[i], start[i]), f"state_{i}") for i in changing]
     count, was_true = Value(np.dtype("int64"), (), "iteration"), Value(np.dtype("bool"), (), "condition")
     with emission.variables.unchanged():
         after = _body(emission, body, with_state(formal))
-    state = [emission.as_value(_stacked(emission, after[i])) for i in changing]
+    state = [_carried(emission, after[i]) for i in changing]
 
     def goes_on(values: list[Any]) -> Value:
         (result,) = _body(emission, condition, with_state(values))
@@ -429,11 +444,24 @@ def _looped(emission: Emission, each: Any, inputs: list[Any]) -> list[Any]:
         outputs=len(changing),
     )
     found = dict(zip(changing, outputs if isinstance(outputs, tuple) else (outputs,), strict=True))
-    return [found.get(i, x) for i, x in enumerate(inputs)]
+    return [wrapped(found.get(i, x), x) if i in found else x for i, x in enumerate(inputs)]
+
+
+def _carried(emission: Emission, x: Any) -> Value:
+    """What a loop carries from step to step, as a tensor."""
+    return x.stacked() if isinstance(x, TensorList) else emission.as_value(_stacked(emission, x))
+
+
+def _carried_dims(tensor: Any, first: Value) -> Any:
+    """The sizes of a tensor in any step of a loop: a list may have grown."""
+    if tensor.dtype == tf.variant:
+        return None if first.dims is None else (None, *first.dims[1:])
+    return None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
 
 
 Special = Callable[[Emission, Any, list[Any]], list[Any]]
 SPECIAL: dict[str, Special] = {
+    **LIST_OPERATORS,
     "ReadVariableOp": _read,
     "ResourceGather": _gathered,
     "ResourceGatherNd": _gathered_nd,
