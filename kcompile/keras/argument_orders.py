@@ -92,6 +92,11 @@ _LAYERS = _orders(
 )
 _OTHERS = _orders(
     **{f"applications__{name}": _CONVNEXT for name in _CONVNEXTS},
+    callbacks__CallbackList="callbacks add_history add_progbar model",
+    callbacks__TensorBoard=(
+        "log_dir histogram_freq write_graph write_images write_steps_per_second update_freq profile_batch "
+        "embeddings_freq embeddings_metadata"
+    ),
     callbacks__ModelCheckpoint=(
         "filepath monitor verbose save_best_only save_weights_only mode save_freq options "
         "initial_value_threshold"
@@ -99,6 +104,20 @@ _OTHERS = _orders(
     losses__BinaryCrossentropy="from_logits label_smoothing axis reduction name",
     losses__CategoricalCrossentropy="from_logits label_smoothing axis reduction name",
     losses__SparseCategoricalCrossentropy="from_logits ignore_class reduction name",
+    preprocessing__DataFrameIterator=(
+        "dataframe directory image_data_generator x_col y_col weight_col target_size color_mode classes "
+        "class_mode batch_size shuffle seed data_format save_to_dir save_prefix save_format subset "
+        "interpolation keep_aspect_ratio dtype validate_filenames"
+    ),
+    preprocessing__DirectoryIterator=(
+        "directory image_data_generator target_size color_mode classes class_mode batch_size shuffle seed "
+        "data_format save_to_dir save_prefix save_format follow_links subset interpolation keep_aspect_ratio "
+        "dtype"
+    ),
+    preprocessing__NumpyArrayIterator=(
+        "x y image_data_generator batch_size shuffle sample_weight seed data_format save_to_dir save_prefix "
+        "save_format subset ignore_class_split dtype"
+    ),
     preprocessing__Tokenizer="num_words filters lower split char_level oov_token analyzer",
     preprocessing__apply_brightness_shift="x brightness scale",
     metrics__PrecisionAtRecall="recall num_thresholds class_id name dtype",
@@ -106,6 +125,7 @@ _OTHERS = _orders(
     metrics__SensitivityAtSpecificity="specificity num_thresholds class_id name dtype",
     metrics__SparseCategoricalCrossentropy="name dtype from_logits ignore_class axis",
     metrics__SpecificityAtSensitivity="sensitivity num_thresholds class_id name dtype",
+    utils__GeneratorEnqueuer="sequence use_multiprocessing random_seed",
     utils__model_to_dot=(
         "model show_shapes show_dtype show_layer_names rankdir expand_nested dpi subgraph layer_range "
         "show_layer_activations show_trainable"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 from typing import Any
 
-from .. import registry
+from .. import registry, rules
 from .base import Callback
 from .loggers import History, ProgbarLogger
 
@@ -65,6 +65,7 @@ class CallbackList:
     its logs.
     """
 
+    @rules.with_arguments
     def __init__(
         self,
         callbacks: Iterable[Any] | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..utils.layer_utils import connections_among, model_nodes
 from .base import Callback
 
@@ -39,6 +39,7 @@ class TensorBoard(Callback):
 
     _writes = True
 
+    @rules.with_arguments
     def __init__(
         self,
         log_dir: Any = "./logs",

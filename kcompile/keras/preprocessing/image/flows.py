@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import registry
+from ... import registry, rules
 from ...backend.config import floatx
 from ...utils.generic_utils import did_you_mean
 from ...utils.interactive import print_msg
@@ -39,6 +39,7 @@ class NumpyArrayIterator(Iterator):
         ValueError: lengths differ, ``x`` is not of rank 4, or the two subsets have not the same classes.
     """
 
+    @rules.with_arguments
     def __init__(
         self,
         x: Any,
@@ -167,6 +168,7 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
 
     allowed_class_modes = {"categorical", "binary", "sparse", "input", None}
 
+    @rules.with_arguments
     def __init__(
         self,
         directory: Any,
@@ -282,6 +284,7 @@ class DataFrameIterator(BatchFromFilesMixin, Iterator):
     allowed_class_modes = {"binary", "categorical", "input", "multi_output", "raw", "sparse", None}
     _class_modes_with_classes = ("binary", "categorical", "sparse")
 
+    @rules.with_arguments
     def __init__(
         self,
         dataframe: Any,
