@@ -17,18 +17,6 @@ from .operations.table import _tensor
 from .operations.tensorflow import FUNCTIONS
 from .utils.generic_utils import did_you_mean
 
-__all__ = [
-    "SeedGenerator",
-    "binomial",
-    "categorical",
-    "dropout",
-    "normal",
-    "randint",
-    "shuffle",
-    "truncated_normal",
-    "uniform",
-]
-
 
 class SeedGenerator:
     """Gives the seeds of random numbers, one after the other.
@@ -127,7 +115,8 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{did_you_mean(name, __all__)}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{did_you_mean(name, _PUBLIC)}")
 
 
 registry.register(globals())
+_PUBLIC = registry.publish(globals())

@@ -12,33 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import LEARNING_PHASE, Value, interpreter
-from .. import rules
-
-__all__ = [
-    "backend",
-    "cast_to_floatx",
-    "clear_session",
-    "eager",
-    "epsilon",
-    "floatx",
-    "get_session",
-    "get_uid",
-    "image_data_format",
-    "image_dim_ordering",
-    "learning_phase",
-    "learning_phase_scope",
-    "manual_variable_initialization",
-    "normalize_data_format",
-    "reset_uids",
-    "set_epsilon",
-    "set_floatx",
-    "set_image_data_format",
-    "set_image_dim_ordering",
-    "set_learning_phase",
-    "set_session",
-    "symbolic",
-    "v1_variable_initialization",
-]
+from .. import registry, rules
 
 _FLOAT_TYPES = ("float16", "float32", "float64")
 _DATA_FORMATS = ("channels_last", "channels_first")
@@ -234,3 +208,6 @@ def _passed_through(func: Callable) -> Callable:
         return func(*args, **kwargs)
 
     return wrapper
+
+
+registry.publish(globals())

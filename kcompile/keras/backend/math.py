@@ -9,46 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...ir import Body, Value, op
+from .. import registry
 from . import config
 from .tensors import axis_index, cast_value, dims_of, known_shape, pair, rank, refine, shape_vector, tensor
-
-__all__ = [
-    "abs",
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "batch_dot",
-    "clip",
-    "cos",
-    "cumprod",
-    "cumsum",
-    "dot",
-    "equal",
-    "exp",
-    "greater",
-    "greater_equal",
-    "less",
-    "less_equal",
-    "log",
-    "logsumexp",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "not_equal",
-    "pow",
-    "prod",
-    "round",
-    "sign",
-    "sin",
-    "sqrt",
-    "square",
-    "std",
-    "sum",
-    "var",
-]
 
 _BOOL = np.dtype(bool)
 _INT32 = np.dtype(np.int32)
@@ -375,3 +338,6 @@ def _batch_dot_axes(x: Value, y: Value, axes: Any) -> tuple[int, int]:
                 f"Can not do batch_dot on inputs with different {name}: {m} and {n}, shapes {shown}."
             )
     return a0, a1
+
+
+registry.publish(globals())

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from ...ir import LEARNING_PHASE, Constant, Value, op
+from .. import registry
 from . import config
 from .manipulation import switch
 from .math import clip
@@ -28,26 +29,6 @@ from .tensors import (
     tensor,
 )
 from .variables import _full_like
-
-__all__ = [
-    "batch_normalization",
-    "bias_add",
-    "dropout",
-    "elu",
-    "hard_sigmoid",
-    "in_test_phase",
-    "in_top_k",
-    "in_train_phase",
-    "l2_normalize",
-    "normalize_batch_in_training",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "softsign",
-    "stop_gradient",
-    "tanh",
-]
 
 
 def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) -> Value:
@@ -330,3 +311,6 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Value:
             sizes = dims_of(bias)
             bias = op.Reshape(bias, shape_vector([sizes[-1], *sizes[:-1]]))
     return op.Add(x, bias)
+
+
+registry.publish(globals())

@@ -15,25 +15,6 @@ from ..backend.tensors import static_sizes
 from ..core.layer import Layer
 from ..declaration import configured
 
-__all__ = [
-    "Add",
-    "Average",
-    "Concatenate",
-    "Dot",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Subtract",
-    "add",
-    "average",
-    "concatenate",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "subtract",
-]
-
 Shape = tuple[int | None, ...]
 
 
@@ -393,3 +374,4 @@ def dot(inputs: list[Any], axes: Any, normalize: bool = False, **kwargs: Any) ->
 
 
 registry.register(globals())
+registry.publish(globals())

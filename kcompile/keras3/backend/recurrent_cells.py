@@ -25,8 +25,8 @@ _NAMES = {"hard_sigmoid": "hard_sigmoid_3"}
 _KNOWN = ("sigmoid", "tanh", "relu", "softsign", "softplus", "hard_sigmoid", "elu", "linear", "leaky_relu")
 
 
-def fused_activations(op_type: str, *functions: Any) -> dict[str, Any]:
-    """The attributes that give an operator these activations, in its order.
+def fused_activations(op_type: str, *functions: Any, **others: Any) -> dict[str, Any]:
+    """The attributes that give an operator these activations, in its order, and the others.
 
     Raises:
         NotImplementedError: if it lacks one of them.
@@ -35,7 +35,7 @@ def fused_activations(op_type: str, *functions: Any) -> dict[str, Any]:
     found = None if None in named else activation_attributes(op_type, [f for f in named if f is not None])
     if found is None:
         raise NotImplementedError(f"ONNX's {op_type} has no activations {functions}.")
-    return found
+    return {**found, **others}
 
 
 def _own_activation(function: Any) -> Any:

@@ -256,7 +256,7 @@ def _as_operator(
         return None
     try:
         op_type, functions, attributes = _cells()[type(cell)](cell)
-        attributes = {**fused_activations(op_type, *functions), **attributes}
+        attributes = fused_activations(op_type, *functions, **attributes)
     except (KeyError, NotImplementedError):
         return None
     if training and (cell.dropout or cell.recurrent_dropout):
@@ -366,8 +366,8 @@ def gru(
         NotImplementedError: as ``lstm``.
     """
     _check(mask, unroll)
-    attributes = fused_activations("GRU", recurrent_activation, activation)
-    attributes["linear_before_reset"] = int(reset_after)
+    reset = int(reset_after)
+    attributes = fused_activations("GRU", recurrent_activation, activation, linear_before_reset=reset)
     weights = (kernel, recurrent_kernel, bias)
     found = fused("GRU", inputs, [initial_state], None, weights, go_backwards, attributes)
     return _sequences(found, return_sequences)
@@ -441,13 +441,12 @@ def bidirectional_gru(
         NotImplementedError: as ``lstm``.
     """
     _check(mask, unroll)
-    attributes = fused_activations("GRU", recurrent_activation, activation)
     forward, backward = fused_both_ways(
         "GRU",
         inputs,
         [(fwd_initial_state, bwd_initial_state)],
         (fwd_kernel, fwd_recurrent_kernel, fwd_bias),
         (bwd_kernel, bwd_recurrent_kernel, bwd_bias),
-        {**attributes, "linear_before_reset": int(reset_after)},
+        fused_activations("GRU", recurrent_activation, activation, linear_before_reset=int(reset_after)),
     )
     return _sequences(forward, return_sequences), _sequences(backward, return_sequences)

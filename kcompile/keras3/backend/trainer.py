@@ -152,15 +152,8 @@ class KCompileTrainer(base_trainer.Trainer):
             (x, y, sample_weight), validation_data = array_slicing.train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split
             )
-        batches = EpochIterator(
-            x=x,
-            y=y,
-            sample_weight=sample_weight,
-            batch_size=batch_size,
-            steps_per_epoch=steps_per_epoch,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            steps_per_execution=self.steps_per_execution,
+        batches = self._batches(
+            x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight=class_weight
         )
         self._symbolic_build(iterator=batches)
         batches.reset()
@@ -183,6 +176,20 @@ class KCompileTrainer(base_trainer.Trainer):
         self._eval_epoch_iterator = None
         callbacks.on_train_end(logs=logs)
         return self.history
+
+    def _batches(
+        self, x: Any, y: Any, sample_weight: Any, size: Any, steps: Any, shuffle: bool = False, **others: Any
+    ) -> EpochIterator:
+        return EpochIterator(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=size,
+            steps_per_epoch=steps,
+            shuffle=shuffle,
+            steps_per_execution=self.steps_per_execution,
+            **others,
+        )
 
     def _epoch(
         self, epoch: int, batches: EpochIterator, callbacks: Any, validate: Any, validation_freq: Any
@@ -209,15 +216,7 @@ class KCompileTrainer(base_trainer.Trainer):
 
         def validate() -> Any:
             if self._eval_epoch_iterator is None:
-                self._eval_epoch_iterator = EpochIterator(
-                    x=x,
-                    y=y,
-                    sample_weight=sample_weight,
-                    batch_size=batch_size,
-                    steps_per_execution=self.steps_per_execution,
-                    steps_per_epoch=steps,
-                    shuffle=False,
-                )
+                self._eval_epoch_iterator = self._batches(x, y, sample_weight, batch_size, steps)
             return self.evaluate(
                 x=x,
                 y=y,
@@ -251,15 +250,7 @@ class KCompileTrainer(base_trainer.Trainer):
             raise ValueError(f"Arguments not recognized: {kwargs}")
         batches = self._eval_epoch_iterator if cached else None
         if batches is None:
-            batches = EpochIterator(
-                x=x,
-                y=y,
-                sample_weight=sample_weight,
-                batch_size=batch_size,
-                steps_per_epoch=steps,
-                shuffle=False,
-                steps_per_execution=self.steps_per_execution,
-            )
+            batches = self._batches(x, y, sample_weight, batch_size, steps)
         self._symbolic_build(iterator=batches)
         batches.reset()
         callbacks = self._callback_list(callbacks, verbose, batches)
@@ -290,13 +281,7 @@ class KCompileTrainer(base_trainer.Trainer):
         """As ``keras.Model.predict``."""
         if callbacks is None and steps is None and not verbose and _is_plain(x):
             return self._predict_silently(x, 32 if batch_size is None else batch_size)
-        batches = EpochIterator(
-            x=x,
-            batch_size=batch_size,
-            steps_per_epoch=steps,
-            shuffle=False,
-            steps_per_execution=self.steps_per_execution,
-        )
+        batches = self._batches(x, None, None, batch_size, steps)
         callbacks = self._callback_list(callbacks, verbose, batches)
         self.make_predict_function()
         self.stop_predicting = False
