@@ -16,6 +16,8 @@ PACKAGES = {
     "matplotlib": ("matplotlib", "kcompile[viz]"),
     "pydot": ("pydot", "kcompile[viz]"),
     "netron": ("Netron", "kcompile[viz]"),
+    "pyarrow": ("pyarrow", "kcompile[ray]"),
+    "ray": ("Ray", "kcompile[ray]"),
 }
 
 

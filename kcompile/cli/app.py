@@ -240,22 +240,48 @@ def plot(
 def predict(
     model: ModelPath,
     data: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Inputs: .npy, .npz (by input name) or .csv.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Inputs: .npy, .npz (by input name), .csv, .parquet, an image; or a folder."
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT.npy", help="Where to write: .npy, .npz or .csv.")
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="Where to write: .npy, .npz, .csv, or a folder."),
     ],
     weights: Weights = None,
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Samples per run (default: chosen by size).")
     ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Into a folder: samples of one file (default: by size)."),
+    ] = None,
+    pixels: Annotated[
+        Pixels | None, typer.Option(help="Of images; by default what the model is known for.")
+    ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Into a folder: by the workers of a Ray cluster.")
+    ] = False,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of the cluster (default: RAY_ADDRESS, or a new one)."),
+    ] = None,
     unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
-    """Compute a model's outputs for the samples in a file."""
+    """Compute a model's outputs for the samples in a file, or in many."""
+    file = ModelFile(model, weights, not unsafe)
+    from .sharding import Sharding, is_sharded, predict_shards
+
+    options = Sharding(batch_size, shard_rows, pixels and pixels.value, ray, ray_address)
+    if is_sharded(data, output, options):
+        with progress_bar():
+            predict_shards(file, data, output, options, as_json)
+        return OK
     from .predicting import predict_file
 
-    predict_file(ModelFile(model, weights, not unsafe), data, output, batch_size, as_json)
+    predict_file(file, data, output, batch_size, as_json)
     return OK
 
 
