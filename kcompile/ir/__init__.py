@@ -20,11 +20,14 @@ from .eager import (
     EagerTensor,
     Interpreter,
     eagerly,
+    emitting,
     interpreter,
+    is_emitting,
     note_variable,
     noting_variables,
     record_with,
     recorder,
+    settled,
 )
 from .element_types import DType, element_type
 from .emission import (
@@ -44,7 +47,7 @@ from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
 from .limits import WorkLimit, claim_steps
 from .naming import Names
-from .numbers import Depends, depends, emitting, evaluate_with, read_by
+from .numbers import Depends, depends, evaluate_with, read_by
 from .numbers import install as _install_numbers
 from .rectified import with_relu_last
 from .scope import (
@@ -119,6 +122,8 @@ __all__ = [
     "eagerly",
     "emit",
     "emitting",
+    "is_emitting",
+    "settled",
     "evaluate_with",
     "foreign_nodes",
     "format_type",

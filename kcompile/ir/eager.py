@@ -215,6 +215,41 @@ class eagerly:
         _interpreter.reset(self._token)
 
 
+class _Emitting(threading.local):
+    on = False
+
+
+_emitting = _Emitting()
+
+
+@contextmanager
+def emitting(symbolic: bool) -> Iterator[None]:
+    """Within, if ``symbolic``, a graph is emitted that outlives the weights as they are: they decide
+    nothing, and what is a function of them stays one."""
+    before = _emitting.on
+    _emitting.on = before or symbolic
+    try:
+        yield
+    finally:
+        _emitting.on = before
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Within, weights are numbers again, whatever is emitted around: a layer builds itself."""
+    before = _emitting.on
+    _emitting.on = False
+    try:
+        yield
+    finally:
+        _emitting.on = before
+
+
+def is_emitting() -> bool:
+    """Whether a graph is emitted here that outlives the weights as they are."""
+    return _emitting.on
+
+
 def interpreter_for(inputs: Sequence[Value | None]) -> Interpreter | None:
     """What computes an operator on these inputs at once; None if it is to be emitted."""
     found = _interpreter.get()
@@ -223,6 +258,12 @@ def interpreter_for(inputs: Sequence[Value | None]) -> Interpreter | None:
             getattr(x, "interpreter", None) for x in inputs
         )  # eager tensors', and variables' that ask so
         found = next((x for x in given if x is not None), None)
+        if (
+            found is not None
+            and _emitting.on
+            and not all(x is None or isinstance(x, Constant) for x in inputs)
+        ):
+            return None
     if found is None:
         return None
     known = all(x is None or isinstance(x, Constant | Parameter) or found.takes(x) for x in inputs)

@@ -8,15 +8,14 @@ Importing this installs the methods on Value; whoever can compute says so by ``e
 from __future__ import annotations
 
 import operator
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from .computed_sizes import known_numbers
+from .eager import is_emitting
 from .errors import NoTruthError
 from .graph import LEARNING_PHASE, Body
 from .values import Constant, Node, Parameter, Value
@@ -156,26 +155,8 @@ def _single(self: Value, what: str) -> Any:
     return found.reshape(()).item()
 
 
-class _Emitting(threading.local):
-    depth = 0
-
-
-_emitting = _Emitting()
-
-
-@contextmanager
-def emitting(symbolic: bool) -> Iterator[None]:
-    """Within, if ``symbolic``, a graph is emitted that outlives the weights as they are: they decide
-    nothing."""
-    _emitting.depth += symbolic
-    try:
-        yield
-    finally:
-        _emitting.depth -= symbolic
-
-
 def _refuse_while_emitting(value: Value) -> None:
-    if _emitting.depth and depends(value) is Depends.ON_WEIGHTS:
+    if is_emitting() and depends(value) is Depends.ON_WEIGHTS:
         raise TypeError(
             f"{value!r} depends on weights, and a layer is being called on symbolic inputs: the number that "
             "it has now would stay in the graph for good. Compute with it by K's functions; "

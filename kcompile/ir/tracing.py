@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from .biases import with_biases
-from .eager import Interpreter, eagerly, note_variable
+from .eager import Interpreter, eagerly, emitting, note_variable
 from .emission import KCOMPILE_DOMAIN, current_readings, op, reading_as, schema_of
 from .foreign import ForeignNode
 from .graph import Graph, Phase
 from .inference import infer
-from .numbers import Depends, depends, emitting, read_by
+from .numbers import Depends, depends, read_by
 from .scope import current_device, current_precision, current_scope
 from .text_nodes import TextNode
 from .update_rule import UpdateRule

@@ -336,7 +336,7 @@ class Layer(AddingLayer):
             return
         self.assert_input_compatibility(inputs)
         shapes = [static_shape(x) for x in to_list(inputs)]
-        with no_frame():
+        with no_frame(), ir.settled():
             several = isinstance(inputs, list) and len(shapes) > 1 or nesting is not None
             self.build(as_nested(shapes, nesting) if several else shapes[0])
         self.built = True

@@ -114,7 +114,8 @@ class WeightedLayer(CalledLayer):
         parameter = Variable(storage, f"{scope}/{name}", trainable)
         parameter.constraint = constraint
         if regularizer is not None:
-            with ir.name_scope("weight_regularizer"):
+            # a function of the weight for good, also where the layer is built while numbers are computed
+            with ir.name_scope("weight_regularizer"), ir.eagerly(None), ir.emitting(symbolic=True):
                 self._losses.append(regularizer(parameter))
         weights = self._trainable_weights if trainable else self._non_trainable_weights
         weights.append(parameter)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ...ir import Graph, Names, Parameter, Value
+from ...ir import Graph, Names, Parameter, Value, emitting
 from .. import backend as K
 from .. import metrics as metrics_module
 from .. import registry, rules
@@ -104,7 +104,7 @@ class Compiled:
     def _names_of(self, metric: Any) -> list[str]:
         """What a metric is reported under: its name, or the keys of the dict that its result is."""
         if id(metric) not in self._result_keys:
-            with K.name_scope("metrics"), call_frame(kept=False):
+            with K.name_scope("metrics"), call_frame(kept=False), emitting(symbolic=True):
                 result = None if registry.defines(type(metric), "result") else metric.result()
             self._result_keys[id(metric)] = list(result) if isinstance(result, Mapping) else None
         keys = self._result_keys[id(metric)]
@@ -150,7 +150,7 @@ class Compiled:
         total: Value | None = None
         updates: list[tuple[Parameter, Value]] = []
         weights = dict(zip([output.name for output in self.outputs], self.weights(weighted), strict=False))
-        with K.name_scope("loss"), call_frame():
+        with K.name_scope("loss"), call_frame(), emitting(symbolic=True):
             for output in self.outputs:
                 weight = weights.get(output.name)
                 with K.name_scope(f"{output.name}_loss"):
@@ -177,7 +177,7 @@ class Compiled:
             total = loss if total is None else total + loss
         assert total is not None  # there was a loss, or one of those added
         total = total if total.rank == 0 else K.mean(total)
-        with K.name_scope("metrics"), call_frame():
+        with K.name_scope("metrics"), call_frame(), emitting(symbolic=True):
             for output in self.outputs:
                 for metric in output.metrics:
                     weight = self._metric_weight(metric, None, output)
@@ -261,7 +261,7 @@ class Compiled:
     def results_graph(self) -> Graph:
         """The present values of all metrics; reads their accumulators only."""
         results = []
-        with K.name_scope("metrics"), call_frame():
+        with K.name_scope("metrics"), call_frame(), emitting(symbolic=True):
             for metric in self.metrics:
                 result = metric.result()
                 values = list(result.values()) if isinstance(result, Mapping) else [result]
@@ -270,11 +270,12 @@ class Compiled:
 
     def constraints_graph(self) -> Graph | None:
         """Weights after their constraints; None if there are none."""
-        updates = [
-            (weight, weight.constraint(weight))
-            for weight in self.trainable
-            if getattr(weight, "constraint", None) is not None
-        ]
+        with emitting(symbolic=True):
+            updates = [
+                (weight, weight.constraint(weight))
+                for weight in self.trainable
+                if getattr(weight, "constraint", None) is not None
+            ]
         return Graph([], [], updates, "train") if updates else None
 
 
@@ -288,7 +289,7 @@ def metric_updates(metric: Any, *args: Any, **kwargs: Any) -> list[tuple[Paramet
     """The updates that one ``update_state`` call asks for, whether it returns them or adds them to itself."""
     if kwargs.get("sample_weight", 0) is None:
         kwargs.pop("sample_weight")
-    with K.name_scope(metric.name), call_frame() as frame:
+    with K.name_scope(metric.name), call_frame() as frame, emitting(symbolic=True):
         returned = metric.update_state(*args, **kwargs)
     pairs = [pair for pair in to_list(returned) if isinstance(pair, tuple) and isinstance(pair[0], Parameter)]
     if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], Parameter):

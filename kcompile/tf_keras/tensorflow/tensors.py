@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Depends, EagerTensor, Parameter, Value, depends, eagerly, interpreter, tensor_for
+from ...ir import (
+    Depends,
+    EagerTensor,
+    Parameter,
+    Value,
+    depends,
+    eagerly,
+    interpreter,
+    is_emitting,
+    tensor_for,
+)
 from ...ir import as_dtype as numpy_dtype
 from ...keras import backend as K
 from ...keras.operations.complex_numbers import ComplexTensor, as_complex
@@ -20,7 +30,8 @@ from .text import is_text, text_interpreter, text_of
 def computing(arguments: Any) -> AbstractContextManager[Any]:
     """Within, functions of these arguments compute at once if all tensors among them have numbers."""
     tensors = values_in(arguments)
-    if any(_is_symbolic(x) for x in tensors):
+    fixed = Depends.ON_NOTHING if is_emitting() and interpreter() is None else Depends.ON_WEIGHTS
+    if any(depends(x) > fixed for x in tensors):
         return nullcontext()
     if any(is_text(x) for x in tensors):
         return eagerly(text_interpreter())
@@ -36,10 +47,6 @@ def values_in(nest: Any) -> list[Value]:
     if isinstance(nest, ComplexTensor):
         return [nest.real, nest.imag]
     return [x for entry in nest for x in values_in(entry)] if isinstance(nest, list | tuple) else []
-
-
-def _is_symbolic(value: Value) -> bool:
-    return depends(value) > Depends.ON_WEIGHTS
 
 
 def constant(
