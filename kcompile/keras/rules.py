@@ -73,6 +73,8 @@ class Rules:
         batches_as_they_come: whether fit ignores a ``batch_size`` beside data that comes in batches.
         calls_anew: whether models compute by attributes that layers are given after they were called.
         validation_last: whether logs say how validation went after how training did.
+        logs_of_epoch: whether callbacks are told of a batch how the epoch goes so far, without ``batch`` and
+            ``size``, have the logs when training and evaluation end, and keep validation data of their own.
         brightens_as_is: whether ImageDataGenerator changes the brightness of numbers from 0 to 255 without
             stretching them.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
@@ -123,6 +125,7 @@ class Rules:
     batches_as_they_come: bool = False
     calls_anew: bool = False
     validation_last: bool = False
+    logs_of_epoch: bool = False
     brightens_as_is: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     orders: Orders = field(default_factory=dict, repr=False, compare=False)
@@ -181,6 +184,7 @@ TF_KERAS = Rules(
     batches_as_they_come=True,
     calls_anew=True,
     validation_last=True,
+    logs_of_epoch=True,
     brightens_as_is=True,
     defaults=_TF_KERAS_DEFAULTS,
     orders=argument_orders.TF_KERAS,

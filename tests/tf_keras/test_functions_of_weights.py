@@ -1,5 +1,5 @@
-"""A function of weights alone, written with TensorFlow's functions, stays one in the graph of a step: it is no
-number that is computed when the graph is emitted. What K's functions say of the same is the judge."""
+"""A function of weights alone, written with TensorFlow's functions, stays one in the graph of a step: it is
+no number that is computed when the graph is emitted. What K's functions say of the same is the judge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ Y = X @ np.random.RandomState(1).rand(6, 1).astype("float32")
 #: The same functions, by TensorFlow and by Keras's backend.
 WRITTEN = {
     "tf": SimpleNamespace(
-        abs=tf.abs, sum=tf.reduce_sum, sqrt=tf.sqrt, square=tf.square, maximum=tf.maximum, sigmoid=tf.nn.sigmoid
+        abs=tf.abs,
+        sum=tf.reduce_sum,
+        sqrt=tf.sqrt,
+        square=tf.square,
+        maximum=tf.maximum,
+        sigmoid=tf.nn.sigmoid,
     ),
     "K": SimpleNamespace(
         abs=K.abs, sum=K.sum, sqrt=K.sqrt, square=K.square, maximum=K.maximum, sigmoid=K.sigmoid
@@ -158,7 +163,9 @@ CASES = [
 def trained(case: Any, written: str) -> tuple[dict[str, list[float]], list[np.ndarray]]:
     """What fit logs, and the weights after it."""
     model, arguments = case(WRITTEN[written])
-    model.set_weights([np.random.RandomState(i).normal(0.1, 0.3, w.shape) for i, w in enumerate(model.weights)])
+    model.set_weights(
+        [np.random.RandomState(i).normal(0.1, 0.3, w.shape) for i, w in enumerate(model.weights)]
+    )
     model.compile("adam", **{"loss": "mse", **arguments})
     history = model.fit(X, Y, batch_size=8, epochs=3, shuffle=False, validation_data=(X, Y), verbose=0)
     return history.history, model.get_weights()

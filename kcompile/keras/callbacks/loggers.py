@@ -19,7 +19,7 @@ from ..utils.generic_utils import Progbar
 from ..utils.interactive import print_msg
 from ..utils.plots import plot_history
 from .base import Callback
-from .logs import BatchLogs, Logs
+from .logs import BatchLogs, Logs, samples_in
 
 
 class BaseLogger(Callback):
@@ -132,7 +132,7 @@ class ProgbarLogger(Callback):
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
-        self.seen += 1 if self.use_steps else logs.get("size", 0)
+        self.seen += 1 if self.use_steps else samples_in(logs)
         if not self.verbose:
             return
         is_last = self.target is not None and self.seen >= self.target  # on_epoch_end draws that one

@@ -64,6 +64,7 @@ class BatchLogs(Logs):
         fetch: gives name -> value for this batch, as Keras logs them.
         fetch_means: gives name -> mean over the epoch so far, weighted by samples (a stateful metric's
             present value). With it BaseLogger need not add up, and the progress bar reads only when it draws.
+        of_epoch: whether they are, as in tf.keras, the means so far, without ``batch`` and ``size``.
     """
 
     def __init__(
@@ -72,9 +73,11 @@ class BatchLogs(Logs):
         size: int,
         fetch: Callable[[], Mapping[str, Any]],
         fetch_means: Callable[[], Mapping[str, Any]] | None = None,
+        of_epoch: bool = False,
     ) -> None:
-        super().__init__(batch=batch, size=size)
-        self._fetch: Callable[[], Mapping[str, Any]] | None = fetch
+        super().__init__({} if of_epoch else {"batch": batch, "size": size})
+        self.samples = size
+        self._fetch: Callable[[], Mapping[str, Any]] | None = fetch_means if of_epoch else fetch
         self._fetch_means = fetch_means
 
     @property
@@ -107,6 +110,11 @@ class BatchLogs(Logs):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Logs, (dict(self),))
+
+
+def samples_in(logs: Any, otherwise: int = 0) -> int:
+    """The number of samples in the batch that logs are of."""
+    return logs.samples if isinstance(logs, BatchLogs) else int(logs.get("size", otherwise))
 
 
 def _filled(name: str) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from .. import backend as K
 from .. import registry, rules
 from ..utils.layer_utils import connections_among, model_nodes
 from .base import Callback
+from .logs import samples_in
 
 if TYPE_CHECKING:
     from ...torch_bridge.summary import GraphNode
@@ -114,7 +115,7 @@ class TensorBoard(Callback):
         logs = {} if logs is None else logs
         if self.write_steps_per_second:
             logs = {**logs, "steps_per_second": 1 / max(time.perf_counter() - self._batch_began, 1e-9)}
-        self._samples_seen += logs.get("size", 1)
+        self._samples_seen += samples_in(logs, 1)
         if self._samples_seen - self._samples_at_last_write >= self.update_freq:
             self._tagged_by = "batch_"
             self._write_logs(logs, self._batches_seen)

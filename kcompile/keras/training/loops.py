@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import backend as K
 from .. import callbacks as cbks
+from .. import rules
 from ..utils import launch
-from ..utils.generic_utils import Progbar
+from ..utils.generic_utils import Progbar, unpack_singleton
 from ..utils.interactive import print_msg
 from .compiled_network import CompiledNetwork
 from .data_adapters import ArrayAdapter, DataAdapter
@@ -113,10 +114,11 @@ def fit(
     if verbose and validation is not None and source.samples and validation.samples:
         print_msg(f"Train on {source.samples} samples, validate on {validation.samples} samples")
     callback_list.set_model(model)
+    its = rules.of_dialect(model)
     params = {
         "batch_size": source.batch_size,
         "epochs": epochs,
-        "steps": source.steps if source.steps_given else None,
+        "steps": source.steps if source.steps_given or its.logs_of_epoch else None,
         "samples": source.samples,
         "verbose": verbose,
         "do_validation": validation is not None,
@@ -124,12 +126,14 @@ def fit(
     }
     callback_list.set_params(params)
     for callback in callback_list:
-        callback.validation_data = _validation_arrays(model, validation)
+        if not (its.logs_of_epoch and callback.validation_data is not None):
+            callback.validation_data = _validation_arrays(model, validation)
     state = model._fit_state = FitState(model, callback_list, initial_epoch)
+    logs: Any = None
     try:
         callback_list.on_train_begin()
         for _ in state.epochs(epochs):
-            _train_epoch(model, source, callback_list, state, validation, validation_freq)
+            logs = _train_epoch(model, source, callback_list, state, validation, validation_freq)
             if source.follows_length:
                 callback_list.set_params({**params, "steps": source.steps})
     finally:
@@ -139,7 +143,7 @@ def fit(
             validation.close()
     if epochs > initial_epoch:
         model.optimizer.finalize_variable_values(model._trained_weights)
-    callback_list.on_train_end()
+    callback_list.on_train_end(logs if its.logs_of_epoch else None)
     return history
 
 
@@ -161,7 +165,8 @@ def _train_epoch(
     state: FitState,
     validation: DataAdapter | None,
     validation_freq: Any,
-) -> None:
+) -> dict[str, float]:
+    """Trains for an epoch; the logs of it."""
     model.reset_metrics()
     epoch = state.epoch
     callbacks.on_epoch_begin(epoch)
@@ -169,14 +174,14 @@ def _train_epoch(
     means = _logs_of(model, source.by_samples)
     for part, begins, ends in _together(state.batches(source, means), model.steps_per_execution):
         if begins:
-            _batch_hook(callbacks, "train", "begin", part[0][0], part[0][1].samples)
+            _batch_hook(model, callbacks, "train", "begin", part[0][0], part[0][1].samples)
         if part:
             told = model._compiled_steps.train_together([batch for _, batch in part])
             for one, (_, batch) in zip(told, part, strict=True):
                 means.add(one, batch.samples)
             last, samples = part[-1][0], batch.samples
         if ends:
-            _batch_hook(callbacks, "train", "end", last, samples, means)
+            _batch_hook(model, callbacks, "train", "end", last, samples, means)
             if model.stop_training:
                 break
     results = means.means()
@@ -190,6 +195,7 @@ def _train_epoch(
             logs.update((f"val_{name}", value) for name, value in found.items())
     logs.update(results)
     callbacks.on_epoch_end(epoch, logs)
+    return logs
 
 
 _WAITING = 2**26
@@ -232,19 +238,24 @@ def validates_after(validation_freq: Any, epoch: int) -> bool:
 
 
 def _batch_hook(
+    model: CompiledNetwork,
     callbacks: Any,
     mode: str,
     moment: str,
     batch: int,
     samples: int,
     means: EpochMeans | LastLogs | None = None,
+    outputs: list[np.ndarray] | None = None,
 ) -> None:
     """Calls the callbacks that want to hear of batches; values are fetched only if one of them reads."""
     if not callbacks.has_batch_hook(f"on_{mode}_batch_{moment}"):
         return
-    logs: Any = {"batch": batch, "size": samples}
+    of_epoch = rules.of_dialect(model).logs_of_epoch
+    logs: Any = {} if of_epoch else {"batch": batch, "size": samples}
     if means is not None:
-        logs = cbks.BatchLogs(batch, samples, means.latest, means.means)
+        logs = cbks.BatchLogs(batch, samples, means.latest, means.means, of_epoch)
+    elif of_epoch and outputs is not None:
+        logs = {"outputs": unpack_singleton(outputs)}
     callbacks._call_batch_hook(mode, moment, batch, logs)
 
 
@@ -263,17 +274,18 @@ def evaluate(model: CompiledNetwork, source: DataAdapter, verbose: int, callback
     seen = 0
     try:
         for index, batch in enumerate(source.epoch()):
-            _batch_hook(callbacks, "test", "begin", index, batch.samples)
+            _batch_hook(model, callbacks, "test", "begin", index, batch.samples)
             means.add(model._compiled_steps.test(batch.weighted)(batch.arrays), batch.samples)
-            _batch_hook(callbacks, "test", "end", index, batch.samples, means)
+            _batch_hook(model, callbacks, "test", "end", index, batch.samples, means)
             seen += batch.samples
             if bar is not None:
                 bar.update(min(seen, source.samples) if source.samples else index + 1)
     finally:
         if not inside_fit:
             source.close()
-    callbacks.on_test_end()
-    return means.means()
+    found = means.means()
+    callbacks.on_test_end(found if rules.of_dialect(model).logs_of_epoch else None)
+    return found
 
 
 @launch.only_first_prints()
@@ -296,9 +308,9 @@ def predict(
     seen = 0
     try:
         for index, batch in enumerate(source.epoch()):
-            _batch_hook(callbacks, "predict", "begin", index, batch.samples)
+            _batch_hook(model, callbacks, "predict", "begin", index, batch.samples)
             parts.append(model._predicting_run().predict(batch.arrays) if run is None else run(batch))
-            _batch_hook(callbacks, "predict", "end", index, batch.samples)
+            _batch_hook(model, callbacks, "predict", "end", index, batch.samples, outputs=parts[-1])
             seen += batch.samples
             if bar is not None:
                 bar.update(min(seen, source.samples) if source.samples else index + 1)
