@@ -6,6 +6,7 @@ the training step.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from . import backend as K
 from . import registry
 from .declaration import configuration, configured
-from .utils.generic_utils import deserialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, interpreted
 from .utils.generic_utils import serialize_keras_object as serialize_keras_object
 from .utils.objects import serialized
 
@@ -184,21 +185,15 @@ def deserialize(
 
 
 def get(identifier: Any) -> Any:
-    """The constraint that a name, a config dict or a callable stands for; None for None.
+    """A constraint from a name, a config dict, a class or any function of a weight; None for None.
 
     Raises:
         ValueError: for an unknown name (the message lists near names) or anything else.
     """
-    if identifier is None or callable(identifier):
-        return identifier() if isinstance(identifier, type) else identifier
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        return deserialize({"class_name": identifier, "config": {}})
-    raise ValueError(
-        "Could not interpret constraint identifier: expected a name, a config dict or a "
-        f"callable, found {identifier!r}."
-    )
+    if identifier is None:
+        return None
+    found = interpreted(identifier, deserialize, "constraint", _OBJECTS)
+    return found() if inspect.isclass(found) else found
 
 
 registry.register(globals())

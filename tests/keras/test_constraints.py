@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kcompile import keras
 from kcompile.keras import backend as K
 from kcompile.keras import constraints
 
@@ -146,3 +147,28 @@ def test_own_constraint_is_found_by_name():
 def test_what_is_no_constraint_is_an_error(identifier, message):
     with pytest.raises(ValueError, match=message):
         constraints.get(identifier)
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_functions_of_the_users_come_back_from_files(tmp_path, ending):
+    def no_less_than_one(weight):
+        return K.maximum(weight, 1.0)
+
+    def halves(shape, dtype=None):
+        return K.constant(0.5, shape=shape, dtype=dtype)
+
+    def largest(weight):
+        return K.max(weight)
+
+    mine = {function.__name__: function for function in (no_less_than_one, halves, largest)}
+    layer = keras.layers.Dense(
+        2,
+        input_shape=(3,),
+        kernel_constraint=no_less_than_one,
+        kernel_initializer=halves,
+        kernel_regularizer=largest,
+    )
+    keras.Sequential([layer]).save(tmp_path / f"model.{ending}")
+    read = keras.models.load_model(tmp_path / f"model.{ending}", custom_objects=mine).layers[0]
+    assert read.kernel_constraint is no_less_than_one
+    assert (read.kernel_initializer, read.kernel_regularizer) == (halves, largest)

@@ -120,7 +120,7 @@ def test_short_names(short, name):
 def test_unknown_name_says_what_is_near():
     with pytest.raises(ValueError, match="Unknown metric function: 'binary_acuracy'.*binary_accuracy"):
         metrics.get("binary_acuracy")
-    with pytest.raises(ValueError, match="Could not interpret metric function identifier: 3"):
+    with pytest.raises(ValueError, match="Could not interpret metric function identifier: .*found 3"):
         metrics.get(3)
 
 

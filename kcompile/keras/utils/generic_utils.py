@@ -192,7 +192,10 @@ def interpreted(
         return found() if made_here or inspect.isclass(found) else found
     if callable(identifier):
         return identifier
-    raise ValueError(f"Could not interpret {kind} identifier: {identifier!r}")
+    raise ValueError(
+        f"Could not interpret {kind} identifier: expected a name, a config dict or a callable, "
+        f"found {identifier!r}."
+    )
 
 
 def _from_config(cls: Any, config: Any, custom_objects: dict[str, Any]) -> Any:
