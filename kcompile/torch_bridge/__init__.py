@@ -12,7 +12,8 @@ with optional("torch", "What trains, evaluates or converts by PyTorch"):
     import torch.fx
 
 from ..ir.seeding import take_seed
-from .lowering import Signature, apply_updates, lower, refresh, run, signature
+from .lowered_modules import Signature, apply_updates, refresh, run, signature
+from .lowering import lower
 from .weights import parameter_of, tensor_of, written
 
 __all__ = [

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from ..ir import KCOMPILE_DOMAIN, Graph, Node
+
 
 def stop_gradient(x: Tensor) -> Tensor:
     """x, through which no gradient flows."""
@@ -99,3 +101,19 @@ class DifferentiatingModule(fx.GraphModule):
             _twice.reset(outer[0])
             _trains.reset(outer[1])
         return results if trains else tuple(result.detach() for result in results)
+
+
+def differentiated_again(graph: Graph) -> set[Node]:
+    """The Gradient nodes whose results another one differentiates, or a body that may."""
+    found: set[Node] = set()
+    behind: dict[Node, frozenset[Node]] = {}  # the Gradient nodes that a node depends on
+    for node in graph.nodes:
+        read = [behind.get(x.node, frozenset()) for x in graph.dependencies(node) if x.node is not None]
+        before = frozenset().union(*read)
+        if node.op_type == "Gradient" and node.domain == KCOMPILE_DOMAIN:
+            found |= before
+            before |= {node}
+        elif graph.bodies(node):
+            found |= before
+        behind[node] = before
+    return found

@@ -11,7 +11,8 @@ from kcompile.ir import Graph, Names, Parameter
 
 from . import weights
 from .devices import torch_device
-from .lowering import apply_updates, lower, refresh, signature
+from .lowered_modules import apply_updates, refresh, signature
+from .lowering import lower
 
 
 class LiveModule(nn.Module):

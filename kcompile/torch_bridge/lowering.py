@@ -1,7 +1,7 @@
 """ir.Graph -> torch.fx.GraphModule: an operator function per node, real nn.Parameters, readable code.
 
-The module returns a tuple: the graph's outputs, then the new value of each update. ``signature`` says which
-is which, and ``apply_updates`` writes the new values into the parameters.
+The module returns a tuple: the graph's outputs, then the new value of each update. ``lowered_modules`` has
+what is done with it.
 
 Static data (shapes, axes, pads, numbers) stands in the code as Python numbers and tuples; other constants are
 buffers.
@@ -14,8 +14,7 @@ import re
 import unicodedata
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from operator import getitem
 from typing import Any
 
@@ -47,42 +46,25 @@ from .arguments import (
     is_scalar,
     keyword_attributes,
 )
-from .arrays import as_array, as_tensor, torch_dtype
+from .arrays import as_tensor, torch_dtype
 from .attention import Attention, attention, find_attentions
 from .constants import fold_constants
 from .debugging import print_tensor
+from .dense import biased_products
 from .gate_orders import gate_orders
-from .gradients import DifferentiatingModule, differentiable, gradients, own_gradient, stop_gradient
+from .gradients import (
+    DifferentiatingModule,
+    differentiable,
+    differentiated_again,
+    gradients,
+    own_gradient,
+    stop_gradient,
+)
+from .lowered_modules import Signature
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
-from .optimizers.single_updates import Update, UpdateInPlace, update_in_place, updated
+from .optimizers.single_updates import Update, UpdateInPlace, last_updates, update_in_place, updated
 from .precision import Precisions, is_widened
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a lowered module takes and returns.
-
-    Attributes:
-        inputs: names of the graph's inputs, in order.
-        outputs: how many of the returned values are outputs; the others are updates.
-        updates: the parameter that each further returned value is for.
-        parameters: attribute of the module -> the parameter it shows.
-        device: where it computes, where its outputs come from and inputs are expected.
-        parameter_devices: where the parameters lie that device scopes have put elsewhere.
-    """
-
-    inputs: tuple[str, ...]
-    outputs: int
-    updates: tuple[Parameter, ...]
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    device: torch.device = torch.device("cpu")  # noqa: RUF009
-    parameter_devices: dict[Parameter, torch.device] = field(default_factory=dict)
-
-    def device_of(self, parameter: Parameter) -> torch.device:
-        """The device on which torch reads and writes a parameter."""
-        return self.parameter_devices.get(parameter, self.device)
-
 
 Placement = Callable[[str], torch.device]
 
@@ -150,71 +132,6 @@ def refuse_foreign(graph: Graph) -> None:
         )
 
 
-def signature(module: fx.GraphModule) -> Signature:
-    """What a lowered module takes and returns."""
-    return module.meta["signature"]
-
-
-def refresh(module: fx.GraphModule) -> None:
-    """Brings a module's weights up to what was written on the host; call it before running on a device."""
-    described = signature(module)
-    if not described.parameter_devices:
-        weights.refresh(described.parameters.values(), described.device)
-        return
-    for parameter in described.parameters.values():
-        weights.refresh([parameter], described.device_of(parameter))
-
-
-def apply_updates(module: fx.GraphModule, values: Sequence[Tensor]) -> None:
-    """Writes the new values of ``signature(module).updates``, in that order, into the parameters.
-
-    In place: call it after backward, which may still need the old values.
-    """
-    described = signature(module)
-    if not described.updates:
-        return
-    with torch.no_grad():
-        targets = [
-            weights.tensor_of(parameter, described.device_of(parameter)) for parameter in described.updates
-        ]
-        torch._foreach_copy_(targets, [value.detach() for value in values])
-    written(module, described.updates)
-
-
-def written(module: fx.GraphModule, parameters: Iterable[Parameter]) -> None:
-    """Says that torch wrote to these parameters where the module reads them."""
-    described = signature(module)
-    if not described.parameter_devices:
-        weights.written(parameters, described.device)
-        return
-    for parameter in parameters:
-        weights.written([parameter], described.device_of(parameter))
-
-
-def run(module: fx.GraphModule, *arrays: np.ndarray, update: bool = False) -> tuple[np.ndarray, ...]:
-    """Runs a lowered module on numpy arrays, without gradients.
-
-    Args:
-        arrays: one per input.
-        update: apply the updates afterwards.
-
-    Returns:
-        the outputs, without the updates.
-    """
-    described = signature(module)
-    if len(arrays) != len(described.inputs):
-        names = ", ".join(described.inputs) or "none"
-        raise ValueError(
-            f"the graph has {len(described.inputs)} inputs ({names}); {len(arrays)} arrays were given"
-        )
-    refresh(module)
-    with torch.no_grad():
-        results = module(*(as_tensor(np.asarray(array)).to(described.device) for array in arrays))
-        if update:
-            apply_updates(module, results[described.outputs :])
-    return tuple(as_array(result) for result in results[: described.outputs])
-
-
 def transfer(x: Tensor, device: str) -> Tensor:
     """x on another device; its gradient comes back."""
     return x.to(device)
@@ -250,13 +167,13 @@ class Lowering:
         self.constants: set[str] = set()
         self.attributes = 0
         own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
-        self.nested = _differentiated_again(graph) if own else set()
+        self.nested = differentiated_again(graph) if own else set()
         self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
         bodies = any(graph.bodies(node) for node in graph.nodes)
         self.only_gradient = in_half and len(own) == 1 and not bodies
         rules = [node.attributes["rule"] for node in graph.nodes if node.op_type == "Update" and node.domain]
         self.counters = {rule.iterations for rule in rules}
-        self.last = _last_updates(graph)
+        self.last = last_updates(graph)
         self.uses = graph.uses()
         self.sums = self._find_sums()
         self.attentions = self._find_attentions()
@@ -618,26 +535,8 @@ class Lowering:
         self._define(node.outputs[0], self._call(node, attention, (*operands, *filter(None, [mask]))))
 
     def _find_sums(self) -> dict[Node, Node]:
-        """Add nodes that only add a bias to a matrix product nobody else reads: sum -> product."""
-        computed = set(self.graph.nodes).difference(value.node for value in self.graph.inputs)
-        found: dict[Node, Node] = {}
-        for node in self.graph.nodes:
-            if node.op_type != "Add" or node.domain:
-                continue
-            a, b = (value for value in self.graph.operands(node) if value is not None)
-            for value, bias in ((a, b), (b, a)):
-                product = value.node
-                if (
-                    product is not None
-                    and product in computed
-                    and _is_product(product, bias)
-                    and self.uses[value] == 1
-                    and value not in self.differentiated
-                    and self._device_of(product) == self._device_of(node)
-                ):
-                    found[node] = product
-                    break
-        return found
+        """Sums that one call computes with the product in them."""
+        return biased_products(self.graph, self.uses, self.differentiated, self._device_of)
 
     def _lower_dense(self, node: Node) -> None:
         product = self.sums[node]
@@ -656,38 +555,6 @@ class Lowering:
         self._define(node.outputs[0], result)
 
 
-def _last_updates(graph: Graph) -> dict[Node, None]:
-    """The updates by optimizers that can be done in place: the only ones of their weights, whose results
-    nothing in the graph reads."""
-    found = [node for node in graph.nodes if node.op_type == "Update" and node.domain == KCOMPILE_DOMAIN]
-    read = {value.node for node in graph.nodes for value in graph.dependencies(node)} if found else set()
-    read |= {graph.resolve(value).node for value in graph.outputs}
-    return {node: None for node in found if node not in read and _is_of_weights(graph, node)}
-
-
-def _is_of_weights(graph: Graph, update: Node) -> bool:
-    """Whether an Update takes weights and state as they are before the step."""
-    n = len(update.attributes["params"])
-    operands = graph.operands(update)
-    return all(isinstance(x, Parameter) for x in (*operands[: n + 1], *operands[2 * n + 1 :]))
-
-
-def _differentiated_again(graph: Graph) -> set[Node]:
-    """The Gradient nodes whose results another one differentiates, or a body that may."""
-    found: set[Node] = set()
-    behind: dict[Node, frozenset[Node]] = {}  # the Gradient nodes that a node depends on
-    for node in graph.nodes:
-        read = [behind.get(x.node, frozenset()) for x in graph.dependencies(node) if x.node is not None]
-        before = frozenset().union(*read)
-        if node.op_type == "Gradient" and node.domain == KCOMPILE_DOMAIN:
-            found |= before
-            before |= {node}
-        elif graph.bodies(node):
-            found |= before
-        behind[node] = before
-    return found
-
-
 def _forget_source_with(module: fx.GraphModule) -> None:
     """torch.fx keeps the source of every module for tracebacks, for good; ours goes with its module."""
     weakref.finalize(module, _forget_source, module.forward.__code__.co_filename)
@@ -696,15 +563,6 @@ def _forget_source_with(module: fx.GraphModule) -> None:
 def _forget_source(name: str) -> None:
     linecache.cache.pop(name, None)
     getattr(graph_module._loader, "eval_cache", {}).pop(name, None)
-
-
-def _is_product(node: Node, bias: Value) -> bool:
-    """Whether a node is a product with a matrix of weights, as wide as the bias."""
-    if node.op_type != "MatMul" or node.domain or node.outputs[0].dtype.kind != "f":
-        return False
-    weight, shape = node.inputs[1], node.outputs[0].dims or ()
-    matrix = weight is not None and weight.rank == 2
-    return matrix and len(shape) >= 2 and isinstance(shape[-1], int) and shape[-1:] == bias.shape
 
 
 def _may_be_size(value: Value) -> bool:

@@ -20,7 +20,8 @@ from .arrays import as_tensor, torch_dtype
 from .devices import default_device
 from .host_memory import keep_freed_memory
 from .loss_scaling import LossScaler
-from .lowering import apply_updates, lower, refresh, signature, written
+from .lowered_modules import apply_updates, refresh, signature, written
+from .lowering import lower
 from .optimizers import make_optimizer
 from .written_out import WrittenOut
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kcompile.ir import Graph, Trace, Value, op, tracing, with_relu_last
-from kcompile.torch_bridge.lowering import lower, run
+from kcompile.torch_bridge import lower, run
 
 POOL: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
 LAST, FIRST = [0, 2, 3, 1], [0, 3, 1, 2]

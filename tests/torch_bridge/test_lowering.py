@@ -1,4 +1,4 @@
-"""Lowering: readable modules over shared weights, updates, gradients as values, bodies, device copies."""
+"""Lowering: readable modules over shared weights, sizes, gradients as values, bodies."""
 
 from __future__ import annotations
 
@@ -12,30 +12,14 @@ import torch
 
 from kcompile.ir import Body, Graph, OperatorError, Parameter, Storage, Value, name_scope, op
 from kcompile.torch_bridge import (
-    apply_updates,
     lower,
     parameter_of,
-    refresh,
     run,
     signature,
     tensor_of,
-    weights,
 )
 from kcompile.torch_bridge.ops import host
-
-X = np.arange(8, dtype=np.float32).reshape(2, 4)
-
-
-def dense(units: int = 3) -> tuple[Value, Value, Parameter, Parameter]:
-    """x, relu(x @ kernel + bias), kernel, bias."""
-    x = Value("float32", ("batch", 4), "x")
-    rng = np.random.default_rng(0)
-    with name_scope("dense_1"):
-        kernel = Parameter(rng.standard_normal((4, units)).astype(np.float32), "dense_1/kernel")
-        bias = Parameter(np.zeros(units, np.float32), "dense_1/bias")
-        y = op.Relu(op.Add(op.MatMul(x, kernel), bias))
-    return x, y, kernel, bias
-
+from tests.torch_bridge.one_layer import X, dense
 
 # --- the module ---
 
@@ -50,26 +34,11 @@ def test_the_code_reads_like_the_model() -> None:
     assert sorted(name for name, _ in module.named_parameters()) == ["dense_1_bias", "dense_1_kernel"]
 
 
-def test_the_signature_says_what_is_returned() -> None:
-    x, y, kernel, bias = dense()
-    count = Parameter(np.zeros((), np.int64), "count", trainable=False)
-    module = lower(Graph([y, y], [x], updates=[(count, count + 1)], phase="train"))
-    described = signature(module)
-    assert (described.inputs, described.outputs, described.updates) == (("x",), 2, (count,))
-    assert described.parameters == {"dense_1_kernel": kernel, "dense_1_bias": bias, "count": count}
-
-
 def test_several_weights_of_one_name_stay_apart() -> None:
     a, b = (Parameter(np.full(2, v, np.float32), "layer/w") for v in (1, 2))
     module = lower(Graph([a - b]))
     assert run(module)[0].tolist() == [-1, -1]
     assert len(signature(module).parameters) == 2
-
-
-def test_a_wrong_number_of_arrays_is_an_error_that_names_the_inputs() -> None:
-    x, y, *_ = dense()
-    with pytest.raises(ValueError, match=r"1 inputs \(x\); 2 arrays"):
-        run(lower(Graph([y], [x])), X, X)
 
 
 def test_an_operator_that_the_bridge_lacks_is_named_with_its_layer() -> None:
@@ -112,41 +81,6 @@ def test_torch_compile_and_autocast_take_the_module() -> None:
 
 
 # --- dense layers ---
-
-
-def test_a_product_that_somebody_else_reads_is_not_fused_with_its_bias() -> None:
-    x, _, kernel, bias = dense()
-    product = op.MatMul(x, kernel)
-    module = lower(Graph([op.Add(product, bias), product], [x]))
-    assert "addmm" not in module.code
-    a, b = run(module, X)
-    np.testing.assert_allclose(a, b + bias.numpy())
-
-
-def test_a_dense_layer_over_steps_is_one_call() -> None:
-    x = Value("float32", ("batch", "time", 4), "x")
-    _, _, kernel, _ = dense()
-    bias = Parameter(np.arange(3, dtype=np.float32), "bias")
-    module = lower(Graph([op.Add(bias, op.MatMul(x, kernel))], [x]))
-    assert "linear(" in module.code
-    data = np.random.default_rng(1).standard_normal((2, 5, 4)).astype(np.float32)
-    np.testing.assert_allclose(
-        run(module, data)[0], data @ kernel.numpy() + np.arange(3), rtol=1e-4, atol=1e-5
-    )
-
-
-def test_a_bias_that_widens_the_product_is_not_fused() -> None:
-    x, _, kernel, _ = dense(units=1)
-    wide = Parameter(np.arange(3, dtype=np.float32), "wide")
-    (y,) = run(lower(Graph([op.Add(op.MatMul(x, kernel), wide)], [x])), X)
-    np.testing.assert_allclose(y, X @ kernel.numpy() + np.arange(3), rtol=1e-5)
-
-
-def test_a_product_that_is_given_is_not_computed() -> None:
-    x, _, kernel, bias = dense()
-    product = op.MatMul(x, kernel)
-    (y,) = run(lower(Graph([op.Add(product, bias + 1.0)], [product])), np.ones((2, 3), np.float32))
-    np.testing.assert_allclose(y, 2)
 
 
 # --- sizes ---
@@ -244,65 +178,6 @@ def test_integers_are_buffers_and_what_is_not_trainable_needs_no_gradient() -> N
     module = lower(Graph([op.Cast(count, to=1) + mean]))
     assert [name for name, _ in module.named_buffers()] == ["count"]
     assert [(n, p.requires_grad) for n, p in module.named_parameters()] == [("mean", False)]
-
-
-def test_updates_are_written_in_place_and_counted() -> None:
-    x, y, *_ = dense()
-    mean = Parameter(np.zeros(3, np.float32), "mean", trainable=False)
-    new = mean * 0.5 + op.ReduceMean(y, [0], keepdims=0)
-    module = lower(Graph([y], [x], updates=[(mean, new)], phase="train"))
-    before = mean.storage.version
-    out, value = module(torch.from_numpy(X))
-    out.sum().backward()
-    assert not mean.numpy().any()
-    apply_updates(module, [value])
-    np.testing.assert_allclose(mean.numpy(), out.detach().numpy().mean(0), rtol=1e-6)
-    assert mean.storage.version == before + 1
-    run(module, X, update=True)
-    np.testing.assert_allclose(mean.numpy(), 1.5 * out.detach().numpy().mean(0), rtol=1e-6)
-
-
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> torch.device:
-    """A device whose tensors are copies, on machines without one: cpu:0."""
-    monkeypatch.setattr(weights, "_is_host", lambda device: device.index is None)
-    return torch.device("cpu:0")
-
-
-def test_a_device_copy_leads_after_it_was_written(device: torch.device) -> None:
-    storage = Storage(np.arange(6, dtype=np.float32).reshape(2, 3), order=(1, 0))
-    parameter = Parameter(storage, "p")
-    copy = tensor_of(parameter, device)
-    assert copy.stride() == tensor_of(parameter).stride()
-    copy.mul_(2)
-    assert parameter.storage._array[1, 2] == 5
-    weights.written([parameter], device)
-    assert parameter.storage.array[1, 2] == 10
-    assert tensor_of(parameter, device) is copy
-
-
-def test_a_device_copy_follows_what_was_assigned_on_the_host(device: torch.device) -> None:
-    x, y, kernel, bias = dense()
-    module = lower(Graph([y], [x]), device)
-    kernel.assign(np.zeros((4, 3)))
-    bias.assign(np.ones(3))
-    assert (run(module, X)[0] == 1).all()
-    module.dense_1_bias.data.fill_(4)
-    weights.written([bias], device)
-    refresh(module)  # the device leads: nothing is lost
-    assert (run(module, X)[0] == 4).all()
-    assert (bias.numpy() == 4).all()
-
-
-def test_updates_on_a_device_reach_the_host_when_it_reads(device: torch.device) -> None:
-    count = Parameter(np.zeros((), np.int64), "count", trainable=False)
-    module = lower(Graph([], updates=[(count, count + 1)]), device)
-    run(module, update=True)
-    run(module, update=True)
-    assert count.numpy() == 2
-    count.assign(np.array(10))
-    run(module, update=True)
-    assert count.numpy() == 11
 
 
 # --- gradients as values ---

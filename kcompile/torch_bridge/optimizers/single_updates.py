@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...ir import Parameter, Storage, UpdateRule, changing
+from ...ir import KCOMPILE_DOMAIN, Graph, Node, Parameter, Storage, UpdateRule, changing
 from .. import weights
 from .kernels import KERNELS
 from .optimizer import KerasOptimizer
@@ -105,3 +105,19 @@ def _step(optimizer: KerasOptimizer, grads: Sequence[Tensor]) -> None:
 
 def _like(state: Parameter) -> Parameter:
     return Parameter(Storage(np.array(state.storage.array), state.storage.order), state.name, trainable=False)
+
+
+def last_updates(graph: Graph) -> dict[Node, None]:
+    """The updates by optimizers that can be done in place: the only ones of their weights, whose results
+    nothing in the graph reads."""
+    found = [node for node in graph.nodes if node.op_type == "Update" and node.domain == KCOMPILE_DOMAIN]
+    read = {value.node for node in graph.nodes for value in graph.dependencies(node)} if found else set()
+    read |= {graph.resolve(value).node for value in graph.outputs}
+    return {node: None for node in found if node not in read and _is_of_weights(graph, node)}
+
+
+def _is_of_weights(graph: Graph, update: Node) -> bool:
+    """Whether an Update takes weights and state as they are before the step."""
+    n = len(update.attributes["params"])
+    operands = graph.operands(update)
+    return all(isinstance(x, Parameter) for x in (*operands[: n + 1], *operands[2 * n + 1 :]))

@@ -14,7 +14,7 @@ from torch import Tensor, fx
 from ...ir import Graph, Parameter, changing
 from .. import weights
 from ..arrays import torch_dtype
-from ..lowering import apply_updates, refresh
+from ..lowered_modules import apply_updates, refresh
 from ..training import place
 from .collectives import gathered
 from .divided_lowering import lower_divided

@@ -18,7 +18,8 @@ from torch import Tensor, fx, nn
 
 from ...ir import Constant, Graph, Parameter, UpdateRule, Value, changing
 from .. import weights
-from ..lowering import apply_updates, lower, refresh
+from ..lowered_modules import apply_updates, refresh
+from ..lowering import lower
 from ..optimizers import make_optimizer
 from .combining import Piece, Plan
 from .own_updates import OwnUpdates
