@@ -294,7 +294,7 @@ class _OwnGradient(torch.autograd.Function):
         found, ctx.gradient = function(*(interpreter.eager(x.detach()) for x in tensors))
         ctx.interpreter = interpreter
         several = isinstance(found, tuple | list)
-        results = [interpreter.tensor(y) for y in (found if several else [found])]
+        results = [interpreter.tensor(y).detach() for y in (found if several else [found])]
         return tuple(results) if several else results[0]
 
     @staticmethod

@@ -28,6 +28,22 @@ class Counting(L.Layer):
 # --- calls on arrays ---
 
 
+def test_calls_of_a_subclassed_model_on_arrays_do_its_assignments():
+    class Counted(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.count, self.layer = tf.Variable(0.0, trainable=False), Counting()
+
+        def call(self, x):
+            self.count.assign_add(1.0)
+            return self.layer(x)
+
+    model = Counted()
+    found = [np.asarray(model(x)) for x in (X, X, tf.constant(X))]
+    assert float(model.count) == float(model.layer.count.numpy()) == 3.0
+    np.testing.assert_array_equal(found[2], X * 3)
+
+
 def test_a_call_in_training_on_arrays_moves_statistics():
     layer = L.BatchNormalization()
     model = keras.Sequential([layer])

@@ -44,10 +44,11 @@ def _for_state(layer: Any, training: Any) -> Interpreter | None:
 
 
 def _is_of_user(layer: Any) -> bool:
-    """Whether a user wrote the layer, or one in a model of states that predictions change."""
-    if registry.is_built_in(type(layer)):
+    """Whether a user wrote what the layer computes, or a layer in a model of states that predictions
+    change."""
+    if registry.is_built_in(type(layer)) or getattr(layer, "_is_graph_network", False):
         return any(node.inference_updates for node in getattr(layer, "_network_nodes", ()))
-    return not hasattr(layer, "_network_nodes")
+    return True
 
 
 def interpreter_for_all(arguments: Sequence[Any]) -> Interpreter | None:

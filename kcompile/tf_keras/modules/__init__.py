@@ -26,6 +26,7 @@ from . import (
     lookup,
     nest,
     numpy_functions,
+    own_gradients,
     programs,
     ragged,
     random_numbers,
@@ -58,6 +59,7 @@ MODULES: dict[str, dict[str, Any]] = {
     "": {
         **_of(control_flow),
         **_of(programs, programs.ROOT),
+        **_of(own_gradients),
         **_of(shapes),
         **_of(debugging, _ASSERTIONS),
         "RaggedTensor": ragged.RaggedTensor,

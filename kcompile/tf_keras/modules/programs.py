@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...devices import DeviceNotFoundError, device_scope
-from ...ir import Depends, Parameter, Trace, Value, depends, interpreter, name_scope
-from ...keras import backend as K
-from ...keras.backend.loops import is_symbolic, with_gradient
-from ..tensorflow.interpreter import eager_interpreter
+from ...ir import Depends, Parameter, Value, depends, name_scope
 from ..tensorflow.tensors import convert_to_tensor
 from .config import get_soft_device_placement
 
@@ -81,30 +78,6 @@ def get_static_value(tensor: Any, partial: bool = False) -> Any:
 def is_symbolic_tensor(tensor: Any) -> bool:
     """Whether it depends on an input of a graph."""
     return isinstance(tensor, Value) and depends(tensor) is Depends.ON_INPUTS
-
-
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function with a gradient of its own: ``f(*tensors)`` returns one result or several, and a function
-    of their gradients that gives those of the tensors. A graph has it while it trains.
-    """
-
-    def called(*args: Any, **kwargs: Any) -> Any:
-        given = [x if isinstance(x, Value) else convert_to_tensor(x) for x in args]
-        if isinstance(interpreter(), Trace) or any(map(is_symbolic, given)):
-            return with_gradient(lambda *inputs: f(*inputs, **kwargs), given, convert_to_tensor)
-        return eager_interpreter().with_gradient(lambda *inputs: f(*inputs, **kwargs), given)
-
-    return called
-
-
-def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of one tensor through which gradients pass as they are."""
-    return lambda x: x + K.stop_gradient(f(x) - x)
-
-
-def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; what it computes is kept."""
-    return f
 
 
 class IndexedSlices:
@@ -305,8 +278,8 @@ class compat:
 
 COMPAT = {name: getattr(compat, name) for name in ("as_bytes", "as_str", "as_str_any", "as_text")}
 ROOT = [
-    "IndexedSlices", "Module", "UnconnectedGradients", "autograph", "control_dependencies", "custom_gradient",
+    "IndexedSlices", "Module", "UnconnectedGradients", "autograph", "control_dependencies",
     "device", "get_logger",
-    "get_static_value", "grad_pass_through", "group", "init_scope", "is_symbolic_tensor",
-    "no_op", "profiler", "recompute_grad", "sysconfig", "timestamp", "tuple_", "version",
+    "get_static_value", "group", "init_scope", "is_symbolic_tensor",
+    "no_op", "profiler", "sysconfig", "timestamp", "tuple_", "version",
 ]  # fmt: skip
