@@ -20,6 +20,7 @@ Run = Callable[[list[np.ndarray]], Sequence[np.ndarray]]
 _SECONDS = 60.0  # for finding sizes by running
 _RUNS = 60
 # Rounding to few bits takes a value that lies between two steps to either: single elements may be a step off.
+_ROUNDINGS = 4
 _ROUNDED_LARGEST, _ROUNDED_MEAN = 0.1, 0.01
 ROUNDING = frozenset(("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"))
 """Operators that round to few bits."""
@@ -138,6 +139,31 @@ def _try(result: Comparison, inputs: list[np.ndarray], first: Run, second: Run, 
         result.failed = result.failed or error
         return
     result.add(inputs, expected, found, rounds)
+
+
+def rounding_difference(run: Run, inputs: list[np.ndarray]) -> list[float]:
+    """How far each output moves, as ``difference`` counts, if inputs end in another last bit.
+
+    Where numbers that are nearly equal are subtracted, or each layer makes what it is given larger, two forms
+    of a model differ by what rounding makes of them, and by no fault.
+
+    Args:
+        inputs: arrays; those of fractions are changed, a few times.
+    """
+    expected = run([array.copy() for array in inputs])
+    random, worst = np.random.default_rng(0), [0.0] * len(expected)
+    for _ in range(_ROUNDINGS):
+        found = run([_rounded_otherwise(array, random) for array in inputs])
+        worst = [max(w, difference(a, b)) for w, a, b in zip(worst, expected, found, strict=True)]
+    return [value if np.isfinite(value) else 0.0 for value in worst]
+
+
+def _rounded_otherwise(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Each element, or its neighbour above or below."""
+    if array.dtype not in (np.float32, np.float64):
+        return array.copy()
+    toward = random.choice(np.array([-np.inf, 0, np.inf], array.dtype), array.shape)
+    return np.where(toward == 0, array, np.nextafter(array, toward))
 
 
 def difference(expected: np.ndarray, found: np.ndarray) -> float:

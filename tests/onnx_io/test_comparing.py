@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kcompile.ir import Constant, Graph, Parameter, Value, op
-from kcompile.onnx_io.comparing import compare, difference, rounded_difference
+from kcompile.onnx_io.comparing import compare, difference, rounded_difference, rounding_difference
 from kcompile.onnx_io.samples import Hints, Sampler
 
 INF, NAN = np.inf, np.nan
@@ -200,3 +200,13 @@ def test_quantized_graphs_are_compared_with_their_rounding_in_mind():
     assert compare([graph], run(steps), nudged).worst == [0.0]
     assert compare([graph], run(steps), run(lambda x: steps(x, factor=1.1))).worst[0] > 1e-3
     assert compare([graph], run(steps), run(lambda x: np.where(x > 1, 0, steps(x)))).worst[0] > 1e-3
+
+
+def test_rounding_of_inputs_moves_little_where_nothing_cancels():
+    x = [np.linspace(1, 2, 64, dtype="float32"), np.arange(4)]
+    coarse = x[0].astype("float16").astype("float32")
+    moved = rounding_difference(lambda a: [a[0] * 3, 100 * (a[0] - coarse), a[1]], x)
+    assert 1e-8 < moved[0] < 1e-6
+    assert 1e-4 < moved[1] < 1e-2
+    assert moved[2] == 0
+    assert (x[0] == np.linspace(1, 2, 64, dtype="float32")).all()

@@ -15,9 +15,12 @@ from kcompile_runtime import Executor
 
 from ...ir import Graph, OperatorError
 from ...onnx_io import ExportError, export
-from ...onnx_io.comparing import compare, difference
+from ...onnx_io.comparing import compare, difference, rounding_difference
 from ...onnx_io.draws import Draws, DrawsError
 from ..core.network import Network
+
+_ROUNDING_INSIDE = 32
+"""A model rounds at every operator, its inputs are rounded once."""
 
 
 def verify_export(
@@ -74,6 +77,8 @@ def verify_export(
         _warn(result.reason)
         return False
     bad = [i for i, value in enumerate(result.worst) if value is not None and not value <= tolerance]
+    if not draws:  # else two runs of the reference differ by more
+        bad = [i for i in bad if not _is_rounding(result.worst[i], reference, result.inputs[i], i)]
     if bad:
         worst = bad[0]
         culprit = ""
@@ -88,6 +93,11 @@ def verify_export(
     if blind:
         _warn(f"on all inputs tried there is no number, only NaN, in the output {', '.join(blind)}")
     return len(blind) < len(result.worst)
+
+
+def _is_rounding(value: float | None, reference: _Reference, inputs: list[np.ndarray], output: int) -> bool:
+    """Whether the last bits of the inputs alone move the output nearly as far."""
+    return value is not None and value <= _ROUNDING_INSIDE * rounding_difference(reference, inputs)[output]
 
 
 def _warn(reason: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import kcompile.onnx_io
 from kcompile import keras
+from kcompile.keras.saving import verification
 from kcompile.onnx_io import ExportError
 
 L, K = keras.layers, keras.backend
@@ -187,3 +188,27 @@ def test_states_start_from_zero_in_every_comparison(tmp_path):
     model = keras.Sequential([L.LSTM(3, stateful=True, batch_input_shape=(2, 5, 3))])
     model.predict(np.ones((2, 5, 3)))
     assert export(model, tmp_path / "m.onnx") is True
+
+
+def cancelling(large: float) -> keras.Model:
+    """The difference of two sums that are equal but for rounding, made large."""
+    x = L.Input((512,))
+    kernel = np.random.default_rng(0).standard_normal((512, 64)).astype("float32")
+    y = L.Dense(64, use_bias=False, name="cancelling")(L.Concatenate()([x, x]))
+    model = keras.Model(x, L.Lambda(lambda t: t * large)(y))
+    model.layers[2].set_weights([np.concatenate([kernel, -kernel])])
+    return model
+
+
+def test_what_rounding_alone_makes_different_is_exported(tmp_path):
+    assert export(cancelling(1e4), tmp_path / "m.onnx") is True
+
+
+def test_a_model_where_rounding_matters_is_still_held_to_what_rounding_explains(tmp_path, monkeypatch):
+    run = verification.Executor.run
+    monkeypatch.setattr(
+        verification.Executor, "run", lambda self, arrays: [array + 40.0 for array in run(self, arrays)]
+    )
+    with pytest.raises(ExportError, match="differs"):
+        cancelling(1e4).export(tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
