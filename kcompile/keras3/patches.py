@@ -153,7 +153,7 @@ PATCHES: dict[str, tuple[Patch, ...]] = {
     "keras.src.utils.numerical_utils": (
         _before(
             "    rank_of_inputs = len(backend_module.shape(inputs))\n",
-            '    if type(inputs).__name__ == "RaggedTensor":\n'
+            '    if type(inputs).__module__ == "kcompile.tf_keras.modules.ragged":\n'
             "        inputs = inputs.to_tensor(default_value=-1)\n",
         ),
     ),
