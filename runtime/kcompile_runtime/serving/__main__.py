@@ -52,7 +52,12 @@ def _serve(arguments: argparse.Namespace) -> int:
         session_seconds=arguments.session_seconds,
     )
     settings = Settings(
-        arguments.max_batch, arguments.delay_ms / 1e3, arguments.instances, arguments.threads, limits
+        arguments.max_batch,
+        arguments.delay_ms / 1e3,
+        arguments.instances,
+        arguments.threads,
+        limits,
+        refuses_nan=arguments.refuse_nan,
     )
     options = Options(
         arguments.models,
@@ -112,7 +117,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--max-batch", type=_from(1), default=32, help="samples of one run (default: 32)")
     add("--delay-ms", type=_seconds, default=0.0, help="how long a run waits for more requests (default: 0)")
     add("--instances", type=_from(1), default=1, help="runs of one model at a time (default: 1)")
-    add("--threads", type=_from(1), help="of one run (default: the cores but one, by the instances)")
+    add("--threads", type=_from(1), help="of one run (default: the cores, by the instances)")
+    add("--refuse-nan", action="store_true", help="refuse inputs with a NaN in them")
     add("--queue", type=_from(1), default=1024, help="requests that wait for one model (default: 1024)")
     add("--max-body", type=_from(1), default=64 << 20, help="bytes of one request (default: 64 MiB)")
     add("--session-mb", type=_from(1), default=256, help="states of all sequences of a model, in MiB")

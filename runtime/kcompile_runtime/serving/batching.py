@@ -16,8 +16,9 @@ import numpy as np
 
 from ..errors import ExecutionError, InputError
 from .errors import ServingError, overloaded, too_late, unavailable
-from .limits import Settings
+from .limits import QueuePolicy, Settings
 from .model import Model
+from .padding import Padding
 from .sessions import SequenceStep, Sessions
 from .statistics import Statistics
 
@@ -27,6 +28,11 @@ for both, it costs more than it saves."""
 _PATIENCE_S, _WORTH = 1e-3, 4
 """How long quick runs wait for others, and for how many requests that is worth while."""
 _MOST_TAKEN = 1024
+_LAST = 1 << 32
+"""After all priorities."""
+
+
+_ANY = QueuePolicy()
 
 
 class _Waiting:
@@ -48,12 +54,14 @@ class _Waiting:
         deadline: float | None,
         future: asyncio.Future[list[Any]],
         arrived: float,
+        padding: Padding | None,
     ) -> None:
         self.arrays, self.names, self.sequence = arrays, names, sequence
         self.deadline, self.future, self.arrived = deadline, future, arrived
         self.samples = len(arrays[0]) if arrays and arrays[0].ndim else 1
         self.bytes = sum([array.nbytes for array in arrays])
-        self.kind = tuple([array.shape[1:] for array in arrays])
+        shapes = [array.shape[1:] for array in arrays]
+        self.kind = tuple(shapes) if padding is None else padding.kind(arrays)
 
 
 class _Patience:
@@ -86,8 +94,9 @@ class Batcher:
         self.model = model
         self.statistics = Statistics()
         self.sessions = Sessions(model, settings.limits)
-        self._joins = self.sessions.joinable if model.stateful else model.has_samples
+        self._joins = settings.joins and (self.sessions.joinable if model.stateful else model.has_samples)
         self._settings = settings
+        self._has_policies = bool(settings.priority_levels or settings.policy != _ANY or settings.policies)
         # Requests of one sequence follow each other, so a model with states has one run at a time.
         self._instances = 1 if model.stateful else settings.instances
         self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
@@ -133,11 +142,13 @@ class Batcher:
                 over.
         """
         self.check_room()
+        if self._has_policies:
+            priority, timeout_s = self._by_policy(priority, timeout_s)
         now = time.monotonic()
         deadline = None if timeout_s is None else now + timeout_s
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        rank = 0 if sequence is not None else priority or 1 << 32  # steps of a sequence keep their order
-        waiting = _Waiting(arrays, names, sequence, deadline, future, now)
+        rank = 0 if sequence is not None else priority or _LAST  # steps of a sequence keep their order
+        waiting = _Waiting(arrays, names, sequence, deadline, future, now, self.model.padding)
         self._push((rank, next(self._numbers), waiting))
         self._idle.clear()
         if not self._called:  # once for all that arrive in this round of the loop
@@ -164,6 +175,24 @@ class Batcher:
                 f"{count} requests wait for model {self.model.name!r} already, for about {wait_s:.1f} s",
                 wait_s,
             )
+
+    def _by_policy(self, priority: int, timeout_s: float | None) -> tuple[int, float | None]:
+        """The priority and the time of a request, as the model's settings have them.
+
+        Raises:
+            ServingError: 429 where too many of its priority wait.
+        """
+        settings = self._settings
+        if settings.priority_levels and not 0 < priority <= settings.priority_levels:
+            priority = settings.default_priority
+        policy = settings.policies.get(priority, settings.policy)
+        if policy.requests is not None:
+            rank = priority or _LAST
+            count = sum(entry[0] == rank for entry in self._queue)
+            if count >= policy.requests:
+                what = f"{count} requests of priority {priority} wait for model {self.model.name!r} already"
+                raise overloaded(what, self._samples_waiting * self._sample_s)
+        return priority, policy.timeout(timeout_s)
 
     async def close(self) -> None:
         """Takes no more requests, and returns when those that wait are answered."""
@@ -347,21 +376,29 @@ class Batcher:
         if sequences:
             results = self.sessions.run_joined(sequences, parts, names)
         else:
-            columns = zip(*parts, strict=True)
-            results = self.model.executor.run([np.concatenate(column) for column in columns], names)
+            padding = self.model.padding
+            columns = (
+                [np.concatenate(c) for c in zip(*parts, strict=True)]
+                if padding is None
+                else padding.joined(parts)
+            )
+            results = self.model.executor.run(columns, names)
         total = _samples(batch)
         if any(result.ndim == 0 or len(result) != total for result in results):
             raise ExecutionError("the outputs have no row for each sample")
-        return list(_rows(batch, dict(zip(names, results, strict=True))))
+        return list(_rows(batch, dict(zip(names, results, strict=True)), self.model.padding))
 
 
 def _samples(batch: Sequence[_Waiting]) -> int:
     return sum([waiting.samples for waiting in batch])
 
 
-def _rows(batch: Sequence[_Waiting], results: dict[str, np.ndarray]) -> Any:
+def _rows(batch: Sequence[_Waiting], results: dict[str, np.ndarray], padding: Padding | None) -> Any:
     start = 0
     for waiting in batch:
         end = start + waiting.samples
-        yield [results[name][start:end] for name in waiting.names]
+        rows = [results[name][start:end] for name in waiting.names]
+        if padding is not None:
+            rows = [padding.cut(n, y, waiting.arrays) for n, y in zip(waiting.names, rows, strict=True)]
+        yield rows
         start = end

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,27 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class QueuePolicy:
+    """What becomes of requests of one priority.
+
+    Attributes:
+        timeout_s: how long they may wait; None for any time.
+        overridable: whether a request may say a time of its own that is shorter.
+        requests: that wait at a time; None for what the limits say.
+    """
+
+    timeout_s: float | None = None
+    overridable: bool = True
+    requests: int | None = None
+
+    def timeout(self, asked_s: float | None) -> float | None:
+        """How long a request may wait that asks for so long."""
+        if asked_s is None or not self.overridable:
+            return self.timeout_s
+        return asked_s if self.timeout_s is None else min(asked_s, self.timeout_s)
+
+
+@dataclass(frozen=True)
 class Settings:
     """How models are run.
 
@@ -42,9 +64,17 @@ class Settings:
         max_batch: samples of one run.
         delay_s: how long the first request of a run waits for others; with 0 a run takes what waits already.
         instances: runs of one model at a time.
-        intra_op_threads: threads of one run; None for the cores but one, divided by the
-            instances.
+        intra_op_threads: threads of one run; None for the cores, divided by the instances, but for one
+            that is left to the protocols where runs are short.
         limits: see there.
+        joins: whether requests are joined into runs at all.
+        priority_levels: priorities of requests are 1 to this; 0 for any.
+        default_priority: of requests that name none, or one beyond the levels; 0 for after all others.
+        policy, policies: of requests, and by priority where it is another.
+        refuses_nan: whether inputs with a NaN are refused.
+        pads: by the names of inputs, what their inner open axes may be filled up with where requests of
+            other lengths are joined: the model has to mask it.
+        inputs, outputs: names that the model is to have; none for whatever it has.
     """
 
     max_batch: int = 32
@@ -52,3 +82,12 @@ class Settings:
     instances: int = 1
     intra_op_threads: int | None = None
     limits: Limits = Limits()
+    joins: bool = True
+    priority_levels: int = 0
+    default_priority: int = 0
+    policy: QueuePolicy = QueuePolicy()
+    policies: Mapping[int, QueuePolicy] = field(default_factory=dict)
+    refuses_nan: bool = False
+    pads: Mapping[str, float] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()

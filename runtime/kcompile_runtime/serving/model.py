@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +14,14 @@ from ..executor import Executor
 from ..tensors import InputSpec, TensorInfo, format_shape, samples_first
 from .errors import bad_request
 from .limits import Settings
+from .padding import Padding
 from .protocol.datatypes import datatype_of
 
 PLATFORM = "onnx_onnxruntime"
 _WARM_UP_SIZE = 8
 _WARM_UP_ELEMENTS = 1 << 24
+_SHORT_S, _SMALL_BYTES = 0.02, 32 << 20
+"""Models that take longer get all the cores; others are loaded anew for fewer where their file is small."""
 
 
 class Model:
@@ -36,7 +40,7 @@ class Model:
 
     def __init__(self, name: str, version: str, path: str, settings: Settings) -> None:
         self.name, self.version, self.path = name, version, path
-        cores = (os.cpu_count() or 1) - 1  # one is left to the protocols
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         threads = settings.intra_op_threads or max(1, cores // settings.instances)
         self.executor = Executor(path, intra_op_threads=threads)
         self.inputs, self.outputs = self.executor.inputs, self.executor.outputs
@@ -51,8 +55,19 @@ class Model:
         #: The name of that axis, where it has one.
         self.sample_axis = axis if isinstance(axis, str) else None
         self._dtypes = [(info, np.dtype(info.dtype)) for info in self.inputs]
+        self._refuses_nan = settings.refuses_nan
+        _check_names("input", settings.inputs, self.inputs, path)
+        _check_names("output", settings.outputs, self.outputs, path)
+        self.padding = Padding(settings.pads, self.inputs, self.outputs, path) if settings.pads else None
+        if self.padding is not None and (self.stateful or not self.has_samples):
+            raise ModelFileError(f"{path}: pad.*: expected a model of samples without states")
         self._only = InputSpec(self.inputs[0]) if len(self.inputs) == 1 else None
-        self._warm_up()
+        taken = self._warm_up()
+        fewer = max(1, (cores - 1) // settings.instances)
+        if settings.intra_op_threads is None and fewer < threads and taken is not None:
+            if taken < _SHORT_S and os.path.getsize(path) < _SMALL_BYTES:
+                self.executor = Executor(path, intra_op_threads=fewer)  # a core is left to the protocols
+                self._warm_up()
 
     def _has_samples(self) -> bool:
         shapes = [info.shape or (0,) for info in self.inputs]
@@ -60,17 +75,24 @@ class Model:
         whole = all(not isinstance(axis, int) for axis in open_axes)
         return bool(shapes) and whole and len(open_axes) == 1 and samples_first(shapes)
 
-    def _warm_up(self) -> None:
-        """A run of one sample of zeros, where the sizes of all axes are known or may be chosen."""
+    def _warm_up(self) -> float | None:
+        """A run of one sample of zeros, where the sizes of all axes are known or may be chosen.
+
+        Returns:
+            the seconds that it took; None where there was none.
+        """
         feed = {info.name: _zeros(info) for info in self.inputs}
         if any(array.size > _WARM_UP_ELEMENTS for array in feed.values()):
-            return
+            return None
         settled = all(isinstance(size, int) for info in self.inputs for size in (info.shape or ())[1:])
+        start = time.perf_counter()
         try:
             self.executor.new_session().run(feed)
         except Exception:
             if settled:  # else the sizes chosen here may be none that the model takes
                 raise
+            return None
+        return time.perf_counter() - start
 
     def metadata(self, versions: Sequence[str]) -> dict[str, Any]:
         """The protocol's description."""
@@ -86,9 +108,17 @@ class Model:
         """The inputs of a request in order, checked: nothing else reaches onnxruntime.
 
         Raises:
-            ServingError: 400 for a wrong datatype.
+            ServingError: 400 for a wrong datatype, or a NaN where the settings say no.
             InputError: for wrong names or shapes.
         """
+        arrays = self._accept(inputs)
+        if self._refuses_nan:
+            for info, array in zip(self.inputs, arrays, strict=True):
+                if array.dtype.kind in "fc" and np.isnan(array).any():
+                    raise bad_request(f"input {info.name!r}: expected numbers, found NaN, which is refused")
+        return arrays
+
+    def _accept(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         if self._only is not None and len(inputs) == 1:  # what follows in short
             array = inputs.get(self._only.name)
             if array is not None and self._only.fits(array):
@@ -115,6 +145,15 @@ class Model:
             known = ", ".join(self.output_names)
             raise bad_request(f"model {self.name!r} has no output {unknown[0]!r}; it has {known}")
         return list(names)
+
+
+def _check_names(kind: str, names: Sequence[str], tensors: Sequence[TensorInfo], path: str) -> None:
+    known = [info.name for info in tensors]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ModelFileError(
+            f"{path}: its configuration names the {kind} {unknown[0]!r}; it has {', '.join(known)}"
+        )
 
 
 def _zeros(info: TensorInfo) -> np.ndarray:

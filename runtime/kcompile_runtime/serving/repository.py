@@ -15,6 +15,7 @@ from .batching import Batcher
 from .errors import bad_request, not_found, unavailable
 from .limits import Settings
 from .model import Model
+from .model_config import CONFIG_FILE, configured
 
 log = logging.getLogger("kcompile.serving")
 MODEL_FILE = "model.onnx"
@@ -22,12 +23,20 @@ _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _Stamp = tuple[int, int, int]
 
 
+@dataclass(frozen=True)
+class _Files:
+    """Of a model: its versions, and what says how it is run."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    config: str | None = None
+
+
 @dataclass
 class _Entry:
     """A model by its name: versions that serve, and why others do not."""
 
     serving: dict[str, Batcher] = field(default_factory=dict)
-    stamps: dict[str, _Stamp] = field(default_factory=dict)
+    stamps: dict[str, tuple[_Stamp | None, ...]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     unloaded: bool = False
 
@@ -45,7 +54,7 @@ class Repository:
 
     Args:
         path: an .onnx file, which is version 1 of the model that is called after it; or a folder of
-            NAME/VERSION/model.onnx, NAME/model.onnx or NAME.onnx.
+            NAME/VERSION/model.onnx, NAME/model.onnx or NAME.onnx; NAME/config.pbtxt may change the settings.
         settings: how models are run.
 
     Raises:
@@ -121,7 +130,7 @@ class Repository:
             for name in sorted(found.keys() | self._entries.keys()):
                 entry = self._entries.setdefault(name, _Entry())
                 if not entry.unloaded:
-                    await self._update(name, entry, found.get(name, {}))
+                    await self._update(name, entry, found.get(name, _Files()))
                 if name not in found and not entry.serving:
                     del self._entries[name]
             self.ready = True
@@ -155,39 +164,41 @@ class Repository:
             if entry is None:
                 raise not_found(f"there is no model {name!r}")
             entry.unloaded = True
-            await self._update(name, entry, {})
+            await self._update(name, entry, _Files())
 
     async def close(self) -> None:
         """Answers what waits, and takes no more."""
         self.ready = False
         await asyncio.gather(*(batcher.close() for batcher in self.batchers()))
 
-    async def _update(self, name: str, entry: _Entry, files: dict[str, str]) -> None:
-        latest = max(files, key=int, default=None)
+    async def _update(self, name: str, entry: _Entry, files: _Files) -> None:
+        latest = max(files.versions, key=int, default=None)
         if latest is not None:
-            await self._load_version(name, entry, latest, files[latest])
+            await self._load_version(name, entry, latest, files)
         for version in [*entry.serving]:
             superseded = latest in entry.serving and version != latest
-            if version not in files or superseded:
+            if version not in files.versions or superseded:
                 old = entry.serving.pop(version)
                 entry.stamps.pop(version, None)
                 self._retire(old)
         entry.failed = {version: why for version, why in entry.failed.items() if version == latest}
 
-    async def _load_version(self, name: str, entry: _Entry, version: str, path: str) -> None:
-        stamp = _stamp(path)
-        if stamp is None or entry.stamps.get(version) == stamp:
+    async def _load_version(self, name: str, entry: _Entry, version: str, files: _Files) -> None:
+        path, config = files.versions[version], files.config
+        stamp = (_stamp(path), None if config is None else _stamp(config))
+        if stamp[0] is None or entry.stamps.get(version) == stamp:
             return
         entry.stamps[version] = stamp
         try:
-            model = await asyncio.to_thread(Model, name, version, path, self._settings)
+            settings = self._settings if config is None else configured(self._settings, config, name)
+            model = await asyncio.to_thread(Model, name, version, path, settings)
         except (ExecutorError, OSError) as error:
             entry.failed[version] = harmless(str(error))
             log.warning("model %s version %s was not loaded: %s", name, version, error)
             return
         entry.failed.pop(version, None)
         old = entry.serving.get(version)
-        entry.serving[version] = Batcher(model, self._settings)
+        entry.serving[version] = Batcher(model, settings)
         log.info("model %s version %s is ready", name, version)
         if old is not None:
             self._retire(old)
@@ -210,16 +221,17 @@ def _stamp(path: str) -> _Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _scan(path: str) -> dict[str, dict[str, str]]:
-    """Name -> version -> file."""
+def _scan(path: str) -> dict[str, _Files]:
+    """The models by name."""
     if os.path.isfile(path):
-        return {_stem(path): {"1": path}}
-    found: dict[str, dict[str, str]] = {}
+        return {_stem(path): _Files({"1": path})}
+    found: dict[str, _Files] = {}
     for item in sorted(os.scandir(path), key=lambda item: item.name):
         if item.is_file() and item.name.endswith(".onnx"):
-            found[_stem(item.name)] = {"1": item.path}
+            found[_stem(item.name)] = _Files({"1": item.path})
         elif item.is_dir() and not item.name.startswith("."):
-            found[item.name] = _versions(item.path)
+            config = os.path.join(item.path, CONFIG_FILE)
+            found[item.name] = _Files(_versions(item.path), config if os.path.isfile(config) else None)
     return found
 
 

@@ -1,17 +1,12 @@
-"""The messages of the Open Inference Protocol over gRPC.
-
-Their names and field numbers are the protocol's. The classes are made at run time, in a pool of their own:
-generated modules work with some versions of protobuf only, and would meet those of a client in one process.
-"""
+"""The messages of the Open Inference Protocol over gRPC; names and field numbers are the protocol's."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from .messages import declared
 
 PACKAGE = "inference"
-# Message: its fields as "name=number:type"; * is repeated, % a map from texts, | one of several.
 _MESSAGES = {
     "ServerLiveRequest": "",
     "ServerLiveResponse": "live=1:bool",
@@ -62,49 +57,9 @@ _MESSAGES = {
     "execution_count=5:uint64 inference_stats=6:InferStatistics batch_stats=7:*InferBatchStatistics",
     "ModelStatisticsResponse": "model_stats=1:*ModelStatistics",
 }
-_FIELD: Any = descriptor_pb2.FieldDescriptorProto
-
-
-def _file() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(name="open_inference.proto", package=PACKAGE, syntax="proto3")
-    made: dict[str, Any] = {}
-    for name, fields in _MESSAGES.items():  # a message stands before those inside it
-        outer, _, inner = name.rpartition(".")
-        message = (made[outer].nested_type if outer else file.message_type).add(name=inner)
-        made[name] = message
-        for text in fields.split():
-            _add_field(message, f".{PACKAGE}.{name}", text)
-    return file
-
-
-def _add_field(message: Any, path: str, text: str) -> None:
-    name, _, rest = text.partition("=")
-    number, _, kind = rest.partition(":")
-    field = message.field.add(name=name, number=int(number), label=_FIELD.LABEL_OPTIONAL)
-    if kind[0] in "*%":
-        field.label = _FIELD.LABEL_REPEATED
-    if kind[0] == "|":
-        if not message.oneof_decl:
-            message.oneof_decl.add(name="parameter_choice")
-        field.oneof_index = 0
-    if kind[0] == "%":
-        entry = message.nested_type.add(name=f"{name.title()}Entry")
-        entry.options.map_entry = True
-        _add_field(entry, path, "key=1:string")
-        _add_field(entry, path, f"value=2:{kind[1:]}")
-        field.type, field.type_name = _FIELD.TYPE_MESSAGE, f"{path}.{entry.name}"
-        return
-    kind = kind.lstrip("*|")
-    if kind[0].isupper():
-        field.type, field.type_name = _FIELD.TYPE_MESSAGE, f".{PACKAGE}.{kind}"
-    else:
-        field.type = getattr(_FIELD, f"TYPE_{kind.upper()}")
-
-
-_POOL = descriptor_pool.DescriptorPool()
-_POOL.AddSerializedFile(_file().SerializeToString())
+_CLASSES = declared(PACKAGE, _MESSAGES)
 
 
 def message(name: str) -> Any:
     """The class of a message: ``message("ModelInferRequest")``."""
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+    return _CLASSES[name]
