@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from . import experimental
-from .dataset import Dataset, DatasetIterator
+from .dataset import Dataset
 from .files import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
+from .iterators import DatasetIterator
 from .options import Options
 from .reading import AUTOTUNE
 from .stages import INFINITE as INFINITE_CARDINALITY

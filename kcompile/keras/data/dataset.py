@@ -7,7 +7,7 @@ tensors that compute at once, nested in tuples and dicts; ``fit``, ``evaluate`` 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, NoReturn
 
@@ -15,6 +15,18 @@ import numpy as np
 
 from ..utils.generic_utils import did_you_mean
 from . import reading, stages, storage, transformations
+from .arguments import (
+    as_tuples,
+    checked_spec,
+    filled_shapes,
+    making_stages,
+    open_shapes,
+    positive_size,
+    specs_of,
+    stage_of,
+    whole_number,
+)
+from .iterators import ArrayIterator, DatasetIterator
 from .options import Options
 from .reading import AUTOTUNE
 from .stages import INFINITE, UNKNOWN, Columns, Items, Rows, Seeds, Stage, Zipped
@@ -23,10 +35,7 @@ from .structures import (
     as_leaf,
     cast,
     elements_of,
-    flatten,
     map_structure,
-    pack,
-    shape_structure,
     spec_of,
 )
 from .tensors import called, eager_interpreter, tensors_of
@@ -89,8 +98,8 @@ class Dataset:
                     "Either `output_signature` or `output_types` must be specified: what an element is, such "
                     "as tf.TensorSpec((), tf.float32)."
                 )
-            output_signature = _signature(output_types, output_shapes)
-        signature = map_structure(_checked_spec, _tuples(output_signature))
+            output_signature = specs_of(output_types, output_shapes)
+        signature = map_structure(checked_spec, as_tuples(output_signature))
         given = () if args is None else tuple(as_leaf(arg) for arg in args)
         return Dataset(stages.generated(generator, given, signature))
 
@@ -147,7 +156,7 @@ class Dataset:
         """Elements of several datasets side by side, nested as these are, until one of them ends."""
         if datasets is None:
             datasets = args[0] if len(args) == 1 else args
-        return Dataset(Zipped(map_structure(_stage_of, _tuples(datasets))))
+        return Dataset(Zipped(map_structure(stage_of, as_tuples(datasets))))
 
     @staticmethod
     def sample_from_datasets(
@@ -165,7 +174,7 @@ class Dataset:
             seed: of the draws.
             stop_on_empty_dataset: whether the first that ends is the end of all.
         """
-        sources = [_stage_of(dataset) for dataset in datasets]
+        sources = [stage_of(dataset) for dataset in datasets]
         chances = None if weights is None else np.asarray(as_leaf(weights), np.float64)
         if chances is not None and chances.shape != (len(sources),):
             raise ValueError(
@@ -190,7 +199,7 @@ class Dataset:
         datasets: Any, choice_dataset: Dataset, stop_on_empty_dataset: bool = True
     ) -> Dataset:
         """Elements of the datasets that the numbers in another name."""
-        sources, choices = [_stage_of(dataset) for dataset in datasets], _stage_of(choice_dataset)
+        sources, choices = [stage_of(dataset) for dataset in datasets], stage_of(choice_dataset)
         return Dataset(
             Items(
                 lambda: stages.chosen_from(sources, choices, stop_on_empty_dataset),
@@ -208,19 +217,19 @@ class Dataset:
 
     def take(self, count: Any, name: str | None = None) -> Dataset:
         """The first elements; all for -1."""
-        return self._with(stages.take(self._stage, _number(count)))
+        return self._with(stages.take(self._stage, whole_number(count)))
 
     def skip(self, count: Any, name: str | None = None) -> Dataset:
         """All elements but the first; none for -1."""
-        return self._with(stages.skip(self._stage, _number(count)))
+        return self._with(stages.skip(self._stage, whole_number(count)))
 
     def repeat(self, count: Any = None, name: str | None = None) -> Dataset:
         """So many passes, without end for None or -1."""
-        return self._with(stages.repeat(self._stage, None if count is None else _number(count)))
+        return self._with(stages.repeat(self._stage, None if count is None else whole_number(count)))
 
     def shard(self, num_shards: Any, index: Any, name: str | None = None) -> Dataset:
         """Every ``num_shards``-th element, from ``index`` on."""
-        return self._with(stages.shard(self._stage, _number(num_shards), _number(index)))
+        return self._with(stages.shard(self._stage, whole_number(num_shards), whole_number(index)))
 
     def shuffle(
         self,
@@ -236,10 +245,10 @@ class Dataset:
             seed: of the draws; None takes one from numpy's generator. The order is not TensorFlow's.
             reshuffle_each_iteration: whether each pass has an order of its own.
         """
-        size = _number(buffer_size)
+        size = whole_number(buffer_size)
         if size == 0:
             raise ValueError("buffer_size must be positive, found 0.")
-        seeds = Seeds(None if seed is None else _number(seed), reshuffle_each_iteration is not False)
+        seeds = Seeds(None if seed is None else whole_number(seed), reshuffle_each_iteration is not False)
         return self._with(stages.shuffle(self._stage, size, seeds))
 
     def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
@@ -257,7 +266,7 @@ class Dataset:
 
     def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
         """Another dataset behind this one."""
-        return self._with(stages.concatenate(self._stage, _stage_of(dataset)))
+        return self._with(stages.concatenate(self._stage, stage_of(dataset)))
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """The elements of which a function is true."""
@@ -290,13 +299,13 @@ class Dataset:
                 None for none.
             deterministic: False lets results come as they are ready.
         """
-        threads = None if num_parallel_calls is None else _number(num_parallel_calls)
+        threads = None if num_parallel_calls is None else whole_number(num_parallel_calls)
         ordered = deterministic is not False and (deterministic or self._options.deterministic is not False)
         return self._with(transformations.Mapped(self._stage, map_func, threads, bool(ordered)))
 
     def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """The elements of the datasets that a function makes of elements."""
-        return self._with(transformations.flat_mapped(self._stage, _making_stages(map_func)))
+        return self._with(transformations.flat_mapped(self._stage, making_stages(map_func)))
 
     def interleave(
         self,
@@ -315,10 +324,10 @@ class Dataset:
             block_length: elements of each at a turn, 1.
             num_parallel_calls, deterministic: accepted; the order is always the same.
         """
-        length = AUTOTUNE if cycle_length is None else _number(cycle_length)
+        length = AUTOTUNE if cycle_length is None else whole_number(cycle_length)
         length = length if length > 0 else os.cpu_count() or 1
-        block = 1 if block_length is None else max(1, _number(block_length))
-        return self._with(transformations.interleaving(self._stage, _making_stages(map_func), length, block))
+        block = 1 if block_length is None else max(1, whole_number(block_length))
+        return self._with(transformations.interleaving(self._stage, making_stages(map_func), length, block))
 
     def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> Dataset:
         """The elements for which the function of the ``map`` before this raised nothing.
@@ -336,7 +345,7 @@ class Dataset:
 
     def enumerate(self, start: Any = 0, name: str | None = None) -> Dataset:
         """(number, element)."""
-        return self._with(transformations.enumerated(self._stage, _number(start)))
+        return self._with(transformations.enumerated(self._stage, whole_number(start)))
 
     def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: str | None = None) -> Any:
         """The state after a function of state and element for every element, as tensors."""
@@ -348,7 +357,7 @@ class Dataset:
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
         """What a function makes of the dataset."""
         dataset = transformation_func(self)
-        _stage_of(dataset)
+        stage_of(dataset)
         return dataset
 
     # --- batches --------------------------------------------------------------------------------------------
@@ -365,7 +374,9 @@ class Dataset:
 
         Args: drop_remainder: whether a last batch that is smaller is left out.
         """
-        return self._with(transformations.Batched(self._stage, _size(batch_size), bool(drop_remainder)))
+        return self._with(
+            transformations.Batched(self._stage, positive_size(batch_size), bool(drop_remainder))
+        )
 
     def padded_batch(
         self,
@@ -383,7 +394,7 @@ class Dataset:
         """
         return self._with(
             transformations.padded_batches(
-                self._stage, _size(batch_size), padded_shapes, padding_values, bool(drop_remainder)
+                self._stage, positive_size(batch_size), padded_shapes, padding_values, bool(drop_remainder)
             )
         )
 
@@ -393,7 +404,7 @@ class Dataset:
 
     def rebatch(self, batch_size: Any, drop_remainder: bool = False, name: str | None = None) -> Dataset:
         """Batches cut into others, of one size, or of several in turn."""
-        sizes = [_size(size) for size in np.ravel(as_leaf(batch_size)).tolist()]
+        sizes = [positive_size(size) for size in np.ravel(as_leaf(batch_size)).tolist()]
         return self._with(transformations.rebatched(self._stage, sizes, bool(drop_remainder)))
 
     def window(
@@ -410,10 +421,12 @@ class Dataset:
             shift: by how much the next begins later; None for ``size``.
             stride: take every so many-th element.
         """
-        size = _size(size)
-        shift = size if shift is None else _size(shift)
+        size = positive_size(size)
+        shift = size if shift is None else positive_size(shift)
         return self._with(
-            transformations.windows(self._stage, size, shift, _size(stride), bool(drop_remainder), Dataset)
+            transformations.windows(
+                self._stage, size, shift, positive_size(stride), bool(drop_remainder), Dataset
+            )
         )
 
     def group_by_window(
@@ -438,14 +451,16 @@ class Dataset:
 
         def size_of(key: int) -> int:
             return (
-                _number(window_size_func(tensor(np.array(key)))) if window_size_func else _size(window_size)
+                whole_number(window_size_func(tensor(np.array(key))))
+                if window_size_func
+                else positive_size(window_size)
             )
 
         def reduced(key: int, group: Stage) -> Stage:
-            return _stage_of(reduce_func(tensor(np.array(key)), Dataset(group)))
+            return stage_of(reduce_func(tensor(np.array(key)), Dataset(group)))
 
         def key_of(element: Any) -> int:
-            return _number(called(key_func, element))
+            return whole_number(called(key_func, element))
 
         return self._with(transformations.grouped(self._stage, key_of, reduced, size_of))
 
@@ -476,7 +491,7 @@ class Dataset:
             raise ValueError("len(bucket_batch_sizes) must equal len(bucket_boundaries) + 1")
 
         def batched(key: Any, group: Dataset) -> Dataset:
-            bucket = _number(key)
+            bucket = whole_number(key)
             if no_padding:
                 return group.batch(sizes[bucket], drop_remainder)
             shapes = padded_shapes
@@ -486,15 +501,17 @@ class Dataset:
                         "When pad_to_bucket_boundary=True, elements must be shorter than the last "
                         f"boundary, {boundaries[-1]}."
                     )
-                given = _open_shapes(group.element_spec, shapes)
-                shapes = _filled(group.element_spec, given, boundaries[bucket] - 1)
+                given = open_shapes(group.element_spec, shapes)
+                shapes = filled_shapes(group.element_spec, given, boundaries[bucket] - 1)
             return group.padded_batch(sizes[bucket], shapes, padding_values, drop_remainder)
 
         def bucket_of(*element: Any) -> Any:
-            length = _number(element_length_func(*element))
+            length = whole_number(element_length_func(*element))
             return int(np.searchsorted(boundaries, length, side="right"))
 
-        batches = self.group_by_window(bucket_of, batched, window_size_func=lambda key: sizes[_number(key)])
+        batches = self.group_by_window(
+            bucket_of, batched, window_size_func=lambda key: sizes[whole_number(key)]
+        )
         of_any_bucket = self.batch(1) if no_padding else self.padded_batch(1, padded_shapes)
         return self._with(Items(lambda: batches._stage, lambda: of_any_bucket.element_spec))
 
@@ -505,7 +522,7 @@ class Dataset:
 
         Args: buffer_size: how many at most; AUTOTUNE for a few.
         """
-        number, source = _number(buffer_size), self._stage
+        number, source = whole_number(buffer_size), self._stage
         return self._with(stages.Chosen(source, lambda begin: reading.ahead(begin(), number), lambda n: n))
 
     def with_options(self, options: Options, name: str | None = None) -> Dataset:
@@ -521,7 +538,7 @@ class Dataset:
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The elements with arrays and numbers of numpy, and ``bytes``, at the leaves."""
-        return _Arrays(self._stage)
+        return ArrayIterator(self._stage)
 
     def get_single_element(self, name: str | None = None) -> Any:
         """The only element.
@@ -582,118 +599,3 @@ class Dataset:
 
     def _with(self, stage: Stage) -> Dataset:
         return Dataset(stage, self._options)
-
-
-class DatasetIterator:
-    """A pass over a dataset, with tensors at the leaves.
-
-    Args: stage: what gives the elements.
-    """
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._elements = iter(stage)
-
-    def __iter__(self) -> DatasetIterator:
-        return self
-
-    def __next__(self) -> Any:
-        return tensors_of(next(self._elements))
-
-    def get_next(self) -> Any:
-        """The next element; StopIteration at the end."""
-        return next(self)
-
-    next = get_next
-
-
-class _Arrays(DatasetIterator):
-    """The same with arrays of numpy at the leaves."""
-
-    def __next__(self) -> Any:
-        return _numpy_element(next(self._elements))
-
-    @property
-    def element_spec(self) -> Any:
-        """That of the dataset."""
-        return self._stage.spec
-
-
-def _numpy_element(element: Any) -> Any:
-    return map_structure(_own, element)
-
-
-def _own(leaf: Any) -> Any:
-    """An array that may be written to without others seeing it."""
-    if hasattr(leaf, "_stage"):
-        return leaf.as_numpy_iterator()
-    if isinstance(leaf, np.ndarray):
-        return leaf[()] if not leaf.ndim else leaf if leaf.flags.owndata else leaf.copy()
-    return leaf
-
-
-def _stage_of(dataset: Any) -> Stage:
-    stage = getattr(dataset, "_stage", None)
-    if stage is None:
-        raise TypeError(f"Expected a Dataset, found {dataset!r} ({type(dataset).__name__}).")
-    return stage
-
-
-def _making_stages(function: Callable[..., Any]) -> Callable[[Any], Stage]:
-    def stage(element: Any) -> Stage:
-        return _stage_of(called(function, element))
-
-    return stage
-
-
-def _number(value: Any) -> int:
-    leaf = np.asarray(as_leaf(value))
-    if leaf.dtype.kind not in "iub" or leaf.size != 1:
-        raise TypeError(f"Expected a whole number, found {value!r}.")
-    return int(leaf.reshape(()))
-
-
-def _size(value: Any) -> int:
-    number = _number(value)
-    if number < 1:
-        raise ValueError(f"Expected a size of at least 1, found {number}.")
-    return number
-
-
-def _tuples(structure: Any) -> Any:
-    """Lists as tuples."""
-    if isinstance(structure, list | tuple) and not hasattr(structure, "_fields"):
-        return tuple(_tuples(entry) for entry in structure)
-    if isinstance(structure, Mapping):
-        return {key: _tuples(entry) for key, entry in structure.items()}
-    return structure
-
-
-def _signature(types: Any, shapes: Any) -> Any:
-    types = _tuples(types)
-    given = [None] * len(flatten(types)) if shapes is None else shape_structure(types, shapes)
-    return pack(
-        types,
-        (TensorSpec(shape, dtype) for shape, dtype in zip(given, flatten(types), strict=True)),
-    )
-
-
-def _checked_spec(spec: Any) -> TensorSpec:
-    if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):
-        raise TypeError(
-            f"`output_signature` must consist of tf.TensorSpec, found {spec!r}; ragged and sparse tensors "
-            "are not here."
-        )
-    return TensorSpec(spec.shape, spec.dtype, getattr(spec, "name", None))
-
-
-def _open_shapes(spec: Any, shapes: Any) -> list[Any]:
-    if shapes is not None:
-        return shape_structure(spec, shapes)
-    return [leaf.shape for leaf in flatten(spec)]
-
-
-def _filled(spec: Any, shapes: list[Any], length: int) -> Any:
-    """The shapes with a length in place of open sizes."""
-    filled = (tuple(length if s is None or s == -1 else s for s in shape) for shape in shapes)
-    return pack(spec, filled)

@@ -288,11 +288,22 @@ def shard(source: Stage, shards: int, index: int) -> Stage:
     )
 
 
-def cache(source: Stage) -> Stage:
-    """The elements of the first whole pass, from memory from then on."""
+def cache(
+    source: Stage,
+    read: Callable[[], list[Any] | None] = lambda: None,
+    write: Callable[[list[Any]], None] = lambda elements: None,
+) -> Stage:
+    """The elements of the first whole pass, from memory from then on.
+
+    Args:
+        read: those of a pass before this program; None if there was none.
+        write: keeps those of a whole pass.
+    """
     kept: list[list[Any]] = []
 
     def passes(begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        if not kept and (found := read()) is not None:
+            kept.append(found)
         if kept:
             yield from kept[0]
             return
@@ -300,6 +311,7 @@ def cache(source: Stage) -> Stage:
         for element in begin():
             seen.append(element)
             yield element
+        write(seen)
         kept[:] = [seen]
 
     return Chosen(source, passes, lambda n: n)

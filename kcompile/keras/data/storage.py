@@ -9,14 +9,14 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ...atomic import replacing
 from ..utils.npz_files import read_npz
-from .stages import Chosen, Items, Stage
+from .stages import Items, Stage, cache
 from .structures import flatten, keys_of, pack
 
 #: The file in the folder that ``save`` makes.
@@ -60,22 +60,11 @@ def saved(folder: str) -> Stage:
 def cached(source: Stage, filename: str) -> Stage:
     """The elements of the first whole pass, from a file from then on."""
     path = f"{filename}.npz"
-    kept: list[list[Any]] = []
-
-    def passes(begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        if not kept and os.path.exists(path):
-            kept.append(_read(path))
-        if kept:
-            yield from kept[0]
-            return
-        seen = []
-        for element in begin():
-            seen.append(element)
-            yield element
-        _write(seen, path)
-        kept.append(seen)
-
-    return Chosen(Items(lambda: source, lambda: source.spec, source.cardinality), passes, lambda n: n)
+    return cache(
+        Items(lambda: source, lambda: source.spec, source.cardinality),
+        lambda: _read(path) if os.path.exists(path) else None,
+        lambda elements: _write(elements, path),
+    )
 
 
 def _write(elements: list[Any], path: str) -> None:

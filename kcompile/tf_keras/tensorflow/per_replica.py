@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...ir import EagerTensor, Value
-from ...keras.data.dataset import Dataset, DatasetIterator
+from ...keras.data.dataset import Dataset
+from ...keras.data.iterators import DatasetIterator
 from ...keras.training.nests import flatten
 from ...keras.training.own_steps import divided
 
