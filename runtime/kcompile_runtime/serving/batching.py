@@ -216,8 +216,10 @@ class Batcher:
             self._running += 1
             if self._running == 1 and self._is_quick(batch[0], _samples(batch)):
                 self._finish(batch, time.monotonic(), self._compute(batch))
-                loop.call_soon(self._start_runs)  # after what else the loop has to do
-                return
+                if self._queue:
+                    loop.call_soon(self._start_runs)  # after what else the loop has to do
+                    return
+                break
             computed = loop.run_in_executor(self._threads, self._compute, batch)
             computed.add_done_callback(functools.partial(self._ended, batch, time.monotonic()))
         if not self._queue and not self._running:

@@ -59,6 +59,10 @@ class _Application(Starlette):
 class RestServer(Service):
     """Handlers of one repository."""
 
+    def __init__(self, *shared: Any) -> None:
+        super().__init__(*shared)
+        self._requests = v2_json.Requests(self._limits)
+
     def app(self, lifespan: Any = None) -> Starlette:
         """The ASGI application; ``lifespan`` is Starlette's."""
         get, post = ["GET"], ["POST"]
@@ -205,7 +209,7 @@ class RestServer(Service):
         if said is not None and not (said.isdigit() and len(said) < 19):
             text = said[:64].decode("latin-1")
             raise bad_request(f"{v2_json.HEADER_LENGTH}: expected a number, found {text!r}")
-        asked, answer = v2_json.read_request(body, None if said is None else int(said), self._limits)
+        asked, answer = self._requests.read(body, None if said is None else int(said))
         if tracing():
             asked.carrier = {key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()}
         content, header = answer.write(await infer(self._repository, name, version, asked))

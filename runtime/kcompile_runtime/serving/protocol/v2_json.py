@@ -15,6 +15,7 @@ from .datatypes import checked_shape, datatype_of_array, dtype_of, from_bytes, f
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _MOST_DEPTH = 64
+_MOST_FORMS, _MOST_LENGTH = 256, 2048
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -57,36 +58,46 @@ def _depth(content: bytes) -> int:
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def read_request(body: memoryview, header_length: int | None, limits: Limits) -> tuple[InferRequest, Answer]:
-    """A request, and how it wants its answer.
+class Requests:
+    """Reads requests, and remembers the JSON of those that may come again.
+
+    Clients send the same for each request of a shape; it is kept where nothing in it but shapes can vary.
 
     Args:
-        body: all of it.
-        header_length: bytes of JSON in it; None where it is nothing else.
-
-    Raises:
-        ServingError: 400 or 413.
+        limits: what one request may hold.
     """
-    if header_length is None:
-        return _Form(parse(body), limits).filled(body[:0])
-    if not 0 <= header_length <= len(body):
-        raise bad_request(f"{HEADER_LENGTH}: expected at most the {len(body)} bytes of the body")
-    text = bytes(body[:header_length])
-    form = _FORMS.get((text, limits))
-    if form is None:
-        form = _Form(parse(text), limits)
-        if form.lasting and header_length <= _MOST_LENGTH:
-            if len(_FORMS) >= _MOST_FORMS:
-                _FORMS.clear()
-            _FORMS[text, limits] = form
-    return form.filled(body[header_length:])
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._known: dict[bytes, _Form] = {}
+
+    def read(self, body: memoryview, header_length: int | None) -> tuple[InferRequest, Answer]:
+        """A request, and how it wants its answer.
+
+        Args:
+            body: all of it.
+            header_length: bytes of JSON in it; None where it is nothing else.
+
+        Raises:
+            ServingError: 400 or 413.
+        """
+        if header_length is None:
+            return _Form(parse(body), self._limits).filled(body[:0])
+        if not 0 <= header_length <= len(body):
+            raise bad_request(f"{HEADER_LENGTH}: expected at most the {len(body)} bytes of the body")
+        text = bytes(body[:header_length])
+        form = self._known.get(text)
+        if form is None:
+            form = _Form(parse(text), self._limits)
+            if form.lasting and header_length <= _MOST_LENGTH:
+                if len(self._known) >= _MOST_FORMS:
+                    self._known.clear()
+                self._known[text] = form
+        return form.filled(body[header_length:])
 
 
 class _Form:
-    """The JSON of a request, read and checked: all but the bytes behind it.
-
-    Clients send the same for each request of a shape, so forms are kept where nothing but shapes can vary.
-    """
+    """The JSON of a request, read and checked: all but the bytes behind it."""
 
     def __init__(self, content: dict[str, Any], limits: Limits) -> None:
         self._parameters = _mapping(content, "parameters")
@@ -141,10 +152,6 @@ class _Form:
         if start != len(tail):
             raise bad_request(f"{len(tail) - start} bytes are left behind the tensors")
         return InferRequest(inputs, self._names, self._parameters), self._answer
-
-
-_MOST_FORMS, _MOST_LENGTH = 256, 2048
-_FORMS: dict[tuple[bytes, Limits], _Form] = {}
 
 
 def _list(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
