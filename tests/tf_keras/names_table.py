@@ -36,7 +36,8 @@ What differs from TensorFlow:
 - `tensor.dtype` is `tf.float32` and its like, with what numpy's types have too; `tensor.shape` is a tuple
   with `as_list()`, `rank` and the rest of `tf.TensorShape`.
 - Complex numbers are pairs of tensors: `tf.signal.stft(x)` gives one, `tf.abs` and the parts go on.
-- A loop whose end depends on an input of a graph is refused there; `run_eagerly=True` computes it.
+- In a graph `tf.while_loop` goes on as long as a tensor says, with the `TensorArray`s that it writes;
+  Python's own loops and branches on tensors run operator by operator (`run_eagerly=True`).
 - `tf.device`, `tf.config` and strategies act on PyTorch's devices; settings of memory are accepted.
 - `tf.train.Checkpoint` writes safetensors, and reads what it wrote.
 """.split("\n")

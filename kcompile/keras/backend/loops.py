@@ -205,7 +205,7 @@ class _Step:
             formal = _standing([Value(x.dtype, d, f"carried_{i}") for i, (x, d) in pairs])
             states = _standing([Value(p.dtype, p.dims, f"state_{i}") for i, p in enumerate(parameters)])
             with noting_nodes() as made:
-                found, changed = _apart(partial(function, formal), dict(zip(parameters, states, strict=True)))
+                found, changed = apart(partial(function, formal), dict(zip(parameters, states, strict=True)))
             results, further = found
             opened = [_common(a, b.dims) for a, b in zip(dims, results, strict=True)]
             more = [p for p in changed if p not in parameters]
@@ -235,7 +235,7 @@ def _standing(values: list[Value]) -> list[Value]:
     return values
 
 
-def _apart(
+def apart(
     function: Callable[[], Any], reading: Mapping[Parameter, Value] | None = None
 ) -> tuple[Any, dict[Parameter, Value]]:
     """What a function gives and assigns, without its doing so."""
@@ -285,22 +285,26 @@ def repeated(
     variables: Any,
     convert: Convert,
     maximum: Any = None,
+    emit: Callable[..., Any] = while_loop,
 ) -> Any:
     """``while_loop``, by Python where the condition is known from numbers alone; in a graph, for a few steps.
 
     Arguments and result are those of ``while_loop``; variables need not be tensors where Python loops.
+
+    Args:
+        emit: ``while_loop``, or what does the same for variables of other kinds, too.
     """
     if is_symbolic(maximum):
-        return while_loop(cond, body, variables, convert, maximum)
+        return emit(cond, body, variables, convert, maximum)
     values, count, assigned = variables, 0, _assigned()
     while maximum is None or count < int(maximum):
         holds = cond(values)
         if is_symbolic(holds):
-            return while_loop(cond, body, variables, convert, maximum)
+            return emit(cond, body, variables, convert, maximum)
         if not bool(holds):
             break
         if count == _UNROLLED and _in_graph(values) and _assigned() == assigned:
-            found = _tried(lambda: while_loop(cond, body, variables, convert, maximum))
+            found = _tried(lambda: emit(cond, body, variables, convert, maximum))
             if found is not None:
                 return found[0]
         values = body(values)
@@ -406,10 +410,10 @@ def cond(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any], 
         ValueError: if they give different numbers of tensors.
     """
     with noting_nodes() as made:
-        found, changed = _apart(then)
+        found, changed = apart(then)
         yes = [convert(x) for x in leaves_of(found)]
     with noting_nodes() as made_else:
-        other, changed_else = _apart(otherwise)
+        other, changed_else = apart(otherwise)
         no = [convert(x) for x in leaves_of(other)]
         if len(yes) != len(no):
             raise ValueError(f"The branches of a cond give {len(yes)} and {len(no)} tensors.")

@@ -36,6 +36,7 @@ from . import (
     sparse,
     strings,
     summary,
+    tensor_arrays,
     testing,
     train,
     v1,
@@ -58,6 +59,7 @@ _ASSERTIONS = "Assert assert_equal assert_greater assert_less assert_rank".split
 MODULES: dict[str, dict[str, Any]] = {
     "": {
         **_of(control_flow),
+        **_of(tensor_arrays),
         **_of(programs, programs.ROOT),
         **_of(own_gradients),
         **_of(shapes),

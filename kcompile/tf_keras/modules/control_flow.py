@@ -1,4 +1,4 @@
-"""Loops and branches: ``tf.cond``, ``tf.while_loop``, ``tf.map_fn``, ``tf.scan``, ``tf.TensorArray``.
+"""Loops and branches: ``tf.cond``, ``tf.while_loop``, ``tf.map_fn``, ``tf.scan``.
 
 On numbers they are loops and branches of Python; on symbolic tensors they emit Scan and If.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...ir import Value
 from ...keras import backend as K
 from ...keras.backend import loops
 from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor, values_in
 from . import nest
+from .tensor_arrays import TensorArray, stacked
 
 
 def _is_symbolic(value: Any) -> bool:
@@ -25,11 +24,7 @@ def _is_symbolic(value: Any) -> bool:
 def _stacked(rows: Sequence[Any]) -> Any:
     """Results of one structure each as one structure of tensors with a first axis more."""
     columns = zip(*(nest.flatten(row) for row in rows), strict=True)
-    stack = function_of("stack")
-    assert stack is not None
-    return nest.pack_sequence_as(
-        rows[0], [stack([convert_to_tensor(x) for x in column]) for column in columns]
-    )
+    return nest.pack_sequence_as(rows[0], [stacked(column) for column in columns])
 
 
 def cond(
@@ -92,7 +87,8 @@ def while_loop(
     """Repeats a function of the variables while a condition of them holds.
 
     In a graph it is ONNX's Loop where the condition depends on what the graph computes, or holds often; a few
-    steps that a number counts are emitted one by one.
+    steps that a number counts are emitted one by one. A TensorArray among the variables is carried as one
+    tensor.
     """
     many = isinstance(loop_vars, list | tuple)
     variables = list(loop_vars) if many else [loop_vars]
@@ -102,9 +98,51 @@ def while_loop(
         return list(made) if isinstance(made, list | tuple) and (many or len(made) == 1) else [made]
 
     found = loops.repeated(
-        lambda values: cond(*values), next_ones, variables, convert_to_tensor, maximum_iterations
+        lambda values: cond(*values),
+        next_ones,
+        variables,
+        convert_to_tensor,
+        maximum_iterations,
+        emit=_loop_with_arrays,
     )
     return type(loop_vars)(found) if type(loop_vars) is tuple else found
+
+
+def _loop_with_arrays(
+    cond: Callable[[Any], Any], body: Callable[[Any], Any], variables: Any, convert: Any, maximum: Any
+) -> Any:
+    """``loops.while_loop`` of variables among which there may be TensorArrays.
+
+    What their elements are like is learnt from a first turn, of which nothing else is kept.
+    """
+    flat = nest.flatten(variables)
+    if not any(isinstance(x, TensorArray) for x in flat):
+        return loops.while_loop(cond, body, variables, convert, maximum)
+    flat = [x.in_rows() if isinstance(x, TensorArray) else convert(x) for x in flat]
+    tried, _ = loops.apart(lambda: nest.flatten(body(nest.pack_sequence_as(variables, flat))))
+    places = [i for i, x in enumerate(flat) if isinstance(x, TensorArray)]
+    first = [
+        x.before(after) if isinstance(x, TensorArray) else x for x, after in zip(flat, tried, strict=True)
+    ]
+    carried = [i for i, x in enumerate(first) if x is not None]  # all but arrays that nobody writes to
+
+    def whole(values: Any) -> Any:
+        found = dict(zip(carried, values, strict=True))
+        arrays = {i: flat[i].in_rows(found[i]) if i in found else flat[i] for i in places}
+        return nest.pack_sequence_as(variables, [arrays.get(i, found.get(i)) for i in range(len(flat))])
+
+    def tensors(values: Any) -> list[Any]:
+        listed = nest.flatten(values)
+        return [listed[i].in_rows().rows if i in places else listed[i] for i in carried]
+
+    found = loops.while_loop(
+        lambda values: cond(whole(values)),
+        lambda values: tensors(body(whole(values))),
+        [first[i] for i in carried],
+        convert,
+        maximum,
+    )
+    return whole(found)
 
 
 def map_fn(
@@ -190,90 +228,6 @@ def _folded(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any, step: i
     return total
 
 
-class TensorArray:
-    """Tensors by number, written one by one.
-
-    Args:
-        dtype: of the elements; tensors keep theirs.
-        size: how many there are at first.
-        dynamic_size: whether there may be more.
-    """
-
-    def __init__(
-        self, dtype: Any, size: Any = None, dynamic_size: bool | None = None,
-        clear_after_read: bool | None = None, tensor_array_name: Any = None, handle: Any = None,
-        flow: Any = None, infer_shape: bool = True, element_shape: Any = None,
-        colocate_with_first_write_call: bool = True, name: Any = None,
-    ) -> None:  # fmt: skip
-        self.dtype = dtype
-        self.dynamic_size = bool(dynamic_size)
-        self._tensors: list[Any] = [None] * int(size or 0)
-
-    def write(self, index: Any, value: Any, name: Any = None) -> TensorArray:
-        """Puts a tensor at a place; returns the array, which goes on to be used.
-
-        Raises:
-            IndexError: for a place beyond the size, unless ``dynamic_size`` was said.
-        """
-        place = int(index)
-        if place >= len(self._tensors):
-            if not self.dynamic_size:
-                raise IndexError(
-                    f"The TensorArray has {len(self._tensors)} places; {place} is beyond. "
-                    "dynamic_size=True grows it."
-                )
-            self._tensors += [None] * (place + 1 - len(self._tensors))
-        self._tensors[place] = convert_to_tensor(value) if not isinstance(value, Value) else value
-        return self
-
-    def read(self, index: Any, name: Any = None) -> Any:
-        """The tensor at a place."""
-        found = self._tensors[int(index)]
-        if found is None:
-            raise IndexError(f"Nothing was written at {int(index)} of the TensorArray.")
-        return found
-
-    def stack(self, name: Any = None) -> Any:
-        """All of them along a new first axis; zeros where nothing was written."""
-        like = next((x for x in self._tensors if x is not None), None)
-        if like is None:
-            raise ValueError("Nothing was written to the TensorArray.")
-        return _stacked([K.zeros_like(like) if x is None else x for x in self._tensors])
-
-    def concat(self, name: Any = None) -> Any:
-        """All of them along their first axis."""
-        join = function_of("concat")
-        assert join is not None
-        return join([self.read(i) for i in range(len(self._tensors))], axis=0)
-
-    def gather(self, indices: Any, name: Any = None) -> Any:
-        """Those at places, along a new first axis."""
-        return _stacked([self.read(i) for i in np.asarray(indices)])
-
-    def unstack(self, value: Any, name: Any = None) -> TensorArray:
-        """Writes the entries along the first axis of a tensor."""
-        self._tensors = list(convert_to_tensor(value))
-        return self
-
-    def scatter(self, indices: Any, value: Any, name: Any = None) -> TensorArray:
-        """Writes the entries along the first axis of a tensor to places."""
-        for place, entry in zip(np.asarray(indices), convert_to_tensor(value), strict=True):
-            self.write(place, entry)
-        return self
-
-    def size(self, name: Any = None) -> Any:
-        """Number of places: int32."""
-        return convert_to_tensor(len(self._tensors))
-
-    def identity(self) -> TensorArray:
-        """The array."""
-        return self
-
-    def close(self, name: Any = None) -> None:
-        """Forgets the tensors."""
-        self._tensors = []
-
-
 def numpy_function(
     func: Callable[..., Any], inp: Any, Tout: Any, stateful: bool = True, name: Any = None
 ) -> Any:
@@ -319,6 +273,6 @@ def _typed(value: Any, dtype: Any) -> Value:
 
 
 __all__ = [
-    "TensorArray", "case", "cond", "foldl", "foldr", "map_fn", "numpy_function", "py_function", "scan",
+    "case", "cond", "foldl", "foldr", "map_fn", "numpy_function", "py_function", "scan",
     "switch_case", "vectorized_map", "while_loop",
 ]  # fmt: skip

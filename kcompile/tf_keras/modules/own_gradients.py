@@ -31,7 +31,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         given = [x if isinstance(x, Value) else convert_to_tensor(x) for x in args]
         emits = isinstance(interpreter(), Trace) or any(map(is_symbolic, given))
         read: dict[Parameter, None] = {}
-        computer = None if emits else eager_interpreter()
+        computer: Any = None if emits else eager_interpreter()
         unrecorded = nullcontext() if emits else computer.unrecorded()
         numbers = given if emits else [computer.eager(computer.tensor(x).detach()) for x in given]
         with unrecorded, noting_variables(read), noting_nodes() as nodes:

@@ -36,6 +36,54 @@ def crossed(x):
     return (x * 2, x * 3), lambda a, b: a + 10 * b
 
 
+def averaged(x):
+    """A running mean, written step by step."""
+    steps = tf.shape(x)[0]
+
+    def turn(i, mean, written):
+        mean = 0.5 * mean + x[i]
+        return i + 1, mean, written.write(i, mean)
+
+    start = tf.constant(0), tf.zeros_like(x[0]), tf.TensorArray(tf.float32, size=steps)
+    return tf.while_loop(lambda i, *_: i < steps, turn, start)[2].stack()
+
+
+def turned(x):
+    """The rows from the last to the first, read from one array and written to another that grows."""
+    given = tf.TensorArray(tf.float32, size=tf.shape(x)[0]).unstack(x)
+
+    def turn(i, written):
+        return i + 1, written.write(i, given.read(given.size() - 1 - i) * 2.0)
+
+    start = tf.constant(0), tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+    return tf.while_loop(lambda i, _: i < given.size(), turn, start)[1].stack()
+
+
+def until_large(x):
+    """Doubled as often as a value says; the rows after it stay zero. Beside it an array that nobody writes,
+    and one that was written before."""
+    first = tf.TensorArray(tf.float32, size=9).write(0, x)
+    unused = tf.TensorArray(tf.float32, size=1)
+
+    def turn(i, arrays):
+        y = arrays["kept"].read(i) * 2.0
+        return i + 1, {"kept": arrays["kept"].write(i + 1, y), "unused": arrays["unused"]}
+
+    found = tf.while_loop(
+        lambda i, arrays: tf.reduce_max(arrays["kept"].read(i)) < 20.0,
+        turn,
+        (tf.constant(0), {"kept": first, "unused": unused}),
+    )[1]["kept"]
+    return tf.reduce_sum(found.stack(), axis=0) + found.gather([1, 0])[0]
+
+
+def scattered(x):
+    """At places that a tensor says, and joined along the rows."""
+    places = tf.argsort(tf.reduce_sum(x, axis=1))
+    written = tf.TensorArray(tf.float32, size=tf.shape(x)[0]).scatter(places, x[:, None])
+    return written.concat() * tf.cast(written.size(), tf.float32)
+
+
 #: name -> (function of a tensor (6, 4), the operators that its file has)
 FUNCTIONS = {
     "while_loop by a value": (
@@ -67,6 +115,10 @@ FUNCTIONS = {
         lambda x: tf.transpose(tf.scan(lambda a, row: a * 0.5 + row, tf.transpose(x))),
         set(),
     ),
+    "a TensorArray of all steps": (averaged, {"Loop"}),
+    "TensorArrays that are read, and that grow": (turned, {"Loop"}),
+    "a TensorArray written as far as a value says": (until_large, {"Loop"}),
+    "a TensorArray of computed places": (scattered, set()),
     "cond": (lambda x: tf.cond(tf.reduce_sum(x) > 3.0, lambda: tf.math.log(x + 1), lambda: x * 2), {"If"}),
     "cond, otherwise": (
         lambda x: tf.cond(tf.reduce_sum(x) > 300.0, lambda: tf.math.log(x), lambda: x * 2),
