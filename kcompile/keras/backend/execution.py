@@ -336,3 +336,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 def _dense(array: Any) -> np.ndarray:
     array = array.toarray() if hasattr(array, "toarray") else np.asarray(array)
     return as_str(array) if array.dtype == object else array
+
+
+def as_numbers(array: np.ndarray) -> Any:
+    """What sessions of TensorFlow gave: an array, or one of numpy's scalars where there are no axes."""
+    return array[()] if array.ndim == 0 else array

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...ir import LEARNING_PHASE, Constant, Graph, Parameter, Value, op
-from .execution import CompiledGraph, compile_graph, numbers
+from .execution import CompiledGraph, as_numbers, compile_graph, numbers
 from .tensors import tensor
-from .variables import as_numbers, get_value
+from .variables import get_value
 
 __all__ = ["Function", "control_dependencies", "eval", "function", "gradients", "print_tensor"]
 

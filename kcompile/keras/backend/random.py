@@ -9,8 +9,8 @@ import numpy as np
 
 from ...ir import Parameter, Value, as_dtype, op, to_onnx
 from . import config
-from .tensors import cast_value, refine, shape_vector, static_dims, tensor
-from .variables import filled, variable
+from .tensors import cast_value, filled, refine, shape_vector, static_dims, tensor
+from .variables import variable
 
 __all__ = [
     "random_bernoulli",

@@ -10,8 +10,8 @@ import numpy as np
 from ...ir import Body, Constant, Value, op
 from ..utils.nested import leaves, mapped, packed
 from .manipulation import reverse
-from .tensors import cast_value, dims_of, known_shape, rank, refine, shape_vector, tensor
-from .variables import cast, filled
+from .tensors import cast_value, dims_of, filled, known_shape, rank, refine, shape_vector, tensor
+from .variables import cast
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
 

@@ -6,12 +6,24 @@ rest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Node, Value, as_dtype, as_value, declared_type, known_numbers, op, to_onnx
+from ...ir import (
+    Constant,
+    Node,
+    Value,
+    as_dtype,
+    as_value,
+    claim_steps,
+    declared_type,
+    known_numbers,
+    op,
+    to_onnx,
+)
 from . import config
 
 
@@ -227,3 +239,17 @@ def producer(x: Value | None) -> Node | None:
     while node is not None and node.op_type == "Identity" and node.inputs[0] is not None:
         node = node.inputs[0].node
     return node
+
+
+def filled(value: float, shape: Any, dtype: np.dtype) -> Value:
+    """A value of one number throughout: a constant where ``shape`` is known, else ConstantOfShape."""
+    dims = static_dims(shape)
+    if dims is not None and None not in dims:
+        claim_elements(dims)
+        return Constant(np.full(dims, value, dtype))
+    return refine(op.ConstantOfShape(shape_vector(shape), value=np.array([value], dtype)), dims)
+
+
+def claim_elements(shape: Sequence[Any]) -> None:
+    """Counts a constant of this shape as work."""
+    claim_steps(math.prod(int(size) for size in shape), f"a constant of the shape {tuple(shape)}")

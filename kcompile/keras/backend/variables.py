@@ -8,47 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Parameter, Value, as_dtype, changing, claim_steps, op, unchanging
-from .. import rules
+from ...ir import Constant, Parameter, Value, as_dtype, changing, op, unchanging
+from .. import registry, rules
 from . import config
 from .assignments import Variable
-from .execution import numbers
-from .tensors import cast_value, refine, shape_vector, static_dims, tensor
-
-__all__ = [
-    "batch_get_value",
-    "batch_set_value",
-    "cast",
-    "constant",
-    "count_params",
-    "dtype",
-    "eye",
-    "get_value",
-    "get_variable_shape",
-    "identity",
-    "int_shape",
-    "is_keras_tensor",
-    "is_placeholder",
-    "is_sparse",
-    "is_symbolic",
-    "is_tensor",
-    "is_variable",
-    "moving_average_update",
-    "ndim",
-    "ones",
-    "ones_like",
-    "placeholder",
-    "set_value",
-    "shape",
-    "size",
-    "to_dense",
-    "update",
-    "update_add",
-    "update_sub",
-    "variable",
-    "zeros",
-    "zeros_like",
-]
+from .execution import as_numbers, numbers
+from .tensors import cast_value, claim_elements, filled, refine, static_dims, tensor
 
 
 def _dtype(dtype: Any) -> np.dtype:
@@ -99,7 +64,7 @@ def _filled(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if array.shape == shape:
         return array
     count = math.prod(shape)
-    _claim(shape)
+    claim_elements(shape)
     if array.size > count or not array.size:
         raise ValueError(f"Too many elements provided: {array.size} for a constant of shape {shape}.")
     flat = array.reshape(-1)
@@ -252,10 +217,6 @@ def identity(x: Any, name: str | None = None) -> Value:
     return made
 
 
-def _claim(shape: Sequence[Any]) -> None:
-    claim_steps(math.prod(int(size) for size in shape), f"a constant of the shape {tuple(shape)}")
-
-
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Value:
     """A variable of zeros; a value where the shape is dynamic."""
     return _full(0, shape, dtype, name)
@@ -269,18 +230,9 @@ def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Value:
 def _full(value: int, shape: Any, dtype: Any, name: str | None) -> Value:
     dims = static_dims(shape)
     if dims is not None and None not in dims:
-        _claim(dims)
+        claim_elements(dims)
         return variable(np.full(dims, value, _dtype(dtype)), dtype, name)
     return filled(value, shape, _dtype(dtype))
-
-
-def filled(value: float, shape: Any, dtype: np.dtype) -> Value:
-    """A value of one number throughout: a constant where ``shape`` is known, else ConstantOfShape."""
-    dims = static_dims(shape)
-    if dims is not None and None not in dims:
-        _claim(dims)
-        return Constant(np.full(dims, value, dtype))
-    return refine(op.ConstantOfShape(shape_vector(shape), value=np.array([value], dtype)), dims)
 
 
 def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Value:
@@ -297,7 +249,7 @@ def _full_like(value: int, x: Any, dtype: Any) -> Value:
     x = tensor(x)
     target = x.dtype if dtype is None else as_dtype(dtype)
     if x.dims is not None and all(isinstance(d, int) for d in x.dims):
-        _claim(x.dims)
+        claim_elements(x.dims)
         return Constant(np.full(x.shape, value, target))
     return refine(filled(value, op.Shape(x), target), x.dims)
 
@@ -305,7 +257,7 @@ def _full_like(value: int, x: Any, dtype: Any) -> Value:
 def eye(size: Any, dtype: Any = None, name: str | None = None) -> Parameter:
     """A variable: the identity matrix of ``size`` rows, or of (rows, columns)."""
     rows, columns = size if isinstance(size, list | tuple) else (size, size)
-    _claim((rows, columns))
+    claim_elements((rows, columns))
     return variable(np.eye(rows, columns, dtype=_dtype(dtype)), dtype, name)
 
 
@@ -334,11 +286,6 @@ def moving_average_update(x: Parameter, value: Any, momentum: Any) -> tuple[Para
     if value.dtype != x.dtype:
         value = cast(value, x.dtype)
     return update(x, x - (x - value) * (1.0 - momentum))
-
-
-def as_numbers(array: np.ndarray) -> Any:
-    """What sessions of TensorFlow gave: an array, or one of numpy's scalars where there are no axes."""
-    return array[()] if array.ndim == 0 else array
 
 
 def get_value(x: Any) -> Any:
@@ -376,3 +323,6 @@ def batch_set_value(tuples: Iterable[tuple[Parameter, Any]]) -> None:
     with changing():
         for x, value in tuples:
             set_value(x, value)
+
+
+registry.publish(globals())

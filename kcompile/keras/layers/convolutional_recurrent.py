@@ -9,8 +9,7 @@ from ...ir import Value, op
 from .. import backend as K
 from .. import registry
 from ..backend.convolution import conv
-from ..backend.tensors import dims_of, known_shape, shape_vector
-from ..backend.variables import filled
+from ..backend.tensors import dims_of, filled, known_shape, shape_vector
 from ..core.layer import InputSpec, Layer
 from ..declaration import ANY, Argument, configured, converted, like, only
 from ..legacy.old_names import answer_old_names

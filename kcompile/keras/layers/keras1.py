@@ -9,8 +9,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import dims_of
-from ..backend.variables import filled
+from ..backend.tensors import dims_of, filled
 from ..core.layer import InputSpec, Layer
 from ..declaration import ANY, Argument, configured, converted, only
 from ..utils import conv_utils

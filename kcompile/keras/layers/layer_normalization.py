@@ -10,8 +10,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from .. import registry
-from ..backend.tensors import known_shape, static_sizes
-from ..backend.variables import filled
+from ..backend.tensors import filled, known_shape, static_sizes
 from ..core.layer import Layer
 from ..declaration import Argument, configured, converted
 from .arguments import positive_int, weight_arguments

@@ -9,7 +9,7 @@ import numpy as np
 from ...ir import LEARNING_PHASE, Value, op
 from .. import backend as K
 from .. import registry, rules
-from ..backend.variables import filled
+from ..backend.tensors import filled
 from ..core.eager_calls import is_frozen_at_once
 from ..core.layer import InputSpec
 from ..declaration import ANY, configured, only

@@ -175,15 +175,5 @@ def _class_numbers(labels: Any) -> Value:
     return K.cast(labels if K.is_tensor(labels) else Constant(np.asarray(labels)), "int32")
 
 
-__all__ = [
-    "binary_focal_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "circle",
-    "ctc",
-    "dice",
-    "huber",
-    "tversky",
-]
-
 registry.register(globals())
+registry.publish(globals())

@@ -173,6 +173,7 @@ class SensitivitySpecificityBase(_Counting):
             raise ValueError("`num_thresholds` must be > 0.")
         claim_steps(_STEPS * num_thresholds, f"num_thresholds={num_thresholds}")
         self.value, self.class_id = value, class_id
+        setattr(self, self.argument, value)
         self.num_thresholds = num_thresholds
         self._where_reached = rules.in_force().rates_where_reached
         inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
@@ -223,7 +224,6 @@ class SensitivityAtSpecificity(SensitivitySpecificityBase):
         class_id: int | None = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, name, dtype, class_id)
-        self.specificity = specificity
 
     def result(self) -> Value:
         return self._rate_at(self._sensitivities(), self._specificities())
@@ -244,7 +244,6 @@ class SpecificityAtSensitivity(SensitivitySpecificityBase):
         class_id: int | None = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, name, dtype, class_id)
-        self.sensitivity = sensitivity
 
     def result(self) -> Value:
         return self._rate_at(self._specificities(), self._sensitivities())
@@ -265,7 +264,6 @@ class PrecisionAtRecall(SensitivitySpecificityBase):
         class_id: int | None = None,
     ) -> None:
         super().__init__(recall, num_thresholds, name, dtype, class_id)
-        self.recall = recall
 
     def result(self) -> Value:
         return _largest_where_reached(self._precisions(), self._sensitivities(), self.value)
@@ -286,7 +284,6 @@ class RecallAtPrecision(SensitivitySpecificityBase):
         class_id: int | None = None,
     ) -> None:
         super().__init__(precision, num_thresholds, name, dtype, class_id)
-        self.precision = precision
 
     def result(self) -> Value:
         return _largest_where_reached(self._sensitivities(), self._precisions(), self.value)

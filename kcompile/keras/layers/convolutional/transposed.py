@@ -11,21 +11,8 @@ from ...utils import conv_utils
 from ..arguments import spatial_sizes, weight_arguments, with_spatial_sizes
 from .convolutions import Conv1D, Conv2D, Conv3D, kernel_order
 
-__all__ = [
-    "Conv1DTranspose",
-    "Conv2DTranspose",
-    "Conv3DTranspose",
-    "Convolution1DTranspose",
-    "Convolution2DTranspose",
-    "Convolution3DTranspose",
-    "Deconv2D",
-    "Deconv3D",
-    "Deconvolution2D",
-    "Deconvolution3D",
-]
 
-
-def output_padding(layer: Any, name: str, value: Any) -> tuple[int, ...] | None:
+def _output_padding(layer: Any, name: str, value: Any) -> tuple[int, ...] | None:
     """Elements to add at the end of each axis, less than the stride."""
     if layer.groups != 1:
         raise ValueError(f"{type(layer).__name__}: groups={layer.groups} is not supported; only groups=1 is.")
@@ -89,7 +76,7 @@ class Conv2DTranspose(_Transposed, Conv2D):
     Weights: kernel (rows, cols, filters, in), bias (filters,). Emits ONNX ConvTranspose.
     """
 
-    @configured(output_padding=output_padding)
+    @configured(output_padding=_output_padding)
     def __init__(
         self: Any,
         filters: int,
@@ -122,7 +109,7 @@ class Conv3DTranspose(_Transposed, Conv3D):
     Weights: kernel (depth, rows, cols, filters, in), bias (filters,).
     """
 
-    @configured(output_padding=output_padding, dilation_rate=Argument(written="changed"))
+    @configured(output_padding=_output_padding, dilation_rate=Argument(written="changed"))
     @like(Conv2DTranspose.__init__, without=("dilation_rate",), strides=(1, 1, 1))
     def __init__(self) -> None: ...
 
@@ -137,7 +124,7 @@ class Conv1DTranspose(_Transposed, Conv1D):
     Weights: kernel (window, filters, in), bias (filters,). Emits ONNX ConvTranspose.
     """
 
-    @configured(output_padding=output_padding)
+    @configured(output_padding=_output_padding)
     @like(Conv2DTranspose.__init__, strides=1, dilation_rate=1)
     def __init__(self) -> None: ...
 
@@ -146,4 +133,4 @@ Convolution1DTranspose = Conv1DTranspose
 Convolution2DTranspose = Deconvolution2D = Deconv2D = Conv2DTranspose
 Convolution3DTranspose = Deconvolution3D = Deconv3D = Conv3DTranspose
 
-registry.register(globals())
+registry.register(globals(), listed=True)

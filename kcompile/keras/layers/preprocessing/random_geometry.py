@@ -8,8 +8,7 @@ from typing import Any
 from ....ir import Value, op
 from ... import backend as K
 from ... import registry
-from ...backend.tensors import dims_of, refine, static_sizes, tensor
-from ...backend.variables import filled
+from ...backend.tensors import dims_of, filled, refine, static_sizes, tensor
 from ...declaration import configured
 from .random_base import RandomLayer, bounds
 

@@ -12,8 +12,7 @@ from ....ir import Names, Parameter, TensorShape, Value, claim_steps
 from ... import backend as K
 from ... import registry
 from ...backend.recurrent import zeroed_where_masked
-from ...backend.tensors import dims_of, known_shape
-from ...backend.variables import filled
+from ...backend.tensors import dims_of, filled, known_shape
 from ...core.layer import InputSpec, Layer
 from ...core.layer_configs import deserialize, serialize
 from ...declaration import Argument, configured, converted

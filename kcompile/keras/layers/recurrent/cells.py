@@ -10,8 +10,7 @@ import numpy as np
 from ....ir import Parameter, Value, op
 from ... import backend as K
 from ... import initializers, registry, rules
-from ...backend.tensors import dims_of, known_shape
-from ...backend.variables import filled
+from ...backend.tensors import dims_of, filled, known_shape
 from ...core.layer import Layer
 from ...declaration import ANY, declared, only
 from ...operations.recurrent_operators import operator_bias, operator_kernel

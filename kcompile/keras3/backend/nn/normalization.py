@@ -10,8 +10,7 @@ import numpy as np
 
 from kcompile.ir import Depends, EagerTensor, Parameter, Value, depends, op
 from kcompile.keras import backend as K
-from kcompile.keras.backend.tensors import dims_of, known_shape, shape_vector
-from kcompile.keras.backend.variables import filled
+from kcompile.keras.backend.tensors import dims_of, filled, known_shape, shape_vector
 
 from ..tensors import as_value, differ, dtype_of, operation, publish
 from .types import floating, of_one_type
