@@ -9,6 +9,7 @@ from keras.src import tree
 
 from kcompile import onnx_io
 from kcompile.ir import Graph, Names, Parameter, Trace, Value, as_dtype, before_graph
+from kcompile.keras.saving.merged_weights import with_merged_weights
 from kcompile.keras.saving.verification import verify_export
 
 from .tensors import is_symbolic
@@ -86,7 +87,7 @@ def _traced(
         found = model(*given, **options)
     outputs = [x for x in tree.flatten(found) if is_symbolic(x)]
     return (
-        _with_text(_without_counting(trace.graph(outputs, "inference"))),
+        with_merged_weights(_with_text(_without_counting(trace.graph(outputs, "inference")))),
         [x.name for x in inputs],
         _output_names(model, found, len(outputs), names),
     )
@@ -126,5 +127,6 @@ def _weight_names(model: Any, graph: Graph, taken: Sequence[str]) -> dict[Parame
     paths = {
         variable.parameter: variable.path for variable in model.variables if variable.parameter is not None
     }
-    parameters = dict.fromkeys([*paths, *graph.parameters, *(p for p, _ in graph.updates)])
+    in_file = dict.fromkeys([*graph.parameters, *(p for p, _ in graph.updates)])
+    parameters = dict.fromkeys([*(p for p in paths if p in in_file), *in_file])
     return {parameter: names.unique(paths.get(parameter, parameter.name)) for parameter in parameters}

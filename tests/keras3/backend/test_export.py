@@ -110,3 +110,35 @@ def test_a_bias_is_an_input_of_its_convolution(layer, tmp_path):
     assert not {"Add", "Reshape"} & set(kinds)
     x = RANDOM.rand(2, *model.input_shape[1:]).astype("float32")
     np.testing.assert_allclose(run(path, x=x)[0], model(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_lora_is_in_the_kernels_of_a_file(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            layers.Dense(6, activation="relu"),
+            layers.EinsumDense("ab,bc->ac", 4, bias_axes="c"),
+            layers.Dense(2),
+        ]
+    )
+    for layer in model.layers[:2]:
+        layer.enable_lora(2)
+        layer.lora_kernel_b.assign(RANDOM.rand(*layer.lora_kernel_b.shape))
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    names = {tensor.name.rpartition("/")[2] for tensor in onnx.load(path).graph.initializer}
+    assert names == {"kernel", "bias"}
+    x = RANDOM.rand(3, 5).astype("float32")
+    np.testing.assert_allclose(run(path, x=x)[0], model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_dense_layer_of_int8_multiplies_integers_in_a_file(tmp_path):
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(6, activation="relu"), layers.Dense(2)])
+    model.quantize("int8")
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("MatMulInteger") == 2 and "MatMul" not in kinds
+    x = RANDOM.rand(3, 5).astype("float32")
+    np.testing.assert_allclose(run(path, x=x)[0], model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run(path, x=x)[0], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -35,14 +35,19 @@ def _computed(emit: Callable[..., Value], *xs: Value) -> Value:
 def _widened(xs: tuple[Any, ...]) -> list[Value]:
     """Operands in one type; int8 in int32, in which their products are."""
     given = [as_value(x) if not isinstance(x, int | float) else x for x in xs]
-    if builtins.all(isinstance(x, Value) and x.dtype == np.int8 for x in given):
-        return [in_type(x, "int32") for x in given]
-    return promoted(*given)
+    return [in_type(x, "int32") for x in given] if _are_int8(given) else promoted(*given)
+
+
+def _are_int8(xs: Iterable[Any]) -> bool:
+    """Whether all operands are tensors of int8."""
+    return builtins.all(isinstance(x, Value) and x.dtype == np.int8 for x in xs)
 
 
 @partial(operation, directly=of_plain(torch.matmul))
 def matmul(x1: Any, x2: Any) -> Value:
     """The product of matrices, or of stacks of them; of int8, in int32."""
+    if _are_int8((x1, x2)):
+        return op.MatMulInteger(x1, x2)
     return _computed(op.MatMul, *_widened((x1, x2)))
 
 
