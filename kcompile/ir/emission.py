@@ -206,9 +206,9 @@ def as_value(x: Any, like: Value | None = None) -> Value:
 
 
 def tensor_for(x: Any) -> Any:
-    """The value that an object stands for by TensorFlow's protocol (``__tf_tensor__``), as variables of stock
-    Keras do; anything else as it is."""
-    method = getattr(type(x), "__tf_tensor__", None)
+    """The value that an object stands for, which it gives by ``__ir_value__()``, as variables of stock Keras
+    do; anything else as it is."""
+    method = getattr(type(x), "__ir_value__", None)
     return x if method is None else method(x)
 
 

@@ -172,9 +172,9 @@ class Variable(KerasVariable):
         named = {key: x.value if isinstance(x, Variable) else x for key, x in (kwargs or {}).items()}
         return func(*given, **named)
 
-    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Value:
+    def __ir_value__(self) -> Value:
         """What functions of the small tensorflow compute with: the weight itself, so that it is trained."""
-        return as_value(self.value, dtype)
+        return as_value(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         numbers = numpy_of(self.value)
