@@ -41,7 +41,7 @@ from .emission import (
     schema_of,
     tensor_for,
 )
-from .errors import DeviceNotFoundError, GraphError, NoTruthError, OperatorError
+from .errors import DeviceNotFoundError, GraphError, NotInGraphError, NoTruthError, OperatorError
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
@@ -85,6 +85,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "NoTruthError",
+    "NotInGraphError",
     "Interpreter",
     "LossScale",
     "Names",

@@ -19,6 +19,10 @@ class GraphError(ValueError):
         return shown(super().__str__(), lines=True)
 
 
+class NotInGraphError(NotImplementedError):
+    """A function that only Python computes was to be part of a graph."""
+
+
 class NoTruthError(TypeError):
     """Python asked whether a symbolic value is true.
 

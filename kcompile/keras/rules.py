@@ -75,6 +75,9 @@ class Rules:
         validation_last: whether logs say how validation went after how training did.
         logs_of_epoch: whether callbacks are told of a batch how the epoch goes so far, without ``batch`` and
             ``size``, have the logs when training and evaluation end, and keep validation data of their own.
+        steps_by_python: whether a loss or a metric may be a function that only Python computes, such as a
+            ``tf.py_function``, or that asks tensors for their truth: steps then run operator by operator.
+        hints_at_input_length: whether Embedding takes inputs of other lengths than ``input_length``.
         brightens_as_is: whether ImageDataGenerator changes the brightness of numbers from 0 to 255 without
             stretching them.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
@@ -126,6 +129,8 @@ class Rules:
     calls_anew: bool = False
     validation_last: bool = False
     logs_of_epoch: bool = False
+    steps_by_python: bool = False
+    hints_at_input_length: bool = False
     brightens_as_is: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     orders: Orders = field(default_factory=dict, repr=False, compare=False)
@@ -185,6 +190,8 @@ TF_KERAS = Rules(
     calls_anew=True,
     validation_last=True,
     logs_of_epoch=True,
+    steps_by_python=True,
+    hints_at_input_length=True,
     brightens_as_is=True,
     defaults=_TF_KERAS_DEFAULTS,
     orders=argument_orders.TF_KERAS,

@@ -7,12 +7,13 @@ from typing import Any
 
 from .csv import CsvDataset, make_csv_dataset
 from .dataset import Dataset
-from .files import TFRecordWriter
+from .files import TFRecordWriter as _Records
 from .options import Options
 from .reading import AUTOTUNE
 from .stages import INFINITE as INFINITE_CARDINALITY
 from .stages import UNKNOWN as UNKNOWN_CARDINALITY
 from .stages import Chosen
+from .structures import as_leaf
 
 Transformation = Callable[[Dataset], Dataset]
 
@@ -22,6 +23,31 @@ choose_from_datasets = Dataset.choose_from_datasets
 load = Dataset.load
 Counter = Dataset.counter
 RandomDataset = Dataset.random
+
+
+class TFRecordWriter:
+    """Writes the records that a dataset gives into a TFRecord file.
+
+    Args:
+        filename: the file, which is overwritten.
+        compression_type: "" or "GZIP".
+    """
+
+    def __init__(self, filename: Any, compression_type: str | None = None) -> None:
+        self._filename = as_leaf(filename)
+        self._compression_type = compression_type
+
+    def write(self, dataset: Dataset) -> None:
+        """Writes all records.
+
+        Raises:
+            TypeError: for what is no dataset, or one of something else than scalars of text.
+        """
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"tf.data.experimental.TFRecordWriter writes a dataset, found {dataset!r}.")
+        with _Records(self._filename, self._compression_type) as file:
+            for record in dataset:
+                file.write(record)
 
 
 class AutoShardPolicy:

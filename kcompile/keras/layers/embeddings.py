@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
-from .. import registry
+from .. import registry, rules
 from ..backend.tensors import refine
 from ..core.layer import Layer
 from ..declaration import ANY, configured, only
@@ -89,7 +89,8 @@ class Embedding(Layer):
         return [b if a is None else a for a, b in zip(given, found, strict=True)]
 
     def call(self, inputs: Any) -> Any:
-        steps = self._steps(K.int_shape(inputs))
+        shape = K.int_shape(inputs)
+        steps = shape[1:] if rules.of_layer(self).hints_at_input_length else self._steps(shape)
         if inputs.dtype.kind not in "iu":
             inputs = K.cast(inputs, "int64")
         known = [a if b is None else b for a, b in zip(inputs.dims[1:], steps, strict=True)]

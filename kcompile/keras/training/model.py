@@ -25,6 +25,7 @@ from .compilation import frozen_layers
 from .compiled_network import refuse_unknown
 from .data_adapters import (
     ArrayAdapter,
+    DataAdapter,
     DataArguments,
     adapter_class,
     batch_source,
@@ -187,8 +188,8 @@ class Model(SteppingNetwork):
         check_count("validation_steps", validation_steps)
         if not self._is_compiled:
             self._require_compiled()
+        source, validation = self._source(given), None
         given = replace(given, as_it_is=self._writes_steps)
-        source, validation = data_adapter(self, given), None
         if validation_data is not None:
             size = validation_batch_size or source.batch_size
             to_validate = given.to_validate(validation_data, size, validation_steps)
@@ -198,6 +199,17 @@ class Model(SteppingNetwork):
         if validation is not None and validation_steps is not None:
             validation.limit(validation_steps)
         return loops.fit(self, source, epochs, verbose, callbacks, validation, validation_freq, initial_epoch)
+
+    def _source(self, given: DataArguments) -> DataAdapter:
+        """Data for training and evaluation. It may build a model that is not built yet, of which only then
+        is known how its steps run."""
+        before = self._writes_steps
+        try:
+            return data_adapter(self, replace(given, as_it_is=before))
+        except RuntimeError:
+            if self._writes_steps == before:
+                raise
+            return data_adapter(self, replace(given, as_it_is=self._writes_steps))
 
     def evaluate(
         self,
@@ -236,7 +248,7 @@ class Model(SteppingNetwork):
         check_count("steps", given.steps)
         if not self._is_compiled:
             self._require_compiled()
-        source = data_adapter(self, replace(given, as_it_is=self._writes_steps))
+        source = self._source(given)
         found = loops.evaluate(self, source, verbose, callbacks)
         # numpy's scalars, which are Python's floats too
         results = {name: np.asarray(value, np.float64)[()] for name, value in found.items()}
@@ -375,7 +387,12 @@ class Model(SteppingNetwork):
             given = (x, y, sample_weight, class_weight)
             return self._on_own_batch(mode, *given, reset_metrics, return_dict)
         x, y, sample_weight = computed(x, y, sample_weight)
-        batch = step_inputs(self, x, y, sample_weight, class_weight)
+        try:
+            batch = step_inputs(self, x, y, sample_weight, class_weight)
+        except RuntimeError:
+            if not self._writes_steps:  # which may be known only since the data has built the model
+                raise
+            return self._on_own_batch(mode, x, y, sample_weight, class_weight, reset_metrics, return_dict)
         self._make_own_function(mode)
         with self._compiled_steps.alone():
             step = getattr(self._compiled_steps, mode)(batch.weighted)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from ...ir import Value
+from ...ir import NotInGraphError, NoTruthError, Value
 from .. import registry
 from ..core.layer import Layer
 from ..dtype_policies import global_policy
@@ -35,10 +35,11 @@ class SteppingNetwork(DeferredNetwork):
     """
 
     run_eagerly = False
+    _computes_by_python = False
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """As before; ``run_eagerly=True`` runs each step operator by operator."""
-        self.run_eagerly = bool(kwargs.get("run_eagerly"))
+        self.run_eagerly, self._computes_by_python = bool(kwargs.get("run_eagerly")), False
         for layer in self._flat_layers if self.layers else ():
             layer._losses_at_once = []
         self._losses_at_once = []
@@ -54,8 +55,16 @@ class SteppingNetwork(DeferredNetwork):
     compile.__signature__ = inspect.signature(DeferredNetwork.compile)  # type: ignore[attr-defined]
 
     def _finish_compile(self) -> None:
-        if not self._writes_steps:
+        if self._writes_steps:
+            return
+        try:
             super()._finish_compile()
+        except (NotInGraphError, NoTruthError):
+            if not self._compile_rules.steps_by_python:
+                raise
+            # a step that is traced says where, and computes so
+            self._compiled_network, self._computes_by_python = None, True
+            self._compiled_steps = self._own_steps
 
     # --- whose steps --------------------------------------------------------------------------------------
 
@@ -71,7 +80,8 @@ class SteppingNetwork(DeferredNetwork):
     @property
     def _writes_steps(self) -> bool:
         """Whether training and evaluation go by methods of the model."""
-        return self.run_eagerly or self._overrides_step(*_OF_TRAINING)
+        by_steps = self.run_eagerly or self._computes_by_python
+        return by_steps or self._overrides_step(*_OF_TRAINING)
 
     @property
     def _writes_prediction(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...ir import Value
+from ...ir import NotInGraphError, Value
 from ...keras import backend as K
 from ...keras.backend import loops
 from ..tensorflow.functions import function_of
@@ -234,7 +234,7 @@ def numpy_function(
     """A function of arrays, called at once.
 
     Raises:
-        NotImplementedError: for symbolic tensors.
+        NotInGraphError: for symbolic tensors.
     """
     return _called(func, [x.numpy() if isinstance(x, Value) else x for x in _given(inp)], Tout)
 
@@ -247,7 +247,7 @@ def py_function(func: Callable[..., Any], inp: Any, Tout: Any, name: Any = None)
 def _given(inp: Any) -> list[Any]:
     given = list(inp) if isinstance(inp, list | tuple) else [inp]
     if _is_symbolic(given):
-        raise NotImplementedError(
+        raise NotInGraphError(
             "A function of Python cannot be part of a graph: write it with functions of tf, or compute with "
             "run_eagerly=True."
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ir import OperatorError, Value, format_type, op, tensor_for
+from ...ir import OperatorError, Value, eagerly, format_type, op, tensor_for
 from ...keras import backend as K
 from ...keras.core.operation_layers import ROWS
 from ...keras.operations.complex_numbers import (
@@ -25,8 +25,9 @@ from ...keras.operations.complex_numbers import (
 from ...keras.operations.tensorflow import FUNCTIONS
 from ...keras.operations.tensorflow_names import TF_FUNCTIONS
 from .api_names import ALIASES
+from .dtypes import as_dtype
 from .tensors import computing, convert_to_tensor
-from .text import is_text, text_of
+from .text import is_text, text_interpreter, text_of
 
 _REQUIRED = inspect.Parameter.empty
 
@@ -181,12 +182,37 @@ def _cast(x: Any, dtype: Any) -> Any:
     return as_complex(x) if "complex" in str(dtype) else ROWS["Cast"].emit(x=x, dtype=dtype)
 
 
+def _fill(dims: Any, value: Any, layout: Any = None) -> Value:
+    """A tensor of one number or text."""
+    if not isinstance(value, str | bytes):
+        return FUNCTIONS["fill"](dims, value)
+    with eagerly(text_interpreter()):
+        return FUNCTIONS["fill"](dims, text_of(value))
+
+
+def _zeros(shape: Any, dtype: Any = "float32", layout: Any = None) -> Value:
+    """Zeros, or empty texts."""
+    if as_dtype(dtype).name == "string":
+        return _fill(shape, "")
+    return FUNCTIONS["zeros"](shape, dtype)
+
+
+def _zeros_like(input: Any, dtype: Any = None, layout: Any = None) -> Value:
+    """Zeros of the sizes and the type of a tensor; empty texts of text."""
+    if dtype is None and isinstance(input, Value) and is_text(input):
+        return _fill(op.Shape(input), "")
+    return ROWS["ZerosLike"].emit(x=input, dtype=dtype)
+
+
 #: What TensorFlow has in another form than files.
 _OWN: dict[str, Callable[..., Any]] = {
     "cast": _cast,
     "math.abs": _abs,
     "math.top_k": _top_k,
     "split": _split,
+    "fill": _fill,
+    "zeros": _zeros,
+    "zeros_like": _zeros_like,
 }
 
 #: Arguments that say how, not what: lists of numbers stay lists.
