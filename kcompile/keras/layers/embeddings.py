@@ -89,7 +89,7 @@ class Embedding(Layer):
         return [b if a is None else a for a, b in zip(given, found, strict=True)]
 
     def call(self, inputs: Any) -> Any:
-        shape = K.int_shape(inputs)
+        shape = inputs.shape
         steps = shape[1:] if rules.of_layer(self).hints_at_input_length else self._steps(shape)
         if inputs.dtype.kind not in "iu":
             inputs = K.cast(inputs, "int64")
