@@ -21,6 +21,7 @@ from .foreign import ForeignNode
 from .graph import Graph, Phase
 from .inference import infer
 from .numbers import Depends, depends, read_by
+from .repeats import with_resizes
 from .scope import current_device, current_precision, current_scope
 from .text_nodes import TextNode
 from .update_rule import UpdateRule
@@ -85,9 +86,8 @@ class Trace:
 
     def graph(self, outputs: Sequence[Value], phase: Phase) -> Graph:
         """What was traced, as far as these outputs and the updates need it."""
-        return with_biases(
-            Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
-        )
+        graph = Graph([self._current(x) for x in outputs], self._record.inputs, self.updates, phase)
+        return with_biases(with_resizes(graph))
 
     def branch(
         self, function: Callable[[], Any], reading: Mapping[Parameter, Value] | None = None
