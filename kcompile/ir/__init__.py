@@ -49,7 +49,7 @@ from .limits import WorkLimit, claim_steps
 from .naming import Names
 from .numbers import Depends, depends, evaluate_with, read_by
 from .numbers import install as _install_numbers
-from .rectified import with_relu_last
+from .rectified import with_relu_last, with_relu_on_results
 from .scope import (
     absolute_scope,
     current_device,
@@ -149,6 +149,7 @@ __all__ = [
     "text_labels",
     "tracing",
     "with_relu_last",
+    "with_relu_on_results",
     "unchanging",
     "value_info",
 ]

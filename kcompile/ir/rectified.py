@@ -1,4 +1,4 @@
-"""Relu after the maximum of windows, not before it: the same numbers from a part of the work."""
+"""Relu where it costs least: after the maximum of windows, and on results as they are computed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .graph import Graph
 from .values import Node, Value
 
 _MAXIMA = ("MaxPool", "GlobalMaxPool", "ReduceMax")
+_OF_IMAGES = ("Conv", "ConvTranspose", "BatchNormalization", "MaxPool")
 
 
 def with_relu_last(graph: Graph) -> Graph:
@@ -32,19 +33,51 @@ def with_relu_last(graph: Graph) -> Graph:
     return graph.replacing(replaced)
 
 
+def with_relu_on_results(graph: Graph) -> Graph:
+    """The same slice, in which ``Relu(Transpose(Conv(x)))`` is ``Transpose(Relu(Conv(x)))``.
+
+    Who computes it may then write the result of Relu in the place of the convolution's, which nobody else
+    reads.
+
+    Args:
+        graph: with all of its updates.
+    """
+    replaced = {}
+    uses: Counter[Value] | None = None
+    inside = set(graph.nodes)
+    for node in graph.nodes:
+        transpose = _before(graph, node, inside) if node.op_type == "Relu" and not node.domain else None
+        maker = _before(graph, transpose, inside) if transpose and transpose.op_type == "Transpose" else None
+        if transpose is None or maker is None or maker.op_type not in _OF_IMAGES:
+            continue
+        image = graph.operands(transpose)[0]
+        uses = uses or graph.uses()
+        if image is maker.outputs[0] and uses[image] == uses[transpose.outputs[0]] == 1:
+            first = node.copied((image,), [(image.dtype, image.dims)]).outputs[0]
+            replaced[node.outputs[0]] = transpose.copied((first,)).outputs[0]
+    return graph.replacing(replaced)
+
+
 def _chain(graph: Graph, node: Node, inside: set[Node]) -> list[Node]:
     """The Relu that leads to a maximum, what lies between and the maximum itself; nothing for other nodes."""
     if node.op_type not in _MAXIMA or node.domain or len(node.outputs) != 1 or not _meets_numbers(node):
         return []
     chain = [node]
     while True:
-        value = graph.operands(chain[0])[0]
-        before = value.node if value is not None else None
-        if before is None or before not in inside or before.domain or before.device != node.device:
+        before = _before(graph, chain[0], inside)
+        if before is None:
             return []
         chain.insert(0, before)
         if before.op_type != "Transpose":
             return chain if before.op_type == "Relu" else []
+
+
+def _before(graph: Graph, node: Node, inside: set[Node]) -> Node | None:
+    """The standard operator on the same device that a node's first operand is the result of."""
+    value = graph.operands(node)[0]
+    found = value.node if value is not None else None
+    same = found is not None and found in inside and not found.domain and found.device == node.device
+    return found if same else None
 
 
 def _meets_numbers(node: Node) -> bool:

@@ -95,8 +95,8 @@ def _merges(before: Value, after: Value, axis: int, factor: int) -> bool:
     if len(old) != len(new) or factor < 1:
         return False
     a, b = old.pop(axis), new.pop(axis)
-    known = isinstance(a, int) and isinstance(b, int)
-    return old == new and None not in old and (not known or b == factor * a)
+    longer = not isinstance(a, int) or not isinstance(b, int) or b == factor * a
+    return old == new and None not in old and longer
 
 
 def _resized(chain: list[_Repeat]) -> Value:

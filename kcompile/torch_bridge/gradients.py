@@ -31,8 +31,9 @@ def gradients(y: Tensor, *xs: Tensor, again: bool = True, only: bool = False) ->
     if not y.requires_grad:
         return tuple(torch.zeros_like(x) for x in xs)
     again = again or _trains.get()
+    ones = torch.ones_like(y) if y.dim() else None  # of a scalar torch makes them in less time
     found = torch.autograd.grad(
-        y, xs, torch.ones_like(y), retain_graph=again or not only, create_graph=again, allow_unused=True
+        y, xs, ones, retain_graph=again or not only, create_graph=again, allow_unused=True
     )
     return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True))
 

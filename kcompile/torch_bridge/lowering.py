@@ -34,6 +34,7 @@ from kcompile.ir import (
     Value,
     foreign_nodes,
     with_relu_last,
+    with_relu_on_results,
 )
 
 from . import devices, weights
@@ -104,7 +105,7 @@ def lower(
     device = weights.canonical_device(device)
     its_trainable = None if trainable is None else set(trainable)
     if in_half:  # a step, which runs again and again; other modules read as the graph does
-        graph = with_relu_last(graph)
+        graph = with_relu_on_results(with_relu_last(graph))
     return Lowering(graph, device, its_trainable, placement=placement, in_half=in_half).module()
 
 
@@ -389,9 +390,29 @@ class Lowering:
             kwargs = self._keywords(node, operator)
         except OperatorError as error:
             raise OperatorError(f"{node.name}: {error}") from error
-        result = self._call(node, operator.function, args, kwargs)
+        function = torch.relu_ if self._is_done_in_place(node) else operator.function
+        result = self._call(node, function, args, kwargs)
         self.precisions.note(node, taken)
         self._unpack(node, self._as_taken(node, result, taken), wider=wider)
+
+    def _is_done_in_place(self, node: Node) -> bool:
+        """Whether a Relu may write over what it reads: new memory that is no view, and that neither others
+        nor the gradients of what computed it read."""
+        if node.op_type != "Relu" or not self.in_half:
+            return False
+        (value,) = self.graph.operands(node)
+        assert value is not None
+        maker = value.node
+        if (
+            maker is None
+            or maker.domain
+            or value.index
+            or self.uses[value] > 1
+            or value in self.differentiated
+        ):
+            return False
+        is_image = maker.op_type in ("Conv", "ConvTranspose", "BatchNormalization", "MaxPool")
+        return maker.op_type in ("Add", "Gemm") or (is_image and (value.rank or 0) > 3)
 
     def _widened(self, node: Node, args: list[Any], taken: Sequence[torch.dtype | None]) -> list[Any]:
         """The arguments in half precision, as float32 where the device multiplies in that alone."""

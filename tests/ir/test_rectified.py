@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kcompile.ir import Graph, Trace, Value, op, tracing, with_relu_last
+from kcompile.ir import Graph, Trace, Value, op, tracing, with_relu_last, with_relu_on_results
 from kcompile.torch_bridge import lower, run
 
 POOL: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
@@ -113,5 +113,66 @@ def test_steps_are_lowered_so_and_other_modules_read_as_the_graph() -> None:
     given = x()
     graph = Graph([TURNED["at once"](given)], [given])
     step, plain = (lower(graph, in_half=in_half).code for in_half in (True, False))
-    assert step.index("MaxPool(") < step.index("relu(")
+    assert step.index("MaxPool(") < step.index("relu")
     assert plain.index("relu(") < plain.index("MaxPool(")
+
+
+KERNEL = np.random.RandomState(1).normal(size=(3, 3, 2, 2)).astype("float32")
+VECTOR = np.array([0.5, 1.5, 2.0], "float32")
+
+
+def normalized(x: Value) -> Value:
+    return op.BatchNormalization(x, VECTOR, VECTOR, VECTOR, VECTOR, training_mode=1, outputs=3)[0]
+
+
+#: What a Relu reads, with channels last, and whether it writes over it.
+MADE: dict[str, tuple[Callable[[Value], Value], bool]] = {
+    "Conv": (lambda x: op.Conv(x, KERNEL), True),
+    "ConvTranspose": (lambda x: op.ConvTranspose(x, KERNEL), True),
+    "BatchNormalization": (normalized, True),
+    "MaxPool": (lambda x: op.MaxPool(x, **POOL), True),
+    "AveragePool": (lambda x: op.AveragePool(x, **POOL), False),
+    "Sigmoid": (op.Sigmoid, False),
+    "GlobalMaxPool": (op.GlobalMaxPool, False),
+}
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_relu_of_what_layers_put_last_writes_over_it_with_the_same_bits(name: str) -> None:
+    make, over = MADE[name]
+    given, outputs = with_gradient(lambda x: op.Relu(op.Transpose(make(x), perm=LAST)))
+    graph = Graph(outputs, [given], phase="train")
+    step, plain = (lower(graph, in_half=in_half) for in_half in (True, False))
+    assert ("relu_(" in step.code) is over and "relu_(" not in plain.code
+    for a, b in zip(run(step, numbers()), run(plain, numbers()), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_sum_and_a_dense_layer_are_written_over() -> None:
+    def layers(x: Value) -> Value:
+        y = op.Relu(op.Add(x, op.Sigmoid(x)))
+        return op.Relu(
+            op.Add(op.MatMul(op.Flatten(y, axis=1), np.ones((147, 4), "float32")), np.ones(4, "f"))
+        )
+
+    given, outputs = with_gradient(layers)
+    graph = Graph(outputs, [given], phase="train")
+    step, plain = (lower(graph, in_half=in_half) for in_half in (True, False))
+    assert step.code.count("relu_(") == 2
+    for a, b in zip(run(step, numbers()), run(plain, numbers()), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_others_read_as_well_is_not_written_over() -> None:
+    given = x()
+    y = op.Conv(given, KERNEL)
+    sums = [op.ReduceSum(op.Relu(op.Transpose(y, perm=LAST))), op.ReduceSum(op.Abs(y))]
+    graph = Graph(sums, [given])
+    assert with_relu_on_results(graph) is graph
+    assert "relu_(" not in lower(graph, in_half=True).code
+
+
+def test_a_signal_is_not_written_over_as_it_is_a_view() -> None:
+    given = Value("float32", ("batch", 7, 3), "x")
+    y = op.Conv(op.Transpose(given, perm=[0, 2, 1]), KERNEL[..., 0])
+    assert "relu_(" not in lower(Graph([op.Relu(y)], [given]), in_half=True).code

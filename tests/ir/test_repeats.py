@@ -10,7 +10,7 @@ import pytest
 from kcompile.ir import Graph, Parameter, Storage, Trace, Value, op, tracing
 from kcompile.ir.repeats import with_resizes
 from kcompile.keras.backend import repeat_elements
-from kcompile.torch_bridge.lowering import lower, run
+from kcompile.torch_bridge import lower, run
 
 RANDOM = np.random.RandomState(0)
 

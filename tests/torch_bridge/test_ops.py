@@ -263,7 +263,7 @@ def test_parts_in_another_order_have_values_and_gradients_of_indexing(
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("factors", [(2, 2), (3, 1)])
+@pytest.mark.parametrize("factors", [(2, 2), (3, 1), (3, 2)])
 def test_whole_factors_of_resize_have_gradients_of_both_orders_in_the_memory_order_of_their_input(
     factors: tuple[int, int],
 ) -> None:

@@ -121,7 +121,14 @@ class _Repeated(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
-        return F.avg_pool2d(dy, ctx.factors, divisor_override=1), None
+        rows, columns = ctx.factors
+        if rows * columns > 4 or dy.stride(1) != 1:
+            return F.avg_pool2d(dy, ctx.factors, divisor_override=1), None
+        # part of a concatenation, as in a U-Net: the kernel would copy it first
+        first, *others = [dy[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)]
+        for other in others:
+            first = first + other
+        return first, None
 
 
 # for whole factors all of these repeat each element

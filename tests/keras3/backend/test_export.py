@@ -142,3 +142,19 @@ def test_a_dense_layer_of_int8_multiplies_integers_in_a_file(tmp_path):
     x = RANDOM.rand(3, 5).astype("float32")
     np.testing.assert_allclose(run(path, x=x)[0], model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(run(path, x=x)[0], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("rank", [2, 3])
+def test_images_are_enlarged_by_one_operator(rank, data_format, tmp_path):
+    convolved, enlarged = (getattr(layers, f"{name}{rank}D") for name in ("Conv", "UpSampling"))
+    x = keras.Input((2,) * (rank + 1))
+    y = convolved(2, 1, data_format=data_format)(x)
+    y = convolved(2, 1, data_format=data_format)(enlarged(2, data_format=data_format)(y))
+    model, path = keras.Model(x, y), str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("Resize") == 1 and "Tile" not in kinds
+    assert kinds.count("Transpose") == (2 if data_format == "channels_last" else 0)
+    given = RANDOM.rand(2, *x.shape[1:]).astype("float32")
+    np.testing.assert_allclose(run(path, x=given)[0], model(given).detach().numpy(), rtol=1e-4, atol=1e-5)
