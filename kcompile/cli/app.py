@@ -289,10 +289,10 @@ def predict(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
 )
 def serve(context: typer.Context) -> int:
-    """Serve .onnx files by the Open Inference Protocol; what kcompile-serve takes (--help lists it)."""
-    from kcompile_runtime.serving.__main__ import main
+    """Serve .onnx files by the Open Inference Protocol, here or on a Ray cluster (--help has all)."""
+    from .serving import serve_models
 
-    return main(context.args, "kcompile serve")
+    return serve_models(context.args)
 
 
 @app.command()

@@ -64,6 +64,7 @@ def connect(address: str | None) -> Any:
     Raises:
         MissingPackageError, ConnectionError: as of `on_ray`.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its makers unless told otherwise
     with optional("ray", "A cluster"):
         import ray
     if not ray.is_initialized():

@@ -140,9 +140,9 @@ def test_the_image_runs_as_nobody_special_in_exec_form_and_says_whether_it_is_we
 
 
 def test_the_server_takes_the_options_of_the_entrypoint(folder):
-    from kcompile_runtime.serving.__main__ import _parser
+    from kcompile_runtime.serving.__main__ import parser
 
-    parsed = _parser("kcompile-serve").parse_args(json.loads(docker(folder)["ENTRYPOINT"])[1:])
+    parsed = parser("kcompile-serve").parse_args(json.loads(docker(folder)["ENTRYPOINT"])[1:])
     exposed = [int(port) for port in docker(folder)["EXPOSE"].split()]
     assert [parsed.port, parsed.grpc_port] == exposed and parsed.host == "0.0.0.0"
 

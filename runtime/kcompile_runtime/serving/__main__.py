@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import ExecutorError
 from ..text import harmless
 from .logs import FORMATS, start_logging
+
+if TYPE_CHECKING:
+    from .server import Options
 
 _INSTALL = "serving needs {name}, which is not installed: pip install 'kcompile-runtime[serve]'"
 
@@ -19,16 +23,26 @@ def main(argv: Sequence[str] | None = None, prog: str = "kcompile-serve") -> int
     Returns:
         0, or 2 where it cannot start: no such models, a model alone that does not load, a port in use.
     """
-    arguments = _parser(prog).parse_args(argv)
+    return serve(parser(prog).parse_args(argv), prog)
+
+
+def serve(arguments: argparse.Namespace, prog: str) -> int:
+    """Does what the arguments of `parser` say; returns as `main` does."""
+    return report(prog, arguments, lambda: _serve(options_of(arguments)))
+
+
+def report(prog: str, arguments: argparse.Namespace, work: Callable[[], None]) -> int:
+    """Does the work of a server with its log going; what is the user's error is one line and 2."""
     start_logging(arguments.log_level, arguments.log_format)
     try:
-        return _serve(arguments)
+        work()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _PACKAGES:
             raise
         return _failed(prog, _INSTALL.format(name=error.name))
     except (ExecutorError, OSError, ValueError, RuntimeError) as error:
         return _failed(prog, str(error))
+    return 0
 
 
 _PACKAGES = ("starlette", "uvicorn", "grpc", "google", "prometheus_client")
@@ -39,9 +53,23 @@ def _failed(prog: str, why: str) -> int:
     return 2
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+def _serve(options: Options) -> None:
+    from .server import Server
+
+    server = Server(options)
+    server.run()
+    if server.failure is not None:
+        raise ValueError(server.failure)
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """Where and how to listen.
+
+    Raises:
+        OSError, ValueError: files of keys or TLS that are none.
+    """
     from .limits import Limits, Settings
-    from .server import Options, Server
+    from .server import Options
 
     if (arguments.tls_cert is None) != (arguments.tls_key is None):
         raise ValueError("--tls-cert and --tls-key: expected both or none")
@@ -59,7 +87,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         limits,
         refuses_nan=arguments.refuse_nan,
     )
-    options = Options(
+    return Options(
         arguments.models,
         arguments.host,
         arguments.port,
@@ -71,11 +99,6 @@ def _serve(arguments: argparse.Namespace) -> int:
         arguments.poll,
         settings,
     )
-    server = Server(options)
-    server.run()
-    if server.failure is not None:
-        raise ValueError(server.failure)
-    return 0
 
 
 def _read_keys(path: str) -> list[str]:
@@ -104,7 +127,8 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def parser(prog: str) -> argparse.ArgumentParser:
+    """The arguments of the command."""
     parser = argparse.ArgumentParser(
         prog, description="Serve ONNX models by the Open Inference Protocol (REST and gRPC)."
     )
