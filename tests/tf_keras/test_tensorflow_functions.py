@@ -136,6 +136,7 @@ OPEN_SHAPES = {
     "zeros": (lambda n, c: tf.zeros([n, 1, 8]), [None, 1, 8]),
     "ones": (lambda n, c: tf.ones((n, 1)), [None, 1]),
     "fill": (lambda n, c: tf.fill([n, 1], 2.0), [None, 1]),
+    "eye": (lambda n, c: tf.eye(3, batch_shape=[n, 1]), [None, 1, 3, 3]),
 }
 
 

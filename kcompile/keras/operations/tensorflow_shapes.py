@@ -162,11 +162,15 @@ def linspace(start: Any, stop: Any, num: int, axis: int = 0) -> Value:
 
 @of_tensorflow("eye", "linalg.eye")
 def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = "float32") -> Value:
-    if batch_shape is not None:
-        raise ValueError("An `eye` has a batch_shape, which is not here.")
-    kind = type_name(dtype)
-    rows_, columns = (range_(0, n) for n in (num_rows, num_rows if num_columns is None else num_columns))
-    return K.cast(op.Equal(op.Unsqueeze(rows_, [1]), op.Unsqueeze(columns, [0])), kind)
+    """One matrix, or one for each place of ``batch_shape``: (*batch_shape, rows, columns)."""
+    sizes = num_rows, num_rows if num_columns is None else num_columns
+    rows_, columns = (range_(0, n) for n in sizes)
+    matrix = K.cast(op.Equal(op.Unsqueeze(rows_, [1]), op.Unsqueeze(columns, [0])), type_name(dtype))
+    if batch_shape is None:
+        return matrix
+    if isinstance(batch_shape, Value):
+        return op.Expand(matrix, op.Concat(shape_vector(batch_shape), op.Shape(matrix), axis=0))
+    return expanded(matrix, [*as_list(batch_shape), *sizes])
 
 
 @of_tensorflow("repeat")
