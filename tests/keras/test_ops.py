@@ -125,6 +125,13 @@ def expected(x):
     return np.exp(flat) / np.exp(flat).sum(1, keepdims=True)
 
 
+def test_what_is_no_number_stays_so_in_heaviside_and_is_passed_over_by_fmax_and_fmin():
+    some, others = np.array([np.nan, -1.0, 0.0, 2.0], "float32"), np.array([3.0, np.nan, 0.5, 1.0], "float32")
+    np.testing.assert_array_equal(np.asarray(ops.heaviside(some, others)), np.heaviside(some, others))
+    np.testing.assert_array_equal(np.asarray(ops.fmax(some, others)), np.fmax(some, others))
+    np.testing.assert_array_equal(np.asarray(ops.fmin(some, others)), np.fmin(some, others))
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_layer_of_ops_is_symbolic_trains_and_comes_back_from_a_file(tmp_path, suffix):
     model = keras.Sequential([L.Input((3,)), Mixed(2)])

@@ -110,20 +110,23 @@ def _pairs_xy(function: Callable[[Value, Value], Value]) -> Callable[..., Any]:
     return emit
 
 
-def _truncated_remainder(x: Value, y: Value) -> Value:
+def remainder(x: Value, y: Value) -> Value:
+    """The remainder, with the sign of ``x``."""
     return op.Mod(x, y, fmod=1)
 
 
-def _heaviside(x: Value, y: Value) -> Value:
+def heaviside(x: Value, y: Value) -> Value:
+    """0 below 0, 1 above 0, ``y`` at 0; of floating numbers of one type."""
     zero, one = _tensor(0, x), _tensor(1, x)
-    return op.Where(op.Equal(x, zero), y, op.Where(op.Less(x, zero), zero, one))
+    step = op.Where(op.Equal(x, zero), y, op.Where(op.Less(x, zero), zero, one))
+    return op.Where(op.IsNaN(x), x, step)
 
 
-def _known(choose: Callable[[Value, Value], Value]) -> Callable[[Value, Value], Value]:
-    """The other one where one of them is no number."""
+def past_nan(choose: Callable[[Value, Value], Value]) -> Callable[[Value, Value], Value]:
+    """A choice of two that is the other one where one of them is no number."""
 
     def emit(x: Value, y: Value) -> Value:
-        if x.dtype.kind != "f":
+        if x.dtype.kind in "biu":
             return choose(x, y)
         return op.Where(op.IsNaN(x), y, op.Where(op.IsNaN(y), x, choose(x, y)))
 
@@ -142,10 +145,10 @@ def _shift(direction: str) -> Callable[[Value, Value], Value]:
 _enter(
     operands=2,
     Arctan2=lambda x1, x2: arithmetic.atan2(_float(x1), x2),
-    Fmod=_pairs(_truncated_remainder),
-    Heaviside=_pairs(_heaviside, _float),
-    Fmax=_pairs(_known(K.maximum)),
-    Fmin=_pairs(_known(K.minimum)),
+    Fmod=_pairs(remainder),
+    Heaviside=_pairs(heaviside, _float),
+    Fmax=_pairs(past_nan(K.maximum)),
+    Fmin=_pairs(past_nan(K.minimum)),
     Logaddexp2=_pairs(
         lambda x, y: K.maximum(x, y) + K.log(1.0 + K.exp(-K.abs(x - y) * math.log(2))) / math.log(2), _float
     ),

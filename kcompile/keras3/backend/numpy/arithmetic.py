@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from kcompile.ir import Value, op
+from kcompile.keras.operations import keras_ops
 
 from ..promotion import in_type, numeric, past_bfloat16, promoted, result_type
 from ..tensors import as_torch, as_value, dtype_of, eager_only, of_plain, operation, publish
@@ -75,13 +76,12 @@ floor_divide = _pairs(
 mod = _pairs(
     "mod", lambda a, b: a % b, "The remainder, with the sign of x2.", logical=_as_integers(lambda a, b: a % b)
 )
-
-
-def _truncated(a: Value, b: Value) -> Value:
-    return op.Mod(a, b, fmod=1)
-
-
-fmod = _pairs("fmod", _truncated, "The remainder, with the sign of x1.", logical=_as_integers(_truncated))
+fmod = _pairs(
+    "fmod",
+    keras_ops.remainder,
+    "The remainder, with the sign of x1.",
+    logical=_as_integers(keras_ops.remainder),
+)
 
 
 def _power(a: Value, b: Value) -> Value:
@@ -102,19 +102,8 @@ def power(x1: Any, x2: Any) -> Value:
 
 maximum = _pairs("maximum", op.Max, "The larger one of two.", logical=op.Or)
 minimum = _pairs("minimum", op.Min, "The smaller one of two.", logical=op.And)
-
-
-def _but_nan(choose: Pair) -> Pair:
-    def emit(a: Value, b: Value) -> Value:
-        if a.dtype.kind in "iu":
-            return choose(a, b)
-        return op.Where(op.IsNaN(a), b, op.Where(op.IsNaN(b), a, choose(a, b)))
-
-    return emit
-
-
-fmax = _pairs("fmax", _but_nan(op.Max), "The larger one of two, past NaN.", logical=op.Or)
-fmin = _pairs("fmin", _but_nan(op.Min), "The smaller one of two, past NaN.", logical=op.And)
+fmax = _pairs("fmax", keras_ops.past_nan(op.Max), "The larger one of two, past NaN.", logical=op.Or)
+fmin = _pairs("fmin", keras_ops.past_nan(op.Min), "The smaller one of two, past NaN.", logical=op.And)
 
 
 @operation
@@ -162,12 +151,6 @@ def _logaddexp2(a: Value, b: Value) -> Value:
     return op.Add(op.Max(a, b), op.Div(less, ratio))
 
 
-def _heaviside(a: Value, b: Value) -> Value:
-    zero = number(0, a)
-    step = op.Where(op.Less(a, zero), zero, number(1, a))
-    return op.Where(op.IsNaN(a), a, op.Where(op.Equal(a, zero), b, step))
-
-
 def _arctan2(y: Value, x: Value) -> Value:
     zero, pi = number(0, x), number(math.pi, x)
     upright = op.Equal(x, zero)
@@ -181,7 +164,7 @@ arctan2 = _pairs("arctan2", past_bfloat16(_arctan2), "The angle of the point (x2
 hypot = _pairs("hypot", _hypot, "The length of (x1, x2).", _FLOAT)
 logaddexp = _pairs("logaddexp", past_bfloat16(_logaddexp), "log(exp(x1) + exp(x2)) without overflow.", _FLOAT)
 logaddexp2 = _pairs("logaddexp2", past_bfloat16(_logaddexp2), "log2(2**x1 + 2**x2) without overflow.", _FLOAT)
-heaviside = _pairs("heaviside", _heaviside, "0 below 0, 1 above 0, x2 at 0.", _FLOAT)
+heaviside = _pairs("heaviside", keras_ops.heaviside, "0 below 0, 1 above 0, x2 at 0.", _FLOAT)
 
 
 @operation
