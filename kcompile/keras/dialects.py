@@ -31,6 +31,15 @@ class _Dialect(type):
                 return vars(cls)[_ORIGINAL](*args, **kwargs)
             return super().__call__(*args, **kwargs)
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor; a class that derives from a thin class has one of its own."""
+        if "__signature__" in vars(cls):
+            found: inspect.Signature = vars(cls)["__signature__"]
+            return found
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
     def __instancecheck__(cls, instance: Any) -> bool:
         if _ORIGINAL in vars(cls):
             return isinstance(instance, vars(cls)[_ORIGINAL])

@@ -63,6 +63,16 @@ def _tf_utils() -> dict[str, Any]:
     }
 
 
+def _premade() -> dict[str, Any]:
+    from . import premade_models  # which bring all of tensorflow
+
+    return {name: getattr(premade_models, name) for name in premade_models.__all__}
+
+
+#: What is in a module alone.
+_OWN: dict[str, Callable[[], dict[str, Any]]] = {"experimental": _premade, "utils.tf_utils": _tf_utils}
+
+
 class LaterModule(ModuleType):
     """A module that looks for its names in another.
 
@@ -78,7 +88,7 @@ class LaterModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         path = self.__dict__["_path"]
-        found = _tf_utils().get(name) if path == "utils.tf_utils" else None
+        found = _OWN[path]().get(name) if path in _OWN else None
         if found is None:
             found = getattr(keras_module(_PLACES[path]), _OTHERWISE.get(name, name))
         setattr(self, name, found)

@@ -31,7 +31,6 @@ MODULES: Mapping[str, str] = {
 #: Dotted names, several of one reason with spaces between them.
 NAMES: Mapping[str, str] = {
     "callbacks.SidecarEvaluatorModelExport utils.SidecarEvaluator experimental.SidecarEvaluator": _SIDECAR,
-    "experimental.LinearModel experimental.WideDeepModel": "a `Dense` layer, and one beside a model",
     "experimental.SequenceFeatures": _FEATURE_COLUMNS,
     "utils.StepsPerExecutionTuner": (
         'it changes the number of steps while a model trains; `steps_per_execution="auto"` is 16 here'

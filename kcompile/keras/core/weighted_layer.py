@@ -16,6 +16,7 @@ from .. import initializers, registry
 from ..backend.assignments import Variable
 from .changed_attributes import changes, emit_anew, lies_within
 from .node import CalledLayer
+from .tracked import tracked
 from .weight_budget import weight_budget
 
 
@@ -230,8 +231,10 @@ class WeightedLayer(CalledLayer):
 
     def __setattr__(self, name: str, value: Any) -> None:
         tracks = self.__dict__.get("_tracks_attributes", False) and not name.startswith("__")
-        if tracks:
+        if tracks and self._tracks_name(name):
             self._track_attribute(name, value)
+            if not registry.is_built_in(type(self)):
+                value = tracked(self, value)
         is_changed = tracks and changes(self, name, value)
         super().__setattr__(name, value)
         if is_changed:
@@ -240,14 +243,19 @@ class WeightedLayer(CalledLayer):
     def _forget_calls(self) -> None:
         """What was made of calls as they were is made anew when it is asked for."""
 
+    def _tracks_name(self, name: str) -> bool:
+        """Whether what an attribute of this name holds belongs to this layer."""
+        return name not in _OWN_LISTS
+
     def _track_attribute(self, name: str, value: Any) -> None:
-        """Layers, weights and metrics set as attributes, also inside lists and dicts, belong to this
-        layer."""
-        if name in _OWN_LISTS:
-            return
+        """Layers, weights and metrics set as attributes, also inside lists and dicts, at once or later,
+        belong to this layer."""
         if isinstance(value, list | tuple | dict):
+            held = name == "states" or registry.is_built_in(type(self))  # variables that are no weights
             for element in value.values() if isinstance(value, dict) else value:
                 if isinstance(element, WeightedLayer | list | tuple | dict):
+                    self._track_attribute("", element)
+                elif isinstance(element, Parameter) and not held:
                     self._track_attribute("", element)
         elif hasattr(value, "update_state") and hasattr(value, "reset_states"):
             if not any(value is metric for metric in self._metrics):

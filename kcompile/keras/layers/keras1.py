@@ -317,9 +317,9 @@ class Recurrent(Layer):
         held = None if self.states[0] is None else self.states
         self.states = reset(self, held, [shape] * len(self.states), states)
 
-    def _track_attribute(self, name: str, value: Any) -> None:
-        if name != "states":  # what is carried from batch to batch is no weight
-            super()._track_attribute(name, value)
+    def _tracks_name(self, name: str) -> bool:
+        """What is carried from batch to batch is no weight."""
+        return name != "states" and super()._tracks_name(name)
 
 
 def _pair(layer: Layer, name: str, value: Any) -> tuple[int, ...]:

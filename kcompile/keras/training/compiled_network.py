@@ -77,9 +77,9 @@ class CompiledNetwork(Network):
         self._fit_state: Any = None
         self.predict_function: Any = None
 
-    def _track_attribute(self, name: str, value: Any) -> None:
-        if name not in _KEPT and not name.startswith(("_compile", "_kept_predictor", "_fit_state")):
-            super()._track_attribute(name, value)
+    def _tracks_name(self, name: str) -> bool:
+        own = name in _KEPT or name.startswith(("_compile", "_kept_predictor", "_fit_state"))
+        return not own and super()._tracks_name(name)
 
     # --- compile --------------------------------------------------------------------------------------------
 

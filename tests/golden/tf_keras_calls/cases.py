@@ -470,3 +470,80 @@ def columns_that_are_refused(keras, tf):
         except ValueError:
             found.append("refused")
     return found
+
+
+def trained(model, x, y, optimizer):
+    """Losses of a few epochs, and predictions after them."""
+    model.compile(optimizer=optimizer, loss="mse", metrics=["mae"])
+    history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0).history
+    return [{name: history[name] for name in sorted(history)}, model.predict(x, verbose=0)]
+
+
+@case
+def linear_models(keras, tf):
+    LinearModel = keras.experimental.LinearModel
+    a, b, y = numbers(8, 3), numbers(8, 2) - 0.5, numbers(8, 2)
+    two = LinearModel(units=2, activation="tanh", kernel_initializer="ones", use_bias=False)
+    named = LinearModel(units=2, kernel_regularizer=keras.regularizers.L2(0.1))
+    return {
+        "one": trained(LinearModel(units=2), a, y, "sgd"),
+        "two": trained(two, [a, b], y, "adam"),
+        "by name": trained(named, {"b": b, "a": a}, y, "sgd"),
+        "shapes": sorted(tuple(w.shape) for w in named.trainable_weights),
+        "config": sorted(two.get_config()),
+    }
+
+
+@case
+def wide_and_deep_models(keras, tf):
+    def made():
+        dense = keras.layers.Dense
+        ones = keras.initializers.Constant(0.3)
+        deep = keras.Sequential(
+            [dense(4, "tanh", kernel_initializer=ones), dense(1, kernel_initializer=ones)]
+        )
+        linear = keras.experimental.LinearModel()
+        return keras.experimental.WideDeepModel(linear, deep, activation="sigmoid")
+
+    a, b, y = numbers(8, 3), numbers(8, 2) - 0.5, numbers(8, 1)
+    return {
+        "one optimizer": trained(made(), [a, b], y, "sgd"),
+        "two optimizers": trained(made(), [a, b], y, ["sgd", "adam"]),
+        "same input": trained(made(), a, y, ["adam", "sgd"]),
+    }
+
+
+@case
+def layers_put_into_lists_and_dicts(keras, tf):
+    class Stack(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.blocks, self.by_name = [], {}
+            self.rows = [[]]
+            self.weights_of_its_own = []
+            for _ in range(2):
+                self.blocks.append(keras.layers.Dense(3, kernel_initializer="ones"))
+            self.blocks += [keras.layers.Dense(3, kernel_initializer="ones")]
+            self.blocks.extend([keras.layers.Dense(3, kernel_initializer="ones")])
+            self.by_name["last"] = keras.layers.Dense(2, kernel_initializer="ones")
+            self.by_name.update(first=keras.layers.Dense(3, kernel_initializer="ones"))
+            self.rows[0].append(keras.layers.Dense(3, kernel_initializer="ones"))
+
+        def build(self, input_shape):
+            self.weights_of_its_own.append(tf.Variable(0.5))
+            self.built = True
+
+        def call(self, x):
+            x = self.by_name["first"](x) * self.weights_of_its_own[0]
+            for block in [*self.blocks, *self.rows[0]]:
+                x = block(x)
+            return self.by_name["last"](x)
+
+    x, y = numbers(4, 3), numbers(4, 2)
+    stack = Stack()
+    model = keras.Sequential([stack])
+    model.compile(keras.optimizers.SGD(1e-8), "mse")
+    losses = model.fit(x, y, epochs=3, shuffle=False, verbose=0).history["loss"]
+    copy = [*stack.blocks, keras.layers.Dense(9)]
+    shapes = sorted(tuple(w.shape) for w in stack.trainable_weights)
+    return [losses, len(copy), shapes, isinstance(stack.blocks, list), model.predict(x, verbose=0)]
