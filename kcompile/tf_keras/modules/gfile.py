@@ -27,16 +27,99 @@ def _path(path: Any) -> str:
     return text.removeprefix("file://")
 
 
-def GFile(name: Any, mode: str = "r") -> Any:
-    """An open file.
+class GFile:
+    """A file, opened when it is first read or written; a context that closes it.
+
+    Args:
+        name: path.
+        mode: of ``open``: "r", "w", "a", with "b" for bytes, "+" for both ways.
 
     Raises:
-        NotFoundError: (a FileNotFoundError) where there is none.
+        NotFoundError: (a FileNotFoundError, when it is read) where there is none.
     """
-    try:
-        return open(_path(name), mode, encoding=None if "b" in mode else "utf-8")
-    except FileNotFoundError as error:
-        raise NotFoundError(message=str(error)) from None
+
+    def __init__(self, name: Any, mode: str = "r") -> None:
+        self._path, self._mode, self._name = _path(name), mode, name
+        self._file: Any = None
+
+    @property
+    def name(self) -> Any:
+        """The path, as it was given."""
+        return self._name
+
+    @property
+    def mode(self) -> str:
+        """How it is opened."""
+        return self._mode
+
+    def _open(self) -> Any:
+        if self._file is None:
+            try:
+                self._file = open(self._path, self._mode, encoding=None if "b" in self._mode else "utf-8")
+            except FileNotFoundError as error:
+                raise NotFoundError(message=str(error)) from None
+        return self._file
+
+    def read(self, n: int = -1) -> Any:
+        """So many characters or bytes; all that is left by default."""
+        return self._open().read(n)
+
+    def readline(self) -> Any:
+        """The next line with its end; empty at the end of the file."""
+        return self._open().readline()
+
+    def readlines(self) -> list[Any]:
+        """All lines that are left."""
+        found: list[Any] = self._open().readlines()
+        return found
+
+    def write(self, file_content: Any) -> None:
+        """Writes text, or bytes."""
+        self._open().write(file_content)
+
+    def size(self) -> int:
+        """Bytes of the file."""
+        self.flush()
+        return _of_files(os.path.getsize, self._path)
+
+    def seek(self, offset: int | None = None, whence: int = 0, position: int | None = None) -> None:
+        """Goes on from another place."""
+        self._open().seek(offset if position is None else position, whence)
+
+    def tell(self) -> int:
+        """The place where it goes on."""
+        place: int = self._open().tell()
+        return place
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def flush(self) -> None:
+        """Hands on what was written."""
+        if self._file is not None and not self._file.closed:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file; it is opened anew where it is read again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> GFile:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.readline, b"" if "b" in self._mode else "")
+
+    def __next__(self) -> Any:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
 
 
 def exists(path: Any) -> bool:

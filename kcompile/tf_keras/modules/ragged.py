@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from ...ir import TensorShape, Value
+from ..tensorflow.composites import Composite
 from ..tensorflow.dtypes import DType, as_dtype
+from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_of
+from . import ragged_functions
+from .sparse import SparseTensor
 
 
-class RaggedTensor:
+class RaggedTensor(Composite):
     """Rows of unequal lengths: all their entries, and where each row begins and ends among them.
 
     Attributes:
@@ -236,9 +240,26 @@ class RaggedTensor:
             found[(i, *kept)] = array[kept]
         return text_of(found) if text else convert_to_tensor(found)
 
-    def to_sparse(self, name: Any = None) -> Any:
-        """Not here: NotImplementedError says what is."""
-        raise NotImplementedError("RaggedTensor.to_sparse is not here; to_tensor() fills rows up.")
+    def to_sparse(self, name: Any = None) -> SparseTensor:
+        """The entries by their places; of the shape that ``to_tensor`` has."""
+        flat = self.flat_values
+        indices = [(*place, *within) for place in self._places() for within in np.ndindex(*flat.shape[1:])]
+        values = flat if len(flat.shape) == 1 else flat.numpy().reshape(-1)
+        shape = self.bounding_shape().numpy()
+        return SparseTensor(np.array(indices, np.int64).reshape(-1, len(shape)), values, shape)
+
+    def _places(self) -> np.ndarray:
+        """For each of the flat values its row, the place in it, and so on: (values, 1 + ragged_rank)."""
+        rows = np.repeat(np.arange(len(self)), np.diff(self._splits))
+        columns = np.arange(len(rows)) - self._splits[rows]
+        if not isinstance(self.values, RaggedTensor):
+            return np.stack([rows, columns], axis=1)
+        inner = self.values._places()
+        return np.column_stack([rows[inner[:, 0]], columns[inner[:, 0]], inner[:, 1:]])
+
+    def called_in(self, name: str, function: Any, given: dict[str, Any]) -> Any:
+        """See ``Composite``."""
+        return ragged_functions.called(self, name, function, given)
 
     def __len__(self) -> int:
         return len(self._splits) - 1
@@ -261,11 +282,26 @@ class RaggedTensor:
     def __repr__(self) -> str:
         return f"<tf.RaggedTensor {self.to_list()}>"
 
-    def __add__(self, other: Any) -> RaggedTensor:
-        return map_flat_values(lambda a, b: a + b, self, other)
 
-    def __mul__(self, other: Any) -> RaggedTensor:
-        return map_flat_values(lambda a, b: a * b, self, other)
+def _operator(name: str, reflected: bool = False) -> Any:
+    """An operator of Python, element by element."""
+
+    def apply(self: RaggedTensor, *other: Any) -> Any:
+        function = function_of(f"math.{name}")
+        assert function is not None
+        return function(*other, self) if reflected else function(self, *other)
+
+    return apply
+
+
+for _symbol, _name in (("add", "add"), ("sub", "subtract"), ("mul", "multiply"), ("truediv", "truediv"),
+                       ("floordiv", "floordiv"), ("mod", "floormod"), ("pow", "pow")):  # fmt: skip
+    setattr(RaggedTensor, f"__{_symbol}__", _operator(_name))
+    setattr(RaggedTensor, f"__r{_symbol}__", _operator(_name, reflected=True))
+for _symbol, _name in (("lt", "less"), ("le", "less_equal"), ("gt", "greater"), ("ge", "greater_equal"),
+                       ("neg", "negative"), ("abs", "abs"), ("and", "logical_and"), ("or", "logical_or"),
+                       ("invert", "logical_not")):  # fmt: skip
+    setattr(RaggedTensor, f"__{_symbol}__", _operator(_name))
 
 
 def of_rows(rows: Sequence[Any], dtype: Any = None) -> RaggedTensor:

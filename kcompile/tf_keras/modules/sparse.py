@@ -10,12 +10,13 @@ import numpy as np
 from ...ir import TensorShape, Value
 from ...keras.data.dtypes import DType, as_dtype
 from ...keras.utils.fingerprints import crossed, fingerprints
+from ..tensorflow.composites import Composite
 from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_array, text_of
 
 
-class SparseTensor:
+class SparseTensor(Composite):
     """Elements at places; the others are zero.
 
     Attributes:
@@ -59,6 +60,16 @@ class SparseTensor:
         """Other values at the same places."""
         return SparseTensor(self.indices, values, self.dense_shape)
 
+    def called_in(self, name: str, function: Any, given: dict[str, Any]) -> Any:
+        """See ``Composite``: of the functions of one tensor those that leave zeros as they are."""
+        key, *others = (key for key, x in given.items() if isinstance(x, SparseTensor))
+        if others or name not in _KEEP_ZEROS:
+            raise NotImplementedError(f"tf.{name} takes no sparse tensor: tf.sparse.to_dense makes it dense.")
+        return self.with_values(function(**{**given, key: self.values}))
+
+    def __neg__(self) -> SparseTensor:
+        return self.with_values(-self.values)
+
     def __mul__(self, other: Any) -> SparseTensor:
         if not np.ndim(other):
             return self.with_values(self.values * other)
@@ -70,6 +81,13 @@ class SparseTensor:
             f"SparseTensor(indices={np.asarray(self.indices).tolist()}, values={self.values.numpy()!r}, "
             f"shape={tuple(self.shape)})"
         )
+
+
+#: Functions that TensorFlow has for sparse tensors, too.
+_KEEP_ZEROS = frozenset({"cast", "identity", "zeros_like"}) | {
+    f"math.{name}" for name in "abs negative sign square sqrt erf tanh sin sinh tan asin asinh atan atanh "
+    "ceil floor rint round expm1 log1p".split()
+}  # fmt: skip
 
 
 def to_dense(

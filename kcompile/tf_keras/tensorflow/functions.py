@@ -25,6 +25,7 @@ from ...keras.operations.complex_numbers import (
 from ...keras.operations.tensorflow import FUNCTIONS
 from ...keras.operations.tensorflow_names import TF_FUNCTIONS
 from .api_names import ALIASES
+from .composites import composite_in
 from .dtypes import as_dtype
 from .tensors import computing, convert_to_tensor
 from .text import is_text, text_interpreter, text_of
@@ -95,6 +96,8 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
     def called(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("name", None)
         bound = {**defaults, **signature.bind(*args, **kwargs).arguments}
+        if (composite := composite_in(bound.values())) is not None:
+            return composite.called_in(name, called, bound)
         like = _leading_type(bound) if name in _OF_ONE_TYPE or name in _AS_THE_FIRST else None
         given = {key: _operand(key, value, like) for key, value in bound.items()}
         if name in PART_BY_PART and (pair := parts_of(given.get(lead))):

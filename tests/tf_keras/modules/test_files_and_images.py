@@ -38,7 +38,7 @@ def test_what_is_no_file_and_no_image_is_an_error_that_programs_catch(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         tf.io.read_file(str(tmp_path / "nowhere"))
     with pytest.raises(tf.errors.NotFoundError):
-        tf.io.gfile.GFile(tmp_path / "nowhere")
+        tf.io.gfile.GFile(tmp_path / "nowhere").read()
     with pytest.raises(tf.errors.InvalidArgumentError, match="no image that Pillow reads"):
         tf.io.decode_jpeg(b"no image")
     with pytest.raises(tf.errors.InvalidArgumentError, match="uint8 is expected"):
@@ -85,6 +85,21 @@ def test_a_sound_comes_back_to_a_step_of_16_bits():
     np.testing.assert_allclose(np.asarray(audio)[:100], sound, atol=1 / 32768)
     with pytest.raises(tf.errors.InvalidArgumentError, match="no WAV"):
         tf.audio.decode_wav(b"RIFF")
+
+
+def test_an_open_file_has_what_tensorflows_has(tmp_path):
+    path = tmp_path / "f.txt"
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write("héllo\n")
+        assert file.size() == 7 and file.name == path and file.mode == "w"
+        file.write("world\n")
+    file = tf.io.gfile.GFile(path)
+    assert (file.readline(), file.tell(), file.readlines(), file.read()) == ("héllo\n", 7, ["world\n"], "")
+    file.seek(7)
+    assert next(file) == "world\n" and list(file) == []
+    file.close()
+    assert file.read(5) == "héllo"
+    assert [line[0] for line in tf.io.gfile.GFile(path, "rb")] == [ord("h"), ord("w")]
 
 
 def test_files_and_folders_by_gfile(tmp_path):
