@@ -33,6 +33,11 @@ USES = {
     "matplotlib": ["m.fit(x, y, verbose=0).plot()", "keras.callbacks.LearningRates([1], [1]).plot()"],
     "pydot": ["keras.utils.plot_model(m, 'm.png')", "keras.utils.vis_utils.model_to_dot(m)"],
     "netron": ["cli('view', 'm.h5')"],
+    "pyarrow": ["cli('predict', 'm.onnx', 'x.parquet', '-o', 'out')"],
+    "ray": [
+        "cli('predict', 'm.onnx', 'x.npy', '-o', 'out', '--ray')",
+        "cli('serve', 'm.onnx', '--ray')",
+    ],
 }
 
 PROGRAM = """
@@ -61,7 +66,9 @@ m.compile("sgd", "mse")
 x, y = np.ones((4, 3)), np.ones((4, 1))
 np.save("x.npy", x)
 open("net.py", "w").write("import torch\\n")
+open("x.parquet", "w").close()
 m.save("m.h5")
+m.export("m.onnx", verify=False)
 m.predict(x)
 for line in lines:
     try:
