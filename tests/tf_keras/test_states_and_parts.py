@@ -177,3 +177,19 @@ def test_a_layer_may_say_that_it_takes_what_it_is_given():
 def test_legacy_optimizers_know_the_decay_that_they_were_given():
     legacy = keras.optimizers.legacy
     assert legacy.SGD(0.1, decay=0.01)._initial_decay == 0.01 and legacy.Adam()._initial_decay == 0
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_parts_of_variables_are_read_by_number_and_index(traced):
+    variable = tf.Variable([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+
+    def read(numbers, places):
+        with tf.GradientTape() as tape:
+            rows = variable.sparse_read(numbers)
+        return rows, variable.gather_nd(places), tape.gradient(rows, variable)
+
+    call = tf.function(read) if traced else read
+    rows, entries, gradient = call(tf.constant([2, 2, 0]), tf.constant([[1, 0], [2, 1]]))
+    assert np.asarray(rows).tolist() == [[5, 6], [5, 6], [1, 2]]
+    assert np.asarray(entries).tolist() == [3, 6]
+    assert np.asarray(gradient).tolist() == [[1, 1], [0, 0], [2, 2]]

@@ -68,6 +68,16 @@ class Scatters:
     scatter_max = _of_rows("max", "The larger of what is there and")
     scatter_min = _of_rows("min", "The smaller of what is there and")
 
+    def sparse_read(self, indices: Any, name: Any = None) -> Value:
+        """The rows of these numbers."""
+        assert isinstance(self, Parameter)
+        return op.Gather(self, cast_value(tensor(indices), np.dtype(np.int64)), axis=0)
+
+    def gather_nd(self, indices: Any, name: Any = None) -> Value:
+        """The entries, or parts, at indices, whose last axis says where."""
+        assert isinstance(self, Parameter)
+        return op.GatherND(self, cast_value(tensor(indices), np.dtype(np.int64)))
+
     def _scattered(self, indices: Any, updates: Any, reduction: str, negative: bool) -> Any:
         assert isinstance(self, Parameter)
         new = tensor(updates, self.dtype)
