@@ -65,7 +65,8 @@ def checked_shape(shape: Any, name: str, limits: Limits) -> tuple[int, ...]:
     sizes = isinstance(shape, Sequence) and not isinstance(shape, str) and len(shape) <= 32
     if not sizes or any(type(size) is not int or size < 0 for size in shape):
         raise bad_request(f"input {name!r}: expected a shape of at most 32 sizes, found {str(shape)[:100]}")
-    if math.prod(shape) > limits.elements:
+    count = math.prod(shape) or math.prod(max(1, size) for size in shape)  # numpy has no [0, 1 << 62] either
+    if count > limits.elements:
         raise too_large(f"input {name!r}: expected at most {limits.elements} elements, found {list(shape)}")
     return tuple(shape)
 
