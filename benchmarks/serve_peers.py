@@ -195,7 +195,7 @@ def mlserver(model: str) -> None:
         log = Path(folder, "log")
         with log.open("w") as stream:
             server = subprocess.Popen(
-                [str(mlserver_python()), "-m", "mlserver", "start", folder],
+                [str(mlserver_python()), "-c", "from mlserver.cli import main; main()", "start", folder],
                 env=environment,
                 stdout=stream,
                 stderr=stream,

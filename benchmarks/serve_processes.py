@@ -59,6 +59,12 @@ class Process:
         return int(found[1]) / 1024 if found else 0.0
 
     @property
+    def processor_s(self) -> float:
+        """Processor time that it has used; 0 where there is no /proc."""
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+    @property
     def threads(self) -> int:
         """How many it has."""
         found = re.search(r"Threads:\s+(\d+)", self._proc("status"))

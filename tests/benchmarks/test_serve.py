@@ -29,7 +29,7 @@ def clients() -> Iterator[Clients]:
 
 
 TOPICS: dict[str, tuple[Callable[[Clients, Served], Iterator[Row]], int]] = {
-    "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 2),
+    "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 4),
     "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 2),
     "alone": (lambda c, m: serve.alone_rows(c, m, 0.1, 1), 2),
     "tail": (lambda c, m: serve.tail_rows(c, m, 0.3), 2),
@@ -73,14 +73,20 @@ def test_codes_that_are_no_answer_are_counted_and_no_rate(
     assert found.rate == 0 and found.worst > 0
 
 
+def test_tensors_are_sent_as_numbers_of_json_too(clients: Clients, digits: Served) -> None:
+    with kcompile_serve(digits.path) as server:
+        task = Task("json", server.port, digits.name, digits.input, (2, *digits.sizes), 0.1, 2)
+        assert clients.perform(task).codes.keys() == {"200"}
+
+
 def test_requests_at_drawn_times_do_not_wait_for_each_other(clients: Clients, digits: Served) -> None:
     with other("constant") as server:
         task = Task("rest", server.port, "m", "x", (1, *digits.sizes), 0.5, rate=200.0)
-        assert 60 < len(clients.perform(task).good) < 140
+        assert 60 < clients.perform(task).answered < 140
 
 
 def test_percentiles_are_of_the_good_answers() -> None:
-    found = Found({"200": 100}, 2.0, [n / 100 for n in range(100)])
+    found = Found({"200": 100}, 2.0, 100, [n / 100 for n in range(100)])
     assert (found.rate, found.percentile(50), found.percentile(99)) == (50.0, 0.5, 0.99)
 
 

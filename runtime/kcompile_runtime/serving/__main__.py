@@ -76,6 +76,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
     limits = Limits(
         body_bytes=arguments.max_body,
         queue=arguments.queue,
+        queue_seconds=arguments.queue_seconds,
         session_bytes=arguments.session_mb << 20,
         session_seconds=arguments.session_seconds,
     )
@@ -144,6 +145,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     add("--threads", type=_from(1), help="of one run (default: the cores, by the instances)")
     add("--refuse-nan", action="store_true", help="refuse inputs with a NaN in them")
     add("--queue", type=_from(1), default=1024, help="requests that wait for one model (default: 1024)")
+    add("--queue-seconds", type=_seconds, default=10.0, help="requests that would wait longer are refused")
     add("--max-body", type=_from(1), default=64 << 20, help="bytes of one request (default: 64 MiB)")
     add("--session-mb", type=_from(1), default=256, help="states of all sequences of a model, in MiB")
     add("--session-seconds", type=_seconds, default=600.0, help="after which an idle sequence is forgotten")
