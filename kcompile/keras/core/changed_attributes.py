@@ -29,14 +29,14 @@ _MISSING = object()
 def lies_within(layer: CalledLayer, outer: CalledLayer) -> None:
     """Notes that calls of ``outer`` call ``layer``."""
     _around.setdefault(layer, WeakSet()).add(outer)
+    vars(layer)["_lies_within"] = True
 
 
 def changes(layer: CalledLayer, name: str, value: Any) -> bool:
-    """Whether calls of the layer that were made would be others with an attribute of this value."""
+    """Whether calls of the layer, which were made, would be others with an attribute of this value."""
     if name.startswith("_") or name in _OF_NO_CALL or hasattr(layer, "_network_nodes"):
         return False
-    was_called = vars(layer).get("_inbound_nodes") or layer in _around
-    if not was_called or current_frame() is not None or not rules.of_layer(layer).calls_anew:
+    if current_frame() is not None or not rules.of_layer(layer).calls_anew:
         return False
     before = getattr(layer, name, _MISSING)
     if before is _MISSING or not (_is_setting(before) and _is_setting(value)):

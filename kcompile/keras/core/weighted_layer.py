@@ -230,12 +230,14 @@ class WeightedLayer(CalledLayer):
     # --- tracking of attributes -----------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        tracks = self.__dict__.get("_tracks_attributes", False) and not name.startswith("__")
+        has = self.__dict__
+        tracks = has.get("_tracks_attributes", False) and not name.startswith("__")
         if tracks and self._tracks_name(name):
             self._track_attribute(name, value)
             if not registry.is_built_in(type(self)):
                 value = tracked(self, value)
-        is_changed = tracks and changes(self, name, value)
+        was_called = has.get("_inbound_nodes") or "_lies_within" in has
+        is_changed = tracks and was_called and changes(self, name, value)
         super().__setattr__(name, value)
         if is_changed:
             emit_anew(self, name)
