@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from keras import layers
+from keras import layers, ops
 
 RANDOM = np.random.RandomState(0)
 
@@ -158,3 +158,29 @@ def test_images_are_enlarged_by_one_operator(rank, data_format, tmp_path):
     assert kinds.count("Transpose") == (2 if data_format == "channels_last" else 0)
     given = RANDOM.rand(2, *x.shape[1:]).astype("float32")
     np.testing.assert_allclose(run(path, x=given)[0], model(given).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 2), (6,)])
+def test_flattening_computes_no_sizes_in_a_file(shape, tmp_path):
+    model = keras.Sequential([keras.Input(shape), layers.Permute(range(1, len(shape) + 1)), layers.Flatten()])
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    assert not {"Shape", "Gather", "Concat"} & {node.op_type for node in onnx.load(path).graph.node}
+    for batch in (1, 3):
+        x = RANDOM.rand(batch, *shape).astype("float32")
+        np.testing.assert_array_equal(run(path, x=x)[0], x.reshape(batch, -1))
+
+
+def test_a_reshape_to_the_size_of_something_else_computes_it(tmp_path):
+    class Split(layers.Layer):
+        def call(self, x):
+            return ops.reshape(x, (ops.shape(x)[0], 2, 6)) + ops.reshape(x, (2 * ops.shape(x)[0] // 2, 2, 6))
+
+        def compute_output_shape(self, shape):
+            return (shape[0], 2, 6)
+
+    inputs = keras.Input((3, 4))
+    model, path = keras.Model(inputs, Split()(inputs)), str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    x = RANDOM.rand(3, 3, 4).astype("float32")
+    np.testing.assert_array_equal(run(path, x=x)[0], 2 * x.reshape(3, 2, 6))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,7 +67,32 @@ def numbers(x: Any) -> Any:
 @operation
 def reshape(x: Any, newshape: Any) -> Value:
     """Other axes, the same elements in the same order; one size may be -1."""
-    return K.reshape(as_value(x), _sizes(newshape))
+    x, sizes = as_value(x), _sizes(newshape)
+    if isinstance(sizes, list) and len(sizes) > 1 and _keeps_batch(x, sizes):
+        sizes[0] = -1  # which a file says by a number
+    return K.reshape(x, sizes)
+
+
+def _keeps_batch(x: Value, sizes: Sequence[Any]) -> bool:
+    """Whether the first size is that of ``x`` itself, open until a graph runs, and the others hold as many
+    elements as the other axes of ``x``, so that it can be no other."""
+    first, dims = sizes[0], list(x.dims or ())[1:]
+    node = first.node if isinstance(first, Value) else None
+    if (
+        node is None
+        or node.op_type != "Gather"
+        or not builtins.all(isinstance(n, int) and n > 0 for n in [*sizes[1:], *dims])
+    ):
+        return False
+    taken, index = node.inputs
+    shape = taken.node if taken is not None else None
+    is_own = shape is not None and shape.op_type == "Shape" and not shape.attributes and shape.inputs[0] is x
+    return (
+        is_own
+        and isinstance(index, Constant)
+        and index.array.item() == 0
+        and math.prod(sizes[1:]) == math.prod(dims)
+    )
 
 
 def _sizes(shape: Any) -> Any:
