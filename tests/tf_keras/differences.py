@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kcompile import tf_keras
-from kcompile.keras import rules
+from kcompile import keras, tf_keras
+from kcompile.keras import declaration, rules
 
 ROOT = Path(__file__).parents[2]
 REQUIRED = "(required)"
@@ -118,6 +118,21 @@ def _takes(ours: Any, own: dict[str, inspect.Parameter], argument: str, default:
     except Exception:  # whatever a constructor raises for what it does not know
         return False
     return True
+
+
+def arguments_at_default() -> dict[str, dict[str, Any]]:
+    """Dotted name -> parameter that a class takes at one value alone -> that value."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, ours, parameters in _pairs():
+        if not inspect.isclass(ours):
+            continue
+        said = {a: how.value for d in declaration._declarations(ours) for a, how in d.only.items()}
+        if issubclass(ours, keras.layers.RNN):
+            said["time_major"] = False
+        its = {a: v for a, v in said.items() if a in parameters and v is not declaration.ANY}
+        if its:
+            found[name] = its
+    return found
 
 
 def other_defaults() -> dict[str, dict[str, tuple[Any, Any]]]:

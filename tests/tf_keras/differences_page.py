@@ -41,6 +41,9 @@ def tables() -> str:
             *_table(("names", "why"), _by_reason(left_out.reasons_of_names(), _missing_names())),
             "\n## Arguments of tf.keras that are not here\n",
             *_table(("of", "arguments", "why"), _missing_arguments()),
+            "\n## Arguments of tf.keras that are taken at one value alone\n",
+            "Any other is an error that says so.\n",
+            *_table(("of", "argument", "value", "why"), _at_default()),
             "\n## Defaults that are written otherwise than in tf.keras\n",
             "They mean the same, but for bars of `predict`, which are shown where they are asked for.\n",
             *_table(("of", "argument", "here", "tf.keras"), _written_otherwise()),
@@ -108,6 +111,17 @@ def _missing_arguments() -> list[tuple[str, ...]]:
             listed = tuple(argument for argument in arguments if reasons[name, argument] == why)
             rows.setdefault((listed, why), []).append(name)
     return [(_codes(names), _codes(listed), why) for (listed, why), names in rows.items()]
+
+
+def _at_default() -> list[tuple[str, ...]]:
+    by_argument: dict[tuple[str, str], list[str]] = {}
+    for name, row in differences.arguments_at_default().items():
+        for argument, value in row.items():
+            by_argument.setdefault((argument, repr(value)), []).append(name)
+    return [
+        (_codes(names), _code(argument), _code(value), left_out.AT_DEFAULT[argument])
+        for (argument, value), names in sorted(by_argument.items())
+    ]
 
 
 def _written_otherwise() -> list[tuple[str, ...]]:

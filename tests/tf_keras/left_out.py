@@ -57,6 +57,16 @@ ARGUMENTS: Mapping[tuple[str, str], str] = {
 }
 
 
+#: Arguments that are taken at one value alone.
+AT_DEFAULT: Mapping[str, str] = {
+    "implementation": "there is one way to compute it, and its numbers are those of all",
+    "ragged": "rows of unequal lengths are not in graphs",
+    "robust_masking": "came after 2.15",
+    "sparse": "sparse tensors are not in graphs; the vectors are dense",
+    "time_major": "samples come first; `tf.transpose`, or `K.rnn(time_major=True)`, takes the other order",
+}
+
+
 def reasons_of_names() -> dict[str, str]:
     """Dotted name -> reason."""
     return {name: why for names, why in NAMES.items() for name in names.split()}

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from kcompile.keras import optimizers, rules
+from kcompile.keras import layers, optimizers, rules
 from kcompile.keras.rules import TF_KERAS
 
 from . import differences, differences_page, left_out
@@ -42,6 +42,8 @@ def test_what_is_not_here_has_a_reason_and_no_reason_is_idle():
     assert sorted(left_out.MODULES) == differences.missing_modules()
     assert sorted(left_out.reasons_of_names()) == sorted(names)
     assert sorted(left_out.reasons_of_arguments()) == sorted(arguments)
+    held = {argument for row in differences.arguments_at_default().values() for argument in row}
+    assert sorted(left_out.AT_DEFAULT) == sorted(held)
 
 
 @pytest.mark.parametrize("path", ["layers", "losses", "metrics", "optimizers", "models", "callbacks"])
@@ -113,6 +115,11 @@ def _reordered():
         if order[: len(there)] != there[: len(order)]:
             found[name] = (there, order)
     return found
+
+
+def test_recurrent_layers_refuse_time_first():
+    with pytest.raises(ValueError, match="time_major=True"):
+        layers.LSTM(2, time_major=True)
 
 
 def test_positional_arguments_come_in_the_order_of_tf_keras():
