@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from .. import rules
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
 from ._arguments import refusing_unknown
@@ -91,8 +92,10 @@ def MobileNet(
             f"depth_multiplier 1; found {alpha} and {depth_multiplier}."
         )
     x = app.start(size, 32)
-    x = L.ZeroPadding2D(((0, 1), (0, 1)), name="conv1_pad")(x)
-    x = L.Conv2D(int(32 * alpha), 3, strides=2, use_bias=False, name="conv1")(x)
+    padding = "same" if rules.in_force().stems_pad_themselves else "valid"
+    if padding == "valid":
+        x = L.ZeroPadding2D(((0, 1), (0, 1)), name="conv1_pad")(x)
+    x = L.Conv2D(int(32 * alpha), 3, strides=2, padding=padding, use_bias=False, name="conv1")(x)
     x = _after(x, "conv1")
     for index, (filters, stride) in enumerate(_BLOCKS, 1):
         x = _separable_block(x, index, int(filters * alpha), depth_multiplier, stride)

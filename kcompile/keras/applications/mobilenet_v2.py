@@ -7,6 +7,7 @@ from typing import Any
 from ...ir import Value
 from .. import backend as K
 from .. import layers as L
+from .. import rules
 from ..backend.tensors import static_sizes
 from ..legacy.old_names import answer_old_names
 from ..training.model import Model
@@ -99,8 +100,10 @@ def MobileNetV2(
             f"MobileNetV2 with the weights of ImageNet: alpha must be one of {_ALPHAS}; found {alpha}."
         )
     x = app.start(size, 32)
-    x = L.ZeroPadding2D(correct_pad(x, 3), name="Conv1_pad")(x)
-    x = L.Conv2D(divisible(32 * alpha), 3, strides=2, use_bias=False, name="Conv1")(x)
+    padding = "same" if rules.in_force().stems_pad_themselves else "valid"
+    if padding == "valid":
+        x = L.ZeroPadding2D(correct_pad(x, 3), name="Conv1_pad")(x)
+    x = L.Conv2D(divisible(32 * alpha), 3, strides=2, padding=padding, use_bias=False, name="Conv1")(x)
     x = L.ReLU(6.0, name="Conv1_relu")(normalized(x, "bn_Conv1"))
     index = 0
     for expansion, filters, blocks, first_stride in _STAGES:
