@@ -70,11 +70,15 @@ class Rules:
             strides, never the sizes of a window as in Keras 1.
         compiles_without_loss: whether only fit wants a loss, not compile.
         later_resnet50: whether ResNet50 has layers of the names that ResNet101 has, and weights of its own.
+        stems_pad_themselves: whether the first convolution of MobileNet and MobileNetV2 pads, not a layer
+            before it.
         batches_as_they_come: whether fit ignores a ``batch_size`` beside data that comes in batches.
         calls_anew: whether models compute by attributes that layers are given after they were called.
         validation_last: whether logs say how validation went after how training did.
         logs_of_epoch: whether callbacks are told of a batch how the epoch goes so far, without ``batch`` and
             ``size``, have the logs when training and evaluation end, and keep validation data of their own.
+        weights_by_layer: whether ``weights`` of a model are listed as ``get_weights`` lists them, layer by
+            layer, and those of its own behind them.
         steps_by_python: whether a loss or a metric may be a function that only Python computes, such as a
             ``tf.py_function``, or that asks tensors for their truth: steps then run operator by operator.
         hints_at_input_length: whether Embedding takes inputs of other lengths than ``input_length``.
@@ -125,10 +129,12 @@ class Rules:
     strides_by_place: bool = False
     compiles_without_loss: bool = False
     later_resnet50: bool = False
+    stems_pad_themselves: bool = False
     batches_as_they_come: bool = False
     calls_anew: bool = False
     validation_last: bool = False
     logs_of_epoch: bool = False
+    weights_by_layer: bool = False
     steps_by_python: bool = False
     hints_at_input_length: bool = False
     brightens_as_is: bool = False
@@ -186,10 +192,12 @@ TF_KERAS = Rules(
     strides_by_place=True,
     compiles_without_loss=True,
     later_resnet50=True,
+    stems_pad_themselves=True,
     batches_as_they_come=True,
     calls_anew=True,
     validation_last=True,
     logs_of_epoch=True,
+    weights_by_layer=True,
     steps_by_python=True,
     hints_at_input_length=True,
     brightens_as_is=True,

@@ -193,3 +193,27 @@ def test_parts_of_variables_are_read_by_number_and_index(traced):
     assert np.asarray(rows).tolist() == [[5, 6], [5, 6], [1, 2]]
     assert np.asarray(entries).tolist() == [3, 6]
     assert np.asarray(gradient).tolist() == [[1, 1], [0, 0], [2, 2]]
+
+
+# --- results of metrics ---
+
+
+@pytest.mark.parametrize("kind", ["Mean", "MeanSquaredError", "Precision", "AUC"])
+def test_the_result_of_a_metric_is_a_tensor_with_a_number(kind):
+    metric = getattr(keras.metrics, kind)()
+    given = [[0.0, 1.0]] if kind == "Mean" else [[0.0, 1.0, 1.0], [0.25, 0.75, 0.5]]
+    for found in (metric.result(), metric(*given), metric.result()):
+        assert str(found).startswith("tf.Tensor(") and repr(found).startswith("<tf.Tensor: shape=()")
+        assert f"{found:.2f}" == f"{float(found):.2f}"
+    metric.reset_state()
+    assert str(metric.result()).startswith("tf.Tensor(0.0")
+
+
+def test_a_model_asked_for_the_result_of_its_metric_goes_on_counting():
+    model = keras.Sequential([L.Dense(1, input_shape=(2,))])
+    error = keras.metrics.MeanAbsoluteError()
+    model.compile("sgd", "mse", metrics=[error])
+    y = np.ones((4, 1), "float32")
+    for _ in range(3):
+        _, found = model.train_on_batch(X, y, reset_metrics=False)
+        np.testing.assert_allclose(error.result().numpy(), found, rtol=1e-6)

@@ -34,7 +34,13 @@ def interpreter_of(layer: Any, tensors: Sequence[Any], training: Any) -> Interpr
 def _for_state(layer: Any, training: Any) -> Interpreter | None:
     """What computes a call on arrays, by the rules of tf.keras, that may change states: one in training, or
     of a layer that users write; None where numbers are computed when they are asked for."""
-    if not rules.of_layer(layer).tells_phase or not (training is True or _is_of_user(layer)):
+    return at_rest(layer) if training is True or _is_of_user(layer) else None
+
+
+def at_rest(layer: Any) -> Interpreter | None:
+    """What computes of a layer's states at once, by the rules of tf.keras, where nothing else does; None
+    where numbers are computed when they are asked for."""
+    if not rules.of_layer(layer).tells_phase:
         return None
     try:
         from ...torch_bridge.own_step import interpreter

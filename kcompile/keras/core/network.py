@@ -372,13 +372,18 @@ class Network(NetworkFiles):
 
     @property
     def weights(self) -> list[Parameter]:
-        """All weights, the trainable ones first; none before the model is built."""
+        """All weights, the trainable ones first; by the rules of tf.keras as ``get_weights`` lists them. None
+        before the model is built."""
+        if rules.of_layer(self).weights_by_layer:
+            return self._weights_in_order()
         return unique(self.trainable_weights, self.non_trainable_weights)
 
     def _weights_in_order(self) -> list[Parameter]:
-        """All weights, layer by layer."""
+        """All weights, layer by layer; the model's own first, or last by the rules of tf.keras."""
         own = self._trainable_weights + self._non_trainable_weights
-        return unique(own, *(layer.weights for layer in self.layers))
+        of_layers = unique(*(layer.weights for layer in self.layers))
+        its = rules.of_layer(self)
+        return unique(of_layers, own) if its.weights_by_layer else unique(own, of_layers)
 
     def get_weight_paths(self) -> dict[str, Parameter]:
         """The weights by what leads to each, as in tf.keras: ``dense.kernel`` in a model made of layers,

@@ -25,7 +25,7 @@ from ...ir import (
 from .. import backend as K
 from .. import registry, rules
 from ..core.call_frames import call_frame, current_frame
-from ..core.eager_calls import do_at_once, interpreter_for_all
+from ..core.eager_calls import at_rest, do_at_once, interpreter_for_all
 from ..core.layer import Layer
 from ..declaration import configuration
 from ..utils.generic_utils import serialize_keras_object, to_list
@@ -200,10 +200,10 @@ def _as_numbers(result: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(result)
     def wrapped(self: Metric) -> Any:
-        updated_by = self.__dict__.get("_updated_by")
-        if updated_by is None or interpreter() is not None or current_frame() is not None:
+        if interpreter() is not None or current_frame() is not None:
             return result(self)
-        with eagerly(updated_by):
+        at_once = self.__dict__.get("_updated_by") or at_rest(self)
+        with eagerly(at_once):
             return result(self)
 
     return wrapped
