@@ -47,7 +47,7 @@ def _entries(doc: str) -> list[str]:
 
 
 def _parameters(node: ast.ClassDef | Function, classes: dict[str, ast.ClassDef]) -> set[str]:
-    """Of a class those of its constructor and, where that passes keywords on, of its bases'."""
+    """Of a class those of its constructor, of the one that this is like, and of its bases'."""
     if isinstance(node, Function):
         return _own(node)
     found = {
@@ -62,11 +62,25 @@ def _parameters(node: ast.ClassDef | Function, classes: dict[str, ast.ClassDef])
     ]
     for maker in makers:
         found |= _own(maker)
-    for base in node.bases:
-        name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+    bases = [base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases]
+    for name in [*bases, *(name for maker in makers for name in _alike(maker))]:
         if name in classes and classes[name] is not node:
             found |= _parameters(classes[name], classes)
     return found
+
+
+def _alike(constructor: Function) -> list[str]:
+    """Y of a decorator such as ``@like(Y.__init__)``, whose arguments the constructor has."""
+    taken = [
+        decorator.args[0]
+        for decorator in constructor.decorator_list
+        if isinstance(decorator, ast.Call) and decorator.args
+    ]
+    return [
+        first.value.id
+        for first in taken
+        if isinstance(first, ast.Attribute) and first.attr == "__init__" and isinstance(first.value, ast.Name)
+    ]
 
 
 def _taken_as_keywords(node: ast.ClassDef | Function, tree: ast.Module) -> set[str]:
