@@ -76,23 +76,19 @@ def reshape(x: Any, newshape: Any) -> Value:
 def _keeps_batch(x: Value, sizes: Sequence[Any]) -> bool:
     """Whether the first size is that of ``x`` itself, open until a graph runs, and the others hold as many
     elements as the other axes of ``x``, so that it can be no other."""
-    first, dims = sizes[0], list(x.dims or ())[1:]
+    first, count = sizes[0], _elements(sizes[1:])
     node = first.node if isinstance(first, Value) else None
-    if (
-        node is None
-        or node.op_type != "Gather"
-        or not builtins.all(isinstance(n, int) and n > 0 for n in [*sizes[1:], *dims])
-    ):
+    if node is None or node.op_type != "Gather" or not count or count != _elements((x.dims or ())[1:]):
         return False
     taken, index = node.inputs
     shape = taken.node if taken is not None else None
     is_own = shape is not None and shape.op_type == "Shape" and not shape.attributes and shape.inputs[0] is x
-    return (
-        is_own
-        and isinstance(index, Constant)
-        and index.array.item() == 0
-        and math.prod(sizes[1:]) == math.prod(dims)
-    )
+    return is_own and isinstance(index, Constant) and index.array.item() == 0
+
+
+def _elements(sizes: Sequence[Any]) -> int | None:
+    """How many elements axes of these sizes hold; None where one is open or to be worked out."""
+    return math.prod(sizes) if builtins.all(isinstance(n, int) and n > 0 for n in sizes) else None
 
 
 def _sizes(shape: Any) -> Any:
