@@ -20,8 +20,10 @@ from .protocol.datatypes import datatype_of
 PLATFORM = "onnx_onnxruntime"
 _WARM_UP_SIZE = 8
 _WARM_UP_ELEMENTS = 1 << 24
-_SHORT_S, _SMALL_BYTES = 0.02, 32 << 20
-"""Models that take longer get all the cores; others are loaded anew for fewer where their file is small."""
+_SHORT_S = 0.02
+"""Models that take longer get all the cores; of others a core is left to the protocols."""
+_QUICK_BYTES, _SMALL_BYTES = 4 << 20, 32 << 20
+"""Files that are no larger are taken for quick; those that may be loaded anew where that was wrong."""
 
 
 class Model:
@@ -41,7 +43,10 @@ class Model:
     def __init__(self, name: str, version: str, path: str, settings: Settings) -> None:
         self.name, self.version, self.path = name, version, path
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = settings.intra_op_threads or max(1, cores // settings.instances)
+        all_cores = settings.intra_op_threads or max(1, cores // settings.instances)
+        fewer = settings.intra_op_threads or max(1, (cores - 1) // settings.instances)
+        size = os.path.getsize(path) if os.path.exists(path) else 0
+        threads = fewer if size < _QUICK_BYTES else all_cores  # a guess, until it has run
         self.executor = Executor(path, intra_op_threads=threads)
         self.inputs, self.outputs = self.executor.inputs, self.executor.outputs
         for info in [*self.inputs, *self.outputs]:
@@ -63,11 +68,10 @@ class Model:
             raise ModelFileError(f"{path}: pad.*: expected a model of samples without states")
         self._only = InputSpec(self.inputs[0]) if len(self.inputs) == 1 else None
         taken = self._warm_up()
-        fewer = max(1, (cores - 1) // settings.instances)
-        if settings.intra_op_threads is None and fewer < threads and taken is not None:
-            if taken < _SHORT_S and os.path.getsize(path) < _SMALL_BYTES:
-                self.executor = Executor(path, intra_op_threads=fewer)  # a core is left to the protocols
-                self._warm_up()
+        wanted = threads if taken is None else fewer if taken < _SHORT_S else all_cores
+        if wanted != threads and size < _SMALL_BYTES:
+            self.executor = Executor(path, intra_op_threads=wanted)
+            self._warm_up()
 
     def _has_samples(self) -> bool:
         shapes = [info.shape or (0,) for info in self.inputs]

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from kcompile_runtime import Executor, InputError
+from kcompile_runtime.serving import model
 from kcompile_runtime.serving.batching import Batcher, _Patience
 from kcompile_runtime.serving.errors import ServingError
 from kcompile_runtime.serving.limits import Limits, Settings
@@ -80,6 +81,16 @@ def test_requests_that_come_one_by_one_meet_in_a_run(tmp_path: Path) -> None:
         await queue.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_slow_models_get_all_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
+    monkeypatch.setattr(model, "_SHORT_S", 0.0 if slow else 1e9)
+    monkeypatch.setattr(model.os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    path = write(tmp_path, "m", models.dense())
+    for settings, threads in ((Settings(), 3 if slow else 2), (Settings(intra_op_threads=1), 1)):
+        session = Model("m", "1", str(path), settings).executor.session
+        assert session.get_session_options().intra_op_num_threads == threads
 
 
 def test_a_run_has_at_most_so_many_samples(tmp_path: Path) -> None:
