@@ -241,6 +241,8 @@ def _input_of_later(call: Call) -> None:
         raise ValueError("Ragged inputs are not supported; pass arrays of one shape.")
     spec = call.kwargs.pop("type_spec", None)
     if spec is not None:
+        if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):
+            raise ValueError(f"type_spec: expected a TensorSpec, with shape and dtype; found {spec!r}.")
         call.kwargs["batch_input_shape"] = tuple(spec.shape)
         call.kwargs["dtype"] = call.kwargs.get("dtype") or spec.dtype
 

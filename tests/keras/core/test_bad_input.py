@@ -223,7 +223,11 @@ COMPILING = {
     "an unknown argument": (lambda: model(losses="mse"), TypeError, "unexpected keyword argument 'losses'"),
     "no optimizer": (lambda: model(optimizer=3), ValueError, "Could not interpret optimizer identifier: 3"),
     "no loss at all": (lambda: model(None), ValueError, "no loss to optimize"),
-    "a loss that is none": (lambda: model(3), ValueError, "Could not interpret loss function identifier: 3"),
+    "a loss that is none": (
+        lambda: model(3),
+        ValueError,
+        "Could not interpret loss function identifier: expected a name, a config dict or a callable, found 3",
+    ),
     "an unknown argument of fit": (
         lambda: model().fit(X, Y, epoch=3),
         TypeError,

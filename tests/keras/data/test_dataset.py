@@ -17,7 +17,8 @@ pytest.importorskip("torch")
 from kcompile.ir import EagerTensor, StringTensor
 from kcompile.keras import data
 from kcompile.keras.data import Dataset, TensorSpec, checksums, reading
-from kcompile.keras.data.experimental import TFRecordWriter, assert_cardinality
+from kcompile.keras.data.experimental import assert_cardinality
+from kcompile.keras.data.files import TFRecordWriter
 
 
 def numbers(dataset):

@@ -13,6 +13,7 @@ import pytest
 
 from kcompile import keras
 from kcompile.keras import layers
+from kcompile.keras.data import TensorSpec
 from kcompile.keras.legacy import spellings
 
 HERE = Path(__file__).resolve().parent
@@ -192,10 +193,18 @@ def test_an_input_layer_as_it_is_spelled_today_needs_no_warning(arguments):
         assert keras.layers.InputLayer(**arguments).batch_input_shape == (4, 3)
 
 
-@pytest.mark.parametrize("argument", ["ragged", "type_spec"])
-def test_inputs_that_are_no_arrays_are_refused(argument):
-    with pytest.raises(ValueError, match=f"Inputs with {argument} are not supported"):
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [("ragged", "Ragged inputs are not supported"), ("type_spec", "expected a TensorSpec.* found True")],
+)
+def test_inputs_that_are_no_arrays_are_refused(argument, message):
+    with pytest.raises(ValueError, match=message):
         keras.layers.InputLayer(shape=(3,), **{argument: True})
+
+
+def test_an_input_layer_takes_the_spec_of_a_tensor():
+    layer = keras.layers.InputLayer(type_spec=TensorSpec((4, 3), "int32"))
+    assert layer.batch_input_shape == (4, 3) and layer.dtype == "int32"
 
 
 def test_layers_take_the_word_of_keras_3_that_they_are_not_quantized():
