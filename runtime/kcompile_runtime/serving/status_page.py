@@ -12,12 +12,14 @@ from .repository import Repository
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>kcompile serve</title>
+<link rel="icon" href="data:,">
 <style>
+:root {{ color-scheme: light dark }}
 body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 64em; padding: 0 1em }}
 table {{ border-collapse: collapse; width: 100% }}
 td, th {{ border-bottom: 1px solid #ccc; padding: .3em .6em; text-align: left; vertical-align: top }}
 textarea {{ width: 100%; height: 8em; font: 13px monospace }}
-pre {{ background: #f4f4f4; padding: .6em; white-space: pre-wrap; overflow-wrap: anywhere }}
+pre {{ background: #8882; padding: .6em; white-space: pre-wrap; overflow-wrap: anywhere }}
 </style></head><body>
 <h1>Models</h1>
 <table><tr><th>model</th><th>inputs</th><th>outputs</th><th>requests</th><th>mean latency</th></tr>
