@@ -238,7 +238,7 @@ def _input_of_later(call: Call) -> None:
             call.kwargs[own] = shape
     call.kwargs.pop("optional", None)  # an input that may be left out may be given
     if call.kwargs.pop("ragged", None):
-        raise ValueError("Ragged inputs are not supported; pass arrays of one shape.")
+        raise ValueError("Inputs with ragged=True are not supported; pass arrays of one shape.")
     spec = call.kwargs.pop("type_spec", None)
     if spec is not None:
         if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):

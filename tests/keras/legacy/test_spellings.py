@@ -195,7 +195,10 @@ def test_an_input_layer_as_it_is_spelled_today_needs_no_warning(arguments):
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("ragged", "Ragged inputs are not supported"), ("type_spec", "expected a TensorSpec.* found True")],
+    [
+        ("ragged", "Inputs with ragged=True are not supported"),
+        ("type_spec", "expected a TensorSpec.* found True"),
+    ],
 )
 def test_inputs_that_are_no_arrays_are_refused(argument, message):
     with pytest.raises(ValueError, match=message):
