@@ -14,10 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from . import keras3_networks
 from .keras_networks import NETWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
+EPOCH = 10
 
 
 def python() -> Path | None:
@@ -34,7 +37,8 @@ class Peer:
         interpreter: has that Keras.
         keras: ``"tf_keras"``, or ``"keras"`` with a backend: ``"keras tensorflow"``, ``"keras kcompile"``;
             ``"torch"`` for a network written by hand.
-        network: a name of ``NETWORKS``; of those for Keras 3 with ``"keras3:"`` before it.
+        network: a name of ``NETWORKS``; of those for Keras 3 with ``"keras3:"`` before it, or with
+            ``"epoch:"``: then a step is a ``fit`` over ``EPOCH`` batches.
     """
 
     def __init__(self, interpreter: str | Path, keras: str, network: str) -> None:
@@ -109,14 +113,17 @@ def main() -> None:
 
 
 def _step(keras: str, network: str) -> Callable[[], object]:
-    for_keras3, _, name = network.rpartition(":")
+    kind, _, name = network.rpartition(":")
     if keras == "torch":
-        from .torch_networks import training_step
+        from . import torch_networks
 
-        return training_step(name)
-    networks = keras3_networks.NETWORKS if for_keras3 else NETWORKS
+        return torch_networks.epoch(name, EPOCH) if kind == "epoch" else torch_networks.training_step(name)
+    networks = keras3_networks.NETWORKS if kind else NETWORKS
     model, x, y = networks[name](importlib.import_module(keras))
-    return lambda: model.train_on_batch(x, y)
+    if kind != "epoch":
+        return lambda: model.train_on_batch(x, y)
+    size, x, y = len(x), np.concatenate([x] * EPOCH), np.concatenate([y] * EPOCH)
+    return lambda: model.fit(x, y, batch_size=size, verbose=0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import data, export, keras_networks, memory, networks, peer, predict, train
+from benchmarks import data, export, keras3, keras_networks, memory, networks, peer, predict, train
 from benchmarks.measuring import Row, compare, median_time
 from kcompile import keras
 
@@ -66,8 +66,9 @@ def test_the_networks_for_any_keras_train(name):
     assert sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)) >= len(after) // 2
 
 
-def test_a_network_by_hand_is_a_peer_that_answers():
-    with peer.Peer(sys.executable, "torch", "keras3:mlp") as there:
+@pytest.mark.parametrize("work", keras3.WORK)
+def test_a_network_by_hand_is_a_peer_that_answers(work):
+    with peer.Peer(sys.executable, "torch", f"{work}:mlp") as there:
         there.step()
 
 

@@ -24,3 +24,5 @@ def test_a_network_by_hand_has_the_same_weights_and_batch(name):
 def test_its_step_trains():
     step = torch_networks.training_step("mlp")
     assert step() > step() > step()
+    epoch = torch_networks.epoch("mlp", 3)
+    assert epoch() > epoch() > epoch()
