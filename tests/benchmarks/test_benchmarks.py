@@ -107,8 +107,8 @@ def test_memory_sees_what_is_kept():
 
 
 def test_building_and_dropping_models_keeps_nothing():
-    heap = memory.measure(memory.build, 10)["heap_kib"]
-    assert heap[-1] - heap[1] < 40
+    heap = memory.measure(memory.build, 30)["heap_kib"]
+    assert heap[-1] - heap[4] < 40  # the first hundred fill caches and free lists
 
 
 def test_the_command_writes_rows_with_targets_beside_the_table(tmp_path, monkeypatch, capsys):
