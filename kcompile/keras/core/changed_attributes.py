@@ -56,12 +56,15 @@ def emit_anew(layer: CalledLayer, name: str) -> None:
     Warns:
         UserWarning: where they cannot be emitted so; models compute as before then.
     """
+    stood: list[tuple[Value, Any, int]] = []  # what was made where, before
     try:
         for outer in _outermost_last(layer, set()):
             outer._forget_calls()
             for node in outer._inbound_nodes[outer._first_call :]:
-                _emit_anew(node)
+                _emit_anew(node, stood)
     except Exception as error:
+        for value, made_by, index in reversed(stood):
+            value.node, value.index = made_by, index
         warnings.warn(
             f"{layer.name}.{name} was set after the layer was called, and the models with it compute as "
             f"before: {error}",
@@ -79,7 +82,7 @@ def _outermost_last(layer: CalledLayer, seen: set[CalledLayer]) -> Iterator[Call
         yield from _outermost_last(outer, seen)
 
 
-def _emit_anew(node: Node) -> None:
+def _emit_anew(node: Node, stood: list[tuple[Value, Any, int]]) -> None:
     layer: Any = node.outbound_layer
     layer(as_nested(unpack_singleton(list(node.input_tensors)), node.nesting), **node.arguments)
     made = layer._inbound_nodes.pop()
@@ -87,6 +90,7 @@ def _emit_anew(node: Node) -> None:
         inbound._outbound_nodes.remove(made)
     for old, new in zip(_tensors_of(node), _tensors_of(made), strict=True):
         if old is not None and new is not None:
+            stood.append((old, old.node, old.index))
             old.stand_for(new)
 
 

@@ -190,6 +190,23 @@ def test_what_cannot_be_emitted_anew_is_a_warning():
     np.testing.assert_array_equal(model.predict(x.reshape(-1, 2, 2)[:2], verbose=0), before)
 
 
+class ForFourColumns(Scaled):
+    def call(self, inputs):
+        if self.factor != 1.0 and inputs.shape[-1] != 4:
+            raise ValueError("four columns are wanted")
+        return inputs * self.factor
+
+
+def test_where_one_call_cannot_be_emitted_anew_all_stay_as_they_were():
+    layer = ForFourColumns(1.0)
+    first, second = tf_keras.Input((4,)), tf_keras.Input((2,))
+    models = [tf_keras.Model(inputs, layer(inputs)) for inputs in (first, second)]
+    with pytest.warns(UserWarning, match=r"factor was set after .* four columns are wanted"):
+        layer.factor = 3.0
+    for model, inputs in zip(models, (x, x[:, :2]), strict=True):
+        np.testing.assert_array_equal(model.predict(inputs, verbose=0), inputs)
+
+
 def test_keras_2_computes_by_what_layers_were_when_they_were_called():
     model = keras.Sequential([keras.layers.Dense(3, activation="sigmoid", input_shape=(4,))])
     before = model.predict(x)
