@@ -22,6 +22,7 @@ FLOORS = {
     "kcompile.keras3": 3,
     "kcompile.keras3.backend": 3,
     "kcompile.live_models": 3,
+    "kcompile.optimize": 3,
     "kcompile.tf_keras": 3,
     "kcompile.keras": 2.9,
     "kcompile.keras.applications": 2.8,
