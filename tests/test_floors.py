@@ -77,6 +77,7 @@ FLOORS = {
     "kcompile.torch_bridge": 1,
     "kcompile.onnx_io": 1,
     "kcompile.optional": 0.5,
+    "kcompile.tables": 0.5,
     "kcompile_runtime.serving": 0.2,
     "kcompile.atomic": 0,
     "kcompile.progress": 0,

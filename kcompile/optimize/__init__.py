@@ -1,4 +1,4 @@
 """Files made smaller and faster, each with what that cost: quantisation, half precision, fusion, profiles.
 
-The rewriting is onnxruntime's and onnxscript's; the search, the calibration, the proof and the report are here.
+The rewriting is onnxruntime's and onnxscript's; search, calibration, proof and report are here.
 """

@@ -42,8 +42,8 @@ class Ranges:
     Args:
         prepared: the model.
         samples: what it is run on.
-        calibration: ``"minmax"`` takes the least and the largest number, ``"percentile"`` leaves the outermost
-            0.001 % out, ``"entropy"`` chooses the range whose distribution loses least (Migacz, 2017).
+        calibration: ``"minmax"`` takes the least and the largest number, ``"percentile"`` leaves out the
+            outermost 0.001 %, ``"entropy"`` chooses the range whose distribution loses least (Migacz, 2017).
         path: of a file to write, in which onnxruntime keeps ranges.
     """
 
@@ -118,7 +118,7 @@ def dynamic(prepared: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.Model
 
 
 def weights(model: onnx.ModelProto, bits: Literal[4, 8], keep: Collection[str] = ()) -> onnx.ModelProto:
-    """Matrices of 4 or 8 bits in blocks of 32, which MatMulNBits of onnxruntime reads; the rest stays float32."""
+    """Matrices of 4 or 8 bits in blocks of 32, which onnxruntime's MatMulNBits reads; the rest is float32."""
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
     with _quiet():
@@ -140,7 +140,7 @@ def float16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelPro
 
 
 def layer_of(name: str) -> str:
-    """The layer of a node: ``"block/conv/Conv"`` is of ``"block/conv"``; fused nodes keep the first's name."""
+    """The layer of a node: ``"block/conv/Conv"`` is of ``"block/conv"``; fused nodes keep one name."""
     return name.removesuffix("/MatMulAddFusion").rpartition("/")[0] or name
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
-from kcompile_runtime.text import harmless
+from kcompile_runtime.markup import as_html
 
 from .layer_utils import _output_shape, connections_among, count_params, model_nodes
 from .summary_table import class_title, memory, shape_title
@@ -24,7 +23,7 @@ def model_html(model: Any) -> str:
 
     Names may come from files: all text is escaped. A table wider than the page scrolls.
     """
-    head = f"<strong>{_text(model.name)}</strong> ({_text(class_title(model))})"
+    head = f"<strong>{as_html(model.name)}</strong> ({as_html(class_title(model))})"
     if not getattr(model, "built", True):
         return f"<div>{head}: not built yet, its input shape is not known.</div>"
     return (
@@ -53,9 +52,10 @@ def _table(model: Any) -> str:
 
 def _layer(layer: Any, relevant: set[int]) -> str:
     sources = dict.fromkeys(name for name, _, _ in connections_among(layer, relevant))
-    name = _text(layer.name) + ("" if layer.trainable or not layer.weights else " <em>(not trained)</em>")
-    shape = _text(shape_title(layer, _output_shape(layer)))
-    fields = (name, _text(class_title(layer)), shape, f"{layer.count_params():,}", _text(", ".join(sources)))
+    name = as_html(layer.name) + ("" if layer.trainable or not layer.weights else " <em>(not trained)</em>")
+    shape = as_html(shape_title(layer, _output_shape(layer)))
+    parameters, connected = f"{layer.count_params():,}", as_html(", ".join(sources))
+    fields = (name, as_html(class_title(layer)), shape, parameters, connected)
     row = _row(fields, "td", _LINE)
     if not getattr(layer, "layers", None):
         return row
@@ -68,7 +68,3 @@ def _row(fields: Sequence[str], cell: str, style: str) -> str:
         f'<{cell} style="{own};{style}">{field}</{cell}>' for own, field in zip(_STYLES, fields, strict=True)
     )
     return f'<tr style="background:none">{cells}</tr>'
-
-
-def _text(text: Any) -> str:
-    return escape(harmless(str(text)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import json
 
+from ..markup import as_html
 from ..tensors import TensorInfo, format_shape
-from ..text import harmless
 from .batching import Batcher
 from .repository import Repository
 
@@ -100,7 +100,7 @@ def _row(batcher: Batcher) -> str:
         str(statistics.count),
         mean,
     ]
-    return "<tr>" + "".join(f"<td>{html.escape(harmless(cell))}</td>" for cell in cells) + "</tr>\n"
+    return "<tr>" + "".join(f"<td>{as_html(cell)}</td>" for cell in cells) + "</tr>\n"
 
 
 def _tensor(info: TensorInfo) -> str:
@@ -109,7 +109,7 @@ def _tensor(info: TensorInfo) -> str:
 
 def _option(batcher: Batcher) -> str:
     model = batcher.model
-    name = html.escape(harmless(model.name))
+    name = as_html(model.name)
     data = {"example": _example(batcher), "image": _image(batcher)}
     shown = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in data.items())
     return f'<option value="{name}" {shown}>{name}</option>'
