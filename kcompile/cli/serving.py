@@ -41,4 +41,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = made.parse_args(argv)
     if not arguments.ray and (arguments.replicas or arguments.ray_address):
         made.error("--replicas and --ray-address go with --ray")
+    if arguments.ray and arguments.grpc_port is not None:
+        made.error("--grpc-port: a cluster answers over HTTP alone; without --ray there is gRPC, too")
     return arguments

@@ -27,6 +27,8 @@ NAME = "kcompile"
 _HEAD = {"node:__internal_head__": 0.001}
 _ONGOING = 1000
 """Requests that a replica has at a time; its own queue refuses what is too much."""
+_MORE_AFTER_S = 10.0
+"""How long there must be more requests than replicas can do before another one is started."""
 _ATTEMPTS = 8
 _WAIT_S = 0.25
 #: What a front sends of ASGI's description of a request.
@@ -145,6 +147,7 @@ def _application(serve: Any, options: Options, replicas: Replicas, repeat: bool)
             "min_replicas": replicas.least,
             "max_replicas": replicas.most,
             "target_ongoing_requests": options.settings.max_batch,
+            "upscale_delay_s": _MORE_AFTER_S,
         }
         several = {"autoscaling_config": scaling}
     threads = options.settings.intra_op_threads or 1
@@ -180,7 +183,7 @@ class Replica:
         repository = Repository(options.models, options.settings)
         await repository.refresh()
         metrics = Metrics(repository)
-        self._app = RestServer(repository, metrics, options.settings.limits, options.keys, False).app()
+        self._app = RestServer(repository, metrics, options.settings.limits, options.keys, False)
         self._watching = asyncio.create_task(self._watch(repository, options.poll_s))
         self._repository = repository
 

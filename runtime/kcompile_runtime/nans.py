@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .bfloat16 import BFLOAT16, to_float32
 from .errors import ExecutionError, ModelFileError
 from .graphs import (
     FLOAT,
@@ -135,6 +136,8 @@ def is_finite(array: np.ndarray) -> bool:
         # a sum of squares is NaN only where an element is, and infinite for what is large or infinite
         if np.vdot(array, array) < _INF:
             return True
+    elif array.dtype == BFLOAT16:
+        array = to_float32(array)
     elif kind != "e":
         return True
     return bool(np.isfinite(array).all())

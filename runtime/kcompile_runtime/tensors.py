@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import bfloat16
 from .errors import InputError
 from .text import harmless
 
@@ -80,6 +81,8 @@ class InputSpec:
         self.info = info
         self.name = info.name
         self.dtype = np.dtype(info.dtype) if info.is_numpy else None
+        if info.dtype == bfloat16.NAME:
+            self.dtype = bfloat16.BFLOAT16
         shape = info.shape if info.shape is not None else ()
         self.rank: int | None = len(shape) if self.dtype is not None else None
         self.fixed = [(axis, size) for axis, size in enumerate(shape) if isinstance(size, int)]
@@ -142,6 +145,11 @@ class InputSpec:
         target = self.dtype
         assert target is not None
         source = array.dtype
+        if target == bfloat16.BFLOAT16:
+            rounded = bfloat16.accepted(array)
+            if rounded is None:
+                raise InputError(f"input {self.name!r}: expected numbers or bfloat16, found {source}")
+            return rounded
         if source.kind == "O":
             raise InputError(
                 f"input {self.name!r}: expected {self.info.dtype} values of one shape, found ragged or mixed "

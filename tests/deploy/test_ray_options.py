@@ -38,6 +38,9 @@ def test_options_of_a_cluster_go_with_ray_alone(capsys):
         main(["serve", "m.onnx", "--replicas", "2"])
     assert ended.value.code == 2
     assert "--replicas and --ray-address go with --ray" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "m.onnx", "--ray", "--grpc-port", "8001"])
+    assert ended.value.code == 2 and "a cluster answers over HTTP alone" in capsys.readouterr().err
 
 
 def test_models_that_are_none_are_said_before_a_cluster_is_asked(tmp_path, capsys):

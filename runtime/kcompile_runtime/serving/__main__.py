@@ -14,6 +14,7 @@ from .logs import FORMATS, start_logging
 if TYPE_CHECKING:
     from .server import Options
 
+GRPC_PORT = 8001
 _INSTALL = "serving needs {name}, which is not installed: pip install 'kcompile-runtime[serve]'"
 
 
@@ -45,7 +46,7 @@ def report(prog: str, arguments: argparse.Namespace, work: Callable[[], None]) -
     return 0
 
 
-_PACKAGES = ("starlette", "uvicorn", "grpc", "google", "prometheus_client")
+_PACKAGES = ("starlette", "uvicorn", "httptools", "grpc", "google", "prometheus_client")
 
 
 def _failed(prog: str, why: str) -> int:
@@ -92,7 +93,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         arguments.models,
         arguments.host,
         arguments.port,
-        None if arguments.no_grpc else arguments.grpc_port,
+        None if arguments.no_grpc else GRPC_PORT if arguments.grpc_port is None else arguments.grpc_port,
         None if arguments.api_keys is None else _read_keys(arguments.api_keys),
         arguments.tls_cert,
         arguments.tls_key,
@@ -137,7 +138,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     add("models", help="an .onnx file, or a folder of NAME/VERSION/model.onnx")
     add("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     add("--port", type=_from(0), default=8000, help="of HTTP; 0 for any free one (default: 8000)")
-    add("--grpc-port", type=_from(0), default=8001, help="of gRPC (default: 8001)")
+    add("--grpc-port", type=_from(0), help=f"of gRPC (default: {GRPC_PORT})")
     add("--no-grpc", action="store_true", help="serve HTTP alone")
     add("--max-batch", type=_from(1), default=32, help="samples of one run (default: 32)")
     add("--delay-ms", type=_seconds, default=0.0, help="how long a run waits for more requests (default: 0)")

@@ -120,15 +120,19 @@ class Batcher:
         """Requests that wait."""
         return len(self._queue)
 
-    async def run(
+    async def run(self, *request: Any, **options: Any) -> list[Any]:
+        """The outputs of one request; arguments and errors are those of `submit`."""
+        return await self.submit(*request, **options)
+
+    def submit(
         self,
         arrays: list[np.ndarray],
         names: list[str],
         sequence: SequenceStep | None = None,
         priority: int = 0,
         timeout_s: float | None = None,
-    ) -> list[Any]:
-        """The outputs of one request, in the order of ``names``.
+    ) -> asyncio.Future[list[Any]]:
+        """Puts a request into the queue; what it gives will be its outputs, in the order of ``names``.
 
         Args:
             arrays: as `Model.accept` gives them.
@@ -138,29 +142,27 @@ class Batcher:
             timeout_s: how long it may wait before it runs.
 
         Raises:
-            ServingError: 429 where the queue is full, 503 where the model is unloaded, 504 where its time is
-                over.
+            ServingError: 429 where the queue is full, 503 where the model is unloaded; what it gives has 504
+                where its time is over.
         """
         self.check_room()
         if self._has_policies:
             priority, timeout_s = self._by_policy(priority, timeout_s)
-        now = time.monotonic()
-        deadline = None if timeout_s is None else now + timeout_s
-        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        loop, now = asyncio.get_running_loop(), time.monotonic()
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        deadline = None
+        if timeout_s is not None:
+            deadline = now + timeout_s
+            timer = loop.call_later(timeout_s, _time_out, future, timeout_s)
+            future.add_done_callback(lambda _: timer.cancel())
         rank = 0 if sequence is not None else priority or _LAST  # steps of a sequence keep their order
         waiting = _Waiting(arrays, names, sequence, deadline, future, now, self.model.padding)
         self._push((rank, next(self._numbers), waiting))
         self._idle.clear()
         if not self._called:  # once for all that arrive in this round of the loop
             self._called = True
-            asyncio.get_running_loop().call_soon(self._start_called)
-        if timeout_s is None:
-            return await future
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), timeout_s)
-        except asyncio.TimeoutError:
-            future.cancel()
-            raise too_late(f"the request waited for longer than its {timeout_s:g} s") from None
+            loop.call_soon(self._start_called)
+        return future
 
     def check_room(self) -> None:
         """Raises ServingError where a request would be refused: 503 if the model is unloaded, 429 if too
@@ -343,16 +345,18 @@ class Batcher:
         self.statistics.ran(samples, taken)
         each = taken / max(1, samples) / self._instances
         self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
+        failed = []
         for waiting, answer in zip(batch, answers, strict=True):
-            good = not isinstance(answer, Exception)
-            self.statistics.answered(waiting.samples, start - waiting.arrived, taken, good)
             future = waiting.future
-            if future.done():
-                continue
-            if good:
+            if isinstance(answer, Exception):
+                failed.append(waiting)
+                if not future.done():
+                    future.set_exception(answer)
+            elif not future.done():
                 future.set_result(answer)
-            else:
-                future.set_exception(answer)
+        self.statistics.failed([start - waiting.arrived for waiting in failed], taken)
+        good = [waiting for waiting in batch if waiting not in failed] if failed else batch
+        self.statistics.answered(_samples(good), [start - waiting.arrived for waiting in good], taken)
         self._running -= 1
 
     def _compute_one(self, batch: list[_Waiting]) -> list[Any]:
@@ -389,6 +393,11 @@ class Batcher:
         if any(result.ndim == 0 or len(result) != total for result in results):
             raise ExecutionError("the outputs have no row for each sample")
         return list(_rows(batch, dict(zip(names, results, strict=True)), self.model.padding))
+
+
+def _time_out(future: asyncio.Future[Any], seconds: float) -> None:
+    if not future.done():
+        future.set_exception(too_late(f"the request waited for longer than its {seconds:g} s"))
 
 
 def _samples(batch: Sequence[_Waiting]) -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..bfloat16 import from_float32
 from .batching import Batcher
 from .errors import bad_request, too_large
 from .limits import Limits
-from .repository import Repository
 from .sessions import SequenceStep
-from .traces import span, tracing
+from .traces import span
 
 
-@dataclass
+@dataclass(slots=True)
 class InferRequest:
     """What a client asks for.
 
@@ -34,7 +35,7 @@ class InferRequest:
     carrier: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class InferResponse:
     """The version that answered, and its tensors by name in the order asked for."""
 
@@ -43,41 +44,44 @@ class InferResponse:
     outputs: dict[str, np.ndarray]
 
 
-async def infer(
-    repository: Repository, name: str, version: str | None, request: InferRequest
-) -> InferResponse:
+async def infer(batcher: Batcher, request: InferRequest) -> InferResponse:
     """Answers a request.
 
     Raises:
         ServingError, InputError: it is wrong, or cannot be answered now.
         ExecutionError: the model failed.
     """
-    batcher = repository.batcher(name, version)
-    if not tracing():
-        return await _infer(batcher, request)
-    with span(f"infer {name}", request.carrier, model=name, version=batcher.model.version):
-        return await _infer(batcher, request)
+    with span(batcher.model.name, batcher.model.version, request.carrier):
+        names, results = submit(batcher, request)
+        return response_of(batcher, names, await results)
 
 
-async def _infer(batcher: Batcher, request: InferRequest) -> InferResponse:
-    names = batcher.model.wanted(request.outputs)
-    arrays = batcher.model.accept(request.inputs)
+def submit(batcher: Batcher, request: InferRequest) -> tuple[list[str], Future[list[Any]]]:
+    """Puts a request into the queue: the names of its outputs, and what will be these.
+
+    Raises:
+        ServingError, InputError: as of `infer`.
+    """
+    model = batcher.model
+    names, arrays = model.wanted(request.outputs), model.accept(request.inputs)
     if not request.parameters:
-        results = await batcher.run(arrays, names)
-        return _response(batcher, names, results)
+        return names, batcher.submit(arrays, names)
     sequence = sequence_of(request.parameters)
-    if sequence is not None and not batcher.model.stateful:
+    if sequence is not None and not model.stateful:
         sequence = None  # as Triton does for models without sequence batching
     timeout = _whole(request.parameters, "timeout")
-    priority = _whole(request.parameters, "priority")
-    results = await batcher.run(
-        arrays, names, sequence, min(priority, 1 << 31), timeout / 1e6 if timeout else None
-    )
-    return _response(batcher, names, results)
+    priority = min(_whole(request.parameters, "priority"), 1 << 31)
+    return names, batcher.submit(arrays, names, sequence, priority, timeout / 1e6 if timeout else None)
 
 
-def _response(batcher: Batcher, names: list[str], results: list[Any]) -> InferResponse:
-    return InferResponse(batcher.model.name, batcher.model.version, dict(zip(names, results, strict=True)))
+def response_of(batcher: Batcher, names: list[str], results: list[Any]) -> InferResponse:
+    """The response with these outputs."""
+    model = batcher.model
+    outputs = dict(zip(names, results, strict=True))
+    for name in model.bfloat16_outputs:
+        if name in outputs:
+            outputs[name] = from_float32(outputs[name])
+    return InferResponse(model.name, model.version, outputs)
 
 
 def sequence_of(parameters: Mapping[str, Any]) -> SequenceStep | None:

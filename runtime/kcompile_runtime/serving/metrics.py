@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -16,8 +17,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from .repository import Repository
-from .statistics import BUCKETS, Duration
+from .statistics import BUCKETS, Duration, Statistics
 
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _LABELS = ["model", "version"]
 
 
@@ -66,16 +68,24 @@ class Metrics:
         sessions = GaugeMetricFamily("kcompile_sessions", "Sequences with states", labels=_LABELS)
         queued = HistogramMetricFamily("kcompile_queue_seconds", "Time in the queue", labels=_LABELS)
         computed = HistogramMetricFamily("kcompile_compute_seconds", "Time of the run", labels=_LABELS)
+        joined = HistogramMetricFamily("kcompile_batch_samples", "Samples of a run", labels=_LABELS)
         for batcher in batchers:
             labels = [batcher.model.name, batcher.model.version]
+            _add_sizes(joined, labels, batcher.statistics)
             waiting.add_metric(labels, batcher.queued)
             sessions.add_metric(labels, len(batcher.sessions))
             _add(queued, labels, batcher.statistics.queue)
             _add(computed, labels, batcher.statistics.compute)
-        yield from (waiting, sessions, queued, computed)
+        yield from (waiting, sessions, queued, computed, joined)
 
 
 def _add(family: HistogramMetricFamily, labels: list[str], duration: Duration) -> None:
     bounds = [*map(str, BUCKETS), "+Inf"]
     cumulative = itertools.accumulate(duration.buckets)
     family.add_metric(labels, list(zip(bounds, cumulative, strict=True)), duration.seconds)
+
+
+def _add_sizes(family: HistogramMetricFamily, labels: list[str], statistics: Statistics) -> None:
+    runs = [(size, duration.count) for size, duration in statistics.batches.items()]
+    up_to = [(str(bound), sum(count for size, count in runs if size <= bound)) for bound in _SIZES]
+    family.add_metric(labels, [*up_to, ("+Inf", sum(count for _, count in runs))], sum(map(math.prod, runs)))

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import bfloat16
 from ..errors import ModelFileError
 from ..executor import Executor
 from ..tensors import InputSpec, TensorInfo, format_shape, samples_first
 from .errors import bad_request
 from .limits import Settings
 from .padding import Padding
-from .protocol.datatypes import datatype_of
+from .protocol.datatypes import datatype_of, datatype_of_array
 
 PLATFORM = "onnx_onnxruntime"
 _WARM_UP_SIZE = 8
@@ -59,14 +60,16 @@ class Model:
         axis = (self.inputs[0].shape or (None,))[0] if self.has_samples else None
         #: The name of that axis, where it has one.
         self.sample_axis = axis if isinstance(axis, str) else None
-        self._dtypes = [(info, np.dtype(info.dtype)) for info in self.inputs]
+        self._specs = [InputSpec(info) for info in self.inputs]
+        #: Outputs whose elements are float32 here and bfloat16 for clients.
+        self.bfloat16_outputs = [info.name for info in self.outputs if info.dtype == bfloat16.NAME]
         self._refuses_nan = settings.refuses_nan
         _check_names("input", settings.inputs, self.inputs, path)
         _check_names("output", settings.outputs, self.outputs, path)
         self.padding = Padding(settings.pads, self.inputs, self.outputs, path) if settings.pads else None
         if self.padding is not None and (self.stateful or not self.has_samples):
             raise ModelFileError(f"{path}: pad.*: expected a model of samples without states")
-        self._only = InputSpec(self.inputs[0]) if len(self.inputs) == 1 else None
+        self._only = self._specs[0] if len(self._specs) == 1 else None
         taken = self._warm_up()
         wanted = threads if taken is None else fewer if taken < _SHORT_S else all_cores
         if wanted != threads and size < _SMALL_BYTES:
@@ -118,7 +121,7 @@ class Model:
         arrays = self._accept(inputs)
         if self._refuses_nan:
             for info, array in zip(self.inputs, arrays, strict=True):
-                if array.dtype.kind in "fc" and np.isnan(array).any():
+                if _has_nan(array):
                     raise bad_request(f"input {info.name!r}: expected numbers, found NaN, which is refused")
         return arrays
 
@@ -127,12 +130,12 @@ class Model:
             array = inputs.get(self._only.name)
             if array is not None and self._only.fits(array):
                 return [array]
-        for info, dtype in self._dtypes:
-            array = inputs.get(info.name)
-            if array is not None and array.dtype != dtype:
+        for spec in self._specs:
+            array = inputs.get(spec.name)
+            if array is not None and array.dtype != spec.dtype:
                 raise bad_request(
-                    f"input {info.name!r}: expected {datatype_of(info.dtype)}"
-                    f"{format_shape(info.shape or ())}, found {datatype_of(array.dtype.name)}"
+                    f"input {spec.name!r}: expected {datatype_of(spec.info.dtype)}"
+                    f"{format_shape(spec.info.shape or ())}, found {datatype_of_array(array)}"
                 )
         return self.executor.accept(inputs)
 
@@ -160,13 +163,19 @@ def _check_names(kind: str, names: Sequence[str], tensors: Sequence[TensorInfo],
         )
 
 
+def _has_nan(array: np.ndarray) -> bool:
+    if array.dtype == bfloat16.BFLOAT16:
+        array = bfloat16.to_float32(array)
+    return array.dtype.kind in "fc" and bool(np.isnan(array).any())
+
+
 def _zeros(info: TensorInfo) -> np.ndarray:
     shape = [size if isinstance(size, int) else _WARM_UP_SIZE for size in info.shape or ()]
     if shape and not isinstance((info.shape or ())[0], int):
         shape[0] = 1
     if info.dtype == "object":
         return np.full(shape, "", object)
-    return np.zeros(shape, info.dtype)
+    return np.zeros(shape, InputSpec(info).dtype)
 
 
 def _described(info: TensorInfo) -> dict[str, Any]:

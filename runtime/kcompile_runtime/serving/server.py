@@ -85,10 +85,13 @@ class Server:
         """Serves until SIGTERM or Ctrl-C; then answers what waits."""
         import uvicorn
 
+        from .protocol.connection import Connection
+
         options = self.options
-        app = RestServer(*self._shared).app(self._lifespan)
+        app = RestServer(*self._shared, lifespan=self._lifespan)
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
 _MOST_SIZES = 512
@@ -27,15 +28,16 @@ class Statistics:
         if samples in self.batches or len(self.batches) < _MOST_SIZES:
             self.batches.setdefault(samples, Duration()).add(seconds)
 
-    def answered(self, samples: int, queued: float, computed: float, good: bool) -> None:
-        """One request was answered, in seconds of waiting and of its run."""
-        if not good:
-            self.fail.add(queued + computed)
-            return
+    def answered(self, samples: int, queued: Sequence[float], computed: float) -> None:
+        """Requests of one run were answered: the seconds that each had waited, and those of the run."""
         self.samples += samples
-        self.success.add(queued + computed)
-        self.queue.add(queued)
-        self.compute.add(computed)
+        self.success.add(*[seconds + computed for seconds in queued])
+        self.queue.add(*queued)
+        self.compute.add(*[computed] * len(queued))
+
+    def failed(self, queued: Sequence[float], computed: float) -> None:
+        """Requests of one run failed."""
+        self.fail.add(*[seconds + computed for seconds in queued])
 
     def described(self, name: str, version: str) -> dict[str, Any]:
         """The entry of ``model_stats``."""
@@ -78,11 +80,13 @@ class Duration:
         self.seconds = 0.0
         self.buckets = [0] * (len(BUCKETS) + 1)
 
-    def add(self, seconds: float) -> None:
-        """Once more."""
-        self.count += 1
-        self.seconds += seconds
-        self.buckets[bisect_left(BUCKETS, seconds)] += 1
+    def add(self, *durations: float) -> None:
+        """Once more for each."""
+        self.count += len(durations)
+        self.seconds += sum(durations)
+        buckets = self.buckets
+        for seconds in durations:
+            buckets[bisect_left(BUCKETS, seconds)] += 1
 
     def described(self) -> dict[str, int]:
         """As the protocol has it."""

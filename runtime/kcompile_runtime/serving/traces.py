@@ -15,17 +15,16 @@ def tracing() -> bool:
     return "opentelemetry.sdk.trace" in sys.modules
 
 
-def span(name: str, carrier: Mapping[str, str], **attributes: str) -> AbstractContextManager[None]:
+def span(model: str, version: str, carrier: Mapping[str, str]) -> AbstractContextManager[None]:
     """A span of the server around a block; an error that leaves the block is recorded in it.
 
     Args:
-        name: of the span.
+        model, version: that are asked.
         carrier: headers of the request, whose trace it belongs to.
-        attributes: by names without ``kcompile.``.
     """
     if not tracing():
         return _NOTHING
-    return _span(name, carrier, {f"kcompile.{key}": value for key, value in attributes.items()})
+    return _span(f"infer {model}", carrier, {"kcompile.model": model, "kcompile.version": version})
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
     except Exception as error:
         pytest.skip(f"Ray starts no cluster on this machine: {error}")
-    made.add_worker = lambda: made.add_node(num_cpus=1, **memory)
+    made.add_worker = lambda cpus=1: made.add_node(num_cpus=cpus, **memory)
     monkeypatch.setenv("RAY_ADDRESS", made.address)
     yield made
     ray.shutdown()

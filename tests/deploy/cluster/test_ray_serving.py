@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
+import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -43,7 +47,7 @@ def serve():
         command = [sys.executable, "-m", "kcompile", "serve", *map(str, arguments), "--ray", "--port", port]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
-        line = next((line for line in process.stdout if line.startswith("http://")), "")
+        line = next((line for line in process.stdout if line.startswith("http")), "")
         assert line, "it ended before it served"
         threading.Thread(target=process.stdout.read, daemon=True).start()
         return line.split()[0].rstrip(":")
@@ -54,10 +58,15 @@ def serve():
         assert process.wait(60) == 0
 
 
-def post(url: str, body: dict) -> tuple[int, dict]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+#: For certificates that are made here, and known to nobody.
+UNVERIFIED = ssl._create_unverified_context()
+
+
+def post(url: str, body: dict, **headers: str) -> tuple[int, dict]:
+    headers["content-type"] = "application/json"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=60, context=UNVERIFIED) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -82,15 +91,88 @@ def test_the_protocol_is_the_servers_and_no_answer_is_lost_when_a_node_is_killed
     np.testing.assert_allclose(answer["predictions"], executor.predict(x), rtol=1e-5)
 
 
-def ask_many(address, name, executor, kill) -> None:
-    """Asks from several threads for some seconds, in the middle of which the node is killed."""
+def replicas() -> set[int]:
+    """The processes of replicas of the clusters that this process has started."""
+    parents, found = {}, set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if b"ServeReplica:kcompile:Replica" in (folder / "cmdline").read_bytes():
+                found.add(int(folder.name))
+
+    def is_ours(process: int) -> bool:
+        while process not in (0, os.getpid()):
+            process = parents.get(process, 0)
+        return process != 0
+
+    return set(filter(is_ours, found))
+
+
+@pytest.fixture
+def certificate(tmp_path) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    make = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout key.pem -out cert.pem"
+    )
+    subprocess.run(make.split(), cwd=tmp_path, check=True, capture_output=True)
+    return tmp_path / "cert.pem"
+
+
+def test_no_answer_is_lost_when_a_worker_is_killed_behind_keys_and_tls(cluster, model, serve, certificate):
+    cluster.add_worker(2)
+    cluster.wait_for_nodes()
+    keys = certificate.with_name("keys")
+    keys.write_text("secret\n")
+    files = ["--tls-cert", certificate, "--tls-key", certificate.with_name("key.pem"), "--api-keys", keys]
+    address = serve(model, "--replicas", "2", *files)
+    assert address.startswith("https://")
+    executor, before = Executor(model), replicas()
+    assert len(before) == 2
+    status, answer = post(f"{address}/v2/models/m/infer", {"inputs": []})
+    assert status == 401 and "Bearer KEY" in answer["error"]
+
+    def kill() -> None:
+        os.kill(min(before), signal.SIGKILL)
+
+    ask_many(address, executor.inputs[0].name, executor, kill, authorization="Bearer secret")
+    end = time.monotonic() + 60
+    while len(replicas()) < 2 and time.monotonic() < end:
+        time.sleep(0.5)
+    assert len(replicas() - before) == 1
+
+
+def test_there_are_more_replicas_where_requests_ask_for_them(cluster, model, serve):
+    cluster.add_worker(2)
+    cluster.wait_for_nodes()
+    address = serve(model, "--replicas", "1:2", "--max-batch", "1")
+    assert len(replicas()) == 1
+    tensor = {
+        "name": Executor(model).inputs[0].name,
+        "datatype": "FP32",
+        "shape": [1, 4],
+        "data": [1, 2, 3, 4],
+    }
+    end = time.monotonic() + 120
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+
+        def ask(_: int) -> int:
+            return post(f"{address}/v2/models/m/infer", {"inputs": [tensor]})[0]
+
+        while len(replicas()) < 2 and time.monotonic() < end:
+            assert set(pool.map(ask, range(64))) == {200}
+    assert len(replicas()) == 2
+
+
+def ask_many(address, name, executor, kill, **headers) -> None:
+    """Asks from several threads for some seconds, in the middle of which a node or a process is killed."""
     rng = np.random.default_rng(0)
     end = time.monotonic() + 12
     killer = threading.Timer(3, kill)
 
     def ask(x):
         tensor = {"name": name, "datatype": "FP32", "shape": [1, 4], "data": x.ravel().tolist()}
-        return x, post(f"{address}/v2/models/m/infer", {"inputs": [tensor]})
+        return x, post(f"{address}/v2/models/m/infer", {"inputs": [tensor]}, **headers)
 
     killer.start()
     asked = 0

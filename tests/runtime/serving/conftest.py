@@ -107,10 +107,10 @@ def serving(folder: Path, **options: Any) -> Iterator[Running]:
 
 
 def all_types(folder: Path) -> None:
-    """identity models by datatype, a dense one, one of two inputs, and two with states."""
+    """identity models by datatype, a dense one, one of two inputs, and three with states."""
     types = {
         "BOOL": 9, "INT8": 3, "INT16": 5, "INT32": 6, "INT64": 7, "UINT8": 2, "UINT16": 4, "UINT32": 12,
-        "UINT64": 13, "FP16": 10, "FP32": 1, "FP64": 11, "BYTES": 8,
+        "UINT64": 13, "FP16": 10, "BF16": 16, "FP32": 1, "FP64": 11, "BYTES": 8,
     }  # fmt: skip
     for name, kind in types.items():
         write(folder, f"identity_{name}", models.identity(kind))

@@ -14,6 +14,7 @@ from .conftest import Running
 VALUES = {
     "BOOL": np.array([[True, False], [False, True]]),
     "FP16": np.array([[0.5, -2.0]], np.float16),
+    "BF16": np.array([[0.5, -2.0], [np.nan, 2.0**127]], np.float32),
     "FP32": np.array([[0.1, np.nan], [np.inf, -0.0]], np.float32),
     "FP64": np.array([[1e300, -1e-300]]),
     "BYTES": np.array([["", "a"], ["\u00fc\u4e16", "x" * 300]], object),

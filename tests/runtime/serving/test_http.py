@@ -168,6 +168,7 @@ def test_the_page_and_the_metrics_show_the_models(running: Running) -> None:
     text = running.ask("GET", "/metrics").body.decode()
     assert 'kcompile_requests_total{model="dense",version="1"}' in text
     assert 'kcompile_compute_seconds_bucket{le="+Inf",model="dense",version="1"}' in text
+    assert 'kcompile_batch_samples_bucket{le="1",model="dense",version="1"}' in text
 
 
 def test_a_request_keeps_its_id(running: Running) -> None:
@@ -214,7 +215,7 @@ def test_compressed_bodies_are_unpacked_to_the_limit(running: Running, coding: s
 
 
 @pytest.mark.parametrize(
-    "kind", ["INT8", "INT64", "UINT8", "UINT64", "FP16", "FP32", "FP64", "BOOL", "BYTES"]
+    "kind", ["INT8", "INT64", "UINT8", "UINT64", "FP16", "BF16", "FP32", "FP64", "BOOL", "BYTES"]
 )
 def test_every_datatype_goes_through_json(running: Running, kind: str) -> None:
     values = {

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...bfloat16 import BFLOAT16, from_float32, to_float32
+from ...bfloat16 import NAME as BFLOAT16_NAME
 from ..errors import bad_request, too_large
 from ..limits import Limits
 
@@ -28,19 +30,18 @@ _NUMPY = {
     "BYTES": "object",
 }
 DATATYPES: dict[str, np.dtype] = {name: np.dtype(kind).newbyteorder("<") for name, kind in _NUMPY.items()}
-_NAMES = {kind: name for name, kind in _NUMPY.items()}
+DATATYPES["BF16"] = BFLOAT16
+_NAMES = {kind: name for name, kind in _NUMPY.items()} | {BFLOAT16_NAME: "BF16"}
+_BY_DTYPE = {np.dtype(kind): name for name, kind in _NUMPY.items()} | {BFLOAT16: "BF16"}
 
 
 def datatype_of(dtype: str) -> str | None:
-    """The protocol's name of a numpy dtype; None where it has none."""
+    """The protocol's name of the dtype of a `TensorInfo`; None where it has none."""
     return _NAMES.get(dtype)
 
 
-_BY_DTYPE = {np.dtype(kind): name for name, kind in _NUMPY.items()}
-
-
 def datatype_of_array(array: np.ndarray) -> str:
-    """The protocol's name of the element type of an output."""
+    """The protocol's name of the element type of a tensor."""
     return _BY_DTYPE[array.dtype]
 
 
@@ -122,16 +123,15 @@ def decoded(value: bytes, name: str) -> str:
         raise bad_request(f"input {name!r}: expected UTF-8 in BYTES, found other bytes") from None
 
 
-def to_bytes(array: np.ndarray) -> Any:
-    """A tensor as the protocol's bytes; numbers are not copied where they lie in order."""
+def as_buffer(array: np.ndarray) -> Any:
+    """A tensor as the protocol's bytes, in an array or a memoryview; numbers in order are not copied."""
     if array.dtype == object:
         parts = []
         for value in array.ravel():
             text = str(value).encode("utf-8")
             parts += [struct.pack("<I", len(text)), text]
-        return b"".join(parts)
-    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return memoryview(flat)
+        return memoryview(b"".join(parts))
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def from_json(data: Any, datatype: str, shape: tuple[int, ...], name: str) -> np.ndarray:
@@ -158,6 +158,8 @@ def array_of(data: Any, dtype: np.dtype, name: str) -> np.ndarray:
     Raises:
         ServingError: 400 for lists of differing lengths, values of another kind or beyond the range.
     """
+    if dtype == BFLOAT16:
+        return from_float32(array_of(data, np.dtype(np.float32), name))
     try:
         array = np.array(data, object if dtype.kind == "O" else None)
         if dtype.kind == "u" and array.dtype.kind == "f":  # numpy's way out for integers beyond int64
@@ -185,9 +187,12 @@ def _is_of_kind(array: np.ndarray, dtype: np.dtype) -> bool:
     return array.dtype.kind in {"O": "", "b": "b", "f": "iuf"}.get(dtype.kind, "iu")
 
 
-def to_json(array: np.ndarray) -> list[Any]:
-    """The values, flat; NaN and infinities, which JSON has not, are null."""
-    flat = array.ravel()
-    if array.dtype.kind == "f" and not np.isfinite(flat).all():
-        return [value if math.isfinite(value) else None for value in flat.tolist()]
-    return flat.tolist()
+def to_json(array: np.ndarray) -> Any:
+    """The values as nested lists; NaN and infinities, which JSON has not, are null."""
+    if array.dtype == BFLOAT16:
+        array = to_float32(array)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        values = array.astype(object)
+        values[~np.isfinite(array)] = None
+        return values.tolist()
+    return array.tolist()

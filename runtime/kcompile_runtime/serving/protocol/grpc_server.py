@@ -14,7 +14,7 @@ from ..errors import ServingError, bad_request
 from ..inference import InferRequest, InferResponse, checked_names, infer
 from ..limits import Limits
 from ..traces import tracing
-from .datatypes import DATATYPES, checked_shape, datatype_of_array, decoded, dtype_of, from_bytes, to_bytes
+from .datatypes import DATATYPES, as_buffer, checked_shape, datatype_of_array, decoded, dtype_of, from_bytes
 from .grpc_messages import PACKAGE, message
 from .rest import EXTENSIONS
 from .service import Service
@@ -126,8 +126,8 @@ class GrpcService(Service):
             asked.parameters = {**asked.parameters, "timeout": max(1, int(left * 1e6))}
         if tracing():
             asked.carrier = _metadata(context)
-        response = await infer(self._repository, request.model_name, request.model_version, asked)
-        return self._written(request.id, response)
+        batcher = self._repository.batcher(request.model_name, request.model_version)
+        return self._written(request.id, await infer(batcher, asked))
 
     def _written(self, key: str, response: InferResponse) -> bytes:
         """The message: its start, which is the same for all answers of these shapes, and what is not."""
@@ -140,9 +140,7 @@ class GrpcService(Service):
             if len(self._starts) >= _MOST_STARTS:
                 self._starts.clear()
             self._starts[what] = start
-        parts = [
-            bytes(to_bytes(array)) if array.dtype == object else array.tobytes() for array in outputs.values()
-        ]
+        parts = [as_buffer(array).tobytes() for array in outputs.values()]
         return start + _RESPONSE(id=key, raw_output_contents=parts).SerializeToString()
 
     async def model_statistics(self, request: Any, context: Any) -> Any:

@@ -8,19 +8,19 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from asyncio import Future
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from ... import __version__
-from ..errors import ServingError, bad_request, not_found, too_large
-from ..inference import infer
+from ..batching import Batcher
+from ..errors import ServingError, bad_request, too_large
+from ..inference import InferRequest, InferResponse, infer, response_of, submit
 from ..status_page import status_page
 from ..traces import tracing
 from . import tf_serving, v2_json
@@ -30,126 +30,211 @@ from .service import Service
 log = logging.getLogger("kcompile.serving")
 EXTENSIONS = ["binary_tensor_data", "sequence", "statistics", "model_repository"]
 _OPEN = ("/v2/health/live", "/v2/health/ready")
-_STARTED, _NUMBERS = secrets.token_hex(8), itertools.count(1)
+_STARTED, _NUMBERS = secrets.token_hex(8).encode(), itertools.count(1)
 """What requests are called that bring no id of their own: which server, and the how manieth."""
+_ID = re.compile(rb"[ -~]{1,128}")
 _AT_ONCE = 1 << 16
 """Bytes of bodies for which no clock is set: a client that is slow with them holds a connection alone."""
 _HEADER_LENGTH = v2_json.HEADER_LENGTH.lower().encode()
 _JSON, _BYTES = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
 _INFER = re.compile("/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
-Handler = Callable[[Request], Awaitable[Response]]
-Infer = Callable[[str, "str | None", Scope, Receive, Send], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
+Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, header and body."""
 
 
-class _Application(Starlette):
-    """Starlette's, which looks for requests for inference before it looks through its table."""
+class Exchange:
+    """A request, and what is said of it besides its answer: its id, and a line of the log.
 
-    def __init__(self, infer: Infer, **options: Any) -> None:
-        super().__init__(**options)
-        self._infer = infer
+    Attributes:
+        headers: by lower-case names.
+        infers: name and version of the model that is to infer; None for other addresses.
+        id: the client's own where it is one.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        place = _INFER.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if place is None or scope["method"] != "POST":
-            await super().__call__(scope, receive, send)
-        else:
-            await self._infer(place[1], place[2], scope, receive, send)
+    __slots__ = ("headers", "id", "infers", "scope", "start")
+
+    def __init__(self, scope: Scope) -> None:
+        self.start = time.perf_counter()
+        self.scope, self.headers = scope, dict(scope["headers"])
+        place = _INFER.fullmatch(scope["path"]) if scope["method"] == "POST" else None
+        self.infers = None if place is None else (place[1], place[2])
+        key = self.headers.get(b"x-request-id", b"")
+        self.id = key if _ID.fullmatch(key) else b"%s%016x" % (_STARTED, next(_NUMBERS))
+
+    def finished(self, reply: Reply) -> Reply:
+        """The reply with the id."""
+        status, fields, _ = reply
+        fields.append((b"x-request-id", self.id))
+        if log.isEnabledFor(logging.DEBUG):
+            said = {
+                "request_id": self.id.decode(),
+                "method": self.scope["method"],
+                "path": self.scope["path"],
+                "status": status,
+                "ms": round(1e3 * (time.perf_counter() - self.start), 3),
+            }
+            log.debug("request %s", " ".join(map(str, said.values())), extra={"fields": said})
+        return reply
 
 
 class RestServer(Service):
-    """Handlers of one repository."""
+    """The ASGI application of one repository.
 
-    def __init__(self, *shared: Any) -> None:
+    Requests for inference, which are most, go past Starlette's objects; short ones past ASGI's, too, where
+    `connection` hands them over.
+
+    Args:
+        shared: as of `Service`.
+        lifespan: Starlette's.
+    """
+
+    def __init__(self, *shared: Any, lifespan: Any = None) -> None:
         super().__init__(*shared)
         self._requests = v2_json.Requests(self._limits)
+        self._lifespan = Router(lifespan=lifespan)
+        self._routes = self._table()
 
-    def app(self, lifespan: Any = None) -> Starlette:
-        """The ASGI application; ``lifespan`` is Starlette's."""
-        get, post = ["GET"], ["POST"]
-        models = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
-        table: list[tuple[str, Handler, list[str]]] = [  # looked through in this order
-            ("/v1/models/{name}:predict", self.predict, post),
-            ("/v1/models/{name}/versions/{version}:predict", self.predict, post),
-            ("/", self.page, get),
-            ("/metrics", self.metrics, get),
-            ("/v2", self.server_metadata, get),
-            ("/v2/health/live", self.live, get),
-            ("/v2/health/ready", self.ready, get),
-            ("/v2/models/stats", self.statistics, get),
-            ("/v2/repository/index", self.index, post),
-            ("/v2/repository/models/{name}/load", self.load, post),
-            ("/v2/repository/models/{name}/unload", self.unload, post),
+    def _table(self) -> list[Route]:
+        """All addresses but that of inference, in the order in which they are looked through."""
+        found = [
+            Route("/v1/models/{name}:predict", self.predict, methods=["POST"]),
+            Route("/v1/models/{name}/versions/{version}:predict", self.predict, methods=["POST"]),
+            Route("/", self.page),
+            Route("/metrics", self.metrics),
+            Route("/v2", self.server_metadata),
+            Route("/v2/health/live", self.live),
+            Route("/v2/health/ready", self.ready),
+            Route("/v2/models/stats", self.statistics),
+            Route("/v2/repository/index", self.index, methods=["POST"]),
+            Route("/v2/repository/models/{name}/load", self.load, methods=["POST"]),
+            Route("/v2/repository/models/{name}/unload", self.unload, methods=["POST"]),
         ]
-        for model in models:
-            table += [
-                (model, self.model_metadata, get),
-                (f"{model}/ready", self.model_ready, get),
-                (f"{model}/stats", self.statistics, get),
-            ]
+        for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+            found.append(Route(model, self.model_metadata))
+            found.append(Route(f"{model}/ready", self.model_ready))
+            found.append(Route(f"{model}/stats", self.statistics))
         for model in ("/v1/models/{name}", "/v1/models/{name}/versions/{version}"):
-            table += [(model, self.tf_status, get), (f"{model}/metadata", self.tf_metadata, get)]
-        routes = [Route(path, self._guarded(handler), methods=methods) for path, handler, methods in table]
-        handlers: Any = {HTTPException: _unknown_address}
-        return _Application(self.infer, routes=routes, exception_handlers=handlers, lifespan=lifespan)
+            found.append(Route(model, self.tf_status))
+            found.append(Route(f"{model}/metadata", self.tf_metadata))
+        return found
 
-    # Around every handler
+    # Around every request
 
-    def _guarded(self, handler: Handler) -> Handler:
-        async def answer(request: Request) -> Response:
-            start = time.perf_counter()
-            key = _request_id(request.headers.get("x-request-id", ""))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's entrance."""
+        if scope["type"] != "http":
+            await self._lifespan(scope, receive, send)
+            return
+        exchange = Exchange(scope)
+        try:
+            self._admit(exchange)
+            if exchange.infers is not None:
+                reply = await self._infer(exchange, receive)
+            else:
+                reply = _plain(await self._routed(scope, receive))
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            reply = self._refused(error, exchange)
+        status, fields, content = exchange.finished(reply)
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": content})
+
+    def short(self, scope: Scope) -> Exchange | None:
+        """A request for inference that `answer` takes, since its body comes at once; None for others."""
+        exchange = Exchange(scope)
+        length = exchange.headers.get(b"content-length", b"")
+        known = length.isdigit() and len(length) < 9 and int(length) <= _AT_ONCE
+        return exchange if known and exchange.infers is not None and not tracing() else None
+
+    def answer(self, exchange: Exchange, body: bytes, send: Callable[..., None]) -> None:
+        """Has ``send`` called with the status, the header and the body of the answer."""
+        try:
+            self._admit(exchange)
+            batcher = self._batcher(exchange)
+            asked, form = self._read(exchange.headers, body)
+            names, results = submit(batcher, asked)
+        except Exception as error:
+            send(*exchange.finished(self._refused(error, exchange)))
+            return
+
+        def answered(done: Future[list[Any]]) -> None:
             try:
-                if request.url.path not in _OPEN:
-                    self._check_key(request.headers.get("authorization", ""))
-                response = await handler(request)
-            except ClientDisconnect:
-                raise
+                reply = _written(exchange.headers, form, response_of(batcher, names, done.result()))
             except Exception as error:
-                response = self._refused(error, key)
-            response.headers["x-request-id"] = key
-            self._log(request.scope, key, response.status_code, start)
-            return response
+                reply = self._refused(error, exchange)
+            send(*exchange.finished(reply))
 
-        return answer
+        results.add_done_callback(answered)
 
-    def _refused(self, error: Exception, key: str) -> Response:
-        refusal = self._refusal(error, f"request {key}")
+    def _admit(self, exchange: Exchange) -> None:
+        if self._keys is not None and exchange.scope["path"] not in _OPEN:
+            self._check_key(exchange.headers.get(b"authorization", b"").decode("latin-1"))
+
+    async def _routed(self, scope: Scope, receive: Receive) -> Response:
+        status = 404
+        for route in self._routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                return await route.endpoint(Request({**scope, **found}, receive))
+            if match is Match.PARTIAL:
+                status = 405
+        raise ServingError(status, f"there is no address {scope['path'][:200]!r} for {scope['method']}")
+
+    def _refused(self, error: Exception, exchange: Exchange) -> Reply:
+        refusal = self._refusal(error, f"request {exchange.id.decode()}")
         wait = refusal.retry_after_s
         headers = None if wait is None else {"retry-after": str(wait)}
-        return JSONResponse({"error": refusal.message}, refusal.status, headers)
+        return _plain(JSONResponse({"error": refusal.message}, refusal.status, headers))
 
-    def _log(self, scope: Scope, key: str, status: int, start: float) -> None:
-        if not log.isEnabledFor(logging.DEBUG):
-            return
-        fields = {
-            "request_id": key,
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": status,
-            "ms": round(1e3 * (time.perf_counter() - start), 3),
-        }
-        text = " ".join(map(str, fields.values()))
-        log.debug("request %s", text, extra={"fields": fields})
-
-    async def _body(self, request: Request) -> bytes:
-        return await self._read(request.receive, dict(request.scope["headers"]))
-
-    async def _read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-        """All of the body, unpacked, or 413 as soon as it is known to be too large."""
+    async def _body(self, receive: Receive, headers: Headers) -> bytes:
+        """All of the body as it comes, or 413 as soon as it is known to be too large."""
         most = self._limits.body_bytes
         said = headers.get(b"content-length", b"")
         known = int(said[:20]) if said.isdigit() else None
         if known is not None and known > most:
             raise too_large(f"expected a body of at most {most} bytes, found {known}")
         if known is not None and known <= _AT_ONCE:
-            body = await _received(receive, most)
-        else:
-            try:
-                body = await asyncio.wait_for(_received(receive, most), self._limits.body_seconds)
-            except asyncio.TimeoutError:
-                raise ServingError(408, "the body took too long to arrive") from None
-        coding = headers.get(b"content-encoding")
+            return await _received(receive, most)
+        try:
+            return await asyncio.wait_for(_received(receive, most), self._limits.body_seconds)
+        except asyncio.TimeoutError:
+            raise ServingError(408, "the body took too long to arrive") from None
+
+    def _unpacked(self, body: bytes, headers: Headers) -> bytes:
+        coding, most = headers.get(b"content-encoding"), self._limits.body_bytes
+        if len(body) > most:
+            raise too_large(f"expected a body of at most {most} bytes, found {len(body)}")
         return body if coding is None else unpacked(body, coding.decode("latin-1"), most)
+
+    async def _content(self, request: Request) -> bytes:
+        headers = dict(request.scope["headers"])
+        return self._unpacked(await self._body(request.receive, headers), headers)
+
+    # Inference
+
+    async def _infer(self, exchange: Exchange, receive: Receive) -> Reply:
+        self._batcher(exchange)  # whether it takes any more is said before the body is read
+        headers = exchange.headers
+        asked, form = self._read(headers, await self._body(receive, headers))
+        if tracing():
+            asked.carrier = {key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()}
+        return _written(headers, form, await infer(self._batcher(exchange), asked))
+
+    def _batcher(self, exchange: Exchange) -> Batcher:
+        assert exchange.infers is not None
+        batcher = self._repository.batcher(*exchange.infers)
+        batcher.check_room()
+        return batcher
+
+    def _read(self, headers: Headers, body: bytes) -> tuple[InferRequest, v2_json.Answer]:
+        """The request, and how it wants its answer."""
+        said = headers.get(_HEADER_LENGTH)
+        if said is not None and not (said.isdigit() and len(said) < 19):
+            text = said[:64].decode("latin-1")
+            raise bad_request(f"{v2_json.HEADER_LENGTH}: expected a number, found {text!r}")
+        return self._requests.read(self._unpacked(body, headers), None if said is None else int(said))
 
     # The server
 
@@ -179,47 +264,6 @@ class RestServer(Service):
         self._repository.batcher(*_which(request))
         return Response()
 
-    async def infer(self, name: str, version: str | None, scope: Scope, receive: Receive, send: Send) -> None:
-        """What is asked most often, without Starlette around it."""
-        start = time.perf_counter()
-        headers = dict(scope["headers"])
-        key = _request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
-        try:
-            self._check_key(headers.get(b"authorization", b"").decode("latin-1"))
-            content, fields = await self._inferred(name, version, headers, receive)
-        except ClientDisconnect:
-            return
-        except Exception as error:
-            response = self._refused(error, key)
-            response.headers["x-request-id"] = key
-            self._log(scope, key, response.status_code, start)
-            await response(scope, receive, send)
-            return
-        fields += ((b"content-length", b"%d" % len(content)), (b"x-request-id", key.encode("latin-1")))
-        self._log(scope, key, 200, start)
-        await send({"type": "http.response.start", "status": 200, "headers": fields})
-        await send({"type": "http.response.body", "body": content})
-
-    async def _inferred(
-        self, name: str, version: str | None, headers: Mapping[bytes, bytes], receive: Receive
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        self._repository.batcher(name, version).check_room()  # before anything is read
-        body = memoryview(await self._read(receive, headers))
-        said = headers.get(_HEADER_LENGTH)
-        if said is not None and not (said.isdigit() and len(said) < 19):
-            text = said[:64].decode("latin-1")
-            raise bad_request(f"{v2_json.HEADER_LENGTH}: expected a number, found {text!r}")
-        asked, answer = self._requests.read(body, None if said is None else int(said))
-        if tracing():
-            asked.carrier = {key.decode("latin-1"): value.decode("latin-1") for key, value in headers.items()}
-        content, header = answer.write(await infer(self._repository, name, version, asked))
-        fields = [_JSON] if header is None else [_BYTES, (_HEADER_LENGTH, b"%d" % header)]
-        accepted = headers.get(b"accept-encoding")
-        if accepted is not None:
-            content, coding = packed(content, accepted.decode("latin-1"))
-            fields += [(b"content-encoding", coding.encode())] if coding is not None else []
-        return content, fields
-
     async def statistics(self, request: Request) -> Response:
         name, version = _which(request)
         batchers = [self._repository.batcher(name, version)] if name else self._repository.batchers()
@@ -229,32 +273,30 @@ class RestServer(Service):
     # The repository
 
     async def index(self, request: Request) -> Response:
-        body = await self._body(request)
+        body = await self._content(request)
         only_ready = v2_json.parse(body).get("ready") is True if body else False
         return JSONResponse(self._repository.index(only_ready))
 
     async def load(self, request: Request) -> Response:
         self._check_may_load()
-        await self._body(request)
+        await self._content(request)
         await self._repository.load(_which(request)[0])
         return Response()
 
     async def unload(self, request: Request) -> Response:
         self._check_may_load()
-        await self._body(request)
+        await self._content(request)
         await self._repository.unload(_which(request)[0])
         return Response()
 
     # TF Serving's form
 
     async def predict(self, request: Request) -> Response:
-        name, version = _which(request)
-        model = self._repository.batcher(name, version).model
-        content = v2_json.parse(await self._body(request))
-        asked, rows = tf_serving.read_request(content, model, self._limits)
+        content = v2_json.parse(await self._content(request))
+        batcher = self._repository.batcher(*_which(request))
+        asked, rows = tf_serving.read_request(content, batcher.model, self._limits)
         asked.carrier = request.headers
-        response = await infer(self._repository, name, model.version, asked)
-        return JSONResponse(tf_serving.written(response, rows))
+        return JSONResponse(tf_serving.written(await infer(batcher, asked), rows))
 
     async def tf_status(self, request: Request) -> Response:
         name, version = _which(request)
@@ -280,16 +322,21 @@ async def _received(receive: Receive, most: int) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _request_id(key: str) -> str:
-    """The client's own where it is one."""
-    return key if 0 < len(key) <= 128 and key.isprintable() else f"{_STARTED}{next(_NUMBERS):016x}"
+def _written(headers: Headers, form: v2_json.Answer, found: InferResponse) -> Reply:
+    content, length = form.write(found)
+    fields = [_JSON] if length is None else [_BYTES, (_HEADER_LENGTH, b"%d" % length)]
+    accepted = headers.get(b"accept-encoding")
+    if accepted is not None:
+        content, coding = packed(content, accepted.decode("latin-1"))
+        if coding is not None:
+            fields.append((b"content-encoding", coding.encode()))
+    fields.append((b"content-length", b"%d" % len(content)))
+    return 200, fields, content
+
+
+def _plain(response: Response) -> Reply:
+    return response.status_code, response.raw_headers, bytes(response.body)
 
 
 def _which(request: Request) -> tuple[str, str | None]:
     return request.path_params.get("name", ""), request.path_params.get("version")
-
-
-async def _unknown_address(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    refusal = not_found(f"there is no address {request.url.path[:200]!r} for {request.method}")
-    return JSONResponse({"error": refusal.message}, status)

@@ -13,7 +13,7 @@ from ..errors import bad_request
 from ..inference import InferRequest, InferResponse, checked_names
 from ..limits import Limits
 from ..model import Model
-from .datatypes import array_of, decoded
+from .datatypes import DATATYPES, array_of, datatype_of, decoded, to_json
 
 
 def read_request(content: dict[str, Any], model: Model, limits: Limits) -> tuple[InferRequest, bool]:
@@ -53,7 +53,8 @@ def _columns_of_rows(rows: Any) -> Any:
 
 def _array(value: Any, info: TensorInfo) -> np.ndarray:
     texts = info.dtype == "object"
-    return array_of(_texts(value, info.name) if texts else value, np.dtype(info.dtype), info.name)
+    dtype = DATATYPES[datatype_of(info.dtype) or ""]
+    return array_of(_texts(value, info.name) if texts else value, dtype, info.name)
 
 
 def _texts(value: Any, name: str) -> Any:
@@ -69,7 +70,7 @@ def _texts(value: Any, name: str) -> Any:
 
 def written(response: InferResponse, rows: bool) -> dict[str, Any]:
     """The answer: ``predictions`` by row, or ``outputs`` by column."""
-    values = {name: _nested(array) for name, array in response.outputs.items()}
+    values = {name: to_json(array) for name, array in response.outputs.items()}
     if len(values) == 1:
         (only,) = values.values()
         return {"predictions" if rows else "outputs": only}
@@ -83,20 +84,13 @@ def written(response: InferResponse, rows: bool) -> dict[str, Any]:
     }
 
 
-def _nested(array: np.ndarray) -> Any:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        values = array.astype(object)
-        values[~np.isfinite(array)] = None
-        return values.tolist()
-    return array.tolist()
-
-
 _TF_NAMES = {
     "bool": "DT_BOOL",
     "float16": "DT_HALF",
     "float32": "DT_FLOAT",
     "float64": "DT_DOUBLE",
     "object": "DT_STRING",
+    "tensor(bfloat16)": "DT_BFLOAT16",
 }
 
 

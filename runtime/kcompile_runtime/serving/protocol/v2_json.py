@@ -11,7 +11,15 @@ import numpy as np
 from ..errors import bad_request
 from ..inference import InferRequest, InferResponse, checked_names
 from ..limits import Limits
-from .datatypes import checked_shape, datatype_of_array, dtype_of, from_bytes, from_json, to_bytes, to_json
+from .datatypes import (
+    as_buffer,
+    checked_shape,
+    datatype_of_array,
+    dtype_of,
+    from_bytes,
+    from_json,
+    to_json,
+)
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _MOST_DEPTH = 64
@@ -26,13 +34,12 @@ def _no_number(text: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
-def parse(text: bytes | memoryview) -> dict[str, Any]:
+def parse(content: bytes) -> dict[str, Any]:
     """An object of JSON.
 
     Raises:
         ServingError: 400 for anything else, NaN and deep nesting included.
     """
-    content = bytes(text)
     try:
         if _depth(content) > _MOST_DEPTH:
             raise ValueError(f"it is nested deeper than {_MOST_DEPTH}")
@@ -71,7 +78,7 @@ class Requests:
         self._limits = limits
         self._known: dict[bytes, _Form] = {}
 
-    def read(self, body: memoryview, header_length: int | None) -> tuple[InferRequest, Answer]:
+    def read(self, body: bytes, header_length: int | None) -> tuple[InferRequest, Answer]:
         """A request, and how it wants its answer.
 
         Args:
@@ -82,10 +89,10 @@ class Requests:
             ServingError: 400 or 413.
         """
         if header_length is None:
-            return _Form(parse(body), self._limits).filled(body[:0])
+            return _Form(parse(body), self._limits).filled(memoryview(b""))
         if not 0 <= header_length <= len(body):
             raise bad_request(f"{HEADER_LENGTH}: expected at most the {len(body)} bytes of the body")
-        text = bytes(body[:header_length])
+        text = body[:header_length]
         form = self._known.get(text)
         if form is None:
             form = _Form(parse(text), self._limits)
@@ -93,7 +100,7 @@ class Requests:
                 if len(self._known) >= _MOST_FORMS:
                     self._known.clear()
                 self._known[text] = form
-        return form.filled(body[header_length:])
+        return form.filled(memoryview(body)[header_length:])
 
 
 class _Form:
@@ -182,8 +189,8 @@ class Answer:
         parts, shapes = [], []
         for name, array in response.outputs.items():
             if self._binary.get(name, self._default):
-                part = to_bytes(array)
-                shapes.append((name, array.dtype, array.shape, len(part)))
+                part = as_buffer(array)
+                shapes.append((name, array.dtype, array.shape, part.nbytes))
                 parts.append(part)
         if not parts:
             return self._header(response, {}), None
@@ -206,7 +213,7 @@ class Answer:
             if name in sizes:
                 entry["parameters"] = {"binary_data_size": sizes[name]}
             else:
-                entry["data"] = to_json(array)
+                entry["data"] = to_json(array.ravel())
             outputs.append(entry)
         content: dict[str, Any] = {
             "model_name": response.model,
