@@ -26,6 +26,7 @@ from kcompile.ir import (
     UpdateRule,
     Value,
     changing,
+    current_precision,
     current_scope,
     depends,
     format_type,
@@ -43,7 +44,10 @@ from .lowering import lower_body
 from .ops import OPERATORS, Operator
 from .ops.random import new_generator
 from .optimizers import single_updates
+from .precision import half_of, is_widened, takes_half
 from .readings import reading, readings
+
+Types = tuple[torch.dtype, ...]
 
 
 class TorchInterpreter:
@@ -234,7 +238,9 @@ class TorchInterpreter:
         if operator is None:
             raise OperatorError(f"the PyTorch bridge has no operator {op_type}; docs/operators.md lists all")
         wider = computed_in(op_type, self.device)
-        args = self._arguments(operator, inputs, wider)
+        half = half_of(op_type, current_precision(), self.device)
+        widened = is_widened(op_type, half, self.device)
+        args = self._arguments(operator, inputs, wider, _roundings(op_type, inputs, half, widened))
         kwargs = self._keywords(operator, inputs, attributes, outputs)
         types: Sequence[Any] = ()
         if "output_dtype" in operator.extras or any(x is not None and x.dtype.name in wider for x in inputs):
@@ -244,9 +250,13 @@ class TorchInterpreter:
             kwargs["output_dtype"] = types[0]
         found = operator.function(*args, **kwargs)
         results = found if isinstance(found, tuple | list) else (found,)
+        if half is not None:
+            results = [_declared(x, half, widened) for x in results]
         return [x.to(dtype) for x, dtype in zip(results, types, strict=True)] if types else results
 
-    def _arguments(self, operator: Operator, inputs: Sequence[Value | None], wider: Any) -> list[Any]:
+    def _arguments(
+        self, operator: Operator, inputs: Sequence[Value | None], wider: Any, roundings: Sequence[Types]
+    ) -> list[Any]:
         tensors = sum([x is not None and not is_scalar(x) for x in inputs])
         typed = tensors == len(inputs) or has_tensor_operand(operator.static, inputs)
         args: list[Any] = []
@@ -259,7 +269,10 @@ class TorchInterpreter:
             elif value.dtype.name in wider:
                 args.append(self.tensor(value).to(wider[value.dtype.name]))
             else:
-                args.append(self.tensor(value))
+                tensor = self.tensor(value)
+                for dtype in roundings[i]:
+                    tensor = tensor.to(dtype)
+                args.append(tensor)
         return args
 
     def _keywords(
@@ -302,6 +315,24 @@ class _OwnGradient(torch.autograd.Function):
         found = ctx.gradient(*(ctx.interpreter.eager(g) for g in gradients))
         listed = found if isinstance(found, tuple | list) else [found]
         return (None, None, *(None if g is None else ctx.interpreter.tensor(g) for g in listed))
+
+
+def _roundings(
+    op_type: str, inputs: Sequence[Value | None], half: torch.dtype | None, widened: bool
+) -> list[Types]:
+    """The types through which each operand goes before an operator takes it."""
+    if half is None:
+        return [()] * len(inputs)
+    types = takes_half(op_type, [None if x is None else x.dtype for x in inputs])
+    through: Types = (half, torch.float32) if widened else (half,)
+    return [through if takes else () for takes in types]
+
+
+def _declared(result: Tensor, half: torch.dtype, widened: bool) -> Tensor:
+    """What an operator in half precision gave, as float32, the type that it is declared to be."""
+    if widened:
+        result = result.to(half)
+    return result.to(torch.float32) if result.dtype == half else result
 
 
 def _sum(gradients: Sequence[Tensor]) -> Tensor | None:

@@ -417,14 +417,18 @@ class Lowering:
     def _widened(self, node: Node, args: list[Any], taken: Sequence[torch.dtype | None]) -> list[Any]:
         """The arguments in half precision, as float32 where the device multiplies in that alone."""
         return [
-            self.fx.call_method("to", (arg, torch.float32)) if is_widened(node, half, self.here) else arg
+            self.fx.call_method("to", (arg, torch.float32))
+            if is_widened(node.op_type, half, self.here)
+            else arg
             for arg, half in zip(args, taken, strict=True)
         ]
 
     def _as_taken(self, node: Node, result: fx.Node, taken: Sequence[torch.dtype | None]) -> fx.Node:
         """The result in the half precision in which the node took what it is made of."""
         half = next((dtype for dtype in taken if dtype is not None), None)
-        return self.fx.call_method("to", (result, half)) if is_widened(node, half, self.here) else result
+        return (
+            self.fx.call_method("to", (result, half)) if is_widened(node.op_type, half, self.here) else result
+        )
 
     def _unpack(self, node: Node, result: fx.Node, always: bool = False, wider: Wider | None = None) -> None:
         if len(node.outputs) == 1 and not always:

@@ -2,6 +2,7 @@
 
 A node with a ``precision`` ("float16", "bfloat16") is declared in float32 and computed in half precision
 where that is what makes it fast and where its numbers allow it. Weights stay float32; what reads them casts.
+An operator that computes at once does the same, and gives float32.
 """
 
 from __future__ import annotations
@@ -41,10 +42,25 @@ def _has_instructions(half: torch.dtype) -> bool:
     return bool(torch.backends.mkldnn.is_available() and asked())
 
 
-def is_widened(node: Node, half: torch.dtype | None, device: torch.device) -> bool:
-    """Whether what a node takes and gives is rounded to half precision, and the product is one of float32."""
-    on_cpu = half is not None and device.type == "cpu" and node.op_type in _PRODUCTS
+def is_widened(op_type: str, half: torch.dtype | None, device: torch.device) -> bool:
+    """Whether what an operator takes and gives is rounded to half precision, and the product is one of
+    float32."""
+    on_cpu = half is not None and device.type == "cpu" and op_type in _PRODUCTS
     return on_cpu and half is not None and not _has_instructions(half)
+
+
+def half_of(op_type: str, precision: str | None, device: torch.device) -> torch.dtype | None:
+    """The half precision that a standard operator computes in where ``precision`` is asked for; None for the
+    types of its operands."""
+    if precision is None or op_type in _NOT_ON_CPU and device.type == "cpu":
+        return None
+    found: torch.dtype | None = getattr(torch, precision) if op_type in _HALF | _FIRST else None
+    return found
+
+
+def takes_half(op_type: str, types: Sequence[np.dtype | None]) -> list[bool]:
+    """For each operand, by its type, whether an operator that computes in half precision takes it so."""
+    return [dtype == np.float32 and (i == 0 or op_type not in _FIRST) for i, dtype in enumerate(types)]
 
 
 class Precisions:
@@ -65,31 +81,25 @@ class Precisions:
         self, node: Node, operands: Sequence[Value | None], device: torch.device
     ) -> list[torch.dtype | None]:
         """For each operand the half precision in which the node takes it; None for its own type."""
-        floats = [value is not None and value.dtype == np.float32 for value in operands]
-        wanted = self._wanted(node, operands, floats, device)
+        wanted = self._wanted(node, operands, device)
         if wanted is None:
             return [None] * len(operands)
-        firsts = [i == 0 for i in range(len(operands))] if node.op_type in _FIRST else floats
-        return [
-            wanted if is_float and is_first else None
-            for is_float, is_first in zip(floats, firsts, strict=True)
-        ]
+        types = [None if value is None else value.dtype for value in operands]
+        return [wanted if takes else None for takes in takes_half(node.op_type, types)]
 
     def _wanted(
-        self, node: Node, operands: Sequence[Value | None], floats: Sequence[bool], device: torch.device
+        self, node: Node, operands: Sequence[Value | None], device: torch.device
     ) -> torch.dtype | None:
         if node.domain:
             return None
-        if node.op_type in _MOVING:
-            own = {
-                self._of.get(x)
-                for x, is_float in zip(operands, floats, strict=True)
-                if x is not None and is_float and not isinstance(x, Constant)
-            }
-            return own.pop() if len(own) == 1 else None
-        if node.precision is None or node.op_type in _NOT_ON_CPU and device.type == "cpu":
-            return None
-        return getattr(torch, node.precision) if node.op_type in _HALF | _FIRST else None
+        if node.op_type not in _MOVING:
+            return half_of(node.op_type, node.precision, device)
+        own = {
+            self._of.get(x)
+            for x in operands
+            if x is not None and x.dtype == np.float32 and not isinstance(x, Constant)
+        }
+        return own.pop() if len(own) == 1 else None
 
     def note(self, node: Node, taken: Sequence[torch.dtype | None]) -> None:
         """What a node gives, after what it took."""

@@ -238,12 +238,13 @@ def test_losses_and_gradients_are_scaled_for_loops_of_ones_own():
 OWN = json.loads((GOLDEN / "own_steps.json").read_text())
 
 
+@pytest.mark.parametrize("run_eagerly", [False, True], ids=["traced", "at once"])
 @pytest.mark.parametrize("policy, step", own_steps.CASES)
-def test_own_steps_train_as_those_of_tf_keras(policy, step):
+def test_own_steps_train_as_those_of_tf_keras(policy, step, run_eagerly):
     expected = OWN[f"{policy}, {step}"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = own_steps.trained(tf_keras, tensorflow, policy, step)
+        found = own_steps.trained(tf_keras, tensorflow, policy, step, run_eagerly)
     error = 8 * ERROR[half(policy)]
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=error)
     np.testing.assert_allclose(found["weights"], expected["weights"], rtol=error)
@@ -277,3 +278,41 @@ def test_gradients_that_are_not_finite_update_nothing_at_once_either():
         optimizer.apply_gradients([(tensorflow.constant(gradient, "float32"), weight)])
         scales.append(float(optimizer.loss_scale))
     assert scales == [4, 2, 2, 4, 4] and weight.numpy().tolist() == [-1, -1]
+
+
+HALF_CALLS = {
+    "products": (lambda policy: L.Dense(1, use_bias=False, kernel_initializer="ones", dtype=policy), 1.0),
+    "what works by element": (lambda policy: L.LeakyReLU(1.0, dtype=policy), 1.0),
+    "sums": (lambda policy: L.Lambda(lambda x: K.sum(x, axis=-1, keepdims=True), dtype=policy), None),
+    "float32": (lambda policy: L.Dense(1, use_bias=False, kernel_initializer="ones", dtype="float32"), None),
+}
+
+
+@pytest.mark.parametrize("what", HALF_CALLS)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_layers_called_on_tensors_compute_by_their_policy(policy, what):
+    make, rounded = HALF_CALLS[what]
+    x = 1 + ERROR[half(policy)] / 2  # lies between 1 and the next number of the half precision
+    found = make(policy)(tensorflow.constant([[x]], "float32"))
+    assert found.dtype == np.float32
+    assert found.numpy().item() == (x if rounded is None else rounded)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_step_at_once_is_the_traced_one(policy):
+    def gradients(function):
+        set_global_policy(policy)
+        layer = L.Dense(4, activation="tanh", kernel_initializer=keras.initializers.RandomNormal(seed=1))
+        x = tensorflow.constant(np.linspace(-1, 1, 24).reshape(4, 6).astype("float32"))
+        layer(x)
+
+        def step(x):
+            with tensorflow.GradientTape() as tape:
+                loss = tensorflow.reduce_mean(tensorflow.square(layer(x)))
+            return [loss, *tape.gradient(loss, layer.trainable_weights)]
+
+        return [np.asarray(found) for found in function(step)(x)]
+
+    traced, at_once = gradients(tensorflow.function), gradients(lambda step: step)
+    for a, b in zip(traced, at_once, strict=True):
+        np.testing.assert_allclose(a, b, rtol=4 * ERROR[half(policy)], atol=ERROR[half(policy)] / 8)

@@ -17,7 +17,7 @@ CASES = [
 ]
 
 
-def trained(keras, tf, policy, step):
+def trained(keras, tf, policy, step, run_eagerly=False):
     """Loss by epoch, sums of weights, and the scale at the end.
 
     The loss is large, so that the first gradients of float16 are not finite: the scale halves.
@@ -52,7 +52,7 @@ def trained(keras, tf, policy, step):
     draw = np.random.RandomState(0)
     for weight in model.trainable_weights:
         weight.assign(draw.normal(size=tuple(weight.shape)).astype("float32") * 0.3)
-    model.compile(keras.optimizers.SGD(0.01), "mse")
+    model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=run_eagerly)
     x = draw.uniform(size=(32, 8)).astype("float32")
     y = 2 * x.sum(axis=1, keepdims=True)
     history = model.fit(x, y, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"]
