@@ -124,6 +124,7 @@ class Archive:
         objects: for the weights files of Keras 3, in place of ``layer_weights`` and ``optimizer_weights``:
             path of an object below the model ("layers/lstm/cell", "optimizer", "" for the model itself) ->
             its own variables, with the name that the object had; None for all other files.
+        texts: text files that belong to objects, such as vocabularies: path below the model -> content.
         metadata: ``keras_version`` and ``backend`` (str, or None where the file does not say), and ``format``
             (name of the format it was read from). Writers take ``2.3.1`` and ``tensorflow`` where a key is
             missing.
@@ -135,6 +136,7 @@ class Archive:
     optimizer_weights: list[tuple[str, Array]] | None = None
     top_level_weights: list[tuple[str, Array]] = field(default_factory=list)
     objects: dict[str, LayerWeights] | None = None
+    texts: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     _close: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 

@@ -1,7 +1,8 @@
 """The ``.keras`` file: a zip archive of ``config.json``, ``metadata.json`` and ``model.weights.h5``.
 
 Members are read in place and nothing is ever unpacked to disk, so names in the archive lead nowhere. What is
-read is bounded by what the file stores: the three members alone, no member over its share, none twice.
+read is bounded by what the file stores: the three members and vocabularies alone, no member over its share,
+none twice.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kcompile.formats.registry import Source, Target
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+ASSETS, VOCABULARY = "assets/", "/vocabulary.txt"
 #: What the layout that is written calls itself. Keras 3 reads a file of any version.
 KERAS_VERSION = "3.15.0"
 #: A Keras file has three members and assets; more than this is none.
@@ -74,6 +76,7 @@ def read(source: Source, lazy: bool = False) -> Archive:
         result = hdf5.read(inner, lazy)  # type: ignore[arg-type]
         if result.objects is None:
             raise FileFormatError(source.name, f"{WEIGHTS} has not the layout of Keras 3.")
+        result.texts = _texts(archive, members, source)
     result.config = dict(config)
     result.training_config = result.config.pop("compile_config", None) or None
     if not isinstance(result.training_config, dict | None):
@@ -85,6 +88,17 @@ def read(source: Source, lazy: bool = False) -> Archive:
         "backend": None,
     }
     return result
+
+
+def _texts(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], source: Source) -> dict[str, bytes]:
+    """The vocabularies of layers, by the paths of these; together no larger than a configuration may be."""
+    found: dict[str, bytes] = {}
+    room = json.MAX_CONFIG_BYTES
+    for name, info in members.items():
+        if name.startswith(ASSETS) and name.endswith(VOCABULARY):
+            found[name.removeprefix(ASSETS)] = content = _unpacked(archive, info, room, source)
+            room -= len(content)
+    return found
 
 
 class _Member:

@@ -34,6 +34,7 @@ from .versions.tf_keras_writing import (
 )
 from .versions.upgrade import upgrade
 from .versions.writer import Writer, writer_of
+from .vocabularies import with_vocabularies
 from .weight_assignment import assign, assign_in_order
 
 
@@ -136,6 +137,7 @@ def model_from_archive(archive: Archive, source: str, compile: bool = True) -> M
             f"{source} holds no model architecture, only weights. Build the model in code and call "
             f"model.load_weights({source!r})."
         )
+    config = dict(with_vocabularies(config, archive, source))
     writer = writer_of(archive.metadata)
     with rules.following(writer.rules):
         return _model_of(archive, config, writer, source, compile)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -62,14 +62,18 @@ def owned_layers(layer: Layer) -> Iterator[tuple[str, Any]]:
 
 def numbered(layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
     """Each layer with its group in a container."""
+    return list(zip(numbered_classes(type(layer).__name__ for layer in layers), layers, strict=True))
+
+
+def numbered_classes(classes: Iterable[str]) -> list[str]:
+    """The group of each object of these classes in a container."""
     count: dict[str, int] = {}
     result = []
-    for layer in layers:
-        name = type(layer).__name__
+    for name in classes:
         name = snake_case(_CLASSES.get(name, name))
         number = count.get(name, -1) + 1
         count[name] = number
-        result.append((f"{name}_{number}" if number else name, layer))
+        result.append(f"{name}_{number}" if number else name)
     return result
 
 
