@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import experimental
+from .composites import RaggedTensorSpec, SparseTensorSpec, TypeSpec
 from .dataset import Dataset
 from .files import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
 from .iterators import DatasetIterator
@@ -10,7 +11,7 @@ from .options import Options
 from .reading import AUTOTUNE
 from .stages import INFINITE as INFINITE_CARDINALITY
 from .stages import UNKNOWN as UNKNOWN_CARDINALITY
-from .structures import DatasetSpec, TensorSpec, TypeSpec
+from .structures import DatasetSpec, TensorSpec
 
 Iterator = DatasetIterator
 ThreadingOptions = Options
@@ -24,6 +25,8 @@ __all__ = [
     "FixedLengthRecordDataset",
     "Iterator",
     "Options",
+    "RaggedTensorSpec",
+    "SparseTensorSpec",
     "TFRecordDataset",
     "TensorSpec",
     "TextLineDataset",

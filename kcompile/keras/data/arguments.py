@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .composites import CompositeSpec
 from .stages import Stage
 from .structures import TensorSpec, as_leaf, flatten, pack, shape_structure
 from .tensors import called
@@ -64,12 +65,14 @@ def specs_of(types: Any, shapes: Any) -> Any:
     )
 
 
-def checked_spec(spec: Any) -> TensorSpec:
-    """A spec as one of tensors; TypeError for one of others."""
+def checked_spec(spec: Any) -> Any:
+    """A spec as one of tensors, or of tensors of several; TypeError for one of others."""
+    if isinstance(spec, CompositeSpec):
+        return spec
     if not hasattr(spec, "shape") or not hasattr(spec, "dtype"):
         raise TypeError(
-            f"`output_signature` must consist of tf.TensorSpec, found {spec!r}; ragged and sparse tensors "
-            "are not here."
+            f"`output_signature` must consist of tf.TensorSpec, tf.RaggedTensorSpec and tf.SparseTensorSpec; "
+            f"found {spec!r}."
         )
     return TensorSpec(spec.shape, spec.dtype, getattr(spec, "name", None))
 

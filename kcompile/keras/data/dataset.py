@@ -85,7 +85,7 @@ class Dataset:
             generator: the function.
             output_types, output_shapes: of the elements, nested as they are; the older way to say
             output_signature: specs of the elements, nested as they are.
-            args: what the function is called with, as arrays.
+            args: what the function is called with, as arrays and numbers of numpy.
 
         Raises:
             TypeError: if no types are given; while iterating, for elements that are not as was said.
@@ -100,7 +100,8 @@ class Dataset:
                 )
             output_signature = specs_of(output_types, output_shapes)
         signature = map_structure(checked_spec, as_tuples(output_signature))
-        given = () if args is None else tuple(as_leaf(arg) for arg in args)
+        leaves = () if args is None else map(as_leaf, args)
+        given = tuple(x[()] if isinstance(x, np.ndarray) and not x.ndim else x for x in leaves)
         return Dataset(stages.generated(generator, given, signature))
 
     @staticmethod
@@ -396,6 +397,18 @@ class Dataset:
             transformations.padded_batches(
                 self._stage, positive_size(batch_size), padded_shapes, padding_values, bool(drop_remainder)
             )
+        )
+
+    def ragged_batch(
+        self,
+        batch_size: Any,
+        drop_remainder: bool = False,
+        row_splits_dtype: Any = "int64",
+        name: str | None = None,
+    ) -> Dataset:
+        """Batches in which what has open sizes is a ragged tensor."""
+        return self._with(
+            transformations.ragged_batches(self._stage, positive_size(batch_size), bool(drop_remainder))
         )
 
     def unbatch(self, name: str | None = None) -> Dataset:

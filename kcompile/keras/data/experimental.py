@@ -141,6 +141,13 @@ def map_and_batch(
     return lambda dataset: dataset.map(map_func, num_parallel_calls).batch(batch_size, drop_remainder)
 
 
+def dense_to_ragged_batch(
+    batch_size: Any, drop_remainder: bool = False, row_splits_dtype: Any = "int64"
+) -> Transformation:
+    """``ragged_batch``."""
+    return lambda dataset: dataset.ragged_batch(batch_size, drop_remainder)
+
+
 def shuffle_and_repeat(buffer_size: Any, count: Any = None, seed: Any = None) -> Transformation:
     """``shuffle``, then ``repeat``."""
     return lambda dataset: dataset.shuffle(buffer_size, seed).repeat(count)
@@ -164,6 +171,7 @@ __all__ = [
     "cardinality",
     "choose_from_datasets",
     "copy_to_device",
+    "dense_to_ragged_batch",
     "enumerate_dataset",
     "get_single_element",
     "get_structure",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .composites import Composite
 from .stages import Stage
 from .structures import map_structure
 from .tensors import tensors_of
@@ -54,6 +55,8 @@ def _own(leaf: Any) -> Any:
     """An array that may be written to without others seeing it."""
     if hasattr(leaf, "_stage"):
         return leaf.as_numpy_iterator()
+    if isinstance(leaf, Composite):
+        return leaf.as_array()
     if isinstance(leaf, np.ndarray):
         return leaf[()] if not leaf.ndim else leaf if leaf.flags.owndata else leaf.copy()
     return leaf

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .composites import Composite, CompositeSpec, TypeSpec
 from .structures import (
     TensorSpec,
     cast,
@@ -43,8 +44,9 @@ class Columns:
         self.structure = structure
         self.arrays = flatten(structure)
         for array in self.arrays:
-            if not np.ndim(array):
+            if not isinstance(array, Composite) and not np.ndim(array):
                 raise ValueError(f"Unbatching a tensor is only supported for rank >= 1; found {array!r}.")
+        self._take = [x.taken if isinstance(x, Composite) else x.__getitem__ for x in self.arrays]
         lengths = {len(array) for array in self.arrays}
         if len(lengths) != 1:
             shapes = [array.shape for array in self.arrays]
@@ -54,18 +56,18 @@ class Columns:
     @property
     def spec(self) -> Any:
         """Specs of a row."""
-        return map_structure(lambda array: TensorSpec(array.shape[1:], array.dtype), self.structure)
+        return map_structure(lambda array: spec_of(array).unbatched(), self.structure)
 
     def row(self, index: int) -> Any:
         """One element."""
-        return pack(self.structure, (array[index] for array in self.arrays))
+        return pack(self.structure, (take(index) for take in self._take))
 
     def rows(self, indices: np.ndarray) -> Any:
         """Several elements as a batch; a view of the arrays where they follow each other."""
         first, size = int(indices[0]), len(indices)
         if int(indices[-1]) - first == size - 1 and (np.diff(indices) == 1).all():
-            return pack(self.structure, (array[first : first + size] for array in self.arrays))
-        return pack(self.structure, (array[indices] for array in self.arrays))
+            return pack(self.structure, (take(slice(first, first + size)) for take in self._take))
+        return pack(self.structure, (take(indices) for take in self._take))
 
 
 class Stage(ABC):
@@ -175,7 +177,7 @@ def _nested_as(element: Any, signature: Any) -> Any:
         return type(signature)(*entries) if hasattr(signature, "_fields") else tuple(entries)
     if isinstance(signature, dict) and isinstance(element, dict) and set(signature) <= set(element):
         return {key: _nested_as(element[key], signature[key]) for key in signature}
-    if isinstance(signature, TensorSpec):
+    if isinstance(signature, TypeSpec):
         return elements_of(list(element) if isinstance(element, tuple) else element)
     raise TypeError(
         f"`generator` yielded an element that did not match the expected structure. The expected structure "
@@ -183,7 +185,12 @@ def _nested_as(element: Any, signature: Any) -> Any:
     )
 
 
-def _leaf_as_declared(spec: TensorSpec, leaf: Any) -> Any:
+def _leaf_as_declared(spec: Any, leaf: Any) -> Any:
+    if isinstance(spec, CompositeSpec) or isinstance(leaf, Composite):
+        found = spec_of(leaf)
+        if type(found) is type(spec) and found.dtype == spec.dtype and fits(found.shape, spec.shape):
+            return leaf
+        raise TypeError(f"`generator` yielded {leaf!r} where an element of {spec!r} was expected.")
     try:
         found = cast(leaf, spec.dtype)
     except (TypeError, ValueError) as error:

@@ -13,14 +13,9 @@ import numpy as np
 
 from ...ir import EagerTensor, StringTensor, TensorShape, Value, as_dtype
 from ...ir.strings import as_bytes
+from .composites import Composite, TypeSpec
 from .dtypes import DType
 from .dtypes import as_dtype as named_dtype
-
-
-class TypeSpec:
-    """What is known of something before it is there: the base of what follows."""
-
-    __slots__ = ()
 
 
 class TensorSpec(TypeSpec):
@@ -52,6 +47,18 @@ class TensorSpec(TypeSpec):
         if not hasattr(other, "shape"):
             other = spec_of(as_leaf(other))
         return named_dtype(other.dtype) == self.dtype and fits(other.shape, self.shape)
+
+    def of_shape(self, shape: Any) -> TensorSpec:
+        """That of the same with another shape."""
+        return TensorSpec(shape, self.dtype)
+
+    def batched(self, size: int | None) -> TensorSpec:
+        """That of so many tensors as one."""
+        return TensorSpec(None if self.shape is None else (size, *self.shape), self.dtype)
+
+    def unbatched(self) -> TensorSpec:
+        """That of a row."""
+        return TensorSpec(None if self.shape is None else self.shape[1:], self.dtype)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TensorSpec):
@@ -192,7 +199,7 @@ def as_leaf(value: Any) -> Any:
         return value.numpy()
     if isinstance(value, str | bytes | os.PathLike):
         return _text(as_bytes(os.fspath(value)))
-    if hasattr(value, "_stage"):
+    if hasattr(value, "_stage") or isinstance(value, Composite):
         return value
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
@@ -249,11 +256,13 @@ def _short(value: Any) -> str:
 
 
 def spec_of(leaf: Any) -> Any:
-    """The spec of an array, a number or a text; a dataset's own where it is one."""
+    """The spec of an array, a number or a text; its own where it is a dataset or a tensor of several."""
     if isinstance(leaf, bytes):
         return TensorSpec((), "string")
     if hasattr(leaf, "_stage"):
         return DatasetSpec(leaf.element_spec)
+    if isinstance(leaf, Composite):
+        return leaf.type_spec
     return TensorSpec(leaf.shape, leaf.dtype)
 
 
@@ -278,8 +287,8 @@ class DatasetSpec(TypeSpec):
         return f"DatasetSpec({self.element_spec!r})"
 
 
-def stacked(leaves: Sequence[Any], component: int = 0) -> np.ndarray:
-    """Leaves of one shape as the rows of one array.
+def stacked(leaves: Sequence[Any], component: int = 0) -> Any:
+    """Leaves of one shape as the rows of one array; tensors of several as those of one.
 
     Raises:
         ValueError: if shapes differ.
@@ -291,6 +300,8 @@ def stacked(leaves: Sequence[Any], component: int = 0) -> np.ndarray:
         return rows
     if isinstance(first, np.generic):
         return np.array(leaves, first.dtype)
+    if isinstance(first, Composite):
+        return first.stacked(leaves)
     if hasattr(first, "_stage"):
         raise ValueError("Datasets at the leaves (windows) are not batched; flat_map batches each of them.")
     shape = first.shape

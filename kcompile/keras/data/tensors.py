@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...ir import Depends, StringTensor, Value, as_dtype, depends
-from .structures import TensorSpec, elements_of, flatten, map_structure
+from .composites import Composite, RaggedTensorSpec
+from .structures import TensorSpec, elements_of, flatten, map_structure, spec_of
 
 
 @cache
@@ -25,7 +26,9 @@ def eager_interpreter() -> Any:
 
 
 def tensor_of(leaf: Any) -> Any:
-    """A leaf as a tensor over the same memory; datasets stay as they are."""
+    """A leaf as a tensor over the same memory; datasets and tensors of several stay as they are."""
+    if isinstance(leaf, Composite):
+        return leaf
     if isinstance(leaf, bytes) or getattr(leaf, "dtype", np.float32) == np.dtype(object):
         return StringTensor(leaf, eager_interpreter())
     return leaf if hasattr(leaf, "_stage") else eager_interpreter().eager_array(np.asarray(leaf))
@@ -63,13 +66,14 @@ def traced_spec(function: Callable[..., Any], spec: Any) -> Any:
 
 
 def _symbolic(spec: Any) -> Value:
-    if not isinstance(spec, TensorSpec) or spec.shape is None or spec.dtype == "string":
+    is_tensor = isinstance(spec, TensorSpec) or isinstance(spec, RaggedTensorSpec) and not spec.ragged_rank
+    if not is_tensor or spec.shape is None or spec.dtype == "string":
         raise TypeError(f"{spec!r} has no symbolic tensor.")
     return Value(as_dtype(str(spec.dtype)), spec.shape)
 
 
-def _spec_of_result(result: Any) -> TensorSpec:
+def _spec_of_result(result: Any) -> Any:
     if isinstance(result, Value) and depends(result) is Depends.ON_INPUTS:
         return TensorSpec(result.shape, result.dtype)
     (leaf,) = flatten(elements_of(result))
-    return TensorSpec(np.shape(leaf), "string" if isinstance(leaf, bytes) else leaf.dtype)
+    return spec_of(leaf)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import reading
+from .composites import STACKS, Composite, CompositeSpec, RaggedTensorSpec
 from .stages import UNKNOWN, Columns, Items, Rows, Stage, first_spec, interleaved
 from .structures import (
     DatasetSpec,
@@ -19,6 +20,7 @@ from .structures import (
     map_structure,
     pack,
     shape_structure,
+    spec_of,
     stacked,
 )
 from .tensors import called, tensors_of, traced_spec, truth
@@ -84,17 +86,23 @@ class _Failed:
 
 
 def _like_batches(source: Stage, found: Any) -> Any:
-    """Specs of one element, with an open first axis where all of the source have one."""
+    """Specs of one element, with an open first axis where all of the source have one; and other axes of the
+    length of the longest row of a ragged tensor in it, as ``to_tensor`` has one."""
     given = flatten(source.spec)
-    if not all(isinstance(s, TensorSpec) and s.shape and s.shape[0] is None for s in given):
+    if not all(getattr(s, "shape", None) and s.shape[0] is None for s in given):
         return found
     first = next(iter(source), None)
-    size = len(flatten(first)[0]) if first is not None else None
+    if first is None:
+        return found
+    size = len(flatten(first)[0])
+    rows = (leaf.row_lengths() for leaf in flatten(first) if isinstance(spec_of(leaf), RaggedTensorSpec))
+    longest = {max(np.asarray(lengths), default=0) for lengths in rows}
 
     def opened(spec: Any) -> Any:
-        if not isinstance(spec, TensorSpec) or not spec.shape or spec.shape[0] != size:
+        if not isinstance(spec, TensorSpec | CompositeSpec) or not spec.shape or spec.shape[0] != size:
             return spec
-        return TensorSpec((None, *spec.shape[1:]), spec.dtype)
+        shape = (None, *(None if length in longest else length for length in spec.shape[1:]))
+        return spec.of_shape(shape)
 
     return map_structure(opened, found)
 
@@ -214,7 +222,7 @@ def together(elements: Sequence[Any]) -> Any:
 
 
 def _batch_spec(spec: Any, size: int | None) -> Any:
-    return map_structure(lambda s: TensorSpec(None if s.shape is None else (size, *s.shape), s.dtype), spec)
+    return map_structure(lambda s: s.batched(size), spec)
 
 
 def _batches(n: int, size: int, drop_remainder: bool) -> int:
@@ -292,6 +300,39 @@ def _padded_leaf(leaves: Sequence[Any], shape: Any, fill: Any) -> np.ndarray:
     return padded
 
 
+def ragged_batches(source: Stage, size: int, drop_remainder: bool) -> Stage:
+    """Batches in which what has open sizes is a ragged tensor."""
+
+    def specs() -> Any:
+        return map_structure(_row_of_ragged, source.spec)
+
+    def elements() -> Iterator[Any]:
+        rest, wanted = iter(source), flatten(specs())
+        while len(batch := list(islice(rest, size))) >= (size if drop_remainder else 1):
+            components = zip(*map(flatten, batch), strict=True)
+            yield pack(batch[0], map(_stacked_as, wanted, components))
+
+    return Items(
+        elements,
+        lambda: _batch_spec(specs(), size if drop_remainder else None),
+        lambda: _batches(source.cardinality(), size, drop_remainder),
+    )
+
+
+def _row_of_ragged(spec: Any) -> Any:
+    """The spec of a tensor with open sizes as that of a row of a ragged tensor."""
+    if not isinstance(spec, TensorSpec) or not spec.shape or None not in spec.shape:
+        return spec
+    last = max(axis for axis, length in enumerate(spec.shape) if length is None)
+    return RaggedTensorSpec(spec.shape, spec.dtype, last)
+
+
+def _stacked_as(spec: Any, leaves: Sequence[Any]) -> Any:
+    if isinstance(spec, RaggedTensorSpec) and not isinstance(leaves[0], Composite):
+        return STACKS["ragged"](leaves, spec.ragged_rank + 1)
+    return stacked(leaves)
+
+
 def unbatched(source: Stage) -> Stage:
     """The rows of each element."""
 
@@ -300,9 +341,7 @@ def unbatched(source: Stage) -> Stage:
             yield from Rows(Columns(element))
 
     def spec() -> Any:
-        return map_structure(
-            lambda s: TensorSpec(None if s.shape is None else s.shape[1:], s.dtype), source.spec
-        )
+        return map_structure(lambda s: s.unbatched(), source.spec)
 
     def count() -> int:
         n = source.cardinality()

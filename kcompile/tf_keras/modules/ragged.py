@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...ir import TensorShape, Value
-from ..tensorflow.composites import Composite
+from ...keras.data.composites import STACKS, Composite, RaggedTensorSpec
+from ...keras.data.structures import as_leaf
 from ..tensorflow.dtypes import DType, as_dtype
 from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor
@@ -201,12 +202,17 @@ class RaggedTensor(Composite):
 
     def numpy(self) -> np.ndarray:
         """The rows as an array of arrays; of rows of one length a plain array."""
-        rows = [row.numpy() for row in self]
-        if len({np.shape(row) for row in rows}) == 1:
+        values = np.asarray(self.values.numpy())
+        rows = np.split(values, self._splits[1:-1]) if len(self) else []
+        if len({len(row) for row in rows}) == 1:
             return np.array(rows)
         found = np.empty(len(rows), object)
         found[:] = rows
         return found
+
+    def as_array(self) -> np.ndarray:
+        """See ``Composite``."""
+        return self.numpy()
 
     def to_tensor(self, default_value: Any = None, name: Any = None, shape: Any = None) -> Value:
         """A tensor, with each row filled up to the longest, or cut or filled to a shape.
@@ -257,6 +263,26 @@ class RaggedTensor(Composite):
         inner = self.values._places()
         return np.column_stack([rows[inner[:, 0]], columns[inner[:, 0]], inner[:, 1:]])
 
+    @property
+    def type_spec(self) -> RaggedTensorSpec:
+        """Shape, element type and number of ragged axes."""
+        return RaggedTensorSpec(self.shape, self.dtype, self.ragged_rank)
+
+    def taken(self, rows: Any) -> Any:
+        """See ``Composite``."""
+        if not isinstance(rows, slice | np.ndarray):
+            return as_leaf(self[int(rows)])
+        chosen = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
+        lengths = np.diff(self._splits)[chosen]
+        ends = np.cumsum(lengths)
+        places = np.arange(lengths.sum()) + np.repeat(self._splits[chosen] - (ends - lengths), lengths)
+        return RaggedTensor(_taken(self.values, places), np.concatenate([[0], ends]))
+
+    @staticmethod
+    def stacked(rows: Sequence[Any]) -> RaggedTensor:
+        """See ``Composite``."""
+        return of_rows(rows, None if rows[0].dtype == "string" else rows[0].dtype)
+
     def called_in(self, name: str, function: Any, given: dict[str, Any]) -> Any:
         """See ``Composite``."""
         return ragged_functions.called(self, name, function, given)
@@ -302,6 +328,22 @@ for _symbol, _name in (("lt", "less"), ("le", "less_equal"), ("gt", "greater"), 
                        ("neg", "negative"), ("abs", "abs"), ("and", "logical_and"), ("or", "logical_or"),
                        ("invert", "logical_not")):  # fmt: skip
     setattr(RaggedTensor, f"__{_symbol}__", _operator(_name))
+
+
+def _taken(values: Any, places: np.ndarray) -> Any:
+    """Entries by their numbers."""
+    if isinstance(values, RaggedTensor):
+        return values.taken(places)
+    array = np.asarray(values)[places]
+    return text_of(array) if array.dtype.kind == "O" else convert_to_tensor(array)
+
+
+def of_arrays(rows: Sequence[Any], ragged_rank: int = 1) -> RaggedTensor:
+    """Arrays of numbers or of texts as rows, of the type of the first; so many axes are ragged."""
+    if ragged_rank > 1:
+        return of_rows([of_arrays(list(row), ragged_rank - 1) for row in rows])
+    first = rows[0]
+    return of_rows(rows, None if np.asarray(first).dtype.kind == "O" else np.asarray(first).dtype)
 
 
 def of_rows(rows: Sequence[Any], dtype: Any = None) -> RaggedTensor:
@@ -375,3 +417,6 @@ def boolean_mask(data: Any, mask: Any, name: Any = None) -> RaggedTensor:
 
 
 __all__ = ["boolean_mask", "constant", "map_flat_values", "range_", "stack"]
+
+
+STACKS["ragged"] = of_arrays

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from ...ir import TensorShape, Value
-from ...keras.data import TensorSpec, TypeSpec
+from ...keras.data import Dataset, RaggedTensorSpec, SparseTensorSpec, TensorSpec, TypeSpec
+from ...keras.data.composites import Composite
+from ...keras.data.structures import spec_of
 from ..tensorflow.tensors import convert_to_tensor
 
 
-def type_spec_from_value(value: Any) -> TensorSpec:
-    """What a tensor is."""
-    return TensorSpec.from_tensor(value)
+def type_spec_from_value(value: Any) -> Any:
+    """What a tensor is, or a dataset."""
+    return spec_of(value) if isinstance(value, Composite | Dataset) else TensorSpec.from_tensor(value)
 
 
 def required_space_to_batch_paddings(
@@ -37,5 +39,6 @@ def required_space_to_batch_paddings(
 
 
 __all__ = [
-    "TensorShape", "TensorSpec", "TypeSpec", "required_space_to_batch_paddings", "type_spec_from_value",
+    "RaggedTensorSpec", "SparseTensorSpec", "TensorShape", "TensorSpec", "TypeSpec",
+    "required_space_to_batch_paddings", "type_spec_from_value",
 ]  # fmt: skip

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...ir import TensorShape, Value
+from ...keras.data.composites import Composite, SparseTensorSpec
 from ...keras.data.dtypes import DType, as_dtype
 from ...keras.utils.fingerprints import crossed, fingerprints
-from ..tensorflow.composites import Composite
 from ..tensorflow.functions import function_of
 from ..tensorflow.tensors import convert_to_tensor
 from ..tensorflow.text import text_array, text_of
@@ -59,6 +59,36 @@ class SparseTensor(Composite):
     def with_values(self, values: Any) -> SparseTensor:
         """Other values at the same places."""
         return SparseTensor(self.indices, values, self.dense_shape)
+
+    @property
+    def type_spec(self) -> SparseTensorSpec:
+        """Shape and element type."""
+        return SparseTensorSpec(self.shape, self.dtype)
+
+    def taken(self, rows: Any) -> SparseTensor:
+        """See ``Composite``; a row is sparse, too."""
+        places, sizes = np.asarray(self.indices), np.asarray(self.dense_shape)
+        if not isinstance(rows, slice | np.ndarray):
+            own = places[:, 0] == int(rows) % sizes[0]
+            return SparseTensor(places[own, 1:], np.asarray(self.values)[own], sizes[1:])
+        chosen = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
+        return self.stacked([self.taken(row) for row in chosen])
+
+    @staticmethod
+    def stacked(rows: Sequence[Any]) -> SparseTensor:
+        """See ``Composite``; of the sizes of the largest."""
+        places = [np.insert(np.asarray(row.indices), 0, i, axis=1) for i, row in enumerate(rows)]
+        values = np.concatenate([np.asarray(row.values) for row in rows])
+        sizes = np.max([np.asarray(row.dense_shape) for row in rows], axis=0)
+        made = text_array(list(values), [len(values)]) if values.dtype.kind == "O" else values
+        return SparseTensor(np.concatenate(places), made, [len(rows), *sizes])
+
+    def as_array(self) -> np.ndarray:
+        """See ``Composite``; with the zeros."""
+        return np.asarray(to_dense(self))
+
+    def __len__(self) -> int:
+        return int(np.asarray(self.dense_shape)[0])
 
     def called_in(self, name: str, function: Any, given: dict[str, Any]) -> Any:
         """See ``Composite``: of the functions of one tensor those that leave zeros as they are."""

@@ -1,26 +1,11 @@
-"""Tensors that are made of several: ragged and sparse ones, which functions of tensors take as they say."""
+"""Tensors that are made of several among the arguments of functions of tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-
-class Composite:
-    """A tensor of several."""
-
-    def called_in(self, name: str, function: Any, given: dict[str, Any]) -> Any:
-        """What a function gives that has this among its arguments.
-
-        Args:
-            name: of the function, as the tables have it: ``"math.square"``.
-            function: the function, for tensors.
-            given: its arguments by name.
-
-        Raises:
-            NotImplementedError: where it does not take such a tensor.
-        """
-        raise NotImplementedError(f"tf.{name} takes no {type(self).__name__}.")
+from ...keras.data.composites import Composite
 
 
 def composite_in(arguments: Iterable[Any]) -> Composite | None:

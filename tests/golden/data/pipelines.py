@@ -15,6 +15,15 @@ def _table(tf):
     def triangle(n):
         return D.range(n)
 
+    def lists():
+        return tf.ragged.constant([[1, 2], [3], [], [4, 5, 6]])
+
+    def deep():
+        return tf.ragged.constant([[[1, 2], []], [[3]], [[4], [5, 6], [7]]])
+
+    def sparse():
+        return tf.SparseTensor([[0, 1], [1, 0], [2, 2]], [1.0, 2.0, 3.0], [3, 4])
+
     spec = tf.TensorSpec
     return {
         # sources
@@ -76,6 +85,39 @@ def _table(tf):
         "filter_pairs": lambda: pairs.filter(lambda x, y: y > 2),
         "shuffle_one": lambda: D.range(4).shuffle(1),
         "with_options": lambda: D.range(2).with_options(tf.data.Options()),
+        # ragged and sparse tensors
+        "ragged_slices": lambda: D.from_tensor_slices(lists()),
+        "ragged_slices_deep": lambda: D.from_tensor_slices(deep()),
+        "ragged_tensors": lambda: D.from_tensors(lists()),
+        "ragged_batch": lambda: D.from_tensor_slices(lists()).batch(3),
+        "ragged_batch_drop": lambda: D.from_tensor_slices(lists()).batch(3, drop_remainder=True),
+        "ragged_batch_deep": lambda: D.from_tensor_slices(deep()).batch(2),
+        "ragged_batch_pairs": lambda: D.from_tensor_slices((lists(), [1.0, 2.0, 3.0, 4.0])).batch(2),
+        "ragged_batch_dict": lambda: (
+            D.from_tensor_slices({"x": lists(), "y": [[1], [2], [3], [4]]}).skip(1).batch(2)
+        ),
+        "ragged_batch_words": lambda: D.from_tensor_slices(tf.ragged.constant([["a", "b"], ["c"]])).batch(2),
+        "ragged_batch_map": lambda: (
+            D.from_tensor_slices((lists(), [1, 2, 3, 4])).batch(2).map(lambda x, y: (x.to_tensor(), y))
+        ),
+        "ragged_batch_repeat": lambda: D.from_tensor_slices(lists()).repeat(2).batch(5),
+        "ragged_map_sum": lambda: D.from_tensor_slices(lists()).map(tf.reduce_sum),
+        "ragged_map_ragged": lambda: D.from_tensor_slices(lists()).batch(2).map(lambda x: x * 2),
+        "ragged_unbatch": lambda: D.from_tensor_slices(lists()).batch(2).unbatch(),
+        "ragged_unbatch_batch": lambda: D.from_tensor_slices(deep()).batch(2).unbatch().batch(3),
+        "ragged_zip": lambda: D.zip((D.from_tensor_slices(lists()), D.range(4))).batch(2),
+        "ragged_padded": lambda: D.from_tensor_slices(lists()).map(lambda x: x).padded_batch(2),
+        "ragged_generator": lambda: D.from_generator(
+            lambda: iter([tf.ragged.constant([[1, 2], [3]])]),
+            output_signature=tf.RaggedTensorSpec([2, None], tf.int32),
+        ),
+        "dense_to_ragged": lambda: ragged().apply(tf.data.experimental.dense_to_ragged_batch(2)),
+        "ragged_batch_of_dense": lambda: ragged().map(lambda x: (x, x[0])).ragged_batch(2),
+        "ragged_batch_drops": lambda: ragged().ragged_batch(2, drop_remainder=True),
+        "sparse_slices": lambda: D.from_tensor_slices(sparse()),
+        "sparse_tensors": lambda: D.from_tensors(sparse()),
+        "sparse_batch": lambda: D.from_tensor_slices((sparse(), [1, 2, 3])).batch(2),
+        "sparse_dense": lambda: D.from_tensor_slices(sparse()).batch(2).map(tf.sparse.to_dense),
         # functions
         "map": lambda: D.range(4).map(lambda x: x * 2),
         "map_float": lambda: D.range(4).map(lambda x: tf.cast(x, tf.float32) / 2.0),
@@ -202,6 +244,8 @@ def plain(element):
     if isinstance(element, dict):
         return {"dict": [[key, plain(element[key])] for key in sorted(element)]}
     array = np.asarray(element)
+    if array.dtype.kind == "O" and any(isinstance(row, np.ndarray) for row in array):
+        return {"rows": [plain(row) for row in array]}
     if array.dtype.kind in "OS":
         return {"string": np.vectorize(bytes.decode, otypes=[object])(array).tolist()}
     return {array.dtype.name: array.tolist(), "shape": list(array.shape)}
