@@ -362,13 +362,22 @@ class Network(NetworkFiles):
 
     @property  # type: ignore[misc]  # Layer's setter is for layers that manage their lists themselves
     def trainable_weights(self) -> list[Parameter]:
-        """Weights that training updates: none where ``trainable`` is False; those of sub-layers included."""
-        return super().trainable_weights
+        """Weights that training updates: none where ``trainable`` is False; those of sub-layers included,
+        and first by the rules of tf.keras."""
+        if not self.trainable or not rules.of_layer(self).weights_by_layer:
+            return super().trainable_weights
+        return unique(*(layer.trainable_weights for layer in self._layers), self._trainable_weights)
 
     @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Parameter]:
-        """Weights that training does not update by gradients."""
-        return super().non_trainable_weights
+        """Weights that training does not update by gradients, in the order of ``trainable_weights``."""
+        if not rules.of_layer(self).weights_by_layer:
+            return super().non_trainable_weights
+        found = [layer.non_trainable_weights for layer in self._layers]
+        if not self.trainable:
+            trained = (layer.trainable_weights for layer in self._layers)
+            found = [*trained, self._trainable_weights, *found]
+        return unique(*found, self._non_trainable_weights)
 
     @property
     def weights(self) -> list[Parameter]:

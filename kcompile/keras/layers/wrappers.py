@@ -18,6 +18,7 @@ from ..legacy.old_names import answer_old_names
 from ..operations.recurrent_operators import IN_TIME
 from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
 from ..utils.living import living
+from ..utils.nested import mapped
 from .recurrent.base import standardize_arguments, with_states
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
@@ -97,7 +98,8 @@ class TimeDistributed(Wrapper):
     Args:
         layer: any layer or model with one input.
 
-    Input: (batch, time, ...), at least three axes. Output: (batch, time, *output axes of the layer).
+    Input: (batch, time, ...), at least three axes. Output: (batch, time, *output axes of the layer),
+    nested as that of the layer.
     Weights: those of the layer.
     A mask (batch, time, ...) of more than two axes is handed to the layer step by step. If the layer gives
     no mask of
@@ -137,9 +139,7 @@ class TimeDistributed(Wrapper):
         if mask is not None and mask.rank != 2 and has_arg(self.layer.call, "mask"):
             arguments["mask"] = _step_mask(mask)
         outputs = self.layer.call(steps, **arguments)
-        if isinstance(outputs, list | tuple):
-            return [_unfold_time(y, inputs) for y in outputs]
-        return _unfold_time(outputs, inputs)
+        return mapped(outputs, lambda y: _unfold_time(y, inputs))
 
     def _regularized_samples(self, output: Value) -> Value:
         return K.shape(output)[0] * K.shape(output)[1]  # the layer inside is called on all steps as samples
@@ -313,11 +313,12 @@ class Bidirectional(Wrapper):
     def build(self, input_shape: Any = None) -> None:
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         constants = shapes[-self._num_constants :] if self._num_constants else []
+        own = [shapes[0], *constants] if constants else shapes[0] if self._takes_states else input_shape
         for layer in (self.forward_layer, self.backward_layer):
             layer._num_constants = self._num_constants
             if not layer.built:
                 with name_scope(layer.name):
-                    layer.build([shapes[0], *constants] if constants else shapes[0])
+                    layer.build(own)
                     layer.built = True
         self.input_spec = self.forward_layer.input_spec
         self.built = True
@@ -349,8 +350,16 @@ class Bidirectional(Wrapper):
         Raises:
             ValueError: if the number of initial states is odd, or they do not fit the directions.
         """
+        if isinstance(inputs, list | tuple) and not self._takes_states:
+            return super().__call__(inputs, **kwargs)
         inputs, arguments = with_states(self, inputs, initial_state, constants, self._halves)
         return super().__call__(inputs, **arguments, **kwargs)
+
+    @property
+    def _takes_states(self) -> bool:
+        """Whether what stands behind the sequence in a list are initial states; else a layer of the user's
+        takes the list as it is."""
+        return has_arg(self.forward_layer.call, "initial_state")
 
     def _halves(self, initial_state: Sequence[Value] | None) -> tuple[Any, Any]:
         """The initial states of the forward and of the backward layer."""
@@ -376,11 +385,12 @@ class Bidirectional(Wrapper):
         initial_state: Any = None,
         constants: Any = None,
     ) -> Any:
-        if isinstance(inputs, list | tuple) and len(inputs) > 1:
+        several = isinstance(inputs, list | tuple) and self._takes_states
+        if several and len(inputs) > 1:
             inputs, initial_state, constants = standardize_arguments(
                 inputs, initial_state, constants, self._num_constants
             )
-        elif isinstance(inputs, list | tuple):
+        elif several:
             inputs = inputs[0]
         given = {
             "training": training,

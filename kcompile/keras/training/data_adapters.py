@@ -125,6 +125,10 @@ class DataAdapter(ABC):
     def take_together(self, batches: int) -> None:  # noqa: B027
         """So many batches are used one right after the other: they may be taken out of the data together."""
 
+    def look_ahead(self) -> None:  # noqa: B027
+        """Builds a model that is not built yet for the first batch, if only that tells its inputs; and gives
+        the batches as they are, if it turns out to have steps of its own."""
+
     def limit(self, steps: int) -> None:
         """Fixes how many batches an epoch has."""
         self.steps, self.follows_length = steps, False
@@ -286,6 +290,19 @@ class BatchAdapter(DataAdapter):
     def make(cls, model: Network, given: DataArguments) -> BatchAdapter:
         return cls(model, given)
 
+    def look_ahead(self) -> None:
+        begun = self._begin()
+        first = next(begun, None)
+        if first is None:
+            return
+        self._items = itertools.chain([first], begun)
+        self.model._ensure_built(unpack_batch(first, None, True)[0])
+        self.given = replace(self.given, as_it_is=self.model._writes_steps)
+
+    def _begin(self) -> Iterator[Any]:
+        """A pass over what gives the batches."""
+        return iter(self.source)
+
     def _standardized(self, item: Any) -> StepInputs:
         if self.given.as_it_is:
             return nested_batch(item, self.given.class_weight)
@@ -323,7 +340,7 @@ class GeneratorAdapter(BatchAdapter):
 
     def epoch(self) -> Iterator[StepInputs]:
         if self._items is None:
-            self._items = self._open()
+            self._items = self._begin()
         for step in itertools.count() if self.steps is None else range(self.steps):
             try:
                 item = next(self._items)
@@ -338,7 +355,7 @@ class GeneratorAdapter(BatchAdapter):
                 ) from None
             yield self._standardized(item)
 
-    def _open(self) -> Iterator[Any]:
+    def _begin(self) -> Iterator[Any]:
         max_queue_size, workers, use_multiprocessing = self.given.reading
         if not workers:
             return self._read_here()
@@ -437,7 +454,8 @@ class LoaderAdapter(BatchAdapter):
                 yield self._standardized(self._next())
             return
         count = 0
-        for item in self.source:
+        begun, self._items = self._items, None
+        for item in begun or self.source:
             yield self._standardized(item)
             count += 1
         if not count:

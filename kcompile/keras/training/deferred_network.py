@@ -64,6 +64,8 @@ class DeferredNetwork(CompiledNetwork):
 
     def _maybe_build(self, inputs: Any, nesting: Any = None) -> None:
         if type(self).build is not DeferredNetwork.build:  # which would call the model, as is being done
+            if self._input_keys is not None and not self._is_graph_network:
+                nesting = dict.fromkeys(self._input_keys)
             super()._maybe_build(inputs, nesting)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -205,7 +205,10 @@ class Model(SteppingNetwork):
         is known how its steps run."""
         before = self._writes_steps
         try:
-            return data_adapter(self, replace(given, as_it_is=before))
+            source = data_adapter(self, replace(given, as_it_is=before))
+            if not (before or self.inputs) and self._may_compute_by_python:
+                source.look_ahead()
+            return source
         except RuntimeError:
             if self._writes_steps == before:
                 raise

@@ -15,6 +15,7 @@ from ..dtype_policies import global_policy
 from ..optimizers.loss_scale import keep_small_gradients
 from ..utils.data_utils import unpack_x_y_sample_weight
 from ..utils.generic_utils import unpack_singleton
+from ..utils.nested import leaves
 from .compiled_losses import CompiledLoss, CompiledMetrics
 from .deferred_network import DeferredNetwork
 from .nested_data import nested_inputs
@@ -65,6 +66,15 @@ class SteppingNetwork(DeferredNetwork):
             # a step that is traced says where, and computes so
             self._compiled_network, self._computes_by_python = None, True
             self._compiled_steps = self._own_steps
+
+    @property
+    def _may_compute_by_python(self) -> bool:
+        """Whether compile() was given functions of the user's, which only Python may be able to compute."""
+        if not self._compile_rules.steps_by_python:
+            return False
+        given = self.loss, self._compile_argument("metrics"), self._compile_argument("weighted_metrics")
+        said = [x for x in leaves(given) if callable(x)]
+        return not all(registry.is_built_in(x) or registry.is_built_in(type(x)) for x in said)
 
     # --- whose steps --------------------------------------------------------------------------------------
 

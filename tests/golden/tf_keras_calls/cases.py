@@ -547,3 +547,140 @@ def layers_put_into_lists_and_dicts(keras, tf):
     copy = [*stack.blocks, keras.layers.Dense(9)]
     shapes = sorted(tuple(w.shape) for w in stack.trainable_weights)
     return [losses, len(copy), shapes, isinstance(stack.blocks, list), model.predict(x, verbose=0)]
+
+
+# --- models and layers of users ----------------------------------------------------------------------------
+
+
+@case
+def shapes_of_a_dict_in_build(keras, tf):
+    class Both(keras.Model):
+        def build(self, shapes):
+            self.seen = {name: list(shapes[name]) for name in sorted(shapes)}
+            self.built = True
+
+        def call(self, inputs):
+            return inputs["a"] + inputs["b"]
+
+    model = Both()
+    model({"b": tf.ones((2, 3)), "a": tf.ones((2, 1))})
+    return model.seen
+
+
+@case
+def weights_of_a_model_behind_those_of_its_layers(keras, tf):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.before = tf.Variable(1.0, trainable=False)
+            self.scale = tf.Variable(2.0)
+            self.dense = keras.layers.Dense(1)
+            self.norm = keras.layers.BatchNormalization()
+
+        def call(self, x):
+            return self.norm(self.dense(x)) * self.scale
+
+    def sizes(weights):
+        return [w.numpy().size for w in weights]
+
+    model = Own()
+    model(tf.ones((2, 3)))
+    model.dense.kernel.assign([[1.0], [2.0], [3.0]])
+    found = [sizes(model.trainable_weights), sizes(model.non_trainable_weights)]
+    model.dense.trainable = False
+    found += [sizes(model.trainable_weights), sizes(model.non_trainable_weights)]
+    model.trainable = False
+    return [*found, sizes(model.trainable_weights), [w.numpy() for w in model.non_trainable_weights]]
+
+
+@case
+def weights_of_a_layer_before_those_of_its_layers(keras, tf):
+    class Own(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+            self.scale = tf.Variable([2.0, 3.0])
+
+        def call(self, x):
+            return self.dense(x) * self.scale
+
+    layer = Own()
+    layer(tf.ones((2, 3)))
+    return [[w.numpy().size for w in weights] for weights in (layer.weights, layer.trainable_weights)]
+
+
+@case
+def steps_of_a_layer_that_returns_a_dict(keras, tf):
+    class Two(keras.layers.Layer):
+        def call(self, x):
+            return {"b": x * 2.0, "a": (tf.reduce_sum(x, -1, keepdims=True), x + 1.0)}
+
+    inputs = keras.Input((3, 4))
+    outputs = keras.layers.TimeDistributed(Two())(inputs)
+    model = keras.Model(inputs, outputs)
+    found = model.predict(numbers(2, 3, 4), verbose=0)
+    return {"shapes": [list(outputs["b"].shape), list(outputs["a"][0].shape)], "found": found}
+
+
+@case
+def both_directions_of_a_layer_that_takes_several_tensors(keras, tf):
+    class Weighted(keras.layers.Layer):
+        return_sequences, return_state = True, False
+
+        def __init__(self, go_backwards=False, **kwargs):
+            super().__init__(**kwargs)
+            self.go_backwards = go_backwards
+
+        def build(self, shapes):
+            self.seen = [list(shape) for shape in shapes]
+
+        def call(self, inputs):
+            x, factor = inputs
+            x = tf.cumsum(x[:, ::-1] if self.go_backwards else x, axis=1)
+            return x * factor[:, None]
+
+        def get_config(self):
+            return {**super().get_config(), "go_backwards": self.go_backwards}
+
+    inputs = keras.Input((3, 2)), keras.Input((2,))
+    both = keras.layers.Bidirectional(Weighted())
+    model = keras.Model(inputs, both(inputs))
+    return [model.predict((numbers(2, 3, 2), numbers(2, 2)), verbose=0), both.forward_layer.seen]
+
+
+@case
+def a_metric_of_numpy_with_a_model_that_its_data_build(keras, tf):
+    def error(y_true, y_pred):
+        return tf.numpy_function(lambda a, b: np.float32(np.abs(a - b).max()), [y_true, y_pred], tf.float32)
+
+    class Line(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1, kernel_initializer="ones")
+
+        def call(self, x):
+            return self.dense(x)
+
+    x, y = numbers(8, 3), numbers(8, 1)
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    model = Line()
+    model.compile("sgd", "mse", metrics=[error])
+    history = model.fit(data, epochs=2, verbose=0, validation_data=data).history
+    return {name: history[name] for name in sorted(history)}
+
+
+@case
+def loops_over_tensors_in_a_function(keras, tf):
+    @tf.function
+    def mixed(x, n):
+        total = tf.constant(0.0)
+        for i in tf.range(n):
+            total += x[i]
+        for row in x:
+            total = total * 0.5 + row
+        for i in tf.range(2):
+            total += tf.cast(i, tf.float32)
+        return total
+
+    x = tf.constant([1.0, 2.0, 3.0, 4.0])
+    return [mixed(x, tf.constant(3)), mixed(x, tf.constant(1)), mixed(x[:2], tf.constant(2)), mixed(x, 2)]
