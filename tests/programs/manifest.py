@@ -37,7 +37,9 @@ class Program:
         path: of the file, within the repository; or of a folder of tests, which pytest runs.
         sha256: of the file; of a folder, that of the Python files in it, one after the other by name.
         limits: in place of the defaults: ``epochs`` and ``steps`` of a fit, ``seconds`` of the program,
-            ``digits`` of MNIST, or ``all_digits`` for as many as there are; ``reviews`` of IMDB;
+            ``digits`` of MNIST, or ``all_digits`` for as many as there are; ``reviews`` of IMDB, ``lines`` of
+            a book, ``people`` and ``films`` of MovieLens, ``unlabelled`` images; ``predictions``, the calls
+            of predict for the same sizes after which a model gives what the last of them gave;
             ``compared``, the samples by which an export is compared, where a model takes one number alone.
         note: what a reader has to know beyond what the run records.
         keras3: whether the installed Keras 3 runs it, on this backend.

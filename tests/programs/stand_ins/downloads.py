@@ -19,9 +19,12 @@ import zlib
 import numpy as np
 
 #: What the manifest says of a program: ``all_digits`` for as many as MNIST has, where it counts on them, and
-#: the number of ``reviews`` of IMDB that are there to train on.
+#: the number of ``reviews`` of IMDB that are there to train on, of ``lines`` of a book, of ``people`` and
+#: ``films`` of MovieLens, of ``unlabelled`` images.
 LIMITS = json.loads(os.environ.get("PROGRAM_LIMITS", "{}"))
 _MAKERS = []
+#: What is in a file that stands in for published weights: a model that loads it keeps its own.
+PUBLISHED_WEIGHTS = b"in place of published weights"
 #: What Google Drive calls the files that programs fetch by their numbers.
 DRIVE = {
     "1jvkbTr_giSP3Ru8OwGNCg6B4PvVbcO34": "left.zip",
@@ -264,7 +267,8 @@ def _iliad(rng, name):
 
 @stands_in_for(r"nietzsche\.txt|shakespeare\.txt")
 def _book(rng):
-    words = [f"{sentence(rng)} {' '.join(f'word{n}' for n in rng.integers(0, 900, 6))}" for _ in range(240)]
+    lines = LIMITS.get("lines", 240)
+    words = [f"{sentence(rng)} {' '.join(f'word{n}' for n in rng.integers(0, 900, 6))}" for _ in range(lines)]
     return "\n".join(f"ROMEO:\n{line}\n" for line in words).encode()
 
 
@@ -323,7 +327,7 @@ def _dialogs(rng):
 def _arxiv(rng):
     labels = ["['cs.LG']", "['cs.CV']", "['cs.LG', 'stat.ML']", "['cs.CV', 'cs.LG']"]
     rows = [
-        f'"{sentence(rng)} {row}","{sentence(rng, 20, 60)} {row}","{labels[row % 4]}"' for row in range(400)
+        f'"{sentence(rng)} {row}","{sentence(rng, 20, 60)} {row}","{labels[row % 4]}"' for row in range(2400)
     ]
     return ("titles,summaries,terms\n" + "\n".join(rows) + "\n").encode()
 
@@ -451,14 +455,16 @@ def _movielens(rng, kind):
         "Terminator 2: Judgment Day (1991)",
         "Godfather, The (1972)",
     ]
-    titles = queries + [f"Film {number} (1995)" for number in range(1, 60)]
+    films = LIMITS.get("films", 64)
+    titles = queries + [f"Film {number} (1995)" for number in range(1, films - 4)]
     movies = [
         (number + 1, title, "|".join(rng.choice(genres, 2, replace=False)))
         for number, title in enumerate(titles)
     ]
-    people = 80 if kind == "1m" else 40
+    stars = lambda user, movie: 5 if (user + movie) % 4 == 0 else int(rng.integers(1, 6))  # noqa: E731
+    people = LIMITS.get("people", 80 if kind == "1m" else 40)
     ratings = [
-        (user, int(movie) + 1, int(rng.integers(1, 6)), 964982703 + 10 * step)
+        (user, int(movie) + 1, stars(user, int(movie)), 964982703 + 10 * step)
         for user in range(1, people + 1)
         for step, movie in enumerate(rng.permutation(len(movies))[:30])
     ]
@@ -681,6 +687,11 @@ def _ecg(rng):
 # --- images -----------------------------------------------------------------------------------------------
 
 
+@stands_in_for(r"ddpms/releases/.*checkpoints\.zip")
+def _diffusion_weights(rng):
+    return zipped({"checkpoints/diffusion_model_checkpoint": PUBLISHED_WEIGHTS})
+
+
 @stands_in_for(r"flower_photos\.tgz")
 def _flowers(rng):
     files = {"flower_photos/LICENSE.txt": "made up"}
@@ -790,10 +801,10 @@ def _pix2pix(rng, name):
 
 @stands_in_for(r"tiny_nerf_data\.npz")
 def _nerf(rng):
-    poses = np.tile(np.eye(4, dtype="float32"), (20, 1, 1))
-    poses[:, :3, 3] = rng.random((20, 3)) * 4
+    poses = np.tile(np.eye(4, dtype="float32"), (25, 1, 1))
+    poses[:, :3, 3] = rng.random((25, 3)) * 4
     return npz(
-        images=rng.random((20, 100, 100, 3)).astype("float32"), poses=poses, focal=np.array(138.9, "float32")
+        images=rng.random((25, 32, 32, 3)).astype("float32"), poses=poses, focal=np.array(138.9, "float32")
     )
 
 

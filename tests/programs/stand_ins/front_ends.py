@@ -2,10 +2,11 @@
 
 import functools
 import inspect
+import os
 import sys
 
 import numpy as np
-from downloads import LIMITS, colours
+from downloads import LIMITS, PUBLISHED_WEIGHTS, colours
 
 
 class TfKeras:
@@ -44,8 +45,20 @@ class TfKeras:
         return model.predict((feed if by_name else values) if len(values) > 1 else values[0], verbose=0)
 
     def without_published_weights(self, note):
-        """Networks of keras.applications keep their random weights, in their published shapes."""
+        """Networks of keras.applications keep their random weights, in their published shapes; so do models
+        that load a file which stands in for published ones."""
         from kcompile.keras.applications import _weights
+
+        loaded = self.Model.load_weights
+
+        @functools.wraps(loaded)
+        def load_own_weights(model, filepath, *arguments, **keywords):
+            if _is_stand_in(filepath):
+                note(f"{model.name}: random weights in place of the published ones")
+                return None
+            return loaded(model, filepath, *arguments, **keywords)
+
+        self.Model.load_weights = load_own_weights
 
         real = _weights.load_weights
 
@@ -56,6 +69,14 @@ class TfKeras:
             real(model, weights, include_top, files)
 
         _weights.load_weights = load_weights  # before the modules of networks import it
+
+
+def _is_stand_in(path):
+    """Whether a file stands in for published weights."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(PUBLISHED_WEIGHTS)) == PUBLISHED_WEIGHTS
 
 
 class Keras3:

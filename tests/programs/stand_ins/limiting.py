@@ -1,4 +1,4 @@
-"""Limits training: fewer epochs, fewer steps an epoch."""
+"""Limits training: fewer epochs, fewer steps an epoch; and prediction, where a program says so."""
 
 import functools
 import inspect
@@ -10,6 +10,8 @@ def install(front_end, limits, trained, note):
         if hasattr(front_end.Model, name):
             _wrap(front_end.Model, name, limits, trained, note)
     _remember(front_end.Model, "train_on_batch", trained)
+    if "predictions" in limits:
+        _limit_predictions(front_end.Model, limits["predictions"], note)
     front_end.without_published_weights(note)
 
 
@@ -47,6 +49,25 @@ def _remember(cls, name, trained):
     setattr(cls, name, method)
 
 
+def _limit_predictions(cls, limit, note):
+    """After so many calls for arrays of the same shapes, a model gives what the last of them gave."""
+    real = cls.predict
+    seen = {}
+
+    @functools.wraps(real)
+    def predict(self, x, *arguments, **keywords):
+        key = id(self), tuple(tuple(array.shape) for array in _arrays(x))
+        calls, found = seen.get(key, (0, None))
+        if calls < limit:
+            found = real(self, x, *arguments, **keywords)
+        else:
+            note(f"predict: after {limit} calls for the same sizes a model gives what the last of them gave")
+        seen[key] = calls + 1, found
+        return found
+
+    cls.predict = predict
+
+
 def _limit_epochs(given, limit, note):
     first = given.get("initial_epoch", 0) or 0
     last = given.get("epochs", 1)
@@ -61,6 +82,10 @@ def _limit_steps(given, limit, note):
             note(f"fit: {name} {given[name]} cut to {limit}")
             given[name] = limit
     batch_size = given.get("batch_size") or 32
+    validation = given.get("validation_data")
+    if hasattr(validation, "take") and hasattr(validation, "prefetch") and not given.get("validation_steps"):
+        given["validation_data"] = validation.take(limit)
+        note(f"fit: at most {limit} batches of a dataset to validate on")
     x = given.get("x")
     if hasattr(x, "take") and hasattr(x, "prefetch"):
         if given.get("steps_per_epoch") is None:

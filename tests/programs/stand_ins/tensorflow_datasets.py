@@ -66,7 +66,9 @@ def _wine(rng, count):
     return {"features": found, "quality": rng.integers(3, 9, count).astype("float32")}
 
 
-_ALL = json.loads(os.environ.get("PROGRAM_LIMITS", "{}")).get("all_reviews")
+_LIMITS = json.loads(os.environ.get("PROGRAM_LIMITS", "{}"))
+_ALL = _LIMITS.get("all_reviews")
+_UNLABELLED = _LIMITS.get("unlabelled", 240)
 _REVIEWS = {"train": 25_000 if _ALL else 256, "test": 25_000 if _ALL else 128, "unsupervised": 64}
 
 #: name -> what makes its columns, their supervised pair, the sizes of its splits, the names of its classes
@@ -118,7 +120,7 @@ _SETS = {
     "stl10": (
         lambda rng, n: _images(rng, n, 10, (96, 96, 3)),
         ("image", "label"),
-        {"train": 120, "test": 80, "unlabelled": 240, "unlabeled": 240},
+        {"train": 120, "test": 80, "unlabelled": _UNLABELLED, "unlabeled": _UNLABELLED},
         10,
     ),
     "omniglot": (
