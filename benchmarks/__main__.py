@@ -34,6 +34,7 @@ TOPICS = {
     "memory": "memory",
     "files": "files",
     "serve": "serve",
+    "optimize": "optimize",
     "soak": "soak",
 }
 #: measured only when named

@@ -130,10 +130,11 @@ UPWARD = {
     ("kcompile.keras.core.network_files", "NetworkFiles.get_compile_config"): ["saving.compile_configs"],
     ("kcompile.keras.core.network_files", "NetworkFiles.compile_from_config"): ["saving.compile_configs"],
     ("kcompile.keras.core.network_files", "NetworkFiles.export"): ["saving.exporting"],
+    ("kcompile.keras.core.network_files", "NetworkFiles.quantize"): ["kcompile.optimize"],
     ("kcompile.keras.training.model", "Model.__reduce__"): ["saving.copying"],
     ("kcompile.keras.training.model", "Model.__deepcopy__"): ["saving.copying"],
 }
-MOST_INSIDE_FUNCTIONS = 60
+MOST_INSIDE_FUNCTIONS = 61
 
 
 def module_files() -> dict[str, Path]:

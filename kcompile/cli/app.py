@@ -39,6 +39,30 @@ class Pixels(str, Enum):
     caffe = "caffe"
 
 
+class WeightBits(str, Enum):
+    """What ``kcompile optimize --weights`` takes."""
+
+    four = "4"
+    eight = "8"
+
+
+class Calibration(str, Enum):
+    """What ``--calibration`` takes: `kcompile.optimize.ranges.CALIBRATIONS`."""
+
+    minmax = "minmax"
+    percentile = "percentile"
+    entropy = "entropy"
+
+
+class Metric(str, Enum):
+    """What ``--metric`` takes: `kcompile.optimize.scoring.METRICS`."""
+
+    accuracy = "accuracy"
+    top_5 = "top_5"
+    mae = "mae"
+    mse = "mse"
+
+
 @dataclass
 class ScriptToRun:
     """What ``kcompile run`` was asked for."""
@@ -179,6 +203,78 @@ def inspect(
 
     inspect_model(ModelFile(model, weights, not unsafe), ir, as_json)
     return OK
+
+
+@app.command()
+def optimize(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The file to write.")],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Integers of 8 bits: static with --calibrate, else dynamic.")
+    ] = False,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="With --int8: ranges are taken of each batch.")
+    ] = False,
+    weights: Annotated[
+        WeightBits | None, typer.Option(help="Bits of the matrices alone; computed in float32.")
+    ] = None,
+    float16: Annotated[bool, typer.Option("--float16", help="Numbers of 16 bits.")] = False,
+    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Weights stored in bfloat16.")] = False,
+    calibrate: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="Samples to take ranges of: .npz, .npy, .csv.")
+    ] = None,
+    calibration: Annotated[Calibration, typer.Option(help="How ranges are taken.")] = Calibration.minmax,
+    percentile: Annotated[
+        float, typer.Option(metavar="P", min=90, max=100, help="With --calibration percentile: what is kept.")
+    ] = 99.999,
+    reduce_range: Annotated[
+        bool | None,
+        typer.Option(
+            "--reduce-range/--full-range", help="Weights of 7 bits (default: as the CPU here needs)."
+        ),
+    ] = None,
+    equalize: Annotated[
+        bool | None,
+        typer.Option(
+            "--equalize/--no-equalize", help="Like ranges in all channels (default: where it pays)."
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="LAYER", help="A layer that stays float32; may be repeated.")
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(metavar="D", help="Put layers back to float32 until the metric drops by no more."),
+    ] = None,
+    metric: Annotated[Metric, typer.Option(help="What is judged by.")] = Metric.accuracy,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="Y.npy", help="What is right, of --evaluate or else --calibrate.")
+    ] = None,
+    evaluate: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="Samples that the metric is taken on.")
+    ] = None,
+    write_anyway: Annotated[
+        bool, typer.Option("--write-anyway", help="Write the best found where the drop cannot be held.")
+    ] = False,
+    unsafe: Unsafe = False,
+    as_json: AsJson = False,
+) -> int:
+    """Make a model smaller and faster, and say what that cost. Exit code 1 if --max-drop cannot be held."""
+    from .optimizing import Calibrating, Judging, Precision, optimize_model
+
+    precision = Precision(int8, dynamic, None if weights is None else int(weights.value), float16, bfloat16)
+    calibrating = Calibrating(calibrate, calibration.value, percentile, reduce_range, equalize)
+    judging = Judging(max_drop, metric.value, labels, evaluate, write_anyway)
+    with progress_bar():
+        return optimize_model(
+            ModelFile(model, safe_mode=not unsafe),
+            output,
+            precision,
+            calibrating,
+            judging,
+            keep or [],
+            as_json,
+        )
 
 
 @app.command()

@@ -66,6 +66,16 @@ def _read_csv(path: Path) -> np.ndarray:
     return np.array(rows, np.float64)
 
 
+def shaped(array: np.ndarray, shape: Sequence[Any] | None) -> np.ndarray:
+    """Flat samples, as a .csv has them, in the shape of the input where their sizes agree."""
+    if shape is None or array.ndim != 2 or len(shape) < 3:
+        return array
+    sample = shape[1:]
+    if all(isinstance(size, int) for size in sample) and int(np.prod(sample)) == array.shape[1]:
+        return array.reshape(len(array), *sample)
+    return array
+
+
 def write_arrays(path: Path, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
     """Writes outputs: one as .npy or .csv, any number by name as .npz. The file is replaced as a whole.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import check_output, read_arrays, write_arrays
+from .arrays import check_output, read_arrays, shaped, write_arrays
 from .errors import CommandError
 from .loading import ModelFile
 from .tables import tell
@@ -29,7 +29,7 @@ def predict_file(
     predictor = open_predictor(file)
     names, shapes = predictor.input_names, predictor.input_shapes
     inputs = [
-        _shaped(array, shape) for array, shape in zip(_in_order(arrays, names, data), shapes, strict=True)
+        shaped(array, shape) for array, shape in zip(_in_order(arrays, names, data), shapes, strict=True)
     ]
     outputs = predictor.predict(inputs, batch_size)
     write_arrays(output, predictor.output_names, outputs)
@@ -140,13 +140,3 @@ def _in_order(
     raise CommandError(
         f"{data} has the arrays {', '.join(arrays) or '(none)'}; the model's inputs are {', '.join(names)}."
     )
-
-
-def _shaped(array: np.ndarray, shape: Sequence[Any] | None) -> np.ndarray:
-    """Flat samples, as a .csv has them, in the shape of the input where their sizes agree."""
-    if shape is None or array.ndim != 2 or len(shape) < 3:
-        return array
-    sample = shape[1:]
-    if all(isinstance(size, int) for size in sample) and int(np.prod(sample)) == array.shape[1]:
-        return array.reshape(len(array), *sample)
-    return array

@@ -2,3 +2,11 @@
 
 The rewriting is onnxruntime's and onnxscript's; search, calibration, proof and report are here.
 """
+
+from __future__ import annotations
+
+from .errors import OptimizeError
+from .quantized import Quantized, quantize
+from .samples import Samples, SamplesError
+
+__all__ = ["OptimizeError", "Quantized", "Samples", "SamplesError", "quantize"]

@@ -1,4 +1,4 @@
-"""An ONNX model in fewer bits; onnxruntime's tools rewrite it, each by one function here.
+"""An ONNX model in integers of few bits; onnxruntime's tools rewrite it, each by one function here.
 
 A model is prepared once (shapes known, batch normalisation folded) and then quantised as often as a search
 wants it. Nodes keep the names that export gave them, so a layer is found again by ``layer_of``.
@@ -7,110 +7,96 @@ wants it. Nodes keep the names that export gave them, so a layer is found again 
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import onnx
+import onnx.shape_inference
+from onnx import numpy_helper
 
-from .samples import Samples
-
-Calibration = Literal["minmax", "entropy", "percentile"]
+from ..onnx_io.bodies import all_nodes
+from .errors import OptimizeError
+from .machine import is_x86
+from .ranges import Ranges
 
 #: Operators with weights of their own: what is put back to float when accuracy asks for it.
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "Gather")
-_CALIBRATION_BYTES = 256 << 20  # of activations that are held at a time
+#: Of these, what is computed on 8 bits with ranges known beforehand, and with ranges of each batch.
+STATIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather")
+DYNAMIC = ("Gemm", "MatMul", "LSTM", "Gather")
+#: What passes 8 bits on, so that nothing is turned into float32 and back between two layers.
+_BETWEEN = (
+    "Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul",
+    "Pad", "Relu", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
+)  # fmt: skip
+_SMALL = 1 << 12  # numbers; a matrix or table with fewer is not worth its scales
 
 
 def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its shapes known, constants folded and batch normalisation inside the convolutions."""
+    """The model with its shapes known, constants folded and batch normalisation inside the convolutions; each
+    node has a name of its own."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "model.onnx", Path(folder) / "prepared.onnx"
-        onnx.save(model, source)
+        onnx.save(named(model), source)
         quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
-        return _lean(onnx.load(path))
+        return _lean(named(onnx.load(path)))
 
 
-class Ranges:
-    """What the tensors of a prepared model hold on samples.
-
-    Args:
-        prepared: the model.
-        samples: what it is run on.
-        calibration: ``"minmax"`` takes the least and the largest number, ``"percentile"`` leaves out the
-            outermost 0.001 %, ``"entropy"`` chooses the range whose distribution loses least (Migacz, 2017).
-        path: of a file to write, in which onnxruntime keeps ranges.
-    """
-
-    def __init__(
-        self, prepared: onnx.ModelProto, samples: Samples, calibration: Calibration, path: Path
-    ) -> None:
-        from onnxruntime.quantization import CalibrationMethod
-        from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
-
-        self.path = path
-        self.method = {
-            "minmax": CalibrationMethod.MinMax,
-            "entropy": CalibrationMethod.Entropy,
-            "percentile": CalibrationMethod.Percentile,
-        }[calibration]
-        with _quiet(), tempfile.TemporaryDirectory() as folder:
-            plain = Path(folder) / "prepared.onnx"
-            onnx.save(prepared, plain)
-            calibrator = create_calibrator(
-                plain, None, str(Path(folder) / "augmented.onnx"), self.method, extra_options=_OPTIONS
-            )
-            for batch in samples.batches(_batch_size(prepared, samples)):
-                calibrator.collect_data(_reader([batch]))
-            save_tensors_data(calibrator.compute_data(), path)
-
-
-#: Activations of 0 to 255 are told from those around 0 where they are quantised, not while ranges are taken.
-_OPTIONS = {"symmetric": False}
-
-
-def static(prepared: onnx.ModelProto, ranges: Ranges, keep: Collection[str] = ()) -> onnx.ModelProto:
+def static(
+    prepared: onnx.ModelProto, ranges: Ranges, keep: Collection[str] = (), reduce_range: bool = False
+) -> onnx.ModelProto:
     """Weights and activations of 8 bits by QuantizeLinear and DequantizeLinear, weights by channel.
 
     Args:
         keep: names of nodes that stay float32.
+        reduce_range: whether weights have 7 bits, for processors whose sums of 16 bits would be cut.
     """
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "quantized.onnx"
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        path, spans = Path(folder) / "quantized.onnx", Path(folder) / "ranges.json"
+        ranges.save(spans)
         quantize_static(
             prepared,
             str(path),
             None,
             quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[*STATIC, *_BETWEEN],
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            reduce_range=reduce_range,
+            # kernels of x86 multiply unsigned by signed numbers, those of ARM signed ones around zero
+            activation_type=QuantType.QUInt8 if is_x86() else QuantType.QInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=list(keep),
-            calibrate_method=ranges.method,
-            calibration_cache_path=str(ranges.path),
+            calibrate_method=CalibrationMethod.MinMax,
+            calibration_cache_path=str(spans),
+            extra_options={} if is_x86() else {"ActivationSymmetric": True},
         )
         return _lean(onnx.load(path))
 
 
-def dynamic(prepared: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelProto:
+def dynamic(
+    prepared: onnx.ModelProto, keep: Collection[str] = (), reduce_range: bool = False
+) -> onnx.ModelProto:
     """Weights of 8 bits; activations are quantised while the model runs, by the range of each batch."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
         onnx.save(prepared, source)
         quantize_dynamic(
             source,
             path,
-            op_types_to_quantize=["MatMul", "Gemm", "LSTM", "Gather", "Attention"],
+            op_types_to_quantize=[*DYNAMIC, "Attention"],
             per_channel=True,
+            reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=list(keep),
         )
@@ -118,94 +104,144 @@ def dynamic(prepared: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.Model
 
 
 def weights(model: onnx.ModelProto, bits: Literal[4, 8], keep: Collection[str] = ()) -> onnx.ModelProto:
-    """Matrices of 4 or 8 bits in blocks of 32, which onnxruntime's MatMulNBits reads; the rest is float32."""
+    """Matrices, and with 4 bits tables, in blocks of 32 numbers that share a scale, which MatMulNBits and
+    GatherBlockQuantized of onnxruntime read; the rest stays float32."""
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.quantization.onnx_model import ONNXModel
 
-    with _quiet():
+    copy = named(model)
+    with quiet():
+        matrices = ONNXModel(copy)
+        matrices.replace_gemm_with_matmul()
         quantizer = MatMulNBitsQuantizer(
-            model, bits=bits, block_size=32, is_symmetric=False, nodes_to_exclude=list(keep)
+            matrices.model,
+            bits=bits,
+            block_size=32,
+            is_symmetric=False,
+            nodes_to_exclude=[*keep, *_small_nodes(matrices.model)],
+            op_types_to_quantize=("MatMul", "Gather") if bits == 4 else ("MatMul",),
+            quant_axes=(("MatMul", 0), ("Gather", 1)),
         )
         quantizer.process()
-        return _lean(quantizer.model.model)
+        made = quantizer.model.model
+    if bits == 8:
+        _quantize_tables(made, keep)
+    return _lean(made)
 
 
-def float16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelProto:
-    """Numbers of 16 bits but for operators that need more; inputs and outputs stay float32."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+def _small_nodes(model: onnx.ModelProto) -> list[str]:
+    """The names of nodes whose weights stay as they are: too few, or no matrix."""
+    sizes = {i.name: i.dims for i in model.graph.initializer}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type in ("MatMul", "Gather")
+        for dims in [next((sizes[name] for name in node.input if name in sizes), ())]
+        if len(dims) != 2 or int(np.prod(dims)) < _SMALL
+    ]
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    with _quiet():
-        return _lean(convert_float_to_float16(copy, keep_io_types=True, node_block_list=list(keep)))
+
+def _quantize_tables(model: onnx.ModelProto, keep: Collection[str]) -> None:
+    """The rows that Gather takes of float32 tables, each in 8 bits with a scale of its own."""
+    graph = model.graph
+    tables = {
+        i.name: i for i in graph.initializer if i.data_type == onnx.TensorProto.FLOAT and len(i.dims) == 2
+    }
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for name, table in tables.items():
+        nodes = readers.get(name, [])
+        if (
+            int(np.prod(table.dims)) < _SMALL
+            or not all(_takes_rows(node, name, keep) for node in nodes)
+            or not nodes
+        ):
+            continue
+        numbers = numpy_helper.to_array(table)
+        scale = np.maximum(np.abs(numbers).max(1, keepdims=True), np.finfo(np.float32).tiny) / 127
+        graph.initializer.remove(table)
+        graph.initializer.append(numpy_helper.from_array(np.rint(numbers / scale).astype(np.int8), name))
+        graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
+        for node in nodes:
+            _take_scaled_rows(graph, node, f"{name}_scale")
+
+
+def _takes_rows(node: onnx.NodeProto, table: str, keep: Collection[str]) -> bool:
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+    return node.op_type == "Gather" and node.input[0] == table and axis == 0 and node.name not in keep
+
+
+def _take_scaled_rows(graph: onnx.GraphProto, node: onnx.NodeProto, scale: str) -> None:
+    """Multiplies the rows that a Gather takes by their scales."""
+    output, name = node.output[0], node.name
+    node.output[0] = f"{output}_rows"
+    made = [
+        onnx.helper.make_node("Cast", [node.output[0]], [f"{output}_float"], f"{name}/Cast", to=1),
+        onnx.helper.make_node(
+            "Gather", [scale, node.input[1]], [f"{output}_scales"], f"{name}/Scales", axis=0
+        ),
+        onnx.helper.make_node("Mul", [f"{output}_float", f"{output}_scales"], [output], f"{name}/Mul"),
+    ]
+    place = next(i for i, other in enumerate(graph.node) if other.name == name) + 1
+    for i, added in enumerate(made):
+        graph.node.insert(place + i, added)
 
 
 def layer_of(name: str) -> str:
-    """The layer of a node: ``"block/conv/Conv"`` is of ``"block/conv"``; fused nodes keep one name."""
+    """The layer of a node: "block/conv/Conv" is of "block/conv"; fused nodes keep the first's name."""
     return name.removesuffix("/MatMulAddFusion").rpartition("/")[0] or name
 
 
-def weighted_nodes(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """The names of the nodes that use weights, by layer, in the order of computation."""
-    stored = {initializer.name for initializer in model.graph.initializer}
-    found: dict[str, list[str]] = {}
+def weighted_nodes(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
+    """The nodes that use float32 weights, by layer, in the order of computation."""
+    stored = {i.name for i in model.graph.initializer if i.data_type == onnx.TensorProto.FLOAT and i.dims}
+    found: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         if node.op_type in WEIGHTED and stored.intersection(node.input):
-            found.setdefault(layer_of(node.name), []).append(node.name)
+            found.setdefault(layer_of(node.name), []).append(node)
     return found
 
 
-def _batch_size(prepared: onnx.ModelProto, samples: Samples) -> int:
-    """So many samples that what lies between the layers fits into memory; one where the model fixes it."""
-    fixed = [
-        value.type.tensor_type.shape.dim[0].dim_value
-        for value in prepared.graph.input
-        if value.name in samples.arrays and value.type.tensor_type.shape.dim
-    ]
-    if any(fixed):
-        return max(fixed)
-    elements = sum(
-        float(np.prod([dim.dim_value or 1 for dim in info.type.tensor_type.shape.dim]))
-        for info in prepared.graph.value_info
-    )
-    return int(max(1, min(32, _CALIBRATION_BYTES // max(1.0, 4 * elements))))
+def shaped(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the types and shapes of what lies between its nodes."""
+    return onnx.shape_inference.infer_shapes(model)
 
 
-def _reader(batches: list[dict[str, np.ndarray]]) -> Any:
-    from onnxruntime.quantization import CalibrationDataReader
-
-    class Reader(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.rest = iter(batches)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(self.rest, None)
-
-    return Reader()
+def named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which no two nodes have the same name, and none has none."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    taken = {""}
+    for i, node in enumerate(all_nodes(copy.graph.node)):
+        if node.name in taken:
+            node.name = f"{node.name or node.op_type}.{i}"
+        taken.add(node.name)
+    return copy
 
 
 def _lean(model: onnx.ModelProto) -> onnx.ModelProto:
     """Without the domains that onnxruntime lists and no operator is of."""
-    used = {node.domain for node in _nodes(model.graph)} | {node.domain for node in model.functions}
+    used = {node.domain for node in all_nodes(model.graph.node)} | {node.domain for node in model.functions}
     kept = [opset for opset in model.opset_import if opset.domain in used | {""}]
     del model.opset_import[:]
     model.opset_import.extend(kept)
     return model
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for body in [attribute.g, *attribute.graphs]:
-                yield from _nodes(body)
-
-
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The tools advise on the root logger what is done here."""
+def quiet() -> Iterator[None]:
+    """The tools print, and advise on the root logger what is done here."""
     level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.ERROR)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    except OptimizeError:
+        raise
+    except (AssertionError, KeyError, ValueError, RuntimeError, NotImplementedError) as error:
+        said = " ".join(str(error).split())[:300] or type(error).__name__
+        raise OptimizeError(f"onnxruntime's tools cannot quantize this model: {said}") from error
     finally:
         logging.disable(level)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -33,6 +34,7 @@ class Samples:
         weights = {initializer.name for initializer in model.graph.initializer}
         inputs = [value for value in model.graph.input if value.name not in weights]
         named = _named([value.name for value in inputs], arrays, purpose)
+        self.purpose = purpose
         self.arrays = {value.name: _fitting(value, named[value.name], purpose) for value in inputs}
         lengths = {name: len(array) for name, array in self.arrays.items()}
         if len(set(lengths.values())) > 1:
@@ -44,15 +46,22 @@ class Samples:
     def __len__(self) -> int:
         return self.count
 
-    def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
-        """Arrays by input name, of ``size`` samples each; the last may have fewer."""
-        for start in range(0, self.count, size):
-            yield {name: array[start : start + size] for name, array in self.arrays.items()}
+    def rows(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """The samples of these numbers, by input."""
+        return {name: array[index] for name, array in self.arrays.items()}
 
     def first(self, count: int) -> dict[str, np.ndarray]:
         """The first samples; they are repeated where there are fewer than ``count``."""
-        index = np.arange(count) % self.count
-        return {name: array[index] for name, array in self.arrays.items()}
+        return self.rows(np.arange(count) % self.count)
+
+    def subset(self, count: int) -> Samples:
+        """So many of them at most, evenly spaced."""
+        if count >= self.count:
+            return self
+        found = copy.copy(self)
+        found.arrays = self.rows(np.arange(count) * self.count // count)
+        found.count = count
+        return found
 
 
 def _named(names: Sequence[str], arrays: Arrays, purpose: str) -> Mapping[str, np.ndarray]:

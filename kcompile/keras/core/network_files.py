@@ -152,5 +152,35 @@ class NetworkFiles(Layer):
 
         return export_model(self, filepath, opset=opset, verify=verify, **kwargs)
 
+    def quantize(self: Any, filepath: Any, method: Any = None, **options: Any) -> Any:
+        """Writes an ONNX file with fewer bits; see ``kcompile.optimize.quantize``. The model itself stays as
+        it is.
+
+        Args:
+            filepath: where to write, atomically. Where a drop of a metric was not to be exceeded and is,
+                nothing is written.
+            method: "static", "dynamic", "weights8", "weights4", "float16" or "bfloat16"; by default "static"
+                with samples to calibrate on, else "dynamic".
+            options: ``calibrate=x_train[:200]`` and the others of ``kcompile.optimize.quantize``.
+
+        Returns:
+            a ``kcompile.optimize.Quantized``, which says what it cost.
+
+        Raises:
+            ValueError: for a mode of Keras 3, whose quantize() changes the model in place; for a model or
+                samples that cannot be used.
+        """
+        from ...optimize import quantize
+
+        if filepath in ("int8", "int4", "float8", "gptq", "awq"):
+            raise ValueError(
+                f"quantize({filepath!r}) of Keras 3 changes the model in place, which is not done here; "
+                "quantize('model.onnx', calibrate=x) writes a file with fewer bits."
+            )
+        result = quantize(self, method, **options)
+        if result.held:
+            result.save(filepath)
+        return result
+
 
 registry.register(globals())
