@@ -160,7 +160,7 @@ def rounding_difference(run: Run, inputs: list[np.ndarray]) -> list[float]:
 
 def _rounded_otherwise(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Each element, or its neighbour above or below."""
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype.kind != "f":
         return array.copy()
     toward = random.choice(np.array([-np.inf, 0, np.inf], array.dtype), array.shape)
     return np.where(toward == 0, array, np.nextafter(array, toward))

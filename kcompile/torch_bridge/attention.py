@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..ir import Constant, Graph, Node, Value
 from .gradients import differentiated_twice
@@ -126,4 +128,67 @@ def attention(query: Tensor, key_transposed: Tensor, value: Tensor, mask: Tensor
         mask = mask.to(query.dtype)
     return F.scaled_dot_product_attention(
         query, key_transposed.transpose(-1, -2), value, attn_mask=mask, scale=1.0
+    )
+
+
+def attention_at_once(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """``softmax(scale query key^T + mask) value`` where autograd records, by torch's kernel.
+
+    Args:
+        query: (batch, heads, targets, size). key, value: (batch, heads or a divisor of them, sources, size).
+        mask: None, or of a shape that broadcasts to (batch, heads, targets, sources).
+        is_causal: whether targets see no sources that come later; without a mask.
+        scale: default 1 / sqrt(size).
+    """
+    found: Tensor = _Attention.apply(is_causal, scale, query, key, value, mask)
+    return found
+
+
+class _Attention(torch.autograd.Function):
+    """Torch's kernel, and where gradients are differentiated in turn, which it cannot be, its definition."""
+
+    @staticmethod
+    def forward(ctx: Any, is_causal: bool, scale: float | None, *given: Tensor | None) -> Tensor:
+        ctx.options = {"is_causal": is_causal, "scale": scale}
+        ctx.save_for_backward(*given)
+        ctx.inside = _leaves(given, ctx.needs_input_grad[2:])
+        with torch.enable_grad():
+            ctx.found = _attended(*ctx.inside, **ctx.options)
+        result: Tensor = ctx.found.detach()
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        needed, again = ctx.needs_input_grad[2:], torch.is_grad_enabled()
+        if again:
+            given = ctx.saved_tensors
+            with sdpa_kernel(SDPBackend.MATH):
+                found = _attended(*given, **ctx.options)
+        else:
+            given, found = ctx.inside, ctx.found
+        sources = [x for x, is_needed in zip(given, needed, strict=True) if is_needed]
+        parts = iter(torch.autograd.grad(found, sources, grads, retain_graph=True, create_graph=again))
+        return (None, None, *(next(parts) if is_needed else None for is_needed in needed))
+
+
+def _leaves(given: Sequence[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
+    return [
+        None if x is None else x.detach().requires_grad_(is_needed)
+        for x, is_needed in zip(given, needed, strict=True)
+    ]
+
+
+def _attended(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool, scale: float | None
+) -> Tensor:
+    shared = query.shape[1] != key.shape[1]
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=is_causal, scale=scale, enable_gqa=shared
     )

@@ -9,10 +9,8 @@ buffers.
 
 from __future__ import annotations
 
-import linecache
 import re
 import unicodedata
-import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from operator import getitem
@@ -21,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.fx import graph_module
 
 from kcompile.ir import (
     KCOMPILE_DOMAIN,
@@ -52,7 +49,9 @@ from .attention import Attention, attention, find_attentions
 from .constants import fold_constants
 from .debugging import print_tensor
 from .dense import biased_products
+from .enlarging import Enlarged, enlarged_conv, find_enlarged
 from .gate_orders import gate_orders
+from .generated_code import tidy
 from .gradients import (
     DifferentiatingModule,
     differentiable,
@@ -178,7 +177,9 @@ class Lowering:
         self.uses = graph.uses()
         self.sums = self._find_sums()
         self.attentions = self._find_attentions()
-        self.computed_with_others = {*self.sums.values()}.union(*(a.inside for a in self.attentions.values()))
+        self.enlarged = self._find_enlarged()
+        inside = [a.inside for a in self.attentions.values()] + [e.inside for e in self.enlarged.values()]
+        self.computed_with_others = {*self.sums.values()}.union(*inside)
         self.reordering = gate_orders(graph)
         self.reordered = {gather for gathers in self.reordering.values() for gather in gathers}
 
@@ -204,7 +205,7 @@ class Lowering:
             fold_constants(self.fx, self.root, self.constants)
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule
         module = kind(self.root, self.fx, class_name="Body" if self.captures else "Lowered")
-        _forget_source_with(module)
+        tidy(module)
         module.meta["nested"] = bool(self.nested)
         module.meta["signature"] = Signature(
             tuple(value.name for value in self.graph.inputs),
@@ -309,8 +310,10 @@ class Lowering:
             self._lower_dense(node)
         elif node in self.attentions:
             self._lower_attention(node)
+        elif node in self.enlarged:
+            self._lower_enlarged(node)
         elif node in self.computed_with_others:
-            return  # the product of a dense layer, or the scores of an attention
+            return  # the product of a dense layer, the scores of an attention, an image made large
         elif node in self.reordered:
             self._leave_out(node)
         elif self._is_size(node):
@@ -535,7 +538,24 @@ class Lowering:
         assert isinstance(value, Constant)
         return as_number("Ints", value) if value.rank else value.array.item()
 
-    # --- dense layers and attention ---
+    # --- what one call computes of several nodes ---
+
+    def _find_enlarged(self) -> dict[Node, Enlarged]:
+        """As for attention."""
+        if not self.in_half:
+            return {}
+        return find_enlarged(self.graph, self.uses, self.differentiated, self._device_of)
+
+    def _lower_enlarged(self, node: Node) -> None:
+        found = self.enlarged[node]
+        weights = [None if value is None else self._tensor(value) for value in self.graph.operands(node)[1:]]
+        weights += [None] * (2 - len(weights))
+        tensors = [(self._tensor(value), axes) for value, axes in found.parts]
+        parts = [
+            x if axes == (0, 1, 2, 3) else self.fx.call_method("permute", (x, axes)) for x, axes in tensors
+        ]
+        options = {"at": found.at, "scales": found.scales, "pads": tuple(node.attributes["pads"])}
+        self._define(node.outputs[0], self._call(node, enlarged_conv, (*weights, *parts), options))
 
     def _find_attentions(self) -> dict[Node, Attention]:
         """What steps compute by one kernel; elsewhere the code reads as the graph does."""
@@ -578,16 +598,6 @@ class Lowering:
         self.precisions.note(node, [half])
         result = self._as_taken(product, result, [half])
         self._define(node.outputs[0], result)
-
-
-def _forget_source_with(module: fx.GraphModule) -> None:
-    """torch.fx keeps the source of every module for tracebacks, for good; ours goes with its module."""
-    weakref.finalize(module, _forget_source, module.forward.__code__.co_filename)
-
-
-def _forget_source(name: str) -> None:
-    linecache.cache.pop(name, None)
-    getattr(graph_module._loader, "eval_cache", {}).pop(name, None)
 
 
 def _may_be_size(value: Value) -> bool:

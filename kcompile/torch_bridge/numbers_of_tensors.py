@@ -1,4 +1,10 @@
-"""``tensor.numpy()`` as programs for TensorFlow ask for it: whatever the tensor knows of gradients."""
+"""``tensor.numpy()`` as programs for TensorFlow ask for it: whatever the tensor knows of gradients.
+
+It is PyTorch's class that has it, for the whole process: what stock Keras computes here are plain tensors
+of PyTorch, so that its functions, modules and optimizers take them. A class of our own would be lost by the
+first ``x + y``, or cost each operator a detour, and what is said of one tensor does not pass to those made of
+it. Only what raised before is different, and only where a program imports the small tensorflow.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import torch
 
 from kcompile.ir import Graph, Parameter, Storage, Trace, Value, op, tracing
 from kcompile.torch_bridge import lower
+from kcompile.torch_bridge.attention import attention_at_once
 
 RANDOM = np.random.RandomState(0)
 LOWEST = np.float32(-0.7 * np.finfo(np.float32).max)
@@ -114,3 +115,44 @@ def test_gradients_of_gradients_are_there() -> None:
     step = lower(graph, in_half=True)
     assert "attention" in functions(step)
     torch.testing.assert_close(step(), lower(graph)(), rtol=1e-4, atol=1e-5)
+
+
+AT_ONCE = {
+    "plain": ({}, HEADS),
+    "a scale": ({"scale": 0.3}, HEADS),
+    "causal": ({"is_causal": True}, HEADS),
+    "a mask": ({"mask": torch.from_numpy(np.where(MASK, 0, LOWEST))}, HEADS),
+    "a bias": ({"mask": torch.from_numpy(BIAS)}, HEADS),
+    "heads that share keys": ({}, 1),
+}
+
+
+def by_definition(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> torch.Tensor:
+    shared = query.shape[1] // key.shape[1]
+    key, value = (x.repeat_interleave(shared, 1) for x in (key, value))
+    scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        scores = scores.masked_fill(~torch.ones(TARGETS, SOURCES, dtype=torch.bool).tril(), LOWEST)
+    return torch.softmax(scores if mask is None else scores + mask, -1) @ value
+
+
+@pytest.mark.parametrize("name", sorted(AT_ONCE))
+def test_at_once_it_is_its_definition_with_both_gradients(name: str) -> None:
+    options, heads = AT_ONCE[name]
+    sizes = (HEADS, TARGETS), (heads, SOURCES), (heads, SOURCES)
+    given = [torch.randn(BATCH, *size, SIZE, requires_grad=True) for size in sizes]
+    found = []
+    for function in (attention_at_once, by_definition):
+        y = function(*given, **options)
+        first = torch.autograd.grad(y.square().sum(), given, retain_graph=True)
+        again = torch.autograd.grad(y.square().sum(), given, create_graph=True)
+        second = torch.autograd.grad(sum(x.square().sum() for x in again), given)
+        found.append([y, *first, *again, *second])
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)

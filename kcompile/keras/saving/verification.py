@@ -39,7 +39,8 @@ def verify_export(
         name, output_names: what messages call the model and its outputs.
         graph: what the file was made of.
         exported: path of the file.
-        tolerance: largest difference allowed, relative to the largest value of an output.
+        tolerance: largest difference allowed, relative to the largest value of an output; more where the
+            graph computes in float16, whose last bit counts for so much.
         first_difference: says of inputs in which layer the difference arises.
 
     Returns:
@@ -76,6 +77,7 @@ def verify_export(
     if result.reason:
         _warn(result.reason)
         return False
+    tolerance = max(tolerance, _ROUNDING_INSIDE * _last_bit(graph))
     bad = [i for i, value in enumerate(result.worst) if value is not None and not value <= tolerance]
     if not draws:  # else two runs of the reference differ by more
         bad = [i for i in bad if not _is_rounding(result.worst[i], reference, result.inputs[i], i)]
@@ -98,6 +100,12 @@ def verify_export(
 def _is_rounding(value: float | None, reference: _Reference, inputs: list[np.ndarray], output: int) -> bool:
     """Whether the last bits of the inputs alone move the output nearly as far."""
     return value is not None and value <= _ROUNDING_INSIDE * rounding_difference(reference, inputs)[output]
+
+
+def _last_bit(graph: Graph) -> float:
+    """What the last bit counts for in 1, in the narrowest type of numbers with a fraction."""
+    types = {output.dtype for node in graph.nodes for output in node.outputs}
+    return max((float(np.finfo(dtype).eps) for dtype in types if dtype.kind == "f"), default=0.0)
 
 
 def _warn(reason: str) -> None:

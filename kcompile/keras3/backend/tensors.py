@@ -288,8 +288,8 @@ def operation(function: F, directly: Callable[..., Any] | None = None) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         if _depth.inside:
             return function(*args, **kwargs)
-        if directly is not None and not kwargs and interpreter() is None:
-            found = directly(*args)
+        if directly is not None and interpreter() is None:
+            found = directly(*args, **kwargs)
             if found is not NotImplemented:
                 return found
         at_once = computing()
@@ -317,7 +317,9 @@ def of_plain(compute: Callable[..., torch.Tensor], numbers: bool = False) -> Cal
         numbers: whether it takes numbers of Python beside a tensor.
     """
 
-    def call(*given: Any) -> Any:
+    def call(*given: Any, **named: Any) -> Any:
+        if named:
+            return NotImplemented
         tensors = [_inner(x) for x in given]
         kind, device = None, computing().device
         for x in tensors:

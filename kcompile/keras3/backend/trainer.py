@@ -22,6 +22,7 @@ from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
+from .callback_list import CallbackList
 from .core import convert_to_numpy, shape
 from .stepping import ModelStep, gradients_of
 
@@ -309,7 +310,7 @@ class KCompileTrainer(base_trainer.Trainer):
     ) -> Any:
         if isinstance(callbacks, callbacks_module.CallbackList):
             return callbacks
-        return callbacks_module.CallbackList(
+        return CallbackList(
             callbacks,
             add_history=add_history,
             add_progbar=verbose != 0,

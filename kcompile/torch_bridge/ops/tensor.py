@@ -318,4 +318,7 @@ def SpaceToDepth(input: Tensor, *, blocksize: int) -> Tensor:
 
 
 def Einsum(*Inputs: Tensor, equation: str) -> Tensor:
-    return torch.einsum(equation.replace(" ", ""), *Inputs)
+    equation, dtype = equation.replace(" ", ""), Inputs[0].dtype
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.einsum(equation, *Inputs)
+    return torch.einsum(equation, *(x.long() for x in Inputs)).to(dtype)  # whose sums are of that type

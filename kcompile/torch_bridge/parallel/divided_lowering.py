@@ -9,6 +9,7 @@ from torch import fx
 
 from ...ir import Graph, Node
 from ..attention import Attention
+from ..enlarging import Enlarged
 from ..lowering import Lowering
 from .collectives import Share, joined, times_share
 from .partition import Joint, Partition
@@ -71,6 +72,12 @@ class _DividedLowering(Lowering):
         apart = {value for joint in self._joints for value in joint.values} | set(self.partition.weighted)
         found = super()._find_attentions()
         return {n: a for n, a in found.items() if apart.isdisjoint(x.outputs[0] for x in a.inside)}
+
+    def _find_enlarged(self) -> dict[Node, Enlarged]:
+        """As for attention."""
+        apart = {value for joint in self._joints for value in joint.values} | set(self.partition.weighted)
+        found = super()._find_enlarged()
+        return {n: e for n, e in found.items() if apart.isdisjoint(x.outputs[0] for x in e.inside)}
 
     def _generator(self, node: Node, seed: float) -> torch.Generator:
         """What is drawn for rows differs from process to process; what all have is alike."""

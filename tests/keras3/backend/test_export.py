@@ -144,6 +144,41 @@ def test_a_dense_layer_of_int8_multiplies_integers_in_a_file(tmp_path):
     np.testing.assert_allclose(run(path, x=x)[0], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "mixed_float16"])
+def test_attention_in_float16_is_exported(dtype, tmp_path):
+    x = keras.Input((16, 32))
+    y = layers.MultiHeadAttention(4, 32, dtype=dtype)(x, x)
+    model = keras.Model(x, layers.LayerNormalization(dtype=dtype)(y))
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    given = RANDOM.normal(size=(2, 16, 32)).astype(model.inputs[0].dtype)
+    np.testing.assert_allclose(run(path, x=given)[0], model(given).detach().numpy(), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape", "output_shape"),
+    [
+        ("ab,bc->ac", (5,), 4),
+        ("abc,cde->abde", (3, 5), (3, 2, 4)),
+        ("abde,dec->abc", (3, 2, 4), (3, 6)),
+        ("abc,dc->adb", (3, 5), (6, 3)),
+    ],
+)
+def test_an_einsum_of_int8_multiplies_integers_in_a_file(equation, shape, output_shape, tmp_path):
+    model = keras.Sequential([keras.Input(shape), layers.EinsumDense(equation, output_shape)])
+    x = RANDOM.rand(3, *shape).astype("float32")
+    expected = np.einsum(equation, x, model.layers[0].kernel.numpy())
+    model.quantize("int8")
+    path = str(tmp_path / "model.onnx")
+    model.export(path, verbose=False)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("MatMulInteger") == 1 and "Einsum" not in kinds
+    found = run(path, x=x)[0]
+    np.testing.assert_allclose(found, expected, atol=0.1)
+    np.testing.assert_allclose(found, model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_images_are_enlarged_by_one_operator(rank, data_format, tmp_path):

@@ -30,6 +30,7 @@ P = np.exp(X) / np.exp(X).sum(-1, keepdims=True)
 HEADS = RANDOM.normal(size=(2, 5, 4, 8)).astype("float32")
 FEW = RANDOM.normal(size=(2, 6, 2, 8)).astype("float32")
 MASK = RANDOM.rand(2, 4, 5, 5) > 0.4
+BIAS = RANDOM.normal(size=MASK.shape).astype("float32")
 LENGTHS = np.array([4, 3, 2], np.int32)
 LABELS = np.array([[1, 2], [3, 3], [4, 0]], np.int32)
 
@@ -79,6 +80,8 @@ CASES = {
     "psnr": ([P, P[::-1].copy()], {"max_val": 1.0}),
     "dot_product_attention": ([HEADS, FEW, FEW], {}),
     "dot_product_attention causal": ([HEADS, HEADS, HEADS], {"is_causal": True}),
+    "dot_product_attention by a bias": ([HEADS, HEADS, HEADS, BIAS], {"is_causal": True}),
+    "dot_product_attention by both": ([HEADS, HEADS, HEADS, BIAS, MASK], {"scale": 0.2}),
     "dot_product_attention masked": ([HEADS, HEADS, HEADS, None, MASK], {"attn_logits_soft_cap": 2.0}),
     "unfold": ([IMAGES], {"kernel_size": (2, 3), "padding": 1, "stride": 2}),
     "fold": ([RANDOM.rand(2, 12, 30).astype("float32")], {"output_size": (7, 6), "kernel_size": 2}),

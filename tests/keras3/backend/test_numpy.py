@@ -433,3 +433,16 @@ def test_counts_of_copies_may_be_a_vector_that_a_graph_computes():
 
     (found,) = in_a_graph("tile", tiled, [X], {})
     assert found.shape == (3, 6)
+
+
+@pytest.mark.parametrize(
+    "equation", ["...x,xy->...y", "ab,cb->ca", "abc,cbd->ad", "abc,abd->acd", "ab,bc->a"]
+)
+def test_einsum_of_int8_counts_in_int32(equation):
+    sizes = dict(zip("abcdxy", (3, 4, 5, 6, 4, 7), strict=True))
+    left, right = equation.partition("->")[0].replace("...", "ab").split(",")
+    given = [RANDOM.randint(-128, 128, [sizes[x] for x in term]).astype("int8") for term in (left, right)]
+    expected = np.einsum(equation, *(a.astype("int32") for a in given))
+    assert knp.einsum(equation, *given).numpy().tolist() == expected.tolist()
+    (found,) = in_a_graph("product", lambda a: knp.einsum(equation, a, given[1]), given[:1], {})
+    assert found.dtype == np.int32 and found.tolist() == expected.tolist()

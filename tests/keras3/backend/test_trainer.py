@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 
 import keras
@@ -124,6 +125,45 @@ def test_a_model_whose_step_calls_its_parts_needs_no_outputs_of_its_own():
         keras_model = type("Empty", (keras.Model,), {})()
         keras_model.compile("adam", "mse")
         keras_model.fit(X, Y, verbose=0)
+
+
+BATCH_METHODS = [
+    f"on_{kind}batch_{end}" for kind in ("", "train_", "test_", "predict_") for end in ("begin", "end")
+]
+
+
+def told_of(method, work):
+    """The threads and logs in which a callback hears of batches by one method alone."""
+    heard = []
+
+    def hear(self, batch, logs=None):
+        heard.append((threading.get_ident(), batch, logs))
+
+    kind = type("Listening", (keras.callbacks.Callback,), {method: hear})
+    model = network()
+    model.fit(X, Y, batch_size=35, verbose=0)
+    work(model, [kind()])
+    return heard
+
+
+@pytest.mark.parametrize("method", BATCH_METHODS)
+def test_callbacks_hear_of_each_batch_in_the_thread_that_trains(method):
+    def work(model, callbacks):
+        model.fit(X, Y, batch_size=35, verbose=0, callbacks=callbacks)
+        model.evaluate(X, Y, batch_size=35, verbose=0, callbacks=callbacks)
+        model.predict(X, batch_size=35, verbose=0, callbacks=callbacks)
+
+    heard = told_of(method, work)
+    assert [(where, batch) for where, batch, _ in heard] == [(threading.get_ident(), i) for i in range(2)]
+    names = {"begin": set(), "end": {"outputs"} if "predict" in method else {"loss", "mae"}}
+    assert all(set(logs or ()) == names[method.rpartition("_")[2]] for _, _, logs in heard)
+
+
+def test_a_callback_made_of_functions_hears_of_batches():
+    heard = []
+    by_function = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: heard.append(logs))
+    network().fit(X, Y, batch_size=35, verbose=0, callbacks=[by_function])
+    assert [sorted(logs) for logs in heard] == [["loss", "mae"]] * 2
 
 
 def test_layers_that_draw_and_count_train_and_predict():

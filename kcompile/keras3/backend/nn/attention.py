@@ -3,18 +3,61 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from kcompile.ir import Value, op
 from kcompile.keras.backend.tensors import dims_of, shape_vector
+from kcompile.torch_bridge.attention import attention_at_once
 
-from ..tensors import as_value, dtype_of, operation, publish
+from ..tensors import as_torch, as_value, dtype_of, get_device, operation, publish
 from .types import of_one_type
 
 
-@operation
+def _at_once(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Any:
+    """``dot_product_attention`` of tensors by PyTorch's kernel, where that computes the same."""
+    given = query, key, value
+    if attn_logits_soft_cap is not None or not _fit(given):
+        return NotImplemented
+    added = None if bias is None else as_torch(bias, dtype_of(query))
+    kept = [] if mask is None else [as_torch(mask, "bool")]
+    if is_causal and (kept or added is not None):
+        kept.append(torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril())
+    for places in kept:
+        added = torch.where(places, 0.0 if added is None else added, _lowest_score(dtype_of(query)))
+    if added is not None:
+        added = added.to(query.dtype)
+    size = None if scale is None else float(scale)
+    query, key, value = (x.transpose(1, 2) for x in given)
+    found = attention_at_once(query, key, value, added, is_causal and not kept, size)
+    return found.transpose(1, 2)
+
+
+def _fit(given: Any) -> bool:
+    """Whether query, key and value are tensors that the kernel takes."""
+    if not all(isinstance(x, torch.Tensor) and x.dim() == 4 for x in given):
+        return False
+    if len({(x.dtype, x.device) for x in given}) > 1 or given[0].device != get_device():
+        return False
+    (heads, sources, others), kind = (x.shape[2] for x in given), given[0].dtype
+    is_computed = kind in (torch.float32, torch.float64) or (kind.itemsize == 2 and given[0].is_cuda)
+    return is_computed and sources == others and heads % sources == 0
+
+
+@partial(operation, directly=_at_once)
 def dot_product_attention(
     query: Any,
     key: Any,
@@ -35,7 +78,7 @@ def dot_product_attention(
         mask: where false, no attention is paid; of such a shape, too.
         scale: default 1 / sqrt(size).
         is_causal: whether targets see no sources that come later.
-        flash_attention: of no effect. A step that is traced computes all of this by PyTorch's
+        flash_attention: of no effect. Tensors and steps that are traced are computed by PyTorch's
             ``scaled_dot_product_attention``, which chooses the kernel; a file has the operators, which
             onnxruntime runs as fast as one of ONNX's Attention.
         attn_logits_soft_cap: scores are limited to this by a tanh.
@@ -76,9 +119,12 @@ def _shared(x: Value, heads: int) -> Value:
 
 
 def _lowest(scores: Value) -> Value:
+    return as_value(np.float32(_lowest_score(dtype_of(scores))), dtype_of(scores))
+
+
+def _lowest_score(dtype: str) -> float:
     """A score that softmax gives no weight, of which two do not add up to infinity."""
-    largest = 65500.0 if dtype_of(scores) == "float16" else float(np.finfo(np.float32).max)
-    return as_value(np.float32(-0.7 * largest), dtype_of(scores))
+    return -0.7 * (65500.0 if dtype == "float16" else float(np.finfo(np.float32).max))
 
 
 def _earlier(scores: Value) -> Value:

@@ -18,6 +18,7 @@ from kcompile.keras.operations import tensorflow as of_tensorflow
 from ..promotion import counting, floating, in_type, past_bfloat16, promoted
 from ..tensors import as_torch, as_value, eager_only, of_plain, operation, publish
 from .elementwise import number
+from .integer_products import product_of_int8
 from .reductions import reduced
 from .shapes import as_list, axis_of, known_size, moveaxis, rank_of
 
@@ -55,6 +56,10 @@ def matmul(x1: Any, x2: Any) -> Value:
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Value:
     """Sums of products by Einstein's notation; of int8, in int32."""
     equation = subscripts.replace(" ", "")
+    if len(operands) == 2 and _are_int8(operands):
+        found = product_of_int8(equation, *operands)
+        if found is not None:
+            return found
     emit = past_bfloat16(lambda *xs: op.Einsum(*xs, equation=equation))
     return _computed(emit, *_widened(operands))
 
