@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from .machine import saturates
 from .precision import float16
 from .profiling import Operator, Profile, profile_file
 from .quantizing import static, weighted_nodes
@@ -121,7 +122,9 @@ def _tried(
         int8 = half = None
         try:
             ranges = Ranges(model, Samples(model, inputs))
-            int8 = _measured(path / "int8.onnx", static(model, ranges), inputs, threads)
+            int8 = _measured(
+                path / "int8.onnx", static(model, ranges, reduce_range=saturates()), inputs, threads
+            )
         except (RuntimeError, ValueError):  # what the tools or kernels do not take
             pass
         try:
