@@ -1,7 +1,7 @@
 """Einstein summation, by a product of matrices wherever it is one.
 
-Kernels for products are faster than those for Einsum, gradients included; onnxruntime and the torch bridge know what
-to compute together with them.
+Kernels for products are faster than those for Einsum, gradients included; onnxruntime and the torch bridge
+know what to compute together with them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def einsum(equation: str, *operands: Value, bias: Value | None = None) -> Value:
         bias: added to the result, over which it broadcasts.
     """
     letters = _letters(equation, operands)
-    if letters is not None and letters.is_projection:
-        return _projected(*operands, letters, bias)
-    if letters is not None and letters.is_product:
-        result = _product(*operands, letters)
-    else:
+    if letters is None or not (letters.is_projection or letters.is_product):
         result = op.Einsum(*operands, equation=equation)
+    elif letters.is_projection:
+        return _projected(operands[0], operands[1], letters, bias)
+    else:
+        result = _product(operands[0], operands[1], letters)
     return result if bias is None else op.Add(result, bias)
 
 
@@ -59,8 +59,8 @@ def _may_be_same(a: object, b: object) -> bool:
 
 def _projected(x: Value, kernel: Value, letters: Letters, bias: Value | None) -> Value:
     """``x`` times one matrix, whose rows and columns may stand for several axes."""
-    sizes = dict(zip(letters.b, kernel.dims or (), strict=True))
-    rows, columns = ([int(sizes[c]) for c in text] for text in (letters.summed, letters.right))
+    sizes = {c: size for c, size in zip(letters.b, kernel.dims or (), strict=True) if isinstance(size, int)}
+    rows, columns = ([sizes[c] for c in text] for text in (letters.summed, letters.right))
     x = _transposed(x, permutation(letters.a, letters.left + letters.summed))
     free = list(x.dims or ())[: len(letters.left)]
     kept = [0] * len(free)
