@@ -148,6 +148,22 @@ def reading_as(values: Mapping[Value, Value]) -> Iterator[None]:
         _READ_AS.reset(token)
 
 
+Operands = Callable[[str, list["Value | None"], Mapping[str, Any]], list["Value | None"]]
+
+_OPERANDS: ContextVar[Operands | None] = ContextVar("kcompile_operands", default=None)
+
+
+@contextmanager
+def operands_through(function: Operands | None) -> Iterator[None]:
+    """Within, standard operators read what a function makes of their operands: it is given the operator's
+    name, its operands and its attributes. None lifts an outer one, as for what the function itself emits."""
+    token = _OPERANDS.set(function)
+    try:
+        yield
+    finally:
+        _OPERANDS.reset(token)
+
+
 def emit(
     op_type: str, inputs: Sequence[Any], attributes: Mapping[str, Any], outputs: int | None = None
 ) -> Value | tuple[Value, ...]:
@@ -168,6 +184,9 @@ def emit(
     replaced = _READ_AS.get()
     if replaced:
         values = [x if x is None else replaced.get(x, x) for x in values]
+    through = _OPERANDS.get()
+    if through is not None:
+        values = through(op_type, values, attributes)
     scope = current_scope()
     check_node(schema, values, attributes, scope)
     if op_type == "Cast" and current_precision() is not None:

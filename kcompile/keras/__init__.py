@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from . import applications as applications
     from . import backend as backend
     from . import callbacks as callbacks
+    from . import clustering as clustering
     from . import constraints as constraints
     from . import datasets as datasets
     from . import engine as engine
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from . import ops as ops
     from . import optimizers as optimizers
     from . import preprocessing as preprocessing
+    from . import quantization as quantization
     from . import random as random
     from . import regularizers as regularizers
     from . import saving as saving
+    from . import sparsity as sparsity
     from . import utils as utils
     from . import wrappers as wrappers
     from .core.input_layer import Input as Input
@@ -42,6 +45,7 @@ _MODULES = {
     "applications",
     "backend",
     "callbacks",
+    "clustering",
     "constraints",
     "datasets",
     "engine",
@@ -55,9 +59,11 @@ _MODULES = {
     "ops",
     "optimizers",
     "preprocessing",
+    "quantization",
     "random",
     "regularizers",
     "saving",
+    "sparsity",
     "utils",
     "wrappers",
 }

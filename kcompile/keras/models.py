@@ -50,12 +50,12 @@ def clone_model(
     if not isinstance(model, Model):
         raise ValueError(f"Expected `model` argument to be a `Model` instance, got {model!r}.")
     if isinstance(model, Sequential):
-        return _clone_sequential(model, input_tensors, clone_function or _clone_layer)
+        return _clone_sequential(model, input_tensors, clone_function or cloned_layer)
     if not model._is_graph_network:
         raise ValueError(
             f"{model.name} is a subclassed model: its structure is code, so it cannot be cloned."
         )
-    return _clone_functional(model, input_tensors, clone_function or _clone_layer)
+    return _clone_functional(model, input_tensors, clone_function or cloned_layer)
 
 
 def _clone_sequential(
@@ -104,7 +104,8 @@ def _clone_functional(model: Model, input_tensors: Any, clone_function: Callable
     return Model(given, model._as_given([values[x] for x in model.outputs]), name=model.name)
 
 
-def _clone_layer(layer: Layer) -> Layer:
+def cloned_layer(layer: Layer) -> Layer:
+    """A new layer of a layer's configuration; of a model a clone."""
     if isinstance(layer, Model):
         return clone_model(layer)
     with living() as scope:

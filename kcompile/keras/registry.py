@@ -32,9 +32,12 @@ _MODULES = {
 #: What files name beside the objects of a kind, with the module that defines it. A configuration of any kind
 #: finds it.
 _ELSEWHERE = {
+    "ClusterWeights": "clustering.cluster_wrapper",
     "CustomScaleLayer": "applications.inception_resnet_v2",
     "FeatureSpace": "utils.feature_space",
     "LayerScale": "applications.convnext",
+    "PruneLowMagnitude": "sparsity.pruning_wrapper",
+    "QuantizeWrapper": "quantization.quantize_wrapper",
     "StochasticDepth": "applications.convnext",
     "scaled_sum": "applications.inception_resnet_v2",
     "sum_over_group": "applications._grouped_convolution",

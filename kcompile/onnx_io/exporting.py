@@ -112,7 +112,7 @@ def export(
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, oir.TensorProtocol]:
     import onnx_ir as oir
 
-    return {name: oir.Tensor(np.ascontiguousarray(array), name=name) for name, array in arrays.items()}
+    return {name: oir.Tensor(np.asarray(array, order="C"), name=name) for name, array in arrays.items()}
 
 
 def _attached(written: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> oir.Model:

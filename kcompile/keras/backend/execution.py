@@ -34,6 +34,7 @@ from ...ir import (
 )
 from ...onnx_io import build_session_model
 from ...onnx_io.kernels import FLOAT32_ONLY
+from .fixed_scales import rounds, with_fixed_scales
 
 CALLS_TO_FREEZE = 16
 """A live session freezes after so many calls without a change; a frozen one must serve as many."""
@@ -76,6 +77,7 @@ class CompiledGraph:
         self._torch = not runs_on_onnxruntime(self._flat)
         # onnxruntime's own operators want to see weights when a session is made
         self._foreign = bool(foreign_nodes(self._flat))
+        self._rounds = rounds(self._flat)
         self._module: Any = None
         self._lock = threading.Lock()
         self._run: Any = None
@@ -186,7 +188,7 @@ class CompiledGraph:
             served, self._calls = self._calls - 1, 0
             if self.mode == "live":
                 self._refresh(versions)
-            elif self._rebuilt and served < CALLS_TO_FREEZE and not self._foreign:
+            elif self._rebuilt and served < CALLS_TO_FREEZE and not (self._foreign or self._rounds):
                 self._go_live(versions)
             else:
                 self._freeze(versions)
@@ -197,7 +199,8 @@ class CompiledGraph:
         return self._run
 
     def _freeze(self, versions: tuple[int, ...]) -> None:
-        made = build_session_model(self._flat, weights="external", input_names=self._names)
+        graph = with_fixed_scales(self._flat, numbers_of) if self._rounds else self._flat
+        made = build_session_model(graph, weights="external", input_names=self._names)
         self._run = Executor.from_model(made.model, made.initializers)
         self._versions, self.mode = versions, "frozen"
 
@@ -211,6 +214,11 @@ class CompiledGraph:
         for parameter in self._parameters:
             parameter.storage.array  # noqa: B018
         self._versions = versions
+
+
+def numbers_of(graph: Graph) -> list[np.ndarray]:
+    """The outputs of a graph that reads weights alone."""
+    return compile_graph(graph)([])
 
 
 def numbers(value: Value) -> np.ndarray:

@@ -371,9 +371,7 @@ def tensordot(a: Any, b: Any, axes: Any) -> Value:
     result = [c for i, c in enumerate(left) if i not in over[0]] + [
         c for j, c in enumerate(right) if j not in over[1]
     ]
-    return OPERATIONS["Einsum"].emit(
-        subscripts=f"{''.join(left)},{''.join(right)}->{''.join(result)}", operands=[a, b]
-    )
+    return op.Einsum(a, b, equation=f"{''.join(left)},{''.join(right)}->{''.join(result)}")
 
 
 @of_tensorflow("linalg.einsum", "einsum")

@@ -17,6 +17,8 @@ from ...formats.json import parse, plain_or_named
 from ...ir import Graph, Names, Parameter, assign_all, unchanging
 from ...onnx_io.comparing import ROUNDING
 from ...onnx_io.comparing import difference as difference
+from ..backend.execution import numbers_of
+from ..backend.fixed_scales import with_fixed_scales
 from ..core.network import Network
 from ..core.weight_budget import WeightBudget
 from ..training.model import Model
@@ -83,7 +85,7 @@ def export_model(
         "opset": opset,
         "name": model.name,
     }
-    graph = inference_graph(model)
+    graph = with_fixed_scales(inference_graph(model), numbers_of)
     if not _has_config(model):  # which nobody makes the model from again
         graph = with_merged_weights(graph)
     arguments["unread"] = _unread_weights(model, graph, weight_names)

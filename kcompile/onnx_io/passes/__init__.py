@@ -1,9 +1,10 @@
 """Passes over a model before it is written. They work on onnx_ir's model, in place.
 
-Ours are those that know about Keras and onnxruntime: transposes.py, reshapes.py, layout.py, precision.py. The
-others are onnx_ir's own.
-BatchNormalization is never fused into its neighbours, and no weight is merged with another of equal value:
-a file must be able to come back as the model that it was.
+Ours are those that know about Keras and onnxruntime: transposes.py, reshapes.py, layout.py, precision.py,
+integers.py. The others are onnx_ir's own.
+No weight is merged with another of equal value, and BatchNormalization is never fused into its neighbours,
+unless they are products of integers; then it stays in the file beside. A file must be able to come back as
+the model that it was.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sinking: Sinking = Sinkin
     """
     from onnx_ir.passes import common
 
+    from .integers import store_integers
     from .layout import fold_layout
     from .precision import compute_in_float32
     from .reshapes import merge_reshapes
@@ -78,6 +80,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sinking: Sinking = Sinkin
     merge_reshapes(model)
     compute_in_float32(model)
     common.RemoveUnusedNodesPass()(model)
+    store_integers(model, set(weights), layouts)
     _tell_outputs_apart(model)
     return layouts
 

@@ -13,13 +13,16 @@ A chain is a list of ``[operator, attributes]``, in normal form:
 - ``["Gather", {"axis": a, "indices": [...]}]``
 - ``["Slice", {"axes": [...], "starts": [...], "ends": [...], "steps": [...]}]``
 - ``["Pad", {"pads": [begin..., end...]}]``, with zeros, all axes
+
+Where ``integers.py`` stored integers, an entry also has ``"scale"``, the initializer that makes them
+numbers again, and ``"axis"``, that of the channels which have a scale each.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,14 +83,41 @@ def restore_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
         FormatError: if a chain in the metadata is malformed, does not fit its initializer, or loses elements.
     """
     chains = _read_chains(get_metadata(model).get(WEIGHTS))
-    weights = {}
+    arrays: dict[str, np.ndarray] = {}
     for tensor in model.graph.initializer:
         name = tensor.name
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise FormatError(f"The weight {name!r} lies in an external file; load it into the model first.")
-        stored = array_of(tensor)
-        weights[name] = _restore(stored, chains[name], name) if name in chains else stored
+        arrays[name] = array_of(tensor)
+    weights = {}
+    for name, stored in arrays.items():
+        if name not in chains:
+            weights[name] = stored
+            continue
+        numbers = _in_numbers(stored, chains[name], arrays, name)
+        weights[name] = _restore(numbers, chains[name], name)
     return weights
+
+
+def _in_numbers(
+    stored: np.ndarray, entry: dict[str, Any], arrays: Mapping[str, np.ndarray], name: str
+) -> np.ndarray:
+    """What is stored; of integers the numbers that they stand for."""
+    if "scale" not in entry or stored.dtype.kind == "f":  # a float: somebody else turned it back
+        return stored
+    scale, axis = arrays.get(str(entry["scale"])), entry.get("axis")
+    if (
+        scale is None
+        or scale.dtype.kind != "f"
+        or type(axis) is not int
+        or not 0 <= axis < max(stored.ndim, 1)
+    ):
+        raise _misfit(name, f"there is no scale {entry['scale']!r} for the axis {axis!r}")
+    if scale.ndim and (scale.ndim > 1 or scale.size != stored.shape[axis]):
+        raise _misfit(name, f"its scale has shape {list(scale.shape)}, the initializer {list(stored.shape)}")
+    if scale.ndim:
+        scale = scale.reshape([-1 if i == axis else 1 for i in range(stored.ndim)])
+    return stored.astype(scale.dtype) * scale
 
 
 def apply_chain(array: np.ndarray, chain: Chain) -> np.ndarray:

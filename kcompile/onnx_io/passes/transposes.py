@@ -331,6 +331,16 @@ def _along_axis(default: int) -> Handler:
     return handle
 
 
+def _rounding(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
+    """Activations; weights are laid out before they become integers."""
+    value: oir.Value | None = _raw(operands)
+    while value is not None and (maker := value.producer()) is not None and maker.op_type == "QuantizeLinear":
+        value = maker.inputs[0]
+    if value is not None and value.const_value is not None:
+        return None
+    return _along_axis(1)(s, node, perm, operands)
+
+
 def _concat(s: Rewriter, node: oir.Node, perm: Perm, operands: Operands) -> Perm | None:
     if _elementwise(s, node, perm, operands) is None:
         return None
@@ -548,6 +558,7 @@ _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(["Reshape", "Flatten"], _reshape),
     **dict.fromkeys(["Tile", "Expand"], _per_axis),
     "Concat": _concat,
+    **dict.fromkeys(["QuantizeLinear", "DequantizeLinear"], _rounding),
     "Gather": _gather,
     "Pad": _pad,
     "Resize": _resize,

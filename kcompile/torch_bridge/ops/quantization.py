@@ -1,4 +1,9 @@
-"""Quantisation, and products of quantised tensors."""
+"""Quantisation, and products of quantised tensors.
+
+QuantizeLinear and DequantizeLinear train. Integers carry no gradient in torch, so those that QuantizeLinear
+makes remember what they were made of, and DequantizeLinear sends the gradient there: straight through
+rounding (Bengio et al. 2013), not to what was clipped, and to the scale as in LSQ (Esser et al. 2020).
+"""
 
 from __future__ import annotations
 
@@ -35,6 +40,42 @@ def _quantize(x: Tensor, scale: Tensor, zero_point: Tensor | float, dtype: torch
     return torch.clamp(torch.round(x / scale) + zero_point, low, high).to(dtype)
 
 
+def _learns(x: Tensor, scale: Tensor) -> bool:
+    return torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad)
+
+
+def _quantize_learning(x: Tensor, scale: Tensor, zero_point: Tensor | float, dtype: torch.dtype) -> Tensor:
+    """As ``_quantize``; the integers remember x and where it was not clipped."""
+    with torch.no_grad():
+        low, high = _RANGES[dtype]
+        levels = torch.div(x, scale).round_().add_(zero_point)
+        clipped = torch.clamp(levels, low, high)
+        integers = clipped.to(dtype)
+        integers._made_of = x, clipped == levels  # type: ignore[attr-defined]
+    return integers
+
+
+class _StraightThrough(torch.autograd.Function):
+    """``levels * scale``, as if the levels were ``x / scale`` where nothing was clipped."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, levels: Tensor, inside: Tensor) -> Tensor:
+        saved = (x, scale, levels) if ctx.needs_input_grad[1] else ()
+        ctx.save_for_backward(inside, *saved)
+        return levels * scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        inside, *saved = ctx.saved_tensors
+        of_x = gradient * inside if ctx.needs_input_grad[0] else None
+        if not saved:
+            return of_x, None, None, None
+        x, scale, levels = saved
+        slope = levels - torch.where(inside, x / scale, 0.0)
+        return of_x, (gradient * slope).sum_to_size(scale.shape), None, None
+
+
 def QuantizeLinear(
     x: Tensor,
     y_scale: Tensor,
@@ -49,7 +90,8 @@ def QuantizeLinear(
     if output_dtype.is_floating_point:
         return to_float8(x / scale, output_dtype, saturate)
     zero = 0.0 if y_zero_point is None else _spread(y_zero_point, x, axis, block_size).to(x.dtype)
-    return _quantize(x, scale, zero, output_dtype)
+    quantize = _quantize_learning if _learns(x, scale) else _quantize
+    return quantize(x, scale, zero, output_dtype)
 
 
 def DequantizeLinear(
@@ -58,9 +100,13 @@ def DequantizeLinear(
     scale = _spread(x_scale, x, axis, block_size)
     if x.is_floating_point():
         return x.to(scale.dtype) * scale
-    if x_zero_point is not None:
-        x = x.int() - _spread(x_zero_point, x, axis, block_size).int()
-    return x.to(scale.dtype) * scale
+    levels = x if x_zero_point is None else x.int() - _spread(x_zero_point, x, axis, block_size).int()
+    made_of = getattr(x, "_made_of", None)
+    if made_of is None:
+        return levels.to(scale.dtype) * scale
+    source, inside = made_of
+    found: Tensor = _StraightThrough.apply(source, scale, levels.to(scale.dtype), inside)
+    return found
 
 
 def DynamicQuantizeLinear(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

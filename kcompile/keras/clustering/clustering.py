@@ -1,0 +1,94 @@
+"""Clustering of layers and models."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ...ir import assign_all
+from ..core.layer import Layer
+from ..models import clone_model
+from ..training.model import Model
+from ..utils.generic_utils import CustomObjectScope
+from .cluster_wrapper import CentroidInitialization, ClusterableLayer, ClusterWeights, clusterable_weights
+
+
+def cluster_weights(
+    to_cluster: Any,
+    number_of_clusters: int,
+    cluster_centroids_init: CentroidInitialization | str = CentroidInitialization.KMEANS_PLUS_PLUS,
+    preserve_sparsity: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A layer, a list of them, or a model whose weights share a few values while it trains.
+
+    Fit it at a small learning rate, then take the layers out of the wrappers by ``strip_clustering``. Layers
+    are taken as they are, with their weights; a model is a new one of them. Those without weights to cluster
+    stay as they are in a model.
+
+    Args:
+        to_cluster: a layer, a list of layers, or a Sequential or functional model, perhaps of models.
+        number_of_clusters, cluster_centroids_init, preserve_sparsity, kwargs: of ``ClusterWeights``.
+
+    Raises:
+        ValueError: for anything else, a subclassed model, a layer without weights to cluster, or a model in
+            which no layer has any.
+    """
+    arguments = {
+        "number_of_clusters": number_of_clusters,
+        "cluster_centroids_init": cluster_centroids_init,
+        "preserve_sparsity": preserve_sparsity,
+        **kwargs,
+    }
+    if isinstance(to_cluster, list | tuple):
+        return [_clustered(layer, arguments) for layer in to_cluster]
+    if not isinstance(to_cluster, Layer):
+        raise ValueError(
+            "cluster_weights takes a layer, a list of layers, or a Sequential or functional model; found "
+            f"{to_cluster!r}."
+        )
+    if not isinstance(to_cluster, Model):
+        return _clustered(to_cluster, arguments)
+    clustered = clone_model(to_cluster, clone_function=lambda layer: _clustered(layer, arguments))
+    if not any(isinstance(layer, ClusterWeights) for layer in clustered._flat_layers):
+        raise ValueError(f"The model {to_cluster.name} has no weights to cluster.")
+    return clustered
+
+
+def _clustered(layer: Layer, arguments: dict[str, Any]) -> Layer:
+    if isinstance(layer, Model):
+        return clone_model(layer, clone_function=lambda inner: _clustered(inner, arguments))
+    if isinstance(layer, ClusterWeights):
+        return layer
+    if layer.built and not isinstance(layer, ClusterableLayer) and not clusterable_weights(layer):
+        return layer
+    return ClusterWeights(layer, **arguments)
+
+
+def strip_clustering(model: Any) -> Any:
+    """The model of the layers inside the wrappers, whose weights are the values that they computed with.
+
+    Args:
+        model: what ``cluster_weights`` gave, or a model with such layers.
+
+    Raises:
+        ValueError: for what is no model.
+    """
+    if not isinstance(model, Model):
+        raise ValueError(f"strip_clustering takes a Sequential or functional model; found {model!r}.")
+    return clone_model(model, clone_function=_stripped)
+
+
+def _stripped(layer: Layer) -> Layer:
+    if isinstance(layer, Model):
+        return clone_model(layer, clone_function=_stripped)
+    if not isinstance(layer, ClusterWeights):
+        return layer
+    assign_all(layer.clustered_weights())
+    inner: Layer = layer.layer
+    return inner
+
+
+def cluster_scope() -> AbstractContextManager[Any]:
+    """As in tensorflow-model-optimization: the names of these layers, which files here may say anyhow."""
+    return CustomObjectScope({"ClusterWeights": ClusterWeights})

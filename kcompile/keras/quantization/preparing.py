@@ -1,0 +1,110 @@
+"""prepare: a model that trains for 8 bits, from one that was trained in float."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from ..core.layer import Layer
+from ..models import clone_model, cloned_layer
+from ..training.model import Model
+from .analysis import places
+from .calibration import calibrate
+from .quantize_wrapper import QuantizeWrapper, check_settings
+
+
+def prepare(
+    model: Model,
+    data: Any = None,
+    *,
+    ranges: str = "moving",
+    momentum: float = 0.99,
+    keep: Collection[str] = (),
+) -> Model:
+    """A copy of a model that computes as its file of 8-bit integers will, and trains that way.
+
+    Products of weights get rounded operands: weights int8, symmetric, a scale for each channel; activations
+    uint8, one scale for each tensor. Batch normalisation trains as it does in float, on statistics of the
+    batch behind a convolution by rounded weights; export multiplies it into the scales of the channels and
+    the bias, which changes no integer. Recurrent layers, tables and what has no kernel of integers stay
+    float. Compile the copy and fit it, at a tenth of the learning rate or less; it saves and loads as any
+    model, and its file is QuantizeLinear and DequantizeLinear, which onnxruntime runs on integers.
+
+    Args:
+        model: Sequential or functional, built; its weights are copied, it stays as it is.
+        data: samples to find the first ranges by, as ``predict`` takes them (200 are enough); without it
+            ranges are found in the first batches of training.
+        ranges: "moving": means of the least and largest numbers over batches. "learned": the scales are
+            trained as weights are (LSQ, Esser et al. 2020); this needs ``data``.
+        momentum: of moving ranges, once 1 / (1 - momentum) batches were seen.
+        keep: names of layers that stay float.
+
+    Raises:
+        ValueError: for a subclassed or unbuilt model, a model that is prepared, one without products of
+            weights, an unknown name in ``keep``, learned ranges without data, or another value of an
+            argument than these.
+    """
+    check_settings(ranges, momentum)
+    if not isinstance(model, Model):
+        raise ValueError(f"prepare takes a Model; found {model!r}.")
+    if not model.inputs:
+        raise ValueError(
+            f"The model {model.name} is not built yet, so its operators are not known; build or fit it first."
+        )
+    if any(isinstance(layer, QuantizeWrapper) for layer in _layers_within(model)):
+        raise ValueError(f"The model {model.name} is prepared for integers already.")
+    _check_names(model, keep)
+    if ranges == "learned" and data is None:
+        raise ValueError('ranges="learned" starts from calibrated scales: give some samples as data.')
+    prepared = _prepared(model, keep, {"ranges": ranges, "momentum": momentum})
+    wrappers = [layer for layer in _layers_within(prepared) if isinstance(layer, QuantizeWrapper)]
+    if not wrappers:
+        raise ValueError(f"The model {model.name} has no products of weights to be computed of integers.")
+    for wrapper in wrappers:
+        wrapper.start_from_weights()
+    if data is not None:
+        calibrate(prepared, data)
+    return prepared
+
+
+def _prepared(model: Model, keep: Collection[str], settings: dict[str, Any]) -> Model:
+    found = places(model, keep)
+    copies: list[tuple[Layer, Layer]] = []
+
+    def copied(layer: Layer) -> Layer:
+        if isinstance(layer, Model):
+            return _prepared(layer, keep, settings)
+        copy = cloned_layer(layer)
+        copies.append((layer, copy))
+        place = found.get(layer)
+        if place is None:
+            return copy
+        return QuantizeWrapper(copy, place.inputs, place.outputs, **settings)
+
+    prepared: Model = clone_model(model, clone_function=copied)
+    for layer, copy in copies:
+        if layer.weights:
+            copy.set_weights(layer.get_weights())
+    if not model.trainable:
+        prepared.trainable = False
+    return prepared
+
+
+def _check_names(model: Model, keep: Collection[str]) -> None:
+    if isinstance(keep, str):
+        raise ValueError(f"keep is a list of names of layers; found the text {keep!r}.")
+    names = [layer.name for layer in _layers_within(model)]
+    unknown = [name for name in keep if name not in names]
+    if unknown:
+        raise ValueError(
+            f"keep: the model {model.name} has no layer {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(names)}."
+        )
+
+
+def _layers_within(model: Model) -> Iterator[Any]:
+    """The layers of a model, and of models in it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, Model):
+            yield from _layers_within(layer)
