@@ -48,6 +48,7 @@ class NetworkFiles(Layer):
 
         ``.weights.h5`` has the layout of Keras 3, ``.safetensors`` the weights' names, ``.pt`` and ``.pth``
         PyTorch's names and layouts; any other file is HDF5 of Keras 2. ``load_weights`` reads all of them.
+        By the rules of tf.keras what would be a checkpoint of TensorFlow has the layout of Keras 3.
 
         Args:
             filepath: path, open h5py.File or h5py.Group, or binary file object.

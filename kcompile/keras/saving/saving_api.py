@@ -32,6 +32,7 @@ from .archives import (
 from .exporting import import_model
 from .published_layouts import other_layout
 from .versions.keras1 import WeightUpgrade
+from .versions.tf_keras_writing import is_of_tf_keras
 from .versions.writer import writer_of
 from .weight_assignment import assign_by_name, assign_by_weight_name, assign_in_order, unique_names
 
@@ -139,7 +140,8 @@ def load_model(
 @unchanging()
 def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
     """Writes the weights alone: ``.weights.h5`` as Keras 3, ``.safetensors`` under their names, ``.pt`` and
-    ``.pth`` as a state_dict of PyTorch's, all others HDF5 as Keras 2."""
+    ``.pth`` as a state_dict of PyTorch's, all others HDF5 as Keras 2; but those that were a checkpoint of
+    tf.keras, which knows weights by the attributes that lead to them, as Keras 3."""
     model._assert_weights_exist()
     path = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else ""
     _make_folder(model, path)
@@ -148,7 +150,7 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
             write_tensors(state_dict(model), path)
         return
     archive, format = formats.Archive(), "hdf5"
-    if path.lower().endswith(".weights.h5"):
+    if path.lower().endswith(".weights.h5") or _is_checkpoint(model, path):
         archive.objects = weight_objects(model)
     else:
         archive.layer_weights = layer_weights(model.layers)
@@ -162,6 +164,12 @@ def save_weights(model: Network, filepath: Any, overwrite: bool = True) -> None:
         ]
     if not path or _may_write(path, overwrite):
         formats.write(archive, filepath, format=format)
+
+
+def _is_checkpoint(model: Network, path: str) -> bool:
+    """Whether tf.keras writes a checkpoint of TensorFlow to a path."""
+    other = (".h5", ".hdf5", ".keras", ".safetensors")
+    return bool(path) and is_of_tf_keras(model) and not path.lower().endswith(other)
 
 
 def load_weights(

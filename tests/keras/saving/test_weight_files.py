@@ -112,3 +112,29 @@ def test_an_answer_of_no_keeps_the_file_that_is_there(tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda *_: "n")
     model.save_weights(tmp_path / "w.pt", overwrite=False)
     assert (tmp_path / "w.pt").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("ending", ["", ".ckpt"])
+def test_a_checkpoint_of_tf_keras_knows_weights_by_attributes(tmp_path, ending):
+    from kcompile import tf_keras
+
+    class Twice(tf_keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.network = tf_keras.Sequential([tf_keras.layers.Dense(2, input_shape=(3,))], name="same")
+            self.average = tf_keras.models.clone_model(self.network)
+            self.noise = tf_keras.metrics.Mean(name="noise_loss")
+            self.image = tf_keras.metrics.Mean(name="image_loss")
+
+        @property
+        def metrics(self):
+            return [self.noise, self.image]
+
+    first, second = Twice(), Twice()
+    first.average.set_weights([w + 1 for w in first.network.get_weights()])
+    first.image.update_state(3.0)
+    first.save_weights(tmp_path / f"weights{ending}")
+    second.load_weights(tmp_path / f"weights{ending}")
+    assert (float(second.image.result()), float(second.noise.result())) == (3.0, 0.0)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -176,14 +176,15 @@ class TreeMatch:
                 )
 
     def _keyed(self, inside: str, layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
-        """By the names that the objects had, if these are the names of the layers; else by class and
-        number."""
+        """By the names that the objects had, if these are the names of the layers, or of some of them, where
+        the others lie elsewhere; else by class and number."""
         prefix = inside + "/"
         keys = sorted({path[len(prefix) :].split("/")[0] for path in self._groups if path.startswith(prefix)})
         names = {self.objects[prefix + key].name: key for key in keys if prefix + key in self.objects}
-        with_weights = [layer for layer in layers if layer.weights]
-        if with_weights and all(layer.name in names for layer in with_weights):
-            return [(names[layer.name], layer) for layer in with_weights]
+        found = [(names[layer.name], layer) for layer in layers if layer.weights and layer.name in names]
+        are_all = len(found) == sum(bool(layer.weights) for layer in layers)
+        if found and (are_all or names.keys() <= {layer.name for layer in layers}):
+            return found
         return numbered(layers)
 
     def _object(self, layer: Layer, path: str) -> None:
