@@ -204,16 +204,34 @@ def _repeated_places(counts: Value) -> Value:
     return op.Sub(op.Slice(op.CumSum(begins, np.int64(0)), [0], [-1], [0]), np.int64(1))
 
 
+def _parts(numbers: Value, count: int) -> list[Value]:
+    """Each of so many whole numbers, (1,) int64."""
+    flat = op.Reshape(as_int64(numbers), [-1])
+    return [op.Slice(flat, [i], [i + 1], [0]) for i in range(count)]
+
+
 @of_tensorflow("roll")
 def roll(input: Any, shift: Any, axis: Any) -> Value:
     x = _tensor(input)
-    for by, at in zip(as_list(shift), as_list(axis), strict=True):
-        if at is None or not isinstance(by, int):
+    axes = as_list(axis)
+    shifts = _parts(shift, len(axes)) if isinstance(shift, Value) else as_list(shift)
+    for by, at in zip(shifts, axes, strict=True):
+        if at is None or not isinstance(by, int | Value):
             raise ValueError("A `roll` needs one shift and one axis.")
-        place = -by % _size(x, at)
-        if place:
-            x = K.concatenate(OPERATIONS["Split"].emit(x, indices_or_sections=[place], axis=at)[::-1], at)
+        x = _rolled_by_tensor(x, by, at) if isinstance(by, Value) else _rolled(x, by, at)
     return x
+
+
+def _rolled(x: Value, by: int, axis: int) -> Value:
+    place = -by % _size(x, axis)
+    parts = OPERATIONS["Split"].emit(x, indices_or_sections=[place], axis=axis) if place else []
+    return K.concatenate(parts[::-1], axis) if place else x
+
+
+def _rolled_by_tensor(x: Value, by: Value, axis: int) -> Value:
+    size = op.Shape(x, start=axis, end=axis + 1 if axis != -1 else None)
+    place = op.Mod(op.Neg(by), size)
+    return op.Concat(op.Slice(x, place, size, [axis]), op.Slice(x, [0], place, [axis]), axis=axis)
 
 
 @of_tensorflow("tile")

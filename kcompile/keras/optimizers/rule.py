@@ -83,6 +83,8 @@ class BuiltIn(Optimizer):
     @legacy_get_updates_support
     def get_updates(self, loss: Value, params: Sequence[Parameter]) -> list[Any]:
         """The updates of one step; also from (params, constraints, loss), as in Keras 1."""
+        if self._as_in_tf_keras and "get_gradients" not in self.__dict__:
+            return self._updates_of(Optimizer.get_gradients(self, loss, params), params)
         return self._updates_of(self.get_gradients(loss, params), params)
 
     def _updates_of(self, grads: Sequence[Any], params: Sequence[Parameter]) -> list[Any]:
@@ -216,13 +218,13 @@ class BuiltIn(Optimizer):
         """Whether a user's ``get_updates`` or ``get_gradients`` says how to train."""
         return self._rule_class() is None
 
-    @classmethod
-    def _rule_class(cls) -> type[BuiltIn] | None:
-        """The built-in optimizer that this class is, or changes in nothing but arguments and attributes."""
-        for base in cls.__mro__:
+    def _rule_class(self) -> type[BuiltIn] | None:
+        """The built-in optimizer that this one is, or changes in nothing but arguments and attributes."""
+        asked = _OVERRIDES - {"get_gradients"} if self._as_in_tf_keras else _OVERRIDES  # which asks for none
+        for base in type(self).__mro__:
             if registry.is_built_in(base) and "_change" in vars(base):
-                return base
-            if _OVERRIDES & set(vars(base)):
+                return base  # type: ignore[return-value]
+            if asked & set(vars(base)):
                 return None
         return None
 

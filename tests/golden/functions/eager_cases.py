@@ -35,6 +35,7 @@ CASES.update(
         "rgb_to_grayscale_whole": lambda tf, t: tf.image.rgb_to_grayscale(t.u),
         "rgb_to_yiq": lambda tf, t: tf.image.rgb_to_yiq(t.g),
         "yiq_to_rgb": lambda tf, t: tf.image.yiq_to_rgb(t.g),
+        "roll_by_tensors": lambda tf, t: [tf.roll(t.h, t.v[:2] - 2, [1, 2]), tf.roll(t.x, t.places[2], -1)],
         "sobel_edges": lambda tf, t: tf.image.sobel_edges(t.g),
         "image_gradients": lambda tf, t: tf.image.image_gradients(t.g),
         "ssim": lambda tf, t: tf.image.ssim(t.g, tf.reverse(t.g, [1]), 1.0),

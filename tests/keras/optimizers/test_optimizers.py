@@ -589,3 +589,22 @@ def test_a_schedule_gives_the_rates_of_an_array_of_steps(schedule):
     assert rates.dtype == np.float32 and rates.shape == steps.shape
     np.testing.assert_allclose(rates, [schedule(step) for step in steps], rtol=1e-6)
     assert isinstance(schedule(2), float)
+
+
+def test_get_gradients_of_a_subclass_counts_where_its_keras_asks_for_it():
+    from kcompile import tf_keras
+
+    def trained(front_end):
+        class Refusing(front_end.optimizers.RMSprop):
+            def get_gradients(self, loss, params):
+                raise ZeroDivisionError("asked for gradients")
+
+        layer = front_end.layers.Dense(1, kernel_initializer="ones", input_shape=(1,))
+        model = front_end.Sequential([layer])
+        model.compile(Refusing(learning_rate=0.5), "mse")
+        model.train_on_batch(np.ones((1, 1)), np.zeros((1, 1)))
+        return model.get_weights()[0].item()
+
+    with pytest.raises(ZeroDivisionError, match="asked"):
+        trained(keras)
+    assert trained(tf_keras) < 1  # tf.keras never calls it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -171,8 +171,8 @@ class TextVectorization(_TextVocabulary):
     (batch, entries). Place 0 stands for nothing, 1 for words that the vocabulary lacks (0 in vectors).
 
     An exported file computes the same with ONNX's own operators, unless split is a function or "character",
-    ngrams is given, or standardize is a function of more than ``tf.strings.lower``, ``upper`` and
-    ``regex_replace`` of literal text or of a set of characters.
+    or standardize is a function of more than ``tf.strings.lower``, ``upper`` and ``regex_replace`` of literal
+    text or of a set of characters.
     """
 
     mask_token = ""
@@ -240,8 +240,12 @@ class TextVectorization(_TextVocabulary):
     def _with_ngrams(self, words: list[bytes]) -> list[bytes]:
         if self.ngrams is None:
             return words
-        sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
-        return [b" ".join(words[i : i + n]) for n in sizes for i in range(len(words) - n + 1)]
+        return [b" ".join(words[i : i + n]) for n in self._sizes for i in range(len(words) - n + 1)]
+
+    @property
+    def _sizes(self) -> Sequence[int]:
+        """How many words the entries have."""
+        return range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
 
     def _find(self, text: np.ndarray) -> np.ndarray:
         rows = self._words(np.atleast_1d(text))
@@ -267,7 +271,6 @@ class TextVectorization(_TextVocabulary):
         for name, value, known in (
             ("standardize", None if callable(self.standardize) else self.standardize, _STANDARDS),
             ("split", self.split, ("whitespace",)),
-            ("ngrams", self.ngrams, (None,)),
         ):
             if callable(value) or value not in known:
                 raise ValueError(
@@ -285,7 +288,11 @@ class TextVectorization(_TextVocabulary):
             for character in _PUNCTUATION:
                 text = replaced(text, character, "")
         words = op.StringSplit(text, outputs=2)[0]
+        if self.ngrams is not None:
+            words = _rows_of_ngrams(words, self._sizes)
         places = self._write_places(words)
+        if self.ngrams is not None and self.output_mode == "int":
+            places = _first_of_rows(places, op.Not(op.Equal(words, _NOTHING)))
         if self.output_sequence_length is not None:
             padding = Constant(np.array([0, 0, 0, self.output_sequence_length], np.int64))
             places = op.Pad(places, padding, Constant(np.int64(0)))
@@ -303,6 +310,36 @@ class TextVectorization(_TextVocabulary):
                 "model.output), and do this step in front of it."
             ) from error
         return found  # type: ignore[no-any-return]
+
+
+_NOTHING = Constant(np.array("", object))
+_SPACE = Constant(np.array(" ", object))
+
+
+def _rows_of_ngrams(words: Value, sizes: Sequence[int]) -> Value:
+    """So many words in a row as entries, of rows of words (batch, words) that are filled up with nothing;
+    nothing, too, where a row has ended."""
+    found = []
+    for size in sizes:
+        parts = [
+            op.Slice(words, [i], [i + 1 - size if i + 1 < size else np.iinfo(np.int64).max], [1])
+            for i in range(size)
+        ]
+        joined = parts[0]
+        for part in parts[1:]:
+            joined = op.StringConcat(op.StringConcat(joined, _SPACE), part)
+        ended = op.Equal(parts[-1], _NOTHING)
+        found.append(joined if size == 1 else op.Where(ended, _NOTHING, joined))
+    return op.Concat(*found, axis=1)
+
+
+def _first_of_rows(places: Value, are_entries: Value) -> Value:
+    """The places of entries, in order, before those of nothing in each row."""
+    count = op.Shape(places, start=1, end=2)
+    numbers = op.Range(0, op.Squeeze(count), 1)
+    keys = op.Where(are_entries, op.Sub(count, numbers), 0)
+    order = op.TopK(keys, count, axis=1)[1]
+    return op.GatherElements(op.Where(are_entries, places, 0), order, axis=1)
 
 
 def _stripped(text: bytes) -> bytes:
