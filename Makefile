@@ -37,7 +37,7 @@ help:
 	@echo "make clean       remove the environments and caches"
 
 demo: $(STAMP)
-	$(VENV)/bin/python examples/digits.py
+	$(VENV)/bin/python examples/digits.py build/demo
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -n auto $(ARGS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,3 +181,14 @@ def test_unknown_models_versions_and_outputs_are_named(door: Any) -> None:
         client.infer("dense", x, model_version="9")
     with pytest.raises(InferenceServerException, match="no output 'q'"):
         client.infer("dense", x, outputs=[module.InferRequestedOutput("q")])
+
+
+def test_the_example_asks_for_labels(running: Running, tmp_path: Path) -> None:
+    pytest.importorskip("tritonclient.http")
+    x = np.random.default_rng(0).random((12, 4), np.float32)
+    np.save(tmp_path / "images.npy", x)
+    script = Path(__file__).parents[3] / "examples" / "ask_server.py"
+    command = [sys.executable, str(script), str(tmp_path / "images.npy"), "dense", running.http]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    expected = models.dense_reference(x[:10]).argmax(axis=1)
+    assert said.stdout.split() == [str(label) for label in expected], said.stderr
