@@ -26,6 +26,7 @@ def table(
     from rich.table import Table
 
     made = Table(title=_cell(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made.show_header = any(columns)
     for i, column in enumerate(columns):
         made.add_column(_cell(column), justify="right" if i in right else "left", overflow="fold")
     for row in rows:

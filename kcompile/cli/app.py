@@ -106,6 +106,17 @@ Unsafe = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", metavar="DATA", help="Samples: .npy, .npz (by input name) or .csv (default: random)."
+    ),
+]
+Seconds = Annotated[float, typer.Option(metavar="S", min=0.05, max=60.0, help="For a measurement, about.")]
+PageOutput = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="PAGE.html", help="Also write the report: a page, or .json."),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -381,6 +392,37 @@ def predict(
     return OK
 
 
+@app.command()
+def profile(
+    model: ModelPath,
+    weights: Weights = None,
+    data: Data = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Samples of a run (default: 1; of a step: 32).")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=1024, help="Of an operator (default: as deployed).")
+    ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="A training step of a compiled Keras model, by PyTorch.")
+    ] = False,
+    advice: Annotated[
+        bool, typer.Option("--advice/--no-advice", help="Try the heaviest operators in other types.")
+    ] = True,
+    seconds: Seconds = 2.0,
+    output: PageOutput = None,
+    unsafe: Unsafe = False,
+    as_json: AsJson = False,
+) -> int:
+    """Show where time goes, by layer and operator, what bounds it, and what would make it faster."""
+    from .profiling import Measuring, profile_model
+
+    with progress_bar():
+        measuring = Measuring(data, batch_size, threads, seconds)
+        profile_model(ModelFile(model, weights, not unsafe), measuring, train, advice, output, as_json)
+    return OK
+
+
 @app.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
 )
@@ -389,6 +431,33 @@ def serve(context: typer.Context) -> int:
     from .serving import serve_models
 
     return serve_models(context.args)
+
+
+@app.command()
+def tune(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The file to run.")],
+    data: Data = None,
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", min=1, max=4096, help="Samples of the run whose latency counts.")
+    ] = 1,
+    variants: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--variant", metavar="FILE.onnx", help="Another form of it, such as int8; may be repeated."
+        ),
+    ] = None,
+    seconds: Seconds = 0.5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure; write nothing.")] = False,
+    output: PageOutput = None,
+    as_json: AsJson = False,
+) -> int:
+    """Find the session settings with which a file runs fastest here; write them beside it."""
+    from .tuning import tune_files
+
+    with progress_bar():
+        files = [model, *(variants or [])]
+        tune_files(files, data, batch_size, seconds, dry_run, output, as_json)
+    return OK
 
 
 @app.command()

@@ -29,7 +29,7 @@ def predict_file(
     predictor = open_predictor(file)
     names, shapes = predictor.input_names, predictor.input_shapes
     inputs = [
-        shaped(array, shape) for array, shape in zip(_in_order(arrays, names, data), shapes, strict=True)
+        shaped(array, shape) for array, shape in zip(in_order(arrays, names, data), shapes, strict=True)
     ]
     outputs = predictor.predict(inputs, batch_size)
     write_arrays(output, predictor.output_names, outputs)
@@ -122,7 +122,7 @@ def _module_predictor(path: Path) -> Predictor:
     )
 
 
-def _in_order(
+def in_order(
     arrays: np.ndarray | dict[str, np.ndarray], names: Sequence[str], data: Path
 ) -> list[np.ndarray]:
     """The arrays of a file in the order of the inputs: by name, or as they stand if no name is an input's."""

@@ -6,7 +6,8 @@ The rewriting is onnxruntime's and onnxscript's; search, calibration, proof and 
 from __future__ import annotations
 
 from .errors import OptimizeError
+from .fused import Fused, fuse
 from .quantized import Quantized, quantize
 from .samples import Samples, SamplesError
 
-__all__ = ["OptimizeError", "Quantized", "Samples", "SamplesError", "quantize"]
+__all__ = ["Fused", "OptimizeError", "Quantized", "Samples", "SamplesError", "fuse", "quantize"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Run = Callable[[], Any]
@@ -14,7 +14,7 @@ _LEAST_ROUNDS = 5
 
 
 def side_by_side(runs: Mapping[str, Run], seconds: float = 1.0) -> dict[str, float]:
-    """The median seconds of a call of each.
+    """Seconds of a call of each: the mean over the faster half, since others disturb the slower ones.
 
     They are called in turns, so that what else the machine does meanwhile falls on all of them alike.
 
@@ -30,12 +30,26 @@ def side_by_side(runs: Mapping[str, Run], seconds: float = 1.0) -> dict[str, flo
         for name, run in runs.items():
             taken[name].append(_timed(run, repeats[name]))
         rounds += 1
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return {name: typical(times) for name, times in taken.items()}
 
 
-def median_seconds(run: Run, seconds: float = 1.0) -> float:
-    """The median seconds of a call."""
+def seconds_of(run: Run, seconds: float = 1.0) -> float:
+    """Seconds of a call, as `side_by_side` takes them."""
     return side_by_side({"": run}, seconds)[""]
+
+
+def fastest(run: Run, seconds: float = 0.5) -> float:
+    """Seconds of the fastest call."""
+    run()
+    taken, end = [_timed(run, 1)], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        taken.append(_timed(run, 1))
+    return min(taken)
+
+
+def typical(times: Sequence[float]) -> float:
+    """The mean of the faster half; 0 of none."""
+    return statistics.fmean(sorted(times)[: (len(times) + 1) // 2]) if times else 0.0
 
 
 def _repeats(run: Run) -> int:

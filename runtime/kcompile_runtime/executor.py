@@ -17,6 +17,7 @@ from . import bfloat16
 from .errors import ExecutionError, InputError, ModelFileError
 from .nans import Guard, is_finite
 from .session import Providers, create_session, describe_model, execution_error
+from .session_settings import SessionSettings, settings_beside
 from .states import StateInfo, StateStore, read_states
 from .tensors import InputSpec, TensorInfo, check_symbols, format_shape, samples_first
 
@@ -34,17 +35,22 @@ class Executor:
 
     An Executor may be used from several threads at once. One with states runs the calls one after the other.
 
+    Where ``kcompile tune`` has left a file of settings beside the model (``m.onnx.session.json``), threads,
+    level, provider and batch size are as it says; an argument here goes before it.
+
     Args:
         model: path of an .onnx file, or its bytes. A file may name files with its weights in its own folder;
             bytes may name none.
         providers: onnxruntime execution providers in order of preference, as names or (name, options).
             Default: CUDA where onnxruntime has it and a device answers, else the CPU.
         intra_op_threads: threads for one operator. Default: onnxruntime's, one a core.
-        session_options: an onnxruntime.SessionOptions to use in place of the default ones.
+        session_options: an onnxruntime.SessionOptions to use in place of the default ones, and of those
+            beside the model.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ModelFileError: the model is truncated, foreign, inconsistent or newer than the installed onnxruntime.
+        ModelFileError: the model is truncated, foreign, inconsistent or newer than the installed onnxruntime,
+            or the settings beside it are not what such a file may say.
         ProviderError: a provider that was asked for is not there.
         RuntimeNotInstalledError: onnxruntime is not installed.
     """
@@ -103,6 +109,10 @@ class Executor:
         **options: Any,
     ) -> None:
         self._where = describe_model(model)
+        self._settings = None
+        if not isinstance(model, bytes) and options.get("session_options") is None:
+            self._settings = settings_beside(model)
+        options["settings"] = self._settings
         self._guard = Guard.of(model, {"providers": providers, **options}, self._where)
         self._checks = self._guard is not None
         made = None
@@ -142,6 +152,8 @@ class Executor:
             self._predict_specs = [InputSpec(info) for info in free]
         size = sum(spec.bytes_per_sample for spec in self._predict_specs if spec.has_sample_axis)
         self._batch = min(_MAX_BATCH, max(_MIN_BATCH, _BATCH_BYTES // max(1, size)))
+        if self._settings is not None and self._settings.batch_size is not None:
+            self._batch = self._settings.batch_size
         if not samples_first([info.shape for info in self._inputs]):
             self._batch = sys.maxsize
         spec = self._predict_specs[0] if len(self._specs) == 1 else None
@@ -176,6 +188,11 @@ class Executor:
         return list(self._session.get_providers())
 
     @property
+    def settings(self) -> SessionSettings | None:
+        """What the file of settings beside the model says; None where there is none that fits."""
+        return self._settings
+
+    @property
     def session(self) -> InferenceSession:
         """The onnxruntime.InferenceSession underneath."""
         return self._session
@@ -192,8 +209,8 @@ class Executor:
             x: an array of shape (samples, ...), a list of arrays in the order of `inputs`, or a dict by input
                 name. Numbers are cast to a float input's dtype, as Keras does; to an integer one only if each
                 keeps its value. Inputs without an axis for samples are passed to every run as they are.
-            batch_size: samples a run. Default: all in one run where they are few, else 32 to 256 by their
-            size.
+            batch_size: samples a run. Default: what the settings beside the model say; else all in one run
+                where they are few, and 32 to 256 by their size.
 
         Returns:
             One array of shape (samples, ...) for a model with one output, else a list of them. No samples

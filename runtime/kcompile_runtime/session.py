@@ -17,6 +17,7 @@ from .errors import ExecutionError, ModelFileError, ProviderError, RuntimeNotIns
 from .forking import protect_children
 from .header import ExternalWeight, check_locations, inspect
 from .importing import whole_import
+from .session_settings import SessionSettings
 
 Providers = Sequence["str | tuple[str, dict[str, Any]]"]
 
@@ -65,10 +66,12 @@ def create_session(
     intra_op_threads: int | None = None,
     session_options: Any = None,
     folder: str | None = None,
+    settings: SessionSettings | None = None,
 ) -> tuple[Any, Any]:
     """A session, and whatever must live as long as it.
 
-    ``folder`` is where a model that is given as bytes has its files of weights.
+    ``folder`` is where a model that is given as bytes has its files of weights; ``settings`` are used where
+    the other arguments leave it open.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -91,7 +94,11 @@ def create_session(
                 "itself, and no array was given for them: pass the model's path, or arrays to "
                 "Executor.from_model"
             )
-    options = session_options if session_options is not None else _default_options(ort)
+    options = session_options if session_options is not None else default_options(ort)
+    if settings is not None:
+        settings.apply(ort, options)
+        if providers is None and settings.provider == "CPUExecutionProvider":
+            providers = [settings.provider]
     if intra_op_threads is not None:
         options.intra_op_num_threads = intra_op_threads
     if folder is not None:
@@ -140,7 +147,8 @@ def execution_error(error: Exception, where: str) -> ExecutionError:
     return ExecutionError(f"{where}: running the model failed: {_first_line(error)}")
 
 
-def _default_options(ort: Any) -> Any:
+def default_options(ort: Any) -> Any:
+    """The onnxruntime.SessionOptions that a model runs with where nobody says otherwise."""
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong in a run is raised: it need not be printed, too
     # Threads that wait for work spin before they sleep: for long by default, which takes cores from whoever

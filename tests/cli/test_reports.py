@@ -16,7 +16,18 @@ import pytest
 from kcompile.cli import BAD_INPUT, NEGATIVE, OK
 from kcompile.cli.app import command
 
-REPORTING = ["compile", "convert", "inspect", "package", "predict", "verify", "web"]
+REPORTING = [
+    "compile",
+    "convert",
+    "inspect",
+    "optimize",
+    "package",
+    "predict",
+    "profile",
+    "tune",
+    "verify",
+    "web",
+]
 
 
 @pytest.mark.parametrize("name", REPORTING)

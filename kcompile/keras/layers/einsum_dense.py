@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...ir import op
 from .. import registry
+from ..backend.einsum import einsum
 from ..core.layer import Layer
 from ..declaration import Argument, configured, converted, only
 from .arguments import one_or_more, weight_arguments
@@ -29,7 +29,8 @@ class EinsumDense(Layer):
         kernel_constraint, bias_constraint: Constraint or None.
 
     Weights: kernel, with the axes that the equation says; bias, from the first of bias_axes on, with size 1
-    on axes that are not among them. Emits ONNX Einsum.
+    on axes that are not among them. Emits ONNX MatMul
+    where it is one product, else Einsum.
 
     Raises:
         ValueError: for an equation of another form, or sizes that do not follow from it.
@@ -110,9 +111,7 @@ class EinsumDense(Layer):
         return {**by_output, **by_input, **known_output}
 
     def call(self, inputs: Any) -> Any:
-        output = op.Einsum(inputs, self.kernel, equation=self.equation)
-        if self.bias is not None:
-            output = op.Add(output, self.bias)
+        output = einsum(self.equation, inputs, self.kernel, bias=self.bias)
         return output if self.activation is None else self.activation(output)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

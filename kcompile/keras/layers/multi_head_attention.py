@@ -233,8 +233,8 @@ class MultiHeadAttention(_MultiHead):
     value); output: (batch, T, features). Masks of query, value and key forbid their steps.
     Weights: query/kernel (features, heads, key_dim), query/bias (heads, key_dim), key/..., value/...,
     attention_output/kernel (heads, value_dim, features), attention_output/bias; with use_gate gate/kernel
-    (features, heads, value_dim), gate/bias before value/.... Emits Einsum,
-    MatMul, Softmax. (Vaswani et al. 2017)
+    (features, heads, value_dim), gate/bias before value/.... Emits MatMul,
+    Softmax. (Vaswani et al. 2017)
 
     Raises:
         ValueError: for sizes that are not positive, or a call without a value.

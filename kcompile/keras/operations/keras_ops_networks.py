@@ -12,6 +12,7 @@ import numpy as np
 from ...ir import Value, op
 from .. import backend as K
 from ..backend.convolution import conv, depthwise_conv, pool, separable_conv
+from ..backend.einsum import einsum
 from . import tensorflow as arithmetic
 from . import tensorflow_networks as network
 from . import tensorflow_segments as segments
@@ -348,7 +349,7 @@ def dot_product_attention(
     is_causal: bool = False, flash_attention: Any = None, attn_logits_soft_cap: Any = None,
 ) -> Value:  # fmt: skip
     scale = 1.0 / math.sqrt(_size(query, -1)) if scale is None else float(scale)
-    scores = op.Einsum(query, key, equation="btnh,bsnh->bnts") * scale
+    scores = einsum("btnh,bsnh->bnts", query, key) * scale
     if attn_logits_soft_cap is not None:
         scores = K.tanh(scores / float(attn_logits_soft_cap)) * float(attn_logits_soft_cap)
     scores = scores if bias is None else scores + bias
@@ -358,7 +359,7 @@ def dot_product_attention(
     if is_causal:
         steps = np.tril(_up_to(_size(query, 1) * _size(key, 1)).reshape(_size(query, 1), -1) >= 0)
         scores = op.Where(K.constant(steps, dtype="bool"), scores, smallest)
-    return op.Einsum(K.softmax(scores, -1), value, equation="bnts,bsnh->btnh")
+    return einsum("bnts,bsnh->btnh", K.softmax(scores, -1), value)
 
 
 @of_keras("PSNR", operands=2, module="nn")

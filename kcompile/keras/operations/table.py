@@ -18,6 +18,7 @@ import numpy as np
 from ...ir import Value, claim_steps, op
 from .. import activations
 from .. import backend as K
+from ..backend.einsum import einsum
 from ..backend.tensors import shape_vector, static_sizes
 from .slices import sliced
 
@@ -311,8 +312,8 @@ def _einsum(subscripts: str, operands: Sequence[Any]) -> Value:
     tensors, equation = [_tensor(x, given) for x in operands], subscripts.replace(" ", "")
     kind = given.dtype
     if kind.kind not in "iu" or kind.itemsize >= 4:
-        return op.Einsum(*tensors, equation=equation)
-    found = op.Einsum(*(K.cast(x, "int32") for x in tensors), equation=equation)  # nobody sums smaller ones
+        return einsum(equation, *tensors)
+    found = einsum(equation, *(K.cast(x, "int32") for x in tensors))  # nobody sums smaller ones
     return found if kind.name == "int8" else K.cast(found, kind.name)
 
 

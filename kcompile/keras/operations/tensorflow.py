@@ -371,7 +371,9 @@ def tensordot(a: Any, b: Any, axes: Any) -> Value:
     result = [c for i, c in enumerate(left) if i not in over[0]] + [
         c for j, c in enumerate(right) if j not in over[1]
     ]
-    return op.Einsum(a, b, equation=f"{''.join(left)},{''.join(right)}->{''.join(result)}")
+    return OPERATIONS["Einsum"].emit(
+        subscripts=f"{''.join(left)},{''.join(right)}->{''.join(result)}", operands=[a, b]
+    )
 
 
 @of_tensorflow("linalg.einsum", "einsum")

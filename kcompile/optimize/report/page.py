@@ -38,7 +38,7 @@ _PAGE = """<!doctype html>
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _WIDTH, _HEIGHT = 640, 240
-_LEFT, _BOTTOM, _TOP = 70, 34, 12
+_LEFT, _BOTTOM, _TOP = 84, 34, 12
 _COLOURS = 6
 _MOST_DEPTH = 24
 _THINNEST = 0.0005  # of the whole: what is narrower is not drawn

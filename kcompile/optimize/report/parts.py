@@ -182,7 +182,8 @@ def shown(value: Cell, unit: Unit = "") -> str:
         return f"{value:.2f} times"
     if unit in ("FLOP", "FLOP/s", "B/s"):
         return format_rate(value, unit)
-    number = f"{int(value):,}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    is_whole = float(value).is_integer() or 1000 <= abs(value)
+    number = f"{value:,.0f}" if is_whole and abs(value) < 1e15 else f"{value:.4g}"
     return f"{number} {unit}" if unit else number
 
 

@@ -82,12 +82,13 @@ def options_of(arguments: argparse.Namespace) -> Options:
         session_seconds=arguments.session_seconds,
     )
     settings = Settings(
-        arguments.max_batch,
+        arguments.max_batch or Settings.max_batch,
         arguments.delay_ms / 1e3,
         arguments.instances,
         arguments.threads,
         limits,
         refuses_nan=arguments.refuse_nan,
+        batch_is_open=arguments.max_batch is None,
     )
     return Options(
         arguments.models,
@@ -140,10 +141,10 @@ def parser(prog: str) -> argparse.ArgumentParser:
     add("--port", type=_from(0), default=8000, help="of HTTP; 0 for any free one (default: 8000)")
     add("--grpc-port", type=_from(0), help=f"of gRPC (default: {GRPC_PORT})")
     add("--no-grpc", action="store_true", help="serve HTTP alone")
-    add("--max-batch", type=_from(1), default=32, help="samples of one run (default: 32)")
+    add("--max-batch", type=_from(1), help="samples of one run (default: as tuned, else 32)")
     add("--delay-ms", type=_seconds, default=0.0, help="how long a run waits for more requests (default: 0)")
     add("--instances", type=_from(1), default=1, help="runs of one model at a time (default: 1)")
-    add("--threads", type=_from(1), help="of one run (default: the cores, by the instances)")
+    add("--threads", type=_from(1), help="of one run (default: as tuned, else the cores, by the instances)")
     add("--refuse-nan", action="store_true", help="refuse inputs with a NaN in them")
     add("--queue", type=_from(1), default=1024, help="requests that wait for one model (default: 1024)")
     add("--queue-seconds", type=_seconds, default=10.0, help="requests that would wait longer are refused")

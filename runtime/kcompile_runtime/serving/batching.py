@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -35,6 +35,19 @@ _LAST = 1 << 32
 _ANY = QueuePolicy()
 
 
+class Listener(Protocol):
+    """Who hears of an answer, once; a future is one."""
+
+    def done(self) -> bool:
+        """Whether it has heard, or does not listen any more."""
+
+    def set_result(self, results: list[Any], /) -> None:
+        """The outputs of the request."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """Why there are none."""
+
+
 class _Waiting:
     """A request in the queue.
 
@@ -44,20 +57,32 @@ class _Waiting:
         kind: what requests of one run have in common.
     """
 
-    __slots__ = ("arrays", "arrived", "bytes", "deadline", "future", "kind", "names", "samples", "sequence")
+    __slots__ = (
+        "arrays",
+        "arrived",
+        "bytes",
+        "deadline",
+        "kind",
+        "listener",
+        "names",
+        "samples",
+        "sequence",
+        "timer",
+    )
 
     def __init__(
         self,
         arrays: list[np.ndarray],
         names: list[str],
         sequence: SequenceStep | None,
-        deadline: float | None,
-        future: asyncio.Future[list[Any]],
+        listener: Listener,
         arrived: float,
         padding: Padding | None,
     ) -> None:
         self.arrays, self.names, self.sequence = arrays, names, sequence
-        self.deadline, self.future, self.arrived = deadline, future, arrived
+        self.listener, self.arrived = listener, arrived
+        self.deadline: float | None = None
+        self.timer: asyncio.TimerHandle | None = None
         self.samples = len(arrays[0]) if arrays and arrays[0].ndim else 1
         self.bytes = sum([array.nbytes for array in arrays])
         shapes = [array.shape[1:] for array in arrays]
@@ -122,19 +147,24 @@ class Batcher:
 
     async def run(self, *request: Any, **options: Any) -> list[Any]:
         """The outputs of one request; arguments and errors are those of `submit`."""
-        return await self.submit(*request, **options)
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self.submit(future, *request, **options)
+        return await future
 
     def submit(
         self,
+        listener: Listener,
         arrays: list[np.ndarray],
         names: list[str],
         sequence: SequenceStep | None = None,
         priority: int = 0,
         timeout_s: float | None = None,
-    ) -> asyncio.Future[list[Any]]:
-        """Puts a request into the queue; what it gives will be its outputs, in the order of ``names``.
+    ) -> None:
+        """Puts a request into the queue.
 
         Args:
+            listener: hears of its outputs, in the order of ``names``, or of an error; 504 where its time is
+                over.
             arrays: as `Model.accept` gives them.
             names: of outputs.
             sequence: whose states the request goes on from, for a model that has states.
@@ -142,27 +172,22 @@ class Batcher:
             timeout_s: how long it may wait before it runs.
 
         Raises:
-            ServingError: 429 where the queue is full, 503 where the model is unloaded; what it gives has 504
-                where its time is over.
+            ServingError: 429 where the queue is full, 503 where the model is unloaded.
         """
         self.check_room()
         if self._has_policies:
             priority, timeout_s = self._by_policy(priority, timeout_s)
         loop, now = asyncio.get_running_loop(), time.monotonic()
-        future: asyncio.Future[list[Any]] = loop.create_future()
-        deadline = None
-        if timeout_s is not None:
-            deadline = now + timeout_s
-            timer = loop.call_later(timeout_s, _time_out, future, timeout_s)
-            future.add_done_callback(lambda _: timer.cancel())
         rank = 0 if sequence is not None else priority or _LAST  # steps of a sequence keep their order
-        waiting = _Waiting(arrays, names, sequence, deadline, future, now, self.model.padding)
+        waiting = _Waiting(arrays, names, sequence, listener, now, self.model.padding)
+        if timeout_s is not None:
+            waiting.deadline = now + timeout_s
+            waiting.timer = loop.call_later(timeout_s, _time_out, listener, timeout_s)
         self._push((rank, next(self._numbers), waiting))
         self._idle.clear()
         if not self._called:  # once for all that arrive in this round of the loop
             self._called = True
             loop.call_soon(self._start_called)
-        return future
 
     def check_room(self) -> None:
         """Raises ServingError where a request would be refused: 503 if the model is unloaded, 429 if too
@@ -292,7 +317,7 @@ class Batcher:
         while self._queue:
             entry = self._pop()
             waiting = entry[2]
-            if waiting.future.done() or (waiting.deadline is not None and waiting.deadline < now):
+            if waiting.listener.done() or (waiting.deadline is not None and waiting.deadline < now):
                 continue  # whoever waits for it has heard already
             key = waiting.sequence.id if waiting.sequence is not None else None
             if not batch or (
@@ -347,13 +372,15 @@ class Batcher:
         self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
         failed = []
         for waiting, answer in zip(batch, answers, strict=True):
-            future = waiting.future
+            listener = waiting.listener
+            if waiting.timer is not None:
+                waiting.timer.cancel()
             if isinstance(answer, Exception):
                 failed.append(waiting)
-                if not future.done():
-                    future.set_exception(answer)
-            elif not future.done():
-                future.set_result(answer)
+                if not listener.done():
+                    listener.set_exception(answer)
+            elif not listener.done():
+                listener.set_result(answer)
         self.statistics.failed([start - waiting.arrived for waiting in failed], taken)
         good = [waiting for waiting in batch if waiting not in failed] if failed else batch
         self.statistics.answered(_samples(good), [start - waiting.arrived for waiting in good], taken)
@@ -395,9 +422,9 @@ class Batcher:
         return list(_rows(batch, dict(zip(names, results, strict=True)), self.model.padding))
 
 
-def _time_out(future: asyncio.Future[Any], seconds: float) -> None:
-    if not future.done():
-        future.set_exception(too_late(f"the request waited for longer than its {seconds:g} s"))
+def _time_out(listener: Listener, seconds: float) -> None:
+    if not listener.done():
+        listener.set_exception(too_late(f"the request waited for longer than its {seconds:g} s"))
 
 
 def _samples(batch: Sequence[_Waiting]) -> int:

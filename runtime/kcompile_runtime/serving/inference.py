@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import Future, get_running_loop
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bfloat16 import from_float32
-from .batching import Batcher
+from .batching import Batcher, Listener
 from .errors import bad_request, too_large
 from .limits import Limits
 from .sessions import SequenceStep
@@ -52,12 +52,13 @@ async def infer(batcher: Batcher, request: InferRequest) -> InferResponse:
         ExecutionError: the model failed.
     """
     with span(batcher.model.name, batcher.model.version, request.carrier):
-        names, results = submit(batcher, request)
+        results: Future[list[Any]] = get_running_loop().create_future()
+        names = submit(batcher, request, results)
         return response_of(batcher, names, await results)
 
 
-def submit(batcher: Batcher, request: InferRequest) -> tuple[list[str], Future[list[Any]]]:
-    """Puts a request into the queue: the names of its outputs, and what will be these.
+def submit(batcher: Batcher, request: InferRequest, listener: Listener) -> list[str]:
+    """Puts a request into the queue, and gives the names of its outputs; the listener hears of these.
 
     Raises:
         ServingError, InputError: as of `infer`.
@@ -65,13 +66,15 @@ def submit(batcher: Batcher, request: InferRequest) -> tuple[list[str], Future[l
     model = batcher.model
     names, arrays = model.wanted(request.outputs), model.accept(request.inputs)
     if not request.parameters:
-        return names, batcher.submit(arrays, names)
+        batcher.submit(listener, arrays, names)
+        return names
     sequence = sequence_of(request.parameters)
     if sequence is not None and not model.stateful:
         sequence = None  # as Triton does for models without sequence batching
     timeout = _whole(request.parameters, "timeout")
     priority = min(_whole(request.parameters, "priority"), 1 << 31)
-    return names, batcher.submit(arrays, names, sequence, priority, timeout / 1e6 if timeout else None)
+    batcher.submit(listener, arrays, names, sequence, priority, timeout / 1e6 if timeout else None)
+    return names
 
 
 def response_of(batcher: Batcher, names: list[str], results: list[Any]) -> InferResponse:

@@ -75,6 +75,7 @@ class Settings:
         pads: by the names of inputs, what their inner open axes may be filled up with where requests of
             other lengths are joined: the model has to mask it.
         inputs, outputs: names that the model is to have; none for whatever it has.
+        batch_is_open: whether ``max_batch`` gives way to what the settings beside a model say.
     """
 
     max_batch: int = 32
@@ -91,3 +92,4 @@ class Settings:
     pads: Mapping[str, float] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    batch_is_open: bool = False

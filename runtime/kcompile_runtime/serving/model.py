@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from .. import bfloat16
 from ..errors import ModelFileError
 from ..executor import Executor
+from ..session_settings import settings_beside
 from ..tensors import InputSpec, TensorInfo, format_shape, samples_first
 from .errors import bad_request
 from .limits import Settings
@@ -44,11 +46,17 @@ class Model:
     def __init__(self, name: str, version: str, path: str, settings: Settings) -> None:
         self.name, self.version, self.path = name, version, path
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        all_cores = settings.intra_op_threads or max(1, cores // settings.instances)
-        fewer = settings.intra_op_threads or max(1, (cores - 1) // settings.instances)
+        chosen = settings.intra_op_threads or _tuned_threads(path, settings)
+        all_cores = chosen or max(1, cores // settings.instances)
+        fewer = chosen or max(1, (cores - 1) // settings.instances)
         size = os.path.getsize(path) if os.path.exists(path) else 0
         threads = fewer if size < _QUICK_BYTES else all_cores  # a guess, until it has run
         self.executor = Executor(path, intra_op_threads=threads)
+        tuned = self.executor.settings
+        #: As given, with what was measured for this file where they leave it open.
+        self.settings = settings
+        if settings.batch_is_open and tuned is not None and tuned.batch_size is not None:
+            self.settings = replace(settings, max_batch=tuned.batch_size)
         self.inputs, self.outputs = self.executor.inputs, self.executor.outputs
         for info in [*self.inputs, *self.outputs]:
             if info.shape is None or datatype_of(info.dtype) is None:
@@ -152,6 +160,12 @@ class Model:
             known = ", ".join(self.output_names)
             raise bad_request(f"model {self.name!r} has no output {unknown[0]!r}; it has {known}")
         return list(names)
+
+
+def _tuned_threads(path: str, settings: Settings) -> int | None:
+    """Threads as they were measured, for one run that has the machine for itself."""
+    tuned = settings_beside(path) if settings.instances == 1 else None
+    return None if tuned is None else tuned.intra_op_num_threads
 
 
 def _check_names(kind: str, names: Sequence[str], tensors: Sequence[TensorInfo], path: str) -> None:

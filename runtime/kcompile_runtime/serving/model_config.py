@@ -64,6 +64,7 @@ def configured(settings: Settings, path: str, name: str) -> Settings:
     changed = replace(
         settings,
         max_batch=config.max_batch_size or 1,
+        batch_is_open=False,
         joins=bool(config.max_batch_size) and batching,
         inputs=tuple(tensor.name for tensor in config.input),
         outputs=tuple(tensor.name for tensor in config.output),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ExecutorError
+from ..session_settings import path_beside
 from ..text import harmless
 from .batching import Batcher
 from .errors import bad_request, not_found, unavailable
@@ -185,13 +186,14 @@ class Repository:
 
     async def _load_version(self, name: str, entry: _Entry, version: str, files: _Files) -> None:
         path, config = files.versions[version], files.config
-        stamp = (_stamp(path), None if config is None else _stamp(config))
+        stamp = (_stamp(path), None if config is None else _stamp(config), _stamp(path_beside(path)))
         if stamp[0] is None or entry.stamps.get(version) == stamp:
             return
         entry.stamps[version] = stamp
         try:
             settings = self._settings if config is None else configured(self._settings, config, name)
             model = await asyncio.to_thread(Model, name, version, path, settings)
+            settings = model.settings
         except (ExecutorError, OSError) as error:
             entry.failed[version] = harmless(str(error))
             log.warning("model %s version %s was not loaded: %s", name, version, error)

@@ -165,6 +165,7 @@ class Server:
             ("grpc.max_receive_message_length", most),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
+            ("grpc.http2.bdp_probe", 0),  # pings that measure the line, which cost as much as small answers
         ]
         server = grpc.aio.server(options=limits)
         server.add_generic_rpc_handlers((self._grpc_service(*self._shared).handler(),))

@@ -12,6 +12,7 @@ import torch
 
 from kcompile.ir import Value, op
 from kcompile.keras import backend as K
+from kcompile.keras.backend.einsum import einsum as products_of
 from kcompile.keras.operations import keras_ops
 from kcompile.keras.operations import tensorflow as of_tensorflow
 
@@ -60,7 +61,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Value:
         found = product_of_int8(equation, *operands)
         if found is not None:
             return found
-    emit = past_bfloat16(lambda *xs: op.Einsum(*xs, equation=equation))
+    emit = past_bfloat16(lambda *xs: products_of(equation, *xs))
     return _computed(emit, *_widened(operands))
 
 

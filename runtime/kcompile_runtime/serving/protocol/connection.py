@@ -7,6 +7,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+_AS_ONE = 1 << 14
+"""Bytes of bodies that are copied behind their header."""
+
 
 class Connection(HttpToolsProtocol):
     """uvicorn makes a task and messages of ASGI for each request: half of the work, where a model is small.
@@ -47,9 +50,10 @@ class Connection(HttpToolsProtocol):
             lines += (name, b": ", value, b"\r\n")
         if not cycle.keep_alive:
             lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
+        lines += (b"\r\n", content) if len(content) <= _AS_ONE else (b"\r\n",)
         self.transport.write(b"".join(lines))
-        self.transport.write(content)
+        if len(content) > _AS_ONE:
+            self.transport.write(content)
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()

@@ -6,16 +6,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
-import numpy as np
-from google.protobuf.message import DecodeError
 
 from ... import __version__
-from ..errors import ServingError, bad_request
-from ..inference import InferRequest, InferResponse, checked_names, infer
-from ..limits import Limits
+from ...wire import part, text
+from ..errors import ServingError
+from ..inference import InferResponse, infer
 from ..traces import tracing
-from .datatypes import DATATYPES, as_buffer, checked_shape, datatype_of_array, decoded, dtype_of, from_bytes
+from .datatypes import as_buffer, datatype_of_array
 from .grpc_messages import PACKAGE, message
+from .grpc_requests import Requests, parsed
 from .rest import EXTENSIONS
 from .service import Service
 
@@ -31,22 +30,9 @@ _CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-# Fields of InferTensorContents by datatype; FP16 travels as bytes only, as the protocol says.
-_CONTENTS = {
-    "BOOL": "bool_contents",
-    "INT8": "int_contents",
-    "INT16": "int_contents",
-    "INT32": "int_contents",
-    "INT64": "int64_contents",
-    "UINT8": "uint_contents",
-    "UINT16": "uint_contents",
-    "UINT32": "uint_contents",
-    "UINT64": "uint64_contents",
-    "FP32": "fp32_contents",
-    "FP64": "fp64_contents",
-    "BYTES": "bytes_contents",
-}
 _RESPONSE = message("ModelInferResponse")
+_ID, _RAW_CONTENTS = 3, 6
+"""Numbers of fields of a response."""
 _MOST_STARTS = 256
 Method = Callable[[Any, Any], Awaitable[Any]]
 
@@ -56,6 +42,7 @@ class GrpcService(Service):
 
     def __init__(self, *shared: Any) -> None:
         super().__init__(*shared)
+        self._requests = Requests(self._limits)
         #: The first bytes of answers, by the model, its version and the shapes.
         self._starts: dict[Any, bytes] = {}
 
@@ -80,14 +67,14 @@ class GrpcService(Service):
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def _guarded(self, name: str, method: Method) -> Method:
-        kind = message(f"{name}Request")
+        kind, infers = message(f"{name}Request"), name == "ModelInfer"
         asks_for_key = self._keys is not None and name not in ("ServerLive", "ServerReady")
 
         async def answer(request: bytes, context: Any) -> Any:
             try:
                 if asks_for_key:
                     self._check_key(_metadata(context).get("authorization", ""))
-                response = await method(_parsed(kind, request), context)
+                response = await method(request if infers else parsed(kind, request), context)
                 return response if type(response) is bytes else response.SerializeToString()
             except Exception as error:
                 refusal = self._refusal(error, name)
@@ -119,15 +106,17 @@ class GrpcService(Service):
         model = self._repository.batcher(request.name, request.version).model
         return message("ModelMetadataResponse")(**model.metadata(self._repository.versions(request.name)))
 
-    async def model_infer(self, request: Any, context: Any) -> bytes:
-        asked = _read(request, self._limits)
+    async def model_infer(self, content: bytes, context: Any) -> bytes:
+        """Of its own bytes and to bytes: making messages of both took as long as all else here."""
+        asked = self._requests.read(content)
+        request = asked.request
         left = context.time_remaining()
-        if left is not None and left < 1e6 and "timeout" not in asked.parameters:
-            asked.parameters = {**asked.parameters, "timeout": max(1, int(left * 1e6))}
+        if left is not None and left < 1e6 and "timeout" not in request.parameters:
+            request.parameters = {**request.parameters, "timeout": max(1, int(left * 1e6))}
         if tracing():
-            asked.carrier = _metadata(context)
-        batcher = self._repository.batcher(request.model_name, request.model_version)
-        return self._written(request.id, await infer(batcher, asked))
+            request.carrier = _metadata(context)
+        batcher = self._repository.batcher(asked.model, asked.version)
+        return self._written(asked.id, await infer(batcher, request))
 
     def _written(self, key: str, response: InferResponse) -> bytes:
         """The message: its start, which is the same for all answers of these shapes, and what is not."""
@@ -140,8 +129,9 @@ class GrpcService(Service):
             if len(self._starts) >= _MOST_STARTS:
                 self._starts.clear()
             self._starts[what] = start
-        parts = [as_buffer(array).tobytes() for array in outputs.values()]
-        return start + _RESPONSE(id=key, raw_output_contents=parts).SerializeToString()
+        parts = [start, text(_ID, key)] if key else [start]
+        parts += [part(_RAW_CONTENTS, as_buffer(array).tobytes()) for array in outputs.values()]
+        return b"".join(parts)
 
     async def model_statistics(self, request: Any, context: Any) -> Any:
         one = request.name and [self._repository.batcher(request.name, request.version)]
@@ -163,57 +153,6 @@ class GrpcService(Service):
         self._check_may_load()
         await self._repository.unload(request.model_name)
         return message("RepositoryModelUnloadResponse")()
-
-
-def _parsed(kind: Any, content: bytes) -> Any:
-    try:
-        return kind.FromString(content)
-    except DecodeError:
-        raise bad_request(f"the bytes are no {kind.DESCRIPTOR.name}") from None
-
-
-def _read(request: Any, limits: Limits) -> InferRequest:
-    names = checked_names([entry.name for entry in request.inputs], "inputs", limits)
-    raw = request.raw_input_contents
-    if raw and len(raw) != len(names):
-        raise bad_request(
-            f"raw_input_contents: expected one for each of {len(names)} inputs, found {len(raw)}"
-        )
-    inputs = {}
-    for index, (name, entry) in enumerate(zip(names, request.inputs, strict=True)):
-        shape = checked_shape(list(entry.shape), name, limits)
-        dtype_of(entry.datatype, name)
-        if raw:
-            inputs[name] = from_bytes(memoryview(raw[index]), entry.datatype, shape, name)
-        else:
-            inputs[name] = _typed(entry, shape)
-    outputs = checked_names([entry.name for entry in request.outputs], "outputs", limits)
-    return InferRequest(inputs, outputs, {key: _value(value) for key, value in request.parameters.items()})
-
-
-def _typed(entry: Any, shape: tuple[int, ...]) -> np.ndarray:
-    name, datatype = entry.name, entry.datatype
-    field = _CONTENTS.get(datatype)
-    if field is None:
-        raise bad_request(f"input {name!r}: {datatype} travels in raw_input_contents only")
-    values: Any = getattr(entry.contents, field)
-    if len(values) != int(np.prod(shape, dtype=object)):
-        raise bad_request(
-            f"input {name!r}: expected the values of {list(shape)} in {field}, found {len(values)}"
-        )
-    if datatype == "BYTES":
-        values = [decoded(value, name) for value in values]
-    try:
-        return np.array(values, DATATYPES[datatype]).reshape(shape)
-    except OverflowError:
-        raise bad_request(
-            f"input {name!r}: expected values of {datatype}, found values beyond these"
-        ) from None
-
-
-def _value(parameter: Any) -> Any:
-    choice = parameter.WhichOneof("parameter_choice")
-    return getattr(parameter, choice) if choice else None
 
 
 def _start(response: InferResponse) -> bytes:

@@ -8,7 +8,6 @@ import logging
 import re
 import secrets
 import time
-from asyncio import Future
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,6 +77,39 @@ class Exchange:
         return reply
 
 
+class _Short:
+    """A short request, which sends its answer as soon as there is one; a `Listener`."""
+
+    __slots__ = ("_exchange", "_send", "_server", "batcher", "form", "names")
+
+    batcher: Batcher
+    form: v2_json.Answer
+    names: list[str]
+
+    def __init__(self, server: RestServer, exchange: Exchange, send: Callable[..., None]) -> None:
+        self._server, self._exchange = server, exchange
+        self._send: Callable[..., None] | None = send
+
+    def done(self) -> bool:
+        return self._send is None
+
+    def set_result(self, results: list[Any]) -> None:
+        try:
+            response = response_of(self.batcher, self.names, results)
+            reply = _written(self._exchange.headers, self.form, response)
+        except Exception as error:
+            reply = self._server.refused(error, self._exchange)
+        self._finish(reply)
+
+    def set_exception(self, error: Exception) -> None:
+        self._finish(self._server.refused(error, self._exchange))
+
+    def _finish(self, reply: Reply) -> None:
+        send, self._send = self._send, None
+        assert send is not None
+        send(*self._exchange.finished(reply))
+
+
 class RestServer(Service):
     """The ASGI application of one repository.
 
@@ -136,7 +168,7 @@ class RestServer(Service):
         except ClientDisconnect:
             return
         except Exception as error:
-            reply = self._refused(error, exchange)
+            reply = self.refused(error, exchange)
         status, fields, content = exchange.finished(reply)
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": content})
@@ -150,23 +182,14 @@ class RestServer(Service):
 
     def answer(self, exchange: Exchange, body: bytes, send: Callable[..., None]) -> None:
         """Has ``send`` called with the status, the header and the body of the answer."""
+        waiting = _Short(self, exchange, send)
         try:
             self._admit(exchange)
-            batcher = self._batcher(exchange)
-            asked, form = self._read(exchange.headers, body)
-            names, results = submit(batcher, asked)
+            waiting.batcher = self._repository.batcher(*exchange.infers)  # type: ignore[misc]
+            asked, waiting.form = self._read(exchange.headers, body)
+            waiting.names = submit(waiting.batcher, asked, waiting)
         except Exception as error:
-            send(*exchange.finished(self._refused(error, exchange)))
-            return
-
-        def answered(done: Future[list[Any]]) -> None:
-            try:
-                reply = _written(exchange.headers, form, response_of(batcher, names, done.result()))
-            except Exception as error:
-                reply = self._refused(error, exchange)
-            send(*exchange.finished(reply))
-
-        results.add_done_callback(answered)
+            waiting.set_exception(error)
 
     def _admit(self, exchange: Exchange) -> None:
         if self._keys is not None and exchange.scope["path"] not in _OPEN:
@@ -182,7 +205,8 @@ class RestServer(Service):
                 status = 405
         raise ServingError(status, f"there is no address {scope['path'][:200]!r} for {scope['method']}")
 
-    def _refused(self, error: Exception, exchange: Exchange) -> Reply:
+    def refused(self, error: Exception, exchange: Exchange) -> Reply:
+        """What a client is told of an error."""
         refusal = self._refusal(error, f"request {exchange.id.decode()}")
         wait = refusal.retry_after_s
         headers = None if wait is None else {"retry-after": str(wait)}

@@ -107,7 +107,9 @@ class _Form:
     """The JSON of a request, read and checked: all but the bytes behind it."""
 
     def __init__(self, content: dict[str, Any], limits: Limits) -> None:
-        self._parameters = _mapping(content, "parameters")
+        parameters = _mapping(content, "parameters")
+        default = parameters.pop("binary_data_output", False) is True
+        self._parameters = parameters
         entries = _list(content, "inputs")
         names = checked_names([entry.get("name") for entry in entries], "inputs", limits)
         self._given: dict[str, np.ndarray] = {}
@@ -116,7 +118,6 @@ class _Form:
             self._add(name, entry, limits)
         wanted = _list(content, "outputs")
         self._names = checked_names([output.get("name") for output in wanted], "outputs", limits)
-        default = self._parameters.get("binary_data_output", False) is True
         binary = {
             name: _mapping(output, "parameters").get("binary_data", default) is True
             for name, output in zip(self._names, wanted, strict=True)
@@ -126,7 +127,7 @@ class _Form:
             raise bad_request(f"id: expected a text of at most {limits.name_length} characters")
         self._answer = Answer(key, binary, default)
         #: Whether the next request may have the same.
-        self.lasting = not (self._given or key or self._parameters.keys() - {"binary_data_output"})
+        self.lasting = not (self._given or key or parameters)
 
     def _add(self, name: str, entry: dict[str, Any], limits: Limits) -> None:
         datatype: Any = entry.get("datatype")

@@ -1,0 +1,177 @@
+"""HTTP and gRPC on the wire: the shorter ways of requests for inference answer as the longer ones do."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from kcompile_runtime.serving.errors import ServingError
+from kcompile_runtime.serving.limits import Limits
+from kcompile_runtime.serving.protocol.grpc_messages import message
+from kcompile_runtime.serving.protocol.grpc_requests import Requests
+from kcompile_runtime.wire import part
+from tests.runtime import models
+
+from .conftest import Running
+
+REQUEST = message("ModelInferRequest")
+
+
+def body(x: np.ndarray) -> bytes:
+    entry = {"name": "x", "datatype": "FP32", "shape": list(x.shape), "data": x.ravel().tolist()}
+    return json.dumps({"inputs": [entry]}).encode()
+
+
+def posted(content: bytes, *fields: str, model: str = "dense", chunked: bool = False) -> bytes:
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(content)}"
+    head = [f"POST /v2/models/{model}/infer HTTP/1.1", "Host: here", length, *fields, "", ""]
+    framed = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content) if chunked else content
+    return "\r\n".join(head).encode() + framed
+
+
+class Wire:
+    """A connection, of which answers are read one by one."""
+
+    def __init__(self, running: Running) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", running.server.http_port), timeout=30)
+        self._read = self.socket.makefile("rb")
+
+    def answer(self) -> tuple[int, dict[str, str], Any]:
+        status = int(self._read.readline().split()[1])
+        fields = dict(iter(lambda: self._read.readline().decode().strip().partition(": ")[::2], ("", "")))
+        content = self._read.read(int(fields.get("content-length", 0)))
+        return status, fields, json.loads(content) if content else None
+
+    def ended(self) -> bool:
+        return self._read.read(1) == b""
+
+
+@pytest.fixture
+def wire(running: Running) -> Iterator[Wire]:
+    made = Wire(running)
+    yield made
+    made.socket.close()
+
+
+def outputs(answer: Any) -> np.ndarray:
+    return np.array(answer["outputs"][0]["data"], np.float32)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_requests_sent_ahead_are_answered_in_their_order(wire: Wire, chunked: bool) -> None:
+    xs = np.random.default_rng(0).random((6, 1, 4), np.float32)
+    sent = [posted(body(x), f"x-request-id: {n}", chunked=chunked and n % 2 == 0) for n, x in enumerate(xs)]
+    sent.insert(3, b"GET /v2/models/dense HTTP/1.1\r\nHost: here\r\n\r\n")
+    sent.insert(5, posted(body(xs[0]), model="none"))
+    wire.socket.sendall(b"".join(sent))
+    found = [wire.answer() for _ in sent]
+    assert [status for status, _, _ in found] == [200, 200, 200, 200, 200, 404, 200, 200]
+    assert found.pop(5)[2]["error"] and found.pop(3)[2]["name"] == "dense"
+    for n, (x, (_, fields, answer)) in enumerate(zip(xs, found, strict=True)):
+        assert fields["x-request-id"] == str(n)
+        np.testing.assert_allclose(outputs(answer), models.dense_reference(x)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 40])
+def test_bodies_come_in_pieces(wire: Wire, pieces: int) -> None:
+    x = np.ones((1, 4), np.float32)
+    content = posted(body(x))
+    step = -(-len(content) // pieces)
+    for start in range(0, len(content), step):
+        wire.socket.sendall(content[start : start + step])
+    status, _, answer = wire.answer()
+    assert status == 200
+    np.testing.assert_allclose(outputs(answer), models.dense_reference(x)[0], rtol=1e-5)
+
+
+def test_a_client_that_asks_whether_to_send_is_told_to(wire: Wire) -> None:
+    content = body(np.ones((1, 4), np.float32))
+    whole = posted(content, "Expect: 100-continue")
+    wire.socket.sendall(whole[: -len(content)])
+    assert wire.answer()[0] == 100
+    wire.socket.sendall(content)
+    assert wire.answer()[0] == 200
+
+
+@pytest.mark.parametrize("shape, expected", [((1, 4), 200), ((4, 1), 400)])
+def test_a_connection_that_is_to_end_ends(wire: Wire, shape: tuple[int, ...], expected: int) -> None:
+    wire.socket.sendall(posted(body(np.ones(shape, np.float32)), "Connection: close"))
+    status, fields, _ = wire.answer()
+    assert (status, fields["connection"]) == (expected, "close")
+    assert wire.ended()
+
+
+def test_clients_that_leave_change_nothing_for_others(running: Running) -> None:
+    content = posted(body(np.ones((1, 4), np.float32)))
+    for count in (len(content), len(content) - 10, 60):
+        leaving = Wire(running)
+        leaving.socket.sendall(content[:count])
+        leaving.socket.close()
+        assert running.infer("dense", np.ones((1, 4))).status == 200
+
+
+def raw(*data: bytes, inputs: int = 1, **more: Any) -> bytes:
+    entries = [{"name": f"x{n}", "datatype": "FP32", "shape": [1, 2]} for n in range(inputs)]
+    request = REQUEST(model_name="m", inputs=entries, raw_input_contents=data, **more)
+    return request.SerializeToString()
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_messages_that_come_again_have_their_own_tensors(inputs: int) -> None:
+    requests, rng = Requests(Limits()), np.random.default_rng(0)
+    for model_version in ("", "1", "", "22"):
+        for _ in range(3):
+            arrays = rng.random((inputs, 1, 2), np.float32)
+            content = raw(*(a.tobytes() for a in arrays), inputs=inputs, model_version=model_version)
+            asked = requests.read(content)
+            assert (asked.model, asked.version, asked.id) == ("m", model_version, "")
+            assert list(asked.request.inputs) == [f"x{n}" for n in range(inputs)]
+            for array, found in zip(arrays, asked.request.inputs.values(), strict=True):
+                np.testing.assert_array_equal(found, array)
+    assert requests._known
+
+
+def test_what_only_looks_like_a_known_message_is_read_anew() -> None:
+    requests = Requests(Limits())
+    ones, twos = (np.full((1, 2), n, np.float32).tobytes() for n in (1, 2))
+    known = raw(ones)
+    requests.read(known)
+    other = raw(ones)[: -len(ones) - 2] + part(7, twos)
+    assert len(other) == len(known)
+    np.testing.assert_array_equal(requests.read(other).request.inputs["x0"], [[2, 2]])
+    with pytest.raises(ServingError, match="no ModelInferRequest"):
+        requests.read(known[: -len(ones) - 2] + b"\x3a\x07" + ones)
+    renamed = known.replace(b"x0", b"y0")
+    assert list(requests.read(renamed).request.inputs) == ["y0"]
+    early = part(7, ones) + raw() + part(15, part(7, ones))  # a field that nobody knows is last
+    requests.read(early)
+    changed = early[: -len(ones)] + twos
+    np.testing.assert_array_equal(requests.read(changed).request.inputs["x0"], [[1, 1]])
+
+
+def test_ids_and_parameters_are_those_of_each_message() -> None:
+    requests = Requests(Limits())
+    data = np.zeros((1, 2), np.float32).tobytes()
+    for key in ("a", "b", ""):
+        for priority in (1, 2):
+            asked = requests.read(raw(data, id=key, parameters={"priority": {"int64_param": priority}}))
+            assert (asked.id, asked.request.parameters) == (key, {"priority": priority})
+
+
+def test_answers_over_grpc_are_the_protocols_messages(running: Running) -> None:
+    x = np.arange(8, dtype=np.float32).reshape(2, 4)
+    entry = {"name": "x", "datatype": "FP32", "shape": x.shape}
+    with grpc.insecure_channel(running.grpc) as channel:
+        call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        for key in ("", "\u4e16", ""):
+            request = REQUEST(model_name="dense", id=key, inputs=[entry], raw_input_contents=[x.tobytes()])
+            found = message("ModelInferResponse").FromString(call(request.SerializeToString(), timeout=30))
+            assert (found.id, found.model_name, list(found.outputs[0].shape)) == (key, "dense", [2, 3])
+            y = np.frombuffer(found.raw_output_contents[0], np.float32).reshape(2, 3)
+            np.testing.assert_allclose(y, models.dense_reference(x), rtol=1e-5)
