@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from keras.src import callbacks as callbacks_module
@@ -25,6 +26,12 @@ class CallbackList(callbacks_module.CallbackList):
     def _is_heard(self, *names: str) -> bool:
         """Whether a callback has one of these methods of its own; by default the first calls the second."""
         return any(not is_default(getattr(callback, name)) for callback in self.callbacks for name in names)
+
+    @property
+    def hears_batches(self) -> bool:
+        """Whether a callback listens to batches of training."""
+        kinds = itertools.product(("on_train_batch", "on_batch"), ("begin", "end"))
+        return self._is_heard(*map("_".join, kinds))
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Tells those who listen that a batch of training begins."""

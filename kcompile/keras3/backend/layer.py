@@ -65,8 +65,13 @@ class KCompileLayer(torch.nn.Module):
 
     def _register_weights(self) -> None:
         """Lets a module of PyTorch that holds this one find all weights, by their paths."""
+        variables = self.variables
+        known = [(variable.parameter, variable.trainable, variable.path) for variable in variables]
+        if self.__dict__.get("_known") == known:
+            return
+        self.__dict__["_known"] = known
         found = {}
-        for variable in self.variables:
+        for variable in variables:
             value = variable._value
             if isinstance(value, torch.nn.Parameter):
                 weights.watch(variable.parameter, value.device)  # optimizers of PyTorch do not say

@@ -18,12 +18,12 @@ from keras.src import tree
 from keras.src.backend import config
 from keras.src.trainers import trainer as base_trainer
 from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
-from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 from .callback_list import CallbackList
 from .core import convert_to_numpy, shape
+from .epoch_iterator import EpochIterator
 from .stepping import ModelStep, gradients_of
 
 
@@ -206,11 +206,17 @@ class KCompileTrainer(base_trainer.Trainer):
                 callbacks.on_train_batch_end(end, logs)
                 if self.stop_training:
                     break
-        of_epoch = dict(self._get_metrics_result_or_logs(logs))
+        of_epoch = dict(logs if self._says_all(logs, callbacks) else self._get_metrics_result_or_logs(logs))
         if validate is not None and self._should_eval(epoch, validation_freq):
             of_epoch.update({f"val_{name}": value for name, value in validate().items()})
         callbacks.on_epoch_end(epoch, of_epoch)
         return of_epoch
+
+    def _says_all(self, logs: Any, callbacks: Any) -> bool:
+        """Whether the last step has said how the metrics stand: it is Keras's own, and nobody could have
+        changed them since."""
+        is_own = type(self).train_step is KCompileTrainer.train_step
+        return is_own and bool(logs) and isinstance(callbacks, CallbackList) and not callbacks.hears_batches
 
     def _validation(self, data: Any, batch_size: Any, steps: Any, callbacks: Any) -> Callable[[], Any]:
         x, y, sample_weight = data_adapter_utils.unpack_x_y_sample_weight(data)

@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from keras.src.trainers import epoch_iterator
 
+from kcompile.keras3.backend.epoch_iterator import EpochIterator
 from kcompile.keras3.backend.stepping import gradients_of
 
 RANDOM = np.random.RandomState(0)
@@ -164,6 +166,46 @@ def test_a_callback_made_of_functions_hears_of_batches():
     by_function = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: heard.append(logs))
     network().fit(X, Y, batch_size=35, verbose=0, callbacks=[by_function])
     assert [sorted(logs) for logs in heard] == [["loss", "mae"]] * 2
+
+
+@pytest.mark.parametrize("shuffle", [True, False, "batch"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"x": X, "y": Y},
+        {"x": X, "y": Y, "sample_weight": Y[:, 0]},
+        {"x": X},
+        {"x": X.astype("float64"), "y": Y},
+        {"x": (X, X + 1), "y": {"a": Y}},
+    ],
+    ids=["two", "weighted", "one", "of another type", "nested"],
+)
+def test_batches_are_those_that_keras_draws(data, shuffle):
+    drawn = []
+    for kind in (EpochIterator, epoch_iterator.EpochIterator):
+        np.random.seed(0)
+        batches = kind(**data, batch_size=32, shuffle=shuffle)
+        drawn.append([batch for _ in range(2) for _, _, (batch,) in batches])
+    ours, theirs = drawn
+    assert len(ours) == 6 and [keras.tree.map_structure(np.shape, x) for x in ours] == [
+        keras.tree.map_structure(np.shape, x) for x in theirs
+    ]
+    for a, b in zip(keras.tree.flatten(ours), keras.tree.flatten(theirs), strict=True):
+        assert a.dtype == b.dtype and (a == b).all()
+
+
+def test_an_epoch_tells_how_its_metrics_stand():
+    class Changed(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.reset_metrics()
+            self.model.metrics[0].update_state(7.0)
+
+    model = network()
+    told = model.fit(X, Y, batch_size=35, verbose=0).history
+    assert {name: values[-1] for name, values in told.items()} == pytest.approx(
+        {name: float(value) for name, value in model.get_metrics_result().items()}
+    )
+    assert model.fit(X, Y, verbose=0, callbacks=[Changed()]).history["loss"] == [7.0]
 
 
 def test_layers_that_draw_and_count_train_and_predict():
