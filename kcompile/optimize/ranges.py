@@ -65,12 +65,13 @@ class Ranges:
         else:
             self.spans = {name: _entropy(*found) for name, found in self.histograms.items()}
 
-    def save(self, path: Path) -> None:
-        """Writes them as onnxruntime's tools read them."""
+    def save(self, path: Path, fixed: Mapping[str, Span]) -> None:
+        """Writes them as onnxruntime's tools read them, some replaced."""
         from onnxruntime.quantization import CalibrationMethod
         from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
-        data = {name: tuple(np.array(end, np.float32) for end in span) for name, span in self.spans.items()}
+        spans = {**self.spans, **fixed}
+        data = {name: tuple(np.array(end, np.float32) for end in span) for name, span in spans.items()}
         save_tensors_data(TensorsData(CalibrationMethod.MinMax, data), path)
 
 
