@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,10 +118,9 @@ def _modules(package: str) -> Iterator[Any]:
     yield root
     for info in sorted(pkgutil.iter_modules(root.__path__), key=lambda info: info.name):
         if not info.name.startswith("_") and info.name not in ("tests", "conftest"):
-            try:
+            with warnings.catch_warnings(), contextlib.suppress(Exception):  # what is old, or not installed
+                warnings.simplefilter("ignore")
                 yield importlib.import_module(f"{package}.{info.name}")
-            except Exception:  # what needs something that is not installed
-                continue
 
 
 def _learnt(
@@ -130,21 +131,22 @@ def _learnt(
     model.compile(
         keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     )
-    model.fit(x[:cut], y[:cut], batch_size=32, epochs=epochs, verbose=0)
+    slower = keras.callbacks.LearningRateScheduler(lambda epoch: rate * (1 - epoch / epochs) + 1e-4)
+    model.fit(x[:cut], y[:cut], batch_size=32, epochs=epochs, callbacks=[slower], verbose=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float32.onnx"
         model.export(path, verify=False)
         return Learnt(title, onnx_io.load(path), x[:cut], y[:cut], x[cut:], y[cut:])
 
 
-def digits_cnn(epochs: int = 12) -> Learnt:
+def digits_cnn(epochs: int = 20) -> Learnt:
     """The network of ``make demo``."""
     keras.utils.set_random_seed(0)
     model = keras.models.load_model(Path(__file__).resolve().parent.parent / "models" / "digits_cnn.yaml")
     return _learnt("CNN on scikit-learn's digits", model, *digits_images(), epochs, 2e-3)
 
 
-def resnet20(epochs: int = 5) -> Learnt:
+def resnet20(epochs: int = 8) -> Learnt:
     """He et al.'s, on digits of 32 x 32; it gives logits."""
     keras.utils.set_random_seed(0)
     x, y = digits_images(32)
@@ -153,7 +155,7 @@ def resnet20(epochs: int = 5) -> Learnt:
     )
 
 
-def mobile(epochs: int = 8) -> Learnt:
+def mobile(epochs: int = 15) -> Learnt:
     """Inverted residuals as in MobileNetV2, with ReLU6, on digits of 16 x 16."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((16, 16, 1))

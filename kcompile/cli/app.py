@@ -267,6 +267,10 @@ def optimize(
     write_anyway: Annotated[
         bool, typer.Option("--write-anyway", help="Write the best found where the drop cannot be held.")
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="R.html", help="Write a page (or .json): time, layers, histograms too."),
+    ] = None,
     unsafe: Unsafe = False,
     as_json: AsJson = False,
 ) -> int:
@@ -284,6 +288,7 @@ def optimize(
             calibrating,
             judging,
             keep or [],
+            report,
             as_json,
         )
 

@@ -76,6 +76,7 @@ def optimize_model(
     calibrating: Calibrating,
     judging: Judging,
     keep: list[str],
+    report: Path | None = None,
     as_json: bool = False,
 ) -> int:
     """Writes a model in fewer bits, and says what that cost.
@@ -90,8 +91,9 @@ def optimize_model(
     """
     if output.suffix.lower() != ".onnx":
         raise CommandError(f"-o {output}: the output is an ONNX file; name it {output.stem}.onnx.")
-    if not output.absolute().parent.is_dir():
-        raise CommandError(f"-o {output}: there is no folder {output.parent}.")
+    for option, path in (("-o", output), ("--report", report)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise CommandError(f"{option} {path}: there is no folder {path.parent}.")
     method = precision.method(calibrating.data is not None)
     from ..onnx_io import located
     from ..optimize import quantize
@@ -112,12 +114,15 @@ def optimize_model(
         "metric": judging.metric,
         "labels": labels,
         "evaluate": evaluate,
+        "details": report is not None,
     }
     with located(str(file.path)):
         result = quantize(source, method, **options)  # type: ignore[arg-type] # checked there
     written = result.held or judging.write_anyway
     if written:
         result.save(output)
+    if report is not None:
+        result.report(f"{file.path}: {method}").save(report)
     _tell(result, output, written, as_json)
     return OK if result.held else NEGATIVE
 

@@ -15,11 +15,13 @@ from ..ir import OperatorError
 from ..onnx_io.comparing import compare
 from ..onnx_io.reading import read_graph
 from . import precision, quantizing
+from .details import Speed, Spread, report_of, speeds, spreads
 from .equalization import equalized
 from .errors import OptimizeError
 from .machine import saturates
 from .quantizing import weighted_nodes
 from .ranges import Calibration, Ranges
+from .report import Report
 from .running import Runner
 from .samples import Arrays, Samples, SamplesError
 from .scoring import Difference, Judge, Score, difference, sqnr
@@ -90,6 +92,7 @@ class Quantized:
         unproved: why outputs were not compared; empty where they were.
         sensitivities: of the layers, where a search asked for them; the most sensitive first.
         measured: the metric, where there was one to hold.
+        speeds, spreads: time of runs, and what tensors held, where details were asked for.
         step: what the file's metadata says.
     """
 
@@ -103,6 +106,8 @@ class Quantized:
     unproved: str = ""
     sensitivities: list[Sensitivity] = field(default_factory=list)
     measured: Measured | None = None
+    speeds: list[Speed] = field(default_factory=list)
+    spreads: list[Spread] = field(default_factory=list)
 
     @property
     def held(self) -> bool:
@@ -117,6 +122,10 @@ class Quantized:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model; a crash leaves an older file whole."""
         onnx_io.save(self.model, path)
+
+    def report(self, title: str = "A model in fewer bits") -> Report:
+        """All of it as tables and pictures; most of them need ``details``."""
+        return report_of(self, title)
 
     def as_dict(self) -> dict[str, Any]:
         """All but the model, as plain data for JSON."""
@@ -138,6 +147,7 @@ def quantize(
     metric: str | Score = "accuracy",
     labels: np.ndarray | None = None,
     evaluate: Arrays | None = None,
+    details: bool = False,
 ) -> Quantized:
     """Makes a model smaller, and faster where the machine has kernels for that.
 
@@ -160,6 +170,8 @@ def quantize(
             better.
         labels: (samples, ...), of ``evaluate`` or else of ``calibrate``.
         evaluate: samples that the metric is taken on.
+        details: with samples, whether runs are timed, each layer's sensitivity is measured and histograms are
+            taken: what a report shows besides.
 
     Returns:
         the model and what it cost. ``held`` is False where the drop could not be held; then the model is the
@@ -197,8 +209,7 @@ def quantize(
         judge = _judge(source, samples, judged, labels, metric)
 
         def order() -> list[Sensitivity]:
-            candidates = recipe.layers.keys() - set(keep) - _unchanged(recipe, make([]))
-            found_sensitivities[:] = recipe.sensitivities(judge.samples, candidates)
+            found_sensitivities[:] = recipe.sensitivities(judge.samples, _candidates(recipe, keep))
             return found_sensitivities
 
         search = hold(make, judge, order, np.inf if max_drop is None else max_drop)
@@ -208,7 +219,25 @@ def quantize(
             search.held, search.tried,
         )  # fmt: skip
     reasons = dict.fromkeys(put_back, "put back for the metric") | dict.fromkeys(keep, "asked for")
-    return _described(recipe, made, judged, reasons, measured, found_sensitivities)
+    result = _described(recipe, made, judged, reasons, measured, found_sensitivities)
+    if details and judged is not None:
+        _detail(result, recipe, judged, keep)
+    return result
+
+
+def _candidates(recipe: _Recipe, keep: Collection[str]) -> Collection[str]:
+    """The layers that would be quantized if none but those of ``keep`` stayed."""
+    return recipe.layers.keys() - set(keep) - _unchanged(recipe, recipe.make(recipe.nodes_of(keep)))
+
+
+def _detail(result: Quantized, recipe: _Recipe, samples: Samples, keep: Collection[str]) -> None:
+    result.speeds = speeds(recipe.source, result.model, samples)
+    if not result.sensitivities:
+        result.sensitivities = recipe.sensitivities(samples, _candidates(recipe, keep))
+    if recipe.method == "static":
+        read = (node.input[0] for nodes in recipe.layers.values() for node in nodes)
+        few = cast(Samples, recipe.samples).subset(_COMPARED)
+        result.spreads = spreads(cast(Ranges, recipe.ranges), recipe.base, read, few)
 
 
 @dataclass(frozen=True)

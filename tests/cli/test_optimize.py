@@ -81,6 +81,26 @@ def test_json_has_all_of_it(network, call, tmp_path):
     assert found["differences"][0]["sqnr"] > 15
 
 
+@pytest.mark.parametrize("ending", ["html", "json"])
+def test_a_report_has_time_layers_and_histograms(network, call, tmp_path, ending):
+    folder, _ = network
+    report = tmp_path / f"report.{ending}"
+    options = ["--int8", "--calibrate", folder / "x.npy", "--labels", folder / "y.npy", "--report", report]
+    result = call("optimize", folder / "m.onnx", "-o", tmp_path / "q.onnx", *options)
+    assert result.code == OK, result.err
+    text = report.read_text()
+    for found in (
+        "Time of one run, measured in turns",
+        "Its own output then",
+        "logarithm of counts",
+        "second",
+    ):
+        assert found in text
+    if ending == "json":
+        kinds = [part["kind"] for part in json.loads(text)["parts"]]
+        assert kinds == ["facts", "table", "facts", "table", "bars", "bars", *["histogram"] * 3]
+
+
 def test_a_drop_that_cannot_be_held_is_the_answer_no(network, call, tmp_path):
     folder, _ = network
     output = tmp_path / "q.onnx"
