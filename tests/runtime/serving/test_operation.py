@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
@@ -339,21 +342,31 @@ def test_a_port_in_use_ends_the_command(tmp_path: Path, option: str, expected: s
 def test_logs_are_objects_a_line_with_the_ids_of_requests(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(models.dense())
-    options = ["--port", "0", "--no-grpc", "--log-level", "debug", "--log-format", "json"]
+    options = ["--port", "0", "--grpc-port", "0", "--log-level", "debug", "--log-format", "json"]
     process = subprocess.Popen(
         command(str(path), *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        address = process.stdout.readline().split(": ")[0]
+        ready = process.stdout.readline()
+        address = ready.split(", ")[0]
+        with grpc.insecure_channel(f"127.0.0.1:{re.search('port ([0-9]+)', ready)[1]}") as channel:
+            for method, content in (("ServerLive", b""), ("ModelMetadata", b"")):
+                call = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+                with contextlib.suppress(grpc.RpcError):
+                    call(content, timeout=30, metadata=[("x-request-id", method)])
         with urllib.request.urlopen(urllib.request.Request(f"{address}/v2", headers={"x-request-id": "q"})):
             process.terminate()
         _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
     lines = [json.loads(line) for line in errors.splitlines()]
-    (line,) = [line for line in lines if line.get("request_id") == "q"]
-    assert (line["method"], line["path"], line["status"]) == ("GET", "/v2", 200)
+    found = [(x["request_id"], x["method"], x["path"], x["status"]) for x in lines if "request_id" in x]
+    assert found == [
+        ("ServerLive", "gRPC", "ServerLive", 200),
+        ("ModelMetadata", "gRPC", "ModelMetadata", 404),
+        ("q", "GET", "/v2", 200),
+    ]
 
 
 def test_a_request_that_waits_is_answered_after_sigterm(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,7 +18,7 @@ from .datatypes import as_buffer, datatype_of_array
 from .grpc_messages import PACKAGE, message
 from .grpc_requests import Requests, parsed
 from .rest import EXTENSIONS
-from .service import Service
+from .service import Service, log, log_request, request_id
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
 _CODES = {
@@ -71,13 +73,19 @@ class GrpcService(Service):
         asks_for_key = self._keys is not None and name not in ("ServerLive", "ServerReady")
 
         async def answer(request: bytes, context: Any) -> Any:
+            start, refusal = time.perf_counter(), None
             try:
                 if asks_for_key:
                     self._check_key(_metadata(context).get("authorization", ""))
                 response = await method(request if infers else parsed(kind, request), context)
-                return response if type(response) is bytes else response.SerializeToString()
+                answered = response if infers else response.SerializeToString()
             except Exception as error:
                 refusal = self._refusal(error, name)
+            if log.isEnabledFor(logging.DEBUG):
+                key = request_id(_metadata(context).get("x-request-id", "").encode())
+                log_request(key, "gRPC", name, 200 if refusal is None else refusal.status, start)
+            if refusal is None:
+                return answered
             if refusal.retry_after_s is not None:
                 context.set_trailing_metadata((("retry-after", str(refusal.retry_after_s)),))
             await context.abort(_CODES[refusal.status], refusal.message)

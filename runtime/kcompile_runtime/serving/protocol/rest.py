@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import re
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,14 +22,10 @@ from ..status_page import status_page
 from ..traces import tracing
 from . import tf_serving, v2_json
 from .compression import packed, unpacked
-from .service import Service
+from .service import Service, log, log_request, request_id
 
-log = logging.getLogger("kcompile.serving")
 EXTENSIONS = ["binary_tensor_data", "sequence", "statistics", "model_repository"]
 _OPEN = ("/v2/health/live", "/v2/health/ready")
-_STARTED, _NUMBERS = secrets.token_hex(8).encode(), itertools.count(1)
-"""What requests are called that bring no id of their own: which server, and the how manieth."""
-_ID = re.compile(rb"[ -~]{1,128}")
 _AT_ONCE = 1 << 16
 """Bytes of bodies for which no clock is set: a client that is slow with them holds a connection alone."""
 _HEADER_LENGTH = v2_json.HEADER_LENGTH.lower().encode()
@@ -58,22 +52,14 @@ class Exchange:
         self.scope, self.headers = scope, dict(scope["headers"])
         place = _INFER.fullmatch(scope["path"]) if scope["method"] == "POST" else None
         self.infers = None if place is None else (place[1], place[2])
-        key = self.headers.get(b"x-request-id", b"")
-        self.id = key if _ID.fullmatch(key) else b"%s%016x" % (_STARTED, next(_NUMBERS))
+        self.id = request_id(self.headers.get(b"x-request-id", b""))
 
     def finished(self, reply: Reply) -> Reply:
         """The reply with the id."""
         status, fields, _ = reply
         fields.append((b"x-request-id", self.id))
         if log.isEnabledFor(logging.DEBUG):
-            said = {
-                "request_id": self.id.decode(),
-                "method": self.scope["method"],
-                "path": self.scope["path"],
-                "status": status,
-                "ms": round(1e3 * (time.perf_counter() - self.start), 3),
-            }
-            log.debug("request %s", " ".join(map(str, said.values())), extra={"fields": said})
+            log_request(self.id, self.scope["method"], self.scope["path"], status, self.start)
         return reply
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import logging
+import re
+import secrets
+import time
 
 from ..errors import ServingError, as_serving_error
 from ..limits import Limits
@@ -11,6 +15,21 @@ from ..metrics import Metrics
 from ..repository import Repository
 
 log = logging.getLogger("kcompile.serving")
+_STARTED, _NUMBERS = secrets.token_hex(8).encode(), itertools.count(1)
+"""What requests are called that bring no id of their own: which server, and the how manieth."""
+_ID = re.compile(rb"[ -~]{1,128}")
+
+
+def request_id(given: bytes) -> bytes:
+    """The client's own where it is one."""
+    return given if _ID.fullmatch(given) else b"%s%016x" % (_STARTED, next(_NUMBERS))
+
+
+def log_request(key: bytes, method: str, path: str, status: int, start: float) -> None:
+    """A line of the log for a request that was begun at ``start``, by the clock of performance."""
+    ms = round(1e3 * (time.perf_counter() - start), 3)
+    fields = {"request_id": key.decode(), "method": method, "path": path, "status": status, "ms": ms}
+    log.debug("request %s", " ".join(map(str, fields.values())), extra={"fields": fields})
 
 
 class Service:
