@@ -16,9 +16,6 @@ from ...ir import Parameter, UpdateRule
 from .. import weights
 from .kernels import KERNELS
 
-with whole_import():
-    import torch._dynamo  # which torch imports when the first optimizer is made
-
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
@@ -60,6 +57,8 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._averages = self._state.pop("average", [])
         self._sums = self._state.pop("gradient_accumulator", [])
         self._elsewhere = any(p.device.type != "cpu" for p in self._params)
+        with whole_import():
+            import torch._dynamo  # which torch would import here, and who only predicts does without
         super().__init__([{"params": self._params}], {"lr": 0.0})
         self.fused = bool(self._params) and all(p.device.type in self._kernel.fused_on for p in self._params)
         self.at_once = self.fused and len({(p.device, p.dtype) for p in self._params}) == 1
