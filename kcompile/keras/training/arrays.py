@@ -40,7 +40,8 @@ class ArraySpec:
 
         Of objects that cannot be told: text may be ``str`` and has to be ``bytes``.
         """
-        if self.dtype is None or self.shape is None or array.dtype != self.dtype or self.dtype == object:
+        dtype = self.dtype
+        if dtype is None or self.shape is None or array.dtype != dtype or dtype.hasobject:
             return False
         return self._has_sizes(array.shape)
 
