@@ -1,0 +1,47 @@
+"""Builds the site: the pages of docs/, and beside them what is made from the code.
+
+    python docs/site/build.py [-o FOLDER]
+
+Needs the packages of the extra ``docs``; nothing is fetched while it builds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+#: What mkdocs reads: ``docs_dir`` in mkdocs.yml.
+STAGE = ROOT / "build" / "docs"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns mkdocs' exit code: not 0 for a broken link, an unknown heading, or a name without a description."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "site", help="default: site/")
+    arguments = parser.parse_args(argv)
+    stage(STAGE)
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", str(ROOT / "mkdocs.yml")]
+    return subprocess.run([*command, "--site-dir", str(arguments.output.resolve())], cwd=ROOT).returncode
+
+
+def stage(folder: Path) -> None:
+    """Puts all pages into a folder, which is made anew."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "runtime")]
+    import reference  # beside this file, and after the paths: it imports kcompile
+
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("site"))
+    shutil.copytree(HERE / "assets", folder / "assets")
+    for page in reference.pages():
+        path = folder / page.path
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page.text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
