@@ -31,6 +31,7 @@ help:
 	@echo "make peers-test  the tests that compare with it directly"
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
 	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
+	@echo "make docs        the site of the documentation, into site/"
 	@echo "make browser-tests  pages in headless Chromium, which must be there"
 	@echo "make ray-tests   serving and predicting on a cluster of two nodes on this machine"
 	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
@@ -63,9 +64,13 @@ keras-tests: $(STAMP)
 keras3-tests: $(KERAS3)/.installed
 	$(KERAS3)/bin/python -m tests.peers.keras_3 $(ARGS)
 
+docs: $(STAMP)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[docs]'
+	$(VENV)/bin/python docs/site/build.py
+
 # What cannot be installed is named by the tests that are skipped for it.
 browser-tests: $(STAMP)
-	-$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt playwright
+	-$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt playwright axe-playwright-python -e '.[docs]'
 	-$(VENV)/bin/python -c 'from kcompile.deploy.onnxruntime_web import archive; archive()'
 	$(VENV)/bin/python -m pytest tests/deploy/browser $(ARGS)
 
@@ -100,5 +105,5 @@ $(MLSERVER)/.installed: Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
+	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ Needs the packages of the extra ``docs``; nothing is fetched while it builds.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 #: What mkdocs reads: ``docs_dir`` in mkdocs.yml.
 STAGE = ROOT / "build" / "docs"
+#: Links of a page to itself in another language: " ([한국어](faq.ko.md))".
+_TRANSLATIONS = re.compile(r"\s\(\[[^\]]*\]\([\w-]+\.ko\.md\)\)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,8 +28,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "site", help="default: site/")
     arguments = parser.parse_args(argv)
     stage(STAGE)
+    output = arguments.output.resolve()
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", str(ROOT / "mkdocs.yml")]
-    return subprocess.run([*command, "--site-dir", str(arguments.output.resolve())], cwd=ROOT).returncode
+    code = subprocess.run([*command, "--site-dir", str(output)], cwd=ROOT).returncode
+    if code == 0:  # the switch of languages asks for a list of pages in each
+        for language in output.glob("??/"):
+            shutil.copy(output / "sitemap.xml", language)
+    return code
 
 
 def stage(folder: Path) -> None:
@@ -37,6 +45,8 @@ def stage(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("site"))
     shutil.copytree(HERE / "assets", folder / "assets")
+    for path in folder.glob("*.md"):  # the site has a switch of languages
+        path.write_text(_TRANSLATIONS.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
     for page in reference.pages():
         path = folder / page.path
         path.parent.mkdir(exist_ok=True)
