@@ -23,7 +23,7 @@ _TRANSLATIONS = re.compile(r"\s\(\[[^\]]*\]\([\w-]+\.ko\.md\)\)")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns mkdocs' exit code: not 0 for a broken link, an unknown heading, or a name without a description."""
+    """Returns mkdocs' exit code: not 0 for a broken link, an unknown heading or an unknown name."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "site", help="default: site/")
     arguments = parser.parse_args(argv)

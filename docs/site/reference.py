@@ -38,14 +38,19 @@ class Entry:
 
     def text(self) -> str:
         if self.target is not None:
-            members = "\n      members: true\n      inherited_members: true" if self.name in _WITH_METHODS else ""
-            return f"::: {self.target}\n    options:\n      heading: {self.name}\n      toc_label: {self.name}{members}"
+            members = (
+                "\n      members: true\n      inherited_members: true" if self.name in _WITH_METHODS else ""
+            )
+            shown = f"\n      heading: {self.name}\n      toc_label: {self.name}"
+            return f"::: {self.target}\n    options:{shown}{members}"
         signature = inspect.signature(self.function)
         plain = signature.replace(
             parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
             return_annotation=signature.empty,
         )
-        return f"## {self.name}\n\n```python\n{self.name}{plain}\n```\n\n{inspect.getdoc(self.function) or ''}"
+        return (
+            f"## {self.name}\n\n```python\n{self.name}{plain}\n```\n\n{inspect.getdoc(self.function) or ''}"
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ class Page:
 
     def text(self) -> str:
         """The page in Markdown, with mkdocstrings' directives."""
-        parts = [f"# {self.module}", f"::: {self.module}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false"]
+        parts = [
+            f"# {self.module}",
+            f"::: {self.module}\n    options: {{show_root_heading: false, show_root_toc_entry: false}}",
+        ]
         if self.plain:
             parts.append("Modules and constants: " + ", ".join(f"`{name}`" for name in self.plain) + ".")
         parts += [entry.text() for entry in self.entries]

@@ -12,7 +12,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 QUESTIONS = {
     "How do I install it without CUDA?": ("install.md", "PyTorch without CUDA"),
     "Does importing it send anything anywhere?": ("install.md", "Telemetry"),
-    "How do I run old code that imports keras?": ("tour.md", "How do I run old code that says `import keras`?"),
+    "How do I run old code that imports keras?": (
+        "tour.md",
+        "How do I run old code that says `import keras`?",
+    ),
     "How do I train on a GPU?": ("faq.md", "How do I run on a GPU?"),
     "How do I train on several devices?": ("faq.md", "How do I train on several devices?"),
     "Which file do I save, and in what format?": ("faq.md", "How do I save a model?"),

@@ -1,5 +1,5 @@
-"""The site of the documentation: it builds without a warning, nothing overflows, all can be read, both languages
-are searched. axe-core (Deque) judges contrast, names of controls and the order of headings."""
+"""The site of the documentation: it builds without a warning, nothing overflows, all can be read, both
+languages are searched. axe-core (Deque) judges contrasts and what screen readers need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = ("index", "faq", "ko/faq", "tf-keras", "serving", "api/kcompile.keras.models", "api/kcompile.keras.ops")
+PAGES = (
+    "index",
+    "faq",
+    "ko/faq",
+    "tf-keras",
+    "serving",
+    "api/kcompile.keras.models",
+    "api/kcompile.keras.ops",
+)
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -40,7 +48,9 @@ def test_a_page_fits_and_can_be_read(site, visit, name, scheme, size):
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize(("start", "words", "answer"), [("index", "class_weight", "tour"), ("ko/index", "검증", "faq")])
+@pytest.mark.parametrize(
+    ("start", "words", "answer"), [("index", "class_weight", "tour"), ("ko/index", "검증", "faq")]
+)
 def test_the_search_finds_words_of_both_languages(site, visit, start, words, answer):
     page = visit(f"{site}{start}.html", viewport=SIZES["wide"])
     page.locator("[data-md-component=search-query]").fill(words)
