@@ -21,6 +21,7 @@ __all__ = [
     "as_batch",
     "eager_batch",
     "interpreter",
+    "is_composite",
     "numpy_type",
     "set_generator_states",
     "tensors_of",
@@ -63,8 +64,14 @@ def _is_kept(value: Value) -> bool:
 
 
 def as_batch(arrays: Sequence[Any]) -> list[Any]:
-    """Arrays as tensors, in the memory that they have; text as arrays of objects."""
-    return [x if isinstance(x, Tensor) else _as_tensor(np.asarray(x)) for x in arrays]
+    """Arrays as tensors, in the memory that they have; text as arrays of objects, tensors that are made of
+    several (ragged, sparse) as they are."""
+    return [x if isinstance(x, Tensor) or is_composite(x) else _as_tensor(np.asarray(x)) for x in arrays]
+
+
+def is_composite(x: Any) -> bool:
+    """Whether it is a tensor that is made of several, which has no form that a graph could be traced for."""
+    return hasattr(x, "type_spec")
 
 
 def _as_tensor(array: np.ndarray) -> Any:
@@ -81,12 +88,16 @@ def interpreter() -> TorchInterpreter:
     return TorchInterpreter(default_device())
 
 
-def eager_batch(batch: Sequence[Any]) -> tuple[TorchInterpreter, list[Value]]:
+def eager_batch(batch: Sequence[Any]) -> tuple[TorchInterpreter, list[Any]]:
     """Who computes a step operator by operator, and the data as it takes them."""
     here = interpreter()
-    return here, [
-        here.eager(place(x, here.device)) if isinstance(x, Tensor) else StringTensor(x, here) for x in batch
-    ]
+
+    def value(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return here.eager(place(x, here.device))
+        return x if is_composite(x) else StringTensor(x, here)
+
+    return here, [value(x) for x in batch]
 
 
 def tensors_of(interpreter: TorchInterpreter, leaves: Sequence[Any]) -> list[Any]:

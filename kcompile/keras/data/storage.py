@@ -16,6 +16,7 @@ import numpy as np
 
 from ...atomic import replacing
 from ..utils.npz_files import read_npz
+from .composites import Composite
 from .stages import Items, Stage, cache
 from .structures import flatten, keys_of, pack
 
@@ -80,6 +81,10 @@ def _write(elements: list[Any], path: str) -> None:
 def _component(leaves: tuple[Any, ...]) -> dict[str, np.ndarray]:
     if any(hasattr(leaf, "_stage") for leaf in leaves):
         raise ValueError("Datasets at the leaves (windows) are not saved; flat_map makes elements of them.")
+    if any(isinstance(leaf, Composite) for leaf in leaves):
+        raise ValueError(
+            "Ragged and sparse tensors are not saved; to_tensor() and tf.sparse.to_dense fill up."
+        )
     arrays = [np.asarray(leaf, object if isinstance(leaf, bytes) else None) for leaf in leaves]
     shapes = np.array([a.shape for a in arrays], np.int64).reshape(len(arrays), -1)
     values = np.concatenate([a.reshape(-1) for a in arrays])

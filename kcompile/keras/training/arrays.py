@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ir import as_bytes
 from .. import rules
+from ..data.composites import Composite
 from . import data_errors
 
 Shape = tuple[int | None, ...] | None
@@ -157,6 +158,11 @@ def as_array(x: Any, name: str, what: str) -> Any:
     """
     if x is None or isinstance(x, np.ndarray):
         return x
+    if isinstance(x, Composite):
+        found = x.as_array()
+        if found.dtype == object and any(isinstance(row, np.ndarray) for row in found):
+            raise data_errors.ragged_error([len(row) for row in found], name, what)
+        return found
     if hasattr(x, "toarray"):  # scipy.sparse
         return x.toarray()
     if hasattr(x, "iloc"):  # pandas

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
+from ..data.composites import Composite
 from ..utils.data_utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from .arrays import as_array, is_lazy
 from .nests import flatten
@@ -55,6 +56,8 @@ def _is_one_array(nest: Any) -> bool:
 
 
 def _array(leaf: Any, i: int) -> Any:
+    if isinstance(leaf, Composite):
+        return leaf
     array = as_array(leaf, f"data_{i}", "input")
     if isinstance(array, np.ndarray) and array.dtype == np.float64:
         return array.astype(K.floatx())
@@ -62,5 +65,7 @@ def _array(leaf: Any, i: int) -> Any:
 
 
 def _samples(arrays: list[Any]) -> int:
-    lengths = {len(array) for array in arrays if np.ndim(array) or is_lazy(array)}
+    lengths = {
+        len(array) for array in arrays if isinstance(array, Composite) or np.ndim(array) or is_lazy(array)
+    }
     return lengths.pop() if len(lengths) == 1 else max(lengths, default=1)

@@ -65,7 +65,8 @@ class OwnSteps(Alone):
         key = mode, structure, tuple([(dtype, len(shape)) for dtype, shape in types])
         call = self._made.get(key)
         if call is None:
-            call = self._made[key] = self._call(mode, structure)
+            eager = self.run_eagerly or any(map(bridge().is_composite, batch))
+            call = self._made[key] = self._call(mode, structure, eager)
         found = call(batch, types)
         if mode != "predict" and isinstance(found, Mapping):
             prefix = "" if mode == "train" else "val_"
@@ -110,7 +111,7 @@ class OwnSteps(Alone):
 
         return by_function
 
-    def _call(self, mode: str, structure: Structure) -> TracedCall:
+    def _call(self, mode: str, structure: Structure, eager: bool) -> TracedCall:
         def function(tensors: Sequence[Any]) -> Any:
             returned = self.function(mode)(structure.pack(tensors))
             self.model._forget_losses_at_once()
@@ -121,7 +122,7 @@ class OwnSteps(Alone):
             function,
             phase,
             partial(self._tell, mode),
-            self.run_eagerly,
+            eager,
             partial(self._seed, mode),
             partial(self._keep, mode),
             None if mode == "predict" else divided(self._devices),

@@ -684,3 +684,47 @@ def loops_over_tensors_in_a_function(keras, tf):
 
     x = tf.constant([1.0, 2.0, 3.0, 4.0])
     return [mixed(x, tf.constant(3)), mixed(x, tf.constant(1)), mixed(x[:2], tf.constant(2)), mixed(x, 2)]
+
+
+@case
+def states_of_stacked_cells(keras, tf):
+    L = keras.layers
+    ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
+
+    def stack():
+        return L.RNN([L.LSTMCell(2, **ones), L.GRUCell(3, **ones)], return_state=True)
+
+    x = tf.constant(numbers(2, 4, 3) * 0.1)
+    found = []
+    for layer in (stack(), L.Bidirectional(stack())):
+        output, *states = layer(x)
+        again = layer(x, initial_state=states)
+        found.append([output, states, again[0]])
+    inputs = keras.Input((4, 3))
+    model = keras.Model(inputs, L.Bidirectional(stack())(inputs))
+    found.append([tuple(y.shape)[1:] for y in tf.nest.flatten(model.output)])
+    return [*found, model.predict(x, verbose=0)]
+
+
+@case
+def steps_of_ones_own_on_ragged_and_sparse_batches(keras, tf):
+    class Sums(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.scale = tf.Variable(1.0)
+
+        def train_step(self, data):
+            rows, sparse, y = data
+            with tf.GradientTape() as tape:
+                means = tf.reduce_sum(rows, axis=1) + tf.reduce_sum(tf.sparse.to_dense(sparse), axis=1)
+                loss = tf.reduce_mean(tf.square(self.scale * means - y))
+            gradients = tape.gradient(loss, [self.scale])
+            self.optimizer.apply_gradients(zip(gradients, [self.scale]))  # noqa: B905
+            return {"loss": loss}
+
+    rows = tf.ragged.constant([[1.0, 2.0], [], [3.0], [4.0, 5.0, 6.0]])
+    sparse = tf.SparseTensor([[0, 1], [1, 0], [2, 2]], [1.0, 2.0, 3.0], [4, 3])
+    data = tf.data.Dataset.from_tensor_slices((rows, sparse, tf.constant([1.0, 2.0, 3.0, 4.0]))).batch(2)
+    model = Sums()
+    model.compile(keras.optimizers.SGD(0.01))
+    return model.fit(data, epochs=3, verbose=0).history["loss"], model.scale

@@ -10,7 +10,7 @@ import numpy as np
 
 from ....ir import Names, Parameter, TensorShape, Value, claim_steps
 from ... import backend as K
-from ... import registry
+from ... import registry, rules
 from ...backend.recurrent import zeroed_where_masked
 from ...backend.tensors import dims_of, filled, known_shape
 from ...core.layer import InputSpec, Layer
@@ -455,7 +455,17 @@ class RNN(Layer):
             zeroed = [zeroed_where_masked(*pair, mask, self.go_backwards) for pair in pairs]
             last, outputs = (packed(outputs, iter(flat)) for flat in zip(*zeroed, strict=True))
         output = outputs if self.return_sequences else last
-        return [output, *states] if self.return_state else output
+        return [output, *self._by_cell(states)] if self.return_state else output
+
+    def _by_cell(self, states: States) -> list[Any]:
+        """Last states as a caller gets them: by the rules of tf.keras those of stacked cells cell by cell."""
+        if not isinstance(self.cell, StackedRNNCells) or not rules.of_layer(self).keeps_nests:
+            return states
+        rest, found = iter(states), []
+        for cell in self.cell._in_state_order(self.cell.cells):
+            own = [next(rest) for _ in leaf_sizes(cell.state_size)]
+            found.append(own if len(own) > 1 else own[0])
+        return found
 
     def _take_apart(self, inputs: Any, initial_state: Any, constants: Any) -> tuple[Any, Any, Any]:
         """Inputs, initial states and constants of a call that may have them in one list."""
