@@ -130,7 +130,8 @@ class Batcher:
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
         self._called = False
-        #: How long the last run of so many samples of a shape took.
+        #: How long the last run of so many samples of a shape took; at most twice what is here from the one
+        #: before, since one that others took the core from says little.
         self._taken: dict[tuple[int, tuple[Any, ...]], float] = {}
         self._numbers = itertools.count()
         self._running = 0
@@ -366,7 +367,8 @@ class Batcher:
         samples = _samples(batch)
         if len(self._taken) >= _MOST_TAKEN:
             self._taken.clear()
-        self._taken[samples, batch[0].kind] = taken
+        key = samples, batch[0].kind
+        self._taken[key] = min(taken, 2 * self._taken.get(key, taken))
         self.statistics.ran(samples, taken)
         each = taken / max(1, samples) / self._instances
         self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
