@@ -15,6 +15,7 @@ from kcompile_runtime.tensors import samples_first
 
 from ...ir import Names, Value
 from ...onnx_io import load
+from ...onnx_io.stored_integers import stores_integers, with_numbers
 from ...onnx_io.templates import Template, emit_template, foreign_operators, read_template, split
 from .. import registry
 from ..core.layer import Layer
@@ -78,6 +79,18 @@ class ONNXGraph(Layer):
     def inference_only(self) -> list[str]:
         """The operators that only onnxruntime computes: with them a graph predicts and does not train."""
         return foreign_operators(self._template)
+
+    @property
+    def stores_integers(self) -> bool:
+        """Whether there are weights in integers, which cannot be trained as they are."""
+        return stores_integers(self._template)
+
+    def with_numbers(self) -> ONNXGraph:
+        """A layer of the same graph whose weights in integers are numbers that are rounded to them."""
+        arrays = [weight.numpy() for weight in self._onnx_weights] or [
+            w.array for w in self._template.weights
+        ]
+        return ONNXGraph(with_numbers(self._template, arrays), name=self.name)
 
     def build(self, input_shape: Any) -> None:
         names = Names()

@@ -142,6 +142,8 @@ def _kind(node: Node, keep: Collection[str]) -> Kind:
     if any(graph.bodies(each) for each in graph.nodes):
         return Kind.OTHER
     emitted = [each for each in graph.nodes if each.outputs[0].dtype.kind == "f"]
+    if any(each.op_type in ("QuantizeLinear", "DequantizeLinear") for each in graph.nodes):
+        return Kind.OTHER  # a graph that rounds by itself
     if any(_is_of_weights(each.op_type, each.inputs) for each in emitted):
         return Kind.PRODUCT
     kinds = {each.op_type for each in emitted} - MOVING

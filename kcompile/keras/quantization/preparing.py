@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..core.layer import Layer
+from ..layers.onnx_graph import ONNXGraph
 from ..models import clone_model, cloned_layer
 from ..training.model import Model
 from .analysis import places
@@ -29,6 +30,9 @@ def prepare(
     the bias, which changes no integer. Recurrent layers, tables and what has no kernel of integers stay
     float. Compile the copy and fit it, at a tenth of the learning rate or less; it saves and loads as any
     model, and its file is QuantizeLinear and DequantizeLinear, which onnxruntime runs on integers.
+
+    A file of anyone that rounds so already (``load_model("qdq.onnx")``) keeps its scales; its weights, stored
+    as integers, become numbers that are trained, and integers again in the file that is exported.
 
     Args:
         model: Sequential or functional, built; its weights are copied, it stays as it is.
@@ -58,11 +62,11 @@ def prepare(
         raise ValueError('ranges="learned" starts from calibrated scales: give some samples as data.')
     prepared = _prepared(model, keep, {"ranges": ranges, "momentum": momentum})
     wrappers = [layer for layer in _layers_within(prepared) if isinstance(layer, QuantizeWrapper)]
-    if not wrappers:
+    if not wrappers and not any(_stores_integers(layer) for layer in _layers_within(model)):
         raise ValueError(f"The model {model.name} has no products of weights to be computed of integers.")
     for wrapper in wrappers:
         wrapper.start_from_weights()
-    if data is not None:
+    if data is not None and wrappers:
         calibrate(prepared, data)
     return prepared
 
@@ -74,6 +78,8 @@ def _prepared(model: Model, keep: Collection[str], settings: dict[str, Any]) -> 
     def copied(layer: Layer) -> Layer:
         if isinstance(layer, Model):
             return _prepared(layer, keep, settings)
+        if _stores_integers(layer):
+            return layer.with_numbers()
         copy = cloned_layer(layer)
         copies.append((layer, copy))
         place = found.get(layer)
@@ -88,6 +94,10 @@ def _prepared(model: Model, keep: Collection[str], settings: dict[str, Any]) -> 
     if not model.trainable:
         prepared.trainable = False
     return prepared
+
+
+def _stores_integers(layer: Any) -> bool:
+    return isinstance(layer, ONNXGraph) and layer.stores_integers
 
 
 def _check_names(model: Model, keep: Collection[str]) -> None:
