@@ -4,7 +4,8 @@ Layers there turn their inputs into their own type, layers here have the type of
 model with layers of several types is read in one: the widest that its layers have. A mixed policy has weights
 of float32 and counts as such, and so does bfloat16, which ONNX's runtimes do not compute with. Results are
 those of there without the rounding to half precision in between. Layers keep their mixed policies, by which
-they train, where the one type is float32.
+they train, where the one type is float32. Weights of int8 are read as the numbers that they stand for
+(``versions/keras3_integers.py``), and activations are not rounded.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .entries import entries
 
 _WIDTHS = {"float16": 2, "mixed_float16": 4, "bfloat16": 4, "mixed_bfloat16": 4, "float32": 4, "float64": 8}
 _TYPES = {2: "float16", 4: "float32", 8: "float64"}
+_QUANTIZED = "QuantizedDTypePolicy"
 _CLASSES = ("DTypePolicy", "FloatDTypePolicy", "Policy", "PolicyV1", "DTypePolicyMap")
 
 
@@ -23,7 +25,7 @@ def widest_type(config: Any) -> str:
     """The plain type that a model is read in: the widest that its layers have.
 
     Raises:
-        ValueError: for the policy of quantized weights.
+        ValueError: for the policy of weights that are quantized otherwise than to int8.
     """
     found = set(_float_types(config))
     if len(found) < 2 and found <= {"float16", "float32", "float64"}:
@@ -37,7 +39,18 @@ def set_type(entry: dict[str, Any], wide: str) -> dict[str, Any]:
     if own is None:
         return entry
     kept = wide == "float32" and own.startswith("mixed_")
-    return {**entry, "config": {**entry["config"], "dtype": own if kept else wide}}
+    config = {**entry["config"], "dtype": own if kept else wide}
+    if _is_int8(entry["config"]["dtype"]):
+        config.pop("quantization_config", None)
+    return {**entry, "config": config}
+
+
+def _is_int8(policy: Any) -> bool:
+    """Whether a type policy is that of weights in int8."""
+    if not isinstance(policy, dict) or policy.get("class_name") != _QUANTIZED:
+        return False
+    config = policy.get("config")
+    return isinstance(config, dict) and config.get("mode") == "int8"
 
 
 def _name(value: Any) -> Any:
@@ -45,11 +58,13 @@ def _name(value: Any) -> Any:
     if isinstance(value, dict):
         config = value.get("config")
         inner = config if isinstance(config, dict) else {}
+        if _is_int8(value):
+            return _name(inner.get("source_name"))
         if value.get("class_name") not in _CLASSES:
             raise ValueError(
                 f"A layer of the file has the type policy {value.get('class_name')!r} "
                 f"({inner.get('mode') or inner.get('name')}), which is not read: weights that were "
-                "quantized are not supported. Save the model before it is quantized."
+                "quantized so are not supported. Save the model before it is quantized."
             )
         value = inner.get("name", inner.get("default_policy"))
         if isinstance(value, dict):

@@ -60,7 +60,12 @@ def test_policy_alone(dtype, read_as):
     assert model.layers[0].dtype == read_as and str(model.get_weights()[0].dtype) == read_as
 
 
-def test_quantized_weights_are_refused_by_name():
+def test_int8_weights_are_read_in_the_type_that_they_stand_for():
     dtype = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}}
-    with pytest.raises(ValueError, match=r"'QuantizedDTypePolicy' \(int8\), which is not read"):
+    assert model_from_config(one_dense(dtype)).layers[0].dtype == "float32"
+
+
+def test_weights_that_were_quantized_otherwise_are_refused_by_name():
+    dtype = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int4", "source_name": "float32"}}
+    with pytest.raises(ValueError, match=r"'QuantizedDTypePolicy' \(int4\), which is not read"):
         model_from_config(one_dense(dtype))

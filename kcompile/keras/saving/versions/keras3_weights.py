@@ -21,6 +21,7 @@ from ...core.layer import Layer
 from ...core.network import Network
 from ...training.sequential import Sequential
 from ...utils.messages import raw_name
+from .keras3_integers import in_numbers
 
 Plan = list[tuple[Parameter, Any]]
 
@@ -231,7 +232,7 @@ class TreeMatch:
         )
         for place in below:  # what is one layer here may be several objects there
             relative = place[len(path) :].lstrip("/")
-            stored = stored + [(f"{relative}/{key}", array) for key, array in self.objects[place].weights]
+            stored = stored + [(f"{relative}/{key}", array) for key, array in self._variables(place)]
         if not stored and path not in self._groups:
             raise ValueError(
                 f"{self.source}: the layer {layer.name!r} has weights, but the file has no group {path!r}. "
@@ -241,7 +242,7 @@ class TreeMatch:
 
     def _variables(self, path: str) -> list[tuple[str, Any]]:
         entry = self.objects.get(path)
-        return [] if entry is None else entry.weights
+        return [] if entry is None else in_numbers(entry.weights, f"{self.source}, {path!r}")
 
     def _pair(self, layer: Layer, path: str, own: Sequence[Parameter], stored: Sequence[Any]) -> None:
         arrays = [entry[1] if isinstance(entry, tuple) else entry for entry in stored]
