@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from .errors import OptimizeError
 from .fused import Fused, fuse
+from .prediction_profile import profile_prediction
 from .quantized import Quantized, quantize
 from .samples import Samples, SamplesError
+from .training_profile import profile_training
+from .tuning import Tuned, tune_file
 
-__all__ = ["Fused", "OptimizeError", "Quantized", "Samples", "SamplesError", "fuse", "quantize"]
+__all__ = [
+    "Fused",
+    "OptimizeError",
+    "Quantized",
+    "Samples",
+    "SamplesError",
+    "Tuned",
+    "fuse",
+    "profile_prediction",
+    "profile_training",
+    "quantize",
+    "tune_file",
+]

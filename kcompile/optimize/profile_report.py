@@ -123,7 +123,7 @@ def profile_report(
         Fact("latency", profile.latency, "s"),
         Fact("throughput", samples / profile.latency, "samples/s"),
         Fact("in operators", whole, "s"),
-        Fact("memory in use, at most", profile.peak_bytes, "B"),
+        Fact("memory of onnxruntime's arena, at most", profile.peak_bytes, "B"),
         Fact("threads of an operator", profile.threads or "one for each core"),
         Fact("provider", profile.provider),
         Fact("peak of arithmetic, measured", peaks.flops, "FLOP/s"),
@@ -259,11 +259,10 @@ def _advice(
     moving = sum(o.seconds for o in profile.operators if moves_only(o.op_type)) / whole
     if moving >= _HEAVY:
         yield f"{100 * moving:.0f} % of the time moves data and computes nothing (Transpose, Concat ...)."
-    outside = 1 - whole / profile.run_seconds
-    if outside >= 2 * _HEAVY:
+    if profile.outside >= 2 * _HEAVY:
         yield (
-            f"{100 * outside:.0f} % of a run is outside of operators, which are so short that calling them "
-            "counts; larger batches share it."
+            f"{100 * profile.outside:.0f} % of a run is outside of operators, which are so short that "
+            "calling them counts; larger batches share it."
         )
 
 

@@ -7,9 +7,10 @@ one, under the name of the first.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import json
-import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,8 @@ from .timing import seconds_of, typical
 
 _KERNEL = "_kernel_time"
 _WITH_BODIES = frozenset(("Scan", "Loop", "If"))
-_LEAST_RUNS, _MOST_RUNS, _WARM_UPS = 4, 100, 2  # a profile of more would be a long text
+_LEAST_RUNS, _MOST_RUNS, _WARM_UPS = 8, 100, 2  # a profile of more would be a long text
+_OPTIMIZED = "optimized.onnx"
 _Key = tuple[tuple[str, ...], str, str]  # of an operator: what it lies in, its name and type
 
 
@@ -82,8 +84,7 @@ class Profile:
     Attributes:
         operators: in the order in which they ran.
         latency: seconds of a run without the profile.
-        run_seconds: of a run with the profile, as the operators' times are; what is more than these is the
-            cost of calling them.
+        outside: the share of a run that is in no operator, with the profile.
         peak_bytes: of memory in use, weights included; 0 where onnxruntime does not tell.
         threads: of one operator; 0 for onnxruntime's default.
         provider: that ran the model.
@@ -91,7 +92,7 @@ class Profile:
 
     operators: tuple[Operator, ...]
     latency: float
-    run_seconds: float
+    outside: float
     peak_bytes: int
     threads: int
     provider: str
@@ -119,13 +120,27 @@ def profile_file(
     plain = Executor(path, session_options=deployed_options(path, threads))
     feed = plain.accept(inputs)
     latency = seconds_of(lambda: plain.run(feed), seconds / 2)
-    runs = min(_MOST_RUNS, max(_LEAST_RUNS, int(seconds / 2 / latency)))
     options = deployed_options(path, threads)
-    events, optimized, provider = _run(path, options, feed, _WARM_UPS + runs)
-    origins = Origins(onnx.load(path, load_external_data=False), optimized)
-    operators = tuple(operators_of(events, origins, _WARM_UPS))
-    taken = 1e-6 * typical([dur for _, dur in _runs(events)[_WARM_UPS:]])
-    return Profile(operators, latency, taken, _peak(events), options.intra_op_num_threads, provider)
+    (trace,) = _record([(path, options)], inputs, seconds / 2)
+    return Profile(
+        tuple(operators_of(trace.events, trace.origins, trace.warm_ups)),
+        latency,
+        outside_of(trace.events, trace.warm_ups),
+        _peak(trace.events),
+        options.intra_op_num_threads,
+        trace.provider,
+    )
+
+
+def profile_together(
+    paths: Sequence[Path], inputs: Mapping[str, np.ndarray], threads: int | None, seconds: float
+) -> list[list[Operator]]:
+    """The operators of several models that take the same inputs, run in turns; see `profile_file`."""
+    files = [(path, deployed_options(path, threads)) for path in paths]
+    return [
+        list(operators_of(trace.events, trace.origins, trace.warm_ups))
+        for trace in _record(files, inputs, seconds)
+    ]
 
 
 def profile_nodes(path: Path, inputs: Mapping[str, np.ndarray]) -> tuple[Operator, ...]:
@@ -134,18 +149,16 @@ def profile_nodes(path: Path, inputs: Mapping[str, np.ndarray]) -> tuple[Operato
     options = deployed_options(path)
     SessionSettings(graph_optimization_level=0).apply(load_onnxruntime(), options)
     options.add_session_config_entry("session.disable_prepacking", "1")
-    feed = Executor(path, session_options=deployed_options(path)).accept(inputs)
-    events, optimized, _ = _run(path, options, feed, 1)
-    model = onnx.load(path, load_external_data=False)
+    (trace,) = _record([(path, options)], inputs, 0.0, warm_ups=0, least=1)
     equations = {
         node.name: attribute.s.decode("utf-8", "replace")
-        for node in model.graph.node
+        for node in trace.model.graph.node
         for attribute in node.attribute
         if attribute.name == "equation"
     }
     return tuple(
         replace(operator, equation=equations.get(operator.name, ""))
-        for operator in operators_of(events, Origins(model, optimized))
+        for operator in operators_of(trace.events, trace.origins)
     )
 
 
@@ -160,19 +173,62 @@ def deployed_options(path: Path, threads: int | None = None) -> Any:
     return options
 
 
-def _run(path: Path, options: Any, feed: Any, runs: int) -> tuple[list[dict[str, Any]], onnx.ModelProto, str]:
-    """The events of so many runs, the model as it was run, and by what."""
-    with tempfile.TemporaryDirectory() as folder:
-        optimized = os.path.join(folder, "optimized.onnx")
-        options.enable_profiling = True
-        options.profile_file_prefix = os.path.join(folder, "profile")
-        options.optimized_model_filepath = optimized
-        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
-        executor = Executor(path, session_options=options)
-        for _ in range(runs):
-            executor.run(feed)
-        events = Path(executor.session.end_profiling()).read_text(encoding="utf-8", errors="replace")
-        return json.loads(events), onnx.load(optimized, load_external_data=False), executor.providers[0]
+@dataclass(frozen=True)
+class _Trace:
+    """What a session wrote down of its runs.
+
+    Attributes:
+        events: of onnxruntime's profile.
+        model: as the file has it, without weights.
+        origins: leads operators back to its nodes.
+        provider: that ran it.
+        warm_ups: how many runs do not count, the first ones.
+    """
+
+    events: list[dict[str, Any]]
+    model: onnx.ModelProto
+    origins: Origins
+    provider: str
+    warm_ups: int
+
+
+def _record(
+    files: Sequence[tuple[Path, Any]],
+    inputs: Mapping[str, np.ndarray],
+    seconds: float,
+    warm_ups: int = _WARM_UPS,
+    least: int = _LEAST_RUNS,
+) -> list[_Trace]:
+    """Runs files by their options in turns, for so many seconds each, and ``least`` times at least."""
+    with contextlib.ExitStack() as stack:
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in files]
+        executors = [
+            Executor(path, session_options=_recording(options, folder))
+            for (path, options), folder in zip(files, folders, strict=True)
+        ]
+        feeds = [executor.accept(inputs) for executor in executors]
+        end, runs = time.perf_counter() + seconds * len(files), 0
+        while runs < warm_ups + least or (runs < _MOST_RUNS and time.perf_counter() < end):
+            for executor, feed in zip(executors, feeds, strict=True):
+                executor.run(feed)
+            runs += 1
+        traces = []
+        for (path, _), folder, executor in zip(files, folders, executors, strict=True):
+            events = Path(executor.session.end_profiling()).read_text(encoding="utf-8", errors="replace")
+            model = onnx.load(path, load_external_data=False)
+            optimized = onnx.load(folder / _OPTIMIZED, load_external_data=False)
+            origins = Origins(model, optimized)
+            traces.append(_Trace(json.loads(events), model, origins, executor.providers[0], warm_ups))
+        return traces
+
+
+def _recording(options: Any, folder: Path) -> Any:
+    """The options with which a session also writes its profile, and the model as it is run, into a folder."""
+    options.enable_profiling = True
+    options.profile_file_prefix = str(folder / "profile")
+    options.optimized_model_filepath = str(folder / _OPTIMIZED)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
+    return options
 
 
 # --- onnxruntime's profile: events of Chrome's trace format ---
@@ -181,7 +237,7 @@ def _run(path: Path, options: Any, feed: Any, runs: int) -> tuple[list[dict[str,
 def operators_of(
     events: Sequence[Mapping[str, Any]], origins: Origins, skipped: int = 0
 ) -> Iterator[Operator]:
-    """The operators in a profile, with their seconds of one run: the mean over the faster half of the runs.
+    """The operators in a profile, with their seconds of one run: of each the mean over the faster half.
 
     Args:
         events: as onnxruntime writes them; times are whole microseconds.
@@ -189,16 +245,17 @@ def operators_of(
         skipped: how many runs are passed over, the first ones.
     """
     runs = _runs(events)[skipped:]
-    starts = [start for start, _ in runs]
-    kept = set(sorted(range(len(runs)), key=lambda i: runs[i][1])[: max(1, (len(runs) + 1) // 2)])
     totals: dict[_Key, list[float]] = {}
+    calls: dict[_Key, int] = {}
     last: dict[_Key, Mapping[str, Any]] = {}
     for event, within, own in _nested(events):
-        run = bisect.bisect_right(starts, event["ts"]) - 1
+        run = _run_of(event, runs)
+        if run < 0:
+            continue
         key = (within, event["name"].removesuffix(_KERNEL), event["args"]["op_name"])
-        if run in kept:
-            totals.setdefault(key, []).append(own)
-            last[key] = event["args"]
+        totals.setdefault(key, [0.0] * len(runs))[run] += own
+        calls[key] = calls.get(key, 0) + 1
+        last[key] = event["args"]
     for (within, name, op_type), taken in totals.items():
         args = last[within, name, op_type]
         yield Operator(
@@ -206,12 +263,24 @@ def operators_of(
             op_type,
             origins.layer(within[0], "") if within else origins.layer(name, op_type),
             within,
-            1e-6 * sum(taken) / len(kept),
-            len(taken) / len(kept),
+            1e-6 * typical(taken),
+            calls[within, name, op_type] / len(runs),
             _tensors(args, "input_type_shape"),
             _tensors(args, "output_type_shape"),
             int(args.get("parameter_size", 0) or 0),
         )
+
+
+def outside_of(events: Sequence[Mapping[str, Any]], skipped: int = 0) -> float:
+    """The share of a run that is in no operator: what calling them takes."""
+    runs = _runs(events)[skipped:]
+    rest = [taken for _, taken in runs]
+    for event, within, _ in _nested(events):
+        run = _run_of(event, runs)
+        if run >= 0 and not within:
+            rest[run] -= event["dur"]
+    shares = [max(0.0, left) / taken for left, (_, taken) in zip(rest, runs, strict=True) if taken]
+    return typical(shares)
 
 
 def _runs(events: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
@@ -221,6 +290,11 @@ def _runs(events: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
         for event in events
         if event.get("cat") == "Session" and event["name"] == "model_run"
     )
+
+
+def _run_of(event: Mapping[str, Any], runs: Sequence[tuple[float, float]]) -> int:
+    """In which run an event lies; -1 for one before them."""
+    return bisect.bisect_right(runs, event["ts"], key=lambda run: run[0]) - 1
 
 
 def _nested(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from onnx import TensorProto, helper
 
 from .machine import saturates
 from .precision import float16
-from .profiling import Operator, Profile, profile_file
-from .quantizing import static, weighted_nodes
+from .profiling import Operator, profile_together
+from .quantizing import dynamic, static, weighted_nodes
 from .ranges import Ranges
 from .samples import Samples
 
-TRIED = ("Conv", "Gemm", "MatMul")
-"""Operators that onnxruntime has in eight bits, by ranges that are known beforehand."""
+TRIED = ("Conv", "Gemm", "MatMul", "LSTM")
+"""Operators that onnxruntime has in eight bits."""
 _CONVERTING = frozenset(("QuantizeLinear", "DequantizeLinear", "ReorderInput", "ReorderOutput", "Cast"))
 _TYPES = {
     "float": TensorProto.FLOAT,
@@ -78,9 +79,11 @@ def try_types(
 
 
 def title_of(operator: Operator) -> str:
-    """``Conv 7x7``, ``MatMul 512x1000``."""
+    """``Conv 7x7``, ``MatMul 512x1000``, ``LSTM 64`` by its units."""
     weights = operator.inputs[1].shape if len(operator.inputs) > 1 else ()
     sizes = weights[2:] if "Conv" in operator.op_type else weights[-2:]
+    if operator.op_type == "LSTM":
+        sizes = operator.outputs[0].shape[-1:]
     return f"{operator.op_type} {'x'.join(map(str, sizes))}" if sizes else operator.op_type
 
 
@@ -116,39 +119,39 @@ def _alone(
 def _tried(
     layer: str, ran: Operator, model: onnx.ModelProto, inputs: dict[str, np.ndarray], threads: int | None
 ) -> Trial:
+    """Runs the three forms in turns."""
+    made: dict[str, onnx.ModelProto] = {"float32": model}
+    for name, make in (("int8", lambda: _int8(model, inputs)), ("float16", lambda: float16(model))):
+        with contextlib.suppress(RuntimeError, ValueError):  # what the tools do not take
+            made[name] = make()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        measured = _measured(path / "float32.onnx", model, inputs, threads)
-        int8 = half = None
-        try:
-            ranges = Ranges(model, Samples(model, inputs))
-            int8 = _measured(
-                path / "int8.onnx", static(model, ranges, reduce_range=saturates()), inputs, threads
-            )
-        except (RuntimeError, ValueError):  # what the tools or kernels do not take
-            pass
-        try:
-            half = _measured(path / "float16.onnx", float16(model), inputs, threads)
-        except (RuntimeError, ValueError):
-            pass
+        paths = {name: Path(folder) / f"{name}.onnx" for name in made}
+        for name, form in made.items():
+            onnx.save(form, paths[name])
+        runs = profile_together(list(paths.values()), inputs, threads, _SECONDS)
+    found = dict(zip(paths, runs, strict=True))
+    int8, half = found.get("int8"), found.get("float16")
     return Trial(
         layer,
         title_of(ran),
-        _computing(measured),
+        _computing(found["float32"]),
         None if int8 is None else _computing(int8),
-        None if int8 is None else int8.seconds,
-        None if half is None else half.seconds,
+        None if int8 is None else _all(int8),
+        None if half is None else _all(half),
     )
 
 
-def _measured(
-    path: Path, model: onnx.ModelProto, inputs: dict[str, np.ndarray], threads: int | None
-) -> Profile:
-    onnx.save(model, path)
-    return profile_file(path, inputs, threads, seconds=_SECONDS)
+def _int8(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> onnx.ModelProto:
+    if any(node.op_type == "LSTM" for node in model.graph.node):  # which has ranges while it runs alone
+        return dynamic(model)
+    return static(model, Ranges(model, Samples(model, inputs)), reduce_range=saturates())
 
 
-def _computing(profile: Profile) -> float:
+def _computing(operators: Sequence[Operator]) -> float:
     """Seconds of what is not a conversion, which lies between other operators in a whole model."""
-    own = [operator.seconds for operator in profile.operators if operator.op_type not in _CONVERTING]
-    return sum(own) or profile.seconds
+    own = [operator.seconds for operator in operators if operator.op_type not in _CONVERTING]
+    return sum(own) or _all(operators)
+
+
+def _all(operators: Sequence[Operator]) -> float:
+    return sum(operator.seconds for operator in operators)

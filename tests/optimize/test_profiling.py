@@ -14,7 +14,7 @@ from kcompile.optimize.origins import Origins
 from kcompile.optimize.peaks import Peaks, measure_peaks
 from kcompile.optimize.prediction_profile import profile_prediction
 from kcompile.optimize.profile_report import flame_of, layers_of
-from kcompile.optimize.profiling import operators_of, profile_file, profile_nodes
+from kcompile.optimize.profiling import operators_of, outside_of, profile_file, profile_nodes
 from tests.optimize import measured
 
 
@@ -39,13 +39,31 @@ def run(start, taken):
     return {"cat": "Session", "name": "model_run", "ts": start, "dur": taken}
 
 
-def test_the_slower_half_and_the_first_runs_do_not_count():
+def test_the_slower_half_of_each_operator_and_the_first_runs_do_not_count():
     events = []
-    for start, taken in [(0, 900), (1000, 10), (2000, 20), (3000, 500), (4000, 600)]:
-        events += [run(start, taken), kernel("dense/MatMul", "MatMul", start + 1, taken - 2)]
-    (operator,) = operators_of(events, NOWHERE, skipped=1)
-    assert operator.seconds == pytest.approx(1e-6 * (8 + 18) / 2)
-    assert operator.calls == 1
+    for start, first, second in [
+        (0, 900, 1),
+        (2000, 8, 700),
+        (4000, 18, 10),
+        (6000, 500, 30),
+        (8000, 600, 800),
+    ]:
+        events += [
+            run(start, first + second + 20),
+            kernel("a/MatMul", "MatMul", start + 10, first),
+            kernel("b/MatMul", "MatMul", start + first + 10, second),
+        ]
+    a, b = operators_of(events, NOWHERE, skipped=1)
+    assert (a.seconds, b.seconds) == (pytest.approx(1e-6 * (8 + 18) / 2), pytest.approx(1e-6 * (10 + 30) / 2))
+    assert a.calls == 1
+
+
+def test_what_is_outside_of_operators_is_told_by_its_share():
+    events = []
+    for start, taken, kernels in [(0, 100, 80), (200, 100, 90), (400, 1000, 100)]:
+        events += [run(start, taken), kernel("a/Scan", "Scan", start + 5, kernels)]
+        events.append(kernel("in/MatMul", "MatMul", start + 10, kernels - 20))
+    assert outside_of(events) == pytest.approx((0.2 + 0.1) / 2)
 
 
 def test_time_in_a_body_is_that_of_its_operators_and_calls_are_counted():
@@ -104,7 +122,7 @@ def test_every_layer_that_takes_time_is_found_under_its_name(tmp_path, build, ex
     path = measured.exported(build(), tmp_path)
     profile = profile_file(path, drawn_inputs(path, 2), threads=1, seconds=0.1)
     assert sorted(layer.name for layer in layers_of(profile.operators)) == expected
-    assert 0 < profile.seconds <= profile.run_seconds
+    assert profile.seconds > 0 and 0 <= profile.outside < 1
     assert profile.peak_bytes > 0 and profile.threads == 1
 
 

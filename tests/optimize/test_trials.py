@@ -40,8 +40,14 @@ def test_a_one_dimensional_convolution_is_tried_too(tmp_path, monkeypatch):
     assert trial.title.startswith("Conv ") and trial.int8 > 0
 
 
+def test_a_recurrent_layer_is_tried_with_ranges_taken_while_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SECONDS", 0.02)
+    (trial,) = tried(measured.text(), tmp_path, ["lstm"])
+    assert trial.title == "LSTM 32" and trial.int8 > 0
+
+
 def test_layers_without_products_of_weights_are_passed_over(tmp_path):
-    assert tried(measured.text(), tmp_path, ["lstm", "embedding"]) == []
+    assert tried(measured.text(), tmp_path, ["embedding"]) == []
 
 
 @pytest.mark.parametrize(
