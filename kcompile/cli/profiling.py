@@ -71,13 +71,11 @@ def profile_model(
 
 def samples_for(path: Path, data: Path | None, count: int) -> dict[str, np.ndarray]:
     """Inputs of one run of an ONNX file: the first samples of the data, or random ones."""
-    from kcompile_runtime import Executor
-
-    from ..optimize.inputs import drawn_inputs, repeated
+    from ..optimize.inputs import drawn_inputs, plain_executor, repeated
 
     if data is None:
         return drawn_inputs(path, count)
-    executor = Executor(path)
+    executor = plain_executor(path)
     names = [info.name for info in executor.inputs]
     shapes = [info.shape for info in executor.inputs]
     arrays = [shaped(a, s) for a, s in zip(in_order(read_arrays(data), names, data), shapes, strict=True)]

@@ -41,18 +41,19 @@ def tune_files(
             raise CommandError(
                 f"{path}: tune takes .onnx files; write one by kcompile compile {path} -o OUT.onnx."
             )
-    from kcompile_runtime import Executor, InputError
+    from kcompile_runtime import InputError
 
     from ..onnx_io.comparing import difference
+    from ..optimize.inputs import plain_executor
     from ..optimize.tuning import tune_file
     from ..optimize.tuning_report import tuning_report
 
     inputs = samples_for(paths[0], data, batch_size)
-    expected = Executor(paths[0]).new_session().run(inputs)
+    expected = plain_executor(paths[0]).new_session().run(inputs)
     tuned, differences = [], {}
     for path in paths:
         try:
-            found = Executor(path).new_session().run(inputs)
+            found = plain_executor(path).new_session().run(inputs)
         except InputError as error:
             raise CommandError(f"{path} is no form of {paths[0]}: {error}") from error
         if len(found) != len(expected):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kcompile_runtime import Executor
+from kcompile_runtime.session import default_options, load_onnxruntime
 
 from ..ir import Graph
 from ..onnx_io import read_graph
@@ -30,7 +31,7 @@ def drawn_inputs(path: Path, samples: int = 1, seed: int = 0) -> dict[str, np.nd
         ValueError: no sizes were found that the model takes.
     """
     graph = read_graph(path, external_data=True)
-    executor = Executor(path)
+    executor = plain_executor(path)
     names = [str(value.name) for value in graph.inputs]
     wanted = {info.name for info in executor.inputs}
 
@@ -38,6 +39,11 @@ def drawn_inputs(path: Path, samples: int = 1, seed: int = 0) -> dict[str, np.nd
         return {name: a for name, a in zip(names, arrays, strict=True) if name in wanted}
 
     return named(draw(graph, lambda arrays: executor.new_session().run(named(arrays)), samples, seed))
+
+
+def plain_executor(path: Path) -> Executor:
+    """The model by onnxruntime's defaults: settings beside the file, which may be old, are not looked at."""
+    return Executor(path, session_options=default_options(load_onnxruntime()))
 
 
 def draw(

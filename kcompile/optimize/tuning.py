@@ -20,7 +20,7 @@ from kcompile_runtime.session_settings import (
 )
 
 from ..atomic import replacing
-from .inputs import repeated
+from .inputs import plain_executor, repeated
 from .timing import side_by_side
 
 _LEAST_GAIN = 0.03
@@ -171,7 +171,7 @@ def _throughputs(
     report: Callable[[str], None],
 ) -> Iterator[tuple[int, float]]:
     """Samples a second by size of batch, doubled until twice in a row it gains nothing."""
-    executor = Executor(path, session_options=default_options(load_onnxruntime()))
+    executor = plain_executor(path)
     if executor.states or any(isinstance((info.shape or (0,))[0], int) for info in executor.inputs):
         return
     best, worse, size = 0.0, 0, 1

@@ -124,6 +124,14 @@ def test_a_file_is_tuned_and_its_settings_are_written_beside_it(model, call):
     assert [str(model.parent / "m.onnx.session.json") in line for line in found["Result"]["lines"]] == [True]
 
 
+@pytest.mark.parametrize("before", ["{", '{"tuned_for": {"model_bytes": 1}}'])
+def test_settings_that_are_damaged_or_old_are_measured_anew(model, call, before):
+    (model.parent / "m.onnx.session.json").write_text(before)
+    result = call("tune", model, "--seconds", "0.05")
+    assert result.code == OK and "is not used" not in result.err
+    assert settings_beside(model) is not None
+
+
 def test_a_dry_run_writes_nothing(model, call, tmp_path):
     page = tmp_path / "tune.json"
     result = call("tune", model, "--seconds", "0.05", "--dry-run", "-o", page, "--batch-size", "4")

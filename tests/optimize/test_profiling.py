@@ -7,14 +7,19 @@ import json
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
+from kcompile.keras import layers
+from kcompile.keras.models import Model
 from kcompile.optimize.inputs import drawn_inputs
 from kcompile.optimize.origins import Origins
 from kcompile.optimize.peaks import Peaks, measure_peaks
 from kcompile.optimize.prediction_profile import profile_prediction
 from kcompile.optimize.profile_report import flame_of, layers_of
 from kcompile.optimize.profiling import operators_of, outside_of, profile_file, profile_nodes
+from kcompile.optimize.quantizing import static
+from kcompile.optimize.ranges import Ranges
+from kcompile.optimize.samples import Samples
 from tests.optimize import measured
 
 
@@ -218,3 +223,45 @@ def test_inputs_are_drawn_that_the_model_takes(tmp_path):
     words = drawn_inputs(path, 5)["words"]
     assert words.shape == (5, 12) and words.min() >= 0 and words.max() < 100
     np.testing.assert_array_equal(words, drawn_inputs(path, 5)["words"])
+
+
+def quantized(folder):
+    """An int8 file, whose operators are of onnxruntime's own."""
+    path = measured.exported(measured.cnn(), folder)
+    model = onnx.load(path)
+    samples = Samples(model, drawn_inputs(path, 8))
+    onnx.save(static(model, Ranges(model, samples)), folder / "int8.onnx")
+    return folder / "int8.onnx", {"conv1", "conv2", "fc"}
+
+
+def stateful(folder):
+    """A model with states, which are none of its inputs."""
+    x = layers.Input(batch_shape=(2, 5, 3))
+    y = layers.LSTM(4, stateful=True, name="kept")(x)
+    return measured.exported(Model(x, y, name="stateful"), folder), {"kept"}
+
+
+def foreign(folder):
+    """Nodes without names, and a name that is none for a terminal."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"], "\x1b[31m<b>/Relu"),
+        helper.make_node("Add", ["b", "v"], ["y"]),
+    ]
+    floats = lambda name, shape: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)  # noqa: E731
+    stored = [numpy_helper.from_array(np.ones(s, np.float32), n) for n, s in (("w", (4, 3)), ("v", (3,)))]
+    graph = helper.make_graph(nodes, "g", [floats("x", ["n", 4])], [floats("y", ["n", 3])], stored)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        folder / "foreign.onnx",
+    )
+    return folder / "foreign.onnx", set()
+
+
+@pytest.mark.parametrize("make", [quantized, stateful, foreign])
+def test_files_of_all_kinds_are_profiled(tmp_path, make):
+    path, expected = make(tmp_path)
+    report = profile_prediction(path, drawn_inputs(path, 2), seconds=0.05)
+    rows = report.to_dict()["parts"][2]["rows"]
+    assert expected <= {row[0] for row in rows} and sum(row[3] for row in rows) == pytest.approx(1)
+    assert "\x1b" not in str(report) and "\x1b" not in report.to_html() and "<b>" not in report.to_html()
