@@ -46,6 +46,7 @@ from .errors import DeviceNotFoundError, GraphError, NotInGraphError, NoTruthErr
 from .foreign import ForeignNode, foreign_nodes
 from .graph import LEARNING_PHASE, Body, Graph, Phase, value_info
 from .inference import OPSET
+from .joined_products import with_joined_products
 from .limits import WorkLimit, claim_steps
 from .naming import Names
 from .numbers import Depends, depends, evaluate_with, read_by
@@ -150,6 +151,7 @@ __all__ = [
     "to_onnx",
     "text_labels",
     "tracing",
+    "with_joined_products",
     "with_relu_last",
     "with_relu_on_results",
     "unchanging",

@@ -25,12 +25,13 @@ class Added(NamedTuple):
 
 
 class Attention(NamedTuple):
-    """``softmax(query key_transposed + ...) value``.
+    """``softmax(scale * query key_transposed + ...) value``.
 
     Attributes:
         query: (batch, heads, targets, size). key_transposed: (batch, heads, size, sources). value: (batch,
             heads, sources, size).
         added: to the scores, in order.
+        scale: of the product.
         inside: the nodes that compute what nobody else reads.
     """
 
@@ -38,6 +39,7 @@ class Attention(NamedTuple):
     key_transposed: Value
     value: Value
     added: tuple[Added, ...]
+    scale: float
     inside: tuple[Node, ...]
 
 
@@ -86,7 +88,15 @@ def _ending_with(
         return None
     if any(x.rank != 4 or x.dtype != last.outputs[0].dtype for x in (query, key, value)):
         return None
-    return Attention(query, key, value, tuple(reversed(added)), (*inside, product))
+    inside.append(product)
+    scale = 1.0
+    scaled = made_by(query, "Mul")
+    if scaled is not None:
+        a, b = graph.operands(scaled)
+        if a is not None and isinstance(b, Constant) and b.array.size == 1 and a.dims == query.dims:
+            query, scale = a, float(b.array.item())
+            inside.append(scaled)
+    return Attention(query, key, value, tuple(reversed(added)), scale, tuple(inside))
 
 
 def _step(
@@ -113,8 +123,10 @@ def _leads_to_product(value: Value, made_by: Callable[[Value | None, str], Node 
     return any(made_by(value, op_type) is not None for op_type in ("MatMul", "Where", "Add"))
 
 
-def attention(query: Tensor, key_transposed: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """``softmax(query key_transposed + mask) value``.
+def attention(
+    query: Tensor, key_transposed: Tensor, value: Tensor, mask: Tensor | None = None, scale: float = 1.0
+) -> Tensor:
+    """``softmax(scale * query key_transposed + mask) value``.
 
     Where a target may look at no source it looks at all alike; what gradients come from there go on.
 
@@ -122,12 +134,12 @@ def attention(query: Tensor, key_transposed: Tensor, value: Tensor, mask: Tensor
         mask: None, or of a shape that broadcasts to (batch, heads, targets, sources).
     """
     if differentiated_twice():  # which torch's kernels cannot be
-        scores = query @ key_transposed
+        scores = query @ key_transposed * scale
         return F.softmax(scores if mask is None else scores + mask, -1) @ value
     if mask is not None and mask.dtype != query.dtype:
         mask = mask.to(query.dtype)
     return F.scaled_dot_product_attention(
-        query, key_transposed.transpose(-1, -2), value, attn_mask=mask, scale=1.0
+        query, key_transposed.transpose(-1, -2), value, attn_mask=mask, scale=scale
     )
 
 

@@ -30,6 +30,7 @@ from kcompile.ir import (
     Parameter,
     Value,
     foreign_nodes,
+    with_joined_products,
     with_relu_last,
     with_relu_on_results,
 )
@@ -104,7 +105,7 @@ def lower(
     device = weights.canonical_device(device)
     its_trainable = None if trainable is None else set(trainable)
     if in_half:  # a step, which runs again and again; other modules read as the graph does
-        graph = with_relu_on_results(with_relu_last(graph))
+        graph = with_joined_products(with_relu_on_results(with_relu_last(graph)))
     return Lowering(graph, device, its_trainable, placement=placement, in_half=in_half).module()
 
 
@@ -577,7 +578,9 @@ class Lowering:
             else:
                 mask = tensor if mask is None else self._call(node, torch.add, (mask, tensor))
         operands = [self._tensor(x) for x in (found.query, found.key_transposed, found.value)]
-        self._define(node.outputs[0], self._call(node, attention, (*operands, *filter(None, [mask]))))
+        options = {"mask": mask, "scale": found.scale}
+        given = {name: value for name, value in options.items() if value not in (None, 1.0)}
+        self._define(node.outputs[0], self._call(node, attention, operands, given))
 
     def _find_sums(self) -> dict[Node, Node]:
         """Sums that one call computes with the product in them."""

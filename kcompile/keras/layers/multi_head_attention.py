@@ -156,7 +156,6 @@ class _MultiHead(AttentionLayer):
         q = self._projected(self._query_dense, query)
         k = self._projected(self._key_dense, key)
         v = self._projected(self._value_dense, value)
-        q = op.Mul(q, 1.0 / math.sqrt(self._head_sizes()["query"][1]))
         steps = [
             query_mask if query_mask is not None else mask_at(mask, 0),
             value_mask if value_mask is not None else mask_at(mask, 1),
@@ -182,6 +181,7 @@ class _MultiHead(AttentionLayer):
         free = [i for i in range(1, rank - 2) if i not in axes]
         forth = [0, *free, rank - 2, *axes, rank - 1]
         q, k, v = (op.Transpose(self._shared(x, q), perm=forth) for x in (q, k, v))
+        q = op.Mul(q, 1.0 / math.sqrt(self._head_sizes()["query"][1]))
         lead, count = len(free) + 2, len(axes)
         query_sizes = dims_of(q)[lead : lead + count]
         key_sizes = dims_of(k)[lead : lead + count]
