@@ -35,6 +35,7 @@ TOPICS = {
     "files": "files",
     "serve": "serve",
     "optimize": "optimize",
+    "optimize_transformers": "optimize_transformers",
     "soak": "soak",
 }
 #: measured only when named

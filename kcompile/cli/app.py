@@ -39,6 +39,14 @@ class Pixels(str, Enum):
     caffe = "caffe"
 
 
+class Machine(str, Enum):
+    """What ``--for`` takes: `kcompile.optimize.fusion.TARGETS`."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+    web = "web"
+
+
 class WeightBits(str, Enum):
     """What ``kcompile optimize --weights`` takes."""
 
@@ -220,6 +228,10 @@ def inspect(
 def optimize(
     model: ModelPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.onnx", help="The file to write.")],
+    target: Annotated[
+        Machine | None,
+        typer.Option("--for", help="Fuse what the onnxruntime there has one kernel for; float32."),
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Integers of 8 bits: static with --calibrate, else dynamic.")
     ] = False,
@@ -275,14 +287,18 @@ def optimize(
     as_json: AsJson = False,
 ) -> int:
     """Make a model smaller and faster, and say what that cost. Exit code 1 if --max-drop cannot be held."""
+    from .fusing import fuse_model
     from .optimizing import Calibrating, Judging, Precision, optimize_model
 
     precision = Precision(int8, dynamic, None if weights is None else int(weights.value), float16, bfloat16)
     calibrating = Calibrating(calibrate, calibration.value, percentile, reduce_range, equalize)
     judging = Judging(max_drop, metric.value, labels, evaluate, write_anyway)
+    file = ModelFile(model, safe_mode=not unsafe)
     with progress_bar():
+        if target is not None:
+            return fuse_model(file, output, target.value, precision, as_json)
         return optimize_model(
-            ModelFile(model, safe_mode=not unsafe),
+            file,
             output,
             precision,
             calibrating,

@@ -41,7 +41,7 @@ class Precision(NamedTuple):
         }
         names = [name for name, wanted in asked.items() if wanted]
         if not names:
-            raise CommandError(f"say what to do: one of {', '.join(asked)}.")
+            raise CommandError(f"say what to do: one of {', '.join([*asked, '--for'])}.")
         if len(names) > 1:
             raise CommandError(f"{' and '.join(names)} exclude each other: a file has one precision.")
         if names[0] == "--int8":
@@ -98,7 +98,7 @@ def optimize_model(
     from ..onnx_io import located
     from ..optimize import quantize
 
-    source = _source(file)
+    source = source_of(file)
     calibrate, evaluate = (_samples(path, source) for path in (calibrating.data, judging.evaluate))
     labels = None if judging.labels is None else read_arrays(judging.labels)
     if isinstance(labels, dict):
@@ -127,7 +127,7 @@ def optimize_model(
     return OK if result.held else NEGATIVE
 
 
-def _source(file: ModelFile) -> onnx.ModelProto:
+def source_of(file: ModelFile) -> onnx.ModelProto:
     """The model as ONNX."""
     from .. import onnx_io
     from ..optimize.sources import exported

@@ -123,8 +123,22 @@ def test_layers_are_put_back_for_a_drop(network, call, tmp_path):
     assert "mse on 60 samples: " in result.out and "0.01 allowed" in result.out
 
 
+@pytest.mark.parametrize("machine", ["cpu", "cuda", "web"])
+def test_a_file_for_a_machine_computes_the_same(network, call, tmp_path, machine):
+    folder, model = network
+    output = tmp_path / "f.onnx"
+    result = call("optimize", folder / "m.onnx", "-o", output, "--for", machine)
+    assert result.code == OK, result.err
+    assert f"for {machine}" in result.out and "outputs: largest difference" in result.out
+    np.testing.assert_allclose(Executor(output).predict(X), model.predict(X), rtol=1e-4, atol=1e-5)
+    told = json.loads(call("optimize", folder / "m.onnx", "-o", output, "--for", machine, "--json").out)
+    assert told["target"] == machine and told["difference"] < 1e-4
+
+
 WRONG = {
     "nothing to do": ([], "say what to do: one of --int8"),
+    "fused and in fewer bits": (["--for", "cpu", "--int8"], "--for goes without a precision"),
+    "an unknown machine": (["--for", "tpu"], "cpu"),
     "two things": (["--int8", "--float16"], "--int8 and --float16 exclude each other"),
     "another shape": (["--int8", "--calibrate", "bad.npy"], "calibration: the input"),
     "no such file": (["--int8", "--calibrate", "none.npy"], "none.npy: No such file"),

@@ -40,7 +40,7 @@ def rewritten(model: onnx.ModelProto, target: Target) -> tuple[onnx.ModelProto, 
     # onnxruntime-web's kernels for WebGPU add nothing to scores; those for WebAssembly are the CPU's
     counts["MultiHeadAttention"] = fuse_attention(editor, biased=target != "web")
     common.RemoveUnusedNodesPass()(graph_model)
-    counts["steps left out"] = compute_read_steps(editor)
+    counts["computed for fewer steps"] = compute_read_steps(editor)
     counts["Attention"] = fuse_projections(editor)
     counts["MultiHeadAttention"] -= counts["Attention"]
     common.RemoveUnusedNodesPass()(graph_model)
