@@ -175,3 +175,9 @@ def test_answers_over_grpc_are_the_protocols_messages(running: Running) -> None:
             assert (found.id, found.model_name, list(found.outputs[0].shape)) == (key, "dense", [2, 3])
             y = np.frombuffer(found.raw_output_contents[0], np.float32).reshape(2, 3)
             np.testing.assert_allclose(y, models.dense_reference(x), rtol=1e-5)
+
+
+def test_however_many_wait_behind_one_they_are_answered(wire: Wire) -> None:
+    good, bad = posted(body(np.ones((1, 4), np.float32))), posted(b"{}", model="none")
+    wire.socket.sendall(good + 1500 * bad + good)
+    assert [wire.answer()[0] for _ in range(1502)] == [200, *[404] * 1500, 200]

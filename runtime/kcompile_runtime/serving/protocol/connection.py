@@ -28,8 +28,8 @@ class Connection(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
         elif cycle.more_body:
             self._awaited = cycle, exchange
-        else:  # it had to wait for the answer to the one before
-            self._answer(cycle, exchange)
+        else:  # it had to wait for the answer to the one before, within whose sending this is
+            self.loop.call_soon(self._answer, cycle, exchange)
 
     def on_message_complete(self) -> None:
         """All of a body is there."""
