@@ -87,6 +87,21 @@ def ctc_cost_of_logits(y_true: Any, logits: Any, input_length: Any, label_length
     return refine(infinite, (known_shape(logs)[0], 1))
 
 
+def blank_last(logits: Value, blank: int) -> Value:
+    """(batch, time, classes) with the class of that number as the last one."""
+    classes = int(known_shape(logits)[2])
+    if blank == classes - 1:
+        return logits
+    return op.Gather(logits, np.array([*(i for i in range(classes) if i != blank), blank]), axis=2)
+
+
+def labels_with_blank_last(labels: Value, blank: int, classes: int) -> Value:
+    """int64 class numbers as ``blank_last`` counts classes."""
+    last = np.int64(classes - 1)
+    lower = op.Where(op.Greater(labels, np.int64(blank)), op.Sub(labels, np.int64(1)), labels)
+    return op.Where(op.Equal(labels, np.int64(blank)), last, lower)
+
+
 def _with_blanks(labels: Value, blank: Value) -> Value:
     """(batch, 2 labels + 1): a blank before, between and after the labels."""
     blanks = op.Expand(blank, op.Shape(labels))
@@ -158,7 +173,13 @@ def ctc_decode(
     Raises:
         ValueError: if more paths are asked for than the beam has, or there are no classes beside the blank.
     """
-    logs = _logs(y_pred)
+    return decoded_logits(_logs(y_pred), input_length, greedy, beam_width, top_paths, merge_repeated)
+
+
+def decoded_logits(
+    logs: Value, input_length: Any, greedy: bool, beam_width: int, top_paths: int, merge_repeated: bool
+) -> tuple[list[Value], Value]:
+    """``ctc_decode`` of what goes into the softmax, or of logarithms of probabilities."""
     active = op.Less(op.Unsqueeze(times_of(logs), [0]), op.Reshape(_whole(input_length), [-1, 1]))
     if greedy:
         return _greedy(logs, active)
@@ -168,7 +189,7 @@ def ctc_decode(
         )
     classes = known_shape(logs)[2]
     if isinstance(classes, int) and classes < 2:
-        raise ValueError(f"ctc_decode: needs a class beside the blank; found {y_pred!r}.")
+        raise ValueError(f"ctc_decode: needs a class beside the blank; found {logs!r}.")
     prefixes, scores = Beam(op.LogSoftmax(logs, axis=2), active, int(beam_width)).search()
     decoded = []
     for path in range(top_paths):

@@ -148,7 +148,7 @@ class KCompileTrainer(base_trainer.Trainer):
         """As ``keras.Model.fit``."""
         self._assert_compile_called("fit")
         epochs = _limited(epochs)
-        self._eval_epoch_iterator = None
+        self._eval_epoch_iterator: EpochIterator | None = None
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = array_slicing.train_validation_split(
                 (x, y, sample_weight), validation_split=validation_split

@@ -16,6 +16,7 @@ from . import (
     candidate_sampling,
     config,
     control_flow,
+    ctc,
     debugging,
     distribute,
     errors,
@@ -83,6 +84,7 @@ MODULES: dict[str, dict[str, Any]] = {
     "lite": _of(saved_models, saved_models.LITE),
     "lookup": _of(lookup),
     "nest": _of(nest),
+    "nn": _of(ctc),
     "ragged": _of(ragged),
     "random": {**_of(random_numbers), **_of(candidate_sampling)},
     "saved_model": _of(saved_models, saved_models.SAVED_MODEL),
@@ -93,4 +95,8 @@ MODULES: dict[str, dict[str, Any]] = {
     "train": {**_of(train), **_of(records, records.TRAIN)},
     "compat": programs.COMPAT,
     "compat.v1": _of(v1),
+    "compat.v1.nn": {
+        "ctc_beam_search_decoder": ctc.ctc_beam_search_decoder_of_v1,
+        "ctc_loss": ctc.ctc_loss_of_v1,
+    },
 }

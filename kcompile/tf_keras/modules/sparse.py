@@ -1,4 +1,7 @@
-"""``tf.sparse``: tensors of which most elements are zero, as places and values; computed at once."""
+"""``tf.sparse``: tensors of which most elements are zero, as places and values; computed at once.
+
+In a step that is traced they can be made, cast and made dense.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import TensorShape, Value
+from ...ir import TensorShape, Value, op
+from ...keras import backend as K
+from ...keras.backend.loops import is_symbolic
 from ...keras.data.composites import Composite, SparseTensorSpec
 from ...keras.data.dtypes import DType, as_dtype
 from ...keras.utils.fingerprints import crossed, fingerprints
@@ -23,13 +28,20 @@ class SparseTensor(Composite):
         indices: (elements, axes) int64.
         values: (elements,).
         dense_shape: (axes,) int64.
+        is_symbolic: whether numbers of any of them are known only when a step runs.
     """
 
     def __init__(self, indices: Any, values: Any, dense_shape: Any) -> None:
+        self.values = convert_to_tensor(values)
+        self.is_symbolic = any(map(is_symbolic, (indices, values, dense_shape)))
+        if self.is_symbolic:
+            self.indices, self.dense_shape = (
+                K.cast(convert_to_tensor(x), "int64") for x in (indices, dense_shape)
+            )
+            return
         self.indices = convert_to_tensor(
             np.asarray(indices, np.int64).reshape(-1, len(np.asarray(dense_shape)))
         )
-        self.values = convert_to_tensor(values)
         self.dense_shape = convert_to_tensor(np.asarray(dense_shape, np.int64))
 
     @classmethod
@@ -130,6 +142,10 @@ def to_dense(
             if hasattr(sp_input, "to_tensor")
             else convert_to_tensor(sp_input)
         )
+    if sp_input.is_symbolic:
+        like = sp_input.values
+        zeros = op.Expand(K.cast(convert_to_tensor(default_value or 0), like.dtype), sp_input.dense_shape)
+        return op.ScatterND(zeros, sp_input.indices, like)
     text = sp_input.dtype == "string"
     fill = default_value if default_value is not None else b"" if text else 0
     fill = fill.encode() if isinstance(fill, str) else fill

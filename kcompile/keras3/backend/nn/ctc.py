@@ -27,12 +27,10 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
         mask_index: the class of the blank.
     """
     logits, target = _scores(output), as_value(target, "int64")
-    blank = _blank(logits, mask_index)
-    last = np.int64(known_shape(logits)[2] - 1)
-    labels = op.Where(op.Greater(target, np.int64(blank)), target - 1, target)
-    labels = op.Where(op.Equal(target, np.int64(blank)), last, labels)
     times, lengths = (op.Reshape(as_value(n, "int64"), [-1, 1]) for n in (output_length, target_length))
-    loss = ctc.ctc_cost_of_logits(labels, _blank_last(logits, blank), times, lengths)
+    blank = _blank(logits, mask_index)
+    labels = ctc.labels_with_blank_last(target, blank, int(known_shape(logits)[2]))
+    loss = ctc.ctc_cost_of_logits(labels, ctc.blank_last(logits, blank), times, lengths)
     return op.Squeeze(loss, [1])
 
 
@@ -44,13 +42,6 @@ def _scores(output: Any) -> Value:
 def _blank(logits: Value, mask_index: int | None) -> int:
     classes = int(known_shape(logits)[2])
     return classes - 1 if mask_index is None else mask_index % classes
-
-
-def _blank_last(logits: Value, blank: int) -> Value:
-    classes = int(known_shape(logits)[2])
-    if blank == classes - 1:
-        return logits
-    return op.Gather(logits, np.array([*(i for i in range(classes) if i != blank), blank]), axis=2)
 
 
 @operation
@@ -86,7 +77,7 @@ def ctc_decode(
     active = op.Less(op.Unsqueeze(ctc.times_of(logits), [0]), lengths)
     if strategy == "greedy":
         return _greedy(logits, active, blank, merge_repeated)
-    logs = op.LogSoftmax(_blank_last(logits, blank), axis=2)
+    logs = op.LogSoftmax(ctc.blank_last(logits, blank), axis=2)
     found, scores = ctc.Beam(logs, active, int(beam_width)).search()
     paths = op.Slice(found, [0], [top_paths], [1])
     paths = op.Where(op.GreaterOrEqual(paths, np.int64(blank)), paths + 1, paths)
