@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -181,3 +182,12 @@ def test_however_many_wait_behind_one_they_are_answered(wire: Wire) -> None:
     good, bad = posted(body(np.ones((1, 4), np.float32))), posted(b"{}", model="none")
     wire.socket.sendall(good + 1500 * bad + good)
     assert [wire.answer()[0] for _ in range(1502)] == [200, *[404] * 1500, 200]
+
+
+def test_what_is_remembered_of_messages_holds_no_tensors() -> None:
+    requests = Requests(Limits())
+    array = requests.read(raw(np.zeros((1, 2), np.float32).tobytes())).request.inputs["x0"]
+    assert requests._known
+    held = weakref.ref(array)
+    del array
+    assert held() is None

@@ -94,7 +94,8 @@ class _Form:
         raw = message.raw_input_contents
         marks = [varint_bytes(_RAW_CONTENTS << 3 | 2) + varint_bytes(len(data)) for data in raw]
         place = len(content) - sum(map(len, marks)) - sum(map(len, raw))
-        self._start, self._asked = content[:place], asked
+        self._start = content[:place]
+        self._model, self._version, self._outputs = asked.model, asked.version, asked.request.outputs
         self._tensors: list[tuple[str, str, tuple[int, ...], int, int]] = []
         self._marks: list[tuple[int, bytes]] = []
         for entry, mark, data in zip(message.inputs, marks, raw, strict=True):
@@ -113,12 +114,12 @@ class _Form:
 
     def filled(self, content: bytes) -> Asked:
         """The request that a message of the form is; its tensors share the message's memory."""
-        view, known = memoryview(content), self._asked
+        view = memoryview(content)
         inputs = {
             name: from_bytes(view[start:end], datatype, shape, name)
             for name, datatype, shape, start, end in self._tensors
         }
-        return Asked(known.model, known.version, "", InferRequest(inputs, known.request.outputs))
+        return Asked(self._model, self._version, "", InferRequest(inputs, self._outputs))
 
 
 def _is_bare(content: bytes) -> bool:
