@@ -23,6 +23,7 @@ from .report import (
     Work,
     shown,
 )
+from .timing import about_load
 from .trials import Trial
 
 _HEAVY = 0.05  # of the time: what is worth advice
@@ -250,6 +251,8 @@ def _bars(layers: Sequence[LayerTime]) -> Bars:
 def _advice(
     layers: Sequence[LayerTime], profile: Profile, trials: Sequence[Trial], gain: float | None
 ) -> Iterator[str]:
+    if busy := about_load():
+        yield busy
     whole = profile.seconds or 1.0
     shares = {layer.name: layer.seconds / whole for layer in layers}
     for trial in trials:

@@ -237,7 +237,7 @@ def _recording(options: Any, folder: Path) -> Any:
 def operators_of(
     events: Sequence[Mapping[str, Any]], origins: Origins, skipped: int = 0
 ) -> Iterator[Operator]:
-    """The operators in a profile, with their seconds of one run: of each the mean over the faster half.
+    """The operators in a profile, with their seconds of one run: of each the mean over the fastest quarter.
 
     Args:
         events: as onnxruntime writes them; times are whole microseconds.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kcompile_runtime.session_settings import processors
+
 Run = Callable[[], Any]
 
 _SHORT_S = 2e-3  # calls that are shorter are timed several at once
 _LEAST_ROUNDS = 5
+_BUSY = 1.5  # processes that want to run, for each processor
 
 
 def side_by_side(runs: Mapping[str, Run], seconds: float = 1.0) -> dict[str, float]:
-    """Seconds of a call of each: the mean over the faster half, since others disturb the slower ones.
+    """Seconds of a call of each: the mean over the fastest quarter, since others disturb the slower ones.
 
     They are called in turns, so that what else the machine does meanwhile falls on all of them alike.
 
@@ -48,8 +52,21 @@ def fastest(run: Run, seconds: float = 0.5) -> float:
 
 
 def typical(times: Sequence[float]) -> float:
-    """The mean of the faster half; 0 of none."""
-    return statistics.fmean(sorted(times)[: (len(times) + 1) // 2]) if times else 0.0
+    """The mean of the fastest quarter; 0 of none."""
+    return statistics.fmean(sorted(times)[: (len(times) + 3) // 4]) if times else 0.0
+
+
+def about_load() -> str:
+    """That the machine has more to do than it can, which times suffer from; empty where it has not."""
+    if not hasattr(os, "getloadavg"):
+        return ""
+    load, count = os.getloadavg()[0], processors()
+    if load <= _BUSY * count:
+        return ""
+    return (
+        f"The machine is busy (a load of {load:.0f} on {count} processors): times are too long, and "
+        "comparisons uncertain. Measure again when it is not."
+    )
 
 
 def _repeats(run: Run) -> int:

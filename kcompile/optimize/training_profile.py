@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .report import Bars, Column, Fact, Facts, Flame, Frame, Report, Table
-from .timing import seconds_of, typical
+from .report import Bars, Column, Fact, Facts, Flame, Frame, Notes, Report, Table
+from .timing import about_load, seconds_of, typical
 
 if TYPE_CHECKING:
     from ..torch_bridge.profiling import NodeTime
@@ -99,6 +99,7 @@ def training_report(model: Any, times: Sequence[NodeTime], latency: float, sampl
                 "s",
             ),
             Flame("Flame graph", _flame(model.name, times, names)),
+            *([Notes("Measured", [busy])] if (busy := about_load()) else []),
         ],
     )
 

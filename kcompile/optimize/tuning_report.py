@@ -8,6 +8,7 @@ from pathlib import Path
 from kcompile_runtime.session_settings import SessionSettings, processors
 
 from .report import Bars, Column, Fact, Facts, Notes, Part, Report, Table
+from .timing import about_load
 from .tuning import Tuned, counted_threads
 
 
@@ -24,6 +25,8 @@ def tuning_report(
     first = tuned[0]
     fastest = min(tuned, key=lambda found: found.best)
     lines = [f"{path} has the settings; Executor and the server read them." for path in written]
+    if busy := about_load():
+        lines.append(busy)
     if len(tuned) > 1:
         gain = first.best / fastest.best
         lines.append(
