@@ -1,11 +1,15 @@
 # Needs Python 3.10 or newer, make and a package index. Everything lands in .venv and .venv-peers.
 PYTHON ?= python3
+# Where an environment has its programs.
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VENV := .venv
 PEERS := .venv-peers
 # Keras 3 with what its own tests import.
 KERAS3 := .venv-keras3
 # Another server, which `make bench ARGS=serve` measures ours beside.
 MLSERVER := .venv-mlserver
+# What builds and checks distributions.
+RELEASE := .venv-release
 KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest \
 	tensorboard==2.21.0 orbax-checkpoint==0.12.8
 PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0 \
@@ -32,78 +36,88 @@ help:
 	@echo "make keras-tests  the tests of Keras 2.3.1 itself, downloaded; some 20 minutes"
 	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
 	@echo "make docs        the site of the documentation, into site/"
+	@echo "make dist        both distributions, checked and tried in empty environments, into dist/"
 	@echo "make browser-tests  pages in headless Chromium, which must be there"
 	@echo "make ray-tests   serving and predicting on a cluster of two nodes on this machine"
 	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
 	@echo "make clean       remove the environments and caches"
 
 demo: $(STAMP)
-	$(VENV)/bin/python examples/digits.py build/demo
+	$(VENV)/$(BIN)/python examples/digits.py build/demo
 
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest -n auto $(ARGS)
+	$(VENV)/$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(STAMP)
-	$(VENV)/bin/python -m ruff check .
-	$(VENV)/bin/python -m ruff format --check .
-	$(VENV)/bin/python -m mypy
+	$(VENV)/$(BIN)/python -m ruff check .
+	$(VENV)/$(BIN)/python -m ruff format --check .
+	$(VENV)/$(BIN)/python -m mypy
 
 bench: $(STAMP)
-	$(VENV)/bin/python -m benchmarks $(ARGS)
+	$(VENV)/$(BIN)/python -m benchmarks $(ARGS)
 
 peers: $(PEERS)/.installed
 
 peers-test: $(STAMP) $(PEERS)/.installed
-	KCOMPILE_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(VENV)/bin/python -m pytest -m peers $(ARGS)
+	KCOMPILE_PEERS_PYTHON=$(abspath $(PEERS)/$(BIN)/python) $(VENV)/$(BIN)/python -m pytest -m peers $(ARGS)
 
 serve-peers: $(MLSERVER)/.installed
 
 keras-tests: $(STAMP)
-	$(VENV)/bin/python -m tests.peers.keras_2_3 $(ARGS)
+	$(VENV)/$(BIN)/python -m tests.peers.keras_2_3 $(ARGS)
 
 keras3-tests: $(KERAS3)/.installed
-	$(KERAS3)/bin/python -m tests.peers.keras_3 $(ARGS)
+	$(KERAS3)/$(BIN)/python -m tests.peers.keras_3 $(ARGS)
 
 docs: $(STAMP)
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[docs]'
-	$(VENV)/bin/python docs/site/build.py
+	$(VENV)/$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[docs]'
+	$(VENV)/$(BIN)/python docs/site/build.py
+
+dist: $(RELEASE)/.installed
+	$(RELEASE)/$(BIN)/python -m tests.release $(ARGS)
 
 # What cannot be installed is named by the tests that are skipped for it.
 browser-tests: $(STAMP)
-	-$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt playwright axe-playwright-python -e '.[docs]'
-	-$(VENV)/bin/python -c 'from kcompile.deploy.onnxruntime_web import archive; archive()'
-	$(VENV)/bin/python -m pytest tests/deploy/browser $(ARGS)
+	-$(VENV)/$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt playwright axe-playwright-python -e '.[docs]'
+	-$(VENV)/$(BIN)/python -c 'from kcompile.deploy.onnxruntime_web import archive; archive()'
+	$(VENV)/$(BIN)/python -m pytest tests/deploy/browser $(ARGS)
 
 ray-tests: $(STAMP)
-	-$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[ray]'
-	$(VENV)/bin/python -m pytest tests/deploy/cluster $(ARGS)
+	-$(VENV)/$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[ray]'
+	$(VENV)/$(BIN)/python -m pytest tests/deploy/cluster $(ARGS)
 
 programs: $(STAMP)
-	$(VENV)/bin/python -m tests.programs $(PROGRAMS) $(ARGS)
+	$(VENV)/$(BIN)/python -m tests.programs $(PROGRAMS) $(ARGS)
 
 $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kcompile needs Python 3.10 or newer, this is " + sys.version.split()[0] + ": set PYTHON=")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt \
+	$(VENV)/$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt \
 		-e './runtime[$(ACCEL)]' -e '.[$(ACCEL),train,viz,serve,test]'
 	@touch $@
 
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/python -m pip install $(PIP_FLAGS) $(PEER_PACKAGES)
+	$(PEERS)/$(BIN)/python -m pip install $(PIP_FLAGS) $(PEER_PACKAGES)
 	@touch $@
 
 $(KERAS3)/.installed: Makefile pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(KERAS3)
-	$(KERAS3)/bin/python -m pip install $(PIP_FLAGS) $(KERAS3_PACKAGES) torch==2.13.0 \
+	$(KERAS3)/$(BIN)/python -m pip install $(PIP_FLAGS) $(KERAS3_PACKAGES) torch==2.13.0 \
 		-e './runtime[cpu]' -e '.[train]'
 	@touch $@
 
 $(MLSERVER)/.installed: Makefile
 	$(PYTHON) -m venv --clear $(MLSERVER)
-	$(MLSERVER)/bin/python -m pip install $(PIP_FLAGS) mlserver==1.7.1 onnxruntime==1.31.1
+	$(MLSERVER)/$(BIN)/python -m pip install $(PIP_FLAGS) mlserver==1.7.1 onnxruntime==1.31.1
+	@touch $@
+
+$(RELEASE)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(RELEASE)
+	$(RELEASE)/$(BIN)/python -m pip install $(PIP_FLAGS) build==1.6.1 twine==7.0.0 check-wheel-contents==0.6.3 \
+		cyclonedx-bom==7.5.0 pip-licenses==5.5.5
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist site
+	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) $(RELEASE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist dist-parts site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

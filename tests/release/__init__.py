@@ -1,0 +1,1 @@
+"""Both distributions as strangers get them: built twice, checked, installed into empty environments, used."""
