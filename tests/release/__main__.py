@@ -87,7 +87,7 @@ def interpreters() -> Iterator[str]:
 
 
 def use(output: Path, python: str) -> None:
-    """Installs the wheels into empty environments of a Python, and runs ``smoke.py`` outside of the checkout."""
+    """Installs the wheels into empty environments of a Python, and runs ``smoke.py`` in another folder."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         for name, what in (("kcompile", "model"), ("kcompile-runtime", "runtime")):
@@ -105,7 +105,7 @@ def use(output: Path, python: str) -> None:
 
 
 def _list_parts(program: Path, path: Path) -> None:
-    """What an environment consists of, and under which licences; beside the files, which an index gets alone."""
+    """What an environment consists of, and its licences; in a folder of its own, as an index gets the rest."""
     path.parent.mkdir(exist_ok=True)
     run(sys.executable, "-m", "cyclonedx_py", "environment", program, "-o", f"{path}.cdx.json")
     licences = (sys.executable, "-m", "piplicenses", f"--python={program}", "--format=markdown")

@@ -1,4 +1,4 @@
-"""What an installed distribution has to do; run by the Python that has it, in a folder without the checkout."""
+"""What an installed distribution has to do; run by the Python that has it, outside of the checkout."""
 
 from __future__ import annotations
 
