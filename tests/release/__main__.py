@@ -105,7 +105,7 @@ def use(output: Path, python: str) -> None:
 
 
 def _list_parts(program: Path, path: Path) -> None:
-    """What an environment consists of, and its licences; in a folder of its own, as an index gets the rest."""
+    """What an environment consists of, and its licences, in a folder of its own."""
     path.parent.mkdir(exist_ok=True)
     run(sys.executable, "-m", "cyclonedx_py", "environment", program, "-o", f"{path}.cdx.json")
     licences = (sys.executable, "-m", "piplicenses", f"--python={program}", "--format=markdown")
