@@ -128,6 +128,9 @@ def _learnt(
 ) -> Learnt:
     """Trains on four fifths."""
     cut = len(x) * 4 // 5
+    for layer in model.layers:
+        if isinstance(layer, L.BatchNormalization):
+            layer.momentum = 0.9  # the statistics of few steps
     model.compile(
         keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     )

@@ -4,8 +4,8 @@
 
 Trains models/digits_cnn.yaml on scikit-learn's 8x8 digits, writes it in 8 bits with ranges of 200 of them,
 lets no more than half a point of accuracy go on digits that it never saw, writes a page about it, and asks a
-server (``kcompile serve``, in a process of its own) for the held-out digits. Ends with exit code 1 if the accuracy
-drops by more, the file is larger than 35 %, or the server answers otherwise than the file does here.
+server (``kcompile serve``, in a process of its own) for the held-out digits. Ends with exit code 1 if the
+accuracy drops by more, the file is larger than 35 %, or the server answers otherwise than the file does here.
 """
 
 from __future__ import annotations
