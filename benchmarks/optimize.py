@@ -24,7 +24,7 @@ from kcompile.optimize.samples import Samples
 from kcompile.optimize.scoring import sqnr
 
 from .measuring import Row, compare
-from .optimize_learnt import DROPS, LEARNT
+from .optimize_learnt import DROPS, LEARNT, with_momentum
 
 TOPIC = "files in 8 bits"
 SAME = 1.03  # the ratio of two equal files, as far as a measurement tells
@@ -95,9 +95,7 @@ def application(name: str) -> Callable[[Any], Any]:
         small, full = (
             build(weights=None, input_shape=(size, size, 3), classifier_activation=None) for size in (96, 224)
         )
-        for layer in small.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = 0.0
+        small = with_momentum(small, 0.0)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         small.compile(keras.optimizers.SGD(0.0), loss)
         images = _images(96)(16, np.random.default_rng(1))

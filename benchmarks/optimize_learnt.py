@@ -123,14 +123,21 @@ def _modules(package: str) -> Iterator[Any]:
                 yield importlib.import_module(f"{package}.{info.name}")
 
 
+def with_momentum(model: Any, momentum: float) -> Any:
+    """The same network anew, with another momentum of the statistics in its batch normalisation."""
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "BatchNormalization":
+            layer["config"]["momentum"] = momentum
+    return type(model).from_config(config)
+
+
 def _learnt(
     title: str, model: Any, x: np.ndarray, y: np.ndarray, epochs: int, rate: float, from_logits: bool = False
 ) -> Learnt:
     """Trains on four fifths."""
     cut = len(x) * 4 // 5
-    for layer in model.layers:
-        if isinstance(layer, L.BatchNormalization):
-            layer.momentum = 0.9  # the statistics of few steps
+    model = with_momentum(model, 0.9)  # statistics of few steps
     model.compile(
         keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     )
