@@ -65,7 +65,7 @@ from .scope import (
 from .shapes import TensorShape
 from .storage import Storage
 from .strings import StringTensor, as_bytes, as_str
-from .text_nodes import TextNode, TextStage, before_graph, text_labels
+from .text_nodes import TextNode, TextStage, before_graph, sizes_of, text_labels
 from .tracing import Trace, tracing
 from .update_rule import LossScale, UpdateRule
 from .values import Constant, Node, Parameter, Value, assign_all, format_type, noting_nodes
@@ -146,6 +146,7 @@ __all__ = [
     "record_with",
     "recorder",
     "schema_of",
+    "sizes_of",
     "tensor_for",
     "steadily",
     "to_onnx",

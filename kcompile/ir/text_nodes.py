@@ -125,6 +125,21 @@ def text_labels(text: Value, keys: Sequence[bytes], labels: Sequence[int], other
     return node.outputs[0]
 
 
+def sizes_of(x: Value) -> Value:
+    """A value whose sizes a graph can be asked for: itself, or for text numbers of its sizes."""
+    if x.dtype != object or isinstance(x, Constant):
+        return x
+    node = TextNode(
+        "Sizes",
+        x,
+        lambda text: np.zeros(text.shape, np.int64),
+        lambda text: text_labels(text, [b""], [0], 0),
+        np.int64,
+        x.dims,
+    )
+    return node.outputs[0]
+
+
 def _computed(node: Node, arrays: Sequence[Any]) -> list[np.ndarray]:
     """What one operator gives, by ONNX's own reference, whose arrays may hold text."""
     from onnx.reference import ReferenceEvaluator

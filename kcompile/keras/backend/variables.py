@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Parameter, Value, as_dtype, changing, op, unchanging
+from ...ir import Constant, Parameter, Value, as_dtype, changing, op, sizes_of, unchanging
 from .. import registry, rules
 from . import config
 from .assignments import Variable
@@ -159,7 +159,7 @@ def shape(x: Any) -> Value:
     x = tensor(x)
     if x.dims is not None and all(isinstance(d, int) for d in x.dims):
         return Constant(np.array(x.shape, np.int32))
-    return cast_value(op.Shape(x), np.dtype(np.int32))
+    return cast_value(op.Shape(sizes_of(x)), np.dtype(np.int32))
 
 
 def int_shape(x: Any) -> tuple[int | None, ...] | None:

@@ -53,6 +53,12 @@ def map_layers(inputs: list[Value], outputs: list[Value], name: str) -> LayerMap
     return LayerMap(layers, nodes, nodes_by_depth, layers_by_depth)
 
 
+def calls_between(inputs: list[Value], outputs: list[Value]) -> list[Node]:
+    """The calls on which outputs depend, as far as inputs do not give what they need, each behind those that
+    it needs."""
+    return _walk_back(inputs, outputs)[0]
+
+
 def _walk_back(inputs: list[Value], outputs: list[Value]) -> tuple[list[Node], dict[Layer, int]]:
     """Nodes in post-order and the order of first visit of layers; without recursion, cycles are errors."""
     given = set(inputs)

@@ -17,6 +17,7 @@ from ..utils.summary_html import model_html
 from .call_frames import call_frame
 from .called_on_numbers import cast_numbers
 from .changed_attributes import lies_within
+from .inner_inputs import with_own_inputs
 from .keras_history import create_keras_history
 from .layer import Layer
 from .layer_graph import (
@@ -89,6 +90,7 @@ class Network(NetworkFiles):
         self.inputs, self._output_values = tensor_list(inputs, "inputs"), tensor_list(outputs, "outputs")
         create_keras_history(self.outputs)
         check_ends(self.name, self.inputs, self.outputs)
+        self.inputs, self._output_values = with_own_inputs(self.inputs, self.outputs)
         self._layers = []
         self._mapped_layers: list[Layer] = []
         self._take_layer_map(map_layers(self.inputs, self.outputs, self.name))

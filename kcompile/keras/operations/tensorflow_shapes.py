@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Constant, Value, claim_steps, op
+from ...ir import Constant, Value, claim_steps, op, sizes_of
 from .. import backend as K
 from ..backend.tensors import as_int64, axis_index, expanded, known_shape, refine, shape_vector
 from .slices import sliced
@@ -18,12 +18,12 @@ from .tensorflow_names import key_of_strides
 
 @of_tensorflow("shape")
 def shape(input: Any, out_type: Any = "int32") -> Value:
-    return K.cast(op.Shape(_tensor(input)), type_name(out_type))
+    return K.cast(op.Shape(sizes_of(_tensor(input))), type_name(out_type))
 
 
 @of_tensorflow("size")
 def size(input: Any, out_type: Any = "int32") -> Value:
-    return K.cast(op.Size(_tensor(input)), type_name(out_type))
+    return K.cast(op.Size(sizes_of(_tensor(input))), type_name(out_type))
 
 
 @of_tensorflow("rank")

@@ -146,6 +146,7 @@ class FeatureSpace:
         }
         self.one_hot_encoders: dict[str, Any] = {}
         self.encoded_features: Any = None
+        self.concat = L.Concatenate(axis=-1)
         self.built = False
         self._to_adapt = [name for name, layer in self.preprocessors.items() if _is_adaptable(layer)]
         self._is_adapted = not self._to_adapt
@@ -329,7 +330,8 @@ class FeatureSpace:
                     f"The feature {name!r} is not a vector of floats: it holds {x.dtype.name}. Encode it by "
                     "output_mode='one_hot', or use FeatureSpace(output_mode='dict')."
                 )
-        return K.concatenate(list(found.values()), axis=-1)
+        vectors = list(found.values())
+        return self.concat(vectors) if len(vectors) > 1 else vectors[0]
 
     def _one_hot(self, name: str, places: Value) -> Value:
         if name not in self.one_hot_encoders:

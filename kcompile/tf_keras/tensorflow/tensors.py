@@ -93,7 +93,7 @@ def convert_to_tensor(
             )
         return value
     if isinstance(value, list | tuple) and values_in(value):
-        rows = [convert_to_tensor(entry, dtype) for entry in value]
+        rows = [convert_to_tensor(_as_listed(entry, wanted), dtype) for entry in value]
         with computing(rows):
             return K.stack(rows, axis=0)
     if hasattr(value, "detach"):  # PyTorch's
@@ -111,6 +111,12 @@ def convert_to_tensor(
     if wanted is None and not isinstance(value, np.ndarray | np.generic):
         return _eager(_by_default(array))
     return _eager(array if wanted is None else _cast(array, wanted))
+
+
+def _as_listed(entry: Any, wanted: DType | None) -> Any:
+    """A tensor of numbers within a list, of floats in the type that is wanted."""
+    is_float = isinstance(entry, EagerTensor) and entry.dtype.kind == "f"
+    return K.cast(entry, str(wanted)) if is_float and wanted is not None and wanted.is_floating else entry
 
 
 def _text(value: Any) -> Value:

@@ -728,3 +728,48 @@ def steps_of_ones_own_on_ragged_and_sparse_batches(keras, tf):
     model = Sums()
     model.compile(keras.optimizers.SGD(0.01))
     return model.fit(data, epochs=3, verbose=0).history["loss"], model.scale
+
+
+@case
+def sizes_of_text_in_a_model_that_trains(keras, tf):
+    class Placed(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            entries = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2]))
+            self.table = tf.lookup.StaticHashTable(entries, -1)
+            self.dense = keras.layers.Dense(2, kernel_initializer="ones")
+
+        def call(self, words):
+            places = tf.cast(self.table.lookup(words), tf.float32)
+            return tf.zeros((tf.shape(words)[0], 2)) + self.dense(places[:, None])
+
+    words = keras.Input((), dtype=tf.string)
+    model = keras.Model(words, Placed()(words))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    x, y = np.array(["a", "b", "zz", "a", "b"], object), numbers(5, 2)
+    losses = model.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history["loss"]
+    return [losses, model.predict(x, verbose=0)]
+
+
+@case
+def a_list_of_tensors_of_another_precision(keras, tf):
+    found = tf.convert_to_tensor([[1.0, tf.cos(np.float64(0.1))], [2, tf.constant(3.0)]], dtype=tf.float32)
+    return [found, found.dtype.name]
+
+
+@case
+def a_model_of_encoded_features(keras, tf):
+    space = keras.utils.FeatureSpace(
+        features={
+            "a": "float_normalized",
+            "b": keras.utils.FeatureSpace.integer_categorical(num_oov_indices=0),
+        },
+        output_mode="concat",
+    )
+    data = tf.data.Dataset.from_tensor_slices({"a": [1.0, 2.0, 3.0], "b": [1, 2, 1]})
+    space.adapt(data)
+    encoded = space.get_encoded_features()
+    outputs = keras.layers.Dense(1, kernel_initializer="ones")(encoded)
+    inner, whole = keras.Model(encoded, outputs), keras.Model(space.get_inputs(), outputs)
+    asked = {"a": tf.constant([[1.0], [3.0]]), "b": tf.constant([[2], [1]])}
+    return [inner.predict(numbers(2, 3), verbose=0), whole.predict(asked, verbose=0)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kcompile.keras import backend as K
-from kcompile.keras.layers import Activation, Dense, Input, Lambda, add
+from kcompile.keras.layers import Activation, Dense, Input, Lambda, add, concatenate
 from kcompile.keras.models import Model, Sequential
 
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
@@ -111,3 +111,17 @@ def test_a_frozen_model_keeps_the_weights_of_its_own():
     assert len(names) == 3
     model.trainable = False
     assert model.trainable_weights == [] and {weight.name for weight in model.weights} == names
+
+
+def test_a_model_may_begin_at_a_tensor_in_the_middle():
+    x, other = Input((3,)), Input((3,))
+    h = Dense(4, activation="tanh", name="hidden")(x)
+    y = Dense(2)(add([Dense(4)(h), h]))
+    head, whole = Model(h, y), Model(x, y)
+    hidden = Model(x, h).predict(X)
+    np.testing.assert_allclose(head.predict(hidden), whole.predict(X), rtol=1e-5, atol=1e-6)
+    assert [layer.name for layer in head.layers][1:] == [layer.name for layer in whole.layers][2:]
+    both = Model([h, other], concatenate([y, Dense(1)(other)]))
+    assert both.predict([hidden, X]).shape == (len(X), 3)
+    with pytest.raises(ValueError, match="Graph disconnected"):
+        Model(h, add([y, Dense(2)(other)]))
