@@ -191,3 +191,16 @@ def test_what_is_remembered_of_messages_holds_no_tensors() -> None:
     held = weakref.ref(array)
     del array
     assert held() is None
+
+
+def test_long_requests_and_answers_are_as_short_ones(running: Running) -> None:
+    x = np.random.default_rng(0).random((5000, 4), np.float32)
+    entry: dict[str, Any] = {"name": "x", "datatype": "FP32"}
+    for rows in (5000, 2000):  # by ASGI, and past it with an answer that is written apart
+        entry |= {"shape": [rows, 4], "parameters": {"binary_data_size": 16 * rows}}
+        header = json.dumps({"inputs": [entry], "parameters": {"binary_data_output": True}}).encode()
+        said = {"Inference_Header_Content_Length": str(len(header)), "x_request_id": "long"}
+        answer = running.ask("POST", "/v2/models/dense/infer", header + x[:rows].tobytes(), **said)
+        assert (answer.status, answer.headers["x-request-id"]) == (200, "long")
+        y = np.frombuffer(answer.body[int(answer.headers["inference-header-content-length"]) :], np.float32)
+        np.testing.assert_allclose(y.reshape(-1, 3), models.dense_reference(x[:rows]), rtol=1e-4, atol=1e-5)

@@ -17,7 +17,7 @@ from .grpc_messages import message
 _REQUEST = message("ModelInferRequest")
 _RAW_CONTENTS = 7
 """The number of the field of bytes of tensors; it is the last, so it stands at the end of a message."""
-_MOST_FORMS, _MOST_START = 256, 2048
+_MOST_FORMS, _MOST_START, _NAMED = 256, 2048, 16
 # Fields of InferTensorContents by datatype; FP16 and BF16 travel as bytes only, as the protocol says.
 _CONTENTS = {
     "BOOL": "bool_contents",
@@ -59,8 +59,8 @@ class Requests:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        #: By the length of the message: one client sends the same again and again.
-        self._known: dict[int, _Form] = {}
+        #: By the length of the message, and its first bytes, where the model's name is.
+        self._known: dict[tuple[int, bytes], _Form] = {}
 
     def read(self, content: bytes) -> Asked:
         """A request from its bytes.
@@ -68,7 +68,8 @@ class Requests:
         Raises:
             ServingError: 400 or 413.
         """
-        form = self._known.get(len(content))
+        key = len(content), content[:_NAMED]
+        form = self._known.get(key)
         if form is not None and form.fits(content):
             return form.filled(content)
         message = parsed(_REQUEST, content)
@@ -78,7 +79,7 @@ class Requests:
             if form.lasting:
                 if len(self._known) >= _MOST_FORMS:
                     self._known.clear()
-                self._known[len(content)] = form
+                self._known[key] = form
         return asked
 
 
