@@ -36,6 +36,7 @@ TOPICS = {
     "serve": "serve",
     "optimize": "optimize",
     "optimize_transformers": "optimize_transformers",
+    "trained": "trained_smaller",
     "soak": "soak",
 }
 #: measured only when named

@@ -72,6 +72,7 @@ def _pruned(layer: Layer, arguments: dict[str, Any]) -> Layer:
 def strip_pruning(model: Any) -> Any:
     """The model of the layers inside the wrappers, with their weights as they are: many of them 0.
 
+    The wrappers are done with: nothing keeps zeros where they are if the model is trained on.
     It warns where nothing was pruned, as the model was trained without ``UpdatePruningStep``.
 
     Args:
@@ -94,7 +95,7 @@ def strip_pruning(model: Any) -> Any:
 def _stripped(layer: Layer) -> Layer:
     if isinstance(layer, Model):
         return clone_model(layer, clone_function=_stripped)
-    return layer.layer if isinstance(layer, PruneLowMagnitude) else layer
+    return layer.released() if isinstance(layer, PruneLowMagnitude) else layer
 
 
 def prune_scope() -> AbstractContextManager[Any]:

@@ -70,6 +70,7 @@ class PruneLowMagnitude(TransparentWrapper):
             if self.sparsity_m_by_n[0] >= self.sparsity_m_by_n[1]:
                 raise ValueError(f"sparsity_m_by_n: m must be less than n; found {self.sparsity_m_by_n}.")
         self._pruned: list[tuple[Parameter, Parameter, Parameter]] = []
+        self._constraints: list[Any] = []
 
     def build(self, input_shape: Any = None) -> None:
         self._build_layer(input_shape)
@@ -79,7 +80,7 @@ class PruneLowMagnitude(TransparentWrapper):
                 f"Layer {self.name}: {type(self.layer).__name__} has no weights to prune: trainable ones of "
                 "at least two axes. Let it derive from PrunableLayer to name them."
             )
-        self._pruned = []
+        self._pruned, self._constraints = [], []
         for weight in weights:
             mask = self.add_weight(
                 "mask", weight.shape, initializer="ones", trainable=False, dtype=str(weight.dtype)
@@ -87,7 +88,8 @@ class PruneLowMagnitude(TransparentWrapper):
             threshold = self.add_weight(
                 "threshold", (), initializer="zeros", trainable=False, dtype=str(weight.dtype)
             )
-            weight.constraint = _masked(getattr(weight, "constraint", None), mask)
+            self._constraints.append(getattr(weight, "constraint", None))
+            weight.constraint = _masked(self._constraints[-1], mask)
             self._pruned.append((weight, mask, threshold))
         self.pruning_step = self.add_weight(
             "pruning_step", (), initializer=_before_training, trainable=False, dtype="int64"
@@ -98,6 +100,12 @@ class PruneLowMagnitude(TransparentWrapper):
     def pruning_masks(self) -> list[tuple[Parameter, Parameter, Parameter]]:
         """For each weight that is pruned: itself, its mask, and the least magnitude that stayed."""
         return list(self._pruned)
+
+    def released(self) -> Layer:
+        """The layer inside, whose weights no mask holds any more."""
+        for (weight, *_), constraint in zip(self._pruned, self._constraints, strict=True):
+            weight.constraint = constraint
+        return self.layer
 
     @property
     def has_begun(self) -> bool:

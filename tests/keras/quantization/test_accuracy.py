@@ -61,7 +61,7 @@ def test_digits_are_told_as_well_by_integers_as_in_float(ranges, digits, network
     assert in_float > 97.5
 
     prepared = prepare(network, x[:200], ranges=ranges)
-    prepared.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+    prepared.compile(keras.optimizers.Adam(3e-5), "sparse_categorical_crossentropy")
     prepared.fit(x[:1200], y[:1200], batch_size=64, epochs=4, verbose=0)
     prepared.export(tmp_path / "integers.onnx")
     optimized = tmp_path / "optimized.onnx"

@@ -213,6 +213,19 @@ def test_constraints_of_the_layer_hold_as_well():
     assert (layer.layer.kernel.numpy() >= 0).all()
 
 
+def test_a_stripped_model_trains_freely():
+    layer = S.prune_low_magnitude(L.Dense(4, kernel_constraint="non_neg"), S.ConstantSparsity(0.5, 0))
+    model = keras.Sequential([layer])
+    model.build((None, 6))
+    layer.prune(0)
+    stripped = S.strip_pruning(model)
+    stripped.compile(keras.optimizers.SGD(1.0), "mse")
+    stripped.fit(np.ones((8, 6)), np.full((8, 4), 50.0), verbose=0)
+    kernel = stripped.layers[0].kernel.numpy()
+    assert sparsity(kernel) == 0
+    assert (kernel >= 0).all()
+
+
 def test_summaries_tell_of_sparsity(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
