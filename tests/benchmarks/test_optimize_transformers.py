@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import optimize_transformers as transformers
 
-SMALL = transformers.Size(1, 8, 2, 16, 50, 6)
+SMALL = transformers.Size(1, 8, 2, 16, 1000, 6)
 
 
 def test_latency_and_training_are_measured_next_to_pytorch():

@@ -148,3 +148,20 @@ def test_the_model_given_is_not_changed(plain: Any) -> None:
 def test_an_unknown_target_is_refused() -> None:
     with pytest.raises(OptimizeError, match="target: expected cpu, cuda, web; found 'tpu'"):
         fuse(onnx.ModelProto(), "tpu")  # type: ignore[arg-type]
+
+
+def test_what_pytorch_exports_is_fused_as_well() -> None:
+    import torch
+
+    from benchmarks.optimize_transformers import Size, TorchBert
+
+    network = TorchBert(Size(2, 8, 2, 16, 30, 6)).eval()
+    words = torch.randint(1, 30, (3, 6))
+    program = torch.onnx.export(network, (words,), dynamo=True, verbose=False)
+    assert program is not None
+    source = program.model_proto
+    result = fuse(source, "cpu")
+    assert result.fused["Attention"] + result.fused["MultiHeadAttention"] == 2, result.fused
+    assert result.fused["computed for fewer steps"] > 0 and result.unproved == ""
+    (found,) = Executor(result.model.SerializeToString()).run([words.numpy()])
+    np.testing.assert_allclose(found, network(words).detach().numpy(), rtol=1e-4, atol=1e-5)

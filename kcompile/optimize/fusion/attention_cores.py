@@ -265,12 +265,40 @@ def _moved(value: oir.Value) -> tuple[oir.Value, Perm, float]:
             its = attribute(node, "perm") or tuple(reversed(range(len(perm))))
             value, perm = node.inputs[0], tuple(its[i] for i in perm)
             continue
+        turned = _turned_beside_batch(value)
+        if turned is not None:
+            value, perm = turned, tuple((0, 1, 3, 2)[i] for i in perm)
+            continue
         scaled = _scaled(node)
         if scaled is None:
             break
         value, by = scaled
         factor *= by
     return value, perm, factor
+
+
+def _turned_beside_batch(value: oir.Value) -> oir.Value | None:
+    """(batch, heads, steps, size) of which a value has the last two axes exchanged, by way of three axes, as
+    PyTorch exports a key."""
+    back = made_by(value, "Reshape")
+    transpose = None if back is None else made_by(back.inputs[0], "Transpose")
+    if transpose is None or tuple(attribute(transpose, "perm", ())) != (0, 2, 1):
+        return None
+    forth = made_by(transpose.inputs[0], "Reshape")
+    source = None if forth is None else forth.inputs[0]
+    before, merged, after = sizes(source), sizes(transpose.inputs[0]), sizes(value)
+    if (
+        source is None
+        or before is None
+        or merged is None
+        or after is None
+        or len(before) != 4
+        or len(after) != 4
+    ):
+        return None
+    heads, size = before[1], before[3]
+    same = heads is not None and heads == after[1] and size is not None and size == after[2] == merged[2]
+    return source if same else None
 
 
 def _inverse(perm: Sequence[int]) -> Perm:
