@@ -156,8 +156,9 @@ FUNCTIONS = [f"keras3/ops_{name}.keras" for name in ("chain", "elementwise", "pa
 @pytest.mark.parametrize(
     ("module", "source", "ending"),
     [
-        *(("keras", source, "keras") for source in [*FUNCTIONS, "tfkeras_ops.h5"]),
-        ("tf_keras", "tfkeras_ops.h5", "h5"),
+        *(("keras", source, "keras") for source in FUNCTIONS),
+        # a model by tf.keras's rules goes into a .keras file of tf.keras's
+        *(("tf_keras", "tfkeras_ops.h5", ending) for ending in ("h5", "keras")),
         ("tf_keras", "keras3/ops_plain.keras", "h5"),
         ("keras", "keras3/ops_layers.keras", "h5"),
     ],
