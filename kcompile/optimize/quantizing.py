@@ -96,7 +96,8 @@ def dynamic(
             source,
             path,
             op_types_to_quantize=[*DYNAMIC, "Attention"],
-            per_channel=True,
+            # DynamicQuantizeLSTM is slower, and no better, with a scale for each channel
+            per_channel=all(node.op_type != "LSTM" for node in prepared.graph.node),
             reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=list(keep),
