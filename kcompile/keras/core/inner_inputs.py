@@ -3,6 +3,8 @@ Inputs of the model's own."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...ir import Value
 from .. import registry
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -44,7 +46,7 @@ def _input_like(x: Value) -> Value:
 
 
 def _called_again(node: Node, known: dict[Value, Value]) -> list[Value]:
-    layer = node.outbound_layer
+    layer: Any = node.outbound_layer
     given = [known[x] for x in node.input_tensors]
     arguments = replace_tensors(node.arguments, lambda x: known.get(x, x))
     operand = unpack_singleton(given) if node.nesting is None else as_nested(given, node.nesting)

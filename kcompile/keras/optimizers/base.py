@@ -90,6 +90,9 @@ class Optimizer(Stepping):
     dynamic_growth_steps: int | None = None
 
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        if self._writes_steps() and not isinstance(getattr(type(self), "_initial_decay", None), property):
+            kwargs.pop("lr", None)  # which the class has looked at itself
+            self._initial_decay = kwargs.pop("decay", 0.0)
         _check_arguments(type(self).__name__, kwargs)
         for limit in _CLIPPING:
             if kwargs.get(limit) is not None:

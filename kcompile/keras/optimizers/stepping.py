@@ -35,6 +35,7 @@ class Stepping(AppliesGradients):
     """State and steps as code of tf.keras makes and asks for them."""
 
     weights: list[Parameter]
+    _use_locking = True  # which optimizers before 2.11 hand on to assignments
 
     if TYPE_CHECKING:
         learning_rate: Any
