@@ -51,6 +51,12 @@ def recording(record: Record | None, numbers: bool = False) -> Iterator[None]:
         _recorders.stack.pop()
 
 
+def is_recorded() -> bool:
+    """Whether assignments are part of something: of what computes at once, or of a step or call that is
+    recorded."""
+    return interpreter() is not None or bool(_recorders.stack)
+
+
 class Variable(Scatters, Parameter):
     """A weight or state of the front end."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from ...ir import Value
 from ...keras import backend as K
 from ...keras import initializers
+from ...keras.backend.assignments import is_recorded
 from .config import run_functions_eagerly
 from .random_numbers import set_seed
 
@@ -168,18 +169,18 @@ def variable_scope(name_or_scope: Any, *arguments: Any, **options: Any) -> Itera
 
 
 def assign(ref: Any, value: Any, **options: Any) -> Any:
-    """Overwrites a variable."""
-    return K.update(ref, value)
+    """Overwrites a variable: an update, or where assignments are recorded, in a step, the new value."""
+    return ref.assign(value) if is_recorded() else K.update(ref, value)
 
 
 def assign_add(ref: Any, value: Any, **options: Any) -> Any:
-    """Adds to a variable."""
-    return K.update_add(ref, value)
+    """Adds to a variable; see ``assign``."""
+    return ref.assign_add(value) if is_recorded() else K.update_add(ref, value)
 
 
 def assign_sub(ref: Any, value: Any, **options: Any) -> Any:
-    """Subtracts from a variable."""
-    return K.update_sub(ref, value)
+    """Subtracts from a variable; see ``assign``."""
+    return ref.assign_sub(value) if is_recorded() else K.update_sub(ref, value)
 
 
 def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", **options: Any) -> list[Any]:

@@ -608,3 +608,33 @@ def test_get_gradients_of_a_subclass_counts_where_its_keras_asks_for_it():
     with pytest.raises(ZeroDivisionError, match="asked"):
         trained(keras)
     assert trained(tf_keras) < 1  # tf.keras never calls it
+
+
+def test_an_optimizer_as_tf_keras_had_them_takes_decay_and_goes_on_with_what_it_assigned():
+    from kcompile import tf_keras
+    from kcompile.tf_keras import tensorflow as tf
+
+    class Momentum(tf_keras.optimizers.Optimizer):
+        def __init__(self, learning_rate=0.1, name="Momentum", **kwargs):
+            super().__init__(name, **kwargs)
+            self._set_hyper("learning_rate", kwargs.get("lr", learning_rate))
+            self._set_hyper("decay", self._initial_decay)
+
+        def _create_slots(self, var_list):
+            for var in var_list:
+                self.add_slot(var, "m")
+
+        def _resource_apply_dense(self, grad, var):
+            m = self.get_slot(var, "m")
+            m_t = tf.compat.v1.assign(m, 0.5 * m + grad, use_locking=self._use_locking)
+            return tf.compat.v1.assign_sub(var, self._decayed_lr(var.dtype) * m_t)
+
+    layer = tf_keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", input_shape=(1,))
+    model = tf_keras.Sequential([layer])
+    model.compile(Momentum(lr=0.1, decay=1.0), "mse")
+    weight, m = 1.0, 0.0
+    for step in range(3):
+        model.train_on_batch(np.ones((1, 1)), np.zeros((1, 1)))
+        m = 0.5 * m + 2 * weight
+        weight -= 0.1 / (1 + step) * m
+    assert model.get_weights()[0].item() == pytest.approx(weight, rel=1e-5)
