@@ -14,8 +14,10 @@ COMMANDS = {
     "convert --into": "convert {weights} --into {model} -o {folder}/out.h5",
     "convert --draft-mapping": "convert {weights} --into {model} --draft-mapping {folder}/map.json",
     "inspect": "inspect {model}",
+    "optimize": "optimize {model} -o {folder}/out.onnx --dynamic",
     "package": "package {model} -o {folder}/packed",
     "predict": "predict {model} {samples} -o {folder}/out.npy",
+    "profile": "profile {model} --seconds 0.1",
     "verify": "verify {model} {model}",
 }
 
@@ -36,7 +38,7 @@ def with_function(tmp_path_factory):
 
 def test_every_command_that_loads_a_model_has_the_switch():
     switched = {name for name, entry in command().commands.items() if "--unsafe" in str(_options(entry))}
-    assert switched == set(command().commands) - {"plot", "run", "serve"}
+    assert switched == set(command().commands) - {"plot", "run", "serve", "tune"}
     assert switched == {line.split()[0] for line in COMMANDS.values()} | {"view", "web"}
 
 

@@ -24,12 +24,12 @@ def einsum(equation: str, *operands: Value, bias: Value | None = None) -> Value:
         bias: added to the result, over which it broadcasts.
     """
     letters = _letters(equation, operands)
-    if letters is None or not (letters.is_projection or letters.is_product):
-        result = op.Einsum(*operands, equation=equation)
-    elif letters.is_projection:
+    if letters is not None and letters.is_projection and _knows_matrix(operands[1], letters):
         return _projected(operands[0], operands[1], letters, bias)
-    else:
+    if letters is not None and letters.is_product:
         result = _product(operands[0], operands[1], letters)
+    else:
+        result = op.Einsum(*operands, equation=equation)
     return result if bias is None else op.Add(result, bias)
 
 
@@ -47,9 +47,13 @@ def _letters(equation: str, operands: tuple[Value, ...]) -> Letters | None:
         for letter, size in zip(letters.a, a, strict=True)
     ):
         return None
-    if letters.is_projection and not all(isinstance(sizes[c], int) for c in letters.summed + letters.right):
-        return letters if letters.is_product else None
     return letters
+
+
+def _knows_matrix(kernel: Value, letters: Letters) -> bool:
+    """Whether the sizes are known of the axes that become the rows and columns of one matrix."""
+    sizes = dict(zip(letters.b, kernel.dims or (), strict=True))
+    return all(isinstance(sizes[c], int) for c in letters.summed + letters.right)
 
 
 def _may_be_same(a: object, b: object) -> bool:
