@@ -31,9 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     output = arguments.output.resolve()
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", str(ROOT / "mkdocs.yml")]
     code = subprocess.run([*command, "--site-dir", str(output)], cwd=ROOT).returncode
-    if code == 0:  # the switch of languages asks for a list of pages in each
-        for language in output.glob("??/"):
-            shutil.copy(output / "sitemap.xml", language)
+    if code == 0:  # the switch of languages asks for the list of pages beside each page
+        for folder in {path.parent for path in output.rglob("*.html")} - {output}:
+            shutil.copy(output / "sitemap.xml", folder)
     return code
 
 

@@ -11,15 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = (
-    "index",
-    "faq",
-    "ko/faq",
-    "tf-keras",
-    "serving",
-    "api/kcompile.keras.models",
-    "api/kcompile.keras.ops",
-)
+PAGES = ("index", "ko/faq", "tf-keras", "serving", "api/kcompile.keras.models")
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
