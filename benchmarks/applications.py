@@ -7,9 +7,8 @@ memory with fused Adam.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .measuring import Row, compare
-from .memory import resident_mib
+from .memory import peak_mib, resident_mib
 
 BATCHES = (1, 8)
 LATENCY_TARGET, STEP_TARGET, MEMORY_TARGET = 1.03, 1.10, 3.0
@@ -199,27 +198,17 @@ def memory(name: str, how: str) -> dict[str, float]:
         small.export(Path(folder) / "small.onnx")
         model = getattr(keras.applications, name)(weights=None)
         before = resident_mib()
-        forgotten = _forget_the_peak()
+        _forget_the_peak()
         model.export(Path(folder) / "model.onnx", verify=how == "verify")
-        peak = _peak_mib() if forgotten else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        peak = peak_mib()
     weights = sum(w.storage.array.nbytes for w in model.weights) / 2**20
     return {"peak": peak - before, "weights": weights}
 
 
-def _forget_the_peak() -> bool:
-    """Whether Linux has let the process's peak of memory start again from what it has now."""
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except OSError:
-        return False
-    return os.path.exists("/proc/self/status")
-
-
-def _peak_mib() -> float:
-    with open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 2**10
+def _forget_the_peak() -> None:
+    """Lets the process's peak of memory start again from what it has now, where Linux does that."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .measuring import Row
+from .memory import peak_mib
 
 UNITS, LAYERS = 4096, 8
 PEAK_TARGET, TIME_TARGET = 1.3, 2.0
@@ -58,11 +58,6 @@ def _ask(action: str, path: str, *arguments: str) -> dict[str, float]:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def _peak_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
 def _cnn() -> Any:
     """Convolution, batch normalization, ReLU, fifty times, and a classifier."""
     from kcompile.keras import layers
@@ -105,14 +100,14 @@ def _act(action: str, path: str, units: int) -> dict[str, float]:
         return {}
     import h5py  # noqa: F401  (its own memory does not count)
 
-    before, start = _peak_mib(), time.perf_counter()
+    before, start = peak_mib(), time.perf_counter()
     if action == "load":
         kept: object = load_model(path, compile=False)
     else:
         with open(path, "rb") as file:
             kept = file.read()
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "mib": _peak_mib() - before, "kept": float(kept is not None)}
+    return {"seconds": seconds, "mib": peak_mib() - before, "kept": float(kept is not None)}
 
 
 if __name__ == "__main__":

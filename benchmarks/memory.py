@@ -53,6 +53,16 @@ def resident_mib() -> float:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     except OSError:  # no /proc: the peak so far, which is flat where the memory is
+        return peak_mib()
+
+
+def peak_mib() -> float:
+    """The most resident memory that this process had."""
+    try:
+        with open("/proc/self/status") as file:
+            line = next(line for line in file if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 2**10
+    except OSError:  # where this begins with the peak of the process that started it
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

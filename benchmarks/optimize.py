@@ -24,6 +24,7 @@ from kcompile.optimize.samples import Samples
 from kcompile.optimize.scoring import sqnr
 
 from .measuring import Row, compare
+from .memory import peak_mib
 from .optimize_learnt import DROPS, LEARNT, with_momentum
 
 TOPIC = "files in 8 bits"
@@ -259,7 +260,6 @@ def accuracy_rows(name: str) -> Iterator[Row]:
 
 
 def _cost(name: str, samples: int) -> dict[str, float]:
-    import resource
     import time
 
     network = NETWORKS[name]
@@ -270,8 +270,7 @@ def _cost(name: str, samples: int) -> dict[str, float]:
         start = time.perf_counter()
         quantize(path, network.method, calibrate=x).save(Path(folder) / "int8.onnx")  # type: ignore[arg-type]
         seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "mib": peak / (2**20 if sys.platform == "darwin" else 2**10)}
+    return {"seconds": seconds, "mib": peak_mib()}
 
 
 if __name__ == "__main__":
