@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..onnx_io.bodies import all_nodes
-from .quantizing import quiet
+from .quantizing import WEIGHTED, quiet
 from .ranges import Ranges
 
 #: What grows beyond, or vanishes in, 16 bits: sums of many numbers, powers, running sums.
@@ -37,10 +37,36 @@ def float16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelPro
             copy,
             keep_io_types=True,
             op_block_list=[*DEFAULT_OP_BLOCK_LIST, *WIDE],
-            node_block_list=list(keep),
+            node_block_list=[*keep, *_becoming_integers(model)],
         )
 
     return _without_round_trips(made)
+
+
+def _becoming_integers(model: onnx.ModelProto) -> set[str]:
+    """The names of nodes between float inputs and what they are as integers or truths: indices of words,
+    of which float16 has no more than 2048, and what is compared. What has weights ends such a path."""
+    graph = model.graph
+    numbers = {i.name for i in graph.input if i.type.tensor_type.elem_type == TensorProto.FLOAT}
+    reached = []
+    for node in graph.node:
+        if node.op_type not in WEIGHTED and not numbers.isdisjoint(node.input):
+            reached.append(node)
+            numbers.update(node.output)
+    exact: set[str] = set()
+    found = set()
+    for node in reversed(reached):
+        if _makes_integers(node) or not exact.isdisjoint(node.output):
+            exact.update(node.input)
+            found.add(node.name)
+    return found
+
+
+def _makes_integers(node: onnx.NodeProto) -> bool:
+    if node.op_type == "Cast":
+        kept = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
+        return next(a.i for a in node.attribute if a.name == "to") not in kept
+    return node.op_type in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 
 
 def _without_round_trips(model: onnx.ModelProto) -> onnx.ModelProto:

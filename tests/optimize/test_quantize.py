@@ -179,6 +179,24 @@ def test_what_float16_cannot_hold_stays_float32(tmp_path):
     assert result.differences[0].largest < 0.01
 
 
+@pytest.mark.parametrize("reads", ["embedding", "steps behind a slice", "ids that are compared"])
+def test_numbers_of_words_stay_whole_in_float16(reads, tmp_path):
+    """Float16 has every integer up to 2048 alone."""
+    words = keras.Input((6,))
+    if reads == "embedding":
+        read = L.Embedding(5000, 4)(words)
+    elif reads == "steps behind a slice":
+        read = L.Embedding(5000, 4)(L.Reshape((3,))(L.Cropping1D((1, 2))(L.Reshape((6, 1))(words))))
+    else:
+        read = L.Reshape((6, 1))(
+            L.Lambda(lambda x: keras.backend.cast(keras.backend.equal(x, 4097.0), "float32"))(words)
+        )
+    model = keras.Model(words, L.Dense(3)(L.Flatten()(read)))
+    x = np.random.default_rng(0).integers(4090, 4100, (16, 6)).astype(np.float32)
+    made = quantize(exported(model, tmp_path), "float16", calibrate=x)
+    assert made.differences[0].largest < 2e-3
+
+
 BAD_SAMPLES = {
     "too few": (lambda x: x[:3], "expected at least 8 samples, found 3"),
     "none": (lambda x: x[:0], "no samples"),
