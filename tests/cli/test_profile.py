@@ -121,7 +121,8 @@ def test_a_file_is_tuned_and_its_settings_are_written_beside_it(model, call):
     settings = settings_beside(model)
     assert settings is not None and settings.batch_size == row[6]
     assert Executor(model).settings == settings
-    assert [str(model.parent / "m.onnx.session.json") in line for line in found["Result"]["lines"]] == [True]
+    # where the machine is busy, another line says so
+    assert str(model.parent / "m.onnx.session.json") in "\n".join(found["Result"]["lines"])
 
 
 @pytest.mark.parametrize("before", ["{", '{"tuned_for": {"model_bytes": 1}}'])
