@@ -33,6 +33,7 @@ FLOORS = {
     "kcompile.keras.clustering": 2.75,
     "kcompile.keras.quantization": 2.75,
     "kcompile.keras.sparsity": 2.75,
+    "kcompile.keras.wrapped_layers": 2.72,
     "kcompile.keras.models": 2.7,
     "kcompile.keras.utils": 2.7,
     "kcompile.keras.utils.training_utils": 2.65,

@@ -7,9 +7,8 @@ from typing import Any
 
 from ...ir import assign_all
 from ..core.layer import Layer
-from ..models import clone_model
-from ..training.model import Model
 from ..utils.generic_utils import CustomObjectScope
+from ..wrapped_layers import unwrapped, wrapped
 from .cluster_wrapper import CentroidInitialization, ClusterableLayer, ClusterWeights, clusterable_weights
 
 
@@ -40,29 +39,15 @@ def cluster_weights(
         "preserve_sparsity": preserve_sparsity,
         **kwargs,
     }
-    if isinstance(to_cluster, list | tuple):
-        return [_clustered(layer, arguments) for layer in to_cluster]
-    if not isinstance(to_cluster, Layer):
-        raise ValueError(
-            "cluster_weights takes a layer, a list of layers, or a Sequential or functional model; found "
-            f"{to_cluster!r}."
-        )
-    if not isinstance(to_cluster, Model):
-        return _clustered(to_cluster, arguments)
-    clustered = clone_model(to_cluster, clone_function=lambda layer: _clustered(layer, arguments))
-    if not any(isinstance(layer, ClusterWeights) for layer in clustered._flat_layers):
-        raise ValueError(f"The model {to_cluster.name} has no weights to cluster.")
-    return clustered
 
+    def wrap(layer: Layer) -> Layer:
+        if isinstance(layer, ClusterWeights):
+            return layer
+        if layer.built and not isinstance(layer, ClusterableLayer) and not clusterable_weights(layer):
+            return layer
+        return ClusterWeights(layer, **arguments)
 
-def _clustered(layer: Layer, arguments: dict[str, Any]) -> Layer:
-    if isinstance(layer, Model):
-        return clone_model(layer, clone_function=lambda inner: _clustered(inner, arguments))
-    if isinstance(layer, ClusterWeights):
-        return layer
-    if layer.built and not isinstance(layer, ClusterableLayer) and not clusterable_weights(layer):
-        return layer
-    return ClusterWeights(layer, **arguments)
+    return wrapped(to_cluster, wrap, ClusterWeights, "cluster_weights", "cluster")
 
 
 def strip_clustering(model: Any) -> Any:
@@ -74,14 +59,10 @@ def strip_clustering(model: Any) -> Any:
     Raises:
         ValueError: for what is no model.
     """
-    if not isinstance(model, Model):
-        raise ValueError(f"strip_clustering takes a Sequential or functional model; found {model!r}.")
-    return clone_model(model, clone_function=_stripped)
+    return unwrapped(model, _stripped, "strip_clustering")
 
 
 def _stripped(layer: Layer) -> Layer:
-    if isinstance(layer, Model):
-        return clone_model(layer, clone_function=_stripped)
     if not isinstance(layer, ClusterWeights):
         return layer
     assign_all(layer.clustered_weights())

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from ...ir import Value, op
 from .. import backend as K
@@ -14,10 +11,10 @@ from ..backend.tensors import dims_of, shape_vector, tensor
 from ..core.layer import Layer
 from ..utils.generic_utils import has_arg
 from .arguments import positive_int
-from .wrappers import Wrapper
+from .transparent_wrapper import AddingWrapper
 
 
-class SpectralNormalization(Wrapper):
+class SpectralNormalization(AddingWrapper):
     """Divides the kernel of a layer by an estimate of its largest singular value, in every training step.
 
     Args:
@@ -38,9 +35,7 @@ class SpectralNormalization(Wrapper):
         self.power_iterations = positive_int(self, "power_iterations", power_iterations)
 
     def build(self, input_shape: Any = None) -> None:
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
+        self._build_layer(input_shape)
         self._attribute = next((n for n in ("kernel", "embeddings") if hasattr(self.layer, n)), "")
         if not self._attribute:
             raise ValueError(
@@ -94,25 +89,6 @@ class SpectralNormalization(Wrapper):
         empty = op.Equal(op.ReduceMax(op.Abs(matrix), keepdims=0), zero)
         divisor = op.Where(empty, tensor(1.0, kernel.dtype), op.Reshape(sigma, []))
         return op.Where(empty, self.vector_u, u), op.Div(kernel, divisor)
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """That of the layer inside."""
-        return self.layer.compute_mask(inputs, mask)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return self.layer.compute_output_shape(input_shape)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of ``weights``."""
-        return Layer.get_weights(self)
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Overwrites all weights, in the order of ``weights``."""
-        Layer.set_weights(self, weights)
-
-    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
-        """Those of the layer inside as it does; vector_u as it is."""
-        return Layer.convert_stored_weights(self, stored)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "power_iterations": self.power_iterations}

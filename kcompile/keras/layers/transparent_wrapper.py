@@ -13,7 +13,36 @@ from ..core.layer import Layer
 from .wrappers import Wrapper
 
 
-class TransparentWrapper(Wrapper):
+class AddingWrapper(Wrapper):
+    """A layer with weights beside those of the layer inside: all are read and written, in the order of
+    ``weights``. Masks and shapes are those of the layer inside. Made to be subclassed."""
+
+    def _build_layer(self, input_shape: Any) -> None:
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """That of the layer inside."""
+        return self.layer.compute_mask(inputs, mask)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of ``weights``."""
+        return Layer.get_weights(self)
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Overwrites all weights, in the order of ``weights``."""
+        Layer.set_weights(self, weights)
+
+    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
+        """Those of files: of the layer inside as it does, then those of the wrapper as they are."""
+        return Layer.convert_stored_weights(self, stored)
+
+
+class TransparentWrapper(AddingWrapper):
     """A layer with something besides: arguments of calls, masks and shapes are those of the layer inside.
 
     Made to be subclassed. A subclass builds the layer inside by ``_build_layer``, adds weights of its own and
@@ -35,11 +64,6 @@ class TransparentWrapper(Wrapper):
         self.supports_masking = layer.supports_masking
         self.stateful = layer.stateful
 
-    def _build_layer(self, input_shape: Any) -> None:
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
-
     def call(self, inputs: Any, **arguments: Any) -> Any:
         return self._call_layer(inputs, arguments)
 
@@ -54,25 +78,6 @@ class TransparentWrapper(Wrapper):
 
     def _as_taken(self, inputs: Any, nesting: Any) -> Any:
         return self.layer._as_taken(inputs, nesting)
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """That of the layer inside."""
-        return self.layer.compute_mask(inputs, mask)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return self.layer.compute_output_shape(input_shape)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of ``weights``."""
-        return Layer.get_weights(self)
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Overwrites all weights, in the order of ``weights``."""
-        Layer.set_weights(self, weights)
-
-    def convert_stored_weights(self, stored: Sequence[tuple[str, Any]]) -> list[Any]:
-        """Those of files, which are in the order of ``weights``."""
-        return Layer.convert_stored_weights(self, stored)
 
 
 def kernels(layer: Layer) -> list[Parameter]:

@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..core.layer import Layer
-from ..models import clone_model
-from ..training.model import Model
 from ..utils.generic_utils import CustomObjectScope
+from ..wrapped_layers import unwrapped, wrapped
 from .pruning_schedules import PruningSchedule
 from .pruning_wrapper import PrunableLayer, PruneLowMagnitude, prunable_weights
 
@@ -44,29 +43,15 @@ def prune_low_magnitude(
         "sparsity_m_by_n": sparsity_m_by_n,
         **kwargs,
     }
-    if isinstance(to_prune, list | tuple):
-        return [_pruned(layer, arguments) for layer in to_prune]
-    if not isinstance(to_prune, Layer):
-        raise ValueError(
-            "prune_low_magnitude takes a layer, a list of layers, or a Sequential or functional model; found "
-            f"{to_prune!r}."
-        )
-    if not isinstance(to_prune, Model):
-        return _pruned(to_prune, arguments)
-    pruned = clone_model(to_prune, clone_function=lambda layer: _pruned(layer, arguments))
-    if not any(isinstance(layer, PruneLowMagnitude) for layer in pruned._flat_layers):
-        raise ValueError(f"The model {to_prune.name} has no weights to prune.")
-    return pruned
 
+    def wrap(layer: Layer) -> Layer:
+        if isinstance(layer, PruneLowMagnitude):
+            return layer
+        if layer.built and not isinstance(layer, PrunableLayer) and not prunable_weights(layer):
+            return layer
+        return PruneLowMagnitude(layer, **arguments)
 
-def _pruned(layer: Layer, arguments: dict[str, Any]) -> Layer:
-    if isinstance(layer, Model):
-        return clone_model(layer, clone_function=lambda inner: _pruned(inner, arguments))
-    if isinstance(layer, PruneLowMagnitude):
-        return layer
-    if layer.built and not isinstance(layer, PrunableLayer) and not prunable_weights(layer):
-        return layer
-    return PruneLowMagnitude(layer, **arguments)
+    return wrapped(to_prune, wrap, PruneLowMagnitude, "prune_low_magnitude", "prune")
 
 
 def strip_pruning(model: Any) -> Any:
@@ -81,20 +66,17 @@ def strip_pruning(model: Any) -> Any:
     Raises:
         ValueError: for what is no model.
     """
-    if not isinstance(model, Model):
-        raise ValueError(f"strip_pruning takes a Sequential or functional model; found {model!r}.")
+    stripped = unwrapped(model, _stripped, "strip_pruning")
     untouched = [x.name for x in model._flat_layers if isinstance(x, PruneLowMagnitude) and not x.has_begun]
     if untouched:
         warnings.warn(
             f"Nothing was pruned in {', '.join(untouched)}: fit with the callback UpdatePruningStep.",
             stacklevel=2,
         )
-    return clone_model(model, clone_function=_stripped)
+    return stripped
 
 
 def _stripped(layer: Layer) -> Layer:
-    if isinstance(layer, Model):
-        return clone_model(layer, clone_function=_stripped)
     return layer.released() if isinstance(layer, PruneLowMagnitude) else layer
 
 
