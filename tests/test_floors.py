@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.imports import DOORS, MODULES, ROOT, Import, floors_of, imports, imports_of, package_of
 
 FLOORS = {
     "kcompile.cli": 4,
@@ -88,8 +84,6 @@ FLOORS = {
     "kcompile.ir": 0,
     "kcompile_runtime": 0,
 }
-#: Front doors: packages that give names of modules on floors of their own, and load none of these themselves.
-DOORS = ("kcompile.keras", "kcompile.keras.utils", "kcompile.keras.legacy")
 #: The front door itself: it stands above every floor, and nothing below may go through it.
 TOP = ("kcompile", "kcompile.__main__", "kcompile.__init__")
 #: What the lowest floor may import besides the standard library.
@@ -141,77 +135,9 @@ UPWARD = {
 MOST_INSIDE_FUNCTIONS = 61
 
 
-def module_files() -> dict[str, Path]:
-    """Every module of both distributions, by its dotted name."""
-    found = {}
-    for base in (ROOT, ROOT / "runtime"):
-        package = base / ("kcompile" if base == ROOT else "kcompile_runtime")
-        for path in package.rglob("*.py"):
-            parts = path.relative_to(base).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-MODULES = module_files()
-
-
-class Import(NamedTuple):
-    """What is imported, on which line, and inside which function: "Network.save", or "" for none."""
-
-    target: str
-    line: int
-    function: str
-
-
-def imports(module: str, source: str, is_package: bool = False) -> Iterator[Import]:
-    """Everything that a module imports, by absolute dotted names, also inside functions.
-
-    `from a import b` gives `a.b` where that is a module, else `a`. Names under `if TYPE_CHECKING` count too,
-    since a type is knowledge as well.
-    """
-    stack: list[tuple[ast.AST, tuple[str, ...], bool]] = [(ast.parse(source), (), False)]
-    while stack:
-        parent, scopes, inside = stack.pop()
-        for node in ast.iter_child_nodes(parent):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                called_later = inside or not isinstance(node, ast.ClassDef)
-                stack.append((node, (*scopes, node.name), called_later))
-                continue
-            for target in _imported(node, module, is_package):
-                yield Import(target, node.lineno, ".".join(scopes) if inside else "")
-            stack.append((node, scopes, inside or isinstance(node, ast.Lambda)))
-
-
-def _imported(node: ast.AST, module: str, is_package: bool) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            parts = module.split(".")
-            keep = len(parts) - node.level + (1 if is_package else 0)
-            base = ".".join([*parts[:keep], *([base] if base else [])])
-        names = [f"{base}.{alias.name}" for alias in node.names]
-        yield from dict.fromkeys(name if name in MODULES else base for name in names)
-    elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-        function = node.func
-        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-        target = node.args[0].value
-        if name in ("import_module", "__import__") and isinstance(target, str):
-            yield f"{module}{target}" if target.startswith(".") else target
-
-
 def room(name: str) -> str | None:
-    """The entry of FLOORS that a module belongs to; doors have no modules."""
-    if name in FLOORS:
-        return name
-    parts = name.split(".")
-    for package in (".".join(parts[:i]) for i in range(len(parts) - 1, 0, -1)):
-        if f"{package}.*" in FLOORS:
-            return f"{package}.*"
-        if package in FLOORS and package not in DOORS:
-            return package
-    return None
+    """The entry of FLOORS that a module belongs to."""
+    return package_of(name, FLOORS)
 
 
 def is_in(name: str, packages: Iterable[str]) -> bool:
@@ -250,11 +176,6 @@ def violations(module: str, source: str, is_package: bool = False) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def imports_of(module: str) -> list[Import]:
-    path = MODULES[module]
-    return list(imports(module, path.read_text(encoding="utf-8"), path.name == "__init__.py"))
-
-
 def circles(knowledge: Mapping[str, Iterable[str]]) -> list[list[str]]:
     """The groups of modules of which each knows, by others or by itself, all the rest."""
     reached = {module: _reach(module, knowledge) for module in knowledge}
@@ -285,10 +206,7 @@ def test_every_package_has_a_floor() -> None:
 
 def test_the_table_of_the_architecture_page_shows_these_floors() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([\d.]+) \| (.*?) \|", page, re.MULTILINE)
-    rows.remove(("2", "the front end, `keras`, in floors of its own"))
-    shown = {name: float(floor) for floor, names in rows for name in re.findall(r"`([\w.*]+)`", names)}
-    assert shown == {name.removeprefix("kcompile."): floor for name, floor in FLOORS.items()}
+    assert floors_of(page) == FLOORS
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
