@@ -1,7 +1,7 @@
 """Places boxes on rows, and lines between them, so that few lines cross: Sugiyama's method.
 
-A line that passes rows has a narrow place of its own on each. Rows are ordered by the mean place of what their
-boxes are joined to, up and down in turn; then each box moves as near to that as its neighbours let it.
+A line that passes rows has a narrow place of its own on each. Rows are ordered by the mean place of what$
+their boxes are joined to, up and down in turn; then each box moves as near to that as its neighbours let it.
 """
 
 from __future__ import annotations

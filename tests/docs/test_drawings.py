@@ -1,4 +1,4 @@
-"""The drawings of the architecture page are those of the code: every package, and the imports that there are."""
+"""The drawings of the architecture page are those of the code: every package and its imports."""
 
 from __future__ import annotations
 
