@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from . import soak
 from .measuring import Row
 
 #: topic -> module
@@ -67,7 +68,13 @@ def main(argv: list[str] | None = None) -> int:
         "--long", action="store_true", help="with the topic serve: the overload lasts 60 s in place of 8"
     )
     parser.add_argument(
-        "--minutes", type=float, default=1.0, help="with the topic soak: how long it goes on (default: 1)"
+        "--minutes", type=float, default=1.0, help="with the topic soak: how long each goes on (default: 1)"
+    )
+    parser.add_argument(
+        "--what",
+        action="append",
+        choices=soak.WORKS,
+        help="with the topic soak: train, predict, load or serve; may be repeated (default: all of them)",
     )
     arguments = parser.parse_args(argv)
     if arguments.cpus is not None:
@@ -81,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[Row] = []
     options: dict[str, dict[str, Any]] = {
         "serve": {"overload_s": 60.0 if arguments.long else 8.0},
-        "soak": {"minutes": arguments.minutes},
+        "soak": {"minutes": arguments.minutes, "what": arguments.what or soak.WORKS},
     }
     for topic in arguments.topics or [topic for topic in TOPICS if topic not in LONG]:
         module = importlib.import_module(f".{TOPICS[topic]}", __package__)

@@ -78,6 +78,21 @@ class Process:
         except OSError:
             return 0
 
+    @property
+    def descendants(self) -> int:
+        """Processes that it started, those that they started, and so on; 0 where there is no /proc."""
+        parents: dict[int, int] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+            except OSError:  # it has ended
+                continue
+        found, last = {self._process.pid}, 0
+        while len(found) > last:
+            last = len(found)
+            found |= {child for child, parent in parents.items() if parent in found}
+        return len(found) - 1
+
     def _proc(self, name: str) -> str:
         try:
             return Path(f"/proc/{self._process.pid}/{name}").read_text()

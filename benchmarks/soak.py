@@ -1,243 +1,121 @@
-"""``python -m benchmarks soak --minutes N``: everything at once for long, and what the server then holds.
+"""``python -m benchmarks soak --what train --minutes N``: mixed work for long, and what is held then.
 
-REST, gRPC, sequences that are ended and some that never are, reloads, clients that leave in the middle and
-requests that are wrong, on three models. Memory, open files and threads are looked at from outside.
+What is done is in ``soak_training``, ``soak_predicting``, ``soak_loading`` and ``soak_serving``, each in a
+process of its own. Memory, open files, threads and processes are looked at from outside, told once a minute,
+and judged by their slope once caches are filled.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
-import os
-import socket
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from .measuring import Row
-from .serve_models import Served, written
-from .serve_processes import Server, kcompile_serve
+from .serve_processes import Process
 
-TOPIC = "serving, soak"
-#: What the last half may grow by, and the most that sequences that nobody ends may hold.
-GROWTH_TARGET_MIB, SESSION_MIB = 4.0, 1
-SHOWN_S = 30.0
+WORKS = ("train", "predict", "load", "serve")
+#: What memory may grow by after the warm-up, by its slope; and handles, threads and processes each.
+GROWTH_MIB, GROWTH = 8.0, 1.0
+#: The part of the time in which caches and free lists fill.
+WARM_UP = 1 / 4
+SHOWN_S, LOOK_S = 60.0, 0.5
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the server holds at a time."""
+    """What a process, with those that it started, holds at a time."""
 
     seconds: float
     resident: float
     handles: int
     threads: int
+    processes: int
+
+    def __str__(self) -> str:
+        held = f"{self.handles} handles, {self.threads} threads, {self.processes} processes"
+        return f"{self.seconds:.0f} s: {self.resident:.1f} MiB, {held}"
 
 
-def rows(minutes: float = 1.0) -> Iterator[Row]:
-    """Growth over the last half, next to the first half's end."""
-    with tempfile.TemporaryDirectory() as folder:
-        load = _Load(Path(folder))
-        options = ["--poll", "0.5", "--session-mb", str(SESSION_MIB)]
-        with kcompile_serve(Path(folder), *options) as server:
-            looks = list(_looks(server, load, 60 * minutes))
-    seen, late = looks[len(looks) // 2 :], looks[-max(1, len(looks) // 10) :]
-    first = seen[: max(1, len(seen) // 5)]
-    asked = sum(load.codes.values())
-    faults = sum(count for code, count in load.codes.items() if code.startswith("5") or code in _FAULTS)
-    what = f"{minutes:g} minutes, {asked:,} requests ({_listed(load.codes)}), {load.reloads} reloads"
-    yield Row(TOPIC, f"{what}: faults of the server", faults, "requests", target=0)
-    grown = _median(late, "resident") - _median(first, "resident")
-    curve = " ".join(f"{look.resident:.0f}" for look in looks[:: max(1, len(looks) // 8)])
-    yield Row(
-        TOPIC,
-        f"memory, the last half grows by ({curve} MiB)",
-        grown,
-        "MiB",
-        target=GROWTH_TARGET_MIB,
-    )
-    for name in ("handles", "threads"):
-        before, after = _median(first, name), _median(late, name)
-        yield Row(TOPIC, f"{name}, the last half grows by (from {before:.0f})", after - before, "", target=1)
+Work = tuple[Process, Callable[[], Counter[str]], Callable[[str], bool]]
+"""The process, a round of its work, which tells what came of it, and which of that are faults."""
 
 
-_FAULTS = ("INTERNAL", "UNKNOWN", "UNAVAILABLE", "broken")
+def rows(minutes: float = 1.0, what: Sequence[str] = WORKS) -> Iterator[Row]:
+    """Each kind of work for so many minutes.
 
+    Args:
+        minutes: of each.
+        what: of ``WORKS``.
 
-def _listed(codes: Counter[str]) -> str:
-    return ", ".join(f"{code}: {count:,}" for code, count in sorted(codes.items()))
-
-
-def _median(looks: list[Look], name: str) -> float:
-    return statistics.median(getattr(look, name) for look in looks)
-
-
-def _looks(server: Server, load: _Load, seconds: float) -> Iterator[Look]:
-    start = shown = time.monotonic()
-    with load.connected(server):
-        while (now := time.monotonic()) - start < seconds:
-            load.round()
-            if not server.alive:
-                raise RuntimeError("the server has ended")
-            look = Look(now - start, server.resident_mib, server.handles, server.threads)
-            if now - shown > SHOWN_S:
-                shown = now
-                what = f"{look.resident:.1f} MiB, {look.handles} handles, {look.threads} threads"
-                print(f"  {look.seconds:.0f} s: {what}", file=sys.stderr, flush=True)
-            yield look
-
-
-class _Load:
-    """Rounds of requests, each of every kind.
-
-    Attributes:
-        codes: of the answers, how often each came.
-        reloads: files that were replaced.
+    Raises:
+        RuntimeError: if the process ends.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self.codes: Counter[str] = Counter()
-        self.reloads = 0
-        self._draw = np.random.default_rng(0)
-        self._sequence = 0
-        self._cnn = written("digits_cnn", folder)
-        self._lstm = written("lstm", folder)
-        self._steps = _stateful(folder)
-        self._content = self._cnn.path.read_bytes()
-
-    @contextlib.contextmanager
-    def connected(self, server: Server) -> Iterator[None]:
-        """Clients for the rounds of the block."""
-        import grpc
-
-        self._port = server.port
-        self._rest = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-            self._call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
-            yield
-        self._rest.close()
-
-    def round(self) -> None:
-        """Some of everything."""
-        for samples in (1, int(self._draw.integers(1, 33))):
-            for model in (self._cnn, self._lstm):
-                self._by_rest(*_body(model, samples))
-                self._by_grpc(_message(model, samples))
-        self._sequences()
-        self._wrong()
-        if self._draw.random() < 0.02:
-            self._reload()
-        if self._draw.random() < 0.05:
-            self._leave()
-
-    def _by_rest(self, path: str, body: bytes, headers: dict[str, str]) -> None:
-        try:
-            self._rest.request("POST", path, body, headers)
-            response = self._rest.getresponse()
-            response.read()
-            self.codes[str(response.status)] += 1
-        except (OSError, http.client.HTTPException):
-            self._rest.close()
-            self.codes["broken"] += 1
-
-    def _by_grpc(self, content: bytes) -> None:
-        import grpc
-
-        try:
-            self._call(content, timeout=60)
-            self.codes["OK"] += 1
-        except grpc.RpcError as error:
-            self.codes[error.code().name] += 1  # type: ignore[attr-defined]
-
-    def _sequences(self) -> None:
-        """One of three steps, by both doors; every third is never ended."""
-        self._sequence += 1
-        for step in range(3):
-            flags = {"sequence_start": step == 0, "sequence_end": step == 2 and self._sequence % 3 > 0}
-            parameters = {"sequence_id": self._sequence, **flags}
-            if self._sequence % 2:
-                self._by_rest(*_body(self._steps, 1, parameters))
-            else:
-                self._by_grpc(_message(self._steps, 1, parameters))
-
-    def _wrong(self) -> None:
-        """Good ones with bytes changed; for the others a sequence that there is not, and no such model."""
-        path, body, headers = _body(self._cnn, 1)
-        self._by_rest(path, self._changed(body), headers)
-        self._by_grpc(self._changed(_message(self._cnn, 1)))
-        self._by_rest(*_body(self._steps, 1, {"sequence_id": "none"}))
-        self._by_rest("/v2/models/none/infer", body, headers)
-        self._by_rest("/v1/models/digits_cnn:predict", b'{"instances": [[1, 2', {})
-
-    def _changed(self, content: bytes) -> bytes:
-        changed = bytearray(content)
-        for _ in range(3):
-            changed[int(self._draw.integers(len(changed)))] = int(self._draw.integers(256))
-        return bytes(changed)
-
-    def _reload(self) -> None:
-        new = self._cnn.path.with_suffix(".new")
-        new.write_bytes(self._content)
-        os.replace(new, self._cnn.path)
-        self.reloads += 1
-
-    def _leave(self) -> None:
-        """A client that goes away before it has sent all."""
-        path, body, _ = _body(self._cnn, 1)
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", self._port)) as leaving:
-            leaving.sendall(head.encode() + body[:-10])
+    for kind in what:
+        came: Counter[str] = Counter()
+        with _serving() if kind == "serve" else working(kind) as (process, work, is_fault):
+            looks = list(_looks(process, work, came, 60 * minutes))
+        yield from judged(kind, looks, came, sum(n for code, n in came.items() if is_fault(code)))
 
 
-def _stateful(folder: Path) -> Served:
-    """An LSTM that carries its states."""
-    from kcompile import keras
+def _serving() -> contextlib.AbstractContextManager[Work]:
+    from .soak_serving import serving  # which needs the packages of a server
 
-    layers = [keras.layers.LSTM(16, stateful=True, batch_input_shape=(1, 4, 8)), keras.layers.Dense(4)]
-    model = keras.models.Sequential(layers)
-    path = folder / "steps.onnx"
-    model.export(path, verify=False)
-    return Served(path, model.input_names[0], (4, 8))
+    return serving()
 
 
-def _body(
-    model: Served, samples: int, parameters: dict[str, Any] | None = None
-) -> tuple[str, bytes, dict[str, str]]:
-    content = np.zeros((samples, *model.sizes), np.float32).tobytes()
-    entry: dict[str, Any] = {
-        "name": model.input,
-        "datatype": "FP32",
-        "shape": [samples, *model.sizes],
-        "parameters": {"binary_data_size": len(content)},
-    }
-    asked = {"inputs": [entry], "parameters": {"binary_data_output": True, **(parameters or {})}}
-    header = json.dumps(asked).encode()
-    return (
-        f"/v2/models/{model.name}/infer",
-        header + content,
-        {"Inference-Header-Content-Length": str(len(header))},
+@contextlib.contextmanager
+def working(kind: str) -> Iterator[Work]:
+    """A process that works when it is asked to."""
+    with Process("-m", f"benchmarks.soak_{kind}ing") as process:
+        yield process, lambda: Counter(process.ask({})), lambda code: code.startswith("fault")
+
+
+def _looks(
+    process: Process, work: Callable[[], Counter[str]], came: Counter[str], seconds: float
+) -> Iterator[Look]:
+    start = shown = looked = time.monotonic()
+    while (now := time.monotonic()) - start < seconds:
+        came.update(work())
+        if not process.alive:
+            raise RuntimeError("the process has ended")
+        if now - looked < LOOK_S and now - start > LOOK_S:
+            continue
+        looked = now
+        look = Look(now - start, process.resident_mib, process.handles, process.threads, process.descendants)
+        if now - shown > SHOWN_S:
+            shown = now
+            print(f"  {look}", file=sys.stderr, flush=True)
+        yield look
+
+
+def judged(kind: str, looks: Sequence[Look], came: Counter[str], faults: int) -> Iterator[Row]:
+    """What a soak found: faults, and what is held more and more."""
+    settled = [look for look in looks if look.seconds >= WARM_UP * looks[-1].seconds]
+    hours = (settled[-1].seconds - settled[0].seconds) / 3600
+    length = f"{looks[-1].seconds / 60:.1f} minutes"
+    topic = f"soak: {kind}"
+    listed = ", ".join(f"{code}: {count:,}" for code, count in sorted(came.items()))
+    yield Row(
+        topic, f"{length}, {sum(came.values()):,} pieces of work ({listed}): faults", faults, "", target=0
     )
+    curve = " ".join(f"{look.resident:.0f}" for look in looks[:: max(1, len(looks) // 8)])
+    grown = slope(settled, "resident") * hours
+    what = f"memory after the warm-up, by its slope ({curve} MiB)"
+    yield Row(topic, what, grown, "MiB", target=GROWTH_MIB)
+    for name in ("handles", "threads", "processes"):
+        median = statistics.median(getattr(look, name) for look in settled)
+        what = f"{name} after the warm-up, by their slope (half of the time up to {median:.0f})"
+        yield Row(topic, what, slope(settled, name) * hours, "", target=GROWTH)
 
 
-def _message(model: Served, samples: int, parameters: dict[str, Any] | None = None) -> bytes:
-    from kcompile_runtime.serving.protocol.grpc_messages import message
-
-    shape = (samples, *model.sizes)
-    request = message("ModelInferRequest")(
-        model_name=model.name,
-        inputs=[{"name": model.input, "datatype": "FP32", "shape": shape}],
-        raw_input_contents=[np.zeros(shape, np.float32).tobytes()],
-    )
-    for name, value in (parameters or {}).items():
-        kind = "bool_param" if isinstance(value, bool) else "int64_param"
-        setattr(request.parameters[name], kind, value)
-    return request.SerializeToString()
+def slope(looks: Sequence[Look], name: str) -> float:
+    """Growth an hour, by least squares; 0 where there are too few looks."""
+    if len(looks) < 2:
+        return 0.0
+    hours = [look.seconds / 3600 for look in looks]
+    return statistics.linear_regression(hours, [getattr(look, name) for look in looks]).slope

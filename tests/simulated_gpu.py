@@ -34,6 +34,8 @@ from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
+from tests import simulated_graphs
+
 CPU = torch.device("cpu")
 
 # operators that read or write several devices by design
@@ -136,6 +138,7 @@ def simulated_gpus(count: int = 2) -> Iterator[None]:
         "mem_get_info": lambda device=None: (1 << 30, 1 << 30),
         "manual_seed_all": lambda seed: None,
         "_lazy_init": lambda: None,
+        **simulated_graphs.functions(),
     }
     with ExitStack() as stack:
         for name, function in cuda.items():
@@ -187,20 +190,28 @@ def _dispatch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if func.namespace == "c10d" and _group.nccl and any(x.device.type == "cpu" for x in tensors):
         raise RuntimeError(f"{func}: No backend type associated with device type cpu")
     here = _common_device(name, func, tensors)
+    wanted = kwargs.get("device")
+    if here.type == "cuda" or any(x.device.type == "cuda" for x in tensors):
+        simulated_graphs.check_waiting(name, name in _ACROSS and _moves(tensors, wanted), kwargs)
     if here.type == "cuda":
         _check_kernel(name, tensors)
-    wanted = kwargs.get("device")
     _check_generator(name, kwargs.get("generator"), here if wanted is None else _device(wanted))
     inner_args, inner_kwargs = tree_map(_host, args), tree_map(_host, kwargs)
     if wanted is not None:
         inner_kwargs["device"] = CPU
-    result = func(*inner_args, **inner_kwargs)
+    result = simulated_graphs.computed(func, inner_args, inner_kwargs)
     if func._schema.is_mutable:
         return _written(func, args, kwargs, result)
     home = here if wanted is None else _device(wanted)
     if name == "_pack_padded_sequence":
         return _at(result[0], home), result[1]
     return _at(result, home)
+
+
+def _moves(tensors: list[torch.Tensor], wanted: Any) -> bool:
+    """Whether an operator takes what it reads to another device."""
+    homes = {x.device.type for x in tensors} | ({_device(wanted).type} if wanted is not None else set())
+    return len(homes) > 1
 
 
 def _host(x: Any) -> Any:
@@ -242,7 +253,7 @@ def _for_each(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         [x.device for x in more] != homes for more in lists
     ):
         raise RuntimeError(f"{func}: Expected all tensors to be on the same device")
-    results = func(*tree_map(_host, args), **tree_map(_host, kwargs))
+    results = simulated_graphs.computed(func, tree_map(_host, args), tree_map(_host, kwargs))
     if results is None:
         return None
     return [_at(result, home) for result, home in zip(results, homes, strict=True)]
@@ -285,8 +296,33 @@ def _recurrent(func: Any, args: Any) -> Any:
     )
     assert training or not wanted, "cudnn RNN backward can only be called in training mode"
     once = _Once.apply if torch.backends.cudnn.enabled else (lambda x: x)
-    given = tree_map(lambda x: once(x.to("cpu")) if isinstance(x, GpuTensor) else x, args)
-    return tuple(once(x.to(device)) for x in func(*given))
+    given = tree_map(lambda x: once(_ToHost.apply(x)) if isinstance(x, GpuTensor) else x, args)
+    return tuple(_ToGpu.apply(once(x), device) for x in func(*given))
+
+
+class _ToHost(torch.autograd.Function):
+    """What a GPU's tensor holds, without the copy that a program would have to ask for."""
+
+    @staticmethod
+    def forward(ctx: Any, x: GpuTensor) -> torch.Tensor:
+        ctx.device = x.device
+        return x.host.view_as(x.host)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return _ToGpu.apply(gradient, ctx.device)
+
+
+class _ToGpu(torch.autograd.Function):
+    """The way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, device: torch.device) -> GpuTensor:
+        return GpuTensor(x.view_as(x), device)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: GpuTensor) -> tuple[torch.Tensor, None]:
+        return _ToHost.apply(gradient), None
 
 
 class _Once(torch.autograd.Function):

@@ -27,6 +27,7 @@ RUN_AGAIN = {
     "bridge": [
         "tests/torch_bridge/test_ops.py",
         "tests/torch_bridge/test_training.py",
+        "tests/torch_bridge/test_captured.py",
         "tests/keras/backend",
     ],
     "optimizers": ["tests/torch_bridge/optimizers", "tests/keras/optimizers/test_keras3_optimizers.py"],

@@ -67,10 +67,10 @@ def profile_step(step: TrainStep, run: Callable[[], Any], repeats: int) -> list[
 @contextmanager
 def _recording(step: TrainStep) -> Iterator[_Recording]:
     """While it lasts, each node of the step's graph and its optimizer are ranges in torch's profile."""
-    module, advance, written_out = step.module, step._advance, step._written_out
+    module, advance, used = step.module, step._advance, step._pass
     recording = _Recording(module)
     step.module = recording  # type: ignore[assignment]  # it is called as the module is
-    step._written_out = None
+    step._pass = step._differentiated
     if advance is not None:
 
         def recorded() -> Any:
@@ -81,7 +81,7 @@ def _recording(step: TrainStep) -> Iterator[_Recording]:
     try:
         yield recording
     finally:
-        step.module, step._advance, step._written_out = module, advance, written_out
+        step.module, step._advance, step._pass = module, advance, used
 
 
 class _Recording(fx.Interpreter):

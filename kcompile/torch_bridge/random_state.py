@@ -28,7 +28,7 @@ def set_random_state(states: Mapping[str, np.ndarray]) -> None:
 
 def generator_states(module: nn.Module) -> list[np.ndarray]:
     """The states of the generators that operators with a seed have in a lowered module, in its order."""
-    return [generator.get_state().cpu().numpy() for generator in _generators(module)]
+    return [generator.get_state().cpu().numpy() for generator in generators(module)]
 
 
 def set_generator_states(module: nn.Module, states: list[np.ndarray]) -> None:
@@ -37,11 +37,12 @@ def set_generator_states(module: nn.Module, states: list[np.ndarray]) -> None:
     Raises:
         ValueError: for another number of generators.
     """
-    for generator, state in zip(_generators(module), states, strict=True):
+    for generator, state in zip(generators(module), states, strict=True):
         generator.set_state(_bytes(state))
 
 
-def _generators(module: nn.Module) -> list[torch.Generator]:
+def generators(module: nn.Module) -> list[torch.Generator]:
+    """Those that operators with a seed have in a lowered module."""
     found = (value for part in module.modules() for value in vars(part).values())
     return [value for value in found if isinstance(value, torch.Generator)]
 

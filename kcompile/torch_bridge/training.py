@@ -17,13 +17,14 @@ from torch import Tensor
 from ..ir import Graph, LossScale, Parameter, UpdateRule, changing, steadily
 from . import weights
 from .arrays import as_tensor, torch_dtype
+from .captured import Captured, is_capturable
 from .devices import default_device
 from .host_memory import keep_freed_memory
 from .loss_scaling import LossScaler
 from .lowered_modules import apply_updates, refresh, signature, written
 from .lowering import lower
 from .optimizers import make_optimizer
-from .written_out import WrittenOut
+from .written_out import Pass, WrittenOut
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 
@@ -112,10 +113,12 @@ class TrainStep(_Step):
         self._constraints = lower(constraints, self.device, ()) if constraints is not None else None
         self._advance = getattr(self.optimizer, "advance", None) or getattr(self.optimizer, "step", None)
         self._is_together = False
-        self._written_out = None
-        on_cpu = self.device.type == "cpu" and not self._parameter_devices
-        if again and on_cpu and self.optimizer is not None and self._scaler is None:
-            self._written_out = WrittenOut(self.module, tensors, self._differentiated)
+        self._pass: Pass = self._differentiated
+        if self.optimizer is not None and self._scaler is None and not self._parameter_devices:
+            if self.device.type == "cpu" and again:
+                self._pass = WrittenOut(self.module, tensors, self._differentiated)
+            elif self.device.type == "cuda" and is_capturable(self.module):
+                self._pass = Captured(self.module, tensors, self._differentiated)
 
     def __call__(self, *inputs: Any) -> tuple[Tensor, ...]:
         """One step. Numpy arrays or tensors in, the graph's outputs as detached tensors out, loss first.
@@ -132,7 +135,7 @@ class TrainStep(_Step):
                 results = self.module(*tensors)
         else:
             self.optimizer.zero_grad(set_to_none=True)
-            results = (self._written_out or self._differentiated)(tensors)
+            results = self._pass(tensors)
         if self._is_together:
             return self._update(results)
         with changing():
