@@ -94,8 +94,8 @@ class Hints:
 
 
 def _rows(table: ir.Value | None, node: ir.Node) -> int | None:
-    """The rows of a table of weights or constants that a Gather reads."""
-    if not isinstance(table, ir.Parameter | ir.Constant) or not table.shape:
+    """The rows of a table of weights or constants that a Gather reads, rounded or as they are."""
+    if table is None or not table.shape or ir.depends(table) is ir.Depends.ON_INPUTS:
         return None
     size = table.shape[node.attributes.get("axis", 0)]
     return size if isinstance(size, int) else None

@@ -7,11 +7,13 @@ for the operator, whose function would order them back for torch's kernel, in ea
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from kcompile.ir import Constant, Graph, Node, Value
 
 _TO_ONNX = [0, 3, 1, 2]
 _ON_THE_WAY = ("Reshape", "Pad")
+_ROUNDING = ("QuantizeLinear", "DequantizeLinear")
 
 
 def gate_orders(graph: Graph) -> dict[Node, list[Node]]:
@@ -53,7 +55,13 @@ def _gather_before(graph: Graph, value: Value, uses: Counter[Value], computed: s
             indices = operands[1]
             orders = isinstance(indices, Constant) and indices.array.tolist() == _TO_ONNX
             return node if orders and node.attributes.get("axis", 0) == 0 else None
-        if node.op_type not in _ON_THE_WAY or node.domain or operands[0] is None:
+        moves = node.op_type in _ON_THE_WAY or _rounds_as_one(node, operands)
+        if not moves or node.domain or operands[0] is None:
             return None
         value = operands[0]
     return None
+
+
+def _rounds_as_one(node: Node, operands: Sequence[Value | None]) -> bool:
+    """Whether it rounds all numbers by one scale, in whichever order they are."""
+    return node.op_type in _ROUNDING and operands[1] is not None and operands[1].rank == 0

@@ -130,7 +130,18 @@ def test_a_weight_of_two_products_keeps_its_name_once():
 
 @pytest.mark.parametrize(
     "change",
-    [{"scale": "nobody"}, {"scale": "x/none"}, {"axis": 7}, {"axis": "0"}, {"axis": True}, {"axis": 1}],
+    [
+        {"scale": "nobody"},
+        {"scale": "x/none"},
+        {"axis": 7},
+        {"axis": "0"},
+        {"axis": True},
+        {"axis": 1},
+        {"zero_point": "nobody"},
+        {"zero_point": "w/scale"},
+        {"zero_point": "w/zero_point"},
+        {"zero_point": []},
+    ],
 )
 def test_damaged_scales_are_refused(change):
     x = Value("float32", ("batch", 3, 8, 8), "x")

@@ -7,6 +7,7 @@ import pytest
 
 from kcompile import keras
 from kcompile.ir import Graph, Parameter, Storage, Value, op
+from kcompile.keras.quantization import QuantizeWrapper
 from kcompile.torch_bridge import lowering
 from kcompile.torch_bridge.gate_orders import gate_orders
 
@@ -42,6 +43,7 @@ USUAL = {"recurrent_activation": "sigmoid"}
         (lambda: L.LSTM(4, recurrent_activation="hard_sigmoid"), False),
         (lambda: L.LSTM(4, activation="relu", **USUAL), False),
         (lambda: L.Bidirectional(L.LSTM(4, **USUAL)), True),
+        (lambda: QuantizeWrapper(L.LSTM(4, **USUAL), outputs=False), True),
     ],
 )
 def test_gates_stay_in_the_order_that_keras_and_torch_have(layer, stays, monkeypatch):

@@ -7,20 +7,22 @@ is rounded. A layer that multiplies what nobody has rounded, rounds it itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from ...ir import Depends, Graph, Value, depends
+from ...ir import Graph, Value
 from ..core.node import Node, tensors_in
 from ..training.model import Model
-from .products import MOVING, PRODUCTS
+from .products import MOVING, PRODUCTS, in_float, operands_to_round
 
 
 class Kind(Enum):
     """What a layer is to a kernel of integers."""
 
     PRODUCT = auto()  # of weights
+    TABLE = auto()  # rows of weights
+    STORED = auto()  # of weights that are rounded, computed in float
     NORMALIZATION = auto()  # part of the product before it
     ACTIVATION = auto()  # part of what is before it
     JOINT = auto()  # a sum, a mean, several tensors as one
@@ -79,7 +81,8 @@ class _Analysis:
         joins = kind is Kind.JOINT and self._begins_kernel(node) and not self._is_result(node)
         if kind is Kind.PRODUCT or joins:
             inputs = tuple(i for i, x in enumerate(node.input_tensors) if not self._is_rounded(x))
-        return Place(inputs, outputs) if kind is Kind.PRODUCT or inputs or outputs else None
+        rounds = kind in (Kind.PRODUCT, Kind.TABLE, Kind.STORED) or inputs or outputs
+        return Place(inputs, outputs) if rounds else None
 
     def _rounds_its_outputs(self, node: Node) -> bool:
         if node not in self.rounded:
@@ -129,6 +132,8 @@ class _Analysis:
             return False
         if self.kinds[node] is Kind.MOVING:
             return all(map(self._is_rounded, node.input_tensors))
+        if self.kinds[node] is Kind.TABLE:
+            return True
         return self._rounds_its_outputs(node)
 
 
@@ -139,14 +144,17 @@ def _kind(node: Node, keep: Collection[str]) -> Kind:
     if layer.name in keep or isinstance(layer, Model):
         return Kind.OTHER
     graph = _graph(node)
-    if any(graph.bodies(each) for each in graph.nodes):
-        return Kind.OTHER
-    emitted = [each for each in graph.nodes if each.outputs[0].dtype.kind == "f"]
     if any(each.op_type in ("QuantizeLinear", "DequantizeLinear") for each in graph.nodes):
         return Kind.OTHER  # a graph that rounds by itself
-    if any(_is_of_weights(each.op_type, each.inputs) for each in emitted):
+    if in_float(each.op_type for each in graph.nodes):
+        return Kind.STORED if any(map(_is_of_weights, _with_bodies(graph))) else Kind.OTHER
+    emitted = [each for each in graph.nodes if each.outputs[0].dtype.kind == "f"]
+    of_weights = [each.op_type for each in emitted if _is_of_weights(each)]
+    if any(op_type in PRODUCTS for op_type in of_weights):
         return Kind.PRODUCT
     kinds = {each.op_type for each in emitted} - MOVING
+    if of_weights:
+        return Kind.STORED if kinds else Kind.TABLE
     if not kinds:
         return Kind.MOVING if all(x.dtype.kind == "f" for x in node.input_tensors) else Kind.OTHER
     for named, kind in (
@@ -165,9 +173,16 @@ def _graph(node: Node) -> Graph:
     return Graph(node.output_tensors, [x for x in given if x is not None], phase="inference")
 
 
-def _is_of_weights(op_type: str, operands: Any) -> bool:
-    of = [depends(x) for x in operands[:2] if x is not None]
-    return op_type in PRODUCTS and Depends.ON_WEIGHTS in of and Depends.ON_INPUTS in of
+def _with_bodies(graph: Graph) -> Iterator[Any]:
+    """The nodes of a graph, and of graphs within."""
+    for node in graph.nodes:
+        yield node
+        for body in graph.bodies(node).values():
+            yield from _with_bodies(body)
+
+
+def _is_of_weights(node: Any) -> bool:
+    return bool(operands_to_round(node.op_type, node.inputs, node.attributes)) and not node.domain
 
 
 def _ends_linear(node: Node) -> bool:

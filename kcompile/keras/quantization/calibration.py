@@ -29,11 +29,13 @@ def calibrate(model: Model, data: Any) -> None:
         ValueError: for a model that is not prepared, arrays that are not one for each input, or of different
             numbers of samples, or of none, or that are not finite.
     """
+    if not any(isinstance(layer, QuantizeWrapper) for layer in model._flat_layers):
+        raise ValueError(f"The model {model.name} has no ranges to set: it is not what prepare() gives.")
     graph = Graph(model.outputs, model.inputs, phase="inference")
     rounded = _rounded_by(graph, _ranges_of(model))
-    if not rounded:
-        raise ValueError(f"The model {model.name} has no ranges to set: it is not what prepare() gives.")
     arrays = _arrays(model, data)
+    if not rounded:  # of weights alone
+        return
     limits = [limit for x in rounded.values() for limit in _limits(x)]
     found = graph.with_inputs(graph.inputs, limits, _bypassing(graph, rounded))
     run = compile_graph(found, model.input_names)

@@ -27,9 +27,10 @@ def prepare(
     Products of weights get rounded operands: weights int8, symmetric, a scale for each channel; activations
     uint8, one scale for each tensor. Batch normalisation trains as it does in float, on statistics of the
     batch behind a convolution by rounded weights; export multiplies it into the scales of the channels and
-    the bias, which changes no integer. Recurrent layers, tables and what has no kernel of integers stay
-    float. Compile the copy and fit it, at a tenth of the learning rate or less; it saves and loads as any
-    model, and its file is QuantizeLinear and DequantizeLinear, which onnxruntime runs on integers.
+    the bias, which changes no integer. Recurrent layers and loops compute in float, with matrices of int8;
+    tables are uint8. What has no kernel of integers stays float. Compile the copy and fit it, at a tenth of
+    the learning rate or less; it saves and loads as any model, and its file is QuantizeLinear and
+    DequantizeLinear, which onnxruntime runs on integers.
 
     A file of anyone that rounds so already (``load_model("qdq.onnx")``) keeps its scales; its weights, stored
     as integers, become numbers that are trained, and integers again in the file that is exported.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,50 +10,48 @@ from ... import ir
 from ...ir import LEARNING_PHASE, Parameter, Value, op
 from .. import backend as K
 from .. import registry
-from ..backend.execution import numbers
 from ..core.call_frames import call_frame
 from ..core.eager_calls import is_frozen_at_once
 from ..core.layer import Layer
 from ..layers.transparent_wrapper import TransparentWrapper
 from ..utils.generic_utils import to_list
-from .products import AS_IT_IS, PRODUCTS, Operand, operands_of_product
-from .ranges import (
-    ActivationRange,
-    LearnedRange,
-    MovingRange,
-    Phased,
-    by_channel,
-    learning_slowly,
-    scale_of_weights,
-)
+from .products import LOOPS, OF_WEIGHTS, PRODUCTS, in_float, operands_to_round
+from .ranges import ActivationRange, LearnedRange, MovingRange, Phased
+from .weights import RoundedWeights, Roundings
 
 
-class _Rounding(NamedTuple):
-    """How one operand of a product is rounded: by a range, as weights along an axis, or not at all.
-
-    Attributes:
-        scale: that of weights, where it is learned; it starts as ``start``.
-    """
-
-    range: ActivationRange | None = None
-    axis: int | None = None
-    scale: Parameter | None = None
-    start: Value | None = None
-
-
-class _Product(NamedTuple):
-    """One product of a call, in the order of emission."""
+class _Emitted(NamedTuple):
+    """An operator of a call: its name, operands and attributes."""
 
     op_type: str
-    operands: tuple[_Rounding, _Rounding]
+    values: list[Value | None]
+    attributes: Mapping[str, Any]
+
+
+class _Rounded(NamedTuple):
+    """An operator of a call, and what rounds its operands, by their places.
+
+    Attributes:
+        table: the shape of the table that rows are taken of, by which Gather is known again.
+    """
+
+    op_type: str
+    operands: dict[int, ActivationRange | RoundedWeights]
+    table: tuple[int | None, ...] | None = None
+
+    def is_of(self, op_type: str, values: Sequence[Value | None]) -> bool:
+        """Whether an operator may be this one."""
+        return op_type == self.op_type and (self.table is None or self.table == _shape(values[0]))
 
 
 class QuantizeWrapper(TransparentWrapper):
     """A layer that trains for 8 bits: what it multiplies, and what it gives, is rounded as integers will be.
 
-    Products are found by the operators that the layer emits (Conv, ConvTranspose, MatMul, Gemm), so it may be
-    any layer. Weights are rounded to int8, symmetric, with a scale for each channel of the result; what the
-    layer itself computes and multiplies, to uint8. ``prepare`` says what else.
+    Weights are found by the operators that the layer emits, so it may be any layer. Those of products (Conv,
+    ConvTranspose, MatMul, Gemm) are rounded to int8, symmetric, with a scale for each channel of the result;
+    what the layer itself computes and multiplies, to uint8. Where a layer runs step by step (LSTM, GRU, RNN,
+    or a loop) its matrices are rounded with one scale each, and it is computed in float32. Tables that rows
+    are taken of (Gather) are rounded to uint8, with one scale. ``prepare`` says what else.
 
     Args:
         layer: the layer.
@@ -87,7 +84,7 @@ class QuantizeWrapper(TransparentWrapper):
         self.rounds_inputs = [int(place) for place in inputs]
         self.rounds_outputs = bool(outputs)
         self.ranges, self.momentum = ranges, float(momentum)
-        self._products: list[_Product] = []
+        self._rounded: list[_Rounded] = []
         self._input_ranges: dict[int, ActivationRange] = {}
         self._output_ranges: list[ActivationRange] = []
 
@@ -104,35 +101,47 @@ class QuantizeWrapper(TransparentWrapper):
         self.built = True
 
     def _tried_on(self, inputs: Any, placeholders: Sequence[Value]) -> list[Value]:
-        """Calls the layer to see its products; what they are rounded by is made here."""
-        self._products = []
+        """Calls the layer to see what it computes of weights; what rounds these is made here."""
+        emitted: list[_Emitted] = []
 
         def given(value: Value) -> bool:
             return any(value is x for x in placeholders)
 
         def noted(op_type: str, values: list[Value | None], attributes: Mapping[str, Any]) -> Any:
-            operands = operands_of_product(op_type, values, attributes, given)
-            if op_type in PRODUCTS:
-                pairs = zip(operands or (AS_IT_IS, AS_IT_IS), values, strict=False)
-                first, second = (self._rounding(operand, value) for operand, value in pairs)
-                self._products.append(_Product(op_type, (first, second)))
+            if op_type in OF_WEIGHTS or op_type in LOOPS:
+                emitted.append(_Emitted(op_type, list(values), dict(attributes)))
             return values
 
-        with ir.eagerly(None), ir.emitting(symbolic=True), call_frame(kept=False), ir.operands_through(noted):
-            return to_list(self._call_layer(inputs, {}))
+        with ir.eagerly(None), ir.emitting(symbolic=True), call_frame(kept=False):
+            with ir.operands_through(noted):
+                outputs = to_list(self._call_layer(inputs, {}))
+            self._rounded = list(self._roundings(emitted, given))
+        return outputs
 
-    def _rounding(self, operand: Operand, value: Value | None) -> _Rounding:
-        name = f"product_{len(self._products)}"
-        if operand.kind == "activations":
-            return _Rounding(self._new_range(f"{name}_operand"))
-        if operand.kind == "as it is":
-            return _Rounding()
-        assert value is not None
-        if self.ranges != "learned":
-            return _Rounding(axis=operand.axis)
-        channels = _sizes(value)[operand.axis]
-        scale = self.add_weight(f"{name}_scale", (channels,), initializer="ones", dtype="float32")
-        return _Rounding(None, operand.axis, scale, scale_of_weights(value, operand.axis))
+    def _roundings(self, emitted: Sequence[_Emitted], given: Callable[[Value], bool]) -> Iterator[_Rounded]:
+        """What rounds the operands of the operators, those that round none included, but for Gather."""
+        whole = in_float(each.op_type for each in emitted)
+        learned = self._new_scale if self.ranges == "learned" else None
+        roundings = Roundings(learned, lambda name: LearnedRange(self, name))
+        products = 0
+        for each in emitted:
+            operands = operands_to_round(*each, given, whole)
+            found: dict[int, ActivationRange | RoundedWeights] = {}
+            for place, operand in operands.items():
+                name, value = f"product_{products}", each.values[place]
+                assert value is not None
+                activations = operand.kind == "activations"
+                found[place] = (
+                    self._new_range(f"{name}_operand") if activations else roundings.of(operand, value, name)
+                )
+            products += each.op_type in PRODUCTS
+            if each.op_type != "Gather":
+                yield _Rounded(each.op_type, found)
+            elif found:
+                yield _Rounded(each.op_type, found, _shape(each.values[0]))
+
+    def _new_scale(self, name: str, shape: tuple[int, ...]) -> Parameter:
+        return self.add_weight(name, shape, initializer="ones", dtype="float32")
 
     def _new_range(self, name: str) -> ActivationRange:
         if self.ranges == "learned":
@@ -142,16 +151,17 @@ class QuantizeWrapper(TransparentWrapper):
     @property
     def activation_ranges(self) -> list[ActivationRange]:
         """The ranges of what the layer reads, multiplies and gives."""
-        of_products = [rounding.range for product in self._products for rounding in product.operands]
-        found = [*self._input_ranges.values(), *of_products, *self._output_ranges]
-        return [each for each in found if each is not None]
+        of_operands = [its for its in self._of_operands() if isinstance(its, ActivationRange)]
+        return [*self._input_ranges.values(), *of_operands, *self._output_ranges]
+
+    def _of_operands(self) -> list[ActivationRange | RoundedWeights]:
+        return [its for each in self._rounded for its in each.operands.values()]
 
     def start_from_weights(self) -> None:
         """Sets learned scales of weights so that the largest of each channel is just not clipped."""
-        for product in self._products:
-            for rounding in product.operands:
-                if rounding.scale is not None and rounding.start is not None:
-                    rounding.scale.assign(numbers(rounding.start))
+        for its in self._of_operands():
+            if isinstance(its, RoundedWeights):
+                its.start()
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -161,7 +171,7 @@ class QuantizeWrapper(TransparentWrapper):
         given = list(inputs) if several else [inputs]
         for place, its in self._input_ranges.items():
             given[place] = self._round(given[place], its, phased)
-        with self._rounding_products(phased):
+        with self._rounding_operands(phased):
             outputs = self._call_layer(given if several else given[0], arguments)
         if not self._output_ranges:
             return outputs
@@ -171,37 +181,27 @@ class QuantizeWrapper(TransparentWrapper):
         return rounded if isinstance(outputs, list) else rounded[0]
 
     @contextmanager
-    def _rounding_products(self, phased: Phased) -> Iterator[None]:
-        """Within, the products that were noted read rounded operands."""
-        waiting = iter(self._products)
-        following = next(waiting, None)
+    def _rounding_operands(self, phased: Phased) -> Iterator[None]:
+        """Within, the operators that were noted read rounded operands. One branch of two may be left out."""
+        waiting = list(self._rounded)
 
         def rounded(op_type: str, values: list[Value | None], attributes: Mapping[str, Any]) -> Any:
-            nonlocal following
-            if following is None or op_type != following.op_type:
+            place = next((i for i, each in enumerate(waiting) if each.is_of(op_type, values)), None)
+            if place is None:
                 return values
-            product, following = following, next(waiting, None)
+            operands = waiting.pop(place).operands
             with ir.operands_through(None):
-                pairs = zip(values, product.operands, strict=False)
-                return [*(self._rounded_operand(x, how, phased) for x, how in pairs), *values[2:]]
+                return [self._rounded_operand(x, operands.get(i), phased) for i, x in enumerate(values)]
 
         with ir.operands_through(rounded):
             yield
 
-    def _rounded_operand(self, x: Value | None, how: _Rounding, phased: Phased) -> Value | None:
-        if x is None:
-            return None
-        if how.range is not None:
-            return self._round(x, how.range, phased)
-        if how.axis is None:
+    def _rounded_operand(
+        self, x: Value | None, its: ActivationRange | RoundedWeights | None, phased: Phased
+    ) -> Value | None:
+        if x is None or its is None:
             return x
-        sizes = _sizes(x)
-        channels = sizes[how.axis]
-        if how.scale is None:
-            scale = scale_of_weights(x, how.axis)
-        else:
-            scale = learning_slowly(how.scale, 127 * math.prod(sizes) / channels)
-        return by_channel(scale, channels, how.axis).rounded(x)
+        return self._round(x, its, phased) if isinstance(its, ActivationRange) else its.rounded(x)
 
     def _round(self, x: Value, its: ActivationRange, phased: Phased) -> Value:
         if x.dtype.kind != "f":
@@ -231,9 +231,8 @@ class QuantizeWrapper(TransparentWrapper):
         }
 
 
-def _sizes(weights: Value) -> list[int]:
-    """The sizes of weights, which are known."""
-    return [size for size in weights.shape or () if size is not None]
+def _shape(value: Value | None) -> tuple[int | None, ...]:
+    return () if value is None else tuple(value.shape or ())
 
 
 def check_settings(ranges: str, momentum: float) -> None:

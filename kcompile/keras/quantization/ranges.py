@@ -103,15 +103,7 @@ class MovingRange(ActivationRange):
         share = op.Max(op.Reciprocal(self.batches + 1.0), 1.0 - self.momentum)
         limits = phased(self.limits + (seen - self.limits) * share, self.limits)
         count = phased(self.batches + 1.0, self.batches)
-        return self._affine(limits), [(self.limits, limits), (self.batches, count)]
-
-    def _affine(self, limits: Value) -> Affine:
-        """The integers that reach from the least number to the largest, 0 among them and exact."""
-        low = op.Min(limits[0], 0.0)
-        high = op.Max(limits[1], 0.0)
-        scale = op.Max((high - low) / 255.0, SMALLEST)
-        zero = op.Clip(op.Round(low / (scale * -1.0)), 0.0, 255.0)
-        return Affine(scale, K.cast(zero, "uint8"))
+        return _reaching(limits[0], limits[1]), [(self.limits, limits), (self.batches, count)]
 
     def assign(self, low: float, high: float, batches: int) -> None:
         self.limits.assign(np.array([low, high], np.float32))
@@ -135,8 +127,11 @@ class LearnedRange(ActivationRange):
 
     def affine(self, x: Value, phased: Phased) -> tuple[Affine, list[tuple[Parameter, Value]]]:
         elements = [size for size in (x.shape or ())[1:] if size is not None]
-        scale = learning_slowly(self.scale, math.prod(elements) * 255)
-        return Affine(scale, K.cast(self.zero_point, "uint8")), []
+        return self.affine_of(math.prod(elements)), []
+
+    def affine_of(self, elements: int) -> Affine:
+        """How as many numbers become integers."""
+        return Affine(learning_slowly(self.scale, elements * 255), K.cast(self.zero_point, "uint8"))
 
     def assign(self, low: float, high: float, batches: int) -> None:
         low, high = min(low, 0.0), max(high, 0.0)
@@ -153,16 +148,43 @@ def learning_slowly(scale: Value, elements: float) -> Value:
     return op.Max(op.Abs(op.StopGradient(scale * (1.0 - factor)) + scale * factor), SMALLEST)
 
 
+def _reaching(low: Value, high: Value) -> Affine:
+    """The uint8 that reach from the least number to the largest, 0 among them and exact."""
+    low, high = op.Min(low, 0.0), op.Max(high, 0.0)
+    scale = op.Max((high - low) / 255.0, SMALLEST)
+    zero = op.Clip(op.Round(low / (scale * -1.0)), 0.0, 255.0)
+    return Affine(scale, K.cast(zero, "uint8"))
+
+
 def scale_of_weights(weights: Value, axis: int) -> Value:
     """The scale of each channel by which its largest number becomes 127, or -127: (channels,)."""
-    others = [i for i in range(weights.rank or 0) if i != axis]
-    largest = op.ReduceMax(op.Abs(weights), others, keepdims=0)
+    return _symmetric(weights, [i for i in range(weights.rank or 0) if i != axis])
+
+
+def scale_of_matrix(weights: Value) -> Value:
+    """The scale by which the largest of all becomes 127, or -127: ()."""
+    return _symmetric(weights, list(range(weights.rank or 0)))
+
+
+def _symmetric(weights: Value, axes: Sequence[int]) -> Value:
+    largest = op.ReduceMax(op.Abs(weights), axes, keepdims=0)
     return op.StopGradient(op.Max(largest / 127.0, SMALLEST))
 
 
 def by_channel(scale: Value, channels: int, axis: int) -> Affine:
     """Symmetric integers of 8 bits with a scale for each channel."""
     return Affine(scale, Constant(np.zeros(channels, np.int8)), axis)
+
+
+def of_matrix(scale: Value) -> Affine:
+    """Symmetric integers of 8 bits with one scale."""
+    return Affine(scale, Constant(np.array(0, np.int8)))
+
+
+def of_table(weights: Value) -> Affine:
+    """The uint8 that reach over all of the weights."""
+    fixed = op.StopGradient(weights)
+    return _reaching(op.ReduceMin(fixed, keepdims=0), op.ReduceMax(fixed, keepdims=0))
 
 
 def _numbers(given: Sequence[float]) -> Callable[..., np.ndarray]:

@@ -179,6 +179,8 @@ class _Integers:
             scale_name = self._constant(back, f"{stored}/unfolded_scale").name or ""
             self.weights.add(scale_name)
         entry.update(scale=scale_name, axis=rounded.axis)
+        if zero.any():
+            entry["zero_point"] = f"{stored}/zero_point"
 
     def _store_bias(self, node: oir.Node) -> None:
         """The bias of a product of integers, as its accumulator has it."""
@@ -203,11 +205,13 @@ class _Integers:
         node.replace_input_with(2, new.outputs[0])
 
     def _sink(self, dequantize: oir.Node) -> None:
-        """Lets operators that only move numbers move integers, so that products read DequantizeLinear."""
+        """Lets operators that only move numbers move integers, so that products read DequantizeLinear; of
+        tables, rows are taken as integers."""
         scale, integers, output = _numbers(dequantize.inputs[1]), dequantize.inputs[0], dequantize.outputs[0]
-        while scale is not None and not scale.ndim and integers is not None and integers.const_value is None:
+        while scale is not None and not scale.ndim and integers is not None:
             readers = [use.node for use in output.uses()]
-            if len(readers) != 1 or output.is_graph_output() or readers[0].op_type not in _MOVING:
+            movers = ("Gather",) if integers.const_value is not None else (*_MOVING, "Gather")
+            if len(readers) != 1 or output.is_graph_output() or readers[0].op_type not in movers:
                 return
             mover, place = readers[0], next(use.idx for use in output.uses())
             moved = mover.outputs[0]

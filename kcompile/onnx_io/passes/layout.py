@@ -117,7 +117,12 @@ def _in_numbers(
         raise _misfit(name, f"its scale has shape {list(scale.shape)}, the initializer {list(stored.shape)}")
     if scale.ndim:
         scale = scale.reshape([-1 if i == axis else 1 for i in range(stored.ndim)])
-    return stored.astype(scale.dtype) * scale
+    if "zero_point" not in entry:
+        return stored.astype(scale.dtype) * scale
+    zero = arrays.get(str(entry["zero_point"]))
+    if zero is None or zero.dtype != stored.dtype or zero.ndim:
+        raise _misfit(name, f"there is no zero point {entry['zero_point']!r} of one integer like its own")
+    return (stored.astype(scale.dtype) - zero.astype(scale.dtype)) * scale
 
 
 def apply_chain(array: np.ndarray, chain: Chain) -> np.ndarray:

@@ -17,15 +17,19 @@ class Case(NamedTuple):
     Attributes:
         shape: of one sample; several for several inputs.
         kernels: operators of the optimised file that compute products and joints.
+        words: how many whole numbers there are, where samples are these.
     """
 
     make: Callable[[], Any]
     shape: Any
     kernels: dict[str, int]
+    words: int = 0
 
     def samples(self, count: int) -> Any:
         """Inputs drawn at random."""
         random = np.random.default_rng(1)
+        if self.words:
+            return random.integers(0, self.words, (count, *self.shape)).astype(np.float32)
         shapes = self.shape if isinstance(self.shape, list) else [self.shape]
         arrays = [random.normal(size=(count, *shape)).astype(np.float32) for shape in shapes]
         return arrays if isinstance(self.shape, list) else arrays[0]
@@ -130,6 +134,20 @@ def recurrent() -> Any:
     return keras.Sequential([L.LSTM(5, input_shape=(4, 3)), L.Dense(6, activation="relu"), L.Dense(2)])
 
 
+def of_words() -> Any:
+    layers = [L.Embedding(20, 6, mask_zero=True, input_shape=(5,)), L.Bidirectional(L.GRU(4)), L.Dense(2)]
+    return keras.Sequential(layers)
+
+
+def rows() -> Any:
+    layers = [L.Embedding(20, 6, input_length=5), L.Flatten(), L.Dense(4, activation="relu"), L.Dense(2)]
+    return keras.Sequential(layers)
+
+
+def looped() -> Any:
+    return keras.Sequential([L.LSTM(5, recurrent_dropout=0.2, input_shape=(4, 3)), L.Dense(2)])
+
+
 def transposed() -> Any:
     return keras.Sequential(
         [L.Conv2D(4, 3, activation="relu", input_shape=(6, 6, 2)), L.Conv2DTranspose(3, 2, strides=2)]
@@ -150,5 +168,8 @@ CASES = {
     "nested": Case(nested, (6,), {"QGemm": 3}),
     "attention": Case(attention, (5, 8), {"MatMulIntegerToFloat": 1}),
     "recurrent": Case(recurrent, (4, 3), {"QGemm": 2}),
+    "of words": Case(of_words, (5,), {"GRU": 2, "QGemm": 1}, words=20),
+    "rows": Case(rows, (5,), {"QGemm": 2}, words=20),
+    "looped": Case(looped, (4, 3), {"LSTM": 1, "QGemm": 1}),
     "transposed": Case(transposed, (6, 6, 2), {"QLinearConv": 1}),
 }
