@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
-import platform
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from . import soak
 from .measuring import Row
+from .results import ResultsError, cells, entry, environment, figure, load, merge, read
 
 #: topic -> module
 TOPICS = {
@@ -43,11 +39,10 @@ TOPICS = {
 #: measured only when named
 LONG = ("soak",)
 RESULTS = Path(__file__).resolve().parent / "results.json"
-PACKAGES = ("kcompile", "kcompile-runtime", "torch", "onnxruntime", "onnx", "numpy")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measures, prints, writes results.json. Returns 0 whether or not targets are reached."""
+    """Measures, prints, writes the results. Returns 0 whether or not targets are reached."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "topics",
@@ -55,7 +50,13 @@ def main(argv: list[str] | None = None) -> int:
         metavar="TOPIC",
         help=f"of {', '.join(TOPICS)}; default all but {', '.join(LONG)}",
     )
-    parser.add_argument("--output", type=Path, default=RESULTS, help="where to write the results as JSON")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=RESULTS,
+        metavar="FILE",
+        help="where the results go, after each topic; those of others in it stay (default: %(default)s)",
+    )
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="work on N of the CPUs; steadier on a busy machine"
     )
@@ -84,20 +85,27 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"unknown topic {unknown[0]!r}: expected {', '.join(TOPICS)}")
     if arguments.write and "applications" not in arguments.topics:
         parser.error("--write goes with the topic applications")
+    try:
+        read(arguments.json)  # before anything is measured
+    except ResultsError as error:
+        parser.error(str(error))
     start = time.perf_counter()
     rows: list[Row] = []
+    about: dict[str, Any] = {}
     options: dict[str, dict[str, Any]] = {
         "serve": {"overload_s": 60.0 if arguments.long else 8.0},
         "soak": {"minutes": arguments.minutes, "what": arguments.what or soak.WORKS},
     }
     for topic in arguments.topics or [topic for topic in TOPICS if topic not in LONG]:
         module = importlib.import_module(f".{TOPICS[topic]}", __package__)
+        before, found = load(), []
         for row in module.rows(**options.get(topic, {})):
             print(f"  {row.what}: {figure(row.ours, row.unit)}", file=sys.stderr)
-            rows.append(row)
-    about = environment()
+            found.append(row)
+        about = environment(before)
+        merge(arguments.json, topic, entry(found, _command(topic, options.get(topic, {}), arguments), about))
+        rows += found
     show(rows, about, time.perf_counter() - start)
-    arguments.output.write_text(json.dumps(report(rows, about), indent=2) + "\n")
     if arguments.write:
         from .applications_table import write
 
@@ -116,30 +124,16 @@ def pin(cpus: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(cpus)
 
 
-def environment() -> dict[str, Any]:
-    """Where the figures come from."""
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "load_average": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        **{name: version(name) for name in PACKAGES},
-    }
-
-
-def report(rows: Iterable[Row], about: dict[str, Any]) -> dict[str, Any]:
-    """The results as plain data."""
-    return {"environment": about, "rows": [{**asdict(row), "reached": row.reached} for row in rows]}
-
-
-def figure(value: float, unit: str) -> str:
-    """A figure with three significant digits."""
-    digits = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return f"{digits} {unit}"
+def _command(topic: str, options: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """What measures a topic as it was measured now."""
+    words = [f"python -m benchmarks {topic}"]
+    if arguments.cpus is not None:
+        words.append(f"--cpus {arguments.cpus}")
+    if topic == "serve" and arguments.long:
+        words.append("--long")
+    if topic == "soak":
+        words.append(f"--minutes {options['minutes']:g}")
+    return " ".join(words)
 
 
 def show(rows: list[Row], about: dict[str, Any], seconds: float) -> None:
@@ -156,26 +150,11 @@ def show(rows: list[Row], about: dict[str, Any], seconds: float) -> None:
             table.add_column(name, justify="left" if not name else "right")
         for row in rows:
             if row.topic == topic:
-                table.add_row(*map(escape, _cells(row)))
+                table.add_row(*map(escape, cells(row)))
         console.print(table)
     where = f"{about['cpus']} CPUs ({about['machine']}), torch on {about['device']}"
     threads = f"{about['torch_threads']} threads in torch, onnxruntime's own choice"
     console.print(f"{where}, {threads}, load {about['load_average']}, {seconds:.0f} s")
-
-
-def _cells(row: Row) -> list[str]:
-    target = ""
-    if row.target is not None:
-        wanted = f"{row.target:.2f}" if row.ratio is not None else figure(row.target, row.unit)
-        target = f"{'>=' if row.at_least else '<='} {wanted}"
-    return [
-        row.what,
-        figure(row.ours, row.unit),
-        "" if row.other is None else figure(row.other, row.unit),
-        "" if row.ratio is None else f"{row.ratio:.2f}",
-        target,
-        {None: "", True: "yes", False: "NO"}[row.reached],
-    ]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ weights that real Keras had saved stands in tests/golden/applications/loaded.jso
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .measuring import median_time
+from .results import where
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "applications.md"
@@ -142,19 +142,7 @@ def loads(found: dict[str, Any], path: Path = LOADED) -> str:
 
 def machine(about: dict[str, Any]) -> str:
     """Where the figures come from."""
-    versions = ", ".join(f"{name} {about[name]}" for name in ("kcompile", "onnxruntime", "onnx", "numpy"))
-    return (
-        f"Taken on {datetime.now(tz=timezone.utc):%Y-%m-%d}: {_processor()}, {about['cpus']} CPUs, "
-        f"Python {about['python']}, {versions}; load {about['load_average']} before."
-    )
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return f"Taken on {datetime.now(tz=timezone.utc):%Y-%m-%d}: {where(about)}."
 
 
 def _line(cells: Iterable[str]) -> str:

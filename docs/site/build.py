@@ -20,8 +20,8 @@ ROOT = HERE.parents[1]
 STAGE = ROOT / "build" / "docs"
 #: Links of a page to itself in another language: " ([한국어](faq.ko.md))".
 _TRANSLATIONS = re.compile(r"\s\(\[[^\]]*\]\([\w-]+\.ko\.md\)\)")
-#: Where a drawing stands in a page, by its name.
-_DRAWING = re.compile(r"^<!-- drawing: (.+) -->$", re.MULTILINE)
+#: Where a drawing stands in a page: what draws it, and its name.
+_DRAWING = re.compile(r"^<!-- (drawing|chart): (.+) -->$", re.MULTILINE)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,16 +42,17 @@ def main(argv: list[str] | None = None) -> int:
 def stage(folder: Path) -> None:
     """Puts all pages into a folder, which is made anew."""
     sys.path[:0] = [str(ROOT), str(ROOT / "runtime")]
+    import charts
     import floors  # beside this file, and after the paths: they import kcompile and what tests read it with
     import reference
 
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("site"))
     shutil.copytree(HERE / "assets", folder / "assets")
-    drawings = floors.drawings()
+    drawings = {"drawing": floors.drawings(), "chart": charts.charts()}
     for path in folder.glob("*.md"):
         text = _TRANSLATIONS.sub("", path.read_text(encoding="utf-8"))  # the site has a switch of languages
-        path.write_text(_DRAWING.sub(lambda found: drawings[found[1]], text), encoding="utf-8")
+        path.write_text(_DRAWING.sub(lambda found: drawings[found[1]][found[2]], text), encoding="utf-8")
     for page in reference.pages():
         path = folder / page.path
         path.parent.mkdir(exist_ok=True)

@@ -21,16 +21,17 @@ def text(words: str, x: float, y: float, **attributes: object) -> str:
 
 
 def figure(
-    parts: Iterable[str], width: float, height: float, alt: str, caption: str = "", kind: str = ""
+    parts: Iterable[str], width: float | str, height: float, alt: str, caption: str = "", kind: str = ""
 ) -> str:
     """A block of HTML on one line, which Markdown leaves as it is.
 
     Args:
+        width, height: in pixels; a width of "100%" is that of the page, for parts that are placed in percent.
         alt: what is read to those who do not see the drawing.
         caption: what everybody reads below it.
         kind: a class of CSS beside ``drawing``.
     """
-    view = f"0 0 {_text(width)} {_text(height)}"
+    view = None if isinstance(width, str) else f"0 0 {_text(width)} {_text(height)}"
     drawn = element(
         "svg", "".join(parts), viewBox=view, width=width, height=height, role="img", aria_label=alt
     )

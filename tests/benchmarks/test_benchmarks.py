@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import data, export, keras3, keras_networks, memory, networks, peer, predict, train
+from benchmarks import data, export, keras3, keras_networks, memory, networks, peer, predict, results, train
 from benchmarks.measuring import Row, compare, median_time
 from kcompile import keras
 
@@ -114,12 +113,36 @@ def test_building_and_dropping_models_keeps_nothing():
 def test_the_command_writes_rows_with_targets_beside_the_table(tmp_path, monkeypatch, capsys):
     rows = [Row("topic", "slow [x]", 3.0, "ms", 1.0, 3.0, 1.5), Row("topic", "quick", 0.1, "s", target=0.3)]
     monkeypatch.setattr(export, "rows", lambda: iter(rows))
-    assert command.main(["export", "--output", str(tmp_path / "r.json")]) == 0
-    written = json.loads((tmp_path / "r.json").read_text())
+    assert command.main(["export", "--json", str(tmp_path / "r.json")]) == 0
+    written = results.read(tmp_path / "r.json")["export"]
     assert [row["reached"] for row in written["rows"]] == [False, True]
+    assert results.rows_of(written) == rows
     assert written["environment"]["torch_threads"] >= 1
+    assert written["command"] == "python -m benchmarks export"
     shown = capsys.readouterr().out
     assert "slow [x]" in shown and "NO" in shown and "<= 1.50" in shown
+
+
+def test_a_run_replaces_what_it_measures_and_keeps_the_rest(tmp_path, monkeypatch):
+    path = tmp_path / "r.json"
+    for module, ours in ((export, 1.0), (train, 2.0), (export, 3.0)):
+        monkeypatch.setattr(module, "rows", lambda ours=ours: iter([Row("topic", "what", ours, "s")]))
+        command.main(["export" if module is export else "train", "--json", str(path)])
+    found = {topic: results.rows_of(entry)[0].ours for topic, entry in results.read(path).items()}
+    assert found == {"export": 3.0, "train": 2.0}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"topics": {"export": {"rows": [{}]}}}', '{"topics": [1]}']
+)
+def test_a_file_of_something_else_is_refused_before_anything_is_measured(tmp_path, monkeypatch, capsys, text):
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    monkeypatch.setattr(export, "rows", lambda: pytest.fail("measured"))
+    with pytest.raises(SystemExit):
+        command.main(["export", "--json", str(path)])
+    assert "holds no results" in capsys.readouterr().err
+    assert path.read_text() == text
 
 
 def test_an_unknown_topic_is_refused(capsys):
