@@ -232,6 +232,18 @@ def optimize(
         Machine | None,
         typer.Option("--for", help="Fuse what the onnxruntime there has one kernel for; float32."),
     ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="With --for: an output that is wanted, the others go; may be repeated."
+        ),
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure/--no-measure", help="With --for: take the forms that are fastest here, or the usual."
+        ),
+    ] = True,
     int8: Annotated[
         bool, typer.Option("--int8", help="Integers of 8 bits: static with --calibrate, else dynamic.")
     ] = False,
@@ -287,7 +299,7 @@ def optimize(
     as_json: AsJson = False,
 ) -> int:
     """Make a model smaller and faster, and say what that cost. Exit code 1 if --max-drop cannot be held."""
-    from .fusing import fuse_model
+    from .fusing import Fusing, fuse_model
     from .optimizing import Calibrating, Judging, Precision, optimize_model
 
     precision = Precision(int8, dynamic, None if weights is None else int(weights.value), float16, bfloat16)
@@ -296,7 +308,10 @@ def optimize(
     file = ModelFile(model, safe_mode=not unsafe)
     with progress_bar():
         if target is not None:
-            return fuse_model(file, output, target.value, precision, as_json)
+            fusing = Fusing(target.value, outputs, measure)
+            return fuse_model(file, output, fusing, precision, report, as_json)
+        if outputs:
+            raise typer.BadParameter("it goes with --for.", param_hint="--outputs")
         return optimize_model(
             file,
             output,

@@ -89,18 +89,19 @@ def dynamic(
     """Weights of 8 bits; activations are quantised while the model runs, by the range of each batch."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    standard = [n.name for n in prepared.graph.node if n.op_type == "Attention" and not n.domain]
     with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
         onnx.save(prepared, source)
         quantize_dynamic(
             source,
             path,
-            op_types_to_quantize=[*DYNAMIC, "Attention"],
+            op_types_to_quantize=[*DYNAMIC, "Attention"],  # onnxruntime's own, which has a kernel of 8 bits
             # DynamicQuantizeLSTM is slower, and no better, with a scale for each channel
             per_channel=all(node.op_type != "LSTM" for node in prepared.graph.node),
             reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=list(keep),
+            nodes_to_exclude=[*keep, *standard],
         )
         return _lean(onnx.load(path))
 

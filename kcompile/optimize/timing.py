@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kcompile_runtime.session_settings import processors
@@ -17,6 +18,23 @@ _LEAST_ROUNDS = 5
 _BUSY = 1.5  # processes that want to run, for each processor
 
 
+@dataclass(frozen=True)
+class Step:
+    """One thing that was tried, next to the best until then.
+
+    Attributes:
+        what: ``2 threads``.
+        seconds: of a run with it.
+        before: of a run without it, measured in turns.
+        kept: whether it was faster by more than noise.
+    """
+
+    what: str
+    seconds: float
+    before: float
+    kept: bool
+
+
 def side_by_side(runs: Mapping[str, Run], seconds: float = 1.0) -> dict[str, float]:
     """Seconds of a call of each: the mean over the fastest quarter, since others disturb the slower ones.
 
@@ -26,6 +44,24 @@ def side_by_side(runs: Mapping[str, Run], seconds: float = 1.0) -> dict[str, flo
         runs: what to call, by name.
         seconds: for measuring each of them, about; five rounds at least.
     """
+    return {name: typical(times) for name, times in _rounds(runs, seconds).items()}
+
+
+def step(what: str, before: Run, with_: Run, seconds: float, least_gain: float) -> Step:
+    """One thing tried next to the best until then.
+
+    It is kept if it is faster by more than ``least_gain`` (0.01 is 1 %) both in the mean of the fastest
+    quarters and in the median of the ratios within a turn: what others do meanwhile seldom favours one of two
+    in both.
+    """
+    taken = _rounds({"before": before, "with": with_}, seconds)
+    first, second = (typical(times) for times in taken.values())
+    ratio = statistics.median(b / a for a, b in zip(taken["before"], taken["with"], strict=True))
+    return Step(what, second, first, max(second / first, ratio) < 1 - least_gain)
+
+
+def _rounds(runs: Mapping[str, Run], seconds: float) -> dict[str, list[float]]:
+    """Seconds of a call in each turn."""
     repeats = {name: _repeats(run) for name, run in runs.items()}
     taken: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + seconds * len(runs)
@@ -34,7 +70,7 @@ def side_by_side(runs: Mapping[str, Run], seconds: float = 1.0) -> dict[str, flo
         for name, run in runs.items():
             taken[name].append(_timed(run, repeats[name]))
         rounds += 1
-    return {name: typical(times) for name, times in taken.items()}
+    return taken
 
 
 def seconds_of(run: Run, seconds: float = 1.0) -> float:

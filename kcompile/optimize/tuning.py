@@ -21,28 +21,11 @@ from kcompile_runtime.session_settings import (
 
 from ..atomic import replacing
 from .inputs import plain_executor, repeated
-from .timing import side_by_side
+from .timing import Step, side_by_side, step
 
 _LEAST_GAIN = 0.03
 """What differs by less is noise: the plainer settings stay."""
 _DEFAULTS = SessionSettings()
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that was tried, next to the best until then.
-
-    Attributes:
-        what: ``2 threads``.
-        seconds: of a run with it.
-        before: of a run without it, measured in turns.
-        kept: whether it was faster by more than noise.
-    """
-
-    what: str
-    seconds: float
-    before: float
-    kept: bool
 
 
 @dataclass(frozen=True)
@@ -109,10 +92,9 @@ def tune_file(
             continue
         report(what)
         other = _runner(path, candidate, feed)
-        taken = side_by_side({"before": runner, "with": other}, seconds)
-        kept = taken["with"] < (1 - _LEAST_GAIN) * taken["before"]
-        steps.append(Step(what, taken["with"], taken["before"], kept))
-        if kept:
+        tried = step(what, runner, other, seconds, _LEAST_GAIN)
+        steps.append(tried)
+        if tried.kept:
             best, runner = candidate, other
     report("the defaults")
     taken = side_by_side({"default": _runner(path, _DEFAULTS, feed), "best": runner}, 2 * seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 from kcompile_runtime.session_settings import SessionSettings, processors
 
 from .report import Bars, Column, Fact, Facts, Notes, Part, Report, Table
-from .timing import about_load
+from .timing import Step, about_load
 from .tuning import Tuned, counted_threads
 
 
@@ -92,7 +92,8 @@ def described(settings: SessionSettings) -> str:
     return ", ".join(found) or "defaults"
 
 
-def _parts_of(found: Tuned) -> list[Part]:
+def steps_table(title: str, steps: Sequence[Step]) -> Table:
+    """What was tried, a row each."""
     columns = [
         Column("tried"),
         Column("before", "s"),
@@ -100,8 +101,11 @@ def _parts_of(found: Tuned) -> list[Part]:
         Column("faster", "x"),
         Column("kept"),
     ]
-    rows = [(s.what, s.before, s.seconds, s.before / s.seconds, s.kept) for s in found.steps]
-    parts: list[Part] = [Table(f"{found.path.name}: settings", columns, rows)]
+    return Table(title, columns, [(s.what, s.before, s.seconds, s.before / s.seconds, s.kept) for s in steps])
+
+
+def _parts_of(found: Tuned) -> list[Part]:
+    parts: list[Part] = [steps_table(f"{found.path.name}: settings", found.steps)]
     if found.throughput:
         sizes = list(found.throughput)
         parts.append(

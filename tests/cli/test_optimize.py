@@ -131,8 +131,34 @@ def test_a_file_for_a_machine_computes_the_same(network, call, tmp_path, machine
     assert result.code == OK, result.err
     assert f"for {machine}" in result.out and "outputs: largest difference" in result.out
     np.testing.assert_allclose(Executor(output).predict(X), model.predict(X), rtol=1e-4, atol=1e-5)
-    told = json.loads(call("optimize", folder / "m.onnx", "-o", output, "--for", machine, "--json").out)
+    command = ["optimize", folder / "m.onnx", "-o", output, "--for", machine, "--no-measure", "--json"]
+    told = json.loads(call(*command, "--report", tmp_path / "r.html").out)
     assert told["target"] == machine and told["difference"] < 1e-4
+    assert told["before"] is None and told["unmeasured"]
+    assert "largest difference" in (tmp_path / "r.html").read_text()
+
+
+def test_a_machine_that_is_here_is_measured(network, call, tmp_path):
+    folder, _ = network
+    output, report = tmp_path / "f.onnx", tmp_path / "r.json"
+    result = call("optimize", folder / "m.onnx", "-o", output, "--for", "cpu", "--report", report)
+    assert result.code == OK and "times as fast as the plain file's" in result.out
+    assert any(
+        part["title"] == "Time of one run, measured in turns"
+        for part in json.loads(report.read_text())["parts"]
+    )
+
+
+def test_outputs_that_are_not_wanted_go(call, tmp_path):
+    x = keras.Input((4,))
+    hidden = keras.layers.Dense(3, name="hidden")(x)
+    keras.Model(x, [hidden, keras.layers.Dense(2, name="last")(hidden)]).save(tmp_path / "m.keras")
+    command = ["optimize", tmp_path / "m.keras", "-o", tmp_path / "f.onnx", "--no-measure"]
+    result = call(*command, "--for", "cpu", "--outputs", "hidden")
+    assert result.code == OK, result.err
+    assert [o.name for o in Executor(tmp_path / "f.onnx").outputs] == ["hidden"]
+    assert "last" in call(*command, "--for", "cpu", "--outputs", "first").err
+    assert "--for" in call(*command, "--int8", "--outputs", "hidden").err
 
 
 WRONG = {

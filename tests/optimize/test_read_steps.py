@@ -48,7 +48,7 @@ AS_A_WHOLE = {
 @pytest.mark.parametrize("name", READ)
 def test_the_last_block_computes_what_is_read(name: str) -> None:
     source = network(READ[name])
-    result = fuse(source, "cpu")
+    result = fuse(source, "cpu", seconds=0)
     assert result.fused[KEY] >= 9 and result.fused["Attention"] == result.fused["MultiHeadAttention"] == 1
     first, second = (Executor(m.SerializeToString()) for m in (source, result.model))
     for batch, steps in ((1, 3), (4, 9)):
@@ -59,7 +59,7 @@ def test_the_last_block_computes_what_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", AS_A_WHOLE)
 def test_what_is_read_as_a_whole_is_computed_so(name: str) -> None:
-    result = fuse(network(AS_A_WHOLE[name]), "cpu")
+    result = fuse(network(AS_A_WHOLE[name]), "cpu", seconds=0)
     assert KEY not in result.fused and result.fused["Attention"] == 2
     assert result.difference is not None and result.difference < 1e-4
 
@@ -69,7 +69,7 @@ def test_an_attention_that_masks_its_steps_is_left_whole() -> None:
     x = L.Embedding(9, 8, mask_zero=True)(words)
     x = L.add([x, L.MultiHeadAttention(2, 4)(x, x)])
     source = onnx_model(keras.Model(words, L.Dense(2)(L.LayerNormalization()(x)[:, 0])))
-    result = fuse(source, "cpu")
+    result = fuse(source, "cpu", seconds=0)
     assert result.fused["Attention"] == 1
     data = np.array([[3, 4, 0, 0], [1, 2, 3, 4]], np.int32)
     (a,), (b,) = (Executor(m.SerializeToString()).run([data]) for m in (source, result.model))

@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from kcompile.optimize import tuning
+from kcompile.optimize import timing, tuning
 from kcompile.optimize.inputs import drawn_inputs, repeated
 from kcompile.optimize.timing import fastest, seconds_of, side_by_side, typical
 from kcompile.optimize.tuning import Tuned, tune_file
@@ -50,9 +50,9 @@ def tune_in_a_world(monkeypatch, path, seconds, batch=lambda size: 1.0):
         tuning, "_runner", lambda path, settings, feed: (settings, len(next(iter(feed.values()))))
     )
     monkeypatch.setattr(
-        tuning,
-        "side_by_side",
-        lambda runs, taken: {name: seconds(run[0]) * batch(run[1]) for name, run in runs.items()},
+        timing,
+        "_rounds",
+        lambda runs, taken: {name: [seconds(run[0]) * batch(run[1])] for name, run in runs.items()},
     )
     return tune_file(path, drawn_inputs(path))
 
@@ -155,3 +155,18 @@ def test_calls_are_timed_in_turns():
 def test_of_times_the_fastest_quarter_counts():
     assert typical([1.0, 9.0, 3.0, 8.0, 8.0]) == 2.0 and typical([]) == 0.0 and typical([4.0]) == 4.0
     assert fastest(lambda: None, 0.01) <= seconds_of(lambda: sum(range(1000)), 0.01)
+
+
+def test_a_step_is_kept_where_mean_and_median_say_so(monkeypatch):
+    rounds = {"before": [1.0, 1.0, 1.0, 1.0], "with": [0.9, 0.9, 0.9, 0.9]}
+    monkeypatch.setattr(timing, "_rounds", lambda runs, seconds: rounds)
+
+    def kept(gain=0.01):
+        return timing.step("it", lambda: None, lambda: None, 0.1, gain).kept
+
+    assert kept() and not kept(gain=0.2)
+    rounds["with"] = [0.5, 1.1, 1.1, 1.1]  # somebody disturbed the other one once
+    assert not kept()
+    rounds["with"] = [1.0, 0.9, 0.9, 1.0]
+    rounds["before"] = [0.8, 1.0, 1.0, 1.1]
+    assert not kept()

@@ -68,7 +68,7 @@ def optimize(model: oir.Model, weights: Iterable[str], sinking: Sinking = Sinkin
         if all(node.op_type not in _RANDOM for node in model.graph.all_nodes()):
             common.CommonSubexpressionEliminationPass()(model)
 
-    _fold_constants(model, set(weights))
+    fold_constants(model, set(weights))
     merge()
     merge_reshapes(model)
     if sinking:
@@ -103,8 +103,11 @@ def _tell_outputs_apart(model: oir.Model) -> None:
             seen.add(value)
 
 
-def _fold_constants(model: oir.Model, weights: set[str]) -> None:
+def fold_constants(model: oir.Model, weights: set[str]) -> None:
     """Computes what depends on constants and known sizes only; weights stay as they are, whatever reads them.
+
+    Args:
+        weights: names of the initializers that are weights.
 
     onnxscript is imported only where there is something of the kind.
     """
@@ -170,4 +173,4 @@ def _remove_identities(model: oir.Model) -> None:
         node.graph.remove(node, safe=True)
 
 
-__all__ = ["Sinking", "count_transposes", "optimize", "stops_at_channels"]
+__all__ = ["Sinking", "count_transposes", "fold_constants", "optimize", "stops_at_channels"]

@@ -8,6 +8,7 @@ operator wants, and onnxruntime computes those once, when it loads the file.
 
 from __future__ import annotations
 
-from .rewriting import TARGETS, Target, rewritten
+from .forms import TARGETS, WAYS, Forms, Target
+from .rewriting import Rewritten, rewritten
 
-__all__ = ["TARGETS", "Target", "rewritten"]
+__all__ = ["TARGETS", "WAYS", "Forms", "Rewritten", "Target", "rewritten"]

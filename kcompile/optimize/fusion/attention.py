@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as oir
 
 from .attention_cores import Bias, Core, Heads, find_cores
 from .graph_editing import Editor
+from .names import CONTRIB
 
-CONTRIB = "com.microsoft"
 _LOWEST = {oir.DataType.FLOAT: -1e38, oir.DataType.FLOAT16: -6e4}
 """What swallows any score that it is added to, and leaves room for another of it."""
 
 
-def fuse_attention(editor: Editor, biased: bool = True) -> int:
-    """Rewrites attention as MultiHeadAttention; returns how often.
+def fuse_attention(editor: Editor, biased: bool = True, standard: bool = False) -> int:
+    """Rewrites attention as one operator; returns how often.
 
     Args:
         biased: whether also where something is added to the scores.
+        standard: whether as Attention of the ONNX standard, opset 23; else as MultiHeadAttention of
+            onnxruntime.
     """
     count = 0
     for core in find_cores(editor.graph):
@@ -29,7 +32,7 @@ def fuse_attention(editor: Editor, biased: bool = True) -> int:
         bias = _bias(editor, core, tokens) if core.biases else None
         if core.biases and bias is None:
             continue
-        _replace(editor, core, _attended(editor, core, tokens, bias))
+        _replace(editor, core, _attended(editor, core, tokens, bias, standard))
         count += 1
     return count
 
@@ -47,19 +50,21 @@ def _tokens(editor: Editor, core: Core, heads: Heads) -> oir.Value:
     )
 
 
-def _attended(editor: Editor, core: Core, tokens: Sequence[oir.Value], bias: oir.Value | None) -> oir.Value:
+def _attended(
+    editor: Editor, core: Core, tokens: Sequence[oir.Value], bias: oir.Value | None, standard: bool
+) -> oir.Value:
     """(batch, steps, heads * value_size), without the value's factor."""
     shape = tokens[0].shape
     assert shape is not None
-    return editor.node(
-        core.product,
-        "MultiHeadAttention",
-        list(tokens) if bias is None else [*tokens, None, None, bias],
-        [shape[0], shape[1], core.count * core.value_size],
-        CONTRIB,
-        num_heads=core.count,
-        scale=float(core.scale * core.query.factor * core.key.factor),
-    )
+    sizes = [shape[0], shape[1], core.count * core.value_size]
+    scale = float(core.scale * core.query.factor * core.key.factor)
+    at = core.product
+    added = [] if bias is None else [bias]
+    if standard:
+        heads: dict[str, Any] = {"q_num_heads": core.count, "kv_num_heads": core.count}
+        return editor.node(at, "Attention", [*tokens, *added], sizes, scale=scale, **heads)
+    inputs = [*tokens, *([None, None, bias] if added else [])]
+    return editor.node(at, "MultiHeadAttention", inputs, sizes, CONTRIB, num_heads=core.count, scale=scale)
 
 
 def _replace(editor: Editor, core: Core, attended: oir.Value) -> None:
@@ -171,4 +176,4 @@ def _is_known_alike(a: object, b: object) -> bool:
     return a == b and getattr(a, "value", None) is not None
 
 
-__all__ = ["CONTRIB", "fuse_attention"]
+__all__ = ["fuse_attention"]

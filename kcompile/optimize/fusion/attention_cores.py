@@ -20,6 +20,7 @@ from .graph_editing import (
     next_but_sizes,
     numbers,
     only_reader,
+    same_size,
     scalar,
     sizes,
 )
@@ -324,15 +325,11 @@ def _keeps_first_two(reshape: oir.Node) -> bool:
     """Whether the first two axes stay as they are, given that the others are together what they were."""
     source, output, target = reshape.inputs[0], reshape.outputs[0], numbers(reshape.inputs[1])
     assert source is not None and source.shape is not None and output.shape is not None
-    if any(_same(source.shape[i], output.shape[i]) for i in (0, 1)):
+    if any(same_size(source.shape[i], output.shape[i]) for i in (0, 1)):
         return True
     return (
         target is not None and any(target[i] == 0 for i in (0, 1)) and not attribute(reshape, "allowzero", 0)
     )
-
-
-def _same(a: int | oir.SymbolicDim, b: int | oir.SymbolicDim) -> bool:
-    return a == b and (isinstance(a, int) or a.value is not None)
 
 
 def _end(second: oir.Node, perm: Perm, width: int) -> tuple[oir.Node, bool]:
@@ -389,7 +386,7 @@ def _unmerged(value: oir.Value, wanted: Perm) -> tuple[oir.Value, float] | None:
     keeps = target is not None and target[0] == -1 or before[2] is not None and before[2] == after[1]
     shape, merged = reshape.inputs[0].shape, source.shape
     assert shape is not None and merged is not None
-    return (reshape.inputs[0], factor) if keeps or _same(shape[2], merged[1]) else None
+    return (reshape.inputs[0], factor) if keeps or same_size(shape[2], merged[1]) else None
 
 
 def _of_heads_in_order(

@@ -56,6 +56,14 @@ def is_read_once(value: oir.Value) -> bool:
     return not value.is_graph_output() and len(value.uses()) == 1
 
 
+def is_weight(value: oir.Value | None) -> bool:
+    """Whether a value is an initializer, or one in another layout."""
+    while value is not None and numbers(value) is None:
+        node = made_by(value, "Reshape", "Transpose", "Unsqueeze", "Squeeze")
+        value = None if node is None else node.inputs[0]
+    return value is not None
+
+
 def attribute(node: oir.Node, name: str, default: Any = None) -> Any:
     """The attribute's number, text or list; ``default`` where the node does not say it."""
     found = node.attributes.get(name)
@@ -67,6 +75,11 @@ def sizes(value: oir.Value | None) -> list[int | None] | None:
     if value is None or value.shape is None:
         return None
     return [size if isinstance(size, int) else None for size in value.shape]
+
+
+def same_size(a: int | oir.SymbolicDim, b: int | oir.SymbolicDim) -> bool:
+    """Whether two sizes are known to be equal, by number or by symbol."""
+    return a == b and (isinstance(a, int) or a.value is not None)
 
 
 class Editor:
@@ -106,6 +119,14 @@ class Editor:
         self.graph.insert_before(at, made)
         return output
 
+    def place(self, made: oir.Node, at: oir.Node) -> None:
+        """Puts a node of several outputs before ``at``, with names, as part of the layer of ``at``."""
+        made.name = self._unique(f"{at.name}/{made.op_type}")
+        made.metadata_props.update(at.metadata_props)
+        for i, output in enumerate(made.outputs):
+            output.name = self._unique(f"{made.name}/{i}")
+        self.graph.insert_before(at, made)
+
     def constant(self, array: np.ndarray | Sequence[int], name: str) -> oir.Value:
         """A new initializer; lists are int64."""
         array = array if isinstance(array, np.ndarray) else np.array(array, np.int64)
@@ -137,14 +158,11 @@ class Editor:
             [value, parts],
             {"axis": -1},
             num_outputs=len(widths),
-            name=self._unique(f"{at.name}/Split"),
         )
-        made.metadata_props.update(at.metadata_props)
-        for i, (output, width) in enumerate(zip(made.outputs, widths, strict=True)):
-            output.name = self._unique(f"{made.name}/{i}")
+        self.place(made, at)
+        for output, width in zip(made.outputs, widths, strict=True):
             output.type = value.type
             output.shape = None if value.shape is None else oir.Shape([*list(value.shape)[:-1], width])
-        self.graph.insert_before(at, made)
         return list(made.outputs)
 
     def replace(self, old: oir.Value, new: oir.Value) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import onnx_ir as oir
 
-from .attention import CONTRIB
-from .graph_editing import Editor, attribute, made_by, numbers, sizes
+from .graph_editing import Editor, attribute, is_weight, made_by, sizes
+from .names import CONTRIB
 
 
 def fuse_projections(editor: Editor) -> int:
@@ -78,25 +78,17 @@ def _projection(value: oir.Value | None) -> _Projection | None:
     product = value
     if add is not None:
         a, b = add.inputs
-        product, bias = (a, b) if _is_weight(b) else (b, a)
-        if not _is_weight(bias) or bias is None or len(bias.shape or ()) != 1:
+        product, bias = (a, b) if is_weight(b) else (b, a)
+        if not is_weight(bias) or bias is None or len(bias.shape or ()) != 1:
             return None
     matmul = made_by(product, "MatMul")
-    if matmul is None or not _is_weight(matmul.inputs[1]):
+    if matmul is None or not is_weight(matmul.inputs[1]):
         return None
     x, kernel = matmul.inputs
     shape = sizes(kernel)
     if x is None or len(x.shape or ()) != 3 or kernel is None or shape is None or len(shape) != 2:
         return None
     return None if shape[1] is None else _Projection(x, kernel, bias, shape[1])
-
-
-def _is_weight(value: oir.Value | None) -> bool:
-    """Whether a value is an initializer, or one in another layout."""
-    while value is not None and numbers(value) is None:
-        node = made_by(value, "Reshape", "Transpose", "Unsqueeze", "Squeeze")
-        value = None if node is None else node.inputs[0]
-    return value is not None
 
 
 __all__ = ["fuse_projections"]

@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as oir
 
 from .graph_editing import Editor, attribute, numbers, sizes
+from .names import CONTRIB
 from .regions import ELEMENTWISE
 
 _STEPS = 1  # the axis of the steps in (batch, steps, features)
@@ -72,7 +73,7 @@ def _narrow(editor: Editor, reader: oir.Node, start: int, end: int) -> int:
             value = node.inputs[place]
             assert value is not None
             wanted.setdefault(value, set()).add((node, place))
-    if not any(node.op_type in ("MatMul", "MultiHeadAttention") for node in inside):
+    if not any(node.op_type == "MatMul" or _is_attention(node) for node in inside):
         return 0
     made = {node.outputs[0] for node in inside}
     for value, uses in wanted.items():
@@ -102,8 +103,8 @@ def _places(node: oir.Node) -> list[int] | None:
     if output is None or len(output) != 3:
         return None
     first = sizes(node.inputs[0]) if node.inputs else None
-    if node.op_type == "MultiHeadAttention":
-        return [0] if len(node.inputs) <= 3 or all(value is None for value in node.inputs[3:]) else None
+    if _is_attention(node):
+        return [0]
     if first is None:
         return None
     if node.op_type == "MatMul" and not node.domain:
@@ -113,6 +114,15 @@ def _places(node: oir.Node) -> list[int] | None:
     if node.op_type not in _BY_STEP or len(node.outputs) != 1:
         return None
     return list(_broadcast_places(node)) or None
+
+
+def _is_attention(node: oir.Node) -> bool:
+    """Whether it is of query, key and value alone, and a step of its output needs that step of the query."""
+    if (node.domain, node.op_type) not in ((CONTRIB, "MultiHeadAttention"), ("", "Attention")):
+        return False
+    if any(attribute(node, name, 0) for name in ("unidirectional", "is_causal")):
+        return False
+    return all(value is None for value in node.inputs[3:])
 
 
 def _broadcast_places(node: oir.Node) -> Iterator[int]:
