@@ -38,15 +38,29 @@ _SMALL = 1 << 12  # numbers; a matrix or table with fewer is not worth its scale
 
 
 def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its shapes known, constants folded and batch normalisation inside the convolutions; each
-    node has a name of its own."""
+    """The model with its shapes known, constants folded, and batch normalisation and pads inside the
+    convolutions; means over images are pooling. Each node has a name of its own."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "model.onnx", Path(folder) / "prepared.onnx"
         onnx.save(named(model), source)
         quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
-        return _lean(named(onnx.load(path)))
+        return _lean(named(_tidied(onnx.load(path))))
+
+
+def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without what would be computed in float32 between two layers of 8 bits."""
+    import onnx_ir as oir
+
+    from .fusion.graph_editing import Editor
+    from .fusion.pads import fold_pads, pool_means
+
+    graph_model = oir.from_proto(model)
+    editor = Editor(graph_model.graph)
+    if not fold_pads(editor) + pool_means(editor):
+        return model
+    return shaped(oir.to_proto(graph_model))
 
 
 def static(

@@ -21,6 +21,7 @@ from .forms import FOLDED, PACKED, SEPARATE, SKIP, STANDARD, THROUGH, WRITTEN, F
 from .graph_editing import Editor
 from .names import CONTRIB
 from .normalization import fuse_normalization
+from .pads import fold_pads
 from .projections import fuse_projections
 from .read_steps import compute_read_steps
 from .shapes import fold_shapes
@@ -64,6 +65,7 @@ def rewritten(model: onnx.ModelProto, target: Target, forms: Forms | None = None
     if forms.constants == FOLDED:
         counts.update(_fold(graph_model, _weights(model)))
     editor = Editor(graph_model.graph)
+    counts["pads in convolutions"] = fold_pads(editor)
     einsums_to_products(editor)
     counts["Softmax"] = fuse_softmax(editor)
     counts.update(fuse_normalization(editor))
