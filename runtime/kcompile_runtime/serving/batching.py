@@ -28,6 +28,11 @@ for both, it costs more than it saves."""
 _PATIENCE_S, _WORTH = 1e-3, 4
 """How long quick runs wait for others, and for how many requests that is worth while."""
 _MOST_TAKEN = 1024
+_GROWN_S, _GROWN_SAMPLES = 4e-3, 1024
+_LONG_S, _LEAST_SAMPLES = 0.5, 8
+"""Where nobody says how many samples a run has at most: so many as take 4 ms, if these are more than the
+default, since what is said and heard for a run is then said for more of them; and no more than take half a
+second, as long as they are 8, since all of a run are answered at its end."""
 _LAST = 1 << 32
 """After all priorities."""
 
@@ -89,6 +94,31 @@ class _Waiting:
         self.kind = tuple(shapes) if padding is None else padding.kind(arrays)
 
 
+class _Run:
+    """Requests that are run together, from when they leave the queue.
+
+    Attributes:
+        started: by the clock, when the run began; None while it lies ready for a thread.
+    """
+
+    __slots__ = ("batch", "samples", "started")
+
+    def __init__(self, batch: list[_Waiting]) -> None:
+        self.batch, self.samples = batch, _samples(batch)
+        self.started: float | None = None
+
+    def start(self) -> None:
+        """Leaves out those who have heard meanwhile that it took too long."""
+        self.started = time.monotonic()
+        self.batch = [waiting for waiting in self.batch if not waiting.listener.done()]
+        self.samples = _samples(self.batch)
+
+    def left_s(self, sample_s: float, now: float) -> float:
+        """Seconds until it ends, if a sample takes so long."""
+        spent = 0.0 if self.started is None else now - self.started
+        return max(0.0, self.samples * sample_s - spent)
+
+
 class _Patience:
     """Whether quick runs wait a moment for more requests: learned from what waiting brought before.
 
@@ -129,16 +159,18 @@ class Batcher:
         self._queue: list[tuple[int, int, _Waiting]] = []  # by priority and arrival
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
+        self._most = settings.max_batch
         self._called = False
         #: How long the last run of so many samples of a shape took; at most twice what is here from the one
         #: before, since one that others took the core from says little.
         self._taken: dict[tuple[int, tuple[Any, ...]], float] = {}
         self._numbers = itertools.count()
-        self._running = 0
+        self._runs: list[_Run] = []
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._timer: asyncio.TimerHandle | None = None
+        self._refusing: asyncio.TimerHandle | None = None
         self._waited = False
 
     @property
@@ -165,7 +197,7 @@ class Batcher:
 
         Args:
             listener: hears of its outputs, in the order of ``names``, or of an error; 504 where its time is
-                over.
+                over, 429 where its run has not begun after as long as the limits let requests wait.
             arrays: as `Model.accept` gives them.
             names: of outputs.
             sequence: whose states the request goes on from, for a model that has states.
@@ -186,6 +218,8 @@ class Batcher:
             waiting.timer = loop.call_later(timeout_s, _time_out, listener, timeout_s)
         self._push((rank, next(self._numbers), waiting))
         self._idle.clear()
+        if self._refusing is None:
+            self._refusing = loop.call_later(self._settings.limits.queue_seconds, self._refuse_late)
         if not self._called:  # once for all that arrive in this round of the loop
             self._called = True
             loop.call_soon(self._start_called)
@@ -197,12 +231,20 @@ class Batcher:
         if self._closed:
             raise unavailable(f"model {self.model.name!r} is being unloaded")
         limits = self._settings.limits
-        count, wait_s = len(self._queue), self._samples_waiting * self._sample_s
+        count, wait_s = len(self._queue), self._wait_s()
         if count >= limits.queue or self._bytes_waiting > limits.queue_bytes or wait_s > limits.queue_seconds:
             raise overloaded(
                 f"{count} requests wait for model {self.model.name!r} already, for about {wait_s:.1f} s",
                 wait_s,
             )
+
+    def _wait_s(self) -> float:
+        """How long a request that comes now would wait for its run, by what samples took so far."""
+        waiting_s = self._samples_waiting * self._sample_s
+        if not self._runs:
+            return waiting_s
+        now, sample_s = time.monotonic(), self._sample_s * self._instances
+        return waiting_s + sum([run.left_s(sample_s, now) for run in self._runs]) / self._instances
 
     def _by_policy(self, priority: int, timeout_s: float | None) -> tuple[int, float | None]:
         """The priority and the time of a request, as the model's settings have them.
@@ -219,7 +261,7 @@ class Batcher:
             count = sum(entry[0] == rank for entry in self._queue)
             if count >= policy.requests:
                 what = f"{count} requests of priority {priority} wait for model {self.model.name!r} already"
-                raise overloaded(what, self._samples_waiting * self._sample_s)
+                raise overloaded(what, self._wait_s())
         return priority, policy.timeout(timeout_s)
 
     async def close(self) -> None:
@@ -227,7 +269,43 @@ class Batcher:
         self._closed = True
         self._start_runs()
         await self._idle.wait()
+        if self._refusing is not None:
+            self._refusing.cancel()
         self._threads.shutdown(wait=False)
+
+    # Refusing
+
+    def _is_late(self, waiting: _Waiting, now: float) -> bool:
+        return now - waiting.arrived >= self._settings.limits.queue_seconds
+
+    def _refuse(self, waiting: _Waiting) -> None:
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+        if not waiting.listener.done():
+            seconds = self._settings.limits.queue_seconds
+            what = f"the request waited for model {self.model.name!r} for {seconds:g} s, which is the most"
+            waiting.listener.set_exception(overloaded(what, self._wait_s()))
+
+    def _refuse_late(self) -> None:
+        """Refuses what has waited for too long, and looks again when the next may have."""
+        now = time.monotonic()
+        kept = [entry for entry in self._queue if not self._is_late(entry[2], now)]
+        late = [entry[2] for entry in self._queue if self._is_late(entry[2], now)]
+        if late:
+            heapq.heapify(kept)
+            self._queue = kept
+            self._samples_waiting -= _samples(late)
+            self._bytes_waiting -= sum([waiting.bytes for waiting in late])
+        ready = [waiting for run in self._runs if run.started is None for waiting in run.batch]
+        for waiting in [*late, *(waiting for waiting in ready if self._is_late(waiting, now))]:
+            self._refuse(waiting)
+        first = min([waiting.arrived for waiting in [*(entry[2] for entry in kept), *ready]], default=None)
+        self._refusing = None
+        if first is not None:
+            left = max(1e-3, first + self._settings.limits.queue_seconds - now)
+            self._refusing = asyncio.get_running_loop().call_later(left, self._refuse_late)
+        elif late:
+            self._start_runs()  # which finds nothing, and tells so whoever waits for the end
 
     # Choosing what runs
 
@@ -241,23 +319,24 @@ class Batcher:
             batch = self._take()
             if not batch:
                 continue
-            self._running += 1
-            if self._running == 1 and self._is_quick(batch[0], _samples(batch)):
-                self._finish(batch, time.monotonic(), self._compute(batch))
+            run = _Run(batch)
+            self._runs.append(run)
+            if len(self._runs) == 1 and self._is_quick(batch[0], run.samples):
+                self._finish(run, self._compute(run))
                 if self._queue:
                     loop.call_soon(self._start_runs)  # after what else the loop has to do
                     return
                 break
-            computed = loop.run_in_executor(self._threads, self._compute, batch)
-            computed.add_done_callback(functools.partial(self._ended, batch, time.monotonic()))
-        if not self._queue and not self._running:
+            computed = loop.run_in_executor(self._threads, self._compute, run)
+            computed.add_done_callback(functools.partial(self._ended, run))
+        if not self._queue and not self._runs:
             self._idle.set()
 
     def _has_room(self) -> bool:
         """Whether a run may be handed to the threads: one is free, or a full run can lie ready."""
-        if self._running < self._instances:
+        if len(self._runs) < self._instances:
             return True
-        return self._running == self._instances and self._samples_waiting >= self._settings.max_batch
+        return len(self._runs) == self._instances and self._samples_waiting >= self._most
 
     def _push(self, entry: tuple[int, int, _Waiting]) -> None:
         heapq.heappush(self._queue, entry)
@@ -272,7 +351,7 @@ class Batcher:
 
     def _waits_for_more(self) -> bool:
         """Whether the run that is next has room, and the first of the queue time; sets a timer if so."""
-        if self._closed or not self._joins or self._samples_waiting >= self._settings.max_batch:
+        if self._closed or not self._joins or self._samples_waiting >= self._most:
             return False
         delay = self._settings.delay_s
         if not delay:
@@ -320,16 +399,19 @@ class Batcher:
             waiting = entry[2]
             if waiting.listener.done() or (waiting.deadline is not None and waiting.deadline < now):
                 continue  # whoever waits for it has heard already
+            if self._is_late(waiting, now):
+                self._refuse(waiting)
+                continue
             key = waiting.sequence.id if waiting.sequence is not None else None
             if not batch or (
                 key not in passed
-                and samples + waiting.samples <= self._settings.max_batch
+                and samples + waiting.samples <= self._most
                 and self._joinable(waiting)
                 and waiting.kind == batch[0].kind
             ):
                 batch.append(waiting)
                 samples += waiting.samples
-                if samples >= self._settings.max_batch or not self._joinable(waiting):
+                if samples >= self._most or not self._joinable(waiting):
                     break
             else:
                 others.append(entry)
@@ -349,29 +431,29 @@ class Batcher:
         size = first.samples if samples is None else samples
         return self._taken.get((size, first.kind), _QUICK_S) < _QUICK_S
 
-    def _ended(self, batch: list[_Waiting], start: float, computed: asyncio.Future[Any]) -> None:
-        self._finish(batch, start, computed.result())
+    def _ended(self, run: _Run, computed: asyncio.Future[Any]) -> None:
+        self._finish(run, computed.result())
         self._start_runs()
 
-    def _compute(self, batch: list[_Waiting]) -> tuple[list[Any], float]:
+    def _compute(self, run: _Run) -> tuple[list[Any], float]:
         """The answers, errors among them, and the seconds that they took."""
-        start = time.perf_counter()
+        run.start()
+        batch, start = run.batch, time.perf_counter()
+        if not batch:
+            return [], 0.0
         try:
             answers = self._compute_one(batch) if len(batch) == 1 else self._compute_all(batch)
         except Exception as error:
             answers = [error] * len(batch)
         return answers, time.perf_counter() - start
 
-    def _finish(self, batch: list[_Waiting], start: float, computed: tuple[list[Any], float]) -> None:
+    def _finish(self, run: _Run, computed: tuple[list[Any], float]) -> None:
+        self._runs.remove(run)
         answers, taken = computed
-        samples = _samples(batch)
-        if len(self._taken) >= _MOST_TAKEN:
-            self._taken.clear()
-        key = samples, batch[0].kind
-        self._taken[key] = min(taken, 2 * self._taken.get(key, taken))
-        self.statistics.ran(samples, taken)
-        each = taken / max(1, samples) / self._instances
-        self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
+        batch, start = run.batch, run.started
+        if not batch or start is None:
+            return
+        self._learn(run, taken)
         failed = []
         for waiting, answer in zip(batch, answers, strict=True):
             listener = waiting.listener
@@ -386,7 +468,20 @@ class Batcher:
         self.statistics.failed([start - waiting.arrived for waiting in failed], taken)
         good = [waiting for waiting in batch if waiting not in failed] if failed else batch
         self.statistics.answered(_samples(good), [start - waiting.arrived for waiting in good], taken)
-        self._running -= 1
+
+    def _learn(self, run: _Run, taken: float) -> None:
+        """What runs take, and so how many samples the next may have."""
+        if len(self._taken) >= _MOST_TAKEN:
+            self._taken.clear()
+        key = run.samples, run.batch[0].kind
+        self._taken[key] = min(taken, 2 * self._taken.get(key, taken))
+        self.statistics.ran(run.samples, taken)
+        each = taken / max(1, run.samples) / self._instances
+        self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
+        if self._settings.batch_is_open:
+            usual, sample_s = self._settings.max_batch, max(1e-9, self._sample_s * self._instances)
+            grown = min(int(_GROWN_S / sample_s), _GROWN_SAMPLES)
+            self._most = max(grown, min(usual, max(int(_LONG_S / sample_s), _LEAST_SAMPLES)))
 
     def _compute_one(self, batch: list[_Waiting]) -> list[Any]:
         (waiting,) = batch

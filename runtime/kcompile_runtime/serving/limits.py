@@ -18,7 +18,8 @@ class Limits:
         body_seconds: that its body may take to arrive.
         queue: requests that wait for one model.
         queue_bytes: their tensors.
-        queue_seconds: a request is refused if it would wait for longer, by the time that runs took so far.
+        queue_seconds: a request is refused if it would wait for longer, by the time that runs took so far,
+            or if its run has not begun by then.
         session_bytes: states of all sessions of one model.
         session_seconds: a session that is idle for longer is forgotten.
     """
@@ -75,7 +76,8 @@ class Settings:
         pads: by the names of inputs, what their inner open axes may be filled up with where requests of
             other lengths are joined: the model has to mask it.
         inputs, outputs: names that the model is to have; none for whatever it has.
-        batch_is_open: whether ``max_batch`` gives way to what the settings beside a model say.
+        batch_is_open: whether ``max_batch`` gives way to what the settings beside a model say, or, without
+            these, to what its runs take.
     """
 
     max_batch: int = 32

@@ -39,7 +39,7 @@ def test_threads_and_batch_are_as_measured(path):
     beside(path, session_options={"intra_op_num_threads": 3}, batch_size=5)
     model = Model("m", "1", str(path), OPEN)
     assert threads(model) == 3
-    assert model.settings == replace(OPEN, max_batch=5)
+    assert model.settings == replace(OPEN, max_batch=5, batch_is_open=False)
 
 
 def test_without_the_file_nothing_changes(path):
