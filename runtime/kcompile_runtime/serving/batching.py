@@ -22,7 +22,7 @@ from .padding import Padding
 from .sessions import SequenceStep, Sessions
 from .statistics import Statistics
 
-_QUICK_S = 2e-3 if (os.cpu_count() or 1) <= 2 else 3e-4
+_QUICK_S = 1e-3 if (os.cpu_count() or 1) <= 2 else 3e-4
 """Runs that take less are done on the event loop: a thread takes turns with it, and where there is no core
 for both, it costs more than it saves."""
 _PATIENCE_S, _WORTH = 1e-3, 4
@@ -101,22 +101,30 @@ class _Run:
         started: by the clock, when the run began; None while it lies ready for a thread.
     """
 
-    __slots__ = ("batch", "samples", "started")
+    __slots__ = ("_expected", "batch", "samples", "started")
 
     def __init__(self, batch: list[_Waiting]) -> None:
-        self.batch, self.samples = batch, _samples(batch)
+        self.batch = batch
+        self.samples = self._expected = _samples(batch)
         self.started: float | None = None
 
     def start(self) -> None:
-        """Leaves out those who have heard meanwhile that it took too long."""
+        """Leaves out those who have heard meanwhile; in the thread that runs it."""
         self.started = time.monotonic()
-        self.batch = [waiting for waiting in self.batch if not waiting.listener.done()]
+        self.batch = self._wanted()
         self.samples = _samples(self.batch)
+
+    def has_heard(self) -> None:
+        """Some of its requests have heard before it began: it will be shorter."""
+        self._expected = _samples(self._wanted())
+
+    def _wanted(self) -> list[_Waiting]:
+        return [waiting for waiting in self.batch if not waiting.listener.done()]
 
     def left_s(self, sample_s: float, now: float) -> float:
         """Seconds until it ends, if a sample takes so long."""
         spent = 0.0 if self.started is None else now - self.started
-        return max(0.0, self.samples * sample_s - spent)
+        return max(0.0, self._expected * sample_s - spent)
 
 
 class _Patience:
@@ -289,23 +297,25 @@ class Batcher:
     def _refuse_late(self) -> None:
         """Refuses what has waited for too long, and looks again when the next may have."""
         now = time.monotonic()
-        kept = [entry for entry in self._queue if not self._is_late(entry[2], now)]
         late = [entry[2] for entry in self._queue if self._is_late(entry[2], now)]
         if late:
-            heapq.heapify(kept)
-            self._queue = kept
+            self._queue = [entry for entry in self._queue if not self._is_late(entry[2], now)]
+            heapq.heapify(self._queue)
             self._samples_waiting -= _samples(late)
             self._bytes_waiting -= sum([waiting.bytes for waiting in late])
-        ready = [waiting for run in self._runs if run.started is None for waiting in run.batch]
-        for waiting in [*late, *(waiting for waiting in ready if self._is_late(waiting, now))]:
+        ready = [run for run in self._runs if run.started is None]
+        lying = [waiting for run in ready for waiting in run.batch]
+        for waiting in [*late, *(waiting for waiting in lying if self._is_late(waiting, now))]:
             self._refuse(waiting)
-        first = min([waiting.arrived for waiting in [*(entry[2] for entry in kept), *ready]], default=None)
+        for run in ready:
+            run.has_heard()
+        others = [entry[2].arrived for entry in self._queue]
+        others += [waiting.arrived for waiting in lying if not self._is_late(waiting, now)]
         self._refusing = None
-        if first is not None:
-            left = max(1e-3, first + self._settings.limits.queue_seconds - now)
-            self._refusing = asyncio.get_running_loop().call_later(left, self._refuse_late)
-        elif late:
-            self._start_runs()  # which finds nothing, and tells so whoever waits for the end
+        if others:
+            due = max(1e-3, min(others) + self._settings.limits.queue_seconds - now)
+            self._refusing = asyncio.get_running_loop().call_later(due, self._refuse_late)
+        self._start_runs()  # where nothing is left, whoever waits for the end is told
 
     # Choosing what runs
 

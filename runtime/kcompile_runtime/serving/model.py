@@ -161,10 +161,10 @@ class Model:
 
 
 class _Threads(NamedTuple):
-    """How many threads one run has, and whether they go on asking for work; None for the default."""
+    """How many threads one run has, and whether they keep their cores for a moment when they wait."""
 
-    count: int
-    spin: bool | None = None
+    number: int
+    spin: bool = True
 
 
 def _threads(settings: Settings, tuned: SessionSettings | None, short: bool) -> _Threads:
@@ -180,12 +180,12 @@ def _threads(settings: Settings, tuned: SessionSettings | None, short: bool) -> 
 
 
 def _executor(path: str, threads: _Threads) -> Executor:
-    if threads.spin is None:
-        return Executor(path, intra_op_threads=threads.count)
+    if threads.spin:
+        return Executor(path, intra_op_threads=threads.number)
     ort = load_onnxruntime()
     options = default_options(ort)
-    SessionSettings(allow_spinning=threads.spin).apply(ort, options)
-    return Executor(path, intra_op_threads=threads.count, session_options=options)
+    SessionSettings(allow_spinning=False).apply(ort, options)
+    return Executor(path, intra_op_threads=threads.number, session_options=options)
 
 
 def _check_names(kind: str, names: Sequence[str], tensors: Sequence[TensorInfo], path: str) -> None:

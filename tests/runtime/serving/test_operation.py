@@ -29,6 +29,7 @@ from kcompile_runtime.serving.errors import ServingError
 from kcompile_runtime.serving.limits import Limits, Settings
 from kcompile_runtime.serving.model import Model
 from kcompile_runtime.serving.sessions import OVERHEAD, SequenceStep
+from kcompile_runtime.session_settings import SPINNING
 from tests.runtime import models
 
 from .conftest import serving, write
@@ -86,14 +87,24 @@ def test_requests_that_come_one_by_one_meet_in_a_run(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("slow", [False, True])
-def test_slow_models_get_all_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
+@pytest.mark.parametrize(
+    "cores, slow, expected",
+    [(3, False, (2, True)), (3, True, (3, True)), (2, False, (2, False)), (2, True, (2, True))],
+)
+def test_threads_go_by_the_cores_and_by_how_long_runs_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, slow: bool, expected: tuple[int, bool]
+) -> None:
     monkeypatch.setattr(model, "_SHORT_S", 0.0 if slow else 1e9)
-    monkeypatch.setattr(model.os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(model.os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
     path = write(tmp_path, "m", models.dense())
-    for settings, threads in ((Settings(), 3 if slow else 2), (Settings(intra_op_threads=1), 1)):
-        session = Model("m", "1", str(path), settings).executor.session
-        assert session.get_session_options().intra_op_num_threads == threads
+    for settings, (threads, spin) in ((Settings(), expected), (Settings(intra_op_threads=1), (1, True))):
+        options = Model("m", "1", str(path), settings).executor.session.get_session_options()
+        assert options.intra_op_num_threads == threads
+        if spin:
+            with pytest.raises(RuntimeError):
+                options.get_session_config_entry(SPINNING)
+        else:
+            assert options.get_session_config_entry(SPINNING) == "0"
 
 
 def test_a_run_has_at_most_so_many_samples(tmp_path: Path) -> None:
