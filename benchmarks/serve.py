@@ -31,6 +31,8 @@ OVERLOAD, BACK_S, RELOADS = 4, 2.0, 20
 DOORS = {"rest": "REST", "grpc": "gRPC"}
 #: 64 requests of ResNet50 wait longer for each other than a server lets them by default.
 _PATIENT = ("--queue-seconds", "120")
+_LARGE = (1, 2, 4, 8)
+"""Sizes of runs that are tried for ResNet50."""
 Rate = Callable[[], float]
 
 
@@ -51,14 +53,14 @@ def rows(
         yield from alone_rows(clients, digits, seconds / 2, rounds)
         yield from batch_rows(clients, digits, seconds, rounds)
         yield from tail_rows(clients, digits, 2 * seconds)
-        yield from by_hand_rows(clients, lstm, "LSTM(64), 64 steps of 32", seconds, rounds)
+        yield from by_hand_rows(clients, lstm, "LSTM(64), 64 steps of 32", (16, 32, 64), seconds, rounds)
         yield from mlserver_rows(clients, digits, seconds, rounds)
         yield from reload_rows(clients, digits, RELOADS)
         yield from cold_rows(digits, rounds)
         if large:
             resnet50 = written("resnet50", Path(folder))
             yield from loop_rows(clients, resnet50, "ResNet50", 4 * seconds, max(1, rounds - 1))
-            yield from by_hand_rows(clients, resnet50, "ResNet50", 4 * seconds, max(1, rounds - 1))
+            yield from by_hand_rows(clients, resnet50, "ResNet50", _LARGE, 4 * seconds, max(1, rounds - 1))
         yield from overload_rows(clients, resnet50 if large else lstm, overload_s, seconds)
 
 
@@ -75,36 +77,63 @@ def transport_rows(clients: Clients, model: Served, seconds: float, rounds: int)
 
 
 def batch_rows(clients: Clients, model: Served, seconds: float, rounds: int) -> Iterator[Row]:
-    """64 clients, 32 samples a request, next to onnxruntime alone at its best size."""
-    with kcompile_serve(model.path) as ours, other("loop", str(model.path)) as loop:
+    """64 clients, 32 samples a request, next to onnxruntime alone at its best size; and what the transport
+    allows.
+    """
+    with (
+        kcompile_serve(model.path) as ours,
+        other("constant") as constant,
+        other("loop", str(model.path)) as loop,
+    ):
         best = _best_size(loop, (32, 64, 128), seconds / 2)
         for door, title in DOORS.items():
-            rate = _rate(clients, ours, model, door, 32, seconds)
+            rates = [_rate(clients, server, model, door, 32, seconds) for server in (ours, constant)]
             what = (
                 f"small CNN, {CLIENTS} clients, 32 samples, {title}; next to bare onnxruntime, {best} a run"
             )
             alone = _loop_rate(loop, best, seconds, 32)
-            yield _compared(what, rate, alone, rounds, BATCH_TARGET if door == "grpc" else None)
+            found = _turns(rates[0], alone, rounds)
+            yield _row(what, found, "/s", BATCH_TARGET if door == "grpc" else None, at_least=True)
+            yield _limit([rates[1]() for _ in range(rounds)], [bare for _, bare in found], None)
 
 
 def loop_rows(clients: Clients, model: Served, title: str, seconds: float, rounds: int) -> Iterator[Row]:
     """64 clients, one sample a request, next to onnxruntime alone at its best size."""
     with kcompile_serve(model.path, *_PATIENT) as ours, other("loop", str(model.path)) as loop:
-        best = _best_size(loop, (1, 2, 4, 8), seconds / 4)
+        best = _best_size(loop, _LARGE, seconds / 4)
         what = f"{title}, {CLIENTS} clients, 1 sample, REST; next to bare onnxruntime, {best} a run"
         rate = _rate(clients, ours, model, "rest", 1, seconds)
         yield _compared(what, rate, _loop_rate(loop, best, seconds), rounds, LOOP_TARGET)
 
 
-def by_hand_rows(clients: Clients, model: Served, title: str, seconds: float, rounds: int) -> Iterator[Row]:
-    """64 clients, one sample a request, next to a handler that runs the session for each."""
-    with kcompile_serve(model.path, *_PATIENT) as ours, other("by_hand", str(model.path)) as by_hand:
+def by_hand_rows(
+    clients: Clients, model: Served, title: str, sizes: tuple[int, ...], seconds: float, rounds: int
+) -> Iterator[Row]:
+    """64 clients, one sample a request, next to a handler that runs the session for each; and what there is
+    to gain.
+
+    Args:
+        clients, model, seconds, rounds: as for all rows.
+        title: the model's.
+        sizes: of runs, of which onnxruntime alone is given the best.
+    """
+    with (
+        kcompile_serve(model.path, *_PATIENT) as ours,
+        other("by_hand", str(model.path)) as by_hand,
+        other("constant") as constant,
+        other("loop", str(model.path)) as loop,
+    ):
         pair = [
             _rate(clients, ours, model, "rest", 1, seconds),
             _rate(clients, by_hand, model, "bytes", 1, seconds),
         ]
         what = f"{title}, {CLIENTS} clients, 1 sample, REST; next to a Starlette handler by hand"
-        yield _compared(what, *pair, rounds, BY_HAND_TARGET)
+        found = _turns(*pair, rounds)
+        yield _row(what, found, "/s", BY_HAND_TARGET, at_least=True)
+        answers = _rate(clients, constant, model, "rest", 1, seconds / 2)
+        bare = _loop_rate(loop, _best_size(loop, sizes, seconds / 4), seconds / 2)
+        turns = _turns(answers, bare, rounds)
+        yield _limit([rate for rate, _ in turns], [rate for _, rate in turns], [rate for _, rate in found])
 
 
 def mlserver_rows(clients: Clients, model: Served, seconds: float, rounds: int) -> Iterator[Row]:
@@ -245,6 +274,21 @@ def _loop_rate(loop: Process, samples: int, seconds: float, each: int = 1) -> Ra
 
 def _best_size(loop: Process, sizes: tuple[int, ...], seconds: float) -> int:
     return max(sizes, key=lambda size: loop.ask({"samples": size, "seconds": seconds}))
+
+
+def _limit(constant: list[float], bare: list[float], others: list[float] | None) -> Row:
+    """What is left where the transport and the model share the cores: the time of a constant answer to the
+    same bodies, and that of the model in onnxruntime alone, each as if it kept all the cores busy.
+
+    Args:
+        constant, bare: requests a second of both.
+        others: what it is next to; None for ``bare``.
+    """
+    answers, runs = statistics.median(constant), statistics.median(bare)
+    rate = 1 / (1 / answers + 1 / runs)
+    next_to = runs if others is None else statistics.median(others)
+    what = f"the limit of the same: constant answers ({answers:,.0f}/s) and bare onnxruntime ({runs:,.0f}/s)"
+    return Row(TOPIC, what, rate, "/s", next_to, rate / next_to)
 
 
 def _compared(what: str, ours: Rate, others: Rate, rounds: int, target: float | None) -> Row:

@@ -30,10 +30,10 @@ def clients() -> Iterator[Clients]:
 
 TOPICS: dict[str, tuple[Callable[[Clients, Served], Iterator[Row]], int]] = {
     "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 4),
-    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 2),
+    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 4),
     "alone": (lambda c, m: serve.alone_rows(c, m, 0.1, 1), 2),
     "tail": (lambda c, m: serve.tail_rows(c, m, 0.3), 2),
-    "by hand": (lambda c, m: serve.by_hand_rows(c, m, "CNN", 0.2, 1), 1),
+    "by hand": (lambda c, m: serve.by_hand_rows(c, m, "CNN", (1, 8), 0.2, 1), 2),
     "loop": (lambda c, m: serve.loop_rows(c, m, "CNN", 0.2, 1), 1),
     "cold": (lambda c, m: serve.cold_rows(m, 1), 2),
 }
@@ -45,6 +45,15 @@ def test_each_part_gives_its_rows(topic: str, clients: Clients, digits: Served) 
     found = list(measure(clients, digits))
     assert len(found) == count
     assert all(row.ours > 0 and row.target != 0 for row in found)
+
+
+def test_the_limit_is_where_transport_and_model_share_the_cores() -> None:
+    """Each alone does so many a second, so that both for each request do fewer than either."""
+    next_to_bare = serve._limit([300.0, 200.0, 100.0], [50.0], None)
+    assert (next_to_bare.ours, next_to_bare.other, next_to_bare.ratio) == (40.0, 50.0, 0.8)
+    next_to_others = serve._limit([200.0], [50.0], [20.0])
+    assert (next_to_others.ours, next_to_others.ratio) == (40.0, 2.0)
+    assert next_to_bare.reached is None and "200/s" in next_to_bare.what
 
 
 def test_reloads_fail_nobody_and_an_overload_is_answered_or_refused(clients: Clients, digits: Served) -> None:
