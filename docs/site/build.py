@@ -18,8 +18,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 #: What mkdocs reads: ``docs_dir`` in mkdocs.yml.
 STAGE = ROOT / "build" / "docs"
-#: Links of a page to itself in another language: " ([한국어](faq.ko.md))".
-_TRANSLATIONS = re.compile(r"\s\(\[[^\]]*\]\([\w-]+\.ko\.md\)\)")
+#: Links of a page to itself in another language, and of a Korean page to others that are there in Korean: the
+#: site has a switch of languages, and stays in the one that was chosen.
+_TRANSLATIONS = re.compile(r"\s\(\[(?:한국어\]\([\w-]+\.ko|English\]\([\w-]+)\.md\)\)")
+_KOREAN = re.compile(r"(?<=\w)\.ko\.md(?=[)#])")
+#: What tests do with a snippet, which stands behind its language.
+_TESTED = re.compile(r"^(```\w+) (?:run|needs \w+)$", re.MULTILINE)
 #: Where a drawing stands in a page: what draws it, and its name.
 _DRAWING = re.compile(r"^<!-- (drawing|chart): (.+) -->$", re.MULTILINE)
 
@@ -51,7 +55,9 @@ def stage(folder: Path) -> None:
     shutil.copytree(HERE / "assets", folder / "assets")
     drawings = {"drawing": floors.drawings(), "chart": charts.charts()}
     for path in folder.glob("*.md"):
-        text = _TRANSLATIONS.sub("", path.read_text(encoding="utf-8"))  # the site has a switch of languages
+        text = _TESTED.sub(r"\1", _TRANSLATIONS.sub("", path.read_text(encoding="utf-8")))
+        if path.name.endswith(".ko.md"):
+            text = _KOREAN.sub(".md", text)
         path.write_text(_DRAWING.sub(lambda found: drawings[found[1]][found[2]], text), encoding="utf-8")
     for page in reference.pages():
         path = folder / page.path

@@ -50,7 +50,7 @@ TITLES = {
 }
 _COLUMNS = "| | kcompile | other | ratio | wanted | reached |\n| --- | ---: | ---: | ---: | ---: | --- |"
 #: Pixels: of a line of a label, of a bar, between rows. Characters of a line, which a phone shows.
-_LINE, _BAR, _GAP, _TOP, _LABEL = 15, 12, 12, 18, 52
+_LINE, _BAR, _GAP, _TOP, _LABEL = 15, 12, 12, 2, 58
 
 
 def tables(path: Path = RESULTS) -> str:
@@ -92,7 +92,7 @@ def chart(title: str, rows: Sequence[Row], bars: Sequence[float], unit: str, bet
     """Bars from the left, one a row, each below its label; a tick where it should end at most, or at least.
 
     Args:
-        bars: how long each bar is, in ``unit``; of ratios (no unit), 1 has a line of its own.
+        bars: how long each bar is, in ``unit``; of ratios (no unit), a dashed line is at 1.
     """
     ends = [max(bar, row.target or 0.0) for bar, row in zip(bars, rows, strict=True)]
     longest = max([*ends, 0.0 if unit else 1.0])
@@ -105,13 +105,13 @@ def chart(title: str, rows: Sequence[Row], bars: Sequence[float], unit: str, bet
             y += _LINE
         kind = "missed" if row.reached is False else "bar"
         parts.append(svg.element("rect", x=0, y=y, width=_percent(bar, longest), height=_BAR, class_=kind))
+        if not unit:
+            x = _percent(1.0, longest)
+            parts.append(svg.element("line", x1=x, x2=x, y1=y - 3, y2=y + _BAR + 3, class_="one"))
         if row.target is not None:
             x = _percent(row.target, longest)
             parts.append(svg.element("line", x1=x, x2=x, y1=y - 2, y2=y + _BAR + 2, class_="wanted"))
         y += _BAR + _GAP
-    if not unit:
-        x = _percent(1.0, longest)
-        parts.insert(0, svg.element("line", x1=x, x2=x, y1=0, y2=y - _GAP, class_="one"))
     alt = f"{_sentence(title)}, {unit or 'ratios'}, {better}. {'; '.join(told)}."
     marks = [] if unit else ["dashed: as much as the other"]
     marks += ["tick: what is wanted"] if any(row.target is not None for row in rows) else []

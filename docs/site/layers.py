@@ -50,7 +50,10 @@ def place(heights: Mapping[str, float], edges: Sequence[Edge], widths: Mapping[s
             rows[row].append((edge, row))
     xs = _columns(rows, chains, widths)
     ys = [BOX / 2 + 2 + ROW * index for index in range(len(rows))]
-    where = {key: (LEFT + xs[key], ys[index]) for index, row in enumerate(rows) for key in row}
+    unused = min(
+        xs[key] - (widths[key] / 2 if isinstance(key, str) else PASSING) for row in rows for key in row
+    )
+    where = {key: (LEFT + xs[key] - unused, ys[index]) for index, row in enumerate(rows) for key in row}
     first = {floor: ys[index] for index, (floor, _) in reversed(list(enumerate(named)))}
     right = max(where[name][0] + widths[name] / 2 for name in level)
     return Placed(

@@ -19,6 +19,7 @@ from ..ir import Value, claim_steps, op
 from . import backend as K
 from .backend import loops
 from .core.operation_layers import ROWS
+from .operations.descriptions import descriptions
 from .operations.table import _tensor
 from .utils.generic_utils import did_you_mean
 
@@ -91,7 +92,9 @@ def _function(name: str) -> Callable[..., Any] | None:
         return row.emit(**given)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As in Keras 3: ``{name}{signature}``."
+    function.__doc__ = "\n\n".join(
+        filter(None, (descriptions().get(name), f"As in Keras 3: ``{name}{signature}``."))
+    )
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 

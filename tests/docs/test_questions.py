@@ -1,4 +1,6 @@
-"""What a newcomer asks, and where the answer is: a link on the first page, then a heading on that page."""
+"""What a newcomer asks, and where the answer is: a link on the first page, then a heading on that page.
+
+That the built site leads there in three clicks, tests/deploy/browser/test_site.py follows."""
 
 from __future__ import annotations
 
