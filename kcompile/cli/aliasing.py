@@ -29,6 +29,7 @@ PACKAGES = {
     "tf_keras.src": _TF_KERAS,
     "tensorflow": _TENSORFLOW,
     "tensorflow_addons": "kcompile.tf_keras.addons",
+    "tensorflow_model_optimization": "kcompile.tf_keras.model_optimization",
     "tensorflow.keras": _TF_KERAS,
     "tensorflow.python": "kcompile.tf_keras.python_modules",
     "tensorflow.python.keras": _TF_KERAS,
@@ -39,6 +40,7 @@ _ASKED_FOR_NAMES = ("keras", "tf_keras", "tensorflow", "tensorflow.keras")
 _DISTRIBUTIONS = {
     "tensorflow": _TENSORFLOW,
     "tensorflow-cpu": _TENSORFLOW,
+    "tensorflow-model-optimization": "kcompile.tf_keras.model_optimization",
     "tf-keras": _TF_KERAS,
     "keras": TARGET,
 }

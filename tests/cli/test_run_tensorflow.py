@@ -220,6 +220,32 @@ if __name__ == "__main__":
     assert printed == "True\n"
 
 
+def test_model_optimization_is_imported_in_all_its_ways(tmp_path):
+    run(
+        tmp_path,
+        """
+import importlib.metadata
+import tensorflow_model_optimization as tfmot
+from tensorflow_model_optimization.sparsity import keras as sparsity
+from tensorflow_model_optimization.sparsity.keras import prune_low_magnitude
+from tensorflow_model_optimization.python.core.sparsity.keras import prune, pruning_callbacks
+from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import PruneLowMagnitude
+from tensorflow_model_optimization.python.core.quantization.keras.quantizers import LastValueQuantizer
+from tensorflow_model_optimization.quantization.keras import quantizers
+import tensorflow_model_optimization.clustering.keras.experimental as clustering
+from keras.quantization import quantize_model
+
+assert tfmot.sparsity.keras is sparsity and sparsity.prune_low_magnitude is prune_low_magnitude
+assert prune.prune_low_magnitude is prune_low_magnitude and PruneLowMagnitude.__name__ == "PruneLowMagnitude"
+assert pruning_callbacks.UpdatePruningStep is sparsity.UpdatePruningStep
+assert quantizers.LastValueQuantizer is LastValueQuantizer
+assert clustering.cluster_weights is tfmot.clustering.keras.cluster_weights
+assert tfmot.quantization.keras.quantize_model is quantize_model
+assert importlib.metadata.version("tensorflow-model-optimization") == tfmot.__version__ == "0.8.0"
+""",
+    )
+
+
 def test_addons_and_names_of_numpy_1_are_there(tmp_path):
     run(
         tmp_path,

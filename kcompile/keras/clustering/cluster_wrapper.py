@@ -12,6 +12,7 @@ from ...ir import Parameter, Value, op
 from .. import registry
 from ..backend.execution import numbers
 from ..core.layer import Layer
+from ..layers.convolutional import Conv2D
 from ..layers.transparent_wrapper import TransparentWrapper, kernels
 from .centroids import first_centroids
 
@@ -39,13 +40,19 @@ class _Clustered(NamedTuple):
     weight: Parameter
     centroids: Parameter
     mask: Parameter | None
+    by_channel: bool
 
     def nearest(self) -> Value:
         """The centroid nearest to each weight, as if it were the weight to what trains the weight."""
         now = ir.current_readings()
         weight, centroids = now.get(self.weight, self.weight), now.get(self.centroids, self.centroids)
         distances = op.Abs(op.Unsqueeze(op.StopGradient(weight), [-1]) - op.StopGradient(centroids))
-        nearest = op.Gather(centroids, op.ArgMin(distances, axis=-1, keepdims=0))
+        places = op.ArgMin(distances, axis=-1, keepdims=0)
+        if self.by_channel:
+            channels, count = self.centroids.storage.array.shape
+            places = op.Add(places, np.arange(channels, dtype=np.int64) * count)
+            centroids = op.Reshape(centroids, [-1])
+        nearest = op.Gather(centroids, places)
         found = nearest + (weight - op.StopGradient(weight))
         return found if self.mask is None else found * self.mask
 
@@ -63,9 +70,12 @@ class ClusterWeights(TransparentWrapper):
         number_of_clusters: how many values there are, at least 2.
         cluster_centroids_init: CentroidInitialization or its name.
         preserve_sparsity: whether weights that are 0 when the wrapper is built stay 0.
+        cluster_per_channel: whether each filter of a Conv2D shares values of its own; of other layers it is
+            ignored. Integers of 8 bits have scales by channel, so this is what to train first for them.
 
     Input and output: those of the layer.
-    Weights: ``cluster_centroids`` (number_of_clusters,) for each weight, and those of the layer.
+    Weights: ``cluster_centroids`` (number_of_clusters,), by channel (channels, number_of_clusters), for each
+    weight, and those of the layer.
 
     Raises:
         ValueError: for a layer without weights to cluster, or another value of an argument than these.
@@ -79,6 +89,7 @@ class ClusterWeights(TransparentWrapper):
         number_of_clusters: int,
         cluster_centroids_init: CentroidInitialization | str = CentroidInitialization.KMEANS_PLUS_PLUS,
         preserve_sparsity: bool = False,
+        cluster_per_channel: bool = False,
         **kwargs: Any,
     ) -> None:
         if int(number_of_clusters) != number_of_clusters or number_of_clusters < 2:
@@ -89,6 +100,7 @@ class ClusterWeights(TransparentWrapper):
         self.number_of_clusters = int(number_of_clusters)
         self.cluster_centroids_init = _initialization(cluster_centroids_init)
         self.preserve_sparsity = bool(preserve_sparsity)
+        self.cluster_per_channel = bool(cluster_per_channel)
         self._clustered: list[_Clustered] = []
 
     def build(self, input_shape: Any = None) -> None:
@@ -99,15 +111,25 @@ class ClusterWeights(TransparentWrapper):
                 f"Layer {self.name}: {type(self.layer).__name__} has no weights to cluster: trainable "
                 "ones of at least two axes. Let it derive from ClusterableLayer to name them."
             )
+        by_channel = self.cluster_per_channel and isinstance(self.layer, Conv2D)
         self._clustered = [
-            _Clustered(weight, self._new_centroids(weight), self._new_mask(weight)) for weight in weights
+            _Clustered(weight, self._new_centroids(weight, by_channel), self._new_mask(weight), by_channel)
+            for weight in weights
         ]
         self.built = True
 
-    def _new_centroids(self, weight: Parameter) -> Parameter:
-        found = first_centroids(
-            weight.numpy(), self.number_of_clusters, self.cluster_centroids_init.value, self.preserve_sparsity
-        )
+    def _new_centroids(self, weight: Parameter, by_channel: bool) -> Parameter:
+        arrays = np.moveaxis(weight.numpy(), -1, 0) if by_channel else [weight.numpy()]
+        rows = [
+            first_centroids(
+                array,
+                self.number_of_clusters,
+                self.cluster_centroids_init.value,
+                self.preserve_sparsity,
+            )
+            for array in arrays
+        ]
+        found = np.stack(rows) if by_channel else rows[0]
         return self.add_weight(
             "cluster_centroids",
             found.shape,
@@ -142,6 +164,7 @@ class ClusterWeights(TransparentWrapper):
             "number_of_clusters": self.number_of_clusters,
             "cluster_centroids_init": self.cluster_centroids_init.value,
             "preserve_sparsity": self.preserve_sparsity,
+            "cluster_per_channel": self.cluster_per_channel,
         }
 
 
@@ -154,7 +177,7 @@ def clusterable_weights(layer: Layer) -> list[Parameter]:
 
 def _initialization(given: Any) -> CentroidInitialization:
     try:
-        return CentroidInitialization(str(getattr(given, "value", given)).upper())
+        return CentroidInitialization(str(getattr(given, "value", given)).rpartition(".")[2].upper())
     except ValueError:
         known = ", ".join(each.value for each in CentroidInitialization)
         raise ValueError(f"cluster_centroids_init must be one of {known}; found {given!r}.") from None

@@ -17,6 +17,7 @@ def cluster_weights(
     number_of_clusters: int,
     cluster_centroids_init: CentroidInitialization | str = CentroidInitialization.KMEANS_PLUS_PLUS,
     preserve_sparsity: bool = False,
+    cluster_per_channel: bool = False,
     **kwargs: Any,
 ) -> Any:
     """A layer, a list of them, or a model whose weights share a few values while it trains.
@@ -27,7 +28,8 @@ def cluster_weights(
 
     Args:
         to_cluster: a layer, a list of layers, or a Sequential or functional model, perhaps of models.
-        number_of_clusters, cluster_centroids_init, preserve_sparsity, kwargs: of ``ClusterWeights``.
+        number_of_clusters, cluster_centroids_init, preserve_sparsity, cluster_per_channel, kwargs: of
+            ``ClusterWeights``.
 
     Raises:
         ValueError: for anything else, a subclassed model, a layer without weights to cluster, or a model in
@@ -37,6 +39,7 @@ def cluster_weights(
         "number_of_clusters": number_of_clusters,
         "cluster_centroids_init": cluster_centroids_init,
         "preserve_sparsity": preserve_sparsity,
+        "cluster_per_channel": cluster_per_channel,
         **kwargs,
     }
 

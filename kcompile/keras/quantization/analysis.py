@@ -7,7 +7,7 @@ is rounded. A layer that multiplies what nobody has rounded, rounds it itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ class Kind(Enum):
 
     PRODUCT = auto()  # of weights
     TABLE = auto()  # rows of weights
+    CONFIGURED = auto()  # rounded as its user says
     STORED = auto()  # of weights that are rounded, computed in float
     NORMALIZATION = auto()  # part of the product before it
     ACTIVATION = auto()  # part of what is before it
@@ -31,6 +32,7 @@ class Kind(Enum):
     OTHER = auto()  # computed in float
 
 
+_ROUNDED = (Kind.PRODUCT, Kind.TABLE, Kind.STORED, Kind.CONFIGURED)
 _CLIPPING = {"Relu", "Clip", "Max", "Min"}
 _JOINING = {"Add", "AveragePool", "Concat", "GlobalAveragePool", "ReduceMean", "Sum"}
 
@@ -42,21 +44,27 @@ class Place(NamedTuple):
     outputs: bool
 
 
-def places(model: Model, keep: Collection[str]) -> dict[Any, Place]:
+def places(
+    model: Model, keep: Collection[str], configured: Mapping[str, bool] | None = None
+) -> dict[Any, Place]:
     """The layers of a model that are rounded, and how.
 
     Args:
         model: built, of layers.
         keep: names of layers that stay float.
+        configured: those of layers whose user says how, and whether that rounds what they give.
     """
-    return _Analysis(model, keep).places()
+    return _Analysis(model, keep, configured or {}).places()
 
 
 class _Analysis:
-    def __init__(self, model: Model, keep: Collection[str]) -> None:
+    def __init__(self, model: Model, keep: Collection[str], configured: Mapping[str, bool]) -> None:
+        self.configured = configured
         self.nodes: list[Node] = model._network_nodes
         self.outputs = set(model.outputs)
-        self.kinds = {node: _kind(node, keep) for node in self.nodes}
+        self.kinds = {
+            node: Kind.CONFIGURED if _name(node) in configured else _kind(node, keep) for node in self.nodes
+        }
         self.maker: dict[Value, Node] = {x: node for node in self.nodes for x in node.output_tensors}
         self.rounded: dict[Node, bool] = {}
         self.readers: dict[Value, list[Node]] = {}
@@ -79,9 +87,9 @@ class _Analysis:
         kind, outputs = self.kinds[node], self._rounds_its_outputs(node)
         inputs: tuple[int, ...] = ()
         joins = kind is Kind.JOINT and self._begins_kernel(node) and not self._is_result(node)
-        if kind is Kind.PRODUCT or joins:
+        if kind in (Kind.PRODUCT, Kind.CONFIGURED) or joins:
             inputs = tuple(i for i, x in enumerate(node.input_tensors) if not self._is_rounded(x))
-        rounds = kind in (Kind.PRODUCT, Kind.TABLE, Kind.STORED) or inputs or outputs
+        rounds = kind in _ROUNDED or inputs or outputs
         return Place(inputs, outputs) if rounds else None
 
     def _rounds_its_outputs(self, node: Node) -> bool:
@@ -134,7 +142,13 @@ class _Analysis:
             return all(map(self._is_rounded, node.input_tensors))
         if self.kinds[node] is Kind.TABLE:
             return True
+        if self.kinds[node] is Kind.CONFIGURED:
+            return self.configured[_name(node)]
         return self._rounds_its_outputs(node)
+
+
+def _name(node: Node) -> str:
+    return str(node.outbound_layer.name)
 
 
 def _kind(node: Node, keep: Collection[str]) -> Kind:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from ..core.layer import Layer
 from ..layers.onnx_graph import ONNXGraph
 from ..models import clone_model, cloned_layer
 from ..training.model import Model
-from .analysis import places
+from .analysis import Place, places
 from .calibration import calibrate
+from .quantize_config import QuantizeConfig, QuantizeWrapperV2, rounds_results
 from .quantize_wrapper import QuantizeWrapper, check_settings
 
 
@@ -50,21 +51,13 @@ def prepare(
             argument than these.
     """
     check_settings(ranges, momentum)
-    if not isinstance(model, Model):
-        raise ValueError(f"prepare takes a Model; found {model!r}.")
-    if not model.inputs:
-        raise ValueError(
-            f"The model {model.name} is not built yet, so its operators are not known; build or fit it first."
-        )
-    if any(isinstance(layer, QuantizeWrapper) for layer in _layers_within(model)):
-        raise ValueError(f"The model {model.name} is prepared for integers already.")
+    _check(model)
     _check_names(model, keep)
     if ranges == "learned" and data is None:
         raise ValueError('ranges="learned" starts from calibrated scales: give some samples as data.')
-    prepared = _prepared(model, keep, {"ranges": ranges, "momentum": momentum})
+    choices = _Choices(keep, {}, "quant_", {"ranges": ranges, "momentum": momentum})
+    prepared = _checked(model, _prepared(model, choices))
     wrappers = [layer for layer in _layers_within(prepared) if isinstance(layer, QuantizeWrapper)]
-    if not wrappers and not any(_stores_integers(layer) for layer in _layers_within(model)):
-        raise ValueError(f"The model {model.name} has no products of weights to be computed of integers.")
     for wrapper in wrappers:
         wrapper.start_from_weights()
     if data is not None and wrappers:
@@ -72,21 +65,55 @@ def prepare(
     return prepared
 
 
-def _prepared(model: Model, keep: Collection[str], settings: dict[str, Any]) -> Model:
-    found = places(model, keep)
+def prepared_by(
+    model: Model, keep: Collection[str], configs: Mapping[str, QuantizeConfig], prefix: str
+) -> Model:
+    """A copy of a model that trains for 8 bits, some layers of which are rounded as their user says.
+
+    Args:
+        keep: names of layers that stay float.
+        configs: how layers are rounded, by name.
+        prefix: begins the names of the layers that are rounded.
+
+    Raises:
+        ValueError: as ``prepare`` does.
+    """
+    _check(model)
+    return _checked(model, _prepared(model, _Choices(keep, configs, prefix, {})))
+
+
+class _Choices(NamedTuple):
+    """What is rounded, and how; see ``prepare`` and ``prepared_by``."""
+
+    keep: Collection[str]
+    configs: Mapping[str, QuantizeConfig]
+    prefix: str
+    settings: Mapping[str, Any]
+
+    def wrapper(self, layer: Layer, place: Place) -> Layer:
+        """The layer, rounded."""
+        name = f"{self.prefix}{layer.name}"
+        config = self.configs.get(layer.name)
+        if config is not None:
+            return QuantizeWrapperV2(layer, config, place.inputs, name=name)
+        return QuantizeWrapper(layer, place.inputs, place.outputs, name=name, **self.settings)
+
+
+def _prepared(model: Model, choices: _Choices) -> Model:
+    named = {layer.name: layer for layer in model.layers}
+    rounding = {name: rounds_results(config, named[name]) for name, config in choices.configs.items()}
+    found = places(model, choices.keep, rounding)
     copies: list[tuple[Layer, Layer]] = []
 
     def copied(layer: Layer) -> Layer:
         if isinstance(layer, Model):
-            return _prepared(layer, keep, settings)
+            return _prepared(layer, choices._replace(configs={}))
         if _stores_integers(layer):
             return layer.with_numbers()
         copy = cloned_layer(layer)
         copies.append((layer, copy))
         place = found.get(layer)
-        if place is None:
-            return copy
-        return QuantizeWrapper(copy, place.inputs, place.outputs, **settings)
+        return copy if place is None else choices.wrapper(copy, place)
 
     prepared: Model = clone_model(model, clone_function=copied)
     for layer, copy in copies:
@@ -97,8 +124,28 @@ def _prepared(model: Model, keep: Collection[str], settings: dict[str, Any]) -> 
     return prepared
 
 
+def _checked(model: Model, prepared: Model) -> Model:
+    """What was prepared of a model, if anything is rounded in it."""
+    if any(isinstance(layer, QuantizeWrapper) for layer in _layers_within(prepared)):
+        return prepared
+    if not any(_stores_integers(layer) for layer in _layers_within(model)):
+        raise ValueError(f"The model {model.name} has no products of weights to be computed of integers.")
+    return prepared
+
+
 def _stores_integers(layer: Any) -> bool:
     return isinstance(layer, ONNXGraph) and layer.stores_integers
+
+
+def _check(model: Any) -> None:
+    if not isinstance(model, Model):
+        raise ValueError(f"prepare takes a Model; found {model!r}.")
+    if not model.inputs:
+        raise ValueError(
+            f"The model {model.name} is not built yet, so its operators are not known; build or fit it first."
+        )
+    if any(isinstance(layer, QuantizeWrapper) for layer in _layers_within(model)):
+        raise ValueError(f"The model {model.name} is prepared for integers already.")
 
 
 def _check_names(model: Model, keep: Collection[str]) -> None:

@@ -171,14 +171,20 @@ class QuantizeWrapper(TransparentWrapper):
         given = list(inputs) if several else [inputs]
         for place, its in self._input_ranges.items():
             given[place] = self._round(given[place], its, phased)
-        with self._rounding_operands(phased):
-            outputs = self._call_layer(given if several else given[0], arguments)
+        outputs = self._called_rounded(given if several else given[0], arguments)
+        rounded = self._rounded_outputs(to_list(outputs), arguments.get("training"))
+        return rounded if isinstance(outputs, list) else rounded[0]
+
+    def _called_rounded(self, inputs: Any, arguments: dict[str, Any]) -> Any:
+        """What the layer gives for rounded inputs, computed of rounded weights."""
+        with self._rounding_operands(self._phased(arguments.get("training"))):
+            return self._call_layer(inputs, arguments)
+
+    def _rounded_outputs(self, outputs: list[Any], training: Any) -> list[Any]:
         if not self._output_ranges:
             return outputs
-        rounded = [
-            self._round(x, its, phased) for x, its in zip(to_list(outputs), self._output_ranges, strict=True)
-        ]
-        return rounded if isinstance(outputs, list) else rounded[0]
+        phased = self._phased(training)
+        return [self._round(x, its, phased) for x, its in zip(outputs, self._output_ranges, strict=True)]
 
     @contextmanager
     def _rounding_operands(self, phased: Phased) -> Iterator[None]:
@@ -212,14 +218,22 @@ class QuantizeWrapper(TransparentWrapper):
                 self.add_update(updates)
             return affine.rounded(x)
 
+    def chosen(self, new: Value, old: Value, training: Any) -> Value:
+        """Of two values the one that a call takes: the new one in training, unless the layer is frozen."""
+        return self._phased(training)(new, old)
+
     def _phased(self, training: Any) -> Phased:
         """Chooses by the phase of a call; a frozen layer keeps its ranges."""
-        if is_frozen_at_once(self):
-            training = False
-        training = K.learning_phase() if training is None else training
+        training = self._training(training)
         if training is LEARNING_PHASE:
             return lambda new, old: op.Phase(new, old, owner=self)
         return lambda new, old: K.in_train_phase(new, old, training=training)
+
+    def _training(self, training: Any) -> Any:
+        """What a call is told of its phase, or what it is in."""
+        if is_frozen_at_once(self):
+            return False
+        return K.learning_phase() if training is None else training
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -3,7 +3,7 @@
 Names and behaviour are those of ``tensorflow_model_optimization.sparsity.keras``.
 """
 
-from .pruning import prune_low_magnitude, prune_scope, strip_pruning
+from .pruning import PruningPolicy, prune_low_magnitude, prune_scope, strip_pruning
 from .pruning_callbacks import PruningSummaries, UpdatePruningStep
 from .pruning_schedules import ConstantSparsity, PolynomialDecay, PruningSchedule
 from .pruning_wrapper import PrunableLayer, PruneLowMagnitude
@@ -13,6 +13,7 @@ __all__ = [
     "PolynomialDecay",
     "PrunableLayer",
     "PruneLowMagnitude",
+    "PruningPolicy",
     "PruningSchedule",
     "PruningSummaries",
     "UpdatePruningStep",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from ..core.layer import Layer
+from ..training.model import Model
 from ..utils.generic_utils import CustomObjectScope
 from ..wrapped_layers import unwrapped, wrapped
 from .pruning_schedules import PruningSchedule
@@ -19,6 +21,7 @@ def prune_low_magnitude(
     pruning_schedule: PruningSchedule | None = None,
     block_size: Sequence[int] = (1, 1),
     block_pooling_type: str = "AVG",
+    pruning_policy: PruningPolicy | None = None,
     sparsity_m_by_n: Sequence[int] | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -31,6 +34,7 @@ def prune_low_magnitude(
     Args:
         to_prune: a layer, a list of layers, or a Sequential or functional model, perhaps of models.
         pruning_schedule, block_size, block_pooling_type, sparsity_m_by_n, kwargs: of ``PruneLowMagnitude``.
+        pruning_policy: says which layers of a model are pruned; by default all that can be.
 
     Raises:
         ValueError: for anything else, a subclassed model, a layer without weights to prune, or a model in
@@ -44,14 +48,32 @@ def prune_low_magnitude(
         **kwargs,
     }
 
+    of_model = isinstance(to_prune, Model)
+    if pruning_policy is not None and of_model:
+        pruning_policy.ensure_model_supports_pruning(to_prune)
+
     def wrap(layer: Layer) -> Layer:
         if isinstance(layer, PruneLowMagnitude):
             return layer
         if layer.built and not isinstance(layer, PrunableLayer) and not prunable_weights(layer):
             return layer
+        if pruning_policy is not None and of_model and not pruning_policy.allow_pruning(layer):
+            return layer
         return PruneLowMagnitude(layer, **arguments)
 
     return wrapped(to_prune, wrap, PruneLowMagnitude, "prune_low_magnitude", "prune")
+
+
+class PruningPolicy(ABC):
+    """Which layers of a model are pruned; made to be subclassed."""
+
+    @abstractmethod
+    def allow_pruning(self, layer: Any) -> bool:
+        """Whether a layer is pruned."""
+
+    @abstractmethod
+    def ensure_model_supports_pruning(self, model: Any) -> None:
+        """Raises ValueError for a model that is not to be pruned so."""
 
 
 def strip_pruning(model: Any) -> Any:
