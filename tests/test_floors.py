@@ -71,6 +71,7 @@ FLOORS = {
     "kcompile.keras.legacy": 2,
     "kcompile.keras.legacy.old_names": 2,
     "kcompile.keras.registry": 2,
+    "kcompile.keras.lazy_packages": 2,
     "kcompile.keras.version": 2,
     "kcompile.devices": 1.5,
     "kcompile.formats": 1,
@@ -255,10 +256,20 @@ def test_each_upward_call_that_is_listed_is_made() -> None:
     assert listed <= made
 
 
+def test_models_load_no_layers_functions_files_or_datasets() -> None:
+    loaded = loaded_after("import kcompile.keras.models", depth=None)
+    later = [f"{FRONT_END}.{name}" for name in ("layers", "saving", "state_dict", "data.dataset")]
+    modules = [name for name in loaded if is_in(name, [*later, f"{FRONT_END}.operations"])]
+    assert modules == [f"{FRONT_END}.operations"]
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_loads_nothing_of_what_it_leads_to(door: str) -> None:
     loaded = loaded_after(f"import {door}", depth=None)
-    assert not {name for name in loaded if name.startswith(f"{door}.")} - {"kcompile.keras.version"}
+    assert not {name for name in loaded if name.startswith(f"{door}.")} - {
+        "kcompile.keras.lazy_packages",
+        "kcompile.keras.version",
+    }
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ Modules are imported when first used, so that ``from kcompile import keras`` is 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .lazy_packages import attach
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -67,20 +67,5 @@ _MODULES = {
     "utils",
     "wrappers",
 }
-_FROM_MODELS = {"Input", "Model", "Sequential"}
 
-__all__ = sorted(_MODULES | _FROM_MODELS)
-
-
-if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
-
-    def __getattr__(name: str) -> Any:
-        if name in _MODULES:
-            return importlib.import_module(f".{name}", __package__)
-        if name in _FROM_MODELS:
-            return getattr(importlib.import_module(".models", __package__), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+attach(globals(), dict.fromkeys(["Input", "Model", "Sequential"], "models"), _MODULES)

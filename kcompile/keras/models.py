@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..ir import Value
 from . import rules
 from .core.input_layer import Input, InputLayer
 from .core.layer import Layer
 from .core.node import as_nested, keras_history, replace_tensors
+from .lazy_packages import attach
 from .legacy.old_names import answer_old_names
-from .saving.archives import model_from_config, model_from_json, model_from_yaml
-from .saving.saving_api import load_model, save_model
 from .training.model import Model
 from .training.sequential import Sequential
 from .utils.generic_utils import CustomObjectScope, to_list, unpack_singleton
 from .utils.living import living
 from .utils.nested import leaves
+
+if TYPE_CHECKING:
+    from .saving.archives import model_from_config as model_from_config
+    from .saving.archives import model_from_json as model_from_json
+    from .saving.archives import model_from_yaml as model_from_yaml
+    from .saving.saving_api import load_model as load_model
+    from .saving.saving_api import save_model as save_model
 
 __all__ = [
     "Input",
@@ -25,12 +31,17 @@ __all__ = [
     "Model",
     "Sequential",
     "clone_model",
-    "load_model",
-    "model_from_config",
-    "model_from_json",
-    "model_from_yaml",
-    "save_model",
 ]
+
+#: Where files are read and written, which most programs do later or never.
+_OF_FILES = {
+    "load_model": "saving.saving_api",
+    "model_from_config": "saving.archives",
+    "model_from_json": "saving.archives",
+    "model_from_yaml": "saving.archives",
+    "save_model": "saving.saving_api",
+}
+attach(globals(), _OF_FILES)
 
 
 def clone_model(

@@ -18,8 +18,8 @@ import numpy as np
 from ..ir import Value, claim_steps, op
 from . import backend as K
 from .backend import loops
-from .core.operation_layers import ROWS
 from .operations.descriptions import descriptions
+from .operations.rows import ROWS
 from .operations.table import _tensor
 from .utils.generic_utils import did_you_mean
 

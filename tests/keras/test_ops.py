@@ -12,7 +12,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import layers as L
 from kcompile.keras import ops
-from kcompile.keras.core.operation_layers import ROWS
+from kcompile.keras.operations.rows import ROWS
 
 GOLDEN = Path(__file__).parents[1] / "golden/keras_ops"
 FOUND = json.loads((GOLDEN / "keras_ops.json").read_text())

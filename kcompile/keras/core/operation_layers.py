@@ -16,26 +16,11 @@ import numpy as np
 
 from ...ir import Value
 from .. import backend as K
-from .. import registry
+from .. import operations, registry
 from ..declaration import configured, converted
-from ..operations import keras_ops
-from ..operations import keras_ops_networks as keras_ops_networks
-from ..operations import spectra as spectra
-from ..operations import tensorflow as tf_operations
-from ..operations import tensorflow_images as tensorflow_images
-from ..operations import tensorflow_names as tf_functions
-from ..operations import tensorflow_segments as tensorflow_segments
-from ..operations.keras_layers import equivalent_layer
-from ..operations.table import OPERATIONS, Operation
-from ..operations.tensorflow_names import TF_FUNCTIONS
 from ..utils.generic_utils import close_names
 from ..utils.nested import each
 from .layer import Layer
-
-OPERATIONS.update(keras_ops.ROWS)
-
-#: Operations by name: those of Keras 3, and under ``tf.`` functions of TensorFlow that are none of them.
-ROWS: dict[str, Operation] = {**OPERATIONS, **tf_operations.rows()}
 
 _TF_CLASSES = ("TFOpLambda", "SlicingOpLambda")
 _CONSTANT = "_CONSTANT_VALUE"
@@ -61,11 +46,13 @@ class OperationLayer(Layer):
 
     @configured(arguments=converted(dict))
     def __init__(self, operation: str, arguments: Mapping[str, Any], **kwargs: Any) -> None:
-        if not isinstance(operation, str) or operation not in ROWS:
+        if not isinstance(operation, str) or operation not in operations.ROWS:
             raise ValueError(
-                unknown_function(self.name, f"keras.ops's {operation!r}", str(operation), OPERATIONS)
+                unknown_function(
+                    self.name, f"keras.ops's {operation!r}", str(operation), operations.OPERATIONS
+                )
             )
-        row = ROWS[operation]
+        row = operations.ROWS[operation]
         unknown = [name for name in self.arguments if name not in (*row.operands, *row.settings)]
         if unknown:
             raise ValueError(
@@ -77,7 +64,7 @@ class OperationLayer(Layer):
     def call(self, inputs: Any) -> Any:
         tensors = inputs if isinstance(inputs, list) else [inputs]
         arguments = {n: _filled(value, tensors.__getitem__) for n, value in self.arguments.items()}
-        return ROWS[self.operation].emit(**arguments)
+        return operations.ROWS[self.operation].emit(**arguments)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """None: a function of tensors knows nothing of masks."""
@@ -90,9 +77,9 @@ class OperationLayer(Layer):
         Raises:
             ValueError: for a function of TensorFlow that Keras 3 has not.
         """
-        if self.operation in OPERATIONS:
+        if self.operation in operations.OPERATIONS:
             return self.operation, self.arguments
-        found = tf_functions.in_keras_3(self.operation.removeprefix("tf."), self.arguments)
+        found = operations.in_keras_3(self.operation.removeprefix("tf."), self.arguments)
         if found is None:
             raise ValueError(
                 f"The layer {self.name!r} is TensorFlow's function {self.operation}, which keras.ops has not "
@@ -103,14 +90,14 @@ class OperationLayer(Layer):
     def keras_3_config(self) -> tuple[str, dict[str, Any]]:
         """Module and configuration in Keras 3; ValueError as ``in_keras_3`` raises it."""
         operation, arguments = self.in_keras_3()
-        row = OPERATIONS[operation]
+        row = operations.OPERATIONS[operation]
         settings = {name: value for name, value in arguments.items() if name in row.settings}
         return f"keras.src.ops.{row.module}", {"name": self.name, **_plain_constants(settings)}
 
     def keras_3_call(self, tensors: list[Any]) -> dict[str, Any]:
         """One call in Keras 3, given the configurations of its tensors."""
         operation, arguments = self.in_keras_3()
-        given = [n for n in OPERATIONS[operation].operands if n in arguments]
+        given = [n for n in operations.OPERATIONS[operation].operands if n in arguments]
         operands = [arguments[name] for name in given if name not in _BY_KEYWORD]
         kwargs = {name: _keras_3_value(arguments[name], tensors) for name in given if name in _BY_KEYWORD}
         if operation == "GetItem" and isinstance(operands[1], list):
@@ -125,9 +112,9 @@ class OperationLayer(Layer):
 
         An .h5 file with layers alone opens in tf.keras 2 and Keras 3 alike.
         """
-        if self.operation not in OPERATIONS:
+        if self.operation not in operations.OPERATIONS:
             return None
-        found = equivalent_layer(self.operation, self.arguments, tensors)
+        found = operations.equivalent_layer(self.operation, self.arguments, tensors)
         if found is None:
             return None
         class_name, config = found
@@ -136,18 +123,18 @@ class OperationLayer(Layer):
     def tf_config(self, places: list[list[Any]]) -> dict[str, Any] | None:
         """Class, configuration and call in tf.keras 2, given the places of its tensors; None where
         TensorFlow has no such function."""
-        if self.operation not in OPERATIONS:
+        if self.operation not in operations.OPERATIONS:
             function: str | None = self.operation.removeprefix("tf.")
             arguments: dict[str, Any] | None = self.arguments
         else:
-            function = _TF_NAMES.get(self.operation)
+            function = operations.TF_NAMES.get(self.operation)
             arguments = None if function is None else self._tf_arguments(function)
         if function is None or function.startswith("raw_ops.") or arguments is None:
             return None
         values = {
             name: _filled(_plain_constants(value), places.__getitem__) for name, value in arguments.items()
         }
-        own = self.operation not in OPERATIONS  # its arguments come in their order
+        own = self.operation not in operations.OPERATIONS  # its arguments come in their order
         first = next(iter(arguments)) if own else _tf_parameters(function)[0][0]
         operand, start = arguments[first], values.pop(first)
         if isinstance(operand, list):
@@ -164,7 +151,7 @@ class OperationLayer(Layer):
 
     def _tf_arguments(self, function: str) -> dict[str, Any] | None:
         """The arguments by TensorFlow's names; None if one of them cannot be said there."""
-        settings = OPERATIONS[self.operation].settings
+        settings = operations.OPERATIONS[self.operation].settings
         names = {own: (tf_name, default) for tf_name, own, default in _tf_parameters(function)}
         if any(own not in names and value != settings.get(own) for own, value in self.arguments.items()):
             return None
@@ -255,9 +242,9 @@ def _from_tf(layer: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Map
     config = layer.get("config")
     function = str(config.get("function")) if isinstance(config, Mapping) else "?"
     name = function.removeprefix("compat.v1.")
-    if name not in TF_FUNCTIONS and f"tf.{name}" not in ROWS:
+    if name not in operations.TF_FUNCTIONS and f"tf.{name}" not in operations.ROWS:
         hint = " Give a class for it: custom_objects={'TFOpLambda': ...}."
-        known = {*TF_FUNCTIONS, *tf_operations.FUNCTIONS}
+        known = {*operations.TF_FUNCTIONS, *operations.FUNCTIONS}
         raise ValueError(unknown_function(entry_name(layer), f"tf.{function}", name, known) + hint)
     places: list[list[Any]] = []
     call = only_call(layer)
@@ -284,7 +271,10 @@ def entry_of_function(
     """The entry for one of TensorFlow's functions, given its arguments by name."""
     if not _is_own_function(name, values):
         return operation_entry(
-            layer, TF_FUNCTIONS[name][0], _tf_arguments(entry_name(layer), name, values), places
+            layer,
+            operations.TF_FUNCTIONS[name][0],
+            _tf_arguments(entry_name(layer), name, values),
+            places,
         )
     arguments = {key: value for key, value in values.items() if value is not None and key != "name"}
     return operation_entry(layer, f"tf.{name}", arguments, places)
@@ -302,9 +292,9 @@ def is_place(value: Any) -> bool:
 
 def _first_parameter(function: str, given: Iterable[str]) -> str:
     """The parameter that comes first in a call, if it is not among those given by name."""
-    if function in TF_FUNCTIONS:
+    if function in operations.TF_FUNCTIONS:
         return _tf_parameters(function)[0][0]
-    return next((name for name in ROWS[f"tf.{function}"].operands if name not in given), "?")
+    return next((name for name in operations.ROWS[f"tf.{function}"].operands if name not in given), "?")
 
 
 #: Functions whose arguments of these forms, or whose results, no operation of Keras 3 has.
@@ -321,8 +311,8 @@ _NEEDS_OWN: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 
 def _is_own_function(function: str, values: Mapping[str, Any]) -> bool:
     """Whether these arguments need TensorFlow's function, as no operation of Keras 3 takes them."""
-    if f"tf.{function}" not in ROWS or function not in TF_FUNCTIONS:
-        return function not in TF_FUNCTIONS
+    if f"tf.{function}" not in operations.ROWS or function not in operations.TF_FUNCTIONS:
+        return function not in operations.TF_FUNCTIONS
     if _NEEDS_OWN.get(function, lambda values: False)(values):
         return True
     known = {tf_name for tf_name, _, _ in _tf_parameters(function)} | {"name"}
@@ -335,7 +325,7 @@ def _is_own_function(function: str, values: Mapping[str, Any]) -> bool:
 def _tf_parameters(function: str) -> list[tuple[str, str, Any]]:
     """TensorFlow's name, ours, and the default where TensorFlow has another."""
     result = []
-    for part in TF_FUNCTIONS[function][1].split():
+    for part in operations.TF_FUNCTIONS[function][1].split():
         tf_name, own = part.split("=")
         own, _, default = own.partition("!")
         result.append((tf_name, own, {"": None, "0": 0, "False": False}[default]))
@@ -364,7 +354,7 @@ def _tf_arguments(layer: str, function: str, values: Mapping[str, Any]) -> dict[
         arguments["indices_or_sections"] = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
     if function == "__operators__.getitem":
         arguments["key"] = _key_of_tf(arguments.get("key"))
-    single = set(OPERATIONS[TF_FUNCTIONS[function][0]].operands) - {"xs", "key"}
+    single = set(operations.OPERATIONS[operations.TF_FUNCTIONS[function][0]].operands) - {"xs", "key"}
     return {own: _tf_constant(value) if own in single else value for own, value in arguments.items()}
 
 
@@ -407,12 +397,6 @@ def _tf_key(key: Any) -> Any:
         {"class_name": "__ellipsis__"} if isinstance(e, Mapping) and "ellipsis" in e else e for e in entries
     ]
 
-
-_TF_NAMES: dict[str, str] = {}
-for _function, (_operation, _) in TF_FUNCTIONS.items():
-    _TF_NAMES.setdefault(_operation, _function)
-
-_TF_NAMES.update(Abs="math.abs", Amax="math.reduce_max", Amin="math.reduce_min")
 
 #: The name in our own files of what has no counterpart in TensorFlow.
 CLASSES = {"Operation": OperationLayer}

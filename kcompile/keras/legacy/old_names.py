@@ -107,7 +107,11 @@ def answer_old_names(module: str, others: Sequence[str] = (), code: str | None =
             all that it imports.
     """
 
+    before = vars(sys.modules[module]).get("__getattr__")
+
     def answer(name: str) -> Any:
+        if before is not None and name in vars(sys.modules[module])["__all__"]:
+            return before(name)
         if name in _HOMES:
             return getattr(
                 importlib.import_module(f"{_KERAS}.{_HOMES[name]}".rstrip(".")), _THERE.get(name, name)

@@ -9,7 +9,7 @@ from typing import Any
 from .. import registry
 from ..core.operation_layers import CLASSES
 from ..operations.node_defs import read_node_def
-from ..operations.table import OPERATIONS
+from ..operations.rows import OPERATIONS
 from ..operations.tensorflow import FUNCTIONS
 from ..operations.tensorflow_names import TF_FUNCTIONS
 from ..operations.tensorflow_operators import NAMES

@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import data
 from ..core.network import Network
-from ..data import Dataset
 from .data_adapters import ADAPTERS, DataArguments, LoaderAdapter
+
+#: The module of the class that pipelines are of.
+_DATASETS = f"{data.__name__}.dataset"
 
 
 class DatasetAdapter(LoaderAdapter):
@@ -26,13 +29,14 @@ class DatasetAdapter(LoaderAdapter):
 
     @classmethod
     def can_handle(cls, given: DataArguments) -> bool:
-        return isinstance(given.x, Dataset)
+        dataset = sys.modules.get(_DATASETS)
+        return dataset is not None and isinstance(given.x, dataset.Dataset)
 
 
 class _Arrays:
     """The elements of a dataset as they are inside it."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Any) -> None:
         self._dataset = dataset
 
     def __iter__(self) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from keras.src import backend
 
 from ...ir import Value, op
 from ...keras import backend as K
-from ...keras.operations.table import OPERATIONS
+from ...keras.operations.rows import OPERATIONS
 from ..errors import LiveModelError, OpenShapeError, UnrecordableError
 from ..training import Training
 from .control_flow import ControlFlow, Function

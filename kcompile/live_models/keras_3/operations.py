@@ -13,7 +13,7 @@ from ...ir import Value
 from ...keras import backend as K
 from ...keras import random
 from ...keras.core.operation_layers import VARIADIC
-from ...keras.operations.table import OPERATIONS
+from ...keras.operations.rows import OPERATIONS
 from ..errors import UnknownOperationError
 from .recording import array_of
 from .sizes import Size

@@ -15,7 +15,7 @@ from ...ir import Value
 from ...keras import rules
 from ...keras.core.input_layer import Input
 from ...keras.core.operation_layers import OperationLayer, near_names
-from ...keras.operations.table import OPERATIONS
+from ...keras.operations.rows import OPERATIONS
 from ...keras.training.model import Model
 from ...keras.utils.generic_utils import to_list
 from ..errors import LiveModelError, UnknownOperationError

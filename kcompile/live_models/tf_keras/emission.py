@@ -14,9 +14,10 @@ from tensorflow.python.eager import context, execute
 from ...ir import Body, Value, op
 from ...keras import backend as K
 from ...keras import random
-from ...keras.core.operation_layers import ROWS, entry_of_function, near_names
+from ...keras.core.operation_layers import entry_of_function, near_names
 from ...keras.operations import tensorflow_operators
 from ...keras.operations.node_defs import read_node_def
+from ...keras.operations.rows import ROWS
 from ..errors import LiveModelError, UnknownOperationError
 from ..translation import HALF
 from .recording import UPDATES, LayerCall, Recording, operations_of

@@ -14,7 +14,6 @@ import numpy as np
 
 from ...ir import OperatorError, Value, eagerly, format_type, op, tensor_for
 from ...keras import backend as K
-from ...keras.core.operation_layers import ROWS
 from ...keras.operations.complex_numbers import (
     COMPLEX,
     PART_BY_PART,
@@ -22,6 +21,7 @@ from ...keras.operations.complex_numbers import (
     as_complex,
     parts_of,
 )
+from ...keras.operations.rows import ROWS
 from ...keras.operations.tensorflow import FUNCTIONS
 from ...keras.operations.tensorflow_names import TF_FUNCTIONS
 from .api_names import ALIASES

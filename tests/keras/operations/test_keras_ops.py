@@ -17,7 +17,7 @@ import pytest
 
 from kcompile import formats
 from kcompile.keras.models import load_model, model_from_config, model_from_json
-from kcompile.keras.operations.table import OPERATIONS
+from kcompile.keras.operations.rows import OPERATIONS
 from kcompile.keras.operations.tensorflow_names import TF_FUNCTIONS
 from tests.golden.formats.make_keras3_ops_file import BUILDERS
 

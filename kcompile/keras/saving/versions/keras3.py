@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core.operation_layers import VARIADIC, entry_name, only_call, operation_entry, unknown_function
-from ...operations.table import OPERATIONS
+from ...operations.rows import OPERATIONS
 from ...optimizers.layouts import own_config
 from ...utils.nested import each
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core.operation_layers import (
-    ROWS,
     entry_name,
     entry_of_function,
     is_place,
@@ -17,6 +16,7 @@ from ...core.operation_layers import (
 )
 from ...operations import tensorflow_operators
 from ...operations.node_defs import NodeDef, read_node_def
+from ...operations.rows import ROWS
 
 #: What tf.keras 2 makes of the properties and methods of tensors: only ragged and sparse ones have them.
 _OF_RAGGED = {"InstanceProperty": "attr_name", "InstanceMethod": "attr_name", "ClassMethod": "method_name"}

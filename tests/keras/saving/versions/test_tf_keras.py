@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kcompile.keras.core.operation_layers import ROWS
 from kcompile.keras.layers import Layer
 from kcompile.keras.models import load_model, model_from_config, model_from_json
 from kcompile.keras.operations.node_defs import read_node_def
+from kcompile.keras.operations.rows import ROWS
 from kcompile.keras.operations.tensorflow_names import TF_FUNCTIONS
 from kcompile.keras.operations.tensorflow_operators import OPERATORS
 from tests.golden.functions import tf_cases
