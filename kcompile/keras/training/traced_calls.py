@@ -13,7 +13,7 @@ import numpy as np
 
 from ...ir import Phase as GraphPhase
 from ...ir import Trace, Value, before_graph, eagerly, tracing
-from .nests import flatten
+from .nests import LEAF, Structure, flatten
 
 Types = tuple[tuple[Any, tuple[Any, ...]], ...]
 Run = Callable[[Sequence[Any]], Any]
@@ -70,7 +70,7 @@ class TracedCall:
         self._when_eager = when_eager
         self._by_sizes: dict[Types, Run] = {}
         self._open: Run | None = None
-        self._open_dims: list[list[Any]] = []
+        self._fixed: list[tuple[int, int, int]] = []  # tensor, axis and size of what is not open
         self._eager: Run | None = self._run_eagerly if eager else None
 
     def __call__(self, batch: Sequence[Any], types: Types | None = None) -> Any:
@@ -96,10 +96,9 @@ class TracedCall:
             return self._open
         error: Exception | None = None
         if self._by_sizes:
-            dims = _opened([*self._by_sizes, types])
+            dims = _open_sizes([*self._by_sizes, types])
             try:
-                self._open, self._open_dims = self._traced(types, dims), dims
-                return self._open
+                return self._opened(types, dims)
             except Exception as found:
                 error = found
         if len(self._by_sizes) < self._MOST:
@@ -111,11 +110,18 @@ class TracedCall:
         assert error is not None
         return partial(self._first_eagerly, error)
 
+    def _opened(self, types: Types, dims: list[list[Any]]) -> Run:
+        """The trace for tensors of open sizes, which is kept."""
+        self._open = self._traced(types, dims)
+        sizes = [(i, axis, size) for i, each in enumerate(dims) for axis, size in enumerate(each)]
+        self._fixed = [place for place in sizes if isinstance(place[2], int)]
+        return self._open
+
     def _fits(self, types: Types) -> bool:
-        return all(
-            all(not isinstance(d, int) or d == n for d, n in zip(dims, shape, strict=True))
-            for dims, (_, shape) in zip(self._open_dims, types, strict=True)
-        )
+        for i, axis, size in self._fixed:  # a loop: all() over a generator costs as much as a small model
+            if types[i][1][axis] != size:
+                return False
+        return True
 
     def _traced(self, types: Types, dims: list[list[Any]]) -> Run:
         placeholders = [
@@ -132,11 +138,7 @@ class TracedCall:
         if self._when_made is not None:
             self._when_made(step)
 
-        def run(batch: Sequence[Any]) -> Any:
-            found = iter(step(*(batch if text is None else text(batch))))
-            return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
-
-        return run
+        return packed(lambda batch: step(*(batch if text is None else text(batch))), leaves, structure)
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
@@ -164,7 +166,19 @@ class TracedCall:
             return structure.pack(bridge().tensors_of(interpreter, leaves))
 
 
-def _opened(seen: Sequence[Types]) -> list[list[Any]]:
+def packed(compute: Callable[[Sequence[Any]], Sequence[Any]], leaves: list[Any], structure: Structure) -> Run:
+    """What is computed, in the place of the values that stand for it."""
+    if structure == LEAF and isinstance(leaves[0], Value):
+        return lambda batch: compute(batch)[0]
+
+    def run(batch: Sequence[Any]) -> Any:
+        found = iter(compute(batch))
+        return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
+
+    return run
+
+
+def _open_sizes(seen: Sequence[Types]) -> list[list[Any]]:
     """The sizes that all batches agree in; the others by name, axes of samples by one name."""
     first: list[list[Any]] = [list(shape) for _, shape in seen[0]]
     lengths = {tuple([shape[0] for _, shape in types if shape]) for types in seen}

@@ -12,7 +12,7 @@ import torch
 from kcompile.ir import Trace, Value, before_graph, interpreter
 from kcompile.keras.backend.execution import compile_graph
 from kcompile.keras.training.nests import Structure, flatten
-from kcompile.keras.training.traced_calls import TracedCall, Types, types_of, why_eager
+from kcompile.keras.training.traced_calls import TracedCall, Types, packed, types_of, why_eager
 from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.compiling import compile_step
 from kcompile.torch_bridge.own_step import interpreter as computing_steps
@@ -59,6 +59,7 @@ class ModelStep:
         self._when_made = compile_step if compiled else None
         self._taken = _array if predicting else _tensor
         self._made: dict[Any, TracedCall] = {}
+        self._of_arrays: dict[Any, TracedCall] = {}
         self._told = False
 
     def __call__(self, data: Any) -> Any:
@@ -71,6 +72,15 @@ class ModelStep:
         if call is None:
             call = self._made[key] = self._call(structure)
         return call(batch, types)
+
+    def of_array(self, x: np.ndarray) -> Any:
+        """What the step returns for ``(x,)``, where ``x`` is an array of numbers: with less around it."""
+        call = self._of_arrays.get((x.dtype, x.ndim))
+        if call is None:
+            found = self((x,))
+            self._of_arrays[x.dtype, x.ndim] = self._made[_ONE, ((x.dtype, x.ndim),)]
+            return found
+        return call([x], ((x.dtype, x.shape),))
 
     def _call(self, structure: Structure) -> TracedCall:
         def function(tensors: Sequence[Any]) -> Any:
@@ -85,6 +95,10 @@ class ModelStep:
         if not self._told:
             self._told = True
             warnings.warn(why_eager(self._name, error), stacklevel=4)
+
+
+#: How the data of ``predict`` are nested that are one array.
+_ONE = flatten((np.zeros(()),))[1]
 
 
 def _is_leaf(x: Any) -> bool:
@@ -132,7 +146,7 @@ class _TracedPrediction(_TracedStep):
         if self._open is None and not self._by_sizes:
             dims = [["batch", *shape[1:]] if shape else [] for _, shape in types]
             try:
-                self._open, self._open_dims = self._traced(types, dims), dims
+                return self._opened(types, dims)
             except Exception:  # noqa: S110 - the next attempt says why
                 pass
         return super()._make(types)
@@ -147,12 +161,8 @@ class _TracedPrediction(_TracedStep):
         values = [leaf for leaf in leaves if isinstance(leaf, Value)]
         graph, text = before_graph(trace.graph(values, self.phase))
         compiled = compile_graph(graph)
-
-        def run(batch: Sequence[Any]) -> Any:
-            found = iter(compiled(batch if text is None else text(batch)))
-            return structure.pack([next(found) if isinstance(leaf, Value) else leaf for leaf in leaves])
-
-        return run
+        compute = compiled if text is None else lambda batch: compiled(text(batch))
+        return packed(compute, leaves, structure)
 
 
 def _detached(found: Any) -> Any:

@@ -94,8 +94,7 @@ class KCompileTrainer(base_trainer.Trainer):
     def make_predict_function(self, force: bool = False) -> Callable[[Any], Any]:
         """Makes ``predict_function``, unless it is there."""
         if self.predict_function is None or force:
-            step = self._step("predict_step", predicting=True)
-            self.predict_function = lambda batches: _concatenated([step(data) for data in batches])
+            self.predict_function = _PredictFunction(self._step("predict_step", predicting=True))
         return self.predict_function
 
     def _step(self, name: str, **kinds: bool) -> ModelStep:
@@ -307,7 +306,9 @@ class KCompileTrainer(base_trainer.Trainer):
         """``predict`` where nobody watches: what is left of it for a few samples."""
         function = self.predict_function or self.make_predict_function()
         if len(x) <= batch_size:
-            return _as_arrays(function([(x,)]))
+            return _as_arrays(
+                function.of_array(x) if type(function) is _PredictFunction else function([(x,)])
+            )
         parts = [function([(x[i : i + batch_size],)]) for i in range(0, len(x), batch_size)]
         return _concatenated([_as_arrays(part) for part in parts])
 
@@ -370,11 +371,26 @@ class KCompileTrainer(base_trainer.Trainer):
         return _as_arrays(self.make_predict_function()([(x,)]))
 
 
+#: Names of element types in Keras; to ask an array for its type's name costs as much as a small model.
+_FLOATS = {np.dtype(name): name for name in ("float16", "float32", "float64")}
+
+
+class _PredictFunction:
+    """``predict_function``: the step's outputs for batches, joined."""
+
+    def __init__(self, step: ModelStep) -> None:
+        self._step = step
+        self.of_array = step.of_array
+
+    def __call__(self, batches: Any) -> Any:
+        return _concatenated([self._step(data) for data in batches])
+
+
 def _is_plain(x: Any) -> bool:
     """Whether ``x`` is one array that data adapters would give as it is, in batches."""
     if type(x) is not np.ndarray or x.ndim == 0 or not len(x):
         return False
-    return x.dtype.kind in "iub" or x.dtype.name == config.floatx()
+    return x.dtype.kind in "iub" or _FLOATS.get(x.dtype) == config.floatx()
 
 
 def _as_arrays(found: Any) -> Any:
