@@ -35,7 +35,7 @@ from kcompile.ir import (
     with_relu_on_results,
 )
 
-from . import devices, weights
+from . import devices, products, weights
 from .arguments import (
     Wider,
     as_number,
@@ -593,7 +593,9 @@ class Lowering:
         operands += [x for x in self.graph.operands(node) if x is not None and x is not product.outputs[0]]
         tensors = [self._tensor(value, half) for value in operands]
         a, b, bias = self._widened(product, tensors, [half] * 3)
-        if product.outputs[0].rank == 2:
+        if self.in_half and self.here.type == "cpu" and products.may_be_large(operands[1].shape):
+            result = self._call(node, products.linear, (a, self.fx.call_method("t", (b,)), bias))
+        elif product.outputs[0].rank == 2:
             result = self._call(node, torch.addmm, (bias, a, b))
         else:
             weight = self.fx.call_method("t", (b,))
