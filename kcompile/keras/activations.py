@@ -37,12 +37,15 @@ def softmax(x: Any, axis: int = -1) -> Value:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Value:
-    """x above 0, ``alpha * (exp(x) - 1)`` below."""
+    """x above 0, ``alpha * (exp(x) - 1)`` below. Any shape, which the result has."""
     return K.elu(x, alpha)
 
 
 def selu(x: Any) -> Value:
-    """elu with the constants that keep mean 0 and variance 1 from layer to layer (under lecun_normal)."""
+    """elu with the constants that keep mean 0 and variance 1 from layer to layer (under lecun_normal).
+
+    Any shape, which the result has.
+    """
     return op.Selu(tensor(x), alpha=SELU_ALPHA, gamma=SELU_SCALE)
 
 
@@ -57,12 +60,15 @@ def softsign(x: Any) -> Value:
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Value:
-    """max_value above max_value, x above ``threshold``, ``alpha * (x - threshold)`` below."""
+    """max_value above max_value, x above ``threshold``, ``alpha * (x - threshold)`` below.
+
+    Any shape, which the result has.
+    """
     return K.relu(x, alpha=alpha, max_value=max_value, threshold=threshold)
 
 
 def tanh(x: Any) -> Value:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent. Any shape, which the result has."""
     return K.tanh(x)
 
 
@@ -103,7 +109,10 @@ def swish(x: Any) -> Value:
 
 
 def gelu(x: Any, approximate: bool = False) -> Value:
-    """x times the normal distribution function of x, or the tanh approximation (Hendrycks, Gimpel, 2016)."""
+    """x times the normal distribution function of x, or the tanh approximation (Hendrycks, Gimpel, 2016).
+
+    Any shape, which the result has.
+    """
     return op.Gelu(tensor(x), approximate="tanh" if approximate else "none")
 
 
@@ -113,17 +122,17 @@ def mish(x: Any) -> Value:
 
 
 def relu6(x: Any) -> Value:
-    """relu limited to 6."""
+    """relu limited to 6. Any shape, which the result has."""
     return K.relu(x, max_value=6.0)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Value:
-    """x above 0, ``negative_slope * x`` below."""
+    """x above 0, ``negative_slope * x`` below. Any shape, which the result has."""
     return K.relu(x, alpha=negative_slope)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Value:
-    """The logarithm of softmax, computed without overflow."""
+    """The logarithm of softmax, computed without overflow. The result has the shape of x."""
     return op.LogSoftmax(tensor(x), axis=axis)
 
 
@@ -133,7 +142,10 @@ def log_sigmoid(x: Any) -> Value:
 
 
 def celu(x: Any, alpha: float = 1.0) -> Value:
-    """x above 0, ``alpha * (exp(x / alpha) - 1)`` below (Barron, 2017)."""
+    """x above 0, ``alpha * (exp(x / alpha) - 1)`` below (Barron, 2017).
+
+    Any shape, which the result has.
+    """
     return op.Celu(tensor(x), alpha=alpha)
 
 
@@ -149,7 +161,7 @@ def hard_silu(x: Any) -> Value:
 
 
 def hard_swish(x: Any) -> Value:
-    """hard_silu by its other name."""
+    """hard_silu by its other name. Any shape, which the result has."""
     return hard_silu(x)
 
 
@@ -159,12 +171,15 @@ def hard_tanh(x: Any) -> Value:
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Value:
-    """0 within ``threshold`` of 0, x elsewhere."""
+    """0 within ``threshold`` of 0, x elsewhere. Any shape, which the result has."""
     return op.Shrink(tensor(x), lambd=threshold, bias=0.0)
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Value:
-    """0 within ``threshold`` of 0, elsewhere x moved towards 0 by ``threshold``."""
+    """0 within ``threshold`` of 0, elsewhere x moved towards 0 by ``threshold``.
+
+    Any shape, which the result has.
+    """
     return op.Shrink(tensor(x), lambd=threshold, bias=threshold)
 
 
@@ -175,26 +190,26 @@ def tanh_shrink(x: Any) -> Value:
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Value:
-    """x where it is above ``threshold``, else ``default_value``."""
+    """x where it is above ``threshold``, else ``default_value``. Any shape, which the result has."""
     x = tensor(x)
     return op.Where(op.Greater(x, threshold), x, tensor(default_value, x.dtype))
 
 
 def squareplus(x: Any, b: float = 4) -> Value:
-    """``(x + sqrt(x^2 + b)) / 2`` (Barron, 2021)."""
+    """``(x + sqrt(x^2 + b)) / 2`` (Barron, 2021). Any shape, which the result has."""
     x = tensor(x)
     return op.Mul(op.Add(x, op.Sqrt(op.Mul(x, x) + float(b))), 0.5)
 
 
 def sparse_plus(x: Any) -> Value:
-    """0 up to -1, ``(x + 1)^2 / 4`` from there to 1, then x."""
+    """0 up to -1, ``(x + 1)^2 / 4`` from there to 1, then x. Any shape, which the result has."""
     x = tensor(x)
     bend = K.clip(x, -1.0, 1.0) + 1.0
     return op.Add(op.Mul(op.Mul(bend, bend), 0.25), op.Relu(x - 1.0))
 
 
 def sparse_sigmoid(x: Any) -> Value:
-    """``(x + 1) / 2`` limited to [0, 1]."""
+    """``(x + 1) / 2`` limited to [0, 1]. Any shape, which the result has."""
     return op.HardSigmoid(tensor(x), alpha=0.5, beta=0.5)
 
 
@@ -238,6 +253,9 @@ def serialize(activation: Callable[..., Any], use_legacy_format: bool = True) ->
 
     Args:
         use_legacy_format: False for the form of tf.keras 2.12 and later, with module and registered name.
+
+    Raises:
+        ValueError: for a function without a name.
     """
     if activation is None:
         return "linear"

@@ -27,7 +27,11 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class Initializer:
-    """Base of the initializers: a function of a shape and a dtype, which can be written to a file."""
+    """Base of the initializers: a function of a shape and a dtype, which can be written to a file.
+
+    Raises:
+        NotImplementedError: when called, if a subclass defines no ``__call__(shape, dtype=None)``.
+    """
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         """An array of ``shape``; floatx unless ``dtype`` is given."""
@@ -53,14 +57,14 @@ def _draw_type(dtype: Any) -> Any:
 
 
 class Zeros(Initializer):
-    """All zeros."""
+    """All zeros. Called with a shape, it gives an array of that shape."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         return _array(np.zeros(tuple(shape)), dtype)
 
 
 class Ones(Initializer):
-    """All ones."""
+    """All ones. Called with a shape, it gives an array of that shape."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         return _array(np.ones(tuple(shape)), dtype)
@@ -71,6 +75,8 @@ class Constant(Initializer):
 
     Args:
         value: a number, or an array with the elements in order (filled up with its last one).
+
+    Called with a shape, it gives an array of that shape.
     """
 
     value: Any
@@ -100,7 +106,7 @@ class _Random(Initializer):
 
 
 class RandomNormal(_Random):
-    """Normally distributed values."""
+    """Normally distributed values. Called with a shape, it gives an array of that shape."""
 
     mean: float
     stddev: float
@@ -114,7 +120,10 @@ class RandomNormal(_Random):
 
 
 class RandomUniform(_Random):
-    """Values distributed evenly over [minval, maxval)."""
+    """Values distributed evenly over [minval, maxval).
+
+    Called with a shape, it gives an array of that shape.
+    """
 
     minval: float
     maxval: float
@@ -128,7 +137,10 @@ class RandomUniform(_Random):
 
 
 class TruncatedNormal(_Random):
-    """Normally distributed values; those more than two standard deviations from the mean are drawn again."""
+    """Normally distributed values; those more than two standard deviations from the mean are drawn again.
+
+    Called with a shape, it gives an array of that shape.
+    """
 
     mean: float
     stddev: float
@@ -190,6 +202,8 @@ class VarianceScaling(_Random):
             "untruncated_normal".
         seed: seed of the first call.
 
+    Called with a shape, it gives an array of that shape.
+
     Raises:
         ValueError: for a scale that is not positive, or an unknown mode or distribution.
     """
@@ -232,6 +246,11 @@ class Orthogonal(_Random):
     Args:
         gain: factor.
         seed: seed of the first call.
+
+    Called with a shape of at least two axes, it gives an array of that shape.
+
+    Raises:
+        ValueError: when called with a shape of fewer than two axes.
     """
 
     gain: float
@@ -325,7 +344,7 @@ class _Preset(VarianceScaling):
 
 def _preset(name: str, function: Callable[..., VarianceScaling]) -> type[_Preset]:
     """The class of later versions whose instances are what a function makes."""
-    doc = f"{function.__name__} as a class."
+    doc = f"{function.__name__} as a class: called with a shape, it gives an array of that shape."
     return type(name, (_Preset,), {"preset": staticmethod(function), "__doc__": doc, "__module__": __name__})
 
 
@@ -411,7 +430,11 @@ def get(identifier: Any) -> Any:
 
 
 def initial_value(initializer: Callable[..., Any], shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """What an initializer returns, as an array: K values of custom initializers are evaluated."""
+    """What an initializer returns, as an array: K values of custom initializers are evaluated.
+
+    Raises:
+        ValueError: if the initializer refuses the shape; the message names both.
+    """
     parameters = inspect.signature(initializer).parameters
     try:
         value = initializer(shape, dtype=dtype) if "dtype" in parameters else initializer(shape)

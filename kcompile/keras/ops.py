@@ -129,7 +129,10 @@ def is_tensor(x: Any) -> bool:
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
-    """A tensor of numbers, lists or arrays; a tensor as it is, or cast."""
+    """A tensor of numbers, lists or arrays; a tensor as it is, or cast.
+
+    The shape is that of what is given.
+    """
     x = _tensor(x)
     return x if dtype is None else K.cast(x, dtype)
 
@@ -139,6 +142,8 @@ array = convert_to_tensor
 
 def convert_to_numpy(x: Any) -> np.ndarray:
     """The numbers of a tensor.
+
+    An array of the shape of ``x``.
 
     Raises:
         TypeError: for a symbolic one.

@@ -107,7 +107,10 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Value:
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Value:
-    """Zeros in the place of a part of the numbers; the others are scaled up."""
+    """Zeros in the place of a part of the numbers; the others are scaled up.
+
+    The result has the shape of ``inputs``; the axes of ``noise_shape`` that are 1 share one draw.
+    """
     x = _tensor(inputs)
     shape = K.shape(x) if noise_shape is None else noise_shape
     keep = uniform(shape, dtype=x.dtype.name, seed=seed) >= rate

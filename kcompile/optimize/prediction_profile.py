@@ -40,6 +40,8 @@ def profile_prediction(
         advise: whether the heaviest operators are also run in other element types, which takes some seconds.
         seconds: for measuring the model, about.
 
+    Inputs have the shapes that the file declares.
+
     Raises:
         ExecutorError: the model cannot be loaded, does not take the inputs, or fails.
     """

@@ -80,6 +80,8 @@ def tune_file(
         seconds: for each measurement, about.
         report: told what is being tried.
 
+    Inputs have the shapes that the file declares.
+
     Raises:
         ExecutorError: the model cannot be loaded or fails.
     """

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 
-import reference  # noqa: E402 - what builds the site is no package
+import gaps  # noqa: E402 - what builds the site is no package
+import reference  # noqa: E402
 
 sys.path.pop(0)
 NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
@@ -40,3 +41,56 @@ def test_functions_made_while_the_program_runs_are_shown_with_their_signature():
 def test_the_navigation_has_every_page_of_docs():
     pages = {path.name for path in (ROOT / "docs").glob("*.md") if not path.name.endswith(".ko.md")}
     assert {name for name in pages if f" {name}\n" not in NAVIGATION} == set()
+
+
+def test_every_description_tells_shapes_and_errors():
+    """Of what takes arrays the shapes, of what raises the errors; `python docs/site/gaps.py` prints them."""
+    assert gaps.gaps() == []
+
+
+def silent(x):
+    """Twice the number."""
+    if x is None:
+        raise ValueError("no number")
+    return x
+
+
+def telling(x):
+    """Twice each element; the result has the shape of x.
+
+    Raises:
+        ValueError: for None.
+    """
+    return silent(x)
+
+
+class Silent:
+    """A layer that does something."""
+
+    def __init__(self, units):
+        if units < 1:
+            raise ValueError("units")
+
+    def call(self, inputs):
+        return inputs
+
+
+class Question:
+    """A thing that is no layer."""
+
+    def helper(self):
+        raise ValueError("later")
+
+
+@pytest.mark.parametrize(
+    ("value", "module", "expected"),
+    [
+        (silent, "kcompile.keras.ops", ["shapes", "errors"]),
+        (telling, "kcompile.keras.ops", []),
+        (Silent, "kcompile.keras.layers", ["shapes", "errors"]),
+        (Silent, "kcompile.keras.utils", ["errors"]),
+        (Question, "kcompile.keras.layers", []),
+    ],
+)
+def test_what_a_description_lacks_is_found(value, module, expected):
+    assert list(gaps.lacking(value, module)) == expected

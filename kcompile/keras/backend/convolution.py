@@ -175,7 +175,11 @@ def conv1d(
     data_format: str | None = None,
     dilation_rate: int = 1,
 ) -> Value:
-    """1D convolution: (batch, steps, in) by (window, in, out); padding "valid", "same" or "causal"."""
+    """1D convolution: (batch, steps, in) by (window, in, out); padding "valid", "same" or "causal".
+
+    Raises:
+        ValueError: for "causal" with channels_first.
+    """
     if padding == "causal" and normalize_data_format(data_format) != "channels_last":
         raise ValueError('When using causal padding in `conv1d`, `data_format` must be "channels_last".')
     return conv(x, kernel, strides, padding, data_format, dilation_rate)
@@ -371,7 +375,10 @@ def separable_conv1d(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Value:
-    """1D separable convolution: kernels (window, in, multiplier) and (1, in * multiplier, out)."""
+    """1D separable convolution: kernels (window, in, multiplier) and (1, in * multiplier, out).
+
+    ``x`` is (batch, steps, in).
+    """
     return separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
 
 

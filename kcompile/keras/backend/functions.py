@@ -23,6 +23,10 @@ class Function:
     ``f(arrays)`` takes one array per input, in a list, and returns the outputs as they were asked for: one
     array for one value, lists for lists, also within lists. Updates are applied after the outputs are
     computed.
+
+    Raises:
+        TypeError: when called with what is no list or tuple.
+        ValueError: when called with another number of arrays.
     """
 
     def __init__(
@@ -123,6 +127,8 @@ def function(
         updates: pairs (variable, new value), as K.update and its like return them.
         name: of the function.
         **kwargs: what only TensorFlow sessions understand is ignored with a warning.
+
+    Arrays that the function takes and gives have the shapes of these values.
     """
     if kwargs:
         warnings.warn(f"K.function ignores {', '.join(sorted(kwargs))}: there are no sessions.", stacklevel=2)
@@ -148,7 +154,11 @@ def eval(x: Any) -> Any:
 
 
 def gradients(loss: Any, variables: Any) -> list[Value]:
-    """The gradients of ``sum(loss)`` with respect to each variable or value; zeros for the independent."""
+    """The gradients of ``sum(loss)`` with respect to each variable or value; zeros for the independent.
+
+    Raises:
+        TypeError: if ``loss`` is no value of the graph.
+    """
     xs = list(variables) if isinstance(variables, list | tuple | ValuesView) else [variables]
     if not isinstance(loss, Value):
         raise TypeError(f"K.gradients differentiates values of the graph; found {loss!r}.")

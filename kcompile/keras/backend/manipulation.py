@@ -147,7 +147,11 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Value:
 
 
 def repeat(x: Any, n: int) -> Value:
-    """(batch, features) to (batch, n, features)."""
+    """(batch, features) to (batch, n, features).
+
+    Raises:
+        ValueError: if ``x`` has not 2 axes.
+    """
     x = tensor(x)
     if rank(x, "K.repeat") != 2:
         raise ValueError(f"K.repeat takes a tensor of 2 axes; found {x!r}.")
@@ -215,6 +219,9 @@ def slice(x: Any, start: Any, size: Any) -> Value:
 
     Args:
         start, size: one number an axis, or integer vectors computed at run time.
+
+    Raises:
+        ValueError: if ``start`` and ``size`` differ in length.
     """
     x = tensor(x)
     starts: list[Any] | None = static_dims(start)
@@ -272,7 +279,11 @@ def _sides(padding: Any) -> tuple[Any, Any]:
 
 
 def temporal_padding(x: Any, padding: Sequence[int] = (1, 1)) -> Value:
-    """Zeros before and after the middle axis of (batch, steps, features)."""
+    """Zeros before and after the middle axis of (batch, steps, features).
+
+    Raises:
+        ValueError: if ``padding`` is no pair.
+    """
     if not isinstance(padding, Value) and len(padding) != 2:
         raise ValueError(f"K.temporal_padding takes (before, after); found {padding!r}.")
     return pad(tensor(x), [(0, 0), _sides(padding), (0, 0)])
@@ -310,6 +321,9 @@ def resize_images(
         x: (batch, rows, cols, channels), or (batch, channels, rows, cols) for channels_first.
         interpolation: "nearest", or "bilinear" with output pixel i at input coordinate i / factor, as
             TensorFlow 1 has it.
+
+    Raises:
+        ValueError: for another interpolation.
     """
     if interpolation not in ("nearest", "bilinear"):
         raise ValueError(f'interpolation should be one of "nearest" or "bilinear"; found {interpolation!r}.')
@@ -320,7 +334,10 @@ def resize_images(
 def resize_volumes(
     x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None
 ) -> Value:
-    """Volumes enlarged by whole factors; each element is repeated."""
+    """Volumes enlarged by whole factors; each element is repeated.
+
+    (batch, depth, rows, cols, channels), or (batch, channels, depth, rows, cols) for channels_first.
+    """
     return resize(x, (depth_factor, height_factor, width_factor), data_format, "nearest", "asymmetric")
 
 

@@ -137,34 +137,34 @@ def square(x: Any) -> Value:
 
 
 def abs(x: Any) -> Value:
-    """Absolute values."""
+    """Absolute values. Element by element."""
     return op.Abs(tensor(x))
 
 
 def sqrt(x: Any) -> Value:
-    """Square roots; negative elements count as zero."""
+    """Square roots; negative elements count as zero. Element by element."""
     x = tensor(x)
     return op.Sqrt(op.Clip(x, 0.0))
 
 
 def exp(x: Any) -> Value:
-    """e to the power of x."""
+    """e to the power of x. Element by element."""
     return op.Exp(tensor(x))
 
 
 def log(x: Any) -> Value:
-    """Natural logarithms."""
+    """Natural logarithms. Element by element."""
     return op.Log(tensor(x))
 
 
 def round(x: Any) -> Value:
-    """Nearest integers, halves to the even one."""
+    """Nearest integers, halves to the even one. Element by element."""
     x = tensor(x)
     return x if x.dtype.kind in "iu" else op.Round(x)
 
 
 def sign(x: Any) -> Value:
-    """-1, 0 or 1."""
+    """-1, 0 or 1. Element by element."""
     return op.Sign(tensor(x))
 
 
@@ -234,12 +234,12 @@ def minimum(x: Any, y: Any) -> Value:
 
 
 def sin(x: Any) -> Value:
-    """Sines."""
+    """Sines. Element by element."""
     return op.Sin(tensor(x))
 
 
 def cos(x: Any) -> Value:
-    """Cosines."""
+    """Cosines. Element by element."""
     return op.Cos(tensor(x))
 
 

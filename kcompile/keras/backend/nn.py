@@ -49,7 +49,10 @@ def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) 
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Value:
-    """Exponential linear unit: x above 0, alpha * (exp(x) - 1) below; alpha is a number or a tensor."""
+    """Exponential linear unit: x above 0, alpha * (exp(x) - 1) below; alpha is a number or a tensor.
+
+    Element by element.
+    """
     x, alpha = tensor(x), as_number(alpha)
     if is_number(alpha):
         return op.Elu(x, alpha=alpha)
@@ -62,27 +65,27 @@ def softmax(x: Any, axis: int = -1) -> Value:
 
 
 def softplus(x: Any) -> Value:
-    """log(exp(x) + 1)."""
+    """log(exp(x) + 1). Element by element."""
     return op.Softplus(tensor(x))
 
 
 def softsign(x: Any) -> Value:
-    """x / (abs(x) + 1)."""
+    """x / (abs(x) + 1). Element by element."""
     return op.Softsign(tensor(x))
 
 
 def sigmoid(x: Any) -> Value:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)). Element by element."""
     return op.Sigmoid(tensor(x))
 
 
 def hard_sigmoid(x: Any) -> Value:
-    """0.2 x + 0.5, limited to [0, 1]."""
+    """0.2 x + 0.5, limited to [0, 1]. Element by element."""
     return op.HardSigmoid(tensor(x), alpha=0.2, beta=0.5)
 
 
 def tanh(x: Any) -> Value:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent. Element by element."""
     return op.Tanh(tensor(x))
 
 

@@ -211,7 +211,7 @@ def cast(x: Any, dtype: Any) -> Value:
 
 
 def identity(x: Any, name: str | None = None) -> Value:
-    """A new value equal to ``x``."""
+    """A new value equal to ``x``. It has the shape and type of ``x``."""
     made = op.Identity(tensor(x))
     made._name = name
     return made
@@ -265,6 +265,8 @@ def update(x: Parameter, new_x: Any) -> tuple[Parameter, Value]:
     """The update that sets ``x`` to ``new_x``, as the pair that add_update and K.function take.
 
     In a call of a user's layer by the rules of tf.keras it is done with each call, as ``x.assign`` is.
+
+    ``new_x`` has the shape of ``x``.
     """
     new_x = tensor(new_x, x.dtype)
     return x.assign(new_x) if isinstance(x, Variable) and rules.in_call_told_of_phase() else (x, new_x)

@@ -373,6 +373,10 @@ class ReduceLROnPlateau(Callback):
         min_delta: least change that counts as an improvement (``epsilon`` is its old name).
         cooldown: epochs after a reduction in which none are counted.
         min_lr: the rate never goes below.
+
+    Raises:
+        ValueError: for a factor of 1 or more.
+        TypeError: for arguments that are not known.
     """
 
     _kept = ("best", "cooldown_counter", "wait")

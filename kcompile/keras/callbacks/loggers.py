@@ -106,6 +106,9 @@ class ProgbarLogger(Callback):
         stateful_metrics: names shown as they are; the others are averaged.
 
     From logs that carry means it reads only when the bar is drawn, at most every 0.05 s.
+
+    Raises:
+        ValueError: for another ``count_mode``.
     """
 
     def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:

@@ -125,6 +125,8 @@ def find_learning_rate(
     Returns:
         LearningRates: ``rates``, ``losses``, ``suggestion`` and ``plot()``.
 
+    Shapes of x and y are those that ``fit`` takes.
+
     Raises:
         ValueError: as LearningRateFinder.
     """

@@ -36,6 +36,10 @@ class TensorBoard(Callback):
         **kwargs: ``profile_batch`` of later versions is accepted; no profile is written.
 
     Tags are ``epoch_loss``, ``batch_loss`` and so on for every metric. Needs torch and tensorboard.
+
+    Raises:
+        ValueError: for another ``update_freq``.
+        TypeError: for arguments that are not known.
     """
 
     _writes = True

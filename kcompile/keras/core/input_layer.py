@@ -25,6 +25,9 @@ class InputLayer(Layer):
         input_tensor: an existing value to use instead of a new placeholder.
         sparse: accepted for compatibility; must be False.
         name: name of the layer and of the model's input.
+
+    Raises:
+        ValueError: without a shape, or for sparse inputs.
     """
 
     @rules.with_arguments

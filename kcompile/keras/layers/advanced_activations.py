@@ -63,6 +63,9 @@ class PReLU(SameShape):
 
     Input and output: (batch, ...).
     Weights: alpha, shape of one sample with 1 on the shared axes. Emits ONNX PRelu. (He et al. 2015)
+
+    Raises:
+        ValueError: for a shared axis that the input lacks.
     """
 
     @configured(shared_axes=_list_of_axes)

@@ -146,6 +146,8 @@ class ActivityRegularization(SameShape):
 
     Args:
         l1, l2: factors of the sum of absolute values and of squares.
+
+    Input and output: any shape.
     """
 
     @configured

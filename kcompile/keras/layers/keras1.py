@@ -191,6 +191,10 @@ class Recurrent(Layer):
 
     Input: (batch, time, features), and behind it, in a list, initial states (batch, units).
     Output: (batch, time, units) or (batch, units); with return_state a list with the states behind it.
+
+    Raises:
+        ValueError: for another number of initial states, or ``unroll`` over an unknown number of
+            steps.
     """
 
     units: int

@@ -53,6 +53,10 @@ class Lambda(Layer):
     A file holds a Python function as bytecode, which is not loaded unless ``safe_mode=False`` says that its
     author is trusted; functions that a file names are looked up in custom_objects. A function under
     ``register_keras_serializable`` is written as its name.
+
+    Raises:
+        TypeError: if ``function`` is none, or ``output_shape`` neither a tuple, a list nor a
+            function.
     """
 
     def __init__(

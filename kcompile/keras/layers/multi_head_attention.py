@@ -305,6 +305,9 @@ class GroupQueryAttention(_MultiHead):
     Input, output and weights: as for MultiHeadAttention, with num_key_value_heads in key and value.
     (Ainslie et al. 2023)
 
+    Input: query (batch, steps, features), value and key (batch, other steps, features); output: that
+    of the query.
+
     Raises:
         ValueError: if num_key_value_heads does not divide num_query_heads.
     """

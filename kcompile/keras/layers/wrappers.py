@@ -30,6 +30,8 @@ class Wrapper(Layer):
     Args:
         layer: the layer inside; its weights are the wrapper's.
 
+    Input and output: of the shapes that the subclass takes and gives.
+
     Raises:
         ValueError: if it is no Layer.
     """
@@ -104,6 +106,9 @@ class TimeDistributed(Wrapper):
     A mask (batch, time, ...) of more than two axes is handed to the layer step by step. If the layer gives
     no mask of
     its own, that of the steps is passed on: those of which something counts.
+
+    Raises:
+        ValueError: for an input of fewer than three axes.
     """
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
@@ -211,6 +216,9 @@ class Bidirectional(Wrapper):
     the states of the forward layer, then those of the backward layer, behind it.
     Weights: those of the forward layer, then those of the backward layer.
     (Schuster and Paliwal 1997)
+
+    Raises:
+        ValueError: for another ``merge_mode``, or initial states that the layer does not take.
     """
 
     def __init__(

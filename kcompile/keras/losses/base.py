@@ -37,6 +37,9 @@ class Loss:
         reduction: one of ``Reduction``; "auto" is "sum_over_batch_size", None is "none".
         name: for messages and files.
         dtype: type to compute in (default: that of the predictions).
+
+    Raises:
+        NotImplementedError: when called, if a subclass defines no ``call(y_true, y_pred)``.
     """
 
     dtype: str | None = None
@@ -88,6 +91,9 @@ class LossFunctionWrapper(Loss):
     Args:
         fn: the function.
         **kwargs: passed to it.
+
+    Labels and predictions: (batch, ...); the function gives one value a sample, or one each element
+    of all axes but the last.
     """
 
     def __init__(

@@ -134,7 +134,10 @@ class Huber(LossFunctionWrapper):
 
 
 class CosineSimilarity(LossFunctionWrapper):
-    """The negative cosine of the angle between labels and predictions, as a Loss."""
+    """The negative cosine of the angle between labels and predictions, as a Loss.
+
+    Labels and predictions: (batch, ..., n); the result is a scalar unless ``reduction`` is "none".
+    """
 
     @configured(fn=fixed(functions.cosine_proximity))
     def __init__(

@@ -164,7 +164,10 @@ def poisson(y_true: Any, y_pred: Any) -> Value:
 
 
 def cosine_proximity(y_true: Any, y_pred: Any, axis: int = -1) -> Value:
-    """The negative cosine of the angle between labels and predictions."""
+    """The negative cosine of the angle between labels and predictions.
+
+    Over ``axis``: (batch, ..., n) gives (batch, ...).
+    """
     y_true, y_pred = tensors_of(y_true, y_pred)
     return -K.sum(K.l2_normalize(y_true, axis=axis) * K.l2_normalize(y_pred, axis=axis), axis=axis)
 

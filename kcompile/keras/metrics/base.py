@@ -245,6 +245,11 @@ class Reduce(Metric):
 
     Args:
         reduction: "sum", "sum_over_batch_size" (mean over elements) or "weighted_mean" (over the weights).
+
+    Values: any shape, weights: one that broadcasts; the result: a scalar.
+
+    Raises:
+        ValueError: for another reduction.
     """
 
     def __init__(self, reduction: str, name: str, dtype: str | None = None) -> None:
@@ -282,14 +287,20 @@ class Reduce(Metric):
 
 
 class Sum(Reduce):
-    """The (weighted) sum of values."""
+    """The (weighted) sum of values.
+
+    Values and weights: any shapes that broadcast; the result: a scalar.
+    """
 
     def __init__(self, name: str = "sum", dtype: str | None = None) -> None:
         super().__init__("sum", name, dtype)
 
 
 class Mean(Reduce):
-    """The (weighted) mean of values."""
+    """The (weighted) mean of values.
+
+    Values and weights: any shapes that broadcast; the result: a scalar.
+    """
 
     def __init__(self, name: str = "mean", dtype: str | None = None) -> None:
         super().__init__("weighted_mean", name, dtype)
@@ -301,6 +312,8 @@ class MeanMetricWrapper(Mean):
     Args:
         fn: gives one value per sample.
         **kwargs: passed to it.
+
+    Labels and predictions: (batch, ...); the result: a scalar.
     """
 
     def __init__(

@@ -68,25 +68,41 @@ class _ConfusionMatrixConditionCount(_Counting):
 
 
 class FalsePositives(_ConfusionMatrixConditionCount):
-    """Number of wrong yes answers."""
+    """Number of wrong yes answers.
+
+    Labels and predictions: of one shape; the result: a scalar, for a list of thresholds
+    (thresholds,).
+    """
 
     counts = (ConfusionMatrix.FALSE_POSITIVES,)
 
 
 class FalseNegatives(_ConfusionMatrixConditionCount):
-    """Number of wrong no answers."""
+    """Number of wrong no answers.
+
+    Labels and predictions: of one shape; the result: a scalar, for a list of thresholds
+    (thresholds,).
+    """
 
     counts = (ConfusionMatrix.FALSE_NEGATIVES,)
 
 
 class TrueNegatives(_ConfusionMatrixConditionCount):
-    """Number of right no answers."""
+    """Number of right no answers.
+
+    Labels and predictions: of one shape; the result: a scalar, for a list of thresholds
+    (thresholds,).
+    """
 
     counts = (ConfusionMatrix.TRUE_NEGATIVES,)
 
 
 class TruePositives(_ConfusionMatrixConditionCount):
-    """Number of right yes answers."""
+    """Number of right yes answers.
+
+    Labels and predictions: of one shape; the result: a scalar, for a list of thresholds
+    (thresholds,).
+    """
 
     counts = (ConfusionMatrix.TRUE_POSITIVES,)
 
@@ -124,13 +140,21 @@ class _Rate(_Counting):
 
 
 class Precision(_Rate):
-    """Share of yes answers that are right."""
+    """Share of yes answers that are right.
+
+    Labels and predictions: of one shape; the result: a scalar, for a list of thresholds
+    (thresholds,).
+    """
 
     counts = (ConfusionMatrix.TRUE_POSITIVES, ConfusionMatrix.FALSE_POSITIVES)
 
 
 class Recall(_Rate):
-    """Share of yes labels that were found."""
+    """Share of yes labels that were found.
+
+    Labels and predictions: of one shape; the result: a scalar, for a list of thresholds
+    (thresholds,).
+    """
 
     counts = (ConfusionMatrix.TRUE_POSITIVES, ConfusionMatrix.FALSE_NEGATIVES)
 
@@ -153,6 +177,11 @@ class SensitivitySpecificityBase(_Counting):
         value: the given value, in [0, 1].
         num_thresholds: how many thresholds, evenly spaced in [0, 1], are tried.
         class_id: look at this class only.
+
+    Labels and predictions: of one shape; the result: a scalar.
+
+    Raises:
+        ValueError: for a value outside [0, 1], or no thresholds.
     """
 
     counts = _ALL_COUNTS
@@ -210,7 +239,10 @@ def _largest_where_reached(rates: Value, others: Value, value: float) -> Value:
 
 
 class SensitivityAtSpecificity(SensitivitySpecificityBase):
-    """Recall at the threshold where the specificity comes closest to ``specificity``."""
+    """Recall at the threshold where the specificity comes closest to ``specificity``.
+
+    Labels and predictions: of one shape; the result: a scalar.
+    """
 
     argument = "specificity"
 
@@ -230,7 +262,10 @@ class SensitivityAtSpecificity(SensitivitySpecificityBase):
 
 
 class SpecificityAtSensitivity(SensitivitySpecificityBase):
-    """Specificity at the threshold where the recall comes closest to ``sensitivity``."""
+    """Specificity at the threshold where the recall comes closest to ``sensitivity``.
+
+    Labels and predictions: of one shape; the result: a scalar.
+    """
 
     argument = "sensitivity"
 
@@ -250,7 +285,10 @@ class SpecificityAtSensitivity(SensitivitySpecificityBase):
 
 
 class PrecisionAtRecall(SensitivitySpecificityBase):
-    """The largest precision among the thresholds where the recall is at least ``recall``."""
+    """The largest precision among the thresholds where the recall is at least ``recall``.
+
+    Labels and predictions: of one shape; the result: a scalar.
+    """
 
     argument = "recall"
 
@@ -270,7 +308,10 @@ class PrecisionAtRecall(SensitivitySpecificityBase):
 
 
 class RecallAtPrecision(SensitivitySpecificityBase):
-    """The largest recall among the thresholds where the precision is at least ``precision``."""
+    """The largest recall among the thresholds where the precision is at least ``precision``.
+
+    Labels and predictions: of one shape; the result: a scalar.
+    """
 
     argument = "precision"
 
@@ -302,6 +343,9 @@ class AUC(_Counting):
         num_labels: their number, for multi_label; else that of the first predictions.
         label_weights: their weights: in the mean of multi_label, else in the counts.
         from_logits: whether predictions are given before their sigmoid.
+
+    Raises:
+        ValueError: for one threshold or fewer, or ``num_labels`` without ``multi_label``.
     """
 
     counts = _ALL_COUNTS

@@ -31,7 +31,7 @@ from .base import as_tensor
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Value:
-    """1 where label and prediction are equal, else 0."""
+    """1 where label and prediction are equal, else 0. Element by element."""
     y_pred = as_tensor(y_pred, K.floatx())
     return K.cast(K.equal(as_tensor(y_true, K.dtype(y_pred)), y_pred), K.floatx())
 
@@ -44,13 +44,19 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Value:
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Value:
-    """1 where the largest prediction is at the one-hot label's class."""
+    """1 where the largest prediction is at the one-hot label's class.
+
+    Labels and predictions (batch, ..., classes) give (batch, ...).
+    """
     classes = [K.argmax(as_tensor(y, K.floatx()), axis=-1) for y in (y_true, y_pred)]
     return K.cast(K.equal(*classes), K.floatx())
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Value:
-    """1 where the largest prediction is at the label's class number."""
+    """1 where the largest prediction is at the label's class number.
+
+    Labels (batch, ...) or (batch, ..., 1) and predictions (batch, ..., classes) give (batch, ...).
+    """
     y_true, y_pred = as_tensor(y_true, K.floatx()), as_tensor(y_pred, K.floatx())
     if K.ndim(y_true) == K.ndim(y_pred):
         y_true = K.squeeze(y_true, -1)
@@ -91,7 +97,10 @@ def _in_top_k(classes: Value, y_pred: Value, k: int) -> Value:
 
 
 def cosine_proximity(y_true: Any, y_pred: Any, axis: int = -1) -> Value:
-    """The cosine of the angle between labels and predictions."""
+    """The cosine of the angle between labels and predictions.
+
+    Over ``axis``: (batch, ..., n) gives (batch, ...).
+    """
     y_true, y_pred = as_tensor(y_true, K.floatx()), as_tensor(y_pred, K.floatx())
     return K.sum(K.l2_normalize(y_true, axis=axis) * K.l2_normalize(y_pred, axis=axis), axis=axis)
 

@@ -101,7 +101,7 @@ class IoU(Metric):
 
 
 class MeanIoU(IoU):
-    """IoU over all classes."""
+    """IoU over all classes. Labels and predictions: whole numbers of one shape; the result: a scalar."""
 
     @configured(target_class_ids=Argument(written="never"))
     def __init__(
@@ -128,6 +128,8 @@ class BinaryIoU(IoU):
     Args:
         target_class_ids: 0 for no, 1 for yes, or both.
         threshold: of the predictions.
+
+    Labels and predictions: of one shape; the result: a scalar.
     """
 
     @configured(num_classes=fixed(2))
@@ -146,7 +148,10 @@ class BinaryIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """IoU of one-hot labels; predictions are scores of the classes too, unless ``sparse_y_pred``."""
+    """IoU of one-hot labels; predictions are scores of the classes too, unless ``sparse_y_pred``.
+
+    Labels and predictions: (batch, ..., classes); the result: a scalar.
+    """
 
     @configured(sparse_y_true=fixed(False), sparse_y_pred=Argument(written="always"))
     def __init__(
@@ -162,7 +167,10 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """MeanIoU of one-hot labels; predictions are scores of the classes too, unless ``sparse_y_pred``."""
+    """MeanIoU of one-hot labels; predictions are scores of the classes too, unless ``sparse_y_pred``.
+
+    Labels and predictions: (batch, ..., classes); the result: a scalar.
+    """
 
     @configured(sparse_y_true=fixed(False), sparse_y_pred=Argument(written="always"))
     def __init__(

@@ -45,7 +45,10 @@ KLDivergence = _mean_of(functions.kullback_leibler_divergence, "KLDivergence")
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """Share of right yes-or-no answers; a prediction above ``threshold`` is a yes."""
+    """Share of right yes-or-no answers; a prediction above ``threshold`` is a yes.
+
+    Labels and predictions: of one shape; the result: a scalar.
+    """
 
     @configured(fn=fixed(functions.binary_accuracy))
     def __init__(
@@ -54,7 +57,10 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """Share of samples whose one-hot label is among the ``k`` largest predictions."""
+    """Share of samples whose one-hot label is among the ``k`` largest predictions.
+
+    Labels and predictions: (batch, classes); the result: a scalar.
+    """
 
     @configured(fn=fixed(functions.top_k_categorical_accuracy))
     def __init__(
@@ -63,7 +69,10 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """Share of samples whose class number is among the ``k`` largest predictions."""
+    """Share of samples whose class number is among the ``k`` largest predictions.
+
+    Labels (batch,) or (batch, 1), predictions (batch, classes); the result: a scalar.
+    """
 
     @configured(
         fn=fixed(functions.sparse_top_k_categorical_accuracy), from_sorted_ids=Argument(written="changed")
@@ -144,7 +153,10 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 
 class RootMeanSquaredError(Mean):
-    """The root of the mean squared error over all elements."""
+    """The root of the mean squared error over all elements.
+
+    They are of one shape; the result: a scalar.
+    """
 
     @configured
     def __init__(self, name: str = "root_mean_squared_error", dtype: str | None = None) -> None: ...

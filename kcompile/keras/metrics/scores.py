@@ -38,6 +38,8 @@ class FBetaScore(_PerOutput):
         beta: how many times recall matters more than precision.
         threshold: predictions above it are a yes; None: the largest of each sample is.
 
+    Labels and predictions: (batch, classes); the result: a scalar, or (classes,) without an average.
+
     Raises:
         ValueError: for another average, or a beta or threshold out of range.
     """
@@ -90,7 +92,10 @@ class FBetaScore(_PerOutput):
 
 
 class F1Score(FBetaScore):
-    """FBetaScore of beta 1: the harmonic mean of precision and recall."""
+    """FBetaScore of beta 1: the harmonic mean of precision and recall.
+
+    Labels and predictions: (batch, classes); the result: a scalar, or (classes,) without an average.
+    """
 
     @configured(beta=fixed(1.0))
     def __init__(
@@ -109,6 +114,9 @@ class R2Score(_PerOutput):
         class_aggregation: "uniform_average" of the outputs, "variance_weighted_average" by the variance of
             their labels, or None for one score per output.
         num_regressors: above 0, the score adjusted for that many independent variables.
+
+    Labels and predictions: (batch, outputs); the result: a scalar, or (outputs,) without an
+    aggregation.
 
     Raises:
         ValueError: for anything else.
@@ -218,6 +226,8 @@ class MeanRelativeError(Mean):
 
     Args:
         normalizer: number or array that broadcasts with the labels.
+
+    Labels and predictions: of one shape; the result: a scalar.
     """
 
     def __init__(self, normalizer: Any, name: str | None = None, dtype: str | None = None) -> None:

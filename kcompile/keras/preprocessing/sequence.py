@@ -125,6 +125,9 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:
 
     Returns:
         Array of shape (size,); rank 0 is treated as rank 1.
+
+    Raises:
+        ValueError: for a size below 1.
     """
     if size < 1:
         raise ValueError(f"make_sampling_table needs a size of at least 1, found {size}.")

@@ -90,6 +90,9 @@ def hashing_trick(
             from string to integer.
         filters, lower, split: as for ``text_to_word_sequence``.
         analyzer: function from a text to its words, in the place of all that.
+
+    Raises:
+        ValueError: if ``hash_function`` is none of these.
     """
     if hash_function == "md5":
         hash_function = _md5
@@ -126,6 +129,9 @@ class Tokenizer:
     ``word_index``, ``index_word``, ``index_docs`` (index to number of texts), ``document_count``.
 
     A text that is a list is taken as a list of tokens.
+
+    Raises:
+        TypeError: for arguments that are not known.
     """
 
     @rules.with_arguments

@@ -39,6 +39,9 @@ class PruningSummaries(TensorBoard):
     Args:
         log_dir: folder of the logs.
         update_freq: "epoch", "batch" or a number of samples.
+
+    Raises:
+        ValueError: if ``log_dir`` is no name of a folder.
     """
 
     def __init__(self, log_dir: Any, update_freq: Any = "epoch", **kwargs: Any) -> None:

@@ -61,6 +61,9 @@ class Sequential(Model):
     Args:
         layers: layers to add.
         name: name of the model.
+
+    Raises:
+        ValueError: from ``build`` without a shape, where no layer says one.
     """
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:

@@ -497,6 +497,8 @@ registry.register(globals())
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     """(x, y, sample_weight) of what a training step is given: x, (x,), (x, y) or (x, y, sample_weight).
 
+    Arrays keep their shapes.
+
     Raises:
         ValueError: for a tuple of another length.
     """
@@ -514,7 +516,8 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
     """What a training step is given of them: x itself where it is a tensor, else a tuple without what is
-    None at its end."""
+    None at its end. Arrays keep their shapes.
+    """
     if y is None and sample_weight is None:
         return (x,) if isinstance(x, list | tuple | dict) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)

@@ -66,7 +66,11 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
-    """Decorator (tf.keras 2.1 and later): make a class or function known as ``package>name``."""
+    """Decorator (tf.keras 2.1 and later): make a class or function known as ``package>name``.
+
+    Raises:
+        ValueError: for a class without ``get_config``, or a name that something else has.
+    """
 
     def register(obj: Any) -> Any:
         if inspect.isclass(obj) and not hasattr(obj, "get_config"):
@@ -97,7 +101,11 @@ def _definition(obj: Any) -> tuple[Any, Any]:
 @rules.with_arguments
 def serialize_keras_object(instance: Any) -> Any:
     """``None``, ``{'class_name', 'config'}`` for objects with ``get_config``, or a function's name; within
-    ``living`` a function itself."""
+    ``living`` a function itself.
+
+    Raises:
+        ValueError: for an object that has neither ``get_config`` nor a name.
+    """
     if instance is None:
         return None
     if hasattr(instance, "get_config"):

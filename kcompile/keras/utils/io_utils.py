@@ -176,6 +176,9 @@ class H5Dict:
     Arrays become data sets, other values attributes; a list of strings too long for HDF5's object header is
     spread over ``name0``, ``name1`` .... Reading a key that is not there makes a group of that name, unless
     read-only.
+
+    Raises:
+        TypeError: for anything else as ``path``.
     """
 
     def __init__(self, path: Any, mode: str = "a") -> None:

@@ -260,6 +260,8 @@ def get_source_inputs(tensor: Any, layer: Any = None, node_index: int | None = N
 
     Returns:
         List of input tensors, each once; ``tensor`` itself if no layer made it.
+
+    Tensors of any shapes.
     """
     if not hasattr(tensor, "_keras_history"):
         return tensor

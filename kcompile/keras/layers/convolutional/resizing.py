@@ -115,6 +115,9 @@ class UpSampling2D(_UpSampling):
 
     Input: (batch, rows, cols, channels), or (batch, channels, rows, cols); output: the same layout. Emits
     ONNX Resize.
+
+    Raises:
+        ValueError: for another interpolation.
     """
 
     rank = 2

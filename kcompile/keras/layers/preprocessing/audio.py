@@ -77,6 +77,9 @@ class MelSpectrogram(Layer):
 
     Input: (batch, samples), of any number; output: (batch, num_mel_bins, frames). The ends are mirrored, so
     that frames are centred. Emits ONNX STFT.
+
+    Raises:
+        ValueError: if ``sequence_length`` exceeds ``fft_length``.
     """
 
     input_spec = InputSpec(ndim=2)
@@ -182,6 +185,10 @@ class STFTSpectrogram(Layer):
     or (batch, channels * frequencies, frames) and (batch, channels, frames, frequencies).
     Weights: real_kernel unless mode is "imag", imag_kernel unless mode is "real", each (frame_length, 1,
     fft_length // 2 + 1). Emits ONNX Conv.
+
+    Raises:
+        ValueError: for another ``mode``, ``padding`` or the like, an ``fft_length`` below
+            ``frame_length``, or a ``frame_step`` above it.
     """
 
     input_spec = InputSpec(ndim=3)

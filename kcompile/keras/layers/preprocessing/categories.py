@@ -51,6 +51,9 @@ class CategoryEncoding(Layer):
 
     Input: (batch, n) integers; output: (batch, num_tokens), for "one_hot" (batch, n, num_tokens) unless n is
     1.
+
+    Raises:
+        ValueError: for another ``output_mode``, or ``count_weights`` without "count".
     """
 
     @configured(num_tokens=positive_int, sparse=only(False))

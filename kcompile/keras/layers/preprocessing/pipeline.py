@@ -23,6 +23,8 @@ class Pipeline(Layer):
 
     Input: that of the first layer; output: that of the last one. Weights: those of the layers.
 
+    Shapes: whatever these layers take and give.
+
     Raises:
         ValueError: if there are no layers, or something else among them.
     """

@@ -123,6 +123,9 @@ class RandomErasing(RandomLayer):
 
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
     (Zhong et al. 2017, "Random Erasing Data Augmentation")
+
+    Raises:
+        ValueError: for a list of other than three fill values.
     """
 
     @configured(value_range=range_of)

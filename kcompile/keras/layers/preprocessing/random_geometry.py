@@ -69,6 +69,9 @@ class RandomFlip(RandomLayer):
         data_format: "channels_last" or "channels_first"; default ``K.image_data_format()``.
 
     Input and output: (batch, rows, cols, channels), or (batch, channels, rows, cols).
+
+    Raises:
+        ValueError: for another ``mode``.
     """
 
     @configured

@@ -173,6 +173,9 @@ class TextVectorization(_TextVocabulary):
     An exported file computes the same with ONNX's own operators, unless split is a function or "character",
     or standardize is a function of more than ``tf.strings.lower``, ``upper`` and ``regex_replace`` of literal
     text or of a set of characters.
+
+    Raises:
+        ValueError: for another mode, or ``output_sequence_length`` without output_mode="int".
     """
 
     mask_token = ""

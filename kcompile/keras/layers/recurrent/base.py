@@ -84,6 +84,8 @@ class StackedRNNCells(Layer):
         reverse_state_order: states of the last cell first, as Keras before 2.2 had them (default False).
 
     Weights: those of the cells, in order.
+
+    Input: (batch, features) of one step; output: that of the last cell; states: those of all cells.
     """
 
     @configured(cells=_list_of_cells, reverse_state_order=Argument(written="changed"))
@@ -272,6 +274,10 @@ class RNN(Layer):
     behind it.
     A step that the mask leaves out repeats the output of the step before (zeros at first) and keeps the
     states.
+
+    Raises:
+        ValueError: for constants that the cell does not take, or ``unroll`` over an unknown number of
+            steps.
     """
 
     input_spec: list[InputSpec]

@@ -232,6 +232,9 @@ class AbstractRNNCell(Layer):
     """A base for cells of ``RNN``.
 
     A subclass has ``call(inputs, states)``, ``state_size`` and ``output_size``.
+
+    Raises:
+        NotImplementedError: when called, or asked for its sizes, where a subclass defines none.
     """
 
     def call(self, inputs: Any, states: Any) -> Any:

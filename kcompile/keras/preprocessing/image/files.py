@@ -223,6 +223,8 @@ def save_img(
         file_format: such as "png"; by default told by the name's extension.
         scale: stretch the values to 0 .. 255.
         **kwargs: for ``PIL.Image.Image.save``.
+
+    The array is (rows, cols, channels), or (channels, rows, cols) for channels_first.
     """
     image = array_to_img(x, data_format=data_format, scale=scale)
     if image.mode == "RGBA" and str(file_format).lower() in ("jpg", "jpeg"):

@@ -42,6 +42,8 @@ def apply_brightness_shift(
         data_format: "channels_last" or "channels_first".
         scale: whether the image is stretched to 0 .. 255 first, where the result lies then, as in Keras 2.3.
             One that goes beyond is stretched in any case, and the result shrunk again if not ``scale``.
+
+    The result has the shape of x.
     """
     values = np.asarray(x)
     low, high = values.min(), values.max()
@@ -60,7 +62,11 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
 
 
 def random_brightness(x: Any, brightness_range: Any, scale: bool = True) -> np.ndarray:
-    """``apply_brightness_shift`` by a random factor from ``brightness_range``, a pair of floats."""
+    """``apply_brightness_shift`` by a random factor from ``brightness_range``, a pair of floats.
+
+    Raises:
+        ValueError: if the range is no pair.
+    """
     if len(brightness_range) != 2:
         raise ValueError(
             f"`brightness_range` should be tuple or list of two floats. Received: {brightness_range}"
@@ -109,7 +115,11 @@ def random_shift(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """An image shifted by random parts of its width (-wrg to wrg) and height (-hrg to hrg)."""
+    """An image shifted by random parts of its width (-wrg to wrg) and height (-hrg to hrg).
+
+    The image has the axes that ``row_axis``, ``col_axis`` and ``channel_axis`` name; the result has
+    its shape.
+    """
     tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
     ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
     return apply_affine_transform(
@@ -150,7 +160,14 @@ def random_zoom(
     cval: float = 0.0,
     interpolation_order: int = 1,
 ) -> np.ndarray:
-    """An image zoomed by two random factors from ``zoom_range``, a pair; centre as in ``random_rotation``."""
+    """An image zoomed by two random factors from ``zoom_range``, a pair; centre as in ``random_rotation``.
+
+    The image has the axes that ``row_axis``, ``col_axis`` and ``channel_axis`` name; the result has
+    its shape.
+
+    Raises:
+        ValueError: if the range is no pair.
+    """
     if len(zoom_range) != 2:
         raise ValueError(f"`zoom_range` should be a tuple or list of two floats. Received: {zoom_range}")
     zx, zy = random_zoom_factors(zoom_range)
