@@ -22,17 +22,17 @@ from .padding import Padding
 from .sessions import SequenceStep, Sessions
 from .statistics import Statistics
 
-_QUICK_S = 1e-3 if (os.cpu_count() or 1) <= 2 else 3e-4
-"""Runs that take less are done on the event loop: a thread takes turns with it, and where there is no core
-for both, it costs more than it saves."""
+_QUICK_S = 5e-4 if (os.cpu_count() or 1) <= 2 else 3e-4
+"""Runs that take less are done on the event loop: to hand one to a thread and back takes about a tenth of a
+millisecond of the same cores."""
 _PATIENCE_S, _WORTH = 1e-3, 4
 """How long quick runs wait for others, and for how many requests that is worth while."""
-_MOST_TAKEN = 1024
-_GROWN_S, _GROWN_SAMPLES = 4e-3, 1024
+_MOST_TAKEN, _SLOWER = 1024, 1.25
+_GROWN_S, _GROWN_REQUESTS, _GROWN_SAMPLES = 4e-3, 16, 1024
 _LONG_S, _LEAST_SAMPLES = 0.5, 8
-"""Where nobody says how many samples a run has at most: so many as take 4 ms, if these are more than the
-default, since what is said and heard for a run is then said for more of them; and no more than take half a
-second, as long as they are 8, since all of a run are answered at its end."""
+"""Where nobody says how many samples a run has at most: more than the default, if that is fewer than 16
+requests and the run takes at most 4 ms, since what is said and heard for a run is then said for more of them;
+and no more than take half a second, as long as they are 8, since all of a run are answered at its end."""
 _LAST = 1 << 32
 """After all priorities."""
 
@@ -162,15 +162,17 @@ class Batcher:
         self._has_policies = bool(settings.priority_levels or settings.policy != _ANY or settings.policies)
         # Requests of one sequence follow each other, so a model with states has one run at a time.
         self._instances = 1 if model.stateful else settings.instances
-        self._threads = ThreadPoolExecutor(self._instances, thread_name_prefix=f"{model.name}-run")
+        self._threads = ThreadPoolExecutor(
+            self._instances + model.parallel, thread_name_prefix=f"{model.name}-run"
+        )
         self._patience = _Patience()
         self._queue: list[tuple[int, int, _Waiting]] = []  # by priority and arrival
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
         self._most = settings.max_batch
         self._called = False
-        #: How long the last run of so many samples of a shape took; at most twice what is here from the one
-        #: before, since one that others took the core from says little.
+        #: How long the last run of so many samples of a shape took; little more than what is here from the
+        #: one before, since one that others took the core from says little.
         self._taken: dict[tuple[int, tuple[Any, ...]], float] = {}
         self._numbers = itertools.count()
         self._runs: list[_Run] = []
@@ -343,7 +345,9 @@ class Batcher:
             self._idle.set()
 
     def _has_room(self) -> bool:
-        """Whether a run may be handed to the threads: one is free, or a full run can lie ready."""
+        """Whether a run may be handed to the threads: one is free, or a full run can lie ready, or begin
+        where the model lets it.
+        """
         if len(self._runs) < self._instances:
             return True
         return len(self._runs) == self._instances and self._samples_waiting >= self._most
@@ -484,13 +488,14 @@ class Batcher:
         if len(self._taken) >= _MOST_TAKEN:
             self._taken.clear()
         key = run.samples, run.batch[0].kind
-        self._taken[key] = min(taken, 2 * self._taken.get(key, taken))
+        self._taken[key] = min(taken, _SLOWER * self._taken.get(key, taken))
         self.statistics.ran(run.samples, taken)
         each = taken / max(1, run.samples) / self._instances
         self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
         if self._settings.batch_is_open:
             usual, sample_s = self._settings.max_batch, max(1e-9, self._sample_s * self._instances)
-            grown = min(int(_GROWN_S / sample_s), _GROWN_SAMPLES)
+            requests = _GROWN_REQUESTS * run.samples // len(run.batch)
+            grown = min(int(_GROWN_S / sample_s), requests, _GROWN_SAMPLES)
             self._most = max(grown, min(usual, max(int(_LONG_S / sample_s), _LEAST_SAMPLES)))
 
     def _compute_one(self, batch: list[_Waiting]) -> list[Any]:

@@ -6,15 +6,14 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import bfloat16
 from ..errors import ModelFileError
 from ..executor import Executor
-from ..session import default_options, load_onnxruntime
-from ..session_settings import SessionSettings, processors, settings_beside
+from ..session_settings import settings_beside
 from ..tensors import InputSpec, TensorInfo, format_shape, samples_first
 from .errors import bad_request
 from .limits import Settings
@@ -25,8 +24,7 @@ PLATFORM = "onnx_onnxruntime"
 _WARM_UP_SIZE = 8
 _WARM_UP_ELEMENTS = 1 << 24
 _SHORT_S = 0.02
-"""Models that take longer get all the cores; of others a core is left to the protocols, or, where that would
-leave one, no thread keeps a core while it waits for work."""
+"""Models that take longer get all the cores; of others a core is left to the protocols."""
 _QUICK_BYTES, _SMALL_BYTES = 4 << 20, 32 << 20
 """Files that are no larger are taken for quick; those that may be loaded anew where that was wrong."""
 
@@ -47,10 +45,14 @@ class Model:
 
     def __init__(self, name: str, version: str, path: str, settings: Settings) -> None:
         self.name, self.version, self.path = name, version, path
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        chosen = settings.intra_op_threads or _tuned_threads(path, settings)
+        all_cores = chosen or max(1, cores // settings.instances)
+        fewer = chosen or max(1, (cores - 1) // settings.instances)
         size = os.path.getsize(path) if os.path.exists(path) else 0
-        tuned = settings_beside(path)
-        threads = _threads(settings, tuned, size < _QUICK_BYTES)  # a guess, until it has run
-        self.executor = _executor(path, threads)
+        threads = fewer if size < _QUICK_BYTES else all_cores  # a guess, until it has run
+        self.executor = Executor(path, intra_op_threads=threads)
+        tuned = self.executor.settings
         #: As given, with what was measured for this file where they leave it open.
         self.settings = settings
         if settings.batch_is_open and tuned is not None and tuned.batch_size is not None:
@@ -77,10 +79,13 @@ class Model:
             raise ModelFileError(f"{path}: pad.*: expected a model of samples without states")
         self._only = self._specs[0] if len(self._specs) == 1 else None
         taken = self._warm_up()
-        wanted = threads if taken is None else _threads(settings, tuned, taken < _SHORT_S)
+        wanted = threads if taken is None else fewer if taken < _SHORT_S else all_cores
         if wanted != threads and size < _SMALL_BYTES:
-            self.executor = _executor(path, wanted)
+            self.executor = Executor(path, intra_op_threads=wanted)
             self._warm_up()
+            threads = wanted
+        #: Whether a full run may begin beside the others: where all have one thread, and a core is left.
+        self.parallel = not (self.stateful or chosen) and threads == 1 and settings.instances < cores
 
     def _has_samples(self) -> bool:
         shapes = [info.shape or (0,) for info in self.inputs]
@@ -160,32 +165,10 @@ class Model:
         return list(names)
 
 
-class _Threads(NamedTuple):
-    """How many threads one run has, and whether they keep their cores for a moment when they wait."""
-
-    number: int
-    spin: bool = True
-
-
-def _threads(settings: Settings, tuned: SessionSettings | None, short: bool) -> _Threads:
-    measured = tuned.intra_op_num_threads if tuned is not None and settings.instances == 1 else None
-    chosen = settings.intra_op_threads or measured
-    if chosen:
-        return _Threads(chosen)
-    cores = processors()
-    share, fewer = (max(1, count // settings.instances) for count in (cores, cores - 1))
-    if not short:
-        return _Threads(share)
-    return _Threads(fewer) if fewer > 1 or share == 1 or tuned is not None else _Threads(share, False)
-
-
-def _executor(path: str, threads: _Threads) -> Executor:
-    if threads.spin:
-        return Executor(path, intra_op_threads=threads.number)
-    ort = load_onnxruntime()
-    options = default_options(ort)
-    SessionSettings(allow_spinning=False).apply(ort, options)
-    return Executor(path, intra_op_threads=threads.number, session_options=options)
+def _tuned_threads(path: str, settings: Settings) -> int | None:
+    """Threads as they were measured, for one run that has the machine for itself."""
+    tuned = settings_beside(path) if settings.instances == 1 else None
+    return None if tuned is None else tuned.intra_op_num_threads
 
 
 def _check_names(kind: str, names: Sequence[str], tensors: Sequence[TensorInfo], path: str) -> None:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,6 @@ from kcompile_runtime.serving.errors import ServingError
 from kcompile_runtime.serving.limits import Limits, Settings
 from kcompile_runtime.serving.model import Model
 from kcompile_runtime.serving.sessions import OVERHEAD, SequenceStep
-from kcompile_runtime.session_settings import SPINNING
 from tests.runtime import models
 
 from .conftest import serving, write
@@ -88,23 +88,56 @@ def test_requests_that_come_one_by_one_meet_in_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cores, slow, expected",
-    [(3, False, (2, True)), (3, True, (3, True)), (2, False, (2, False)), (2, True, (2, True))],
+    "cores, slow, threads, parallel",
+    [
+        (3, False, 2, False),
+        (3, True, 3, False),
+        (2, False, 1, True),
+        (2, True, 2, False),
+        (1, False, 1, False),
+    ],
 )
 def test_threads_go_by_the_cores_and_by_how_long_runs_take(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, slow: bool, expected: tuple[int, bool]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, slow: bool, threads: int, parallel: bool
 ) -> None:
     monkeypatch.setattr(model, "_SHORT_S", 0.0 if slow else 1e9)
     monkeypatch.setattr(model.os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
     path = write(tmp_path, "m", models.dense())
-    for settings, (threads, spin) in ((Settings(), expected), (Settings(intra_op_threads=1), (1, True))):
-        options = Model("m", "1", str(path), settings).executor.session.get_session_options()
-        assert options.intra_op_num_threads == threads
-        if spin:
-            with pytest.raises(RuntimeError):
-                options.get_session_config_entry(SPINNING)
-        else:
-            assert options.get_session_config_entry(SPINNING) == "0"
+    for settings, expected in ((Settings(), (threads, parallel)), (Settings(intra_op_threads=1), (1, False))):
+        found = Model("m", "1", str(path), settings)
+        options = found.executor.session.get_session_options()
+        assert (options.intra_op_num_threads, found.parallel) == expected
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_full_run_begins_beside_another_where_a_core_is_left(tmp_path: Path, parallel: bool) -> None:
+    async def main() -> None:
+        loaded = Model("m", "1", str(write(tmp_path, "m", models.dense())), Settings(intra_op_threads=1))
+        loaded.parallel = parallel
+        queue = Batcher(loaded, Settings(max_batch=2))
+        begun, end, run = threading.Semaphore(0), threading.Event(), loaded.executor.run
+
+        def slow(*arguments: Any) -> Any:
+            begun.release()
+            assert end.wait(60)
+            return run(*arguments)
+
+        loaded.executor.run = slow  # type: ignore[method-assign,assignment]
+        xs = [rows(1, n) for n in range(5)]
+        tasks = []
+        for x in xs:  # one by one: the first runs alone, then a full run of two, and two wait
+            tasks.append(asyncio.create_task(queue.run([x], ["y"])))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        for _ in range(1 + parallel):
+            assert await asyncio.to_thread(begun.acquire, True, 30)
+        assert not begun.acquire(blocking=False) and queue.queued == 2
+        end.set()
+        for x, (y,) in zip(xs, await asyncio.gather(*tasks), strict=True):
+            np.testing.assert_allclose(y, models.dense_reference(x), rtol=1e-5)
+        await queue.close()
+
+    asyncio.run(main())
 
 
 def test_a_run_has_at_most_so_many_samples(tmp_path: Path) -> None:

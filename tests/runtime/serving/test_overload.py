@@ -114,23 +114,26 @@ def test_runs_that_are_under_way_count_as_waiting(tmp_path: Path, instances: int
 
 
 @pytest.mark.parametrize(
-    "sample_s, is_open, most",
+    "samples, sample_s, is_open, most",
     [
-        (1e-9, True, 1024),
-        (1e-5, True, 400),
-        (1e-3, True, 32),
-        (0.03, True, 16),
-        (10.0, True, 8),
-        (1e-5, False, 32),
+        (100, 1e-9, True, 1024),
+        (32, 1e-9, True, 512),
+        (32, 1e-5, True, 400),
+        (1, 1e-5, True, 32),
+        (32, 1e-3, True, 32),
+        (1, 0.03, True, 16),
+        (1, 10.0, True, 8),
+        (32, 1e-5, False, 32),
     ],
 )
 def test_the_size_of_runs_goes_by_how_long_they_take_where_nobody_says_it(
-    tmp_path: Path, sample_s: float, is_open: bool, most: int
+    tmp_path: Path, samples: int, sample_s: float, is_open: bool, most: int
 ) -> None:
     async def main() -> None:
         queue = batcher(tmp_path, batch_is_open=is_open)
         listener: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        queue._learn(_Run([_Waiting([X], ["y"], None, listener, 0.0, None)]), sample_s)
+        request = _Waiting([np.repeat(X, samples, 0)], ["y"], None, listener, 0.0, None)
+        queue._learn(_Run([request, request]), 2 * samples * sample_s)
         assert queue._most == most
         await queue.close()
 
