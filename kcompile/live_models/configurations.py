@@ -29,6 +29,7 @@ class Configurations:
         writer: whose files have such configurations.
         shape: the entry that says what a layer was built for.
         zeros: the entry of the initializer that stands for the user's own: the weights are there.
+        dropped: entries that say nothing of a layer here.
     """
 
     program: ClassVar[Any]
@@ -36,6 +37,7 @@ class Configurations:
     writer: ClassVar[Writer]
     shape: ClassVar[str]
     zeros: ClassVar[dict[str, Any]]
+    dropped: tuple[str, ...] = ()
 
     def __init__(
         self, layer: Callable[[Any], Any], function: Callable[[Callable[..., Any]], Any], wide: str
@@ -77,7 +79,8 @@ class Configurations:
         with self._naming():
             entry = self.serialization.serialize_keras_object(live)
         config = {**entry["config"], "dtype": self._type_of(live)}
-        config.pop(self.shape, None)
+        for name in (self.shape, *self.dropped):
+            config.pop(name, None)
         config.update(self._learnt(live, config))
         known = dict(self._own)
         return deserialize(upgrade({**entry, "config": config}, self.writer, known), custom_objects=known)

@@ -19,6 +19,9 @@ class Translator(Protocol):
     def mask_of_live(self, layer: LiveLayer, inputs: Any, mask: Any) -> Any:
         """The mask of what it gave."""
 
+    def in_numbers(self, model: Any) -> Any:
+        """The model with layers of numbers in place of those that compute with integers, or None."""
+
 
 class Form:
     """Arguments of a call with numbers in the places of their tensors.
@@ -115,6 +118,11 @@ class LiveLayer(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return self.translator.mask_of_live(self, inputs, mask)
+
+    def model_in_numbers(self, model: Any) -> Any:
+        """The model that the layer is in, made again with layers of numbers, which train, in place of those
+        that Keras quantized; None if there are none."""
+        return self.translator.in_numbers(model)
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(

@@ -50,6 +50,7 @@ class Translation(ABC):
 
     def __init__(self, live: Any, links: Links) -> None:
         layers = list(live._flatten_layers())
+        self.live, self.inputs = live, None
         self.links = links
         self.wide = widest_type({dtype for layer in layers for _, _, dtype in self.variables_of(layer)})
         self._layers: dict[int, Any] = {}
@@ -64,9 +65,8 @@ class Translation(ABC):
     def is_network(live: Any) -> bool:
         """Whether a model is a graph of layers, and not code."""
 
-    @staticmethod
     @abstractmethod
-    def has_counterpart(live: Any) -> bool:
+    def has_counterpart(self, live: Any) -> bool:
         """Whether a layer is made from its configuration."""
 
     @staticmethod
@@ -137,7 +137,14 @@ class Translation(ABC):
 
     def translated(self, live: Any, inputs: Any) -> Model:
         """The model for the live one."""
-        return self.layer(live) if self.is_network(live) else self.code(live, inputs)
+        self.inputs = inputs
+        self._model = self.layer(live) if self.is_network(live) else self.code(live, inputs)
+        return self._model
+
+    def in_numbers(self, model: Model) -> Model | None:
+        """The model made again with layers of numbers in place of those that compute with integers; None if
+        there are none of these."""
+        return None
 
     def layer(self, live: Any) -> Any:
         """The layer that stands for a live one; a model for a network."""

@@ -154,6 +154,23 @@ class Links:
             self._assign(variable, array)
 
 
+class CopiedNumbers(Links):
+    """Weights that are copied once, of variables of int8 the numbers that they stand for; none is linked to
+    its variable.
+
+    Args:
+        array_of: the numbers of a variable.
+    """
+
+    def __init__(self, array_of: Callable[[Any], np.ndarray]) -> None:
+        super().__init__(array_of, lambda variable: None, lambda variable, array: None)
+
+    def add_layer(self, layer: Layer, objects: Objects) -> None:
+        arrays = {id(v): self._array_of(v) for _, pairs in objects.values() for _, v in pairs}
+        for parameter, array in _plan(layer, objects, arrays):
+            parameter.storage.assign(np.asarray(array, parameter.dtype))
+
+
 def _plan(layer: Layer, objects: Objects, arrays: Mapping[int, Any]) -> list[tuple[Parameter, Any]]:
     stored = {
         path: LayerWeights(name, [(key, arrays[id(v)]) for key, v in pairs])

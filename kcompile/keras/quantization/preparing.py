@@ -34,7 +34,9 @@ def prepare(
     DequantizeLinear, which onnxruntime runs on integers.
 
     A file of anyone that rounds so already (``load_model("qdq.onnx")``) keeps its scales; its weights, stored
-    as integers, become numbers that are trained, and integers again in the file that is exported.
+    as integers, become numbers that are trained, and integers again in the file that is exported. A live
+    model that Keras 3 quantized (``from_keras`` of one after ``model.quantize("int8")``) trains on from the
+    numbers of its integers.
 
     Args:
         model: Sequential or functional, built; its weights are copied, it stays as it is.
@@ -52,6 +54,7 @@ def prepare(
     """
     check_settings(ranges, momentum)
     _check(model)
+    model = _in_numbers(model)
     _check_names(model, keep)
     if ranges == "learned" and data is None:
         raise ValueError('ranges="learned" starts from calibrated scales: give some samples as data.')
@@ -79,6 +82,7 @@ def prepared_by(
         ValueError: as ``prepare`` does.
     """
     _check(model)
+    model = _in_numbers(model)
     return _checked(model, _prepared(model, _Choices(keep, configs, prefix, {})))
 
 
@@ -146,6 +150,16 @@ def _check(model: Any) -> None:
         )
     if any(isinstance(layer, QuantizeWrapper) for layer in _layers_within(model)):
         raise ValueError(f"The model {model.name} is prepared for integers already.")
+
+
+def _in_numbers(model: Model) -> Model:
+    """The model, or, where a live model of Keras in it computes with integers, one of numbers."""
+    for layer in _layers_within(model):
+        make = getattr(layer, "model_in_numbers", None)
+        found: Model | None = None if make is None else make(model)
+        if found is not None:
+            return found
+    return model
 
 
 def _check_names(model: Model, keep: Collection[str]) -> None:

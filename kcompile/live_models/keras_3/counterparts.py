@@ -21,14 +21,23 @@ def is_built_in(obj: Any) -> bool:
     return any(getattr(getattr(keras, kind), name, None) is obj for kind in _KINDS)
 
 
-def has_counterpart(live: Any) -> bool:
-    """Whether a layer is made from its configuration: Keras's own, whose weights are as they were built."""
+def has_counterpart(live: Any, in_numbers: bool = False) -> bool:
+    """Whether a layer is made from its configuration: Keras's own, whose weights are as they were built.
+
+    Args:
+        in_numbers: whether weights of int8 count as the numbers that they stand for.
+    """
     if not is_built_in(type(live)) or isinstance(live, keras.layers.Lambda):
         return False
-    return not any(
-        getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
-        for layer in live._flatten_layers()
-    )
+    layers = list(live._flatten_layers())
+    modes = {getattr(layer, "quantization_mode", None) for layer in layers}
+    known = {None, "int8"} if in_numbers else {None}
+    return modes <= known and not any(getattr(layer, "lora_enabled", False) for layer in layers)
+
+
+def computes_in_int8(live: Any) -> bool:
+    """Whether a layer, or one in it, was quantized to int8."""
+    return any(getattr(layer, "quantization_mode", None) == "int8" for layer in live._flatten_layers())
 
 
 class Keras3Configurations(Configurations):
@@ -45,8 +54,15 @@ class Keras3Configurations(Configurations):
         "registered_name": None,
     }
 
+    #: Whether layers of int8 are made as layers of numbers.
+    in_numbers = False
+
+    def take_numbers(self) -> None:
+        """From now on layers of int8 are made as layers of numbers."""
+        self.in_numbers, self.dropped = True, ("quantization_config",)
+
     def _has_counterpart(self, live: Any) -> bool:
-        return has_counterpart(live)
+        return has_counterpart(live, self.in_numbers)
 
     def _is_built_in(self, kind: type) -> bool:
         return is_built_in(kind)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import Layer, tree
 from keras.src import backend
 from keras.src.export.export_utils import get_input_signature
@@ -22,8 +23,8 @@ from ..errors import LiveModelError, UnknownOperationError
 from ..live_layer import Form, LiveLayer
 from ..optimizer_state import OptimizerState, slots_of
 from ..translation import Translation, single, takes, where
-from ..weights import Links, Objects
-from .counterparts import WRITER, Keras3Configurations, has_counterpart, objects_of
+from ..weights import CopiedNumbers, Links, Objects
+from .counterparts import WRITER, Keras3Configurations, computes_in_int8, has_counterpart, objects_of
 from .emission import Emission, recorded
 from .operations import arguments_of, constant, flat
 from .recording import array_of
@@ -36,13 +37,16 @@ class Keras3Translation(Translation):
 
     Args:
         live: a built model.
+        links: none yet; by default those that share memory.
     """
 
     writer = WRITER
     nest = tree
 
-    def __init__(self, live: Any) -> None:
-        super().__init__(live, Links(array_of, _shareable, lambda variable, array: variable.assign(array)))
+    def __init__(self, live: Any, links: Links | None = None) -> None:
+        if links is None:
+            links = Links(array_of, _shareable, lambda variable, array: variable.assign(array))
+        super().__init__(live, links)
         self._configurations = Keras3Configurations(self.layer, self.function, self.wide)
         self._masks: dict[int, Any] = {}
         self._computing: set[type] = set()
@@ -54,9 +58,8 @@ class Keras3Translation(Translation):
             return kind.call is keras.Sequential.call and getattr(live, "_functional", None) is not None
         return isinstance(live, Functional) and kind.call is Functional.call
 
-    @staticmethod
-    def has_counterpart(live: Any) -> bool:
-        return has_counterpart(live)
+    def has_counterpart(self, live: Any) -> bool:
+        return has_counterpart(live, self._configurations.in_numbers)
 
     @staticmethod
     def variables_of(live: Any) -> list[tuple[Any, bool, str]]:
@@ -91,6 +94,23 @@ class Keras3Translation(Translation):
 
     def made(self, live: Any) -> Any:
         return self._configurations.made(live)
+
+    def in_numbers(self, model: Model) -> Model | None:
+        if not computes_in_int8(self.live):
+            return None
+        if model is not self._model:
+            raise ValueError(
+                f"The model {model.name!r} has layers that Keras quantized, and is not what from_keras made: "
+                "give that model, whole."
+            )
+        again = Keras3Translation(self.live, CopiedNumbers(self._numbers_of))
+        again._configurations.take_numbers()
+        return again.translated(self.live, self.inputs)
+
+    def _numbers_of(self, variable: Any) -> np.ndarray:
+        """The numbers that the model made has in place of a variable."""
+        found = self.links.parameter_of(variable)
+        return array_of(variable) if found is None else np.array(found.storage.array)
 
     def constant(self, variable: Any) -> Value:
         return constant(variable)

@@ -52,8 +52,7 @@ class TfKerasTranslation(Translation):
             return False
         return kind.call in (Functional.call, tf_keras.Sequential.call)
 
-    @staticmethod
-    def has_counterpart(live: Any) -> bool:
+    def has_counterpart(self, live: Any) -> bool:
         return has_counterpart(live)
 
     @staticmethod

@@ -30,11 +30,18 @@ def models():
     yield "attention", keras.Model(x, L.Dense(3)(L.MultiHeadAttention(2, 4)(x, x))), steps
 
 
-folder = Path(sys.argv[1])
-for name, model, inputs in models():
-    keras.utils.set_random_seed(1)
-    for weight in model.weights:
-        weight.assign(np.random.default_rng(2).normal(size=weight.shape) * 0.5)
-    model.quantize("int8")
-    model.save(folder / f"{name}.keras")
-    np.savez(folder / f"{name}.npz", x=inputs, y=np.asarray(model.predict(inputs, verbose=0)))
+def quantized():
+    """The same with weights drawn, quantized."""
+    for name, model, inputs in models():
+        keras.utils.set_random_seed(1)
+        for weight in model.weights:
+            weight.assign(np.random.default_rng(2).normal(size=weight.shape) * 0.5)
+        model.quantize("int8")
+        yield name, model, inputs
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    for name, model, inputs in quantized():
+        model.save(folder / f"{name}.keras")
+        np.savez(folder / f"{name}.npz", x=inputs, y=np.asarray(model.predict(inputs, verbose=0)))

@@ -41,6 +41,15 @@ def test_an_int8_model_is_read_and_trains_on_for_integers(name, folder, tmp_path
     assert onnx.TensorProto.INT8 in types
 
 
+def test_live_int8_models_train_on_from_their_integers(tmp_path):
+    command = [sys.executable, "-m", "tests.keras.saving.versions.live_int8_keras3", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:-1] == [
+        f"{name} trains on" for name in ("dense", "einsum", "words", "attention")
+    ]
+
+
 def test_a_scale_that_does_not_fit_is_refused():
     stored = [("0", np.ones((3, 4), np.int8)), ("1", np.ones(5, np.float32))]
     with pytest.raises(ValueError, match="does not fit"):
