@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from kcompile.keras.data import AUTOTUNE, Dataset
 
-from .measuring import Row, compare
+from .measuring import Row, compare, pair_row
 from .networks import TITLES, data, keras_model, torch_data, torch_model
 
 BATCH = 64
@@ -40,12 +40,12 @@ def rows(rounds: int = 12, peers: bool = True) -> Iterator[Row]:
         by_hand = DataLoader(TensorDataset(*torch_data(name, x, y)), batch_size=BATCH, shuffle=True)
         pair = compare(_fit(name, loader), _loop(name, by_hand), rounds, round_seconds=0.2)
         what = f"{TITLES[name]}: fit on a DataLoader, an epoch of {steps} steps"
-        yield Row(TOPIC, what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, TARGET)
+        yield pair_row(TOPIC, what, pair, TARGET)
 
         dataset = Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(BATCH).prefetch(AUTOTUNE)
         pair = compare(_fit(name, dataset), _loop(name, by_hand), rounds, round_seconds=0.2)
         what = f"{TITLES[name]}: fit on a Dataset, shuffled (other: that loop)"
-        yield Row(TOPIC, what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio)
+        yield pair_row(TOPIC, what, pair)
         other = _tf_keras_epoch(name, BATCH * steps) if peers else None
         if other is not None:
             what = f"{TITLES[name]}: fit on a Dataset (other: tf_keras on tf.data)"

@@ -18,7 +18,7 @@ from typing import Any
 
 from . import peer
 from .keras3_networks import NETWORKS
-from .measuring import Pair, Row, compare_each
+from .measuring import Pair, Row, compare_each, pair_row
 
 #: As ``Peer`` has it -> what the table calls it, and the largest ratio that is wanted.
 OTHERS = {
@@ -100,7 +100,7 @@ def python(
 
 
 def _row(topic: str, what: str, pair: Pair, target: float) -> Row:
-    return Row(topic, what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, target)
+    return pair_row(topic, what, pair, target)
 
 
 def _import(repeats: int = 4) -> Row:

@@ -16,7 +16,7 @@ from onnx import inliner
 
 from .keras3 import available, python, title
 from .keras3_networks import NETWORKS
-from .measuring import Row, compare
+from .measuring import Row, compare, pair_row
 
 _OURS = "kcompile"
 _OTHERS = {"torch": "Keras 3's export on PyTorch", "tensorflow": "tf2onnx"}
@@ -74,7 +74,7 @@ def _rows(what: str, ours: tuple[Path, float], other: tuple[Path, float], rounds
     ):
         yield Row(TOPIC, f"{what}: {label}", a, "", b, a / b if b else None)
     pair = compare(*(_run(path) for path, _ in (ours, other)), rounds, most_seconds=2.0)
-    yield Row(TOPIC, f"{what}: one sample", 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, TARGET)
+    yield pair_row(TOPIC, f"{what}: one sample", pair, TARGET)
 
 
 def _operators(path: Path) -> list[str]:

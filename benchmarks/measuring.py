@@ -24,6 +24,8 @@ class Row:
         ratio: ours to the other's, or None.
         target: the largest ratio (or figure, where there is no other) that is wanted, or None.
         at_least: whether the target is the smallest instead, as for rates.
+        noise: of the ratio: in 19 of 20 measurements it lies no farther away. It does not count for
+            ``reached``.
     """
 
     topic: str
@@ -34,6 +36,7 @@ class Row:
     ratio: float | None = None
     target: float | None = None
     at_least: bool = False
+    noise: float | None = None
 
     @property
     def reached(self) -> bool | None:
@@ -46,11 +49,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """Seconds per call of two pieces of work, and the median over the rounds of the ratio within a round."""
+    """Seconds per call of two pieces of work, and the median over the rounds of the ratio within a round.
+
+    ``noise`` is how far from it the median of other such rounds would lie, in 19 of 20 measurements.
+    """
 
     ours: float
     other: float
     ratio: float
+    noise: float | None = None
+
+
+def pair_row(topic: str, what: str, pair: Pair, target: float | None = None) -> Row:
+    """A line of the table for two pieces of work, in milliseconds."""
+    return Row(topic, what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, target, noise=pair.noise)
 
 
 _REST = 0.03
@@ -89,14 +101,23 @@ def compare_each(
             times.append([found[k] for k in turns])
     finally:
         gc.enable()
-    return [
-        Pair(
-            statistics.median(found[0] for found in times),
-            statistics.median(found[k] for found in times),
-            statistics.median(found[0] / found[k] for found in times),
-        )
-        for k in turns[1:]
-    ]
+    pairs = []
+    for k in turns[1:]:
+        ratios = [found[0] / found[k] for found in times]
+        ours_s, other_s = (statistics.median(found[i] for found in times) for i in (0, k))
+        pairs.append(Pair(ours_s, other_s, statistics.median(ratios), noise_of(ratios)))
+    return pairs
+
+
+def noise_of(ratios: Sequence[float]) -> float:
+    """How far from the median of these the median of as many others lies, in 19 of 20 measurements.
+
+    The deviation is taken of the distances from the median, which single rounds out of line do not move; that
+    of a median is a quarter more than that of a mean.
+    """
+    middle = statistics.median(ratios)
+    deviation = 1.4826 * statistics.median(abs(ratio - middle) for ratio in ratios)
+    return 1.96 * 1.2533 * deviation / len(ratios) ** 0.5
 
 
 def median_time(work: Work, repeats: int) -> float:

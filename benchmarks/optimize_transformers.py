@@ -19,7 +19,7 @@ from kcompile import keras
 from kcompile.optimize import fuse
 
 from . import keras3_networks, torch_networks
-from .measuring import Row, Work, compare
+from .measuring import Row, Work, compare, pair_row
 
 LATENCY, TRAINING = 0.95, 1.0
 EPSILON = 1e-12
@@ -123,7 +123,7 @@ def rows(rounds: int = 25, size: Size | None = None) -> Iterator[Row]:
         most_seconds=30.0,
     )
     what = "2 blocks of 128: a step of 32, next to PyTorch's scaled_dot_product_attention"
-    yield Row("transformers", what, 1e3 * pair.ours, "ms", 1e3 * pair.other, pair.ratio, TRAINING)
+    yield pair_row("transformers", what, pair, TRAINING)
 
 
 def _latency(
@@ -141,15 +141,8 @@ def _latency(
             for path, target in ((ours, LATENCY), (plain, None)):
                 pair = compare(found[path], found[other], rounds, round_seconds=0.05, most_seconds=25.0)
                 what = "fused" if path == ours else "as exported"
-                yield Row(
-                    "transformers",
-                    f"{title}, batch {batch}: {what}, next to PyTorch's export, optimized",
-                    1e3 * pair.ours,
-                    "ms",
-                    1e3 * pair.other,
-                    pair.ratio,
-                    target,
-                )
+                what = f"{title}, batch {batch}: {what}, next to PyTorch's export, optimized"
+                yield pair_row("transformers", what, pair, target)
 
 
 def _exported_by_torch(network: nn.Module, shape: tuple[int, int], tokens: int, path: Path) -> None:

@@ -83,7 +83,7 @@ def entry(rows: Iterable[Row], command: str, about: Mapping[str, Any]) -> dict[s
 
 def rows_of(found: Mapping[str, Any]) -> list[Row]:
     """The rows of an entry."""
-    return [Row(**{name: row[name] for name in _FIELDS}) for row in found["rows"]]
+    return [Row(**{name: row[name] for name in _FIELDS if name in row}) for row in found["rows"]]
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
@@ -128,10 +128,26 @@ def cells(row: Row) -> list[str]:
         row.what,
         figure(row.ours, row.unit),
         "" if row.other is None else figure(row.other, row.unit),
-        "" if row.ratio is None else f"{row.ratio:.2f}",
+        "" if row.ratio is None else _ratio(row),
         target,
         {None: "", True: "yes", False: "NO"}[row.reached],
     ]
+
+
+def _ratio(row: Row) -> str:
+    """With as many digits as the verdict on it needs, and its noise."""
+    digits = 2
+    while digits < 5 and row.target is not None and row.reached != _reached(row, digits):
+        digits += 1
+    noise = "" if row.noise is None else f" ± {row.noise:.2f}"
+    return f"{row.ratio:.{digits}f}{noise}"
+
+
+def _reached(row: Row, digits: int) -> bool:
+    """Whether the ratio as it would be printed reaches the target."""
+    assert row.ratio is not None and row.target is not None
+    found = round(row.ratio, digits)
+    return found >= row.target if row.at_least else found <= row.target
 
 
 def figure(value: float, unit: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import data, export, keras3, keras_networks, memory, networks, peer, predict, results, train
-from benchmarks.measuring import Row, compare, median_time
+from benchmarks.measuring import Row, compare, median_time, noise_of
 from kcompile import keras
 
 
@@ -43,6 +43,30 @@ def test_median_time_leaves_the_warm_up_out():
 )
 def test_a_target_is_of_the_ratio_or_else_of_the_figure(ours, ratio, target, reached):
     assert Row("t", "w", ours, "s", ratio=ratio, target=target).reached is reached
+
+
+@pytest.mark.parametrize(
+    ("ratio", "noise", "at_least", "printed", "verdict"),
+    [
+        (0.98, None, False, "0.98", "yes"),
+        (1.004, 0.021, False, "1.004 ± 0.02", "NO"),  # not 1.00, which would be reached
+        (0.9999, 0.001, True, "0.9999 ± 0.00", "NO"),
+        (1.0, 0.01, False, "1.00 ± 0.01", "yes"),
+    ],
+)
+def test_the_verdict_is_of_the_ratio_itself_and_noise_is_beside(ratio, noise, at_least, printed, verdict):
+    row = Row("t", "w", 1.0, "ms", 1.0, ratio, 1.0, at_least, noise)
+    cells = results.cells(row)
+    assert (cells[3], cells[5]) == (printed, verdict)
+
+
+def test_noise_is_that_of_other_such_rounds():
+    random = np.random.default_rng(0)
+    rounds = random.normal(1.0, 0.05, (400, 25))
+    near = [abs(np.median(ratios) - 1.0) <= noise_of(ratios.tolist()) for ratios in rounds]
+    assert 0.85 < np.mean(near) < 0.99
+    rounds[:, :3] *= 4  # rounds in which somebody else worked
+    assert np.mean([noise_of(ratios.tolist()) for ratios in rounds]) < 0.05
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
