@@ -48,6 +48,7 @@ def stage(folder: Path) -> None:
     sys.path[:0] = [str(ROOT), str(ROOT / "runtime")]
     import charts
     import floors  # beside this file, and after the paths: they import kcompile and what tests read it with
+    import notebooks
     import reference
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -58,11 +59,11 @@ def stage(folder: Path) -> None:
         text = _TESTED.sub(r"\1", _TRANSLATIONS.sub("", path.read_text(encoding="utf-8")))
         if path.name.endswith(".ko.md"):
             text = _KOREAN.sub(".md", text)
-        path.write_text(_DRAWING.sub(lambda found: drawings[found[1]][found[2]], text), encoding="utf-8")
-    for page in reference.pages():
-        path = folder / page.path
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(page.text(), encoding="utf-8")
+        text = _DRAWING.sub(lambda found: drawings[found[1]][found[2]], text)
+        path.write_text(notebooks.linked(text), encoding="utf-8")
+    for name, text in (*notebooks.pages(), *((page.path, page.text()) for page in reference.pages())):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
