@@ -17,8 +17,8 @@ from tests.docs.test_questions import QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = (
-    "index", "ko/index", "start", "ko/faq", "tf-keras", "serving", "benchmarks", "architecture", "examples/05-gan",
-    "api/kcompile.keras.models",
+    "index", "ko/index", "start", "ko/faq", "tf-keras", "serving", "benchmarks", "architecture",
+    "examples/05-gan", "api/kcompile.keras.models",
 )  # fmt: skip
 TRANSLATED = sorted(path.name.removesuffix(".ko.md") for path in (ROOT / "docs").glob("*.ko.md"))
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
