@@ -29,9 +29,18 @@ def prefers_onednn() -> bool:
         torch.backends.mkl.is_available()
         and torch.backends.mkldnn.is_available()
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         and "AuthenticAMD" in _vendor()
+        and _has_operator()
     )
+
+
+def _has_operator() -> bool:
+    """Whether this torch's operator, which no release promises, takes what is given here, and multiplies."""
+    x, bias = torch.arange(6.0).view(2, 3), torch.arange(2.0)
+    try:
+        return torch.equal(_product(x, x, bias), F.linear(x, x, bias))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
 
 
 def may_be_large(weight: Sequence[int | None] | None) -> bool:

@@ -132,3 +132,12 @@ def test_intels_processors_and_others_keep_mkl(monkeypatch: pytest.MonkeyPatch) 
         assert products.prefers_onednn.__wrapped__() == (wanted and available)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     assert not products.prefers_onednn.__wrapped__()
+
+
+@pytest.mark.parametrize("error", [AttributeError, RuntimeError, TypeError])
+def test_a_torch_whose_operator_is_another_multiplies_as_ever(error: type, monkeypatch: Any) -> None:
+    def product(*operands: Any) -> Any:
+        raise error("no such operator")
+
+    monkeypatch.setattr(products, "_product", product)
+    assert not products._has_operator()
