@@ -41,7 +41,7 @@ def test_a_file_is_measured_next_to_float32_and_to_plain(method):
 
 def test_accuracy_is_that_of_what_was_never_seen(monkeypatch):
     pytest.importorskip("sklearn")
-    monkeypatch.setitem(optimize.LEARNT, "digits_cnn", partial(optimize_learnt.digits_cnn, epochs=1))
+    monkeypatch.setitem(optimize.LEARNT, "digits_cnn", lambda: [optimize_learnt.digits_cnn(epochs=1)])
     rows = {row.what: row for row in optimize.accuracy_rows("digits_cnn")}
     assert rows["float32, 360 held out"].ours > 20
     for method, most in optimize_learnt.DROPS.items():
@@ -49,6 +49,28 @@ def test_accuracy_is_that_of_what_was_never_seen(monkeypatch):
         assert rows[f"{method}: share of the file"].ours < 0.9
     plain = rows["static, next to plain"]
     assert plain.ratio == pytest.approx(plain.ours / plain.other)
+
+
+def test_each_face_is_judged_by_a_network_that_never_saw_it(monkeypatch):
+    random = np.random.default_rng(0)
+    images = random.random((20, 25, 25, 1)).astype(np.float32)
+    monkeypatch.setattr(optimize_learnt, "faces_images", lambda: (images, np.arange(20) % 2))
+    monkeypatch.setitem(optimize.LEARNT, "faces", partial(optimize_learnt.faces, epochs=1, folds=2))
+    rows = {row.what: row for row in optimize.accuracy_rows("faces")}
+    assert "float32, 20 held out" in rows and "static: points lost" in rows
+    parts = optimize_learnt.faces(epochs=1, folds=2)
+    held_out = np.concatenate([part.x_test for part in parts])
+    assert sorted(map(np.sum, held_out)) == sorted(map(np.sum, images))
+    assert not any((x == y).all() for part in parts for x in part.x for y in part.x_test)
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch, capsys):
+    def faces():
+        raise ModuleNotFoundError("No module named 'skimage'")
+
+    monkeypatch.setitem(optimize.LEARNT, "faces", faces)
+    assert list(optimize.accuracy_rows("faces")) == []
+    assert "faces: left out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["transformer", "lstm"])
