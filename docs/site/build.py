@@ -20,7 +20,7 @@ ROOT = HERE.parents[1]
 STAGE = ROOT / "build" / "docs"
 #: Links of a page to itself in another language, and of a Korean page to others that are there in Korean: the
 #: site has a switch of languages, and stays in the one that was chosen.
-_TRANSLATIONS = re.compile(r"\s\(\[(?:한국어\]\([\w-]+\.ko|English\]\([\w-]+)\.md\)\)")
+_TRANSLATIONS = re.compile(r"\s+\(\[(?:한국어\]\([\w-]+\.ko|English\]\([\w-]+)\.md\)\)")
 _KOREAN = re.compile(r"(?<=\w)\.ko\.md(?=[)#])")
 #: What tests do with a snippet, which stands behind its language.
 _TESTED = re.compile(r"^(```\w+) (?:run|needs \w+)$", re.MULTILINE)

@@ -14,7 +14,7 @@ Edge = tuple[str, str]
 #: A box, by its name, or the place of a line on a row that it passes.
 Key = str | tuple[Edge, int]
 
-WIDTH = 680.0  # of boxes and gaps on a row at most; the column of text is so wide
+WIDTH = 640.0  # of boxes and gaps on a row at most; the column of text is so wide
 LEFT, GAP, ROW, BOX, PASSING = 40.0, 12.0, 52.0, 24.0, 4.0
 _SWEEPS = 24
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -87,6 +88,43 @@ def test_links_lead_to_files(page):
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_elsewhere_are_addresses(page):
+    """Whether somebody answers there is not asked."""
+    text = page.read_text(encoding="utf-8")
+    addresses = re.findall(r"\]\(([^)\s]*://[^)]*)\)|<(\w+://[^>]*)>", text)
+    wrong = [address for address in map("".join, addresses) if not is_address(address)]
+    assert not wrong
+
+
+def is_address(text: str) -> bool:
+    """Whether it is one of the web, by its form: https, a host with a domain, no blanks."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    domains = host.split(".")
+    named = len(domains) > 1 and all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", part) for part in domains)
+    return parts.scheme == "https" and named and re.search(r"\s", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("https://onnx.ai/onnx/operators/#l-onnx-operators", True),
+        ("http://onnx.ai", False),
+        ("https://onnx", False),
+        ("https://onnx..ai/", False),
+        ("https://onnx.ai/a b", False),
+        ("https://onnx.ai:port/", False),
+        ("https:///onnx.ai", False),
+    ],
+)
+def test_an_address_is_told_by_its_form(text, right):
+    assert is_address(text) is right
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,6 +1,6 @@
-// Wide tables scroll; who has no mouse scrolls them with the keyboard (WCAG 2.1.1).
-for (const table of document.querySelectorAll(".md-typeset__scrollwrap, .md-typeset table:not([class])")) {
-  table.tabIndex = 0;
+// Wide tables and drawings scroll; who has no mouse scrolls them with the keyboard (WCAG 2.1.1).
+for (const wide of document.querySelectorAll(".md-typeset__scrollwrap, .md-typeset table:not([class]), .drawing .scrolls")) {
+  wide.tabIndex = 0;
 }
 
 // A package that is pointed at shows what it imports and what imports it.
