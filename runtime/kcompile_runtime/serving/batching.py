@@ -33,6 +33,8 @@ _LONG_S, _LEAST_SAMPLES = 0.5, 8
 """Where nobody says how many samples a run has at most: more than the default, if that is fewer than 16
 requests and the run takes at most 4 ms, since what is said and heard for a run is then said for more of them;
 and no more than take half a second, as long as they are 8, since all of a run are answered at its end."""
+_LEAST_WAIT_S = 0.1
+"""What can begin at once is not refused, however short requests may wait."""
 _LAST = 1 << 32
 """After all priorities."""
 
@@ -170,6 +172,7 @@ class Batcher:
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
         self._most = settings.max_batch
+        self._patient_s = max(settings.limits.queue_seconds, _LEAST_WAIT_S)
         self._called = False
         #: How long the last run of so many samples of a shape took; little more than what is here from the
         #: one before, since one that others took the core from says little.
@@ -229,7 +232,7 @@ class Batcher:
         self._push((rank, next(self._numbers), waiting))
         self._idle.clear()
         if self._refusing is None:
-            self._refusing = loop.call_later(self._settings.limits.queue_seconds, self._refuse_late)
+            self._refusing = loop.call_later(self._patient_s, self._refuse_late)
         if not self._called:  # once for all that arrive in this round of the loop
             self._called = True
             loop.call_soon(self._start_called)
@@ -285,38 +288,35 @@ class Batcher:
 
     # Refusing
 
-    def _is_late(self, waiting: _Waiting, now: float) -> bool:
-        return now - waiting.arrived >= self._settings.limits.queue_seconds
-
     def _refuse(self, waiting: _Waiting) -> None:
         if waiting.timer is not None:
             waiting.timer.cancel()
         if not waiting.listener.done():
-            seconds = self._settings.limits.queue_seconds
-            what = f"the request waited for model {self.model.name!r} for {seconds:g} s, which is the most"
+            name = self.model.name
+            what = f"the request waited for model {name!r} for {self._patient_s:g} s, which is the most"
             waiting.listener.set_exception(overloaded(what, self._wait_s()))
 
     def _refuse_late(self) -> None:
         """Refuses what has waited for too long, and looks again when the next may have."""
-        now = time.monotonic()
-        late = [entry[2] for entry in self._queue if self._is_late(entry[2], now)]
+        arrived = time.monotonic() - self._patient_s
+        queued = [entry[2] for entry in self._queue]
+        ready = [run for run in self._runs if run.started is None]
+        lying = [waiting for run in ready for waiting in run.batch]
+        left = [waiting.arrived for waiting in (*queued, *lying) if waiting.arrived > arrived]
+        self._refusing = None
+        if left:
+            loop = asyncio.get_running_loop()
+            self._refusing = loop.call_later(max(1e-3, min(left) - arrived), self._refuse_late)
+        late = [waiting for waiting in queued if waiting.arrived <= arrived]
         if late:
-            self._queue = [entry for entry in self._queue if not self._is_late(entry[2], now)]
+            self._queue = [entry for entry in self._queue if entry[2].arrived > arrived]
             heapq.heapify(self._queue)
             self._samples_waiting -= _samples(late)
             self._bytes_waiting -= sum([waiting.bytes for waiting in late])
-        ready = [run for run in self._runs if run.started is None]
-        lying = [waiting for run in ready for waiting in run.batch]
-        for waiting in [*late, *(waiting for waiting in lying if self._is_late(waiting, now))]:
+        for waiting in (*late, *(waiting for waiting in lying if waiting.arrived <= arrived)):
             self._refuse(waiting)
         for run in ready:
             run.has_heard()
-        others = [entry[2].arrived for entry in self._queue]
-        others += [waiting.arrived for waiting in lying if not self._is_late(waiting, now)]
-        self._refusing = None
-        if others:
-            due = max(1e-3, min(others) + self._settings.limits.queue_seconds - now)
-            self._refusing = asyncio.get_running_loop().call_later(due, self._refuse_late)
         self._start_runs()  # where nothing is left, whoever waits for the end is told
 
     # Choosing what runs
@@ -413,9 +413,6 @@ class Batcher:
             waiting = entry[2]
             if waiting.listener.done() or (waiting.deadline is not None and waiting.deadline < now):
                 continue  # whoever waits for it has heard already
-            if self._is_late(waiting, now):
-                self._refuse(waiting)
-                continue
             key = waiting.sequence.id if waiting.sequence is not None else None
             if not batch or (
                 key not in passed

@@ -79,6 +79,24 @@ def test_what_has_not_begun_in_time_is_refused_however_long_a_run_takes(tmp_path
     asyncio.run(main())
 
 
+def test_a_server_that_lets_nobody_wait_answers_what_can_begin_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path, Limits(queue_seconds=0.0), max_batch=1)
+        for _ in range(3):
+            np.testing.assert_allclose((await queue.run([X], ["y"]))[0], EXPECTED, rtol=1e-5)
+        queue._taken.clear()  # as if the next run took long, so that a thread has it
+        with held(queue):
+            running = asked(queue, 1)
+            await begun(queue, 1)
+            queue._sample_s = 60.0
+            with pytest.raises(ServingError, match="0 requests wait"):
+                await queue.run([X], ["y"])
+        await asyncio.gather(*running)
+        await queue.close()
+
+    asyncio.run(main())
+
+
 def test_an_unloaded_model_is_let_go_though_what_waited_was_refused(tmp_path: Path) -> None:
     async def main() -> None:
         queue = batcher(tmp_path, Limits(queue_seconds=0.1), delay_s=60.0)
