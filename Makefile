@@ -21,7 +21,7 @@ ACCEL := $(shell if nvidia-smi -L >/dev/null 2>&1; then echo gpu; else echo cpu;
 STAMP := $(VENV)/.installed-$(ACCEL)
 PIP_FLAGS := --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench peers peers-test keras-tests keras3-tests browser-tests ray-tests programs \
+.PHONY: help demo test lint bench gpu-check peers peers-test keras-tests keras3-tests browser-tests ray-tests programs \
 	serve-peers clean
 .DEFAULT_GOAL := help
 
@@ -30,6 +30,7 @@ help:
 	@echo "make test        run every test"
 	@echo "make lint        ruff and mypy"
 	@echo "make bench       figures side by side with hand-written PyTorch and bare onnxruntime"
+	@echo "make gpu-check   whether all works on the GPU of this machine, and how fast, in four minutes"
 	@echo "make peers       an environment with real Keras in it"
 	@echo "make serve-peers  an environment with MLServer in it, for the benchmark of serving"
 	@echo "make peers-test  the tests that compare with it directly"
@@ -55,6 +56,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(VENV)/$(BIN)/python -m benchmarks $(ARGS)
+
+# With what is installed: such a machine may have no package index.
+gpu-check:
+	PYTHONPATH=.:runtime $(PYTHON) -m benchmarks.gpu_check -o build/gpu-check $(ARGS)
 
 peers: $(PEERS)/.installed
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 # on two GPUs too.
 RUN_AGAIN = {
     "these": ["tests/test_simulated_gpu.py", "tests/keras/utils/test_multi_gpu.py"],
-    "operators": ["tests/torch_bridge/test_onnx_node_tests.py"],
+    "operators": ["tests/torch_bridge/test_onnx_node_tests.py", "tests/benchmarks/test_gpu_check.py"],
     "bridge": [
         "tests/torch_bridge/test_ops.py",
         "tests/torch_bridge/test_training.py",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import linecache
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import fx
@@ -17,10 +19,25 @@ def tidy(module: fx.GraphModule) -> None:
     kind._wrapped_call = _Call(kind, kind._wrapped_call.cls_call)
 
 
+@contextmanager
+def without_source() -> Iterator[None]:
+    """What torch.fx generates in the block leaves no source behind; nobody will read a traceback of it."""
+    known = set(_sources())
+    try:
+        yield
+    finally:
+        for name in set(_sources()) - known:
+            _forget_source(name)
+
+
+def _sources() -> dict[str, str]:
+    return getattr(graph_module._loader, "eval_cache", {})
+
+
 def _forget_source(name: str) -> None:
     """torch.fx keeps the source of every module for tracebacks, for good."""
     linecache.cache.pop(name, None)
-    getattr(graph_module._loader, "eval_cache", {}).pop(name, None)
+    _sources().pop(name, None)
 
 
 class _Call(graph_module._WrappedCall):

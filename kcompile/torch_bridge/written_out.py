@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, fx
 
 from .debugging import print_tensor
+from .generated_code import without_source
 from .random_state import generator_states, random_state, set_generator_states, set_random_state
 
 Pass = Callable[[Sequence[Tensor]], Sequence[Tensor]]
@@ -113,11 +114,12 @@ class WrittenOut:
                 grads = torch.autograd.grad(results[0], sought, allow_unused=True)
             return (*[x.detach() for x in results], *grads)
 
-        try:
-            module = make_fx(run, tracing_mode="fake")(*self._tensors, *inputs)
-        except Exception:  # whatever torch does not let be written down
-            return None
-        return _by_short_ways(module)
+        with without_source():
+            try:
+                module = make_fx(run, tracing_mode="fake")(*self._tensors, *inputs)
+            except Exception:  # whatever torch does not let be written down
+                return None
+            return _by_short_ways(module)
 
 
 def _prints(module: fx.GraphModule) -> bool:

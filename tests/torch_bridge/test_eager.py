@@ -14,8 +14,9 @@ from kcompile.torch_bridge import lower, run
 from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.eager import TorchInterpreter
 from kcompile.torch_bridge.ops import OPERATORS
+from tests.torch_bridge.node_tests import arrays, compare
 from tests.torch_bridge.operators_table import RANDOM, exclusion
-from tests.torch_bridge.test_onnx_node_tests import arrays, cases_by_operator, compare
+from tests.torch_bridge.test_onnx_node_tests import cases_by_operator
 
 
 def computed(graph: Graph, inputs: list[np.ndarray]) -> tuple[np.ndarray, ...]:

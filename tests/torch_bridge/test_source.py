@@ -24,8 +24,9 @@ from kcompile.torch_bridge.source import (  # noqa: E402
 )
 from kcompile.torch_bridge.source.tracing import Symbol, statements, trace  # noqa: E402
 
+from .node_tests import arrays, compare  # noqa: E402
 from .operators_table import RANDOM, exclusion  # noqa: E402
-from .test_onnx_node_tests import arrays, cases_by_operator, compare  # noqa: E402
+from .test_onnx_node_tests import cases_by_operator  # noqa: E402
 
 
 def written(name, *args, **kwargs) -> str:

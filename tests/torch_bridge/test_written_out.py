@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
+from torch.fx import graph_module
 
 from kcompile import keras
 from kcompile.keras import backend as K
@@ -114,3 +117,13 @@ def test_what_fails_in_a_written_out_step_is_told_with_its_layer():
     step = model._compiled_steps.train(False)
     with pytest.raises(IndexError, match="embedding"):
         step([x + 7, y])
+
+
+def test_the_source_of_what_is_written_out_goes_with_it():
+    trained(dense, 4)
+    gc.collect()
+    before = len(graph_module._loader.eval_cache)
+    for _ in range(3):
+        trained(dense, 4)
+    gc.collect()
+    assert len(graph_module._loader.eval_cache) == before
