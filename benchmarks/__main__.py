@@ -132,6 +132,7 @@ def _command(topic: str, options: dict[str, Any], arguments: argparse.Namespace)
     if topic == "serve" and arguments.long:
         words.append("--long")
     if topic == "soak":
+        words += [f"--what {kind}" for kind in arguments.what or ()]
         words.append(f"--minutes {options['minutes']:g}")
     return " ".join(words)
 
