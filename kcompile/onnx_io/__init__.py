@@ -11,11 +11,11 @@ from __future__ import annotations
 from .checking import check_model
 from .errors import ExportError, FormatError, located
 from .exporting import export
+from .large import is_large, readable, save, size_of, with_shapes
 from .loading import load
 from .metadata import get_metadata, set_metadata
 from .passes.layout import restore_weights
 from .reading import read_graph
-from .saving import save_model as save
 from .saving import save_with_data, saved_on_success
 from .writing import MAX_INLINE_BYTES, SessionModel, State, build_model, build_session_model
 
@@ -30,12 +30,16 @@ __all__ = [
     "check_model",
     "export",
     "get_metadata",
+    "is_large",
     "load",
     "located",
     "read_graph",
+    "readable",
     "restore_weights",
     "save",
     "save_with_data",
     "saved_on_success",
     "set_metadata",
+    "size_of",
+    "with_shapes",
 ]

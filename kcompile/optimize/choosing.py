@@ -12,6 +12,7 @@ from kcompile_runtime import Executor, ExecutorError
 from kcompile_runtime.session import load_onnxruntime
 
 from ..ir import Graph
+from ..onnx_io import readable
 from ..onnx_io.comparing import difference
 from ..progress import report
 from .fusion import WAYS, Rewritten, Target, rewritten
@@ -131,7 +132,8 @@ class _Runner:
         if self._executor is None:
             assert self._model is not None
             providers = list(dict.fromkeys([self.provider, "CPUExecutionProvider"]))
-            self._executor, self._model = Executor(self._model.SerializeToString(), providers), None
+            with readable(self._model) as source:
+                self._executor, self._model = Executor(source, providers), None
         return self._executor
 
     def __call__(self) -> Any:

@@ -201,7 +201,8 @@ def _proved(
 
 
 def _runs(model: onnx.ModelProto) -> Callable[[list[np.ndarray]], Sequence[np.ndarray]]:
-    executor = Executor(model.SerializeToString(), ["CPUExecutionProvider"])
+    with onnx_io.readable(model) as readable:
+        executor = Executor(readable, ["CPUExecutionProvider"])
 
     def run(arrays: list[np.ndarray]) -> Sequence[np.ndarray]:
         executor.reset_states()

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..onnx_io import with_shapes
 from ..onnx_io.bodies import all_nodes
 from .quantizing import WEIGHTED, quiet
 from .ranges import Ranges
@@ -30,12 +31,12 @@ def float16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelPro
     """
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    copy = with_shapes(model)
     with quiet():
         made = convert_float_to_float16(
             copy,
             keep_io_types=True,
+            disable_shape_infer=True,
             op_block_list=[*DEFAULT_OP_BLOCK_LIST, *WIDE],
             node_block_list=[*keep, *_becoming_integers(model)],
         )

@@ -415,7 +415,7 @@ def _described(
         raise OptimizeError(f"No layer can be quantized by {method!r}: {layers[0].reason}.")
     step = _step(recipe, layers)
     add_step(made, step)
-    result = Quantized(made, method, source.ByteSize(), made.ByteSize(), layers, step)
+    result = Quantized(made, method, onnx_io.size_of(source), onnx_io.size_of(made), layers, step)
     result.measured, result.sensitivities = measured, sensitivities
     result.differences, result.unproved = _proved(source, made, judged or recipe.samples)
     return result

@@ -16,9 +16,9 @@ from typing import Literal
 
 import numpy as np
 import onnx
-import onnx.shape_inference
 from onnx import numpy_helper
 
+from .. import onnx_io
 from ..onnx_io.bodies import all_nodes
 from .errors import OptimizeError
 from .machine import is_x86
@@ -34,6 +34,7 @@ _BETWEEN = (
     "Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul",
     "Pad", "Relu", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 )  # fmt: skip
+_DATA = "weights.data"
 _SMALL = 1 << 12  # numbers; a matrix or table with fewer is not worth its scales
 
 
@@ -44,8 +45,15 @@ def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
 
     with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "model.onnx", Path(folder) / "prepared.onnx"
-        onnx.save(named(model), source)
-        quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
+        onnx_io.save(named(model), source)
+        quant_pre_process(
+            str(source),
+            str(path),
+            skip_symbolic_shape=True,
+            save_as_external_data=onnx_io.is_large(model),
+            all_tensors_to_one_file=True,
+            external_data_location=_DATA,
+        )
         return _lean(named(_tidied(onnx.load(path))))
 
 
@@ -92,6 +100,7 @@ def static(
             nodes_to_exclude=list(keep),
             calibrate_method=CalibrationMethod.MinMax,
             calibration_cache_path=str(spans),
+            use_external_data_format=onnx_io.is_large(prepared),
             extra_options={} if is_x86() else {"ActivationSymmetric": True},
         )
         return _lean(_without_zeros(onnx.load(path)))
@@ -124,10 +133,11 @@ def dynamic(
     standard = [n.name for n in prepared.graph.node if n.op_type == "Attention" and not n.domain]
     with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
-        onnx.save(prepared, source)
+        onnx_io.save(prepared, source)
         quantize_dynamic(
             source,
             path,
+            use_external_data_format=onnx_io.is_large(prepared),
             op_types_to_quantize=[*DYNAMIC, "Attention"],  # onnxruntime's own, which has a kernel of 8 bits
             # DynamicQuantizeLSTM is slower, and no better, with a scale for each channel
             per_channel=all(node.op_type != "LSTM" for node in prepared.graph.node),
@@ -241,7 +251,7 @@ def weighted_nodes(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
 
 def shaped(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the types and shapes of what lies between its nodes."""
-    return onnx.shape_inference.infer_shapes(model)
+    return onnx_io.with_shapes(model)
 
 
 def named(model: onnx.ModelProto) -> onnx.ModelProto:

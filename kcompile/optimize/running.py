@@ -9,6 +9,7 @@ import onnx
 
 from kcompile_runtime.session import create_session
 
+from ..onnx_io import readable
 from .samples import Samples, SamplesError
 
 _BYTES = 256 << 20  # of what lies between the layers of one batch
@@ -28,7 +29,8 @@ class Runner:
     ) -> None:
         if outputs is not None:
             model = with_outputs(model, outputs)
-        self.session, self._keep = create_session(model.SerializeToString())
+        with readable(model) as source:
+            self.session, self._keep = create_session(source)
         self.names = [output.name for output in self.session.get_outputs()]
         self.fixed = fixed_batch(model)
         self.batch = self.fixed or batch or batch_size(model)
