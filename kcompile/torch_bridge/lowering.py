@@ -66,6 +66,7 @@ from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
 from .optimizers.single_updates import Update, UpdateInPlace, last_updates, update_in_place, updated
 from .precision import Precisions, is_widened
+from .rounding import fuse_roundings
 
 Placement = Callable[[str], torch.device]
 
@@ -202,6 +203,7 @@ class Lowering:
         for node in self.last:  # nobody reads the weights after this
             self._lower_last_update(node)
         self.fx.output((*outputs, *updates))
+        fuse_roundings(self.fx, self.root, self.constants)
         if self.in_half:  # a step, which runs again and again
             fold_constants(self.fx, self.root, self.constants)
         kind = DifferentiatingModule if self.differentiated else fx.GraphModule

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from kcompile.ir import Graph, Parameter, eagerly, op
-from kcompile.torch_bridge import lower
+from kcompile.ir import Constant, Graph, Parameter, eagerly, op
+from kcompile.torch_bridge import lower, lowering
 from kcompile.torch_bridge.eager import TorchInterpreter
 
 X = np.array([[-3.0, -0.26, 0.1, 0.76], [1.3, 2.6, 500.0, -500.0]], np.float32)
 
 
 def rounded(x, scale, zero_point, **axis):
+    zero_point = Constant(zero_point)
     integers = op.QuantizeLinear(x, scale, zero_point, **axis)
     return op.DequantizeLinear(integers, scale, zero_point, **axis)
 
@@ -81,3 +82,42 @@ def test_integers_that_were_stored_learn_their_scale():
     module = lower(Graph([op.DequantizeLinear(stored, scale)], phase="train"))
     module()[0].sum().backward()
     assert module.scale.grad == 6
+
+
+def trained(scale, zero_point, axis, x):
+    """What a lowered pair gives for numbers, the gradients of it, and the code."""
+    numbers, its_scale = Parameter(x.copy(), "x"), Parameter(scale.copy(), "scale")
+    y = rounded(numbers, its_scale, zero_point, **axis)
+    module = lower(Graph([y], phase="train"))
+    (found,) = module()
+    (found * torch.linspace(-1, 2, found.numel()).reshape(found.shape)).sum().backward()
+    return [found.detach().numpy(), module.x.grad.numpy(), module.scale.grad.numpy()], module.code
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_one_call_gives_the_numbers_and_gradients_of_both_operators(name, monkeypatch):
+    scale, zero_point, axis = CASES[name]
+    random = np.random.default_rng(0)
+    x = (random.normal(size=X.shape) * 10.0 ** random.integers(-3, 3, X.shape)).astype(np.float32)
+    x = np.concatenate([x, np.round(x) * 0.5, X], 1 - axis.get("axis", 0))
+    together, code = trained(scale, zero_point, axis, x)
+    assert "rounding_rounded(" in code and "QuantizeLinear(" not in code
+    monkeypatch.setattr(lowering, "fuse_roundings", lambda graph, root, constants: None)
+    apart, code = trained(scale, zero_point, axis, x)
+    assert "DequantizeLinear(" in code
+    for one, other in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_integers_that_others_read_are_made():
+    scale, zero_point, _ = CASES["uint8"]
+    x = Parameter(X.copy(), "x")
+    integers = op.QuantizeLinear(x, scale, zero_point)
+    numbers = op.DequantizeLinear(integers, scale, zero_point)
+    other = op.DequantizeLinear(op.QuantizeLinear(x, scale, zero_point), scale * 2, zero_point)
+    module = lower(Graph([integers, numbers, other], phase="train"))
+    assert "rounding_rounded(" not in module.code
+    found = [value.detach().numpy() for value in module()]
+    assert found[0].dtype == np.uint8
+    np.testing.assert_array_equal(found[1], (found[0].astype(np.float32) - 3) * 0.5)
+    np.testing.assert_array_equal(found[2], found[1] * 2)

@@ -103,7 +103,7 @@ class MovingRange(ActivationRange):
         share = op.Max(op.Reciprocal(self.batches + 1.0), 1.0 - self.momentum)
         limits = phased(self.limits + (seen - self.limits) * share, self.limits)
         count = phased(self.batches + 1.0, self.batches)
-        return _reaching(limits[0], limits[1]), [(self.limits, limits), (self.batches, count)]
+        return _reaching(limits), [(self.limits, limits), (self.batches, count)]
 
     def assign(self, low: float, high: float, batches: int) -> None:
         self.limits.assign(np.array([low, high], np.float32))
@@ -148,12 +148,16 @@ def learning_slowly(scale: Value, elements: float) -> Value:
     return op.Max(op.Abs(op.StopGradient(scale * (1.0 - factor)) + scale * factor), SMALLEST)
 
 
-def _reaching(low: Value, high: Value) -> Affine:
-    """The uint8 that reach from the least number to the largest, 0 among them and exact."""
-    low, high = op.Min(low, 0.0), op.Max(high, 0.0)
+#: The least that the ends of a range may be, and the most: 0 lies within.
+_LEAST, _MOST = (np.array(ends, np.float32) for ends in ((-np.inf, 0), (0, np.inf)))
+
+
+def _reaching(limits: Value) -> Affine:
+    """The uint8 that reach from the least number to the largest, (2,), 0 among them and exact."""
+    ends = op.Max(op.Min(limits, _MOST), _LEAST)
+    low, high = (op.Gather(ends, np.int64(i)) for i in range(2))
     scale = op.Max((high - low) / 255.0, SMALLEST)
-    zero = op.Clip(op.Round(low / (scale * -1.0)), 0.0, 255.0)
-    return Affine(scale, K.cast(zero, "uint8"))
+    return Affine(scale, K.cast(op.Round(op.Abs(low / scale)), "uint8"))
 
 
 def scale_of_weights(weights: Value, axis: int) -> Value:
@@ -183,8 +187,8 @@ def of_matrix(scale: Value) -> Affine:
 
 def of_table(weights: Value) -> Affine:
     """The uint8 that reach over all of the weights."""
-    fixed = op.StopGradient(weights)
-    return _reaching(op.ReduceMin(fixed, keepdims=0), op.ReduceMax(fixed, keepdims=0))
+    flat = op.Reshape(op.StopGradient(weights), [-1])
+    return _reaching(op.Concat(op.ReduceMin(flat), op.ReduceMax(flat), axis=0))
 
 
 def _numbers(given: Sequence[float]) -> Callable[..., np.ndarray]:

@@ -16,7 +16,7 @@ from . import nn
 from .math import to_float8
 
 
-def _spread(q: Tensor, x: Tensor, axis: int, block_size: int) -> Tensor:
+def spread(q: Tensor, x: Tensor, axis: int, block_size: int) -> Tensor:
     """A scale or zero point shaped to broadcast over x: per tensor, per axis, or per block along the axis."""
     if q.dim() == 0 or q.numel() == 1 and q.dim() <= 1:
         return q.reshape(())
@@ -27,7 +27,8 @@ def _spread(q: Tensor, x: Tensor, axis: int, block_size: int) -> Tensor:
     return q.reshape(shape)
 
 
-_RANGES = {
+#: The least and the largest of integers.
+RANGES = {
     torch.uint8: (0, 255),
     torch.int8: (-128, 127),
     torch.uint16: (0, 65535),
@@ -36,7 +37,7 @@ _RANGES = {
 
 
 def _quantize(x: Tensor, scale: Tensor, zero_point: Tensor | float, dtype: torch.dtype) -> Tensor:
-    low, high = _RANGES[dtype]
+    low, high = RANGES[dtype]
     return torch.clamp(torch.round(x / scale) + zero_point, low, high).to(dtype)
 
 
@@ -47,7 +48,7 @@ def _learns(x: Tensor, scale: Tensor) -> bool:
 def _quantize_learning(x: Tensor, scale: Tensor, zero_point: Tensor | float, dtype: torch.dtype) -> Tensor:
     """As ``_quantize``; the integers remember x and where it was not clipped."""
     with torch.no_grad():
-        low, high = _RANGES[dtype]
+        low, high = RANGES[dtype]
         levels = torch.div(x, scale).round_().add_(zero_point)
         clipped = torch.clamp(levels, low, high)
         integers = clipped.to(dtype)
@@ -86,10 +87,10 @@ def QuantizeLinear(
     output_dtype: torch.dtype,
     saturate: int = 1,
 ) -> Tensor:
-    scale = _spread(y_scale, x, axis, block_size)
+    scale = spread(y_scale, x, axis, block_size)
     if output_dtype.is_floating_point:
         return to_float8(x / scale, output_dtype, saturate)
-    zero = 0.0 if y_zero_point is None else _spread(y_zero_point, x, axis, block_size).to(x.dtype)
+    zero = 0.0 if y_zero_point is None else spread(y_zero_point, x, axis, block_size).to(x.dtype)
     quantize = _quantize_learning if _learns(x, scale) else _quantize
     return quantize(x, scale, zero, output_dtype)
 
@@ -97,10 +98,10 @@ def QuantizeLinear(
 def DequantizeLinear(
     x: Tensor, x_scale: Tensor, x_zero_point: Tensor | None = None, *, axis: int = 1, block_size: int = 0
 ) -> Tensor:
-    scale = _spread(x_scale, x, axis, block_size)
+    scale = spread(x_scale, x, axis, block_size)
     if x.is_floating_point():
         return x.to(scale.dtype) * scale
-    levels = x if x_zero_point is None else x.int() - _spread(x_zero_point, x, axis, block_size).int()
+    levels = x if x_zero_point is None else x.int() - spread(x_zero_point, x, axis, block_size).int()
     made_of = getattr(x, "_made_of", None)
     if made_of is None:
         return levels.to(scale.dtype) * scale
