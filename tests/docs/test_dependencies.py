@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def _table() -> dict[str, set[str]]:
     return found
 
 
+@lru_cache(maxsize=1)
 def _imports() -> dict[str, set[str]]:
     """Module, without ``kcompile.`` -> top-level packages that it imports."""
     found = {}
@@ -49,12 +51,9 @@ def _imports() -> dict[str, set[str]]:
     return found
 
 
-IMPORTS = _imports()
-
-
 @pytest.mark.parametrize("package, places", _table().items(), ids=_table())
 def test_the_table_says_where_a_package_is_imported(package, places):
-    modules = {module for module, names in IMPORTS.items() if package in names}
+    modules = {module for module, names in _imports().items() if package in names}
     assert {
         place for place in places if any(f"{module}.".startswith(f"{place}.") for module in modules)
     } == places
