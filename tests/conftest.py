@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+from typing import Any
 
 # With `-n auto` each worker has one core: thread pools as wide as the machine would only fight one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -34,10 +36,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(skip)
 
 
+def pytest_sessionstart() -> None:
+    """Threads of onnxruntime that wait for work sleep where workers share the machine: those of each session,
+    of which there are thousands, would keep a core busy for some 20 ms, which another worker has use for.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    import onnxruntime
+
+    create, spinning = onnxruntime.InferenceSession.__init__, "session.intra_op.allow_spinning"
+
+    @functools.wraps(create)
+    def create_resting(self: Any, model: Any, sess_options: Any = None, *rest: Any, **named: Any) -> None:
+        options = onnxruntime.SessionOptions() if sess_options is None else sess_options
+        try:
+            options.get_session_config_entry(spinning)
+        except RuntimeError:  # nobody says
+            options.add_session_config_entry(spinning, "0")
+        create(self, model, options, *rest, **named)
+
+    onnxruntime.InferenceSession.__init__ = create_resting
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What collection made stays to the end: the collector need not walk it again and again."""
+    """What collection made stays to the end: the collector need not walk it again and again. Tests make and
+    drop many small objects, for which it comes more often by default than pays.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -41,6 +41,9 @@ from tests.golden.keras3 import runner as runner_3
 
 SECONDS, GIGABYTES = 4, 6
 
+#: Keys that lead to a value.
+Path = tuple[Any, ...]
+
 #: Sizes of inputs.
 SIZES = [0, 1, 10**4, 10**6, 10**9, 2**31, 2**62, 2**63, -1, float("nan"), 2.5, True, "x", None]
 NUMBERS = [
@@ -73,7 +76,7 @@ class Sample:
 
     name: str
     archive: dict[str, Any]
-    place: tuple[Any, ...]
+    place: Path
 
     def own(self) -> dict[str, Any]:
         found: Any = self.archive
@@ -81,11 +84,11 @@ class Sample:
             found = found[key]
         return found
 
-    def changed(self, path: tuple[Any, ...], value: Any) -> dict[str, Any]:
-        """The archive with another value at a path below the object's configuration."""
+    def changed(self, path: Path, value: Any, of_object: bool = True) -> dict[str, Any]:
+        """The archive with another value at a path below the object's configuration, or the whole's."""
         changed = copy.deepcopy(self.archive)
         target: Any = changed
-        for key in (*self.place, *path[:-1]):
+        for key in (*(self.place if of_object else ()), *path[:-1]):
             target = target[key]
         target[path[-1]] = value
         return changed
@@ -260,25 +263,36 @@ def samples() -> list[Sample]:
 
 # --- values -------------------------------------------------------------------------------------------------
 
-Path = tuple[Any, ...]
+
+@dataclass(frozen=True)
+class Change:
+    """One value of a sample replaced: of its object's own configuration, or a size of an input."""
+
+    sample: Sample
+    path: Path
+    value: Any
+    where: str
+
+    def archive(self) -> dict[str, Any]:
+        return self.sample.changed(self.path, self.value, of_object=self.where == "")
+
+    def __str__(self) -> str:
+        place = self.where or ".".join(map(str, self.path))
+        return f"{self.sample.name} {place}={str(self.value)[:60]}"
 
 
-def changes(sample: Sample) -> Iterator[tuple[dict[str, Any], str]]:
-    """(archive, what is changed): every value of the object's configuration, and the sizes of inputs."""
+def changes(sample: Sample) -> Iterator[Change]:
+    """Every value of the object's configuration, and the sizes of inputs; none is made before it is tried."""
     for path, values in _places(sample):
         for value in values:
-            said = f"{sample.name} {'.'.join(map(str, path))}={str(value)[:60]}"
-            yield sample.changed(path, value), said
-    layers_ = sample.archive["config"]["config"]["layers"]
+            yield Change(sample, path, value, "")
     if sample.place[:3] != ("config", "config", "layers"):
         return
-    for i, entry in enumerate(layers_):
-        shape = entry["config"].get("batch_input_shape")
-        for axis in range(len(shape or ())):
+    for i, entry in enumerate(sample.archive["config"]["config"]["layers"]):
+        for axis in range(len(entry["config"].get("batch_input_shape") or ())):
+            path = ("config", "config", "layers", i, "config", "batch_input_shape", axis)
             for value in SIZES:
-                changed = copy.deepcopy(sample.archive)
-                changed["config"]["config"]["layers"][i]["config"]["batch_input_shape"][axis] = value
-                yield changed, f"{sample.name} with axis {axis} of input {i} of {value}"
+                yield Change(sample, path, value, f"axis {axis} of input {i}")
 
 
 def _places(sample: Sample) -> Iterator[tuple[Path, list[Any]]]:
@@ -345,31 +359,26 @@ def in_child(work: Callable[[Callable[[str], None]], None]) -> tuple[list[str], 
     return lines, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def try_sample(sample: Sample, pick: Callable[[int], bool] = lambda number: True) -> tuple[int, list[str]]:
-    """How many configurations were tried, and what went wrong with which.
-
-    Args:
-        pick: by the number of a change, whether to try it.
-    """
-    todo = [change for i, change in enumerate(changes(sample)) if pick(i)]
+def try_changes(todo: list[Change]) -> list[str]:
+    """What went wrong with which. They share a child, until one of them kills it."""
     wrong: list[str] = []
     done = 0
     while done < len(todo):
 
         def work(say: Callable[[str], None], start: int = done) -> None:
-            for archive, _ in todo[start:]:
+            for change in todo[start:]:
                 signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-                say(outcome(archive))
+                say(outcome(change.archive()))
 
         lines, status = in_child(work)
         for line in lines:
             if line not in ("loaded", "refused"):
-                wrong.append(f"{todo[done][1]}: {line}")
+                wrong.append(f"{todo[done]}: {line}")
             done += 1
         if done < len(todo):
-            wrong.append(f"{todo[done][1]}: killed, status {status}")
+            wrong.append(f"{todo[done]}: killed, status {status}")
             done += 1
-    return len(todo), wrong
+    return wrong
 
 
 if __name__ == "__main__":
@@ -377,7 +386,8 @@ if __name__ == "__main__":
     for one in samples():
         if len(sys.argv) > 1 and sys.argv[1] not in one.name:
             continue
-        count, problems = try_sample(one)
-        total += count
-        print(f"{one.name}: {count} {time.monotonic() - begin:.0f}s", *problems, sep="\n    ", flush=True)
+        todo = list(changes(one))
+        problems = try_changes(todo)
+        total += len(todo)
+        print(f"{one.name}: {len(todo)} {time.monotonic() - begin:.0f}s", *problems, sep="\n    ", flush=True)
     print(f"{total} configurations in {time.monotonic() - begin:.0f} s")
