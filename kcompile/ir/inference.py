@@ -109,48 +109,121 @@ def infer_known(
     shapes = [None if value is None else value.dims for value in inputs]
     if problem := problem_with(schema.name, attributes, shapes, num_outputs):
         raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
-    names = ["" if value is None else f"i{i}" for i, value in enumerate(inputs)]
-    outputs = [f"o{i}" for i in range(num_outputs)]
-    try:
-        node = onnx.NodeProto(op_type=schema.name, domain=schema.domain, input=names, output=outputs)
-        node.attribute.extend(attribute_proto(k, v, schema) for k, v in attributes.items())
-        types = {n: type_proto(v) for n, v in zip(names, inputs, strict=True) if v is not None}
-        data = {
-            n: numpy_helper.from_array(v.array)
-            for n, v in zip(names, inputs, strict=True)
-            if isinstance(v, Constant) and v.array.size <= _MAX_DATA_ELEMENTS and v.dtype.kind != "O"
-        }
-        data |= {n: numpy_helper.from_array(a) for n, a in _computed_sizes(names, inputs)}
-        found = shape_inference.infer_node_outputs(
-            schema, node, types, data, opset_imports=[helper.make_opsetid("", opset)], ir_version=10
-        )
-    except (
-        onnx.shape_inference.InferenceError,
-        onnx.checker.ValidationError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
+    data = dict(_data(inputs))
+    question = _question(schema, inputs, data, attributes, num_outputs, opset)
+    told = _ANSWERS.get(question) if question else None
+    if told is None:
+        try:
+            found = _found(schema, inputs, data, attributes, num_outputs, opset)
+        except (
+            onnx.shape_inference.InferenceError,
+            onnx.checker.ValidationError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
+        told = [shape_of(found[name]) if name in found else None for name in _names_of_outputs(num_outputs)]
+        if question:
+            if len(_ANSWERS) >= _MOST_ANSWERS:
+                _ANSWERS.clear()
+            _ANSWERS[question] = told
     results = []
-    for name in outputs:
-        known = shape_of(found[name]) if name in found else None
+    for i, known in enumerate(told):
         if known is not None and any(isinstance(size, int) and size < 0 for size in known[1] or ()):
             # ONNX's own code ends the process where a later node has such an input
-            problem = f"output {name[1:]} would have the shape {known[1]}"
+            problem = f"output {i} would have the shape {known[1]}"
             raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
         results.append(known and (known[0], refined(schema.name, inputs, known[1])))
     return results
 
 
-def _computed_sizes(names: Sequence[str], inputs: Sequence[Value | None]) -> Iterator[tuple[str, np.ndarray]]:
+#: What ONNX told, by what it was asked: networks repeat their layers, and asking is slow.
+_ANSWERS: dict[tuple[Any, ...], list[tuple[np.dtype, Shape] | None]] = {}
+_MOST_ANSWERS = 4096
+
+
+def _names_of_outputs(count: int) -> list[str]:
+    return [f"o{i}" for i in range(count)]
+
+
+def _found(
+    schema: OpSchema,
+    inputs: Sequence[Value | None],
+    data: Mapping[int, np.ndarray],
+    attributes: Mapping[str, Any],
+    num_outputs: int,
+    opset: int,
+) -> Mapping[str, onnx.TypeProto]:
+    """Types of outputs by their names, as ONNX infers them."""
+    names = ["" if value is None else f"i{i}" for i, value in enumerate(inputs)]
+    node = onnx.NodeProto(
+        op_type=schema.name, domain=schema.domain, input=names, output=_names_of_outputs(num_outputs)
+    )
+    node.attribute.extend(attribute_proto(k, v, schema) for k, v in attributes.items())
+    return shape_inference.infer_node_outputs(
+        schema,
+        node,
+        {n: type_proto(v) for n, v in zip(names, inputs, strict=True) if v is not None},
+        {names[i]: numpy_helper.from_array(array) for i, array in data.items()},
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=10,
+    )
+
+
+def _question(
+    schema: OpSchema,
+    inputs: Sequence[Value | None],
+    data: Mapping[int, np.ndarray],
+    attributes: Mapping[str, Any],
+    num_outputs: int,
+    opset: int,
+) -> tuple[Any, ...] | None:
+    """All that ONNX is told, to be compared; None where an attribute is a graph or has much in it."""
+    plain = [(key, _plain(value)) for key, value in (*attributes.items(), *data.items())]
+    if any(value is None for _, value in plain):
+        return None
+    return (
+        schema.name,
+        schema.domain,
+        schema.since_version,
+        opset,
+        num_outputs,
+        *plain,
+        *(None if value is None else (value.dtype, value.dims) for value in inputs),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """The value as what can be compared and hashed, None if it is not small and plain."""
+    if isinstance(value, np.ndarray):
+        few = value.size <= _MAX_DATA_ELEMENTS and value.dtype.kind != "O"
+        return (value.dtype, value.shape, value.tobytes()) if few else None
+    if isinstance(value, (list, tuple)):
+        few = 0 < len(value) <= _MAX_DATA_ELEMENTS
+        plain = few and all(isinstance(v, (int, float, str, bytes)) for v in value)
+        return (type(value[0]), *value) if plain else None
+    return (type(value), value) if isinstance(value, (int, float, str, bytes)) else None
+
+
+def _data(inputs: Sequence[Value | None]) -> Iterator[tuple[int, np.ndarray]]:
+    """The places of inputs whose numbers are known and few: shapes, axes, pads, repeats."""
+    for i, value in enumerate(inputs):
+        if not isinstance(value, Constant):
+            continue
+        if value.array.size <= _MAX_DATA_ELEMENTS and value.dtype.kind != "O":
+            yield i, value.array
+    yield from _computed_sizes(inputs)
+
+
+def _computed_sizes(inputs: Sequence[Value | None]) -> Iterator[tuple[int, np.ndarray]]:
     """Inputs of whole numbers, all of which are known although a graph computes them."""
-    for name, value in zip(names, inputs, strict=True):
+    for i, value in enumerate(inputs):
         if value is None or isinstance(value, Constant) or value.node is None or value.dtype.kind != "i":
             continue
         numbers = known_numbers(value)
         limits = np.iinfo(value.dtype)  # sizes lie within them; the bits of hashes are arithmetic modulo them
         if numbers and all(number is not None and limits.min <= number <= limits.max for number in numbers):
-            yield name, np.array(numbers, value.dtype).reshape([len(numbers)] * len(value.dims or ()))
+            yield i, np.array(numbers, value.dtype).reshape([len(numbers)] * len(value.dims or ()))
 
 
 def describe(

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kcompile.ir import Constant, OperatorError, Parameter, Value, as_value, name_scope, op, schema_of
+from kcompile.ir import (
+    Constant,
+    OperatorError,
+    Parameter,
+    Value,
+    as_value,
+    inference,
+    name_scope,
+    op,
+    schema_of,
+)
 
 
 def value(*shape, dtype="float32", name=None):
@@ -220,3 +230,57 @@ def test_gradient_and_stopgradient_keep_types():
 def test_phase_keeps_what_both_branches_share():
     assert op.Phase(value("batch", 3), value("batch", 4)).dims == ("batch", None)
     assert op.Phase(value(2), value(2, 2)).shape is None
+
+
+# --- what ONNX told before ---
+
+
+def conv(batch="batch", channels=3, kernel=3, dtype="float32", **attributes):
+    weight = value(2, channels, kernel, kernel, dtype=dtype)
+    return op.Conv(value(batch, channels, 8, 8, dtype=dtype), weight, **attributes)
+
+
+ASKED_ANEW = {
+    "another batch": lambda: conv("n"),
+    "another size": lambda: conv(channels=4),
+    "another dtype": lambda: conv(dtype="float64"),
+    "another weight": lambda: conv(kernel=2),
+    "an attribute": lambda: conv(strides=[2, 2]),
+    "another value of it": lambda: conv(strides=[1, 2]),
+    "a text": lambda: conv(auto_pad="SAME_UPPER"),
+    "numbers of a constant": lambda: op.Reshape(value(4, 3), [2, -1]),
+    "other numbers of it": lambda: op.Reshape(value(4, 3), [3, -1]),
+    "as many numbers of another dtype": lambda: op.Slice(value(4, 3), np.int32([1]), np.int32([3])),
+    "numbers that a graph computes": lambda: op.Reshape(value(4, 3), op.Shape(value(2, 6))),
+    "other numbers that it computes": lambda: op.Reshape(value(4, 3), op.Shape(value(6, 2))),
+}
+
+
+def test_onnx_is_asked_once_for_what_repeats_and_anew_for_what_differs_in_anything(monkeypatch):
+    asked: list[str] = []
+    real = inference.shape_inference.infer_node_outputs
+
+    def infer_node_outputs(schema, *rest, **named):
+        asked.append(schema.name)
+        return real(schema, *rest, **named)
+
+    def emitted():
+        """Type and shape of every case, and how often ONNX was asked for them."""
+        asked.clear()
+        values = [make() for make in ASKED_ANEW.values()]
+        return [(x.dtype, x.shape) for x in values], len(asked)
+
+    monkeypatch.setattr(inference.shape_inference, "infer_node_outputs", infer_node_outputs)
+    monkeypatch.setattr(inference, "_ANSWERS", {})
+    (types, first), (again, second) = emitted(), emitted()
+    assert first >= len(ASKED_ANEW) and second == 0 and again == types
+    inference._ANSWERS.clear()
+    monkeypatch.setattr(inference, "_MOST_ANSWERS", 0)  # each answer pushes the one before out
+    alone, third = emitted()
+    assert third >= first and alone == types
+
+
+def test_a_mistake_is_told_each_time_with_its_place():
+    for name in ("first", "second"):
+        with name_scope(name), pytest.raises(OperatorError, match=name):
+            op.MatMul(value(2, 3), value(4, 5))
