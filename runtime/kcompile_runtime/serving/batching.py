@@ -6,7 +6,6 @@ import asyncio
 import functools
 import heapq
 import itertools
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +21,10 @@ from .padding import Padding
 from .sessions import SequenceStep, Sessions
 from .statistics import Statistics
 
-_QUICK_S = 5e-4 if (os.cpu_count() or 1) <= 2 else 3e-4
-"""Runs that take less are done on the event loop: to hand one to a thread and back takes 0.03 ms of processor
-time, and several times that until both threads had their turn where others want the cores."""
+_QUICK_S, _MOST_QUICK_S, _DEARER = 4e-4, 5e-3, 4
+"""Runs that take less are done on the event loop: less than the first, or than four times what handing a run
+to a thread was found to take, up to the second. Where a core is free that is some hundredths of a
+millisecond; where there is none, milliseconds, and a run on the loop is over long before."""
 _PATIENCE_S, _WORTH = 1e-3, 4
 """How long quick runs wait for others, and for how many requests that is worth while."""
 _MOST_TAKEN, _SLOWER = 1024, 1.25
@@ -100,14 +100,16 @@ class _Run:
     """Requests that are run together, from when they leave the queue.
 
     Attributes:
-        started: by the clock, when the run began; None while it lies ready for a thread.
+        handed: by the clock, when it was handed to a thread that was free; None for others.
+        started: when the run began; None while it lies ready for a thread.
     """
 
-    __slots__ = ("_expected", "batch", "samples", "started")
+    __slots__ = ("_expected", "batch", "handed", "samples", "started")
 
     def __init__(self, batch: list[_Waiting]) -> None:
         self.batch = batch
         self.samples = self._expected = _samples(batch)
+        self.handed: float | None = None
         self.started: float | None = None
 
     def start(self) -> None:
@@ -152,6 +154,26 @@ class _Patience:
         self._skip = (1 << self._misses) - 1
 
 
+class _Threads:
+    """What it takes to hand a run to a thread, as it was found: where others want the cores, far more."""
+
+    def __init__(self) -> None:
+        self._hand_s = 0.0
+
+    @property
+    def worth_s(self) -> float:
+        """How long a run has to take for a thread."""
+        return max(_QUICK_S, min(_DEARER * self._hand_s, _MOST_QUICK_S))
+
+    def took(self, seconds: float) -> None:
+        """So long until one had begun."""
+        self._hand_s += (min(seconds, _MOST_QUICK_S / _DEARER) - self._hand_s) / 8
+
+    def passed(self) -> None:
+        """A run was done without: after some hundred, what was found is old, and is found anew."""
+        self._hand_s *= 1 - 1 / 256
+
+
 class Batcher:
     """The queue of one model, and the threads that run it. All but the runs happens on the event loop."""
 
@@ -164,10 +186,9 @@ class Batcher:
         self._has_policies = bool(settings.priority_levels or settings.policy != _ANY or settings.policies)
         # Requests of one sequence follow each other, so a model with states has one run at a time.
         self._instances = 1 if model.stateful else settings.instances
-        self._threads = ThreadPoolExecutor(
-            self._instances + model.parallel, thread_name_prefix=f"{model.name}-run"
-        )
-        self._patience = _Patience()
+        self._workers = self._instances + model.parallel
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix=f"{model.name}-run")
+        self._patience, self._handing = _Patience(), _Threads()
         self._queue: list[tuple[int, int, _Waiting]] = []  # by priority and arrival
         self._samples_waiting = self._bytes_waiting = 0
         self._sample_s = 0.0
@@ -335,10 +356,13 @@ class Batcher:
             self._runs.append(run)
             if len(self._runs) == 1 and self._is_quick(batch[0], run.samples):
                 self._finish(run, self._compute(run))
+                self._handing.passed()
                 if self._queue:
                     loop.call_soon(self._start_runs)  # after what else the loop has to do
                     return
                 break
+            if len(self._runs) <= self._workers:
+                run.handed = time.monotonic()
             computed = loop.run_in_executor(self._threads, self._compute, run)
             computed.add_done_callback(functools.partial(self._ended, run))
         if not self._queue and not self._runs:
@@ -440,7 +464,8 @@ class Batcher:
     def _is_quick(self, first: _Waiting, samples: int | None = None) -> bool:
         """Whether a run, of one request at least, is known to take less than a thread for it is worth."""
         size = first.samples if samples is None else samples
-        return self._taken.get((size, first.kind), _QUICK_S) < _QUICK_S
+        worth_s = self._handing.worth_s
+        return self._taken.get((size, first.kind), worth_s) < worth_s
 
     def _ended(self, run: _Run, computed: asyncio.Future[Any]) -> None:
         self._finish(run, computed.result())
@@ -464,6 +489,8 @@ class Batcher:
         batch, start = run.batch, run.started
         if not batch or start is None:
             return
+        if run.handed is not None:
+            self._handing.took(start - run.handed)
         self._learn(run, taken)
         failed = []
         for waiting, answer in zip(batch, answers, strict=True):

@@ -140,6 +140,40 @@ def test_a_full_run_begins_beside_another_where_a_core_is_left(tmp_path: Path, p
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    "hands, passed, worth_s",
+    [([], 0, 4e-4), ([5e-5] * 50, 0, 4e-4), ([0.02] * 50, 0, 5e-3), ([0.02] * 50, 2000, 4e-4)],
+    ids=["nothing known", "a core is free", "others want the cores", "they did, long ago"],
+)
+def test_runs_go_to_threads_where_they_take_far_longer_than_that(
+    tmp_path: Path, hands: list[float], passed: int, worth_s: float
+) -> None:
+    async def main() -> None:
+        queue = batcher(tmp_path)
+        for seconds in hands:
+            queue._handing.took(seconds)
+        for _ in range(passed):
+            queue._handing.passed()
+        assert queue._handing.worth_s == pytest.approx(worth_s, rel=0.01)
+        places: list[int] = []
+        run = queue.model.executor.run
+
+        def noted(*arguments: Any) -> Any:
+            places.append(threading.get_ident())
+            return run(*arguments)
+
+        queue.model.executor.run = noted  # type: ignore[method-assign,assignment]
+        shape = (1, ((4,),))
+        for taken in (0.9 * worth_s, 1.1 * worth_s):
+            queue._taken = {shape: taken}
+            await queue.run([rows(1, 0)], ["y"])
+        here = threading.get_ident()
+        assert [place == here for place in places] == [True, False]
+        await queue.close()
+
+    asyncio.run(main())
+
+
 def test_a_run_has_at_most_so_many_samples(tmp_path: Path) -> None:
     async def main() -> None:
         queue = batcher(tmp_path, delay_s=0.05, max_batch=4)
