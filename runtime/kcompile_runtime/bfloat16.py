@@ -17,7 +17,8 @@ _ONNX_TYPE = 16
 
 def to_float32(array: np.ndarray) -> np.ndarray:
     """Elements of BFLOAT16 as float32, which holds each of them."""
-    return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    # numpy 1 makes scalars of arrays without axes
+    return np.asarray(np.left_shift(array.view(np.uint16), 16, dtype=np.uint32)).view(np.float32)
 
 
 def from_float32(array: np.ndarray) -> np.ndarray:
@@ -26,7 +27,7 @@ def from_float32(array: np.ndarray) -> np.ndarray:
     bits = numbers.view(np.uint32)
     rounded = bits + (0x7FFF + (bits >> 16 & 1))
     upper = np.where(np.isnan(numbers), bits | 0x400000, rounded) >> 16  # a NaN must not become infinite
-    return upper.astype(np.uint16).view(BFLOAT16)
+    return np.asarray(upper, np.uint16).view(BFLOAT16)
 
 
 def accepted(array: np.ndarray) -> np.ndarray | None:
@@ -60,6 +61,8 @@ def _value(value: Any) -> Any:
     array = np.asarray(value, order="C")
     if array.dtype != BFLOAT16:
         return OrtValue.ortvalue_from_numpy(array)
+    if not hasattr(OrtValue, "ortvalue_from_numpy_with_onnx_type"):
+        raise RuntimeError("inputs of bfloat16 need onnxruntime 1.20 or newer: pip install -U onnxruntime")
     return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), _ONNX_TYPE)
 
 

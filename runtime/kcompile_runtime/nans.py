@@ -9,6 +9,7 @@ when it is first needed, in which each is followed by what puts the NaN back.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import mmap
 import os
@@ -36,17 +37,20 @@ from .graphs import (
     opset_of,
     with_nodes,
 )
-from .session import create_session
+from .session import create_session, load_onnxruntime, older
 from .wire import Buffer, Truncated
 
 _WINDOWS = frozenset(("MaxPool", "GlobalMaxPool", "MaxRoiPool", "RoiAlign", "ReduceMax", "ReduceMin"))
-_ELEMENTWISE = frozenset(("Shrink", "Sign", "ThresholdedRelu"))
+_ELEMENTWISE = frozenset(("Erf", "Shrink", "Sign", "ThresholdedRelu"))
+_EXTREMES = frozenset(("Max", "Min"))
 _ROWS = frozenset(("Hardmax", "LogSoftmax"))
 _ARGUMENTS = frozenset(("ArgMax", "ArgMin"))
 _RECURRENT = frozenset(("GRU", "LSTM", "RNN"))
 _SCATTERS = frozenset(("ScatterElements", "ScatterND"))
-SWALLOWING = _WINDOWS | _ELEMENTWISE | _ROWS | _ARGUMENTS | _RECURRENT | _SCATTERS | {"TopK"}
+SWALLOWING = _WINDOWS | (_ELEMENTWISE - {"Erf"}) | _ROWS | _ARGUMENTS | _RECURRENT | _SCATTERS | {"TopK"}
 """Operators whose kernels give a number for a NaN (tests/runtime/test_nans.py asks the one installed)."""
+MENDED = {"Erf": (1, 27), "Max": (1, 19), "Min": (1, 19)}
+"""Operators whose kernels did so before a release."""
 
 # What can be NaN although no input is: the logarithm and the root of a negative number, 0/0.
 _MAKING = frozenset(("Acos", "Acosh", "Asin", "Atanh", "Div", "Log", "Mod", "Pow", "Sqrt"))
@@ -60,9 +64,16 @@ _INF = float("inf")
 
 def swallows(node: Node) -> bool:
     """Whether a node can turn a NaN into a number."""
-    if node.domain not in ("", "ai.onnx") or node.op not in SWALLOWING:
+    if node.domain not in ("", "ai.onnx") or node.op not in _swallowing():
         return False
     return node.op not in _SCATTERS or node.text("reduction") in ("max", "min")
+
+
+@functools.cache
+def _swallowing() -> frozenset[str]:
+    """Those of the onnxruntime that is installed."""
+    ort = load_onnxruntime()
+    return SWALLOWING | {op for op, release in MENDED.items() if older(ort, *release)}
 
 
 @dataclass(frozen=True)
@@ -181,6 +192,8 @@ class _Rewriting:
             self._windows(node)
         elif node.op in _ELEMENTWISE:
             self._put_back(node, self._is_nan(node.inputs[0]))
+        elif node.op in _EXTREMES:
+            self._put_back(node, self._over(self._new("Sum", [self._mark(x) for x in node.inputs])))
         elif node.op in _ROWS:
             axis = {k: v for k, v in node.attributes.items() if k == "axis"}
             self._put_back(

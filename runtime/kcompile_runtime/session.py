@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
 import re
 import sys
+import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,7 +108,7 @@ def create_session(
     size = len(model) if isinstance(model, bytes) else _bytes_on_disk(model, external)
     size += sum(array.nbytes for array in (initializers or {}).values())
     _limit_folding(options, measured.folding_limit(size))
-    unused = ["ConstantFolding"] if measured.growing and not _heeds_limit(ort.__version__) else []
+    unused = ["ConstantFolding"] if measured.growing and older(ort, 1, 27) else []  # which know no limit
     levels = ort.GraphOptimizationLevel
     if not measured.fusible and options.graph_optimization_level != levels.ORT_DISABLE_ALL:
         options.graph_optimization_level = levels.ORT_ENABLE_BASIC
@@ -114,10 +116,29 @@ def create_session(
     if initializers:
         keep = {name: ort.OrtValue.ortvalue_from_numpy(_contiguous(a)) for name, a in initializers.items()}
         options.add_external_initializers(list(keep), list(keep.values()))
-    source = model if isinstance(model, bytes) else os.fspath(model)
-    if providers is not None:
-        return _create_with(ort, source, options, _check_providers(ort, providers), where, unused), keep
-    return _create_anywhere(ort, source, options, where, unused), keep
+    with contextlib.ExitStack() as stack:
+        source = model if isinstance(model, bytes) else os.fspath(model)
+        if isinstance(model, bytes) and folder is not None and external and older(ort, 1, 21):
+            source = stack.enter_context(_beside_links(model, folder, external))
+        if providers is not None:
+            return _create_with(ort, source, options, _check_providers(ort, providers), where, unused), keep
+        return _create_anywhere(ort, source, options, where, unused), keep
+
+
+@contextlib.contextmanager
+def _beside_links(model: bytes, folder: str, external: list[ExternalWeight]) -> Iterator[str]:
+    """Path of a file with these bytes that finds the weights of a folder: what onnxruntime before 1.21 needs."""
+    with tempfile.TemporaryDirectory(prefix="kcompile-") as own:
+        for location in {weight.location for weight in external}:
+            link = os.path.join(own, location)
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            os.symlink(os.path.join(os.path.abspath(folder), location), link)
+        path = os.path.join(own, "model.onnx")
+        if os.path.lexists(path):
+            path = os.path.join(own, "model-without-nan.onnx")
+        with open(path, "wb") as stream:
+            stream.write(model)
+        yield path
 
 
 def describe_model(model: str | os.PathLike[str] | bytes) -> str:
@@ -170,10 +191,10 @@ def _limit_folding(options: Any, limit: int) -> None:
         options.add_session_config_entry(_FOLDING_LIMIT, str(limit))
 
 
-def _heeds_limit(version: str) -> bool:
-    """Whether a release of onnxruntime knows the entry; older ones fold whatever there is, or nothing."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return found is None or (int(found[1]), int(found[2])) >= (1, 27)
+def older(ort: Any, major: int, minor: int) -> bool:
+    """Whether the onnxruntime is of a release before that one."""
+    found = re.match(r"(\d+)\.(\d+)", ort.__version__)
+    return found is not None and (int(found[1]), int(found[2])) < (major, minor)
 
 
 def _bytes_on_disk(model: str | os.PathLike[str], external: list[ExternalWeight]) -> int:

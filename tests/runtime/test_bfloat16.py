@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from kcompile_runtime import Executor, InputError
+from kcompile_runtime import ExecutionError, Executor, InputError
 from kcompile_runtime.bfloat16 import BFLOAT16, from_float32, to_float32
+from kcompile_runtime.session import load_onnxruntime, older
 from tests.runtime import models
 
 bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+needs_bfloat16 = pytest.mark.skipif(older(load_onnxruntime(), 1, 20), reason="onnxruntime before 1.20 takes no bfloat16")
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,7 @@ def test_shapes_stay(shape: tuple[int, ...]) -> None:
     assert to_float32(from_float32(np.zeros(shape))).shape == shape
 
 
+@needs_bfloat16
 @pytest.mark.parametrize(
     "make",
     [
@@ -59,6 +62,7 @@ def test_other_types_and_shapes_are_refused(identity: Executor) -> None:
         identity.run([np.zeros(3, np.float32)])
 
 
+@needs_bfloat16
 def test_a_nan_in_bfloat16_is_not_lost() -> None:
     nodes = [
         helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.FLOAT),
@@ -72,3 +76,10 @@ def test_a_nan_in_bfloat16_is_not_lost() -> None:
     for given in (x, from_float32(x)):
         assert given.dtype in (np.float32, BFLOAT16)
         np.testing.assert_array_equal(Executor(model).run([given])[0], [[[np.nan, np.nan, 4]]])
+
+
+def test_a_release_that_takes_none_says_so(identity: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = load_onnxruntime().OrtValue
+    monkeypatch.delattr(value, "ortvalue_from_numpy_with_onnx_type", raising=False)
+    with pytest.raises(ExecutionError, match=r"need onnxruntime 1\.20 or newer"):
+        identity.run([np.zeros((1, 3))])

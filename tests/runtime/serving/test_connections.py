@@ -119,7 +119,10 @@ def test_clients_that_leave_change_nothing_for_others(running: Running) -> None:
 
 def raw(*data: bytes, inputs: int = 1, **more: Any) -> bytes:
     entries = [{"name": f"x{n}", "datatype": "FP32", "shape": [1, 2]} for n in range(inputs)]
+    parameters = more.pop("parameters", {})
     request = REQUEST(model_name="m", inputs=entries, raw_input_contents=data, **more)
+    for name, value in parameters.items():
+        request.parameters[name].int64_param = value
     return request.SerializeToString()
 
 
@@ -161,7 +164,7 @@ def test_ids_and_parameters_are_those_of_each_message() -> None:
     data = np.zeros((1, 2), np.float32).tobytes()
     for key in ("a", "b", ""):
         for priority in (1, 2):
-            asked = requests.read(raw(data, id=key, parameters={"priority": {"int64_param": priority}}))
+            asked = requests.read(raw(data, id=key, parameters={"priority": priority}))
             assert (asked.id, asked.request.parameters) == (key, {"priority": priority})
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from kcompile_runtime.serving.protocol.datatypes import DATATYPES, from_bytes
+from kcompile_runtime.session import load_onnxruntime, older
 from tests.runtime import models
 
 from . import mutations
@@ -218,6 +219,8 @@ def test_compressed_bodies_are_unpacked_to_the_limit(running: Running, coding: s
     "kind", ["INT8", "INT64", "UINT8", "UINT64", "FP16", "BF16", "FP32", "FP64", "BOOL", "BYTES"]
 )
 def test_every_datatype_goes_through_json(running: Running, kind: str) -> None:
+    if kind == "BF16" and older(load_onnxruntime(), 1, 20):
+        pytest.skip("onnxruntime before 1.20 takes no bfloat16")
     values = {
         "INT8": [[-128, 127]],
         "INT64": [[-(2**63), 2**63 - 1]],
