@@ -18,6 +18,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from kcompile_runtime.session import load_onnxruntime, older
+
 from .. import onnx_io
 from ..onnx_io.bodies import all_nodes
 from .errors import OptimizeError
@@ -71,6 +73,20 @@ def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
     return shaped(oir.to_proto(graph_model))
 
 
+def _needs_tools(major: int, minor: int) -> None:
+    """
+    Raises:
+        OptimizeError: onnxruntime is of a release before, whose tools lack what is asked of them.
+    """
+    ort = load_onnxruntime()
+    if older(ort, major, minor):
+        raise OptimizeError(
+            f"this way of quantizing needs onnxruntime {major}.{minor} or newer, installed is "
+            f"{ort.__version__}: "
+            'pip install -U onnxruntime, or choose "dynamic" or "float16"'
+        )
+
+
 def static(
     prepared: onnx.ModelProto, ranges: Ranges, keep: Collection[str] = (), reduce_range: bool = False
 ) -> onnx.ModelProto:
@@ -80,6 +96,7 @@ def static(
         keep: names of nodes that stay float32.
         reduce_range: whether weights have 7 bits, for processors whose sums of 16 bits would be cut.
     """
+    _needs_tools(1, 27)
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     with quiet(), tempfile.TemporaryDirectory() as folder:
@@ -151,6 +168,7 @@ def dynamic(
 def weights(model: onnx.ModelProto, bits: Literal[4, 8], keep: Collection[str] = ()) -> onnx.ModelProto:
     """Matrices, and with 4 bits tables, in blocks of 32 numbers that share a scale, which MatMulNBits and
     GatherBlockQuantized of onnxruntime read; the rest stays float32."""
+    _needs_tools(1, 27)
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     from onnxruntime.quantization.onnx_model import ONNXModel
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib.metadata
 import os
 import re
 import sys
@@ -48,7 +49,9 @@ def load_onnxruntime() -> Any:
             "or 'kcompile-runtime[gpu]' where there is an NVIDIA GPU"
         ) from None
     except ImportError as error:
-        raise RuntimeNotInstalledError(f"onnxruntime is installed but does not load: {error}") from None
+        raise RuntimeNotInstalledError(
+            f"onnxruntime is installed but does not load: {str(error) or 'no reason given'}{_for_numpy_1()}"
+        ) from None
     if not hasattr(onnxruntime, "InferenceSession"):
         # What is left of the folder after one of onnxruntime and onnxruntime-gpu was uninstalled over the
         # other.
@@ -58,6 +61,25 @@ def load_onnxruntime() -> Any:
         )
     protect_children()
     return onnxruntime
+
+
+def _for_numpy_1() -> str:
+    """What to do where onnxruntime was compiled for numpy 1 and numpy 2 is installed."""
+    found = re.match(r"1\.(\d+)", _installed("onnxruntime") or _installed("onnxruntime-gpu"))
+    if found is None or int(found[1]) >= 19 or np.__version__.startswith("1."):
+        return ""
+    return (
+        f"; onnxruntime before 1.19 is built for numpy 1, and numpy {np.__version__} is installed: "
+        "pip install 'onnxruntime>=1.19', or 'numpy<2'"
+    )
+
+
+def _installed(name: str) -> str:
+    """The version of a distribution; "" if it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def create_session(
@@ -127,7 +149,7 @@ def create_session(
 
 @contextlib.contextmanager
 def _beside_links(model: bytes, folder: str, external: list[ExternalWeight]) -> Iterator[str]:
-    """Path of a file with these bytes that finds the weights of a folder: what onnxruntime before 1.21 needs."""
+    """Path of a file with these bytes that finds the weights of a folder: for onnxruntime before 1.21."""
     with tempfile.TemporaryDirectory(prefix="kcompile-") as own:
         for location in {weight.location for weight in external}:
             link = os.path.join(own, location)

@@ -29,7 +29,10 @@ NUMBERS = sorted(set(element_types.NAMES) - {"string", "complex64", "complex128"
 
 @pytest.mark.parametrize("name", sorted(element_types.NAMES))
 def test_types_answer_as_those_of_tensorflow(name):
-    assert FOUND["types"][name] == {**FOUND["types"][name], **EXPECTED["types"][name]}
+    expected = {**FOUND["types"][name], **EXPECTED["types"][name]}
+    if name == "bool":  # which numpy 1 calls bool_
+        expected["as_numpy_dtype"] = np.bool_.__name__
+    assert FOUND["types"][name] == expected
 
 
 def test_all_public_members_of_tensorflows_types_are_there():

@@ -164,8 +164,9 @@ def test_what_is_no_single_number_is_said():
         bool(known())
     with pytest.raises(TypeError, match="scalar and cannot be iterated"):
         list(known()[0, 0])
-    with pytest.raises(ValueError, match="without a copy"):
-        np.array(known(), copy=False)
+    if not np.__version__.startswith("1."):  # there it means "if possible"
+        with pytest.raises(ValueError, match="without a copy"):
+            np.array(known(), copy=False)
 
 
 def test_text_is_no_computation():

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kcompile.ir import ForeignNode, OperatorError, foreign_nodes
 from kcompile.onnx_io import ExportError, build_session_model, export, read_graph
+from kcompile_runtime.session import older
 from tests.onnx_io import networks
 from tests.onnx_io.running import feeds_for, run
 
@@ -219,8 +220,16 @@ def assert_computes(model, feeds):
     return graph
 
 
+RECENT = not older(onnxruntime, 1, 31)
+needs_recent = pytest.mark.skipif(
+    not RECENT, reason="onnxruntime before 1.31 runs not all that its tools write"
+)
+
+
 @pytest.mark.parametrize("name", MICROSOFT)
 def test_an_operator_of_onnxruntime_runs_and_is_exported(name):
+    if name in ("ExpandDims", "GatherBlockQuantized") and not RECENT:
+        pytest.skip("onnxruntime before 1.31 crashes in it, or lacks a form of it")
     text, feeds, constants = MICROSOFT[name]
     model = theirs(in_domain(text, "com.microsoft"), feeds, constants, {"com.microsoft": 1})
     graph = assert_computes(model, feeds)
@@ -362,6 +371,7 @@ def test_a_model_that_onnxruntime_has_optimized_is_read(network, level, tmp_path
     assert foreign_nodes(again)
 
 
+@needs_recent
 @pytest.mark.parametrize("network", [networks.cnn, lambda: networks.lstm(units=4, features=3)])
 def test_a_dynamically_quantized_model_is_read(network, tmp_path):
     from onnxruntime.quantization import quantize_dynamic
@@ -372,6 +382,7 @@ def test_a_dynamically_quantized_model_is_read(network, tmp_path):
     assert_computes(onnx.load(tmp_path / "q.onnx"), feeds_for(graph))
 
 
+@needs_recent
 @pytest.mark.parametrize("form", ["QOperator", "QDQ"])
 def test_a_statically_quantized_model_is_read(form, tmp_path):
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
@@ -428,6 +439,8 @@ def test_branches_have_them():
 
 @pytest.mark.parametrize("opset", [13, 17, 21, 23])
 def test_they_are_exported_in_other_versions_of_the_standard(opset):
+    if opset > 21 and not RECENT:
+        pytest.skip("not every release of onnxruntime runs this version of the operator set")
     model = theirs("a = com.microsoft.FastGelu(x); y = Softmax<axis=-1>(a)", X, {}, {"com.microsoft": 1})
     written = export(read_graph(model), opset=opset)
     assert {entry.domain: entry.version for entry in written.opset_import} == {"": opset, "com.microsoft": 1}

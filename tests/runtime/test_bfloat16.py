@@ -12,7 +12,9 @@ from kcompile_runtime.session import load_onnxruntime, older
 from tests.runtime import models
 
 bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
-needs_bfloat16 = pytest.mark.skipif(older(load_onnxruntime(), 1, 20), reason="onnxruntime before 1.20 takes no bfloat16")
+needs_bfloat16 = pytest.mark.skipif(
+    older(load_onnxruntime(), 1, 20), reason="onnxruntime before 1.20 takes no bfloat16"
+)
 
 
 @pytest.fixture(scope="module")
