@@ -38,6 +38,7 @@ help:
 	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
 	@echo "make docs        the site of the documentation, into site/"
 	@echo "make dist        both distributions, checked and tried in empty environments, into dist/"
+	@echo "make matrix      lowest and newest dependencies on each Python, tried, into docs/supported.md"
 	@echo "make browser-tests  pages in headless Chromium, which must be there"
 	@echo "make ray-tests   serving and predicting on a cluster of two nodes on this machine"
 	@echo "make programs PROGRAMS=FOLDER  published programs, which FOLDER holds, as they stand"
@@ -80,6 +81,9 @@ docs: $(STAMP)
 
 dist: $(RELEASE)/.installed
 	$(RELEASE)/$(BIN)/python -m tests.release $(ARGS)
+
+matrix: $(RELEASE)/.installed
+	$(RELEASE)/$(BIN)/python -m tests.matrix $(ARGS)
 
 # What cannot be installed is named by the tests that are skipped for it.
 browser-tests: $(STAMP)

@@ -1,0 +1,165 @@
+"""Installs both distributions with the lowest and the newest of their dependencies, and uses them.
+
+    python -m tests.matrix [--python 3.12 ...] [--torch 3.11 ...] [--tests] [--kind runtime] [--folder FOLDER]
+
+Each environment is made, used and removed again. What ran goes into tests/matrix/results.json and into the
+tables of docs/supported.md. It needs build (`make dist` installs it), packaging and a package index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import page
+from .floors import PYTHONS, ROOT, floors
+from .page import Row
+
+SMOKE = ROOT / "tests" / "release" / "smoke.py"
+NEWEST = ROOT / "constraints.txt"
+#: The part of the suite that runs with the lowest and the newest of all, where PyTorch is tried.
+TESTS = ("tests/runtime", "tests/formats", "tests/ir", "tests/onnx_io")
+TOOLS = ("pytest", "pytest-benchmark", "hypothesis", "scikit-learn", "pytest-xdist")
+EXTRAS = {"kcompile": ("cpu", "serve"), "runtime": ("cpu", "serve")}
+VARIED = {"kcompile": ("numpy", "onnx", "onnxruntime"), "runtime": ("numpy", "onnxruntime")}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns 0 if every environment that should work does."""
+    parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
+    parser.add_argument(
+        "--python", nargs="+", default=PYTHONS, metavar="X.Y", help=f"default: those of {PYTHONS}"
+    )
+    parser.add_argument(
+        "--torch", nargs="+", default=[], metavar="X.Y", help="where PyTorch is tried too: it is large"
+    )
+    parser.add_argument("--tests", action="store_true", help=f"run {', '.join(TESTS)} where PyTorch is tried")
+    parser.add_argument("--kind", choices=[*VARIED], nargs="+", default=[*VARIED])
+    parser.add_argument("--folder", type=Path, default=ROOT / ".venv-matrix", help="default: .venv-matrix")
+    arguments = parser.parse_args(argv)
+    folder = arguments.folder.resolve()
+    wheels = _wheels(folder)
+    failed = []
+    for version in arguments.python:
+        program = shutil.which(f"python{version}")
+        if program is None or subprocess.run([program, "-c", ""], capture_output=True).returncode:
+            print(f"python{version}: not here, not tried")
+            continue
+        for kind in arguments.kind:
+            for name, pins in sets(kind, version):
+                row = Row(kind, version, name)
+                torch = kind == "kcompile" and version in arguments.torch
+                tests = arguments.tests and torch and "," not in name
+                _try(row, pins, program, folder, wheels, torch, tests)
+                page.write([row])
+                print(row, flush=True)
+                failed += [row] if row.failed else []
+    return int(any(not _refused(row) for row in failed))
+
+
+def sets(kind: str, python: str) -> Iterator[tuple[str, list[str]]]:
+    """Names of the combinations of a Python, and the lines of constraints that each is made with."""
+    lowest = floors(
+        "kcompile" if kind == "kcompile" else "kcompile-runtime", python, (*EXTRAS[kind], "train")
+    )
+    newest = NEWEST.read_text(encoding="utf-8").splitlines()
+    yield "lowest", [f"{name}=={version}" for name, version in lowest.items() if name != "torch"]
+    for varied in VARIED[kind]:
+        others = [line for line in newest if re.split(r"[=;]", line)[0].strip() != varied]
+        yield f"newest, lowest {varied}", [*others, f"{varied}=={lowest[varied]}"]
+    yield "newest", newest
+
+
+def _refused(row: Row) -> bool:
+    """Whether the message of what fails says what to install."""
+    return "pip install" in row.failed
+
+
+def _wheels(folder: Path) -> Path:
+    """Both distributions as wheels."""
+    output = folder / "wheels"
+    shutil.rmtree(output, ignore_errors=True)
+    for source in (ROOT / "runtime", ROOT):
+        _run(sys.executable, "-m", "build", "--wheel", "--outdir", output, source)
+    return output
+
+
+def _try(
+    row: Row, pins: list[str], program: str, folder: Path, wheels: Path, torch: bool, tests: bool
+) -> None:
+    """Makes the environment of a row and fills in what it did, or how it failed."""
+    own = folder / f"{row.kind}-{row.python}-{re.sub(r'[, ]+', '-', row.name)}"
+    shutil.rmtree(own, ignore_errors=True)
+    try:
+        _run(program, "-m", "venv", own)
+        python = own / ("Scripts" if os.name == "nt" else "bin") / "python"
+        constraints = own / "constraints.txt"
+        if torch:
+            pins = [*pins, *(line for line in NEWEST.read_text().splitlines() if line.startswith("torch=="))]
+        constraints.write_text("\n".join(pins) + "\n", encoding="utf-8")
+        install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints)
+        extras = ",".join((*EXTRAS[row.kind], *(["train"] if torch else [])))
+        name = "kcompile" if row.kind == "kcompile" else "kcompile-runtime"
+        (wheel,) = wheels.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
+        _run(*install, "--only-binary", ":all:", "--find-links", wheels, f"{wheel}[{extras}]")
+        # what the runtime predicts with was written by the newest compiler of this Python, or by any other
+        model = folder / "models" / "model.onnx" if row.kind == "runtime" else own / "model.onnx"
+        said = json.loads(
+            _run(python, SMOKE, {"kcompile": "model"}.get(row.kind, "runtime"), model).splitlines()[-1]
+        )
+        row.versions, row.did = said["versions"], said["did"]
+        if row.kind == "kcompile":
+            model = folder / "models"
+            model.mkdir(exist_ok=True)
+            for file in ("model.onnx", "model.npy"):
+                shutil.copy(own / file, model / file)
+        if tests:
+            _run(*install, *TOOLS)
+            row.tests = _tested(python)
+            row.failed = "" if "failed" not in row.tests and "error" not in row.tests else row.tests
+    except _FailedError as error:
+        row.failed = str(error)
+        row.versions = row.versions or {
+            name: version
+            for name, version in (
+                line.split("==")[:2] for line in pins if re.fullmatch(r"[\w-]+==[\w.]+", line)
+            )
+            if name in VARIED[row.kind]
+        }
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _tested(python: Path) -> str:
+    """The last line of pytest, without its time."""
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *TESTS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    lines = done.stdout.strip().splitlines() or [done.stderr]
+    if done.returncode:
+        print("\n".join(lines[-40:]), flush=True)
+    return (
+        re.sub(r" in [\d.]+s.*|=+ ?", "", lines[-1]) if done.returncode in (0, 1) else f"error: {lines[-1]}"
+    )
+
+
+class _FailedError(Exception):
+    """A program failed; the message is the last line of what it printed."""
+
+
+def _run(*command: object) -> str:
+    done = subprocess.run(list(map(str, command)), cwd=ROOT.parent, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", flush=True)
+        raise _FailedError((done.stderr.strip() or done.stdout.strip()).splitlines()[-1].replace("|", "\\|"))
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
