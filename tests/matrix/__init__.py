@@ -1,1 +1,1 @@
-"""Each supported Python with the lowest and the newest of what kcompile stands on, in environments of their own."""
+"""Each supported Python with the lowest and the newest of what kcompile stands on,."""
