@@ -1,6 +1,7 @@
 """Installs both distributions with the lowest and the newest of their dependencies, and uses them.
 
-    python -m tests.matrix [--python 3.12 ...] [--torch 3.11 ...] [--tests] [--kind runtime] [--folder FOLDER]
+    python -m tests.matrix [--python 3.12 ...] [--torch 3.11 ...] [--tests] [--kind runtime] [--set lowest]
+                           [--folder FOLDER]
 
 Each environment is made, used and removed again. What ran goes into tests/matrix/results.json and into the
 tables of docs/supported.md. It needs build (`make dist` installs it), packaging and a package index.
@@ -27,7 +28,9 @@ NEWEST = ROOT / "constraints.txt"
 #: The part of the suite that runs with the lowest and the newest of all, where PyTorch is tried.
 TESTS = ("tests/runtime", "tests/formats", "tests/ir", "tests/onnx_io")
 TOOLS = ("pytest", "pytest-benchmark", "hypothesis", "scikit-learn", "pytest-xdist")
-EXTRAS = {"kcompile": ("cpu", "serve"), "runtime": ("cpu", "serve")}
+EXTRAS = ("cpu", "serve")
+DISTRIBUTIONS = {"kcompile": "kcompile", "runtime": "kcompile-runtime"}
+SMOKE_OF = {"kcompile": "model", "runtime": "runtime"}
 VARIED = {"kcompile": ("numpy", "onnx", "onnxruntime"), "runtime": ("numpy", "onnxruntime")}
 
 
@@ -42,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--tests", action="store_true", help=f"run {', '.join(TESTS)} where PyTorch is tried")
     parser.add_argument("--kind", choices=[*VARIED], nargs="+", default=[*VARIED])
+    parser.add_argument("--set", choices=["lowest", "newest", "mixed"], nargs="+", help="default: all")
     parser.add_argument("--folder", type=Path, default=ROOT / ".venv-matrix", help="default: .venv-matrix")
     arguments = parser.parse_args(argv)
     folder = arguments.folder.resolve()
@@ -54,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
             continue
         for kind in arguments.kind:
             for name, pins in sets(kind, version):
+                if arguments.set and ("mixed" if "," in name else name) not in arguments.set:
+                    continue
                 row = Row(kind, version, name)
                 torch = kind == "kcompile" and version in arguments.torch
                 tests = arguments.tests and torch and "," not in name
@@ -66,9 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def sets(kind: str, python: str) -> Iterator[tuple[str, list[str]]]:
     """Names of the combinations of a Python, and the lines of constraints that each is made with."""
-    lowest = floors(
-        "kcompile" if kind == "kcompile" else "kcompile-runtime", python, (*EXTRAS[kind], "train")
-    )
+    lowest = floors(DISTRIBUTIONS[kind], python, (*EXTRAS, "train"))
     newest = NEWEST.read_text(encoding="utf-8").splitlines()
     yield "lowest", [f"{name}=={version}" for name, version in lowest.items() if name != "torch"]
     for varied in VARIED[kind]:
@@ -98,28 +102,25 @@ def _try(
     own = folder / f"{row.kind}-{row.python}-{re.sub(r'[, ]+', '-', row.name)}"
     shutil.rmtree(own, ignore_errors=True)
     try:
-        _run(program, "-m", "venv", own)
+        _run(program, "-m", "venv", "--without-pip", own)
         python = own / ("Scripts" if os.name == "nt" else "bin") / "python"
         constraints = own / "constraints.txt"
         if torch:
             pins = [*pins, *(line for line in NEWEST.read_text().splitlines() if line.startswith("torch=="))]
         constraints.write_text("\n".join(pins) + "\n", encoding="utf-8")
-        install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints)
-        extras = ",".join((*EXTRAS[row.kind], *(["train"] if torch else [])))
-        name = "kcompile" if row.kind == "kcompile" else "kcompile-runtime"
-        (wheel,) = wheels.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
+        pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+        install = (*pip, "install", "-q", "--no-compile", "-c", constraints)
+        extras = ",".join((*EXTRAS, *(["train"] if torch else [])))
+        (wheel,) = wheels.glob(f"{DISTRIBUTIONS[row.kind].replace('-', '_')}-[0-9]*.whl")
         _run(*install, "--only-binary", ":all:", "--find-links", wheels, f"{wheel}[{extras}]")
-        # what the runtime predicts with was written by the newest compiler of this Python, or by any other
-        model = folder / "models" / "model.onnx" if row.kind == "runtime" else own / "model.onnx"
-        said = json.loads(
-            _run(python, SMOKE, {"kcompile": "model"}.get(row.kind, "runtime"), model).splitlines()[-1]
-        )
+        # what the runtime predicts with was written by the compiler in an environment before
+        model = (folder / "models" if row.kind == "runtime" else own) / "model.onnx"
+        said = json.loads(_run(python, SMOKE, SMOKE_OF[row.kind], model).splitlines()[-1])
         row.versions, row.did = said["versions"], said["did"]
         if row.kind == "kcompile":
-            model = folder / "models"
-            model.mkdir(exist_ok=True)
+            (folder / "models").mkdir(exist_ok=True)
             for file in ("model.onnx", "model.npy"):
-                shutil.copy(own / file, model / file)
+                shutil.copy(own / file, folder / "models" / file)
         if tests:
             _run(*install, *TOOLS)
             row.tests = _tested(python)

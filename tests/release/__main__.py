@@ -18,6 +18,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from .version import check_tags
+
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = Path(__file__).resolve().parent / "smoke.py"
 DISTRIBUTIONS = (ROOT / "runtime", ROOT)  # the first is needed by the second
@@ -31,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--python", nargs="+", help=f"interpreters to try; default: those of {SUPPORTED}")
     arguments = parser.parse_args(argv)
     output = arguments.output.resolve()
+    check_tags(ROOT)
     build(output)
     check(output)
     for python in arguments.python or interpreters():
