@@ -153,8 +153,9 @@ def quantize(
 
     Args:
         model: an ``onnx.ModelProto``, the path of a .onnx, .keras or .h5 file, or a Keras model.
-        method: "static": weights and activations of 8 bits, with ranges taken on ``calibrate``. "dynamic":
-            the same for Dense, Embedding and LSTM, with ranges of each batch. "weights8", "weights4":
+        method: "static": weights and activations of 8 bits, with ranges taken on ``calibrate``; of LSTM, for
+            which there are no other kernels, of each batch. "dynamic": the same for Dense, Embedding and
+            LSTM, with ranges of each batch. "weights8", "weights4":
             matrices stored so, computed in float32. "float16"; "bfloat16": weights stored so. By default
             "static" with samples, "dynamic" without.
         calibrate: arrays (samples, ...) for the inputs: one, a list, or a dict by name; 100 to 500 samples as
@@ -335,9 +336,13 @@ class _Recipe:
         if self.method == "static":
             if self._whole is None:
                 self._whole = self.make(())
-            return with_quantized_nodes(self.base, self._whole, names)
-        others = [node.name for nodes in self.layers.values() for node in nodes if node.name not in names]
-        return self.make(others)
+            made = with_quantized_nodes(self.base, self._whole, names)
+            return quantizing.by_batch(made, self._others(names), self.reduce_range)
+        return self.make(self._others(names))
+
+    def _others(self, names: Collection[str]) -> list[str]:
+        """The names of the nodes with weights that are not among these."""
+        return [node.name for nodes in self.layers.values() for node in nodes if node.name not in names]
 
     def sensitivities(self, samples: Samples, layers: Collection[str]) -> list[Sensitivity]:
         """Of these layers."""
@@ -450,7 +455,7 @@ def _step(recipe: _Recipe, layers: Iterable[Layer]) -> dict[str, Any]:
 def _reason(method: str, operators: Iterable[str]) -> str:
     """Why a layer of these operators stays float32."""
     supported = {
-        "static": quantizing.STATIC,
+        "static": (*quantizing.STATIC, *quantizing.BY_BATCH),
         "dynamic": quantizing.DYNAMIC,
         "weights8": ("Gemm", "MatMul", "Gather"),
         "weights4": ("Gemm", "MatMul", "Gather"),

@@ -31,11 +31,14 @@ WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "Ga
 #: Of these, what is computed on 8 bits with ranges known beforehand, and with ranges of each batch.
 STATIC = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather")
 DYNAMIC = ("Gemm", "MatMul", "LSTM", "Gather")
+#: What has kernels for ranges of each batch alone: it is computed so next to what is static.
+BY_BATCH = tuple(op_type for op_type in DYNAMIC if op_type not in STATIC)
 #: What passes 8 bits on, so that nothing is turned into float32 and back between two layers.
 _BETWEEN = (
     "Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul",
     "Pad", "Relu", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 )  # fmt: skip
+_ONNXRUNTIME = "com.microsoft"
 _DATA = "weights.data"
 _SMALL = 1 << 12  # numbers; a matrix or table with fewer is not worth its scales
 
@@ -90,7 +93,8 @@ def _needs_tools(major: int, minor: int) -> None:
 def static(
     prepared: onnx.ModelProto, ranges: Ranges, keep: Collection[str] = (), reduce_range: bool = False
 ) -> onnx.ModelProto:
-    """Weights and activations of 8 bits by QuantizeLinear and DequantizeLinear, weights by channel.
+    """Weights and activations of 8 bits by QuantizeLinear and DequantizeLinear, weights by channel; of LSTM
+    by ranges of each batch.
 
     Args:
         keep: names of nodes that stay float32.
@@ -120,7 +124,8 @@ def static(
             use_external_data_format=onnx_io.is_large(prepared),
             extra_options={} if is_x86() else {"ActivationSymmetric": True},
         )
-        return _lean(_without_zeros(onnx.load(path)))
+        made = _lean(_without_zeros(onnx.load(path)))
+    return by_batch(made, keep, reduce_range)
 
 
 def _without_zeros(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -145,22 +150,62 @@ def dynamic(
     prepared: onnx.ModelProto, keep: Collection[str] = (), reduce_range: bool = False
 ) -> onnx.ModelProto:
     """Weights of 8 bits; activations are quantised while the model runs, by the range of each batch."""
+    standard = [n.name for n in prepared.graph.node if n.op_type == "Attention" and not n.domain]
+    # onnxruntime's own Attention has a kernel of 8 bits
+    return _by_batch(prepared, (*DYNAMIC, "Attention"), [*keep, *standard], reduce_range)
+
+
+def by_batch(model: onnx.ModelProto, keep: Collection[str], reduce_range: bool) -> onnx.ModelProto:
+    """The model with its LSTM nodes as ``dynamic`` makes them, whatever else of it is quantised already: only
+    these nodes are taken from what onnxruntime's tool makes, which takes Gemm apart everywhere."""
+    graph = model.graph
+    if all(node.op_type not in BY_BATCH or node.name in keep for node in graph.node):
+        return model
+    made = _by_batch(model, BY_BATCH, keep, reduce_range).graph
+    given = {tensor.name for tensor in graph.initializer}
+    places = {tuple(node.output): place for place, node in enumerate(graph.node) if node.op_type in BY_BATCH}
+    known = {info.name for info in (*graph.value_info, *graph.output)}
+    for node in made.node:
+        place = places.get(tuple(node.output))
+        if place is None or not node.domain:
+            continue
+        graph.node[place].CopyFrom(node)
+        read = set(node.input) - given
+        graph.initializer.extend(tensor for tensor in made.initializer if tensor.name in read)
+        for name in node.output:  # onnxruntime does not infer the types of these
+            if name and name not in known:
+                graph.value_info.append(
+                    onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+                )
+    used = {name for node in all_nodes(graph.node) for name in node.input} | {
+        out.name for out in graph.output
+    }
+    unread = [tensor for tensor in graph.initializer if tensor.name not in used]
+    for tensor in unread:
+        graph.initializer.remove(tensor)
+    if all(opset.domain != _ONNXRUNTIME for opset in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(_ONNXRUNTIME, 1))
+    return _lean(model)
+
+
+def _by_batch(
+    model: onnx.ModelProto, op_types: Collection[str], keep: Collection[str], reduce_range: bool
+) -> onnx.ModelProto:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    standard = [n.name for n in prepared.graph.node if n.op_type == "Attention" and not n.domain]
     with quiet(), tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
-        onnx_io.save(prepared, source)
+        onnx_io.save(model, source)
         quantize_dynamic(
             source,
             path,
-            use_external_data_format=onnx_io.is_large(prepared),
-            op_types_to_quantize=[*DYNAMIC, "Attention"],  # onnxruntime's own, which has a kernel of 8 bits
+            use_external_data_format=onnx_io.is_large(model),
+            op_types_to_quantize=list(op_types),
             # DynamicQuantizeLSTM is slower, and no better, with a scale for each channel
-            per_channel=all(node.op_type != "LSTM" for node in prepared.graph.node),
+            per_channel=all(node.op_type != "LSTM" for node in model.graph.node),
             reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[*keep, *standard],
+            nodes_to_exclude=list(keep),
         )
         return _lean(onnx.load(path))
 

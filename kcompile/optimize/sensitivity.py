@@ -52,7 +52,7 @@ def sensitivities(
     """
     samples = samples.subset(_SAMPLES)
     outputs = [output.name for output in prepared.graph.output]
-    last = {layer: nodes[-1].output[0] for layer, nodes in layers.items()}
+    last = {layer: next(filter(None, nodes[-1].output)) for layer, nodes in layers.items()}
     names = list(dict.fromkeys([*outputs, *last.values()]))
     expected = dict(zip(names, Runner(prepared, names).outputs(samples), strict=True))
     found = []

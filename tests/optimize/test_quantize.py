@@ -144,7 +144,8 @@ def text_network(recurrent: type) -> keras.Sequential:
     [
         ("dynamic", L.LSTM, [], "DynamicQuantizeLSTM"),
         ("dynamic", L.GRU, ["recurrent"], "DynamicQuantizeLinear"),
-        ("static", L.LSTM, ["recurrent"], "DequantizeLinear"),
+        ("static", L.LSTM, [], "DynamicQuantizeLSTM"),
+        ("static", L.GRU, ["recurrent"], "DequantizeLinear"),
         ("weights8", L.LSTM, ["recurrent", "classes"], "MatMulNBits"),
         ("weights4", L.LSTM, ["recurrent", "classes"], "GatherBlockQuantized"),
     ],
@@ -157,6 +158,35 @@ def test_layers_without_a_kernel_stay_float32_and_are_named(method, recurrent, l
     assert all(layer.reason for layer in result.float_layers)
     assert operator in operators(result.model)
     assert result.differences[0].largest < 0.1
+
+
+@pytest.mark.parametrize("method", ["static", "dynamic"])
+def test_an_lstm_behind_convolutions_has_ranges_of_each_batch(method, tmp_path):
+    np.random.seed(0)
+    layers = [
+        L.Conv1D(32, 5, padding="same", activation="relu", input_shape=(40, 16), name="conv"),
+        L.MaxPooling1D(2),
+        L.LSTM(64, name="lstm"),
+        L.Dense(5, name="scores"),
+    ]
+    model = keras.Sequential(layers)
+    x = np.random.default_rng(0).normal(size=(32, 40, 16)).astype(np.float32)
+    source, best = exported(model, tmp_path), model.predict(x).argmax(axis=1)
+    given = {} if method == "dynamic" else {"calibrate": x}
+    result = quantize(source, method, **given, evaluate=x, labels=best, max_drop=0.0, details=True)
+    assert {layer.name for layer in result.float_layers} == ({"conv"} if method == "dynamic" else set())
+    assert "DynamicQuantizeLSTM" in operators(result.model)
+    assert result.held and result.differences[0].sqnr > 25
+    assert {one.layer: one.sqnr > 25 for one in result.sensitivities}["lstm"]
+    if method == "static":
+        assert result.bytes_after < 0.35 * result.bytes_before
+        assert {"Gemm", "Conv", "QuantizeLinear"} <= operators(result.model)  # for kernels of integers
+        stays = quantize(source, method, calibrate=x, keep=["lstm"])
+        assert [(layer.name, layer.reason) for layer in stays.float_layers] == [("lstm", "asked for")]
+        assert "LSTM" in operators(stays.model)
+        model.quantize(tmp_path / "mixed.onnx", calibrate=x)
+        found = Executor(tmp_path / "mixed.onnx").predict(x)
+        np.testing.assert_allclose(found, model.predict(x), atol=0.05)
 
 
 def test_4_bits_are_half_of_8(tmp_path):
