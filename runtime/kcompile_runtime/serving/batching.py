@@ -29,10 +29,10 @@ _PATIENCE_S, _WORTH = 1e-3, 4
 """How long quick runs wait for others, and for how many requests that is worth while."""
 _MOST_TAKEN, _SLOWER = 1024, 1.25
 _GROWN_S, _GROWN_REQUESTS, _GROWN_SAMPLES = 4e-3, 16, 1024
-_LONG_S, _LEAST_SAMPLES = 0.5, 8
+_LONG_S, _LEAST_SAMPLES = 0.5, 4
 """Where nobody says how many samples a run has at most: more than the default, if that is fewer than 16
 requests and the run takes at most 4 ms, since what is said and heard for a run is then said for more of them;
-and no more than take half a second, as long as they are 8, since all of a run are answered at its end."""
+and no more than take half a second, as long as they are 4, since all of a run are answered at its end."""
 _LEAST_WAIT_S = 0.1
 """What can begin at once is not refused, however short requests may wait."""
 _LAST = 1 << 32

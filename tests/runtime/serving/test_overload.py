@@ -140,7 +140,7 @@ def test_runs_that_are_under_way_count_as_waiting(tmp_path: Path, instances: int
         (1, 1e-5, True, 32),
         (32, 1e-3, True, 32),
         (1, 0.03, True, 16),
-        (1, 10.0, True, 8),
+        (1, 10.0, True, 4),
         (32, 1e-5, False, 32),
     ],
 )
