@@ -13,6 +13,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: question -> (page, heading)
 QUESTIONS = {
     "How do I install it without CUDA?": ("install.md", "PyTorch without CUDA"),
+    "How do I get from nothing to a model that is served?": ("start.md", "Serve"),
     "Does importing it send anything anywhere?": ("install.md", "Telemetry"),
     "How do I run old code that imports keras?": (
         "tour.md",

@@ -56,6 +56,16 @@ def test_a_page_fits_and_can_be_read(site, visit, name, scheme, size):
     assert found.violations_count == 0, found.generate_report()
 
 
+def test_no_page_runs_over_on_a_phone(built, site, visit):
+    page = visit(site, viewport=SIZES["phone"])
+    wide = []
+    for path in sorted(built.rglob("*.html")):
+        page.goto(site + path.relative_to(built).as_posix())
+        if page.evaluate("document.documentElement.scrollWidth") > SIZES["phone"]["width"]:
+            wide.append(path.relative_to(built).as_posix())
+    assert not wide
+
+
 @pytest.mark.parametrize(
     ("start", "words", "answer"), [("index", "class_weight", "tour"), ("ko/index", "검증", "faq")]
 )
