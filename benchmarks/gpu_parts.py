@@ -431,8 +431,8 @@ def onnxruntime(budget: Budget) -> Found:
     failed: list[str] = []
     with TemporaryDirectory() as folder:
         found = networks(True)
-        for network in found:
-            path = Path(folder) / f"{len(failed)}.onnx"
+        for i, network in enumerate(found):
+            path = Path(folder) / f"{i}.onnx"
             try:
                 network.keras().export(path, verify=False)
                 on_cpu = Executor(path, providers=["CPUExecutionProvider"])
