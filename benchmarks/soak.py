@@ -2,7 +2,7 @@
 
 What is done is in ``soak_training``, ``soak_predicting``, ``soak_loading`` and ``soak_serving``, each in a
 process of its own. Memory, open files, threads and processes are looked at from outside, told once a minute,
-and judged by their slope once caches are filled.
+and judged by their slope once caches are filled, which depends on the work that was done and not on the time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .serve_processes import Process
 WORKS = ("train", "predict", "load", "serve")
 #: What memory may grow by after the warm-up, by its slope; and handles, threads and processes each.
 GROWTH_MIB, GROWTH = 8.0, 1.0
-#: The part of the time in which caches and free lists fill.
-WARM_UP = 1 / 4
+#: The part of the work in which caches and free lists fill, and how much work there has to be.
+WARM_UP, LEAST = 1 / 4, 100
 SHOWN_S, LOOK_S = 60.0, 0.5
 
 
@@ -35,10 +35,11 @@ class Look:
     handles: int
     threads: int
     processes: int
+    work: int
 
     def __str__(self) -> str:
         held = f"{self.handles} handles, {self.threads} threads, {self.processes} processes"
-        return f"{self.seconds:.0f} s: {self.resident:.1f} MiB, {held}"
+        return f"{self.seconds:.0f} s, {self.work} pieces of work: {self.resident:.1f} MiB, {held}"
 
 
 Work = tuple[Process, Callable[[], Counter[str]], Callable[[str], bool]]
@@ -86,7 +87,8 @@ def _looks(
         if now - looked < LOOK_S and now - start > LOOK_S:
             continue
         looked = now
-        look = Look(now - start, process.resident_mib, process.handles, process.threads, process.descendants)
+        held = process.resident_mib, process.handles, process.threads, process.descendants
+        look = Look(now - start, *held, sum(came.values()))
         if now - shown > SHOWN_S:
             shown = now
             print(f"  {look}", file=sys.stderr, flush=True)
@@ -95,14 +97,17 @@ def _looks(
 
 def judged(kind: str, looks: Sequence[Look], came: Counter[str], faults: int) -> Iterator[Row]:
     """What a soak found: faults, and what is held more and more."""
-    settled = [look for look in looks if look.seconds >= WARM_UP * looks[-1].seconds]
-    hours = (settled[-1].seconds - settled[0].seconds) / 3600
     length = f"{looks[-1].seconds / 60:.1f} minutes"
     topic = f"soak: {kind}"
     listed = ", ".join(f"{code}: {count:,}" for code, count in sorted(came.items()))
     yield Row(
         topic, f"{length}, {sum(came.values()):,} pieces of work ({listed}): faults", faults, "", target=0
     )
+    if looks[-1].work < LEAST:
+        yield Row(topic, "too little work to judge by", looks[-1].work, "", target=LEAST, at_least=True)
+        return
+    settled = [look for look in looks if look.work >= WARM_UP * looks[-1].work]
+    hours = (settled[-1].seconds - settled[0].seconds) / 3600
     curve = " ".join(f"{look.resident:.0f}" for look in looks[:: max(1, len(looks) // 8)])
     grown = slope(settled, "resident") * hours
     what = f"memory after the warm-up, by its slope ({curve} MiB)"

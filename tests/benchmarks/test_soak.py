@@ -17,9 +17,12 @@ def looks(
     handles: Callable[[int], int] = lambda n: 20 + n % 3,
     threads: Callable[[int], int] = lambda n: 5,
     processes: Callable[[int], int] = lambda n: 0,
+    work: Callable[[int], int] = lambda n: n,
 ) -> list[soak.Look]:
     """Ten minutes, a look a second."""
-    return [soak.Look(float(n), resident(n), handles(n), threads(n), processes(n)) for n in range(600)]
+    return [
+        soak.Look(float(n), resident(n), handles(n), threads(n), processes(n), work(n)) for n in range(600)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -31,8 +34,16 @@ def looks(
         (looks(handles=lambda n: 20 + n // 100), "handles"),
         (looks(threads=lambda n: 5 + n // 200), "threads"),
         (looks(processes=lambda n: n // 100), "processes"),
+        # little was done at first, as on a busy machine: caches fill for longer
+        (
+            looks(
+                resident=lambda n: 300.0 if n > 420 else 100.0 + n / 3, work=lambda n: max(n // 9, n - 400)
+            ),
+            None,
+        ),
+        (looks(work=lambda n: n // 9), "too"),
     ],
-    ids=["flat", "caches", "memory", "handles", "threads", "processes"],
+    ids=["flat", "caches", "memory", "handles", "threads", "processes", "slow at first", "too little"],
 )
 def test_what_grows_is_seen_whatever_is_done_in_between(held: list[soak.Look], too_much: str | None) -> None:
     found = soak.judged("train", held, Counter({"callbacks": 3}), 0)
