@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -316,3 +319,41 @@ def test_external_weights_beside_the_file_are_read(tmp_path) -> None:
     onnx.save(model, path, save_as_external_data=True, location="dense.data", size_threshold=0)
     x = samples(3, 4)
     np.testing.assert_allclose(Executor(path).predict(x), models.dense_reference(x), rtol=1e-5, atol=1e-6)
+
+
+# what onnxruntime's optimizers make slower
+
+
+@pytest.mark.parametrize("providers", [None, ["CPUExecutionProvider"]])
+def test_a_sum_before_a_normalization_stays_by_itself_on_the_cpu(
+    providers: list[str] | None, tmp_path: Path
+) -> None:
+    import onnxruntime
+
+    if providers is None and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there it has a kernel of its own")
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["batch", 5, 8])
+    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["batch", 5, 8])
+    scale = onnx.numpy_helper.from_array(np.ones(8, np.float32), "scale")
+    nodes = [
+        helper.make_node("Relu", ["x"], ["z"]),
+        helper.make_node("Add", ["x", "z"], ["sum"]),
+        helper.make_node("LayerNormalization", ["sum", "scale", "shift"], ["y"]),
+    ]
+    shift = onnx.numpy_helper.from_array(np.zeros(8, np.float32), "shift")
+    graph = helper.make_graph(nodes, "g", [x], [y], [scale, shift])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+    def run(made: Callable[[Any], object]) -> set[str]:
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+        made(options)
+        return {node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node}
+
+    text = model.SerializeToString()
+    bare = run(
+        lambda options: onnxruntime.InferenceSession(text, options, providers=["CPUExecutionProvider"])
+    )
+    assert "SkipLayerNormalization" in bare
+    ours = run(lambda options: Executor(text, providers, session_options=options))
+    assert "SkipLayerNormalization" not in ours and "LayerNormalization" in ours
