@@ -155,23 +155,26 @@ class _Patience:
 
 
 class _Threads:
-    """What it takes to hand a run to a thread, as it was found: where others want the cores, far more."""
+    """What it takes to hand a run to a thread, as it was found: where others want the cores, far more.
+
+    Attributes:
+        worth_s: how long a run has to take for a thread.
+    """
 
     def __init__(self) -> None:
+        self.worth_s = _QUICK_S
         self._hand_s = 0.0
-
-    @property
-    def worth_s(self) -> float:
-        """How long a run has to take for a thread."""
-        return max(_QUICK_S, min(_DEARER * self._hand_s, _MOST_QUICK_S))
 
     def took(self, seconds: float) -> None:
         """So long until one had begun."""
         self._hand_s += (min(seconds, _MOST_QUICK_S / _DEARER) - self._hand_s) / 8
+        self.worth_s = max(_QUICK_S, _DEARER * self._hand_s)
 
     def passed(self) -> None:
         """A run was done without: after some hundred, what was found is old, and is found anew."""
-        self._hand_s *= 1 - 1 / 256
+        if self.worth_s > _QUICK_S:
+            self._hand_s *= 1 - 1 / 256
+            self.worth_s = max(_QUICK_S, _DEARER * self._hand_s)
 
 
 class Batcher:
@@ -355,7 +358,8 @@ class Batcher:
             run = _Run(batch)
             self._runs.append(run)
             if len(self._runs) == 1 and self._is_quick(batch[0], run.samples):
-                self._finish(run, self._compute(run))
+                run.started = time.monotonic()
+                self._finish(run, self._answers(run))
                 self._handing.passed()
                 if self._queue:
                     loop.call_soon(self._start_runs)  # after what else the loop has to do
@@ -472,11 +476,13 @@ class Batcher:
         self._start_runs()
 
     def _compute(self, run: _Run) -> tuple[list[Any], float]:
-        """The answers, errors among them, and the seconds that they took."""
+        """What `_answers` gives, to those who still listen when a thread has taken the run."""
         run.start()
+        return self._answers(run) if run.batch else ([], 0.0)
+
+    def _answers(self, run: _Run) -> tuple[list[Any], float]:
+        """The answers, errors among them, and the seconds that they took."""
         batch, start = run.batch, time.perf_counter()
-        if not batch:
-            return [], 0.0
         try:
             answers = self._compute_one(batch) if len(batch) == 1 else self._compute_all(batch)
         except Exception as error:
@@ -503,9 +509,12 @@ class Batcher:
                     listener.set_exception(answer)
             elif not listener.done():
                 listener.set_result(answer)
-        self.statistics.failed([start - waiting.arrived for waiting in failed], taken)
-        good = [waiting for waiting in batch if waiting not in failed] if failed else batch
-        self.statistics.answered(_samples(good), [start - waiting.arrived for waiting in good], taken)
+        good, samples = batch, run.samples
+        if failed:
+            self.statistics.failed([start - waiting.arrived for waiting in failed], taken)
+            good = [waiting for waiting in batch if waiting not in failed]
+            samples = _samples(good)
+        self.statistics.answered(samples, [start - waiting.arrived for waiting in good], taken)
 
     def _learn(self, run: _Run, taken: float) -> None:
         """What runs take, and so how many samples the next may have."""
@@ -517,10 +526,16 @@ class Batcher:
         each = taken / max(1, run.samples) / self._instances
         self._sample_s += (each - self._sample_s) / (8 if self._sample_s else 1)
         if self._settings.batch_is_open:
-            usual, sample_s = self._settings.max_batch, max(1e-9, self._sample_s * self._instances)
-            requests = _GROWN_REQUESTS * run.samples // len(run.batch)
-            grown = min(int(_GROWN_S / sample_s), requests, _GROWN_SAMPLES)
-            self._most = max(grown, min(usual, max(int(_LONG_S / sample_s), _LEAST_SAMPLES)))
+            self._most = self._most_samples(_GROWN_REQUESTS * run.samples // len(run.batch))
+
+    def _most_samples(self, requests: int) -> int:
+        """Of the next run, where so many samples are 16 requests."""
+        usual, sample_s = self._settings.max_batch, self._sample_s * self._instances
+        if requests > usual and sample_s * usual < _GROWN_S:
+            return max(usual, min(int(_GROWN_S / max(sample_s, 1e-9)), requests, _GROWN_SAMPLES))
+        return (
+            usual if sample_s * usual <= _LONG_S else min(usual, max(int(_LONG_S / sample_s), _LEAST_SAMPLES))
+        )
 
     def _compute_one(self, batch: list[_Waiting]) -> list[Any]:
         (waiting,) = batch
