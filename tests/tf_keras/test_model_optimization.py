@@ -393,6 +393,30 @@ def test_a_config_says_how_a_layer_is_quantized(config, tmp_path):
         assert 2 ** (bits - 1) - 1 == np.abs(kernels[name].astype(int)).max()
 
 
+class ByChannelConfig(ClippedConfig):
+    def get_weights_and_quantizers(self, layer):
+        return [(layer.kernel, LastValueQuantizer(8, per_axis=True, symmetric=True, narrow_range=True))]
+
+    def get_output_quantizers(self, layer):
+        return [MovingAverageQuantizer(8, per_axis=False, symmetric=False, narrow_range=False)]
+
+
+def test_a_convolution_of_a_config_runs_on_integers(tmp_path):
+    annotate, images = tfmot.quantization.keras.quantize_annotate_layer, X[:, :16].reshape(-1, 4, 4, 1)
+    convolution = annotate(tf.keras.layers.Conv2D(5, 3, input_shape=(4, 4, 1)), ByChannelConfig())
+    model = tfmot.quantization.keras.quantize_apply(
+        tf.keras.Sequential([convolution, tf.keras.layers.Flatten(), tf.keras.layers.Dense(3)])
+    )
+    model.compile("sgd", "mse")
+    model.fit(images, np.ones((len(images), 3)), verbose=0)
+    assert model.export(tmp_path / "model.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(tmp_path / "model.onnx", options, providers=["CPUExecutionProvider"])
+    kinds = {node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node}
+    assert "QLinearConv" in kinds and "Conv" not in kinds
+
+
 @pytest.mark.parametrize("kind", sorted(set(tfmot.quantization.keras.quantizers.__all__) - {"Quantizer"}))
 @pytest.mark.parametrize("bits", [4, 8, 16])
 def test_quantizers_round_what_they_have_seen_to_as_many_steps(kind, bits):
