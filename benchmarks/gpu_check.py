@@ -40,6 +40,12 @@ BEGIN, END = "<!-- written by `python -m benchmarks.gpu_check` -->", "<!-- end o
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the parts. Returns 0 if all that could be tried is as it should be, whatever the times are; 1 if
     something is not; 2 if there is no GPU or no PyTorch."""
+    for package in ("numpy", "torch"):
+        if find_spec(package) is None:
+            print(
+                f"Nothing is checked: {sys.executable} has no {package}; make takes another one by PYTHON=."
+            )
+            return 2
     from .gpu_parts import PARTS
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_check", description=__doc__)
@@ -54,12 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = environment(arguments.device)
     if about["missing"]:
         print(f"Not installed: {', '.join(about['missing'])}.")
-    if "torch" in about["missing"] or (arguments.device == "cuda" and not about.get("gpus")):
-        print(
-            "There is no GPU that PyTorch can use." if "torch" not in about["missing"] else "Without torch",
-            end="",
-        )
-        print(" Nothing is checked.")
+    if arguments.device == "cuda" and not about.get("gpus"):
+        print("Nothing is checked: there is no GPU that PyTorch can use.")
         return 2
     end = begun + arguments.seconds
     chosen = [name for name in PARTS if not arguments.part or name in arguments.part]
@@ -134,14 +136,12 @@ def environment(device: str) -> dict[str, Any]:
         "missing": [package for package in PACKAGES if find_spec(package) is None],
         "versions": {package: _version(package) for package in PACKAGES if find_spec(package) is not None},
     }
-    if find_spec("torch") is not None:
-        import torch
+    import torch
 
-        about["cuda"], about["cudnn"] = torch.version.cuda, None
-        if torch.cuda.is_available():
-            about["cudnn"] = torch.backends.cudnn.version()
-            names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-            about["gpus"] = names
+    about["cuda"] = torch.version.cuda
+    if torch.cuda.is_available():
+        about["cudnn"] = torch.backends.cudnn.version()
+        about["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return about
 
 

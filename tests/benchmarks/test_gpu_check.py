@@ -46,6 +46,7 @@ def test_on_a_simulated_gpu_too(part: str, monkeypatch: pytest.MonkeyPatch) -> N
     first, second = gpu_parts.PARTS[part].run(Budget("cuda", 60, small=True))
     assert isinstance(first, Check) and isinstance(second, Check)
     assert (first.failed, second.failed) == ([], []) and first.tried and second.tried
+    assert part != "golden" or "steps captured" in second.check
 
 
 def test_the_steps_that_are_timed_on_a_gpu_are_captured(monkeypatch: pytest.MonkeyPatch) -> None:
