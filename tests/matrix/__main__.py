@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from . import page
 from .floors import PYTHONS, ROOT, floors
 from .page import Row
@@ -76,9 +78,15 @@ def sets(kind: str, python: str) -> Iterator[tuple[str, list[str]]]:
     newest = NEWEST.read_text(encoding="utf-8").splitlines()
     yield "lowest", [f"{name}=={version}" for name, version in lowest.items() if name != "torch"]
     for varied in VARIED[kind]:
-        others = [line for line in newest if re.split(r"[=;]", line)[0].strip() != varied]
+        # what these stand on is left to pip: its newest release may refuse the lowest of this one
+        others = [line for line in newest if _package(line) in lowest.keys() - {varied, "torch"}]
         yield f"newest, lowest {varied}", [*others, f"{varied}=={lowest[varied]}"]
     yield "newest", newest
+
+
+def _package(line: str) -> str:
+    """Of a line of constraints."""
+    return canonicalize_name(re.split(r"[=;#]", line)[0].strip())
 
 
 def _refused(row: Row) -> bool:

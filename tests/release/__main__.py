@@ -96,7 +96,7 @@ def use(output: Path, python: str) -> None:
         for name, what in (("kcompile", "model"), ("kcompile-runtime", "runtime")):
             own = Path(folder) / name
             run(python, "-m", "venv", own)
-            program = own / "bin" / "python"
+            program = own / ("Scripts" if os.name == "nt" else "bin") / "python"
             (wheel,) = output.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
             run(
                 *(program, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
