@@ -188,7 +188,7 @@ def _favours(*kinds: str) -> Callable[..., Step]:
     ("favoured", "taken"),
     [
         ((), {}),
-        (("sums: as written",), {"sums": "as written"}),
+        (("sums: SkipLayerNormalization",), {"sums": "SkipLayerNormalization"}),
         (("SkipLayerNormalization",), {"sums": "SkipLayerNormalization"}),
         (("with the activation",), {"biases": "with the activation"}),
         (("attention: as written",), {"attention": "as written"}),
@@ -216,9 +216,9 @@ def test_a_model_that_is_fastest_as_it_was_stays_so(blocks: Any, monkeypatch: An
 def test_times_of_this_machine_are_told(blocks: Any) -> None:
     result = fuse(blocks["normalized before"], "cpu", seconds=0.02)
     assert result.before is not None and result.before > 0 and result.samples == 1
-    assert len(result.tried) >= 6 and all(step.seconds > 0 for step in result.tried)
+    assert len(result.tried) >= 5 and all(step.seconds > 0 for step in result.tried)
     text = str(result.report())
-    assert "sums: as written" in text and "Time of one run" in text
+    assert "sums: SkipLayerNormalization" in text and "Time of one run" in text
 
 
 @pytest.mark.parametrize("target", ["cuda", "web"])

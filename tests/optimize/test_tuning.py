@@ -157,7 +157,7 @@ def test_of_times_the_fastest_quarter_counts():
     assert fastest(lambda: None, 0.01) <= seconds_of(lambda: sum(range(1000)), 0.01)
 
 
-def test_a_step_is_kept_where_mean_and_median_say_so(monkeypatch):
+def test_a_step_is_kept_where_the_mean_and_most_turns_say_so(monkeypatch):
     rounds = {"before": [1.0, 1.0, 1.0, 1.0], "with": [0.9, 0.9, 0.9, 0.9]}
     monkeypatch.setattr(timing, "_rounds", lambda runs, seconds: rounds)
 
@@ -167,6 +167,8 @@ def test_a_step_is_kept_where_mean_and_median_say_so(monkeypatch):
     assert kept() and not kept(gain=0.2)
     rounds["with"] = [0.5, 1.1, 1.1, 1.1]  # somebody disturbed the other one once
     assert not kept()
+    rounds["with"] = [0.9, 0.7, 1.0, 1.1]
+    assert not kept()  # in two of four turns it was not
     rounds["with"] = [1.0, 0.9, 0.9, 1.0]
     rounds["before"] = [0.8, 1.0, 1.0, 1.1]
     assert not kept()

@@ -58,7 +58,7 @@ class Forms:
 #: What is tried for each, in this order.
 WAYS = {
     "attention": (PACKED, APART, STANDARD, WRITTEN),
-    "sums": (WRITTEN, SKIP, SEPARATE),
+    "sums": (SEPARATE, SKIP),  # as written it is either of these, by what loads the file
     "biases": (WRITTEN, BIASED),
     "constants": (FOLDED, WRITTEN),
     "transposes": (WRITTEN, SUNK, THROUGH),
