@@ -34,28 +34,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark, skip in skipped.items():
             if item.get_closest_marker(mark):
                 item.add_marker(skip)
+    # The longest first: a worker that came to them near the end would be the last by far.
+    items.sort(key=lambda item: item.path.name != "test_simulated_gpu.py")
 
 
 def pytest_sessionstart() -> None:
-    """Threads of onnxruntime that wait for work sleep where workers share the machine: those of each session,
-    of which there are thousands, would keep a core busy for some 20 ms, which another worker has use for.
+    """A worker's sessions of onnxruntime have one thread where nobody asks for more. By itself each of the
+    thousands would start one for every core, wait for its end, and let it turn for some 20 ms in between.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     import onnxruntime
 
-    create, spinning = onnxruntime.InferenceSession.__init__, "session.intra_op.allow_spinning"
+    create = onnxruntime.InferenceSession.__init__
 
     @functools.wraps(create)
-    def create_resting(self: Any, model: Any, sess_options: Any = None, *rest: Any, **named: Any) -> None:
-        options = onnxruntime.SessionOptions() if sess_options is None else sess_options
-        try:
-            options.get_session_config_entry(spinning)
-        except RuntimeError:  # nobody says
-            options.add_session_config_entry(spinning, "0")
+    def create_with_one_thread(self: Any, model: Any, options: Any = None, *rest: Any, **named: Any) -> None:
+        options = named.pop("sess_options", options) or onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.intra_op_num_threads or 1
         create(self, model, options, *rest, **named)
 
-    onnxruntime.InferenceSession.__init__ = create_resting
+    onnxruntime.InferenceSession.__init__ = create_with_one_thread
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

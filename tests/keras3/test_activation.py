@@ -26,9 +26,14 @@ def run(source: str, folder: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-def test_import_before_keras_makes_the_backend(tmp_path: Path) -> None:
-    done = run("import kcompile.keras3, keras; print(keras.config.backend())", tmp_path)
-    assert done.stdout.strip() == "kcompile", done.stderr
+def test_import_before_keras_makes_the_backend_once_by_both_of_its_names(tmp_path: Path) -> None:
+    source = (
+        "import kcompile.keras3, keras, keras.src.backend.kcompile.core as a\n"
+        "import kcompile.keras3.backend.core as b\n"
+        "print(keras.config.backend(), a is b, a.__name__, a.__spec__.name)"
+    )
+    name, done = "kcompile.keras3.backend.core", run(source, tmp_path)
+    assert done.stdout.strip() == f"kcompile True {name} {name}", done.stderr
 
 
 def test_the_variable_of_the_environment_gives_way(tmp_path: Path) -> None:
@@ -42,15 +47,6 @@ def test_a_script_that_sets_the_variable_itself_has_this_backend(tmp_path: Path)
         "import keras; print(keras.config.backend())"
     )
     assert run(source, tmp_path).stdout.strip() == "kcompile"
-
-
-def test_the_backend_is_there_once_by_both_of_its_names(tmp_path: Path) -> None:
-    source = (
-        "import kcompile.keras3, keras, keras.src.backend.kcompile.core as a\n"
-        "import kcompile.keras3.backend.core as b; print(a is b, a.__name__, a.__spec__.name)"
-    )
-    name = "kcompile.keras3.backend.core"
-    assert run(source, tmp_path).stdout.strip() == f"True {name} {name}"
 
 
 def test_importing_the_package_of_keras_is_left_to_the_program(tmp_path: Path) -> None:
