@@ -56,7 +56,7 @@ def test_every_setting_reaches_onnxruntime(model, mode, level):
     beside(
         model,
         session_options={
-            "intra_op_num_threads": 1,
+            "intra_op_num_threads": 3,
             "inter_op_num_threads": 2,
             "execution_mode": mode,
             "graph_optimization_level": level,
@@ -65,7 +65,7 @@ def test_every_setting_reaches_onnxruntime(model, mode, level):
         execution_provider="CPUExecutionProvider",
     )
     options = Executor(model).session.get_session_options()
-    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 2)
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 2)
     assert options.execution_mode == getattr(ort.ExecutionMode, MODES[mode])
     assert options.graph_optimization_level == getattr(ort.GraphOptimizationLevel, LEVELS[level])
     assert options.get_session_config_entry(SPINNING) == "0"
