@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kcompile_runtime.session import load_onnxruntime, older
 from tests.runtime import models
 
 from .conftest import Running
@@ -44,6 +45,8 @@ def tensor(module: Any, name: str, datatype: str, array: np.ndarray, **how: Any)
 
 @pytest.mark.parametrize("datatype", sorted(VALUES))
 def test_every_datatype_comes_back_as_it_went(door: Any, datatype: str) -> None:
+    if datatype == "BF16" and older(load_onnxruntime(), 1, 20):
+        pytest.skip("onnxruntime before 1.20 takes no bfloat16")
     module, client = door
     x = VALUES[datatype]
     answer = client.infer(f"identity_{datatype}", [tensor(module, "x", datatype, x)]).as_numpy("y")
