@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,8 +110,9 @@ def infer_known(
     if problem := problem_with(schema.name, attributes, shapes, num_outputs):
         raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
     data = dict(_data(inputs))
-    question = _question(schema, inputs, data, attributes, num_outputs, opset)
-    told = _ANSWERS.get(question) if question else None
+    numbers = _numbered(shapes)
+    question = _question(schema, inputs, data, attributes, num_outputs, opset, numbers)
+    told = _recalled(question, list(numbers))
     if told is None:
         try:
             found = _found(schema, inputs, data, attributes, num_outputs, opset)
@@ -123,10 +124,7 @@ def infer_known(
         ) as error:
             raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
         told = [shape_of(found[name]) if name in found else None for name in _names_of_outputs(num_outputs)]
-        if question:
-            if len(_ANSWERS) >= _MOST_ANSWERS:
-                _ANSWERS.clear()
-            _ANSWERS[question] = told
+        _remember(question, told, numbers)
     results = []
     for i, known in enumerate(told):
         if known is not None and any(isinstance(size, int) and size < 0 for size in known[1] or ()):
@@ -137,9 +135,42 @@ def infer_known(
     return results
 
 
-#: What ONNX told, by what it was asked: networks repeat their layers, and asking is slow.
-_ANSWERS: dict[tuple[Any, ...], list[tuple[np.dtype, Shape] | None]] = {}
+Answer = list[tuple[np.dtype, Shape] | None]
+
+#: What ONNX told, by what it was asked: networks repeat their layers, and asking is slow. Open sizes go by
+#: number, as models have names of their own for them.
+_ANSWERS: dict[tuple[Any, ...], Answer] = {}
 _MOST_ANSWERS = 4096
+
+
+def _recalled(question: tuple[Any, ...] | None, sizes: Sequence[str]) -> Answer | None:
+    """What ONNX told before, with these open sizes."""
+    answer = _ANSWERS.get(question) if question else None
+    return None if answer is None else _renamed(answer, lambda number: sizes[int(number)])
+
+
+def _remember(question: tuple[Any, ...] | None, told: Answer, numbers: Mapping[str, int]) -> None:
+    own = {size for known in told if known for size in known[1] or () if isinstance(size, str)}
+    if question is None or not own <= set(numbers):
+        return
+    if len(_ANSWERS) >= _MOST_ANSWERS:
+        _ANSWERS.clear()
+    _ANSWERS[question] = _renamed(told, lambda size: str(numbers[size]))
+
+
+def _renamed(answer: Answer, name: Callable[[str], str]) -> Answer:
+    return [known and (known[0], _with_sizes(known[1], name)) for known in answer]
+
+
+def _with_sizes(shape: Shape, name: Callable[[str], str]) -> Shape:
+    """A shape with other names of its open sizes."""
+    return None if shape is None else tuple([name(size) if isinstance(size, str) else size for size in shape])
+
+
+def _numbered(shapes: Iterable[Shape]) -> dict[str, int]:
+    """Open sizes in the order in which they come first, with their numbers."""
+    sizes = [size for shape in shapes for size in shape or () if isinstance(size, str)]
+    return {size: number for number, size in enumerate(dict.fromkeys(sizes))}
 
 
 def _names_of_outputs(count: int) -> list[str]:
@@ -177,6 +208,7 @@ def _question(
     attributes: Mapping[str, Any],
     num_outputs: int,
     opset: int,
+    numbers: Mapping[str, int],
 ) -> tuple[Any, ...] | None:
     """All that ONNX is told, to be compared; None where an attribute is a graph or has much in it.
 
@@ -193,7 +225,10 @@ def _question(
         opset,
         num_outputs,
         *plain,
-        *(None if value is None else (value.dtype, value.dims) for value in inputs),
+        *(
+            None if value is None else (value.dtype, _with_sizes(value.dims, lambda size: str(numbers[size])))
+            for value in inputs
+        ),
     )
 
 

@@ -241,7 +241,7 @@ def conv(batch="batch", channels=3, kernel=3, dtype="float32", **attributes):
 
 
 ASKED_ANEW = {
-    "another batch": lambda: conv("n"),
+    "no open size": lambda: conv(5),
     "another size": lambda: conv(channels=4),
     "another dtype": lambda: conv(dtype="float64"),
     "another weight": lambda: conv(kernel=2),
@@ -253,10 +253,15 @@ ASKED_ANEW = {
     "as many numbers of another dtype": lambda: op.Slice(value(4, 3), np.int32([1]), np.int32([3])),
     "numbers that a graph computes": lambda: op.Reshape(value(4, 3), op.Shape(value(2, 6))),
     "other numbers that it computes": lambda: op.Reshape(value(4, 3), op.Shape(value(6, 2))),
+    "two open sizes": lambda: op.Concat(value("batch", "time"), value("batch", "words"), axis=1),
+    "one open size twice": lambda: op.Concat(value("batch", "time"), value("batch", "time"), axis=1),
+    "the first open size again": lambda: op.Concat(value("batch", "batch"), value("batch", "time"), axis=1),
 }
 
 
-def test_onnx_is_asked_once_for_what_repeats_and_anew_for_what_differs_in_anything(monkeypatch):
+@pytest.fixture
+def asked(monkeypatch):
+    """The operators of which ONNX was asked for types, from nothing known."""
     asked: list[str] = []
     real = inference.shape_inference.infer_node_outputs
 
@@ -264,14 +269,26 @@ def test_onnx_is_asked_once_for_what_repeats_and_anew_for_what_differs_in_anythi
         asked.append(schema.name)
         return real(schema, *rest, **named)
 
+    monkeypatch.setattr(inference.shape_inference, "infer_node_outputs", infer_node_outputs)
+    monkeypatch.setattr(inference, "_ANSWERS", {})
+    return asked
+
+
+def test_open_sizes_of_other_names_are_told_without_asking_again(asked):
+    first, second = (op.Transpose(value(*sizes), perm=[2, 1, 0]) for sizes in (("n", "t", 3), ("b", "w", 3)))
+    assert (first.dims, second.dims) == ((3, "t", "n"), (3, "w", "b"))
+    assert len(asked) == 1
+    assert op.Transpose(value("b", "b", 3), perm=[2, 1, 0]).dims == (3, "b", "b")
+    assert len(asked) == 2
+
+
+def test_onnx_is_asked_once_for_what_repeats_and_anew_for_what_differs_in_anything(asked, monkeypatch):
     def emitted():
         """Type and shape of every case, and how often ONNX was asked for them."""
         asked.clear()
         values = [make() for make in ASKED_ANEW.values()]
         return [(x.dtype, x.shape) for x in values], len(asked)
 
-    monkeypatch.setattr(inference.shape_inference, "infer_node_outputs", infer_node_outputs)
-    monkeypatch.setattr(inference, "_ANSWERS", {})
     (types, first), (again, second) = emitted(), emitted()
     assert first >= len(ASKED_ANEW) and second == 0 and again == types
     inference._ANSWERS.clear()
