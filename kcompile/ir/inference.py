@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -109,13 +109,13 @@ def infer_known(
     shapes = [None if value is None else value.dims for value in inputs]
     if problem := problem_with(schema.name, attributes, shapes, num_outputs):
         raise OperatorError(describe(schema.name, inputs, attributes, where, problem))
-    data = dict(_data(inputs))
+    asked = _Asked(schema, inputs, dict(_data(inputs)), attributes, num_outputs, opset)
     numbers = _numbered(shapes)
-    question = _question(schema, inputs, data, attributes, num_outputs, opset, numbers)
+    question = asked.question(numbers)
     told = _recalled(question, list(numbers))
     if told is None:
         try:
-            found = _found(schema, inputs, data, attributes, num_outputs, opset)
+            told = asked.answer()
         except (
             onnx.shape_inference.InferenceError,
             onnx.checker.ValidationError,
@@ -123,7 +123,6 @@ def infer_known(
             ValueError,
         ) as error:
             raise OperatorError(describe(schema.name, inputs, attributes, where, str(error))) from error
-        told = [shape_of(found[name]) if name in found else None for name in _names_of_outputs(num_outputs)]
         _remember(question, told, numbers)
     results = []
     for i, known in enumerate(told):
@@ -173,63 +172,59 @@ def _numbered(shapes: Iterable[Shape]) -> dict[str, int]:
     return {size: number for number, size in enumerate(dict.fromkeys(sizes))}
 
 
-def _names_of_outputs(count: int) -> list[str]:
-    return [f"o{i}" for i in range(count)]
+class _Asked(NamedTuple):
+    """What ONNX is asked: an operator, its inputs, those of them whose numbers are known, its attributes."""
 
+    schema: OpSchema
+    inputs: Sequence[Value | None]
+    data: Mapping[int, np.ndarray]
+    attributes: Mapping[str, Any]
+    num_outputs: int
+    opset: int
 
-def _found(
-    schema: OpSchema,
-    inputs: Sequence[Value | None],
-    data: Mapping[int, np.ndarray],
-    attributes: Mapping[str, Any],
-    num_outputs: int,
-    opset: int,
-) -> Mapping[str, onnx.TypeProto]:
-    """Types of outputs by their names, as ONNX infers them."""
-    names = ["" if value is None else f"i{i}" for i, value in enumerate(inputs)]
-    node = onnx.NodeProto(
-        op_type=schema.name, domain=schema.domain, input=names, output=_names_of_outputs(num_outputs)
-    )
-    node.attribute.extend(attribute_proto(k, v, schema) for k, v in attributes.items())
-    return shape_inference.infer_node_outputs(
-        schema,
-        node,
-        {n: type_proto(v) for n, v in zip(names, inputs, strict=True) if v is not None},
-        {names[i]: numpy_helper.from_array(array) for i, array in data.items()},
-        opset_imports=[helper.make_opsetid("", opset)],
-        ir_version=10,
-    )
+    def answer(self) -> Answer:
+        """Types and shapes of the outputs, as ONNX infers them; None for what it does not tell."""
+        names = ["" if value is None else f"i{i}" for i, value in enumerate(self.inputs)]
+        outputs = [f"o{i}" for i in range(self.num_outputs)]
+        schema = self.schema
+        node = onnx.NodeProto(op_type=schema.name, domain=schema.domain, input=names, output=outputs)
+        node.attribute.extend(attribute_proto(k, v, schema) for k, v in self.attributes.items())
+        found = shape_inference.infer_node_outputs(
+            schema,
+            node,
+            {n: type_proto(v) for n, v in zip(names, self.inputs, strict=True) if v is not None},
+            {names[i]: numpy_helper.from_array(array) for i, array in self.data.items()},
+            opset_imports=[helper.make_opsetid("", self.opset)],
+            ir_version=10,
+        )
+        return [shape_of(found[name]) if name in found else None for name in outputs]
 
+    def question(self, numbers: Mapping[str, int]) -> tuple[Any, ...] | None:
+        """All of it, to be compared; None where an attribute is a graph or has much in it.
 
-def _question(
-    schema: OpSchema,
-    inputs: Sequence[Value | None],
-    data: Mapping[int, np.ndarray],
-    attributes: Mapping[str, Any],
-    num_outputs: int,
-    opset: int,
-    numbers: Mapping[str, int],
-) -> tuple[Any, ...] | None:
-    """All that ONNX is told, to be compared; None where an attribute is a graph or has much in it.
+        But for seeds: no type depends on them, and each model has its own.
 
-    But for seeds: no type depends on them, and each model has its own.
-    """
-    told = [(key, value) for key, value in attributes.items() if key != "seed"]
-    plain = [(key, _plain(value)) for key, value in (*told, *data.items())]
-    if any(value is None for _, value in plain):
-        return None
-    return (
-        schema.name,
-        schema.domain,
-        schema.since_version,
-        opset,
-        num_outputs,
-        *plain,
-        *(
+        Args:
+            numbers: of open sizes.
+        """
+        told = [(key, value) for key, value in self.attributes.items() if key != "seed"]
+        plain = [(key, _plain(value)) for key, value in (*told, *self.data.items())]
+        if any(value is None for _, value in plain):
+            return None
+        types = [
             None if value is None else (value.dtype, _with_sizes(value.dims, lambda size: str(numbers[size])))
-            for value in inputs
-        ),
-    )
+            for value in self.inputs
+        ]
+        schema = self.schema
+        return (
+            schema.name,
+            schema.domain,
+            schema.since_version,
+            self.opset,
+            self.num_outputs,
+            *plain,
+            *types,
+        )
 
 
 def _plain(value: Any) -> Any:
