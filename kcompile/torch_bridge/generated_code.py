@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import fx
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import graph_module
 
 
@@ -20,14 +21,17 @@ def tidy(module: fx.GraphModule) -> None:
 
 
 @contextmanager
-def without_source() -> Iterator[None]:
-    """What torch.fx generates in the block leaves no source behind; nobody will read a traceback of it."""
+def without_traces() -> Iterator[None]:
+    """What torch.fx generates in the block leaves no source behind, of which nobody reads a traceback, and
+    no types of the tensors without content, which torch keeps for tracings like it that never come.
+    """
     known = set(_sources())
     try:
         yield
     finally:
         for name in set(_sources()) - known:
             _forget_source(name)
+        getattr(FakeTensorMode, "cache_clear", lambda: None)()
 
 
 def _sources() -> dict[str, str]:

@@ -10,6 +10,7 @@ written down, as where numbers decide what is computed, or turns out to be diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, fx
 
 from .debugging import print_tensor
-from .generated_code import without_source
+from .generated_code import without_traces
 from .random_state import generator_states, random_state, set_generator_states, set_random_state
 
 Pass = Callable[[Sequence[Tensor]], Sequence[Tensor]]
@@ -114,9 +115,11 @@ class WrittenOut:
                 grads = torch.autograd.grad(results[0], sought, allow_unused=True)
             return (*[x.detach() for x in results], *grads)
 
-        with without_source():
+        with without_traces():
             try:
-                module = make_fx(run, tracing_mode="fake")(*self._tensors, *inputs)
+                # in a context of its own, since torch leaves a variable in it each time
+                trace = make_fx(run, tracing_mode="fake")
+                module = copy_context().run(trace, *self._tensors, *inputs)
             except Exception:  # whatever torch does not let be written down
                 return None
             return _by_short_ways(module)

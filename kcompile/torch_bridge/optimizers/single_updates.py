@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -40,14 +39,13 @@ class UpdateInPlace:
             weights.written(self.params, self.device)
 
 
-_made: WeakKeyDictionary[Parameter, dict[tuple[int, ...], UpdateInPlace]] = WeakKeyDictionary()
-
-
 def update(
     rule: UpdateRule, params: Sequence[Parameter], grads: Sequence[Tensor], device: torch.device
 ) -> None:
     """One update of weights in place, by what is kept for the optimizer."""
-    of_optimizer = _made.setdefault(rule.iterations, {})  # by what an optimizer counts its updates with
+    # Kept with what an optimizer counts its updates by, which they hold in turn, so that both go together; a
+    # dictionary by weak keys would keep them for good.
+    of_optimizer = rule.iterations.annotations.setdefault("_updates_in_place", {})
     key = tuple([id(x) for each in rule.slots.values() for x in each] + [id(p) for p in params])
     if key not in of_optimizer:
         of_optimizer[key] = UpdateInPlace(rule, params, device)

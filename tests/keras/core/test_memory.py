@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import logging
 import weakref
+from contextvars import copy_context
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import pytest
 import kcompile.keras as keras
 from kcompile.keras.layers import Dense, Dropout, Input
 from kcompile.keras.models import Model, Sequential
+from kcompile.tf_keras import tensorflow as tf
 
 pytest.importorskip("torch")
 
@@ -96,6 +100,53 @@ def test_compiling_again_and_again_does_not_grow():
         model.compile("adam", "mse", metrics=["mae"])
         model.train_on_batch(X, Y)
     assert objects() - before < 200
+
+
+class OwnStep(Model):
+    """A model with a training step of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = Dense(2)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(self(x, training=True) - y))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+def fit_own_step(eagerly):
+    model = OwnStep()
+    model.compile("adam", run_eagerly=eagerly)
+    model.fit(X, Y, verbose=0)
+
+
+def fit_together():
+    model = build()
+    model.compile("adam", "mse", steps_per_execution=4)
+    model.fit(np.ones((64, 3), "f"), np.ones((64, 1), "f"), batch_size=4, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [partial(fit_own_step, False), partial(fit_own_step, True), fit_together],
+    ids=["an own step, traced", "an own step, eagerly", "steps together, written out"],
+)
+def test_models_that_were_trained_leave_nothing_of_their_steps(fit, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("torch.__trace"), "disabled", True)  # pytest keeps what it says
+    for _ in range(4):
+        fit()
+    before, variables = objects(), len(copy_context())
+    for _ in range(10):
+        fit()
+    assert objects() - before < 20  # of one model there are a hundred and more
+    assert len(copy_context()) == variables
 
 
 def test_popping_and_adding_does_not_grow():
