@@ -27,6 +27,7 @@ class Row:
         versions: package -> version, as installed.
         did: what ran there, by name.
         failed: the last line of what went wrong; "" if all is well.
+        conflict: why pip does not install these versions together; "" if it does.
         tests: what pytest said of a part of the suite there; "" if that was not run.
     """
 
@@ -36,6 +37,7 @@ class Row:
     versions: dict[str, str] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
     failed: str = ""
+    conflict: str = ""
     tests: str = ""
 
 
@@ -70,6 +72,7 @@ def _table(rows: list[Row]) -> list[str]:
     for row in rows:
         versions = [row.versions.get(name, "not tried").partition("+")[0] for name in columns]
         ran = f"**fails**: {row.failed}" if row.failed else ", ".join(row.did)
+        ran = f"pip does not install it: {row.conflict}" if row.conflict else ran
         tests = f"; {row.tests}" if row.tests else ""
         lines.append(f"| {row.python} | {row.name} | {' | '.join(versions)} | {ran}{tests} |")
     return lines
