@@ -22,10 +22,6 @@ STAGE = ROOT / "build" / "docs"
 #: site has a switch of languages, and stays in the one that was chosen.
 _TRANSLATIONS = re.compile(r"\s+\(\[(?:한국어\]\([\w-]+\.ko|English\]\([\w-]+)\.md\)\)")
 _KOREAN = re.compile(r"(?<=\w)\.ko\.md(?=[)#])")
-#: Pages that lie beside docs/, where a forge looks for them.
-BESIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-_FROM_BESIDE = re.compile(r"(?<=\]\()docs/")
-_TO_BESIDE = re.compile(rf"(?<=\]\()\.\./({'|'.join(map(re.escape, BESIDE))})")
 #: What tests do with a snippet, which stands behind its language.
 _TESTED = re.compile(r"^(```\w+) (?:run|needs \w+)$", re.MULTILINE)
 #: Where a drawing stands in a page: what draws it, and its name.
@@ -50,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 def stage(folder: Path) -> None:
     """Puts all pages into a folder, which is made anew."""
     sys.path[:0] = [str(ROOT), str(ROOT / "runtime")]
+    import beside
     import charts
     import floors  # beside this file, and after the paths: they import kcompile and what tests read it with
     import notebooks
@@ -58,18 +55,15 @@ def stage(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("site"))
     shutil.copytree(HERE / "assets", folder / "assets")
-    for name in BESIDE:
-        text = _FROM_BESIDE.sub("", (ROOT / name).read_text(encoding="utf-8"))
-        (folder / name.lower()).write_text(text, encoding="utf-8")
     drawings = {"drawing": floors.drawings(), "chart": charts.charts()}
     for path in folder.glob("*.md"):
         text = _TESTED.sub(r"\1", _TRANSLATIONS.sub("", path.read_text(encoding="utf-8")))
         if path.name.endswith(".ko.md"):
             text = _KOREAN.sub(".md", text)
         text = _DRAWING.sub(lambda found: drawings[found[1]][found[2]], text)
-        text = _TO_BESIDE.sub(lambda found: found[1].lower(), text)
-        path.write_text(notebooks.linked(text), encoding="utf-8")
-    for name, text in (*notebooks.pages(), *((page.path, page.text()) for page in reference.pages())):
+        path.write_text(notebooks.linked(beside.linked(text)), encoding="utf-8")
+    made = ((page.path, page.text()) for page in reference.pages())
+    for name, text in (*beside.pages(), *notebooks.pages(), *made):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 
-import build  # noqa: E402 - what builds the site is no package
+import beside  # noqa: E402 - what builds the site is no package
 import gaps  # noqa: E402
 import reference  # noqa: E402
 
@@ -41,7 +41,7 @@ def test_functions_made_while_the_program_runs_are_shown_with_their_signature():
 
 def test_the_navigation_has_every_page_of_docs():
     pages = {path.name for path in (ROOT / "docs").glob("*.md") if not path.name.endswith(".ko.md")}
-    pages |= {name.lower() for name in build.BESIDE}
+    pages |= {name for name, _ in beside.pages()}
     assert {name for name in pages if f" {name}\n" not in NAVIGATION} == set()
 
 
