@@ -71,7 +71,6 @@ FLOORS = {
     "kcompile.keras.legacy": 2,
     "kcompile.keras.legacy.old_names": 2,
     "kcompile.keras.registry": 2,
-    "kcompile.keras.lazy_packages": 2,
     "kcompile.keras.version": 2,
     "kcompile.devices": 1.5,
     "kcompile.formats": 1,
@@ -263,13 +262,24 @@ def test_models_load_no_layers_functions_files_or_datasets() -> None:
     assert modules == [f"{FRONT_END}.operations"]
 
 
+def test_models_load_of_packages_only_what_every_training_takes() -> None:
+    """Nothing that runs or writes ONNX, reads ahead or sends, and the callbacks that fit always has."""
+    loaded = loaded_after("import kcompile.keras.models", depth=None)
+    callbacks = f"{FRONT_END}.callbacks"
+    always = {callbacks, *(f"{callbacks}.{name}" for name in ("base", "callback_list", "loggers", "logs"))}
+    assert {name for name in loaded if is_in(name, [callbacks])} == always
+    assert {name for name in loaded if is_in(name, ["kcompile.onnx_io"])} == {
+        "kcompile.onnx_io",
+        "kcompile.onnx_io.kernels",
+    }
+    others = ("kcompile_runtime.executor", "kcompile.keras.utils.download", "kcompile.keras.utils.enqueuers")
+    assert not loaded & {*others, "multiprocessing", "ssl", "statistics", "urllib.request"}
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_loads_nothing_of_what_it_leads_to(door: str) -> None:
     loaded = loaded_after(f"import {door}", depth=None)
-    assert not {name for name in loaded if name.startswith(f"{door}.")} - {
-        "kcompile.keras.lazy_packages",
-        "kcompile.keras.version",
-    }
+    assert not {name for name in loaded if name.startswith(f"{door}.")} - {"kcompile.keras.version"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .lazy_packages import attach
+from kcompile_runtime.lazy_packages import attach
+
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:

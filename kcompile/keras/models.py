@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from kcompile_runtime.lazy_packages import attach
+
 from ..ir import Value
 from . import rules
 from .core.input_layer import Input, InputLayer
 from .core.layer import Layer
 from .core.node import as_nested, keras_history, replace_tensors
-from .lazy_packages import attach
 from .legacy.old_names import answer_old_names
 from .training.model import Model
 from .training.sequential import Sequential

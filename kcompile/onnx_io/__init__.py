@@ -4,42 +4,66 @@
 - ``export``: written, optimised (passes/), converted (opsets.py), checked (checking.py), saved (saving.py).
 - ``load``, ``read_graph``: a file as it is, or as a graph (loading.py, reading.py).
 - ``restore_weights``, ``get_metadata``: what the front end needs to make a Keras model of a file again.
+
+Its modules are imported when they are first used: training takes none of them.
 """
 
 from __future__ import annotations
 
-from .checking import check_model
-from .errors import ExportError, FormatError, located
-from .exporting import export
-from .large import is_large, readable, save, size_of, with_shapes
-from .loading import load
-from .metadata import get_metadata, set_metadata
-from .passes.layout import restore_weights
-from .reading import read_graph
-from .saving import save_with_data, saved_on_success
-from .writing import MAX_INLINE_BYTES, SessionModel, State, build_model, build_session_model
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "MAX_INLINE_BYTES",
-    "ExportError",
-    "FormatError",
-    "SessionModel",
-    "State",
-    "build_model",
-    "build_session_model",
-    "check_model",
-    "export",
-    "get_metadata",
-    "is_large",
-    "load",
-    "located",
-    "read_graph",
-    "readable",
-    "restore_weights",
-    "save",
-    "save_with_data",
-    "saved_on_success",
-    "set_metadata",
-    "size_of",
-    "with_shapes",
-]
+from kcompile_runtime.lazy_packages import attach
+
+if TYPE_CHECKING:
+    from . import templates as templates
+    from .checking import check_model as check_model
+    from .errors import ExportError as ExportError
+    from .errors import FormatError as FormatError
+    from .errors import located as located
+    from .exporting import export as export
+    from .large import is_large as is_large
+    from .large import readable as readable
+    from .large import save as save
+    from .large import size_of as size_of
+    from .large import with_shapes as with_shapes
+    from .loading import load as load
+    from .metadata import get_metadata as get_metadata
+    from .metadata import set_metadata as set_metadata
+    from .passes.layout import restore_weights as restore_weights
+    from .reading import read_graph as read_graph
+    from .saving import save_with_data as save_with_data
+    from .saving import saved_on_success as saved_on_success
+    from .writing import MAX_INLINE_BYTES as MAX_INLINE_BYTES
+    from .writing import SessionModel as SessionModel
+    from .writing import State as State
+    from .writing import build_model as build_model
+    from .writing import build_session_model as build_session_model
+
+attach(
+    globals(),
+    {
+        "ExportError": "errors",
+        "FormatError": "errors",
+        "MAX_INLINE_BYTES": "writing",
+        "SessionModel": "writing",
+        "State": "writing",
+        "build_model": "writing",
+        "build_session_model": "writing",
+        "check_model": "checking",
+        "export": "exporting",
+        "get_metadata": "metadata",
+        "is_large": "large",
+        "load": "loading",
+        "located": "errors",
+        "read_graph": "reading",
+        "readable": "large",
+        "restore_weights": "passes.layout",
+        "save": "large",
+        "save_with_data": "saving",
+        "saved_on_success": "saving",
+        "set_metadata": "metadata",
+        "size_of": "large",
+        "with_shapes": "large",
+    },
+    ["templates"],
+)

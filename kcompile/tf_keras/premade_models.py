@@ -9,8 +9,8 @@ from ..keras import activations, dialects, initializers, layers, regularizers, r
 from ..keras import backend as K
 from ..keras.optimizers import get as optimizer_of
 from ..keras.training.model import Model as _Model
-from ..keras.utils.data_utils import unpack_x_y_sample_weight
 from ..keras.utils.generic_utils import register_keras_serializable
+from ..keras.utils.sequences import unpack_x_y_sample_weight
 from .tensorflow.gradient_tape import GradientTape
 
 Model: Any = dialects.as_in(rules.TF_KERAS, _Model)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..utils.data_utils import get_file
+from ..utils.download import get_file
 from ..utils.home import keras_home
 
 STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications/"

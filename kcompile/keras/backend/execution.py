@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from kcompile_runtime import Executor, LiveExecutor
+import kcompile_runtime
 
+from ... import onnx_io
 from ...ir import (
     KCOMPILE_DOMAIN,
     Graph,
@@ -32,7 +33,6 @@ from ...ir import (
     steadily,
     unchanging,
 )
-from ...onnx_io import build_session_model
 from ...onnx_io.kernels import FLOAT32_ONLY
 from .fixed_scales import rounds, with_fixed_scales
 
@@ -166,7 +166,7 @@ class CompiledGraph:
 
         return default_device()
 
-    def executor(self) -> Executor:
+    def executor(self) -> kcompile_runtime.Executor:
         """The kcompile_runtime.Executor of the graph, up to date with the weights.
 
         Ask anew before each use: weights may have changed. States come after the graph's inputs and outputs.
@@ -200,13 +200,13 @@ class CompiledGraph:
 
     def _freeze(self, versions: tuple[int, ...]) -> None:
         graph = with_fixed_scales(self._flat, numbers_of) if self._rounds else self._flat
-        made = build_session_model(graph, weights="external", input_names=self._names)
-        self._run = Executor.from_model(made.model, made.initializers)
+        made = onnx_io.build_session_model(graph, weights="external", input_names=self._names)
+        self._run = kcompile_runtime.Executor.from_model(made.model, made.initializers)
         self._versions, self.mode = versions, "frozen"
 
     def _go_live(self, versions: tuple[int, ...]) -> None:
-        made = build_session_model(self._flat, weights="inputs", input_names=self._names)
-        self._run = LiveExecutor(made.model, made.initializers)
+        made = onnx_io.build_session_model(self._flat, weights="inputs", input_names=self._names)
+        self._run = kcompile_runtime.LiveExecutor(made.model, made.initializers)
         self._versions, self.mode = versions, "live"
 
     def _refresh(self, versions: tuple[int, ...]) -> None:

@@ -6,8 +6,9 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from statistics import median
 from typing import Any
+
+import numpy as np
 
 from .. import registry, rules
 from .base import Callback
@@ -146,7 +147,7 @@ class CallbackList:
         durations = self._durations.setdefault(name, deque(maxlen=self.queue_length))
         durations.append(hook_time)
         if hook_time > 0.1 and batch_time > 0:
-            typical = median(durations)
+            typical = float(np.median(durations))
             if typical > 0.95 * batch_time and typical > 0.1:
                 warnings.warn(
                     f"Method ({name}) is slow compared to the batch update ({typical:f}). Check "

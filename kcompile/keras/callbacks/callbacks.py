@@ -11,7 +11,9 @@ from .control import (
     ReduceLROnPlateau,
     TerminateOnNaN,
 )
-from .loggers import BaseLogger, CSVLogger, History, ProgbarLogger, RemoteMonitor
+from .csv_logger import CSVLogger
+from .loggers import BaseLogger, History, ProgbarLogger
+from .remote_monitor import RemoteMonitor
 
 __all__ = [
     "BaseLogger",

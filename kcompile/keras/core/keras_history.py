@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import ir
+from ... import ir, onnx_io
 from ...ir import Body, Constant, Parameter, Value
-from ...onnx_io import build_model
-from ...onnx_io.templates import split
 from .. import backend as K
 from .. import registry
 from .layer import Layer
@@ -115,7 +113,9 @@ def _onnx_node(node: ir.Node, tensors: list[Value]) -> Layer:
     results = results if isinstance(results, tuple) else (results,)
     graph = ir.Graph(results, list(fresh.values()))
     onnx_graph = registry.names("layer")["ONNXGraph"]
-    return onnx_graph(split(build_model(graph), learnt=False), name=_name(node.op_type))
+    return onnx_graph(
+        onnx_io.templates.split(onnx_io.build_model(graph), learnt=False), name=_name(node.op_type)
+    )
 
 
 # --- ONNX operators in the words of keras.ops ---------------------------------------------------------------

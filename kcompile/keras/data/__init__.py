@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy_packages import attach
+from kcompile_runtime.lazy_packages import attach
 
 if TYPE_CHECKING:
     from . import experimental as experimental

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from ..backend.config import image_data_format
-from ..utils.data_utils import get_file
+from ..utils.download import get_file
 from .cifar import load_batch
 
 ORIGIN_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"

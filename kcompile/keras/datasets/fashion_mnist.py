@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from ..utils.data_utils import get_file
+from ..utils.download import get_file
 from ..utils.npz_files import read_up_to
 from ._files import ORIGIN
 

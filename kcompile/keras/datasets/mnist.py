@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..utils.data_utils import get_file
+from ..utils.download import get_file
 from ._files import ORIGIN, read_npz
 
 ORIGIN_URL = ORIGIN + "mnist.npz"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..utils.data_utils import get_file
+from ..utils.download import get_file
 from ._files import ORIGIN, lists_as_array, read_json, read_npz, renamed_num_words, shuffled, word_sequences
 
 ORIGIN_URL = ORIGIN + "reuters.npz"

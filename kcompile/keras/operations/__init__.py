@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy_packages import attach
+from kcompile_runtime.lazy_packages import attach
 
 if TYPE_CHECKING:
     from .keras_layers import equivalent_layer as equivalent_layer

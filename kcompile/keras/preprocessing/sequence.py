@@ -13,7 +13,7 @@ import numpy as np
 from .. import registry
 from ..declaration import configuration, configured
 from ..legacy.old_names import answer_old_names
-from ..utils.data_utils import Sequence
+from ..utils.sequences import Sequence
 
 __all__ = [
     "TimeseriesGenerator",

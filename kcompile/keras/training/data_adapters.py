@@ -12,15 +12,9 @@ import numpy as np
 
 from .. import rules
 from ..core.network import Network
-from ..utils import launch
-from ..utils.data_utils import (
-    GeneratorEnqueuer,
-    OrderedEnqueuer,
-    PyDataset,
-    batches_in,
-    unpack_x_y_sample_weight,
-)
-from ..utils.data_utils import Sequence as KerasSequence
+from ..utils import data_utils, launch
+from ..utils.sequences import PyDataset, batches_in, unpack_x_y_sample_weight
+from ..utils.sequences import Sequence as KerasSequence
 from . import arrays as array_data
 from . import symbolic_data
 from .batch_items import unpack_batch, validation_tuple
@@ -367,7 +361,7 @@ class GeneratorAdapter(BatchAdapter):
         return iter(self.source)
 
     def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
-        return GeneratorEnqueuer(self.source, use_multiprocessing)
+        return data_utils.GeneratorEnqueuer(self.source, use_multiprocessing)
 
     def close(self) -> None:
         """Stops the workers."""
@@ -413,7 +407,7 @@ class SequenceAdapter(GeneratorAdapter):
                 yield self.source[i]
 
     def _make_enqueuer(self, use_multiprocessing: bool) -> Any:
-        return OrderedEnqueuer(self.source, use_multiprocessing, bool(self.given.shuffle))
+        return data_utils.OrderedEnqueuer(self.source, use_multiprocessing, bool(self.given.shuffle))
 
 
 def _reading(given: DataArguments) -> tuple[int, int, bool]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import backend as K
 from ..data.composites import Composite
-from ..utils.data_utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ..utils.sequences import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from .arrays import as_array, is_lazy
 from .nests import flatten
 from .sample_weights import combine_weights

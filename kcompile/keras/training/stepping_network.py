@@ -13,9 +13,9 @@ from .. import registry
 from ..core.layer import Layer
 from ..dtype_policies import global_policy
 from ..optimizers.loss_scale import keep_small_gradients
-from ..utils.data_utils import unpack_x_y_sample_weight
 from ..utils.generic_utils import unpack_singleton
 from ..utils.nested import leaves
+from ..utils.sequences import unpack_x_y_sample_weight
 from .compiled_losses import CompiledLoss, CompiledMetrics
 from .deferred_network import DeferredNetwork
 from .nested_data import nested_inputs

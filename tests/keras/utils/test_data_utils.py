@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from kcompile.keras.utils import data_utils
+from kcompile.keras.utils import data_utils, enqueuers
 from kcompile.keras.utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 
 
@@ -318,7 +318,7 @@ def test_wait_time_is_deprecated():
 
 
 def test_pool_functions_find_their_data_by_id(monkeypatch):
-    monkeypatch.setattr(data_utils, "_SHARED_SEQUENCES", {})
+    monkeypatch.setattr(enqueuers, "_SHARED_SEQUENCES", {})
     data_utils.init_pool({7: [10, 20]})
     assert data_utils.get_index(7, 1) == 20
     data_utils.init_pool_generator({8: iter([1])})

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ... import registry
-from ...utils.data_utils import Sequence
+from ...utils.sequences import Sequence
 from .files import (
     COLOR_MODES,
     IMAGE_EXTENSIONS,
