@@ -35,7 +35,7 @@ def with_numbers(template: Template, arrays: Sequence[np.ndarray]) -> Template:
     del graph.input[len(template.inputs) :]
     for weight, array in zip(template.weights, arrays, strict=True):
         graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), weight.name))
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants = _constants(graph)
     values = [name for node in graph.node for name in (node.name, *node.input, *node.output)]
     unique = Names([*constants, *values]).unique
     rewritten = []
@@ -73,8 +73,18 @@ def with_numbers(template: Template, arrays: Sequence[np.ndarray]) -> Template:
 
 
 def _stored(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants = _constants(graph)
     return [node for node in graph.node if node.op_type == "DequantizeLinear" and _is_stored(node, constants)]
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """The tensors of a file, and the scales that it makes of them: that of a bias is a product of two."""
+    found = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Mul" and not node.domain and all(name in found for name in node.input):
+            product = array_of(found[node.input[0]]) * array_of(found[node.input[1]])
+            found[node.output[0]] = numpy_helper.from_array(product, node.output[0])
+    return found
 
 
 def _is_stored(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:

@@ -15,6 +15,7 @@ from ..ir import OperatorError
 from ..onnx_io.comparing import compare
 from ..onnx_io.reading import read_graph
 from . import precision, quantizing
+from .compact import compact
 from .details import Speed, Spread, report_of, speeds, spreads
 from .equalization import equalized
 from .errors import OptimizeError
@@ -418,6 +419,7 @@ def _described(
     layers = _layers(recipe, _unchanged(recipe, made), reasons)
     if not any(layer.quantized for layer in layers):
         raise OptimizeError(f"No layer can be quantized by {method!r}: {layers[0].reason}.")
+    compact(made)
     step = _step(recipe, layers)
     add_step(made, step)
     result = Quantized(made, method, onnx_io.size_of(source), onnx_io.size_of(made), layers, step)

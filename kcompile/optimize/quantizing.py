@@ -124,26 +124,8 @@ def static(
             use_external_data_format=onnx_io.is_large(prepared),
             extra_options={} if is_x86() else {"ActivationSymmetric": True},
         )
-        made = _lean(_without_zeros(onnx.load(path)))
+        made = _lean(onnx.load(path))
     return by_batch(made, keep, reduce_range)
-
-
-def _without_zeros(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Biases without the zero that each of them is counted from, which the operator takes where it is left
-    out."""
-    zeros = {
-        tensor.name: tensor
-        for tensor in model.graph.initializer
-        if tensor.data_type == onnx.TensorProto.INT32 and not numpy_helper.to_array(tensor).any()
-    }
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and len(node.input) == 3 and node.input[2] in zeros:
-            del node.input[2]
-    used = {name for node in all_nodes(model.graph.node) for name in node.input}
-    for name, tensor in zeros.items():
-        if name not in used:
-            model.graph.initializer.remove(tensor)
-    return model
 
 
 def dynamic(

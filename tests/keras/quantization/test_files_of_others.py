@@ -12,6 +12,7 @@ import pytest
 from kcompile import keras
 from kcompile.keras import layers as L
 from kcompile.keras.quantization import prepare
+from kcompile.optimize import quantize
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +20,9 @@ def samples():
     return np.random.default_rng(0).normal(size=(64, 8, 8, 3)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["by channel", "by tensor", "int8 activations"])
+@pytest.fixture(scope="module", params=["by channel", "by tensor", "int8 activations", "ours"])
 def quantized(request, samples, tmp_path_factory):
-    """A file by ``quantize_static`` as its documentation has it."""
+    """A file by ``quantize_static`` as its documentation has it, and one by ``kcompile.optimize``."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
     folder = tmp_path_factory.mktemp("quantized")
@@ -29,12 +30,19 @@ def quantized(request, samples, tmp_path_factory):
     model = keras.Sequential(
         [
             L.Conv2D(6, 3, activation="relu", data_format="channels_first", input_shape=(3, 8, 8)),
-            L.Conv2D(4, 3, data_format="channels_first"),
+            # so many channels that our files compute the scale of the bias
+            L.Conv2D(20, 3, bias_initializer="ones", data_format="channels_first"),
             L.Flatten(),
             L.Dense(2),
         ]
     )
     model.export(folder / "float.onnx")
+    if request.param == "ours":
+        quantize(folder / "float.onnx", calibrate=samples.transpose(0, 3, 1, 2)).save(
+            folder / "integers.onnx"
+        )
+        assert any(node.op_type == "Mul" for node in onnx.load(folder / "integers.onnx").graph.node)
+        return folder / "integers.onnx"
 
     class Reader(CalibrationDataReader):
         def __init__(self):
