@@ -75,8 +75,8 @@ class Server:
             options.keys,
             options.may_load,
         )
-        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        self._socket = socket.create_server((options.host, options.http_port), family=family)
+        self._family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+        self._socket = socket.create_server((options.host, options.http_port), family=self._family)
         self.http_port: int = self._socket.getsockname()[1]
         self.grpc_port: int | None = None
         self.failure: str | None = None
@@ -158,32 +158,17 @@ class Server:
     async def _start_grpc(self) -> Any:
         if self._grpc_service is None:
             return None
-        import grpc
+        from .protocol.grpc_connection import GrpcServer, tls_context
 
-        most = self.options.settings.limits.body_bytes
-        limits = [
-            ("grpc.max_receive_message_length", most),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),
-            ("grpc.http2.bdp_probe", 0),  # pings that measure the line, which cost as much as small answers
-        ]
-        server = grpc.aio.server(options=limits)
-        server.add_generic_rpc_handlers((self._grpc_service(*self._shared).handler(),))
-        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
-        address = f"{host}:{self.options.grpc_port}"
-        if self.options.certificate is None:
-            self.grpc_port = server.add_insecure_port(address)
-        else:
-            self.grpc_port = server.add_secure_port(address, self._credentials())
-        await server.start()
+        options = self.options
+        tls = None
+        if options.certificate is not None and options.private_key is not None:
+            tls = tls_context(options.certificate, options.private_key)
+        listening = socket.create_server((options.host, options.grpc_port or 0), family=self._family)
+        self.grpc_port = listening.getsockname()[1]
+        server = GrpcServer(self._grpc_service(*self._shared).answer, options.settings.limits.body_bytes)
+        await server.start(listening, tls)
         return server
-
-    def _credentials(self) -> Any:
-        import grpc
-
-        assert self.options.certificate is not None and self.options.private_key is not None
-        with open(self.options.private_key, "rb") as key, open(self.options.certificate, "rb") as chain:
-            return grpc.ssl_server_credentials([(key.read(), chain.read())])
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,103 +2,160 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import grpc
-
 from ... import __version__
 from ...wire import part, text
+from ..batching import Batcher
 from ..errors import ServingError
-from ..inference import InferResponse, infer
+from ..inference import InferRequest, InferResponse, infer, response_of, submit
 from ..traces import tracing
+from . import grpc_connection as codes
 from .datatypes import as_buffer, datatype_of_array
+from .grpc_connection import Call
 from .grpc_messages import PACKAGE, message
 from .grpc_requests import Requests, parsed
 from .rest import EXTENSIONS
 from .service import Service, log, log_request, request_id
 
-SERVICE = f"{PACKAGE}.GRPCInferenceService"
+_PREFIX = f"/{PACKAGE}.GRPCInferenceService/"
 _CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    500: grpc.StatusCode.INTERNAL,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+    400: codes.INVALID_ARGUMENT,
+    401: codes.UNAUTHENTICATED,
+    403: codes.PERMISSION_DENIED,
+    404: codes.NOT_FOUND,
+    413: codes.RESOURCE_EXHAUSTED,
+    415: codes.UNIMPLEMENTED,
+    429: codes.RESOURCE_EXHAUSTED,
+    500: codes.INTERNAL,
+    501: codes.UNIMPLEMENTED,
+    503: codes.UNAVAILABLE,
+    504: codes.DEADLINE_EXCEEDED,
 }
 _RESPONSE = message("ModelInferResponse")
 _ID, _RAW_CONTENTS = 3, 6
 """Numbers of fields of a response."""
 _MOST_STARTS = 256
-Method = Callable[[Any, Any], Awaitable[Any]]
+Method = Callable[[Any], Awaitable[Any]]
+_OPEN = ("ServerLive", "ServerReady")
+
+
+class _Asked:
+    """A call, and what is said of it besides its answer; of inference a `Listener`."""
+
+    __slots__ = ("_call", "_name", "_service", "_start", "batcher", "id", "names")
+
+    batcher: Batcher
+    names: list[str]
+
+    def __init__(self, service: GrpcService, call: Call, name: str) -> None:
+        self._service, self._call, self._name = service, call, name
+        self._start = time.perf_counter()
+        self.id = ""
+
+    def done(self) -> bool:
+        return not self._call.open
+
+    def set_result(self, results: list[Any]) -> None:
+        try:
+            answer = self._service.written(self.id, response_of(self.batcher, self.names, results))
+        except Exception as error:
+            self.set_exception(error)
+        else:
+            self.reply(answer)
+
+    def set_exception(self, error: Exception) -> None:
+        refusal = self._service.refusal(error, self._name)
+        wait = refusal.retry_after_s
+        more = {} if wait is None else {"retry_after": str(wait)}
+        self._call.refuse(_CODES[refusal.status], refusal.message, **more)
+        self._log(refusal.status)
+
+    def reply(self, answer: bytes) -> None:
+        self._call.reply(answer)
+        self._log(200)
+
+    def _log(self, status: int) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            key = request_id(self._call.head.metadata.get("x-request-id", "").encode())
+            log_request(key, "gRPC", self._name, status, self._start)
 
 
 class GrpcService(Service):
-    """Methods of one repository."""
+    """Methods of one repository; `answer` is what a `GrpcServer` calls."""
 
     def __init__(self, *shared: Any) -> None:
         super().__init__(*shared)
         self._requests = Requests(self._limits)
         #: The first bytes of answers, by the model, its version and the shapes.
         self._starts: dict[Any, bytes] = {}
-
-    def handler(self) -> Any:
-        """What a grpc.aio server is given."""
-        methods: dict[str, Method] = {
+        self._methods: dict[str, Method] = {
             "ServerLive": self.server_live,
             "ServerReady": self.server_ready,
             "ModelReady": self.model_ready,
             "ServerMetadata": self.server_metadata,
             "ModelMetadata": self.model_metadata,
-            "ModelInfer": self.model_infer,
             "ModelStatistics": self.model_statistics,
             "RepositoryIndex": self.repository_index,
             "RepositoryModelLoad": self.repository_load,
             "RepositoryModelUnload": self.repository_unload,
         }
-        handlers = {
-            name: grpc.unary_unary_rpc_method_handler(self._guarded(name, method))
-            for name, method in methods.items()
-        }
-        return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
-    def _guarded(self, name: str, method: Method) -> Method:
-        kind, infers = message(f"{name}Request"), name == "ModelInfer"
-        asks_for_key = self._keys is not None and name not in ("ServerLive", "ServerReady")
+    def answer(self, call: Call, content: bytes | Exception) -> None:
+        """Has a call answered: inference by its listener, which needs no task, the others by a task each."""
+        path = call.head.path
+        name = path[len(_PREFIX) :] if path.startswith(_PREFIX) else ""
+        asked = _Asked(self, call, name)
+        try:
+            if isinstance(content, Exception):
+                raise content
+            if self._keys is not None and name not in _OPEN:
+                self._check_key(call.head.metadata.get("authorization", ""))
+            if name == "ModelInfer":
+                self._infer(asked, call, content)
+                return
+            method = self._methods.get(name)
+            if method is None:
+                raise ServingError(501, f"there is no method {path[:200]!r}")
+            request = parsed(message(f"{name}Request"), content)
+        except Exception as error:
+            asked.set_exception(error)
+        else:
+            call.owned(asyncio.get_running_loop().create_task(_answer(asked, method(request))))
 
-        async def answer(request: bytes, context: Any) -> Any:
-            start, refusal = time.perf_counter(), None
-            try:
-                if asks_for_key:
-                    self._check_key(_metadata(context).get("authorization", ""))
-                response = await method(request if infers else parsed(kind, request), context)
-                answered = response if infers else response.SerializeToString()
-            except Exception as error:
-                refusal = self._refusal(error, name)
-            if log.isEnabledFor(logging.DEBUG):
-                key = request_id(_metadata(context).get("x-request-id", "").encode())
-                log_request(key, "gRPC", name, 200 if refusal is None else refusal.status, start)
-            if refusal is None:
-                return answered
-            if refusal.retry_after_s is not None:
-                context.set_trailing_metadata((("retry-after", str(refusal.retry_after_s)),))
-            await context.abort(_CODES[refusal.status], refusal.message)
+    def refusal(self, error: Exception, request: str) -> ServingError:
+        """What a client is told of an error."""
+        return self._refusal(error, request)
 
-        return answer
+    def _infer(self, asked: _Asked, call: Call, content: bytes) -> None:
+        """Of bytes and to bytes: making messages of both took as long as all else here."""
+        found = self._requests.read(content)
+        request, head = found.request, call.head
+        if head.timeout_s is not None and "timeout" not in request.parameters:
+            timeout = max(1, int(head.timeout_s * 1e6))
+            request.parameters = {**request.parameters, "timeout": timeout}
+        asked.id = found.id
+        asked.batcher = self._repository.batcher(found.model, found.version)
+        if tracing():
+            request.carrier = head.metadata
+            call.owned(asyncio.get_running_loop().create_task(_answer(asked, self._traced(asked, request))))
+        else:
+            asked.names = submit(asked.batcher, request, asked)
 
-    async def server_live(self, request: Any, context: Any) -> Any:
+    async def _traced(self, asked: _Asked, request: InferRequest) -> bytes:
+        return self.written(asked.id, await infer(asked.batcher, request))
+
+    async def server_live(self, request: Any) -> Any:
         return message("ServerLiveResponse")(live=True)
 
-    async def server_ready(self, request: Any, context: Any) -> Any:
+    async def server_ready(self, request: Any) -> Any:
         return message("ServerReadyResponse")(ready=self._repository.ready)
 
-    async def model_ready(self, request: Any, context: Any) -> Any:
+    async def model_ready(self, request: Any) -> Any:
         try:
             self._repository.batcher(request.name, request.version)
         except ServingError as error:
@@ -107,26 +164,14 @@ class GrpcService(Service):
             return message("ModelReadyResponse")(ready=False)
         return message("ModelReadyResponse")(ready=True)
 
-    async def server_metadata(self, request: Any, context: Any) -> Any:
+    async def server_metadata(self, request: Any) -> Any:
         return message("ServerMetadataResponse")(name="kcompile", version=__version__, extensions=EXTENSIONS)
 
-    async def model_metadata(self, request: Any, context: Any) -> Any:
+    async def model_metadata(self, request: Any) -> Any:
         model = self._repository.batcher(request.name, request.version).model
         return message("ModelMetadataResponse")(**model.metadata(self._repository.versions(request.name)))
 
-    async def model_infer(self, content: bytes, context: Any) -> bytes:
-        """Of its own bytes and to bytes: making messages of both took as long as all else here."""
-        asked = self._requests.read(content)
-        request = asked.request
-        left = context.time_remaining()
-        if left is not None and left < 1e6 and "timeout" not in request.parameters:
-            request.parameters = {**request.parameters, "timeout": max(1, int(left * 1e6))}
-        if tracing():
-            request.carrier = _metadata(context)
-        batcher = self._repository.batcher(asked.model, asked.version)
-        return self._written(asked.id, await infer(batcher, request))
-
-    def _written(self, key: str, response: InferResponse) -> bytes:
+    def written(self, key: str, response: InferResponse) -> bytes:
         """The message: its start, which is the same for all answers of these shapes, and what is not."""
         outputs = response.outputs
         shapes = [(name, array.dtype, array.shape) for name, array in outputs.items()]
@@ -141,7 +186,7 @@ class GrpcService(Service):
         parts += [part(_RAW_CONTENTS, as_buffer(array).tobytes()) for array in outputs.values()]
         return b"".join(parts)
 
-    async def model_statistics(self, request: Any, context: Any) -> Any:
+    async def model_statistics(self, request: Any) -> Any:
         one = request.name and [self._repository.batcher(request.name, request.version)]
         stats = [
             batcher.statistics.described(batcher.model.name, batcher.model.version)
@@ -149,15 +194,15 @@ class GrpcService(Service):
         ]
         return message("ModelStatisticsResponse")(model_stats=stats)
 
-    async def repository_index(self, request: Any, context: Any) -> Any:
+    async def repository_index(self, request: Any) -> Any:
         return message("RepositoryIndexResponse")(models=self._repository.index(request.ready))
 
-    async def repository_load(self, request: Any, context: Any) -> Any:
+    async def repository_load(self, request: Any) -> Any:
         self._check_may_load()
         await self._repository.load(request.model_name)
         return message("RepositoryModelLoadResponse")()
 
-    async def repository_unload(self, request: Any, context: Any) -> Any:
+    async def repository_unload(self, request: Any) -> Any:
         self._check_may_load()
         await self._repository.unload(request.model_name)
         return message("RepositoryModelUnloadResponse")()
@@ -173,5 +218,9 @@ def _start(response: InferResponse) -> bytes:
     ).SerializeToString()
 
 
-def _metadata(context: Any) -> dict[str, str]:
-    return dict(context.invocation_metadata() or ())
+async def _answer(asked: _Asked, answer: Awaitable[Any]) -> None:
+    try:
+        found = await answer
+        asked.reply(found if isinstance(found, bytes) else found.SerializeToString())
+    except Exception as error:
+        asked.set_exception(error)
