@@ -1,6 +1,7 @@
 """What our server is compared with, each as a process: ``python -m benchmarks.serve_peers KIND ...``.
 
-constant         the same stack (Starlette on uvicorn, grpc.aio), whose handlers answer the same to all
+constant         the same stack (Starlette on uvicorn, our HTTP/2), whose handlers answer the same to all
+grpc_aio         such a handler in grpcio's own server
 by_hand MODEL    a Starlette handler as it is written by hand: bytes in, ``session.run``, bytes out
 loop MODEL       onnxruntime without a server: answers lines with the samples that it does a second
 stack MODEL      imports what our server imports, and makes a session
@@ -30,57 +31,79 @@ _SERVICE = "inference.GRPCInferenceService"
 def main() -> None:
     """Runs one of them until it is killed."""
     kind, *arguments = sys.argv[1:]
-    {"constant": constant, "by_hand": by_hand, "loop": loop, "stack": stack, "mlserver": mlserver}[kind](
-        *arguments
-    )
+    kinds = (constant, grpc_aio, by_hand, loop, stack, mlserver)
+    {made.__name__: made for made in kinds}[kind](*arguments)
 
 
 def constant() -> None:
     """Bodies are read and messages parsed, as every handler does."""
-    import grpc
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
 
-    from kcompile_runtime.serving.protocol.grpc_messages import message
+    from kcompile_runtime.serving.protocol.grpc_connection import GrpcServer
 
-    numbers = np.full(10, 0.1, np.float32).tobytes()
-    output = {"name": "y", "datatype": "FP32", "shape": [1, 10]}
+    numbers, output, request, response = _answer()
     entry = {**output, "parameters": {"binary_data_size": len(numbers)}}
     header = json.dumps({"model_name": "m", "model_version": "1", "outputs": [entry]}).encode()
     said = {"Inference-Header-Content-Length": str(len(header))}
-    response = message("ModelInferResponse")(
-        model_name="m", model_version="1", outputs=[output], raw_output_contents=[numbers]
-    )
 
-    async def rest(request: Request) -> Response:
-        await request.body()
+    async def rest(asked: Request) -> Response:
+        await asked.body()
         return Response(header + numbers, headers=said, media_type="application/octet-stream")
 
-    async def rpc(request: Any, context: Any) -> Any:
-        return response
-
-    handler = grpc.unary_unary_rpc_method_handler(
-        rpc,
-        request_deserializer=message("ModelInferRequest").FromString,
-        response_serializer=message("ModelInferResponse").SerializeToString,
-    )
+    def rpc(call: Any, content: Any) -> None:
+        request(content)
+        call.reply(response.SerializeToString())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> Any:
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_SERVICE, {"ModelInfer": handler}),)
-        )
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        print(f"http://127.0.0.1:{listening.getsockname()[1]}, gRPC on port {port}", flush=True)
+        messages = socket.create_server(("127.0.0.1", 0))
+        await GrpcServer(rpc, 64 << 20).start(messages, None)
+        ports = [used.getsockname()[1] for used in (listening, messages)]
+        print(f"http://127.0.0.1:{ports[0]}, gRPC on port {ports[1]}", flush=True)
         yield
 
     listening = socket.create_server(("127.0.0.1", 0))
     routes = [Route("/v2/models/{name}/infer", rest, methods=["POST"])]
     _serve(Starlette(routes=routes, lifespan=lifespan), listening)
+
+
+def grpc_aio() -> None:
+    """gRPC alone."""
+    import asyncio
+
+    import grpc
+
+    _, _, request, response = _answer()
+
+    async def rpc(asked: Any, context: Any) -> Any:
+        return response
+
+    async def serve() -> None:
+        handler = grpc.unary_unary_rpc_method_handler(rpc, request, type(response).SerializeToString)
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(_SERVICE, {"ModelInfer": handler}),)
+        )
+        print(f"gRPC on port {server.add_insecure_port('127.0.0.1:0')}", flush=True)
+        await server.start()
+        await server.wait_for_termination()
+
+    asyncio.run(serve())
+
+
+def _answer() -> tuple[bytes, dict[str, Any], Any, Any]:
+    """Of ten numbers: their bytes, what is said of them, what reads a request, and the message of both."""
+    from kcompile_runtime.serving.protocol.grpc_messages import message
+
+    numbers = np.full(10, 0.1, np.float32).tobytes()
+    output = {"name": "y", "datatype": "FP32", "shape": [1, 10]}
+    response = message("ModelInferResponse")(
+        model_name="m", model_version="1", outputs=[output], raw_output_contents=[numbers]
+    )
+    return numbers, output, message("ModelInferRequest").FromString, response
 
 
 def by_hand(model: str) -> None:
@@ -133,7 +156,7 @@ def loop(model: str) -> None:
 
 def stack(model: str) -> None:
     """Is ready when all of it is there."""
-    import grpc.aio
+    import hpack
     import onnxruntime
     import prometheus_client
     import starlette.applications
@@ -143,7 +166,7 @@ def stack(model: str) -> None:
     from google.protobuf import descriptor_pool
 
     session = onnxruntime.InferenceSession(model)
-    loaded = (grpc.aio, prometheus_client, starlette, uvicorn, uvloop, descriptor_pool, session)
+    loaded = (hpack, prometheus_client, starlette, uvicorn, uvloop, descriptor_pool, session)
     print("ready", len(loaded), flush=True)
     time.sleep(600)
 

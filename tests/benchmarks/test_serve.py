@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-for _package in ("starlette", "uvicorn", "grpc", "prometheus_client"):
+for _package in ("starlette", "uvicorn", "hpack", "grpc", "prometheus_client"):
     pytest.importorskip(_package)
 
-from benchmarks import serve, soak  # noqa: E402
+from benchmarks import serve, serve_h2load, soak  # noqa: E402
 from benchmarks.measuring import Row  # noqa: E402
 from benchmarks.serve_clients import Found, Task  # noqa: E402
 from benchmarks.serve_models import Served, written  # noqa: E402
@@ -29,8 +29,8 @@ def clients() -> Iterator[Clients]:
 
 
 TOPICS: dict[str, tuple[Callable[[Clients, Served], Iterator[Row]], int]] = {
-    "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 4),
-    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 4),
+    "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 6),
+    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 6 if serve_h2load.is_there() else 4),
     "alone": (lambda c, m: serve.alone_rows(c, m, 0.1, 1), 2),
     "tail": (lambda c, m: serve.tail_rows(c, m, 0.3), 2),
     "by hand": (lambda c, m: serve.by_hand_rows(c, m, "CNN", (1, 8), 0.2, 1), 2),

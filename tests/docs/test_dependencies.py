@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 IMPORTED_AS = {
     "Pillow": "PIL",
     "PyYAML": "yaml",
-    "grpcio": "grpc",
     "onnxruntime or onnxruntime-gpu": "onnxruntime",
     "opentelemetry-sdk": "opentelemetry",
     "prometheus-client": "prometheus_client",

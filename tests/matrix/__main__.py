@@ -30,7 +30,7 @@ SMOKE = ROOT / "tests" / "release" / "smoke.py"
 NEWEST = ROOT / "constraints.txt"
 #: The part of the suite that runs with the lowest and the newest of all, where PyTorch is tried.
 TESTS = ("tests/runtime", "tests/formats", "tests/ir", "tests/onnx_io")
-TOOLS = ("pytest", "pytest-benchmark", "hypothesis", "scikit-learn", "pytest-xdist")
+TOOLS = ("pytest", "pytest-benchmark", "hypothesis", "scikit-learn", "pytest-xdist", "grpcio")
 EXTRAS = ("cpu", "serve")
 DISTRIBUTIONS = {"kcompile": "kcompile", "runtime": "kcompile-runtime"}
 SMOKE_OF = {"kcompile": "model", "runtime": "runtime"}

@@ -46,7 +46,7 @@ def report(prog: str, arguments: argparse.Namespace, work: Callable[[], None]) -
     return 0
 
 
-_PACKAGES = ("starlette", "uvicorn", "httptools", "grpc", "google", "prometheus_client")
+_PACKAGES = ("starlette", "uvicorn", "httptools", "hpack", "google", "prometheus_client")
 
 
 def _failed(prog: str, why: str) -> int:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.runtime import models
 
-for _package in ("starlette", "uvicorn", "grpc", "prometheus_client"):
+for _package in ("starlette", "uvicorn", "hpack", "grpc", "prometheus_client"):
     pytest.importorskip(_package)
 
 from kcompile_runtime.serving.limits import Limits, Settings  # noqa: E402

@@ -467,7 +467,7 @@ def test_a_request_that_waits_is_answered_after_sigterm(tmp_path: Path) -> None:
         process.kill()
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn", "grpc", "prometheus_client", "google"])
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "hpack", "prometheus_client", "google"])
 def test_a_package_that_is_missing_is_named_with_what_to_install(tmp_path: Path, package: str) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(models.dense())
