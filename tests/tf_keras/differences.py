@@ -139,8 +139,9 @@ def other_defaults() -> dict[str, dict[str, tuple[Any, Any]]]:
     """Dotted name -> parameter -> its default here and there, where these are written otherwise."""
     found: dict[str, dict[str, tuple[Any, Any]]] = {}
     for name, ours, parameters in _pairs():
+        said = rules.TF_KERAS.defaults.get(name.rpartition(".")[2], {})  # of functions no signature says it
         for argument, parameter in _signature(ours).items():
-            here = written(parameter.default)
+            here = written(said.get(argument, parameter.default))
             if argument in parameters and here != parameters[argument]:
                 found.setdefault(name, {})[argument] = (here, parameters[argument])
     return found
