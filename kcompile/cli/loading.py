@@ -51,7 +51,7 @@ def kind_of(path: Path) -> str:
     if kind is None and os.path.getsize(path) == 0:
         raise CommandError(f"{path}: the file is empty.")
     if kind is None:
-        raise CommandError(f"{path}: not a model file (expected .h5, .onnx, .json or .yaml).")
+        raise CommandError(f"{path}: not a model file (expected .keras, .h5, .onnx, .json or .yaml).")
     return kind
 
 
