@@ -124,8 +124,27 @@ def static(
             use_external_data_format=onnx_io.is_large(prepared),
             extra_options={} if is_x86() else {"ActivationSymmetric": True},
         )
-        made = _lean(onnx.load(path))
+        made = with_older_operators(_lean(onnx.load(path)))
     return by_batch(made, keep, reduce_range)
+
+
+def with_older_operators(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Of opset 20 where it is of 21 and uses nothing of that: of a MatMul of opset 21 onnxruntime 1.18 and
+    1.19 make an operator of 8 bits that they have no kernel for."""
+    opset = next((entry for entry in model.opset_import if entry.domain == ""), None)
+    if opset is not None and opset.version == 21 and all(map(_is_older, all_nodes(model.graph.node))):
+        opset.version = 20
+    return model
+
+
+def _is_older(node: onnx.NodeProto) -> bool:
+    """Whether an operator means the same in opset 20; element types that 21 brought are in no file here."""
+    if node.domain:
+        return True
+    if node.op_type == "GroupNormalization" or not onnx.defs.has(node.op_type, 20):
+        return False
+    known = onnx.defs.get_schema(node.op_type, 20).attributes
+    return all(attribute.name in known for attribute in node.attribute)
 
 
 def dynamic(

@@ -16,7 +16,7 @@ from kcompile import keras
 from kcompile.keras import layers as L
 from kcompile.optimize import quantize
 from kcompile.optimize.compact import compact
-from kcompile.optimize.quantizing import layer_of, prepare, static
+from kcompile.optimize.quantizing import layer_of, prepare, static, with_older_operators
 from kcompile.optimize.ranges import Ranges
 from kcompile.optimize.samples import Samples
 from tests.optimize.networks import exported
@@ -100,6 +100,31 @@ def test_the_same_kernels_give_the_same_numbers(forms: Any, tmp_path: Path) -> N
     assert not found - before  # a bias of zeros that no kernel of integers takes vanishes with its reader
     assert not before - found - Counter({"DequantizeLinear": 1})
     np.testing.assert_array_equal(outputs(small, x), outputs(made, x))
+
+
+def test_the_operators_are_as_old_as_they_can_be(tmp_path: Path) -> None:
+    """Of MatMul of opset 21 onnxruntime 1.18 and 1.19 make a product of integers that they cannot run."""
+    made = quantize(exported(attention(), tmp_path), calibrate=WORDS).model
+    assert [entry.version for entry in made.opset_import] == [20]
+    onnx.checker.check_model(made, full_check=True)
+
+
+@pytest.mark.parametrize(
+    ("opset", "node", "left"),
+    [
+        (21, ("Relu", "x", {}), 20),
+        (21, ("GroupNormalization", "xss", {"num_groups": 2}), 21),  # scales by groups in 20
+        (21, ("QuantizeLinear", "xss", {"block_size": 2}), 21),
+        (22, ("Relu", "x", {}), 22),
+        (17, ("Relu", "x", {}), 17),
+    ],
+)
+def test_what_an_opset_brought_keeps_it(opset: int, node: Any, left: int) -> None:
+    op_type, inputs, attributes = node
+    made = onnx.helper.make_node(op_type, list(inputs), ["y"], **attributes)
+    model = onnx.helper.make_model(onnx.helper.make_graph([made], "g", [], []))
+    model.opset_import[0].version = opset
+    assert with_older_operators(model).opset_import[0].version == left
 
 
 def test_nothing_is_said_twice(forms: Any) -> None:

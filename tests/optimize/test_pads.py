@@ -97,13 +97,3 @@ def test_a_network_of_8_bits_has_nothing_in_float32_between(keepdims: bool, tmp_
     run = Counter(node.op_type for node in onnx.load(tmp_path / "o.onnx").graph.node)
     assert (run["QuantizeLinear"], run["DequantizeLinear"], run["QLinearGlobalAveragePool"]) == (1, 1, 1)
     assert result.differences[0].sqnr > 20
-
-
-def test_zeros_that_biases_are_counted_from_take_no_space() -> None:
-    x = L.Input((9, 9, 3))
-    y = L.GlobalAveragePooling2D()(L.Conv2D(64, 3, activation="relu")(x))
-    made = quantize(keras.Model(x, L.Dense(32)(y)), "static", calibrate=X).model
-    stored = {t.name: t for t in made.graph.initializer}
-    biases = [n for n in made.graph.node if n.input and getattr(stored.get(n.input[0]), "data_type", 0) == 6]
-    assert len(biases) == 2 and all(len(node.input) == 2 for node in biases)
-    assert not any("zero_point" in t.name and t.data_type == 6 for t in stored.values())
