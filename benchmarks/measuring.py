@@ -24,8 +24,8 @@ class Row:
         ratio: ours to the other's, or None.
         target: the largest ratio (or figure, where there is no other) that is wanted, or None.
         at_least: whether the target is the smallest instead, as for rates.
-        noise: of the ratio: in 19 of 20 measurements it lies no farther away. It does not count for
-            ``reached``.
+        noise: of the ratio, see ``noise_of``: in 19 of 20 measurements it lies no farther away, so the ratio
+            stands for the interval from ``ratio - noise`` to ``ratio + noise``.
     """
 
     topic: str
@@ -40,11 +40,24 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached; None without one."""
+        """Whether the target is reached, or lies in the ratio's interval; None without one."""
+        return True if self.within_noise else self.reached_by_ratio
+
+    @property
+    def reached_by_ratio(self) -> bool | None:
+        """Whether the ratio itself (or the figure, where there is none) reaches the target."""
         if self.target is None:
             return None
         found = self.ours if self.ratio is None else self.ratio
         return found >= self.target if self.at_least else found <= self.target
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether the ratio misses the target by no more than its noise: another measurement may not."""
+        if self.reached_by_ratio is not False or self.ratio is None or self.noise is None:
+            return False
+        assert self.target is not None
+        return abs(self.ratio - self.target) <= self.noise
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from .memory import peak_mib
 from .optimize_learnt import DROPS, LEARNT, Learnt, with_momentum
 
 TOPIC = "files in 8 bits"
-NEVER_WORSE = 1.0  # next to plain: the ratio itself, whose noise is printed beside
+NEVER_WORSE = 1.0  # next to plain
 SIZE_TARGET = 0.25
 SECONDS_TARGET, MEMORY_TARGET = 60.0, 2048.0
 

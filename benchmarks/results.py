@@ -130,16 +130,16 @@ def cells(row: Row) -> list[str]:
         "" if row.other is None else figure(row.other, row.unit),
         "" if row.ratio is None else _ratio(row),
         target,
-        {None: "", True: "yes", False: "NO"}[row.reached],
+        "within noise" if row.within_noise else {None: "", True: "yes", False: "NO"}[row.reached],
     ]
 
 
 def _ratio(row: Row) -> str:
     """With as many digits as the verdict on it needs, and its noise."""
     digits = 2
-    while digits < 5 and row.target is not None and row.reached != _reached(row, digits):
+    while digits < 5 and row.target is not None and row.reached_by_ratio != _reached(row, digits):
         digits += 1
-    noise = "" if row.noise is None else f" ± {row.noise:.2f}"
+    noise = "" if row.noise is None else f" ± {row.noise:.{3 if row.noise < 0.005 else 2}f}"
     return f"{row.ratio:.{digits}f}{noise}"
 
 

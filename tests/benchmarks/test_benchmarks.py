@@ -49,15 +49,20 @@ def test_a_target_is_of_the_ratio_or_else_of_the_figure(ours, ratio, target, rea
     ("ratio", "noise", "at_least", "printed", "verdict"),
     [
         (0.98, None, False, "0.98", "yes"),
-        (1.004, 0.021, False, "1.004 ± 0.02", "NO"),  # not 1.00, which would be reached
-        (0.9999, 0.001, True, "0.9999 ± 0.00", "NO"),
+        (1.004, None, False, "1.004", "NO"),  # not 1.00, which would be reached
+        (1.004, 0.021, False, "1.004 ± 0.02", "within noise"),
+        (1.03, 0.021, False, "1.03 ± 0.02", "NO"),
+        (0.9999, 0.001, True, "0.9999 ± 0.001", "within noise"),
+        (0.97, 0.01, True, "0.97 ± 0.01", "NO"),
         (1.0, 0.01, False, "1.00 ± 0.01", "yes"),
+        (0.99, 0.05, False, "0.99 ± 0.05", "yes"),
     ],
 )
-def test_the_verdict_is_of_the_ratio_itself_and_noise_is_beside(ratio, noise, at_least, printed, verdict):
+def test_a_ratio_that_misses_by_less_than_its_noise_is_no_miss(ratio, noise, at_least, printed, verdict):
     row = Row("t", "w", 1.0, "ms", 1.0, ratio, 1.0, at_least, noise)
     cells = results.cells(row)
     assert (cells[3], cells[5]) == (printed, verdict)
+    assert row.reached is (verdict != "NO")
 
 
 def test_noise_is_that_of_other_such_rounds():
