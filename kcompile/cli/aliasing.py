@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from . import brought_names
+
 TARGET = "kcompile.keras"
 _TF_KERAS = "kcompile.tf_keras"
 _TENSORFLOW = "kcompile.tf_keras.tensorflow"
@@ -25,6 +27,8 @@ _TENSORFLOW = "kcompile.tf_keras.tensorflow"
 PACKAGES = {
     "keras": TARGET,
     "keras.src": TARGET,
+    "keras_applications": f"{TARGET}.applications",
+    "keras_preprocessing": f"{TARGET}.preprocessing",
     "tf_keras": _TF_KERAS,
     "tf_keras.src": _TF_KERAS,
     "tensorflow": _TENSORFLOW,
@@ -34,6 +38,8 @@ PACKAGES = {
     "tensorflow.python": "kcompile.tf_keras.python_modules",
     "tensorflow.python.keras": _TF_KERAS,
 }
+#: Parts of Keras and of tf.keras that were packages of their own.
+_OF_BOTH = ("keras_applications", "keras_preprocessing")
 #: Programs that take one of several Kerases ask the package for its name.
 _ASKED_FOR_NAMES = ("keras", "tf_keras", "tensorflow", "tensorflow.keras")
 #: Distributions whose versions programs ask for, and the packages that know them.
@@ -57,7 +63,7 @@ class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """A spec for the alias; None for other names and for modules that are not here."""
         if fullname.partition(".")[0] not in PACKAGES:
             return None
-        if self.on_first_import is not None:
+        if self.on_first_import is not None and fullname.partition(".")[0] not in _OF_BOTH:
             told, self.on_first_import = self.on_first_import, None
             told(fullname)
         module = _found(fullname)
@@ -75,6 +81,8 @@ class AliasFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             spec.loader_state = module.__spec__
             self.loaded[spec.name] = module
             _give_later_modules(spec.name, module)
+            if spec.name.startswith("keras."):
+                brought_names.give(spec.name.removeprefix("keras."), module)
         return module
 
     def exec_module(self, module: ModuleType) -> None:

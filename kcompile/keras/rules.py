@@ -82,6 +82,8 @@ class Rules:
         steps_by_python: whether a loss or a metric may be a function that only Python computes, such as a
             ``tf.py_function``, or that asks tensors for their truth: steps then run operator by operator.
         hints_at_input_length: whether Embedding takes inputs of other lengths than ``input_length``.
+        asks_variables: whether the truth of a weight of several elements is asked of its number, as of any
+            tensor's, and not that there is a weight: ``if self.bias:`` of TensorFlow 1's variables.
         brightens_as_is: whether ImageDataGenerator changes the brightness of numbers from 0 to 255 without
             stretching them.
         defaults: class or function -> argument -> default, where it is not that of Keras 2.3.
@@ -137,6 +139,7 @@ class Rules:
     weights_by_layer: bool = False
     steps_by_python: bool = False
     hints_at_input_length: bool = False
+    asks_variables: bool = False
     brightens_as_is: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
     orders: Orders = field(default_factory=dict, repr=False, compare=False)
@@ -200,6 +203,7 @@ TF_KERAS = Rules(
     weights_by_layer=True,
     steps_by_python=True,
     hints_at_input_length=True,
+    asks_variables=True,
     brightens_as_is=True,
     defaults=_TF_KERAS_DEFAULTS,
     orders=argument_orders.TF_KERAS,

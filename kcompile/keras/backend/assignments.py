@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Parameter, Value, current_readings, interpreter, reading_as
+from .. import rules
 from .execution import numbers
 from .scattering import Scatters
 from .tensors import tensor
@@ -61,6 +62,13 @@ class Variable(Scatters, Parameter):
     """A weight or state of the front end."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        """By the rules of Keras 2 a vector or an array of weights is there, which is what ``if self.bias:``
+        of its programs asks; else see ``ir.numbers``."""
+        if self.dims and not rules.in_force().asks_variables:
+            return True
+        return super().__bool__()
 
     def assign(self, value: Any) -> Any:
         """Sets the value: at once, or with each batch where a layer or metric does it in its call.

@@ -23,11 +23,11 @@ class InputLayer(Layer):
         batch_input_shape: the same as one tuple with the batch axis.
         dtype: element type (default ``K.floatx()``).
         input_tensor: an existing value to use instead of a new placeholder.
-        sparse: accepted for compatibility; must be False.
+        sparse: whether it is fed with sparse matrices, which are made dense at the border.
         name: name of the layer and of the model's input.
 
     Raises:
-        ValueError: without a shape, or for sparse inputs.
+        ValueError: without a shape.
     """
 
     @rules.with_arguments
@@ -42,12 +42,10 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if sparse:
-            raise ValueError("Sparse inputs are not supported; pass a dense array (scipy: x.toarray()).")
         super().__init__(dtype=dtype, name=name or f"input_{K.get_uid('input')}", **kwargs)
         self.trainable = False
         self.built = True
-        self.sparse = sparse
+        self.sparse = bool(sparse)
         if input_tensor is not None:
             batch_input_shape = static_sizes(input_tensor)
             self.dtype = dtype or K.dtype(input_tensor)
@@ -61,7 +59,9 @@ class InputLayer(Layer):
         self.batch_input_shape = tuple(batch_input_shape)
         self.is_placeholder = input_tensor is None or K.is_placeholder(input_tensor)
         if input_tensor is None:
-            input_tensor = K.placeholder(self.batch_input_shape, dtype=self.dtype, name=self.name)
+            input_tensor = K.placeholder(
+                self.batch_input_shape, dtype=self.dtype, sparse=self.sparse, name=self.name
+            )
             frame = current_frame()
             if frame is not None:
                 frame.add_input(input_tensor)
@@ -108,7 +108,7 @@ def Input(
             in this place, is batch_size.
         name: name of the input, also in an exported file.
         dtype: element type (default ``K.floatx()``).
-        sparse: must be False.
+        sparse: whether it is fed with sparse matrices, which are made dense at the border.
         tensor: an existing value to wrap instead.
         batch_size: fixed batch size to go with shape.
         ragged, optional: must be False.

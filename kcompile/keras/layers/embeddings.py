@@ -94,7 +94,7 @@ class Embedding(Layer):
         if inputs.dtype.kind not in "iu":
             inputs = K.cast(inputs, "int64")
         known = [a if b is None else b for a, b in zip(inputs.dims[1:], steps, strict=True)]
-        return refine(K.gather(self.embeddings, inputs), (inputs.dims[0], *known, self.output_dim))
+        return refine(K.gather(self.embeddings, inputs), (*inputs.dims[:1], *known, self.output_dim))
 
 
 answer_old_names(__name__)

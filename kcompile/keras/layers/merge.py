@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import reduce
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from .. import registry, rules
 from ..backend.tensors import static_sizes
 from ..core.layer import Layer
 from ..declaration import configured
+from ..legacy.old_names import answer_old_names
 
 Shape = tuple[int | None, ...]
 
@@ -373,5 +376,15 @@ def dot(inputs: list[Any], axes: Any, normalize: bool = False, **kwargs: Any) ->
     return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)
 
 
+class _Called(ModuleType):
+    """This module, which until Keras 2.1 was a function as well: ``from keras.layers import merge``."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """See ``keras.legacy.merge.merge``."""
+        return self.merge(*args, **kwargs)
+
+
 registry.register(globals())
 registry.publish(globals())
+answer_old_names(__name__)
+sys.modules[__name__].__class__ = _Called

@@ -126,7 +126,7 @@ def fit(
     }
     callback_list.set_params(params)
     for callback in callback_list:
-        if not (its.logs_of_epoch and callback.validation_data is not None):
+        if not (its.logs_of_epoch and getattr(callback, "validation_data", None) is not None):
             callback.validation_data = _validation_arrays(model, validation)
     state = model._fit_state = FitState(model, callback_list, initial_epoch)
     logs: Any = None

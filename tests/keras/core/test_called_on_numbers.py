@@ -11,6 +11,7 @@ import pytest
 import kcompile.keras as keras
 from kcompile.keras import backend as K
 from kcompile.keras import layers as L
+from kcompile.keras import rules
 from kcompile.keras.models import Model, Sequential
 
 X = np.arange(6.0).reshape(2, 3)
@@ -256,6 +257,38 @@ def test_python_conditions_on_weights_hold_for_numbers_and_are_refused_in_graphs
     np.testing.assert_array_equal(layer(X), X)
     with pytest.raises(TypeError, match="depends on weights.*K.switch"):
         layer(L.Input((3,)))
+
+
+class Shifting(L.Layer):
+    """Programs of Keras 2 ask whether there is a bias, as TensorFlow 1's variables let them."""
+
+    def __init__(self, units, use_bias=True, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.use_bias = units, use_bias
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(name="bias", shape=(self.units,)) if self.use_bias else None
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return inputs + self.bias if self.bias else inputs
+
+
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_vector_of_weights_is_there_by_the_rules_of_keras_2(units, use_bias):
+    layer = Shifting(units, use_bias)
+    model = Model(i := L.Input((3,)), layer(i))
+    layer.set_weights([np.full(units, 0.0)] * use_bias)  # whatever its numbers are
+    model.compile("sgd", "mse")
+    model.fit(X, X + 1, verbose=0)
+    assert use_bias == np.any(model.predict(X) != X)
+    np.testing.assert_allclose(layer(X), model.predict(X))
+    with rules.following(rules.TF_KERAS):
+        if use_bias and units > 1:
+            with pytest.raises(ValueError, match="3 elements and no truth value"):
+                bool(layer.bias)
+    assert not K.variable(0.0) and K.variable(1.0)
 
 
 def test_models_called_on_numbers_run_what_predict_runs():

@@ -119,3 +119,13 @@ def test_the_message_names_lookup_index_and_table(tmp_path):
         looked_up_by("Executor", -1, tmp_path, "int32")
     with pytest.raises(IndexError, match=r"index -1 at .* the layer 'embedding_\d+': .* indices 0 to 4"):
         looked_up_by("predict", -1, tmp_path, "int32")
+
+
+def test_one_index_of_all_samples_gives_one_vector():
+    table = layers.Embedding(4, 3)
+    i = layers.Input((None, 2))
+    steps = layers.Lambda(lambda x: K.shape(x)[1])(i)
+    model = keras.Model(i, i[:, :, :1] + table(steps))
+    assert K.int_shape(table(steps)) == (3,)
+    x = np.zeros((2, 3, 2))
+    np.testing.assert_allclose(model.predict(x), np.broadcast_to(table.get_weights()[0][3], (2, 3, 3)))

@@ -26,7 +26,7 @@ def test_merge_is_the_layer_of_its_mode(mode):
     a, b = keras.Input((3,)), keras.Input((3,))
     how = (lambda tensors: tensors[0] - tensors[1]) if mode == "a function" else mode
     with pytest.warns(UserWarning, match="deprecated"):
-        outputs = [merge([a, b], mode=how), Merge(mode=how)([a, b])]
+        outputs = [merge([a, b], mode=how), Merge(mode=how)([a, b]), keras.layers.merge([a, b], mode=how)]
     for found in keras.Model([a, b], outputs).predict([A, B]):
         np.testing.assert_allclose(found, MODES.get(mode, A - B), rtol=1e-5)
 

@@ -7,6 +7,7 @@ import pytest
 
 import kcompile.keras as keras
 from kcompile.keras import backend as K
+from kcompile.keras import rules
 from kcompile.keras.callbacks import Callback
 from kcompile.keras.layers import BatchNormalization, Dense, Dropout, Input
 from kcompile.keras.models import Model, Sequential
@@ -185,6 +186,44 @@ def test_updates_are_those_of_layers_that_train():
     model.trainable = True
     layer.trainable = False
     assert model.updates == []
+
+
+@pytest.mark.parametrize("its", [rules.KERAS_2, rules.TF_KERAS], ids=lambda its: its.name)
+def test_callbacks_that_do_not_call_their_base_are_given_all_the_same(its):
+    class Counting(keras.callbacks.Callback):
+        def __init__(self):
+            self.batches = 0
+
+        def on_batch_begin(self, batch, logs=None):
+            self.batches += 1
+            assert self.params["epochs"] == 1 and self.model is not None
+
+    with rules.following(its):
+        model, callback = linear(), Counting()
+        model.fit(X, Y, batch_size=2, validation_data=(X, Y), callbacks=[callback], verbose=0)
+    assert callback.batches == -(-len(X) // 2)
+    np.testing.assert_array_equal(callback.validation_data[0], X)
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "coo_matrix", "csc_array"])
+def test_sparse_inputs_are_fed_with_sparse_matrices(form, tmp_path):
+    sparse = getattr(pytest.importorskip("scipy.sparse"), form)
+    x = np.eye(6, 5, 1, dtype="float32")
+    i = keras.Input((5,), sparse=True)
+    assert K.is_sparse(i)
+    model = keras.Model(i, keras.layers.Dense(2, name="dense")(i))
+    model.compile("sgd", "mse")
+    first = model.get_weights()
+    losses = []
+    for given in (sparse(x), x):
+        model.set_weights(first)
+        losses.append(model.fit(given, x[:, :2], batch_size=4, shuffle=False, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(model.predict(sparse(x)), model.predict(x))
+    model.save(tmp_path / "sparse.h5")
+    again = keras.models.load_model(tmp_path / "sparse.h5")
+    assert again.get_config()["layers"][0]["config"]["sparse"] is True
+    np.testing.assert_array_equal(again.predict(sparse(x)), model.predict(x))
 
 
 def test_validation_data_wins_over_the_split():
