@@ -17,7 +17,7 @@ from kcompile.ir import Graph, Parameter, Value, op
 from kcompile.keras import layers
 from kcompile.keras.backend.execution import on_several_devices, runs_on_onnxruntime
 from kcompile.keras.models import Model, Sequential
-from kcompile.torch_bridge import devices, lower, lowering, signature
+from kcompile.torch_bridge import devices, lower, lowered_values, signature
 from kcompile.torch_bridge import run as run_module
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -129,7 +129,7 @@ def on_meta(name: str) -> torch.device:
 
 
 def transfers(module) -> list[str]:
-    return [node.args[1] for node in module.graph.nodes if node.target is lowering.transfer]
+    return [node.args[1] for node in module.graph.nodes if node.target is lowered_values.transfer]
 
 
 def test_nodes_and_their_weights_are_where_the_scope_says():
@@ -201,7 +201,7 @@ def counted_transfers(monkeypatch):
         made.append(device)
         return x.clone()
 
-    monkeypatch.setattr(lowering, "transfer", transfer)
+    monkeypatch.setattr(lowered_values, "transfer", transfer)
     return made
 
 

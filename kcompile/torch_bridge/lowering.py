@@ -9,8 +9,6 @@ buffers.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from operator import getitem
@@ -18,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from kcompile.ir import (
     KCOMPILE_DOMAIN,
     Constant,
     Graph,
-    Names,
     Node,
     OperatorError,
     Parameter,
@@ -45,7 +42,7 @@ from .arguments import (
     is_scalar,
     keyword_attributes,
 )
-from .arrays import as_tensor, torch_dtype
+from .arrays import torch_dtype
 from .attention import Attention, attention, find_attentions
 from .constants import fold_constants
 from .debugging import print_tensor
@@ -55,17 +52,17 @@ from .gate_orders import gate_orders
 from .generated_code import tidy
 from .gradients import (
     DifferentiatingModule,
-    differentiable,
     differentiated_again,
     gradients,
     own_gradient,
     stop_gradient,
 )
 from .lowered_modules import Signature
+from .lowered_values import LoweredValues, gradient_nodes, identifier
 from .ops import OPERATORS, Operator, host
 from .ops.random import new_generator
 from .optimizers.single_updates import Update, UpdateInPlace, last_updates, update_in_place, updated
-from .precision import Precisions, is_widened
+from .precision import is_widened
 from .rounding import fuse_roundings
 
 Placement = Callable[[str], torch.device]
@@ -134,12 +131,7 @@ def refuse_foreign(graph: Graph) -> None:
         )
 
 
-def transfer(x: Tensor, device: str) -> Tensor:
-    """x on another device; its gradient comes back."""
-    return x.to(device)
-
-
-class Lowering:
+class Lowering(LoweredValues):
     """Writes the fx graph of one graph, or of one body."""
 
     def __init__(
@@ -151,30 +143,14 @@ class Lowering:
         placement: Placement | None = None,
         in_half: bool = False,
     ) -> None:
+        super().__init__(graph, device, trainable)
         self.in_half = in_half
-        self.precisions = Precisions()
-        self.graph = graph
-        self.device = device
         self.placement = placement
-        self.here = device  # of the node that is being lowered
-        self.trainable = trainable
         self.captures = captures
-        self.root = nn.Module()
-        self.fx = fx.Graph()
-        self.env: dict[Value, fx.Node] = {}
-        self.devices: dict[Value, torch.device] = {}
-        self.moved: dict[tuple[Value, torch.device, torch.dtype | None], fx.Node] = {}
-        self.sizes: dict[Value, fx.Node] = {}
-        self.parameters: dict[str, Parameter] = {}
-        self.constants: set[str] = set()
-        self.attributes = 0
-        own = [node for node in graph.nodes if node.domain == KCOMPILE_DOMAIN and node.op_type == "Gradient"]
+        own = gradient_nodes(graph)
         self.nested = differentiated_again(graph) if own else set()
-        self.differentiated = {graph.resolve(x) for node in own for x in node.inputs[1:] if x is not None}
         bodies = any(graph.bodies(node) for node in graph.nodes)
         self.only_gradient = in_half and len(own) == 1 and not bodies
-        rules = [node.attributes["rule"] for node in graph.nodes if node.op_type == "Update" and node.domain]
-        self.counters = {rule.iterations for rule in rules}
         self.last = last_updates(graph)
         self.uses = graph.uses()
         self.sums = self._find_sums()
@@ -228,84 +204,6 @@ class Lowering:
             return self.device
         return weights.canonical_device(self.placement(node.device))
 
-    def _argument_name(self, wanted: str) -> str:
-        """A name for a placeholder that no other has: several targets may be called alike."""
-        taken = (node.target for node in self.fx.nodes if isinstance(node.target, str))
-        return Names(taken).unique(_identifier(wanted))
-
-    def _define(self, value: Value, node: fx.Node) -> None:
-        if value in self.differentiated:
-            node = self.fx.call_function(differentiable, (node,))
-        self.env[value] = node
-        self.devices[value] = self.here
-        node.meta["type"] = value.dtype, value.dims
-
-    def _tensor(self, value: Value, dtype: torch.dtype | None = None) -> fx.Node:
-        """The fx node that holds a value on the device of the node being lowered.
-
-        Args:
-            dtype: in this half precision; None for the type that it is declared in.
-        """
-        node = self._anywhere(value)
-        has = self.precisions.of(value)
-        if self.devices[value] == self.here and has == dtype:
-            return node
-        key = (value, self.here, dtype)
-        if key not in self.moved:
-            if self.devices[value] != self.here:
-                node = self.fx.call_function(transfer, (node, str(self.here)))
-            if has != dtype:
-                node = self.fx.call_method("to", (node, dtype or torch_dtype(value.dtype)))
-            self.moved[key] = node
-        return self.moved[key]
-
-    def _declared(self, value: Value) -> fx.Node:
-        """The fx node that holds a value where it is made, in the type that it is declared in."""
-        node = self._anywhere(value)
-        if self.precisions.of(value) is None:
-            return node
-        return self.fx.call_method("to", (node, torch_dtype(value.dtype)))
-
-    def _anywhere(self, value: Value) -> fx.Node:
-        """The fx node that holds a value where it is made; parameters and constants appear at their first
-        use.
-        """
-        node = self.env.get(value)
-        if node is not None:
-            return node
-        if value in self.sizes:
-            args = (self.sizes[value], torch_dtype(value.dtype), str(self.here))
-            self.env[value] = self.fx.call_function(host.to_tensor, args)
-            self.devices[value] = self.here
-            return self.env[value]
-        if isinstance(value, Parameter):
-            wanted = None if self.trainable is None else value in self.trainable
-            tensor = weights.parameter_of(value, self.here, wanted)
-            name = self._attribute(value.name, tensor)
-            self.parameters[name] = value
-            if value in self.counters:  # which an optimizer counts up while the graph runs
-                self._define(value, self.fx.call_method("clone", (self.fx.get_attr(name),)))
-                return self.env[value]
-        elif isinstance(value, Constant):
-            name = self._attribute(value._name or "constant", as_tensor(value.array.copy()).to(self.here))
-            self.constants.add(name)
-        else:
-            raise OperatorError(f"{value!r} is read, but nothing in the graph computes it")
-        self._define(value, self.fx.get_attr(name))
-        return self.env[value]
-
-    def _attribute(self, wanted: str, content: Any) -> str:
-        """Registers a tensor, module or generator under a free name."""
-        base = name = _identifier(wanted)
-        while hasattr(self.root, name):
-            self.attributes += 1
-            name = f"{base}_{self.attributes}"
-        if isinstance(content, Tensor) and not isinstance(content, nn.Parameter):
-            self.root.register_buffer(name, content, persistent=False)
-        else:
-            setattr(self.root, name, content)
-        return name
-
     # --- nodes ---
 
     def _lower_node(self, node: Node) -> None:
@@ -331,7 +229,7 @@ class Lowering:
     def _call(
         self, node: Node, function: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None
     ) -> fx.Node:
-        name = _identifier(node.name)
+        name = identifier(node.name)
         called = self.fx.create_node("call_function", function, tuple(args), kwargs or {}, name=name)
         called.meta["node"] = node.name
         return called
@@ -618,15 +516,3 @@ def _sizes_fit(value: Value, alone: bool) -> tuple[str, ...]:
     if value.rank == 0:
         return ("Ints", "Number") if alone else ("Ints", "Number", "Operand")
     return ("Ints",)
-
-
-_ILLEGAL = re.compile(r"\W+")
-
-
-def _identifier(name: str) -> str:
-    """A Python identifier close to a name: ``dense_1/kernel:0`` -> ``dense_1_kernel_0``."""
-    name = _ILLEGAL.sub("_", unicodedata.normalize("NFKC", name))  # as Python reads identifiers
-    if not f"_{name}".isidentifier():
-        name = re.sub(r"[^0-9A-Za-z]+", "_", name)
-    name = name.strip("_") or "value"
-    return f"_{name}" if name[0].isdigit() else name

@@ -171,7 +171,7 @@ def warm(folder: Path, files: list[tuple[str, bytes]]) -> None:
         path.write_bytes(sound[name])
         for stage in (load, inspect, compile_):  # a session starts threads, which no child would have
             stage(str(path))
-    import kcompile_runtime
+    import kcompile_runtime.session
 
     kcompile_runtime.session.load_onnxruntime()
     gc.collect()

@@ -9,7 +9,7 @@ import numpy as np
 
 from .composites import CompositeSpec
 from .stages import Stage
-from .structures import TensorSpec, as_leaf, flatten, pack, shape_structure
+from .structures import TensorSpec, as_leaf, flatten, map_structure, pack, shape_structure
 from .tensors import called
 
 
@@ -75,6 +75,36 @@ def checked_spec(spec: Any) -> Any:
             f"found {spec!r}."
         )
     return TensorSpec(spec.shape, spec.dtype, getattr(spec, "name", None))
+
+
+def signature_of(types: Any, shapes: Any, signature: Any) -> Any:
+    """Specs of the elements of a generator, from whichever way its user says them.
+
+    Raises:
+        TypeError: if no types are given, or a spec is none.
+    """
+    if signature is None:
+        if types is None:
+            raise TypeError(
+                "Either `output_signature` or `output_types` must be specified: what an element is, such "
+                "as tf.TensorSpec((), tf.float32)."
+            )
+        signature = specs_of(types, shapes)
+    return map_structure(checked_spec, as_tuples(signature))
+
+
+def with_chances(sources: list[Stage], weights: Any) -> tuple[list[Stage], np.ndarray | None]:
+    """The sources that are ever drawn from, and how likely each is; None for all alike.
+
+    Raises:
+        ValueError: unless there is a weight for each.
+    """
+    if weights is None:
+        return sources, None
+    chances = np.asarray(as_leaf(weights), np.float64)
+    if chances.shape != (len(sources),):
+        raise ValueError(f"weights must be {len(sources)} numbers, one for each dataset; found {weights!r}.")
+    return [source for source, chance in zip(sources, chances, strict=True) if chance], chances[chances > 0]
 
 
 def open_shapes(spec: Any, shapes: Any) -> list[Any]:

@@ -17,15 +17,14 @@ from ..utils.generic_utils import did_you_mean
 from . import reading, stages, storage, transformations
 from .arguments import (
     as_tuples,
-    checked_spec,
-    filled_shapes,
     making_stages,
-    open_shapes,
     positive_size,
-    specs_of,
+    signature_of,
     stage_of,
     whole_number,
+    with_chances,
 )
+from .buckets import Buckets
 from .iterators import ArrayIterator, DatasetIterator
 from .options import Options
 from .reading import AUTOTUNE
@@ -92,14 +91,7 @@ class Dataset:
         """
         if not callable(generator):
             raise TypeError(f"`generator` must be a Python callable, found {generator!r}.")
-        if output_signature is None:
-            if output_types is None:
-                raise TypeError(
-                    "Either `output_signature` or `output_types` must be specified: what an element is, such "
-                    "as tf.TensorSpec((), tf.float32)."
-                )
-            output_signature = specs_of(output_types, output_shapes)
-        signature = map_structure(checked_spec, as_tuples(output_signature))
+        signature = signature_of(output_types, output_shapes, output_signature)
         leaves = () if args is None else map(as_leaf, args)
         given = tuple(x[()] if isinstance(x, np.ndarray) and not x.ndim else x for x in leaves)
         return Dataset(stages.generated(generator, given, signature))
@@ -176,14 +168,7 @@ class Dataset:
             stop_on_empty_dataset: whether the first that ends is the end of all.
         """
         sources = [stage_of(dataset) for dataset in datasets]
-        chances = None if weights is None else np.asarray(as_leaf(weights), np.float64)
-        if chances is not None and chances.shape != (len(sources),):
-            raise ValueError(
-                f"weights must be {len(sources)} numbers, one for each dataset; found {weights!r}."
-            )
-        if chances is not None:
-            sources = [source for source, chance in zip(sources, chances, strict=True) if chance]
-            chances = chances[chances > 0]
+        sources, chances = with_chances(sources, weights)
         if len(sources) == 1:
             return Dataset(sources[0])
         seeds = Seeds(seed, rerandomize_each_iteration is not False)
@@ -499,32 +484,17 @@ class Dataset:
             pad_to_bucket_boundary: fill up to the boundary of the bucket less one, not to the longest.
             no_padding: whether elements of a bucket have one shape already.
         """
-        boundaries, sizes = list(bucket_boundaries), list(bucket_batch_sizes)
-        if len(sizes) != len(boundaries) + 1:
-            raise ValueError("len(bucket_batch_sizes) must equal len(bucket_boundaries) + 1")
-
-        def batched(key: Any, group: Dataset) -> Dataset:
-            bucket = whole_number(key)
-            if no_padding:
-                return group.batch(sizes[bucket], drop_remainder)
-            shapes = padded_shapes
-            if pad_to_bucket_boundary:
-                if bucket == len(boundaries):
-                    raise ValueError(
-                        "When pad_to_bucket_boundary=True, elements must be shorter than the last "
-                        f"boundary, {boundaries[-1]}."
-                    )
-                given = open_shapes(group.element_spec, shapes)
-                shapes = filled_shapes(group.element_spec, given, boundaries[bucket] - 1)
-            return group.padded_batch(sizes[bucket], shapes, padding_values, drop_remainder)
-
-        def bucket_of(*element: Any) -> Any:
-            length = whole_number(element_length_func(*element))
-            return int(np.searchsorted(boundaries, length, side="right"))
-
-        batches = self.group_by_window(
-            bucket_of, batched, window_size_func=lambda key: sizes[whole_number(key)]
+        buckets = Buckets(
+            element_length_func,
+            list(bucket_boundaries),
+            list(bucket_batch_sizes),
+            padded_shapes,
+            padding_values,
+            pad_to_bucket_boundary,
+            no_padding,
+            drop_remainder,
         )
+        batches = self.group_by_window(buckets.bucket_of, buckets.batch_of, window_size_func=buckets.size_of)
         of_any_bucket = self.batch(1) if no_padding else self.padded_batch(1, padded_shapes)
         return self._with(Items(lambda: batches._stage, lambda: of_any_bucket.element_spec))
 

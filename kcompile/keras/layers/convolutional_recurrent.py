@@ -16,9 +16,10 @@ from ..legacy.old_names import answer_old_names
 from ..utils.conv_utils import conv_output_length, normalize_tuple
 from .arguments import data_format, padding, unit_interval, weight_arguments
 from .convolutional.convolutions import kernel_order
-from .recurrent.base import RNN, States
+from .recurrent.base import RNN
 from .recurrent.cells import DroppingCell, MakesCell
 from .recurrent.lstm import forget_gate_at_one
+from .recurrent.states import States
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM2DCell", "ConvLSTM3D", "ConvRNN2D"]
 

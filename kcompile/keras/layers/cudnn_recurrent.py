@@ -16,11 +16,11 @@ from ..declaration import Argument, configured, fixed, like
 from ..legacy.old_names import answer_old_names
 from ..operations.recurrent_operators import ordered
 from .recurrent import GRU, LSTM, GRUCell, LSTMCell
-from .recurrent.base import States
 from .recurrent.cells import GatedCell
 from .recurrent.cudnn_layouts import gru_weights, lstm_weights
 from .recurrent.fused import FusedRNN
 from .recurrent.lstm import forget_gate_at_one
+from .recurrent.states import States
 
 
 class _CuDNNCell(GatedCell):

@@ -14,7 +14,7 @@ from ..core.layer import InputSpec, Layer
 from ..declaration import ANY, Argument, configured, converted, only
 from ..utils import conv_utils
 from ..utils.generic_utils import to_list
-from .recurrent.base import all_keras_tensors
+from .recurrent.arguments import all_keras_tensors
 from .recurrent.states import batch_of_states, require_stateful, reset
 
 

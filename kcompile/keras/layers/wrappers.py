@@ -19,7 +19,7 @@ from ..operations.recurrent_operators import IN_TIME
 from ..utils.generic_utils import CustomObjectScope, has_arg, to_list
 from ..utils.living import living
 from ..utils.nested import mapped
-from .recurrent.base import standardize_arguments, with_states
+from .recurrent.arguments import standardize_arguments, with_states
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 

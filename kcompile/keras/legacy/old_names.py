@@ -66,7 +66,7 @@ _HOMES = {
     "keras_modules_injection": "applications",
     "_object_list_uid": "utils.generic_utils",
     "_generate_dropout_mask": "layers.recurrent.cells",
-    "_standardize_args": "layers.recurrent.base",
+    "_standardize_args": "layers.recurrent.arguments",
     "_obtain_input_shape": "applications.imagenet_utils",
     **dict.fromkeys(
         (

@@ -10,8 +10,8 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from kcompile.ir import Parameter, Storage, Trace, UpdateRule, eagerly, interpreter
 
-from .core import Variable
 from .tensors import as_value, computing
+from .variables import Variable
 
 
 class _Kernel(NamedTuple):

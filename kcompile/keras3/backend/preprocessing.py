@@ -14,8 +14,8 @@ from keras.src import tree
 from kcompile.ir import Value
 from kcompile.keras import registry
 
-from .core import cast, convert_to_numpy
 from .tensors import dtype_of, is_symbolic
+from .variables import cast, convert_to_numpy
 
 _OF_ALL = ("name", "trainable", "dtype")  # layers
 

@@ -17,9 +17,9 @@ from kcompile.torch_bridge.arrays import as_tensor
 from kcompile.torch_bridge.compiling import compile_step
 from kcompile.torch_bridge.own_step import interpreter as computing_steps
 
-from .core import convert_to_tensor
 from .tensors import as_torch, numpy_of, text_of
 from .tracing import traced
+from .variables import convert_to_tensor
 
 Step = Callable[[Any], Any]
 

@@ -22,9 +22,9 @@ from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 from .callback_list import CallbackList
-from .core import convert_to_numpy, shape
 from .epoch_iterator import EpochIterator
 from .stepping import ModelStep, gradients_of
+from .variables import convert_to_numpy, shape
 
 
 class KCompileTrainer(base_trainer.Trainer):

@@ -10,8 +10,8 @@ from keras.src.backend.common import KerasVariable
 from kcompile.ir import EagerTensor, Value
 from kcompile.tf_keras.tensorflow import gradient_tape
 
-from ..backend.core import is_tensor
 from ..backend.tensors import computing, is_tracing
+from ..backend.variables import is_tensor
 
 
 class GradientTape(gradient_tape.GradientTape):

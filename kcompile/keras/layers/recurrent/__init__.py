@@ -1,6 +1,7 @@
 """Recurrent layers: RNN over any cell, and SimpleRNN, GRU and LSTM, which are one ONNX operator each.
 
-- base.py: RNN, StackedRNNCells; a cell is applied step by step in an ONNX Scan.
+- base.py: RNN; a cell is applied step by step in an ONNX Scan.
+- stacked_cells.py: StackedRNNCells; arguments.py: what calls and configurations say.
 - cells.py: what the cells of the three named layers share: weights, dropout, configuration.
 - fused.py: those layers as the ONNX operators RNN, GRU and LSTM, under any mask.
 - simple.py, gru.py, lstm.py: the layers.
@@ -12,6 +13,7 @@ from .base import *
 from .gru import *
 from .lstm import *
 from .simple import *
+from .stacked_cells import *
 
 answer_old_names(__name__)
 registry.publish(globals())

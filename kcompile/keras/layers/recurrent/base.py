@@ -1,4 +1,4 @@
-"""RNN over any cell, and cells stacked into one."""
+"""RNN over any cell."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from ....ir import Names, Parameter, TensorShape, Value, claim_steps
+from ....ir import Parameter, TensorShape, Value, claim_steps
 from ... import backend as K
 from ... import registry, rules
 from ...backend.recurrent import zeroed_where_masked
@@ -17,10 +15,26 @@ from ...core.layer import InputSpec, Layer
 from ...core.layer_configs import deserialize, serialize
 from ...declaration import Argument, configured, converted
 from ...utils.generic_utils import has_arg, to_list, unpack_singleton
-from ...utils.nested import NESTS, leaves, mapped, packed
+from ...utils.nested import leaves, mapped, packed
+from .arguments import (
+    as_tensor,
+    drop_keras3_arguments,
+    list_or_none,
+    standardize_arguments,
+    with_states,
+    without_keras3_arguments,
+)
+from .stacked_cells import (
+    StackedRNNCells,
+    check_cell,
+    is_one_shape,
+    leaf_cells,
+    output_size_of,
+    shapes_of,
+)
 from .states import (
+    States,
     batch_of_states,
-    is_size,
     leaf_sizes,
     nested_states,
     require_stateful,
@@ -28,227 +42,13 @@ from .states import (
     state_axes,
 )
 
-__all__ = ["RNN", "StackedRNNCells"]
-
-States = list[Value]
-
-
-def output_size_of(cell: Any) -> Any:
-    """``output_size`` of a cell, or the size of its first state."""
-    size = getattr(cell, "output_size", None)
-    return leaf_sizes(cell.state_size)[0] if size is None else size
-
-
-def zero_states(cell: Any, inputs: Value | None, batch_size: Any, dtype: Any) -> Any:
-    """Zeros for each state of a cell, nested as its ``state_size``.
-
-    Args:
-        inputs: says batch size and element type, in the place of the others.
-    """
-    if inputs is not None:
-        batch_size, dtype = dims_of(inputs)[0], inputs.dtype
-    dtype = np.dtype(getattr(dtype, "name", dtype) or K.floatx())
-    zeros = [filled(0, [batch_size, *state_axes(size)], dtype) for size in leaf_sizes(cell.state_size)]
-    states = nested_states(cell.state_size, zeros)
-    several = isinstance(cell.state_size, list | tuple) and not isinstance(cell.state_size, TensorShape)
-    return states if several else states[0]
-
-
-def leaf_cells(cell: Any) -> list[Any]:
-    """The cell itself, or the cells of a stack, at any depth."""
-    if isinstance(cell, StackedRNNCells):
-        return [leaf for inner in cell.cells for leaf in leaf_cells(inner)]
-    return [cell]
-
-
-def _check_cell(cell: Any) -> None:
-    for attribute in ("call", "state_size"):
-        if not hasattr(cell, attribute):
-            raise ValueError(
-                "A cell of an RNN needs a `call` method and an attribute `state_size` (an integer, or a "
-                f"tuple with one integer per state); {cell!r} has no `{attribute}`."
-            )
-
-
-def _list_of_cells(layer: Layer, name: str, cells: Sequence[Any]) -> list[Any]:
-    for cell in cells:
-        _check_cell(cell)
-    return list(cells)
-
-
-class StackedRNNCells(Layer):
-    """Cells one after the other as a single cell: the output of each is the input of the next.
-
-    Args:
-        cells: list of cells.
-        reverse_state_order: states of the last cell first, as Keras before 2.2 had them (default False).
-
-    Weights: those of the cells, in order.
-
-    Input: (batch, features) of one step; output: that of the last cell; states: those of all cells.
-    """
-
-    @configured(cells=_list_of_cells, reverse_state_order=Argument(written="changed"))
-    def __init__(self, cells: Sequence[Any], reverse_state_order: bool = False, **kwargs: Any) -> None: ...
-
-    def _in_state_order(self, per_cell: Sequence[Any]) -> list[Any]:
-        return list(reversed(per_cell)) if self.reverse_state_order else list(per_cell)
-
-    @property
-    def state_size(self) -> tuple[Any, ...]:
-        """The state sizes of all cells, flat: (h1, c1, h2, c2) for two LSTM cells."""
-        return tuple(
-            size for cell in self._in_state_order(self.cells) for size in leaf_sizes(cell.state_size)
-        )
-
-    @property
-    def output_size(self) -> Any:
-        """That of the last cell."""
-        return output_size_of(self.cells[-1])
-
-    def build(self, input_shape: Any) -> None:
-        constants_shape: list[Any] = []
-        if isinstance(input_shape, list):
-            input_shape, constants_shape = input_shape[0], input_shape[1:]
-        names = Names()
-        for cell in self.cells:
-            if isinstance(cell, Layer):
-                wants_constants = constants_shape and has_arg(cell.call, "constants")
-                cell.build([input_shape, *constants_shape] if wants_constants else input_shape)
-                for weight in cell.weights:  # kernel, kernel_1, ...
-                    weight._name = names.unique(weight.name)
-            input_shape = _shapes_of(output_size_of(cell), input_shape)
-        self.built = True
-
-    def call(
-        self, inputs: Any, states: States, constants: Any = None, training: Any = None, **kwargs: Any
-    ) -> Any:
-        per_cell: list[States] = []
-        rest = list(states)
-        for cell in self._in_state_order(self.cells):
-            count = len(leaf_sizes(cell.state_size))
-            per_cell.append(rest[:count])
-            rest = rest[count:]
-        new_states: list[States] = []
-        for cell, own in zip(self.cells, self._in_state_order(per_cell), strict=True):
-            arguments = dict(kwargs)
-            if has_arg(cell.call, "constants"):
-                arguments["constants"] = constants
-            if has_arg(cell.call, "training"):
-                arguments["training"] = training
-            inputs, new = cell.call(inputs, nested_states(cell.state_size, own), **arguments)
-            new_states.append(leaves(new))
-        return inputs, [state for new in self._in_state_order(new_states) for state in new]
-
-    def get_initial_state(
-        self, inputs: Value | None = None, batch_size: Any = None, dtype: Any = None
-    ) -> tuple[Any, ...]:
-        """What the states of each cell begin with."""
-        starts = [_start_of(cell, inputs, batch_size, dtype) for cell in self.cells]
-        return tuple(self._in_state_order(starts))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cells": [serialize(cell) for cell in self.cells]}
-
-    @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> StackedRNNCells:
-        config = dict(config)
-        cells = [deserialize(cell, custom_objects=custom_objects) for cell in config.pop("cells")]
-        return cls(cells, **config)
-
-
-def _is_one_shape(shape: Any) -> bool:
-    return isinstance(shape, tuple) and all(n is None or isinstance(n, int) for n in shape)
-
-
-def _shapes_of(sizes: Any, input_shape: Any, behind: int = 1) -> Any:
-    """Shapes nested as sizes, with the first axes of an input, (batch) or (batch, time)."""
-    first = leaves(input_shape, _is_one_shape)[0][:behind]
-    return mapped(sizes, lambda size: (*first, *state_axes(size)), is_size)
-
-
-def standardize_arguments(
-    inputs: Any, initial_state: Any, constants: Any, num_constants: int | None
-) -> tuple[Any, list[Any] | None, list[Any] | None]:
-    """Takes apart what may come as one list ``[inputs, *initial_state, *constants]``.
-
-    Raises:
-        ValueError: if states or constants come both in the list and as keywords.
-    """
-    if isinstance(inputs, list | tuple):
-        if initial_state is not None or constants is not None:
-            raise ValueError(
-                "Initial states and constants come either in the list of inputs or as keywords, not both: "
-                f"got a list of {len(inputs)} inputs and a keyword."
-            )
-        rest = list(inputs[1:])
-        if num_constants:
-            rest, constants = rest[:-num_constants], rest[-num_constants:]
-        initial_state = rest or None
-        inputs = inputs[0]
-    return inputs, _list_or_none(initial_state), _list_or_none(constants)
-
-
-def _list_or_none(values: Any) -> list[Any] | None:
-    return None if values is None else to_list(values, allow_tuple=True)
-
-
-def with_states(
-    layer: Layer,
-    inputs: Any,
-    initial_state: Any,
-    constants: Any,
-    check: Callable[[States | None], Any],
-    is_nest: bool = False,
-) -> tuple[Any, dict[str, Any]]:
-    """What a recurrent layer is called on, and its further arguments: initial states and constants that are
-    Keras tensors are inputs.
-
-    Args:
-        check: function of the initial states.
-        is_nest: whether the inputs are a nest of sequences, and no list with states behind the sequence.
-    """
-    if is_nest:
-        states, constants = _list_or_none(initial_state), _list_or_none(constants)
-    else:
-        inputs, states, constants = standardize_arguments(
-            inputs, initial_state, constants, layer._num_constants
-        )
-    if isinstance(inputs, list):  # a nest that a file could only write as a list
-        inputs = tuple(inputs)
-    if constants is not None:
-        layer._num_constants = len(constants)
-    states = None if states is None else [_as_tensor(state) for state in leaves(states)]
-    check(states)
-    further = [*(states or []), *(constants or [])]
-    if (states is not None or constants is not None) and all_keras_tensors(layer, further):
-        return [inputs, *further], {}
-    inputs = [inputs] if isinstance(inputs, NESTS) else inputs
-    given = {"initial_state": states, "constants": constants}
-    return inputs, {name: value for name, value in given.items() if value is not None}
-
-
-def all_keras_tensors(layer: Layer, tensors: Sequence[Any]) -> bool:
-    """Whether the tensors come from layers, so that the call belongs to the layer DAG.
-
-    Raises:
-        ValueError: if only some do.
-    """
-    found = [hasattr(tensor, "_keras_history") for tensor in tensors]
-    if any(found) and not all(found):
-        raise ValueError(
-            f"Layer {layer.name}: the initial states and constants of a recurrent layer are either all Keras "
-            "tensors (made by Input or returned by layers) or none of them is; here they are mixed."
-        )
-    return all(found)
+__all__ = ["RNN"]
 
 
 def _one_cell(cell: Any) -> Any:
     if isinstance(cell, list | tuple):
         cell = StackedRNNCells(cell)
-    _check_cell(cell)
+    check_cell(cell)
     return cell
 
 
@@ -336,10 +136,10 @@ class RNN(Layer):
             input_shape = input_shape[0]
         self.input_spec = [
             InputSpec(shape=(shape[0] if self.stateful else None, None, *shape[2:]))
-            for shape in leaves(input_shape, _is_one_shape)
+            for shape in leaves(input_shape, is_one_shape)
         ]
         if isinstance(self.cell, Layer) and not self.cell.built:
-            step_shape = mapped(input_shape, lambda shape: (shape[0], *shape[2:]), _is_one_shape)
+            step_shape = mapped(input_shape, lambda shape: (shape[0], *shape[2:]), is_one_shape)
             self.cell.build([step_shape, *constants_shape] if constants_shape else step_shape)
             self.cell.built = True
         self.state_spec = [InputSpec(shape=(None, *state_axes(size))) for size in self.state_sizes]
@@ -350,11 +150,11 @@ class RNN(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         if isinstance(input_shape, list):
             input_shape = input_shape[0]
-        outputs = _shapes_of(output_size_of(self.cell), input_shape, 2 if self.return_sequences else 1)
-        outputs = unpack_singleton(leaves(outputs, _is_one_shape))
+        outputs = shapes_of(output_size_of(self.cell), input_shape, 2 if self.return_sequences else 1)
+        outputs = unpack_singleton(leaves(outputs, is_one_shape))
         if not self.return_state:
             return outputs
-        return [*to_list(outputs), *(_shapes_of(size, input_shape) for size in self.state_sizes)]
+        return [*to_list(outputs), *(shapes_of(size, input_shape) for size in self.state_sizes)]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         if isinstance(mask, list):
@@ -419,7 +219,7 @@ class RNN(Layer):
         batch = dims_of(inputs)[0]
         if _says_start(self.cell):
             found = self.cell.get_initial_state(inputs=None, batch_size=batch, dtype=inputs.dtype)
-            return [_as_tensor(state) for state in leaves(found)]
+            return [as_tensor(state) for state in leaves(found)]
         return [self._zero_states(inputs, [batch, *state_axes(size)]) for size in self.state_sizes]
 
     @staticmethod
@@ -441,7 +241,7 @@ class RNN(Layer):
         if initial_state is None and self.stateful:
             initial_state = list(self.states)
         if initial_state is not None:
-            initial_state = [_as_tensor(state) for state in leaves(initial_state)]
+            initial_state = [as_tensor(state) for state in leaves(initial_state)]
         self.check_initial_state(initial_state)
         if constants and not has_arg(self.cell.call, "constants"):
             raise ValueError(
@@ -477,7 +277,7 @@ class RNN(Layer):
         """Inputs, initial states and constants of a call that may have them in one list."""
         if not isinstance(inputs, list | tuple) or len(inputs) == 1:
             inputs = inputs[0] if isinstance(inputs, list | tuple) else inputs
-            return inputs, _list_or_none(initial_state), _list_or_none(constants)
+            return inputs, list_or_none(initial_state), list_or_none(constants)
         return standardize_arguments(inputs, initial_state, constants, self._num_constants)
 
     def _run_cell(
@@ -565,51 +365,10 @@ class RNN(Layer):
         return layer
 
 
-# What tf.keras and Keras 3 write into configurations, and the one value of it that means nothing here.
-_KERAS3_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "time_major": (False, None),
-    "use_cudnn": (True, False, "auto", None),
-}
-
-
-def drop_keras3_arguments(arguments: dict[str, Any]) -> None:
-    """Takes out of the arguments of a recurrent layer what Keras 2.3 does not know.
-
-    Raises:
-        ValueError: if such an argument asks for another behaviour.
-    """
-    arguments.pop("seed", None)
-    for name, harmless in _KERAS3_ARGUMENTS.items():
-        value = arguments.pop(name, None)
-        if value not in harmless:
-            raise ValueError(
-                f"The configuration of the recurrent layer {arguments.get('name')!r} asks for "
-                f"{name}={value!r}, which is not supported; expected "
-                f"{' or '.join(repr(v) for v in harmless[:-1])}."
-            )
-
-
-def without_keras3_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration written by any version of Keras, as ``drop_keras3_arguments`` leaves it."""
-    kept = dict(config)
-    drop_keras3_arguments(kept)
-    return kept
-
-
 def _says_start(cell: Any) -> bool:
     """Whether a user's class says what the states begin with."""
     defined = next((cls for cls in type(cell).__mro__ if "get_initial_state" in vars(cls)), None)
     return defined is not None and not registry.is_built_in(defined)
-
-
-def _start_of(cell: Any, inputs: Any, batch_size: Any, dtype: Any) -> Any:
-    if hasattr(cell, "get_initial_state"):
-        return cell.get_initial_state(inputs=inputs, batch_size=batch_size, dtype=dtype)
-    return zero_states(cell, inputs, batch_size, dtype)
-
-
-def _as_tensor(x: Any) -> Value:
-    return x if isinstance(x, Value) else K.constant(x)
 
 
 def _steps(inputs: Any) -> int | None:

@@ -15,7 +15,10 @@ from ...core.layer import Layer
 from ...declaration import ANY, declared, only
 from ...operations.recurrent_operators import operator_bias, operator_kernel
 from ..arguments import unit_interval, weight_arguments
-from .base import RNN, States, without_keras3_arguments, zero_states
+from .arguments import without_keras3_arguments
+from .base import RNN
+from .stacked_cells import zero_states
+from .states import States
 
 Cell = TypeVar("Cell", bound=Layer)
 

@@ -11,8 +11,9 @@ from ....ir import Value
 from ... import backend as K
 from ... import registry
 from ...operations.recurrent_operators import activation_attributes, recurrent_operator
-from .base import RNN, States
+from .base import RNN
 from .cells import GatedCell, MakesCell
+from .states import States
 
 
 class FusedRNN(MakesCell):

@@ -10,10 +10,10 @@ import numpy as np
 from ....ir import Value, op
 from ... import registry
 from ...declaration import Argument, configured, like
-from .base import States
 from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .cudnn_layouts import gru_weights
 from .fused import FusedRNN
+from .states import States
 
 
 class GRU(FusedRNN):

@@ -11,10 +11,10 @@ from ....ir import Value, op
 from ... import initializers, registry
 from ...declaration import Argument, configured, like
 from ...operations.recurrent_operators import LSTM_GATES
-from .base import States
 from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .cudnn_layouts import lstm_weights
 from .fused import FusedRNN
+from .states import States
 
 __all__ = ["LSTM", "LSTMCell"]
 

@@ -7,9 +7,9 @@ from typing import Any
 from ....ir import Value, op
 from ... import registry
 from ...declaration import Argument, configured, like
-from .base import States
 from .cells import CELL_ARGUMENTS, OF_SEQUENCES, GatedCell
 from .fused import FusedRNN
+from .states import States
 
 
 class SimpleRNN(FusedRNN):

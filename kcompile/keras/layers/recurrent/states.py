@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ....ir import Parameter, TensorShape, current_scope
+from ....ir import Parameter, TensorShape, Value, current_scope
 from ... import backend as K
 from ...backend.assignments import Variable
 from ...core.layer import InputSpec, Layer
 from ...utils.generic_utils import to_list
 from ...utils.nested import leaves, packed
+
+States = list[Value]
 
 
 def leaf_sizes(sizes: Any) -> list[Any]:
